@@ -1,0 +1,1 @@
+"""Harvest pictures into class folders that remember where they came from."""
