@@ -1,0 +1,1 @@
+"""The only part that talks to the network: search pages (requests) and picture bodies (httpx)."""
