@@ -9,7 +9,7 @@ import numpy as np
 from harvest.looks import SIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,20 +22,17 @@ _THUMB = SIDE * SIDE * 3
 class Twins:
     """The looks known so far by their keys; finds the twins of another look among them.
 
-    >>> from harvest.models import Look
-    >>> twins = Twins()
-    >>> twins.add(7, Look(0b1011, 0b1, bytes(384)))
-    >>> twins.find(Look(0b1010, 0b1, bytes(384)))
+    >>> from PIL import Image
+    >>> from harvest.looks import look
+    >>> twins = Twins([(7, look(Image.linear_gradient("L").convert("RGB")))])
+    >>> twins.find(look(Image.linear_gradient("L").convert("RGB").resize((90, 90))))
     [7]
     """
 
     def __init__(self, looks: Iterable[tuple[int, Look]] = ()) -> None:
         looks = list(looks)
         self._keys = np.array([key for key, _ in looks], np.int64)
-        self._hashes = np.array([(look.whole, look.middle) for _, look in looks], np.uint64).reshape(-1, 2)
-        self._thumbs = np.frombuffer(b"".join(look.thumb for _, look in looks), np.uint8).reshape(
-            -1, 2 * _THUMB
-        )
+        self._hashes, self._thumbs = _unpack([look for _, look in looks])
         self._rows = {key: row for row, (key, _) in enumerate(looks)}
 
     def __len__(self) -> int:
@@ -47,8 +44,8 @@ class Twins:
         row = len(self._rows)
         if row == len(self._keys):
             self._grow()
-        self._keys[row], self._hashes[row] = key, (look.whole, look.middle)
-        self._thumbs[row] = np.frombuffer(look.thumb, np.uint8)
+        self._keys[row] = key
+        self._hashes[row : row + 1], self._thumbs[row : row + 1] = _unpack([look])
         self._rows[key] = row
 
     def _grow(self) -> None:
@@ -71,16 +68,22 @@ class Twins:
     def find(self, look: Look) -> list[int]:
         """Return the keys of the confirmed twins of a look, nearest first."""
         count = len(self._rows)
-        whole, middle = np.uint64(look.whole), np.uint64(look.middle)
+        ((whole, middle),), (mine,) = _unpack([look])
         known = self._hashes[:count]
         distance = np.minimum(
             np.bitwise_count(known ^ whole).min(axis=1), np.bitwise_count(known[:, 0] ^ middle)
         )
         rows = np.flatnonzero(distance <= RADIUS)
-        mine = np.frombuffer(look.thumb, np.uint8)
         differ = _differ(np.broadcast_to(mine, (len(rows), len(mine))), self._thumbs[rows])
         order = np.lexsort((differ, distance[rows]))
         return [int(key) for key in self._keys[rows[order[differ[order] <= DIFFER]]]]
+
+
+def _unpack(looks: Sequence[Look]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    packed = np.frombuffer(b"".join(look.data for look in looks), np.uint8).reshape(
+        len(looks), 16 + 2 * _THUMB
+    )
+    return packed[:, :16].copy().view("<u8").astype(np.uint64), packed[:, 16:]
 
 
 DIFFER = 14.0  # mean levels of 255
@@ -94,7 +97,7 @@ def _differ(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.f
     return result
 
 
-def pairs(looks: list[Look]) -> NDArray[np.int64]:
+def pairs(looks: Sequence[Look]) -> NDArray[np.int64]:
     """Return the confirmed twins among looks as rows of two indices, the smaller first."""
     twins = Twins(enumerate(looks))
     found = [

@@ -239,11 +239,9 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a picture looks like: hashes to find its twins among a million, a thumbnail to confirm them."""
+    """What a picture looks like, as `looks.look` packs it: to store as it is, and to compare by `duplicates`."""
 
-    whole: int  # 64-bit pHash, uniform borders trimmed
-    middle: int  # 64-bit pHash of the middle: a cropped twin's whole meets it at a small radius
-    thumb: bytes  # the second look
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
