@@ -1,0 +1,101 @@
+"""Outside text on its way to the disk: one safe folder name, or one harmless cell of a CSV.
+
+Nothing else in the program may build a path from outside text. A name is refused on every platform when any
+platform would refuse it or take it for something else, so that a dataset can be copied anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST = 255  # bytes: ext4, APFS and NTFS all stop there or a little later
+_FORBIDDEN = re.compile(r'[/\\<>:"|?*]')
+_DEVICES = frozenset(
+    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+    | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
+)
+_OURS = "harvest."  # the ledger and its companions lie beside the class folders
+_NEGATIVE = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snake" are search syntax
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def component(text: str) -> str:
+    """Return `text`, composed (NFC), if it is one safe path component; else raise `ValueError`, why.
+
+    >>> component("coral_snake")
+    'coral_snake'
+    >>> component("../coral_snake")
+    Traceback (most recent call last):
+    ValueError: it holds '/'
+    """
+    name = unicodedata.normalize("NFC", text)
+    for objection in _objections(name):
+        raise ValueError(objection)
+    return name
+
+
+def class_name(text: str, exclude: str = "") -> str:
+    """Return FastClass's folder name for a search, less the words of `exclude` and every negative term.
+
+    >>> class_name('guitar gibson "Flying V"', exclude="guitar")
+    'gibson_Flying_V'
+    >>> class_name('"g&l" asat'), class_name("micrurus tener -king")
+    ('gandl_asat', 'micrurus_tener')
+    """
+    wanted = _NEGATIVE.sub(" ", unicodedata.normalize("NFC", text))
+    words = [_word(word) for word in wanted.split()]
+    unwanted = {_word(word).casefold() for word in exclude.split()}
+    return component("_".join(word for word in words if word and word.casefold() not in unwanted))
+
+
+def fold(name: str) -> str:
+    """Return what a file system that ignores case, or how an accent is encoded, makes of `name`.
+
+    >>> fold("Cafe\u0301") == fold("CAF\u00c9")
+    True
+    """
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+
+
+def cell(text: str) -> str:
+    """Return `text` so that no spreadsheet takes it for a formula when it opens a CSV of ours.
+
+    >>> cell("=1+1"), cell("king snake")
+    ("'=1+1", 'king snake')
+    """
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def _objections(name: str) -> Iterator[str]:
+    if not name:
+        yield "it is empty"
+    if not name.isprintable():  # control, bidi, invisible, unassigned; every space but the plain one
+        odd = next(character for character in name if not character.isprintable())
+        yield f"it holds the invisible character U+{ord(odd):04X}"
+    if found := _FORBIDDEN.search(name):
+        yield f"it holds {found[0]!r}"
+    if name.startswith((".", "-", " ")):
+        yield f"it begins with {name[0]!r}"
+    if name.endswith((".", " ")):
+        yield f"it ends with {name[-1]!r}"
+    stem = name.split(".", 1)[0].rstrip(" ").upper()
+    if stem in _DEVICES:
+        yield f"{stem} is a device on Windows"
+    if name.casefold().startswith(_OURS):
+        yield f"names that begin with {_OURS!r} belong to the dataset itself"
+    if (size := len(name.encode())) > _LONGEST:
+        yield f"it is {size} bytes long, and {_LONGEST} is the most a folder name may have"
+
+
+def _word(text: str) -> str:
+    # FastClass keeps [-.\w]. `\w` lacks the combining marks, without which Hindi or Thai is another word.
+    return "".join(
+        character
+        for character in text.replace("&", "and")
+        if character.isalnum() or character in "-._" or unicodedata.category(character).startswith("M")
+    )
