@@ -35,10 +35,19 @@ class Licence:
     url: str | None = None
     evidence: Evidence = Evidence.UNKNOWN
 
+    @classmethod
+    def claimed(cls, wish: LicenceFilter) -> Licence:
+        """Return what a search narrowed to `wish` claims of its hits: a family of licences, not one.
+
+        >>> Licence.claimed(LicenceFilter.OPEN).allows(LicenceFilter.COMMERCIAL)
+        True
+        """
+        return cls() if wish is LicenceFilter.ANY else cls(f"{_CLAIMED}{wish}", evidence=Evidence.CLAIMED)
+
     @property
     def is_open(self) -> bool:
-        """Tell whether anybody may use and pass on the picture: public domain, CC0, BY and BY-SA."""
-        return self.id is not None and self.id.startswith(_OPEN)
+        """Tell whether anybody may use and pass on the picture: public domain, CC0, BY, BY-SA; no claim."""
+        return self.id is not None and self.id.startswith(_OPEN) and not self.id.startswith(_CLAIMED)
 
     def allows(self, wish: LicenceFilter) -> bool:
         """Tell whether this licence meets what a person asked for; an unknown one meets only `ANY`.
@@ -52,15 +61,29 @@ class Licence:
             return True
         if self.id is None:
             return False
-        if wish is LicenceFilter.PUBLIC_DOMAIN:
-            return self.id.startswith(_PUBLIC_DOMAIN)
-        if wish is LicenceFilter.COMMERCIAL:
-            return self.id.startswith((*_OPEN, "CC-BY-ND-"))
-        return self.is_open
+        return self.id.startswith(_ALLOWED[wish])
 
 
-_PUBLIC_DOMAIN = ("CC0-", "CC-PDM-", "PDDL-", "LicenseRef-US-Gov", "LicenseRef-No-Known-Restrictions")
-_OPEN = (*_PUBLIC_DOMAIN, *(f"CC-BY{sa}-{n}." for sa in ("", "-SA") for n in (1, 2, 3, 4)))
+# A search filter's claim travels as an id of ours: the ledger keeps it, and a narrower wish refuses it.
+_CLAIMED = "LicenseRef-Claimed-"
+_PUBLIC_DOMAIN = (
+    "CC0-",
+    "CC-PDM-",
+    "PDDL-",
+    "LicenseRef-US-Gov",
+    "LicenseRef-No-Known-Restrictions",
+    f"{_CLAIMED}{LicenceFilter.PUBLIC_DOMAIN}",
+)
+_OPEN = (
+    *_PUBLIC_DOMAIN,
+    *(f"CC-BY{sa}-{n}." for sa in ("", "-SA") for n in (1, 2, 3, 4)),
+    f"{_CLAIMED}{LicenceFilter.OPEN}",
+)
+_ALLOWED = {
+    LicenceFilter.PUBLIC_DOMAIN: _PUBLIC_DOMAIN,
+    LicenceFilter.OPEN: _OPEN,
+    LicenceFilter.COMMERCIAL: (*_OPEN, "CC-BY-ND-", f"{_CLAIMED}{LicenceFilter.COMMERCIAL}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
