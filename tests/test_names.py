@@ -110,7 +110,7 @@ def test_fastclass_folder_names(text, exclude, name):
 )
 def test_a_search_without_a_safe_name_is_refused(text, exclude):
     """A search of which no safe name is left is refused, not given an invented one."""
-    with pytest.raises(ValueError, match="it |CON"):
+    with pytest.raises(ValueError, match=r"it |CON"):
         class_name(text, exclude)
 
 

@@ -1,0 +1,65 @@
+"""A small text file → its lines, numbered: decoded without guessing, and refused where it cannot be text."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harvest.errors import QueryFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LARGEST = 32 * 2**20  # bytes: half a million rows
+_LONGEST = 4_096  # characters of a line
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a query file, the first as 1; a `QueryFileError` tells why it cannot be one."""
+    for number, line in enumerate(_NEWLINE.split(_text(path)), 1):
+        if odd := _CONTROL.search(line):
+            raise QueryFileError(
+                path,
+                number,
+                f"it holds the control character U+{ord(odd[0]):04X}",
+                "Is it a text file? A spreadsheet can save it as 'CSV UTF-8'.",
+            )
+        if len(line) > _LONGEST:
+            message = f"it is {len(line):,} characters long; a line has {_LONGEST:,} at most"
+            raise QueryFileError(path, number, message)
+        yield number, line
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.is_dir():  # Windows would call it a permission that is missing
+            raise QueryFileError(path, None, "it is a folder; a query file is wanted")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise QueryFileError(path, None, "there is no such file", _elsewhere(path.name)) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise QueryFileError(path, None, f"it cannot be read: {error}") from None
+    if len(data) > _LARGEST:
+        raise QueryFileError(path, None, f"it has more than {_LARGEST:,} bytes; is it a query file?")
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise QueryFileError(
+            path,
+            len(_NEWLINE.split(error.object[: error.start].decode(encoding, "replace"))),
+            f"byte 0x{error.object[error.start]:02X} is not {encoding.removesuffix('-sig').upper()}",
+            "Save the file as UTF-8; a spreadsheet calls it 'CSV UTF-8'.",
+        ) from None
+
+
+def _elsewhere(name: str) -> str:
+    for folder in (Path("queries"), Path(__file__).parents[1] / "queries"):
+        if (folder / name).is_file():
+            return f"Did you mean {folder / name}?"
+    return ""
