@@ -21,6 +21,7 @@ _DEVICES = frozenset(
 )
 _OURS = "harvest."  # the ledger and its companions lie beside the class folders
 _NEGATIVE = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snake" are search syntax
+_DROPPED = re.compile(r"[^\w.-]")  # by FastClass; but without its marks Hindi or Thai is another word
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -93,9 +94,8 @@ def _objections(name: str) -> Iterator[str]:
 
 
 def _word(text: str) -> str:
-    # FastClass keeps [-.\w]. `\w` lacks the combining marks, without which Hindi or Thai is another word.
-    return "".join(
-        character
-        for character in text.replace("&", "and")
-        if character.isalnum() or character in "-._" or unicodedata.category(character).startswith("M")
-    )
+    return _DROPPED.sub(_mark, text.replace("&", "and"))
+
+
+def _mark(odd: re.Match[str]) -> str:
+    return odd[0] if unicodedata.category(odd[0]).startswith("M") else ""

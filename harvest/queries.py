@@ -11,7 +11,7 @@ import csv
 import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,6 @@ def read_queries(
     say = partial(_say, path, warn)
     try:
         read = _form(header, providers, partial(say, number))
-        queries = []
         spellings: dict[str, tuple[str, int]] = {}
         asked: dict[Query, int] = {}
         odd: set[str] = set()
@@ -72,15 +71,13 @@ def read_queries(
                 odd.add(row.oddity)
                 say(number, row.oddity)
             first = asked.setdefault(row.query, number)
-            if first == number:
-                queries.append(replace(row.query, line=number))
-            else:
+            if first != number:
                 say(number, f"the same as line {first}, so it is asked once")
     except ValueError as fault:  # raised with its message and hint by whoever reads a row
         raise QueryFileError(path, number, *fault.args) from None
-    if not queries:
+    if not asked:
         raise QueryFileError(path, None, "there is a header and no query below it", _EXPECTED)
-    return queries
+    return [replace(query, line=line) for query, line in asked.items()]
 
 
 def _say(path: Path, warn: Callable[[str], None] | None, number: int, message: str) -> None:
@@ -113,7 +110,7 @@ def _form(
             raise ValueError(f"the column {_shown(name)} stands there twice")
         if name not in _COLUMNS:
             say(f"the column {_shown(name)} is not known and not read.{_guess(name, _COLUMNS)}")
-    known = None if providers is None else {name.upper() for name in providers} | {"ALL"}
+    known = None if providers is None else frozenset(name.upper() for name in providers) | {"ALL"}
     return partial(_wide, separator, columns, known)
 
 
@@ -140,7 +137,7 @@ def _fastclass(separator: str, line: str) -> _Row:
     return _Row(Query(text, name), name, doubled or "")
 
 
-def _wide(separator: str, columns: Sequence[str], known: Collection[str] | None, line: str) -> _Row:
+def _wide(separator: str, columns: Sequence[str], known: frozenset[str] | None, line: str) -> _Row:
     cells = _cells(line, separator)
     if any(cells[len(columns) :]):
         raise ValueError(
@@ -163,7 +160,7 @@ def _wide(separator: str, columns: Sequence[str], known: Collection[str] | None,
         name,
         limit=_limit(row.get("max", "").strip()),
         providers=_providers(row.get("providers", ""), known),
-        filters=Filters(licence=_licence(row.get("license", "").strip())),
+        filters=_filters(row.get("license", "").strip()),
     )
     unused = (
         row.get("exclude")
@@ -188,7 +185,8 @@ def _limit(cell: str) -> int | None:
     return int(cell) if cell else None
 
 
-def _providers(cell: str, known: Collection[str] | None) -> tuple[str, ...]:
+@lru_cache  # the same few cells on every row: 100,000 rows share them
+def _providers(cell: str, known: frozenset[str] | None) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(re.findall(r"[^\s,;|+]+", cell.upper())))
     for name in names:
         if known is not None and name not in known:
@@ -198,9 +196,10 @@ def _providers(cell: str, known: Collection[str] | None) -> tuple[str, ...]:
     return () if "ALL" in names else names
 
 
-def _licence(cell: str) -> LicenceFilter:
+@lru_cache
+def _filters(cell: str) -> Filters:
     try:
-        return LicenceFilter(cell.casefold() or "any")
+        return Filters(LicenceFilter(cell.casefold() or "any"))
     except ValueError:
         raise ValueError(
             f"no license filter {_shown(cell)}.{_guess(cell, LicenceFilter)}",
