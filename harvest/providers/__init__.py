@@ -1,0 +1,105 @@
+"""The registry: which providers there are, ours and those of other packages, each loaded when it is used."""
+
+from __future__ import annotations
+
+import logging
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from harvest.errors import ProviderError, Unavailable, UsageError
+from harvest.providers.base import Found, Key, Provider, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Found", "Key", "Provider", "Sieve", "broken", "for_all", "get", "names"]
+
+GROUP = "harvest.providers"
+
+_OURS = {
+    "BING": "harvest.providers.bing:Bing",
+    "FLICKR": "harvest.providers.flickr:Flickr",
+    "GOOGLE": "harvest.providers.google:Google",
+    "SAMPLE": "harvest.providers.sample:Sample",
+    "URLS": "harvest.providers.urls:Urls",
+}
+
+
+def names() -> list[str]:
+    """Return the names of all providers, ours first; nothing of anybody's is loaded for it."""
+    return [*_OURS, *sorted(_others())]
+
+
+def get(name: str) -> type[Provider]:
+    """Return a provider by its name in any case."""
+    wanted = name.strip().upper()
+    if wanted in _OURS:
+        module, _, attribute = _OURS[wanted].partition(":")
+        found: type[Provider] = getattr(import_module(module), attribute)
+        return found
+    if wanted in _others():
+        return _load(_others()[wanted])
+    close = get_close_matches(wanted, names(), n=1, cutoff=0.5)
+    guess = f" Did you mean {close[0]}?" if close else ""
+    raise UsageError(f"no provider '{name}'.{guess}  ({', '.join(names())})")
+
+
+def for_all(environ: Mapping[str, str]) -> list[str]:
+    """Return the providers that `-c ALL` stands for: those that can work with these keys."""
+    return [name for name in names() if _is_usable(name, environ)]
+
+
+def broken() -> list[str]:
+    """Return a message for each provider of another package that cannot be loaded."""
+    messages = []
+    for point in entry_points(group=GROUP):
+        try:
+            _load(point)
+        except Unavailable as error:
+            messages.append(error.message)
+    return messages
+
+
+def _is_usable(name: str, environ: Mapping[str, str]) -> bool:
+    try:
+        provider = get(name)
+        if provider.in_all:
+            provider(environ).check()
+    except ProviderError:
+        return False
+    except Exception:
+        if name in _OURS:
+            raise
+        log.warning("provider %s fails when it is made, and is left out", name, exc_info=True)
+        return False
+    return provider.in_all
+
+
+def _others() -> dict[str, EntryPoint]:
+    points = {point.name.upper(): point for point in entry_points(group=GROUP)}
+    return {name: point for name, point in points.items() if name not in _OURS}
+
+
+@cache
+def _load(point: EntryPoint) -> type[Provider]:
+    name = point.name.upper()
+    try:
+        loaded = point.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's module may raise anything; it is told
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    else:
+        if not (isinstance(loaded, type) and issubclass(loaded, Provider)):
+            reason = f"{point.value} is no Provider"
+        elif getattr(loaded, "name", None) != name:
+            reason = f"it calls itself {getattr(loaded, 'name', 'nothing')}"
+        elif name in _OURS:
+            reason = "there is one of that name already"
+        else:
+            return loaded
+    package = f" of {point.dist.name}" if point.dist else ""
+    raise Unavailable(f"provider {name}{package} cannot be loaded: {reason}", "Update or remove its package.")

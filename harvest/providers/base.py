@@ -1,0 +1,101 @@
+"""What a provider is: something that turns a query into hits, and says honestly how its search ended."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from harvest.errors import KeyMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from harvest.models import Hit, Query
+    from harvest.web.pages import Pages
+
+PATIENCE = 2  # pages in a row without a new hit; engines repeat their last page for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key a provider needs: the variable that holds it, where to get one, and what to know of it."""
+
+    variable: str
+    page: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page as its parser read it: the hits, where the next page starts, and how many hits there are.
+
+    `more` is `None` after the last page. `total` is what the source says, where it says anything.
+    """
+
+    hits: list[Hit]
+    more: int | None = None
+    total: int | None = None
+
+
+class Provider(ABC):
+    """Searches one source; making one asks nothing, and `search` asks no page before it is needed."""
+
+    name: ClassVar[str]  # as written after -c: "BING"
+    label: ClassVar[str]  # as written in a sentence: "Bing"
+    about: ClassVar[str]  # one line for the list of providers
+    key: ClassVar[Key | None] = None
+    in_all: ClassVar[bool] = True  # part of `-c ALL` when it can be used
+    pace: ClassVar[float] = 1.0  # seconds between two pages
+    most: ClassVar[int] = 1000  # hits a query can give at all
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def check(self) -> None:
+        """Raise `KeyMissing` or `Unavailable` when the provider cannot work here; asks nothing."""
+        if self.key is not None and not self._setting(self.key.variable):
+            note = f" {self.key.note}" if self.key.note else ""
+            raise KeyMissing(
+                f"{self.label} needs an API key.",
+                f"Get one at {self.key.page} and set it:  {self.key.variable}=…{note}\n"
+                f"(or leave {self.label} out: choose others with -c)",
+            )
+
+    @abstractmethod
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the hits of a query, best first; end when there are no more, else raise a `ProviderError`."""
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The "host:port" this provider serves pictures at itself, exempt from the rule on addresses."""
+        return frozenset()
+
+    def close(self) -> None:  # noqa: B027 - most providers hold nothing
+        """Let go of what the provider holds, after its last hit is settled; a second call does nothing."""
+
+    def _setting(self, variable: str) -> str:
+        return self._environ.get(variable, "").strip()
+
+
+@dataclass
+class Sieve:
+    """Lets each photograph through once and numbers them; notices when a source only repeats itself."""
+
+    most: int
+    _seen: set[str] = field(default_factory=set)
+
+    def fresh(self, pages: Iterable[Iterable[Hit]], patience: int = PATIENCE) -> Iterator[Hit]:
+        """Yield the hits not seen before; stop after `patience` pages in a row without one, or at `most`."""
+        stale = 0
+        for page in pages:
+            stale += 1
+            for hit in page:
+                if len(self._seen) >= self.most:
+                    return
+                if hit.source not in self._seen:
+                    stale = 0
+                    self._seen.add(hit.source)
+                    yield replace(hit, rank=len(self._seen))
+            if stale >= patience or len(self._seen) >= self.most:
+                return

@@ -1,0 +1,67 @@
+"""The licences that sources state, by their SPDX ids."""
+
+from __future__ import annotations
+
+import re
+
+from harvest.models import Evidence, Licence
+
+_CC = "https://creativecommons.org"
+
+
+def creative_commons(terms: str, version: str) -> Licence:
+    """Return a Creative Commons licence that a source states.
+
+    >>> creative_commons("by-nc-sa", "2.0").id
+    'CC-BY-NC-SA-2.0'
+    """
+    return stated(f"CC-{terms.upper()}-{version}", f"{_CC}/licenses/{terms}/{version}/")
+
+
+def stated(spdx: str, url: str) -> Licence:
+    """Return a licence that a source states."""
+    return Licence(spdx, url, Evidence.STATED)
+
+
+CC0 = stated("CC0-1.0", f"{_CC}/publicdomain/zero/1.0/")
+PUBLIC_DOMAIN_MARK = stated("CC-PDM-1.0", f"{_CC}/publicdomain/mark/1.0/")
+
+_ADDRESS = re.compile(
+    r"(?:https?:)?//(?:www\.)?creativecommons\.org/(?:licenses/(by[a-z-]*)|publicdomain/(zero|mark))/([0-9.]+)"
+    r"(?:/([a-z]{2}|igo))?(?:/(?:(?:deed|legalcode)[\w.-]*/?)?)?(?:[?#].*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_ID = re.compile(r"cc-(by(?:-nc)?(?:-sa|-nd)?)-(1\.0|2\.[015]|3\.0|4\.0)(?:-([a-z]{2}|igo))?")
+_NAMED = {
+    "cc0-1.0": CC0,
+    "cc-zero-1.0": CC0,
+    "cc-pdm-1.0": PUBLIC_DOMAIN_MARK,
+    "cc-mark-1.0": PUBLIC_DOMAIN_MARK,
+} | {
+    spdx.casefold(): Licence(spdx, evidence=Evidence.STATED)
+    for spdx in (
+        *("PDDL-1.0", "LAL-1.3", "OGL-UK-3.0", "GFDL-1.2-only", "GFDL-1.2-or-later", "GFDL-1.3-or-later"),
+        *("LicenseRef-US-Gov", "LicenseRef-No-Known-Restrictions"),
+    )
+}
+
+
+def read(text: str) -> Licence:
+    """Return the licence that an SPDX id or a creativecommons.org address names; any other text is unknown.
+
+    >>> read("https://creativecommons.org/licenses/by/4.0/deed.en").id, read("cc-by-sa-2.0").id
+    ('CC-BY-4.0', 'CC-BY-SA-2.0')
+    >>> read("Creative Commons").id is None
+    True
+    """
+    text = text.strip()
+    if address := _ADDRESS.fullmatch(text):
+        text = "-".join(["cc", *filter(None, address.groups())])
+    if found := _ID.fullmatch(text.casefold()):
+        terms, version, country = found.groups()
+        if country is None:
+            return creative_commons(terms, version)
+        # A ported licence is a text of its own.
+        spdx, url = f"CC-{terms}-{version}-{country}".upper(), f"{_CC}/licenses/{terms}/{version}/{country}/"
+        return stated(spdx, url)
+    return _NAMED.get(text.casefold(), Licence())

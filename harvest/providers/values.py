@@ -1,0 +1,100 @@
+"""Values that sources send: each is what it should be, or `None`; none of them is believed as it comes."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from html import unescape
+from unicodedata import category
+from urllib.parse import parse_qs, urlsplit
+
+from bs4 import BeautifulSoup
+
+_LONGEST_TEXT = 300
+_LONGEST_ADDRESS = 2000  # what servers and browsers take; longer ones are data, not addresses
+_LONGEST_RECORD = 20_000  # one result as JSON in a page; Bing's have 1,000 characters
+_LARGEST = 1_000_000_000
+
+
+def text(value: object, *, html: bool = False) -> str | None:
+    """Return one line of plain text: no markup, no control or private-use characters, of bounded length.
+
+    >>> text("Fish &amp; <b>chips</b>", html=True)
+    'Fish & chips'
+    >>> text(7) is None
+    True
+    """
+    if not isinstance(value, str):
+        return None
+    value = value[: 20 * _LONGEST_TEXT]
+    if html:
+        value = BeautifulSoup(value, "html.parser").get_text() if "<" in value else unescape(value)
+    shown = "".join(c if category(c) not in _HIDDEN else _space(c) for c in value)
+    line = " ".join(shown.split())
+    return (line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…") or None
+
+
+# Control, format, lone surrogate, private use: Bing marks the words it found with U+E000 and U+E001.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})
+
+
+def _space(character: str) -> str:
+    return " " if character.isspace() else ""
+
+
+def address(value: object) -> str | None:
+    """Return an http(s) address that names a host and carries no password, else `None`.
+
+    >>> address("https://example.org/two words.jpg")
+    'https://example.org/two%20words.jpg'
+    >>> address("javascript:alert(1)") is None
+    True
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_ADDRESS:
+        return None
+    value = value.strip().replace(" ", "%20")
+    if any(category(c) in _HIDDEN or c.isspace() for c in value):
+        return None
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not pair, a port that is no number
+        return None
+    return value if sound and "@" not in parts.netloc else None
+
+
+def number(value: object) -> int | None:
+    """Return a positive whole number of sane size, sent as a number or as its digits.
+
+    >>> number("1024"), number(-1), number("many"), number(True)
+    (1024, None, None, None)
+    """
+    if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(_LARGEST)):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 < value <= _LARGEST else None
+
+
+def record(value: str) -> dict[str, object]:
+    """Return the JSON object that stands in a page's attribute; an empty one for anything else.
+
+    >>> record('{"t": "a snake"}'), record("[" * 9999)
+    ({'t': 'a snake'}, {})
+    """
+    if len(value) <= _LONGEST_RECORD:
+        with suppress(ValueError, RecursionError):
+            read = json.loads(value)
+            return read if isinstance(read, dict) else {}
+    return {}
+
+
+def argument(url: str, name: str) -> str | None:
+    """Return one argument of an address's query.
+
+    >>> argument("/images?first=36&count=35", "first")
+    '36'
+    """
+    with suppress(ValueError):
+        return parse_qs(urlsplit(url).query).get(name, [None])[0]
+    return None

@@ -1,0 +1,59 @@
+"""Pages for providers without a web: each address asked is answered by a function, and remembered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from harvest.web.pages import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harvest.providers.base import Found
+
+FIXTURES = Path(__file__).parent / "fixtures"
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
+
+
+class FakePages:
+    """Stands where `web.pages.Pages` stands; `answer` turns an address into a text, with a status or not."""
+
+    def __init__(self, answer: Callable[[str], str | tuple[int, str]]) -> None:
+        self._answer = answer
+        self.asked: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
+        """Return the page of an address."""
+        if params:
+            url += "?" + urlencode(params)
+        self.asked.append(url)
+        self.headers.append(dict(headers or {}))
+        answer = self._answer(url)
+        status, text = answer if isinstance(answer, tuple) else (200, answer)
+        return Page(url, status, text, {})
+
+    def arguments(self, ask: int) -> dict[str, str]:
+        """Return what the address of an ask says after its question mark."""
+        return dict(parse_qsl(urlsplit(self.asked[ask]).query))
+
+
+def serving(*texts: str | tuple[int, str]) -> FakePages:
+    """Return pages that answer with each text in turn, and with the last one for ever."""
+    left = list(texts)
+    return FakePages(lambda _: left.pop(0) if len(left) > 1 else left[0])
+
+
+def plain(found: Found) -> object:
+    """Return what a parser found as JSON has it."""
+    return json.loads(json.dumps(asdict(found)))
