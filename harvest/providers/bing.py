@@ -1,0 +1,152 @@
+"""Bing Images, without a key: the part of its page that loads more results when one scrolls."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlencode, urlsplit
+
+from bs4 import BeautifulSoup
+
+from harvest import sources
+from harvest.errors import Blocked, PageChanged
+from harvest.models import Hit, Licence, LicenceFilter
+from harvest.providers import values
+from harvest.providers.base import Found, Provider, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bs4 import Tag
+
+    from harvest.models import Query
+    from harvest.web.pages import Page, Pages
+
+_HOST = "www.bing.com"
+_COUNT = 35  # results a page
+_CHALLENGED = {202, 401, 403, 418}
+_SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
+_HEADERS = {
+    # How many results come depends on the browser's name, and their language on this one (as on `mkt`).
+    "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Accept": "text/html",
+    "Accept-Language": "en-US,en;q=0.9",
+}
+_LICENCES = {
+    LicenceFilter.OPEN: "L2_L3",  # "free to modify, share and use commercially"
+    LicenceFilter.COMMERCIAL: "L2_L3_L4",  # "free to share and use commercially"
+    LicenceFilter.PUBLIC_DOMAIN: "L1",
+}
+
+
+class Bing(Provider):
+    """Bing Images: many pictures of anything; it knows no licences, its licence filter only claims them."""
+
+    name: ClassVar = "BING"
+    label: ClassVar = "Bing"
+    about: ClassVar = "the whole web, without a key; licences unknown"
+    pace: ClassVar = 2.5  # no limit is published; a page every 2-3 s is what it bears
+    most: ClassVar = 1000  # beyond these, results are unrelated
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the hits of a query, a page of 35 at a time."""
+        return Sieve(self.most).fresh(_walk(query, pages))
+
+
+def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
+    claim = Licence.claimed(query.filters.licence)
+    first: int | None = 1
+    while first is not None:
+        found = _ask(_address(query, first), pages)
+        yield [replace(hit, licence=claim) for hit in found.hits]
+        first = found.more
+
+
+def _ask(url: str, pages: Pages) -> Found:
+    """Ask for a page, and once more when it is empty: 5-20 % are, for no reason (SerpApi #1863)."""
+    with suppress(PageChanged):
+        found = parse(pages.get(url, headers=_HEADERS))
+        if found.hits:
+            return found
+    return parse(pages.get(url, headers=_HEADERS))
+
+
+def _address(query: Query, first: int) -> str:
+    asked = {"q": query.text, "async": 1, "first": first, "count": _COUNT, "mkt": "en-US", "adlt": "strict"}
+    licence = _LICENCES.get(query.filters.licence)
+    # Bing wants the plus and the colon of its filters as they are.
+    narrowed = f"&qft=+filterui:license-{licence}" if licence else ""
+    return f"https://{_HOST}/images/async?{urlencode(asked)}{narrowed}"
+
+
+def parse(page: Page) -> Found:
+    """Read a page of results; raise when it is neither results nor says that there are none."""
+    host = urlsplit(page.url).hostname
+    if page.status in _CHALLENGED or host != _HOST:
+        raise _blocked(f"sends us to {host}" if host != _HOST else f"answers {page.status}")
+    soup = BeautifulSoup(page.text, "html.parser")
+    anchors = soup.select("a.iusc")
+    if not anchors and soup.select_one("div.captcha"):
+        # Turnstile's script is no sign, as ordinary pages load it too; nor is the title, which is ordinary.
+        raise _blocked('shows a challenge page ("One last step")')
+    hits = [hit for hit in map(_hit, anchors) if hit]
+    if not hits and (page.status != HTTPStatus.OK or not _says_none(soup)):
+        raise PageChanged(
+            "Bing sent a page with neither results nor a sign that there are none.",
+            "Its layout may be new. `harvest doctor` tells whether it is you or everyone.",
+            page.text,
+        )
+    return Found(hits, _more(soup, (values.number(values.argument(page.url, "first")) or 1) + len(anchors)))
+
+
+def _blocked(what: str) -> Blocked:
+    return Blocked(
+        f"Bing {what} instead of results.",
+        "We asked no further; what was found is kept. Try again in some hours, or from another connection.",
+    )
+
+
+def _says_none(soup: BeautifulSoup) -> bool:
+    """Tell whether the page has the grid of results, empty and with nothing after it."""
+    grids = soup.select(".dgControl[data-nexturl]")
+    return bool(grids) and not any(grid["data-nexturl"] or grid.find("li") for grid in grids)
+
+
+def _more(soup: BeautifulSoup, following: int) -> int | None:
+    """Return where the next page starts: as the first address given says, else after all that came."""
+    given = [str(tag["data-nexturl"]) for tag in soup.select("[data-nexturl]")]
+    address = next(filter(None, given), "")
+    if given and not address:
+        return None
+    return values.number(values.argument(address, "first")) or following
+
+
+def _hit(anchor: Tag) -> Hit | None:
+    result = values.record(str(anchor.get("m", "")))
+    url = values.address(result.get("murl"))
+    # The carousel of related searches looks the same, but has neither title nor id.
+    if url is None or "t" not in result or "mid" not in result:
+        return None
+    width, height = _size(anchor)
+    return Hit(
+        url=url,
+        provider=Bing.name,
+        source=sources.key(url),
+        page=values.address(result.get("purl")),
+        title=values.text(result["t"]),
+        width=width,
+        height=height,
+    )
+
+
+def _size(anchor: Tag) -> tuple[int | None, int | None]:
+    """Return width and height of the original, as the link to its details or the caption says."""
+    link = str(anchor.get("href", ""))
+    size = values.number(values.argument(link, "expw")), values.number(values.argument(link, "exph"))
+    if None in size and anchor.parent and (caption := anchor.parent.select_one("span.nowrap")):
+        told = _SIZE.match(caption.get_text(strip=True))
+        return (values.number(told[1]), values.number(told[2])) if told else size
+    return size
