@@ -1,0 +1,131 @@
+"""A source inside the program: draws what a query names and serves it as the web would, bad parts and all."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, unquote
+
+from harvest.models import Hit
+from harvest.providers import licences
+from harvest.providers.base import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL import Image
+
+    from harvest.models import Query
+    from harvest.web.pages import Pages
+
+# What comes at these places of every twenty; a picture of its own at all others.
+_ODD = {4: "smaller twin", 9: "dead link", 12: "page", 15: "tiny", 17: "coarse twin"}
+_ROUND = 20
+
+
+class Sample(Provider):
+    """Pictures drawn by the program itself, for the demo and for trying things out: no key, no Internet."""
+
+    name: ClassVar = "SAMPLE"
+    label: ClassVar = "Sample"
+    about: ClassVar = 'drawn here, for queries such as "red circle"; for the demo'
+    in_all: ClassVar = False
+    pace: ClassVar = 0.0
+    most: ClassVar = 120
+
+    _server: _Server | None = None
+    _opening = threading.Lock()
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
+        """Yield the addresses of drawings; a tenth are dead or no picture, a tenth are twins."""
+        name = quote(query.text, safe="")
+        for number in range(1, self.most + 1):
+            yield Hit(
+                url=f"http://{self._place()}/{number}/{name}.jpg",
+                provider=self.name,
+                source=f"sample:{name}/{number}",  # the port is another one in every run
+                rank=number,
+                title=f"{query.text} {number}",
+                author="harvest",
+                licence=licences.CC0,
+            )
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The one "host:port" the drawings are served at; it is opened on the first question."""
+        return frozenset({self._place()})
+
+    def close(self) -> None:
+        """Stop serving."""
+        with self._opening:
+            server, self._server = self._server, None
+        if server:
+            server.shutdown()
+            server.server_close()
+
+    def _place(self) -> str:
+        with self._opening:
+            if self._server is None:
+                self._server = _Server(("127.0.0.1", 0), _Handler)
+                serve = partial(self._server.serve_forever, poll_interval=0.05)
+                threading.Thread(target=serve, name="sample", daemon=True).start()
+            return f"127.0.0.1:{self._server.server_port}"
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a caller that hangs up: the caller knows."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10
+
+    def do_GET(self) -> None:
+        number, _, name = self.path.removeprefix("/").partition("/")
+        if not (number.isascii() and number.isdecimal() and name.endswith(".jpg")):
+            self.send_error(404)
+            return
+        status, kind, body = answer(unquote(name.removesuffix(".jpg")), int(number[:9]))
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet: the program's own log tells of every download."""
+
+
+def answer(query: str, number: int) -> tuple[int, str, bytes]:
+    """Return status, type and body of the picture of a number; the odd ones are odd at fixed places."""
+    odd = _ODD.get(number % _ROUND)
+    if odd == "dead link":
+        return 404, "text/html", b"<h1>Not found</h1>"
+    if odd == "page":
+        return (
+            200,
+            "image/jpeg",
+            b"<!DOCTYPE html><title>Sign in</title><p>Please sign in to see this picture.",
+        )
+    from harvest.providers.drawing import draw  # noqa: PLC0415 - Pillow waits until something is drawn
+
+    image = draw(query, number - 1 if odd and "twin" in odd else number)
+    if odd == "tiny":
+        image.thumbnail((48, 48))
+    elif odd == "smaller twin":
+        image.thumbnail((300, 300))
+    return 200, "image/jpeg", _jpeg(image, 45 if odd == "coarse twin" else 88)
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    body = BytesIO()
+    image.save(body, "JPEG", quality=quality)
+    return body.getvalue()

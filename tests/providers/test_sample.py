@@ -1,0 +1,211 @@
+"""The source inside the program: what it draws, what it serves, and what it spoils on purpose."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections import Counter
+from io import BytesIO
+from itertools import combinations
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+
+from harvest.duplicates import pairs
+from harvest.looks import look
+from harvest.models import Evidence, LicenceFilter, Query
+from harvest.providers.drawing import COLOURS, SHAPES, draw, understood
+from harvest.providers.sample import Sample, answer
+from tests.providers.pages import FakePages
+
+CIRCLES = Query("red circle", "red_circle")
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@pytest.fixture
+def sample():
+    provider = Sample({})
+    yield provider
+    provider.close()
+
+
+def refuse(url):
+    raise AssertionError(f"asked for {url}")
+
+
+def search(provider, query=CIRCLES):
+    return provider.search(query, FakePages(refuse))
+
+
+def get(url):
+    try:
+        with DIRECT.open(url, timeout=10) as response:
+            return response.status, response.headers["Content-Type"], response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["Content-Type"], error.read()
+
+
+def test_every_hit_is_at_the_one_trusted_place(sample):
+    """All addresses of a search are at the provider's own loopback port, and no page is asked."""
+    hits = list(search(sample))
+    assert len(hits) == Sample.most == 120
+    assert {urlsplit(hit.url).netloc for hit in hits} == sample.trusted
+    (place,) = sample.trusted
+    assert place.startswith("127.0.0.1:")
+
+
+def test_hits_are_the_same_in_every_run():
+    """Another run on another port gives the same sources in the same order, so that it finds nothing new."""
+    first, second = Sample({}), Sample({})
+    try:
+        assert [hit.source for hit in search(first)] == [hit.source for hit in search(second)]
+        assert first.trusted != second.trusted
+        assert len({hit.source for hit in search(first)}) == 120
+    finally:
+        first.close()
+        second.close()
+
+
+def test_hits_state_author_licence_and_title(sample):
+    """A drawing is CC0, stated, by us, and titled as the query."""
+    hit = next(search(sample))
+    assert hit.licence.allows(LicenceFilter.PUBLIC_DOMAIN)
+    assert hit.licence.evidence is Evidence.STATED
+    assert hit.author
+    assert hit.title == "red circle 1"
+
+
+def test_what_is_served_is_like_the_web(sample):
+    """Among what one query gives are pictures mostly, and dead links, pages and tiny pictures."""
+    kinds = Counter()
+    for hit in search(sample):
+        status, kind, body = get(hit.url)
+        if status != 200:
+            kinds["dead"] += 1
+        elif not body.startswith(b"\xff\xd8"):
+            assert b"<!DOCTYPE html>" in body
+            assert kind == "image/jpeg"
+            kinds["page"] += 1
+        else:
+            with Image.open(BytesIO(body)) as image:
+                kinds["tiny" if max(image.size) < 50 else "picture"] += 1
+    assert kinds == {"picture": 102, "dead": 6, "page": 6, "tiny": 6}
+
+
+@pytest.mark.parametrize("number", [4, 17, 24, 117])
+def test_twins_are_the_picture_before_in_other_bytes(number):
+    """A twin has the look of the picture before it, and other bytes."""
+    _, _, twin = answer("red circle", number)
+    _, _, before = answer("red circle", number - 1)
+    assert twin != before
+    assert len(twin) < len(before)
+    with Image.open(BytesIO(twin)) as small, Image.open(BytesIO(before)) as large:
+        assert len(pairs([look(small), look(large)])) == 1
+
+
+def test_drawings_are_the_same_for_the_same_query_and_number():
+    """What a query and a number give does not depend on what was drawn before."""
+    wanted = answer("king snake", 7)
+    answer("red circle", 1)
+    assert answer("king snake", 7) == wanted
+    assert answer("king snake", 8) != wanted
+    assert answer("coral snake", 7) != wanted
+
+
+@pytest.mark.parametrize("query", ["red circle", "black square", "white star", "coral snake", "triangle"])
+def test_drawings_of_one_query_are_no_twins(query):
+    """No two of a query's own pictures are taken for one."""
+    looks = [look(draw(query, number)) for number in range(1, 61)]
+    assert pairs(looks).tolist() == []
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_colour_is_in_the_picture(colour):
+    """A picture of a colour has a good part of it in that colour."""
+    image = draw(f"{colour} circle", 3).resize((64, 64))
+    near = sum(math.dist(pixel, COLOURS[colour]) < 60 for pixel in pixels(image))
+    assert near > 0.05 * 64 * 64
+
+
+def pixels(image):
+    data = image.tobytes()
+    return [tuple(data[i : i + 3]) for i in range(0, len(data), 3)]
+
+
+def test_shapes_differ():
+    """Corner by corner no two shapes are the same."""
+    assert all(list(first) != list(second) for first, second in combinations(SHAPES.values(), 2))
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("red circle", ("red", "circle")),
+        ("RED Circles", ("red", "circle")),
+        ("blue_square", ("blue", "square")),
+        ('"green triangle" -circle -red', ("green", "triangle")),
+        ("gray", ("grey", None)),
+        ("a star", (None, "star")),
+        ("coral snake", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_a_query_is_understood(query, meant):
+    """Colour and shape are found in any case and number, and not among what is excluded."""
+    assert understood(query) == meant
+
+
+@pytest.mark.parametrize("text", ["..", "a/b", "a?b#c", "ü 蛇", 'x" <b>', "%2F", "a\nb", "x" * 500])
+def test_any_query_can_be_served(sample, text):
+    """Whatever the text, its address leads back to its own picture."""
+    hit = next(search(sample, Query(text, "x")))
+    assert get(hit.url)[2] == answer(text, 1)[2]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/1", "/1/", "/x/red.jpg", "/-1/red.jpg", "/1/red.png", "/../etc/passwd", "/²/a.jpg"]
+)
+def test_other_addresses_are_not_found(sample, path):
+    """The server knows its own addresses and no files."""
+    (place,) = sample.trusted
+    with socket.create_connection(place.split(":"), timeout=10) as caller:
+        caller.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode("latin-1", "replace"))
+        assert caller.makefile("rb").readline().split()[1] == b"404"
+
+
+def test_a_caller_that_hangs_up_is_no_noise(sample, capfd):
+    """Nothing is printed when a caller goes away in the middle, and the next one is served."""
+    hit = next(search(sample))
+    place = urlsplit(hit.url)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as caller:
+        caller.sendall(f"GET {place.path} HTTP/1.0\r\n\r\n".encode())
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset at once
+    assert get(hit.url)[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_closing_frees_the_port():
+    """After closing nobody answers at the place, and another search opens a new one."""
+    provider = Sample({})
+    (place,) = provider.trusted
+    provider.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(place.split(":"), timeout=10)
+    assert provider.trusted
+    provider.close()
+
+
+def test_the_registry_does_not_load_pillow_or_flickrapi():
+    """Naming the providers costs none of their libraries."""
+    code = (
+        "import sys; from harvest import providers; providers.names(); "
+        "sys.exit(bool({'PIL', 'flickrapi', 'bs4', 'requests', 'http.server'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0
