@@ -1,0 +1,192 @@
+"""What every provider keeps to, whoever wrote it: one run over all that are registered.
+
+A provider that reads pages has a folder of fixtures named as it is: `found`, what `parse` makes of it in
+`expected.json`, `empty`, `blocked` (a number in a name is the page's status), and in `about.json` the page's
+address and the changes of `found` that must not pass for "no results".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sys
+from contextlib import suppress
+from itertools import islice
+from urllib.parse import urlsplit
+
+import pytest
+
+from harvest import providers
+from harvest.errors import Blocked, KeyMissing, PageChanged, Unavailable
+from harvest.models import Query
+from harvest.providers.base import PATIENCE, Provider
+from harvest.web.pages import Page
+from tests.providers.pages import FIXTURES, plain, serving
+
+ENVIRON = {"FLICKR_API_KEY": "a-key"}
+FOLDERS = sorted(folder for folder in FIXTURES.iterdir() if folder.is_dir())
+CHANGES = [
+    pytest.param(folder, steps, id=f"{folder.name}-{what}")
+    for folder in FOLDERS
+    for what, steps in json.loads((folder / "about.json").read_text("utf-8"))["changes"].items()
+]
+SNAKES = Query("king snake", "king_snake", limit=100)
+
+every_provider = pytest.mark.parametrize("name", providers.names())
+every_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+
+
+def fixture(folder, kind):
+    (path,) = (path for path in folder.iterdir() if re.fullmatch(rf"{kind}(-\d+)?", path.stem))
+    status = re.search(r"\d+", path.stem)
+    return int(status[0]) if status else 200, path.read_text("utf-8")
+
+
+def parse(folder, answer):
+    status, text = answer
+    module = sys.modules[providers.get(folder.name).__module__]
+    return module.parse(Page(about(folder)["address"], status, text, {}))
+
+
+def about(folder):
+    return json.loads((folder / "about.json").read_text("utf-8"))
+
+
+def search(folder, *answers, query=SNAKES):
+    pages = serving(*answers)
+    return providers.get(folder.name)(ENVIRON).search(query, pages), pages
+
+
+@every_provider
+def test_a_provider_is_made_without_asking_anything(name, monkeypatch):
+    """Making a provider, and asking whether it can work, opens no socket."""
+    made = []
+    monkeypatch.setattr(socket.socket, "bind", lambda *_: made.append("bind"))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: made.append("connect"))
+    provider = providers.get(name)(ENVIRON)
+    with suppress(Unavailable):
+        provider.check()
+    assert isinstance(provider, Provider)
+    assert not made
+
+
+@every_provider
+def test_a_provider_names_and_explains_itself(name):
+    """Name, label, one line about it and a docstring are there, and the pace is no burden."""
+    kind = providers.get(name)
+    assert kind.name == name == name.upper()
+    assert kind.label.upper() == name
+    assert 10 < len(kind.about) < 80
+    assert kind.__doc__ != Provider.__doc__
+    assert kind.__doc__.split("\n")[0].endswith(".")
+    assert kind.pace >= 0
+    assert kind.most > 0
+
+
+def test_names_are_unique():
+    """No two providers answer to one name."""
+    assert len({name.upper() for name in providers.names()}) == len(providers.names())
+
+
+@every_provider
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_V04_a_missing_key_is_named(name, value):
+    """A provider whose key is not set says which variable it wants and where to get a key."""
+    kind = providers.get(name)
+    if kind.key is None:
+        pytest.skip("works without a key")
+    environ = {} if value is None else {kind.key.variable: value}
+    with pytest.raises(KeyMissing, match=f"{kind.label} needs an API key") as caught:
+        kind(environ).check()
+    assert kind.key.variable in caught.value.hint
+    assert kind.key.page in caught.value.hint
+
+
+@every_provider
+def test_a_provider_closes_more_than_once(name):
+    """Closing a provider that was never used, twice, is no error."""
+    provider = providers.get(name)(ENVIRON)
+    provider.close()
+    provider.close()
+
+
+@every_folder
+def test_a_page_is_read_as_expected(folder):
+    """Every value of the fixture's hits, and where the next page starts, is what the expected answer says."""
+    expected = json.loads((folder / "expected.json").read_text("utf-8"))
+    assert plain(parse(folder, fixture(folder, "found"))) == expected
+
+
+@every_folder
+def test_V03_truly_nothing_is_no_error(folder):
+    """A page that says that there is nothing ends the search without a hit and without an error."""
+    hits, pages = search(folder, fixture(folder, "empty"))
+    assert list(hits) == []
+    assert len(pages.asked) <= 2
+
+
+@every_folder
+def test_V01_a_block_page_raises_and_is_not_asked_again(folder):
+    """A challenge instead of results is `Blocked`, says what to do, and is asked for once."""
+    hits, pages = search(folder, fixture(folder, "blocked"))
+    with pytest.raises(Blocked) as caught:
+        next(hits)
+    assert caught.value.message.startswith(providers.get(folder.name).label)
+    assert caught.value.hint
+    assert len(pages.asked) == 1
+
+
+@every_folder
+def test_V05_what_came_before_a_block_is_kept(folder):
+    """A block page after a good one ends the search only when the good one's hits are handed out."""
+    hits, _ = search(folder, fixture(folder, "found"), fixture(folder, "blocked"))
+    expected = json.loads((folder / "expected.json").read_text("utf-8"))["hits"]
+    assert [hit.url for hit in islice(hits, len(expected))] == [hit["url"] for hit in expected]
+    with pytest.raises(Blocked):
+        next(hits)
+
+
+@pytest.mark.parametrize(("folder", "steps"), CHANGES)
+def test_V02_V07_a_changed_page_never_looks_like_no_results(folder, steps):
+    """A page whose layout is new, cut, empty or hostile raises `PageChanged` and carries the page."""
+    status, text = fixture(folder, "found")
+    changed = text
+    for pattern, replacement in steps:
+        changed = re.sub(pattern, replacement, changed)
+    assert changed != text
+    hits, pages = search(folder, (status, changed))
+    with pytest.raises(PageChanged) as caught:
+        next(hits)
+    assert caught.value.page == changed
+    assert len(pages.asked) <= 3
+
+
+@every_folder
+def test_hits_have_what_the_others_count_on(folder):
+    """Hits name their provider and source, have addresses that can be fetched, and are ranked from 1 up."""
+    hits, _ = search(folder, fixture(folder, "found"))
+    hits = list(hits)
+    assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+    assert len({hit.source for hit in hits}) == len(hits) > 1
+    for hit in hits:
+        assert hit.provider == folder.name.upper()
+        assert all(urlsplit(url).scheme in {"http", "https"} for url in (hit.url, *hit.others))
+        assert hit.url not in hit.others
+
+
+@every_folder
+def test_a_search_is_lazy(folder):
+    """Nothing is asked before the first hit is wanted, and one page for it."""
+    hits, pages = search(folder, fixture(folder, "found"))
+    assert not pages.asked
+    assert len(list(islice(hits, 1))) == 1
+    assert len(pages.asked) == 1
+
+
+@every_folder
+def test_a_source_that_repeats_itself_is_left(folder):
+    """The same page for ever ends the search after two pages without a new hit."""
+    hits, pages = search(folder, fixture(folder, "found"))
+    assert len(list(hits)) == len(json.loads((folder / "expected.json").read_text("utf-8"))["hits"])
+    assert len(pages.asked) <= 1 + PATIENCE

@@ -1,0 +1,151 @@
+"""The registry: names in any case, guesses at misspelt ones, and the providers of other packages."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from harvest import providers
+from harvest.errors import Unavailable, UsageError
+from harvest.models import Query
+
+PLUGIN = """
+from harvest.providers import Provider
+
+class Acme(Provider):
+    "Acme's pictures."
+    name = "ACME"
+    label = "Acme"
+    about = "pictures of everything by Acme"
+
+    def search(self, query, pages):
+        yield from ()
+
+class Nameless:
+    pass
+
+class Moody(Acme):
+    name = "MOODY"
+
+    def __init__(self, environ):
+        raise ZeroDivisionError
+
+not_a_class = 7
+"""
+
+
+@pytest.fixture
+def plugged(tmp_path, monkeypatch):
+    """Return a function that adds entry points as an installed package would."""
+    (tmp_path / "acme_harvest.py").write_text(PLUGIN)
+    (tmp_path / "acme_broken.py").write_text("import a_module_that_is_not_there\n")
+    (tmp_path / "acme_furious.py").write_text("raise RuntimeError('no key\\nin here')\n")
+    (tmp_path / "acme_leaving.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def plug(**points):
+        made = [EntryPoint(name, value, providers.GROUP) for name, value in points.items()]
+        monkeypatch.setattr(providers, "entry_points", lambda group: made if group == providers.GROUP else [])
+
+    yield plug
+    for module in ("acme_harvest", "acme_broken", "acme_furious", "acme_leaving"):
+        sys.modules.pop(module, None)
+
+
+def test_ours_are_there():
+    """The providers of this package are listed first, by name."""
+    assert providers.names()[:5] == ["BING", "FLICKR", "GOOGLE", "SAMPLE", "URLS"]
+
+
+@pytest.mark.parametrize("name", ["bing", "BING", " Bing "])
+def test_a_name_is_known_in_any_case(name):
+    """A provider answers to its name however it is written."""
+    assert providers.get(name).name == "BING"
+
+
+def test_a_misspelt_name_gets_a_guess():
+    """An unknown name is an error of usage that guesses what was meant and lists what there is."""
+    with pytest.raises(UsageError) as caught:
+        providers.get("FLIKR")
+    assert caught.value.message.startswith(
+        "no provider 'FLIKR'. Did you mean FLICKR?  (BING, FLICKR, GOOGLE, "
+    )
+
+
+def test_an_unheard_name_gets_no_guess():
+    """A name like none is listed what there is, and nothing is guessed."""
+    with pytest.raises(UsageError) as caught:
+        providers.get("zzzzzz")
+    assert "Did you mean" not in caught.value.message
+
+
+def test_all_stands_for_what_can_work(plugged):
+    """`ALL` leaves out what lacks its key, what is unavailable, the embedded one and the one for files."""
+    plugged()
+    assert providers.for_all({}) == ["BING"]
+    assert providers.for_all({"FLICKR_API_KEY": "k"}) == ["BING", "FLICKR"]
+
+
+def test_google_says_why_it_is_unavailable():
+    """Google raises before anything is asked, with its reason and what to do, and so does a search of it."""
+    google = providers.get("GOOGLE")({})
+    with pytest.raises(Unavailable, match="no dependable keyless endpoint") as caught:
+        google.check()
+    assert caught.value.hint
+    with pytest.raises(Unavailable):
+        next(google.search(Query("snake", "snake"), None))
+
+
+def test_another_package_adds_a_provider(plugged):
+    """An entry point is a provider like ours, in any case and in `ALL`."""
+    plugged(acme="acme_harvest:Acme")
+    assert providers.names()[-1] == "ACME"
+    assert providers.get("Acme").about == "pictures of everything by Acme"
+    assert "ACME" in providers.for_all({})
+    assert providers.broken() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("acme_broken:Acme", "ModuleNotFoundError: No module named 'a_module_that_is_not_there'"),
+        ("acme_furious:Acme", "RuntimeError: no key in here"),
+        ("acme_harvest:Acmee", "AttributeError"),
+        ("acme_harvest:Nameless", "acme_harvest:Nameless is no Provider"),
+        ("acme_harvest:not_a_class", "acme_harvest:not_a_class is no Provider"),
+        ("no such module", "Error"),
+        ("acme_leaving:Acme", "SystemExit: 1"),
+    ],
+)
+def test_a_broken_provider_is_told_and_harms_no_other(plugged, value, reason):
+    """A provider that cannot be loaded is named with its reason; the others work as ever."""
+    plugged(acme=value)
+    with pytest.raises(Unavailable, match="provider ACME cannot be loaded"):
+        providers.get("acme")
+    (message,) = providers.broken()
+    assert reason in message
+    assert providers.for_all({}) == ["BING"]
+    assert providers.get("BING").name == "BING"
+
+
+def test_a_provider_must_bear_the_name_it_is_installed_by(plugged):
+    """An entry point whose class calls itself otherwise is told: no hit is filed under a false name."""
+    plugged(other="acme_harvest:Acme")
+    assert "it calls itself ACME" in providers.broken()[0]
+
+
+def test_nobody_takes_the_name_of_ours(plugged):
+    """An entry point named as one of ours is told and left out."""
+    plugged(sample="acme_harvest:Acme")
+    assert providers.get("SAMPLE").__module__ == "harvest.providers.sample"
+    assert providers.names().count("SAMPLE") == 1
+    assert "SAMPLE" in providers.broken()[0]
+
+
+def test_a_provider_that_fails_when_it_is_made_is_left_out_of_all(plugged, caplog):
+    """`ALL` goes without a provider whose maker made a mistake, and the log has it."""
+    plugged(moody="acme_harvest:Moody")
+    assert providers.for_all({}) == ["BING"]
+    assert "ZeroDivisionError" in caplog.text
