@@ -1,0 +1,84 @@
+"""Addresses you have: the query names a local file of them, with or without what is known of each."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from harvest import sources
+from harvest.errors import Unavailable
+from harvest.models import Hit, Licence
+from harvest.providers import licences, values
+from harvest.providers.base import Provider
+from harvest.providers.tables import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harvest.models import Query
+    from harvest.web.pages import Pages
+
+_NAMED = {  # what others call a column → what we call it
+    name: ours
+    for ours, names in {
+        "url": "url imageurl originalurl contenturl src identifier",
+        "page": "page pageurl landingurl foreignlandingurl originallandingurl sourcepage referrer",
+        "title": "title caption text alt alttext description",
+        "author": "author creator photographer artist username ownername",
+        "author_url": "authorurl creatorurl authorprofileurl",
+        "licence": "license licence licenseid licenceid spdx rights",
+        "licence_url": "licenseurl licenceurl",
+        "width": "width originalwidth",
+        "height": "height originalheight",
+    }.items()
+    for name in names.split()
+}
+
+
+class Urls(Provider):
+    """Pictures at the addresses in a file of yours; its path starts at the folder you are in."""
+
+    name: ClassVar = "URLS"
+    label: ClassVar = "URLs"
+    about: ClassVar = "addresses in a file of yours: .txt, .csv, .tsv, .jsonl, .parquet"
+    in_all: ClassVar = False
+    pace: ClassVar = 0.0
+    most: ClassVar = sys.maxsize
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
+        """Yield the addresses of the file that the query names, in its order."""
+        path = Path(query.text)
+        rank = 0
+        for row in rows(path, _NAMED):
+            if url := values.address(row.get("url")):
+                rank += 1
+                yield _hit(row, url, rank)
+        if not rank:
+            raise Unavailable(f"{path} holds no address.", "An address begins with http:// or https://.")
+
+
+def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:
+    return Hit(
+        url=url,
+        provider=Urls.name,
+        source=sources.key(url),
+        rank=rank,
+        page=values.address(row.get("page")),
+        title=values.text(row.get("title")),
+        width=_side(row.get("width")),
+        height=_side(row.get("height")),
+        author=values.text(row.get("author")),
+        author_url=values.address(row.get("author_url")),
+        licence=_licence(row.get("licence"), row.get("licence_url")),
+    )
+
+
+def _side(value: object) -> int | None:
+    # A table in which some widths are missing often has all the others with a decimal point.
+    return values.number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
+
+
+def _licence(*texts: object) -> Licence:
+    known = (licences.read(text) for text in texts if isinstance(text, str))
+    return next((licence for licence in known if licence.id), Licence())
