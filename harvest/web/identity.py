@@ -1,0 +1,11 @@
+"""Who we say we are, to every server."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+NAME = "image-harvest"
+try:
+    USER_AGENT = f"{NAME}/{metadata.version(NAME)}"
+except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+    USER_AGENT = NAME

@@ -1,0 +1,38 @@
+"""What one address may cost, in seconds, bytes and tries. No single one can stop, hang or bloat a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MiB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of picture bodies; seconds unless said otherwise."""
+
+    connect: float = 10
+    idle: float = 20  # between two reads
+    total: float = 60  # one picture, all tries and redirects; waiting for its host's turn apart
+    dns: float = 10
+    body: int = 25 * MiB
+    redirects: int = 5
+    attempts: int = 3
+    connections: int = 32
+    per_host: int = 4
+    pace: float = 0.05  # between two requests to one host: twenty a second are enough to be polite with
+    retry_after: float = 120  # a host that asks for more is parked for the rest of the run
+    strikes: int = 6  # pictures in a row without any answer, after which their host is parked
+
+
+@dataclass(frozen=True, slots=True)
+class PageLimits:
+    """Limits of search pages; seconds unless said otherwise."""
+
+    connect: float = 10
+    idle: float = 20
+    total: float = 30  # one page, all tries and redirects; the waits between them apart
+    body: int = 10 * MiB  # decoded
+    redirects: int = 5
+    attempts: int = 3
+    retry_after: float = 120

@@ -1,0 +1,53 @@
+"""How long to wait before asking again."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+_SECONDS = re.compile(r"\d+(\.\d*)?")
+
+
+def backoff(failures: int, jitter: float) -> float:
+    """Return 1, 2, 4 … seconds, and up to half as much again: `jitter` is a random number below 1.
+
+    >>> [backoff(n, 0) for n in (1, 2, 3)], backoff(1, 0.5)
+    ([1.0, 2.0, 4.0], 1.25)
+    """
+    return 2.0 ** (failures - 1) * (1 + jitter / 2)
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Return the seconds a `Retry-After` header asks for; `None` when it says nothing we understand.
+
+    `now` is the time of day, in seconds since 1970: the header may name a date.
+
+    >>> retry_after("30", 0), retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 10), retry_after("soon", 0)
+    (30.0, 50.0, None)
+    """
+    text = (value or "").strip()
+    if text.isascii() and _SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def in_words(seconds: float) -> str:
+    """Return a wait as a person says it.
+
+    >>> in_words(30), in_words(600), in_words(7200), in_words(3e8)
+    ('30 s', '10 min', '2 h', '3472 days')
+    """
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{min(seconds / size, 1e6):.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def today() -> float:
+    """Return the time of day, in seconds since 1970."""
+    return datetime.now(UTC).timestamp()
