@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 from typing import TYPE_CHECKING, TextIO
 
 from harvest.errors import Unavailable
+from harvest.providers import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -65,14 +65,7 @@ def _delimited(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
 def _json_lines(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
     with _opened(path) as file:
         for line in _lines(file):
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(value, str):
-                yield {"url": value}
-            elif isinstance(value, dict):
-                yield _row(((_plain(name), cell) for name, cell in value.items()), named)
+            yield _row(((_plain(name), cell) for name, cell in values.record(line).items()), named)
 
 
 def _parquet(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
