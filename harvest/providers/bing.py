@@ -110,7 +110,9 @@ def _blocked(what: str) -> Blocked:
 
 
 def _says_none(soup: BeautifulSoup) -> bool:
-    """Tell whether the page has the grid of results, empty and with nothing after it."""
+    """Tell whether the page says so in words, or has the grid of results, empty and with nothing after it."""
+    if soup.select_one(".b_no"):
+        return True
     grids = soup.select(".dgControl[data-nexturl]")
     return bool(grids) and not any(grid["data-nexturl"] or grid.find("li") for grid in grids)
 

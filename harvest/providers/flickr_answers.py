@@ -26,6 +26,7 @@ SIZES = ("o", "6k", "5k", "4k", "3k", "k", "h", "l", "c", "z", "m")  # of one ph
 _REFUSED = {401, 403}  # with a page of a firewall; Flickr itself refuses with 200
 _BAD_KEY = {"96", "97", "98", "99", "100"}
 _PASSING = {"0", "10", "105", "106", "201"}
+_CHANGED = "Its answers may be new. `harvest doctor` tells whether it is you or everyone."
 LICENCES = {
     "0": licences.stated(
         "LicenseRef-All-Rights-Reserved", "https://www.flickrhelp.com/hc/en-us/articles/10710266545556"
@@ -59,7 +60,7 @@ def parse(page: Page) -> Found:
     hits = [hit for hit in map(_hit, listed) if hit] if isinstance(listed, list) else []
     if not isinstance(listed, list) or (listed and not hits):
         raise PageChanged(
-            f"Flickr counts {total or 'no'} photos and sends none that can be read.", page=page.text
+            f"Flickr counts {total or 'no'} photos and sends none that can be read.", _CHANGED, page.text
         )
     number, last, per_page = (values.number(read.get(name)) or 1 for name in ("page", "pages", "perpage"))
     return Found(hits, number + 1 if number < last and number * per_page < CAP else None, total)
@@ -71,15 +72,15 @@ def _failure(answer: dict[str, object], text: str) -> ProviderError:
     if code in _BAD_KEY:
         return KeyRefused(
             f"Flickr does not accept the key: {said}",
-            "Check FLICKR_API_KEY against your keys at https://www.flickr.com/services/api/keys/",
+            "Compare FLICKR_API_KEY, and FLICKR_API_SECRET if set, with https://www.flickr.com/services/api/keys/",
         )
     if code in _PASSING:
         return Unreachable(f"Flickr cannot search now: {said}", "The same line again goes on from here.")
     if any(word in message.lower() for word in ("quota", "rate limit", "exceeded")):
         return RateLimited(f"Flickr has had too many calls with this key: {said}", "Try again in an hour.")
     if answer.get("stat") == "fail":
-        return Unavailable(f"Flickr refuses this search: {said}")
-    return PageChanged("Flickr sent an answer that is no result of a search.", page=text)
+        return Unavailable(f"Flickr refuses this search: {said}", "Change the query, or leave Flickr out.")
+    return PageChanged("Flickr sent an answer that is no result of a search.", _CHANGED, text)
 
 
 def _hit(photo: object) -> Hit | None:

@@ -105,6 +105,12 @@ def test_an_empty_address_is_the_end():
     assert len(pages.asked) == 1
 
 
+def test_V03_bing_says_in_words_that_there_is_nothing():
+    """The box with which Bing tells that it found nothing ends the search without an error."""
+    told = '<ol><li class="b_no"><h1>There are no results for <strong>xyzzy</strong></h1></li></ol>'
+    assert list(search(serving(told))) == []
+
+
 def test_an_address_elsewhere_is_never_followed():
     """Of the address of the next page only the number is used."""
     pages = serving(results(1, after="https://evil.example/?first=36"), EMPTY)
