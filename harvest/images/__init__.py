@@ -1,0 +1,18 @@
+"""Images: bytes to `Picture`, or the reason why not. Pure: no files, no network.
+
+formats    which format it is, by the first bytes; everything else is refused there
+headers    how large it is, before anything is decoded
+containers the walks through segments, chunks and boxes that others share
+bare       the picture taken out of its metadata
+negative   the one place where Pillow decodes
+colour     any pixels to 8 bits, on white, in sRGB
+exif       what we write into a picture, and read back
+darkroom   all of it in order
+memory     what a decode takes, known from the header
+"""
+
+from harvest.images.darkroom import Seen, develop, examine
+from harvest.images.exif import source_of
+from harvest.images.memory import memory_needed
+
+__all__ = ["Seen", "develop", "examine", "memory_needed", "source_of"]

@@ -1,0 +1,120 @@
+"""A picture without its metadata: the decoder sees the pixels' own bytes and nothing else.
+
+Cut away here are thumbnails, texts, later frames, whatever a polyglot carries behind the picture, and with
+them every parser that was ever attacked through them. What turns and colours the picture is read out first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest.images import containers
+from harvest.images.containers import Broken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MOST_PROFILE = 4 << 20  # press profiles are the largest, at most 2.7 MB
+_JPEG_TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xC0, 0xC1, 0xC2, 0xC9, 0xCA, 0xDA})
+_EXIF = b"Exif\0\0"
+_ICC = b"ICC_PROFILE\0"
+_PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+
+
+class Bare(NamedTuple):
+    """The bytes to decode, and what stood around them.
+
+    `coded` is the SHA-256 of a JPEG's coded pixels: the same under any metadata.
+    """
+
+    data: bytes
+    exif: bytes = b""
+    icc: bytes = b""
+    coded: bytes | None = None
+
+
+def strip(body: bytes, kind: str) -> Bare:
+    """Take a picture out of its metadata; raises `Broken` where the container is damaged."""
+    strip_one = _STRIP.get(kind)
+    return strip_one(body) if strip_one else Bare(body)
+
+
+def _jpeg(body: bytes) -> Bare:
+    kept, exif, end = [b"\xff\xd8"], b"", 0
+    profile: dict[int, bytes] = {}
+    for part in containers.segments(body):
+        content = body[part.content : part.end]
+        if part.kind[0] in _JPEG_TABLES:
+            kept.append(body[part.start : part.end])
+            end = part.end
+        elif part.kind == b"\xe0" and content.startswith(b"JFIF"):
+            kept.append(body[part.start : part.end])
+        elif part.kind == b"\xe1" and content.startswith(_EXIF):
+            exif = exif or content[len(_EXIF) :]
+        elif part.kind == b"\xe2" and content.startswith(_ICC) and len(content) > len(_ICC) + 2:
+            profile[content[len(_ICC)]] = content[len(_ICC) + 2 :]
+        elif part.kind == b"\xee" and content.startswith(b"Adobe"):
+            kept.append(body[part.start : part.end])
+    last = body.rfind(b"\xff\xd9", end)
+    scans = memoryview(body)[end : last + 2 if last >= 0 else len(body)]
+    coded = hashlib.sha256(b"".join(piece for piece in kept if not piece.startswith(b"\xff\xe0")))
+    coded.update(scans)
+    icc = b"".join(profile[number] for number in sorted(profile))
+    return Bare(b"".join((*kept, scans)), exif, icc, coded.digest())
+
+
+def _png(body: bytes) -> Bare:
+    view, exif, icc = memoryview(body), b"", b""
+    kept: list[bytes | memoryview] = [body[:8]]
+    for part in containers.chunks(body):
+        if part.kind in _PNG_KEPT:
+            # Pillow does not look at the checksum of pixels.
+            if zlib.crc32(view[part.start + 4 : part.end - 4]) != int.from_bytes(
+                view[part.end - 4 : part.end]
+            ):
+                raise Broken(f"the checksum of its {part.kind.decode('ascii')} is wrong")
+            kept.append(view[part.start : part.end])
+        elif part.kind == b"eXIf":
+            exif = body[part.content : part.end - 4]
+        elif part.kind == b"iCCP":
+            icc = _inflated(body[part.content : part.end - 4].partition(b"\0")[2][1:])
+    return Bare(b"".join(kept), exif, icc)
+
+
+def _inflated(profile: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(profile, _MOST_PROFILE)
+    except zlib.error:
+        return b""
+
+
+def _gif(body: bytes) -> Bare:
+    head, control, frame = b"", b"", 0
+    for part in containers.gif_parts(body):
+        if part.kind == b"GIF":
+            head = body[: part.end]
+        elif part.kind == b"!\xf9":  # what is transparent in the frame that follows
+            control = body[part.start : part.end]
+        elif part.kind == b",":
+            frame = part.start
+    return Bare(head + control + body[frame:])
+
+
+def _iso(body: bytes) -> Bare:
+    """Hide the Exif of AVIF and HEIC by renaming its item: their own properties say how they are turned."""
+    for part in containers.boxes(body):
+        if part.kind == b"meta":
+            items = body[part.start : part.end].replace(b"Exif", b"skip")
+            return Bare(body[: part.start] + items + body[part.end :])
+    return Bare(body)
+
+
+_STRIP: dict[str, Callable[[bytes], Bare]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "GIF": _gif,
+    "AVIF": _iso,
+    "HEIF": _iso,
+}

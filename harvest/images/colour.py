@@ -1,0 +1,81 @@
+"""Any kind of pixels to 8 bits on white, and any colour space to sRGB."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+_PLAIN = frozenset({"L", "RGB", "CMYK"})
+_SAME = 2  # levels a profile may move a colour and still be sRGB under another name
+_STEPS = 17  # a side of the cube of colours a profile is tried on
+
+_Transform = ImageCms.ImageCmsTransform
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Return 8-bit pixels without transparency: grey, RGB, or the CMYK of a JPEG."""
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(image)
+    if image.mode == "LA":
+        white = Image.new("L", image.size, 255)
+        white.paste(image.getchannel("L"), mask=image.getchannel("A"))
+        return white
+    if image.has_transparency_data:
+        # What is transparent has a colour too, often black or bright red; nobody was meant to see it.
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image)
+        return white
+    if image.mode in _PLAIN:
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale deeper greys to 8 bits; Pillow's own conversion clips them to white."""
+    values = np.asarray(image)
+    if values.dtype == np.uint16:
+        grey = (values >> 8).astype(np.uint8)
+        if isinstance(clear := image.info.get("transparency"), int):
+            grey[values == clear] = 255
+    else:  # whatever range the numbers have: darkest to black, brightest to white
+        low, high = float(values.min()), float(values.max())
+        spread = high - low if np.isfinite(high - low) and high > low else 1.0
+        grey = np.nan_to_num((values - low) * (255 / spread)).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(grey)
+
+
+def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Return the picture in sRGB; a profile that is damaged or of another kind of pixels is ignored."""
+    transform = _transform(profile, image.mode) if profile else None
+    if transform is not None:
+        converted = ImageCms.applyTransform(image, transform)
+        assert converted is not None
+        return converted
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> _Transform | None:
+    """Build the way from a profile to sRGB once for all pictures that carry it: most carry one of a few.
+
+    `None` where there is nothing to do: the profile is sRGB itself, which most are, or cannot be used.
+    """
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        moved = _moved(transform) if mode == "RGB" else _SAME + 1
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    return transform if moved > _SAME else None
+
+
+def _moved(transform: _Transform) -> int:
+    """Tell by how many levels a transform moves a colour at most."""
+    levels = np.linspace(0, 255, _STEPS).round().astype(np.int16)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
+    converted = ImageCms.applyTransform(Image.fromarray(cube.astype(np.uint8)), transform)
+    return int(np.abs(np.asarray(converted).astype(np.int16) - cube).max())

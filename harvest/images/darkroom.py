@@ -1,0 +1,106 @@
+"""Bytes in, `Picture` or the reason why not out."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageStat
+
+from harvest import looks
+from harvest.images import exif, headers
+from harvest.images.negative import expose
+from harvest.models import Look, Picture, Refusal, Verdict
+
+if TYPE_CHECKING:
+    from harvest.images.headers import Header
+    from harvest.models import Hit, Recipe
+
+_MOST_ASPECT = 5  # a banner or a skyscraper: in a square it would be a line on white
+_BLANK = 2.0  # standard deviation in levels of the liveliest channel; white JPEG noise has less than one
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a file on disk shows: enough to find its twins, whoever put it there."""
+
+    pixels: str
+    look: Look = field(repr=False)
+    width: int
+    height: int
+    format: str
+
+
+def develop(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
+    """Make a picture of a hit's bytes, ready to write, or say why there is none.
+
+    The same bytes, hit and recipe give the same picture, byte for byte: its content is its name.
+    """
+    header = headers.read(body)
+    if isinstance(header, Refusal):
+        return header
+    if refusal := _shape_refused(header, recipe):
+        return refusal
+    negative = expose(body, header, recipe.size)
+    if isinstance(negative, Refusal):
+        return negative
+    small, pixels = negative.small()
+    # Before anybody looks for twins: all flat pictures, whatever their colour, have nearly one hash.
+    if (spread := max(ImageStat.Stat(small).stddev)) < _BLANK:
+        return Refusal(Verdict.BLANK, f"one colour, give or take {spread:.1f} of 255 levels")
+    image = negative.printed(recipe.size)
+    if recipe.pad and recipe.size:
+        image = _padded(image, recipe.size)
+    data = _encoded(image, recipe.quality, exif.written(hit))
+    return Picture(
+        data=data,
+        content=hashlib.sha256(data).hexdigest(),
+        body=hashlib.sha256(body).hexdigest(),
+        pixels=pixels,
+        look=looks.look(small),
+        width=image.width,
+        height=image.height,
+        original_width=negative.size[0],
+        original_height=negative.size[1],
+        original_format=header.format,
+        original=body if recipe.keep_original else None,
+    )
+
+
+def examine(data: bytes) -> Seen | Refusal:
+    """Look at a file on disk as `develop` does at a download; its size and shape are its owner's business."""
+    header = headers.read(data)
+    if isinstance(header, Refusal):
+        return header
+    negative = expose(data, header, 1)
+    if isinstance(negative, Refusal):
+        return negative
+    small, pixels = negative.small()
+    return Seen(pixels, looks.look(small), *negative.size, header.format)
+
+
+def _shape_refused(header: Header, recipe: Recipe) -> Refusal | None:
+    """Refuse by the original's size, before anything is decoded; a picture on its side has the same sides."""
+    short, long = sorted((header.width, header.height))
+    size = f"{header.width} x {header.height}"
+    if short < recipe.min_size:
+        return Refusal(Verdict.TOO_SMALL, f"{size}; the shorter side must be at least {recipe.min_size}")
+    if long > _MOST_ASPECT * short:
+        return Refusal(Verdict.ASPECT, f"{size}; the longer side is over {_MOST_ASPECT} times the shorter")
+    return None
+
+
+def _padded(image: Image.Image, side: int) -> Image.Image:
+    """Put a picture into the middle of a white square; a small one is not enlarged."""
+    square = Image.new("RGB", (side, side), "white")
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
+
+
+def _encoded(image: Image.Image, quality: int, block: bytes) -> bytes:
+    file = io.BytesIO()
+    image.info = {}  # nothing that a plugin read may reach the file
+    image.save(file, "JPEG", quality=quality, exif=block)
+    return file.getvalue()

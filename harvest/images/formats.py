@@ -1,0 +1,86 @@
+"""Which format bytes are in, by how they start: what a server or an address calls them counts for nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from harvest.models import Refusal, Verdict
+
+# What we take, as Pillow names it. Anything else is refused here, before a decoder sees a byte.
+_TAKEN = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+# What we know and do not take: documents that can run or fetch things, and files that browsers do not show.
+_UNSUPPORTED = (
+    (b"%PDF", "a PDF"),
+    (b"%!PS", "an EPS"),
+    (b"\xc5\xd0\xd3\xc6", "an EPS"),
+    (b"8BPS", "a PSD"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"II+\0", "a TIFF"),
+    (b"MM\0+", "a TIFF"),
+    (b"\0\0\1\0", "an icon"),
+    (b"\0\0\2\0", "a cursor"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"gimp xcf", "an XCF"),
+    (b"\xd7\xcd\xc6\x9a", "a WMF"),
+    (b"DDS ", "a DDS"),
+)
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # "BM" alone starts many a text
+
+
+def recognise(body: bytes) -> str | Refusal:
+    """Return the format's name, or why bytes that start like these are none of ours.
+
+    >>> recognise(b"GIF89a...")
+    'GIF'
+    >>> recognise(b"<!doctype html>")
+    Refusal(verdict=<Verdict.NOT_AN_IMAGE: 'not_an_image'>, detail='a web page')
+    """
+    for magic, name in _TAKEN:
+        if body.startswith(magic):
+            return name
+    if body.startswith(b"RIFF") and body[8:12] == b"WEBP":
+        return "WEBP"
+    if body.startswith(b"BM") and int.from_bytes(body[14:18], "little") in _BMP_HEADERS:
+        return "BMP"
+    if body[4:8] == b"ftyp":
+        return _iso(body)
+    for magic, what in _UNSUPPORTED:
+        if body.startswith(magic):
+            return Refusal(Verdict.UNSUPPORTED, what)
+    return _text(body)
+
+
+def _iso(body: bytes) -> str | Refusal:
+    """Tell AVIF, HEIC and films apart, which share one container, by the brands it lists."""
+    names = body[8 : min(int.from_bytes(body[:4], "big"), 256)]
+    brands = {names[at : at + 4] for at in range(0, len(names), 4)}
+    if brands & _AVIF_BRANDS:
+        return "AVIF"
+    if not brands & _HEIC_BRANDS:
+        return Refusal(Verdict.NOT_AN_IMAGE, "a film or sound")
+    if importlib.util.find_spec("pillow_heif") is None:
+        return Refusal(Verdict.NEEDS_HEIF_EXTRA, "a HEIC picture: pip install 'image-harvest[heif]'")
+    return "HEIF"
+
+
+def _text(body: bytes) -> Refusal:
+    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n\0").lower()
+    if not start:
+        return Refusal(Verdict.NOT_AN_IMAGE, "nothing but zeros" if body else "an empty body")
+    if not start.startswith(b"<"):
+        return Refusal(Verdict.NOT_AN_IMAGE, "no picture format starts like this")
+    before, svg, _ = start.partition(b"<svg")
+    if svg and b"html" not in before:
+        return Refusal(Verdict.UNSUPPORTED, "an SVG")
+    return Refusal(Verdict.NOT_AN_IMAGE, "a web page")

@@ -1,0 +1,154 @@
+"""How large a picture is, read from its first bytes, long before anything is decoded."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harvest.images import containers, formats
+from harvest.images.containers import Broken
+from harvest.models import Refusal, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_PIXELS = 50_000_000
+_MOST_SCANS = 100  # a progressive JPEG has about ten; each costs 29 ms at 49 megapixels, whatever it holds
+_BITS = 8
+
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # the kinds of JPEG that Pillow decodes
+_OTHER_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A picture's format, as Pillow names it, and its size as stored: it may still lie on its side."""
+
+    format: str
+    width: int
+    height: int
+    planes: int = 3  # of a JPEG: grey has one, CMYK four
+    in_passes: bool = False  # a JPEG that must be read as a whole before its first line is known
+
+    @property
+    def pixels(self) -> int:
+        """The number of pixels."""
+        return self.width * self.height
+
+
+def read(body: bytes) -> Header | Refusal:
+    """Read the header of a picture, or say why there is none or why the picture is not for us."""
+    name = formats.recognise(body)
+    if isinstance(name, Refusal):
+        return name
+    try:
+        header = _READ[name](body)
+    except (Broken, struct.error, IndexError) as error:
+        return Refusal(Verdict.BROKEN_IMAGE, f"{name}: {error}")
+    if isinstance(header, Refusal):
+        return header
+    if not header.pixels:
+        return Refusal(Verdict.BROKEN_IMAGE, f"{name}: it has no size")
+    if header.pixels > MOST_PIXELS:
+        return too_many_pixels(header.width, header.height)
+    return header
+
+
+def too_many_pixels(width: int, height: int) -> Refusal:
+    """Refuse a picture for its size, in words.
+
+    >>> too_many_pixels(50_000, 50_000).detail
+    '50000 x 50000 is 2,500 megapixels; the limit is 50'
+    """
+    megapixels = width * height / 1e6
+    detail = f"{width} x {height} is {megapixels:,.0f} megapixels; the limit is {MOST_PIXELS / 1e6:.0f}"
+    return Refusal(Verdict.TOO_MANY_PIXELS, detail)
+
+
+def _jpeg(body: bytes) -> Header | Refusal:
+    frame, width, height, planes = 0, 0, 0, 0
+    for part in containers.segments(body):
+        kind = part.kind[0]
+        if kind in _OTHER_FRAMES:
+            return Refusal(Verdict.UNSUPPORTED, "a lossless or hierarchical JPEG")
+        if kind in _FRAMES:
+            frame = kind
+            bits, height, width, planes = struct.unpack_from(">BHHB", body, part.content)
+            if bits != _BITS:
+                return Refusal(Verdict.UNSUPPORTED, f"a JPEG of {bits} bits")
+        elif kind == containers.SOS:
+            # Several scans are read as a whole before the first line comes out, however many there are.
+            in_passes = frame in _PROGRESSIVE or body[part.content] < planes
+            if in_passes and (scans := body.count(b"\xff\xda")) > _MOST_SCANS:
+                raise Broken(f"{scans} scans")
+            return Header("JPEG", width, height, planes, in_passes)
+    raise AssertionError("segments end with a scan or raise")
+
+
+def _png(body: bytes) -> Header:
+    if body[12:16] != b"IHDR":
+        raise Broken("it does not start with its header")
+    return Header("PNG", *struct.unpack_from(">II", body, 16))
+
+
+def _gif(body: bytes) -> Header:
+    width, height = struct.unpack_from("<HH", body, 6)
+    for part in containers.gif_parts(body):
+        if part.kind == b",":  # a first frame larger than the screen enlarges the picture
+            left, top, frame_width, frame_height = struct.unpack_from("<HHHH", body, part.content)
+            width, height = max(width, left + frame_width), max(height, top + frame_height)
+    return Header("GIF", width, height)
+
+
+def _webp(body: bytes) -> Header:
+    kind = body[12:16]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(body[at : at + 3], "little") + 1 for at in (24, 27))
+    elif kind == b"VP8L":
+        bits = struct.unpack_from("<I", body, 21)[0]
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind == b"VP8 ":
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", body, 26))
+    else:
+        raise Broken("it holds no picture")
+    return Header("WEBP", width, height)
+
+
+def _bmp(body: bytes) -> Header:
+    if body[14] == 12:  # noqa: PLR2004 - OS/2's short header
+        return Header("BMP", *struct.unpack_from("<HH", body, 18))
+    width, height = struct.unpack_from("<ii", body, 18)  # a negative height: the first line is on top
+    return Header("BMP", abs(width), abs(height))
+
+
+def _avif(body: bytes) -> Header:
+    return Header("AVIF", *_largest_item(body))
+
+
+def _heif(body: bytes) -> Header:
+    return Header("HEIF", *_largest_item(body))
+
+
+def _largest_item(body: bytes) -> tuple[int, int]:
+    """Find the largest size (`ispe`) that an ISO file gives any item: a tile, a thumbnail, the picture."""
+    sizes = [(0, 0)]
+    for part in containers.boxes(body):
+        if part.kind == b"meta":
+            at = body.find(b"ispe", part.content, part.end)
+            while at >= 0:
+                sizes.append(struct.unpack_from(">II", body, at + 8))
+                at = body.find(b"ispe", at + 4, part.end)
+    return max(sizes, key=lambda size: size[0] * size[1])
+
+
+_READ: dict[str, Callable[[bytes], Header | Refusal]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "GIF": _gif,
+    "WEBP": _webp,
+    "BMP": _bmp,
+    "AVIF": _avif,
+    "HEIF": _heif,
+}
