@@ -209,7 +209,7 @@ def test_parquet_without_its_extra_names_the_extra(find, monkeypatch):
     [
         ("a.jsonl", ["[" * 9_999, "{", "17", '{"url": 7}', '{"url": ["x"]}', '{"url": {}}', "1" * 5000]),
         ("a.csv", ["", ",,,,", "x,y,z,w", "\x00", '"', "http://", "http://[::1", "https://user:secret@host/"]),
-        ("a.txt", ["\x00", "http://host:port/", "https://a b\x01", "\ud800", "http://" + "x" * 200_000, "x" * 2**17 + B]),
+        ("a.txt", ["\x00", "http://host:port/", "\ud800", "http://" + "x" * 200_000, "x" * 2**17 + B]),
     ],
 )  # fmt: skip
 def test_odd_rows_are_left_out(find, name, rows):
