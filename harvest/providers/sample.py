@@ -36,6 +36,8 @@ class Sample(Provider):
     in_all: ClassVar = False
     pace: ClassVar = 0.0
     most: ClassVar = 120
+    probe: ClassVar = None
+    ephemeral: ClassVar = True
 
     _server: _Server | None = None
     _opening = threading.Lock()

@@ -45,6 +45,7 @@ class Urls(Provider):
     in_all: ClassVar = False
     pace: ClassVar = 0.0
     most: ClassVar = sys.maxsize
+    probe: ClassVar = None
 
     def search(self, query: Query, pages: Pages) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
         """Yield the addresses of the file that the query names, in its order."""
