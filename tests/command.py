@@ -1,0 +1,130 @@
+"""The real `harvest` command as tests run it: a process of its own, on the small Internet."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.guard.sitecustomize import STRAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GUARD = Path(__file__).parent / "guard"
+# What a command keeps of the environment of the tests; HOME and the rest are the test's own.
+KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "COVERAGE_PROCESS_START")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that has ended: its exit code, and what it said on both streams."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    peak_memory: int  # bytes of resident memory at its worst; 0 where the system does not tell
+
+    @property
+    def json(self) -> Any:
+        """What `--json` printed."""
+        return json.loads(self.out)
+
+
+class Running:
+    """A command under way: wait for it, interrupt it, kill it."""
+
+    def __init__(self, command: list[str], folder: Path, environ: Mapping[str, str], aside: Path) -> None:
+        self._out, self._err = (aside / f"{time.monotonic_ns()}.{stream}" for stream in ("out", "err"))
+        self._began = time.monotonic()
+        self._peak = 0
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                command, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            )
+
+    @property
+    def said(self) -> str:
+        """What it said on standard error so far."""
+        return self._err.read_text("utf-8")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill it as nothing can be caught."""
+        self.process.kill()
+
+    def wait(self, timeout: float = 60) -> Ran:
+        """Wait for its end; past the time it is killed, and that is a failure."""
+        while self.process.poll() is None:
+            if time.monotonic() - self._began > timeout:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError(f"still running after {timeout:g} s; it said:\n{self.said}")
+            self._measure()
+            time.sleep(0.02)
+        seconds = time.monotonic() - self._began
+        out, err = (path.read_text("utf-8") for path in (self._out, self._err))
+        return Ran(self.process.returncode, out, err, seconds, self._peak)
+
+    def _measure(self) -> None:
+        """Read the high-water mark. A child's rusage would count the parent it was forked from."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        except OSError:
+            return
+        _, found, rest = status.partition("VmHWM:")
+        if found:
+            self._peak = int(rest.split(None, 1)[0]) * 1024
+
+
+class Command:
+    """`cli("-c", "BING", "snakes.csv")` runs to the end; `cli.start(…)` does not wait.
+
+    It runs in `folder`; what else it needs to live lies `aside`. Variables given by name are added to its
+    environment, those given as `None` taken away.
+    """
+
+    def __init__(self, folder: Path, aside: Path, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.aside = aside
+        self.strays = aside / "strays"
+        self.environ = {name: os.environ[name] for name in KEPT if name in os.environ}
+        self.environ |= {
+            "HOME": str(aside),
+            "USERPROFILE": str(aside),
+            "PYTHONPATH": str(GUARD),
+            "PYTHONUTF8": "1",
+            "COLUMNS": "110",
+            STRAYS: str(self.strays),
+            **environ,
+        }
+        self._started: list[Running] = []
+
+    def __call__(self, *args: object, timeout: float = 60, **variables: str | None) -> Ran:
+        """Run the command to its end."""
+        return self.start(*args, **variables).wait(timeout)
+
+    def start(self, *args: object, **variables: str | None) -> Running:
+        """Start the command; what still runs when the test ends is killed."""
+        environ = {name: value for name, value in {**self.environ, **variables}.items() if value is not None}
+        command = [sys.executable, "-m", "harvest", *map(str, args)]
+        running = Running(command, self.folder, environ, self.aside)
+        self._started.append(running)
+        return running
+
+    def close(self) -> None:
+        """Kill what is left."""
+        for running in self._started:
+            if running.process.poll() is None:
+                running.process.kill()
+            running.process.wait()

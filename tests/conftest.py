@@ -1,0 +1,78 @@
+"""What tests stand on: nothing beyond loopback, a clean environment, the small Internet, the command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command import Command
+from tests.guard.sitecustomize import stray
+from tests.web import Internet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Variables of the person who runs the tests that would change what the tests see.
+FOREIGN = {
+    "ALL_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLUMNS",
+}
+FOREIGN_PREFIXES = ("FLICKR_", "GOOGLE_", "SERPAPI_", "OPENVERSE_", "BRAVE_", "HARVEST_")
+
+_strays: list[str] = []
+
+
+def _watch(event: str, args: tuple[object, ...]) -> None:
+    host = stray(event, args)
+    if host is not None:
+        _strays.append(f"{event} {host}")
+        raise OSError(f"a test must not leave loopback: {event} {host}")
+
+
+sys.addaudithook(_watch)  # for good: an audit hook cannot be taken away, nor got around by any library
+
+
+@pytest.fixture(autouse=True)
+def on_loopback() -> Iterator[list[str]]:
+    """Fail a test that looks up or connects to anything beyond loopback, even if it swallowed the refusal."""
+    _strays.clear()
+    yield _strays
+    assert not _strays, f"left loopback: {', '.join(_strays)}"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away proxies, certificates, keys and colours of the person who runs the tests."""
+    for name in tuple(os.environ):
+        if name.upper() in FOREIGN or name.upper().startswith(FOREIGN_PREFIXES):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def internet() -> Iterator[Internet]:
+    """Give the small Internet, listening; `tests.web` tells what is in it."""
+    with Internet() as internet:
+        yield internet
+
+
+@pytest.fixture
+def cli(internet: Internet, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """Give the real `harvest` command, run in `tmp_path`, with nothing but the small Internet around it."""
+    command = Command(tmp_path, tmp_path_factory.mktemp("aside"), internet.environ)
+    yield command
+    command.close()
+    if command.strays.exists():
+        pytest.fail(f"the command left loopback: {command.strays.read_text('utf-8')}")

@@ -1,0 +1,1 @@
+"""A folder for PYTHONPATH that keeps commands on loopback."""

@@ -1,0 +1,1 @@
+"""The parts of the small Internet; `tests.web` is its door."""

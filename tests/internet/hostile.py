@@ -1,0 +1,208 @@
+"""Tempers of hosts to be wary of: no picture comes, or half of one, or never, or what nobody should take."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import zlib
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from harvest.models import Verdict
+from tests.internet.temper import JPEG, picture, temper
+from tests.internet.wire import FOREVER, Answer, End
+
+if TYPE_CHECKING:
+    from tests.internet.drawing import Photo
+    from tests.internet.wire import Part, Request
+
+PAUSE = 0.05  # before hanging up, so that what was sent arrives
+
+
+# ---- what comes is no picture
+
+
+@temper(Verdict.NOT_AN_IMAGE)
+def html(_: Request, __: Photo) -> Answer:
+    """Serve a page and call it a JPEG."""
+    return Answer(b"<!DOCTYPE html><title>Buy our pictures</title><p>Nothing here." + b" " * 2000, kind=JPEG)
+
+
+@temper(Verdict.BROKEN_IMAGE)
+def broken(_: Request, photo: Photo) -> Answer:
+    """Serve the half of the file that is left."""
+    body = photo.body
+    return Answer(body[: len(body) // 2], kind=JPEG)
+
+
+@temper(Verdict.UNSUPPORTED)
+def tiff(_: Request, photo: Photo) -> Answer:
+    """Serve a format nobody should decode from strangers."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(photo.body)).save(file, "TIFF")
+    return Answer(file.getvalue(), kind="image/tiff")
+
+
+@temper(Verdict.TOO_MANY_PIXELS)
+def bomb(_: Request, __: Photo) -> Answer:
+    """Serve a PNG of a hundred bytes that claims 2,500 megapixels."""
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(64))), (b"IEND", b""))
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+    return Answer(b"\x89PNG\r\n\x1a\n" + body, kind="image/png")
+
+
+# ---- nothing comes, or not all of it, or never
+
+
+@temper(Verdict.GONE)
+def dead(_: Request, __: Photo) -> Answer:
+    """Never have heard of it: 404."""
+    return Answer(b"<h1>Not Found</h1>", status=404)
+
+
+@temper(Verdict.GONE)
+def gone(_: Request, __: Photo) -> Answer:
+    """Have taken it down: 410."""
+    return Answer(b"<h1>Gone</h1>", status=410)
+
+
+@temper(Verdict.GONE)
+def forbidden(_: Request, __: Photo) -> Answer:
+    """Dislike hot links: 403."""
+    return Answer(b"<h1>Forbidden</h1>", status=403)
+
+
+@temper(Verdict.SERVER_ERROR)
+def down(_: Request, __: Photo) -> Answer:
+    """Stay broken: 500."""
+    return Answer(b"<h1>Internal Server Error</h1>", status=500)
+
+
+@temper(Verdict.HOST_PARKED)
+def patience(_: Request, __: Photo) -> Answer:
+    """Ask for a week's patience."""
+    return Answer(b"slow down", status=429, headers={"Retry-After": "604800"})
+
+
+@temper(Verdict.TIMEOUT)
+def stall(_: Request, __: Photo) -> Answer:
+    """Listen and never answer."""
+    return Answer(wait=FOREVER)
+
+
+@temper(Verdict.TIMEOUT)
+def freeze(_: Request, photo: Photo) -> Answer:
+    """Stop in the middle of the picture."""
+    body = photo.body
+    return Answer([body[: len(body) // 2], FOREVER], kind=JPEG, length=len(body))
+
+
+@temper(Verdict.TIMEOUT)
+def drip(_: Request, photo: Photo) -> Answer:
+    """Send one byte a second."""
+    parts: list[Part] = []
+    for byte in photo.body:
+        parts += (bytes((byte,)), 1.0)
+    return Answer(parts, kind=JPEG, length=len(photo.body))
+
+
+@temper(Verdict.BROKEN_TRANSFER)
+def reset(_: Request, photo: Photo) -> Answer:
+    """Reset the connection in the middle of the picture."""
+    body = photo.body
+    return Answer([body[: len(body) // 2], PAUSE, End.RESET], kind=JPEG, length=len(body))
+
+
+@temper(Verdict.BROKEN_TRANSFER)
+def short(_: Request, photo: Photo) -> Answer:
+    """Send less than declared."""
+    body = photo.body
+    return Answer([body[: len(body) // 2], PAUSE, End.CLOSE], kind=JPEG, length=len(body))
+
+
+@temper(Verdict.BROKEN_TRANSFER)
+def cut(_: Request, photo: Photo) -> Answer:
+    """Send a chunked body and leave in the middle of a chunk."""
+    half = photo.body[: len(photo.body) // 2]
+    chunk = b"%x\r\n" % len(photo.body) + half
+    return Answer([chunk, PAUSE, End.CLOSE], kind=JPEG, headers={"Transfer-Encoding": "chunked"})
+
+
+# ---- what nobody should take
+
+
+@temper(Verdict.TOO_BIG)
+def endless(_: Request, photo: Photo) -> Answer:
+    """Stream for ever, without a length."""
+    return Answer(repeat(photo.body), kind=JPEG)
+
+
+@temper(Verdict.TOO_BIG)
+def huge(_: Request, photo: Photo) -> Answer:
+    """Declare ten gigabytes."""
+    return Answer(repeat(photo.body), kind=JPEG, length=10 * 2**30)
+
+
+@temper(Verdict.ENCODED)
+def encoded(_: Request, photo: Photo) -> Answer:
+    """Compress what nobody asked to have compressed."""
+    return Answer(gzip.compress(photo.body), kind=JPEG, headers={"Content-Encoding": "gzip"})
+
+
+@temper(Verdict.TOO_MANY_REDIRECTS)
+def loop(request: Request, _: Photo) -> Answer:
+    """Send visitors around in circles."""
+    turn = int(request.fields.get("turn", 0)) % 7 + 1
+    return Answer(status=302, headers={"Location": f"{request.route}?turn={turn}"})
+
+
+@temper(Verdict.BLOCKED_ADDRESS)
+def private(_: Request, __: Photo) -> Answer:
+    """Send visitors to their own machine."""
+    return Answer(status=302, headers={"Location": "http://127.0.0.1/private.jpg"})
+
+
+@temper(Verdict.BLOCKED_ADDRESS)
+def metadata(_: Request, __: Photo) -> Answer:
+    """Send visitors to the keys of the cloud they may run in."""
+    return Answer(status=302, headers={"Location": "http://169.254.169.254/latest/meta-data/"})
+
+
+@temper(Verdict.BAD_ADDRESS)
+def disk(_: Request, __: Photo) -> Answer:
+    """Send visitors to their own disk."""
+    return Answer(status=302, headers={"Location": "file:///etc/passwd"})
+
+
+# ---- connections that must not come about: their certificates are made so, their names known to nobody
+
+
+@temper(Verdict.TLS)
+def expired(_: Request, photo: Photo) -> Answer:
+    """Show a certificate that ended yesterday."""
+    return picture(photo)
+
+
+@temper(Verdict.TLS)
+def misnamed(_: Request, photo: Photo) -> Answer:
+    """Show a certificate of somebody else."""
+    return picture(photo)
+
+
+@temper(Verdict.TLS)
+def selfsigned(_: Request, photo: Photo) -> Answer:
+    """Show a certificate of its own making."""
+    return picture(photo)
+
+
+@temper(Verdict.UNREACHABLE)
+def nowhere(_: Request, photo: Photo) -> Answer:
+    """Have a name that nobody can resolve; behind a proxy that is the proxy's 502."""
+    return picture(photo)

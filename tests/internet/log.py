@@ -1,0 +1,115 @@
+"""What the small Internet saw: every request, and how many were under way at once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.internet.wire import Request
+
+CONTROL = "internet.test"  # the host that tells what this Internet saw
+
+
+@dataclass(slots=True, eq=False)
+class Visit:
+    """One request: what was asked, when, and how many body bytes went out for it so far."""
+
+    method: str
+    scheme: str
+    host: str
+    path: str  # with the query, as sent
+    headers: Mapping[str, str]  # names in lower case
+    at: float = field(default_factory=time.monotonic)
+    sent: int = 0
+    finished: float | None = None
+
+    @property
+    def url(self) -> str:
+        """The address asked for."""
+        return f"{self.scheme}://{self.host}{self.path}"
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The parameters of the address, the last of each name."""
+        return {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
+
+
+class Log:
+    """Counts while the servers work; read it from any thread."""
+
+    def __init__(self) -> None:
+        self.visits: list[Visit] = []
+        self.most_at_once: Counter[str] = Counter()  # requests under way, by host
+        self.most_connections: Counter[str] = Counter()  # open connections, by host
+        self.unknown: Counter[str] = Counter()  # names nobody answers to, asked of the proxy
+        self._attempts: Counter[str] = Counter()
+        self._busy: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+
+    def to(self, host: str = "*", path: str = "*") -> list[Visit]:
+        """Give the requests whose host and path (with its query) fit both patterns, in order."""
+        visits = list(self.visits)
+        return [v for v in visits if fnmatchcase(v.host, host) and fnmatchcase(v.path, path)]
+
+    def count(self, url: str) -> int:
+        """Tell how often this very address was asked for."""
+        return sum(visit.url == url for visit in list(self.visits))
+
+    def clear(self) -> None:
+        """Forget what was seen, as before a second run; attempts are counted anew too."""
+        self.visits.clear()
+        for counter in (self.most_at_once, self.most_connections, self.unknown, self._attempts):
+            counter.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Give it all as plain values, for another process; `restored` reads them."""
+        visits = [(v.method, v.scheme, v.host, v.path, dict(v.headers), v.at, v.sent) for v in self.visits]
+        return {
+            "visits": [visit for visit in visits if visit[2] != CONTROL],
+            "most_at_once": self.most_at_once,
+            "most_connections": self.most_connections,
+            "unknown": self.unknown,
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> Log:
+        """Make a log of another process's state."""
+        log = cls()
+        log.visits = [Visit(*visit) for visit in state["visits"]]
+        log.most_at_once.update(state["most_at_once"])
+        log.most_connections.update(state["most_connections"])
+        log.unknown.update(state["unknown"])
+        return log
+
+    def begin(self, request: Request) -> tuple[Visit, int]:
+        """Note a request; also tell which attempt at its address it is, from 1."""
+        visit = Visit(request.method, request.scheme, request.host, request.path, request.headers)
+        self.visits.append(visit)
+        self._attempts[visit.url] += 1
+        _up(self._busy, self.most_at_once, visit.host)
+        return visit, self._attempts[visit.url]
+
+    def end(self, visit: Visit) -> None:
+        """Note that a request is answered, or given up."""
+        visit.finished = time.monotonic()
+        self._busy[visit.host] -= 1
+
+    def opened(self, host: str) -> None:
+        """Note a connection to a host."""
+        _up(self._open, self.most_connections, host)
+
+    def closed(self, host: str) -> None:
+        """Note the end of a connection."""
+        self._open[host] -= 1
+
+
+def _up(now: Counter[str], most: Counter[str], host: str) -> None:
+    now[host] += 1
+    most[host] = max(most[host], now[host])

@@ -1,0 +1,204 @@
+"""A small Internet on loopback: www.bing.com, api.flickr.com, and picture hosts of every temper.
+
+It is an HTTP proxy with a CA of its own. A program reaches it by the variables every tool obeys, HTTPS_PROXY
+and SSL_CERT_FILE, under the real names, and is not altered for the test:
+
+    def test_a_story(internet, cli):
+        corals = internet.bing.shows("micrurus tener -king", 40, dead=3, html=2, twin=4)
+        kings = internet.flickr.shows("scarlet king snake", 20, size=(640, 480))
+        internet.bing.turns("limited", after=1, times=1)
+        run = cli("-c", "BING", "-c", "FLICKR", "-p", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
+        assert run.code == 0, run.err
+        assert internet.expected(corals, kings) == {"new": 51, "dup": 4, "dead": 3, "bad": 2}
+        assert internet.log.count(corals[0].url) == 1
+        assert internet.log.most_at_once["img3.pictures.test"] <= 4
+        assert not internet.log.to("127.0.0.1")
+
+What there is:
+
+* `internet.bing`, `internet.flickr`: `shows(query, count, **kinds)` fills and returns a shelf; `turns(mood,
+  after=, times=)` changes the mood (`limited`, `down`, `forbidden`, `hiccup`, `stalled`, `bloated`, `slow`,
+  and those of `Bing.moods` and `Flickr.moods`), `calms_down()` ends it. A query without a shelf has no
+  results. Bing repeats its last page for ever unless `internet.bing.says_the_end`. Flickr accepts
+  `internet.flickr.key`, and checks signatures against `internet.flickr.secret`.
+* `internet.addresses(count, **kinds)`: a shelf that no service shows, for lists of addresses
+  (`shelf.urls`).
+* kinds: every temper by its name (`tests.internet.friendly`, `tests.internet.hostile`), `twin=` (changed as
+  the web changes pictures), `copy=` (the same bytes from another host), and what else `Catalogue.shelf`
+  takes: `size=` (`SMALL`, `LARGE` or any), `hosts=`, `title=`, `licence=`, `also=` (listings of another
+  shelf).
+* a `Listing` knows its url, page, title, photo and temper, the `body` a good host serves for it, and the
+  `verdict` it deserves.
+* `internet.weather = Weather(latency=0.3, stalls=0.02, dead=0.05)`, over everything.
+* `internet.log`: `to(host, path)` by patterns, `count(url)`; by host `most_at_once`, `most_connections`,
+  `unknown`.
+* `internet.sites["my.test"] = lambda request: Answer(…)`: a site of the test's own; a body may be a list of
+  bytes, pauses in seconds and `End.RESET`.
+* Loopback and private addresses answer with a good picture, so that a program that asks for one is found
+  out. The items that Bing shows as "related" point to `related.pictures.test`, where nobody should go.
+
+For long runs `tests.internet.apart.Apart(setup)` is the same in a process of its own, and for a shell
+`python -m tests.web --setup MODULE:FUNCTION` prints the variables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import sys
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
+
+from tests.internet.authority import Authority
+from tests.internet.bing import Bing
+from tests.internet.drawing import LARGE, SMALL, Photo
+from tests.internet.flickr import Flickr
+from tests.internet.log import CONTROL, Log
+from tests.internet.shelves import Catalogue, Listing, Shelf, expected
+from tests.internet.temper import picture
+from tests.internet.tempers import TEMPERS
+from tests.internet.weather import Weather
+from tests.internet.wire import FOREVER, HEAD_LIMIT, Answer, End, Request, Wire
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+    Site = Callable[[Request], Answer]
+
+__all__ = ["LARGE", "SMALL", "TEMPERS", "Answer", "End", "Internet", "Listing", "Photo", "Shelf", "Weather"]
+
+NOBODY = "nowhere.pictures.test"
+
+
+class Internet:
+    """The whole of it. As a context manager it listens; without, it only knows what there would be."""
+
+    def __init__(self) -> None:
+        self.catalogue = Catalogue()
+        self.bing = Bing(self.catalogue)
+        self.flickr = Flickr(self.catalogue)
+        self.weather = Weather()
+        self.log = Log()
+        self.sites: dict[str, Site] = {
+            self.bing.host: self.bing.answer,
+            self.flickr.host: self.flickr.answer,
+            CONTROL: lambda _: Answer(json.dumps(self.log.state()).encode(), kind="application/json"),
+        }
+        self._domains: dict[str, Site] = {
+            ".pictures.test": self._picture,
+            ".staticflickr.com": self._picture,
+            ".stories.test": lambda _: Answer(b"<title>A story</title><p>With a picture."),
+            ".mm.bing.net": self.bing.thumbnail,
+        }
+        self.port = 0
+        self.certificate = Path()  # of its CA, while it listens
+
+    def addresses(self, count: int, name: str = "pictures", /, **kinds: Any) -> Shelf:
+        """Put pictures on their hosts that no service shows; `Catalogue.shelf` tells what they can be."""
+        return self.catalogue.shelf(name, count, **kinds)
+
+    def expected(self, *shelves: Shelf) -> Counter[str]:
+        """Count, by the summary's columns, what harvesting these shelves in this weather comes to."""
+        return expected(*shelves, weather=self.weather)
+
+    @property
+    def proxy(self) -> str:
+        """The address programs are given."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables that lead a program here."""
+        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), self.proxy)
+        return proxies | dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self.certificate))
+
+    def knows(self, host: str) -> bool:
+        """Tell whether a name leads anywhere."""
+        return host != NOBODY and self._site(host) is not None
+
+    def respond(self, request: Request) -> Answer:
+        """Answer a request to a known host, as far away as the weather makes it."""
+        site = self._site(request.host)
+        assert site, request.host
+        answer = site(request)
+        latency = 0.0 if request.host == CONTROL else self.weather.latency
+        return replace(answer, wait=answer.wait + latency) if latency else answer
+
+    def _site(self, host: str) -> Site | None:
+        if host in self.sites:
+            return self.sites[host]
+        for domain, site in self._domains.items():
+            if host.endswith(domain):
+                return site
+        return (lambda _: picture(Photo(0))) if _is_private(host) else None
+
+    def _picture(self, request: Request) -> Answer:
+        if self.weather.kills(request.url):
+            return TEMPERS["dead"].answer(request, Photo(0))
+        if self.weather.stalls_at(request.url, request.attempt):
+            return Answer(wait=FOREVER)
+        if request.host.endswith(".staticflickr.com"):
+            return self.flickr.picture(request)
+        listing = self.catalogue.at(request.url)
+        return listing.answer(request) if listing else Answer(b"<h1>Not Found</h1>", status=404)
+
+    async def serve(self, started: Callable[[], None], stop: asyncio.Event) -> None:
+        """Listen on loopback until told to stop."""
+        authority = Authority()
+        wire = Wire(self.respond, self.knows, authority, self.log)
+        writers: WeakSet[asyncio.StreamWriter] = WeakSet()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.add(writer)
+            await wire.serve(reader, writer)
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=HEAD_LIMIT, backlog=1000)
+        self.port = server.sockets[0].getsockname()[1]
+        with tempfile.TemporaryDirectory(prefix="internet-") as folder:
+            self.certificate = Path(folder) / "ca.pem"
+            authority.write(self.certificate)
+            started()
+            await stop.wait()
+        server.close()
+        # Whoever waits for a request, or in a pause, sees the connection go and ends.
+        for writer in tuple(writers):
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+    def __enter__(self) -> Self:
+        """Listen in a thread."""
+        started = threading.Event()
+
+        async def run() -> None:
+            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+            await self.serve(started.set, self._stop)
+
+        self._thread = threading.Thread(target=lambda: asyncio.run(run()), name="internet", daemon=True)
+        self._thread.start()
+        started.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up on everybody."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+
+def _is_private(host: str) -> bool:
+    """Tell whether a host is an address nobody should be sent to by a web page."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost"
+
+
+if __name__ == "__main__":
+    from tests.internet.apart import main
+
+    sys.exit(main())
