@@ -10,12 +10,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.guard.sitecustomize import STRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tests.web import Internet
 
 GUARD = Path(__file__).parent / "guard"
 # What a command keeps of the environment of the tests; HOME and the rest are the test's own.
@@ -121,6 +123,11 @@ class Command:
         running = Running(command, self.folder, environ, self.aside)
         self._started.append(running)
         return running
+
+    def on(self, internet: Internet) -> Self:
+        """Run on another small Internet from now on, as one in a process of its own."""
+        self.environ |= internet.environ
+        return self
 
     def close(self) -> None:
         """Kill what is left."""

@@ -26,7 +26,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from harvest.models import COLUMNS, Verdict
-from tests.command import GUARD
+from tests.command import GUARD, Running
 from tests.guard.sitecustomize import STRAYS
 from tests.internet.apart import Apart
 from tests.internet.drawing import CHANGES
@@ -247,11 +247,11 @@ def test_weather_is_far_and_dead_for_the_same_addresses(
     internet: Internet, session: requests.Session
 ) -> None:
     """Latency holds for every answer; the truth knows which links the weather kills."""
-    internet.weather = Weather(latency=0.05, dead=0.3)
+    internet.weather = Weather(latency=0.01, dead=0.3)
     shelf = internet.addresses(40)
     began = time.monotonic()
     dead = sum(session.get(url, timeout=5).status_code == 404 for url in shelf.urls)
-    assert time.monotonic() - began >= 40 * 0.05
+    assert time.monotonic() - began >= 40 * 0.01
     assert 0 < dead < 40
     assert internet.expected(shelf) == {"new": 40 - dead, "dead": dead}
 
@@ -302,6 +302,7 @@ def test_bing_pages_through_a_shelf_and_repeats_its_last_page(
 ) -> None:
     """Following data-nextUrl gives every listing in order, then the last page for ever."""
     shelf = internet.bing.shows("corn snake", 80)
+    internet.bing.never_ends = True
     url, pages = f"{BING}?q=corn+snake&first=1&count=35", []
     for _ in range(4):
         page = session.get(url, timeout=5).text
@@ -311,10 +312,9 @@ def test_bing_pages_through_a_shelf_and_repeats_its_last_page(
     assert pages[3] == shelf.urls[-35:]
 
 
-def test_bing_can_say_the_end(internet: Internet, session: requests.Session) -> None:
-    """When told to, the last page has an empty data-nextUrl."""
+def test_bing_says_the_end(internet: Internet, session: requests.Session) -> None:
+    """The last page has an empty data-nextUrl."""
     internet.bing.shows("corn snake", 10)
-    internet.bing.says_the_end = True
     page = session.get(BING, params={"q": "corn snake"}, timeout=5).text
     assert following(page) == ["", ""]
 
@@ -517,6 +517,26 @@ def test_a_command_cannot_leave_loopback(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, check=False)
     assert b"must not leave loopback" in ran.stderr
     assert strays.read_text("utf-8") == "socket.getaddrinfo www.bing.com\n"
+
+
+def test_a_command_tells_what_it_said_and_needed(tmp_path: Path) -> None:
+    """A run has its exit code, both its streams and its peak of memory."""
+    program = (
+        "import sys, time; kept = b'x' * 50_000_000; print(len(kept)); print('oh', file=sys.stderr);"
+        "time.sleep(0.2); sys.exit(3)"
+    )
+    ran = Running([sys.executable, "-c", program], tmp_path, os.environ, tmp_path).wait()
+    assert (ran.code, ran.out, ran.err) == (3, "50000000\n", "oh\n")
+    assert sys.platform != "linux" or 50_000_000 < ran.peak_memory < 100_000_000
+
+
+def test_a_command_that_hangs_fails_the_test(tmp_path: Path) -> None:
+    """Past its time a command is killed, and what it said is shown."""
+    program = "import time; print('still here', file=__import__('sys').stderr, flush=True); time.sleep(60)"
+    running = Running([sys.executable, "-c", program], tmp_path, os.environ, tmp_path)
+    with pytest.raises(AssertionError, match="still running after 1 s; it said:\nstill here"):
+        running.wait(timeout=1)
+    assert running.process.returncode
 
 
 def _image(body: bytes) -> Image.Image:

@@ -19,14 +19,14 @@ What there is:
 * `internet.bing`, `internet.flickr`: `shows(query, count, **kinds)` fills and returns a shelf; `turns(mood,
   after=, times=)` changes the mood (`limited`, `down`, `forbidden`, `hiccup`, `stalled`, `bloated`, `slow`,
   and those of `Bing.moods` and `Flickr.moods`), `calms_down()` ends it. A query without a shelf has no
-  results. Bing repeats its last page for ever unless `internet.bing.says_the_end`. Flickr accepts
-  `internet.flickr.key`, and checks signatures against `internet.flickr.secret`.
+  results. With `internet.bing.never_ends = True` Bing repeats its last page for ever, as the real one does.
+  Flickr accepts `internet.flickr.key`, and checks signatures against `internet.flickr.secret`.
 * `internet.addresses(count, **kinds)`: a shelf that no service shows, for lists of addresses
   (`shelf.urls`).
 * kinds: every temper by its name (`tests.internet.friendly`, `tests.internet.hostile`), `twin=` (changed as
   the web changes pictures), `copy=` (the same bytes from another host), and what else `Catalogue.shelf`
-  takes: `size=` (`SMALL`, `LARGE` or any), `hosts=`, `title=`, `licence=`, `also=` (listings of another
-  shelf).
+  takes: `size=` (`SMALL`, `LARGE` or any), `hosts=`, `scheme=`, `title=`, `licence=`, `also=` (listings
+  of another shelf).
 * a `Listing` knows its url, page, title, photo and temper, the `body` a good host serves for it, and the
   `verdict` it deserves.
 * `internet.weather = Weather(latency=0.3, stalls=0.02, dead=0.05)`, over everything.
@@ -37,8 +37,8 @@ What there is:
 * Loopback and private addresses answer with a good picture, so that a program that asks for one is found
   out. The items that Bing shows as "related" point to `related.pictures.test`, where nobody should go.
 
-For long runs `tests.internet.apart.Apart(setup)` is the same in a process of its own, and for a shell
-`python -m tests.web --setup MODULE:FUNCTION` prints the variables.
+For long runs `tests.internet.apart.Apart(setup)` is the same in a process of its own (`cli.on(apart)` leads the
+command there), and for a shell `python -m tests.web --setup MODULE:FUNCTION` prints the variables.
 """
 
 from __future__ import annotations

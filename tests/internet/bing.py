@@ -20,7 +20,7 @@ RELATED = 3  # carousel items under the results, which are no results
 
 
 class Bing(SearchService):
-    """Image search. After its last page it shows that page again for ever, or says the end if told to."""
+    """Image search. The last page says so; the real one more often shows it again for ever (`never_ends`)."""
 
     host = "www.bing.com"
     moods: ClassVar[dict[str, str]] = {
@@ -28,7 +28,7 @@ class Bing(SearchService):
         "changed": "the results are there, in a layout nobody has seen before",
         "barren": "says that there are no results, whatever is on the shelf",
     }
-    says_the_end = False  # with an empty data-nextUrl on the last page
+    never_ends = False
 
     def query(self, request: Request) -> str:
         """Read `q`."""
@@ -67,7 +67,7 @@ class Bing(SearchService):
         first = max(1, int(request.fields.get("first", 1)))
         count = min(COUNT, int(request.fields.get("count", COUNT)))
         listings = shelf.listings[first - 1 :][:count] or shelf.listings[-count:]
-        more = not self.says_the_end or first - 1 + len(listings) < len(shelf)
+        more = self.never_ends or first - 1 + len(listings) < len(shelf)
         following = (
             f"/images/async?{urlencode({'q': shelf.query, 'first': first + len(listings), 'count': count})}"
         )

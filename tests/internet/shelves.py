@@ -115,6 +115,7 @@ class Catalogue:
         *,
         size: tuple[int, int] = SMALL,
         hosts: int = 10,
+        scheme: str = "https",
         title: str = "",
         licence: int = 4,
         twin: int = 0,
@@ -147,7 +148,7 @@ class Catalogue:
             photo = next(seconds) if kind in {"twin", "copy"} else Photo(number, size)
             listing = Listing(
                 id=number,
-                url=_address(query, number, kind, hosts),
+                url=_address(query, number, kind, hosts, scheme),
                 page=f"https://pages{number % 7}.stories.test/{_slug(query)}/{number}",
                 title=(title or f"{query} {{n}}").format(n=number),
                 photo=photo,
@@ -190,8 +191,8 @@ def expected(*shelves: Shelf, weather: Weather | None = None) -> Counter[str]:
     return columns
 
 
-def _address(query: str, number: int, kind: str, hosts: int) -> str:
-    scheme = "http" if kind == "plain" else "https"
+def _address(query: str, number: int, kind: str, hosts: int, scheme: str) -> str:
+    scheme = "http" if kind == "plain" else scheme
     host = f"img{number % hosts}" if kind in {"good", "twin", "copy"} else kind
     return f"{scheme}://{host}.pictures.test/{_slug(query)}/{number}.jpg"
 
