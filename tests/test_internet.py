@@ -289,9 +289,21 @@ def test_two_internets_filled_alike_are_alike() -> None:
 
 
 def test_a_shelf_that_cannot_be(internet: Internet) -> None:
-    """More special listings than listings are refused."""
+    """More special listings than listings, unknown kinds, and hosts that Flickr has not, are refused."""
     with pytest.raises(ValueError, match="2 listings cannot be"):
         internet.bing.shows("snake", 2, dead=3)
+    with pytest.raises(ValueError, match="no kind daed; there are animated"):
+        internet.bing.shows("snake", 2, daed=1)
+    with pytest.raises(ValueError, match="hosts cannot be expired"):
+        internet.flickr.shows("snake", 2, expired=1)
+
+
+def test_a_query_of_any_script(internet: Internet, session: requests.Session) -> None:
+    """A query need not be ASCII, nor free of what formats and pages take for their own."""
+    shelf = internet.bing.shows('змея {n} <b> "&"', 3)
+    page = session.get(BING, params={"q": 'змея {n} <b> "&"'}, timeout=5).text
+    assert [about["murl"] for about in results(page)] == shelf.urls
+    assert session.get(shelf[0].url, timeout=5).content == shelf[0].body
 
 
 # ---- Bing

@@ -37,8 +37,8 @@ What there is:
 * Loopback and private addresses answer with a good picture, so that a program that asks for one is found
   out. The items that Bing shows as "related" point to `related.pictures.test`, where nobody should go.
 
-For long runs `tests.internet.apart.Apart(setup)` is the same in a process of its own (`cli.on(apart)` leads the
-command there), and for a shell `python -m tests.web --setup MODULE:FUNCTION` prints the variables.
+For long runs `tests.internet.apart.Apart(setup)` is the same in a process of its own (`cli.on(apart)` leads
+the command there), and for a shell `python -m tests.web --setup MODULE:FUNCTION` prints the variables.
 """
 
 from __future__ import annotations

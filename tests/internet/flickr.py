@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CAP = 4000  # results of one search that can be reached; pages after it repeat
 BASE = 54_000_000_000
 YEARS = (datetime(2008, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC))
+# Tempers that lie in a host's name or certificate, where a picture's own would come too late.
+MADE_BY_HOST = {"plain", "expired", "misnamed", "selfsigned", "nowhere"}
 # The renditions by the letter in `extras`: suffix of the file, share of the full size.
 RENDITIONS = {"l": ("_b", 1.0), "m": ("", 0.5), "t": ("_t", 0.25)}
 
@@ -43,6 +45,8 @@ class Flickr(SearchService):
 
     def address(self, listing: Listing) -> str:
         """Tell the largest rendition's address; every host of Flickr serves every photo."""
+        if listing.temper in MADE_BY_HOST:
+            raise ValueError(f"Flickr's hosts cannot be {listing.temper}")
         return f"https://live.staticflickr.com/65535/{BASE + listing.id}_{_secret(listing)}_b.jpg"
 
     def query(self, request: Request) -> str:

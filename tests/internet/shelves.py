@@ -132,14 +132,9 @@ class Catalogue:
         addresses; `title` may hold `{n}`, the listing's number.
         """
         draw = Random(f"{query} {len(self)}")
-        kinds = [kind for kind, n in tempers.items() for _ in range(n)]
-        kinds += ["copy"] * copy + ["twin"] * twin
-        originals = count - len(kinds)
-        if originals < 0 or (copy + twin and not originals):
-            raise ValueError(f"{count} listings cannot be {tempers}, {twin} twins and {copy} copies")
-        prepare(size)
-        kinds += ["good"] * originals
+        kinds = _kinds(count, {**tempers, "twin": twin, "copy": copy})
         draw.shuffle(kinds)
+        prepare(size)
         first = len(self) + 1
         good = [Photo(first + i, size) for i, kind in enumerate(kinds) if kind == "good"]
         seconds, changes = cycle(draw.sample(good, len(good))), cycle(TWINS)
@@ -150,7 +145,7 @@ class Catalogue:
                 id=number,
                 url=_address(query, number, kind, hosts, scheme),
                 page=f"https://pages{number % 7}.stories.test/{_slug(query)}/{number}",
-                title=(title or f"{query} {{n}}").format(n=number),
+                title=title.replace("{n}", str(number)) or f"{query} {number}",
                 photo=photo,
                 temper=kind if kind in TEMPERS else "good",
                 change=next(changes) if kind == "twin" else "",
@@ -191,6 +186,19 @@ def expected(*shelves: Shelf, weather: Weather | None = None) -> Counter[str]:
     return columns
 
 
+def _kinds(count: int, special: dict[str, int]) -> list[str]:
+    """List what each of `count` listings is to be: what is said, and good ones for the rest."""
+    unknown = special.keys() - TEMPERS.keys() - {"twin", "copy"}
+    if unknown:
+        raise ValueError(
+            f"no kind {', '.join(unknown)}; there are {', '.join(sorted(TEMPERS))}, twin and copy"
+        )
+    good = count - sum(special.values())
+    if good < 0 or (special["twin"] + special["copy"] and not good):
+        raise ValueError(f"{count} listings cannot be {special}")
+    return ["good"] * good + [kind for kind, times in special.items() for _ in range(times)]
+
+
 def _address(query: str, number: int, kind: str, hosts: int, scheme: str) -> str:
     scheme = "http" if kind == "plain" else scheme
     host = f"img{number % hosts}" if kind in {"good", "twin", "copy"} else kind
@@ -198,4 +206,4 @@ def _address(query: str, number: int, kind: str, hosts: int, scheme: str) -> str
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"\W+", "-", text.lower()).strip("-") or "x"
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
