@@ -245,7 +245,7 @@ class Refusal:
 class Body:
     """The bytes of one address as downloaded, and the address that gave them after redirects."""
 
-    data: bytes
+    data: bytes = field(repr=False)  # asyncio shows results in its messages: 64 MB for 16
     url: str
 
 

@@ -49,7 +49,7 @@ class Pages:
         self._say = say
         self._name = name
         self._limits = limits or PageLimits()
-        self._wait = wait or self._stop.wait
+        self._wait = self._stop.wait if wait is None else wait
         self._clock = clock
         self._jitter = jitter
         self._free_at = clock()

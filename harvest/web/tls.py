@@ -17,8 +17,11 @@ _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def authorities() -> Path:
-    """Return the file, or the folder, of the certificate authorities to believe."""
-    return _named()[0]
+    """Return the file, or the folder, of the certificate authorities to believe; it can be read."""
+    path, origin = _named()
+    if origin in _VARIABLES:
+        context()
+    return path
 
 
 def context() -> ssl.SSLContext:
