@@ -1,0 +1,216 @@
+"""A dataset: class folders and their ledger, kept in step. Every command opens one, which reconciles them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from harvest.dataset.changes import Change, Changes, told
+from harvest.dataset.deciding import Decider, Restored
+from harvest.dataset.examining import examine_new
+from harvest.dataset.journal import Journal, Placement
+from harvest.dataset.opening import LEDGER, LOCK, lock_for_placing, open_ledger
+from harvest.dataset.questions import Questions
+from harvest.dataset.reconcile import reconcile
+from harvest.dataset.recording import Recorder
+from harvest.dataset.survey import survey
+from harvest.dataset.suspects import Suspect
+from harvest.errors import MissingFiles
+from harvest.ledger import Ledger, classes, pending, runs
+from harvest.ledger.decisions import Decisions
+from harvest.ledger.pictures import Known
+from harvest.ledger.searches import EXHAUSTED, LIMIT_REACHED, Searches, SearchRecord, Settlement
+from harvest.ledger.stories import Story
+from harvest.ledger.tallies import Conflict, KeepRate, Tally
+from harvest.lock import Lock
+from harvest.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harvest.models import Hit, Query, Refusal, Task
+
+__all__ = [
+    "EXHAUSTED",
+    "LIMIT_REACHED",
+    "Change",
+    "Changes",
+    "Conflict",
+    "Dataset",
+    "KeepRate",
+    "Known",
+    "Placement",
+    "Restored",
+    "SearchRecord",
+    "Settlement",
+    "Story",
+    "Suspect",
+    "Tally",
+]
+
+
+class Dataset(Questions):
+    """An open dataset; `changes` tells what a person did to its folders since the last command looked."""
+
+    changes: Changes
+
+    def __init__(self, root: Path, ledger: Ledger, lock: Lock | None, *, read_only: bool = False) -> None:
+        super().__init__(ledger)
+        self.root = root
+        self._read_only = read_only
+        self._run: int | None = None
+        self._lock = lock
+        self._tree = Tree(root)
+        self._searches = Searches(ledger)
+        self._decisions = Decisions(ledger, secrets.token_hex(4))
+        self._journal = Journal(ledger, self._pictures, self._tree)
+        self._decider = Decider(ledger, self._pictures, self._tree, self._journal, self._decisions)
+
+    # Opening.
+
+    @classmethod
+    def open(
+        cls,
+        root: str | os.PathLike[str] = "dataset",
+        *,
+        create: bool = False,
+        exclusive: bool = False,
+        accept_missing: bool = False,
+        read_only: bool = False,
+    ) -> Self:
+        """Open a dataset and reconcile it with its folders.
+
+        `exclusive` is for a `get`: nobody else may place pictures meanwhile, and a brake raises
+        `MissingFiles`. `read_only` works on a copy of the ledger in memory, even where there is no dataset,
+        and leaves no trace.
+        """
+        path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link to other siblings
+        with ExitStack() as opened:
+            lock = None
+            if read_only:
+                ledger = Ledger.copy(path / LEDGER)
+            else:
+                lock = lock_for_placing(path, create=create) if create or exclusive else None
+                if lock is not None:
+                    opened.callback(lock.release)
+                ledger = open_ledger(path, create=create)
+            opened.callback(ledger.close)
+            dataset = cls(path, ledger, lock, read_only=read_only)
+            opened.callback(dataset._tree.close)
+            dataset.reconcile(accept_missing=accept_missing)
+            if exclusive:
+                dataset._begin_run()
+            opened.pop_all()
+        return dataset
+
+    def _begin_run(self) -> None:
+        if self.changes.brake:
+            raise MissingFiles(
+                f"{self.changes.brake} from {self.root}. Nothing was recorded, and nothing fetched.",
+                "Is the drive attached? If you deleted them: --accept-missing",
+            )
+        self._run = runs.begin(self._ledger)
+        self._searches.run = self._journal.run = self._run
+
+    def reconcile(self, *, accept_missing: bool = False) -> Changes:
+        """Look at the folders, and record what a person did to them unless it is too much to be meant."""
+        with ExitStack() as alone_for_now:
+            alone = self._is_alone(alone_for_now)
+            if alone:
+                self._tree.sweep()
+            if not self._read_only:
+                self._journal.recover(alone=alone)
+            self.changes = self._see(alone=alone, accept_missing=accept_missing)
+        if not self._read_only:
+            examine_new(self._ledger, self._pictures, self._tree)
+        return self.changes
+
+    def _see(self, *, alone: bool, accept_missing: bool) -> Changes:
+        seen = survey(self._pictures, self._tree, alone=alone)
+        if not seen:
+            return Changes(renamed=classes.renamed(self._ledger))
+        findings = reconcile(
+            seen.held, seen.found, seen.kin, totals=self._pictures.totals(), folders=seen.folders
+        )
+        if findings.brake and not accept_missing:
+            return told(findings.each, classes.renamed(self._ledger), findings.brake)
+        recorder = Recorder(self._ledger, self._pictures, self._decisions, self._tree)
+        return recorder.record(findings)
+
+    def _is_alone(self, until: ExitStack) -> bool:
+        """Tell whether what is pending may be finished here: nobody else is placing pictures now."""
+        if self._read_only:
+            return False
+        if self._lock is not None:
+            return True
+        if not pending.places(self._ledger) and not self._tree.has_parts():
+            return False  # nothing to finish, and no reason to hold up a `get`
+        lock = Lock(self.root / LOCK)
+        until.callback(lock.release)
+        return lock.take()
+
+    def close(self) -> None:
+        """End the run, if this was one, and let everything go."""
+        try:
+            if self._run is not None:
+                runs.end(self._ledger, self._run)
+        finally:
+            self._tree.close()
+            self._ledger.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Searches and their hits.
+
+    def begin_search(self, query: Query, provider: str, limit: int) -> SearchRecord:
+        """Open the search for a query at a provider; a finished one need not be asked again."""
+        return self._searches.begin(query, provider, limit)
+
+    def finish_search(self, search_id: int, end: str, asked: int) -> None:
+        """Remember how a search ended; `EXHAUSTED` and `LIMIT_REACHED` finish it, any other word does not."""
+        self._searches.finish(search_id, end, asked)
+
+    def record(self, search_id: int, class_name: str, hits: Sequence[Hit]) -> list[Task | Refusal]:
+        """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
+        return self._searches.record(search_id, class_name, hits)
+
+    def waiting(self, search_id: int) -> list[Task]:
+        """Return a search's hits that an earlier run left, or could not reach on a bad day."""
+        return self._searches.waiting(search_id)
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Write down what became of hits that gave no new picture."""
+        self._searches.settle(settlements)
+
+    # Pictures.
+
+    def place(self, placements: Sequence[Placement]) -> list[Known]:
+        """Place pictures, and settle their hits; return them as they are known from now on.
+
+        One that was to replace a picture which a person threw out meanwhile is left out: its hit is rejected.
+        """
+        placed = self._journal.place(placements) if placements else []
+        return [known for number in placed for known in self._pictures.known_as(number)]
+
+    # Decisions.
+
+    def reject(self, ids: Iterable[int], *, by: str, reason: str = "") -> int:
+        """Throw pictures out into dataset.rejected, for the whole dataset and for good; return the batch."""
+        return self._decider.reject(ids, by, reason)
+
+    def restore(self, ids: Iterable[int], *, by: str) -> Restored:
+        """Take rejections back: the file returns, or else what led to the picture is fetched again."""
+        return self._decider.restore(ids, by)
+
+    def move(self, ids: Iterable[int], class_name: str, *, by: str) -> int:
+        """Give pictures another class; return the batch."""
+        return self._decider.move(ids, class_name, by)

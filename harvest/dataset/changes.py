@@ -1,0 +1,85 @@
+"""What a person did to the folders since the last command looked, in words."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest.dataset.reconcile import Kind
+from harvest.shelves import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harvest.dataset.reconcile import Finding
+
+# The kinds that are a person's doing and worth telling, and under which name.
+_TOLD = {
+    Kind.GONE: "deleted",
+    Kind.SHELVED: "rejected",
+    Kind.RENAMED: "moved",
+    Kind.MOVED: "moved",
+    Kind.EDITED: "edited",
+    Kind.RESTORED: "restored",
+    Kind.ADDED: "added",
+    Kind.COPIED: "conflicts",
+}
+
+
+class Change(NamedTuple):
+    """One picture: its class, its name, and `class/name` of where it went."""
+
+    class_name: str
+    name: str
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was seen and, unless the `brake` says why not, recorded."""
+
+    deleted: tuple[Change, ...] = ()
+    rejected: tuple[Change, ...] = ()  # dragged into dataset.rejected
+    moved: tuple[Change, ...] = ()
+    edited: tuple[Change, ...] = ()
+    restored: tuple[Change, ...] = ()
+    added: tuple[Change, ...] = ()
+    conflicts: tuple[Change, ...] = ()  # copied into a second class folder
+    renamed: Mapping[str, str] = field(default_factory=dict)  # classes; also those of earlier commands
+    brake: str = ""  # "212 of 233 pictures of coral_snake are gone"
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """Count each kind of change by class.
+
+        >>> Changes(deleted=(Change("king_snake", "a.jpg"),)).counts()
+        {'deleted': Counter({'king_snake': 1})}
+        """
+        lists = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {
+            name: Counter(change.class_name for change in changes)
+            for name, changes in lists.items()
+            if isinstance(changes, tuple) and changes
+        }
+
+
+def told(findings: Iterable[Finding], renamed: Mapping[str, str], brake: str = "") -> Changes:
+    """Put findings into a person's words."""
+    lists: defaultdict[str, list[Change]] = defaultdict(list)
+    for finding in findings:
+        if finding.kind in _TOLD:
+            name, change = _change(finding)
+            lists[name].append(change)
+    return Changes(**{name: tuple(changes) for name, changes in lists.items()}, renamed=renamed, brake=brake)
+
+
+def _change(finding: Finding) -> tuple[str, Change]:
+    kind, held, found = finding
+    name = _TOLD[kind]
+    if held is None:
+        assert found is not None
+        shelved = found.spot.shelf is Shelf.REJECTED
+        return "rejected" if shelved else name, Change(found.spot.class_name, found.spot.name)
+    if found is None or found.spot[:2] == (held.class_name, held.name):
+        return name, Change(held.class_name, held.name)
+    return name, Change(held.class_name, held.name, f"{found.spot.class_name}/{found.spot.name}")

@@ -1,0 +1,75 @@
+"""What a dataset answers; asking changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.dataset import suspects
+from harvest.ledger import stories, tallies
+from harvest.ledger.pictures import Pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from harvest.ledger import Ledger
+    from harvest.ledger.pictures import Known
+    from harvest.ledger.stories import Story
+    from harvest.ledger.tallies import Conflict, KeepRate, Tally
+
+
+class Questions:
+    """The part of a dataset that reads its ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._pictures = Pictures(ledger)
+
+    def known(self) -> Iterator[Known]:
+        """Return the pictures on disk, and the earlier faces of those that were edited."""
+        return self._pictures.known()
+
+    def thrown_out(self) -> Iterator[Known]:
+        """Return the rejected pictures, and their earlier faces."""
+        return self._pictures.thrown_out()
+
+    def kept(self, class_name: str) -> int:
+        """Count the pictures of a class that are on disk."""
+        return self._pictures.kept(class_name)
+
+    def counts(self) -> dict[str, int]:
+        """Count the pictures on disk by class."""
+        return self._pictures.totals()
+
+    def licence_known(self) -> int:
+        """Count the pictures on disk whose source states their licence."""
+        return self._pictures.licence_known()
+
+    def tallies(self) -> list[Tally]:
+        """Tell of every class what it holds, what is new, and what a person did to it."""
+        return tallies.tallies(self._ledger)
+
+    def keep_rates(self) -> list[KeepRate]:
+        """Tell for each query and provider what a person left of the pictures it gave."""
+        return tallies.keep_rates(self._ledger)
+
+    def conflicts(self) -> list[Conflict]:
+        """List the pictures that two classes want, as long as nobody has decided."""
+        return tallies.conflicts(self._ledger)
+
+    def suspects(self, words: Mapping[str, Collection[str]] | None = None) -> list[suspects.Suspect]:
+        """List the pictures whose sources name another class and not their own.
+
+        `words` are the phrases that name each class; left out, they are its name and what was searched for.
+        """
+        if words is None:
+            searched = tallies.searched(self._ledger)
+            words = {name: suspects.phrases(name, queries) for name, queries in searched.items()}
+        return list(suspects.suspects((suspects.Told(*row) for row in tallies.told(self._ledger)), words))
+
+    def find(self, text: str) -> list[int]:
+        """Return the pictures that a path, file name or address means, those on disk first."""
+        return stories.pictures_named(self._ledger, text)
+
+    def why(self, text: str) -> Story | None:
+        """Tell all that is known of a path, file name or address; `None` where nothing is."""
+        return stories.story(self._ledger, text)

@@ -1,0 +1,248 @@
+"""What does the disk say? Decides from lists alone what a person did to the folders, and touches nothing.
+
+Pictures that are not where the ledger has them meet files that it does not expect, by content and the nearest
+place first, so that what looks like a loss and a find is seen for the one thing it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest.ledger.pictures import Held
+from harvest.shelves import Shelf, Spot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+# Over FEW files and over MOST of a class or of the dataset: rather is a drive gone than a person busy.
+FEW = 20
+MOST = 0.9
+# So much of a class under one new folder name: the class has a new name.
+RENAMED = 0.8
+
+
+class Kind(Enum):
+    """What can have become of a picture, and what a file can be."""
+
+    CONFIRMED = auto()  # announced before we were killed, and there
+    FORGOTTEN = auto()  # announced, and not there
+    TOUCHED = auto()  # the same bytes at another time
+    RENAMED = auto()  # another file name in the same class
+    MOVED = auto()
+    RECLASSED = auto()  # moved with its whole class, which has a new name
+    EDITED = auto()
+    RESTORED = auto()
+    ADDED = auto()  # a person's own, in a class folder or among the rejected
+    COPIED = auto()  # in two class folders at once
+    MERGED = auto()  # gone, but another copy is there
+    SHELVED = auto()  # dragged to the rejected
+    RESHELVED = auto()  # rejected before, and its file lies there now
+    UNSHELVED = auto()  # rejected before, and its file lies there no more
+    GONE = auto()
+
+
+class Found(NamedTuple):
+    """A file that the ledger does not expect where it is."""
+
+    spot: Spot
+    content: str
+    size: int
+    mtime_ns: int
+
+
+class Finding(NamedTuple):
+    """What became of a picture that the ledger holds, or what a file is."""
+
+    kind: Kind
+    held: Held | None = None
+    found: Found | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything the disk says; with the `brake` on, it is too much to be believed."""
+
+    each: Sequence[Finding] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    brake: str = ""
+
+
+def reconcile(
+    held: Iterable[Held],
+    found: Iterable[Found],
+    kin: Iterable[Held],
+    *,
+    totals: Mapping[str, int],
+    folders: Collection[str],
+) -> Findings:
+    """Tell what became of the pictures in `held`, which are not in their places, and what the files are.
+
+    `kin` are the other pictures with the content of any of these, `totals` counts the present pictures of
+    each class, and `folders` are the class folders on disk.
+    """
+    matching = _Matching(held, found, kin)
+    each = matching.findings()
+    renamed = _renamed(each, totals)
+    each = [_reclassed(finding, renamed) for finding in each]
+    gone = Counter(x.held.class_name for x in each if x.kind is Kind.GONE and x.held)
+    return Findings(each, renamed, _brake(gone, totals, folders))
+
+
+class _Matching:
+    """Takes pictures and files off two heaps, pair by pair, until each is explained."""
+
+    def __init__(self, held: Iterable[Held], found: Iterable[Found], kin: Iterable[Held]) -> None:
+        self._held = dict.fromkeys(held)
+        self._files = dict.fromkeys(found)
+        self._occupied = {file.spot for file in self._files}
+        self._kin: defaultdict[str, list[Held]] = defaultdict(list)
+        for row in kin:
+            self._kin[row.content].append(row)
+        self._findings: list[Finding] = []
+
+    def findings(self) -> list[Finding]:
+        for near in (_same_spot, _same_class, _in_tree, _onto_shelf, _on_shelf, _off_shelf):
+            self._match(near)
+        self._match_edited()
+        for file in self._files:
+            self._explain_file(file)
+        for row in self._held:
+            self._findings.append(Finding(self._fate(row), row))
+        return self._findings
+
+    def _match(self, near: Callable[[Held, Spot], bool]) -> None:
+        """Pair pictures and files of the same content that are near each other in this sense."""
+        by_content = defaultdict(list)
+        for row in self._held:
+            by_content[row.content].append(row)
+        for file in list(self._files):
+            for row in by_content[file.content]:
+                if near(row, file.spot):
+                    by_content[file.content].remove(row)
+                    self._pair(row, file)
+                    break
+
+    def _pair(self, row: Held, file: Found) -> None:
+        del self._held[row], self._files[file]
+        kind = _move(row, file.spot)
+        if row.state == "placing" and kind is not Kind.CONFIRMED:
+            self._findings.append(Finding(Kind.CONFIRMED, row, file))
+            row = row._replace(state="present")
+        self._findings.append(Finding(kind, row, file))
+        if file.spot.shelf is Shelf.TREE:
+            self._is_present(row, file)
+
+    def _match_edited(self) -> None:
+        at = {file.spot: file for file in self._files}
+        for row in list(self._held):
+            file = at.get(Spot(row.class_name, row.name))
+            if file is not None and row.state == "present":
+                del self._held[row], self._files[file]
+                self._findings.append(Finding(Kind.EDITED, row, file))
+                self._is_present(row, file)
+
+    def _explain_file(self, file: Found) -> None:
+        """Say what a file is that no missing picture explains."""
+        alike = self._kin[file.content]
+        homes = {row.class_name for row in alike if row.state == "present"}
+        thrown_out = next((row for row in alike if row.state != "present"), None)
+        if file.spot.shelf is Shelf.REJECTED:
+            if not homes:  # a picture on disk is stronger than a rejection of it
+                self._findings.append(Finding(Kind.RESHELVED if thrown_out else Kind.ADDED, thrown_out, file))
+            return
+        if homes:
+            copied = not homes <= {file.spot.class_name}
+            self._findings.append(Finding(Kind.COPIED if copied else Kind.ADDED, None, file))
+        else:
+            self._findings.append(Finding(Kind.RESTORED if thrown_out else Kind.ADDED, thrown_out, file))
+        self._is_present(Held(0, "present", *file.spot[:2], file.content), file)
+
+    def _is_present(self, row: Held, file: Found) -> None:
+        now = row._replace(state="present", class_name=file.spot.class_name, content=file.content)
+        self._kin[file.content].append(now)
+
+    def _fate(self, row: Held) -> Kind:
+        """Say what became of a picture that no file explains."""
+        if row.state == "placing":
+            return Kind.FORGOTTEN
+        if row.state == "rejected":
+            return Kind.UNSHELVED
+        copies = any(kin.state == "present" for kin in self._kin[row.content])
+        return Kind.MERGED if copies or Spot(row.class_name, row.name) in self._occupied else Kind.GONE
+
+
+def _same_spot(row: Held, spot: Spot) -> bool:
+    shelf = Shelf.REJECTED if row.state == "rejected" else Shelf.TREE
+    return spot == (row.class_name, row.name, shelf)
+
+
+def _same_class(row: Held, spot: Spot) -> bool:
+    return _in_tree(row, spot) and row.class_name == spot.class_name
+
+
+def _in_tree(row: Held, spot: Spot) -> bool:
+    return row.state != "rejected" and spot.shelf is Shelf.TREE
+
+
+def _onto_shelf(row: Held, spot: Spot) -> bool:
+    return row.state != "rejected" and spot.shelf is Shelf.REJECTED
+
+
+def _on_shelf(row: Held, spot: Spot) -> bool:
+    return row.state == "rejected" and spot.shelf is Shelf.REJECTED
+
+
+def _off_shelf(row: Held, spot: Spot) -> bool:
+    return row.state == "rejected" and spot.shelf is Shelf.TREE
+
+
+def _move(row: Held, spot: Spot) -> Kind:
+    """Name the way of a picture to where its content was found."""
+    if row.state == "rejected":
+        return Kind.RESTORED if spot.shelf is Shelf.TREE else Kind.RESHELVED
+    if spot.shelf is Shelf.REJECTED:
+        return Kind.SHELVED
+    if _same_spot(row, spot):
+        return Kind.CONFIRMED if row.state == "placing" else Kind.TOUCHED
+    return Kind.RENAMED if row.class_name == spot.class_name else Kind.MOVED
+
+
+def _renamed(findings: Iterable[Finding], totals: Mapping[str, int]) -> dict[str, str]:
+    """Find the classes most of whose pictures lie under one folder name that is new."""
+    moves = Counter(
+        (x.held.class_name, x.found.spot.class_name)
+        for x in findings
+        if x.kind is Kind.MOVED and x.held and x.found
+    )
+    return {
+        old: new
+        for (old, new), count in moves.items()
+        if new not in totals and count >= RENAMED * totals.get(old, 0)
+    }
+
+
+def _reclassed(finding: Finding, renamed: Mapping[str, str]) -> Finding:
+    kind, held, found = finding
+    if kind is Kind.MOVED and held and found and renamed.get(held.class_name) == found.spot.class_name:
+        return Finding(Kind.RECLASSED, held, found)
+    return finding
+
+
+def _brake(gone: Counter[str], totals: Mapping[str, int], folders: Collection[str]) -> str:
+    """Say what is missing when it is more than a person throws out."""
+    losses = [
+        f"{count:,} of {totals[name]:,} pictures of {name}"
+        for name, count in gone.items()
+        if _too_many(count, totals[name]) or (name not in folders and count == totals[name])
+    ]
+    if not losses and _too_many(gone.total(), sum(totals.values())):
+        losses = [f"{gone.total():,} of {sum(totals.values()):,} pictures"]
+    more = f" and of {len(losses) - 3} more classes" if len(losses) > 3 else ""  # noqa: PLR2004 - three are shown
+    return f"{', '.join(losses[:3])}{more} are gone" if losses else ""
+
+
+def _too_many(gone: int, total: int) -> bool:
+    return gone > FEW and gone > MOST * total

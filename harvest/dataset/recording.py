@@ -1,0 +1,131 @@
+"""Writes down what the disk says, each finding only if it still holds: others write to the ledger too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.dataset.changes import told
+from harvest.dataset.reconcile import Kind
+from harvest.ledger import faces
+from harvest.ledger.classes import rename_class, renamed
+from harvest.ledger.decisions import Action, Decision
+from harvest.shelves import Shelf, Spot, Stamp
+
+if TYPE_CHECKING:
+    from harvest.dataset.changes import Changes
+    from harvest.dataset.reconcile import Finding, Findings, Found
+    from harvest.ledger import Ledger
+    from harvest.ledger.decisions import Decisions
+    from harvest.ledger.pictures import Held, Pictures
+    from harvest.tree import Tree
+
+_DECIDED = {
+    Kind.GONE: Action.REJECT,
+    Kind.SHELVED: Action.REJECT,
+    Kind.MOVED: Action.MOVE,
+    Kind.EDITED: Action.EDIT,
+    Kind.RESTORED: Action.RESTORE,
+}
+
+
+class Recorder:
+    """Records findings in one transaction."""
+
+    def __init__(self, ledger: Ledger, pictures: Pictures, decisions: Decisions, tree: Tree) -> None:
+        self._ledger = ledger
+        self._pictures = pictures
+        self._decisions = decisions
+        self._tree = tree
+
+    def record(self, findings: Findings) -> Changes:
+        """Write down the findings that still hold, and tell of those."""
+        recorded: list[Finding] = []
+        with self._ledger.writing():
+            for finding in findings.each:
+                if self._holds(finding):
+                    self._write(finding)
+                    recorded.append(finding)
+            for old, new in findings.renamed.items():
+                rename_class(self._ledger, old, new)
+            names = findings.renamed.items()
+            self._decisions.write(
+                "files",
+                [
+                    *(_decision(finding) for finding in recorded if _is_decision(finding)),
+                    *(Decision(Action.RENAME_CLASS, source=old, target=new) for old, new in names),
+                ],
+            )
+        return told(recorded, renamed(self._ledger))
+
+    def _holds(self, finding: Finding) -> bool:
+        """Tell whether nobody moved the picture, or took the file in, since the disk was looked at."""
+        kind, held, found = finding
+        if held is None:
+            assert found is not None
+            taken = self._pictures.at([found.spot], shelved=found.spot.shelf is Shelf.REJECTED)
+            return not taken and not self._pictures.is_on_its_way(found.content)
+        now = self._pictures.held(held.id)
+        if now is None or now[:4] != held[:4] or self._pictures.is_on_its_way(held.content):
+            return False
+        return kind is not Kind.GONE or self._tree.stamp(Spot(held.class_name, held.name)) is None
+
+    def _write(self, finding: Finding) -> None:
+        kind, held, found = finding
+        if held is None:
+            assert found is not None
+            self._take_in(found, copied=kind is Kind.COPIED)
+        elif found is None:
+            self._miss(kind, held)
+        else:
+            self._find(kind, held, found)
+            faces.stamp(self._ledger, held.id, Stamp(found.size, found.mtime_ns))
+
+    def _take_in(self, file: Found, *, copied: bool) -> None:
+        stamp = Stamp(file.size, file.mtime_ns)
+        faces.add(self._ledger, file.spot, file.content, stamp)
+        if copied:
+            for row in self._pictures.with_content([file.content]):
+                if row.state == "present" and row.class_name != file.spot.class_name:
+                    faces.want(self._ledger, row.id, file.spot.class_name)
+
+    def _find(self, kind: Kind, held: Held, found: Found) -> None:
+        class_name, name, _ = found.spot
+        if kind is Kind.CONFIRMED:
+            faces.confirm(self._ledger, held.id, None, replaced=False)
+        elif kind in (Kind.RENAMED, Kind.MOVED):
+            faces.relocate(self._ledger, held, class_name, name)
+        elif kind is Kind.RECLASSED:
+            faces.relocate(self._ledger, held, class_name, name, decided=False)
+        elif kind is Kind.EDITED:
+            faces.edit(self._ledger, held, found.content)
+        elif kind is Kind.RESTORED:
+            faces.bring_back(self._ledger, held.id, class_name, name)
+        elif kind in (Kind.SHELVED, Kind.RESHELVED):
+            faces.throw_out(self._ledger, held.id, class_name, name, shelved=True)
+
+    def _miss(self, kind: Kind, held: Held) -> None:
+        if kind is Kind.FORGOTTEN:
+            faces.forget(self._ledger, held.id)
+        elif kind is Kind.UNSHELVED:
+            faces.unshelve(self._ledger, held.id)
+        elif kind is Kind.MERGED:
+            faces.merge(self._ledger, held)
+        else:
+            faces.throw_out(self._ledger, held.id, held.class_name, held.name, shelved=False)
+
+
+def _is_decision(finding: Finding) -> bool:
+    kind, _, found = finding
+    thrown_in = kind is Kind.ADDED and found is not None and found.spot.shelf is Shelf.REJECTED
+    return kind in _DECIDED or thrown_in
+
+
+def _decision(finding: Finding) -> Decision:
+    kind, held, found = finding
+    return Decision(
+        _DECIDED.get(kind, Action.REJECT),
+        held.id if held else None,
+        held.content if held else found and found.content,
+        f"{held.class_name}/{held.name}" if held else None,
+        f"{found.spot.class_name}/{found.spot.name}" if found else None,
+    )

@@ -1,0 +1,70 @@
+"""Looks at the disk and lists what the ledger would not expect; reads only files that are new or changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harvest.dataset.reconcile import Found
+from harvest.shelves import Shelf, Spot
+
+if TYPE_CHECKING:
+    from harvest.ledger.pictures import Held, Pictures
+    from harvest.tree import File, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Pictures that are not in their places, files that are in none, and what is known of their contents."""
+
+    held: list[Held] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    kin: list[Held] = field(default_factory=list)
+    folders: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.held or self.found)
+
+
+def survey(pictures: Pictures, tree: Tree, *, alone: bool) -> Survey:
+    """Compare ledger and disk; unless `alone`, what is being placed is another process's business."""
+    # The ledger first: what it holds now is there before we look; what appears later was announced before.
+    expected, shelved = pictures.files(), pictures.files(shelved=True)
+    classes = pictures.classes()
+    scan, shelf = tree.scan(Shelf.TREE, classes), tree.scan(Shelf.REJECTED, classes)
+    missing, extra = expected - scan.files, scan.files - expected
+    placing = pictures.placing()
+    if not alone:
+        extra -= pictures.files() if extra else set()
+        extra = _without(extra, placing)
+        placing = []
+    away = {name for _, name in scan.away}  # in whatever folder: a file in the cloud cannot be read
+    held = [
+        *(row for row in pictures.at(missing) if row.name not in away),
+        *pictures.at(shelved - shelf.files, shelved=True),
+        *placing,
+    ]
+    found = [
+        *_read(tree, extra, Shelf.TREE),
+        *_read(tree, shelf.files - shelved, Shelf.REJECTED),
+    ]
+    contents = {row.content for row in held} | {file.content for file in found}
+    ours = {row.id for row in held}
+    kin = [row for row in pictures.with_content(contents) if row.id not in ours]
+    return Survey(held, found, kin, frozenset(scan.folders))
+
+
+def _without(files: set[File], placing: list[Held]) -> set[File]:
+    theirs = {(row.class_name, row.name) for row in placing}
+    return {file for file in files if file[:2] not in theirs}
+
+
+def _read(tree: Tree, files: set[File], shelf: Shelf) -> list[Found]:
+    """Hash files, in the order of their names so that the same disk is always told the same way."""
+    ordered = sorted(files)
+    spots = [Spot(class_name, name, shelf) for class_name, name, *_ in ordered]
+    return [
+        Found(spot, content, size, mtime_ns)
+        for spot, content, (_, _, size, mtime_ns) in zip(spots, tree.digests(spots), ordered, strict=True)
+        if content is not None
+    ]

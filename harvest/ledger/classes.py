@@ -1,0 +1,37 @@
+"""The classes of a ledger: their names, and what a person renamed them to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.names import fold
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger
+
+
+def adopt_class(ledger: Ledger, name: str) -> None:
+    """Take a query file's word for a class: it is wanted under this name, and spelled so."""
+    known = [row[0] for row in ledger.rows("SELECT name FROM class")]
+    if name not in known:
+        for alike in known:
+            if fold(alike) == fold(name):
+                rename_class(ledger, alike, name)
+                ledger.run("UPDATE picture SET class = ? WHERE class = ?", name, alike)
+                ledger.run("DELETE FROM class WHERE name = ?", alike)
+        ledger.run("INSERT OR IGNORE INTO class (name) VALUES (?)", name)
+    ledger.run("UPDATE class SET renamed_to = NULL WHERE ? IN (name, renamed_to)", name)
+
+
+def rename_class(ledger: Ledger, old: str, new: str) -> None:
+    """Give what was asked for a class another name, so that it is not asked again; pictures stay put."""
+    ledger.run("INSERT OR IGNORE INTO class (name) VALUES (?)", new)
+    for table in ("hit", "search", "conflict"):
+        ledger.run(f"UPDATE OR IGNORE {table} SET class = ? WHERE class = ?", new, old)
+    ledger.run("UPDATE class SET renamed_to = NULL WHERE name = ?", new)
+    ledger.run("UPDATE class SET renamed_to = ? WHERE name = ?", new, old)
+
+
+def renamed(ledger: Ledger) -> dict[str, str]:
+    """Return the classes that a person gave another folder name, and that name."""
+    return dict(ledger.rows("SELECT name, renamed_to FROM class WHERE renamed_to IS NOT NULL ORDER BY name"))

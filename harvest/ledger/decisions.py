@@ -1,0 +1,56 @@
+"""What people decided, one line each, never changed: an undo is a line of its own."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest.ledger import now
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger
+
+
+class Action(StrEnum):
+    """What can be decided about a picture."""
+
+    REJECT = "reject"
+    RESTORE = "restore"
+    MOVE = "move"
+    EDIT = "edit"
+    KEEP = "keep"
+    RATE = "rate"
+    RENAME_CLASS = "rename_class"
+
+
+class Decision(NamedTuple):
+    """A line to be written: about which picture, and from where to where."""
+
+    action: Action
+    picture: int | None = None
+    content: str | None = None
+    source: str | None = None
+    target: str | None = None
+    value: str | None = None
+    undoes: int | None = None
+
+
+class Decisions:
+    """Writes the decisions of one opening of a dataset, its session."""
+
+    def __init__(self, ledger: Ledger, session: str) -> None:
+        self._ledger = ledger
+        self._session = session
+
+    def write(self, by: str, decisions: list[Decision]) -> int:
+        """Write decisions that were made together, and return the number of their batch."""
+        if not decisions:
+            return 0
+        batch = self._ledger.number("SELECT max(seq) FROM decision") + 1
+        self._ledger.run_many(
+            "INSERT INTO decision"
+            ' (at, by, session, batch, action, picture, content, "from", "to", value, undoes)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(now(), by, self._session, batch, *decision) for decision in decisions],
+        )
+        return batch

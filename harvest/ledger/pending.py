@@ -1,0 +1,80 @@
+"""Announced changes of files that nobody has confirmed yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest.ledger import faces
+from harvest.shelves import Shelf, Spot, Stamp
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger
+
+
+class Placing(NamedTuple):
+    """A picture about to be placed, and what it is to replace."""
+
+    id: int
+    spot: Spot
+    content: str
+    raw: Spot | None
+    old: Spot | None
+    old_raw: Spot | None
+    old_stamp: Stamp | None
+
+
+class Moving(NamedTuple):
+    """A picture's file about to move."""
+
+    id: int
+    source: Spot
+    target: Spot
+    content: str
+
+
+def places(ledger: Ledger) -> list[Placing]:
+    """Return the pictures announced and not confirmed, in their order."""
+    rows = ledger.rows(
+        "SELECT new.id, new.class, new.name, new.content, new.raw,"
+        " old.class, old.name, old.raw, old.size, old.mtime_ns"
+        " FROM pending JOIN picture AS new ON new.id = pending.picture"
+        " LEFT JOIN picture AS old ON old.id = replaces WHERE action = 'place' ORDER BY new.id"
+    )
+    return [
+        Placing(
+            number,
+            Spot(class_name, name),
+            content,
+            Spot(class_name, raw, Shelf.RAW) if raw else None,
+            Spot(old_class, old_name) if old_name else None,
+            Spot(old_class, old_raw, Shelf.RAW) if old_raw else None,
+            Stamp(size, mtime_ns) if size is not None else None,
+        )
+        for number, class_name, name, content, raw, old_class, old_name, old_raw, size, mtime_ns in rows
+    ]
+
+
+def moves(ledger: Ledger) -> list[Moving]:
+    """Return the files that are about to move, in their order."""
+    rows = ledger.rows(
+        "SELECT id, shelf, pending.class, pending.name, picture.class, picture.name, state, content"
+        " FROM pending JOIN picture ON id = picture WHERE action = 'move' ORDER BY id"
+    )
+    return [
+        Moving(
+            number,
+            Spot(old_class, old_name, Shelf(shelf)),
+            Spot(class_name, name, Shelf.REJECTED if state == "rejected" else Shelf.TREE),
+            content,
+        )
+        for number, shelf, old_class, old_name, class_name, name, state, content in rows
+    ]
+
+
+def arrived(ledger: Ledger, move: Moving, name: str, stamp: Stamp | None) -> None:
+    """Write down that a file has moved, under what name, or that there was none to move."""
+    ledger.run("DELETE FROM pending WHERE picture = ? AND action = 'move'", move.id)
+    ledger.run("UPDATE picture SET name = ? WHERE id = ?", name, move.id)
+    faces.stamp(ledger, move.id, stamp)
+    if stamp is None and move.target.shelf is Shelf.REJECTED:
+        faces.unshelve(ledger, move.id)

@@ -1,0 +1,129 @@
+-- The ledger of one dataset: what was asked, what was found, what became of it, and what a person decided.
+-- Times are UTC. Nothing here is ever deleted but what never happened: an intent that came to nothing.
+
+CREATE TABLE run (              -- one `harvest get`
+    id      INTEGER PRIMARY KEY,
+    began   TEXT NOT NULL,
+    ended   TEXT,
+    version TEXT NOT NULL
+);
+
+CREATE TABLE class (
+    name       TEXT PRIMARY KEY,
+    renamed_to TEXT             -- the folder a person gave its pictures; cleared once the query file agrees
+) WITHOUT ROWID;
+
+CREATE TABLE search (           -- one query put to one provider
+    id       INTEGER PRIMARY KEY,
+    provider TEXT NOT NULL,
+    class    TEXT NOT NULL,
+    text     TEXT NOT NULL,
+    filters  TEXT NOT NULL,     -- JSON
+    asked    INTEGER NOT NULL DEFAULT 0,
+    ending   TEXT NOT NULL DEFAULT '',  -- how it ended last: 'exhausted', 'limit reached', an error's name
+    ended    TEXT,
+    UNIQUE (provider, class, text, filters)
+);
+
+CREATE TABLE picture (          -- one face of one picture
+    id              INTEGER PRIMARY KEY,
+    state           TEXT NOT NULL CHECK (state IN (
+                        'placing',   -- announced, not yet confirmed: the file may be there or not
+                        'present',
+                        'rejected',  -- thrown out, for the whole dataset and for good
+                        'lifted',    -- the rejection was taken back, but there is no file: to be fetched again
+                        'edited',    -- how `became` looked before a person edited it
+                        'replaced'   -- a worse copy, or one of several: `became` has its place
+                    )),
+    class           TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    shelved         INTEGER NOT NULL DEFAULT 0, -- its file lies in dataset.rejected
+    size            INTEGER,                    -- of the file when it was last looked at
+    mtime_ns        INTEGER,
+    content         TEXT NOT NULL,              -- SHA-256 of the file
+    body            TEXT,                       -- SHA-256 of the download; NULL for a person's own file
+    pixels          TEXT,                       -- SHA-256 of the upright pixels before resizing
+    look            BLOB,                       -- two hashes and the thumbnails
+    width           INTEGER,
+    height          INTEGER,
+    original_width  INTEGER,
+    original_height INTEGER,
+    format          TEXT,                       -- of the original
+    raw             TEXT,                       -- name of the original in dataset.raw, with -k
+    hit             INTEGER REFERENCES hit,     -- that gave it
+    licence         TEXT,                       -- of that hit
+    own             INTEGER NOT NULL DEFAULT 0, -- the person's own file: never changed, never replaced
+    touched         INTEGER NOT NULL DEFAULT 0, -- a person edited, moved, restored or kept it: never replaced
+    examined        INTEGER NOT NULL DEFAULT 1, -- 0: a file whose look is still to be taken
+    became          INTEGER REFERENCES picture,
+    run             INTEGER REFERENCES run,
+    at              TEXT NOT NULL
+);
+CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns);
+CREATE INDEX picture_content ON picture (content);
+CREATE INDEX picture_name ON picture (name);
+CREATE INDEX picture_became ON picture (became) WHERE became IS NOT NULL;
+CREATE INDEX picture_unexamined ON picture (id) WHERE NOT examined;
+
+CREATE TABLE hit (              -- one search result
+    id          INTEGER PRIMARY KEY,
+    search      INTEGER NOT NULL REFERENCES search,
+    class       TEXT NOT NULL,
+    provider    TEXT NOT NULL,
+    url         TEXT NOT NULL,
+    address     TEXT NOT NULL,  -- what the address itself says of its source: sources.key(url)
+    source      TEXT NOT NULL,  -- what the provider says: the same for every address of one photograph
+    rank        INTEGER NOT NULL,
+    page        TEXT,
+    title       TEXT,
+    width       INTEGER,
+    height      INTEGER,
+    author      TEXT,
+    author_url  TEXT,
+    licence     TEXT,
+    licence_url TEXT,
+    evidence    TEXT NOT NULL,
+    others      TEXT,           -- JSON: smaller renditions
+    verdict     TEXT,           -- NULL: waiting
+    detail      TEXT NOT NULL DEFAULT '',
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    run         INTEGER REFERENCES run,         -- that settled it last
+    picture     INTEGER REFERENCES picture,     -- it became, or is the same as
+    UNIQUE (search, url)
+);
+CREATE INDEX hit_address ON hit (address);
+CREATE INDEX hit_source ON hit (source);
+CREATE INDEX hit_picture ON hit (picture);
+
+CREATE TABLE decision (         -- append-only
+    seq      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at       TEXT NOT NULL,
+    by       TEXT NOT NULL,     -- page, files, cli, harvest
+    session  TEXT NOT NULL,     -- one opening of the dataset
+    batch    INTEGER NOT NULL,  -- the seq of the first of those made, and undone, together
+    picture  INTEGER REFERENCES picture,
+    content  TEXT,
+    action   TEXT NOT NULL,
+    "from"   TEXT,
+    "to"     TEXT,
+    value    TEXT,
+    undoes   INTEGER REFERENCES decision
+);
+CREATE INDEX decision_picture ON decision (picture);
+
+CREATE TABLE conflict (         -- one picture wanted by two classes; open until it is resolved
+    picture  INTEGER NOT NULL REFERENCES picture,
+    class    TEXT NOT NULL,     -- the other class
+    at       TEXT NOT NULL,
+    resolved TEXT,
+    PRIMARY KEY (picture, class)
+) WITHOUT ROWID;
+
+CREATE TABLE pending (          -- announced changes of files: finished or forgotten by whoever opens next
+    picture  INTEGER PRIMARY KEY REFERENCES picture,
+    action   TEXT NOT NULL CHECK (action IN ('place', 'move')),
+    shelf    TEXT,              -- where it is moved from
+    class    TEXT,
+    name     TEXT,
+    replaces INTEGER REFERENCES picture
+);

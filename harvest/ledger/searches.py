@@ -1,0 +1,238 @@
+"""Searches and their hits: what was asked, what was found, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from harvest import sources
+from harvest.ledger import now
+from harvest.ledger.classes import adopt_class
+from harvest.models import Evidence, Hit, Licence, Refusal, Task, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harvest.ledger import Ledger, Row
+    from harvest.models import Query
+
+# The two ends of a search that need no second asking; any other says why it ended early.
+EXHAUSTED = "exhausted"
+LIMIT_REACHED = "limit reached"
+
+ATTEMPTS = 3  # runs that may try a hit whose network had a bad day
+
+_PASSING = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_passing)
+_WAITING = f"(verdict IS NULL OR (verdict IN ({_PASSING}) AND attempts < {ATTEMPTS} AND run IS NOT ?))"
+_BY_FILTER = frozenset({Verdict.TOO_SMALL, Verdict.LICENCE})  # final for searches with the same filters
+_BY_SWITCH = frozenset({Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT})  # final for one run: the next may differ
+_HIT = (
+    "url, provider, source, rank, page, title, width, height, author, author_url, "
+    "licence, licence_url, evidence, others"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRecord:
+    """What the ledger knows of a search: how many hits were asked for, how it ended, how many hits wait."""
+
+    id: int
+    finished: bool
+    asked: int
+    end: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of one hit's way, and the picture that it is the same as."""
+
+    task_id: int
+    verdict: Verdict
+    detail: str = ""
+    picture_id: int | None = None
+
+
+class Searches:
+    """The searches of one ledger; `run` is the run that asks, if one does."""
+
+    run: int | None = None
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def begin(self, query: Query, provider: str, limit: int) -> SearchRecord:
+        """Open the search for a query at a provider, new or known."""
+        key = (provider, query.class_name, query.text, json.dumps(asdict(query.filters), sort_keys=True))
+        with self._ledger.writing():
+            adopt_class(self._ledger, query.class_name)
+            self._ledger.run(
+                "INSERT OR IGNORE INTO search (provider, class, text, filters) VALUES (?, ?, ?, ?)", *key
+            )
+            row = self._ledger.one(
+                "SELECT id, asked, ending FROM search"
+                " WHERE provider = ? AND class = ? AND text = ? AND filters = ?",
+                *key,
+            )
+            assert row is not None
+            search, asked, end = row
+            finished = end == EXHAUSTED or (end == LIMIT_REACHED and asked >= limit)
+            waiting = self._ledger.number(
+                f"SELECT count(*) FROM hit WHERE search = ? AND {_WAITING}", search, self.run
+            )
+            return SearchRecord(search, finished, asked, end, waiting)
+
+    def finish(self, search: int, end: str, asked: int) -> None:
+        """Remember how a search ended and how many hits it was asked for."""
+        with self._ledger.writing():
+            self._ledger.run(
+                "UPDATE search SET ending = ?, asked = ?, ended = ? WHERE id = ?", end, asked, now(), search
+            )
+
+    def waiting(self, search: int) -> list[Task]:
+        """Return a search's hits that have no verdict, or one that an earlier run's bad day gave them."""
+        found = self._ledger.rows(
+            f"SELECT id, class, {_HIT} FROM hit WHERE search = ? AND {_WAITING} ORDER BY id", search, self.run
+        )
+        return [Task(row[0], row[1], _hit(row[2:])) for row in found]
+
+    def record(self, search: int, class_name: str, hits: Sequence[Hit]) -> list[Task | Refusal]:
+        """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
+        with self._ledger.writing():
+            return [self._record(search, class_name, hit) for hit in hits]
+
+    def _record(self, search: int, class_name: str, hit: Hit) -> Task | Refusal:
+        keys = (sources.key(hit.url), hit.source or sources.key(hit.url))
+        kin = self._kin(keys)
+        mine = self._ledger.one(
+            "SELECT id, verdict, attempts, run FROM hit WHERE search = ? AND url = ?", search, hit.url
+        )
+        if mine is not None and self._is_final(*mine[1:]):
+            rejected = kin is not None and kin[2] == "rejected"
+            return Refusal(Verdict.REJECTED if rejected else Verdict.HAD)
+        refusal = self._known(class_name, kin) if kin else self._had(search, class_name, keys[0], hit.url)
+        verdict, detail = (refusal.verdict, refusal.detail) if refusal else (None, "")
+        number = mine[0] if mine else self._insert(search, class_name, hit, keys)
+        self._ledger.run(
+            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ? WHERE id = ?",
+            verdict,
+            detail,
+            self.run,
+            kin[0] if kin else None,
+            number,
+        )
+        if kin and verdict is Verdict.CONFLICT:
+            self._wanted_twice(kin[0], class_name)
+        return refusal or Task(number, class_name, hit)
+
+    def _kin(self, keys: tuple[str, str]) -> Row | None:
+        """Find the picture that this photograph already is: one on disk before one thrown out."""
+        return self._ledger.one(
+            "SELECT picture.id, picture.class, state, name FROM hit JOIN picture ON picture.id = hit.picture"
+            " WHERE (address IN (?, ?) OR source IN (?, ?)) AND state IN ('present', 'rejected')"
+            " ORDER BY state, picture.id",
+            *keys,
+            *keys,
+        )
+
+    def _known(self, class_name: str, kin: Row) -> Refusal:
+        picture, home, state, name = kin
+        if state == "rejected":
+            return Refusal(Verdict.REJECTED, f"you threw out {home}/{name}")
+        detail = f"the same photograph as {home}/{name}"
+        decided = self._ledger.one(
+            "SELECT 1 FROM conflict WHERE picture = ? AND class = ? AND resolved IS NOT NULL",
+            picture,
+            class_name,
+        )
+        return Refusal(Verdict.DUPLICATE if home == class_name or decided else Verdict.CONFLICT, detail)
+
+    def _had(self, search: int, class_name: str, address: str, url: str) -> Refusal | None:
+        """Tell whether another search for this class already came to an end with this address."""
+        others = self._ledger.rows(
+            "SELECT verdict, hit.run, other.filters = mine.filters FROM hit"
+            " JOIN search AS other ON other.id = hit.search JOIN search AS mine ON mine.id = ?"
+            " WHERE address = ? AND hit.class = ? AND verdict IS NOT NULL AND NOT (search = ? AND url = ?)",
+            search,
+            address,
+            class_name,
+            search,
+            url,
+        )
+        for verdict, run, same_filters in others:
+            if verdict in _BY_FILTER and not same_filters:
+                continue
+            if verdict in _BY_SWITCH and run != self.run:
+                continue
+            return Refusal(Verdict.HAD, f"{verdict} in another search")
+        return None
+
+    def _is_final(self, verdict: str | None, attempts: int, run: int | None) -> bool:
+        if verdict is None:
+            return False
+        if run == self.run:
+            return True
+        if Verdict(verdict).is_passing:
+            return attempts >= ATTEMPTS
+        return verdict not in _BY_SWITCH
+
+    def _insert(self, search: int, class_name: str, hit: Hit, keys: tuple[str, str]) -> int:
+        licence = hit.licence
+        return self._ledger.run(
+            f"INSERT INTO hit (search, class, address, {_HIT}) VALUES (?, ?, ?{', ?' * 14})",
+            search,
+            class_name,
+            keys[0],
+            hit.url,
+            hit.provider,
+            keys[1],
+            hit.rank,
+            hit.page,
+            hit.title,
+            hit.width,
+            hit.height,
+            hit.author,
+            hit.author_url,
+            licence.id,
+            licence.url,
+            licence.evidence,
+            json.dumps(hit.others) if hit.others else None,
+        )
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Write down what became of hits."""
+        if not settlements:
+            return
+        with self._ledger.writing():
+            for settlement in settlements:
+                self._settle(settlement)
+
+    def _settle(self, settlement: Settlement) -> None:
+        picture = self._ledger.one(
+            "SELECT coalesce(became, id) FROM picture WHERE id = ?", settlement.picture_id
+        )
+        self._ledger.run(
+            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ?, attempts = attempts + 1"
+            " WHERE id = ?",
+            settlement.verdict,
+            settlement.detail,
+            self.run,
+            picture[0] if picture else None,
+            settlement.task_id,
+        )
+        if picture and settlement.verdict is Verdict.CONFLICT:
+            hit = self._ledger.one("SELECT class FROM hit WHERE id = ?", settlement.task_id)
+            assert hit is not None
+            self._wanted_twice(picture[0], hit[0])
+
+    def _wanted_twice(self, picture: int, class_name: str) -> None:
+        self._ledger.run(
+            "INSERT OR IGNORE INTO conflict (picture, class, at) VALUES (?, ?, ?)", picture, class_name, now()
+        )
+
+
+def _hit(row: Row) -> Hit:
+    *said, licence, licence_url, evidence, others = row
+    values = (*said, Licence(licence, licence_url, Evidence(evidence)), tuple(json.loads(others or "[]")))
+    return Hit(*values)

@@ -1,0 +1,106 @@
+"""Sums over a ledger: what each class holds, and what each query and provider was worth after pruning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The pictures of one class: `kept` are on disk; the other numbers tell more of them, or of others."""
+
+    class_name: str
+    kept: int = 0
+    new: int = 0  # placed by the last run
+    own: int = 0  # added by hand
+    unreadable: int = 0  # added by hand, and not to be looked at
+    moved: int = 0  # brought here by a person from another class
+    edited: int = 0
+    rejected: int = 0
+    restorable: int = 0  # rejected, and the file is there
+    conflicts: int = 0  # wanted by another class too
+
+
+class KeepRate(NamedTuple):
+    """One query at one provider: how many hits, how many of them became pictures, how many a person left."""
+
+    class_name: str
+    query: str
+    provider: str
+    found: int
+    placed: int
+    kept: int
+
+
+class Conflict(NamedTuple):
+    """A picture wanted by another class too."""
+
+    id: int
+    class_name: str
+    name: str
+    other: str
+
+
+def tallies(ledger: Ledger) -> list[Tally]:
+    """Count the pictures of every class there is or was a search for."""
+    last = ledger.number("SELECT max(id) FROM run")
+    rows = ledger.rows(
+        "SELECT class, sum(present), sum(present AND NOT own AND run = ?), sum(present AND own),"
+        " sum(present AND own AND examined AND look IS NULL),"
+        " sum(present AND moved), sum(present AND edited), sum(rejected), sum(rejected AND shelved)"
+        " FROM (SELECT picture.*, state = 'present' AS present, state = 'rejected' AS rejected,"
+        "  EXISTS (SELECT 1 FROM decision WHERE picture = picture.id AND action = 'move') AS moved,"
+        "  EXISTS (SELECT 1 FROM decision WHERE picture = picture.id AND action = 'edit') AS edited"
+        "  FROM picture) GROUP BY class",
+        last,
+    )
+    wanted_twice = Counter(conflict.class_name for conflict in conflicts(ledger))
+    found = {row[0]: replace(Tally(*row), conflicts=wanted_twice[row[0]]) for row in rows}
+    names = [row[0] for row in ledger.rows("SELECT name FROM class WHERE renamed_to IS NULL")]
+    return [found.get(name, Tally(name)) for name in sorted({*names, *found})]
+
+
+def keep_rates(ledger: Ledger) -> list[KeepRate]:
+    """Tell for each query and provider how many hits it gave, and how many pictures a person left of them."""
+    rows = ledger.rows(
+        "SELECT search.class, text, search.provider, count(*),"
+        " sum(verdict IN ('kept', 'better')),"
+        " sum(verdict IN ('kept', 'better') AND state IS 'present')"
+        " FROM search JOIN hit ON hit.search = search.id LEFT JOIN picture ON picture.id = hit.picture"
+        " GROUP BY search.id ORDER BY search.class, text, search.provider"
+    )
+    return [KeepRate(*row) for row in rows]
+
+
+def conflicts(ledger: Ledger) -> list[Conflict]:
+    """List the pictures that two classes want, as long as nobody has decided."""
+    rows = ledger.rows(
+        "SELECT picture.id, picture.class, name, conflict.class FROM conflict JOIN picture ON id = picture"
+        " WHERE resolved IS NULL AND state = 'present' ORDER BY picture.class, name, conflict.class"
+    )
+    return [Conflict(*row) for row in rows]
+
+
+def told(ledger: Ledger) -> list[Row]:
+    """Return id, class, name and the sources' words of each picture on disk that no person has judged."""
+    return ledger.rows(
+        "SELECT picture.id, picture.class, name,"
+        " group_concat(coalesce(title, '') || ' ' || coalesce(page, '') || ' ' || url, ' ')"
+        " FROM picture JOIN hit ON hit.picture = picture.id AND hit.class = picture.class"
+        " WHERE state = 'present' AND NOT touched GROUP BY picture.id ORDER BY picture.class, name"
+    )
+
+
+def searched(ledger: Ledger) -> dict[str, list[str]]:
+    """Return what was searched for each class."""
+    words: dict[str, list[str]] = {}
+    for name, text in ledger.rows(
+        "SELECT name, text FROM class LEFT JOIN search ON class = name WHERE renamed_to IS NULL"
+    ):
+        words.setdefault(name, []).extend([text] if text else [])
+    return words
