@@ -138,6 +138,17 @@ def test_N02_slow_loris(where: str) -> None:
         assert time.monotonic() - started < 1.5
 
 
+def test_N02_late_page_is_dropped() -> None:
+    """A page that was given up is read no further, though its server goes on."""
+    with serve([b"HTTP/1.1 200 OK\r\n\r\n", *trickle(b"x" * 1000, 0.02)]) as server:
+        with pytest.raises(Unreachable):
+            get(server, limits=PageLimits(total=0.2))
+        for thread in threading.enumerate():
+            if thread.name == "page":
+                thread.join(5)
+                assert not thread.is_alive()
+
+
 @pytest.mark.parametrize(
     "told",
     [
