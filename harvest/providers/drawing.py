@@ -40,6 +40,7 @@ def _star(points: int, inner: float = 1.0, stretch: float = 1.0) -> Points:
     return [(r * math.sin(t) * stretch, -r * math.cos(t)) for r, t in zip(reach, turns, strict=True)]
 
 
+_BAR: Points = [(-0.12, -1), (0.12, -1), (0.12, 1), (-0.12, 1)]
 SHAPES: dict[str, Points] = {
     "circle": _star(72),
     "triangle": _star(3),
@@ -62,8 +63,10 @@ def draw(query: str, number: int) -> Image.Image:
     paint = COLOURS[colour or chance.choice(list(COLOURS))]
     form = SHAPES[shape or chance.choice(list(SHAPES))]
     picture = _ground(chance, paint)
+    for _ in range(chance.randrange(5, 10)):  # clutter: without it two large circles pass for twins
+        _stamp(picture, chance, _BAR, _muted(chance), chance.uniform(0.15, 0.5))
     if colour or shape:
-        _stamp(picture, chance, form, paint, chance.uniform(0.24, 0.42))
+        _stamp(picture, chance, form, paint, chance.uniform(0.22, 0.38))
     else:
         _pattern(picture, chance, Random(query))  # noqa: S311 - the same
     return _grain(picture, chance)
@@ -84,15 +87,20 @@ def understood(query: str) -> tuple[str | None, str | None]:
 
 
 def _ground(chance: Random, paint: Colour) -> Image.Image:
-    """Return soft clouds of a colour that the paint stands out from."""
+    """Return soft clouds in a colour that the paint stands out from."""
     size = (chance.randrange(420, 780), chance.randrange(420, 780))
-    base: tuple[int, ...] = paint
+    base = paint
     while math.dist(base, paint) < 150:  # noqa: PLR2004 - of 441 between black and white
-        light = chance.randrange(30, 225)
-        base = tuple(min(255, max(0, light + chance.randrange(-45, 46))) for _ in range(3))
+        base = _muted(chance)
     cells = (chance.randrange(4, 7), chance.randrange(4, 7))
     spots = (min(255, max(0, c + chance.randrange(-48, 49))) for _ in range(math.prod(cells)) for c in base)
     return Image.frombytes("RGB", cells, bytes(spots)).resize(size, Image.Resampling.BICUBIC)
+
+
+def _muted(chance: Random) -> Colour:
+    light = chance.randrange(45, 211)
+    red, green, blue = (light + chance.randrange(-45, 46) for _ in range(3))
+    return red, green, blue
 
 
 def _stamp(picture: Image.Image, chance: Random, form: Points, paint: Colour, reach: float) -> None:
