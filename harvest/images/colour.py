@@ -42,9 +42,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         if isinstance(clear := image.info.get("transparency"), int):
             grey[values == clear] = 255
     else:  # whatever range the numbers have: darkest to black, brightest to white
-        low, high = float(values.min()), float(values.max())
-        spread = high - low if np.isfinite(high - low) and high > low else 1.0
-        grey = np.nan_to_num((values - low) * (255 / spread)).clip(0, 255).astype(np.uint8)
+        numbers = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
+        low, high = numbers.min(), numbers.max()
+        grey = ((numbers - low) * (255 / ((high - low) or 1))).round().astype(np.uint8)
     return Image.fromarray(grey)
 
 

@@ -27,6 +27,7 @@ _MOST_ENTRIES = 500
 
 _MOST_TEXT = 1_000  # characters of a title; all texts together stay far below the 64 kB of a segment
 _MOST_ADDRESS = 4_000  # a longer address is left out: a part of one leads elsewhere
+_MOST_COMMENT = 4 * _MOST_ADDRESS + 64  # bytes, whatever the encoding
 _SOURCE = "source: "
 
 
@@ -145,7 +146,7 @@ def _entries(exif: bytes, at: int | None) -> Iterator[tuple[int, int, bytes]]:
             tag, kind, length = struct.unpack_from(order + "HHI", exif, entry)
             if kind in {_BYTE, _ASCII, _UNDEFINED} and length > _INLINE:
                 start = struct.unpack_from(order + "I", exif, entry + 8)[0]
-                yield tag, kind, exif[start : start + min(length, 4 * _MOST_ADDRESS)]
+                yield tag, kind, exif[start : start + min(length, _MOST_COMMENT)]
             else:
                 yield tag, kind, exif[entry + 8 : entry + 12]
     except struct.error:

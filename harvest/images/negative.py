@@ -161,7 +161,7 @@ def _expose(body: bytes, header: Header, side: int) -> Negative | Refusal:
     fraction = scale(header, side)
     drafted = image.draft(None, (max(1, width // fraction), max(1, height // fraction)))
     image.load()
-    block = (picture.exif or image.info.get("exif", b"")).removeprefix(b"Exif\0\0")
+    block = (picture.exif or image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
     orientation = exif.orientation(block)
     return Negative(
         image=colour.on_white(image),

@@ -1,0 +1,47 @@
+"""What the tests of images share: a hit to develop for, and ways to look at what came out."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from harvest import images
+from harvest.models import Hit, Picture, Recipe, Refusal, Verdict
+
+HIT = Hit(url="https://example.org/coral.jpg", provider="BING", source="url:example.org/coral.jpg")
+AS_IT_IS = Recipe(size=0, min_size=1, quality=95)
+
+
+def developed(body: bytes, recipe: Recipe = AS_IT_IS, hit: Hit = HIT) -> Picture:
+    """Develop a body that is expected to be good."""
+    picture = images.develop(body, hit, recipe)
+    assert isinstance(picture, Picture), picture
+    return picture
+
+
+def shown(body: bytes, recipe: Recipe = AS_IT_IS) -> Image.Image:
+    """Develop a body and open the file that would be written."""
+    return opened(developed(body, recipe).data)
+
+
+def opened(data: bytes) -> Image.Image:
+    """Open a file as anybody would."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def verdict(body: bytes, recipe: Recipe = AS_IT_IS) -> Verdict:
+    """Develop a body that is expected to be refused, and say how."""
+    refusal = images.develop(body, HIT, recipe)
+    assert isinstance(refusal, Refusal), refusal
+    assert refusal.detail
+    return refusal.verdict
+
+
+def near(image: Image.Image, place: tuple[int, int], colour: tuple[int, ...], tolerance: int = 12) -> bool:
+    """Tell whether a pixel has a colour, give or take what JPEG does to it."""
+    pixel = image.convert("RGB").getpixel(place)
+    assert isinstance(pixel, tuple)
+    return max(abs(one - other) for one, other in zip(pixel, colour, strict=True)) <= tolerance

@@ -1,0 +1,72 @@
+"""What is reserved for a decode, beside what one really takes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harvest import images
+from tests import bombs, pictures
+
+ROOT = Path(__file__).parents[2]
+MB = 1_000_000
+
+
+def test_nothing_is_reserved_for_what_is_refused():
+    """What the header refuses is never decoded."""
+    assert images.memory_needed(b"<html>") == images.memory_needed(b"") == 0
+    assert images.memory_needed(bombs.bomb()) == 0
+
+
+def test_a_jpeg_of_fifty_megapixels_is_small_at_a_small_size():
+    """A huge JPEG takes little when it is decoded at an eighth, and all of it when its size is kept."""
+    body = pictures.encoded(pictures.photo(64, 48)).replace(b"\0\x30\0\x40", b"\x17\x70\x1f\x40", 1)
+    assert images.memory_needed(body, 500) < 10 * MB
+    assert images.memory_needed(body) > 200 * MB
+
+
+def test_a_progressive_jpeg_is_kept_as_a_whole():
+    """A JPEG in passes needs its coefficients, however small it is decoded."""
+    plain, progressive = (
+        pictures.encoded(pictures.photo(1600, 1200), progressive=way) for way in (False, True)
+    )
+    assert images.memory_needed(progressive, 299) > images.memory_needed(plain, 299) + 10 * MB
+
+
+def test_a_png_of_fifty_megapixels_takes_hundreds_of_megabytes():
+    """A huge PNG is reserved what decoding one takes."""
+    assert 375 * MB < images.memory_needed(bombs.bomb(10_000, 5_000)) < 600 * MB
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="memory is measured the POSIX way")
+@pytest.mark.parametrize("kind", ["JPEG", "progressive", "PNG", "RGBA", "GIF", "BMP", "WEBP", "AVIF"])
+def test_a_decode_takes_no_more_than_is_reserved(kind):
+    """The process grows by no more than was reserved, give or take what an allocator keeps."""
+    script = f"""if True:
+        import resource
+        from harvest import images
+        from tests import pictures
+        from tests.images.darkroom import HIT, AS_IT_IS
+        kind, options = {kind!r}, {{'compress_level': 1, 'speed': 10, 'method': 0}}
+        small, image = pictures.photo(), pictures.photo().resize((2400, 1600))
+        if kind == "progressive":
+            kind, options = "JPEG", {{"progressive": True}}
+        if kind == "RGBA":
+            kind = "PNG"
+            image.putalpha(image.getchannel(0))
+        for each in ("JPEG", "PNG", "GIF", "WEBP", "AVIF"):
+            images.develop(pictures.encoded(small, each), HIT, AS_IT_IS)
+        body = pictures.encoded(image, kind, **options)
+        del image
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        images.develop(body, HIT, AS_IT_IS)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        print(grown, images.memory_needed(body))
+    """
+    child = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    grown, reserved = (int(number) for number in child.stdout.split())
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert grown * unit < reserved + 8 * MB
