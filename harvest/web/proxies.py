@@ -60,12 +60,14 @@ class Proxies:
         >>> Proxies("http://me:secret@proxy.example:3128").describe()
         'http://proxy.example:3128 (--proxy)'
         """
-        named: dict[str, list[str]] = {}
+        origins: dict[str, dict[str, str]] = {}
         for scheme, proxy in sorted(self._by_scheme.items()):
-            named.setdefault(f"{proxy} ({proxy.origin})", []).append(scheme)
-        if len(named) == 1 and len(self._by_scheme) > 1:
-            return next(iter(named))
-        return ", ".join(f"{' and '.join(schemes)}: {text}" for text, schemes in named.items())
+            origins.setdefault(str(proxy), {})[scheme] = proxy.origin
+        return ", ".join(
+            f"{'' if len(named) > 1 else f'for {next(iter(named))}: '}{address} "
+            f"({' and '.join(dict.fromkeys(named.values()))})"
+            for address, named in origins.items()
+        )
 
 
 def proxy_in_use(explicit: str | None = None) -> str:

@@ -355,9 +355,11 @@ def test_N16_proxy_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy_in_use() == ""
     assert proxy_in_use("proxy.example:3128") == "http://proxy.example:3128 (--proxy)"
     monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128/")
-    assert proxy_in_use() == "https: http://proxy.example:3128 (HTTPS_PROXY)"
+    assert proxy_in_use() == "for https: http://proxy.example:3128 (HTTPS_PROXY)"
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    assert proxy_in_use() == "http://proxy.example:3128 (http_proxy and HTTPS_PROXY)"
     monkeypatch.setenv("http_proxy", "http://other.example:81")
-    assert "http: http://other.example:81 (http_proxy)" in proxy_in_use()
+    assert proxy_in_use().startswith("for http: http://other.example:81 (http_proxy), for https: ")
 
 
 # ---- stopping
