@@ -1,1 +1,52 @@
-"""Harvest pictures into class folders that remember where they came from."""
+"""Harvest pictures into class folders that remember where they came from.
+
+The public names load what they need when they are first used, so that `harvest --help` stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harvest.dataset import Dataset
+    from harvest.errors import HarvestError
+    from harvest.models import Hit, Licence, Query, Verdict
+    from harvest.queries import read_queries
+    from harvest.run import harvest
+    from harvest.summary import Summary
+
+__version__ = "0.1.0"
+__all__ = [
+    "Dataset",
+    "HarvestError",
+    "Hit",
+    "Licence",
+    "Query",
+    "Summary",
+    "Verdict",
+    "harvest",
+    "read_queries",
+]
+
+_HOMES = {
+    "Dataset": "dataset",
+    "HarvestError": "errors",
+    "Hit": "models",
+    "Licence": "models",
+    "Query": "models",
+    "Summary": "summary",
+    "Verdict": "models",
+    "harvest": "run",
+    "read_queries": "queries",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'harvest' has no attribute {name!r}")
+    return getattr(import_module(f"harvest.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

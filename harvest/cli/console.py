@@ -1,0 +1,96 @@
+"""What the program says: errors and notes go to stderr, data to stdout, and outside text is made plain."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harvest.errors import HarvestError
+
+
+def plain(text: object) -> str:
+    r"""Make text from outside safe to print: no control, escape or direction characters.
+
+    >>> plain("red\x1b[2Jcircle\u202e")
+    'red?[2Jcircle?'
+    """
+    return "".join("?" if unicodedata.category(c) in _UNSAFE and c != "\n" else c for c in str(text))
+
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def error(problem: HarvestError) -> None:
+    """Say what happened, and under it what to do."""
+    _say("error", problem.message, problem.hint)
+
+
+def warn(text: str) -> None:
+    """Say what may surprise."""
+    _say("warning", text)
+
+
+def note(text: str) -> None:
+    """Say what is worth knowing."""
+    _say("note", text)
+
+
+def _say(kind: str, text: str, hint: str = "") -> None:
+    indent = " " * (len(kind) + 2)
+    lines = plain(text).split("\n") + (plain(hint).split("\n") if hint else [])
+    print(f"{kind}: " + f"\n{indent}".join(lines), file=sys.stderr, flush=True)
+
+
+def set_up_log(path: Path | None, *, verbose: bool) -> None:
+    """Send our own log to a file, and with `-v` to the terminal; libraries that print keys are not asked."""
+    log = logging.getLogger("harvest")
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    handlers: list[logging.Handler] = []
+    if path is not None:
+        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+    if verbose:
+        handlers.append(logging.StreamHandler())
+    for handler in handlers:
+        handler.setFormatter(_PlainLines("%(asctime)s %(message)s"))
+        log.addHandler(handler)
+    if not handlers:
+        log.addHandler(logging.NullHandler())
+
+
+class _PlainLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
+
+
+def size(count: float) -> str:
+    """Write bytes as people do.
+
+    >>> size(31_400_000)
+    '31 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:  # noqa: PLR2004
+            return f"{count:.1f} {unit}" if unit == "GB" else f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as people do.
+
+    >>> duration(52.3), duration(125), duration(7325)
+    ('52 s', '2 min 5 s', '2 h 2 min')
+    """
+    if seconds < 10:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

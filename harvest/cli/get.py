@@ -1,0 +1,154 @@
+"""`harvest get`, the main command: from a query file to class folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harvest.cli import console
+from harvest.cli.progress import Progress
+from harvest.cli.summary_table import print_summary
+from harvest.models import LicenceFilter, Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harvest.models import Query
+    from harvest.run import Order
+    from harvest.summary import Summary
+
+
+def _complete_providers(incomplete: str) -> list[str]:
+    from harvest import providers
+
+    return [name for name in ["ALL", *providers.names()] if name.startswith(incomplete.upper())]
+
+
+def get(
+    queries: Annotated[
+        Path, typer.Argument(metavar="QUERIES.csv", help="What to search for, one query a row.")
+    ],
+    crawler: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-c",
+            "--crawler",
+            metavar="NAME",
+            autocompletion=_complete_providers,
+            help="A source, any case; repeatable. ALL: every one that can be used.  [default: ALL]",
+        ),
+    ] = None,
+    maximum: Annotated[
+        int | None,
+        typer.Option(
+            "-m", "--max", "--maxnum", min=1, metavar="N", help="Hits per source and class.  [default: 1000]"
+        ),
+    ] = None,
+    size: Annotated[
+        int,
+        typer.Option(
+            "-s", "--size", min=0, max=20000, metavar="PX", help="Longest side; 0 keeps size and shape."
+        ),
+    ] = 299,
+    no_pad: Annotated[
+        bool,
+        typer.Option(
+            "-p", "--no-pad", help="Keep the picture's shape instead of padding it to a white square."
+        ),
+    ] = False,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", "--outpath", metavar="FOLDER", help="The dataset.")
+    ] = Path("dataset"),
+    keep: Annotated[
+        bool, typer.Option("-k", "--keep", help="Keep the originals too, in FOLDER.raw.")
+    ] = False,
+    target: Annotated[
+        int | None,
+        typer.Option("--target", min=1, metavar="N", help="Go on until N pictures a class are kept."),
+    ] = None,
+    license: Annotated[  # noqa: A002 - the word people type
+        LicenceFilter, typer.Option("--license", help="Keep only pictures known to be under such a licence.")
+    ] = LicenceFilter.ANY,
+    min_size: Annotated[
+        int, typer.Option("--min-size", min=1, metavar="PX", help="Shorter side a picture must have.")
+    ] = 200,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask finished searches again.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Ask the sources, download and write nothing.")
+    ] = False,
+    accept_missing: Annotated[
+        bool, typer.Option("--accept-missing", help="Record files that are gone as thrown out, however many.")
+    ] = False,
+    allow_private: Annotated[
+        bool,
+        typer.Option("--allow-private", help="Fetch from private addresses too: an image server at home."),
+    ] = False,
+    ignore_opt_out: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-opt-out", help="Take pictures whose server sends X-Robots-Tag noai or noindex."
+        ),
+    ] = False,
+    proxy: Annotated[
+        str | None,
+        typer.Option("--proxy", metavar="URL", help="Use this proxy; HTTPS_PROXY is obeyed without it."),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=256, metavar="N", help="Downloads at the same time.")
+    ] = 32,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress; errors and the summary stay.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line for every hit.")] = False,
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="FILE", help="Write every hit's story to FILE.")
+    ] = None,
+) -> None:
+    """Harvest the pictures of a query file. This is what `harvest QUERIES.csv` does."""
+    from harvest import providers as registry
+    from harvest.queries import read_queries
+    from harvest.run import Order
+
+    console.set_up_log(log, verbose=verbose)
+    rows = read_queries(queries, providers=registry.names(), warn=console.warn)
+    order = Order(
+        providers=tuple(crawler or ["ALL"]),
+        out=out,
+        limit=maximum,
+        target=target,
+        recipe=Recipe(size=size, pad=not no_pad, min_size=min_size, keep_original=keep),
+        licence=license,
+        refresh=refresh,
+        dry_run=dry_run,
+        accept_missing=accept_missing,
+        proxy=proxy,
+        allow_private=allow_private,
+        obey_opt_out=not ignore_opt_out,
+        connections=jobs,
+    )
+    harvest_and_report(order, rows, title=f"{queries} → {out}/", quiet=quiet, as_json=as_json)
+
+
+def harvest_and_report(
+    order: Order, rows: Sequence[Query], *, title: str, quiet: bool, as_json: bool
+) -> Summary:
+    """Run the order, show its progress, print its summary, and leave with its exit code unless that is 0."""
+    from harvest.run import Run
+
+    with Progress(title, quiet=quiet or as_json) as progress:
+        run = Run(order, rows, progress=progress.show, say=progress.say)
+        for problem in run.check():
+            progress.say_error(problem.error)
+        summary = run.finish()
+        progress.show(summary)
+    if as_json:
+        print(json.dumps(summary.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print_summary(summary, order.out)
+    if summary.exit_code:
+        raise typer.Exit(summary.exit_code)
+    return summary

@@ -1,0 +1,122 @@
+"""Live progress: a table that moves on a terminal, one line a class and source where output is piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+from harvest.cli import console
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.live import Live
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    from harvest.errors import HarvestError
+    from harvest.summary import Line, Summary
+
+# More rows than this fold into one a class.
+ROWS = 12
+
+
+class Progress:
+    """Shows a summary that grows; everything it prints goes to stderr."""
+
+    def __init__(self, title: str, *, quiet: bool) -> None:
+        self._title = title
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._ended: set[tuple[str, str]] = set()
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._quiet:
+            return self
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            self._live.start()
+        else:
+            print(console.plain(self._title), file=sys.stderr, flush=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, summary: Summary) -> None:
+        """Show where the run stands."""
+        if self._live is not None:
+            self._live.update(self._table(summary), refresh=True)
+        elif not self._quiet:
+            self._print_ended(summary)
+
+    def say(self, text: str) -> None:
+        """Tell a person why it takes longer; the table moves down for it."""
+        if not self._quiet:
+            console.note(text)
+
+    def say_error(self, error: HarvestError) -> None:
+        """Tell of a source that cannot work, before the others begin."""
+        console.error(error)
+
+    def _print_ended(self, summary: Summary) -> None:
+        for key, line in summary.lines.items():
+            if line.end and not line.left and key not in self._ended:
+                self._ended.add(key)
+                counts = ", ".join(f"{count} {name}" for name, count in line.columns().items() if count)
+                name = f"{line.class_name} {line.provider.lower()}"
+                text = f"{name}: {line.found} found ({line.end}); {counts or 'nothing new'}"
+                print(console.plain(text), file=sys.stderr, flush=True)
+
+    def _table(self, summary: Summary) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, title=Text(self._title), title_justify="left", caption=self._pulse(summary))
+        table.caption_justify = "left"
+        for name in ("class", "source"):
+            table.add_column(name, no_wrap=True, overflow="ellipsis")
+        table.add_column("")
+        for name in ("done", "kept", "dup", "failed"):
+            table.add_column(name, justify="right", no_wrap=True)
+        before = ""
+        for line in self._rows(summary):
+            name = "" if line.class_name == before else line.class_name
+            before = line.class_name
+            table.add_row(Text(console.plain(name)), line.provider.lower(), *_cells(line))
+        return table
+
+    def _rows(self, summary: Summary) -> list[Line]:
+        """One row a class and source while they fit, else one a class, and of those the latest."""
+        lines = [
+            summary.lines[name, provider]
+            for name in summary.classes
+            for provider in summary.providers
+            if (name, provider) in summary.lines
+        ]
+        if len(lines) > ROWS:
+            lines = [summary.of_class(name) for name in dict.fromkeys(line.class_name for line in lines)]
+        return lines[-ROWS:]
+
+    def _pulse(self, summary: Summary) -> str:
+        seconds = max(time.monotonic() - self._started, 0.001)
+        total = summary.total()
+        rate = f"{total.settled / seconds:.1f} pictures/s · {console.size(summary.bytes_read / seconds)}/s"
+        return f"{rate} · {total.settled}/{total.found} · {console.duration(seconds)}"
+
+
+def _cells(line: Line) -> tuple[ProgressBar, str, str, str, str]:
+    from rich.progress_bar import ProgressBar
+
+    columns = line.columns()
+    failed = columns["dead"] + columns["bad"] + columns["refused"] + columns["small"]
+    bar = ProgressBar(total=max(line.found, 1), completed=line.settled, width=16)
+    return (bar, f"{line.settled}/{line.found}", str(columns["new"]), str(columns["dup"]), str(failed))

@@ -1,0 +1,5 @@
+"""x"""
+
+
+def restore() -> None:
+    """x"""

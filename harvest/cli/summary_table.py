@@ -1,0 +1,102 @@
+"""The summary at the end: a table whose columns add up to the hits found, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.cli import console
+from harvest.summary import EXHAUSTED, Problem, Summary, columns_in_use
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harvest.summary import Line
+
+MEANINGS = {
+    "had": "known from before",
+    "dup": "the same picture again",
+    "small": "too small, blank or too long",
+    "bad": "no picture, or broken",
+    "dead": "no answer",
+    "refused": "against a rule",
+    "before": "thrown out before",
+    "left": "for the next run",
+}
+
+
+def print_summary(summary: Summary, out: Path) -> None:
+    """Print the account of a run on stdout."""
+    classes = [summary.of_class(name) for name in summary.classes]
+    used = [name for name in columns_in_use(classes) if name != "new"]
+    rows = [["class", "kept", "new", "found", *used]]
+    totals = [summary.total()] if len(classes) > 1 else []
+    rows += [_row(summary, line, used) for line in [*classes, *totals]]
+    print_table(rows)
+    if used:
+        print(" " + " · ".join(f"{name}: {MEANINGS[name]}" for name in used))
+    print(" " + " · ".join(_facts(summary)))
+    for text in _troubles(summary):
+        print(console.plain(text))
+    _print_next(summary, out)
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows with the first column to the left and numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        first = console.plain(row[0]).ljust(widths[0])
+        print(" " + "  ".join([first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]))
+
+
+def _row(summary: Summary, line: Line, used: Sequence[str]) -> list[str]:
+    kept = summary.kept.get(line.class_name, 0) if line.class_name else sum(summary.kept.values())
+    columns = {**line.columns(), "left": line.left}
+    numbers = [kept, columns["new"], line.found, *(columns[name] for name in used)]
+    return [line.class_name, *(str(number) if number else "–" for number in numbers)]
+
+
+def _facts(summary: Summary) -> list[str]:
+    kept = sum(summary.kept.values())
+    facts = [console.duration(summary.seconds), console.size(summary.bytes_read)]
+    if kept:
+        facts.append(f"licence known for {summary.licence_known} of {kept}")
+    if summary.conflicts:
+        facts.append(f"{summary.conflicts} wanted by two classes")
+    if summary.set_aside:
+        facts.append(f"{summary.set_aside} set aside as a host's placeholder")
+    return facts
+
+
+def _troubles(summary: Summary) -> list[str]:
+    """Tell blocked, changed, keyless and truly nothing apart, each in a line of its own."""
+    texts = [f" {_problem(problem)}" for problem in _once(summary.problems)]
+    texts += [
+        f" {line.provider.lower()} has no pictures for {line.class_name}; it was searched to the end"
+        for line in summary.lines.values()
+        if line.end == EXHAUSTED and not line.found
+    ]
+    texts += [
+        f" {name} has {summary.kept.get(name, 0)} of {summary.target}: the sources gave no more"
+        for name in summary.short_of_target
+    ]
+    if summary.interrupted:
+        texts.append(" stopped; the same line goes on where this one ended")
+    return texts + [f" {note}" for note in summary.notes]
+
+
+def _once(problems: Sequence[Problem]) -> list[Problem]:
+    """Tell the reason of a parked provider once: it fails for every class."""
+    return list({(problem.provider, problem.error.message): problem for problem in problems}.values())
+
+
+def _problem(problem: Problem) -> str:
+    hint = problem.error.hint.replace("\n", " ")
+    return f"{problem.provider.lower()}: {problem.error.message}" + (f"  {hint}" if hint else "")
+
+
+def _print_next(summary: Summary, out: Path) -> None:
+    if summary.interrupted or summary.dry_run or not any(summary.kept.values()):
+        return
+    print(f"\n next   look through {out}/ and delete what is wrong: it never comes back")
+    print(f"        harvest status {out}")

@@ -1,0 +1,263 @@
+"""The whole job in one call: queries in, class folders and a summary out. The command line calls this too."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harvest import providers as registry
+from harvest.dataset import Dataset
+from harvest.errors import ProviderError
+from harvest.models import Filters, LicenceFilter, Query, Recipe
+from harvest.pipeline import Pipeline
+from harvest.placing import Placer
+from harvest.queries import read_queries
+from harvest.summary import Problem, Summary
+from harvest.web.bodies import Bodies, Limits
+from harvest.web.pages import Pages
+from harvest.workers import LocalWorkers
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping, Sequence
+
+    from harvest.providers.base import Provider
+
+LIMIT = 1000  # hits per provider and class, FastClass's own default
+UNBOUNDED = 1_000_000  # with a target and no limit of their own, searches go on as far as the source does
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person asked for: everything about a run but its queries."""
+
+    providers: tuple[str, ...] = ("ALL",)
+    out: Path = Path("dataset")
+    limit: int | None = None
+    target: int | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    licence: LicenceFilter = LicenceFilter.ANY
+    refresh: bool = False
+    dry_run: bool = False
+    accept_missing: bool = False
+    proxy: str | None = None
+    allow_private: bool = False
+    obey_opt_out: bool = True
+    connections: int = Limits().connections
+
+
+def harvest(
+    queries: str | os.PathLike[str] | Sequence[Query],
+    providers: Sequence[str] | str = "ALL",
+    out: str | os.PathLike[str] = "dataset",
+    *,
+    limit: int | None = None,
+    target: int | None = None,
+    size: int = 299,
+    pad: bool = True,
+    min_size: int = 200,
+    keep_originals: bool = False,
+    license: str = "any",  # noqa: A002 - the name of the option and of the column
+    refresh: bool = False,
+    dry_run: bool = False,
+    accept_missing: bool = False,
+    proxy: str | None = None,
+    allow_private: bool = False,
+    obey_opt_out: bool = True,
+    connections: int = Limits().connections,
+    progress: Callable[[Summary], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Summary:
+    """Harvest pictures into one folder per class, and return the account of the run.
+
+    `queries` is a query file or a list of `Query`; the options are those of the command line. `progress` is
+    called about ten times a second with the summary so far, `say` with what a person should know meanwhile.
+    """
+    order = Order(
+        providers=(providers,) if isinstance(providers, str) else tuple(providers),
+        out=Path(out),
+        limit=limit,
+        target=target,
+        recipe=Recipe(size=size, pad=pad, min_size=min_size, keep_original=keep_originals),
+        licence=LicenceFilter(license),
+        refresh=refresh,
+        dry_run=dry_run,
+        accept_missing=accept_missing,
+        proxy=proxy,
+        allow_private=allow_private,
+        obey_opt_out=obey_opt_out,
+        connections=connections,
+    )
+    if isinstance(queries, (str, os.PathLike)):
+        queries = read_queries(Path(queries), providers=registry.names(), warn=say)
+    return Run(order, queries, progress=progress, say=say).finish()
+
+
+class Run:
+    """One run of the pipeline: chooses the providers, opens the dataset, and can be stopped."""
+
+    def __init__(
+        self,
+        order: Order,
+        queries: Sequence[Query],
+        *,
+        progress: Callable[[Summary], None] | None = None,
+        say: Callable[[str], None] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.order = order
+        self._queries = [_with_filters(query, order) for query in queries]
+        self._progress = progress
+        self._say = say
+        environ = os.environ if environ is None else environ
+        chosen = _chosen(order.providers, environ)
+        wanted = {name for query in self._queries for name in query.providers or chosen}
+        self._providers = [registry.get(name)(environ) for name in sorted(wanted, key=registry.names().index)]
+        self._chosen = chosen
+        self.summary = Summary(
+            classes=tuple(dict.fromkeys(query.class_name for query in self._queries)),
+            providers=tuple(provider.name for provider in self._providers),
+            target=order.target,
+            dry_run=order.dry_run,
+        )
+
+    def check(self) -> list[Problem]:
+        """Name the providers that cannot work here, before anything is opened or asked."""
+        problems = []
+        for provider in self._providers:
+            try:
+                provider.check()
+            except ProviderError as error:
+                problems.append(Problem(provider.name, error))
+        return problems
+
+    def finish(self) -> Summary:
+        """Run to the end; the first KeyboardInterrupt winds down, a second one leaves at once."""
+        started = time.monotonic()
+        self.summary.problems.extend(self.check())
+        try:
+            with Dataset.open(
+                self.order.out,
+                create=not self.order.dry_run,
+                exclusive=not self.order.dry_run,
+                read_only=self.order.dry_run,
+                accept_missing=self.order.accept_missing,
+            ) as dataset:
+                self._harvest_into(dataset)
+        finally:
+            for provider in self._providers:
+                provider.close()
+        self.summary.seconds = time.monotonic() - started
+        return self.summary
+
+    def _harvest_into(self, dataset: Dataset) -> None:
+        summary = self.summary
+        summary.kept = {name: dataset.kept(name) for name in summary.classes}
+        placer = Placer(dataset)
+        if jobs := self._jobs(dataset):
+            self._run_pipeline(dataset, placer, jobs)
+        summary.kept = {name: dataset.kept(name) for name in summary.classes}
+        summary.conflicts = len(dataset.conflicts())
+        summary.licence_known = dataset.licence_known()
+        summary.set_aside = placer.set_aside
+
+    def _jobs(self, dataset: Dataset) -> list[tuple[Provider, list[Query]]]:
+        """Give each provider that works its queries, but none for a class whose folder was renamed."""
+        out = {problem.provider for problem in self.summary.problems}
+        renamed = dataset.changes.renamed
+        for old, new in renamed.items():
+            self.summary.notes.append(
+                f"class {old} is now the folder {new}: nothing was fetched for it. "
+                f"Write {new} into the query file, or name the folder {old} again."
+            )
+        jobs = []
+        for provider in self._providers:
+            queries = [
+                query
+                for query in self._queries
+                if provider.name in (query.providers or self._chosen) and query.class_name not in renamed
+            ]
+            if queries and provider.name not in out:
+                jobs.append((provider, queries))
+        return jobs
+
+    def _run_pipeline(
+        self, dataset: Dataset, placer: Placer, jobs: Sequence[tuple[Provider, Sequence[Query]]]
+    ) -> None:
+        """Run the event loop in a thread: a notebook has one already, and signals must find this one free."""
+
+        async def run() -> None:
+            if self.order.dry_run:
+                await pipeline.run(jobs, self._limit, self._pages)
+                return
+            async with workers:
+                await pipeline.run(jobs, self._limit, self._pages)
+
+        workers = self._workers([provider for provider, _ in jobs])
+        pipeline = Pipeline(
+            dataset,
+            placer,
+            self.summary,
+            None if self.order.dry_run else workers,
+            refresh=self.order.refresh,
+            progress=self._progress,
+        )
+        with ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
+            done = thread.submit(asyncio.run, run())
+            try:
+                _wait(done)
+            except KeyboardInterrupt:
+                pipeline.stop()
+                _wait(done)
+
+    @property
+    def _limit(self) -> int:
+        if self.order.limit is not None:
+            return self.order.limit
+        return LIMIT if self.order.target is None else UNBOUNDED
+
+    def _workers(self, at_work: Sequence[Provider]) -> LocalWorkers:
+        bodies = Bodies(
+            limits=replace(Limits(), connections=self.order.connections),
+            proxy=self.order.proxy,
+            allow_private=self.order.allow_private,
+            trusted=frozenset().union(*(provider.trusted for provider in at_work)),
+            obey_opt_out=self.order.obey_opt_out,
+        )
+        return LocalWorkers(bodies, self.order.recipe)
+
+    def _pages(self, provider: Provider, stopping: threading.Event) -> Pages:
+        return Pages(
+            pace=provider.pace, proxy=self.order.proxy, stop=stopping, say=self._say, name=provider.label
+        )
+
+
+def _with_filters(query: Query, order: Order) -> Query:
+    """Put the command line's filters under those of the query's own row."""
+    licence = query.filters.licence if query.filters.licence is not LicenceFilter.ANY else order.licence
+    return replace(query, filters=Filters(licence=licence, min_size=order.recipe.min_size))
+
+
+def _chosen(providers: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """Spell out `ALL`, check every name, and keep the registry's order."""
+    wanted = {name.upper() for name in providers} or {"ALL"}
+    named = {registry.get(name).name for name in wanted - {"ALL"}}
+    if "ALL" in wanted:
+        named |= set(registry.for_all(environ))
+    return [name for name in registry.names() if name in named]
+
+
+def _wait(done: Future[None]) -> None:
+    """Wait in short steps, so that a signal is heard at once on every platform."""
+    while True:
+        try:
+            return done.result(timeout=0.2)
+        except FutureTimeout:
+            if done.done():
+                raise
