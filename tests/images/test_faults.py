@@ -306,6 +306,13 @@ def test_I10_a_jpeg_that_nobody_decodes_is_unsupported():
     assert verdict(body.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c")) is Verdict.UNSUPPORTED
 
 
+def test_I10_a_bmp_of_runs_is_unsupported():
+    """A run-length BMP, which Pillow reads byte by byte in Python, is another format in the same box."""
+    body = bytearray(pictures.encoded(pictures.photo().quantize(64), "BMP"))
+    body[30] = 1
+    assert verdict(bytes(body)) is Verdict.UNSUPPORTED
+
+
 def test_I11_avif_is_taken():
     """An AVIF comes out as what it shows."""
     difference = ImageChops.difference(shown(pictures.encoded(pictures.photo(), "AVIF")), pictures.photo())

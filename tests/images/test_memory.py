@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harvest import images
+from harvest.models import Verdict
 from tests import bombs, pictures
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,26 @@ def test_a_progressive_jpeg_is_kept_as_a_whole():
 def test_a_png_of_fifty_megapixels_takes_hundreds_of_megabytes():
     """A huge PNG is reserved what decoding one takes."""
     assert 375 * MB < images.memory_needed(bombs.bomb(10_000, 5_000)) < 600 * MB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+def test_too_little_memory_is_a_verdict():
+    """A picture that does not fit into what the process may have is refused; the process goes on."""
+    script = """if True:
+        import resource
+        from harvest import images
+        from tests import bombs, pictures
+        from tests.images.darkroom import HIT, AS_IT_IS, developed
+        developed(pictures.encoded(pictures.photo()))
+        pages = int(open("/proc/self/statm").read().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100_000_000,) * 2)
+        print(images.develop(bombs.bomb(10_000, 5_000), HIT, AS_IT_IS).verdict)
+        developed(pictures.encoded(pictures.photo()))
+    """
+    child = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    assert child.stdout.strip() == Verdict.DECODER_DIED
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="memory is measured the POSIX way")
