@@ -1,4 +1,4 @@
-"""Perceptual twins: exact neighbours within a radius of the hashes, confirmed by a second look."""
+"""Perceptual twins: neighbours by hash of any part, confirmed by a second look at the parts that met."""
 
 from __future__ import annotations
 
@@ -6,34 +6,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvest.looks import SIDE
+from harvest.looks import PACKED, alike, unpack
+from harvest.neighbours import RADIUS, Index, join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from harvest.looks import Looks
     from harvest.models import Look
 
-RADIUS = 10  # bits of 64
-_THUMB = SIDE * SIDE * 3
+    Ints = NDArray[np.intp]
+
+_ROOM = 512  # looks that are scanned one by one, which is as fast as asking an index
+_CROWD = 1000  # neighbours that get a second look: pictures of one colour may have any number of them
+_BATCH = 20_000  # second looks at a time, 2 kB each
 
 
 class Twins:
-    """The looks known so far by their keys; finds the twins of another look among them.
+    """The looks known so far, by their keys; finds the twins of another look among them.
 
     >>> from PIL import Image
     >>> from harvest.looks import look
-    >>> twins = Twins([(7, look(Image.linear_gradient("L").convert("RGB")))])
-    >>> twins.find(look(Image.linear_gradient("L").convert("RGB").resize((90, 90))))
+    >>> picture = Image.radial_gradient("L").convert("RGB")
+    >>> twins = Twins([(7, look(picture))])
+    >>> twins.find(look(picture.resize((90, 90))))
     [7]
     """
 
     def __init__(self, looks: Iterable[tuple[int, Look]] = ()) -> None:
-        looks = list(looks)
-        self._keys = np.array([key for key, _ in looks], np.int64)
-        self._hashes, self._thumbs = _unpack([look for _, look in looks])
-        self._rows = {key: row for row, (key, _) in enumerate(looks)}
+        known = dict(looks)
+        self._keys = np.fromiter(known, np.int64, len(known))
+        self._looks = unpack(list(known.values()))
+        self._alive = np.ones(len(known), np.bool_)
+        self._rows = {key: row for row, key in enumerate(known)}
+        self._settle()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -41,73 +49,105 @@ class Twins:
     def add(self, key: int, look: Look) -> None:
         """Remember a look under its key; a key already known gets the new look."""
         self.discard(key)
-        row = len(self._rows)
-        if row == len(self._keys):
-            self._grow()
-        self._keys[row] = key
-        self._hashes[row : row + 1], self._thumbs[row : row + 1] = _unpack([look])
-        self._rows[key] = row
-
-    def _grow(self) -> None:
-        more = max(64, len(self._keys))
-        self._keys = np.concatenate((self._keys, np.zeros(more, self._keys.dtype)))
-        self._hashes = np.concatenate((self._hashes, np.zeros((more, 2), self._hashes.dtype)))
-        self._thumbs = np.concatenate((self._thumbs, np.zeros((more, 2 * _THUMB), self._thumbs.dtype)))
+        if self._end == len(self._keys):
+            self._settle()
+        self._keys[self._end] = key
+        self._looks[self._end] = unpack([look])[0]
+        self._alive[self._end] = True
+        self._rows[key] = self._end
+        self._end += 1
 
     def discard(self, key: int) -> None:
         """Forget a key; one not known is no error."""
         row = self._rows.pop(key, None)
-        if row is None:
-            return
-        last = len(self._rows)
-        if row != last:
-            for array in (self._keys, self._hashes, self._thumbs):
-                array[row] = array[last]
-            self._rows[int(self._keys[row])] = row
+        if row is not None:
+            self._alive[row] = False
 
     def find(self, look: Look) -> list[int]:
-        """Return the keys of the confirmed twins of a look, nearest first."""
-        count = len(self._rows)
-        ((whole, middle),), (mine,) = _unpack([look])
-        known = self._hashes[:count]
-        distance = np.minimum(
-            np.bitwise_count(known ^ whole).min(axis=1), np.bitwise_count(known[:, 0] ^ middle)
+        """Return the keys of the confirmed twins of a look, the most alike first."""
+        asked = unpack([look])
+        _, part = _hashed(asked)
+        met, row, other = self._near(asked["hashes"][0, part])
+        living = np.flatnonzero(self._alive[row])[:_CROWD]
+        if not len(living):
+            return []
+        met, row, other = met[living], row[living], other[living]
+        likeness = alike(np.repeat(asked, len(row)), part[met], self._looks[row], other)
+        best = np.argsort(-likeness, kind="stable")
+        twins = dict.fromkeys(row[best[likeness[best] > 0]].tolist())
+        return [int(self._keys[row]) for row in twins]
+
+    def _near(self, hashes: NDArray[np.uint64]) -> tuple[Ints, Ints, Ints]:
+        """Return the hashes asked for, and the rows and parts that are near them."""
+        asked, found = self._index.near(hashes)
+        late = self._looks["hashes"][self._settled : self._end]
+        row, part, near = np.nonzero(np.bitwise_count(late[:, :, None] ^ hashes) <= RADIUS)
+        return (
+            np.concatenate((asked, near)),
+            np.concatenate((self._row[found], self._settled + row)),
+            np.concatenate((self._part[found], part)),
         )
-        rows = np.flatnonzero(distance <= RADIUS)
-        differ = _differ(np.broadcast_to(mine, (len(rows), len(mine))), self._thumbs[rows])
-        order = np.lexsort((differ, distance[rows]))
-        return [int(key) for key in self._keys[rows[order[differ[order] <= DIFFER]]]]
 
-
-def _unpack(looks: Sequence[Look]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-    packed = np.frombuffer(b"".join(look.data for look in looks), np.uint8).reshape(
-        len(looks), 16 + 2 * _THUMB
-    )
-    return packed[:, :16].copy().view("<u8").astype(np.uint64), packed[:, 16:]
-
-
-DIFFER = 14.0  # mean levels of 255
-
-
-def _differ(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
-    a = first.reshape(-1, 2, _THUMB).astype(np.float64)
-    b = second.reshape(-1, 2, _THUMB).astype(np.float64)
-    ways = ((a[:, 0], b[:, 0]), (a[:, 0], b[:, 1]), (a[:, 1], b[:, 0]))
-    result: NDArray[np.float64] = np.min([np.abs(x - y).mean(axis=1) for x, y in ways], axis=0)
-    return result
+    def _settle(self) -> None:
+        """Index what is alive, and make room for a sixteenth more."""
+        living = np.flatnonzero(self._alive)
+        self._end = len(living)
+        room = max(_ROOM, self._end // 16)
+        self._keys = np.concatenate((self._keys[living], np.zeros(room, np.int64)))
+        self._looks = np.concatenate((self._looks[living], np.zeros(room, PACKED)))
+        self._alive = np.arange(self._end + room) < self._end
+        self._rows = {key: row for row, key in enumerate(self._keys[: self._end].tolist())}
+        self._settled = self._end if self._end > _ROOM else 0
+        settled = self._looks[: self._settled]
+        self._row, self._part = _hashed(settled)
+        self._index = Index(settled["hashes"][self._row, self._part])
 
 
 def pairs(looks: Sequence[Look]) -> NDArray[np.int64]:
-    """Return the confirmed twins among looks as rows of two indices, the smaller first."""
-    twins = Twins(enumerate(looks))
-    found = [
-        (index, other) for index, look in enumerate(looks) for other in twins.find(look) if index < other
-    ]
-    return np.array(found, np.int64).reshape(-1, 2)
+    """Return confirmed twins among looks, each pair once, as rows of two positions, the smaller first.
+
+    Of a set of looks that are the same to the byte, only the pairs with the first are returned: as many as it
+    takes to hang them together.
+    """
+    _, first, same = np.unique(
+        unpack(looks).view(f"V{PACKED.itemsize}"), return_index=True, return_inverse=True
+    )
+    packed = unpack(looks)[first]
+    row, part = _hashed(packed)
+    found = [np.stack((first[same], np.arange(len(looks))), axis=1)]
+    for one, two in _candidates(packed["hashes"][row, part]):
+        for start in range(0, len(one), _BATCH):
+            a, b = one[start : start + _BATCH], two[start : start + _BATCH]
+            twins = alike(packed[row[a]], part[a], packed[row[b]], part[b]) > 0
+            found.append(np.sort(np.stack((first[row[a[twins]]], first[row[b[twins]]]), axis=1), axis=1))
+    both = np.unique(np.concatenate(found), axis=0)
+    return both[both[:, 0] < both[:, 1]]
+
+
+def _candidates(hashes: NDArray[np.uint64]) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the positions of hashes near each other; in a crowd of equal ones each meets only the next."""
+    value, inverse, count = np.unique(hashes, return_inverse=True, return_counts=True)
+    order = np.argsort(inverse, kind="stable")
+    start = np.cumsum(count) - count
+    for apart in range(1, min(int(count.max(initial=0)), _CROWD)):
+        place = np.flatnonzero(inverse[order[apart:]] == inverse[order[:-apart]])
+        yield order[place], order[place + apart]
+    few = np.minimum(count, _CROWD)
+    for one, two in join(value):
+        many = few[one] * few[two]
+        pair = np.repeat(np.arange(len(one)), many)
+        number = np.arange(len(pair)) - np.repeat(np.cumsum(many) - many, many)
+        a = order[start[one[pair]] + number // few[two[pair]]]
+        b = order[start[two[pair]] + number % few[two[pair]]]
+        yield a, b
 
 
 def groups(twins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return for each of `count` pictures the smallest index among those it hangs together with."""
+    """Return for each of `count` pictures the smallest position among those it hangs together with.
+
+    >>> groups(np.array([[1, 3], [3, 4]]), 5).tolist()
+    [0, 1, 2, 1, 1]
+    """
     label = np.arange(count)
     while True:
         low = np.minimum(label[twins[:, 0]], label[twins[:, 1]])
@@ -117,3 +157,11 @@ def groups(twins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         label = label[label]
         if (label == before).all():
             return label
+
+
+def _hashed(looks: Looks) -> tuple[Ints, Ints]:
+    """Return the row and the part of every hash that no part before it in the same look has."""
+    hashes = looks["hashes"]
+    new = [(hashes[:, :part] != hashes[:, part : part + 1]).all(axis=1) for part in range(hashes.shape[1])]
+    row, part = np.nonzero(np.stack(new, axis=1))
+    return row, part

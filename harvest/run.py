@@ -229,6 +229,7 @@ class Run:
             allow_private=self.order.allow_private,
             trusted=frozenset().union(*(provider.trusted for provider in at_work)),
             obey_opt_out=self.order.obey_opt_out,
+            say=self._say,
         )
         return LocalWorkers(bodies, self.order.recipe)
 
