@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvest.looks import PACKED, alike, unpack
+from harvest.looks import PACKED, PARTS, alike, unpack
 from harvest.neighbours import RADIUS, Index, join
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.intp]
 
-_ROOM = 512  # looks that are scanned one by one, which is as fast as asking an index
+_ROOM = 512  # looks that are compared one by one: as fast as asking an index
 _CROWD = 1000  # neighbours that get a second look: pictures of one colour may have any number of them
 _BATCH = 20_000  # second looks at a time, 2 kB each
 
@@ -80,8 +80,9 @@ class Twins:
     def _near(self, hashes: NDArray[np.uint64]) -> tuple[Ints, Ints, Ints]:
         """Return the hashes asked for, and the rows and parts that are near them."""
         asked, found = self._index.near(hashes)
-        late = self._looks["hashes"][self._settled : self._end]
-        row, part, near = np.nonzero(np.bitwise_count(late[:, :, None] ^ hashes) <= RADIUS)
+        late = self._looks["hashes"][self._settled : self._end].reshape(-1, 1)
+        place, near = np.divmod(np.flatnonzero(np.bitwise_count(late ^ hashes) <= RADIUS), len(hashes))
+        row, part = np.divmod(place, len(PARTS))
         return (
             np.concatenate((asked, near)),
             np.concatenate((self._row[found], self._settled + row)),
@@ -89,10 +90,10 @@ class Twins:
         )
 
     def _settle(self) -> None:
-        """Index what is alive, and make room for a sixteenth more."""
+        """Index what is alive, and make room for some more."""
         living = np.flatnonzero(self._alive)
         self._end = len(living)
-        room = max(_ROOM, self._end // 16)
+        room = max(_ROOM, self._end // 32)
         self._keys = np.concatenate((self._keys[living], np.zeros(room, np.int64)))
         self._looks = np.concatenate((self._looks[living], np.zeros(room, PACKED)))
         self._alive = np.arange(self._end + room) < self._end

@@ -192,10 +192,9 @@ def _thumb(looks: Looks, part: Ints) -> tuple[Floats, Floats]:
 
 
 def _shares(low: Floats, high: Floats, pixels: int) -> Floats:
-    """Return, across and down, how much of each pixel to take for each of half as many cells from low to high."""
-    edge = low.T[:, :, None] + (high - low).T[:, :, None] * np.linspace(
-        0, 1, pixels // 2 + 1, dtype=np.float32
-    )
+    """Return, across and down, how much of each pixel goes into each of half as many cells."""
+    step = np.linspace(0, 1, pixels // 2 + 1, dtype=np.float32)
+    edge = low.T[:, :, None] + (high - low).T[:, :, None] * step
     inside = np.clip(edge[..., None] * pixels - np.arange(pixels, dtype=np.float32), 0, 1)
     share: Floats = np.diff(inside, axis=2)
     share /= share.sum(axis=3, keepdims=True)

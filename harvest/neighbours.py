@@ -1,0 +1,132 @@
+"""Which of a million 64-bit hashes lie near each other: exactly, and without a loop over pairs.
+
+Two hashes that differ in at most 8 bits agree somewhere for certain. Cut into 12 blocks, at least 4 of them
+are the same, so `join` sorts by every choice of 4 blocks and compares only what lands side by side. Cut into
+4 words, the first differs in at most 2 bits or another in at most 1, so `Index` looks up those few words.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
+    Ints = NDArray[np.intp]
+
+RADIUS = 8  # bits of 64
+
+_AGREE = 4  # with 3 the sorts are a third as many, but at a million hashes the runs get long
+_EDGES = [round(64 * block / (RADIUS + _AGREE)) for block in range(RADIUS + _AGREE + 1)]
+_BLOCKS = [(np.uint64(low), high - low, np.uint64((1 << high - low) - 1)) for low, high in pairwise(_EDGES)]
+_CACHED = 60_000  # hashes sorted at a time: what a core keeps in its own cache
+# Bits by which each 16-bit word may differ: were all to differ in more, it would be 3 + 2 + 2 + 2 > 8 bits.
+_WORDS = ((0, 2), (16, 1), (32, 1), (48, 1))
+
+
+def join(hashes: Hashes) -> Iterator[tuple[Ints, Ints]]:
+    """Yield, in batches, the positions of all hashes within the radius of each other, every pair once.
+
+    The hashes must be distinct: of equal ones there are as many pairs as one likes.
+
+    >>> [(int(a[0]), int(b[0])) for a, b in join(np.array([0b1000, 2**64 - 1, 0b0001], np.uint64))]
+    [(0, 2)]
+    """
+    for block, (shift, _, mask) in enumerate(_BLOCKS[: RADIUS + 1]):
+        values = ((hashes >> shift) & mask).astype(np.uint8)
+        order = np.argsort(values, kind="stable")
+        ends = np.cumsum(np.bincount(values))
+        cuts = np.unique(ends[np.searchsorted(ends, np.arange(0, len(hashes), _CACHED))])
+        for part in np.split(order, cuts[:-1]):
+            for first, second in _agreeing(hashes[part], block):
+                yield part[first], part[second]
+
+
+def _agreeing(hashes: Hashes, block: int) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the neighbours that agree in this block and in no block before it."""
+    for chosen, key in _choices(hashes, (), np.arange(len(hashes), dtype=np.uint64), block):
+        ordered = np.sort(key)
+        order = (ordered & np.uint64(0xFFFFFFFF)).astype(np.intp)
+        inorder = hashes[order]
+        for place, other in _runs(ordered >> np.uint64(32)):
+            differ = inorder[place] ^ inorder[other]
+            near = np.flatnonzero(np.bitwise_count(differ) <= RADIUS)
+            near = near[_meet_first(differ[near], chosen)]
+            if len(near):
+                yield order[place[near]], order[other[near]]
+
+
+def _choices(
+    hashes: Hashes, chosen: tuple[int, ...], key: Hashes, *blocks: int
+) -> Iterator[tuple[tuple[int, ...], Hashes]]:
+    """Yield every choice of blocks that goes on from those chosen, and the key to sort by, above 32 bits."""
+    if len(chosen) == _AGREE:
+        yield chosen, key
+        return
+    for block in blocks or range(chosen[-1] + 1, RADIUS + len(chosen) + 1):
+        shift, _, mask = _BLOCKS[block]
+        above = np.uint64(32 + sum(_BLOCKS[other][1] for other in chosen))
+        yield from _choices(hashes, (*chosen, block), key | ((hashes >> shift & mask) << above))
+
+
+def _runs(key: Hashes) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the places of equal keys, first those one apart, then two apart, and so on."""
+    apart = 1
+    place = np.flatnonzero(key[1:] == key[:-1])
+    while len(place):
+        yield place, place + apart
+        apart += 1
+        place = place[: np.searchsorted(place, len(key) - apart)]
+        place = place[key[place] == key[place + apart]]
+
+
+def _meet_first(differ: Hashes, chosen: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Tell which pairs meet in no choice before this one."""
+    agree = [(differ >> shift) & mask == 0 for shift, _, mask in _BLOCKS[: chosen[-1]]]
+    first: NDArray[np.bool_] = np.sum(agree, axis=0) == _AGREE - 1
+    return first
+
+
+class Index:
+    """Hashes that stay, ready to be asked for the neighbours of others."""
+
+    def __init__(self, hashes: Hashes) -> None:
+        self._hashes = hashes
+        self._tables = [_table((hashes >> shift).astype(np.uint16)) for shift, _ in _WORDS]
+
+    def near(self, hashes: Hashes) -> tuple[Ints, Ints]:
+        """Return which of the hashes asked for is near which of those that stay, as two equally long arrays.
+
+        >>> asked, found = Index(np.array([5, 2**64 - 1], np.uint64)).near(np.array([2**63, 7], np.uint64))
+        >>> asked.tolist(), found.tolist()
+        ([0, 1], [0, 0])
+        """
+        met = []
+        for (shift, bits), (starts, order) in zip(_WORDS, self._tables, strict=True):
+            words = ((hashes >> shift).astype(np.uint16)[:, None] ^ _FLIPS[bits]).ravel()
+            low, many = starts[words], starts[words.astype(np.intp) + 1] - starts[words]
+            place = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many - low, many)
+            asked = np.repeat(np.arange(len(words)) // len(_FLIPS[bits]), many)
+            found = order[place]
+            near = np.bitwise_count(hashes[asked] ^ self._hashes[found]) <= RADIUS
+            met.append(asked[near] * len(self._hashes) + found[near])
+        both = np.unique(np.concatenate(met))
+        return both // len(self._hashes), both % len(self._hashes)
+
+
+def _table(words: NDArray[np.uint16]) -> tuple[Ints, Ints]:
+    """Return the places of all words in order, and where in it each word's places begin."""
+    return (
+        np.concatenate(([0], np.cumsum(np.bincount(words, minlength=1 << 16)))),
+        np.argsort(words, kind="stable"),
+    )
+
+
+_ALL = np.arange(1 << 16, dtype=np.uint16)
+_FLIPS = {bits: _ALL[np.bitwise_count(_ALL) <= bits] for bits in (1, 2)}
