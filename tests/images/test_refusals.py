@@ -1,4 +1,4 @@
-"""What is refused: broken, huge and endless pictures, other formats, pictures of no use (I01-I03, I10-I14)."""
+"""What is refused: broken, huge and endless pictures, other formats, pictures of no use (I01-3, I10-14)."""
 
 import importlib.util
 import subprocess
