@@ -89,7 +89,7 @@ CREATE TABLE hit (              -- one search result
     attempts    INTEGER NOT NULL DEFAULT 0,
     run         INTEGER REFERENCES run,         -- that settled it last
     picture     INTEGER REFERENCES picture,     -- it became, or is the same as
-    UNIQUE (search, url)
+    UNIQUE (search, source)                     -- one photograph is one hit, whatever its address today
 );
 CREATE INDEX hit_address ON hit (address);
 CREATE INDEX hit_source ON hit (source);

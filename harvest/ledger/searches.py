@@ -24,7 +24,8 @@ LIMIT_REACHED = "limit reached"
 ATTEMPTS = 3  # runs that may try a hit whose network had a bad day
 
 _PASSING = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_passing)
-_WAITING = f"(verdict IS NULL OR (verdict IN ({_PASSING}) AND attempts < {ATTEMPTS} AND run IS NOT ?))"
+# What this run has met it will settle or leave: only what earlier ones left is waiting.
+_WAITING = f"run IS NOT ? AND (verdict IS NULL OR (verdict IN ({_PASSING}) AND attempts < {ATTEMPTS}))"
 _BY_FILTER = frozenset({Verdict.TOO_SMALL, Verdict.LICENCE})  # final for searches with the same filters
 _BY_SWITCH = frozenset({Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT})  # final for one run: the next may differ
 _HIT = (
@@ -106,16 +107,20 @@ class Searches:
         keys = (sources.key(hit.url), hit.source or sources.key(hit.url))
         kin = self._kin(keys)
         mine = self._ledger.one(
-            "SELECT id, verdict, attempts, run FROM hit WHERE search = ? AND url = ?", search, hit.url
+            "SELECT id, verdict, attempts, run FROM hit WHERE search = ? AND source = ?", search, keys[1]
         )
         if mine is not None and self._is_final(*mine[1:]):
             rejected = kin is not None and kin[2] == "rejected"
             return Refusal(Verdict.REJECTED if rejected else Verdict.HAD)
-        refusal = self._known(class_name, kin) if kin else self._had(search, class_name, keys[0], hit.url)
+        refusal = self._known(class_name, kin) if kin else self._had(search, class_name, keys)
         verdict, detail = (refusal.verdict, refusal.detail) if refusal else (None, "")
         number = mine[0] if mine else self._insert(search, class_name, hit, keys)
         self._ledger.run(
-            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ? WHERE id = ?",
+            "UPDATE hit SET url = ?, address = ?, others = ?, verdict = ?, detail = ?, run = ?, picture = ?"
+            " WHERE id = ?",
+            hit.url,
+            keys[0],
+            json.dumps(hit.others) if hit.others else None,
             verdict,
             detail,
             self.run,
@@ -148,17 +153,17 @@ class Searches:
         )
         return Refusal(Verdict.DUPLICATE if home == class_name or decided else Verdict.CONFLICT, detail)
 
-    def _had(self, search: int, class_name: str, address: str, url: str) -> Refusal | None:
+    def _had(self, search: int, class_name: str, keys: tuple[str, str]) -> Refusal | None:
         """Tell whether another search for this class already came to an end with this address."""
         others = self._ledger.rows(
             "SELECT verdict, hit.run, other.filters = mine.filters FROM hit"
             " JOIN search AS other ON other.id = hit.search JOIN search AS mine ON mine.id = ?"
-            " WHERE address = ? AND hit.class = ? AND verdict IS NOT NULL AND NOT (search = ? AND url = ?)",
+            " WHERE address = ? AND hit.class = ? AND verdict IS NOT NULL AND NOT (search = ? AND source = ?)",
             search,
-            address,
+            keys[0],
             class_name,
             search,
-            url,
+            keys[1],
         )
         for verdict, run, same_filters in others:
             if verdict in _BY_FILTER and not same_filters:
