@@ -108,17 +108,19 @@ def _stamp(picture: Image.Image, chance: Random, form: Points, paint: Colour, re
     radius = reach * min(picture.size)
     left, top = (chance.uniform(radius, side - radius) for side in picture.size)
     turn, stretch = chance.uniform(0, math.tau), chance.uniform(0.88, 1.12)
-    mask = Image.new("L", (picture.width * 2, picture.height * 2))  # twice as fine: smooth edges
     corners = [
         (
-            2 * (left + radius * (x * stretch * math.cos(turn) - y * math.sin(turn))),
-            2 * (top + radius * (x * stretch * math.sin(turn) + y * math.cos(turn))),
+            left + radius * (x * stretch * math.cos(turn) - y * math.sin(turn)),
+            top + radius * (x * stretch * math.sin(turn) + y * math.cos(turn)),
         )
         for x, y in form
     ]
-    ImageDraw.Draw(mask).polygon(corners, fill=255)
+    west, north = (int(min(values)) for values in zip(*corners, strict=True))
+    east, south = (int(max(values)) + 1 for values in zip(*corners, strict=True))
+    mask = Image.new("L", (2 * (east - west), 2 * (south - north)))  # twice as fine: smooth edges
+    ImageDraw.Draw(mask).polygon([(2 * (x - west), 2 * (y - north)) for x, y in corners], fill=255)
     shade = tuple(min(255, max(0, c + chance.randrange(-18, 19))) for c in paint)
-    picture.paste(shade, mask=mask.resize(picture.size, Image.Resampling.BOX))
+    picture.paste(shade, (west, north), mask.reduce(2))
 
 
 def _pattern(picture: Image.Image, chance: Random, manner: Random) -> None:
