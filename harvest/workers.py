@@ -129,7 +129,7 @@ class LocalWorkers:
             self._developing.discard(me)
 
     async def _develop(self, body: Body, task: Task) -> Picture | Refusal:
-        async with self._memory.share(images.memory_needed(body.data)):
+        async with self._memory.share(images.memory_needed(body.data, self._recipe.size)):
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(
                 self._threads, images.develop, body.data, task.hit, self._recipe
