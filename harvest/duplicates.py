@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harvest.looks import PACKED, PARTS, alike, unpack
-from harvest.neighbours import RADIUS, Index, join
+from harvest.neighbours import RADIUS, Index, join, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     Ints = NDArray[np.intp]
 
 _ROOM = 512  # looks that are compared one by one: as fast as asking an index
-_CROWD = 1000  # neighbours that get a second look: pictures of one colour may have any number of them
-_BATCH = 20_000  # second looks at a time, 2 kB each
+# Pictures of next to nothing share a hash in any number. A second look is given to so many neighbours of one
+# picture, and in a batch to so many with one hash.
+_MOST = 1000
+_CROWD = 32
+_BATCH = 10_000  # second looks at a time: 5 kB each
 
 
 class Twins:
@@ -68,7 +72,7 @@ class Twins:
         asked = unpack([look])
         _, part = _hashed(asked)
         met, row, other = self._near(asked["hashes"][0, part])
-        living = np.flatnonzero(self._alive[row])[:_CROWD]
+        living = np.flatnonzero(self._alive[row])[:_MOST]
         if not len(living):
             return []
         met, row, other = met[living], row[living], other[living]
@@ -107,40 +111,41 @@ class Twins:
 def pairs(looks: Sequence[Look]) -> NDArray[np.int64]:
     """Return confirmed twins among looks, each pair once, as rows of two positions, the smaller first.
 
-    Of a set of looks that are the same to the byte, only the pairs with the first are returned: as many as it
-    takes to hang them together.
+    Of looks that are the same to the byte, only the pairs with the first are returned, and of a crowd with
+    one hash only those between next neighbours: as many as it takes for true twins to hang together.
     """
-    _, first, same = np.unique(
-        unpack(looks).view(f"V{PACKED.itemsize}"), return_index=True, return_inverse=True
-    )
-    packed = unpack(looks)[first]
-    row, part = _hashed(packed)
+    packed = unpack(looks)
+    _, first, same = np.unique(packed.view(f"V{PACKED.itemsize}"), return_index=True, return_inverse=True)
+    row, part = _hashed(packed[first])
+    row = first[row]
     found = [np.stack((first[same], np.arange(len(looks))), axis=1)]
     for one, two in _candidates(packed["hashes"][row, part]):
-        for start in range(0, len(one), _BATCH):
-            a, b = one[start : start + _BATCH], two[start : start + _BATCH]
-            twins = alike(packed[row[a]], part[a], packed[row[b]], part[b]) > 0
-            found.append(np.sort(np.stack((first[row[a[twins]]], first[row[b[twins]]]), axis=1), axis=1))
-    both = np.unique(np.concatenate(found), axis=0)
+        twins = alike(packed[row[one]], part[one], packed[row[two]], part[two]) > 0
+        found.append(np.stack((row[one[twins]], row[two[twins]]), axis=1))
+    both = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
     return both[both[:, 0] < both[:, 1]]
 
 
 def _candidates(hashes: NDArray[np.uint64]) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the positions of hashes near each other; in a crowd of equal ones each meets only the next."""
-    value, inverse, count = np.unique(hashes, return_inverse=True, return_counts=True)
-    order = np.argsort(inverse, kind="stable")
-    start = np.cumsum(count) - count
-    for apart in range(1, min(int(count.max(initial=0)), _CROWD)):
-        place = np.flatnonzero(inverse[order[apart:]] == inverse[order[:-apart]])
-        yield order[place], order[place + apart]
+    """Yield the positions of hashes near each other, some thousands at a time."""
+    order = np.argsort(hashes, kind="stable")
+    value, start, count = np.unique(hashes[order], return_index=True, return_counts=True)
+    for one, two in islice(runs(hashes[order]), _CROWD):
+        for some in _batches(np.ones_like(one)):
+            yield order[one[some]], order[two[some]]
     few = np.minimum(count, _CROWD)
     for one, two in join(value):
         many = few[one] * few[two]
-        pair = np.repeat(np.arange(len(one)), many)
-        number = np.arange(len(pair)) - np.repeat(np.cumsum(many) - many, many)
-        a = order[start[one[pair]] + number // few[two[pair]]]
-        b = order[start[two[pair]] + number % few[two[pair]]]
-        yield a, b
+        for some in _batches(many):
+            a, b = np.repeat(one[some], many[some]), np.repeat(two[some], many[some])
+            number = np.arange(len(a)) - np.repeat(np.cumsum(many[some]) - many[some], many[some])
+            yield order[start[a] + number // few[b]], order[start[b] + number % few[b]]
+
+
+def _batches(sizes: Ints) -> list[slice]:
+    """Return slices of about as much size as one batch of second looks may have."""
+    cuts = np.unique(np.searchsorted(np.cumsum(sizes), np.arange(0, sizes.sum(), _BATCH)))
+    return [slice(*ends) for ends in pairwise([*cuts.tolist(), len(sizes)])]
 
 
 def groups(twins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -149,15 +154,14 @@ def groups(twins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     >>> groups(np.array([[1, 3], [3, 4]]), 5).tolist()
     [0, 1, 2, 1, 1]
     """
-    label = np.arange(count)
+    head = np.arange(count)
     while True:
-        low = np.minimum(label[twins[:, 0]], label[twins[:, 1]])
-        before = label.copy()
-        np.minimum.at(label, twins[:, 0], low)
-        np.minimum.at(label, twins[:, 1], low)
-        label = label[label]
-        if (label == before).all():
-            return label
+        one, two = head[twins[:, 0]], head[twins[:, 1]]
+        if (one == two).all():
+            return head
+        np.minimum.at(head, np.maximum(one, two), np.minimum(one, two))
+        while (head != head[head]).any():
+            head = head[head]
 
 
 def _hashed(looks: Looks) -> tuple[Ints, Ints]:

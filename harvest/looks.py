@@ -50,7 +50,7 @@ PACKED = np.dtype(
     ]
 )
 
-_REDUCED = 128  # pixels of the longer side that are looked at: twice as fine as the hash of the smallest part
+_REDUCED = 128  # pixels of the longer side, at least, that are looked at: twice what the hashes need
 _UNIFORM = 24  # levels a frame's line may spread; JPEG at quality 30 leaves that much beside the picture
 _BROADEST = 0.15  # share of a side a frame may take; a broader one is the picture's own background
 
@@ -120,7 +120,9 @@ def _parts(luma: Image.Image, frame: tuple[int, int, int, int]) -> list[int]:
     left, top, right, bottom = frame
     box = (left, top, luma.width - right, luma.height - bottom)
     inside = np.asarray(luma.resize((64, 64), Image.Resampling.BOX, box), np.float32)
-    waves = _DOWN @ inside @ _ACROSS
+    waves = (_DOWN @ inside @ _ACROSS).round(
+        2
+    )  # levels; what is finer is the arithmetic's, not the picture's
     bits = waves > np.median(waves, axis=(1, 2), keepdims=True)
     hashes: list[int] = np.packbits(bits.reshape(-1, 64), axis=1).view(">u8")[:, 0].tolist()
     return hashes

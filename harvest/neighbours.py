@@ -8,7 +8,7 @@ are the same, so `join` sorts by every choice of 4 blocks and compares only what
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def _agreeing(hashes: Hashes, block: int) -> Iterator[tuple[Ints, Ints]]:
         ordered = np.sort(key)
         order = (ordered & np.uint64(0xFFFFFFFF)).astype(np.intp)
         inorder = hashes[order]
-        for place, other in _runs(ordered >> np.uint64(32)):
+        for place, other in runs(ordered >> np.uint64(32)):
             differ = inorder[place] ^ inorder[other]
             near = np.flatnonzero(np.bitwise_count(differ) <= RADIUS)
             near = near[_meet_first(differ[near], chosen)]
@@ -75,8 +75,12 @@ def _choices(
         yield from _choices(hashes, (*chosen, block), key | ((hashes >> shift & mask) << above))
 
 
-def _runs(key: Hashes) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the places of equal keys, first those one apart, then two apart, and so on."""
+def runs(key: NDArray[Any]) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the places of equal keys in a sorted array, first those one apart, then two apart, and so on.
+
+    >>> [(a.tolist(), b.tolist()) for a, b in runs(np.array([3, 3, 3, 5]))]
+    [([0, 1], [1, 2]), ([0], [2])]
+    """
     apart = 1
     place = np.flatnonzero(key[1:] == key[:-1])
     while len(place):

@@ -141,6 +141,8 @@ class Run:
         """Run to the end; the first KeyboardInterrupt winds down, a second one leaves at once."""
         started = time.monotonic()
         self.summary.problems.extend(self.check())
+        if len(self.summary.problems) == len(self._providers):
+            return self.summary  # nobody to ask: no folder is made and no dataset opened
         try:
             with Dataset.open(
                 self.order.out,

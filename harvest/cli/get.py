@@ -147,7 +147,7 @@ def harvest_and_report(
         progress.show(summary)
     if as_json:
         print(json.dumps(summary.as_json(), indent=2, ensure_ascii=False))
-    else:
+    elif summary.lines or summary.notes:
         print_summary(summary, order.out)
     if summary.exit_code:
         raise typer.Exit(summary.exit_code)

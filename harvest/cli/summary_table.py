@@ -91,7 +91,8 @@ def _once(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _problem(problem: Problem) -> str:
-    hint = problem.error.hint.replace("\n", " ")
+    """Tell a problem in a line; what to do about a key was said before the run began."""
+    hint = "" if problem.is_about_keys else problem.error.hint.replace("\n", " ")
     return f"{problem.provider.lower()}: {problem.error.message}" + (f"  {hint}" if hint else "")
 
 

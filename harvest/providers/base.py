@@ -57,11 +57,10 @@ class Provider(ABC):
     def check(self) -> None:
         """Raise `KeyMissing` or `Unavailable` when the provider cannot work here; asks nothing."""
         if self.key is not None and not self._setting(self.key.variable):
-            note = f" {self.key.note}" if self.key.note else ""
+            note = f" {self.key.note}." if self.key.note else ""
             raise KeyMissing(
-                f"{self.label} needs an API key.",
-                f"Get one at {self.key.page} and set it:  {self.key.variable}=…{note}\n"
-                f"(or leave {self.label} out: choose others with -c)",
+                f"{self.label} needs an API key, in the variable {self.key.variable}.",
+                f"Get one at {self.key.page}.{note}\nOr leave {self.label} out: choose other sources with -c.",
             )
 
     @abstractmethod
