@@ -60,7 +60,7 @@ class Provider(ABC):
             note = f" {self.key.note}." if self.key.note else ""
             raise KeyMissing(
                 f"{self.label} needs an API key, in the variable {self.key.variable}.",
-                f"Get one at {self.key.page}.{note}\nOr leave {self.label} out: choose other sources with -c.",
+                f"Get one at {self.key.page}.{note}\nOr leave {self.label} out and choose others with -c.",
             )
 
     @abstractmethod

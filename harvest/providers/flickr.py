@@ -42,7 +42,7 @@ class Flickr(Provider):
     key: ClassVar = Key(
         "FLICKR_API_KEY",
         "https://www.flickr.com/services/apps/create/apply",
-        "(since 2025 Flickr makes new keys for Pro accounts only)",
+        "Since 2025 Flickr makes new keys for Pro accounts only",
     )
     pace: ClassVar = 1.0  # 3600 calls an hour and key
     most: ClassVar = 100_000

@@ -97,7 +97,7 @@ def test_V04_a_missing_key_is_named(name, value):
     environ = {} if value is None else {kind.key.variable: value}
     with pytest.raises(KeyMissing, match=f"{kind.label} needs an API key") as caught:
         kind(environ).check()
-    assert kind.key.variable in caught.value.hint
+    assert kind.key.variable in caught.value.message
     assert kind.key.page in caught.value.hint
 
 
