@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from harvest.summary import Line
 
+WIDTH = 80
+
 MEANINGS = {
     "had": "known from before",
     "dup": "the same picture again",
@@ -33,9 +35,8 @@ def print_summary(summary: Summary, out: Path) -> None:
     totals = [summary.total()] if len(classes) > 1 else []
     rows += [_row(summary, line, used) for line in [*classes, *totals]]
     print_table(rows)
-    if used:
-        print(" " + " · ".join(f"{name}: {MEANINGS[name]}" for name in used))
-    print(" " + " · ".join(_facts(summary)))
+    _print_facts([f"{name}: {MEANINGS[name]}" for name in used])
+    _print_facts(_facts(summary))
     for text in _troubles(summary):
         print(console.plain(text))
     _print_next(summary, out)
@@ -47,6 +48,17 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         first = console.plain(row[0]).ljust(widths[0])
         print(" " + "  ".join([first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]))
+
+
+def _print_facts(facts: Sequence[str]) -> None:
+    """Print short facts side by side, as many as a line of a terminal takes."""
+    lines: list[str] = []
+    for fact in facts:
+        if lines and len(lines[-1]) + len(fact) + 3 < WIDTH:
+            lines[-1] += f" · {fact}"
+        else:
+            lines.append(f" {fact}")
+    print("\n".join(lines), end="\n" if lines else "")
 
 
 def _row(summary: Summary, line: Line, used: Sequence[str]) -> list[str]:
