@@ -1,4 +1,4 @@
-"""Small datasets, filled without a web: hits and pictures made of numbers, placed as the pipeline places them."""
+"""Small datasets filled without a web: hits and pictures made of numbers, placed as the pipeline does."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def merge(ledger: Ledger, held: Held) -> None:
     """Let a copy that is still there stand for one that is gone; the one with a source lives on."""
     other = ledger.one(
         "SELECT id, class, name, size, mtime_ns, own, content FROM picture"
-        " WHERE state = 'present' AND id <> ?"
+        " WHERE +state = 'present' AND id <> ?"
         " AND (content = ? OR (class = ? AND name = ?)) ORDER BY own",
         held.id,
         held.content,

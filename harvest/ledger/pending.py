@@ -37,7 +37,7 @@ def places(ledger: Ledger) -> list[Placing]:
     rows = ledger.rows(
         "SELECT new.id, new.class, new.name, new.content, new.raw,"
         " old.class, old.name, old.raw, old.size, old.mtime_ns"
-        " FROM pending JOIN picture AS new ON new.id = pending.picture"
+        " FROM pending CROSS JOIN picture AS new ON new.id = pending.picture"
         " LEFT JOIN picture AS old ON old.id = replaces WHERE action = 'place' ORDER BY new.id"
     )
     return [
@@ -58,7 +58,7 @@ def moves(ledger: Ledger) -> list[Moving]:
     """Return the files that are about to move, in their order."""
     rows = ledger.rows(
         "SELECT id, shelf, pending.class, pending.name, picture.class, picture.name, state, content"
-        " FROM pending JOIN picture ON id = picture WHERE action = 'move' ORDER BY id"
+        " FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' ORDER BY id"
     )
     return [
         Moving(

@@ -88,7 +88,7 @@ class Pictures:
         """Return the pictures whose file nobody has looked at yet."""
         rows = self._ledger.rows(
             f"SELECT {_HELD} FROM picture"
-            " WHERE NOT examined AND (state = 'present' OR (state = 'rejected' AND shelved))"
+            " WHERE NOT examined AND (+state = 'present' OR (+state = 'rejected' AND shelved))"
         )
         return [Held(*row) for row in rows]
 
@@ -126,7 +126,9 @@ class Pictures:
 
     def is_on_its_way(self, content: str) -> bool:
         """Tell whether a picture of this content is being moved by us."""
-        question = "SELECT 1 FROM pending JOIN picture ON id = picture WHERE action = 'move' AND content = ?"
+        question = (
+            "SELECT 1 FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' AND content = ?"
+        )
         return self._ledger.one(question, content) is not None
 
     def totals(self) -> dict[str, int]:

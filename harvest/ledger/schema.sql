@@ -59,7 +59,7 @@ CREATE TABLE picture (          -- one face of one picture
     run             INTEGER REFERENCES run,
     at              TEXT NOT NULL
 );
-CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns);
+CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved);
 CREATE INDEX picture_content ON picture (content);
 CREATE INDEX picture_name ON picture (name);
 CREATE INDEX picture_became ON picture (became) WHERE became IS NOT NULL;

@@ -115,12 +115,10 @@ class Searches:
         refusal = self._known(class_name, kin) if kin else self._had(search, class_name, keys)
         verdict, detail = (refusal.verdict, refusal.detail) if refusal else (None, "")
         number = mine[0] if mine else self._insert(search, class_name, hit, keys)
+        if mine is not None and mine[3] != self.run:
+            self._readdress(number, hit, keys[0])
         self._ledger.run(
-            "UPDATE hit SET url = ?, address = ?, others = ?, verdict = ?, detail = ?, run = ?, picture = ?"
-            " WHERE id = ?",
-            hit.url,
-            keys[0],
-            json.dumps(hit.others) if hit.others else None,
+            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ? WHERE id = ?",
             verdict,
             detail,
             self.run,
@@ -131,10 +129,22 @@ class Searches:
             self._wanted_twice(kin[0], class_name)
         return refusal or Task(number, class_name, hit)
 
+    def _readdress(self, number: int, hit: Hit, address: str) -> None:
+        """Take down where a photograph is to be had today."""
+        self._ledger.run(
+            "UPDATE hit SET url = ?, address = ?, others = ? WHERE id = ?",
+            hit.url,
+            address,
+            json.dumps(hit.others) if hit.others else None,
+            number,
+        )
+
     def _kin(self, keys: tuple[str, str]) -> Row | None:
         """Find the picture that this photograph already is: one on disk before one thrown out."""
+        # CROSS JOIN keeps SQLite from going through all pictures: it believes that few are present.
         return self._ledger.one(
-            "SELECT picture.id, picture.class, state, name FROM hit JOIN picture ON picture.id = hit.picture"
+            "SELECT picture.id, picture.class, state, name"
+            " FROM hit CROSS JOIN picture ON picture.id = hit.picture"
             " WHERE (address IN (?, ?) OR source IN (?, ?)) AND state IN ('present', 'rejected')"
             " ORDER BY state, picture.id",
             *keys,
@@ -158,7 +168,8 @@ class Searches:
         others = self._ledger.rows(
             "SELECT verdict, hit.run, other.filters = mine.filters FROM hit"
             " JOIN search AS other ON other.id = hit.search JOIN search AS mine ON mine.id = ?"
-            " WHERE address = ? AND hit.class = ? AND verdict IS NOT NULL AND NOT (search = ? AND source = ?)",
+            " WHERE address = ? AND hit.class = ? AND verdict IS NOT NULL"
+            " AND NOT (search = ? AND source = ?)",
             search,
             keys[0],
             class_name,
