@@ -31,7 +31,8 @@ class Placer:
         self._dataset = dataset
         self._present = _Seen(dataset.known())
         self._rejected = _Seen(dataset.thrown_out())
-        self._pages: dict[tuple[str, str], set[str]] = {}
+        self._pages: dict[tuple[str, str], set[str]] = {}  # of files that came again, by their host
+        self._placeholders: set[str] = set()
         self.set_aside = 0
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[Verdict]:
@@ -49,7 +50,7 @@ class Placer:
 
     def _decide(self, batch: _Batch, task: Task, picture: Picture) -> Verdict:
         twin = self._present.find(picture)
-        if self._is_placeholder(task, picture):
+        if self._is_placeholder(task, picture, twin):
             return self._set_aside(batch, task, picture, twin)
         if twin is None:
             if (before := self._rejected.find(picture)) is not None:
@@ -62,16 +63,21 @@ class Placer:
             return batch.place(task, picture, replaces=twin)
         return batch.refuse(task, Refusal(Verdict.DUPLICATE), twin.id)
 
-    def _is_placeholder(self, task: Task, picture: Picture) -> bool:
+    def _is_placeholder(self, task: Task, picture: Picture, twin: Known | None) -> bool:
+        """Count the pages at which a file comes again; its first page counts too."""
+        if picture.body in self._placeholders:
+            return True
+        if twin is None or twin.body != picture.body or not task.hit.page:
+            return False
         host = urlsplit(task.hit.url).hostname or ""
         pages = self._pages.setdefault((picture.body, host), set())
-        if task.hit.page and len(pages) < PLACEHOLDER_PAGES:
-            pages.add(task.hit.page)
-        return len(pages) >= PLACEHOLDER_PAGES
+        pages.add(task.hit.page)
+        return len(pages) + 1 >= PLACEHOLDER_PAGES
 
     def _set_aside(self, batch: _Batch, task: Task, picture: Picture, twin: Known | None) -> Verdict:
         """Take the placeholder's first copy out of its class, where a person can find and restore it."""
         detail = f"the same file at {PLACEHOLDER_PAGES} pages of this host"
+        self._placeholders.add(picture.body)
         if twin is not None and twin.body == picture.body and not twin.protected:
             batch.flush()
             self._dataset.reject([twin.id], by="harvest", reason=detail)

@@ -77,7 +77,7 @@ def harvest(
     """Harvest pictures into one folder per class, and return the account of the run.
 
     `queries` is a query file or a list of `Query`; the options are those of the command line. `progress` is
-    called about ten times a second with the summary so far, `say` with what a person should know meanwhile.
+    called a few times a second with the summary so far, `say` with what a person should know meanwhile.
     """
     order = Order(
         providers=(providers,) if isinstance(providers, str) else tuple(providers),

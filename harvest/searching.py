@@ -173,6 +173,8 @@ class Searcher(threading.Thread):
             return account.FINISHED_EARLIER
         if self._parked is not None:
             return account.NOT_ASKED
+        if self._desk.is_full(search.query.class_name):
+            return account.FULL
         try:
             return self._draw(search, share, pages, drawn)
         except Interrupted:

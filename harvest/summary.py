@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 FINISHED_EARLIER = "finished earlier"
 NOT_ASKED = "not asked"
+FULL = "full already"
 FAILED = "failed"
 EXHAUSTED = "exhausted"
 LIMIT_REACHED = "limit reached"
 TARGET_REACHED = "target reached"
-STOPPED = "stopped"
+
+# Ends of a search that was not put to anybody: the ledger keeps the end it has.
+UNASKED = frozenset({FINISHED_EARLIER, NOT_ASKED, FULL})
 
 
 @dataclass(slots=True)
