@@ -72,6 +72,10 @@ class Shelves:
             folders.update(_matched(list(folders.values()), (spot.class_name,)))
         return self.roots[spot.shelf] / folders.get(spot.class_name, spot.class_name)
 
+    def has(self, spot: Spot) -> bool:
+        """Tell whether the class folder of a spot was seen on the disk, or made."""
+        return spot.class_name in self._folders.get(spot.shelf, {})
+
     def made(self, spot: Spot) -> None:
         """Remember a class folder that was just made."""
         self._folders[spot.shelf][spot.class_name] = spot.class_name

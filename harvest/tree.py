@@ -180,14 +180,15 @@ class Tree:
     def _make_folders(self, spots: Iterable[Spot]) -> None:
         for spot in dict.fromkeys(spot._replace(name="") for spot in spots):
             folder = self._shelves.folder(spot)
+            if not self._shelves.has(spot):
+                try:
+                    component(spot.class_name)
+                except ValueError as why:
+                    raise CannotWrite(f"cannot make a folder {spot.class_name!r}: {why}") from why
             with disk.named(folder):
                 if folder.is_symlink():
                     raise CannotWrite(f"cannot write {folder}: it is a link, and links are not followed")
                 if not folder.is_dir():
-                    try:
-                        component(spot.class_name)
-                    except ValueError as why:
-                        raise CannotWrite(f"cannot make a folder {spot.class_name!r}: {why}") from why
                     disk.make_folder(folder)
                     disk.sync(folder.parent)
                     self._shelves.made(spot)

@@ -132,8 +132,7 @@ class _Matching:
             self._findings.append(Finding(Kind.CONFIRMED, row, file))
             row = row._replace(state="present")
         self._findings.append(Finding(kind, row, file))
-        if file.spot.shelf is Shelf.TREE:
-            self._is_present(row, file)
+        self._note(file)
 
     def _match_edited(self) -> None:
         at = {file.spot: file for file in self._files}
@@ -142,7 +141,7 @@ class _Matching:
             if file is not None and row.state == "present":
                 del self._held[row], self._files[file]
                 self._findings.append(Finding(Kind.EDITED, row, file))
-                self._is_present(row, file)
+                self._note(file)
 
     def _explain_file(self, file: Found) -> None:
         """Say what a file is that no missing picture explains."""
@@ -150,19 +149,23 @@ class _Matching:
         homes = {row.class_name for row in alike if row.state == "present"}
         thrown_out = next((row for row in alike if row.state != "present"), None)
         if file.spot.shelf is Shelf.REJECTED:
-            if not homes:  # a picture on disk is stronger than a rejection of it
-                self._findings.append(Finding(Kind.RESHELVED if thrown_out else Kind.ADDED, thrown_out, file))
-            return
-        if homes:
-            copied = not homes <= {file.spot.class_name}
-            self._findings.append(Finding(Kind.COPIED if copied else Kind.ADDED, None, file))
+            if homes or any(row.shelved for row in alike):
+                return  # a picture on disk is stronger than a rejection, and one file is enough to restore
+            kind = Kind.RESHELVED if thrown_out else Kind.ADDED
+        elif homes:
+            kind = Kind.ADDED if homes == {file.spot.class_name} else Kind.COPIED
+            thrown_out = None
         else:
-            self._findings.append(Finding(Kind.RESTORED if thrown_out else Kind.ADDED, thrown_out, file))
-        self._is_present(Held(0, "present", *file.spot[:2], file.content), file)
+            kind = Kind.RESTORED if thrown_out else Kind.ADDED
+        self._findings.append(Finding(kind, thrown_out, file))
+        self._note(file)
 
-    def _is_present(self, row: Held, file: Found) -> None:
-        now = row._replace(state="present", class_name=file.spot.class_name, content=file.content)
-        self._kin[file.content].append(now)
+    def _note(self, file: Found) -> None:
+        """Know a file that is explained, for the sake of its copies."""
+        class_name, name, shelf = file.spot
+        state = "rejected" if shelf is Shelf.REJECTED else "present"
+        row = Held(0, state, class_name, name, file.content, int(shelf is Shelf.REJECTED))
+        self._kin[file.content].append(row)
 
     def _fate(self, row: Held) -> Kind:
         """Say what became of a picture that no file explains."""

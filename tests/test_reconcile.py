@@ -1,0 +1,246 @@
+"""What the disk says, decided from lists alone."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harvest.dataset.reconcile import FEW, Findings, Found, Kind, reconcile
+from harvest.ledger.pictures import Held
+from harvest.shelves import Shelf, Spot
+
+_numbers = count(1)
+
+
+def held(place: str, content: str, state: str = "present") -> Held:
+    class_name, name = place.split("/")
+    return Held(next(_numbers), state, class_name, name, content, int(state == "rejected"))
+
+
+def found(place: str, content: str, shelf: Shelf = Shelf.TREE) -> Found:
+    class_name, name = place.split("/")
+    return Found(Spot(class_name, name, shelf), content, 1, 1)
+
+
+def decide(
+    rows: list[Held],
+    files: list[Found],
+    kin: list[Held] | None = None,
+    *,
+    totals: dict[str, int] | None = None,
+    folders: set[str] | None = None,
+) -> Findings:
+    """Reconcile with totals so large that no brake or class name comes in unless a test means it."""
+    present = [row for row in (*rows, *(kin or [])) if row.state == "present"]
+    usual = {row.class_name: 1000 for row in present}
+    everywhere = {row.class_name for row in present} | {file.spot.class_name for file in files}
+    return reconcile(
+        rows,
+        files,
+        kin or [],
+        totals=usual if totals is None else totals,
+        folders=everywhere if folders is None else folders,
+    )
+
+
+def kinds(findings: Findings) -> list[Kind]:
+    return [finding.kind for finding in findings.each]
+
+
+@pytest.mark.parametrize(
+    ("row", "file", "kind"),
+    [
+        (held("a/1.jpg", "x"), None, Kind.GONE),
+        (held("a/1.jpg", "x"), found("a/1.jpg", "x"), Kind.TOUCHED),
+        (held("a/1.jpg", "x"), found("a/1.jpg", "y"), Kind.EDITED),
+        (held("a/1.jpg", "x"), found("a/2.jpg", "x"), Kind.RENAMED),
+        (held("a/1.jpg", "x"), found("b/1.jpg", "x"), Kind.MOVED),
+        (held("a/1.jpg", "x"), found("b/2.jpg", "x"), Kind.MOVED),
+        (held("a/1.jpg", "x"), found("a/1.jpg", "x", Shelf.REJECTED), Kind.SHELVED),
+        (held("a/1.jpg", "x"), found("b/7.jpg", "x", Shelf.REJECTED), Kind.SHELVED),
+        (held("a/1.jpg", "x", "rejected"), found("a/1.jpg", "x"), Kind.RESTORED),
+        (held("a/1.jpg", "x", "rejected"), found("b/2.jpg", "x"), Kind.RESTORED),
+        (held("a/1.jpg", "x", "rejected"), found("b/2.jpg", "x", Shelf.REJECTED), Kind.RESHELVED),
+        (held("a/1.jpg", "x", "rejected"), None, Kind.UNSHELVED),
+        (held("a/1.jpg", "x", "placing"), found("a/1.jpg", "x"), Kind.CONFIRMED),
+        (held("a/1.jpg", "x", "placing"), None, Kind.FORGOTTEN),
+        (None, found("a/1.jpg", "x"), Kind.ADDED),
+        (None, found("a/1.jpg", "x", Shelf.REJECTED), Kind.ADDED),
+    ],
+)
+def test_one_picture_one_file(row: Held | None, file: Found | None, kind: Kind) -> None:
+    """Each line of DESIGN.md's table is one kind of finding."""
+    other = held("b/0.jpg", "other")
+    findings = decide([row] if row else [], [file] if file else [], [other])
+    assert kinds(findings) == [kind]
+    assert findings.each[0].held == row
+    assert findings.each[0].found == file
+
+
+def test_copy_in_another_class_is_a_conflict() -> None:
+    """The same content in two class folders at once is a conflict, and the first stays what it is."""
+    assert kinds(decide([], [found("b/1.jpg", "x")], [held("a/1.jpg", "x")])) == [Kind.COPIED]
+
+
+def test_copy_in_the_same_class_is_a_persons_own() -> None:
+    """A second copy in the same folder is no conflict."""
+    assert kinds(decide([], [found("a/2.jpg", "x")], [held("a/1.jpg", "x")])) == [Kind.ADDED]
+
+
+def test_moved_to_two_classes_is_a_move_and_a_conflict() -> None:
+    """A picture that left its class for two others moved to one, and is copied in the other."""
+    findings = decide([held("a/1.jpg", "x")], [found("b/1.jpg", "x"), found("c/1.jpg", "x")])
+    assert kinds(findings) == [Kind.MOVED, Kind.COPIED]
+
+
+def test_one_of_two_copies_gone_is_no_rejection() -> None:
+    """Deleting one of two copies rejects nothing: what is on disk is stronger."""
+    assert kinds(decide([held("a/1.jpg", "x")], [], [held("b/1.jpg", "x")])) == [Kind.MERGED]
+
+
+def test_swapped_names_are_two_renames() -> None:
+    """Two pictures that swap names were renamed, not edited."""
+    rows = [held("a/1.jpg", "x"), held("a/2.jpg", "y")]
+    assert kinds(decide(rows, [found("a/1.jpg", "y"), found("a/2.jpg", "x")])) == [Kind.RENAMED] * 2
+
+
+def test_overwritten_picture_is_no_rejection() -> None:
+    """A picture moved onto another's name takes its place: a name still there is never a rejection."""
+    rows = [held("a/1.jpg", "x"), held("b/1.jpg", "y")]
+    assert kinds(decide(rows, [found("a/1.jpg", "y")])) == [Kind.MOVED, Kind.MERGED]
+
+
+def test_rejected_content_that_comes_back_is_restored() -> None:
+    """A rejected picture whose file was nowhere, and is in a class folder now, is restored."""
+    rejected = held("a/1.jpg", "x", "rejected")
+    assert kinds(decide([], [found("a/1.jpg", "x")], [rejected])) == [Kind.RESTORED]
+
+
+def test_present_is_stronger_than_rejected() -> None:
+    """A copy among the rejected says nothing while the picture lies in its class."""
+    file = found("a/1.jpg", "x", Shelf.REJECTED)
+    assert kinds(decide([], [file], [held("a/1.jpg", "x")])) == []
+
+
+def test_killed_placement_that_was_moved() -> None:
+    """A picture placed before a kill and moved after it is confirmed, then moved."""
+    findings = decide([held("a/1.jpg", "x", "placing")], [found("b/1.jpg", "x")], [held("b/0.jpg", "z")])
+    assert kinds(findings) == [Kind.CONFIRMED, Kind.MOVED]
+
+
+def test_R04_renamed_class_folder() -> None:
+    """At least 80 % of a class under one new folder name is a class with a new name."""
+    rows = [held(f"a/{n}.jpg", f"{n}") for n in range(10)]
+    files = [found(f"b/{n}.jpg", f"{n}") for n in range(8)]
+    findings = decide(rows, files, totals={"a": 10})
+    assert findings.renamed == {"a": "b"}
+    assert kinds(findings) == [Kind.RECLASSED] * 8 + [Kind.GONE] * 2
+
+
+def test_R04_fewer_than_that_are_moves() -> None:
+    """Less than 80 % of a class in a new folder was moved there one by one."""
+    rows = [held(f"a/{n}.jpg", f"{n}") for n in range(7)]
+    findings = decide(rows, [found(f"b/{n}.jpg", f"{n}") for n in range(7)], totals={"a": 10})
+    assert findings.renamed == {}
+    assert kinds(findings) == [Kind.MOVED] * 7
+
+
+def test_R04_merged_into_a_class_that_was_there() -> None:
+    """A class moved into one that has pictures already keeps no name to be renamed to."""
+    rows = [held(f"a/{n}.jpg", f"{n}") for n in range(10)]
+    files = [found(f"b/{n}.jpg", f"{n}") for n in range(10)]
+    assert decide(rows, files, totals={"a": 10, "b": 3}).renamed == {}
+
+
+def gone(count: int, class_name: str = "a") -> list[Held]:
+    return [held(f"{class_name}/{n}.jpg", f"{class_name}{n}") for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "brakes"),
+    [(20, 20, False), (21, 21, True), (21, 23, True), (21, 24, False), (90, 100, False), (91, 100, True)],
+)
+def test_P09_over_20_files_and_over_90_percent_of_a_class(*, count: int, total: int, brakes: bool) -> None:
+    """The brake holds for more than 20 files that are more than 90 % of a class, and for nothing less."""
+    findings = decide(gone(count), [], totals={"a": total, "b": 1000}, folders={"a", "b"})
+    assert bool(findings.brake) is brakes
+
+
+def test_P09_over_90_percent_of_the_dataset() -> None:
+    """The brake holds for more than 90 % of the dataset, however it is spread over classes."""
+    rows = [row for name in "abcdefghij" for row in gone(19, name)]
+    totals = dict.fromkeys("abcdefghij", 20)
+    findings = decide(rows, [], totals=totals, folders=set(totals))
+    assert findings.brake == "190 of 200 pictures are gone"
+
+
+def test_P09_a_whole_folder_that_held_one_picture() -> None:
+    """The brake holds when a whole class folder is gone, however small."""
+    findings = decide(gone(1), [], totals={"a": 1, "b": 1000}, folders={"b"})
+    assert findings.brake == "1 of 1 pictures of a are gone"
+
+
+def test_P09_not_when_the_folder_is_there_and_empty() -> None:
+    """A person who throws out the few pictures of a class leaves its folder."""
+    assert decide(gone(3), [], totals={"a": 3, "b": 1000}, folders={"a", "b"}).brake == ""
+
+
+def test_P09_not_for_what_lies_elsewhere() -> None:
+    """Pictures dragged to the rejected are not missing, however many."""
+    files = [found(f"a/{n}.jpg", f"a{n}", Shelf.REJECTED) for n in range(100)]
+    findings = decide(gone(100), files, totals={"a": 100}, folders={"a"})
+    assert (findings.brake, set(kinds(findings))) == ("", {Kind.SHELVED})
+
+
+def test_P09_names_three_classes_and_counts_the_rest() -> None:
+    """The message stays short when many classes are gone."""
+    rows = [row for name in "abcde" for row in gone(FEW + 5, name)]
+    findings = decide(rows, [], totals=dict.fromkeys("abcde", FEW + 5), folders=set())
+    assert findings.brake.endswith("25 of 25 pictures of c and of 2 more classes are gone")
+
+
+places = st.tuples(st.sampled_from("abc"), st.integers(0, 4))
+contents = st.sampled_from("xyz")
+states = st.sampled_from(["present", "rejected", "placing"])
+trees = st.dictionaries(places, contents, max_size=8)
+
+
+@given(
+    rows=st.lists(st.tuples(places, contents, states), max_size=8, unique_by=lambda row: (row[0], row[2])),
+    tree=trees,
+    shelf=trees,
+    kin=st.lists(st.tuples(places, contents, st.sampled_from(["present", "rejected", "lifted"])), max_size=4),
+)
+def test_every_picture_and_file_is_explained_once(rows, tree, shelf, kin) -> None:
+    """Whatever the lists, each picture has one fate and no file in the tree goes unexplained or twice."""
+
+    def row(place: tuple[str, int], content: str, state: str) -> Held:
+        return held(f"{place[0]}/{place[1]}.jpg", content, state)
+
+    missing = [row(*each) for each in rows]
+    files = [
+        found(f"{place[0]}/{place[1]}.jpg", content, side)
+        for side, lot in ((Shelf.TREE, tree), (Shelf.REJECTED, shelf))
+        for place, content in lot.items()
+    ]
+    each = decide(missing, files, [row(*one) for one in kin]).each
+    fates = [finding.held.id for finding in each if finding.held and finding.kind is not Kind.CONFIRMED]
+    confirmed = [finding.held.id for finding in each if finding.held and finding.kind is Kind.CONFIRMED]
+    explained = [finding.found for finding in each if finding.found and finding.kind is not Kind.CONFIRMED]
+    assert len(fates) == len(set(fates))
+    assert {row.id for row in missing} <= {*fates, *confirmed}
+    assert len(explained) == len(set(explained))
+    confirmed_files = [finding.found for finding in each if finding.kind is Kind.CONFIRMED]
+    assert {file for file in files if file.spot.shelf is Shelf.TREE} <= {*explained, *confirmed_files}
+
+
+@given(rows=st.lists(st.tuples(places, contents), max_size=8, unique_by=lambda row: row[0]))
+def test_nothing_on_disk_is_ever_a_rejection(rows) -> None:
+    """While a content lies anywhere in the tree, no picture of that content counts as gone."""
+    missing = [held(f"{place[0]}/{place[1]}.jpg", content) for place, content in rows]
+    files = [found("c/new.jpg", "x"), found("b/new.jpg", "y")]
+    for finding in decide(missing, files).each:
+        assert finding.kind is not Kind.GONE or finding.held.content == "z"
