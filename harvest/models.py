@@ -86,12 +86,28 @@ _ALLOWED = {
 }
 
 
+class Safe(StrEnum):
+    """How much of what is not for everybody a search may show."""
+
+    STRICT = "strict"
+    MODERATE = "moderate"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a search may be narrowed by; a provider maps what it knows and ignores the rest."""
+    """What a search may be narrowed by; a provider maps what it knows and names the rest in a warning."""
 
     licence: LicenceFilter = LicenceFilter.ANY
     min_size: int = 200
+    photos: bool = False  # no clip art, no drawings
+    colour: str | None = None  # "red", "grey", "transparent" …
+    since: str | None = None  # ISO dates, both included
+    until: str | None = None
+    safe: Safe = Safe.STRICT
+    language: str | None = None  # "en"
+    region: str | None = None  # "US"
+    site: str | None = None  # "example.org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +278,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a picture looks like, as `looks.look` packs it: to store as it is, and to compare by `duplicates`."""
+    """What a picture looks like, as `looks.look` packs it: to store as it is, to compare by `duplicates`."""
 
     data: bytes
 
