@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harvest.looks import PACKED, PARTS, alike, unpack
-from harvest.neighbours import RADIUS, Index, join, runs
+from harvest.neighbours import RADIUS, Index, batches, counted, join, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +24,6 @@ _ROOM = 512  # looks that are compared one by one: as fast as asking an index
 # picture, and in a batch to so many with one hash.
 _MOST = 1000
 _CROWD = 32
-_BATCH = 10_000  # second looks at a time: 5 kB each
 
 
 class Twins:
@@ -130,22 +128,15 @@ def _candidates(hashes: NDArray[np.uint64]) -> Iterator[tuple[Ints, Ints]]:
     """Yield the positions of hashes near each other, some thousands at a time."""
     order = np.argsort(hashes, kind="stable")
     value, start, count = np.unique(hashes[order], return_index=True, return_counts=True)
-    for one, two in islice(runs(hashes[order]), _CROWD):
-        for some in _batches(np.ones_like(one)):
-            yield order[one[some]], order[two[some]]
+    for one, two in runs(hashes[order], _CROWD):
+        yield order[one], order[two]
     few = np.minimum(count, _CROWD)
     for one, two in join(value):
         many = few[one] * few[two]
-        for some in _batches(many):
+        for some in batches(many):
             a, b = np.repeat(one[some], many[some]), np.repeat(two[some], many[some])
-            number = np.arange(len(a)) - np.repeat(np.cumsum(many[some]) - many[some], many[some])
+            number = counted(many[some])
             yield order[start[a] + number // few[b]], order[start[b] + number % few[b]]
-
-
-def _batches(sizes: Ints) -> list[slice]:
-    """Return slices of about as much size as one batch of second looks may have."""
-    cuts = np.unique(np.searchsorted(np.cumsum(sizes), np.arange(0, sizes.sum(), _BATCH)))
-    return [slice(*ends) for ends in pairwise([*cuts.tolist(), len(sizes)])]
 
 
 def groups(twins: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -149,7 +149,7 @@ _LIKENESS = 0.9  # correlation of luma
 _CONTRAST = 1.4  # times the lesser spread of luma
 _BRIGHTNESS = (6, 0.2)  # levels, and a share of the brighter
 _MISFIT = (3, 0.1)  # levels of colour that stay when the whole is moved, and a share of the lesser spread
-_TINT = (12, 0.25)  # levels the whole colour may move, and a share of the stronger
+_TINT = 14  # levels the colour may move as a whole, apart from getting stronger or weaker
 _GREY = (2, 0.97)  # a colour so weak may be a grey copy's, when the luma is as like as this
 
 
@@ -167,8 +167,8 @@ def alike(first: Looks, part: Ints, second: Looks, other: Ints) -> Floats:
     as_sharp = np.maximum(spread, spread2) <= _CONTRAST * np.minimum(spread, spread2)
     lesser = np.minimum(vivid, vivid2)
     fitting = np.sqrt(1 - fit**2) * lesser <= _MISFIT[0] + _MISFIT[1] * lesser
-    stronger = np.maximum(np.hypot(*tint.T), np.hypot(*tint2.T))
-    moved = np.hypot(*(tint - tint2).T) <= _TINT[0] + _TINT[1] * stronger
+    gain = np.sqrt(np.clip((vivid + 1) / (vivid2 + 1), 1 / _CONTRAST, _CONTRAST))[:, None]
+    moved = np.hypot(*(tint / gain - tint2 * gain).T) <= _TINT
     weaker = np.minimum(*(np.hypot(c[:, 0], c[:, 1]).mean(axis=1) for c in (colour, colour2)))
     grey = (weaker < _GREY[0]) & (likeness >= _GREY[1])
     return np.where((likeness >= _LIKENESS) & as_bright & as_sharp & (fitting & moved | grey), likeness, 0)

@@ -26,6 +26,7 @@ _AGREE = 4  # with 3 the sorts are a third as many, but at a million hashes the 
 _EDGES = [round(64 * block / (RADIUS + _AGREE)) for block in range(RADIUS + _AGREE + 1)]
 _BLOCKS = [(np.uint64(low), high - low, np.uint64((1 << high - low) - 1)) for low, high in pairwise(_EDGES)]
 _CACHED = 60_000  # hashes sorted at a time: what a core keeps in its own cache
+_BATCH = 10_000  # pairs at a time; a second look at one takes 5 kB
 # Bits by which each 16-bit word may differ: were all to differ in more, it would be 3 + 2 + 2 + 2 > 8 bits.
 _WORDS = ((0, 2), (16, 1), (32, 1), (48, 1))
 
@@ -75,19 +76,36 @@ def _choices(
         yield from _choices(hashes, (*chosen, block), key | ((hashes >> shift & mask) << above))
 
 
-def runs(key: NDArray[Any]) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the places of equal keys in a sorted array, first those one apart, then two apart, and so on.
+def runs(key: NDArray[Any], most: int | None = None) -> Iterator[tuple[Ints, Ints]]:
+    """Yield, in batches, the places of equal keys in a sorted array; of each with at most so many after it.
 
     >>> [(a.tolist(), b.tolist()) for a, b in runs(np.array([3, 3, 3, 5]))]
-    [([0, 1], [1, 2]), ([0], [2])]
+    [([0, 0, 1], [1, 2, 2])]
     """
-    apart = 1
     place = np.flatnonzero(key[1:] == key[:-1])
-    while len(place):
-        yield place, place + apart
-        apart += 1
-        place = place[: np.searchsorted(place, len(key) - apart)]
-        place = place[key[place] == key[place + apart]]
+    ends = np.append(np.flatnonzero(np.diff(place) > 1), len(place) - 1)
+    many = np.repeat(ends, np.diff(ends, prepend=-1)) - np.arange(-1, len(place) - 1)
+    many = np.minimum(many, most or len(key))
+    for some in batches(many):
+        one = np.repeat(place[some], many[some])
+        yield one, one + 1 + counted(many[some])
+
+
+def counted(many: Ints) -> Ints:
+    """Return 0, 1, 2 and so on for each number, as many of them as it says.
+
+    >>> counted(np.array([2, 0, 3])).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    ends = np.cumsum(many)
+    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - many, many)
+
+
+def batches(many: Ints) -> list[slice]:
+    """Return slices of numbers that add up to about a batch."""
+    ends = np.cumsum(many)
+    cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, _BATCH)))
+    return [slice(*cut) for cut in pairwise([*cuts.tolist(), len(many)])]
 
 
 def _meet_first(differ: Hashes, chosen: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -115,7 +133,7 @@ class Index:
         for (shift, bits), (starts, order) in zip(_WORDS, self._tables, strict=True):
             words = ((hashes >> shift).astype(np.uint16)[:, None] ^ _FLIPS[bits]).ravel()
             low, many = starts[words], starts[words.astype(np.intp) + 1] - starts[words]
-            place = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many - low, many)
+            place = np.repeat(low, many) + counted(many)
             asked = np.repeat(np.arange(len(words)) // len(_FLIPS[bits]), many)
             found = order[place]
             near = np.bitwise_count(hashes[asked] ^ self._hashes[found]) <= RADIUS
