@@ -1,0 +1,388 @@
+"""The user's own line, as it is written, on the small Internet."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.command import Command, Ran
+from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, pictures, size, table, told, write
+from tests.web import Answer, Internet, Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.internet.wire import Request
+
+LINE = "-c BING -c FLICKR -p snakes.csv -s 500"
+LONG_LINE = "-c GOOGLE -c BING -c FLICKR -m 500 -s 500 -p snakes.csv"
+WIDE = (640, 400)
+
+
+class Story(NamedTuple):
+    """One run, where it ran, and what there was to find."""
+
+    run: Ran
+    internet: Internet
+    folder: Path
+    corals: tuple[Shelf, Shelf]
+    kings: tuple[Shelf, Shelf]
+
+    @property
+    def kept(self) -> list[Path]:
+        """The pictures in the class folders."""
+        return [path for paths in pictures(self.folder / "dataset").values() for path in paths]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Run the line once for all that look at it: two sources, and what the web is full of."""
+    with Internet() as internet:
+        corals = (
+            internet.bing.shows(CORAL, 21, size=WIDE, dead=2, html=1, tiny=1, private=1, twin=2, copy=1),
+            internet.flickr.shows(CORAL, 8, size=WIDE, dead=1, noai=1),
+        )
+        kings = (
+            internet.bing.shows(KING, 6, size=WIDE, plain=1, redirect=1, broken=1),
+            internet.flickr.shows(KING, 5, size=(400, 640)),
+        )
+        folder = tmp_path_factory.mktemp("user")
+        cli = Command(folder, tmp_path_factory.mktemp("aside"), internet.environ)
+        write(folder)
+        run = cli(*LINE.split(), FLICKR_API_KEY=internet.flickr.key)
+        yield Story(run, internet, folder, corals, kings)
+        cli.close()
+        assert not cli.strays.exists()
+
+
+def test_the_line_ends_well(story):
+    """The line does its job, and says so by its exit code."""
+    assert story.run.code == 0, story.run.err
+    assert "Traceback" not in story.run.err
+
+
+def test_pictures_keep_their_shape(story):
+    """With `-p` pictures are rectangular, and with `-s 500` their longest side is 500."""
+    sizes = Counter(size(path) for path in story.kept)
+
+    assert len(sizes) == 2
+    assert set(sizes) <= {(500, 312), (500, 313), (312, 500), (313, 500)}
+
+
+def test_a_class_is_a_folder(story):
+    """There is one folder for each class of the file, and nothing else beside the ledger and its lock."""
+    root = story.folder / "dataset"
+
+    assert {path.name for path in root.iterdir()} == {
+        "coral_snake",
+        "king_snake",
+        "harvest.db",
+        "harvest.lock",
+    }
+    assert {path.name for path in story.folder.iterdir()} == {"dataset", "snakes.csv"}
+
+
+def test_columns_add_up_to_found(story):
+    """The columns of the printed table add up to the hits found, row by row and in total."""
+    rows = table(story.run)
+
+    assert set(rows) == {"coral_snake", "king_snake", ""}
+    for row in rows.values():
+        assert sum(count for name, count in row.items() if name not in {"kept", "found"}) == row["found"]
+    for name in rows[""]:
+        assert rows[""][name] == rows["coral_snake"][name] + rows["king_snake"][name]
+
+
+def test_the_table_tells_the_truth(story):
+    """The table counts what the Internet showed, dead links, twins and pages instead of pictures among it."""
+    rows = table(story.run)
+
+    for name, shelves in (("coral_snake", story.corals), ("king_snake", story.kings)):
+        expected = story.internet.expected(*shelves)
+        assert rows[name] | expected == rows[name]
+        assert rows[name]["found"] == expected.total() == sum(map(len, shelves))
+        assert rows[name]["kept"] == expected["new"] == len(pictures(story.folder / "dataset")[name])
+
+
+def test_pictures_name_their_source(story):
+    """Each picture says where it came from as FastClass wrote it, and is named by its provider."""
+    shown = {listing.url for shelf in (*story.corals, *story.kings) for listing in shelf}
+    sources = [told(path)["source"] for path in story.kept]
+
+    assert set(sources) <= shown
+    assert len(set(sources)) == len(sources)
+    for path, source in zip(story.kept, sources, strict=True):
+        assert path.name.startswith("flickr-" if "staticflickr" in source else "bing-")
+
+
+def test_flickr_pictures_name_author_and_licence(story):
+    """A picture of Flickr's carries its author and licence; one of Bing's, where nobody knows them, none."""
+    for path in story.kept:
+        words = told(path)
+        if path.name.startswith("flickr-"):
+            assert words["artist"].startswith("photographer ")
+            assert words["copyright"].startswith("CC-BY-2.0 ")
+        else:
+            assert not words["artist"]
+            assert not words["copyright"]
+    flickr = sum(path.name.startswith("flickr-") for path in story.kept)
+    assert f"licence known for {flickr} of {len(story.kept)}" in story.run.out
+
+
+def test_each_address_is_asked_once(story):
+    """No picture is asked for twice, and thumbnails not at all where the picture itself comes."""
+    for shelf in (*story.corals, *story.kings):
+        for listing in shelf:
+            if listing.temper not in {"redirect", "private"}:
+                assert story.internet.log.count(listing.url) == 1, listing
+    assert not story.internet.log.to("*.mm.bing.net")
+
+
+def test_each_source_is_asked_once_a_class(story):
+    """A source that has all of a class on one page is asked once for it."""
+    log = story.internet.log
+
+    assert len(log.to("www.bing.com")) == 2
+    assert len(log.to("api.flickr.com")) == 2
+    assert [visit.asked["q"] for visit in log.to("www.bing.com")] == [CORAL, KING]
+
+
+def test_N13_private_redirects_open_no_connection(story):
+    """A picture that sends visitors to their own machine is refused without a connection there."""
+    (private,) = story.corals[0].of("private")
+
+    assert story.internet.log.count(private.url) == 1
+    assert not story.internet.log.to("127.0.0.1")
+    assert story.internet.log.most_connections["127.0.0.1"] == 0
+
+
+def test_related_searches_are_no_hits(story):
+    """What Bing shows as related is no result: nobody goes there."""
+    assert not story.internet.log.to("related.pictures.test")
+
+
+def test_hosts_are_not_crowded(story):
+    """No host has more than four requests under way."""
+    assert max(story.internet.log.most_at_once.values()) <= 4
+
+
+ORDERS = [
+    "snakes.csv -c BING -c FLICKR -p -s 500",
+    "-p -s 500 -c FLICKR -c BING snakes.csv",
+    "-s 500 snakes.csv -c flickr -p -c bing",
+    "get -s500 -cBING snakes.csv --no-pad --crawler Flickr",
+]
+
+
+@pytest.mark.parametrize("line", ORDERS)
+def test_any_order_will_do(internet, cli, line):
+    """The parts of the line may come in any order, sources in any case, options long or glued."""
+    internet.bing.shows(CORAL, 2, size=WIDE)
+    internet.flickr.shows(CORAL, 2, size=WIDE)
+    write(cli.folder, CORALS)
+
+    run = cli(*line.split(), FLICKR_API_KEY=internet.flickr.key)
+
+    assert run.code == 0, run.err
+    found = pictures(cli.folder / "dataset")["coral_snake"]
+    assert Counter(path.name.split("-")[0] for path in found) == {"bing": 2, "flickr": 2}
+    assert {max(size(path)) for path in found} == {500}
+    assert all(min(size(path)) < 500 for path in found)
+
+
+def test_the_long_line(internet, cli):
+    """With GOOGLE in the line too, Google ends as unavailable with its reason, and the others go on."""
+    bing = internet.bing.shows(CORAL, 4, size=WIDE)
+    flickr = internet.flickr.shows(CORAL, 3, size=WIDE)
+    write(cli.folder, CORALS)
+
+    run = cli(*LONG_LINE.split(), FLICKR_API_KEY=internet.flickr.key)
+
+    assert run.code == 3
+    assert "Google is unavailable: it has no dependable keyless endpoint" in run.err
+    assert "google: Google is unavailable" in run.out
+    assert table(run)["coral_snake"]["new"] == len(bing) + len(flickr)
+    assert not internet.log.to("*google*")
+
+
+def test_without_a_key(internet, cli):
+    """Without FLICKR_API_KEY the line says so before anything is asked, harvests Bing, and ends with 3."""
+    shelf = internet.bing.shows(CORAL, 5)
+    write(cli.folder, CORALS)
+    said = []
+
+    def answer(request: Request) -> Answer:
+        said.append(running.said)
+        return internet.bing.answer(request)
+
+    internet.sites[internet.bing.host] = answer
+    running = cli.start(*LINE.split())
+    run = running.wait()
+
+    assert run.code == 3
+    assert "error: Flickr needs an API key, in the variable FLICKR_API_KEY." in said[0]
+    assert table(run)["coral_snake"]["new"] == len(shelf)
+    assert not internet.log.to("api.flickr.com")
+
+
+def test_without_options(internet, cli):
+    """Without options pictures are padded to a white square of 299, from every source that can be used."""
+    internet.bing.shows(CORAL, 3, size=WIDE)
+    write(cli.folder, CORALS)
+
+    run = cli("snakes.csv")
+
+    assert run.code == 0, run.err  # Flickr has no key here, and is not part of ALL
+    assert {size(path) for path in pictures(cli.folder / "dataset")["coral_snake"]} == {(299, 299)}
+
+
+def test_size_0_keeps_size_and_shape(internet, cli):
+    """With `-s 0` a picture keeps its size and its shape."""
+    internet.bing.shows(CORAL, 2, size=WIDE)
+    write(cli.folder, CORALS)
+
+    assert cli("-c", "BING", "-s", "0", "snakes.csv").code == 0
+    assert {size(path) for path in pictures(cli.folder / "dataset")["coral_snake"]} == {WIDE}
+
+
+def test_small_pictures_are_not_enlarged(internet, cli):
+    """A picture smaller than `-s` keeps its size."""
+    internet.bing.shows(CORAL, 2, size=(400, 320))
+    write(cli.folder, CORALS)
+
+    assert cli("-c", "BING", "-p", "-s", "500", "snakes.csv").code == 0
+    assert {size(path) for path in pictures(cli.folder / "dataset")["coral_snake"]} == {(400, 320)}
+
+
+def test_keep_keeps_originals(internet, cli):
+    """With `-k` the downloads lie beside the dataset as they came, byte for byte, under the same classes."""
+    shelf = internet.bing.shows(CORAL, 5, dead=1, html=1)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "BING", "-k", "snakes.csv")
+
+    assert run.code == 0, run.err
+    originals = sorted((cli.folder / "dataset.raw" / "coral_snake").iterdir())
+    assert {path.read_bytes() for path in originals} == {listing.body for listing in shelf.of("good")}
+    placed = pictures(cli.folder / "dataset")["coral_snake"]
+    assert [path.stem for path in originals] == [path.stem for path in placed]
+
+
+def test_license_open(internet, cli):
+    """With `--license open` Flickr is asked for open licences, and Bing's are kept as a claim."""
+    internet.bing.shows(CORAL, 2)
+    opened = internet.flickr.shows(CORAL, 2, licence=4)
+    internet.flickr.shows(CORAL, 2, licence=2, also=opened)  # 2: CC BY-NC
+    write(cli.folder, CORALS)
+
+    run = cli(
+        "--license", "open", "-c", "BING", "-c", "FLICKR", "snakes.csv", FLICKR_API_KEY=internet.flickr.key
+    )
+
+    assert run.code == 0, run.err
+    (asked,) = internet.log.to("api.flickr.com")
+    assert "2" not in asked.asked["license"].split(",")
+    assert {"4", "5", "9"} <= set(asked.asked["license"].split(","))
+    assert "+filterui:license-L2_L3" in internet.log.to("www.bing.com")[0].path
+    words = {path.name.split("-")[0]: told(path) for path in pictures(cli.folder / "dataset")["coral_snake"]}
+    assert words["flickr"]["copyright"].startswith("CC-BY-2.0")
+    assert "claimed by the search engine" in words["bing"]["copyright"]
+    assert "licence known for 2 of 4" in run.out
+
+
+def test_min_size_is_seen_before_the_download(internet, cli):
+    """What the source says is smaller than `--min-size` is not asked for, and counted as small."""
+    small = internet.bing.shows(CORAL, 3, size=(400, 320))
+    internet.bing.shows(CORAL, 2, size=WIDE, also=small)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "BING", "--min-size", "350", "snakes.csv")
+
+    assert run.code == 0
+    assert table(run)["coral_snake"] == {"kept": 2, "new": 2, "found": 5, "small": 3}
+    assert sum(internet.log.count(listing.url) for listing in small) == 0
+
+
+def test_a_conflict_is_said(internet, cli):
+    """A photograph that two classes want stays where it was first, and the summary tells of the conflict."""
+    first = internet.bing.shows(CORAL, 3)
+    internet.bing.shows(KING, 2, also=[first[0]])
+    write(cli.folder)
+
+    run = cli("-c", "BING", "snakes.csv")
+
+    assert run.code == 0
+    assert "1 wanted by two classes" in run.out
+    found = pictures(cli.folder / "dataset")
+    assert [len(found[name]) for name in ("coral_snake", "king_snake")] == [3, 2]
+    assert table(run)["king_snake"]["dup"] == 1
+
+
+def test_a_query_file_that_lies_in_queries(cli):
+    """A file that is not there but lies in `queries/` is named in the error, with the line that works."""
+    (cli.folder / "queries").mkdir()
+    write(cli.folder / "queries")
+
+    run = cli(*LINE.split())
+
+    assert run.code == 2
+    assert "queries/snakes.csv" in run.err
+    assert not (cli.folder / "dataset").exists()
+
+
+def test_a_query_file_may_lie_anywhere(internet, cli):
+    """The query file and the dataset may lie in other folders than the one the line is given in."""
+    internet.bing.shows(CORAL, 1)
+    (cli.folder / "my queries").mkdir()
+    path = write(cli.folder / "my queries", CORALS)
+
+    assert cli("-c", "BING", path, "-o", "there/birds").code == 0
+    assert len(pictures(cli.folder / "there" / "birds")["coral_snake"]) == 1
+
+
+def test_a_dry_run_writes_nothing(internet, cli):
+    """With `-n` sources are asked, nothing is downloaded, and nothing at all is written."""
+    internet.bing.shows(CORAL, 7)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "BING", "-n", "snakes.csv")
+
+    assert run.code == 0, run.err
+    assert table(run)["coral_snake"] == {"kept": 0, "new": 0, "found": 7, "left": 7}
+    assert [path.name for path in cli.folder.iterdir()] == ["snakes.csv"]
+    assert {visit.host for visit in internet.log.visits} == {"www.bing.com"}
+
+
+def test_rows_of_one_class_share_the_limit(internet, cli):
+    """`-m` is a class's, whatever the number of its rows."""
+    internet.flickr.shows("coral snake", 20)
+    internet.flickr.shows("micrurus", 20)
+    write(cli.folder, "class,query\ncoral_snake,coral snake\ncoral_snake,micrurus\n")
+
+    run = cli("-c", "FLICKR", "-m", "9", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
+
+    assert run.code == 0, run.err
+    assert table(run)["coral_snake"]["found"] == 9
+    assert {visit.asked["text"] for visit in internet.log.to("api.flickr.com")} == {"coral snake", "micrurus"}
+
+
+def test_the_order_of_arrival_changes_no_number(internet, cli):
+    """Whatever host is slow today, the same numbers come out."""
+    shelf = internet.addresses(12, slow=2, flaky=1, dead=2, twin=2)
+    urls = list(shelf.urls)
+    random.Random(7).shuffle(urls)
+    (cli.folder / "coral.txt").write_text("\n".join(urls))
+    write(cli.folder, "class,query\ncoral_snake,coral.txt\n")
+
+    run = cli("-c", "URLS", "snakes.csv")
+
+    assert table(run)["coral_snake"] | internet.expected(shelf) == table(run)["coral_snake"]
+
+
+def test_snakes_csv_is_the_one_of_the_repository():
+    """The query file of these tests is the one that lies in `queries/`."""
+    assert (Path(__file__).parents[2] / "queries" / "snakes.csv").read_text("utf-8") == SNAKES
