@@ -118,9 +118,10 @@ class Journal:
     def _replaced(self, place: Placing) -> Iterator[Spot]:
         """Name the files a picture replaces, if nobody has changed them."""
         if place.old is not None and self._tree.stamp(place.old) == place.old_stamp:
-            yield place.old
+            # The original first: after a kill between the two, the picture still tells that both are to go.
             if place.old_raw is not None:
                 yield place.old_raw
+            yield place.old
 
     def recover(self, *, alone: bool) -> None:
         """Finish what a killed process announced and did; only if `alone` are placements our business."""

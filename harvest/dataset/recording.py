@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harvest.dataset.changes import told
 from harvest.dataset.reconcile import Kind
-from harvest.ledger import faces
+from harvest.ledger import faces, pending
 from harvest.ledger.classes import rename_class, renamed
 from harvest.ledger.decisions import Action, Decision
 from harvest.shelves import Shelf, Spot, Stamp
@@ -105,6 +105,7 @@ class Recorder:
 
     def _miss(self, kind: Kind, held: Held) -> None:
         if kind is Kind.FORGOTTEN:
+            self._tree.remove(pending.originals(self._ledger, held.id))
             faces.forget(self._ledger, held.id)
         elif kind is Kind.UNSHELVED:
             faces.unshelve(self._ledger, held.id)

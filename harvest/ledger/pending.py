@@ -54,6 +54,12 @@ def places(ledger: Ledger) -> list[Placing]:
     ]
 
 
+def originals(ledger: Ledger, picture: int) -> list[Spot]:
+    """Return where an announced picture's original was to be kept, if it was."""
+    rows = ledger.rows("SELECT class, raw FROM picture WHERE id = ? AND raw IS NOT NULL", picture)
+    return [Spot(class_name, raw, Shelf.RAW) for class_name, raw in rows]
+
+
 def moves(ledger: Ledger) -> list[Moving]:
     """Return the files that are about to move, in their order."""
     rows = ledger.rows(

@@ -1,0 +1,96 @@
+"""What a test sees of a dataset from outside: files, decoded pictures, and what the ledger says of people."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from PIL import Image
+
+from harvest.images import develop
+from harvest.models import Hit, Picture, Recipe, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tests.web import Listing, Photo, Shelf
+
+# What may lie in a dataset beside class folders, and what a killed run leaves for the next one to sweep.
+OURS = {"harvest.db", "harvest.lock"}
+LEFT = ("harvest.db-wal", "harvest.db-shm", ".harvest-")
+
+
+class Print(NamedTuple):
+    """A picture as somebody sees it who knows nothing of ledgers: its class, and what it shows."""
+
+    class_name: str
+    pixels: str
+
+
+def pixels(path: Path) -> str:
+    """Decode a picture to its last byte, and name what it shows; one that is not whole raises."""
+    with Image.open(path) as image:
+        image.load()
+        return hashlib.sha256(repr(image.size).encode() + image.convert("RGB").tobytes()).hexdigest()
+
+
+def pictures(root: Path) -> list[Path]:
+    """List the files in the class folders of a dataset, or of one of its siblings."""
+    return sorted(path for folder in root.glob("*/") for path in folder.rglob("*") if not path.is_dir())
+
+
+def prints(root: Path) -> list[Print]:
+    """Decode every picture of a dataset."""
+    return sorted(Print(path.parent.name, pixels(path)) for path in pictures(root))
+
+
+def beside(root: Path) -> set[str]:
+    """Name the files beside the class folders."""
+    return {path.name for path in root.iterdir() if not path.is_dir()}
+
+
+def snapshot(*roots: Path) -> dict[Path, tuple[bytes, int]]:
+    """Return bytes and time of every picture, to see later that nobody touched one."""
+    files = [path for root in roots for path in pictures(root)]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def decisions(root: Path) -> list[tuple[str, str]]:
+    """Return who decided what, as the ledger has it."""
+    with closing(sqlite3.connect(f"file:{root / 'harvest.db'}?mode=ro", uri=True)) as ledger:
+        return ledger.execute("SELECT by, action FROM decision ORDER BY seq").fetchall()
+
+
+class Darkroom:
+    """Knows what every picture of some shelves looks like once it lies in a class folder."""
+
+    def __init__(self, recipe: Recipe, aside: Path) -> None:
+        self._recipe = recipe
+        self._aside = aside
+        self.photos: dict[str, Photo] = {}
+        self.bodies: set[bytes] = set()
+
+    def knows(self, listings: Iterable[Listing]) -> None:
+        """Develop the pictures that a sound program keeps."""
+        for listing in listings:
+            if listing.verdict is not Verdict.KEPT or listing.body in self.bodies:
+                continue
+            picture = develop(listing.body, Hit(listing.url, "BING", "x"), self._recipe)
+            assert isinstance(picture, Picture), picture
+            path = self._aside / "developed.jpg"
+            path.write_bytes(picture.data)
+            self.photos[pixels(path)] = listing.photo
+            self.bodies.add(listing.body)
+
+
+def wanted(**classes: Iterable[Shelf]) -> dict[Photo, set[str]]:
+    """Tell of every photo on the shelves that can be had which classes want it."""
+    homes: dict[Photo, set[str]] = {}
+    for class_name, shelves in classes.items():
+        for listing in (listing for shelf in shelves for listing in shelf):
+            if listing.verdict is Verdict.KEPT:
+                homes.setdefault(listing.photo, set()).add(class_name)
+    return homes

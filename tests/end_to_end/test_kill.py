@@ -1,0 +1,206 @@
+"""Killed at any moment: the class folders hold whole pictures only, and the same line finishes the job."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest import disk
+from harvest.dataset import Changes, Dataset, Placement
+from harvest.images import source_of
+from harvest.models import Recipe
+from tests.datasets import a_hit, a_picture, find
+from tests.end_to_end.harvests import LEFT, OURS, Darkroom, beside, decisions, pictures, pixels, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.command import Command
+    from tests.web import Internet, Photo
+
+KILLS = 50
+LONGEST = 4  # kills in a row, before the line may run to its end
+PARTS = ".harvest-*.part"
+QUERIES = """\
+class,query,providers
+coral,micrurus tener,BING
+coral,coral snake,FLICKR
+king,scarlet king snake,FLICKR
+"""
+LINE = ("-c", "BING", "-c", "FLICKR", "-k", "-q", "snakes.csv")
+
+
+@dataclass
+class World:
+    """Two classes on two sources, and everything the web is full of."""
+
+    internet: Internet
+    cli: Command
+    darkroom: Darkroom
+    homes: dict[Photo, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        bing, flickr = self.internet.bing, self.internet.flickr
+        corals = bing.shows("micrurus tener", 26, dead=2, html=1, tiny=1, flaky=1, redirect=1, twin=4, copy=2)
+        # Flickr states open licences: what Bing shows too is replaced in its place.
+        more = flickr.shows("coral snake", 10, dead=1, also=corals.of("good")[:6])
+        # What both classes want belongs to the one that has it first.
+        kings = flickr.shows("scarlet king snake", 14, blank=1, twin=1, also=corals.of("good")[6:9])
+        self.homes = wanted(coral=[corals, more], king=[kings])
+        for shelf in (corals, more, kings):
+            self.darkroom.knows(shelf)
+        (self.cli.folder / "snakes.csv").write_text(QUERIES, "utf-8")
+
+    @property
+    def line(self) -> tuple[str, ...]:
+        """The line that is run, killed, and run again."""
+        return LINE
+
+    def finish(self, out: Path) -> float:
+        """Run the line to its normal end, and tell how long it took."""
+        ran = self.cli(*self.line, "-o", out.name, FLICKR_API_KEY=self.internet.flickr.key)
+        assert ran.code == 0, ran.err
+        assert "Traceback" not in ran.err
+        return ran.seconds
+
+    def run_and_kill(self, out: Path, moment: float, then: float | None) -> bool:
+        """Run the line, and kill it after so many seconds; tell whether it was still running then.
+
+        With `then`, wait from that moment on for a file that is being placed, and kill so much later.
+        """
+        running = self.cli.start(*self.line, "-o", out.name, FLICKR_API_KEY=self.internet.flickr.key)
+        time.sleep(moment)
+        if then is not None:
+            while running.process.poll() is None and not any(out.glob(PARTS)):
+                time.sleep(0.0005)
+            time.sleep(then)
+        alive = running.process.poll() is None
+        running.kill()
+        code = running.process.wait()
+        assert alive or code == 0, running.said
+        return alive
+
+    def kept(self, out: Path) -> dict[Photo, list[str]]:
+        """Decode every file, and tell which photo it shows and in which classes it lies."""
+        found: dict[Photo, list[str]] = {}
+        for path in pictures(out):
+            shown = pixels(path)
+            assert shown in self.darkroom.photos, f"{path} shows what nobody served"
+            found.setdefault(self.darkroom.photos[shown], []).append(path.parent.name)
+        return found
+
+
+@pytest.mark.slow
+def test_P01_killed_at_50_moments_it_ends_as_if_nobody_had_killed_it(
+    internet: Internet, cli: Command, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """After every kill all that lies there is whole, and in the end it is what an undisturbed run leaves."""
+    world = World(internet, cli, Darkroom(Recipe(), tmp_path_factory.mktemp("darkroom")))
+    undisturbed = tmp_path / "undisturbed"
+    took = world.finish(undisturbed)
+    assert_whole(world, undisturbed)
+    assert world.kept(undisturbed).keys() == world.homes.keys()
+
+    draw = Random(2)
+    kills = 0
+    for number in range(KILLS):
+        if kills >= KILLS:
+            break
+        out = tmp_path / f"killed-{number}"
+        for _ in range(min(1 + number % LONGEST, KILLS - kills)):
+            placing = draw.uniform(0, 0.02) if draw.random() < 0.5 else None
+            alive = world.run_and_kill(out, draw.uniform(0, took), placing)
+            assert_whole(world, out)
+            kills += alive
+        if draw.random() < 0.5:
+            assert_nothing_was_decided(out)
+        sources = {source_of(path.read_bytes()) for path in pictures(out)}
+        internet.log.clear()
+        world.finish(out)
+        assert not [url for url in sources if internet.log.count(url)], "fetched again what was there"
+        assert_finished(world, out, undisturbed)
+    assert kills == KILLS
+
+
+def assert_whole(world: World, out: Path) -> None:
+    """Every file in a class folder, and every original, is a whole picture; nothing else is there."""
+    if not out.exists():
+        return
+    world.kept(out)
+    strange = [name for name in beside(out) - OURS if not name.startswith(LEFT)]
+    assert not strange
+    for original in pictures(out.with_name(f"{out.name}.raw")):
+        assert original.read_bytes() in world.darkroom.bodies, f"{original} is not what was served"
+
+
+def assert_nothing_was_decided(out: Path) -> None:
+    """Look at the dataset as a command does between two runs: nothing is taken for a person's doing."""
+    if not (out / "harvest.db").exists():
+        return
+    with suppress(FileNotFoundError), Dataset.open(out) as dataset:
+        assert dataset.changes == Changes()
+    assert not decisions(out)
+
+
+def assert_finished(world: World, out: Path, undisturbed: Path) -> None:
+    """Find the same photos as without kills, in the same classes, once each, and nothing left lying about."""
+    kept, other = world.kept(out), world.kept(undisturbed)
+    assert kept.keys() == other.keys()
+    for photo, homes in kept.items():
+        assert len(homes) == 1, f"{photo} lies in {homes}"
+        # Which of two classes comes first for a photo that both want is chance.
+        assert set(homes) <= world.homes[photo]
+    assert beside(out) == OURS
+    assert not decisions(out)
+    with Dataset.open(out, read_only=True) as dataset:
+        assert dataset.changes == Changes()
+        tallies = dataset.tallies()
+    sums = Counter[str]()
+    for tally in tallies:
+        sums.update(kept=tally.kept, other=tally.own + tally.rejected + tally.moved + tally.edited)
+    assert sums["kept"] == len(kept)
+    assert sums["other"] == 0
+    raw = out.with_name(f"{out.name}.raw")
+    assert not beside(raw)
+    names = [sorted(f"{path.parent.name}/{path.stem}" for path in pictures(root)) for root in (out, raw)]
+    assert names[0] == names[1], "an original without its picture, or a picture without its original"
+    assert not out.with_name(f"{out.name}.rejected").exists()
+
+
+class Killed(BaseException):
+    """What ends a process in the middle of things, as far as one process can do that to itself."""
+
+
+@pytest.mark.parametrize("step", ["replace", "remove"])
+def test_P01_no_original_stays_without_its_picture(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An original placed for a picture that never was, or that was replaced, goes at the next opening."""
+    root, raw = tmp_path / "dataset", tmp_path / "dataset.raw"
+    with Dataset.open(root, create=True, exclusive=True) as dataset:
+        first, better = find(dataset, [a_hit(1), a_hit(2)])
+        [known] = dataset.place([Placement(first, a_picture(1, original=b"worse"))])
+        calls = 0
+
+        def once(real: Callable[..., None], *paths: Path) -> None:
+            nonlocal calls
+            calls += 1
+            if calls > 1:
+                raise Killed
+            real(*paths)
+
+        monkeypatch.setattr(disk, step, partial(once, getattr(disk, step)))
+        with pytest.raises(Killed):
+            dataset.place([Placement(better, a_picture(2, original=b"better"), replaces=known)])
+    monkeypatch.undo()
+    with Dataset.open(root) as dataset:
+        assert dataset.changes == Changes()
+    assert [path.stem for path in pictures(raw)] == [path.stem for path in pictures(root)]
