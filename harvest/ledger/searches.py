@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harvest import sources
 from harvest.ledger import now
 from harvest.ledger.classes import adopt_class
-from harvest.models import Evidence, Hit, Licence, Refusal, Task, Verdict
+from harvest.models import Evidence, Filters, Hit, Licence, Refusal, Task, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ class Searches:
 
     def begin(self, query: Query, provider: str, limit: int) -> SearchRecord:
         """Open the search for a query at a provider, new or known."""
-        key = (provider, query.class_name, query.text, json.dumps(asdict(query.filters), sort_keys=True))
+        key = (provider, query.class_name, query.text, _spelled(query.filters))
         with self._ledger.writing():
             adopt_class(self._ledger, query.class_name)
             self._ledger.run(
@@ -246,6 +246,13 @@ class Searches:
         self._ledger.run(
             "INSERT OR IGNORE INTO conflict (picture, class, at) VALUES (?, ?, ?)", picture, class_name, now()
         )
+
+
+def _spelled(filters: Filters) -> str:
+    """Write filters down, those left as they are left out: a filter to come makes no search a new one."""
+    usual = asdict(Filters())
+    chosen = {name: value for name, value in asdict(filters).items() if value != usual[name]}
+    return json.dumps(chosen, sort_keys=True, default=str)
 
 
 def _hit(row: Row) -> Hit:
