@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.dataset import suspects
-from harvest.ledger import stories, tallies
+from harvest.ledger import rejections, stories, tallies
 from harvest.ledger.pictures import Pictures
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from harvest.ledger import Ledger
     from harvest.ledger.pictures import Known
+    from harvest.ledger.rejections import Batch, Rejection
     from harvest.ledger.stories import Story
     from harvest.ledger.tallies import Conflict, KeepRate, Tally
 
@@ -70,6 +71,22 @@ class Questions:
         """Return the pictures that a path, file name or address means, those on disk first."""
         return stories.pictures_named(self._ledger, text)
 
+    def names_like(self, text: str, most: int = 5) -> list[str]:
+        """Return some `class/name` of pictures whose name holds a text."""
+        return stories.names_like(self._ledger, text, most)
+
     def why(self, text: str) -> Story | None:
         """Tell all that is known of a path, file name or address; `None` where nothing is."""
         return stories.story(self._ledger, text)
+
+    def story_of(self, picture: int) -> Story:
+        """Tell all that is known of one picture."""
+        return stories.story_of(self._ledger, picture)
+
+    def rejections(self) -> list[Rejection]:
+        """List what a person threw out, and what it would take to have each back."""
+        return rejections.rejections(self._ledger)
+
+    def last_batch(self) -> Batch:
+        """Return what was thrown out together last, as far as it still is."""
+        return rejections.last_batch(self._ledger)

@@ -68,9 +68,10 @@ def tallies(ledger: Ledger) -> list[Tally]:
 def keep_rates(ledger: Ledger) -> list[KeepRate]:
     """Tell for each query and provider how many hits it gave, and how many pictures a person left of them."""
     rows = ledger.rows(
+        # Two hits may have become one picture, the better copy in the other's place.
         "SELECT search.class, text, search.provider, count(*),"
-        " sum(verdict IN ('kept', 'better')),"
-        " sum(verdict IN ('kept', 'better') AND state IS 'present')"
+        " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') THEN picture.id END),"
+        " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') AND state = 'present' THEN picture.id END)"
         " FROM search JOIN hit ON hit.search = search.id LEFT JOIN picture ON picture.id = hit.picture"
         " GROUP BY search.id ORDER BY search.class, text, search.provider"
     )

@@ -1,0 +1,58 @@
+"""What a person threw out, and what it would take to have it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger
+
+
+class Rejection(NamedTuple):
+    """A picture that was thrown out; `shelved`, its file lies in dataset.rejected."""
+
+    id: int
+    class_name: str
+    name: str
+    shelved: bool
+    own: bool
+    hits: int  # that are fetched again when the rejection is lifted and there is no file
+
+
+class Batch(NamedTuple):
+    """Pictures thrown out together, and when and where."""
+
+    at: str = ""
+    by: str = ""
+    pictures: tuple[int, ...] = ()
+
+
+def rejections(ledger: Ledger) -> list[Rejection]:
+    """List all pictures that are thrown out."""
+    rows = ledger.rows(
+        "SELECT id, class, name, shelved, own,"
+        " (SELECT count(*) FROM hit WHERE hit.picture = picture.id AND hit.class = picture.class)"
+        " FROM picture WHERE state = 'rejected' ORDER BY class, name, id"
+    )
+    return [
+        Rejection(number, class_name, name, bool(shelved), bool(own), hits)
+        for number, class_name, name, shelved, own, hits in rows
+    ]
+
+
+def last_batch(ledger: Ledger) -> Batch:
+    """Return what was thrown out together last, as far as it still is; what came back is no part of it."""
+    # A file that a person put among the rejected was no picture yet when that was decided: only its content
+    # tells which it became.
+    rows = ledger.rows(
+        "SELECT batch, at, by, id FROM (SELECT decision.*, picture.id FROM decision"
+        "  JOIN picture ON picture.id = decision.picture WHERE action = 'reject' AND state = 'rejected'"
+        " UNION ALL SELECT decision.*, picture.id FROM decision"
+        "  JOIN picture ON picture.content = decision.content"
+        "  WHERE action = 'reject' AND decision.picture IS NULL AND state = 'rejected')"
+        " ORDER BY batch DESC, id"
+    )
+    if not rows:
+        return Batch()
+    last, at, by, _ = rows[0]
+    return Batch(at, by, tuple(dict.fromkeys(row[3] for row in rows if row[0] == last)))
