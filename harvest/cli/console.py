@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import unicodedata
@@ -23,6 +24,23 @@ def plain(text: object) -> str:
 
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def line(text: object) -> str:
+    r"""Make text from outside one plain line, so that it cannot pass for two of ours.
+
+    >>> line("king\\nlicence  CC0-1.0")
+    'king licence CC0-1.0'
+    """
+    return plain(" ".join(str(text).splitlines()))
+
+
+def print_json(document: object) -> None:
+    """Print a document on stdout: readable in every script, and nothing in it that a terminal would obey."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    print(
+        "".join(json.dumps(c)[1:-1] if unicodedata.category(c) in _UNSAFE and c != "\n" else c for c in text)
+    )
 
 
 def error(problem: HarvestError) -> None:

@@ -1,5 +1,190 @@
-"""x"""
+"""`harvest restore`: takes back what was thrown out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harvest.cli import console, datasets
+from harvest.cli.listing import MOST, PLACES, pictures, print_list, print_next
+from harvest.cli.summary_table import print_table
+from harvest.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harvest.dataset import Dataset, Rejection
+
+# What restoring a picture comes to: its file returns, it is fetched again, or nothing is left of it.
+FATES = {"back": "with a file", "to_fetch": "to fetch again", "lost": "lost"}
 
 
-def restore() -> None:
-    """x"""
+def restore(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATASET] [FILE|URL]...", autocompletion=datasets.complete_first, hidden=True
+        ),
+    ] = None,
+    class_names: Annotated[
+        list[str] | None, typer.Option("--class", metavar="NAME", help="All of a class; repeatable.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    last: Annotated[
+        bool, typer.Option("--last", help="What was thrown out last, on the page or in the folders.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only tell what would come back.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as one JSON document.")] = False,
+) -> None:
+    """Take back what was thrown out: the file returns, or the next get fetches it again.
+
+    FILE is a path, class/name or a name, URL the address of a picture or of its page. A path tells its
+    dataset; without a path and without DATASET it is `dataset`. With nothing chosen, what can be restored is
+    listed.
+    """
+    root, texts = datasets.select(words or [])
+    with datasets.open_dataset(root) as dataset:
+        if dataset.changes.brake:
+            raise datasets.brake(root, dataset.changes)
+        datasets.tell(dataset, root)
+        rejections = dataset.rejections()
+        if not (texts or class_names or everything or last):
+            _print_choice(dataset, root, rejections, as_json=as_json)
+            return
+        wanted = _named(dataset, root, texts) | _of_classes(rejections, class_names or [])
+        if last:
+            wanted.update(dataset.last_batch().pictures)
+        chosen = [each for each in rejections if everything or each.id in wanted]
+        if not dry_run:
+            dataset.restore([each.id for each in chosen], by="cli")
+        outcome = _outcome(dataset, chosen)
+    if as_json:
+        console.print_json({"dataset": str(root), "dry_run": dry_run, **outcome})
+    else:
+        _print_outcome(root, outcome, dry_run=dry_run)
+
+
+# What is chosen.
+
+
+def _named(dataset: Dataset, root: Path, texts: Sequence[str]) -> set[int]:
+    """Find the pictures that were named; every name must mean something before anything is done."""
+    found = {text: dataset.find(text) for text in texts}
+    for text, ids in found.items():
+        if not ids:
+            raise _unknown(dataset, root, text)
+    for text, ids in found.items():
+        states = {dataset.story_of(number).state for number in ids}
+        if "rejected" not in states:
+            there = "is there" if "present" in states else "was taken back already; the next get fetches it"
+            console.note(console.line(f"{text} {there}"))
+    return {number for ids in found.values() for number in ids}
+
+
+def _unknown(dataset: Dataset, root: Path, text: str) -> UsageError:
+    name = text.rstrip("/").rpartition("/")[2]
+    classes = {each.class_name for each in dataset.rejections()}
+    if name in classes:
+        hint = f"All of a class: harvest restore {datasets.shell(root)} --class {datasets.shell(name)}"
+    else:
+        hint = f"harvest restore {datasets.shell(root)} lists what was thrown out."
+    return UsageError(console.line(f"{root} knows no picture {text}."), hint)
+
+
+def _of_classes(rejections: Sequence[Rejection], class_names: Sequence[str]) -> set[int]:
+    there = {each.class_name for each in rejections}
+    for name in class_names:
+        if name not in there:
+            guess = f"There are: {', '.join(sorted(there))}." if there else ""
+            raise UsageError(console.line(f"nothing of a class {name} was thrown out."), console.line(guess))
+    return {each.id for each in rejections if each.class_name in class_names}
+
+
+# What comes of it.
+
+
+def _outcome(dataset: Dataset, chosen: Sequence[Rejection]) -> dict[str, list[str]]:
+    """Sort pictures by what restoring them comes to."""
+    outcome: dict[str, list[str]] = {fate: [] for fate in FATES}
+    for each in chosen:
+        outcome[_fate(each)].append(_place(dataset, each))
+    return outcome
+
+
+def _fate(each: Rejection) -> str:
+    if each.shelved:
+        return "back"
+    return "to_fetch" if each.hits else "lost"
+
+
+def _place(dataset: Dataset, each: Rejection) -> str:
+    """Name a picture as it is named now: another may have taken its name meanwhile."""
+    now = dataset.story_of(each.id)
+    return f"{now.class_name}/{now.name}"
+
+
+def _print_outcome(root: Path, outcome: dict[str, list[str]], *, dry_run: bool) -> None:
+    if not any(outcome.values()):
+        print(" nothing to restore")
+        return
+    back, to_fetch, lost = (outcome[name] for name in ("back", "to_fetch", "lost"))
+    _print_group(back, f"{'would be' if dry_run else 'back'} in {console.line(root)}/")
+    _print_group(to_fetch, "to be fetched again by the next get: no file was left")
+    _print_group(lost, "allowed again, but nothing gives them back: neither file nor address was left")
+    if to_fetch and not dry_run:
+        print()
+        print_next([(f"harvest QUERIES.csv -o {datasets.shell(root)}", "the line you harvested with")])
+
+
+def _print_group(places: Sequence[str], what: str) -> None:
+    if places:
+        print(f" {pictures(len(places))} {what}")
+        print_list([console.line(place) for place in places], MOST, more="--json shows them")
+
+
+# What there is to choose from.
+
+
+def _print_choice(dataset: Dataset, root: Path, rejections: Sequence[Rejection], *, as_json: bool) -> None:
+    last = dataset.last_batch()
+    if as_json:
+        console.print_json(
+            {
+                "dataset": str(root),
+                "rejected": [
+                    {"class": x.class_name, "name": x.name, "file": x.shelved, "own": x.own, "hits": x.hits}
+                    for x in rejections
+                ],
+                "last": {"at": last.at, "by": last.by, "count": len(last.pictures)},
+            }
+        )
+        return
+    if not rejections:
+        print(console.line(f" nothing was thrown out of {root}/"))
+        return
+    print(console.line(f" {pictures(len(rejections))} thrown out of {root}/"))
+    _print_counts(rejections)
+    line = f"harvest restore {datasets.shell(root)}"
+    when = f"{last.at[:10]} {last.at[11:16]} UTC"
+    print()
+    print_next(
+        [
+            (f"{line} --last", f"the last {len(last.pictures):,}, {PLACES.get(last.by, last.by)}, {when}"),
+            (f"{line} FILE", "by name, path or address"),
+            (f"{line} --class NAME", "all of a class"),
+            (f"{line} --all", "all of them"),
+        ]
+    )
+
+
+def _print_counts(rejections: Sequence[Rejection]) -> None:
+    counts = Counter((each.class_name, _fate(each)) for each in rejections)
+    used = [fate for fate in FATES if any(counted == fate for _, counted in counts)]
+    table = [["class", *(FATES[fate] for fate in used)]]
+    for name in sorted({name for name, _ in counts}):
+        numbers = (counts[name, fate] for fate in used)
+        table.append([name, *(f"{number:,}" if number else "–" for number in numbers)])
+    print_table(table)

@@ -1,5 +1,220 @@
-"""x"""
+"""`harvest status`: what a person did to the folders, what each class holds, and what to look at next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harvest.cli import console, datasets
+from harvest.cli.datasets import DEFAULT, DOINGS, Folder, shell
+from harvest.cli.listing import MOST, pictures, print_list, print_next, print_rest, short
+from harvest.cli.summary_table import print_facts, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from harvest.dataset import Change, Changes, Conflict, Dataset, KeepRate, Suspect, Tally
 
 
-def status() -> None:
-    """x"""
+ALL = "--all shows them"
+# The columns after the class, which are shown where they count anything, and what their names do not say.
+COLUMNS = {
+    "kept": ("kept", ""),
+    "new": ("new", "by the last run"),
+    "own": ("by hand", "your own files"),
+    "unreadable": ("unreadable", "own files that are no pictures"),
+    "moved": ("moved", "from another class"),
+    "edited": ("edited", ""),
+    "rejected": ("rejected", "for good, unless you restore them"),
+    "conflicts": ("conflicts", "wanted by another class too"),
+    "suspects": ("suspects", "their source names another class"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything `status` has to say."""
+
+    root: Path
+    changes: Changes
+    tallies: Sequence[Tally]
+    conflicts: Sequence[Conflict]
+    suspects: Sequence[Suspect]
+    keep_rates: Sequence[KeepRate]
+
+    @classmethod
+    def of(cls, dataset: Dataset, root: Path) -> Report:
+        """Ask a dataset everything."""
+        return cls(
+            root,
+            dataset.changes,
+            dataset.tallies(),
+            dataset.conflicts(),
+            dataset.suspects(),
+            [rate for rate in dataset.keep_rates() if rate.found],
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Count each class under the names that `--json` uses."""
+        suspects = Counter(suspect.class_name for suspect in self.suspects)
+        return [
+            {"class": tally.class_name, **_numbers(tally), "suspects": suspects[tally.class_name]}
+            for tally in self.tallies
+        ]
+
+
+def status(
+    dataset: Folder = DEFAULT,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every line of every list.")] = False,
+    accept_missing: Annotated[
+        bool, typer.Option("--accept-missing", help="Record files that are gone as thrown out, however many.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
+) -> None:
+    """Tell what changed in the folders, count every class, and list what needs a look."""
+    with datasets.open_dataset(dataset, accept_missing=accept_missing) as opened:
+        report = Report.of(opened, dataset)
+    if as_json:
+        console.print_json(_document(report))
+    else:
+        _print(report, None if show_all else MOST)
+    if report.changes.brake:
+        raise datasets.brake(dataset, report.changes)
+
+
+def _print(report: Report, most: int | None) -> None:
+    _print_changes(report.changes, most)
+    if report.changes.brake:
+        return  # what the ledger counts is not what is there
+    print()
+    _print_classes(report.rows())
+    _print_conflicts(report, most)
+    _print_suspects(report, most)
+    _print_keep_rates(report.keep_rates, most)
+    _print_next(report)
+
+
+def _print_changes(changes: Changes, most: int | None) -> None:
+    told = {kind: list(_told(changes, kind)) for kind in DOINGS}
+    if changes.brake:
+        print(" seen on disk, and not recorded:")
+    else:
+        print(f" changed on disk since the last command:{'' if any(told.values()) else ' nothing'}")
+    for lines in told.values():
+        print_list(lines, most, more=ALL)
+    for old, new in changes.renamed.items():
+        print(console.line(f"   {'class renamed':<14}  {old} → {new}"))
+        print(console.line(f"   {'':<14}  nothing is fetched for it until the query file says {new} too"))
+
+
+def _told(changes: Changes, kind: str) -> Iterator[str]:
+    each: Sequence[Change] = getattr(changes, kind)
+    for change in each:
+        way = f" → {change.to}" if change.to else ""
+        yield console.line(f"{DOINGS[kind]:<14}  {change.class_name}/{change.name}{way}")
+
+
+def _print_classes(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        print(" no class yet")
+        return
+    used = [name for name in COLUMNS if name == "kept" or any(row[name] for row in rows)]
+    totals = [{name: sum(row[name] for row in rows) for name in used}] if len(rows) > 1 else []
+    table = [["class", *(COLUMNS[name][0] for name in used)]]
+    table += [
+        [row.get("class", ""), *(f"{row[name]:,}" if row[name] else "–" for name in used)]
+        for row in [*rows, *totals]
+    ]
+    print_table(table)
+    print_facts([": ".join(COLUMNS[name]) for name in used if COLUMNS[name][1]])
+
+
+def _print_conflicts(report: Report, most: int | None) -> None:
+    if report.conflicts:
+        print(f"\n conflicts: {pictures(len(report.conflicts))} wanted by two classes")
+        print_list([_look(report, each, "is wanted by") for each in report.conflicts], most, more=ALL)
+        print("   Each belongs to one class: move it there, or delete the copy that is wrong.")
+
+
+def _print_suspects(report: Report, most: int | None) -> None:
+    if report.suspects:
+        print(f"\n suspects: {pictures(len(report.suspects))} whose source names another class")
+        print_list([_look(report, each, "may be of") for each in report.suspects], most, more=ALL)
+
+
+def _look(report: Report, each: Conflict | Suspect, relation: str) -> str:
+    return console.line(f"{report.root / each.class_name / each.name}  {relation} {each.other}")
+
+
+def _print_keep_rates(rates: Sequence[KeepRate], most: int | None) -> None:
+    if not rates:
+        return
+    print("\n what you left of the pictures that each query and source gave")
+    shown = rates[:most]
+    table = [["class", "source", "query", "found", "placed", "kept", "rate"]]
+    table += [
+        [
+            each.class_name,
+            each.provider.lower(),
+            short(each.query),
+            *(f"{number:,}" for number in (each.found, each.placed, each.kept)),
+            f"{each.kept / each.placed:.0%}" if each.placed else "–",
+        ]
+        for each in shown
+    ]
+    print_table(table, names=3)
+    print_rest(len(rates) - len(shown), ALL)
+
+
+def _print_next(report: Report) -> None:
+    name = shell(report.root)
+    steps = []
+    if report.conflicts or report.suspects:
+        steps.append((f"harvest why {name} FILE", "where a picture came from"))
+    if rejected := sum(tally.rejected for tally in report.tallies):
+        steps.append((f"harvest restore {name}", f"what of the {rejected:,} rejected can come back"))
+    if any(tally.kept for tally in report.tallies):
+        steps.append((f"look through {name}/ and delete what is wrong: it never comes back", ""))
+    else:
+        steps.append((f"harvest QUERIES.csv -o {name}", ""))
+    print()
+    print_next(steps)
+
+
+def _numbers(tally: Tally) -> dict[str, int]:
+    numbers: dict[str, int] = asdict(tally)
+    del numbers["class_name"]
+    return numbers
+
+
+def _document(report: Report) -> dict[str, Any]:
+    changes = report.changes
+    return {
+        "dataset": str(report.root),
+        "changes": {kind: [_place(change) for change in getattr(changes, kind)] for kind in DOINGS},
+        "renamed": dict(changes.renamed),
+        "brake": changes.brake,
+        "classes": report.rows(),
+        "conflicts": [{**_place(each), "other": each.other} for each in report.conflicts],
+        "suspects": [{**_place(each), "other": each.other} for each in report.suspects],
+        "keep_rates": [
+            {
+                "class": each.class_name,
+                "provider": each.provider,
+                "query": each.query,
+                "found": each.found,
+                "placed": each.placed,
+                "kept": each.kept,
+            }
+            for each in report.keep_rates
+        ],
+    }
+
+
+def _place(each: Change | Conflict | Suspect) -> dict[str, str]:
+    place = {"class": each.class_name, "name": each.name}
+    return {**place, "to": getattr(each, "to")} if hasattr(each, "to") else place  # noqa: B009

@@ -35,22 +35,26 @@ def print_summary(summary: Summary, out: Path) -> None:
     totals = [summary.total()] if len(classes) > 1 else []
     rows += [_row(summary, line, used) for line in [*classes, *totals]]
     print_table(rows)
-    _print_facts([f"{name}: {MEANINGS[name]}" for name in used])
-    _print_facts(_facts(summary))
+    print_facts([f"{name}: {MEANINGS[name]}" for name in used])
+    print_facts(_facts(summary))
     for text in _troubles(summary):
         print(console.plain(text))
     _print_next(summary, out)
 
 
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows with the first column to the left and numbers to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        first = console.plain(row[0]).ljust(widths[0])
-        print(" " + "  ".join([first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]))
+def print_table(rows: Sequence[Sequence[str]], *, names: int = 1) -> None:
+    """Print rows with the columns of names to the left and numbers to the right."""
+    lines = [[console.line(cell) for cell in row] for row in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        cells = [
+            cell.ljust(width) if i < names else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        print(" " + "  ".join(cells).rstrip())
 
 
-def _print_facts(facts: Sequence[str]) -> None:
+def print_facts(facts: Sequence[str]) -> None:
     """Print short facts side by side, as many as a line of a terminal takes."""
     lines: list[str] = []
     for fact in facts:

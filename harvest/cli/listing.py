@@ -1,0 +1,52 @@
+"""Lists that stay short unless all is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST = 10  # lines of a list
+# Where a decision was made.
+PLACES = {"files": "in the folders", "page": "on the review page", "cli": "on the command line"}
+
+
+def print_list(lines: Sequence[str], most: int | None, *, more: str) -> None:
+    """Print lines, and in place of those over `most` how many they are and what shows them."""
+    # "and 1 more" would save no line.
+    shown = lines if most is None or len(lines) <= most + 1 else lines[:most]
+    for line in shown:
+        print(f"   {line}")
+    print_rest(len(lines) - len(shown), more)
+
+
+def print_rest(count: int, more: str) -> None:
+    """Say how much is not shown."""
+    if count > 0:
+        print(f"   … and {count:,} more ({more})")
+
+
+def print_next(steps: Sequence[tuple[str, str]]) -> None:
+    """Print what a person may do now: lines to copy, and what each is for; or prose alone."""
+    width = max((len(line) for line, what in steps if what), default=0)
+    for number, (line, what) in enumerate(steps):
+        print(f"{' next' if number == 0 else '':<7} {line:<{width}}   {what}".rstrip())
+
+
+def pictures(count: int) -> str:
+    """Count pictures.
+
+    >>> pictures(1), pictures(1200)
+    ('1 picture', '1,200 pictures')
+    """
+    return f"{count:,} picture{'' if count == 1 else 's'}"
+
+
+def short(text: str, most: int = 40) -> str:
+    """Cut text that is too long for a column.
+
+    >>> short("scarlet king snake", 10)
+    'scarlet k…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
