@@ -17,6 +17,7 @@ from harvest.cli import console
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
 from harvest.cli.get import get
+from harvest.cli.help import WIDTH, Command, examples
 from harvest.cli.restore import restore
 from harvest.cli.status import status
 from harvest.cli.why import why
@@ -43,7 +44,8 @@ class Commands(TyperGroup):
         own = {name for param in self.get_params(ctx) for name in param.opts}
         if first in self.commands or first in own:
             return super().parse_args(ctx, args)
-        if not first.startswith("-") and not os.path.lexists(first) and not Path(first).suffix:
+        asks = not ctx.resilient_parsing  # the shell, for completions, must hear no complaint
+        if asks and not first.startswith("-") and not os.path.lexists(first) and not Path(first).suffix:
             close = get_close_matches(first, self.commands, n=1, cutoff=0.5)
             guess = f" Did you mean '{close[0]}'?" if close else ""
             raise UsageError(f"no file or command '{first}'.{guess}", "harvest --help lists the commands.")
@@ -57,10 +59,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
 for command in (get, demo, status, why, restore, doctor):
-    app.command()(command)
+    app.command(cls=Command, epilog=examples(command.__name__))(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -88,7 +90,7 @@ def main() -> NoReturn:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
     try:
-        app()
+        app(prog_name="harvest")
     except HarvestError as error:
         console.error(error)
         sys.exit(error.exit_code)
