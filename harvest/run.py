@@ -138,7 +138,7 @@ class Run:
         return problems
 
     def finish(self) -> Summary:
-        """Run to the end; the first KeyboardInterrupt winds down, a second one leaves at once."""
+        """Run to the end; a KeyboardInterrupt winds down, which takes two seconds at most."""
         started = time.monotonic()
         self.summary.problems.extend(self.check())
         if len(self.summary.problems) == len(self._providers):

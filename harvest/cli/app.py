@@ -35,6 +35,10 @@ Examples:
 """
 
 
+CUT_OFF = 141  # as the shell says of a program whose reader went away
+SHOW_CURSOR = b"\x1b[?25h"  # a live table hides it
+
+
 class Commands(TyperGroup):
     """Takes what is no command for the arguments of `get`, so that `harvest snakes.csv` works."""
 
@@ -50,6 +54,15 @@ class Commands(TyperGroup):
             guess = f" Did you mean '{close[0]}'?" if close else ""
             raise UsageError(f"no file or command '{first}'.{guess}", "harvest --help lists the commands.")
         return super().parse_args(ctx, ["get", *args])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; Typer would end in silence when it is stopped, and as with a bug when cut off."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise typer.Exit(CUT_OFF) from None
+        except KeyboardInterrupt:
+            raise Interrupted("stopped.", "The same line goes on where this one ended.") from None
 
 
 app = typer.Typer(
@@ -86,23 +99,49 @@ def harvest(
 
 def main() -> NoReturn:
     """Run the command line; a known error is a message and an exit code, never a traceback."""
-    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal ends a run as Ctrl-C does
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+    stop = _Stop()
+    # A kind kill and a closed terminal end a run as Ctrl-C does; what nohup had ignored stays ignored.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if (number := getattr(signal, name, None)) and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    _leave(_run())
+
+
+def _run() -> int:
     try:
         app(prog_name="harvest")
+    except SystemExit as end:  # how Typer ends every command
+        return end.code if isinstance(end.code, int) else 0
     except HarvestError as error:
         console.error(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console.error(Interrupted("stopped.", "The same line goes on where this one ended."))
-        # Threads may still wait for the network: there is nothing left to save, so do not wait for them.
-        sys.stdout.flush()
-        os._exit(Interrupted.exit_code)
-    except BrokenPipeError:
-        os._exit(1)
-    sys.exit(0)
+        return error.exit_code
+    return 0
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _leave(code: int) -> NoReturn:
+    """Leave, though whoever read along may be gone, and stopped threads may still wait for the network."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # Python would flush again at its end, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if stream is sys.stdout:
+                code = code or CUT_OFF
+    if code == Interrupted.exit_code:
+        os._exit(code)
+    sys.exit(code)
+
+
+class _Stop:
+    """Winds down at the first signal, and leaves at once at the second: the tree is whole at any moment."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> NoReturn:
+        if self._asked:
+            if sys.stderr.isatty():
+                os.write(sys.stderr.fileno(), SHOW_CURSOR)
+            os._exit(Interrupted.exit_code)
+        self._asked = True
+        raise KeyboardInterrupt

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from harvest.cli import console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from rich.live import Live
@@ -23,7 +25,7 @@ ROWS = 12
 
 
 class Progress:
-    """Shows a summary that grows; everything it prints goes to stderr."""
+    """Shows a summary that grows; everything it prints goes to stderr, as long as somebody reads it."""
 
     def __init__(self, title: str, *, quiet: bool) -> None:
         self._title = title
@@ -35,37 +37,50 @@ class Progress:
     def __enter__(self) -> Self:
         if self._quiet:
             return self
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.live import Live
+        with self._unless_gone():
+            if sys.stderr.isatty():
+                from rich.console import Console
+                from rich.live import Live
 
-            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
-            self._live.start()
-        else:
-            print(console.plain(self._title), file=sys.stderr, flush=True)
+                self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+                self._live.start()
+            else:
+                print(console.plain(self._title), file=sys.stderr, flush=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        with self._unless_gone():
+            if self._live is not None:
+                self._live.stop()
 
     def show(self, summary: Summary) -> None:
         """Show where the run stands."""
-        if self._live is not None:
-            self._live.update(self._table(summary), refresh=True)
-        elif not self._quiet:
-            self._print_ended(summary)
+        with self._unless_gone():
+            if self._live is not None:
+                self._live.update(self._table(summary), refresh=True)
+            elif not self._quiet:
+                self._print_ended(summary)
 
     def say(self, text: str) -> None:
         """Tell a person why it takes longer; the table moves down for it."""
         if not self._quiet:
-            console.note(text)
+            with self._unless_gone():
+                console.note(text)
 
     def say_error(self, error: HarvestError) -> None:
         """Tell of a source that cannot work, before the others begin."""
-        console.error(error)
+        with self._unless_gone():
+            console.error(error)
+
+    @contextmanager
+    def _unless_gone(self) -> Iterator[None]:
+        """Fall silent when the terminal is closed or the pipe cut: that must not cost a picture."""
+        try:
+            yield
+        except OSError:
+            self._quiet, self._live = True, None
 
     def _print_ended(self, summary: Summary) -> None:
         for key, line in summary.lines.items():

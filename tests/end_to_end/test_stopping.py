@@ -1,0 +1,240 @@
+"""Stopped by a person, a terminal or the system: what is there is whole, and the same line goes on."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from harvest.lock import Lock
+from tests.datasets import tree
+from tests.end_to_end.snakes import CORAL, CORALS, list_addresses, parts, pictures, table, write
+from tests.web import Answer, Weather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.command import Command, Running
+    from tests.web import Internet
+
+MARGIN = 1.5  # seconds a busy machine may add to the two that a stop may take
+ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
+LINE = ("-c", "URLS", "snakes.csv")
+
+
+def until(condition: Callable[[], object], running: Running) -> None:
+    """Wait for something to happen while the command runs."""
+    while not condition():
+        assert running.process.poll() is None, running.said
+        time.sleep(0.01)
+
+
+def shelve(internet: Internet, cli: Command, count: int = 40) -> None:
+    """List addresses of good pictures, and let only some of them come before the stop."""
+    shelf = internet.addresses(count)
+    list_addresses(cli.folder, shelf.urls)
+    write(cli.folder, ADDRESSES)
+    internet.weather = Weather(stalls=0.5)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_P06_a_stop_is_soon_and_clean(internet, cli, name):
+    """Ctrl-C, a kind kill and a closed terminal end a run within 2 s: a summary, code 130, no parts left."""
+    shelve(internet, cli)
+    running = cli.start(*LINE)
+    until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) >= 3, running)
+
+    stopped = time.monotonic()
+    running.process.send_signal(getattr(signal, name))
+    run = running.wait()
+
+    assert time.monotonic() - stopped < 2 + MARGIN
+    assert run.code == 130
+    assert "stopped; the same line goes on where this one ended" in run.out
+    assert "Traceback" not in run.err
+    assert not parts(cli.folder / "dataset")
+    row = table(run)["coral_snake"]
+    assert row["new"] == row["kept"] == len(pictures(cli.folder / "dataset")["coral_snake"])
+    assert row["left"] == 40 - row["new"] > 0
+
+
+def test_P06_the_same_line_finishes_the_job(internet, cli):
+    """After a stop the same line fetches the rest and nothing twice, and the tree is that of a whole run."""
+    shelve(internet, cli)
+    running = cli.start(*LINE)
+    until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) >= 3, running)
+    running.interrupt()
+    first = table(running.wait())["coral_snake"]["new"]
+    internet.weather = Weather()
+    internet.log.clear()
+
+    run = cli(*LINE)
+
+    assert run.code == 0, run.err
+    assert len(internet.log.visits) == 40 - first
+    assert table(run)["coral_snake"] == {"kept": 40, "new": 40 - first, "found": 40 - first}
+    assert cli(*LINE, "-o", "whole").code == 0
+    assert tree(cli.folder / "dataset") == tree(cli.folder / "whole")
+
+
+def test_P06_a_stop_while_searching(internet, cli):
+    """A stop does not wait for a search engine that does not answer, nor for the pause between two pages."""
+    internet.bing.shows(CORAL, 60)
+    internet.bing.turns("stalled", after=1)
+    write(cli.folder, CORALS)
+    running = cli.start("-c", "BING", "snakes.csv")
+    until(lambda: len(internet.log.to("www.bing.com")) == 2, running)
+    until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) == 35, running)
+
+    stopped = time.monotonic()
+    running.interrupt()
+    run = running.wait()
+
+    assert time.monotonic() - stopped < 2 + MARGIN
+    assert run.code == 130
+    internet.bing.calms_down()
+    assert cli("-c", "BING", "snakes.csv").code == 0
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 60
+    assert all(internet.log.count(url) == 1 for url in internet.bing.shelves[CORAL].urls)
+
+
+def test_P06_a_stop_before_the_first_answer(internet, cli):
+    """A stop before anything came leaves no picture and no trouble."""
+    internet.flickr.shows(CORAL, 3)
+    internet.flickr.turns("stalled")
+    write(cli.folder, CORALS)
+    line = ("-c", "FLICKR", "snakes.csv")
+    key = internet.flickr.key
+    running = cli.start(*line, FLICKR_API_KEY=key)
+    until(lambda: internet.log.visits, running)
+
+    running.interrupt()
+
+    assert running.wait().code == 130
+    internet.flickr.calms_down()
+    assert cli(*line, FLICKR_API_KEY=key).code == 0
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 3
+
+
+@pytest.fixture(scope="module")
+def bulky() -> bytes:
+    """Make a PNG of 49 megapixels: 1.4 MB that take half a second and all the memory for decoding."""
+    plane = Image.radial_gradient("L").resize((7000, 7000))
+    file = io.BytesIO()
+    Image.merge("RGBA", [plane] * 4).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+@pytest.fixture
+def decoding(internet, cli, bulky) -> Running:
+    """Give a command that has ten seconds of decoding before it, all of it downloaded."""
+    hosts = [f"bulky{number}.test" for number in range(8)]
+    internet.sites |= dict.fromkeys(hosts, lambda _: Answer(bulky, kind="image/png"))
+    list_addresses(cli.folder, [f"https://{host}/{number}.png" for host in hosts for number in range(4)])
+    write(cli.folder, ADDRESSES)
+    running = cli.start(*LINE)
+    until(lambda: sum(visit.finished is not None for visit in internet.log.to("bulky*")) == 32, running)
+    return running
+
+
+def test_P06_a_stop_does_not_wait_for_decoders(cli, decoding):
+    """A stop gives what is downloaded its 2 s, and does not wait for the rest of the decoding."""
+    stopped = time.monotonic()
+    decoding.interrupt()
+    run = decoding.wait()
+
+    assert time.monotonic() - stopped < 2 + MARGIN
+    assert run.code == 130
+    assert "stopped; the same line goes on" in run.out
+    assert not parts(cli.folder / "dataset")
+
+
+def test_P06_a_second_stop_is_immediate(cli, decoding):
+    """A second Ctrl-C ends the run at once, and leaves a valid tree."""
+    decoding.interrupt()
+    time.sleep(0.3)
+    stopped = time.monotonic()
+    decoding.interrupt()
+    run = decoding.wait()
+
+    assert time.monotonic() - stopped < 1
+    assert run.code == 130
+    assert "Traceback" not in run.err
+    pictures(cli.folder / "dataset")
+
+
+def test_P06_a_stop_before_the_run(internet, cli):
+    """A stop while the dataset is still being opened, here behind a lock, says that it was stopped."""
+    shelve(internet, cli)
+    (cli.folder / "dataset").mkdir()
+    with Lock(cli.folder / "dataset" / "harvest.lock") as lock:
+        assert lock.take()
+        running = cli.start(*LINE)
+        until(lambda: "snakes.csv" in running.said, running)
+        time.sleep(0.2)
+        running.interrupt()
+        run = running.wait()
+
+    assert run.code == 130
+    assert "error: stopped." in run.err
+    assert "Traceback" not in run.err
+
+
+def test_P07_nohup_goes_on(internet, cli):
+    """What `nohup` started, which has SIGHUP ignored, does not hear of the closed terminal."""
+    shelve(internet, cli, 20)
+    internet.weather = Weather(latency=0.5)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        running = cli.start(*LINE)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    until(lambda: internet.log.visits, running)
+
+    running.process.send_signal(signal.SIGHUP)
+
+    assert running.wait().code == 0
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 20
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_P07_a_reader_that_has_seen_enough(internet, cli, options):
+    """`| head -1` ends the command without a traceback, as it ends every other."""
+    list_addresses(cli.folder, internet.addresses(3).urls)
+    write(cli.folder, ADDRESSES)
+    process = piped(cli, *LINE, *options)
+    process.stdout.close()
+
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 141
+    for word in (b"Traceback", b"Exception", b"Broken"):
+        assert word not in err
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 3
+
+
+def test_P07_a_terminal_that_is_gone(internet, cli):
+    """A run whose standard error nobody reads any more goes on, and its summary is as good as ever."""
+    list_addresses(cli.folder, internet.addresses(3).urls)
+    write(cli.folder, ADDRESSES)
+    process = piped(cli, *LINE)
+    process.stderr.close()
+
+    out, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert "coral_snake     3    3      3" in out.decode()
+
+
+def piped(cli: Command, *args: str) -> subprocess.Popen[bytes]:
+    """Start the command as a shell's pipe does."""
+    command = [sys.executable, "-m", "harvest", *args]
+    return subprocess.Popen(
+        command, cwd=cli.folder, env=cli.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
