@@ -22,6 +22,7 @@ from harvest.errors import MissingFiles
 from harvest.ledger import Ledger, classes, pending, runs
 from harvest.ledger.decisions import Decisions
 from harvest.ledger.pictures import Known
+from harvest.ledger.rejections import Batch, Rejection
 from harvest.ledger.searches import EXHAUSTED, LIMIT_REACHED, Searches, SearchRecord, Settlement
 from harvest.ledger.stories import Story
 from harvest.ledger.tallies import Conflict, KeepRate, Tally
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXHAUSTED",
     "LIMIT_REACHED",
+    "Batch",
     "Change",
     "Changes",
     "Conflict",
@@ -43,6 +45,7 @@ __all__ = [
     "KeepRate",
     "Known",
     "Placement",
+    "Rejection",
     "Restored",
     "SearchRecord",
     "Settlement",
