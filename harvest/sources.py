@@ -5,25 +5,74 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
+_GOOGLE = r"(?:(?:lh\d|blogger|play-lh|yt3)\.googleusercontent|lh\d\.ggpht|\d\.bp\.blogspot)\.com"
+_YOUTUBE = r"(?:i\d?\.ytimg|img\.youtube)\.com/vi(?:_webp)?"
+_PIN = r"(?:[0-9a-f]{2}/){3}[0-9a-f]{32}"
+_NATURE = r"(?:(?:static|www)\.inaturalist\.org|inaturalist-open-data\.s3\.amazonaws\.com)/photos/\d+"
+
+
+def _patterns(*rules: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
+    return tuple((re.compile(rule[0], re.ASCII | re.IGNORECASE), rule[1:]) for rule in rules)
+
+
 # The first group names the photograph.
-_PHOTOGRAPHS = tuple(
-    (source, re.compile(pattern, re.ASCII | re.IGNORECASE))
-    for source, pattern in [
-        ("flickr", r"(?:\w+\.)?static\.?flickr\.com/(?:\d+/)*(\d+)_[0-9a-f]{6,}(?:_\w+)?\.\w+$"),
-        ("flickr", r"(?:www\.|m\.)?flickr\.com/photos/(?!tags/)[^/]+/(\d+)(?:/|$)"),
-        ("inaturalist", r"(?:static|www)\.inaturalist\.org/photos/(\d+)(?:/|$)"),
-        ("inaturalist", r"inaturalist-open-data\.s3\.amazonaws\.com/photos/(\d+)/"),
-        ("commons", r"upload\.wikimedia\.org/wikipedia/commons/(?:thumb/)?[0-9a-f]/[0-9a-f]{2}/([^/]+)"),
-        (
-            "commons",
-            r"commons\.(?:m\.)?wikimedia\.org/wiki/(?:File:|Special:(?:FilePath|Redirect/file)/)([^/]+)$",
-        ),
-    ]
+_PHOTOGRAPHS = _patterns(
+    (r"(?:\w+\.)?static\.?flickr\.com/(?:\d+/)*(\d+)_[0-9a-f]{6,}(?:_\w+)?\.\w+$", "flickr"),
+    (r"(?:www\.|m\.)?flickr\.com/photos/(?!tags/)[^/]+/(\d+)(?:/|$)", "flickr"),
+    (r"(?:static|www)\.inaturalist\.org/photos/(\d+)(?:/|$)", "inaturalist"),
+    (r"inaturalist-open-data\.s3\.amazonaws\.com/photos/(\d+)/", "inaturalist"),
+    (r"upload\.wikimedia\.org/wikipedia/commons/(?:thumb/)?[0-9a-f]/[0-9a-f]{2}/([^/]+)", "commons"),
+    (
+        r"commons\.(?:m\.)?wikimedia\.org/wiki/(?:File:|Special:(?:FilePath|Redirect/file)/)([^/]+)$",
+        "commons",
+    ),
+    (rf"{_GOOGLE}/(.+)/[swh]\d+(?:-\w+)*/[^/]*$", "googleusercontent"),
+    (rf"{_GOOGLE}/([^=]+)(?:=[^/]*)?$", "googleusercontent"),
+    (rf"[\w-]+\.pinimg\.com/(?:originals|\d+x\d*(?:_RS)?)/({_PIN})\.\w+$", "pinterest"),
+    (rf"{_YOUTUBE}/([\w-]{{11}})/(?:(?:maxres|sd|hq|mq)?default|0|hq720)\.\w+$", "youtube"),
+)
+# Of an address without its query: where its host keeps larger renditions, the largest first. Frames of a
+# film other than the one it is shown by, and pictures that only a thumbnail makes a picture (SVG), have none.
+_LARGER = _patterns(
+    (
+        r"((?:\w+\.)?static\.?flickr\.com/(?:\d+/)*\d+_[0-9a-f]{6,})(?:_[sqtmnwzc])?(?:_d)?\.jpg",
+        r"\1_b.jpg",  # what is larger still has a secret of its own
+    ),
+    (rf"({_NATURE})/(?:square|thumb|small|medium|large)\.(\w+)", r"\1/original.\2"),
+    (
+        r"(upload\.wikimedia\.org/wikipedia/commons)/thumb(/\w/\w\w/[^/]+\.(?:jpe?g|png|gif|webp))/[^/]+",
+        r"\1\2",
+    ),
+    (rf"({_GOOGLE}/.+)/[swh]\d+(?:-\w+)*(/[^/]*)", r"\1/s0\2"),
+    (rf"({_GOOGLE}/[^=]+)(?:=[^/]*)?", r"\1=s0"),
+    (
+        rf"[\w-]+\.pinimg\.com/(?:\d\d|[1-6]\d\d)x\d*(?:_RS)?/({_PIN})\.(\w+)",
+        r"i.pinimg.com/originals/\1.\2",
+        r"i.pinimg.com/736x/\1.jpg",  # always there; the original may be of another format
+    ),
+    (rf"[\w-]+\.pinimg\.com/\d+x\d*(?:_RS)?/({_PIN})\.(\w+)", r"i.pinimg.com/originals/\1.\2"),
+    (
+        rf"{_YOUTUBE}/([\w-]{{11}})/(?:mq)?default\.\w+",
+        r"i.ytimg.com/vi/\1/maxresdefault.jpg",
+        r"i.ytimg.com/vi/\1/hqdefault.jpg",
+    ),
+    (
+        rf"{_YOUTUBE}/([\w-]{{11}})/(?:sddefault|hqdefault|0|hq720)\.\w+",
+        r"i.ytimg.com/vi/\1/maxresdefault.jpg",
+    ),
 )
 _PROXY = re.compile(r"i[0-3]\.wp\.com")  # WordPress's picture proxy: the true address is its path
-_RENDITION = re.compile(r"(/wp-content/uploads/.+)-(?:\d{2,4}x\d{2,4}|scaled)(\.\w{3,4})$", re.ASCII)
+_SHRUNK = re.compile(r"(/wp-content/uploads/.+)-(?:\d{2,4}x\d{2,4}|scaled)(\.\w{3,4})$", re.ASCII)
+# What hosts send visitors on to, with status 200, where a picture is no more.
+_STAND_IN = re.compile(
+    r"(?:combo\.staticflickr|s\.yimg)\.com/.*photo_unavailable\w*\.\w+|i\.imgur\.com/removed\.png",
+    re.ASCII | re.IGNORECASE,
+)
 _TRACKING = re.compile(
-    r"utm_\w+|(?:fb|g|d|ms|tt|tw|y)clid|[gw]braid|gclsrc|_g[al]|igshid?|mc_[ce]id|mkt_tok|ref_(?:src|url)|srsltid",
+    r"(?:utm|mtm|hsa)_\w+|(?:pk|piwik|matomo)_(?:campaign|kwd|keyword|source|medium|content|cid)|(?:fb|g|d|tt|tw|y)clid|sccid"
+    r"|(?:ir|rb_|ob_)clickid|msclkid|[gw]braid|gclsrc|gad_(?:source|campaignid)|_g[al]|igsh(?:id)?|epik|li_fat_id"
+    r"|mc_[ce]id|mkt_tok|_hs(?:enc|mi)|hsctatracking|vero_(?:id|conv)|oly_(?:enc|anon)_id|wickedid|_openstat"
+    r"|s_kwcid|ns_(?:source|mchannel|campaign|linkname|fee)|_branch_match_id|ref_(?:src|url)|srsltid|wprov",
     re.ASCII | re.IGNORECASE,
 )
 _PORTS = {"http": 80, "https": 443}
@@ -44,20 +93,65 @@ def key(url: str) -> str:
     except ValueError:
         return f"url:{text}"
     place = host + unquote(parts.path)
-    for source, pattern in _PHOTOGRAPHS:
+    for pattern, (source,) in _PHOTOGRAPHS:
         if found := pattern.match(place):
-            name = found[1].replace(" ", "_")
-            return f"{source}:{name[0].upper()}{name[1:]}"
+            return f"{source}:{_name(source, found[1])}"
     scheme = parts.scheme
     if port not in (None, _PORTS.get(scheme)):
         host = f"{host}:{port}"
     elif scheme == "http":
         scheme = "https"  # one server, one picture
-    path = _RENDITION.sub(r"\1\2", parts.path) or "/"
+    path = _SHRUNK.sub(r"\1\2", parts.path) or "/"
     query = "&".join(
         pair for pair in parts.query.split("&") if pair and not _TRACKING.fullmatch(pair.partition("=")[0])
     )
     return f"url:{scheme}://{host}{path}" + (f"?{query}" if query else "")
+
+
+def renditions(url: str) -> tuple[str, ...]:
+    """Return the addresses that an address tells of: larger renditions, the largest first, and itself, last.
+
+    >>> renditions("https://live.staticflickr.com/8193/8109766359_1f2d3c4b5a_m.jpg")[0]
+    'https://live.staticflickr.com/8193/8109766359_1f2d3c4b5a_b.jpg'
+    >>> renditions("https://example.org/king.jpg")
+    ('https://example.org/king.jpg',)
+    """
+    try:
+        parts = urlsplit(url)
+        host = _host(parts)
+        larger = _larger(parts, host) if parts.port in (None, _PORTS[parts.scheme]) else []
+    except ValueError:
+        larger = []
+    return tuple(dict.fromkeys([*larger, url]))
+
+
+def is_stand_in(url: str) -> bool:
+    """Tell whether an address is the picture that a host shows in place of one it no longer has.
+
+    >>> is_stand_in("https://i.imgur.com/removed.png")
+    True
+    """
+    return _STAND_IN.fullmatch(url.partition("://")[2].partition("?")[0]) is not None
+
+
+def _larger(parts: SplitResult, host: str) -> list[str]:
+    if _PROXY.fullmatch(host):
+        # Without its sizes the proxy gives the picture as its host has it; `ssl` says how to reach that.
+        query = "ssl=1" if "ssl=1" in parts.query.split("&") else ""
+        return [parts._replace(path=_SHRUNK.sub(r"\1\2", parts.path), query=query, fragment="").geturl()]
+    for pattern, places in _LARGER:
+        if found := pattern.fullmatch(host + parts.path):
+            return [f"{parts.scheme}://{found.expand(place)}" for place in places]
+    path = _SHRUNK.sub(r"\1\2", parts.path)
+    return [parts._replace(path=path).geturl()] if path != parts.path else []
+
+
+def _name(source: str, name: str) -> str:
+    """Return a photograph's name as its source writes it: Commons takes spaces and a small first letter."""
+    if source != "commons":
+        return name
+    name = name.replace(" ", "_")
+    return f"{name[0].upper()}{name[1:]}"
 
 
 def _unwrapped(url: str) -> SplitResult:
