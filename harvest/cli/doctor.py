@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -17,6 +16,7 @@ import typer
 
 from harvest import __version__
 from harvest.cli import console
+from harvest.cli.completion import complete_source
 from harvest.errors import HarvestError, KeyMissing, ProviderError, StorageError, Unavailable
 
 if TYPE_CHECKING:
@@ -53,7 +53,11 @@ class Check:
 def doctor(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Sources to look at.  [default: all of them]"),
+        typer.Argument(
+            metavar="[NAME]...",
+            autocompletion=complete_source,
+            help="Sources to look at.  [default: all of them]",
+        ),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no source.")] = False,
     proxy: Annotated[str | None, typer.Option("--proxy", metavar="URL", help="Use this proxy.")] = None,
@@ -69,7 +73,7 @@ def doctor(
         if not as_json:
             _print(check)
     if as_json:
-        print(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+        console.print_json([asdict(check) for check in checks])
     if failed := max((check.exit_code for check in checks), default=0):
         raise typer.Exit(failed)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harvest.cli import console
+from harvest.cli.completion import complete_datasets, complete_sources
 from harvest.cli.progress import Progress
 from harvest.cli.summary_table import print_summary
 from harvest.models import LicenceFilter, Recipe
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from harvest.summary import Summary
 
 
-def _complete_providers(incomplete: str) -> list[str]:
-    from harvest import providers
-
-    return [name for name in ["ALL", *providers.names()] if name.startswith(incomplete.upper())]
-
-
 def get(
     queries: Annotated[
         Path, typer.Argument(metavar="QUERIES.csv", help="What to search for, one query a row.")
@@ -37,7 +31,7 @@ def get(
             "-c",
             "--crawler",
             metavar="NAME",
-            autocompletion=_complete_providers,
+            autocompletion=complete_sources,
             help="A source, any case; repeatable. ALL: every one that can be used.  [default: ALL]",
         ),
     ] = None,
@@ -60,7 +54,15 @@ def get(
         ),
     ] = False,
     out: Annotated[
-        Path, typer.Option("-o", "--out", "--outpath", metavar="FOLDER", help="The dataset.")
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            "--outpath",
+            metavar="FOLDER",
+            autocompletion=complete_datasets,
+            help="The dataset.",
+        ),
     ] = Path("dataset"),
     keep: Annotated[
         bool, typer.Option("-k", "--keep", help="Keep the originals too, in FOLDER.raw.")
@@ -146,7 +148,7 @@ def harvest_and_report(
         summary = run.finish()
         progress.show(summary)
     if as_json:
-        print(json.dumps(summary.as_json(), indent=2, ensure_ascii=False))
+        console.print_json(summary.as_json())
     elif summary.lines or summary.notes:
         print_summary(summary, order.out)
     if summary.exit_code:

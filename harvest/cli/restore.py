@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvest.cli import console, datasets
+from harvest.cli.completion import complete_first
 from harvest.cli.listing import MOST, PLACES, pictures, print_list, print_next
+from harvest.cli.places import select
 from harvest.cli.summary_table import print_table
 from harvest.errors import UsageError
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harvest.dataset import Dataset, Rejection
+    from harvest.dataset import Batch, Dataset, Rejection
 
 # What restoring a picture comes to: its file returns, it is fetched again, or nothing is left of it.
 FATES = {"back": "with a file", "to_fetch": "to fetch again", "lost": "lost"}
@@ -25,9 +27,7 @@ FATES = {"back": "with a file", "to_fetch": "to fetch again", "lost": "lost"}
 def restore(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[DATASET] [FILE|URL]...", autocompletion=datasets.complete_first, hidden=True
-        ),
+        typer.Argument(metavar="[DATASET] [FILE|URL]...", autocompletion=complete_first, hidden=True),
     ] = None,
     class_names: Annotated[
         list[str] | None, typer.Option("--class", metavar="NAME", help="All of a class; repeatable.")
@@ -45,14 +45,14 @@ def restore(
     dataset; without a path and without DATASET it is `dataset`. With nothing chosen, what can be restored is
     listed.
     """
-    root, texts = datasets.select(words or [])
+    root, texts = select(words or [])
     with datasets.open_dataset(root) as dataset:
         if dataset.changes.brake:
             raise datasets.brake(root, dataset.changes)
         datasets.tell(dataset, root)
         rejections = dataset.rejections()
         if not (texts or class_names or everything or last):
-            _print_choice(dataset, root, rejections, as_json=as_json)
+            _print_choice(dataset.last_batch(), root, rejections, as_json=as_json)
             return
         wanted = _named(dataset, root, texts) | _of_classes(rejections, class_names or [])
         if last:
@@ -86,12 +86,10 @@ def _named(dataset: Dataset, root: Path, texts: Sequence[str]) -> set[int]:
 
 def _unknown(dataset: Dataset, root: Path, text: str) -> UsageError:
     name = text.rstrip("/").rpartition("/")[2]
-    classes = {each.class_name for each in dataset.rejections()}
-    if name in classes:
+    if any(each.class_name == name for each in dataset.rejections()):
         hint = f"All of a class: harvest restore {datasets.shell(root)} --class {datasets.shell(name)}"
-    else:
-        hint = f"harvest restore {datasets.shell(root)} lists what was thrown out."
-    return UsageError(console.line(f"{root} knows no picture {text}."), hint)
+        return UsageError(console.line(f"{name} is a class, not a picture."), hint)
+    return datasets.unknown(dataset, root, text)
 
 
 def _of_classes(rejections: Sequence[Rejection], class_names: Sequence[str]) -> set[int]:
@@ -133,7 +131,7 @@ def _print_outcome(root: Path, outcome: dict[str, list[str]], *, dry_run: bool) 
     back, to_fetch, lost = (outcome[name] for name in ("back", "to_fetch", "lost"))
     _print_group(back, f"{'would be' if dry_run else 'back'} in {console.line(root)}/")
     _print_group(to_fetch, "to be fetched again by the next get: no file was left")
-    _print_group(lost, "allowed again, but nothing gives them back: neither file nor address was left")
+    _print_group(lost, "allowed again, but not to be fetched: put the files back yourself")
     if to_fetch and not dry_run:
         print()
         print_next([(f"harvest QUERIES.csv -o {datasets.shell(root)}", "the line you harvested with")])
@@ -148,8 +146,7 @@ def _print_group(places: Sequence[str], what: str) -> None:
 # What there is to choose from.
 
 
-def _print_choice(dataset: Dataset, root: Path, rejections: Sequence[Rejection], *, as_json: bool) -> None:
-    last = dataset.last_batch()
+def _print_choice(last: Batch, root: Path, rejections: Sequence[Rejection], *, as_json: bool) -> None:
     if as_json:
         console.print_json(
             {
@@ -167,17 +164,24 @@ def _print_choice(dataset: Dataset, root: Path, rejections: Sequence[Rejection],
         return
     print(console.line(f" {pictures(len(rejections))} thrown out of {root}/"))
     _print_counts(rejections)
+    _print_last(rejections, last)
     line = f"harvest restore {datasets.shell(root)}"
-    when = f"{last.at[:10]} {last.at[11:16]} UTC"
     print()
     print_next(
         [
-            (f"{line} --last", f"the last {len(last.pictures):,}, {PLACES.get(last.by, last.by)}, {when}"),
+            (f"{line} --last", "those thrown out last"),
             (f"{line} FILE", "by name, path or address"),
             (f"{line} --class NAME", "all of a class"),
             (f"{line} --all", "all of them"),
         ]
     )
+
+
+def _print_last(rejections: Sequence[Rejection], last: Batch) -> None:
+    together = set(last.pictures)
+    print(f"\n thrown out last, {PLACES.get(last.by, last.by)}, {last.at[:10]} {last.at[11:16]} UTC")
+    lines = [console.line(f"{each.class_name}/{each.name}") for each in rejections if each.id in together]
+    print_list(lines, MOST, more="--json shows them")
 
 
 def _print_counts(rejections: Sequence[Rejection]) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harvest.cli import console, datasets
-from harvest.cli.datasets import DEFAULT, DOINGS, Folder, shell
+from harvest.cli.datasets import Folder, shell
 from harvest.cli.listing import MOST, pictures, print_list, print_next, print_rest, short
+from harvest.cli.places import DEFAULT
+from harvest.cli.report import DOINGS, Report
 from harvest.cli.summary_table import print_facts, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-    from harvest.dataset import Change, Changes, Conflict, Dataset, KeepRate, Suspect, Tally
+    from harvest.dataset import Change, Changes, Conflict, KeepRate, Suspect
 
 
 ALL = "--all shows them"
@@ -35,38 +34,6 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Everything `status` has to say."""
-
-    root: Path
-    changes: Changes
-    tallies: Sequence[Tally]
-    conflicts: Sequence[Conflict]
-    suspects: Sequence[Suspect]
-    keep_rates: Sequence[KeepRate]
-
-    @classmethod
-    def of(cls, dataset: Dataset, root: Path) -> Report:
-        """Ask a dataset everything."""
-        return cls(
-            root,
-            dataset.changes,
-            dataset.tallies(),
-            dataset.conflicts(),
-            dataset.suspects(),
-            [rate for rate in dataset.keep_rates() if rate.found],
-        )
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Count each class under the names that `--json` uses."""
-        suspects = Counter(suspect.class_name for suspect in self.suspects)
-        return [
-            {"class": tally.class_name, **_numbers(tally), "suspects": suspects[tally.class_name]}
-            for tally in self.tallies
-        ]
-
-
 def status(
     dataset: Folder = DEFAULT,
     show_all: Annotated[bool, typer.Option("--all", help="Show every line of every list.")] = False,
@@ -79,7 +46,7 @@ def status(
     with datasets.open_dataset(dataset, accept_missing=accept_missing) as opened:
         report = Report.of(opened, dataset)
     if as_json:
-        console.print_json(_document(report))
+        console.print_json(report.as_json())
     else:
         _print(report, None if show_all else MOST)
     if report.changes.brake:
@@ -183,38 +150,3 @@ def _print_next(report: Report) -> None:
         steps.append((f"harvest QUERIES.csv -o {name}", ""))
     print()
     print_next(steps)
-
-
-def _numbers(tally: Tally) -> dict[str, int]:
-    numbers: dict[str, int] = asdict(tally)
-    del numbers["class_name"]
-    return numbers
-
-
-def _document(report: Report) -> dict[str, Any]:
-    changes = report.changes
-    return {
-        "dataset": str(report.root),
-        "changes": {kind: [_place(change) for change in getattr(changes, kind)] for kind in DOINGS},
-        "renamed": dict(changes.renamed),
-        "brake": changes.brake,
-        "classes": report.rows(),
-        "conflicts": [{**_place(each), "other": each.other} for each in report.conflicts],
-        "suspects": [{**_place(each), "other": each.other} for each in report.suspects],
-        "keep_rates": [
-            {
-                "class": each.class_name,
-                "provider": each.provider,
-                "query": each.query,
-                "found": each.found,
-                "placed": each.placed,
-                "kept": each.kept,
-            }
-            for each in report.keep_rates
-        ],
-    }
-
-
-def _place(each: Change | Conflict | Suspect) -> dict[str, str]:
-    place = {"class": each.class_name, "name": each.name}
-    return {**place, "to": getattr(each, "to")} if hasattr(each, "to") else place  # noqa: B009

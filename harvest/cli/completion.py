@@ -1,0 +1,41 @@
+"""What the shell may complete: sources, datasets; files it completes by itself."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import typer  # noqa: TC002 - Typer reads the annotations while it runs
+
+from harvest.cli.places import datasets_in
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def complete_source(incomplete: str) -> list[str]:
+    """Complete the name of a source, in the case it was begun in."""
+    from harvest import providers
+
+    return _begun(providers.names(), incomplete)
+
+
+def complete_sources(incomplete: str) -> list[str]:
+    """Complete the name of a source, or of all of them."""
+    return [*_begun(["ALL"], incomplete), *complete_source(incomplete)]
+
+
+def _begun(names: Sequence[str], incomplete: str) -> list[str]:
+    cased = (name.lower() if incomplete.islower() else name for name in names)
+    return [name for name in cased if name.startswith(incomplete)]
+
+
+def complete_datasets(incomplete: str) -> list[str]:
+    """Complete the name of a dataset; the shell itself completes everything else."""
+    folder, start = os.path.split(incomplete)
+    return [os.path.join(folder, name) for name in datasets_in(folder) if name.startswith(start)]  # noqa: PTH118
+
+
+def complete_first(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a dataset where it may stand: before all else."""
+    return [] if ctx.params.get("words") else complete_datasets(incomplete)
