@@ -8,6 +8,8 @@ import sys
 import unicodedata
 from typing import TYPE_CHECKING
 
+from harvest.errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -71,7 +73,12 @@ def set_up_log(path: Path | None, *, verbose: bool) -> None:
     log.propagate = False
     handlers: list[logging.Handler] = []
     if path is not None:
-        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        try:
+            handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        except OSError as reason:
+            raise UsageError(
+                f"cannot write the log {path}: {reason.strerror}", "Name a file in a folder that is there."
+            ) from None
     if verbose:
         handlers.append(logging.StreamHandler())
     for handler in handlers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.cli import console
+from harvest.errors import KeyMissing
 from harvest.summary import EXHAUSTED, Problem, Summary, columns_in_use
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ def _once(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _problem(problem: Problem) -> str:
-    """Tell a problem in a line; what to do about a key was said before the run began."""
-    hint = "" if problem.is_about_keys else problem.error.hint.replace("\n", " ")
+    """Tell a problem in a line; what to do about a missing key was said before the run began."""
+    hint = "" if isinstance(problem.error, KeyMissing) else problem.error.hint.replace("\n", " ")
     return f"{problem.provider.lower()}: {problem.error.message}" + (f"  {hint}" if hint else "")
 
 

@@ -99,6 +99,8 @@ def parse(page: Page) -> Found:
             "Its layout may be new. `harvest doctor` tells whether it is you or everyone.",
             page.text,
         )
+    if not hits:
+        return Found([])
     return Found(hits, _more(soup, (values.number(values.argument(page.url, "first")) or 1) + len(anchors)))
 
 
