@@ -172,7 +172,8 @@ class Run:
     def _jobs(self, dataset: Dataset) -> list[tuple[Provider, list[Query]]]:
         """Give each provider that works its queries, but none for a class whose folder was renamed."""
         out = {problem.provider for problem in self.summary.problems}
-        renamed = dataset.changes.renamed
+        # The query file may say the new name by now, or nothing of the class any more.
+        renamed = {old: new for old, new in dataset.changes.renamed.items() if old in self.summary.classes}
         for old, new in renamed.items():
             self.summary.notes.append(
                 f"class {old} is now the folder {new}: nothing was fetched for it. "
