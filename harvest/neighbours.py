@@ -80,15 +80,19 @@ def runs(key: NDArray[Any], most: int | None = None) -> Iterator[tuple[Ints, Int
     """Yield, in batches, the places of equal keys in a sorted array; of each with at most so many after it.
 
     >>> [(a.tolist(), b.tolist()) for a, b in runs(np.array([3, 3, 3, 5]))]
-    [([0, 0, 1], [1, 2, 2])]
+    [([0, 1], [1, 2]), ([0], [2])]
     """
     place = np.flatnonzero(key[1:] == key[:-1])
+    for start in range(0, len(place), _BATCH):
+        yield place[start : start + _BATCH], place[start : start + _BATCH] + 1
+    # Most runs are of two. Of longer ones every place but the last two has others after the next.
+    place = place[:-1][np.diff(place) == 1]
     ends = np.append(np.flatnonzero(np.diff(place) > 1), len(place) - 1)
     many = np.repeat(ends, np.diff(ends, prepend=-1)) - np.arange(-1, len(place) - 1)
-    many = np.minimum(many, most or len(key))
+    many = np.minimum(many, (most or len(key)) - 1)
     for some in batches(many):
         one = np.repeat(place[some], many[some])
-        yield one, one + 1 + counted(many[some])
+        yield one, one + 2 + counted(many[some])
 
 
 def counted(many: Ints) -> Ints:
@@ -120,7 +124,7 @@ class Index:
 
     def __init__(self, hashes: Hashes) -> None:
         self._hashes = hashes
-        self._tables = [_table((hashes >> shift).astype(np.uint16)) for shift, _ in _WORDS]
+        self._tables = [_table((hashes >> shift).astype(np.uint16)) for shift, _ in _WORDS if len(hashes)]
 
     def near(self, hashes: Hashes) -> tuple[Ints, Ints]:
         """Return which of the hashes asked for is near which of those that stay, as two equally long arrays.
@@ -129,8 +133,8 @@ class Index:
         >>> asked.tolist(), found.tolist()
         ([0, 1], [0, 0])
         """
-        met = []
-        for (shift, bits), (starts, order) in zip(_WORDS, self._tables, strict=True):
+        met = [np.zeros(0, np.intp)]
+        for (shift, bits), (starts, order) in zip(_WORDS, self._tables, strict=False):
             words = ((hashes >> shift).astype(np.uint16)[:, None] ^ _FLIPS[bits]).ravel()
             low, many = starts[words], starts[words.astype(np.intp) + 1] - starts[words]
             place = np.repeat(low, many) + counted(many)
@@ -139,7 +143,8 @@ class Index:
             near = np.bitwise_count(hashes[asked] ^ self._hashes[found]) <= RADIUS
             met.append(asked[near] * len(self._hashes) + found[near])
         both = np.unique(np.concatenate(met))
-        return both // len(self._hashes), both % len(self._hashes)
+        asked, found = np.divmod(both, max(1, len(self._hashes)))
+        return asked, found
 
 
 def _table(words: NDArray[np.uint16]) -> tuple[Ints, Ints]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from harvest.duplicates import Twins, groups, pairs
-from harvest.looks import PACKED, alike, look, unpack
+from harvest.looks import PACKED, PARTS, alike, look, unpack
 from harvest.models import Look
 from harvest.neighbours import RADIUS
 from tests.test_looks import cropped, scene
@@ -28,7 +28,7 @@ def families(seed: int, count: int) -> list[Look]:
     looks["chroma"] = 128
     for row in range(count // 3, 2 * count // 3):
         looks[row] = looks[rng.integers(row)]
-        flips = np.uint64(1) << rng.integers(0, 64, (10, rng.integers(1, 6))).astype(np.uint64)
+        flips = np.uint64(1) << rng.integers(0, 64, (len(PARTS), rng.integers(1, 6))).astype(np.uint64)
         looks["hashes"][row] ^= np.bitwise_xor.reduce(flips, axis=1)
         looks["luma"][row] = looks["luma"][row] // 8 * 8 + 3
     return repacked(rng.permutation(looks))

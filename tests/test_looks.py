@@ -137,6 +137,12 @@ def test_a_drawn_disc_is_no_twin_of_another(other: Image.Image) -> None:
     assert not are_twins(disc("red", "white"), other)
 
 
+def test_brightness_and_contrast_tell_drawings_apart() -> None:
+    """A light disc on grey is no twin of a grey one on black, nor of a fainter one on grey."""
+    assert not are_twins(disc("#ffffff", "#909090"), disc("#6f6f6f", "#000000"))
+    assert not are_twins(disc("#ffffff", "#909090"), disc("#c0c0c0", "#909090"))
+
+
 def test_I14_flat_pictures_share_a_hash_and_are_no_twins() -> None:
     """White, red and grey have one and the same hash, and the second look joins none of them."""
     colours = [Image.new("RGB", (300, 200), colour) for colour in ("white", "red", "grey")]
