@@ -67,9 +67,12 @@ def broken() -> list[str]:
 
 def _is_usable(name: str, environ: Mapping[str, str]) -> bool:
     try:
-        provider = get(name)
-        if provider.in_all:
-            provider(environ).check()
+        kind = get(name)
+        if not kind.in_all:
+            return False
+        provider = kind(environ)
+        provider.check()
+        return provider.is_dependable()
     except ProviderError:
         return False
     except Exception:
@@ -77,7 +80,6 @@ def _is_usable(name: str, environ: Mapping[str, str]) -> bool:
             raise
         log.warning("provider %s fails when it is made, and is left out", name, exc_info=True)
         return False
-    return provider.in_all
 
 
 def _others() -> dict[str, EntryPoint]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from harvest import sources
 from harvest.errors import KeyMissing
 
 if TYPE_CHECKING:
@@ -19,11 +20,15 @@ PATIENCE = 2  # pages in a row without a new hit; engines repeat their last page
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key a provider needs: the variable that holds it, where to get one, and what to know of it."""
+    """The key a provider needs: the variable that holds it, where to get one, and what to know of it.
+
+    `also` are other variables that people keep this key in.
+    """
 
     variable: str
     page: str
     note: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Provider(ABC):
     label: ClassVar[str]  # as written in a sentence: "Bing"
     about: ClassVar[str]  # one line for the list of providers
     key: ClassVar[Key | None] = None
+    variables: ClassVar[tuple[str, ...]] = ()  # other secrets it reads, for `harvest keys`
     in_all: ClassVar[bool] = True  # part of `-c ALL` when it can be used
     pace: ClassVar[float] = 1.0  # seconds between two pages
     most: ClassVar[int] = 1000  # hits a query can give at all
@@ -56,12 +62,21 @@ class Provider(ABC):
 
     def check(self) -> None:
         """Raise `KeyMissing` or `Unavailable` when the provider cannot work here; asks nothing."""
-        if self.key is not None and not self._setting(self.key.variable):
-            note = f" {self.key.note}." if self.key.note else ""
+        if self.key is not None and not self._key():
+            note = f"\n{self.key.note}." if self.key.note else ""
             raise KeyMissing(
                 f"{self.label} needs an API key, in the variable {self.key.variable}.",
-                f"Get one at {self.key.page}.{note}\nOr leave {self.label} out and choose others with -c.",
+                f"Get one at {self.key.page} and run: harvest keys set {self.name.lower()}{note}\n"
+                f"Or leave {self.label} out and choose others with -c.",
             )
+
+    def is_dependable(self) -> bool:
+        """Tell whether, with these settings, the provider may be part of `-c ALL`; asks nothing."""
+        return self.in_all
+
+    def notes(self) -> list[str]:
+        """Say what a person should know of how the provider works here, before it is asked."""
+        return []
 
     @abstractmethod
     def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
@@ -75,15 +90,23 @@ class Provider(ABC):
     def close(self) -> None:  # noqa: B027 - most providers hold nothing
         """Let go of what the provider holds, after its last hit is settled; a second call does nothing."""
 
+    def _key(self) -> str:
+        names = (self.key.variable, *self.key.also) if self.key else ()
+        return next(filter(None, map(self._setting, names)), "")
+
     def _setting(self, variable: str) -> str:
         return self._environ.get(variable, "").strip()
 
 
 @dataclass
 class Sieve:
-    """Lets each photograph through once and numbers them; notices when a source only repeats itself."""
+    """Lets each photograph through once, numbered, and by its largest rendition first.
+
+    It notices when a source only repeats itself. `enlarge` is off where a source names every size it has.
+    """
 
     most: int
+    enlarge: bool = True
     _seen: set[str] = field(default_factory=set)
 
     def fresh(self, pages: Iterable[Iterable[Hit]], patience: int = PATIENCE) -> Iterator[Hit]:
@@ -97,6 +120,14 @@ class Sieve:
                 if hit.source not in self._seen:
                     stale = 0
                     self._seen.add(hit.source)
-                    yield replace(hit, rank=len(self._seen))
+                    yield replace(_enlarged(hit) if self.enlarge else hit, rank=len(self._seen))
             if stale >= patience or len(self._seen) >= self.most:
                 return
+
+
+def _enlarged(hit: Hit) -> Hit:
+    """Put the larger renditions that the address tells of before it; the size told was the smaller one's."""
+    first, *rest = dict.fromkeys((*sources.renditions(hit.url), *hit.others))
+    if first == hit.url:
+        return hit
+    return replace(hit, url=first, others=tuple(rest), width=None, height=None)

@@ -53,7 +53,7 @@ class Flickr(Provider):
         api = _Api(self._setting("FLICKR_API_KEY"), self._setting("FLICKR_API_SECRET"), pages)
         ask = partial(_ask, api.photos.search, **_parameters(query))
         now = int(time.time())  # fixed, as photos that come in meanwhile would shift the pages
-        sieve = Sieve(self.most)
+        sieve = Sieve(self.most, enlarge=False)
         first = ask(page=1, max_upload_date=now)
         yield from sieve.fresh(_window(ask, first, max_upload_date=now))
         if (first.total or 0) > CAP:

@@ -1,0 +1,81 @@
+"""What every provider stands on: the sieve its hits pass, its keys, and its place in `ALL`."""
+
+from __future__ import annotations
+
+import pytest
+
+from harvest import sources
+from harvest.errors import KeyMissing
+from harvest.models import Hit
+from harvest.providers import Key, Provider, Sieve
+
+PIN = "ab/cd/ef/abcdef0123456789abcdef0123456789.jpg"
+SMALL, LARGE, BETWEEN = (f"https://i.pinimg.com/{size}/{PIN}" for size in ("236x", "originals", "736x"))
+
+
+class Keyed(Provider):
+    """A provider that needs a key."""
+
+    name = "KEYED"
+    label = "Keyed"
+    about = "needs a key"
+    key = Key("KEYED_KEY", "https://keyed.example", "It costs nothing", also=("KEYED_API_KEY",))
+
+    def search(self, query, pages):  # noqa: ARG002 - the seam's form
+        """Find nothing."""
+        yield from ()
+
+
+def hit(url, **values):
+    return Hit(url, "BING", sources.key(url), **values)
+
+
+def test_V06_the_largest_rendition_comes_first():
+    """A hit that is somebody's thumbnail asks for the picture first, and then for the thumbnail."""
+    (found,) = Sieve(10).fresh([[hit(SMALL, width=236, height=314)]])
+    assert (found.url, found.others) == (LARGE, (BETWEEN, SMALL))
+
+
+def test_V06_the_size_of_a_thumbnail_is_not_the_size_of_its_picture():
+    """A picture is not thought small because its thumbnail is; what is no thumbnail keeps its size."""
+    (small, plain) = Sieve(10).fresh(
+        [[hit(SMALL, width=236, height=314), hit("https://a.example/1.jpg", width=9, height=8)]]
+    )
+    assert (small.width, small.height) == (None, None)
+    assert (plain.width, plain.height) == (9, 8)
+
+
+def test_V06_renditions_that_the_source_names_come_after():
+    """What the source itself calls smaller is tried last, and nothing is tried twice."""
+    (found,) = Sieve(10).fresh([[hit(SMALL, others=(BETWEEN, "https://mm.example/th"))]])
+    assert (found.url, found.others) == (LARGE, (BETWEEN, SMALL, "https://mm.example/th"))
+
+
+def test_a_source_that_names_every_size_is_believed():
+    """Where the source lists all sizes there are, no other is guessed."""
+    (found,) = Sieve(10, enlarge=False).fresh([[hit(SMALL, width=236)]])
+    assert (found.url, found.others, found.width) == (SMALL, (), 236)
+
+
+def test_V06_renditions_of_one_photograph_are_one_hit():
+    """Two sizes of one photograph pass once, numbered in the order of the others."""
+    hits = Sieve(10).fresh([[hit(SMALL), hit("https://a.example/1.jpg"), hit(LARGE)]])
+    assert [(found.rank, found.url) for found in hits] == [(1, LARGE), (2, "https://a.example/1.jpg")]
+
+
+@pytest.mark.parametrize("variable", ["KEYED_KEY", "KEYED_API_KEY"])
+def test_a_key_is_read_from_any_of_its_variables(variable):
+    """A key may be kept in the variable that other programs keep it in."""
+    Keyed({variable: "k"}).check()
+
+
+def test_V04_a_missing_key_says_how_to_get_and_keep_one():
+    """The message names the variable; the hint says where to get a key and how to keep it."""
+    with pytest.raises(KeyMissing) as caught:
+        Keyed({}).check()
+    assert caught.value.message == "Keyed needs an API key, in the variable KEYED_KEY."
+    assert caught.value.hint.splitlines() == [
+        "Get one at https://keyed.example and run: harvest keys set keyed",
+        "It costs nothing.",
+        "Or leave Keyed out and choose others with -c.",
+    ]
