@@ -1,0 +1,42 @@
+"""Whatever ends the program, or fails under it, at any step: the same job again comes to the same end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.torture import DIED, MISSED, SAID, WAYS
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
+
+
+def torment(way: str, *more: str) -> dict[str, object]:
+    """Go through all operations in a process of its own: forking is for processes without threads."""
+    command = [sys.executable, "-m", "tests.torture", way, *more]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True)
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("way", "often"), [("die", "twice"), ("die_half_way", "once")])
+def test_P01_killed_at_every_operation(way: str, often: str) -> None:
+    """A kill before, within or after any operation loses nothing, repeats nothing, and is nobody's doing."""
+    found = torment(way, often)
+    assert found["operations"] > 100
+    assert found["statuses"] == {str(DIED): found["operations"], str(MISSED): 1}
+    assert found["failures"] == {}
+    assert {by for by, *_ in found["expected"]["decisions"]} == {"page", "cli"}
+
+
+@pytest.mark.parametrize("way", sorted({*WAYS} - {"die", "die_half_way"}))
+def test_P03_disk_that_fails_at_every_operation(way: str) -> None:
+    """A disk that is full or breaks, from any operation on, is said; once it is mended the job goes on."""
+    found = torment(way)
+    assert found["operations"] > 100
+    assert found["statuses"] == {str(SAID): found["operations"], str(MISSED): 1}
+    assert found["failures"] == {}
