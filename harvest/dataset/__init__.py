@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -18,7 +18,7 @@ from harvest.dataset.reconcile import reconcile
 from harvest.dataset.recording import Recorder
 from harvest.dataset.survey import survey
 from harvest.dataset.suspects import Suspect
-from harvest.errors import MissingFiles
+from harvest.errors import MissingFiles, StorageError
 from harvest.ledger import Ledger, classes, pending, runs
 from harvest.ledger.decisions import Decisions
 from harvest.ledger.pictures import Known
@@ -156,11 +156,13 @@ class Dataset(Questions):
         return lock.take()
 
     def close(self) -> None:
-        """End the run, if this was one, and let everything go."""
+        """End the run, if this was one, and let everything go; closing twice does no harm."""
         try:
             if self._run is not None:
-                runs.end(self._ledger, self._run)
+                with suppress(StorageError):  # a full disk has been said before
+                    runs.end(self._ledger, self._run)
         finally:
+            self._run = None
             self._tree.close()
             self._ledger.close()
             if self._lock is not None:
