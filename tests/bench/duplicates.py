@@ -156,7 +156,7 @@ class Rule:
     """Ours at some radius, with the second look or without."""
 
     def __init__(self, radius: int, *, second_look: bool = True) -> None:
-        self.name = f"radius {radius}" + ("" if second_look else ", hashes alone")
+        self.name = f"radius {radius}" if second_look else "hashes alone"
         self.radius, self.second_look = radius, second_look
 
     def twins(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -184,16 +184,16 @@ def main() -> None:
     rules = [Rule(6), Rule(RADIUS), Rule(10), Rule(RADIUS, second_look=False)]
 
     print(f"{len(images)} {'photographs and cuts of them' if real else 'drawings'}; {how}\n")
-    heads = "".join(f"{rule.name:>24}" for rule in rules)
+    heads = "".join(f"{rule.name:>14}" for rule in rules)
     print(f"{'recall, %':28}{'to reach':>9}{'imagededup <= 10':>18}{heads}")
     for name, wanted, change in CHANGES:
         changed = [change(image) for image in images]
         found = np.bitwise_count(hashes ^ np.array([phash(image) for image in changed], np.uint64)) <= 10
         new = unpack([look(image) for image in changed])
-        ours = "".join(f"{100 * rule.twins(looks, new).mean():24.1f}" for rule in rules)
+        ours = "".join(f"{100 * rule.twins(looks, new).mean():14.1f}" for rule in rules)
         print(f"{name:28}{wanted:9}{100 * found.mean():18.1f}{ours}", flush=True)
     near = np.bitwise_count(hashes[:, None] ^ hashes) <= 10
-    ours = "".join(f"{rule.false(looks):24}" for rule in rules)
+    ours = "".join(f"{rule.false(looks):14}" for rule in rules)
     pairs = len(images) * (len(images) - 1) // 2
     print(f"{f'false pairs of {pairs:,}':28}{1:9}{int(np.triu(near, 1).sum()):18}{ours}")
 
