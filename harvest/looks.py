@@ -145,7 +145,7 @@ _DOWN = _cosines(PARTS[1:, 1], PARTS[1:, 3])
 
 # The second look compares 8 x 8 pixels of luma and 4 x 4 of colour. What the web does to a picture leaves a
 # correlation; it moves brightness and colour as a whole, and by less than this. Measured on 1,001 photographs
-# (`tests/bench/duplicates.py`): it takes the false pairs among 500,500 from 5 to 0 and at most one twin in a
+# (`tests/bench/duplicates.py`): it takes the false pairs among 500,500 from 6 to 0 and at most one twin in a
 # hundred. A likeness of 0.95 would lose 6 more of a hundred crops of 10 % anywhere; without the rules for
 # colour drawn discs are taken for each other.
 _LIKENESS = 0.9  # correlation of luma
