@@ -78,7 +78,23 @@ class Pages:
 
         Raises `RateLimited`, `Unreachable`, `PageChanged` for a page that is too large, or `Interrupted`.
         """
-        asked = {name: str(value) for name, value in (params or {}).items()}
+        return self._ask(url, {name: str(value) for name, value in (params or {}).items()}, headers or {})
+
+    def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Page:
+        """Return the final answer to a form, as `get` does; a form is never sent on to another address."""
+        return self._ask(url, {}, headers or {}, form)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, as a source asks for in an answer of its own; raise `Interrupted` on a stop."""
+        self._rest(seconds)
+
+    def _ask(
+        self,
+        url: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+    ) -> Page:
         left = self._limits.total
         tries = 0
         while True:
@@ -86,7 +102,7 @@ class Pages:
             started = self._clock()
             try:
                 return within(
-                    left, self._stop, lambda late: self._visitor.visit(url, asked, headers or {}, late)
+                    left, self._stop, lambda late: self._visitor.visit(url, params, headers, late, form)
                 )
             except Trouble as error:
                 trouble = error

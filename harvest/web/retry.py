@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _SECONDS = re.compile(r"\d+(\.\d*)?")
+_AVAILABLE = re.compile(r"available in (\d{1,9}) second")
 
 
 def backoff(failures: int, jitter: float) -> float:
@@ -34,6 +35,16 @@ def retry_after(value: str | None, now: float) -> float | None:
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
+
+
+def available_in(text: str) -> float | None:
+    """Return the seconds that a refusal asks for in its text; Openverse's says them nowhere else.
+
+    >>> available_in("Request was throttled. Expected available in 45 seconds."), available_in("Slow down")
+    (45.0, None)
+    """
+    found = _AVAILABLE.search(text)
+    return float(found[1]) if found else None
 
 
 def in_words(seconds: float) -> str:

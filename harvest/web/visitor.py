@@ -23,7 +23,7 @@ from harvest.web.causes import causes
 from harvest.web.identity import USER_AGENT
 from harvest.web.page import Page, decode
 from harvest.web.redact import redact
-from harvest.web.retry import retry_after, today
+from harvest.web.retry import available_in, retry_after, today
 
 if TYPE_CHECKING:
     import threading
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 BUSY = 429
 _ERRORS = 500
 _PIECE = 64 * 1024
+_SENTENCE = 1000  # bytes of a refusal in which it may say how long to wait
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*"}
 # What a host we were redirected to may see; the jar knows whose the cookies are.
 _HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "cookie"})
@@ -81,16 +82,26 @@ class Visitor:
         self._session.close()
 
     def visit(
-        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], late: threading.Event
+        self,
+        url: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        late: threading.Event,
+        form: Mapping[str, str] | None = None,
     ) -> Page:
-        """Return the page an address leads to, or raise `Trouble`; reads no further once `late` is set."""
+        """Return the page an address leads to, or raise `Trouble`; reads no further once `late` is set.
+
+        A `form` is posted, and to this address alone: what stands in it may be a secret.
+        """
         address = None
         for _ in range(self._limits.redirects + 1):
-            request, address = self._prepare(url, params, headers, before=address)
+            request, address = self._prepare(url, params, headers, before=address, form=form)
             try:
                 with self._send(request, address) as response:
                     if not response.is_redirect:
                         return self._read(response, late)
+                    if form is not None:
+                        raise Trouble("sends a form on to another address", again=False)
                     url = urljoin(str(request.url), self._session.get_redirect_target(response) or "")
             except _ERRORS_OF_SENDING as error:
                 raise _trouble(error) from None
@@ -100,12 +111,21 @@ class Visitor:
         raise Trouble(f"redirected us more than {self._limits.redirects} times", again=False)
 
     def _prepare(
-        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], *, before: Address | None
+        self,
+        url: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        before: Address | None,
+        form: Mapping[str, str] | None,
     ) -> tuple[requests.PreparedRequest, Address]:
         """Return a request and its address; `before` is the one that redirected us to it."""
         headers = {**_HEADERS, **headers, "Accept-Encoding": "gzip, deflate"}
+        method = "GET" if form is None else "POST"
         try:
-            request = self._session.prepare_request(requests.Request("GET", url, headers, params=params))
+            request = self._session.prepare_request(
+                requests.Request(method, url, headers, params=params, data=form)
+            )
             address = _check(str(request.url), before)
             if before is not None and before.place != address.place:
                 for name in [name for name in request.headers if name.lower() not in _HARMLESS]:
@@ -134,6 +154,10 @@ class Visitor:
         status, url = response.status_code, redact(str(response.url))
         if status == BUSY or status >= _ERRORS:
             wait = retry_after(response.headers.get("Retry-After"), today())
+            if status == BUSY and wait is None:
+                wait = available_in(
+                    response.raw.read1(_SENTENCE, decode_content=True).decode(errors="replace")
+                )
             what = f"refused ({status})" if status == BUSY else f"failed (HTTP {status})"
             raise Trouble(what, status=status, wait=wait)
         body = BytesIO()

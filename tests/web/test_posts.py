@@ -1,0 +1,131 @@
+"""Forms that are posted, and refusals that say in words how long to wait."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import threading
+
+import pytest
+
+from harvest.errors import HarvestError, Interrupted, RateLimited, Unreachable
+from harvest.web.pages import PageLimits, Pages
+from tests.web_server import HostileServer, answer
+
+SECRET = "0123456789abcdef-secret"
+THROTTLED = b'{"detail": "Request was throttled. Expected available in %d seconds."}'
+
+
+class Waits(list[float]):
+    """Takes the place of waiting: remembers how long it would have been."""
+
+    def __call__(self, seconds: float) -> bool:
+        """Wait for nothing."""
+        self.append(seconds)
+        return False
+
+
+@pytest.fixture
+def waits():
+    return Waits()
+
+
+@pytest.fixture
+def pages(waits):
+    with Pages(pace=0, wait=waits, jitter=lambda: 0.0, limits=PageLimits(idle=0.2)) as pages:
+        yield pages
+
+
+def test_a_form_is_posted(pages):
+    """A form goes out in the body, as forms do, and its answer is a page."""
+    with HostileServer({"/token": answer(b'{"token": 7}', "201 Created")}) as server:
+        page = pages.post(f"{server.url}/token", form={"id": "a b", "secret": SECRET})
+    assert (page.status, page.json()) == (201, {"token": 7})
+    assert server.heads[0].startswith("POST /token HTTP/1.1")
+    assert "Content-Type: application/x-www-form-urlencoded" in server.heads[0]
+    assert f"Content-Length: {len(f'id=a+b&secret={SECRET}')}" in server.heads[0]
+    assert "User-Agent: image-harvest/" in server.heads[0]
+
+
+@pytest.mark.parametrize(
+    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
+)
+def test_a_form_is_never_sent_on(pages, status):
+    """A redirect, be it to the same server, is not followed with what a form holds."""
+    routes = {"/token": answer(status=status, location="/other"), "/other": answer(b"{}")}
+    with HostileServer(routes) as server, pytest.raises(Unreachable, match="sends a form on"):
+        pages.post(f"{server.url}/token", form={"secret": SECRET})
+    assert server.targets == ["/token"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [["reset"], answer(status="500 Oops"), answer(status="429 Slow"), [1.0]],
+    ids=["reset", "500", "429", "stall"],
+)
+def test_V04_a_forms_secret_is_in_no_message(pages, caplog, told):
+    """Whatever goes wrong with a form, nothing said or logged holds what stands in it."""
+    caplog.set_level(logging.DEBUG)
+    with HostileServer({"/token": told}) as server, pytest.raises(HarvestError) as caught:
+        pages.post(f"{server.url}/token", form={"secret": SECRET})
+    assert SECRET not in caplog.text + str(caught.value) + caught.value.hint + repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_N05_a_wait_said_in_words_is_kept(pages, waits, packed):
+    """Where only the text of a refusal says how long to wait, that long is waited."""
+    text = THROTTLED % 45
+    refusal = (
+        answer(gzip.compress(text), "429 Slow", content_encoding="gzip")
+        if packed
+        else answer(text, "429 Slow")
+    )
+    with HostileServer({"/q": [refusal, answer(b"x")]}) as server:
+        assert pages.get(f"{server.url}/q").text == "x"
+    assert waits == [45]
+
+
+def test_N05_a_header_comes_before_words(pages, waits):
+    """`Retry-After` counts where both are there."""
+    with HostileServer({"/q": [answer(THROTTLED % 45, "429 Slow", retry_after="7"), answer(b"x")]}) as server:
+        pages.get(f"{server.url}/q")
+    assert waits == [7]
+
+
+def test_V05_a_day_is_not_waited_for(pages, waits):
+    """A quota that comes back tomorrow ends the search at once, and says when."""
+    with HostileServer({"/q": answer(THROTTLED % 54_000, "429 Slow")}) as server:
+        with pytest.raises(RateLimited, match="asks to wait 15 h") as caught:
+            pages.get(f"{server.url}/q")
+        assert len(server.heads) == 1
+    assert caught.value.retry_after == 54_000
+    assert not waits
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"x" * 10**6,
+        b"\xff" * 2000,
+        b"available in " + b"9" * 5000 + b" seconds",
+        b"available in -4 seconds",
+    ],
+)
+def test_V07_words_that_are_none(pages, waits, body):
+    """A refusal without a word of how long to wait is borne as before."""
+    with (
+        HostileServer({"/q": answer(body, "429 Slow")}) as server,
+        pytest.raises(RateLimited, match="3 times"),
+    ):
+        pages.get(f"{server.url}/q")
+    assert waits == [1, 2]
+
+
+def test_a_pause_can_be_stopped():
+    """A source's own pause ends when the person stops."""
+    stop = threading.Event()
+    with Pages(pace=0, stop=stop) as pages:
+        threading.Timer(0.1, stop.set).start()
+        with pytest.raises(Interrupted):
+            pages.pause(60)
