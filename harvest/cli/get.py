@@ -10,6 +10,7 @@ import typer
 from harvest.cli import console
 from harvest.cli.completion import complete_datasets, complete_sources
 from harvest.cli.progress import Progress
+from harvest.cli.strange_pages import save_strange_pages
 from harvest.cli.summary_table import print_summary
 from harvest.models import LicenceFilter, Recipe
 
@@ -147,6 +148,7 @@ def harvest_and_report(
             progress.say_error(problem.error)
         summary = run.finish()
         progress.show(summary)
+    save_strange_pages(summary, order.out)
     if as_json:
         console.print_json(summary.as_json())
     elif summary.lines or summary.notes:

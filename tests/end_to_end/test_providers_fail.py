@@ -1,0 +1,272 @@
+"""A provider that fails ends as what it is, keeps what it gave, and holds up nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.end_to_end.snakes import CORAL, CORALS, KING, pictures, table, write
+
+BOTH = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
+SLOW = ("cut", "html", "listless")
+
+
+@pytest.fixture
+def harvested(internet, cli):
+    """Harvest the corals from both sources, and give what came of it."""
+    bing = internet.bing.shows(CORAL, 4)
+    flickr = internet.flickr.shows(CORAL, 3)
+    write(cli.folder, CORALS)
+
+    def harvest(*args, key=internet.flickr.key):
+        return cli(*(args or BOTH), "--json", FLICKR_API_KEY=key)
+
+    harvest.bing, harvest.flickr = bing, flickr
+    return harvest
+
+
+def problems(run) -> dict[str, str]:
+    """Name the kind of each provider's problem."""
+    return {problem["provider"]: problem["kind"] for problem in run.json["problems"]}
+
+
+def ends(run) -> dict[str, str]:
+    """Tell how each provider's search ended."""
+    return {line["provider"]: line["end"] for line in run.json["lines"]}
+
+
+BING = {
+    # mood: kind of problem, words of its message, words of its hint
+    "blocked": ("Blocked", 'shows a challenge page ("One last step") instead', "Try again in some hours"),
+    "forbidden": ("Blocked", "answers 403 instead of results", "from another connection"),
+    "bloated": ("PageChanged", "is larger than 10485760 bytes", ""),
+}
+
+
+@pytest.mark.parametrize("mood", BING)
+def test_V01_V07_bing_fails(internet, harvested, mood):
+    """A challenge, a refusal and an endless page are told apart; Flickr goes on."""
+    kind, message, hint = BING[mood]
+    internet.bing.turns(mood)
+
+    run = harvested()
+
+    assert run.code == 3
+    (problem,) = run.json["problems"]
+    assert (problem["provider"], problem["kind"]) == ("BING", kind)
+    assert message in problem["message"]
+    assert hint in problem["hint"]
+    assert ends(run) == {"BING": kind, "FLICKR": "exhausted"}
+    assert run.json["total"]["new"] == len(harvested.flickr)
+
+
+def test_V03_truly_nothing_is_said(internet, cli):
+    """A source that says it has nothing is named with its class, and is no failure where others had some."""
+    internet.flickr.shows(CORAL, 2)
+    write(cli.folder, CORALS)
+
+    run = cli(*BOTH, FLICKR_API_KEY=internet.flickr.key)
+
+    assert run.code == 0
+    assert "bing has no pictures for coral_snake; it was searched to the end" in run.out
+    assert "flickr has no pictures" not in run.out
+
+
+def test_a_hiccup_is_not_the_end(internet, harvested):
+    """An empty page, as Bing sends one time in ten, is asked for once more."""
+    internet.bing.turns("hiccup", times=1)
+
+    run = harvested()
+
+    assert run.code == 0
+    assert run.json["total"]["new"] == len(harvested.bing) + len(harvested.flickr)
+    assert len(internet.log.to("www.bing.com")) == 2
+
+
+def test_N05_a_short_wait_is_waited(internet, harvested):
+    """A source that asks for a second's patience gets it, is asked again, and the person is told."""
+    internet.flickr.turns("limited", times=1)
+
+    run = harvested()
+
+    assert run.code == 0
+    assert run.json["total"]["new"] == len(harvested.bing) + len(harvested.flickr)
+    first, second = internet.log.to("api.flickr.com")
+    assert second.at - first.at >= 1
+
+
+def test_N05_a_long_wait_is_not_waited(internet, harvested):
+    """A source that asks for a week's patience is parked at once, and told as such."""
+    internet.flickr.turns("limited", retry_after="604800")
+
+    run = harvested()
+
+    assert run.code == 3
+    assert problems(run) == {"FLICKR": "RateLimited"}
+    assert len(internet.log.to("api.flickr.com")) == 1
+    assert run.json["total"]["new"] == len(harvested.bing)
+
+
+def test_V04_the_key_is_refused(harvested):
+    """A key that Flickr does not know is not shown anywhere; Bing goes on."""
+    run = harvested(key="f00dfacef00dfacef00dfacef00dface")
+
+    assert run.code == 3
+    assert problems(run) == {"FLICKR": "KeyRefused"}
+    assert "FLICKR_API_KEY" in run.json["problems"][0]["hint"]
+    assert "f00dface" not in run.out + run.err
+    assert run.json["total"]["new"] == len(harvested.bing)
+
+
+def test_V04_no_trace_of_the_key(internet, cli, harvested):
+    """The key is in no file and in no line, whatever goes wrong and however much is logged."""
+    internet.flickr.turns("down", times=1)
+
+    run = harvested(*BOTH, "-v", "--log", "run.log")
+
+    assert run.code == 0
+    kept = b"".join(path.read_bytes() for path in cli.folder.rglob("*") if path.is_file())
+    assert internet.flickr.key.encode() not in kept + run.out.encode() + run.err.encode()
+    assert b"staticflickr" in kept
+
+
+def test_signed_with_a_secret(internet, cli):
+    """With FLICKR_API_SECRET set, calls are signed, and Flickr accepts the signature."""
+    internet.flickr.shows(CORAL, 2)
+    write(cli.folder, CORALS)
+    keys = {"FLICKR_API_KEY": internet.flickr.key, "FLICKR_API_SECRET": internet.flickr.secret}
+
+    run = cli("-c", "FLICKR", "snakes.csv", **keys)
+
+    assert run.code == 0, run.out
+    (call,) = internet.log.to("api.flickr.com")
+    assert call.headers["authorization"].startswith("OAuth ")
+
+
+def test_V05_the_quota_is_used_up_midway(internet, cli):
+    """What came before the quota was used up is kept, later classes are left, and the same line goes on."""
+    internet.flickr.shows(CORAL, 4)
+    internet.flickr.shows(KING, 3)
+    internet.flickr.turns("limited", after=1, retry_after="7200")
+    write(cli.folder)
+    line = ("-c", "FLICKR", "snakes.csv", "--json")
+
+    run = cli(*line, FLICKR_API_KEY=internet.flickr.key)
+
+    assert run.code == 3
+    assert [line["end"] for line in run.json["lines"]] == ["exhausted", "RateLimited"]
+    assert {name: len(paths) for name, paths in pictures(cli.folder / "dataset").items()} == {
+        "coral_snake": 4
+    }
+    internet.flickr.calms_down()
+    internet.log.clear()
+    again = cli(*line, FLICKR_API_KEY=internet.flickr.key)
+    assert again.code == 0
+    assert [visit.asked["text"] for visit in internet.log.to("api.flickr.com")] == [KING]
+    assert len(pictures(cli.folder / "dataset")["king_snake"]) == 3
+
+
+def test_a_parked_provider_asks_no_more(internet, cli):
+    """A provider that failed at one class is not asked for the next, and the summary says so once."""
+    internet.flickr.shows(KING, 2)
+    internet.bing.turns("blocked")
+    write(cli.folder)
+
+    run = cli(*BOTH, FLICKR_API_KEY=internet.flickr.key)
+
+    assert run.code == 3
+    assert len(internet.log.to("www.bing.com")) == 1
+    assert run.out.count("bing: Bing shows a challenge page") == 1
+    assert table(run)["king_snake"]["new"] == 2
+
+
+def test_a_provider_fails_in_the_middle(internet, cli):
+    """Hits of the pages before the failure are harvested; when it is over, the same line fetches the rest."""
+    shelf = internet.bing.shows(CORAL, 40)
+    internet.bing.turns("blocked", after=1)
+    write(cli.folder, CORALS)
+    line = ("-c", "BING", "snakes.csv")
+
+    run = cli(*line)
+
+    assert run.code == 3
+    assert table(run)["coral_snake"]["new"] == 35
+    internet.bing.calms_down()
+    again = cli(*line)
+    assert again.code == 0
+    assert table(again)["coral_snake"] == {"kept": 40, "new": 5, "found": 40, "had": 35}
+    assert all(internet.log.count(url) == 1 for url in shelf.urls)
+
+
+@pytest.mark.parametrize("mood", ["nested", *(pytest.param(x, marks=pytest.mark.slow) for x in SLOW)])
+def test_V07_answers_that_are_none(internet, harvested, mood):
+    """Broken, bottomless and foreign answers of an API end its search; nobody sees a traceback."""
+    internet.flickr.turns(mood)
+
+    run = harvested("-c", "FLICKR", "snakes.csv")
+
+    assert run.code == 4
+    assert problems(run) == {"FLICKR": "PageChanged"}
+    assert "Traceback" not in run.err
+
+
+def test_V02_a_new_layout(internet, cli, harvested):
+    """A layout nobody has seen is told as such; the page lies in a file, named, for a bug report."""
+    internet.bing.turns("changed")
+
+    run = harvested()
+
+    assert run.code == 3
+    assert problems(run) == {"BING": "PageChanged"}
+    assert "neither results nor a sign that there are none" in run.json["problems"][0]["message"]
+    assert run.json["total"]["new"] == len(harvested.flickr)
+    saved = cli.folder / "dataset" / "harvest-bing-page.txt"
+    assert 'class="rslt"' in saved.read_text("utf-8")
+    assert f"bing's page is in {saved.relative_to(cli.folder)}" in " ".join(run.json["notes"])
+
+
+def test_V02_a_dry_run_saves_no_page(internet, cli, harvested):
+    """A dry run writes nothing, not even a page that could not be read."""
+    internet.bing.turns("changed")
+
+    harvested("-n", *BOTH)
+
+    assert [path.name for path in cli.folder.iterdir()] == ["snakes.csv"]
+
+
+def test_everybody_fails(internet, harvested):
+    """When every source fails, nothing is harvested, and each reason is told."""
+    internet.bing.turns("blocked")
+    internet.flickr.turns("expired")
+
+    run = harvested()
+
+    assert run.code == 4
+    assert problems(run) == {"BING": "Blocked", "FLICKR": "KeyRefused"}
+
+
+@pytest.mark.slow
+def test_no_network_at_all(cli):
+    """A proxy that is not there is a source out of reach, and the message says whether the network is up."""
+    write(cli.folder, CORALS)
+    dead = "http://127.0.0.1:9"
+
+    run = cli("-c", "BING", "snakes.csv", HTTPS_PROXY=dead, HTTP_PROXY=dead)
+
+    assert run.code == 4
+    assert "bing: Bing is out of reach" in run.out
+    assert "Traceback" not in run.err
+
+
+@pytest.mark.slow
+def test_bing_for_ever(internet, cli):
+    """Bing repeats its last page for ever: the search ends all the same."""
+    shelf = internet.bing.shows(CORAL, 5)
+    internet.bing.never_ends = True
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "BING", "snakes.csv", "--json")
+
+    assert run.code == 0
+    assert run.json["total"]["found"] == len(shelf)
+    assert ends(run) == {"BING": "exhausted"}
+    assert len(internet.log.to("www.bing.com")) <= 3
