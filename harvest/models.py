@@ -70,6 +70,7 @@ _PUBLIC_DOMAIN = (
     "CC0-",
     "CC-PDM-",
     "PDDL-",
+    "LicenseRef-Public-Domain",
     "LicenseRef-US-Gov",
     "LicenseRef-No-Known-Restrictions",
     f"{_CLAIMED}{LicenceFilter.PUBLIC_DOMAIN}",

@@ -51,6 +51,7 @@ class Provider(ABC):
     about: ClassVar[str]  # one line for the list of providers
     key: ClassVar[Key | None] = None
     variables: ClassVar[tuple[str, ...]] = ()  # other secrets it reads, for `harvest keys`
+    knows: ClassVar[frozenset[str]] = frozenset()  # the fields of `Filters` it maps; a run warns about others
     in_all: ClassVar[bool] = True  # part of `-c ALL` when it can be used
     pace: ClassVar[float] = 1.0  # seconds between two pages
     most: ClassVar[int] = 1000  # hits a query can give at all

@@ -7,6 +7,7 @@ import re
 from harvest.models import Evidence, Licence
 
 _CC = "https://creativecommons.org"
+_LONGEST = 300  # characters that name a licence; longer ones tell of it
 
 
 def creative_commons(terms: str, version: str) -> Licence:
@@ -25,6 +26,8 @@ def stated(spdx: str, url: str) -> Licence:
 
 CC0 = stated("CC0-1.0", f"{_CC}/publicdomain/zero/1.0/")
 PUBLIC_DOMAIN_MARK = stated("CC-PDM-1.0", f"{_CC}/publicdomain/mark/1.0/")
+PUBLIC_DOMAIN = Licence("LicenseRef-Public-Domain", evidence=Evidence.STATED)  # for whatever reason
+ALL_RIGHTS_RESERVED = Licence("LicenseRef-All-Rights-Reserved", evidence=Evidence.STATED)
 
 _ADDRESS = re.compile(
     r"(?:https?:)?//(?:www\.)?creativecommons\.org/(?:licenses/(by[a-z-]*)|publicdomain/(zero|mark))/([0-9.]+)"
@@ -42,6 +45,7 @@ _NAMED = {
     for spdx in (
         *("PDDL-1.0", "LAL-1.3", "OGL-UK-3.0", "GFDL-1.2-only", "GFDL-1.2-or-later", "GFDL-1.3-or-later"),
         *("LicenseRef-US-Gov", "LicenseRef-No-Known-Restrictions"),
+        *("LicenseRef-Public-Domain", "LicenseRef-All-Rights-Reserved"),
     )
 }
 
@@ -65,3 +69,26 @@ def read(text: str) -> Licence:
         spdx, url = f"CC-{terms}-{version}-{country}".upper(), f"{_CC}/licenses/{terms}/{version}/{country}/"
         return stated(spdx, url)
     return _NAMED.get(text.casefold(), Licence())
+
+
+_IN_WORDS = {
+    "cc0": CC0,
+    "public domain": PUBLIC_DOMAIN,
+    "all rights reserved": ALL_RIGHTS_RESERVED,
+}
+_BRACKETED = re.compile(r"(?:creative commons )?attribution[\w ,.-]*\((cc[^()]*)\)")
+
+
+def read_words(text: str) -> Licence:
+    """Return the licence that people's own words name, where they leave no doubt; else it is unknown.
+
+    >>> read_words("CC BY-NC 4.0").id, read_words("© All rights reserved.").id
+    ('CC-BY-NC-4.0', 'LicenseRef-All-Rights-Reserved')
+    >>> read_words("CC BY").id is None
+    True
+    """
+    words = " ".join(text[:_LONGEST].casefold().strip("©. \t\n").removeprefix("(c) ").split())
+    if bracketed := _BRACKETED.fullmatch(words):
+        words = bracketed[1]
+    known = _IN_WORDS.get(words)
+    return known or read(text if "://" in words else words.replace(" ", "-"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from html import unescape
 from unicodedata import category
@@ -14,6 +15,7 @@ _LONGEST_TEXT = 300
 _LONGEST_ADDRESS = 2000  # what servers and browsers take; longer ones are data, not addresses
 _LONGEST_RECORD = 20_000  # one result as JSON in a page; Bing's have 1,000 characters
 _LARGEST = 1_000_000_000
+_SYNTAX = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snake" exclude
 
 
 def text(value: object, *, html: bool = False) -> str | None:
@@ -87,6 +89,15 @@ def record(value: str) -> dict[str, object]:
             read = json.loads(value)
             return read if isinstance(read, dict) else {}
     return {}
+
+
+def words(query: str) -> str:
+    """Return what a query wants, without the syntax of search engines: the name of a species, say.
+
+    >>> words('"Micrurus tener" -king -"coral reef"')
+    'Micrurus tener'
+    """
+    return " ".join(_SYNTAX.sub(" ", query).replace('"', " ").split())
 
 
 def argument(url: str, name: str) -> str | None:

@@ -1,0 +1,57 @@
+"""Licences in people's own words: known where they leave no doubt, else unknown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harvest.models import Evidence, LicenceFilter
+from harvest.providers import licences
+
+
+@pytest.mark.parametrize(
+    ("words", "spdx"),
+    [
+        ("CC BY 4.0", "CC-BY-4.0"),
+        ("CC-BY-NC 4.0", "CC-BY-NC-4.0"),
+        ("cc by-sa  3.0 de", "CC-BY-SA-3.0-DE"),
+        ("CC0", "CC0-1.0"),
+        ("CC0 1.0", "CC0-1.0"),
+        ("Attribution-NonCommercial 4.0 International (CC BY-NC 4.0)", "CC-BY-NC-4.0"),
+        ("Creative Commons Attribution 4.0 (CC BY 4.0).", "CC-BY-4.0"),
+        ("http://creativecommons.org/licenses/by-nc-nd/4.0/", "CC-BY-NC-ND-4.0"),
+        ("© All rights reserved.", "LicenseRef-All-Rights-Reserved"),
+        ("(c) all rights reserved", "LicenseRef-All-Rights-Reserved"),
+        ("Public Domain", "LicenseRef-Public-Domain"),
+        *[
+            (words, None)
+            for words in (
+                *("", "©", "CC BY", "cc-by-nc", "CC BY 5.0", "CC_BY_4_0", "Creative Commons", "free"),
+                *("Not CC BY 4.0", "CC BY 4.0 (see terms)", "CC0 or all rights reserved", "CC BY 4.0, CC0"),
+                *("Attribution (CC BY 4.0) or not", "some rights reserved", "not public domain"),
+                *("https://example.org/by/4.0/", "https://evil.test/?creativecommons.org/licenses/by/4.0/"),
+            )
+        ],
+    ],
+)
+def test_words_name_a_licence_or_none(words, spdx):
+    """Words are a licence, and stated, only where version and terms are beyond doubt."""
+    licence = licences.read_words(words)
+    assert licence.id == spdx
+    assert licence.evidence is (Evidence.STATED if spdx else Evidence.UNKNOWN)
+
+
+def test_public_domain_is_open_and_reserved_rights_are_not():
+    """What is in the public domain meets every wish, and what is reserved none."""
+    wishes = set(LicenceFilter) - {LicenceFilter.ANY}
+    assert all(licences.PUBLIC_DOMAIN.allows(wish) for wish in wishes)
+    assert not any(licences.ALL_RIGHTS_RESERVED.allows(wish) for wish in wishes)
+    assert licences.PUBLIC_DOMAIN.is_open
+    assert not licences.ALL_RIGHTS_RESERVED.is_open
+
+
+@given(st.text())
+def test_V07_any_words_are_read(words):
+    """Whatever the words, reading them ends without an error."""
+    licences.read_words(words)
