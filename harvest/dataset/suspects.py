@@ -49,19 +49,36 @@ def suspects(pictures: Iterable[Told], words: Mapping[str, Collection[str]]) -> 
     >>> [suspect.other for suspect in suspects([told], {"coral": ["coral snake"], "king": ["king snake"]})]
     ['king']
     """
-    patterns = {name: _pattern(texts) for name, texts in words.items() if texts}
+    classes = _Names(words)
     for picture in pictures:
-        text = _plain(unquote(picture.text))
-        named = [name for name, pattern in patterns.items() if pattern.search(text)]
+        named = classes.in_text(picture.text)
         if named and picture.class_name not in named:
-            yield Suspect(picture.id, picture.class_name, picture.name, named[0])
+            yield Suspect(picture.id, picture.class_name, picture.name, min(named))
 
 
-def _pattern(texts: Collection[str]) -> re.Pattern[str]:
-    """Match any of the phrases as whole words, written apart, together or in the plural."""
-    ways = (r"[\W_]*".join(map(re.escape, text.split())) for text in texts)
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(ways)})(?:e?s)?(?![^\W_])")
+class _Names:
+    """Finds the classes that a text names: in whole words, written apart or together, also in the plural."""
+
+    def __init__(self, words: Mapping[str, Collection[str]]) -> None:
+        self._classes: dict[str, set[str]] = {}
+        for name, texts in words.items():
+            for text in texts:
+                for ending in ("", "s", "es"):
+                    self._classes.setdefault("".join(text.split()) + ending, set()).add(name)
+        self._starts = {name[:end] for name in self._classes for end in range(1, len(name) + 1)}
+
+    def in_text(self, text: str) -> set[str]:
+        words = _WORD.findall(_plain(unquote(text)))
+        named: set[str] = set()
+        for start in range(len(words)):
+            joined = ""
+            for word in words[start:]:
+                joined += word
+                if joined not in self._starts:
+                    break
+                named |= self._classes.get(joined, set())
+        return named
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()
+    return text.casefold() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
