@@ -1,0 +1,69 @@
+"""The commands run in this process, as `harvest.cli.main` runs them, in a folder of the test's own."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harvest.cli import app
+from tests.datasets import new
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CONTROL = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command said, and how it ended; nothing of it may steer a terminal."""
+
+    code: int
+    out: str
+    err: str
+
+    def __post_init__(self) -> None:
+        steering = {c for c in self.out + self.err if unicodedata.category(c) in CONTROL} - {"\n"}
+        assert not steering, f"printed {steering!r}"
+        assert "Traceback" not in self.err
+
+    @property
+    def json(self) -> Any:
+        """What `--json` printed."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on stdout, line by line, the columns one space apart."""
+        return [" ".join(line.split()) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a dataset of two classes in `dataset`, in the folder that the commands run in."""
+    monkeypatch.chdir(tmp_path)
+    new(tmp_path / "dataset", king=range(25), coral=range(100, 125))
+    return tmp_path / "dataset"
+
+
+@pytest.fixture
+def harvest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """Give `harvest("status", …)`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*args: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["harvest", *map(str, args)])
+        capsys.readouterr()
+        code = app._run()
+        return Said(code, *capsys.readouterr())
+
+    return run

@@ -1,0 +1,211 @@
+"""The help of every command: there, with an example, the same in the README, and fast.
+
+`python -m tests.cli.test_help` writes the program's help into the README, below each `<!-- help: NAME -->`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest.cli.app import app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Said
+
+    Harvest = Callable[..., Said]
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCK = re.compile(r"(?P<mark><!-- help: (?P<name>\w+) -->\n)```\w*\n(?P<text>.*?)```\n", re.DOTALL)
+COMMANDS = [info.callback.__name__ for info in app.registered_commands if info.callback]
+# What reading, fetching and comparing pictures needs, and a person who asks for help does not.
+HEAVY = set(
+    "PIL aiohttp asyncio bs4 flickrapi httpx httpx_aiohttp imagehash numpy pyarrow pywt requests rich scipy"
+    " sqlite3 ssl urllib3".split()  # noqa: SIM905 - a list would be a column of 17 lines
+)
+DECORATION = re.compile(
+    r"\[[^]]*\]|<[^>]*>|[{}]"
+)  # ranges, types, defaults: each Typer shows them its own way
+
+
+def help_of(name: str) -> str:
+    """Return what `harvest NAME --help` prints at 100 columns; `harvest` is the whole program."""
+    command = [sys.executable, "-m", "harvest", *([] if name == "harvest" else [name]), "--help"]
+    environ = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1"}
+    return subprocess.run(command, env=environ, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def rewritten(readme: str) -> str:
+    """Return the README with every block of help as the program prints it now."""
+    return BLOCK.sub(lambda block: f"{block['mark']}```\n{help_of(block['name'])}```\n", readme)
+
+
+def words(text: str) -> list[str]:
+    """Return what we wrote of a help: neither line breaks nor Typer's decoration."""
+    return re.findall(r"\w+", DECORATION.sub(" ", text))
+
+
+# The help itself.
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_every_command_explains_itself(harvest: Harvest, name: str, option: str) -> None:
+    """Each command says what it does, describes every option, and ends with examples that name it."""
+    told = harvest(name, option)
+
+    assert (told.code, told.err) == (0, "")
+    usage, _, what, *_ = told.lines
+    assert usage.startswith(f"Usage: harvest {name} [OPTIONS]")
+    assert what.endswith((".", "?"))
+    _, _, examples = told.out.partition("Examples:\n")
+    assert "harvest " in examples
+    undescribed = [line for line in told.lines if re.fullmatch(r"--?[a-z-]+( [A-Z]+)?", line)]
+    assert not undescribed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_are_lines_that_the_command_takes(harvest: Harvest, name: str) -> None:
+    """Every word of an example that is an option is one of the command's."""
+    told = harvest(name, "--help")
+    options, _, examples = told.out.partition("Examples:\n")
+    lines = [line for line in examples.splitlines() if line.strip()]
+    known = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", options))
+
+    assert lines
+    for line in lines:
+        command = re.split(r" {2,}", line.strip())[0]
+        assert command.startswith(("harvest ", f"harvest {name}"))
+        assert set(re.findall(r"(?<=\s)--?[a-z][\w-]*", command)) <= known, line
+
+
+def test_no_line_of_help_is_wider_than_a_hundred(harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Help stays within the width that the README has for it."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    for name in COMMANDS:
+        assert max(map(len, harvest(name, "--help").out.splitlines())) <= 100, name
+
+
+def test_the_program_lists_its_commands(harvest: Harvest) -> None:
+    """`harvest` alone is its help: every command with what it does, in full."""
+    told = harvest("--help")
+
+    for name in COMMANDS:
+        (line,) = [line for line in told.lines if line.startswith(f"{name} ")]
+        assert not line.endswith("...")
+
+
+# The README.
+
+
+def test_the_readme_shows_the_help_that_there_is() -> None:
+    """Every block of help in the README is what the program prints; this module rewrites them."""
+    readme = README.read_text("utf-8")
+    blocks = [block["name"] for block in BLOCK.finditer(readme)]
+
+    assert blocks, "the README has no block of help"
+    assert set(blocks) <= {"harvest", *COMMANDS}
+    assert readme.count("<!-- help:") == len(blocks), "a mark without its block"
+    assert words(rewritten(readme)) == words(readme), "python -m tests.cli.test_help rewrites the README"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_readme_mentions_every_command(name: str) -> None:
+    """No command is left out of the README."""
+    assert f"harvest {name}" in README.read_text("utf-8")
+
+
+# What help costs.
+
+
+def loaded(*args: str, cwd: Path | None = None) -> set[str]:
+    """Run a command in a process of its own, and return the top-level modules it loaded."""
+    program = (
+        "import json, sys\n"
+        f"sys.argv = {['harvest', *args]!r}\n"
+        "from harvest.cli import app\n"
+        "app._run()\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=cwd, check=True, capture_output=True, encoding="utf-8"
+    )
+    assert ran.stdout
+    return set(json.loads(ran.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("args", [["--help"], ["get", "--help"], ["status", "-h"], ["--version"]])
+def test_help_loads_nothing_heavy(args: list[str]) -> None:
+    """Help needs neither pictures nor network nor ledger, and loads nothing for them."""
+    assert not loaded(*args) & HEAVY
+
+
+def test_status_loads_no_decoder_and_no_network(root: Path) -> None:
+    """To look at folders that nobody changed takes the ledger alone."""
+    assert loaded("status", cwd=root.parent) & HEAVY == {"sqlite3"}
+
+
+# What the shell completes.
+
+
+def completed(folder: Path, line: str) -> list[str]:
+    """Return what bash offers at the end of a line."""
+    environ = {
+        **os.environ,
+        "_HARVEST_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+    }
+    program = "from harvest.cli import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environ,
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert not ran.stderr
+    return ran.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "offers"),
+    [
+        ("harvest sta", ["status"]),
+        ("harvest get -c BI", ["BING"]),
+        ("harvest -c bi", ["bing"]),
+        ("harvest -c BING -c AL", ["ALL"]),
+        ("harvest snakes.csv --crawler FL", ["FLICKR"]),
+        ("harvest doctor sam", ["sample"]),
+        ("harvest status data", ["dataset"]),
+        ("harvest status snakes/", ["snakes/deep"]),
+        ("harvest why ", ["dataset"]),
+        ("harvest why dataset ki", []),
+        ("harvest restore --all da", ["dataset"]),
+        ("harvest get x.csv -o da", ["dataset"]),
+        ("harvest nonsense -c UR", ["URLS"]),
+        ("harvest status --acc", ["--accept-missing"]),
+    ],
+)
+def test_the_shell_completes(root: Path, line: str, offers: list[str]) -> None:
+    """Commands, sources and datasets complete; where nothing is offered the shell completes files."""
+    (root.parent / "snakes" / "deep").mkdir(parents=True)
+    (root.parent / "snakes" / "deep" / "harvest.db").touch()
+    (root.parent / "data").mkdir()
+
+    assert completed(root.parent, line) == offers
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text("utf-8")), "utf-8")

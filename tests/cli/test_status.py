@@ -1,0 +1,350 @@
+"""`harvest status`: what changed, what there is, what needs a look."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest.dataset import Dataset, Placement, Settlement
+from harvest.models import Verdict
+from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Said
+
+    Harvest = Callable[..., Said]
+
+
+@pytest.mark.usefixtures("root")
+def test_an_untouched_dataset_counts_its_pictures(harvest: Harvest) -> None:
+    """Nothing changed: each class with its pictures, their sum, and no column that counts nothing."""
+    status = harvest("status")
+
+    assert (status.code, status.err) == (0, "")
+    assert "changed on disk since the last command: nothing" in status.lines
+    assert status.lines[2:6] == ["class kept new", "coral 25 25", "king 25 25", "50 50"]
+
+
+def test_the_dataset_may_be_named(root: Path, harvest: Harvest) -> None:
+    """Another folder than `dataset` is the argument."""
+    root.rename(root.with_name("snakes"))
+
+    assert harvest("status", "snakes/").lines[5] == "50 50"
+
+
+def test_each_change_is_told_once(root: Path, harvest: Harvest) -> None:
+    """What a person did to the folders is told by its kind, at the first command that sees it."""
+    king, coral = root / "king", root / "coral"
+    rejected = root.with_name("dataset.rejected") / "king"
+    rejected.mkdir(parents=True)
+    (king / name(0)).unlink()
+    (king / name(1)).rename(coral / name(1))
+    (king / name(2)).rename(rejected / name(2))
+    (king / name(3)).write_bytes(jpeg(500))
+    (king / "mine.jpg").write_bytes(jpeg(501))
+    shutil.copy(king / name(4), coral / "copy.jpg")
+
+    told = harvest("status")
+    again = harvest("status")
+
+    assert told.lines[:7] == [
+        "changed on disk since the last command:",
+        f"deleted king/{name(0)}",
+        f"thrown out king/{name(2)}",
+        f"moved king/{name(1)} → coral/{name(1)}",
+        f"edited king/{name(3)}",
+        "added by hand king/mine.jpg",
+        "in two classes coral/copy.jpg",
+    ]
+    assert again.lines[0] == "changed on disk since the last command: nothing"
+
+
+def test_what_is_dragged_back_is_told(root: Path, harvest: Harvest) -> None:
+    """A picture that is in its folder again is restored."""
+    spot = root / "king" / name(0)
+    data = spot.read_bytes()
+    spot.unlink()
+    harvest("status")
+    spot.write_bytes(data)
+
+    assert harvest("status").lines[1] == f"restored king/{name(0)}"
+
+
+def test_the_table_counts_what_a_person_did(root: Path, harvest: Harvest) -> None:
+    """Columns appear for what there is to count, each with its meaning below."""
+    (root / "king" / name(0)).unlink()
+    (root / "king" / name(1)).rename(root / "coral" / name(1))
+    (root / "coral" / "mine.jpg").write_bytes(jpeg(501))
+    (root / "coral" / "odd.jpg").write_bytes(b"no picture")
+
+    status = harvest("status")
+
+    assert "class kept new by hand unreadable moved rejected" in status.lines
+    assert "coral 28 26 2 1 1 –" in status.lines
+    assert "king 23 23 – – – 1" in status.lines
+    assert "51 49 2 1 1 1" in status.lines
+    assert "your own files" in status.out
+    assert "what of the 1 rejected can come back" in status.out
+
+
+def test_a_renamed_class_is_told_until_the_query_file_agrees(root: Path, harvest: Harvest) -> None:
+    """A class folder under a new name is said each time, and none of its pictures counts as moved."""
+    (root / "king").rename(root / "lampropeltis")
+
+    for _ in range(2):
+        status = harvest("status")
+        assert "class renamed king → lampropeltis" in status.lines
+        assert "until the query file says lampropeltis too" in status.out
+        assert "lampropeltis 25 25" in status.lines
+
+
+def test_lists_are_short_unless_all_is_asked_for(root: Path, harvest: Harvest) -> None:
+    """Ten lines of a kind are shown, and how many are not; `--all` shows them."""
+    for number in range(15):
+        (root / "king" / name(number)).unlink()
+        (root / "coral" / f"mine-{number}.jpg").write_bytes(jpeg(500 + number))
+
+    short = harvest("status")
+
+    assert short.out.count("deleted") == short.out.count("added by hand") == 10
+    assert short.lines.count("… and 5 more (--all shows them)") == 2
+
+
+def test_all_shows_every_line(root: Path, harvest: Harvest) -> None:
+    """`--all` leaves nothing out."""
+    for number in range(15):
+        (root / "king" / name(number)).unlink()
+
+    status = harvest("status", "--all")
+
+    assert {f"deleted king/{name(number)}" for number in range(15)} < set(status.lines)
+    assert "more (" not in status.out
+
+
+def test_conflicts_are_listed_with_their_files(root: Path, harvest: Harvest) -> None:
+    """A picture that two classes want is named with the other class and what settles it."""
+    with Dataset.open(root) as dataset:
+        (task,) = find(dataset, [a_hit(900)], "coral")
+        (known,) = (known for known in dataset.known() if known.content == a_picture(3).content)
+        dataset.settle([Settlement(task.id, Verdict.CONFLICT, "the same picture", known.id)])
+
+    status = harvest("status")
+
+    assert "conflicts: 1 picture wanted by two classes" in status.lines
+    assert f"dataset/king/{name(3)} is wanted by coral" in status.lines
+    assert "king 25 25 1" in status.lines
+    assert "where a picture came from" in status.out
+
+
+def test_suspects_are_listed_with_the_class_they_name(tmp_path: Path, harvest: Harvest) -> None:
+    """A picture whose source names another class and not its own is a suspect, and counted."""
+    with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
+        fill(dataset, "coral", [1])
+        (task,) = find(dataset, [a_hit(2, title="A coral snake")], "king", "lampropeltis")
+        dataset.place([Placement(task, a_picture(2))])
+
+    status = harvest("status")
+
+    assert "suspects: 1 picture whose source names another class" in status.lines
+    assert f"dataset/king/{name(2)} may be of coral" in status.lines
+    assert "king 1 1 1" in status.lines
+
+
+def test_keep_rates_tell_which_search_was_worth_it(root: Path, harvest: Harvest) -> None:
+    """Each query and source is rated by what a person left of the pictures it gave."""
+    with Dataset.open(root) as dataset:
+        fill(dataset, "king", range(30, 34), provider="FLICKR")
+    for number in (0, 1, 2, 3, 4, 30):
+        provider = "flickr" if number == 30 else "bing"
+        (root / "king" / name(number, provider)).unlink()
+
+    status = harvest("status")
+
+    assert "class source query found placed kept rate" in status.lines
+    assert "king bing king snake 25 25 20 80%" in status.lines
+    assert "king flickr king snake 4 4 3 75%" in status.lines
+
+
+def test_a_search_without_pictures_has_no_rate(tmp_path: Path, harvest: Harvest) -> None:
+    """Where nothing was placed there is nothing to rate."""
+    with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
+        (task,) = find(dataset, [a_hit(1)], text="x" * 60)
+        dataset.settle([Settlement(task.id, Verdict.GONE, "HTTP 404")])
+
+    status = harvest("status")
+
+    assert f"king bing {'x' * 39}… 1 0 0 –" in status.lines
+    assert "harvest QUERIES.csv -o dataset" in status.out
+
+
+def test_a_dataset_without_classes_is_no_error(tmp_path: Path, harvest: Harvest) -> None:
+    """A dataset in which nothing was asked yet says so."""
+    new(tmp_path / "dataset")
+
+    status = harvest("status")
+
+    assert status.code == 0
+    assert "no class yet" in status.lines
+
+
+def test_json_says_the_same_in_full(root: Path, harvest: Harvest) -> None:
+    """`--json` is one document with every change, class, conflict, suspect and rate."""
+    for number in range(15):
+        (root / "king" / name(number)).unlink()
+    (root / "king" / name(20)).rename(root / "coral" / name(20))
+
+    document = harvest("status", "--json").json
+
+    assert document["dataset"] == "dataset"
+    assert len(document["changes"]["deleted"]) == 15
+    assert document["changes"]["moved"] == [{"class": "king", "name": name(20), "to": f"coral/{name(20)}"}]
+    coral, king = document["classes"]
+    assert (coral["class"], coral["kept"], coral["moved"]) == ("coral", 26, 1)
+    assert (king["class"], king["kept"], king["rejected"]) == ("king", 9, 15)
+    assert document["keep_rates"][1] == {
+        "class": "king",
+        "provider": "BING",
+        "query": "king snake",
+        "found": 25,
+        "placed": 25,
+        "kept": 10,
+    }
+    assert (document["conflicts"], document["suspects"], document["brake"]) == ([], [], "")
+
+
+# The brake.
+
+
+def test_the_brake_records_nothing_and_says_how_to_go_on(root: Path, harvest: Harvest) -> None:
+    """A class that is gone as a whole is no pruning: exit code 3, the line to type, and nothing recorded."""
+    shutil.move(root / "king", root.with_name("elsewhere"))
+
+    status = harvest("status")
+
+    assert status.code == 3
+    assert "25 of 25 pictures of king are gone from dataset. Nothing was recorded." in status.err
+    assert "Is the drive attached?" in status.err
+    assert "If you deleted them: harvest status dataset --accept-missing" in status.err
+    assert status.lines[0] == "seen on disk, and not recorded:"
+    assert "… and 15 more (--all shows them)" in status.lines
+
+    shutil.move(root.with_name("elsewhere"), root / "king")
+    assert harvest("status").lines[0] == "changed on disk since the last command: nothing"
+
+
+def test_the_brake_speaks_to_programs_too(root: Path, harvest: Harvest) -> None:
+    """With `--json` stdout stays one document, and the exit code is 3."""
+    shutil.rmtree(root / "king")
+
+    status = harvest("status", "--json")
+
+    assert status.code == 3
+    assert status.json["brake"] == "25 of 25 pictures of king are gone"
+    assert len(status.json["changes"]["deleted"]) == 25
+
+
+def test_accept_missing_records_them(root: Path, harvest: Harvest) -> None:
+    """`--accept-missing` lifts the brake: the pictures are thrown out."""
+    shutil.rmtree(root / "king")
+
+    status = harvest("status", "--accept-missing")
+
+    assert status.code == 0
+    assert "king – – 25" in status.lines
+    assert harvest("status").lines[0] == "changed on disk since the last command: nothing"
+
+
+# What is no dataset.
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "guess"),
+    [
+        ("datset", "there is no folder datset.", "Did you mean dataset?"),
+        (
+            "../nowhere/snakes",
+            "there is no folder ../nowhere/snakes.",
+            "harvest QUERIES.csv -o ../nowhere/snakes",
+        ),
+        ("dataset/king", "dataset/king is no dataset: it has no harvest.db.", "around it? dataset"),
+        ("dataset.rejected", "there is no folder dataset.rejected.", "around it? dataset"),
+        ("file.csv", "file.csv is no folder, and so no dataset.", "Did you mean dataset?"),
+    ],
+)
+def test_what_is_no_dataset_is_named(root: Path, harvest: Harvest, asked: str, told: str, guess: str) -> None:
+    """A folder that is no dataset is an error that names it, and guesses which one was meant."""
+    root.with_name("file.csv").touch()
+
+    status = harvest("status", asked)
+
+    assert (status.code, status.out) == (2, "")
+    assert told in status.err
+    assert guess in status.err
+
+
+def test_several_datasets_are_named(root: Path, harvest: Harvest) -> None:
+    """Where no name is close, the datasets there are listed."""
+    new(root.with_name("my snakes"))
+
+    status = harvest("status", "xyz")
+
+    assert status.code == 2
+    assert "Datasets there: dataset, 'my snakes'" in status.err
+
+
+def test_inside_a_dataset_the_way_is_told(
+    root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who stands in the dataset learns how to ask about it."""
+    monkeypatch.chdir(root)
+
+    assert "around it? ." in harvest("status").err
+    assert harvest("status", ".").code == 0
+
+
+def test_a_damaged_ledger_is_an_error_of_its_own(root: Path, harvest: Harvest) -> None:
+    """A ledger that cannot be read is said to be damaged, with exit code 6."""
+    (root / "harvest.db").write_bytes(b"no ledger" * 1000)
+
+    status = harvest("status")
+
+    assert status.code == 6
+    assert "is damaged" in status.err
+
+
+# Text from outside.
+
+
+def test_hostile_names_do_not_reach_the_terminal(root: Path, harvest: Harvest) -> None:
+    """A name with escapes, newlines and direction marks is printed as harmless text on its own line."""
+    evil = root / "king\x1b[2J\n deleted  x"
+    try:
+        evil.mkdir()
+        (evil / "own\u202e\x9b2J.jpg").write_bytes(jpeg(500))
+    except OSError:
+        pytest.skip("this system has no such names")
+
+    status = harvest("status")
+
+    assert "added by hand king?[2J deleted x/own??2J.jpg" in status.lines
+    assert "king?[2J deleted x 1 – 1" in status.lines
+
+
+def test_hostile_names_are_escaped_in_json(root: Path, harvest: Harvest) -> None:
+    """JSON keeps every character, escaped where a terminal would obey it."""
+    evil = "king\x9b2J\u202e\U000e0041"
+    try:
+        (root / evil).mkdir()
+        (root / evil / "ключ.jpg").write_bytes(jpeg(500))
+    except OSError:
+        pytest.skip("this system has no such names")
+
+    status = harvest("status", "--json")
+
+    assert status.json["changes"]["added"] == [{"class": evil, "name": "ключ.jpg", "to": ""}]
+    assert "ключ.jpg" in status.out

@@ -1,0 +1,413 @@
+"""`harvest why`: one picture's story, and the many ways to ask for it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest.cli.verdicts import in_words
+from harvest.dataset import Dataset, Placement, Settlement
+from harvest.models import Evidence, Licence, Verdict
+from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Said
+
+    Harvest = Callable[..., Said]
+
+URL = "https://pictures.example.com/3.jpg"
+TOLD = {
+    "page": "https://www.example.com/snakes/3",
+    "title": "Scarlet kingsnake",
+    "author": "Ana Díaz",
+    "licence": Licence("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/", Evidence.STATED),
+}
+
+
+def refuse(root: Path, verdict: Verdict, detail: str = "", **more: object) -> str:
+    """Let a hit come to nothing, and return its address."""
+    with Dataset.open(root) as dataset:
+        (task,) = find(dataset, [a_hit(900, **more)])
+        dataset.settle([Settlement(task.id, verdict, detail)])
+    return task.hit.url
+
+
+# How to ask.
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dataset/king/{name}"],
+        ["{root}/king/{name}"],
+        ["./dataset/../dataset/king/{name}"],
+        ["dataset", "dataset/king/{name}"],
+        ["dataset", "king/{name}"],
+        ["dataset", "{name}"],
+        ["dataset/{name}"],
+        ["king/{name}"],
+        ["{name}"],
+        ["KING/{name}"],
+        ["dataset.raw/king/{stem}.png"],
+        ["dataset", URL],
+        [URL],
+        ["http://PICTURES.example.com:80/3.jpg?utm_source=feed#top"],
+    ],
+)
+def test_every_way_to_name_a_picture_leads_to_it(root: Path, harvest: Harvest, words: list[str]) -> None:
+    """A path, class/name, name or address, with and without the dataset before it, tell one story."""
+    stem = name(3).removesuffix(".jpg")
+    told = harvest("why", *(word.format(name=name(3), stem=stem, root=root) for word in words))
+
+    assert (told.code, told.err) == (0, "")
+    assert told.lines[0] == f"king/{name(3)} is kept"
+
+
+@pytest.mark.parametrize(
+    ("folder", "word"), [("", "king/{}"), ("", "{}"), ("king", "{}"), ("coral", "../king/{}")]
+)
+def test_inside_a_dataset_names_are_enough(
+    root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch, folder: str, word: str
+) -> None:
+    """Who stands in the dataset or a class folder names the picture as the shell does."""
+    monkeypatch.chdir(root / folder)
+
+    assert harvest("why", word.format(name(3))).lines[0] == f"king/{name(3)} is kept"
+
+
+def test_a_dataset_of_another_name_is_found_from_the_path(root: Path, harvest: Harvest) -> None:
+    """The path of a picture names its dataset, whatever that is called and wherever it lies."""
+    (root.parent / "deep").mkdir()
+    root.rename(root.parent / "deep" / "snakes")
+
+    told = harvest("why", f"deep/snakes/king/{name(3)}")
+
+    assert f"file deep/snakes/king/{name(3)}" in told.lines
+
+
+# What is told.
+
+
+def test_the_story_tells_source_licence_and_sizes(tmp_path: Path, harvest: Harvest) -> None:
+    """Where it is from, who made it, under what licence and on whose word, how large it was and is."""
+    with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
+        (task,) = find(dataset, [a_hit(3, "FLICKR", **TOLD)], text="scarlet king snake")
+        dataset.place([Placement(task, a_picture(3))])
+
+    told = harvest("why", name(3, "flickr"))
+
+    assert f"file dataset/king/{name(3, 'flickr')}" in told.lines
+    assert "size 24 × 24, made from 240 × 240 PNG" in told.lines
+    assert "from flickr, result 3 for 'scarlet king snake' (king)" in told.lines
+    assert "title Scarlet kingsnake" in told.lines
+    assert "author Ana Díaz" in told.lines
+    assert "page https://www.example.com/snakes/3" in told.lines
+    assert (
+        "licence CC-BY-4.0, stated by the source https://creativecommons.org/licenses/by/4.0/" in told.lines
+    )
+    assert told.lines[-2:] == [URL, "flickr, result 3 for 'scarlet king snake' (king): gave the picture"]
+
+
+@pytest.mark.parametrize(
+    ("licence", "told"),
+    [
+        (Licence(), "licence unknown"),
+        (
+            Licence("LicenseRef-Claimed-open", evidence=Evidence.CLAIMED),
+            "licence LicenseRef-Claimed-open, claimed by the search, not by the source",
+        ),
+    ],
+)
+def test_a_licence_is_never_more_certain_than_it_is(
+    tmp_path: Path, harvest: Harvest, licence: Licence, told: str
+) -> None:
+    """An unknown licence is unknown, and a claim is told as one."""
+    with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
+        (task,) = find(dataset, [a_hit(3, licence=licence)])
+        dataset.place([Placement(task, a_picture(3))])
+
+    assert told in harvest("why", name(3)).lines
+
+
+def test_every_address_of_a_picture_is_told_with_its_end(root: Path, harvest: Harvest) -> None:
+    """Other addresses of the picture are listed with what became of them, and lead to the same story."""
+    with Dataset.open(root) as dataset:
+        (task,) = find(dataset, [a_hit(900, "FLICKR")])
+        (known,) = (known for known in dataset.known() if known.content == a_picture(3).content)
+        dataset.settle([Settlement(task.id, Verdict.DUPLICATE, "looks the same", known.id)])
+
+    told = harvest("why", task.hit.url)
+
+    assert told.lines[0] == f"king/{name(3)} is kept"
+    assert told.lines[-5:] == [
+        "all its addresses",
+        URL,
+        "bing, result 3 for 'king snake' (king): gave the picture",
+        task.hit.url,
+        "flickr, result 900 for 'king snake' (king): the same picture again (looks the same)",
+    ]
+
+
+def test_a_replaced_copy_leads_to_what_took_its_place(root: Path, harvest: Harvest) -> None:
+    """Who asks for a file that a better copy replaced learns of that, and its licence is the better one's."""
+    with Dataset.open(root) as dataset:
+        (task,) = find(dataset, [a_hit(900, "FLICKR", **TOLD)])
+        (known,) = (known for known in dataset.known() if known.content == a_picture(3).content)
+        dataset.place([Placement(task, a_picture(900), known)])
+
+    told = harvest("why", f"dataset/king/{name(3)}")
+
+    assert told.lines[:2] == [
+        f"king/{name(900, 'flickr')} is kept",
+        f"king/{name(3)} gave its place to it: a better copy, or one of several",
+    ]
+    assert any(line.startswith("licence CC-BY-4.0, stated") for line in told.lines)
+    assert "gave a better copy, which took the place of the one before" in told.out
+    assert told.lines[-1].endswith("gave a copy, until another took its place")
+
+
+def test_a_conflict_is_told_with_its_copies(root: Path, harvest: Harvest) -> None:
+    """A picture in two class folders names the class that wants it too, and where its copy lies."""
+    shutil.copy(root / "king" / name(3), root / "coral" / "copy.jpg")
+
+    told = harvest("why", f"king/{name(3)}")
+
+    assert "in conflict: coral wants it too. Move it there, or delete it" in told.lines
+    assert "same as coral/copy.jpg, byte for byte" in told.lines
+    assert told.err == "note: recorded what you did to the folders: 1 in two classes\n"
+
+
+def test_a_deleted_picture_is_told_with_the_way_back(root: Path, harvest: Harvest) -> None:
+    """A picture that was deleted still has its story, when it was thrown out, and how to take that back."""
+    (root / "king" / name(3)).unlink()
+
+    told = harvest("why", f"dataset/king/{name(3)}")
+
+    assert told.lines[0] == (
+        f"king/{name(3)} was thrown out, for good. To take that back: harvest restore dataset king/{name(3)}"
+    )
+    assert not any(line.startswith("file ") for line in told.lines)
+    assert told.lines[-1].endswith("UTC thrown out in the folders")
+    assert "from bing, result 3 for 'king snake' (king)" in told.lines
+
+
+def test_a_picture_rejected_on_the_page_is_found_where_it_lies(root: Path, harvest: Harvest) -> None:
+    """The path in dataset.rejected leads to the story, which tells by whom and why."""
+    with Dataset.open(root) as dataset:
+        dataset.reject(dataset.find(name(3)), by="page", reason="blurred")
+
+    told = harvest("why", f"dataset.rejected/king/{name(3)}")
+
+    assert f"file dataset.rejected/king/{name(3)}" in told.lines
+    assert told.lines[-1].endswith("UTC thrown out on the review page blurred")
+
+
+def test_decisions_are_told_in_their_order(root: Path, harvest: Harvest) -> None:
+    """A picture that was moved and edited tells both."""
+    (root / "king" / name(3)).rename(root / "coral" / name(3))
+    harvest("status")
+    (root / "coral" / name(3)).write_bytes(jpeg(500))
+
+    told = harvest("why", name(3))
+
+    assert told.lines[0] == f"coral/{name(3)} is kept"
+    assert [line.partition(" UTC ")[2] for line in told.lines[-2:]] == [
+        f"moved in the folders king/{name(3)} → coral/{name(3)}",
+        "edited in the folders",
+    ]
+
+
+def test_a_picture_taken_back_waits_for_the_next_get(root: Path, harvest: Harvest) -> None:
+    """Restored without a file, it is neither there nor thrown out."""
+    (root / "king" / name(3)).unlink()
+    harvest("restore", name(3))
+
+    assert "there is no file until a get fetches it again" in harvest("why", name(3)).out
+    assert "waits for the next run" in harvest("why", URL).out
+
+
+def test_a_picture_of_the_persons_own_is_said_to_be(root: Path, harvest: Harvest) -> None:
+    """A file that the user added has no source, and harvest claims nothing of it."""
+    (root / "king" / "mine.jpg").write_bytes(jpeg(500, 64))
+
+    told = harvest("why", "dataset/king/mine.jpg")
+
+    assert told.lines[0] == "king/mine.jpg is your own: you put it there, and harvest never changes it"
+    assert "size 64 × 64" in told.lines
+    assert "licence yours to know: harvest did not fetch it" in told.lines
+
+
+def test_a_name_in_two_classes_names_both(root: Path, harvest: Harvest) -> None:
+    """A name that means several pictures tells the first one's story and names the others."""
+    (root / "king" / "mine.jpg").write_bytes(jpeg(500))
+    (root / "coral" / "mine.jpg").write_bytes(jpeg(501))
+
+    told = harvest("why", "mine.jpg")
+
+    assert told.lines[-2:] == ["what you asked for also means", "king/mine.jpg"]
+    assert told.lines[0].startswith("coral/mine.jpg ")
+
+
+# Addresses that came to nothing.
+
+
+def test_a_refused_address_tells_its_verdict_in_words(root: Path, harvest: Harvest) -> None:
+    """What became of an address is told in words, with the detail, and whether it is tried again."""
+    url = refuse(root, Verdict.TIMEOUT, "60 s")
+
+    told = harvest("why", url)
+
+    assert told.code == 0
+    assert told.lines[0] == f"{url} gave no picture"
+    assert told.lines[-1] == (
+        "bing, result 900 for 'king snake' (king): did not come in time (60 s); a later run tries it again"
+    )
+
+
+def test_the_page_of_a_refused_address_leads_to_it(root: Path, harvest: Harvest) -> None:
+    """The page where a picture was found is an address of it."""
+    url = refuse(root, Verdict.TOO_SMALL, "120 × 90", page="https://www.example.com/album")
+
+    told = harvest("why", "https://www.example.com/album")
+
+    assert url in told.lines
+    assert told.lines[-1].endswith("too small (120 × 90)")
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_has_words(verdict: Verdict) -> None:
+    """No verdict is told by its bare name."""
+    assert in_words(verdict)
+    assert "_" not in in_words(verdict)
+
+
+# What is not known.
+
+
+@pytest.mark.usefixtures("root")
+def test_an_unknown_name_is_an_error_with_a_guess(harvest: Harvest) -> None:
+    """The beginning of a name is not enough, but close names are offered."""
+    start = name(3).removesuffix(".jpg")[:-3]
+
+    told = harvest("why", "dataset", start)
+
+    assert (told.code, told.out) == (2, "")
+    assert f"dataset knows no picture {start}." in told.err
+    assert f"Did you mean king/{name(3)}?" in told.err
+
+
+@pytest.mark.usefixtures("root")
+def test_an_unknown_path_names_its_dataset(harvest: Harvest) -> None:
+    """A path in a dataset that knows nothing of it says so, and how pictures are named."""
+    told = harvest("why", "dataset/king/holiday.jpg")
+
+    assert told.code == 2
+    assert "dataset knows no picture king/holiday.jpg." in told.err
+    assert "Name it by path, class/name, name or address." in told.err
+
+
+@pytest.mark.usefixtures("root")
+def test_an_unknown_address_is_an_error(harvest: Harvest) -> None:
+    """An address that no source ever gave is not known, and why that may be is said."""
+    told = harvest("why", "https://www.example.com/elsewhere.jpg")
+
+    assert told.code == 2
+    assert "no search for dataset ever gave the address https://www.example.com/elsewhere.jpg." in told.err
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["dataset"], "dataset is a dataset. Which picture?"),
+        (["datset", "a.jpg"], "there is no folder datset."),
+        (["dataset", "a.jpg", "b.jpg"], "one picture at a time."),
+        (["snakes/king/a.jpg"], "there is no folder snakes."),
+        (["dataset", "snakes/king/a.jpg"], "snakes/king/a.jpg is not in dataset."),
+        ([], "Missing argument"),
+        (["x" * 5000], "knows no picture"),
+        (["", "a.jpg"], "is no dataset"),
+    ],
+)
+def test_wrong_words_are_named(harvest: Harvest, words: list[str], told: str) -> None:
+    """What cannot be meant is an error that says so, with exit code 2."""
+    said = harvest("why", *words)
+
+    assert (said.code, said.out) == (2, "")
+    assert told in said.err
+
+
+def test_with_the_brake_on_stories_are_told(root: Path, harvest: Harvest) -> None:
+    """A missing drive is said, and changes nothing about where a picture came from."""
+    shutil.rmtree(root / "king")
+
+    told = harvest("why", name(3))
+
+    assert told.code == 0
+    assert told.lines[0] == f"king/{name(3)} is kept"
+    assert told.err == "warning: 25 of 25 pictures of king are gone from dataset. Nothing was recorded.\n"
+
+
+# For programs, and against them.
+
+
+def test_json_tells_the_same(tmp_path: Path, harvest: Harvest) -> None:
+    """`--json` is one document with the picture, its sources and what was decided."""
+    with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
+        (task,) = find(dataset, [a_hit(3, "FLICKR", **TOLD)])
+        dataset.place([Placement(task, a_picture(3))])
+        fill(dataset, "coral", [1])
+    (tmp_path / "dataset" / "king" / name(3, "flickr")).rename(tmp_path / "dataset" / "coral" / "moved.jpg")
+
+    story = harvest("why", "moved.jpg", "--json").json
+
+    assert story["path"] == "dataset/coral/moved.jpg"
+    assert (story["class"], story["name"], story["state"], story["own"]) == (
+        "coral",
+        "moved.jpg",
+        "present",
+        False,
+    )
+    assert (story["size"], story["original_size"]) == ([24, 24], [240, 240])
+    (source,) = story["sources"]
+    assert source["url"] == URL
+    assert (source["provider"], source["query"], source["rank"]) == ("FLICKR", "king snake", 3)
+    assert (source["licence"], source["licence_evidence"]) == ("CC-BY-4.0", "stated")
+    assert (source["verdict"], source["in_words"]) == ("kept", "gave the picture")
+    (decision,) = story["decisions"]
+    assert (decision["action"], decision["by"], decision["to"]) == ("move", "files", "coral/moved.jpg")
+
+
+def test_json_of_an_address_has_no_picture(root: Path, harvest: Harvest) -> None:
+    """An address that came to nothing is a document too."""
+    story = harvest("why", refuse(root, Verdict.GONE, "HTTP 404"), "--json").json
+
+    assert story["path"] is None
+    assert story["sources"][0]["verdict"] == "gone"
+
+
+def test_hostile_words_of_a_page_cannot_pass_for_ours(tmp_path: Path, harvest: Harvest) -> None:
+    """A title that breaks lines, clears screens or turns text round stays one harmless line."""
+    evil = "king\n   licence   CC0-1.0, stated by the source\x1b[2J\u202e"
+    with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
+        (task,) = find(dataset, [a_hit(3, title=evil, author=evil, page=f"https://example.com/{evil}")])
+        dataset.place([Placement(task, a_picture(3))])
+
+    told = harvest("why", name(3))
+    document = harvest("why", name(3), "--json")
+
+    assert [line for line in told.lines if line.startswith("licence")] == ["licence unknown"]
+    assert "title king licence CC0-1.0, stated by the source?[2J?" in told.lines
+    assert document.json["sources"][0]["title"] == evil
+
+
+def test_a_name_with_an_accent_is_found_however_it_is_typed(tmp_path: Path, harvest: Harvest) -> None:
+    """Composed or not, a name is the same name."""
+    new(tmp_path / "dataset", víbora=[3])
+
+    assert harvest("why", f"vi\u0301bora/{name(3)}").lines[0] == f"víbora/{name(3)} is kept"
