@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harvest import sources
 from harvest.ledger import now
-from harvest.ledger.classes import adopt_class
+from harvest.ledger.classes import adopt_class, is_adopted
 from harvest.models import Evidence, Filters, Hit, Licence, Refusal, Task, Verdict
 
 if TYPE_CHECKING:
@@ -66,23 +66,27 @@ class Searches:
     def begin(self, query: Query, provider: str, limit: int) -> SearchRecord:
         """Open the search for a query at a provider, new or known."""
         key = (provider, query.class_name, query.text, _spelled(query.filters))
-        with self._ledger.writing():
-            adopt_class(self._ledger, query.class_name)
-            self._ledger.run(
-                "INSERT OR IGNORE INTO search (provider, class, text, filters) VALUES (?, ?, ?, ?)", *key
-            )
-            row = self._ledger.one(
-                "SELECT id, asked, ending FROM search"
-                " WHERE provider = ? AND class = ? AND text = ? AND filters = ?",
-                *key,
-            )
-            assert row is not None
-            search, asked, end = row
-            finished = end == EXHAUSTED or (end == LIMIT_REACHED and asked >= limit)
-            waiting = self._ledger.number(
-                f"SELECT count(*) FROM hit WHERE search = ? AND {_WAITING}", search, self.run
-            )
-            return SearchRecord(search, finished, asked, end, waiting)
+        if not is_adopted(self._ledger, query.class_name) or self._find(key) is None:
+            with self._ledger.writing():
+                adopt_class(self._ledger, query.class_name)
+                self._ledger.run(
+                    "INSERT OR IGNORE INTO search (provider, class, text, filters) VALUES (?, ?, ?, ?)", *key
+                )
+        row = self._find(key)
+        assert row is not None
+        search, asked, end = row
+        finished = end == EXHAUSTED or (end == LIMIT_REACHED and asked >= limit)
+        waiting = self._ledger.number(
+            f"SELECT count(*) FROM hit WHERE search = ? AND {_WAITING}", search, self.run
+        )
+        return SearchRecord(search, finished, asked, end, waiting)
+
+    def _find(self, key: tuple[str, str, str, str]) -> Row | None:
+        return self._ledger.one(
+            "SELECT id, asked, ending FROM search"
+            " WHERE provider = ? AND class = ? AND text = ? AND filters = ?",
+            *key,
+        )
 
     def finish(self, search: int, end: str, asked: int) -> None:
         """Remember how a search ended and how many hits it was asked for."""
