@@ -129,8 +129,8 @@ def story_of(ledger: Ledger, picture: int) -> Story:
         "SELECT class FROM conflict WHERE picture = ? AND resolved IS NULL ORDER BY class", picture
     )
     copies = ledger.rows(
-        "SELECT class || '/' || name FROM picture WHERE content = ? AND state = 'present' AND id <> ?"
-        " ORDER BY class, name",
+        "SELECT class || '/' || name FROM picture WHERE content = ? AND +state = 'present' AND id <> ?"
+        " ORDER BY 1",
         content,
         picture,
     )

@@ -28,13 +28,13 @@ README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"(?P<mark><!-- help: (?P<name>\w+) -->\n)```\w*\n(?P<text>.*?)```\n", re.DOTALL)
 COMMANDS = [info.callback.__name__ for info in app.registered_commands if info.callback]
 # What reading, fetching and comparing pictures needs, and a person who asks for help does not.
-HEAVY = set(
-    "PIL aiohttp asyncio bs4 flickrapi httpx httpx_aiohttp imagehash numpy pyarrow pywt requests rich scipy"
-    " sqlite3 ssl urllib3".split()  # noqa: SIM905 - a list would be a column of 17 lines
-)
-DECORATION = re.compile(
-    r"\[[^]]*\]|<[^>]*>|[{}]"
-)  # ranges, types, defaults: each Typer shows them its own way
+HEAVY = {
+    *("PIL", "imagehash", "numpy", "pywt", "scipy", "pyarrow", "sqlite3"),
+    *("aiohttp", "asyncio", "bs4", "flickrapi", "httpx", "httpx_aiohttp", "requests", "ssl", "urllib3"),
+    "rich",
+}
+# Ranges, types and defaults, which Typer has shown in more than one way.
+DECORATION = re.compile(r"\[[^]]*\]|<[^>]*>|[{}]")
 
 
 def help_of(name: str) -> str:

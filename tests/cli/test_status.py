@@ -170,6 +170,16 @@ def test_keep_rates_tell_which_search_was_worth_it(root: Path, harvest: Harvest)
     assert "king flickr king snake 4 4 3 75%" in status.lines
 
 
+def test_a_better_copy_counts_as_one_picture(root: Path, harvest: Harvest) -> None:
+    """Two hits of a search that became one picture, the better copy in the other's place, are one."""
+    with Dataset.open(root) as dataset:
+        first, better = find(dataset, [a_hit(900), a_hit(901)], text="another")
+        (known,) = dataset.place([Placement(first, a_picture(900))])
+        dataset.place([Placement(better, a_picture(901), known)])
+
+    assert "king bing another 2 1 1 100%" in harvest("status").lines
+
+
 def test_a_search_without_pictures_has_no_rate(tmp_path: Path, harvest: Harvest) -> None:
     """Where nothing was placed there is nothing to rate."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
