@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harvest.cli import console
 from harvest.errors import KeyMissing
-from harvest.summary import EXHAUSTED, Problem, Summary, columns_in_use
+from harvest.summary import EXHAUSTED, FINISHED_EARLIER, LIMIT_REACHED, Problem, Summary, columns_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,12 +94,27 @@ def _troubles(summary: Summary) -> list[str]:
         if line.end == EXHAUSTED and not line.found
     ]
     texts += [
-        f" {name} has {summary.kept.get(name, 0)} of {summary.target}: the sources gave no more"
-        for name in summary.short_of_target
+        f" {line.provider.lower()} was searched before and has nothing new for {line.class_name};"
+        " --refresh asks again"
+        for line in summary.lines.values()
+        if line.end == FINISHED_EARLIER and not line.found and not summary.kept.get(line.class_name)
     ]
+    texts += [f" {_short(summary, name)}" for name in summary.short_of_target]
     if summary.interrupted:
         texts.append(" stopped; the same line goes on where this one ended")
     return texts + [f" {note}" for note in summary.notes]
+
+
+def _short(summary: Summary, class_name: str) -> str:
+    """Tell what kept a class from its target."""
+    ends = {line.end for line in summary.lines.values() if line.class_name == class_name}
+    if summary.interrupted:
+        reason = ""
+    elif LIMIT_REACHED in ends:
+        reason = ": -m allows no more hits"
+    else:
+        reason = ": the sources gave no more"
+    return f"{class_name} has {summary.kept.get(class_name, 0)} of {summary.target}{reason}"
 
 
 def _once(problems: Sequence[Problem]) -> list[Problem]:

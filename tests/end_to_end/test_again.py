@@ -1,0 +1,324 @@
+"""The same line again: finished work is not repeated, more is more, and no less is ever less."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.datasets import tree
+from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, list_addresses, pictures, table, told, write
+from tests.web import Weather
+
+ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
+URLS = ("-c", "URLS", "snakes.csv")
+FLICKR = ("-c", "FLICKR", "snakes.csv")
+
+
+@pytest.fixture
+def flickr(internet, cli):
+    """Give the line on Flickr alone, which answers at once, with its key."""
+
+    def run(*args):
+        internet.log.clear()
+        return cli(*FLICKR, *args, FLICKR_API_KEY=internet.flickr.key)
+
+    write(cli.folder, CORALS)
+    return run
+
+
+@pytest.fixture
+def urls(internet, cli):
+    """Give the line on a list of addresses, which no search engine paces."""
+
+    def run(*args, timeout=60):
+        internet.log.clear()
+        return cli(*URLS, *args, timeout=timeout)
+
+    write(cli.folder, ADDRESSES)
+    return run
+
+
+def test_nothing_new_is_no_request(internet, cli):
+    """With nothing new the second run asks nobody, changes nothing, and is a success."""
+    internet.bing.shows(CORAL, 6, dead=1, html=1, twin=1, tiny=1)
+    internet.flickr.shows(CORAL, 3, noai=1)
+    write(cli.folder, CORALS)
+    line = ("-c", "BING", "-c", "FLICKR", "-p", "snakes.csv", "-s", "500")
+    key = internet.flickr.key
+    assert cli(*line, FLICKR_API_KEY=key).code == 0
+    before = tree(cli.folder)
+    internet.log.clear()
+
+    run = cli(*line, FLICKR_API_KEY=key)
+
+    assert run.code == 0, run.out
+    assert not internet.log.visits
+    assert tree(cli.folder) == before
+    assert table(run)["coral_snake"]["kept"] == len(pictures(cli.folder / "dataset")["coral_snake"])
+
+
+def test_more_asks_only_for_more(internet, cli, flickr):
+    """A larger `-m` asks the source again and fetches only what is new; a smaller one asks nobody."""
+    shelf = internet.flickr.shows(CORAL, 9)
+    assert flickr("-m", "4").code == 0
+    assert len(internet.log.to("*.staticflickr.com")) == 4
+
+    run = flickr("-m", "7")
+
+    assert table(run)["coral_snake"] == {"kept": 7, "new": 3, "found": 7, "had": 4}
+    assert [visit.url for visit in internet.log.to("*.staticflickr.com")] != shelf.urls[:3]
+    assert len(internet.log.to("*.staticflickr.com")) == 3
+    assert flickr("-m", "5").code == 0
+    assert not internet.log.visits
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 7
+
+
+def test_a_finished_search_is_asked_again_with_refresh(internet, cli, flickr):
+    """What a source has found since comes with `--refresh`, and nothing else is fetched for it."""
+    shelf = internet.flickr.shows(CORAL, 3)
+    assert flickr().code == 0
+    internet.flickr.shows(CORAL, 2, also=shelf)
+    assert flickr().code == 0
+    assert not internet.log.visits
+
+    run = flickr("--refresh")
+
+    assert table(run)["coral_snake"] == {"kept": 5, "new": 2, "found": 5, "had": 3}
+    assert len(internet.log.to("*.staticflickr.com")) == 2
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 5
+
+
+def test_nothing_is_said_to_be_finished_too(internet, flickr):
+    """A class for which a source had nothing is not asked for again, and the line says why it is empty."""
+    assert flickr().code == 4
+
+    run = flickr()
+
+    assert run.code == 4
+    assert not internet.log.visits
+    assert "flickr was searched before and has nothing new for coral_snake; --refresh asks again" in run.out
+    internet.flickr.shows(CORAL, 2)
+    assert flickr("--refresh").code == 0
+
+
+def test_a_target_is_exact(internet, cli, urls):
+    """`--target` ends with that many pictures a class, however many are there and whatever else comes."""
+    shelf = internet.addresses(60, dead=9, twin=4)
+    list_addresses(cli.folder, shelf.urls)
+
+    run = urls("--target", "7")
+
+    assert run.code == 0, run.out
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 7
+    assert table(run)["coral_snake"]["kept"] == table(run)["coral_snake"]["new"] == 7
+    row = table(run)["coral_snake"]
+    assert sum(row.values()) - row["kept"] - row["found"] == row["found"]
+
+
+def test_a_target_that_is_met_asks_nobody(internet, cli, flickr):
+    """A class that has enough is not asked for, and is a success."""
+    internet.flickr.shows(CORAL, 60)
+    assert flickr("--target", "3").code == 0
+
+    run = flickr("--target", "3")
+
+    assert run.code == 0
+    assert not internet.log.visits
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 3
+
+
+def test_a_larger_target_goes_on(internet, cli, urls):
+    """A larger target fetches the difference, and no address twice."""
+    shelf = internet.addresses(30)
+    list_addresses(cli.folder, shelf.urls)
+    assert urls("--target", "4").code == 0
+    first = {told(path)["source"] for path in pictures(cli.folder / "dataset")["coral_snake"]}
+
+    run = urls("--target", "9")
+
+    assert run.code == 0
+    assert table(run)["coral_snake"]["new"] == 5
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 9
+    assert not first & {visit.url for visit in internet.log.visits}
+
+
+def test_a_target_counts_what_the_person_threw_out(internet, cli, urls):
+    """A target is filled up again after a person deleted pictures, with other ones."""
+    shelf = internet.addresses(20)
+    list_addresses(cli.folder, shelf.urls)
+    assert urls("--target", "6").code == 0
+    thrown = pictures(cli.folder / "dataset")["coral_snake"][:2]
+    gone = {told(path)["source"] for path in thrown}
+    for path in thrown:
+        path.unlink()
+
+    run = urls("--target", "6")
+
+    assert run.code == 0
+    left = pictures(cli.folder / "dataset")["coral_snake"]
+    assert len(left) == 6
+    assert not gone & {told(path)["source"] for path in left}
+
+
+def test_a_target_that_is_missed_goes_on_later(internet, cli, flickr):
+    """A missed target ends with 3; when the source has more, `--refresh` fills it."""
+    shelf = internet.flickr.shows(CORAL, 3)
+    run = flickr("--target", "5")
+    assert run.code == 3
+    assert "coral_snake has 3 of 5: the sources gave no more" in run.out
+    internet.flickr.shows(CORAL, 4, also=shelf)
+
+    run = flickr("--target", "5", "--refresh")
+
+    assert run.code == 0
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 5
+
+
+def test_a_target_that_the_limit_does_not_allow(internet, cli, urls):
+    """Where `-m` is what kept a class from its target, the line says so."""
+    list_addresses(cli.folder, internet.addresses(9).urls)
+
+    run = urls("--target", "5", "-m", "3")
+
+    assert run.code == 3
+    assert "coral_snake has 3 of 5: -m allows no more hits" in run.out
+
+
+def test_R06_a_row_removed(internet, cli):
+    """A class whose row is gone keeps its pictures, and nobody is asked for it."""
+    internet.flickr.shows(CORAL, 2)
+    internet.flickr.shows(KING, 2)
+    key = internet.flickr.key
+    write(cli.folder)
+    assert cli(*FLICKR, FLICKR_API_KEY=key).code == 0
+    before = tree(cli.folder / "dataset")
+    internet.log.clear()
+    write(cli.folder, CORALS)
+
+    run = cli(*FLICKR, FLICKR_API_KEY=key)
+
+    assert run.code == 0
+    assert set(table(run)) == {"coral_snake"}
+    assert not internet.log.visits
+    assert tree(cli.folder / "dataset") == before
+
+
+def test_R06_a_row_added(internet, cli):
+    """For a new row its pictures are fetched, and nothing else is asked for."""
+    internet.flickr.shows(CORAL, 2)
+    internet.flickr.shows(KING, 2)
+    key = internet.flickr.key
+    write(cli.folder, CORALS)
+    assert cli(*FLICKR, FLICKR_API_KEY=key).code == 0
+    internet.log.clear()
+    write(cli.folder, SNAKES)
+
+    run = cli(*FLICKR, FLICKR_API_KEY=key)
+
+    assert run.code == 0
+    assert [visit.asked["text"] for visit in internet.log.to("api.flickr.com")] == [KING]
+    assert table(run)["king_snake"]["new"] == 2
+
+
+def test_a_source_added(internet, cli):
+    """With another source on the line only that one is asked, and what both have is fetched once."""
+    bing = internet.bing.shows(CORAL, 3)
+    internet.flickr.shows(CORAL, 2, also=bing)
+    write(cli.folder, CORALS)
+    assert cli("-c", "BING", "snakes.csv").code == 0
+    internet.log.clear()
+
+    run = cli("-c", "BING", *FLICKR, FLICKR_API_KEY=internet.flickr.key)
+
+    assert run.code == 0
+    assert not internet.log.to("www.bing.com")
+    assert not any(internet.log.count(url) for url in bing.urls)
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 5
+
+
+def test_a_bad_day_is_tried_again(internet, cli, urls):
+    """What the network kept from a run is asked for by the next ones, what is gone for good is not."""
+    shelf = internet.addresses(7, patience=1, dead=2)
+    list_addresses(cli.folder, shelf.urls)
+    assert table(urls())["coral_snake"] == {"kept": 4, "new": 4, "found": 7, "dead": 3}
+
+    run = urls()
+
+    assert [visit.url for visit in internet.log.visits] == [listing.url for listing in shelf.of("patience")]
+    assert table(run)["coral_snake"] == {"kept": 4, "new": 0, "found": 1, "dead": 1}
+    urls()
+    assert internet.log.visits
+    urls()
+    assert not internet.log.visits  # three runs tried
+
+
+def test_better_weather(internet, cli, urls):
+    """After a day on which half the web was broken, the next run finishes the job."""
+    shelf = internet.addresses(10)
+    list_addresses(cli.folder, shelf.urls)
+    internet.weather = Weather(stalls=1.0)
+    running = cli.start(*URLS)
+    while not internet.log.visits:
+        assert running.process.poll() is None
+    running.kill()
+    running.process.wait()
+    internet.weather = Weather()
+
+    assert urls().code == 0
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 10
+
+
+def test_other_options_change_nothing_that_is_there(internet, cli, flickr):
+    """Pictures that are there keep the size they were fetched at; new ones get the size that is asked for."""
+    internet.flickr.shows(CORAL, 5, size=(640, 400))
+    assert flickr("-m", "2", "-s", "120", "-p").code == 0
+    before = tree(cli.folder / "dataset")
+
+    assert flickr("-m", "5", "-s", "320", "-p").code == 0
+
+    after = tree(cli.folder / "dataset")
+    assert before.items() <= after.items()
+    assert len(after) == 5
+
+
+def test_two_datasets_know_nothing_of_each_other(internet, cli, urls):
+    """Another `-o` is another memory."""
+    list_addresses(cli.folder, internet.addresses(2).urls)
+    assert urls().code == 0
+
+    assert urls("-o", "other").code == 0
+    assert len(internet.log.visits) == 2
+    assert tree(cli.folder / "other") == tree(cli.folder / "dataset")
+
+
+def test_R01_what_was_deleted_stays_away(internet, cli, flickr):
+    """A picture that a person deleted is not asked for again, nor kept when another source shows it."""
+    shelf = internet.flickr.shows(CORAL, 3)
+    assert flickr().code == 0
+    victim = pictures(cli.folder / "dataset")["coral_snake"][0]
+    source = told(victim)["source"]
+    victim.unlink()
+    (listing,) = (listing for listing in shelf if listing.url == source)
+    internet.flickr.shows("coral again", 1, also=[listing])
+    write(cli.folder, CORALS + "coral_snake,coral again\n")
+
+    run = flickr("--refresh")
+
+    assert run.code == 0
+    assert table(run)["coral_snake"]["before"] == 2
+    assert internet.log.count(source) == 0
+    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 3
+
+
+def test_a_dry_run_again(internet, cli, flickr):
+    """A dry run on a dataset tells what is there and what would be fetched, and touches nothing."""
+    shelf = internet.flickr.shows(CORAL, 2)
+    assert flickr().code == 0
+    internet.flickr.shows(CORAL, 3, also=shelf)
+    files = {path: path.stat().st_mtime_ns for path in cli.folder.rglob("*")}
+
+    run = flickr("-n", "--refresh")
+
+    assert run.code == 0
+    assert table(run)["coral_snake"] == {"kept": 2, "new": 0, "found": 5, "had": 2, "left": 3}
+    assert not internet.log.to("*.staticflickr.com")
+    assert {path: path.stat().st_mtime_ns for path in cli.folder.rglob("*")} == files
