@@ -67,6 +67,8 @@ class Twins:
 
     def find(self, look: Look) -> list[int]:
         """Return the keys of the confirmed twins of a look, the most alike first."""
+        if not self._rows:
+            return []
         asked = unpack([look])
         _, part = _hashed(asked)
         met, row, other = self._near(asked["hashes"][0, part])
