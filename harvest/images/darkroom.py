@@ -7,7 +7,8 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageStat
+import numpy as np
+from PIL import Image
 
 from harvest import looks
 from harvest.images import exif, headers
@@ -48,7 +49,7 @@ def develop(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
         return negative
     small, pixels = negative.small()
     # Before anybody looks for twins: all flat pictures, whatever their colour, have nearly one hash.
-    if (spread := max(ImageStat.Stat(small).stddev)) < _BLANK:
+    if (spread := _spread(small)) < _BLANK:
         return Refusal(Verdict.BLANK, f"one colour, give or take {spread:.1f} of 255 levels")
     image = negative.printed(recipe.size)
     if recipe.pad and recipe.size:
@@ -90,6 +91,13 @@ def _shape_refused(header: Header, recipe: Recipe) -> Refusal | None:
     if long > _MOST_ASPECT * short:
         return Refusal(Verdict.ASPECT, f"{size}; the longer side is over {_MOST_ASPECT} times the shorter")
     return None
+
+
+def _spread(image: Image.Image) -> float:
+    """Return the standard deviation of the liveliest channel; ImageStat takes twice as long."""
+    counts = np.array(image.histogram(), np.float64).reshape(-1, 256) / (image.width * image.height)
+    apart = np.arange(256) - (counts @ np.arange(256))[:, None]
+    return float(np.sqrt((counts * apart**2).sum(axis=1).max()))
 
 
 def _padded(image: Image.Image, side: int) -> Image.Image:
