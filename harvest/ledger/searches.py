@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from harvest import sources
-from harvest.ledger import now
+from harvest.ledger import hits, now
 from harvest.ledger.classes import adopt_class, is_adopted
-from harvest.models import Evidence, Filters, Hit, Licence, Refusal, Task, Verdict
+from harvest.models import Filters, Refusal, Task, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harvest.ledger import Ledger, Row
-    from harvest.models import Query
+    from harvest.models import Hit, Query
 
 # The two ends of a search that need no second asking; any other says why it ended early.
 EXHAUSTED = "exhausted"
@@ -28,10 +28,6 @@ _PASSING = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_passing
 _WAITING = f"run IS NOT ? AND (verdict IS NULL OR (verdict IN ({_PASSING}) AND attempts < {ATTEMPTS}))"
 _BY_FILTER = frozenset({Verdict.TOO_SMALL, Verdict.LICENCE})  # final for searches with the same filters
 _BY_SWITCH = frozenset({Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT})  # final for one run: the next may differ
-_HIT = (
-    "url, provider, source, rank, page, title, width, height, author, author_url, "
-    "licence, licence_url, evidence, others"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +94,16 @@ class Searches:
     def waiting(self, search: int) -> list[Task]:
         """Return a search's hits that have no verdict, or one that an earlier run's bad day gave them."""
         found = self._ledger.rows(
-            f"SELECT id, class, {_HIT} FROM hit WHERE search = ? AND {_WAITING} ORDER BY id", search, self.run
+            f"SELECT id, class, {hits.COLUMNS} FROM hit WHERE search = ? AND {_WAITING} ORDER BY id",
+            search,
+            self.run,
         )
-        return [Task(row[0], row[1], _hit(row[2:])) for row in found]
+        return [Task(row[0], row[1], hits.load(row[2:])) for row in found]
 
-    def record(self, search: int, class_name: str, hits: Sequence[Hit]) -> list[Task | Refusal]:
+    def record(self, search: int, class_name: str, found: Sequence[Hit]) -> list[Task | Refusal]:
         """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
         with self._ledger.writing():
-            return [self._record(search, class_name, hit) for hit in hits]
+            return [self._record(search, class_name, hit) for hit in found]
 
     def _record(self, search: int, class_name: str, hit: Hit) -> Task | Refusal:
         keys = (sources.key(hit.url), hit.source or sources.key(hit.url))
@@ -118,9 +116,9 @@ class Searches:
             return Refusal(Verdict.REJECTED if rejected else Verdict.HAD)
         refusal = self._known(class_name, kin) if kin else self._had(search, class_name, keys)
         verdict, detail = (refusal.verdict, refusal.detail) if refusal else (None, "")
-        number = mine[0] if mine else self._insert(search, class_name, hit, keys)
+        number = mine[0] if mine else hits.insert(self._ledger, search, class_name, hit, keys)
         if mine is not None and mine[3] != self.run:
-            self._readdress(number, hit, keys[0])
+            hits.readdress(self._ledger, number, hit, keys[0])
         self._ledger.run(
             "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ? WHERE id = ?",
             verdict,
@@ -132,16 +130,6 @@ class Searches:
         if kin and verdict is Verdict.CONFLICT:
             self._wanted_twice(kin[0], class_name)
         return refusal or Task(number, class_name, hit)
-
-    def _readdress(self, number: int, hit: Hit, address: str) -> None:
-        """Take down where a photograph is to be had today."""
-        self._ledger.run(
-            "UPDATE hit SET url = ?, address = ?, others = ? WHERE id = ?",
-            hit.url,
-            address,
-            json.dumps(hit.others) if hit.others else None,
-            number,
-        )
 
     def _kin(self, keys: tuple[str, str]) -> Row | None:
         """Find the picture that this photograph already is: one on disk before one thrown out."""
@@ -197,29 +185,6 @@ class Searches:
             return attempts >= ATTEMPTS
         return verdict not in _BY_SWITCH
 
-    def _insert(self, search: int, class_name: str, hit: Hit, keys: tuple[str, str]) -> int:
-        licence = hit.licence
-        return self._ledger.run(
-            f"INSERT INTO hit (search, class, address, {_HIT}) VALUES (?, ?, ?{', ?' * 14})",
-            search,
-            class_name,
-            keys[0],
-            hit.url,
-            hit.provider,
-            keys[1],
-            hit.rank,
-            hit.page,
-            hit.title,
-            hit.width,
-            hit.height,
-            hit.author,
-            hit.author_url,
-            licence.id,
-            licence.url,
-            licence.evidence,
-            json.dumps(hit.others) if hit.others else None,
-        )
-
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """Write down what became of hits."""
         if not settlements:
@@ -257,9 +222,3 @@ def _spelled(filters: Filters) -> str:
     usual = asdict(Filters())
     chosen = {name: value for name, value in asdict(filters).items() if value != usual[name]}
     return json.dumps(chosen, sort_keys=True, default=str)
-
-
-def _hit(row: Row) -> Hit:
-    *said, licence, licence_url, evidence, others = row
-    values = (*said, Licence(licence, licence_url, Evidence(evidence)), tuple(json.loads(others or "[]")))
-    return Hit(*values)

@@ -1,0 +1,63 @@
+"""Hits as rows: every field of a hit, to be had again as it was found."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from harvest.models import Evidence, Hit, Licence
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger, Row
+
+COLUMNS = (
+    "url, provider, source, rank, page, title, width, height, author, author_url,"
+    " licence, licence_url, evidence, others"
+)
+
+
+def insert(ledger: Ledger, search: int, class_name: str, hit: Hit, keys: tuple[str, str]) -> int:
+    """Write a hit down with the keys of its address and its source, and return its number."""
+    address, source = keys
+    return ledger.run(
+        f"INSERT INTO hit (search, class, address, {COLUMNS}) VALUES (?, ?, ?{', ?' * 14})",
+        search,
+        class_name,
+        address,
+        hit.url,
+        hit.provider,
+        source,
+        hit.rank,
+        hit.page,
+        hit.title,
+        hit.width,
+        hit.height,
+        hit.author,
+        hit.author_url,
+        hit.licence.id,
+        hit.licence.url,
+        hit.licence.evidence,
+        _listed(hit.others),
+    )
+
+
+def readdress(ledger: Ledger, number: int, hit: Hit, address: str) -> None:
+    """Write down where a photograph is to be had today."""
+    ledger.run(
+        "UPDATE hit SET url = ?, address = ?, others = ? WHERE id = ?",
+        hit.url,
+        address,
+        _listed(hit.others),
+        number,
+    )
+
+
+def load(row: Row) -> Hit:
+    """Return the hit of a row of `COLUMNS`."""
+    *said, licence, licence_url, evidence, others = row
+    values = (*said, Licence(licence, licence_url, Evidence(evidence)), tuple(json.loads(others or "[]")))
+    return Hit(*values)
+
+
+def _listed(others: tuple[str, ...]) -> str | None:
+    return json.dumps(others) if others else None
