@@ -60,7 +60,10 @@ class Placer:
             detail = f"already in {twin.class_name}"
             return batch.refuse(task, Refusal(Verdict.CONFLICT, detail), twin.id)
         if _is_better(task, picture, twin):
-            return batch.place(task, picture, replaces=twin)
+            verdict = batch.place(task, picture, replaces=twin)
+            if verdict is Verdict.REJECTED:
+                self._rejected.add(twin)
+            return verdict
         return batch.refuse(task, Refusal(Verdict.DUPLICATE), twin.id)
 
     def _is_placeholder(self, task: Task, picture: Picture, twin: Known | None) -> bool:
@@ -156,10 +159,10 @@ class _Batch:
         self._arriving.add(len(self.placements), picture.look)
         self._names |= {picture.body, picture.pixels, picture.content}
         self.placements.append(Placement(task, picture, replaces))
-        if replaces is not None:
-            self.flush()
-            return Verdict.BETTER
-        return Verdict.KEPT
+        if replaces is None:
+            return Verdict.KEPT
+        # Unless a person has thrown out meanwhile what it was to replace.
+        return Verdict.BETTER if picture.content in self.flush() else Verdict.REJECTED
 
     def flush_before(self, picture: Picture) -> None:
         """Write what is collected when the next picture has a twin among it: rare, and rules stay simple."""
@@ -167,13 +170,15 @@ class _Batch:
         if any(name in self._names for name in names) or self._arriving.find(picture.look):
             self.flush()
 
-    def flush(self) -> None:
-        """Write the collected pictures and verdicts, and know the pictures from now on."""
+    def flush(self) -> set[str]:
+        """Write what is collected, know the pictures from now on, and return the contents of those placed."""
         for placement in self.placements:
             if placement.replaces is not None:
                 self.present.forget(placement.replaces)
-        for known in self.dataset.place(self.placements):
+        placed = self.dataset.place(self.placements)
+        for known in placed:
             self.present.add(known)
         self.dataset.settle(self.settlements)
         self.placements, self.settlements = [], []
         self._arriving, self._names = Twins(), set()
+        return {known.content for known in placed}

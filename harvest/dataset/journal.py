@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Of the content's hash in a file name; more only where two names would be the same.
 _LENGTHS = (12, 16, 24, 64)
+_MOVES = 64  # files moved in a transaction: other writers wait for no more than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +139,15 @@ class Journal:
 
     def carry_out(self) -> None:
         """Move every file that is announced to move."""
-        moves = pending.moves(self._ledger)
-        if not moves:
-            return
-        targets = [self._move(move) for move in moves]
-        self._tree.flush([move.source for move in moves])
-        self._tree.flush(targets)
-        with self._ledger.writing():
-            for move, target in zip(moves, targets, strict=True):
-                pending.arrived(self._ledger, move, target.name, self._tree.stamp(target))
+        while pending.moves(self._ledger, 1):
+            # Within the transaction: two processes with the same moves to make would trip over each other.
+            with self._ledger.writing():
+                moves = pending.moves(self._ledger, _MOVES)
+                targets = [self._move(move) for move in moves]
+                self._tree.flush([move.source for move in moves])
+                self._tree.flush(targets)
+                for move, target in zip(moves, targets, strict=True):
+                    pending.arrived(self._ledger, move, target.name, self._tree.stamp(target))
 
     def _move(self, move: Moving) -> Spot:
         source, target = move.source, move.target

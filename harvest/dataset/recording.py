@@ -63,11 +63,21 @@ class Recorder:
         if held is None:
             assert found is not None
             taken = self._pictures.at([found.spot], shelved=found.spot.shelf is Shelf.REJECTED)
-            return not taken and not self._pictures.is_on_its_way(found.content)
+            return not taken and not self._is_ours(found.content)
         now = self._pictures.held(held.id)
         if now is None or now[:4] != held[:4] or self._pictures.is_on_its_way(held.content):
             return False
-        return kind is not Kind.GONE or self._tree.stamp(Spot(held.class_name, held.name)) is None
+        if kind is not Kind.GONE:
+            return True
+        here = Spot(held.class_name, held.name)
+        return self._tree.stamp(here) is None and not pending.is_being_replaced(self._ledger, held.id)
+
+    def _is_ours(self, content: str) -> bool:
+        """Tell whether a file is one of ours on the move: the next look sees where it arrived."""
+        placing = any(row.content == content for row in self._pictures.placing())
+        present = (row for row in self._pictures.with_content([content]) if row.state == "present")
+        moved = any(self._tree.stamp(Spot(row.class_name, row.name)) is None for row in present)
+        return placing or moved or self._pictures.is_on_its_way(content)
 
     def _write(self, finding: Finding) -> None:
         kind, held, found = finding

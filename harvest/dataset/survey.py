@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.dataset.reconcile import Found
 from harvest.shelves import Shelf, Spot
@@ -11,6 +11,8 @@ from harvest.shelves import Shelf, Spot
 if TYPE_CHECKING:
     from harvest.ledger.pictures import Held, Pictures
     from harvest.tree import File, Tree
+
+_LOOKS = 5  # at a disk that does not come to rest; what it says last is then believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +28,72 @@ class Survey:
         return bool(self.held or self.found)
 
 
+class _Look(NamedTuple):
+    """One look at the disk: files that are not in their places, and files that are in none."""
+
+    missing: set[File]
+    extra: set[File]
+    unshelved: set[File]
+    shelved: set[File]
+    away: set[tuple[str, str]]
+    placing: list[Held]
+    folders: set[str]
+
+    @property
+    def odd(self) -> tuple[set[File], ...]:
+        """What a person's doing would have to explain."""
+        return self[:4]
+
+
 def survey(pictures: Pictures, tree: Tree, *, alone: bool) -> Survey:
     """Compare ledger and disk; unless `alone`, what is being placed is another process's business."""
+    look = _steady_look(pictures, tree, alone=alone)
+    away = {name for _, name in look.away}  # in whatever folder: a file in the cloud cannot be read
+    held = [
+        *(row for row in pictures.at(look.missing) if row.name not in away),
+        *pictures.at(look.unshelved, shelved=True),
+        *look.placing,
+    ]
+    found = [*_read(tree, look.extra, Shelf.TREE), *_read(tree, look.shelved, Shelf.REJECTED)]
+    contents = {row.content for row in held} | {file.content for file in found}
+    ours = {row.id for row in held}
+    kin = [row for row in pictures.with_content(contents) if row.id not in ours]
+    return Survey(held, found, kin, frozenset(look.folders))
+
+
+def _steady_look(pictures: Pictures, tree: Tree, *, alone: bool) -> _Look:
+    """Look again at anything odd until it stays the same.
+
+    Folders are listed one after the other: a file moved meanwhile is seen in both, or in neither.
+    """
+    look = _look(pictures, tree, alone=alone)
+    for _ in range(_LOOKS):
+        before, look = look, _look(pictures, tree, alone=alone) if any(look.odd) else look
+        if look.odd == before.odd:
+            break
+    return look
+
+
+def _look(pictures: Pictures, tree: Tree, *, alone: bool) -> _Look:
     # The ledger first: what it holds now is there before we look; what appears later was announced before.
     expected, shelved = pictures.files(), pictures.files(shelved=True)
     classes = pictures.classes()
     scan, shelf = tree.scan(Shelf.TREE, classes), tree.scan(Shelf.REJECTED, classes)
-    missing, extra = expected - scan.files, scan.files - expected
+    extra = scan.files - expected
     placing = pictures.placing()
     if not alone:
         extra -= pictures.files() if extra else set()
         extra = _without(extra, placing)
         placing = []
-    away = {name for _, name in scan.away}  # in whatever folder: a file in the cloud cannot be read
-    held = [
-        *(row for row in pictures.at(missing) if row.name not in away),
-        *pictures.at(shelved - shelf.files, shelved=True),
-        *placing,
-    ]
-    found = [
-        *_read(tree, extra, Shelf.TREE),
-        *_read(tree, shelf.files - shelved, Shelf.REJECTED),
-    ]
-    contents = {row.content for row in held} | {file.content for file in found}
-    ours = {row.id for row in held}
-    kin = [row for row in pictures.with_content(contents) if row.id not in ours]
-    return Survey(held, found, kin, frozenset(scan.folders))
+    return _Look(
+        expected - scan.files,
+        extra,
+        shelved - shelf.files,
+        shelf.files - shelved,
+        scan.away,
+        placing,
+        scan.folders,
+    )
 
 
 def _without(files: set[File], placing: list[Held]) -> set[File]:

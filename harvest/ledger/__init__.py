@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,8 +54,7 @@ class Ledger:
             connection = _connect(path, "mode=rw")
             try:
                 _check(connection, path)
-                # Network file systems refuse WAL and say so; the journal they have is then kept.
-                connection.execute("PRAGMA journal_mode=WAL").fetchone()
+                _use_wal(connection)
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA foreign_keys=ON")
             except BaseException:
@@ -165,6 +165,21 @@ def _storable(value: object) -> object:
 
 
 _LARGEST = (1 << 63) - 1
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let others read while we write; network file systems refuse, and the journal they have is kept."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # Here SQLite itself does not wait for another process that opens the same new ledger.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin(connection: sqlite3.Connection) -> None:

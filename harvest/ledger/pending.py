@@ -60,11 +60,12 @@ def originals(ledger: Ledger, picture: int) -> list[Spot]:
     return [Spot(class_name, raw, Shelf.RAW) for class_name, raw in rows]
 
 
-def moves(ledger: Ledger) -> list[Moving]:
-    """Return the files that are about to move, in their order."""
+def moves(ledger: Ledger, most: int) -> list[Moving]:
+    """Return the next files that are about to move, in their order."""
     rows = ledger.rows(
         "SELECT id, shelf, pending.class, pending.name, picture.class, picture.name, state, content"
-        " FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' ORDER BY id"
+        " FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' ORDER BY id LIMIT ?",
+        most,
     )
     return [
         Moving(
@@ -75,6 +76,11 @@ def moves(ledger: Ledger) -> list[Moving]:
         )
         for number, shelf, old_class, old_name, class_name, name, state, content in rows
     ]
+
+
+def is_being_replaced(ledger: Ledger, picture: int) -> bool:
+    """Tell whether a better copy is taking a picture's place: its file may be gone already."""
+    return ledger.one("SELECT 1 FROM pending WHERE replaces = ?", picture) is not None
 
 
 def arrived(ledger: Ledger, move: Moving, name: str, stamp: Stamp | None) -> None:

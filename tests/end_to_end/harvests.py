@@ -60,7 +60,8 @@ def snapshot(*roots: Path) -> dict[Path, tuple[bytes, int]]:
 
 def decisions(root: Path) -> list[tuple[str, str]]:
     """Return who decided what, as the ledger has it."""
-    with closing(sqlite3.connect(f"file:{root / 'harvest.db'}?mode=ro", uri=True)) as ledger:
+    # Read-only, SQLite would leave the files of its journal behind.
+    with closing(sqlite3.connect(f"file:{root / 'harvest.db'}?mode=rw", uri=True)) as ledger:
         return ledger.execute("SELECT by, action FROM decision ORDER BY seq").fetchall()
 
 

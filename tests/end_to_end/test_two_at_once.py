@@ -1,0 +1,174 @@
+"""While a `get` runs, a person tidies up and others look on: whatever is done is seen for what it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest.dataset import Changes, Dataset
+from harvest.images import source_of
+from harvest.tree import Tree
+from tests import datasets
+from tests.end_to_end.harvests import OURS, beside, decisions, pictures
+from tests.web import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from harvest.shelves import Spot
+    from tests.command import Command, Ran, Running
+    from tests.web import Internet, Listing, Shelf
+
+QUERIES = """\
+class,query,providers
+coral,micrurus tener,BING
+coral,coral snake,FLICKR
+"""
+LINE = ("-c", "BING", "-c", "FLICKR", "-k", "snakes.csv", "--json")
+BETTER = 14  # so many of Bing's pictures are on Flickr too, under an open licence
+
+
+@pytest.fixture
+def corals(internet: Internet, cli: Command) -> Shelf:
+    """Let Flickr show better copies of what Bing shows, and one of Bing's hosts show placeholders."""
+    corals = internet.bing.shows("micrurus tener", 34, placeholder=7, copy=2)
+    internet.flickr.shows("coral snake", 4, also=corals.of("good")[:BETTER])
+    (cli.folder / "snakes.csv").write_text(QUERIES, "utf-8")
+    return corals
+
+
+@pytest.fixture
+def get(internet: Internet, cli: Command) -> Callable[..., Running]:
+    """Start the line."""
+    return lambda *more: cli.start(*LINE, *more, FLICKR_API_KEY=internet.flickr.key)
+
+
+def looks(running: Running, out: Path) -> Iterator[Changes]:
+    """Open the dataset as other commands do, again and again, until the run ends and once more."""
+    over = False
+    while not over:
+        over = running.process.poll() is not None
+        if (out / "harvest.db").exists():
+            with Dataset.open(out) as dataset:
+                yield dataset.changes
+
+
+def well(running: Running) -> Ran:
+    """Wait for a good end."""
+    ran = running.wait()
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def files_of(out: Path, listings: Iterable[Listing]) -> list[Path]:
+    """Find the files of listings by the addresses written in them; one that goes meanwhile is none."""
+    urls = {listing.url for listing in listings}
+    found = []
+    for path in pictures(out):
+        try:
+            if source_of(path.read_bytes()) in urls:
+                found.append(path)
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def test_P01_onlookers_see_nothing_done_by_a_person(get, corals: Shelf, tmp_path: Path) -> None:
+    """What is placed, replaced and set aside by a run looks to nobody like a person's doing, at no moment."""
+    out = tmp_path / "dataset"
+    running = get()
+    seen = list(looks(running, out))
+    well(running)
+    assert len(seen) > 20
+    assert [changes for changes in seen if changes != Changes()] == []
+    assert beside(out) == OURS
+    assert decisions(out) == [("harvest", "reject")]
+    assert not files_of(out, corals.of("placeholder"))
+
+
+def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
+    internet: Internet, get, corals: Shelf, tmp_path: Path
+) -> None:
+    """Files deleted and moved during a run are told once each by whoever looks next, and stay so."""
+    out = tmp_path / "dataset"
+    alone = [each for each in corals.of("good")[BETTER:] if each not in corals.twins]
+    running = get()
+    deleted: set[str] = set()
+    moved: set[str] = set()
+    told: dict[str, list[str]] = {"deleted": [], "moved": []}
+    for changes in looks(running, out):
+        for kind, names in told.items():
+            names += [change.name for change in getattr(changes, kind)]
+        assert set(changes.counts()) <= told.keys()
+        for path in files_of(out, alone):
+            if path.name not in moved and len(deleted) < 3:
+                deleted.add(path.name)
+                path.unlink()
+            elif len(moved) < 3:
+                moved.add(path.name)
+                (out / "other").mkdir(exist_ok=True)
+                path.rename(out / "other" / path.name)
+    well(running)
+    with Dataset.open(out) as dataset:
+        assert dataset.changes == Changes()
+    assert {kind: sorted(names) for kind, names in told.items()} == {
+        "deleted": sorted(deleted),
+        "moved": sorted(moved),
+    }
+    assert (len(deleted), len(moved)) == (3, 3)
+    internet.log.clear()
+    well(get("--refresh"))
+    assert not internet.log.to("*.pictures.test")
+    assert {path.name for path in (out / "other").iterdir()} == moved
+
+
+def test_R01_what_was_just_deleted_does_not_come_back_in_better_copies(
+    internet: Internet, get, corals: Shelf, tmp_path: Path
+) -> None:
+    """A picture deleted while better copies are still on their way stays out, and is a rejection."""
+    out = tmp_path / "dataset"
+    larger = Answer(corals.of("good")[0].photo.changed("larger"), kind="image/jpeg")
+    internet.flickr.turns("slow", seconds=1.5)
+    internet.sites["late.test"] = lambda _: replace(larger, wait=2.5)
+    (tmp_path / "late.txt").write_text("https://late.test/1.jpg", "utf-8")
+    (tmp_path / "snakes.csv").write_text(f"{QUERIES}coral,late.txt,URLS\n", "utf-8")
+    running = get("-c", "URLS")
+    deadline = time.monotonic() + 20
+    while not (found := files_of(out, corals.of("good")[:1])):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    found[0].unlink()
+    account = well(running).json
+    verdicts = {line["provider"]: line["verdicts"] for line in account["lines"]}
+    assert verdicts["FLICKR"] == {"better": BETTER - 1, "kept": 4, "rejected": 1}
+    assert verdicts["URLS"] == {"rejected": 1}
+    with Dataset.open(out) as dataset:
+        assert [change.name for change in dataset.changes.deleted] == [found[0].name]
+
+
+def test_R02_a_file_moved_while_the_folders_are_listed_is_moved(tmp_path: Path, monkeypatch) -> None:
+    """A file that goes from a folder just listed to one not yet listed, or back, is neither two nor gone."""
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(4), coral=range(10, 14))
+    listed: list[str] = []
+    moves: dict[str, str] = {}
+    real = Tree._scan_class
+
+    def scan_class(tree: Tree, here: Spot, *more: object) -> None:
+        real(tree, here, *more)
+        listed.append(here.class_name)
+        if len(listed) == 1:
+            first, second = here.class_name, ("king" if here.class_name == "coral" else "coral")
+            for source, target in ((first, second), (second, first)):
+                path = min((root / source).iterdir())
+                path.rename(root / target / path.name)
+                moves[path.name] = target
+
+    monkeypatch.setattr(Tree, "_scan_class", scan_class)
+    with Dataset.open(root) as dataset:
+        assert dataset.changes.counts().keys() == {"moved"}
+        assert {change.name: change.to.split("/")[0] for change in dataset.changes.moved} == moves
