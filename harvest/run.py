@@ -7,14 +7,14 @@ import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest import providers as registry
 from harvest.dataset import Dataset
 from harvest.errors import ProviderError
-from harvest.models import Filters, LicenceFilter, Query, Recipe
+from harvest.models import Filters, LicenceFilter, Query, Recipe, Safe
 from harvest.pipeline import Pipeline
 from harvest.placing import Placer
 from harvest.queries import read_queries
@@ -29,6 +29,19 @@ if TYPE_CHECKING:
 
     from harvest.providers.base import Provider
 
+OPTIONS = {  # fields of `Filters`, as they are written on the command line
+    "licence": "--license",
+    "photos": "--photos",
+    "colour": "--color",
+    "since": "--since",
+    "until": "--until",
+    "safe": "--safe",
+    "language": "--lang",
+    "region": "--region",
+    "site": "--site",
+}
+_NONE = Filters()
+
 LIMIT = 1000  # hits per provider and class, FastClass's own default
 UNBOUNDED = 1_000_000  # with a target and no limit of their own, searches go on as far as the source does
 
@@ -42,7 +55,7 @@ class Order:
     limit: int | None = None
     target: int | None = None
     recipe: Recipe = field(default_factory=Recipe)
-    licence: LicenceFilter = LicenceFilter.ANY
+    filters: Filters = field(default_factory=Filters)
     refresh: bool = False
     dry_run: bool = False
     accept_missing: bool = False
@@ -64,6 +77,14 @@ def harvest(
     min_size: int = 200,
     keep_originals: bool = False,
     license: str = "any",  # noqa: A002 - the name of the option and of the column
+    photos: bool = False,
+    color: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    safe: str = "strict",
+    language: str | None = None,
+    region: str | None = None,
+    site: str | None = None,
     refresh: bool = False,
     dry_run: bool = False,
     accept_missing: bool = False,
@@ -85,7 +106,18 @@ def harvest(
         limit=limit,
         target=target,
         recipe=Recipe(size=size, pad=pad, min_size=min_size, keep_original=keep_originals),
-        licence=LicenceFilter(license),
+        filters=Filters(
+            licence=LicenceFilter(license),
+            min_size=min_size,
+            photos=photos,
+            colour=color,
+            since=since,
+            until=until,
+            safe=Safe(safe),
+            language=language,
+            region=region,
+            site=site,
+        ),
         refresh=refresh,
         dry_run=dry_run,
         accept_missing=accept_missing,
@@ -137,12 +169,24 @@ class Run:
                 problems.append(Problem(provider.name, error))
         return problems
 
+    def warnings(self) -> list[str]:
+        """Name the filters that a source knows nothing of: what it finds is not narrowed by them."""
+        unheard = {provider.label: _unheard(provider, self.order.filters) for provider in self._providers}
+        return [
+            f"{label} knows nothing of {', '.join(options)}: its results are not narrowed by it"
+            for label, options in unheard.items()
+            if options
+        ]
+
     def finish(self) -> Summary:
         """Run to the end; a KeyboardInterrupt winds down, which takes two seconds at most."""
         started = time.monotonic()
         self.summary.problems.extend(self.check())
         if len(self.summary.problems) == len(self._providers):
             return self.summary  # nobody to ask: no folder is made and no dataset opened
+        if self._say is not None:
+            for text in self.warnings():
+                self._say(text)
         try:
             with Dataset.open(
                 self.order.out,
@@ -243,9 +287,18 @@ class Run:
 
 
 def _with_filters(query: Query, order: Order) -> Query:
-    """Put the command line's filters under those of the query's own row."""
-    licence = query.filters.licence if query.filters.licence is not LicenceFilter.ANY else order.licence
-    return replace(query, filters=Filters(licence=licence, min_size=order.recipe.min_size))
+    """Give a query the command line's filters; a licence of its own row is the row's to say."""
+    own = query.filters.licence
+    licence = order.filters.licence if own is LicenceFilter.ANY else own
+    return replace(query, filters=replace(order.filters, licence=licence))
+
+
+def _unheard(provider: Provider, filters: Filters) -> list[str]:
+    """Name the options that were given and that a source knows nothing of; the size is seen to here."""
+    asked = (
+        item.name for item in fields(Filters) if getattr(filters, item.name) != getattr(_NONE, item.name)
+    )
+    return [OPTIONS[name] for name in asked if name in OPTIONS and name not in provider.knows]
 
 
 def _chosen(providers: Sequence[str], environ: Mapping[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003 - Typer reads it at run time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from harvest.cli.completion import complete_datasets, complete_sources
 from harvest.cli.progress import Progress
 from harvest.cli.strange_pages import save_strange_pages
 from harvest.cli.summary_table import print_summary
-from harvest.models import LicenceFilter, Recipe
+from harvest.models import Filters, LicenceFilter, Recipe, Safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from harvest.models import Query
     from harvest.run import Order
     from harvest.summary import Summary
+
+DAYS = ["%Y-%m-%d"]
 
 
 def get(
@@ -78,6 +81,31 @@ def get(
     min_size: Annotated[
         int, typer.Option("--min-size", min=1, metavar="PX", help="Shorter side a picture must have.")
     ] = 200,
+    photos: Annotated[bool, typer.Option("--photos", help="Photographs only: no clip art.")] = False,
+    color: Annotated[
+        str | None,
+        typer.Option("--color", metavar="NAME", help="Mostly of this colour; grey is a colour too."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", metavar="DAY", formats=DAYS, help="Not before this day: 2024-05-31."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", metavar="DAY", formats=DAYS, help="Not after this day."),
+    ] = None,
+    safe: Annotated[
+        Safe, typer.Option("--safe", help="How much of what is not for everybody may come.")
+    ] = Safe.STRICT,
+    language: Annotated[
+        str | None, typer.Option("--lang", metavar="CODE", help="Language of the results: en, de …")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="CODE", help="Country the results are for: US, DE …")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="HOST", help="Only pages of this site.")
+    ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask finished searches again.")] = False,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Ask the sources, download and write nothing.")
@@ -124,7 +152,18 @@ def get(
         limit=maximum,
         target=target,
         recipe=Recipe(size=size, pad=not no_pad, min_size=min_size, keep_original=keep),
-        licence=license,
+        filters=Filters(
+            licence=license,
+            min_size=min_size,
+            photos=photos,
+            colour=color,
+            since=_day(since),
+            until=_day(until),
+            safe=safe,
+            language=language,
+            region=region,
+            site=site,
+        ),
         refresh=refresh,
         dry_run=dry_run,
         accept_missing=accept_missing,
@@ -134,6 +173,10 @@ def get(
         connections=jobs,
     )
     harvest_and_report(order, rows, title=f"{queries} → {out}/", quiet=quiet, as_json=as_json)
+
+
+def _day(when: datetime | None) -> str | None:
+    return when.date().isoformat() if when else None
 
 
 def harvest_and_report(

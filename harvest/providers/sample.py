@@ -37,6 +37,7 @@ class Sample(Provider):
     pace: ClassVar = 0.0
     most: ClassVar = 120
     probe: ClassVar = None
+    knows: ClassVar = frozenset({"licence"})  # stated beside each picture
     ephemeral: ClassVar = True
 
     _server: _Server | None = None
