@@ -7,6 +7,7 @@ same look, a rejection is stronger than a new arrival, and the better of two twi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -29,11 +30,19 @@ class Placer:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self._present = _Seen(dataset.known())
-        self._rejected = _Seen(dataset.thrown_out())
         self._pages: dict[tuple[str, str], set[str]] = {}  # of files that came again, by their host
         self._placeholders: set[str] = set()
         self.set_aside = 0
+
+    # Looked at when the first picture comes: with 50,000 of them half a second, and none may come at all.
+
+    @cached_property
+    def _present(self) -> _Seen:
+        return _Seen(self._dataset.known())
+
+    @cached_property
+    def _rejected(self) -> _Seen:
+        return _Seen(self._dataset.thrown_out())
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[Verdict]:
         """Decide a batch in its order, and write it with as few transactions as its twins allow."""
