@@ -7,15 +7,16 @@ from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 
 from harvest import sources
 from harvest.errors import Blocked, PageChanged
-from harvest.models import Hit, Licence, LicenceFilter
+from harvest.models import Hit, Licence
 from harvest.providers import values
 from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.bing_questions import HOST, address, headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,21 +26,8 @@ if TYPE_CHECKING:
     from harvest.models import Query
     from harvest.web.pages import Page, Pages
 
-_HOST = "www.bing.com"
-_COUNT = 35  # results a page
 _CHALLENGED = {202, 401, 403, 418}
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
-_HEADERS = {
-    # How many results come depends on the browser's name, and their language on this one (as on `mkt`).
-    "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    "Accept": "text/html",
-    "Accept-Language": "en-US,en;q=0.9",
-}
-_LICENCES = {
-    LicenceFilter.OPEN: "L2_L3",  # "free to modify, share and use commercially"
-    LicenceFilter.COMMERCIAL: "L2_L3_L4",  # "free to share and use commercially"
-    LicenceFilter.PUBLIC_DOMAIN: "L1",
-}
 
 
 class Bing(Provider):
@@ -48,6 +36,9 @@ class Bing(Provider):
     name: ClassVar = "BING"
     label: ClassVar = "Bing"
     about: ClassVar = "the whole web, without a key; licences unknown"
+    knows: ClassVar = frozenset(
+        {"licence", "min_size", "photos", "colour", "since", "safe", "language", "region", "site"}
+    )
     pace: ClassVar = 2.5  # no limit is published; a page every 2-3 s is what it bears
     most: ClassVar = 1000  # beyond these, results are unrelated
 
@@ -60,33 +51,25 @@ def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
     claim = Licence.claimed(query.filters.licence)
     first: int | None = 1
     while first is not None:
-        found = _ask(_address(query, first), pages)
+        found = _ask(address(query, first), headers(query.filters), pages)
         yield [replace(hit, licence=claim) for hit in found.hits]
         first = found.more
 
 
-def _ask(url: str, pages: Pages) -> Found:
+def _ask(url: str, sent: dict[str, str], pages: Pages) -> Found:
     """Ask for a page, and once more when it is empty: 5-20 % are, for no reason (SerpApi #1863)."""
     with suppress(PageChanged):
-        found = parse(pages.get(url, headers=_HEADERS))
+        found = parse(pages.get(url, headers=sent))
         if found.hits:
             return found
-    return parse(pages.get(url, headers=_HEADERS))
-
-
-def _address(query: Query, first: int) -> str:
-    asked = {"q": query.text, "async": 1, "first": first, "count": _COUNT, "mkt": "en-US", "adlt": "strict"}
-    licence = _LICENCES.get(query.filters.licence)
-    # Bing wants the plus and the colon of its filters as they are.
-    narrowed = f"&qft=+filterui:license-{licence}" if licence else ""
-    return f"https://{_HOST}/images/async?{urlencode(asked)}{narrowed}"
+    return parse(pages.get(url, headers=sent))
 
 
 def parse(page: Page) -> Found:
     """Read a page of results; raise when it is neither results nor says that there are none."""
     host = urlsplit(page.url).hostname
-    if page.status in _CHALLENGED or host != _HOST:
-        raise _blocked(f"sends us to {host}" if host != _HOST else f"answers {page.status}")
+    if page.status in _CHALLENGED or host != HOST:
+        raise _blocked(f"sends us to {host}" if host != HOST else f"answers {page.status}")
     soup = BeautifulSoup(page.text, "html.parser")
     anchors = soup.select("a.iusc")
     if not anchors and soup.select_one("div.captcha"):

@@ -12,7 +12,8 @@ import flickrapi
 import requests
 
 from harvest.errors import PageChanged, Unreachable
-from harvest.models import LicenceFilter
+from harvest.models import LicenceFilter, Safe
+from harvest.providers import values
 from harvest.providers.base import Found, Key, Provider, Sieve
 from harvest.providers.flickr_answers import CAP, LICENCES, SIZES, parse
 
@@ -27,6 +28,7 @@ _BEGINNING = 1_075_593_600  # February 2004, when Flickr opened
 _DAY = 86_400
 _TRIES = 3
 _LOST = 16  # pages in a row without a new photo: of a half that is halved again, the best are known already
+_SAFE = {Safe.STRICT: 1, Safe.MODERATE: 2, Safe.OFF: 3}
 _EXTRAS = ",".join(("license", "owner_name", "path_alias", *(f"url_{size}" for size in SIZES)))
 # They print the key, in calls and in signatures.
 for _logger in ("flickrapi", "oauthlib", "requests_oauthlib"):
@@ -44,6 +46,7 @@ class Flickr(Provider):
         "https://www.flickr.com/services/apps/create/apply",
         "Since 2025 Flickr makes new keys for Pro accounts only",
     )
+    knows: ClassVar = frozenset({"licence", "photos", "since", "until", "safe"})
     pace: ClassVar = 1.0  # 3600 calls an hour and key
     most: ClassVar = 100_000
 
@@ -52,12 +55,23 @@ class Flickr(Provider):
         self.check()
         api = _Api(self._setting("FLICKR_API_KEY"), self._setting("FLICKR_API_SECRET"), pages)
         ask = partial(_ask, api.photos.search, **_parameters(query))
-        now = int(time.time())  # fixed, as photos that come in meanwhile would shift the pages
+        start, end = _dates(query)
+        dates = {"max_upload_date": end} | ({"min_upload_date": start} if query.filters.since else {})
         sieve = Sieve(self.most, enlarge=False)
-        first = ask(page=1, max_upload_date=now)
-        yield from sieve.fresh(_window(ask, first, max_upload_date=now))
+        first = ask(page=1, **dates)
+        yield from sieve.fresh(_window(ask, first, **dates))
         if (first.total or 0) > CAP:
-            yield from sieve.fresh(_halves(ask, _BEGINNING, now), patience=_LOST)
+            yield from sieve.fresh(_halves(ask, start, end), patience=_LOST)
+
+
+def _dates(query: Query) -> tuple[int, int]:
+    """Return since and until when photos came to Flickr: those that come meanwhile shift no page."""
+    since, until = query.filters.since, query.filters.until
+    now = int(time.time())
+    return (
+        values.moment(since) if since else _BEGINNING,
+        min(now, values.moment(until, end=True)) if until else now,
+    )
 
 
 def _parameters(query: Query) -> dict[str, object]:
@@ -69,7 +83,7 @@ def _parameters(query: Query) -> dict[str, object]:
         "sort": "relevance",
         "media": "photos",
         "content_types": "0",  # photographs; 1 are screenshots, 2 others
-        "safe_search": 1,
+        "safe_search": _SAFE[query.filters.safe],
         "per_page": max(1, min(query.limit or _PER_PAGE, _PER_PAGE)),
         "extras": _EXTRAS,
     }

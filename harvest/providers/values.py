@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from datetime import UTC, date, datetime, time
 from html import unescape
+from typing import Any
 from unicodedata import category
 from urllib.parse import parse_qs, urlsplit
 
 from bs4 import BeautifulSoup
 
+from harvest.errors import UsageError
+
 _LONGEST_TEXT = 300
 _LONGEST_ADDRESS = 2000  # what servers and browsers take; longer ones are data, not addresses
 _LONGEST_RECORD = 20_000  # one result as JSON in a page; Bing's have 1,000 characters
 _LARGEST = 1_000_000_000
+_DAY = 86_400
+IDENTITY = 10**18  # as a number may be that names a thing; sizes stay far below
 _SYNTAX = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snake" exclude
 
 
@@ -65,17 +71,17 @@ def address(value: object) -> str | None:
     return value if sound and "@" not in parts.netloc else None
 
 
-def number(value: object) -> int | None:
+def number(value: object, most: int = _LARGEST) -> int | None:
     """Return a positive whole number of sane size, sent as a number or as its digits.
 
     >>> number("1024"), number(-1), number("many"), number(True)
     (1024, None, None, None)
     """
-    if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(_LARGEST)):
+    if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(most)):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         return None
-    return value if 0 < value <= _LARGEST else None
+    return value if 0 < value <= most else None
 
 
 def record(value: str) -> dict[str, object]:
@@ -89,6 +95,37 @@ def record(value: str) -> dict[str, object]:
             read = json.loads(value)
             return read if isinstance(read, dict) else {}
     return {}
+
+
+def fields(value: object) -> dict[str, Any]:
+    """Return an object of JSON as it is, and an empty one for anything else.
+
+    >>> fields({"login": "ada"}), fields(None)
+    ({'login': 'ada'}, {})
+    """
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a list of JSON; none of anything else.
+
+    >>> objects([{"id": 1}, 2, None]), objects("12")
+    ([{'id': 1}], [])
+    """
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def moment(day: str, *, end: bool = False) -> int:
+    """Return when a day begins, or ends, by UTC: in seconds since 1970.
+
+    >>> moment("1970-01-02"), moment("1970-01-02", end=True)
+    (86400, 172799)
+    """
+    try:
+        begins = datetime.combine(date.fromisoformat(day), time(), UTC)
+    except ValueError:
+        raise UsageError(f"{day!r} is no day.", "Write it as 2024-05-31.") from None
+    return int(begins.timestamp()) + (_DAY - 1 if end else 0)
 
 
 def words(query: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harvest.errors import Blocked, PageChanged
-from harvest.models import Evidence, Filters, LicenceFilter, Query
+from harvest.errors import Blocked, PageChanged, UsageError
+from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers.bing import Bing, parse
 from harvest.web.pages import Page
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
@@ -75,6 +76,67 @@ def test_a_licence_is_claimed_and_never_stated(wish, filtered):
     assert hit.licence.evidence is (Evidence.CLAIMED if filtered else Evidence.UNKNOWN)
     assert hit.licence.url is None
     assert not hit.licence.is_open
+
+
+@pytest.mark.parametrize(
+    ("filters", "narrowed"),
+    [
+        ({"photos": True}, "photo-photo"),
+        ({"colour": "red"}, "color2-FGcls_RED"),
+        ({"colour": "Grey"}, "color2-FGcls_GRAY"),
+        ({"colour": "transparent"}, "photo-transparent"),
+        ({"colour": "transparent", "photos": True}, "photo-transparent"),
+        ({"colour": "mauve"}, None),
+        ({"min_size": 500}, None),
+        ({"min_size": 501}, "imagesize-large"),
+        ({"licence": LicenceFilter.OPEN, "photos": True}, "license-L2_L3+filterui:photo-photo"),
+    ],
+)
+def test_filters_are_asked_for_in_bings_words(filters, narrowed):
+    """What a search is narrowed by stands behind the address, plus and colon as they are."""
+    pages = serving(results(1))
+    next(search(pages, **filters))
+    assert pages.asked[0].endswith(f"adlt=strict&qft=+filterui:{narrowed}" if narrowed else "adlt=strict")
+    assert filters.keys() <= Bing.knows
+
+
+@pytest.mark.parametrize(
+    ("days", "minutes"),
+    [(-3, 1440), (0, 1440), (5, 10_080), (20, 43_200), (300, 525_600), (500, 1_051_200), (9_000, 13_140_000)],
+)
+def test_a_day_becomes_an_age(days, minutes):
+    """Pages since a day are asked for by the smallest age that holds that day."""
+    pages = serving(results(1))
+    next(search(pages, since=(datetime.now(UTC) - timedelta(days=days)).date().isoformat()))
+    assert pages.asked[0].endswith(f"&qft=+filterui:age-lt{minutes}")
+
+
+def test_a_day_that_is_none_is_told():
+    """A date that cannot be is an error of usage, before Bing is asked."""
+    pages = serving(results(1))
+    with pytest.raises(UsageError, match="'last week' is no day"):
+        next(search(pages, since="last week"))
+    assert not pages.asked
+
+
+@pytest.mark.parametrize(
+    ("filters", "asked", "accepted"),
+    [
+        ({"safe": Safe.OFF}, {"adlt": "off"}, "en-US,en;q=0.9"),
+        ({"safe": Safe.MODERATE}, {"adlt": "moderate"}, "en-US,en;q=0.9"),
+        ({"language": "de", "region": "ch"}, {"mkt": "de-CH"}, "de-CH,de;q=0.9"),
+        ({"region": "GB"}, {"mkt": "en-GB"}, "en-GB,en;q=0.9"),
+        ({"site": "example.org"}, {"q": "snake site:example.org"}, "en-US,en;q=0.9"),
+    ],
+)
+def test_filters_that_are_words_of_their_own(filters, asked, accepted):
+    """Safety, market and site are arguments of the address; the market's language is a header too."""
+    pages = serving(results(1))
+    next(search(pages, **filters))
+    plain = {"q": "snake", "async": "1", "first": "1", "count": "35", "mkt": "en-US", "adlt": "strict"}
+    assert pages.arguments(0) == plain | asked
+    assert pages.headers[0]["Accept-Language"] == accepted
+    assert filters.keys() <= Bing.knows
 
 
 def test_a_claim_does_not_meet_a_narrower_wish():

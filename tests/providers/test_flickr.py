@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 import logging
+import time
 import xml.etree.ElementTree as ET
 from itertools import islice
 from urllib.parse import quote, unquote
@@ -13,7 +14,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unavailable, Unreachable
-from harvest.models import Evidence, Filters, LicenceFilter, Query
+from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers.flickr import Flickr
 from harvest.providers.flickr_answers import LICENCES, SIZES, parse
 from harvest.web.pages import Page
@@ -133,6 +134,33 @@ def test_a_licence_is_asked_for_by_all_its_numbers(wish, numbers):
     assert pages.arguments(0)["license"] == numbers
 
 
+@pytest.mark.parametrize(
+    ("filters", "asked"),
+    [
+        ({"safe": Safe.STRICT}, {"safe_search": "1"}),
+        ({"safe": Safe.MODERATE}, {"safe_search": "2"}),
+        ({"safe": Safe.OFF}, {"safe_search": "3"}),
+        ({"photos": True}, {"content_types": "0"}),
+        ({"since": "2015-01-01"}, {"min_upload_date": "1420070400"}),
+        ({"until": "2015-01-01"}, {"max_upload_date": "1420156799"}),
+    ],
+)
+def test_filters_are_asked_for(filters, asked):
+    """What a search is narrowed by, and Flickr knows, stands in the call; both days are included."""
+    pages = serving(EMPTY)
+    list(search(pages, **filters))
+    assert pages.arguments(0) | asked == pages.arguments(0)
+    assert ("min_upload_date" in pages.arguments(0)) == ("since" in filters)
+    assert filters.keys() <= Flickr.knows
+
+
+def test_until_never_goes_beyond_now():
+    """A day to come does not let in what comes to Flickr meanwhile."""
+    pages = serving(EMPTY)
+    list(search(pages, until="2999-01-01"))
+    assert int(pages.arguments(0)["max_upload_date"]) <= time.time()
+
+
 def test_every_licence_of_flickr_is_known():
     """The numbers 0 to 16 each have an id, an address, and are stated."""
     assert sorted(map(int, LICENCES)) == list(range(17))
@@ -180,6 +208,16 @@ def test_more_than_4000_are_found_by_their_dates():
     assert found[:4000] == best
     assert sorted(found) == list(archive.uploaded)
     assert len(pages.asked) < 60
+
+
+def test_dates_hold_in_every_half():
+    """A search between two days finds the photos of that time, all of them and no others."""
+    archive = Archive(9_500)
+    wanted = [i for i, at in archive.uploaded.items() if 1_104_537_600 <= at < 1_230_768_000]
+    hits = search(FakePages(archive), since="2005-01-01", until="2008-12-31")
+    found = [int(hit.source.removeprefix("flickr:")) for hit in hits]
+    assert sorted(found) == wanted
+    assert len(wanted) > 4000
 
 
 def test_no_dates_are_split_for_less():
