@@ -66,17 +66,18 @@ class Ledger:
     def create(cls, path: Path) -> None:
         """Make an empty ledger, whose name appears only when it is whole: an empty file is a damaged one."""
         part = path.with_name(f".harvest-ledger-{os.getpid()}.part")
-        with disk.named(path), _explained(path):
-            part.unlink(missing_ok=True)
-            with closing(sqlite3.connect(part, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode=MEMORY")  # no second file to be left behind
-                _lay_out(connection)
-            handle = os.open(part, os.O_RDWR)
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+            _lay_out(connection)
+            whole = connection.serialize()
+        with disk.named(path):
             try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            disk.replace(part, path)
+                disk.remove(part)
+                disk.write(part, whole)
+                disk.replace(part, path)
+            except BaseException:
+                with suppress(OSError):
+                    disk.remove(part)
+                raise
             disk.sync(path.parent)
 
     @classmethod

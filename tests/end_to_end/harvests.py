@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What may lie in a dataset beside class folders, and what a killed run leaves for the next one to sweep.
 OURS = {"harvest.db", "harvest.lock"}
-LEFT = ("harvest.db-wal", "harvest.db-shm", ".harvest-")
+LEFT = ("harvest.db-journal", "harvest.db-wal", "harvest.db-shm", ".harvest-")
 
 
 class Print(NamedTuple):
