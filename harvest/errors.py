@@ -10,6 +10,7 @@ HarvestError                  1   exit code
 │   ├── KeyRefused            5   the provider does not accept the key
 │   ├── RateLimited               too many requests, or the day's quota is used up
 │   ├── Unreachable               no answer at all
+│   ├── Unanswerable              this query is beyond the provider; it is asked the others
 │   └── Unavailable               the provider cannot work here, and says why
 ├── NothingHarvested          4   not one picture, though sources were asked
 ├── MissingFiles              3   so many files are gone that nobody meant it: nothing was recorded
@@ -80,6 +81,10 @@ class RateLimited(ProviderError):
 
 
 class Unreachable(ProviderError):
+    pass
+
+
+class Unanswerable(ProviderError):
     pass
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harvest import summary as account
-from harvest.errors import HarvestError, Interrupted, ProviderError
+from harvest.errors import HarvestError, Interrupted, ProviderError, Unanswerable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -164,7 +164,7 @@ class Searcher(threading.Thread):
         end = self._ask(search, share, pages, drawn)
         for hit in self._desk.left_over(search):
             self._desk.found(search, hit)
-        self._desk.ended(search, end, drawn.count, self._parked)
+        self._desk.ended(search, end, drawn.count, drawn.error or self._parked)
         return search.limit if search.finished else drawn.count
 
     def _ask(self, search: Search, share: int, pages: Pages, drawn: _Drawn) -> str:
@@ -182,7 +182,9 @@ class Searcher(threading.Thread):
         except HarvestError as error:
             if not isinstance(error, ProviderError):
                 error = ProviderError(error.message, error.hint)
-            self._parked = error
+            drawn.error = error
+            if not isinstance(error, Unanswerable):
+                self._parked = error
             return type(error).__name__
         except Exception as bug:
             # A provider may be anybody's: its bug ends its own search and no other, and is shown as a bug.
@@ -208,9 +210,10 @@ class Searcher(threading.Thread):
 
 @dataclass(slots=True)
 class _Drawn:
-    """How many hits a search gave, also when it ends in an error."""
+    """How many hits a search gave, also when it ends in an error, and the error."""
 
     count: int = 0
+    error: ProviderError | None = None
 
 
 def _by_class(queries: Iterable[Query]) -> Iterable[Sequence[Query]]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
-from harvest import images
+from harvest import images, sources
 from harvest.models import Body, Outcome, Picture, Refusal, Task, Verdict
 
 if TYPE_CHECKING:
@@ -122,6 +122,8 @@ class LocalWorkers:
                 self._fetching.discard(me)
                 if not isinstance(body, Body):
                     return body, 0
+                if sources.is_stand_in(body.url):
+                    return Refusal(Verdict.GONE, "the host shows another picture instead"), len(body.data)
                 self._developing.add(me)
                 return await self._develop(body, task), len(body.data)
         finally:

@@ -73,16 +73,19 @@ class Pages:
         *,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
+        patient: bool = True,
     ) -> Page:
         """Return the final answer to a request, whatever its status below 500, 429 apart.
 
-        Raises `RateLimited`, `Unreachable`, `PageChanged` for a page that is too large, or `Interrupted`.
+        Raises `RateLimited`, `Unreachable`, `PageChanged` for a page that is too large, or `Interrupted`;
+        without patience at the first refusal.
         """
-        return self._ask(url, {name: str(value) for name, value in (params or {}).items()}, headers or {})
+        asked = {name: str(value) for name, value in (params or {}).items()}
+        return self._ask(url, asked, headers or {}, attempts=self._limits.attempts if patient else 1)
 
     def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Page:
         """Return the final answer to a form, as `get` does; a form is never sent on to another address."""
-        return self._ask(url, {}, headers or {}, form)
+        return self._ask(url, {}, headers or {}, form, attempts=self._limits.attempts)
 
     def pause(self, seconds: float) -> None:
         """Wait, as a source asks for in an answer of its own; raise `Interrupted` on a stop."""
@@ -94,6 +97,8 @@ class Pages:
         params: Mapping[str, str],
         headers: Mapping[str, str],
         form: Mapping[str, str] | None = None,
+        *,
+        attempts: int,
     ) -> Page:
         left = self._limits.total
         tries = 0
@@ -112,11 +117,10 @@ class Pages:
                 self._free_at = self._clock() + self._pace
             left -= self._clock() - started
             tries += 1
-            self._bear(trouble, tries, self._name or urlsplit(url).hostname or "the source")
+            self._bear(trouble, tries, attempts - tries, self._name or urlsplit(url).hostname or "the source")
 
-    def _bear(self, trouble: Trouble, tries: int, name: str) -> None:
+    def _bear(self, trouble: Trouble, tries: int, left: int, name: str) -> None:
         """Wait until another try makes sense, or raise."""
-        left = self._limits.attempts - tries
         wait = backoff(tries, self._jitter()) if trouble.wait is None else trouble.wait
         if not trouble.again or left <= 0 or wait > self._limits.retry_after:
             _give_up(trouble, tries, name)

@@ -26,6 +26,8 @@ class FakePages:
         self._answer = answer
         self.asked: list[str] = []
         self.headers: list[Mapping[str, str]] = []
+        self.forms: list[Mapping[str, str]] = []
+        self.pauses: list[float] = []
 
     def get(
         self,
@@ -33,6 +35,7 @@ class FakePages:
         *,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
+        patient: bool = True,  # noqa: ARG002 - nobody here says "later"
     ) -> Page:
         """Return the page of an address."""
         if params:
@@ -42,6 +45,15 @@ class FakePages:
         answer = self._answer(url)
         status, text = answer if isinstance(answer, tuple) else (200, answer)
         return Page(url, status, text, {})
+
+    def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Page:
+        """Return the page of an address that a form is posted to."""
+        self.forms.append(dict(form))
+        return self.get(url, headers=headers)
+
+    def pause(self, seconds: float) -> None:
+        """Remember how long a provider wanted to wait."""
+        self.pauses.append(seconds)
 
     def arguments(self, ask: int) -> dict[str, str]:
         """Return what the address of an ask says after its question mark."""

@@ -9,7 +9,6 @@ import pytest
 
 from harvest import providers
 from harvest.errors import Unavailable, UsageError
-from harvest.models import Query
 
 PLUGIN = """
 from harvest.providers import Provider
@@ -56,7 +55,9 @@ def plugged(tmp_path, monkeypatch):
 
 def test_ours_are_there():
     """The providers of this package are listed first, by name."""
-    assert providers.names()[:5] == ["BING", "FLICKR", "GOOGLE", "SAMPLE", "URLS"]
+    ours = [name for name in providers.names() if providers.get(name).__module__.startswith("harvest.")]
+    assert providers.names()[: len(ours)] == ours == sorted(ours)
+    assert {"BING", "FLICKR", "GOOGLE", "SAMPLE", "URLS"} <= set(ours)
 
 
 @pytest.mark.parametrize("name", ["bing", "BING", " Bing "])
@@ -69,9 +70,8 @@ def test_a_misspelt_name_gets_a_guess():
     """An unknown name is an error of usage that guesses what was meant and lists what there is."""
     with pytest.raises(UsageError) as caught:
         providers.get("FLIKR")
-    assert caught.value.message.startswith(
-        "no provider 'FLIKR'. Did you mean FLICKR?  (BING, FLICKR, GOOGLE, "
-    )
+    assert caught.value.message.startswith("no provider 'FLIKR'. Did you mean FLICKR?  (")
+    assert ", ".join(providers.names()) in caught.value.message
 
 
 def test_an_unheard_name_gets_no_guess():
@@ -84,18 +84,10 @@ def test_an_unheard_name_gets_no_guess():
 def test_all_stands_for_what_can_work(plugged):
     """`ALL` leaves out what lacks its key, what is unavailable, the embedded one and the one for files."""
     plugged()
-    assert providers.for_all({}) == ["BING"]
-    assert providers.for_all({"FLICKR_API_KEY": "k"}) == ["BING", "FLICKR"]
-
-
-def test_google_says_why_it_is_unavailable():
-    """Google raises before anything is asked, with its reason and what to do, and so does a search of it."""
-    google = providers.get("GOOGLE")({})
-    with pytest.raises(Unavailable, match="no dependable keyless endpoint") as caught:
-        google.check()
-    assert caught.value.hint
-    with pytest.raises(Unavailable):
-        next(google.search(Query("snake", "snake"), None))
+    without = providers.for_all({})
+    assert "BING" in without
+    assert not {"FLICKR", "GOOGLE", "SAMPLE", "URLS"} & set(without)
+    assert set(providers.for_all({"FLICKR_API_KEY": "k"})) == {*without, "FLICKR"}
 
 
 def test_another_package_adds_a_provider(plugged):
@@ -126,7 +118,8 @@ def test_a_broken_provider_is_told_and_harms_no_other(plugged, value, reason):
         providers.get("acme")
     (message,) = providers.broken()
     assert reason in message
-    assert providers.for_all({}) == ["BING"]
+    assert "BING" in providers.for_all({})
+    assert "ACME" not in providers.for_all({})
     assert providers.get("BING").name == "BING"
 
 
@@ -147,5 +140,6 @@ def test_nobody_takes_the_name_of_ours(plugged):
 def test_a_provider_that_fails_when_it_is_made_is_left_out_of_all(plugged, caplog):
     """`ALL` goes without a provider whose maker made a mistake, and the log has it."""
     plugged(moody="acme_harvest:Moody")
-    assert providers.for_all({}) == ["BING"]
+    assert "BING" in providers.for_all({})
+    assert "MOODY" not in providers.for_all({})
     assert "ZeroDivisionError" in caplog.text

@@ -213,6 +213,16 @@ def test_N05_refused_for_good() -> None:
     assert caught.value.retry_after == 3
 
 
+def test_N05_no_patience() -> None:
+    """Asked without patience, a source that refuses is asked once and not waited for."""
+    waits = Waits()
+    with serve(answer(status="429 Slow Down", retry_after="3")) as server:
+        with pytest.raises(RateLimited, match="refused once"), pages(wait=waits) as asked:
+            asked.get(f"{server.url}/q", patient=False)
+        assert len(server.heads) == 1
+    assert not waits
+
+
 @pytest.mark.parametrize("asked", ["121", str(10 * 365 * 86400), "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_N05_too_much_to_ask(asked: str) -> None:
     """A source that asks for more than two minutes is not waited for."""

@@ -1,0 +1,111 @@
+"""SerpApi: a paid service that asks Google in its own name, a hundred results a page."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harvest import sources
+from harvest.errors import Blocked, KeyRefused, PageChanged, ProviderError, RateLimited, Unavailable
+from harvest.models import Hit
+from harvest.providers import values
+from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.google import narrow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harvest.models import Query
+    from harvest.web.pages import Page, Pages
+
+_ADDRESS = "https://serpapi.com/search.json"
+_NONE = "hasn't returned any results"
+
+
+class SerpApi(Provider):
+    """Google's results as SerpApi sells them; nobody knows their licences."""
+
+    name: ClassVar = "GOOGLE"
+    label: ClassVar = "Google"
+    about: ClassVar = "SerpApi"
+    variables: ClassVar = ("SERPAPI_API_KEY",)
+    knows: ClassVar = narrow.KNOWS
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the hits of a query, a hundred a page."""
+        return Sieve(self.most).fresh(self._walk(query, pages))
+
+    def _walk(self, query: Query, pages: Pages) -> Iterator[list[Hit]]:
+        number: int | None = 0
+        while number is not None:
+            found = self._ask(query, number, pages)
+            yield found.hits
+            number = found.more
+
+    def _ask(self, query: Query, number: int, pages: Pages) -> Found:
+        """Ask for a page, and once more when it is empty: one in ten is, for no reason (SerpApi #3614)."""
+        key = self._setting("SERPAPI_API_KEY")
+        asked = {
+            "engine": "google_images",
+            "q": narrow.words(query),
+            "ijn": number,
+            **narrow.arguments(query.filters),
+            "api_key": key,
+        }
+        found = parse(pages.get(_ADDRESS, params=asked).without(key))
+        if found.hits:
+            return found
+        # Else the same empty answer would come from its memory.
+        return parse(pages.get(_ADDRESS, params={**asked, "no_cache": "true"}).without(key))
+
+
+def parse(page: Page) -> Found:
+    """Read an answer; raise what it says when it is no list of results."""
+    answer: Any = page.json() if page.text.lstrip().startswith("{") or page.status == HTTPStatus.OK else {}
+    error = values.text(answer.get("error")) if isinstance(answer, dict) else None
+    if error and _NONE in error:
+        return Found([])
+    if error or page.status != HTTPStatus.OK:
+        raise _failure(page, error)
+    results = answer.get("images_results") if isinstance(answer, dict) else None
+    hits = [hit for hit in map(_hit, results) if hit] if isinstance(results, list) else []
+    if not hits:
+        raise PageChanged(
+            "SerpApi sent an answer with neither results nor a sign that there are none.",
+            "Its answers may be new. `harvest doctor` tells whether it is you or everyone.",
+            page.text,
+        )
+    return Found(hits, (values.number(values.argument(page.url, "ijn")) or 0) + 1)
+
+
+def _hit(result: object) -> Hit | None:
+    if not isinstance(result, dict) or (url := values.address(result.get("original"))) is None:
+        return None
+    return Hit(
+        url=url,
+        provider="GOOGLE",
+        source=sources.key(url),
+        page=values.address(result.get("link")),
+        title=values.text(result.get("title")),
+        width=values.number(result.get("original_width")),
+        height=values.number(result.get("original_height")),
+    )
+
+
+def _failure(page: Page, error: str | None) -> ProviderError:
+    said = (error or "").lower()
+    if "run out of searches" in said or "limit" in said:
+        return RateLimited(
+            f"SerpApi has no searches left for this key: {error}", "https://serpapi.com/dashboard"
+        )
+    if page.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and error:
+        return KeyRefused(
+            f"SerpApi does not accept the key: {error}",
+            "Compare SERPAPI_API_KEY with https://serpapi.com/manage-api-key",
+        )
+    if error:
+        return Unavailable(f"SerpApi refuses this search: {error}", "Change the query, or leave Google out.")
+    return Blocked(
+        f"Google, through SerpApi, answers {page.status} instead of results.",
+        "We asked no further; try again later.",
+    )

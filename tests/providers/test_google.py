@@ -1,0 +1,432 @@
+"""Google: the way it chooses, what each way asks, and what each makes of refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from datetime import date, timedelta
+
+import pytest
+
+from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unavailable
+from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
+from harvest.providers import for_all
+from harvest.providers.google import Google, cse, html, serpapi
+from harvest.web.pages import Page
+from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
+
+CSE = {"GOOGLE_API_KEY": "k-cse", "GOOGLE_CSE_ID": "engine"}
+SERPAPI = {"SERPAPI_API_KEY": "k-serp"}
+CSE_EMPTY = (FIXTURES / "google_cse" / "empty.json").read_text("utf-8")
+SERPAPI_EMPTY = (FIXTURES / "google_serpapi" / "empty.json").read_text("utf-8")
+ADDRESS = "https://www.google.com/search?q=snake"
+
+
+def found(*numbers, following=None, start=1):
+    """Return a page of Custom Search."""
+    queries = {"request": [{"startIndex": start}]}
+    if following:
+        queries["nextPage"] = [{"startIndex": following}]
+    items = [{"title": f"snake {n}", "link": f"https://a.example/{n}.jpg"} for n in numbers]
+    return json.dumps({"kind": "customsearch#search", "queries": queries, "items": items})
+
+
+def bought(*numbers):
+    """Return a page of SerpApi."""
+    results = [{"title": f"snake {n}", "original": f"https://a.example/{n}.jpg"} for n in numbers]
+    return json.dumps({"images_results": results})
+
+
+def search(environ, pages, text="snake", limit=None, **filters):
+    return Google(environ).search(Query(text, "snake", limit=limit, filters=Filters(**filters)), pages)
+
+
+def refusal(code, message, reason="", **more):
+    error = {"code": code, "message": message, "errors": [{"reason": reason, "domain": "global"}]} | more
+    return code, json.dumps({"error": error})
+
+
+# ---- which way
+
+
+@pytest.mark.parametrize(
+    ("environ", "host"),
+    [
+        (CSE, "www.googleapis.com"),
+        (SERPAPI, "serpapi.com"),
+        (CSE | SERPAPI, "www.googleapis.com"),
+        ({"GOOGLE_API_KEY": "half"} | SERPAPI, "serpapi.com"),
+        ({}, "www.google.com"),
+        ({"SERPAPI_API_KEY": "  "}, "www.google.com"),
+    ],
+)
+def test_the_way_is_the_one_that_a_person_has(environ, host):
+    """The first way that has all its keys is gone; without any the plain page is asked."""
+    pages = serving("")
+    Google(environ).check()
+    with pytest.raises(PageChanged):
+        next(search(environ, pages))
+    assert pages.asked[0].split("/")[2] == host
+
+
+def test_in_ALL_only_with_a_key_or_pages(tmp_path):
+    """`ALL` stands for Google where a way is dependable: with keys or saved pages, and not without."""
+    (tmp_path / "snake.html").write_text("a page")
+    assert "GOOGLE" not in for_all({})
+    assert "GOOGLE" in for_all(CSE)
+    assert "GOOGLE" in for_all(SERPAPI)
+    assert "GOOGLE" in for_all({"HARVEST_GOOGLE_PAGES": str(tmp_path)})
+    assert "GOOGLE" not in for_all({"GOOGLE_API_KEY": "half"})
+    assert "GOOGLE" not in for_all({"HARVEST_GOOGLE_PAGES": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("GOOGLE_API_KEY", "GOOGLE_CSE_ID"), ("GOOGLE_CSE_ID", "GOOGLE_API_KEY")],
+)
+def test_V04_half_a_key_names_the_other_half(given, missing):
+    """Custom Search needs two things; the one that is missing is named."""
+    with pytest.raises(KeyMissing, match=missing) as caught:
+        Google({given: "k"}).check()
+    assert f"harvest keys set {missing}" in caught.value.hint
+
+
+def test_each_way_knows_its_own_filters():
+    """A run warns by the way: only Custom Search filters by licence, and saved pages by nothing."""
+    ways = [Google(environ).knows for environ in (CSE, SERPAPI, {}, {"HARVEST_GOOGLE_PAGES": "x"})]
+    assert ["licence" in knows for knows in ways] == [True, False, False, False]
+    assert ["until" in knows for knows in ways] == [False, True, True, False]
+    assert set().union(*ways) <= {field.name for field in fields(Filters)}
+
+
+def test_the_end_of_custom_search_is_said():
+    """Whoever uses Custom Search is told when it ends, and nobody else is."""
+    assert "2027-01-01" in Google(CSE).notes()[0]
+    assert Google(SERPAPI).notes() == Google({}).notes() == []
+
+
+# ---- Custom Search
+
+
+def test_custom_search_asks_for_pictures():
+    """The query goes out whole, for pictures, ten a page, strictly filtered."""
+    pages = serving(found(1), CSE_EMPTY)
+    next(search(CSE, pages, 'gibson "Flying V" -bass & more'))
+    assert pages.arguments(0) == {
+        "q": 'gibson "Flying V" -bass & more',
+        "searchType": "image",
+        "num": "10",
+        "safe": "active",
+        "cx": "engine",
+        "key": "k-cse",
+        "start": "1",
+    }
+
+
+def test_custom_search_narrows():
+    """Every filter that it knows is asked for in its words; what a licence claims travels with the hit."""
+    pages = serving(found(1))
+    since = (date.today() - timedelta(days=29)).isoformat()  # noqa: DTZ011 - as the provider counts
+    hit = next(
+        search(
+            CSE,
+            pages,
+            limit=3,
+            licence=LicenceFilter.OPEN,
+            photos=True,
+            colour="grey",
+            since=since,
+            safe=Safe.OFF,
+            language="de",
+            region="AT",
+            site="example.org",
+        )
+    )
+    asked = pages.arguments(0)
+    assert asked["rights"] == "(cc_publicdomain|cc_attribute|cc_sharealike).-(cc_noncommercial|cc_nonderived)"
+    assert (asked["num"], asked["imgType"], asked["imgDominantColor"]) == ("3", "photo", "gray")
+    assert (asked["dateRestrict"], asked["safe"], asked["hl"], asked["gl"]) == ("d30", "off", "de", "at")
+    assert (asked["siteSearch"], asked["siteSearchFilter"]) == ("example.org", "i")
+    assert hit.licence.evidence is Evidence.CLAIMED
+    assert hit.licence.allows(LicenceFilter.OPEN)
+
+
+def test_custom_search_ends_at_a_hundred():
+    """Ten pages are all there are; a start beyond them is never asked for."""
+
+    def answer(url):
+        start = int(url.split("start=")[1])
+        return found(*range(start, start + 10), following=start + 10, start=start)
+
+    pages = FakePages(answer)
+    assert len(list(search(CSE, pages))) == 100
+    assert [pages.arguments(n)["start"] for n in range(10)] == [str(n) for n in range(1, 100, 10)]
+    assert len(pages.asked) == 10
+
+
+def test_V03_custom_search_may_end_before_its_count():
+    """A later page without results is the end, whatever the first one promised."""
+    later = json.dumps({"kind": "customsearch#search", "queries": {"request": [{"startIndex": 11}]}})
+    assert len(list(search(CSE, serving(found(1, 2, following=11), later)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (
+            refusal(400, "API key not valid. Please pass a valid API key.", "badRequest"),
+            KeyRefused,
+            "API key not valid",
+        ),
+        (
+            refusal(403, "Custom Search API has not been used in project 7", "accessNotConfigured"),
+            KeyRefused,
+            "has not been used",
+        ),
+        (refusal(401, "Request had invalid authentication credentials."), KeyRefused, "invalid authent"),
+        (
+            refusal(403, "Quota exceeded for quota metric 'Queries'", "dailyLimitExceeded"),
+            RateLimited,
+            "Quota exceeded",
+        ),
+        (
+            refusal(400, "Request contains an invalid argument.", "badRequest"),
+            Unavailable,
+            "invalid argument",
+        ),
+        ((200, json.dumps({"error": {"code": 403, "message": "no"}})), Unavailable, "no"),
+        ((403, "<h1>Forbidden</h1>"), Blocked, "answers 403"),
+        ((404, "{}"), Blocked, "answers 404"),
+        ((403, '{"error": "text"}'), Blocked, "answers 403"),
+    ],
+)
+def test_V04_custom_search_says_why_it_refuses(answer, error, said):
+    """A bad key, a key without rights, an empty account and an odd search are different errors."""
+    with pytest.raises(error, match=said) as caught:
+        next(search(CSE, serving(answer)))
+    assert type(caught.value) is error
+    assert "Google" in caught.value.message
+
+
+def test_V05_a_quota_reached_midway_keeps_what_was_found():
+    """The hits before the quota's end are handed out, and then the reason."""
+    pages = serving(found(1, 2, following=11), refusal(403, "Daily Limit Exceeded", "dailyLimitExceeded"))
+    hits = search(CSE, pages)
+    assert [next(hits).title, next(hits).title] == ["snake 1", "snake 2"]
+    with pytest.raises(RateLimited):
+        next(hits)
+
+
+@pytest.mark.parametrize(("environ", "key"), [(CSE, "k-cse"), (SERPAPI, "k-serp")], ids=["cse", "serpapi"])
+def test_V04_a_key_that_is_echoed_is_blotted_out(environ, key):
+    """A service that repeats the key in its refusal or its page does not get it into a message."""
+    for answer in (
+        (401, json.dumps({"error": {"message": f"bad key {key}"}})),
+        (401, json.dumps({"error": f"bad key {key}"})),
+        json.dumps({"your_key": key}),
+    ):
+        with pytest.raises((KeyRefused, Blocked, PageChanged, Unavailable)) as caught:
+            next(search(environ, serving(answer)))
+        told = f"{caught.value.message} {caught.value.hint} {getattr(caught.value, 'page', '')}"
+        assert key not in told
+
+
+# ---- SerpApi
+
+
+def test_serpapi_asks_and_narrows():
+    """The filters of images travel in `tbs`, the others by their names, and a site in the query."""
+    pages = serving(bought(1))
+    next(
+        search(
+            SERPAPI,
+            pages,
+            photos=True,
+            colour="transparent",
+            min_size=900,
+            since="2024-02-01",
+            until="2024-03-31",
+            safe=Safe.MODERATE,
+            region="US",
+            site="example.org",
+        )
+    )
+    assert pages.arguments(0) == {
+        "engine": "google_images",
+        "q": "snake site:example.org",
+        "ijn": "0",
+        "safe": "active",
+        "hl": "en",
+        "gl": "us",
+        "tbs": "itp:photo,ic:trans,isz:lt,islt:xga,cdr:1,cd_min:2/1/2024,cd_max:3/31/2024",
+        "api_key": "k-serp",
+    }
+
+
+def test_serpapi_is_asked_once_more_when_it_is_empty():
+    """One false-empty answer costs one request, past the service's memory, and no hit."""
+    pages = serving(SERPAPI_EMPTY, bought(1), bought(2), SERPAPI_EMPTY)
+    assert [hit.title for hit in search(SERPAPI, pages)] == ["snake 1", "snake 2"]
+    assert [pages.arguments(n).get("no_cache") for n in range(5)] == [None, "true", None, None, "true"]
+    assert [pages.arguments(n)["ijn"] for n in range(5)] == ["0", "0", "1", "2", "2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((401, '{"error": "Invalid API key. Your API key should be here"}'), KeyRefused),
+        ((200, '{"error": "Your account has run out of searches."}'), RateLimited),
+        ((400, '{"error": "Unsupported `tbs` parameter."}'), Unavailable),
+        ((403, "<h1>Forbidden</h1>"), Blocked),
+        ((404, "[]"), Blocked),
+    ],
+)
+def test_V04_serpapi_says_why_it_refuses(answer, error):
+    """A bad key, an empty account, an odd search and a firewall are different errors."""
+    with pytest.raises(error) as caught:
+        next(search(SERPAPI, serving(answer)))
+    assert type(caught.value) is error
+
+
+# ---- the plain page
+
+
+def plain_page(text, url=ADDRESS, status=200):
+    return html.parse(Page(url, status, text, {}))
+
+
+def test_the_plain_page_is_asked_once_and_honestly():
+    """One request in our own name; what comes is all there is."""
+    pages = serving((FIXTURES / "google_html" / "found.html").read_text("utf-8"))
+    assert len(list(search({}, pages))) == 3
+    assert pages.headers == [{}]
+    assert pages.arguments(0) == {"q": "snake", "udm": "2", "safe": "active", "hl": "en"}
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "status", "what"),
+    [
+        ("", "https://www.google.com/sorry/index?continue=x", 200, "sends us to www.google.com/sorry/index"),
+        ("", "https://consent.google.com/ml?continue=x", 200, "sends us to consent.google.com/ml"),
+        ("", ADDRESS, 403, "answers 403"),
+        ('<form id="captcha-form" action="index">', ADDRESS, 200, "shows a captcha"),
+        ('<div id="recaptcha" class="g-recaptcha">', ADDRESS, 200, "shows a captcha"),
+        ('<script src="https://x/recaptcha/enterprise.js">', ADDRESS, 200, "shows a captcha"),
+        ('<form method="POST" action="https://consent.google.com/save">', ADDRESS, 200, "consent"),
+        ('<iframe src="/httpservice/retry/enablejs?sei=x">', ADDRESS, 200, "enable JavaScript"),
+        ('<meta http-equiv="refresh" content="0;url=/httpservice/retry/enablejs">', ADDRESS, 200, "JavaScr"),
+        ("Our systems have detected unusual traffic", ADDRESS, 200, "unusual traffic"),
+    ],
+)
+def test_V01_a_block_names_what_works(text, url, status, what):
+    """Each of Google's ways to refuse is a block that says what happened and names the three other ways."""
+    with pytest.raises(Blocked, match=what) as caught:
+        plain_page(text, url, status)
+    for way in ("--google-pages", "SERPAPI_API_KEY", "GOOGLE_API_KEY and GOOGLE_CSE_ID", "2027-01-01"):
+        assert way in caught.value.hint
+
+
+def test_V01_a_429_is_a_block_and_not_waited_for():
+    """Google's "too many requests" is for machines: it is not asked again."""
+
+    class Refusing(FakePages):
+        def get(self, url, *, params=None, headers=None, patient=True):
+            super().get(url, params=params, headers=headers)
+            assert not patient
+            raise RateLimited("Google refused once (429).")
+
+    pages = Refusing(lambda _: "")
+    with pytest.raises(Blocked, match="refuses us"):
+        next(search({}, pages))
+    assert len(pages.asked) == 1
+
+
+def test_V02_thumbnails_alone_are_a_changed_page():
+    """A page that shows thumbnails and no addresses says so, and is not empty."""
+    with pytest.raises(PageChanged, match="thumbnails only"):
+        plain_page('<img src="https://encrypted-tbn0.gstatic.com/images?q=tbn:A">')
+
+
+def test_the_older_form_is_read():
+    """Links to /imgres, which carry everything as arguments, are results too."""
+    link = (
+        "https://www.google.com/imgres?imgurl=https%3A%2F%2Fa.example%2F1.jpg&amp;imgrefurl=https://a.example/"
+        "&amp;w=640&amp;h=480&amp;tbnid=x"
+    )
+    bad = '<a href="/imgres?imgurl=javascript:alert(1)"></a><a href="/imgres?"></a>'
+    (hit,) = plain_page(f'<a class="x" href="{link}"><img></a><a href="{link}">again</a>{bad}').hits
+    assert (hit.url, hit.page) == ("https://a.example/1.jpg", "https://a.example/")
+    assert (hit.width, hit.height) == (640, 480)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '[0,"aaaaaaaaaaaa",["https:',
+        '[0,"aaaaaaaaaaaa",["https:",',
+        '<a href="/imgres?',
+        '<a href="/imgres?imgurl=',
+        "<a ",
+        "<form ",
+        "<!--",
+    ],
+)
+def test_V07_a_page_made_to_hold_us_up_is_read_in_time(piece):
+    """Ten million characters of beginnings are a changed page within seconds."""
+    with pytest.raises(PageChanged):
+        plain_page(piece * (10_000_000 // len(piece)))
+
+
+# ---- as recorded
+
+
+def recorded(name):
+    path = RECORDINGS / name
+    if not path.exists():
+        pytest.skip(f"no recording {name}")
+    return path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "size"),
+    [
+        ("google/saved_page_2022-02.html", "commons/a/a5/Flower_poster_2.jpg", (4462, 5932)),
+        ("google/saved_page_2024-08.html", "NationalGeographic_2572187_square.jpg", (3072, 3072)),
+    ],
+)
+def test_the_recorded_pages_give_their_results(name, first, size):
+    """Real saved pages give 8 results each, with page, title and size; height comes before width."""
+    hits = plain_page(recorded(name)).hits
+    assert len({hit.source for hit in hits}) == len(hits) == 8
+    assert all(hit.page and hit.title and hit.width and hit.height for hit in hits)
+    assert hits[0].url.endswith(first)
+    assert (hits[0].width, hits[0].height) == size
+
+
+def test_the_recorded_answer_of_custom_search_gives_its_results():
+    """A real answer gives 10 results, and says where the next page starts."""
+    address = "https://www.googleapis.com/customsearch/v1?q=dog&start=1"
+    found = cse.parse(Page(address, 200, recorded("google/custom_search_2018.json"), {}))
+    assert len(found.hits) == 10
+    assert found.more == 11
+    assert all(hit.width and hit.height and hit.page and hit.title for hit in found.hits)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("blocks/google_captcha_2026-04.html", "shows a captcha"),
+        ("blocks/google_enablejs_2026.html", "enable JavaScript"),
+    ],
+)
+def test_V01_the_recorded_blocks_are_blocks(name, what):
+    """Google's captcha and its shell of scripts are told from a page of results."""
+    with pytest.raises(Blocked, match=what):
+        plain_page(recorded(name))
+
+
+def test_the_ways_read_their_own_answers_only():
+    """What is no answer of a way is a changed page to it."""
+    for parse in (cse.parse, serpapi.parse):
+        with pytest.raises(PageChanged):
+            parse(Page(ADDRESS, 200, '{"results": []}', {}))

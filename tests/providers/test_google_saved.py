@@ -1,0 +1,181 @@
+"""Pages of Google Images saved in a browser: which belong to a query, and what is said where none does."""
+
+from __future__ import annotations
+
+import pytest
+
+from harvest.errors import PageChanged, Unanswerable, Unavailable
+from harvest.models import Query
+from harvest.providers.google import Google
+from harvest.providers.google.saved import Saved
+from tests.providers.pages import FIXTURES
+
+PAGE = (FIXTURES / "google_html" / "found.html").read_text("utf-8")
+TITLE = 'Scarlet king snake – "Lampropeltis"'
+
+
+def result(number):
+    return (
+        f'[0,"docid{number:08}",["https://encrypted-tbn0.gstatic.com/images?q=x",150,200],'
+        f'["https://a.example/{number}.jpg",1200,1600],null,0,"rgb(1,2,3)"]'
+    )
+
+
+def page(*numbers, box=""):
+    """Return a saved page with these results, and this in its search box."""
+    return f"<title>x</title>{box}<script>var m=[{','.join(map(result, numbers))}]</script>"
+
+
+def search(folder, text="king snake"):
+    google = Google({"HARVEST_GOOGLE_PAGES": str(folder)})
+    return google.search(Query(text, "snake"), None)
+
+
+def save(folder, name, text=PAGE):
+    (folder / name).write_text(text, "utf-8")
+
+
+def test_a_page_belongs_to_what_its_search_box_says(tmp_path):
+    """Whatever its file is called, a page belongs to the query in its search box; nobody is asked."""
+    save(tmp_path, "download.html")
+    save(tmp_path, "other.html", page(1, box='<textarea name="q">coral snake</textarea>'))
+    hits = list(search(tmp_path, "King  Snake"))
+    assert [hit.title for hit in hits] == [TITLE, None, "King snake"]
+    assert [hit.rank for hit in hits] == [1, 2, 3]
+    assert hits[2].url == "https://upload.wikimedia.org/wikipedia/commons/a/ab/King_snake.jpg"
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        '<textarea class="gLFyf" name="q" rows="1">Grüße &amp; "Flying V" -bass</textarea>',
+        '<input type="text" value=\'Grüße &amp; "Flying V" -bass\' name="q">',
+        "<input name=other value=x><textarea name=q>\nGrüße &amp; &quot;Flying V&quot; -bass</textarea>",
+    ],
+)
+def test_search_boxes_of_all_kinds_are_read(tmp_path, box):
+    """Old and new pages have different boxes; quotes, minus and entities are read as they were typed."""
+    save(tmp_path, "x.html", page(1, box=box))
+    assert len(list(search(tmp_path, 'Grüße & "Flying V" -bass'))) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "king snake - Google Search.html",
+        "king snake - Google Search (1).htm",
+        "King Snake – Google zoeken.html",
+        "king snake - Google 検索.HTML",
+        "king snake - Поиск в Google.html",
+        "king_snake.html",
+        "king snake (2).html",
+    ],
+)
+def test_a_page_without_a_box_belongs_to_its_file_name(tmp_path, name):
+    """A file is matched by its name too, as browsers write it and as people do."""
+    save(tmp_path, name, page(1))
+    assert len(list(search(tmp_path))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("king snake.html", "king -snake"),
+        ("king -snake.html", "king snake"),
+        ("king snakes.html", "king snake"),
+        ("scarlet king snake - Google Search.html", "king snake"),
+        ("google.html", ""),
+    ],
+)
+def test_a_page_of_another_query_is_left_alone(tmp_path, name, query):
+    """Words that are left out count, and no word may be missing or too many."""
+    save(tmp_path, name, page(1))
+    with pytest.raises(Unanswerable):
+        next(search(tmp_path, query))
+
+
+def test_pages_of_one_query_are_put_together(tmp_path):
+    """Several pages of a query are read in order, one after the other, and each picture is given once."""
+    save(tmp_path, "king snake.html", page(1, 2))
+    save(tmp_path, "king snake (1).html", page(1, 2))
+    save(tmp_path, "king snake (2).html", page(2, 3, 3))
+    save(tmp_path, "king snake (3).html", page(2))
+    urls = [hit.url for hit in search(tmp_path)]
+    assert urls == [f"https://a.example/{number}.jpg" for number in (1, 2, 3)]
+
+
+def test_a_query_without_a_page_says_what_there_is(tmp_path):
+    """Where no page is of the query, the error names those there are; the next query may have one."""
+    save(tmp_path, "a.html", page(1, box='<textarea name="q">coral snake</textarea>'))
+    with pytest.raises(Unanswerable, match="'king snake'") as caught:
+        next(search(tmp_path))
+    assert "They are of: coral snake." in caught.value.hint
+    assert len(list(search(tmp_path, "coral snake"))) == 1
+
+
+@pytest.mark.parametrize("names", [(), ("king snake.mhtml", "notes.txt")])
+def test_V03_a_folder_without_pages_says_how_to_save_one(tmp_path, names):
+    """An empty folder, and one of single-file archives, is told before anything is asked."""
+    for name in names:
+        save(tmp_path, name, "x")
+    with pytest.raises(Unavailable, match="holds no saved page") as caught:
+        Google({"HARVEST_GOOGLE_PAGES": str(tmp_path)}).check()
+    assert "mhtml" in caught.value.hint
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    """A path that leads nowhere, or to a file, is an error with its reason."""
+    save(tmp_path, "file.html")
+    for path in (tmp_path / "none", tmp_path / "file.html"):
+        with pytest.raises(Unavailable, match="cannot be read"):
+            Google({"HARVEST_GOOGLE_PAGES": str(path)}).check()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('<img src="data:image/png;base64,AA"><textarea name="q">king snake</textarea>', "thumbnails only"),
+        ("<h1>Sorry</h1>", "no results"),
+        ("", "no results"),
+        ("\x00\ufffd" * 999, "no results"),
+    ],
+)
+def test_V02_a_page_without_results_is_never_an_empty_search(tmp_path, text, what):
+    """A page that belongs to the query and has nothing to read is named, with the way to save it right."""
+    save(tmp_path, "king snake.html", text)
+    with pytest.raises(PageChanged, match=what) as caught:
+        next(search(tmp_path))
+    assert "king snake.html" in caught.value.message
+    assert "HTML Only" in caught.value.hint
+
+
+def test_V07_a_giant_is_not_read(tmp_path, monkeypatch):
+    """A file beyond all pages is refused by its size."""
+    monkeypatch.setattr("harvest.providers.google.saved._LARGEST", 10)
+    save(tmp_path, "king snake.html")
+    with pytest.raises(Unavailable, match="larger than"):
+        next(search(tmp_path))
+
+
+@pytest.mark.parametrize("piece", ["<textarea ", '<input name="q" value="', '<textarea name="q">', "<"])
+def test_V07_a_page_made_to_hold_us_up_is_read_in_time(tmp_path, piece):
+    """Ten million characters of beginnings have no search box, and cost seconds at most."""
+    save(tmp_path, "x.html", piece * (10_000_000 // len(piece)))
+    with pytest.raises(Unanswerable):
+        next(search(tmp_path))
+
+
+def test_a_page_is_read_once_for_its_name(tmp_path, monkeypatch):
+    """However many queries there are, each file is looked at once for its search box."""
+    save(tmp_path, "coral snake.html", page(1))
+    read = []
+    monkeypatch.setattr("harvest.providers.google.saved._searched", lambda text: read.append(text) or set())
+    saved = Saved({"HARVEST_GOOGLE_PAGES": str(tmp_path)})
+    for _ in range(3):
+        list(saved.search(Query("coral snake", "snake"), None))
+    assert len(read) == 1
+
+
+def test_later_pages_are_said_to_need_a_refresh(tmp_path):
+    """A finished search is not read again by itself, and the person is told."""
+    assert "--refresh" in Google({"HARVEST_GOOGLE_PAGES": str(tmp_path)}).notes()[0]
