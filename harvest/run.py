@@ -7,14 +7,15 @@ import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest import providers as registry
 from harvest.dataset import Dataset
-from harvest.errors import ProviderError
+from harvest.errors import HarvestError, ProviderError
 from harvest.models import Filters, LicenceFilter, Query, Recipe, Safe
+from harvest.order import Order
 from harvest.pipeline import Pipeline
 from harvest.placing import Placer
 from harvest.queries import read_queries
@@ -28,41 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from harvest.providers.base import Provider
-
-OPTIONS = {  # fields of `Filters`, as they are written on the command line
-    "licence": "--license",
-    "photos": "--photos",
-    "colour": "--color",
-    "since": "--since",
-    "until": "--until",
-    "safe": "--safe",
-    "language": "--lang",
-    "region": "--region",
-    "site": "--site",
-}
-_NONE = Filters()
-
-LIMIT = 1000  # hits per provider and class, FastClass's own default
-UNBOUNDED = 1_000_000  # with a target and no limit of their own, searches go on as far as the source does
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a person asked for: everything about a run but its queries."""
-
-    providers: tuple[str, ...] = ("ALL",)
-    out: Path = Path("dataset")
-    limit: int | None = None
-    target: int | None = None
-    recipe: Recipe = field(default_factory=Recipe)
-    filters: Filters = field(default_factory=Filters)
-    refresh: bool = False
-    dry_run: bool = False
-    accept_missing: bool = False
-    proxy: str | None = None
-    allow_private: bool = False
-    obey_opt_out: bool = True
-    connections: int = Limits().connections
 
 
 def harvest(
@@ -91,14 +57,17 @@ def harvest(
     proxy: str | None = None,
     allow_private: bool = False,
     obey_opt_out: bool = True,
-    connections: int = Limits().connections,
+    connections: int = 32,
+    google_pages: str | os.PathLike[str] | None = None,
+    contact: str | None = None,
     progress: Callable[[Summary], None] | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Callable[[str | HarvestError], None] | None = None,
 ) -> Summary:
     """Harvest pictures into one folder per class, and return the account of the run.
 
     `queries` is a query file or a list of `Query`; the options are those of the command line. `progress` is
-    called a few times a second with the summary so far, `say` with what a person should know meanwhile.
+    called a few times a second with the summary so far, `say` with what a person should know meanwhile, be it
+    a text or, of a source that cannot work, an error. `say=print` will do.
     """
     order = Order(
         providers=(providers,) if isinstance(providers, str) else tuple(providers),
@@ -128,7 +97,9 @@ def harvest(
     )
     if isinstance(queries, (str, os.PathLike)):
         queries = read_queries(Path(queries), providers=registry.names(), warn=say)
-    return Run(order, queries, progress=progress, say=say).finish()
+    settings = {"HARVEST_GOOGLE_PAGES": google_pages, "HARVEST_CONTACT": contact}
+    environ = {**os.environ, **{name: str(value) for name, value in settings.items() if value is not None}}
+    return Run(order, queries, environ, progress=progress, say=say).finish()
 
 
 class Run:
@@ -138,16 +109,15 @@ class Run:
         self,
         order: Order,
         queries: Sequence[Query],
+        environ: Mapping[str, str],
         *,
         progress: Callable[[Summary], None] | None = None,
-        say: Callable[[str], None] | None = None,
-        environ: Mapping[str, str] | None = None,
+        say: Callable[[str | HarvestError], None] | None = None,
     ) -> None:
         self.order = order
-        self._queries = [_with_filters(query, order) for query in queries]
+        self._queries = [order.narrow(query) for query in queries]
         self._progress = progress
-        self._say = say
-        environ = os.environ if environ is None else environ
+        self._say = say or _keep_silent
         chosen = _chosen(order.providers, environ)
         wanted = {name for query in self._queries for name in query.providers or chosen}
         self._providers = [registry.get(name)(environ) for name in sorted(wanted, key=registry.names().index)]
@@ -159,34 +129,26 @@ class Run:
             dry_run=order.dry_run,
         )
 
-    def check(self) -> list[Problem]:
-        """Name the providers that cannot work here, before anything is opened or asked."""
-        problems = []
+    def _check(self) -> None:
+        """Say which sources cannot work here, and which know nothing of a filter, before any is asked."""
         for provider in self._providers:
             try:
                 provider.check()
             except ProviderError as error:
-                problems.append(Problem(provider.name, error))
-        return problems
-
-    def warnings(self) -> list[str]:
-        """Name the filters that a source knows nothing of: what it finds is not narrowed by them."""
-        unheard = {provider.label: _unheard(provider, self.order.filters) for provider in self._providers}
-        return [
-            f"{label} knows nothing of {', '.join(options)}: its results are not narrowed by it"
-            for label, options in unheard.items()
-            if options
-        ]
+                self.summary.problems.append(Problem(provider.name, error))
+                self._say(error)
+                continue
+            if unheard := self.order.unheard(provider.knows):
+                self._say(
+                    f"{provider.label} knows nothing of {', '.join(unheard)}: its hits are not narrowed by it"
+                )
 
     def finish(self) -> Summary:
         """Run to the end; a KeyboardInterrupt winds down, which takes two seconds at most."""
         started = time.monotonic()
-        self.summary.problems.extend(self.check())
+        self._check()
         if len(self.summary.problems) == len(self._providers):
             return self.summary  # nobody to ask: no folder is made and no dataset opened
-        if self._say is not None:
-            for text in self.warnings():
-                self._say(text)
         try:
             with Dataset.open(
                 self.order.out,
@@ -200,6 +162,8 @@ class Run:
             for provider in self._providers:
                 provider.close()
         self.summary.seconds = time.monotonic() - started
+        if self._progress is not None:
+            self._progress(self.summary)  # the last word, also of a run too short for any other
         return self.summary
 
     def _harvest_into(self, dataset: Dataset) -> None:
@@ -241,10 +205,10 @@ class Run:
 
         async def run() -> None:
             if self.order.dry_run:
-                await pipeline.run(jobs, self._limit, self._pages)
+                await pipeline.run(jobs, self.order.most_hits, self._pages)
                 return
             async with workers:
-                await pipeline.run(jobs, self._limit, self._pages)
+                await pipeline.run(jobs, self.order.most_hits, self._pages)
 
         workers = self._workers([provider for provider, _ in jobs])
         pipeline = Pipeline(
@@ -263,12 +227,6 @@ class Run:
                 pipeline.stop()
                 _wait(done)
 
-    @property
-    def _limit(self) -> int:
-        if self.order.limit is not None:
-            return self.order.limit
-        return LIMIT if self.order.target is None else UNBOUNDED
-
     def _workers(self, at_work: Sequence[Provider]) -> LocalWorkers:
         bodies = Bodies(
             limits=replace(Limits(), connections=self.order.connections),
@@ -284,21 +242,6 @@ class Run:
         return Pages(
             pace=provider.pace, proxy=self.order.proxy, stop=stopping, say=self._say, name=provider.label
         )
-
-
-def _with_filters(query: Query, order: Order) -> Query:
-    """Give a query the command line's filters; a licence of its own row is the row's to say."""
-    own = query.filters.licence
-    licence = order.filters.licence if own is LicenceFilter.ANY else own
-    return replace(query, filters=replace(order.filters, licence=licence))
-
-
-def _unheard(provider: Provider, filters: Filters) -> list[str]:
-    """Name the options that were given and that a source knows nothing of; the size is seen to here."""
-    asked = (
-        item.name for item in fields(Filters) if getattr(filters, item.name) != getattr(_NONE, item.name)
-    )
-    return [OPTIONS[name] for name in asked if name in OPTIONS and name not in provider.knows]
 
 
 def _chosen(providers: Sequence[str], environ: Mapping[str, str]) -> list[str]:
@@ -318,3 +261,7 @@ def _wait(done: Future[None]) -> None:
         except FutureTimeout:
             if done.done():
                 raise
+
+
+def _keep_silent(_text: str | HarvestError) -> None:
+    """Say nothing: nobody listens."""

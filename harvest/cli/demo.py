@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from harvest.cli.get import harvest_and_report
+from harvest.cli.get import report
+from harvest.cli.progress import Progress
 
 
 def demo(
@@ -22,10 +23,10 @@ def demo(
     A server on this machine serves drawings, and among them what the web is full of: the same picture twice,
     dead links, pages instead of pictures, tiny ones. Everything else is the real thing.
     """
-    from harvest.queries import read_queries
-    from harvest.run import Order
+    from harvest import harvest, read_queries
 
     with as_file(files("harvest.cli") / "shapes.csv") as queries:
         rows = read_queries(queries)
-    order = Order(providers=("SAMPLE",), out=out, limit=maximum)
-    harvest_and_report(order, rows, title=f"drawn shapes → {out}/", quiet=quiet, as_json=as_json)
+    with Progress(f"drawn shapes → {out}/", quiet=quiet or as_json) as progress:
+        summary = harvest(rows, "SAMPLE", out, limit=maximum, progress=progress.show, say=progress.say)
+    report(summary, out, as_json=as_json)

@@ -13,13 +13,9 @@ from harvest.cli.completion import complete_datasets, complete_sources
 from harvest.cli.progress import Progress
 from harvest.cli.strange_pages import save_strange_pages
 from harvest.cli.summary_table import print_summary
-from harvest.models import Filters, LicenceFilter, Recipe, Safe
+from harvest.models import LicenceFilter, Safe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from harvest.models import Query
-    from harvest.run import Order
     from harvest.summary import Summary
 
 DAYS = ["%Y-%m-%d"]
@@ -106,6 +102,18 @@ def get(
     site: Annotated[
         str | None, typer.Option("--site", metavar="HOST", help="Only pages of this site.")
     ] = None,
+    google_pages: Annotated[
+        Path | None,
+        typer.Option(
+            "--google-pages", metavar="FOLDER", help="Pages of Google Images saved in your browser."
+        ),
+    ] = None,
+    contact: Annotated[
+        str | None,
+        typer.Option(
+            "--contact", metavar="TEXT", help="Your address, for archives that want to know who asks."
+        ),
+    ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask finished searches again.")] = False,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Ask the sources, download and write nothing.")
@@ -140,62 +148,56 @@ def get(
     ] = None,
 ) -> None:
     """Harvest the pictures of a query file. This is what `harvest QUERIES.csv` does."""
+    from harvest import harvest, read_queries
     from harvest import providers as registry
-    from harvest.queries import read_queries
-    from harvest.run import Order
 
     console.set_up_log(log, verbose=verbose)
     rows = read_queries(queries, providers=registry.names(), warn=console.warn)
-    order = Order(
-        providers=tuple(crawler or ["ALL"]),
-        out=out,
-        limit=maximum,
-        target=target,
-        recipe=Recipe(size=size, pad=not no_pad, min_size=min_size, keep_original=keep),
-        filters=Filters(
-            licence=license,
+    with Progress(f"{queries} → {out}/", quiet=quiet or as_json) as progress:
+        summary = harvest(
+            rows,
+            crawler or "ALL",
+            out,
+            limit=maximum,
+            target=target,
+            size=size,
+            pad=not no_pad,
             min_size=min_size,
+            keep_originals=keep,
+            license=license,
             photos=photos,
-            colour=color,
+            color=color,
             since=_day(since),
             until=_day(until),
             safe=safe,
             language=language,
             region=region,
             site=site,
-        ),
-        refresh=refresh,
-        dry_run=dry_run,
-        accept_missing=accept_missing,
-        proxy=proxy,
-        allow_private=allow_private,
-        obey_opt_out=not ignore_opt_out,
-        connections=jobs,
-    )
-    harvest_and_report(order, rows, title=f"{queries} → {out}/", quiet=quiet, as_json=as_json)
+            refresh=refresh,
+            dry_run=dry_run,
+            accept_missing=accept_missing,
+            proxy=proxy,
+            allow_private=allow_private,
+            obey_opt_out=not ignore_opt_out,
+            connections=jobs,
+            google_pages=google_pages,
+            contact=contact,
+            progress=progress.show,
+            say=progress.say,
+        )
+    report(summary, out, as_json=as_json)
 
 
 def _day(when: datetime | None) -> str | None:
     return when.date().isoformat() if when else None
 
 
-def harvest_and_report(
-    order: Order, rows: Sequence[Query], *, title: str, quiet: bool, as_json: bool
-) -> Summary:
-    """Run the order, show its progress, print its summary, and leave with its exit code unless that is 0."""
-    from harvest.run import Run
-
-    with Progress(title, quiet=quiet or as_json) as progress:
-        run = Run(order, rows, progress=progress.show, say=progress.say)
-        for problem in run.check():
-            progress.say_error(problem.error)
-        summary = run.finish()
-        progress.show(summary)
-    save_strange_pages(summary, order.out)
+def report(summary: Summary, out: Path, *, as_json: bool) -> None:
+    """Print the account of a run, and leave with its exit code unless that is 0."""
+    save_strange_pages(summary, out)
     if as_json:
         console.print_json(summary.as_json())
     elif summary.lines or summary.notes:
-        print_summary(summary, order.out)
+        print_summary(summary, out)
     if summary.exit_code:
         raise typer.Exit(summary.exit_code)
-    return summary

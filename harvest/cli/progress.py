@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from harvest.cli import console
+from harvest.errors import HarvestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    from harvest.errors import HarvestError
     from harvest.summary import Line, Summary
 
 # More rows than this fold into one a class.
@@ -37,15 +37,13 @@ class Progress:
     def __enter__(self) -> Self:
         if self._quiet:
             return self
-        with self._unless_gone():
-            if sys.stderr.isatty():
-                from rich.console import Console
-                from rich.live import Live
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
 
-                self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            with self._unless_gone():
                 self._live.start()
-            else:
-                print(console.plain(self._title), file=sys.stderr, flush=True)
         return self
 
     def __exit__(
@@ -63,16 +61,13 @@ class Progress:
             elif not self._quiet:
                 self._print_ended(summary)
 
-    def say(self, text: str) -> None:
-        """Tell a person why it takes longer; the table moves down for it."""
-        if not self._quiet:
-            with self._unless_gone():
-                console.note(text)
-
-    def say_error(self, error: HarvestError) -> None:
-        """Tell of a source that cannot work, before the others begin."""
+    def say(self, what: str | HarvestError) -> None:
+        """Tell why it takes longer, or of a source that cannot work; the table moves down for it."""
         with self._unless_gone():
-            console.error(error)
+            if isinstance(what, HarvestError):
+                console.error(what)
+            elif not self._quiet:
+                console.note(what)
 
     @contextmanager
     def _unless_gone(self) -> Iterator[None]:
@@ -83,6 +78,9 @@ class Progress:
             self._quiet, self._live = True, None
 
     def _print_ended(self, summary: Summary) -> None:
+        if self._title:
+            print(console.plain(self._title), file=sys.stderr, flush=True)
+            self._title = ""
         for key, line in summary.lines.items():
             if line.end and not line.left and key not in self._ended:
                 self._ended.add(key)
