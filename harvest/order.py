@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harvest.errors import UsageError
 from harvest.models import Filters, LicenceFilter, Recipe
 
 if TYPE_CHECKING:
@@ -48,6 +49,18 @@ class Order:
     allow_private: bool = False
     obey_opt_out: bool = True
     connections: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be."""
+        for name, value, least in (
+            ("limit", self.limit, 1),
+            ("target", self.target, 1),
+            ("size", self.recipe.size, 0),
+            ("min_size", self.recipe.min_size, 1),
+            ("connections", self.connections, 1),
+        ):
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}; it must be {least} at least.")
 
     @property
     def most_hits(self) -> int:

@@ -112,7 +112,8 @@ class Pipeline:
                     task.cancel()
         except BaseExceptionGroup as failures:
             # The stages fail together; the reason is the one that is not a consequence.
-            raise next((e for e in failures.exceptions if isinstance(e, HarvestError)), failures) from None
+            alone = failures.exceptions[0] if len(failures.exceptions) == 1 else failures
+            raise next((e for e in failures.exceptions if isinstance(e, HarvestError)), alone) from None
 
     def _window(self) -> int:
         """With a target, a search must not run far ahead of the pictures that are still wanted."""

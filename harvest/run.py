@@ -8,13 +8,15 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harvest import providers as registry
 from harvest.dataset import Dataset
-from harvest.errors import HarvestError, ProviderError
+from harvest.errors import HarvestError, ProviderError, UsageError
 from harvest.models import Filters, LicenceFilter, Query, Recipe, Safe
+from harvest.names import component
 from harvest.order import Order
 from harvest.pipeline import Pipeline
 from harvest.placing import Placer
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from harvest.providers.base import Provider
+
+E = TypeVar("E", bound=StrEnum)
 
 
 def harvest(
@@ -76,13 +80,13 @@ def harvest(
         target=target,
         recipe=Recipe(size=size, pad=pad, min_size=min_size, keep_original=keep_originals),
         filters=Filters(
-            licence=LicenceFilter(license),
+            licence=_choice(LicenceFilter, license, "license filter"),
             min_size=min_size,
             photos=photos,
             colour=color,
             since=since,
             until=until,
-            safe=Safe(safe),
+            safe=_choice(Safe, safe, "safe search"),
             language=language,
             region=region,
             site=site,
@@ -115,6 +119,7 @@ class Run:
         say: Callable[[str | HarvestError], None] | None = None,
     ) -> None:
         self.order = order
+        _check_queries(queries)
         self._queries = [order.narrow(query) for query in queries]
         self._progress = progress
         self._say = say or _keep_silent
@@ -242,6 +247,24 @@ class Run:
         return Pages(
             pace=provider.pace, proxy=self.order.proxy, stop=stopping, say=self._say, name=provider.label
         )
+
+
+def _check_queries(queries: Sequence[Query]) -> None:
+    """Refuse what cannot be a folder: queries need not come from a file, where that is checked."""
+    if not queries:
+        raise UsageError("There are no queries.")
+    for query in queries:
+        try:
+            component(query.class_name)
+        except ValueError as reason:
+            raise UsageError(f"class {query.class_name!r} cannot be a folder: {reason}") from None
+
+
+def _choice(kind: type[E], value: str, name: str) -> E:
+    try:
+        return kind(value)
+    except ValueError:
+        raise UsageError(f"no {name} '{value}'.", f"There are {', '.join(kind)}.") from None
 
 
 def _chosen(providers: Sequence[str], environ: Mapping[str, str]) -> list[str]:
