@@ -1,4 +1,4 @@
-"""A small Internet on loopback: www.bing.com, api.flickr.com, and picture hosts of every temper.
+"""A small Internet on loopback: search engines, open archives, and picture hosts of every temper.
 
 It is an HTTP proxy with a CA of its own. A program reaches it by the variables every tool obeys, HTTPS_PROXY
 and SSL_CERT_FILE, under the real names, and is not altered for the test:
@@ -21,6 +21,9 @@ What there is:
   and those of `Bing.moods` and `Flickr.moods`), `calms_down()` ends it. A query without a shelf has no
   results. With `internet.bing.never_ends = True` Bing repeats its last page for ever, as the real one does.
   Flickr accepts `internet.flickr.key`, and checks signatures against `internet.flickr.secret`.
+* `internet.openverse`, `internet.commons`, `internet.inaturalist`, `internet.gbif`: the same, with the moods
+  of `Archive.moods` and their own. Openverse knows one client; Commons wants a contact in the User-Agent, and
+  `shows("category:NAME", …)` fills a category; what iNaturalist and GBIF show is a taxon of that name.
 * `internet.addresses(count, **kinds)`: a shelf that no service shows, for lists of addresses
   (`shelf.urls`).
 * kinds: every temper by its name (`tests.internet.friendly`, `tests.internet.hostile`), `twin=` (changed as
@@ -56,9 +59,13 @@ from weakref import WeakSet
 
 from tests.internet.authority import Authority
 from tests.internet.bing import Bing
+from tests.internet.commons import Commons
 from tests.internet.drawing import LARGE, SMALL, Photo
 from tests.internet.flickr import Flickr
+from tests.internet.gbif import Gbif
+from tests.internet.inaturalist import INaturalist
 from tests.internet.log import CONTROL, Log
+from tests.internet.openverse import Openverse
 from tests.internet.shelves import Catalogue, Listing, Shelf, expected
 from tests.internet.temper import picture
 from tests.internet.tempers import TEMPERS
@@ -83,16 +90,26 @@ class Internet:
         self.catalogue = Catalogue()
         self.bing = Bing(self.catalogue)
         self.flickr = Flickr(self.catalogue)
+        self.openverse = Openverse(self.catalogue)
+        self.commons = Commons(self.catalogue)
+        self.inaturalist = INaturalist(self.catalogue)
+        self.gbif = Gbif(self.catalogue)
         self.weather = Weather()
         self.log = Log()
+        services = (self.bing, self.flickr, self.openverse, self.commons, self.inaturalist, self.gbif)
         self.sites: dict[str, Site] = {
-            self.bing.host: self.bing.answer,
-            self.flickr.host: self.flickr.answer,
+            **{service.host: service.answer for service in services},
             CONTROL: lambda _: Answer(json.dumps(self.log.state()).encode(), kind="application/json"),
+        }
+        self._own: dict[str, Site] = {  # hosts of pictures that are a service's own
+            ".staticflickr.com": self.flickr.picture,
+            "upload.wikimedia.org": self.commons.picture,
+            "static.inaturalist.org": self.inaturalist.picture,
+            "inaturalist-open-data.s3.amazonaws.com": self.inaturalist.picture,
         }
         self._domains: dict[str, Site] = {
             ".pictures.test": self._picture,
-            ".staticflickr.com": self._picture,
+            **dict.fromkeys(self._own, self._picture),
             ".stories.test": lambda _: Answer(b"<title>A story</title><p>With a picture."),
             ".mm.bing.net": self.bing.thumbnail,
         }
@@ -143,8 +160,9 @@ class Internet:
             return TEMPERS["dead"].answer(request, Photo(0))
         if self.weather.stalls_at(request.url, request.attempt):
             return Answer(wait=FOREVER)
-        if request.host.endswith(".staticflickr.com"):
-            return self.flickr.picture(request)
+        for domain, own in self._own.items():
+            if request.host.endswith(domain):
+                return own(request)
         listing = self.catalogue.at(request.url)
         return listing.answer(request) if listing else Answer(b"<h1>Not Found</h1>", status=404)
 

@@ -45,6 +45,7 @@ MOODS: dict[str, Callable[[Turn], Answer]] = {
 class SearchService:
     """A service that answers queries from its shelves, in its mood of the moment."""
 
+    host: ClassVar[str]
     moods: ClassVar[dict[str, str]]  # its own, beyond the common ones, with what they mean
 
     def __init__(self, catalogue: Catalogue) -> None:

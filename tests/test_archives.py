@@ -1,0 +1,173 @@
+"""The open archives of the small Internet: they answer as the real ones do, and refuse what those refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.web import Internet
+
+RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
+OPENVERSE = "https://api.openverse.org/v1"
+COMMONS = "https://commons.wikimedia.org/w/api.php"
+NATURE = "https://api.inaturalist.org/v1"
+GBIF = "https://api.gbif.org/v1"
+FILES = {
+    "action": "query",
+    "generator": "search",
+    "gsrsearch": "filetype:bitmap snake filew:>9",
+    "gsrlimit": 50,
+}
+CONTACT = {"User-Agent": "tests/1 (ada@example.org)"}
+
+
+@pytest.fixture
+def session(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
+    """Give a client that is led here as the program is: by its environment."""
+    for name, value in internet.environ.items():
+        monkeypatch.setenv(name, value)
+    with requests.Session() as session:
+        yield session
+
+
+def recorded(name: str) -> str:
+    path = RECORDINGS / name
+    if not path.exists():
+        pytest.skip("the recordings are not at hand")
+    return path.read_text("utf-8")
+
+
+def ask(session: requests.Session, url: str, headers: dict[str, str] | None = None, **params: Any) -> Any:
+    return session.get(url, params=params, headers=headers, timeout=5).json()
+
+
+def test_openverse_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
+    """What a recorded result carries, ours carries."""
+    theirs = json.loads(recorded("openverse/images_search_2022-01.json"))
+    internet.openverse.shows("snake", 3)
+    ours = ask(session, f"{OPENVERSE}/images/", q="snake")
+    assert theirs.keys() <= ours.keys()
+    assert theirs["results"][0].keys() <= ours["results"][0].keys()
+
+
+def test_openverse_keeps_its_limits(internet: Internet, session: requests.Session) -> None:
+    """Anybody has 20 a page, who has a token more, and nobody more than 240 of a search."""
+    internet.openverse.shows("snake", 300)
+    url = f"{OPENVERSE}/images/"
+    assert ask(session, url, q="snake", page_size=21)["detail"].startswith("page_size may not exceed 20")
+    assert len(ask(session, url, q="snake", page=12)["results"]) == 20
+    assert session.get(url, params={"q": "snake", "page": 13}, timeout=5).status_code == 400
+    known = {"client_id": internet.openverse.client_id, "client_secret": internet.openverse.client_secret}
+    form = known | {"grant_type": "client_credentials"}
+    token = session.post(f"{OPENVERSE}/auth_tokens/token/", data=form, timeout=5).json()["access_token"]
+    door = {"Authorization": f"Bearer {token}"}
+    assert len(ask(session, url, door, q="snake", page_size=48)["results"]) == 48
+    assert session.get(url, headers={"Authorization": "Bearer x"}, timeout=5).status_code == 401
+    assert session.post(f"{OPENVERSE}/auth_tokens/token/", data={}, timeout=5).status_code == 401
+
+
+def test_openverses_parts_make_up_the_whole(internet: Internet, session: requests.Session) -> None:
+    """Every picture is in one part by source, by licence and by size, and its thumbnail is there."""
+    shelf = internet.openverse.shows("snake", 10)
+    for parts in (
+        [{"source": "flickr"}, {"source": "wikimedia"}, {"excluded_source": "flickr,wikimedia"}],
+        [{"license": "by"}, {"license": "by-sa,cc0"}],
+        [{"size": "small"}, {"size": "medium,large"}],
+    ):
+        found = [ask(session, f"{OPENVERSE}/images/", q="snake", **part)["results"] for part in parts]
+        assert sorted(result["url"] for part in found for result in part) == sorted(shelf.urls)
+    thumbnail = session.get(found[0][0]["thumbnail"], timeout=5)
+    assert thumbnail.headers["Content-Type"] == "image/jpeg"
+
+
+@pytest.mark.parametrize(("mood", "seconds"), [("throttled", 1), ("spent", 43_200)])
+def test_openverse_says_in_words_how_long_to_wait(
+    internet: Internet, session: requests.Session, mood: str, seconds: int
+) -> None:
+    """A throttled answer has the words of the recorded one, and no header."""
+    internet.openverse.turns(mood)
+    answer = session.get(f"{OPENVERSE}/images/", timeout=5)
+    assert answer.status_code == 429
+    assert "Retry-After" not in answer.headers
+    theirs = re.search(r"detail: '(.*?)'", recorded("openverse/images_429_throttled_2023-07.json5"))
+    assert theirs
+    assert answer.json()["detail"] == theirs[1].replace("3600", str(seconds))
+
+
+def test_commons_answers_nobody_without_a_contact(internet: Internet, session: requests.Session) -> None:
+    """A program that does not say whom to write to is sent away."""
+    internet.commons.shows("snake", 1)
+    assert session.get(COMMONS, params=FILES, timeout=5).status_code == 403
+    assert ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"][0]["imageinfo"]
+
+
+def test_commons_tells_a_batch_in_parts(internet: Internet, session: requests.Session) -> None:
+    """What one answer leaves out, those that follow tell, until the batch is complete."""
+    internet.commons.shows("snake", 60)
+    told: set[int] = set()
+    following: dict[str, Any] = {}
+    for whole in (False, False, True, True):
+        answer = ask(session, COMMONS, CONTACT, **FILES, **following)
+        assert ("batchcomplete" in answer) == whole
+        told |= {file["pageid"] for file in answer["query"]["pages"] if "imageinfo" in file}
+        following = answer.get("continue", {})
+    assert len(told) == 60
+    assert not following
+
+
+def test_commons_serves_widths_it_likes(internet: Internet, session: requests.Session) -> None:
+    """Originals and renditions are there; those of other widths are refused."""
+    (listing,) = internet.commons.shows("snake", 1, size=(1920, 1280))
+    (file,) = ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"]
+    info = file["imageinfo"][0]
+    assert session.get(info["url"], timeout=5).content == listing.body
+    assert session.get(info["thumburl"], timeout=5).ok
+    assert session.get(info["thumburl"].replace("/1280px", "/1000px"), timeout=5).status_code == 429
+
+
+def test_inaturalist_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
+    """What our answers carry is what a recorded taxon, observation and photo carry."""
+    taxa = json.loads(recorded("inaturalist/taxa_autocomplete.json"))["results"][0]
+    observation = json.loads(recorded("inaturalist/observations_page1.json"))["results"][0]
+    internet.inaturalist.shows("micrurus tener", 3)
+    (ours,) = ask(session, f"{NATURE}/taxa/autocomplete", q="micrurus")["results"]
+    assert ours.keys() <= taxa.keys()
+    (first, *_) = ask(
+        session, f"{NATURE}/observations", taxon_id=ours["id"], order_by="id", order="asc", id_above=0
+    )["results"]
+    assert first.keys() <= observation.keys()
+    assert first["photos"][0].keys() == observation["photos"][0].keys()
+
+
+def test_inaturalist_goes_on_above_a_number(internet: Internet, session: requests.Session) -> None:
+    """Observations come by their numbers, and what is left is counted."""
+    shelf = internet.inaturalist.shows("micrurus tener", 7)
+    asked = {"taxon_id": 7001, "order_by": "id", "order": "asc", "per_page": 5}
+    first = ask(session, f"{NATURE}/observations", **asked)
+    last = ask(session, f"{NATURE}/observations", **asked, id_above=first["results"][-1]["id"])
+    assert [first["total_results"], last["total_results"]] == [7, 2]
+    urls = [each["photos"][0]["url"] for page in (first, last) for each in page["results"]]
+    assert [url.replace("square", "original") for url in urls] == shelf.urls
+    assert session.get(urls[0].replace("square", "original"), timeout=5).content == shelf[0].body
+
+
+def test_gbif_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
+    """What our answers carry is what a recorded record and its picture carry."""
+    text = recorded("gbif/occurrence_search.vcr.yaml")
+    internet.gbif.shows("Micrurus tener", 3)
+    key = ask(session, f"{GBIF}/species/match", name="Micrurus tener")["usageKey"]
+    asked = {"taxonKey": key, "mediaType": "StillImage", "limit": 2, "offset": 0}
+    ours = ask(session, f"{GBIF}/occurrence/search", **asked)
+    for name in {*ours, *ours["results"][0], *ours["results"][0]["media"][0]}:
+        assert f'\\"{name}\\":' in text, name
+    assert not ours["endOfRecords"]
+    assert ask(session, f"{GBIF}/occurrence/search", **asked | {"offset": 2})["endOfRecords"]
+    assert ask(session, f"{GBIF}/species/match", name="red apple")["matchType"] == "NONE"
