@@ -23,8 +23,12 @@ GROUP = "harvest.providers"
 
 _OURS = {
     "BING": "harvest.providers.bing:Bing",
+    "COMMONS": "harvest.providers.commons:Commons",
     "FLICKR": "harvest.providers.flickr:Flickr",
+    "GBIF": "harvest.providers.gbif:Gbif",
     "GOOGLE": "harvest.providers.google:Google",
+    "INATURALIST": "harvest.providers.inaturalist:INaturalist",
+    "OPENVERSE": "harvest.providers.openverse:Openverse",
     "SAMPLE": "harvest.providers.sample:Sample",
     "URLS": "harvest.providers.urls:Urls",
 }

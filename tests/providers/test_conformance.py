@@ -26,7 +26,7 @@ from harvest.providers.base import PATIENCE, Provider
 from harvest.web.pages import Page
 from tests.providers.pages import FIXTURES, plain, serving
 
-ENVIRON = {"FLICKR_API_KEY": "a-key"}
+ENVIRON = {"FLICKR_API_KEY": "a-key", "BRAVE_API_KEY": "a-key", "HARVEST_CONTACT": "ada@example.org"}
 FOLDERS = sorted(folder for folder in FIXTURES.iterdir() if folder.is_dir())
 CHANGES = [
     pytest.param(folder, steps, id=f"{folder.name}-{what}")

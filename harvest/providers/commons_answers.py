@@ -1,0 +1,131 @@
+"""What Commons answers: files, each with what its page says of author and licence, as templates left it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bs4 import BeautifulSoup
+
+from harvest import sources
+from harvest.errors import Unanswerable
+from harvest.models import Hit, Licence
+from harvest.providers import answers, licences, values
+from harvest.providers.base import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harvest.web.pages import Page
+
+_LABEL = "Commons"
+_EMPTY = {"batchcomplete", "continue", "warnings", "limits"}  # all that an answer without files may hold
+_READABLE = {"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"}
+_WIDTHS = {20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840}  # since 2026 it serves no others
+_WIDTH = re.compile(r"/(?:loss(?:y|less)-)?(?:page\d+-)?(\d+)px-[^/]+", re.ASCII)
+_LONGEST = 5000  # characters of an author's name as HTML
+_NAMED = {"pd": licences.PUBLIC_DOMAIN, "cc0": licences.CC0, "cc-zero": licences.CC0}
+
+
+class Batch(NamedTuple):
+    """One answer: files by the number of their page, what to ask next, and whether they are all told."""
+
+    files: dict[int, dict[str, Any]]
+    following: dict[str, str] | None
+    is_whole: bool
+
+
+def read(page: Page) -> Batch | None:
+    """Read an answer as it is; `None` when the databases lag, and it should be asked again."""
+    answer = answers.opened(page, _LABEL)
+    if error := values.fields(answer.get("error")):
+        if error.get("code") == "maxlag":
+            return None
+        said = values.text(error.get("info")) or "no reason given"
+        raise Unanswerable(f"Commons refuses this search: {said}", "Change the query, or leave Commons out.")
+    listed, following = values.fields(answer.get("query")).get("pages"), answer.get("continue")
+    if listed is None and "batchcomplete" in answer and answer.keys() <= _EMPTY:
+        listed = []
+    if isinstance(listed, dict):  # the format's first version
+        listed = list(listed.values())
+    if not isinstance(listed, list) or not isinstance(following, dict | None):
+        raise answers.changed(page, _LABEL, "an answer without files")
+    numbered = {values.number(file.get("pageid"), values.IDENTITY): file for file in values.objects(listed)}
+    return Batch(
+        {number: file for number, file in numbered.items() if number},
+        None if following is None else {str(name): str(value) for name, value in following.items()},
+        "batchcomplete" in answer,
+    )
+
+
+def parse(page: Page) -> Found:
+    """Read the hits of one answer, and how many results of the search come before what follows."""
+    batch = read(page) or Batch({}, None, is_whole=True)
+    return Found(hits(batch.files, page), values.number((batch.following or {}).get("gsroffset")))
+
+
+def hits(files: Mapping[int, dict[str, Any]], page: Page) -> list[Hit]:
+    """Return the pictures among files in their order; `page` is for the error of a new layout."""
+    listed = sorted(files.values(), key=lambda file: values.number(file.get("index")) or 0)
+    told = [(file, told) for file in listed if "url" in (told := _told(file))]
+    if listed and not told:
+        raise answers.changed(page, _LABEL, "files without addresses")
+    return [hit for file, info in told if (hit := _hit(file, info))]
+
+
+def _told(file: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of the file's newest version; a file may have none."""
+    return next(iter(values.objects(file.get("imageinfo"))), {})
+
+
+def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
+    original, thumb = (_address(info.get(name)) for name in ("url", "thumburl"))
+    width = _WIDTH.search(thumb or "")
+    if width is None or int(width[1]) not in _WIDTHS:
+        thumb = None
+    kind = str(info.get("mime", "image/jpeg"))
+    # Drawings and scans (SVG, TIFF) are pictures only as a rendition; films, sounds and books are none.
+    urls = [url for url in (original if kind in _READABLE else None, thumb) if url]
+    if original is None or not urls or not kind.startswith("image/"):
+        return None
+    size = "" if urls[0] == original else "thumb"
+    artist, named, address = (_value(info, name) for name in ("Artist", "License", "LicenseUrl"))
+    title = str(file.get("title", "")).partition(":")[2]
+    return Hit(
+        url=urls[0],
+        provider="COMMONS",
+        source=sources.key(original),
+        page=_address(info.get("descriptionurl")),
+        title=values.text(title.rpartition(".")[0] or title),
+        width=values.number(info.get(f"{size}width")),
+        height=values.number(info.get(f"{size}height")),
+        author=values.text(artist, html=True),
+        author_url=_link(artist),
+        licence=_licence(named, address),
+        others=tuple(urls[1:]),
+    )
+
+
+def _address(value: object) -> str | None:
+    """Return an address without the words by which Commons counts, since 2026, who follows it."""
+    url = values.address(value)
+    return url.partition("?utm_")[0] if url else None
+
+
+def _value(info: dict[str, Any], name: str) -> str:
+    value = values.fields(values.fields(info.get("extmetadata")).get(name)).get("value")
+    return value if isinstance(value, str) else ""
+
+
+def _link(artist: str) -> str | None:
+    """Return where the author's name leads to."""
+    if "<a" not in artist or len(artist) > _LONGEST:
+        return None
+    anchor = BeautifulSoup(artist, "html.parser").select_one("a[href]")
+    link = str(anchor["href"]) if anchor else ""
+    return values.address(f"https:{link}" if link.startswith("//") else link)
+
+
+def _licence(named: str, address: str) -> Licence:
+    read = (licences.read(text) for text in (named, address))
+    return next((licence for licence in read if licence.id), _NAMED.get(named.casefold(), Licence()))

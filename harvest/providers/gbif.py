@@ -1,0 +1,114 @@
+"""GBIF: the world's biodiversity archives in one; museums, iNaturalist and other observers among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+from harvest import sources
+from harvest.models import Hit, LicenceFilter
+from harvest.providers import answers, licences, values
+from harvest.providers.base import Found, Provider, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harvest.models import Query
+    from harvest.web.pages import Page, Pages
+
+_API = "https://api.gbif.org/v1"
+_LIMIT = 300  # records a page
+_CAP = 100_000  # records of one search that can be reached
+_RECORDS = {  # the licences of records, which those of their media nearly always are
+    LicenceFilter.OPEN: ["CC0_1_0", "CC_BY_4_0"],
+    LicenceFilter.COMMERCIAL: ["CC0_1_0", "CC_BY_4_0"],
+    LicenceFilter.PUBLIC_DOMAIN: ["CC0_1_0"],
+}
+
+
+class Gbif(Provider):
+    """GBIF: observations of a species or other taxon by its Latin name, from hundreds of archives."""
+
+    name: ClassVar = "GBIF"
+    label: ClassVar = "GBIF"
+    about: ClassVar = "species by their Latin names, from hundreds of archives"
+    knows: ClassVar = frozenset({"licence", "photos", "since", "until"})  # observations are photographed
+    pace: ClassVar = 1.0
+    most: ClassVar = _CAP
+    probe: ClassVar = "Felis catus"
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the pictures of people's observations of the taxon that the query names."""
+        yield from Sieve(self.most).fresh(_walk(query, pages))
+
+
+def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
+    name = values.words(query.text)
+    if not name:
+        return
+    taxon = parse_match(pages.get(f"{_API}/species/match", params={"name": name, "strict": "true"}))
+    if taxon is None:
+        return
+    asked = {
+        "taxonKey": taxon,
+        "mediaType": "StillImage",
+        "basisOfRecord": "HUMAN_OBSERVATION",  # no drawers of beetles, no pressed leaves with their labels
+        "license": _RECORDS.get(query.filters.licence, []),
+        "limit": max(1, min(query.limit or _LIMIT, _LIMIT)),
+    }
+    if query.filters.since or query.filters.until:
+        asked["eventDate"] = f"{query.filters.since or '*'},{query.filters.until or '*'}"
+    offset: int | None = 0
+    while offset is not None:
+        arguments = urlencode(asked | {"offset": offset}, doseq=True)  # a licence each
+        found = parse(pages.get(f"{_API}/occurrence/search?{arguments}"))
+        yield found.hits
+        offset = found.more
+
+
+def parse_match(page: Page) -> int | None:
+    """Return the taxon that bears this name, the accepted one for a synonym; a similar name is another."""
+    answer = answers.opened(page, Gbif.label)
+    kind = answer.get("matchType")
+    if not isinstance(kind, str):
+        raise answers.changed(page, Gbif.label, "no word of whether there is such a name")
+    if kind != "EXACT":
+        return None
+    keys = (values.number(answer.get(name), values.IDENTITY) for name in ("acceptedUsageKey", "usageKey"))
+    return next(filter(None, keys), None)
+
+
+def parse(page: Page) -> Found:
+    """Read a page of records, of one picture or several each."""
+    answer = answers.opened(page, Gbif.label)
+    listed = answers.listed(page, Gbif.label, answer)
+    end = answer.get("endOfRecords")
+    media = [(record, item) for record in listed for item in values.objects(record.get("media"))]
+    told = any("identifier" in item or "references" in item for _, item in media)
+    if not isinstance(end, bool) or (listed and not told):
+        raise answers.changed(page, Gbif.label, "records without media")
+    offset, limit = (values.number(answer.get(name)) or 0 for name in ("offset", "limit"))
+    more = offset + limit
+    hits = [hit for record, item in media if (hit := _hit(record, item))]
+    is_last = end or not limit or more + limit > _CAP
+    return Found(hits, None if is_last else more, values.number(answer.get("count")))
+
+
+def _hit(record: dict[str, Any], medium: dict[str, Any]) -> Hit | None:
+    url = values.address(medium.get("identifier"))
+    if url is None or medium.get("type", "StillImage") != "StillImage":
+        return None
+    number = values.number(record.get("key"), values.IDENTITY)
+    page = values.address(medium.get("references")) or values.address(record.get("references"))
+    names = (record.get("vernacularName"), record.get("species") or record.get("scientificName"))
+    common, latin = map(values.text, names)
+    return Hit(
+        url=url,
+        provider=Gbif.name,
+        source=sources.key(url),
+        page=page or (f"https://www.gbif.org/occurrence/{number}" if number else None),
+        title=f"{common} ({latin})" if common and latin else latin,
+        author=values.text(medium.get("creator")) or values.text(medium.get("rightsHolder")),
+        # The record's own licence is for its data: a picture's may be stricter, or nowhere.
+        licence=licences.read_words(str(medium.get("license", ""))),
+    )

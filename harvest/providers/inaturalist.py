@@ -1,0 +1,138 @@
+"""iNaturalist: photographs of living things, named and confirmed by people who know them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from harvest.models import Hit, Licence, LicenceFilter
+from harvest.providers import answers, licences, values
+from harvest.providers.base import Found, Provider, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harvest.models import Query
+    from harvest.web.pages import Page, Pages
+
+_API = "https://api.inaturalist.org/v1"
+_PER_PAGE = 200
+_LIKELY = 30  # taxa that a name may mean
+_PHOTO = re.compile(r"(https?://[^/]+/photos/(\d+))/\w+(\.\w+(?:\?\w*)?)", re.ASCII)
+_SIZES = ("original", "large", "medium")  # the two others are no larger than 240 pixels
+# Its codes have no version: since 2017 it links to those of 4.0, and tells GBIF of no others.
+_LICENCES = {
+    "cc0": licences.CC0,
+    "pd": licences.PUBLIC_DOMAIN,
+    **{
+        f"cc-{terms}": licences.creative_commons(terms, "4.0")
+        for terms in ("by", "by-sa", "by-nd", "by-nc", "by-nc-sa", "by-nc-nd")
+    },
+}
+
+
+class INaturalist(Provider):
+    """iNaturalist: observations of a species, genus or other taxon, by its Latin or common name."""
+
+    name: ClassVar = "INATURALIST"
+    label: ClassVar = "iNaturalist"
+    about: ClassVar = "plants, animals and fungi, each identified by several people"
+    knows: ClassVar = frozenset({"licence", "photos", "since", "until", "language"})  # it has photos only
+    pace: ClassVar = 1.0  # 60 a minute, and 10,000 a day
+    most: ClassVar = 100_000
+    probe: ClassVar = "Felis catus"
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the photos of research grade of the taxon that bears the query's name, the oldest first."""
+        yield from Sieve(self.most, enlarge=False).fresh(_walk(query, pages))
+
+
+def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
+    name, filters = values.words(query.text), query.filters
+    if not name:
+        return
+    asked: dict[str, object] = {"q": name, "is_active": "true", "per_page": _LIKELY}
+    if filters.language:
+        asked["locale"] = filters.language
+    taxon = parse_taxa(pages.get(f"{_API}/taxa/autocomplete", params=asked), name)
+    if taxon is None:
+        return
+    asked = {
+        "taxon_id": taxon,
+        "photos": "true",
+        "quality_grade": "research",
+        "per_page": max(1, min(query.limit or _PER_PAGE, _PER_PAGE)),
+        "order_by": "id",
+        "order": "asc",
+    }
+    if filters.licence is not LicenceFilter.ANY:
+        allowed = (code for code, licence in _LICENCES.items() if licence.allows(filters.licence))
+        asked["photo_license"] = ",".join(code for code in allowed if code != "pd")  # which it does not take
+    asked |= {name: date for name, date in (("d1", filters.since), ("d2", filters.until)) if date}
+    above: int | None = 0
+    while above is not None:
+        found = parse(pages.get(f"{_API}/observations", params=asked | {"id_above": above}))
+        yield found.hits
+        above = found.more
+
+
+def parse_taxa(page: Page, name: str) -> int | None:
+    """Return the taxon that bears this very name; the likeliest would fill a class with another."""
+    answer = answers.opened(page, INaturalist.label)
+    wanted = _spelt(name)
+    for taxon in answers.listed(page, INaturalist.label, answer):
+        names = (taxon.get(field) for field in ("name", "matched_term", "preferred_common_name"))
+        if wanted and any(wanted == _spelt(name) for name in names if isinstance(name, str)):
+            return values.number(taxon.get("id"), values.IDENTITY)
+    return None
+
+
+def _spelt(name: str) -> str:
+    """Return a name without what people spell differently: case, spaces, hyphens, the plural of groups."""
+    return "".join(filter(str.isalnum, name.casefold())).removesuffix("s")
+
+
+def parse(page: Page) -> Found:
+    """Read a page of observations, of one photo or several each; what follows is above its last number."""
+    answer = answers.opened(page, INaturalist.label)
+    listed = answers.listed(page, INaturalist.label, answer)
+    total = values.number(answer.get("total_results"))
+    photos = [
+        (observation, photo) for observation in listed for photo in values.objects(observation.get("photos"))
+    ]
+    last = values.number(listed[-1].get("id"), values.IDENTITY) if listed else None
+    if listed and (last is None or not any("url" in photo for _, photo in photos)):
+        raise answers.changed(page, INaturalist.label, "observations without photos")
+    hits = [hit for observation, photo in photos if (hit := _hit(observation, photo))]
+    return Found(hits, last if (total or 0) > len(listed) else None, total)
+
+
+def _hit(observation: dict[str, Any], photo: dict[str, Any]) -> Hit | None:
+    found = _PHOTO.fullmatch(values.address(photo.get("url")) or "")
+    if found is None:  # hidden, or taken down
+        return None
+    user, taxon = (values.fields(observation.get(name)) for name in ("user", "taxon"))
+    measured = values.fields(photo.get("original_dimensions"))
+    latin, common = (values.text(taxon.get(name)) for name in ("name", "preferred_common_name"))
+    login = values.text(user.get("login"))
+    urls = [f"{found[1]}/{size}{found[3]}" for size in _SIZES]
+    return Hit(
+        url=urls[0],
+        provider=INaturalist.name,
+        source=f"inaturalist:{found[2]}",
+        page=values.address(observation.get("uri")),
+        title=f"{common} ({latin})" if common and latin else latin,
+        width=values.number(measured.get("width")),
+        height=values.number(measured.get("height")),
+        author=values.text(user.get("name")) or login,
+        author_url=f"https://www.inaturalist.org/people/{quote(login, safe='')}" if login else None,
+        licence=_licence(photo),
+        others=tuple(urls[1:]),
+    )
+
+
+def _licence(photo: dict[str, Any]) -> Licence:
+    """Return what the photo itself states: that it states none means that all rights are reserved."""
+    code = photo.get("license_code", "")
+    return licences.ALL_RIGHTS_RESERVED if code is None else _LICENCES.get(str(code), Licence())

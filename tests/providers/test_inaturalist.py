@@ -1,0 +1,313 @@
+"""iNaturalist: names that become taxa, observations page by page, photos with a licence each."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harvest.errors import Blocked, PageChanged, Unanswerable
+from harvest.models import Evidence, Filters, LicenceFilter, Query
+from harvest.providers.inaturalist import INaturalist, parse, parse_taxa
+from harvest.web.pages import Page
+from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
+
+API = "https://api.inaturalist.org/v1"
+TAXON = json.dumps({"total_results": 1, "results": [{"id": 42, "name": "King snake"}]})
+NO_TAXON = json.dumps({"total_results": 0, "results": []})
+EMPTY = (FIXTURES / "inaturalist" / "empty.json").read_text("utf-8")
+
+
+def page(text, status=200):
+    return Page(f"{API}/observations?taxon_id=42&id_above=0", status, text, {})
+
+
+def search(pages, text="king snake", limit=None, **filters):
+    return INaturalist({}).search(Query(text, "snake", limit=limit, filters=Filters(**filters)), pages)
+
+
+def photo(number, licence="cc-by", **more):
+    url = f"https://inaturalist-open-data.s3.amazonaws.com/photos/{number}/square.jpg"
+    return {"id": number, "license_code": licence, "url": url} | more
+
+
+def observation(number, *photos, **more):
+    return {"id": number, "photos": photos or [photo(1000 + number)]} | more
+
+
+def answer(*observations, total=None):
+    total = len(observations) if total is None else total
+    return json.dumps({"total_results": total, "page": 1, "per_page": 200, "results": observations})
+
+
+def only(picture):
+    """Return the hit of an observation with one photo."""
+    (hit,) = parse(page(answer(observation(1, picture)))).hits
+    return hit
+
+
+# ---- names
+
+
+def taxa(*taxa):
+    return Page(f"{API}/taxa/autocomplete", 200, json.dumps({"results": taxa}), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "taxon"),
+    [
+        ("Lampropeltis elapsoides", {"name": "Lampropeltis elapsoides"}),
+        ("lampropeltis ELAPSOIDES", {"name": "Lampropeltis elapsoides"}),
+        ("Scarlet Kingsnake", {"name": "L. e.", "preferred_common_name": "Scarlet Kingsnake"}),
+        ("scarlet king snake", {"name": "L. e.", "preferred_common_name": "Scarlet Kingsnake"}),
+        ("king snake", {"name": "Lampropeltis", "preferred_common_name": "Kingsnakes"}),
+        ("Scharlach-Königsnatter", {"name": "L. e.", "matched_term": "Scharlachkönigsnatter"}),
+    ],
+)
+def test_a_name_is_resolved_to_the_taxon_that_bears_it(name, taxon):
+    """Latin and common names find their taxon, however they are spelt and whatever comes before it."""
+    other = {"id": 1, "name": "Lampropeltis elapsoides elapsoides", "preferred_common_name": "Something else"}
+    assert parse_taxa(taxa(other, taxon | {"id": 42}, taxon | {"id": 43}), name) == 42
+
+
+@pytest.mark.parametrize("name", ["Vesp", "Vespa", "wasps", "-", "s", "!"])
+def test_a_likely_taxon_is_not_the_one_that_was_meant(name):
+    """What only begins alike is not taken: a class would fill with another species."""
+    likely = {"id": 52747, "name": "Vespidae", "preferred_common_name": "Hornets, Paper Wasps and Allies"}
+    assert parse_taxa(taxa(likely, {"id": 1}, {"id": 2, "name": 7}), name) is None
+
+
+def test_V03_a_name_that_nothing_bears_has_no_pictures():
+    """Where there is no such taxon nothing more is asked, and the search ends without an error."""
+    pages = serving(NO_TAXON)
+    assert list(search(pages, "red apple pie")) == []
+    assert len(pages.asked) == 1
+
+
+def test_search_syntax_is_no_part_of_a_name():
+    """Quotes and exclusions stay behind, and a query of nothing else asks nothing."""
+    pages = serving(NO_TAXON)
+    list(search(pages, '"Micrurus tener" -king -"coral reef"'))
+    assert pages.arguments(0)["q"] == "Micrurus tener"
+    pages = serving(NO_TAXON)
+    assert list(search(pages, "-king")) == []
+    assert not pages.asked
+
+
+def test_a_name_is_asked_for_in_its_language():
+    """With a language common names are those of that language."""
+    pages = serving(NO_TAXON)
+    list(search(pages, "Königsnatter", language="de"))
+    assert pages.arguments(0)["locale"] == "de"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_V01_a_block_at_the_name_is_a_block(status):
+    """A refusal of the first question is told as one."""
+    with pytest.raises(Blocked, match=f"iNaturalist answers {status}"):
+        next(search(serving((status, "<h1>Forbidden</h1>"))))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "<html>", '{"results": 7}', '{"results": [7]}', "[" * 100_000]
+)
+def test_V07_a_hostile_answer_to_the_name_is_a_changed_page(text):
+    """What is no list of taxa does not look like a name that nothing bears."""
+    with pytest.raises(PageChanged):
+        next(search(serving(text)))
+
+
+# ---- observations
+
+
+def test_a_search_asks_for_what_people_agree_on():
+    """Observations with photos and of research grade are asked for, by their numbers."""
+    pages = serving(TAXON, EMPTY)
+    list(search(pages))
+    assert pages.asked[0].startswith(f"{API}/taxa/autocomplete?")
+    assert pages.asked[1].startswith(f"{API}/observations?")
+    assert pages.arguments(1) == {
+        "taxon_id": "42",
+        "photos": "true",
+        "quality_grade": "research",
+        "per_page": "200",
+        "order_by": "id",
+        "order": "asc",
+        "id_above": "0",
+    }
+    assert INaturalist.pace >= 1  # 60 a minute
+
+
+@pytest.mark.parametrize(
+    ("filters", "asked"),
+    [
+        ({"licence": LicenceFilter.OPEN}, {"photo_license": "cc0,cc-by,cc-by-sa"}),
+        ({"licence": LicenceFilter.COMMERCIAL}, {"photo_license": "cc0,cc-by,cc-by-sa,cc-by-nd"}),
+        ({"licence": LicenceFilter.PUBLIC_DOMAIN}, {"photo_license": "cc0"}),
+        ({"since": "2020-01-01"}, {"d1": "2020-01-01"}),
+        ({"until": "2024-12-31"}, {"d2": "2024-12-31"}),
+        ({"photos": True}, {}),
+    ],
+)
+def test_filters_are_asked_for(filters, asked):
+    """What a search is narrowed by, and iNaturalist knows, stands in the address."""
+    pages = serving(TAXON, EMPTY)
+    list(search(pages, limit=9, **filters))
+    plain = {"taxon_id", "photos", "quality_grade", "per_page", "order_by", "order", "id_above"}
+    assert {name: value for name, value in pages.arguments(1).items() if name not in plain} == asked
+    assert pages.arguments(1)["per_page"] == "9"
+    assert filters.keys() <= INaturalist.knows
+
+
+def test_pages_go_on_above_the_last_number():
+    """However many there are, each page begins above the last observation of the one before."""
+    numbers = list(range(7, 2_000, 3))
+
+    def give(url):
+        if "autocomplete" in url:
+            return TAXON
+        above = int(url.split("id_above=")[1])
+        left = [number for number in numbers if number > above]
+        return answer(*map(observation, left[:200]), total=len(left))
+
+    pages = FakePages(give)
+    assert len(list(search(pages))) == len(numbers)
+    assert len(pages.asked) == 1 + 4
+    assert pages.arguments(2)["id_above"] == str(numbers[199])
+
+
+def test_a_total_that_never_falls_ends_all_the_same():
+    """A source that gives the same page for ever is left after two without a new photo."""
+    pages = serving(TAXON, answer(observation(1), total=5_000_000))
+    assert len(list(search(pages))) == 1
+    assert len(pages.asked) <= 4
+
+
+def test_an_error_of_the_service_is_told():
+    """What iNaturalist says of a search that it refuses comes out."""
+    with pytest.raises(Unanswerable, match=r"iNaturalist refuses this search \(422\): Unknown taxon_id"):
+        next(search(serving(TAXON, (422, '{"error": "Unknown taxon_id", "status": 422}'))))
+
+
+# ---- photos
+
+
+def test_the_original_comes_first():
+    """The address is the original's, the smaller ones are tried after it, and all are one photograph."""
+    hit = only(photo(7, url="https://static.inaturalist.org/photos/7/square.jpeg?1598551272"))
+    sizes = [url.split("/")[-1] for url in (hit.url, *hit.others)]
+    assert sizes == ["original.jpeg?1598551272", "large.jpeg?1598551272", "medium.jpeg?1598551272"]
+    assert hit.source == "inaturalist:7"
+
+
+@pytest.mark.parametrize(
+    ("code", "spdx"),
+    [
+        ("cc0", "CC0-1.0"),
+        ("cc-by", "CC-BY-4.0"),
+        ("cc-by-sa", "CC-BY-SA-4.0"),
+        ("cc-by-nd", "CC-BY-ND-4.0"),
+        ("cc-by-nc", "CC-BY-NC-4.0"),
+        ("cc-by-nc-sa", "CC-BY-NC-SA-4.0"),
+        ("cc-by-nc-nd", "CC-BY-NC-ND-4.0"),
+        ("pd", "LicenseRef-Public-Domain"),
+        (None, "LicenseRef-All-Rights-Reserved"),
+        ("gfdl", None),
+        ("", None),
+        (7, None),
+        ([], None),
+    ],
+)
+def test_a_licence_is_the_photos_own(code, spdx):
+    """The photo's code counts, not the observation's; none at all means that all rights are reserved."""
+    (hit,) = parse(page(answer(observation(1, photo(7, code), license_code="cc0")))).hits
+    assert hit.licence.id == spdx
+    assert hit.licence.evidence is (Evidence.STATED if spdx else Evidence.UNKNOWN)
+
+
+def test_a_photo_that_says_nothing_of_its_licence_is_unknown():
+    """A licence left out is not one that is null."""
+    silent = photo(7)
+    del silent["license_code"]
+    assert only(silent).licence.evidence is Evidence.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.inaturalist.org/assets/copyright-infringement-square.png",
+        "https://static.inaturalist.org/attachment_defaults/local_photos/hidden-square.png",
+        "file:///photos/7/square.jpg",
+        "https://static.inaturalist.org/photos/../square.jpg",
+        None,
+        7,
+    ],
+)
+def test_what_was_taken_down_is_no_hit_and_no_error(url):
+    """A photo whose address shows something else is left out, be it the only one of its page."""
+    assert parse(page(answer(observation(1, photo(7, url=url))))).hits == []
+
+
+@pytest.mark.parametrize("name", ["photos", "taxon", "user", "uri", "license_code", "quality_grade"])
+@pytest.mark.parametrize("value", [None, True, 1.5, 10**30, [], {}, [[]], "\x00", "<" * 5000, "../.."])
+def test_V07_one_hostile_value_spoils_no_other(name, value):
+    """Whatever one value of an observation is, the one beside it is read."""
+    hits = parse(page(answer(observation(1) | {name: value}, observation(2)))).hits
+    assert hits[-1].source == "inaturalist:1002"
+
+
+@pytest.mark.parametrize("name", ["login", "name"])
+@pytest.mark.parametrize("value", [None, True, 10**30, [], {}, "\x00", "../../evil?x#y"])
+def test_V07_a_hostile_author_is_no_address(name, value):
+    """Whatever a person is called, the address of that person is on iNaturalist."""
+    about = {"user": {"login": "ada", "name": None} | {name: value}}
+    (hit,) = parse(page(answer(observation(1, **about)))).hits
+    assert hit.author_url is None or hit.author_url.count("/") == 4
+
+
+# ---- recordings
+
+
+def recorded(name):
+    path = RECORDINGS / "inaturalist" / name
+    if not path.exists():
+        pytest.skip(f"no recording {name}")
+    return path.read_text("utf-8")
+
+
+def test_the_recorded_observation_gives_its_photo():
+    """A real observation is read whole: photo, sizes, author, page and licence; another one follows."""
+    found = parse(page(recorded("observations_page1.json")))
+    (hit,) = found.hits
+    assert hit.url == "https://static.inaturalist.org/photos/92152429/original.jpg?1598551272"
+    assert hit.source == "inaturalist:92152429"
+    assert (hit.width, hit.height) == (1188, 1188)
+    assert hit.title == "Monarch (Danaus plexippus)"
+    assert (hit.author, hit.author_url) == ("samroom", "https://www.inaturalist.org/people/samroom")
+    assert hit.page == "https://www.inaturalist.org/observations/57754375"
+    assert (hit.licence.id, hit.licence.evidence) == ("CC-BY-NC-4.0", Evidence.STATED)
+    assert (found.more, found.total) == (57754375, 2)
+
+
+def test_a_recorded_photo_with_a_null_licence_is_all_rights_reserved():
+    """A real observation whose photo states no licence reserves all rights."""
+    text = recorded("observations_page1.json")
+    real = json.loads(text)
+    real["results"][0]["photos"][0]["license_code"] = None
+    (hit,) = parse(page(json.dumps(real))).hits
+    assert hit.licence.id == "LicenseRef-All-Rights-Reserved"
+
+
+@pytest.mark.parametrize(
+    ("name", "taxon"),
+    [
+        ("Vespidae", 52747),
+        ("Hornets and Yellowjackets", 84738),
+        ("vespicula waspfish", 621585),
+        ("Vespi", None),
+        ("Vespidae st2", None),
+    ],
+)
+def test_the_recorded_taxa_are_found_by_their_names(name, taxon):
+    """In a real list of what a word may mean only the very name counts."""
+    assert parse_taxa(Page(API, 200, recorded("taxa_autocomplete.json"), {}), name) == taxon
