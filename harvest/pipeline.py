@@ -202,6 +202,8 @@ class Pipeline:
         line.end = item.end
         if item.error is not None:
             self._summary.problems.append(Problem(search.provider, item.error, search.query.class_name))
+        if item.doubt:
+            self._summary.notes.append(item.doubt)
         if item.end not in UNASKED:
             await self._keep(self._dataset.finish_search, search.id, item.end, item.asked)
         self._close()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harvest import summary as account
 from harvest.errors import HarvestError, Interrupted, ProviderError, Unanswerable
+from harvest.relevance import Relevance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -52,6 +53,7 @@ class Ended:
     end: str
     asked: int
     error: ProviderError | None = None
+    doubt: str = ""  # what a person should know of its results
 
 
 class Desk:
@@ -93,9 +95,9 @@ class Desk:
             self._check()
         self._call(self._arrive, Found(search, hit))
 
-    def ended(self, search: Search, end: str, asked: int, error: ProviderError | None) -> None:
+    def ended(self, ending: Ended) -> None:
         """Close the search behind its last hit."""
-        self._call(self._arrive, Ended(search, end, asked, error))
+        self._call(self._arrive, ending)
 
     def out(self, failure: BaseException | None = None) -> None:
         """Say that a searcher has nothing more to do, or that the run cannot go on."""
@@ -160,12 +162,23 @@ class Searcher(threading.Thread):
     def _search(self, query: Query, share: int, pages: Pages) -> int:
         """Put one query to the provider and tell how many hits of the limit it used."""
         search = self._desk.begin(query, self._provider, share)
-        drawn = _Drawn()
+        drawn = _Drawn(Relevance(query.text))
         end = self._ask(search, share, pages, drawn)
         for hit in self._desk.left_over(search):
             self._desk.found(search, hit)
-        self._desk.ended(search, end, drawn.count, drawn.error or self._parked)
+        self._desk.ended(
+            Ended(search, end, drawn.count, drawn.error or self._parked, self._doubt(query, drawn))
+        )
         return search.limit if search.finished else drawn.count
+
+    def _doubt(self, query: Query, drawn: _Drawn) -> str:
+        """Say when an engine's results have little to do with the query: nothing else would tell."""
+        if not (self._provider.by_words and drawn.relevance.is_low):
+            return ""
+        return (
+            f"{self._provider.label} may be serving degraded results to automated clients: "
+            f"only {drawn.relevance} for {query.text!r} share a word with it."
+        )
 
     def _ask(self, search: Search, share: int, pages: Pages, drawn: _Drawn) -> str:
         """Draw from the provider unless it is done or parked, and tell how it ended."""
@@ -203,6 +216,7 @@ class Searcher(threading.Thread):
                 return account.TARGET_REACHED
             self._desk.found(search, hit)
             drawn.count += 1
+            drawn.relevance.see(hit)
             if drawn.count >= share:
                 return account.LIMIT_REACHED
         return account.EXHAUSTED
@@ -210,8 +224,9 @@ class Searcher(threading.Thread):
 
 @dataclass(slots=True)
 class _Drawn:
-    """How many hits a search gave, also when it ends in an error, and the error."""
+    """What a search gave, also when it ends in an error, and the error."""
 
+    relevance: Relevance
     count: int = 0
     error: ProviderError | None = None
 

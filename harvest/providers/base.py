@@ -55,6 +55,7 @@ class Provider(ABC):
     in_all: ClassVar[bool] = True  # part of `-c ALL` when it can be used
     pace: ClassVar[float] = 1.0  # seconds between two pages
     most: ClassVar[int] = 1000  # hits a query can give at all
+    by_words: ClassVar[bool] = False  # a web engine: its results should share a word with the query
     probe: ClassVar[str | None] = "cat"  # what `harvest doctor` asks for; None: there is nobody to ask
     ephemeral: ClassVar[bool] = False  # its addresses die with the run: what is left over is searched anew
 

@@ -36,6 +36,7 @@ class Bing(Provider):
     name: ClassVar = "BING"
     label: ClassVar = "Bing"
     about: ClassVar = "the whole web, without a key; licences unknown"
+    by_words: ClassVar = True
     knows: ClassVar = frozenset(
         {"licence", "min_size", "photos", "colour", "since", "safe", "language", "region", "site"}
     )
