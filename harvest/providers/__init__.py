@@ -22,8 +22,11 @@ __all__ = ["Found", "Key", "Provider", "Sieve", "broken", "for_all", "get", "nam
 GROUP = "harvest.providers"
 
 _OURS = {
+    "BAIDU": "harvest.providers.baidu:Baidu",
     "BING": "harvest.providers.bing:Bing",
+    "BRAVE": "harvest.providers.brave:Brave",
     "COMMONS": "harvest.providers.commons:Commons",
+    "DUCKDUCKGO": "harvest.providers.duckduckgo:DuckDuckGo",
     "FLICKR": "harvest.providers.flickr:Flickr",
     "GBIF": "harvest.providers.gbif:Gbif",
     "GOOGLE": "harvest.providers.google:Google",

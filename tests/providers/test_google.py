@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unavailable
+from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unavailable, UsageError
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers import for_all
 from harvest.providers.google import Google, cse, html, serpapi
@@ -126,7 +126,7 @@ def test_custom_search_asks_for_pictures():
 def test_custom_search_narrows():
     """Every filter that it knows is asked for in its words; what a licence claims travels with the hit."""
     pages = serving(found(1))
-    since = (date.today() - timedelta(days=29)).isoformat()  # noqa: DTZ011 - as the provider counts
+    since = (datetime.now(UTC) - timedelta(days=29)).date().isoformat()
     hit = next(
         search(
             CSE,
@@ -149,6 +149,30 @@ def test_custom_search_narrows():
     assert (asked["siteSearch"], asked["siteSearchFilter"]) == ("example.org", "i")
     assert hit.licence.evidence is Evidence.CLAIMED
     assert hit.licence.allows(LicenceFilter.OPEN)
+
+
+@pytest.mark.parametrize("environ", [CSE, SERPAPI], ids=["cse", "serpapi"])
+def test_a_day_that_is_none_is_told(environ):
+    """A date that cannot be is an error of usage, with the form it has to have."""
+    with pytest.raises(UsageError, match="no day"):
+        next(search(environ, serving(""), since="yesterday"))
+
+
+@pytest.mark.parametrize(
+    ("colour", "kind", "tbs"),
+    [("transparent", "trans", "ic:trans"), ("BW", "mono", "ic:gray"), ("mauve", None, None)],
+)
+def test_colours_that_are_kinds(colour, kind, tbs):
+    """Transparent and black-and-white have words of their own; a colour Google does not know is not asked."""
+    pages = serving(found(1))
+    next(search(CSE, pages, colour=colour))
+    assert (pages.arguments(0).get("imgColorType"), pages.arguments(0).get("imgDominantColor")) == (
+        kind,
+        None,
+    )
+    pages = serving(bought(1))
+    next(search(SERPAPI, pages, colour=colour))
+    assert pages.arguments(0).get("tbs") == tbs
 
 
 def test_custom_search_ends_at_a_hundred():

@@ -31,6 +31,7 @@ class Google(Provider):
     name: ClassVar = "GOOGLE"
     label: ClassVar = "Google"
     about: ClassVar = "pages you saved, Custom Search or SerpApi; licences unknown"
+    by_words: ClassVar = True
     knows: ClassVar = CustomSearch.knows | SerpApi.knows
     variables: ClassVar = (*CustomSearch.variables, *SerpApi.variables)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -39,6 +39,8 @@ _RIGHTS = {
     LicenceFilter.COMMERCIAL: f"({_OPEN}|cc_nonderived).-(cc_noncommercial)",
     LicenceFilter.PUBLIC_DOMAIN: "cc_publicdomain",
 }
+_KINDS = {"transparent": "trans", "bw": "mono"}
+_DAY = 86_400
 _EXHAUSTED = ("limit", "quota", "exceeded")
 
 
@@ -92,7 +94,7 @@ def _arguments(query: Query) -> dict[str, object]:
         "safe": "off" if filters.safe is Safe.OFF else "active",
         "rights": _RIGHTS.get(filters.licence),
         "imgType": "photo" if filters.photos else None,
-        "imgColorType": "trans" if colour == "transparent" else None,
+        "imgColorType": _KINDS.get(colour or ""),
         "imgDominantColor": colour if colour in narrow.COLOURS else None,
         "dateRestrict": f"d{_days_since(filters.since)}" if filters.since else None,
         "hl": filters.language,
@@ -104,7 +106,7 @@ def _arguments(query: Query) -> dict[str, object]:
 
 
 def _days_since(day: str) -> int:
-    return max(1, (date.today() - date.fromisoformat(day)).days + 1)  # noqa: DTZ011 - a day more or less
+    return max(1, int(time.time() - values.moment(day)) // _DAY + 1)
 
 
 def parse(page: Page) -> Found:

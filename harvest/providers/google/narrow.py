@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harvest.models import Safe
+from harvest.providers import values
 
 if TYPE_CHECKING:
     from harvest.models import Filters, Query
@@ -17,15 +18,16 @@ COLOURS = frozenset(
     | {"purple", "pink", "white", "gray", "black", "brown"}
 )
 _SPELT = {"grey": "gray"}
+_KINDS = {"transparent": "ic:trans", "bw": "ic:gray"}
 # "Larger than" in Google's words, and the sides it means.
 _SIZES = {"qsvga": 400 * 300, "vga": 640 * 480, "svga": 800 * 600, "xga": 1024 * 768, "2mp": 1600 * 1200}
 
 
 def colour(filters: Filters) -> str | None:
-    """Return a colour by Google's name: one of `COLOURS`, or "transparent"."""
+    """Return a colour by Google's name: one of `COLOURS`, "transparent" or "bw"."""
     wanted = (filters.colour or "").casefold()
     wanted = _SPELT.get(wanted, wanted)
-    return wanted if wanted in COLOURS or wanted == "transparent" else None
+    return wanted if wanted in COLOURS or wanted in _KINDS else None
 
 
 def words(query: Query) -> str:
@@ -43,7 +45,7 @@ def arguments(filters: Filters) -> dict[str, str]:
 
     >>> from harvest.models import Filters
     >>> arguments(Filters(photos=True, colour="grey", min_size=700, since="2024-05-01", language="en"))["tbs"]
-    'itp:photo,ic:specific,isc:gray,isz:lt,islt:vga,cdr:1,cd_min:5/1/2024'
+    'itp:photo,ic:specific,isc:gray,isz:lt,islt:svga,cdr:1,cd_min:5/1/2024'
     """
     asked = {
         "safe": "off" if filters.safe is Safe.OFF else "active",
@@ -57,7 +59,7 @@ def arguments(filters: Filters) -> dict[str, str]:
 def _tbs(filters: Filters) -> list[str]:
     tbs = ["itp:photo"] if filters.photos else []
     if wanted := colour(filters):
-        tbs.append("ic:trans" if wanted == "transparent" else f"ic:specific,isc:{wanted}")
+        tbs.append(_KINDS.get(wanted, f"ic:specific,isc:{wanted}"))
     # The filter counts pixels: one with fewer than a square of the shorter side loses nothing wanted.
     if fitting := [name for name, pixels in _SIZES.items() if pixels <= filters.min_size**2]:
         tbs.append(f"isz:lt,islt:{fitting[-1]}")
@@ -69,5 +71,5 @@ def _tbs(filters: Filters) -> list[str]:
 
 
 def _day(text: str) -> str:
-    day = date.fromisoformat(text)
+    day = datetime.fromtimestamp(values.moment(text), UTC)
     return f"{day.month}/{day.day}/{day.year}"

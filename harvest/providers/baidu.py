@@ -1,0 +1,136 @@
+r"""Baidu Images, without a key, as far as it lets us: FastClass asked it, and its JSON has seen better days.
+
+Quotes are escaped as no JSON has it (`\'`), the last result is empty, and the address of a picture is in a
+cipher, unless it stands beside it in clear.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harvest import sources
+from harvest.errors import Blocked, PageChanged
+from harvest.models import Hit
+from harvest.providers import values
+from harvest.providers.answers import changed
+from harvest.providers.base import Found, Provider, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harvest.models import Query
+    from harvest.web.pages import Page, Pages
+
+_HOST = "https://image.baidu.com"
+_COUNT = 30  # results a page
+_HEADERS = {
+    # Under any name but a browser's, everybody is told "Forbid spider access".
+    "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Referer": f"{_HOST}/",
+}
+_ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|(.?))', re.DOTALL)
+_CONTROLS = dict.fromkeys(range(32), " ")
+_SIGNS = {"_z2C$q": ":", "_z&e3B": ".", "AzdH3F": "/"}
+_SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
+_LETTERS = str.maketrans("wkv1ju2it3hs4g5rq6fp7eo8dn9cm0bla", "abcdefghijklmnopqrstuvw1234567890")
+
+
+class Baidu(Provider):
+    """Baidu Images: the Chinese web; licences unknown."""
+
+    name: ClassVar = "BAIDU"
+    label: ClassVar = "Baidu"
+    about: ClassVar = "the Chinese web without a key, best effort; licences unknown"
+    by_words: ClassVar = True
+    in_all: ClassVar = False
+    pace: ClassVar = 2.5
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the hits of a query, thirty a page."""
+        return Sieve(self.most).fresh(_walk(query, pages))
+
+
+def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
+    pages.get(f"{_HOST}/", headers=_HEADERS)  # for the cookie, without which nothing comes
+    asked = {
+        "tn": "resultjson_com",
+        "ipn": "rj",
+        "ie": "utf-8",
+        "oe": "utf-8",
+        "word": query.text,
+        "queryWord": query.text,
+        "rn": _COUNT,
+    }
+    start: int | None = 0
+    while start is not None:
+        found = parse(pages.get(f"{_HOST}/search/acjson", params={**asked, "pn": start}, headers=_HEADERS))
+        yield found.hits
+        start = found.more
+
+
+def parse(page: Page) -> Found:
+    """Read an answer; raise when it is neither results nor says that there are none."""
+    if page.status != HTTPStatus.OK:
+        raise _blocked(f"answers {page.status}")
+    answer = values.fields(_opened(page))
+    if answer.get("antiFlag"):
+        raise _blocked(f'says "{values.text(answer.get("message")) or "no"}"')
+    results, total = answer.get("data"), values.number(answer.get("listNum"))
+    given = [result for result in values.objects(results) if result]  # the last one is always empty
+    hits = [hit for hit in map(_hit, given) if hit]
+    if not isinstance(results, list) or (not hits and (given or total)):
+        raise changed(page, "Baidu", "an answer with neither results nor a sign that there are none")
+    following = int(values.argument(page.url, "pn") or 0) + _COUNT
+    return Found(hits, following if hits and following < (total or 0) else None, total)
+
+
+def _opened(page: Page) -> Any:
+    text = _ESCAPE.sub(lambda escape: escape[0] if escape[1] else escape[2], page.text)
+    try:
+        return replace(page, text=text.translate(_CONTROLS)).json()
+    except PageChanged as error:
+        error.page = page.text
+        raise
+
+
+def _blocked(what: str) -> Blocked:
+    return Blocked(
+        f"Baidu {what} instead of results.",
+        "We asked no further, and solve no captchas. Try again in some hours, or leave Baidu out.",
+    )
+
+
+def _hit(result: dict[str, Any]) -> Hit | None:
+    clear = next(iter(values.objects(result.get("replaceUrl"))), {})
+    smaller = [values.address(result.get(name)) for name in ("hoverURL", "middleURL", "thumbURL")]
+    given = (values.address(clear.get("ObjURL")), values.address(deciphered(result.get("objURL"))), *smaller)
+    urls = list(dict.fromkeys(url for url in given if url))
+    if not urls:
+        return None
+    original = urls[0] not in smaller
+    return Hit(
+        url=urls[0],
+        provider=Baidu.name,
+        source=sources.key(urls[0]),
+        page=values.address(clear.get("FromURL")) or values.address(deciphered(result.get("fromURL"))),
+        title=values.text(result.get("fromPageTitle"), html=True),
+        width=values.number(result.get("width")) if original else None,
+        height=values.number(result.get("height")) if original else None,
+        others=tuple(urls[1:]),
+    )
+
+
+def deciphered(address: object) -> object:
+    """Return an address in clear; what is not in Baidu's cipher stays as it is.
+
+    >>> deciphered("ippr_z2C$qAzdH3FAzdH3Fjxw4rsj_z&e3B562AzdH3F8_z&e3B3r2")
+    'http://example.org/1.jpg'
+    """
+    if not isinstance(address, str) or not address.startswith("ippr"):
+        return address
+    return "".join(
+        _SIGNS.get(part) or part.translate(_LETTERS) for part in re.split(f"({_SIGN.pattern})", address)
+    )

@@ -1,0 +1,108 @@
+"""Brave Images: an index of its own, for a key; one answer of two hundred pictures is all a query gives."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harvest import sources
+from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
+from harvest.models import Hit, Safe
+from harvest.providers import values
+from harvest.providers.answers import changed
+from harvest.providers.base import Found, Key, Provider, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harvest.models import Query
+    from harvest.web.pages import Page, Pages
+
+_ADDRESS = "https://api.search.brave.com/res/v1/images/search"
+_MOST = 200
+_KEYS = "https://api-dashboard.search.brave.com/app/keys"
+_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+
+class Brave(Provider):
+    """Brave Images: the web as neither Bing nor Google sees it; licences unknown."""
+
+    name: ClassVar = "BRAVE"
+    label: ClassVar = "Brave"
+    about: ClassVar = "the whole web, an index of its own, 200 a query; needs a key"
+    key: ClassVar = Key(
+        "BRAVE_API_KEY",
+        _KEYS,
+        "It is a paid service with some free queries a month",
+        also=("BRAVE_SEARCH_API_KEY",),
+    )
+    knows: ClassVar = frozenset({"safe", "language", "region", "site"})
+    by_words: ClassVar = True
+    pace: ClassVar = 1.1  # the free plan allows one a second
+    most: ClassVar = _MOST
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the hits of a query: there is one page."""
+        self.check()
+        return Sieve(self.most).fresh(self._ask(query, pages))
+
+    def _ask(self, query: Query, pages: Pages) -> Iterator[list[Hit]]:
+        key = self._key()
+        headers = {"X-Subscription-Token": key, "Accept": "application/json"}
+        yield parse(pages.get(_ADDRESS, params=_arguments(query), headers=headers).without(key)).hits
+
+
+def _arguments(query: Query) -> dict[str, object]:
+    filters = query.filters
+    asked = {
+        "q": f"{query.text} site:{filters.site}" if filters.site else query.text,
+        "count": max(1, min(query.limit or _MOST, _MOST)),
+        "safesearch": "off" if filters.safe is Safe.OFF else "strict",
+        "spellcheck": "false",  # what is asked for is what is meant
+        "search_lang": filters.language,
+        "country": filters.region,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def parse(page: Page) -> Found:
+    """Read an answer; raise what it says when it is no list of results."""
+    if page.status != HTTPStatus.OK:
+        raise _failure(page)
+    answer: Any = page.json()
+    results = values.fields(answer).get("results")
+    hits = [hit for hit in map(_hit, values.objects(results)) if hit]
+    if not isinstance(results, list) or (results and not hits):
+        raise changed(page, "Brave", "an answer with neither results nor a sign that there are none")
+    return Found(hits)
+
+
+def _hit(result: dict[str, Any]) -> Hit | None:
+    picture = values.fields(result.get("properties"))
+    if (url := values.address(picture.get("url"))) is None:
+        return None
+    return Hit(
+        url=url,
+        provider=Brave.name,
+        source=sources.key(url),
+        page=values.address(result.get("url")),
+        title=values.text(result.get("title"), html=True),
+        width=values.number(picture.get("width")),
+        height=values.number(picture.get("height")),
+    )
+
+
+def _failure(page: Page) -> ProviderError:
+    """Tell a bad key from an empty account and from an odd search; Brave answers 422 to a bad key."""
+    answer = page.json() if page.text.lstrip().startswith("{") else None
+    error = values.fields(values.fields(answer).get("error"))
+    code, said = str(error.get("code")), values.text(error.get("detail"))
+    if not said:
+        return Blocked(
+            f"Brave answers {page.status} instead of results.", "We asked no further; try again later."
+        )
+    if "QUOTA" in code or "RATE" in code:
+        return RateLimited(f"Brave has had too many queries with this key: {said}", f"See {_KEYS}")
+    if "TOKEN" in code or page.status in _REFUSED:
+        return KeyRefused(f"Brave does not accept the key: {said}", f"Compare BRAVE_API_KEY with {_KEYS}")
+    return Unanswerable(f"Brave refuses this search: {said}", "Change the query, or leave Brave out.")

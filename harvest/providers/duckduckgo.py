@@ -1,0 +1,131 @@
+"""DuckDuckGo Images, without a key, as far as it lets us: its index is Bing's, and finds nothing new."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harvest import sources
+from harvest.errors import Blocked
+from harvest.models import Hit, Licence, LicenceFilter, Safe
+from harvest.providers import values
+from harvest.providers.answers import changed
+from harvest.providers.base import Found, Provider, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harvest.models import Filters, Query
+    from harvest.web.pages import Page, Pages
+
+_HOST = "https://duckduckgo.com"
+_REFUSED = "ops@duckduckgo.com"  # "If this error persists, please let us know"
+_TOKEN = re.compile(r"""\bvqd=["']?([\d-]{8,100})""", re.ASCII)
+_COLOURS = {
+    **{name: name.capitalize() for name in ("red", "orange", "yellow", "green", "teal", "blue", "purple")},
+    **{name: name.capitalize() for name in ("pink", "white", "gray", "black", "brown")},
+    "grey": "Gray",
+    "bw": "Monochrome",
+}
+_LICENCES = {
+    LicenceFilter.OPEN: "ModifyCommercially",
+    LicenceFilter.COMMERCIAL: "ShareCommercially",
+    LicenceFilter.PUBLIC_DOMAIN: "Public",
+}
+
+
+class DuckDuckGo(Provider):
+    """DuckDuckGo Images: Bing's pictures in another order, for when Bing itself says no."""
+
+    name: ClassVar = "DUCKDUCKGO"
+    label: ClassVar = "DuckDuckGo"
+    about: ClassVar = "Bing's index without a key, best effort; licences unknown"
+    knows: ClassVar = frozenset({"licence", "photos", "colour", "safe", "language", "region", "site"})
+    by_words: ClassVar = True
+    in_all: ClassVar = False
+    pace: ClassVar = 2.5
+    most: ClassVar = 500
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the hits of a query, a hundred a page."""
+        return Sieve(self.most).fresh(_walk(query, pages))
+
+
+def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
+    text = f"{query.text} site:{query.filters.site}" if query.filters.site else query.text
+    claim = Licence.claimed(query.filters.licence)
+    front = pages.get(f"{_HOST}/", params={"q": text, "iar": "images", "iax": "images", "ia": "images"})
+    asked = {"o": "json", "q": text, **_arguments(query.filters), "vqd": token(front)}
+    start: int | None = 0
+    while start is not None:
+        found = parse(
+            pages.get(f"{_HOST}/i.js", params={**asked, "s": start}, headers={"Referer": f"{_HOST}/"})
+        )
+        yield [replace(hit, licence=claim) for hit in found.hits]
+        start = found.more
+
+
+def _arguments(filters: Filters) -> dict[str, object]:
+    colour = (filters.colour or "").casefold()
+    kind = "transparent" if colour == "transparent" else "photo" if filters.photos else ""
+    wanted = {
+        "time": "",
+        "size": "",
+        "color": _COLOURS.get(colour, ""),
+        "type": kind,
+        "layout": "",
+        "license": _LICENCES.get(filters.licence, ""),
+    }
+    return {
+        "l": f"{(filters.region or 'us').lower()}-{(filters.language or 'en').lower()}",
+        "p": -1 if filters.safe is Safe.OFF else 1,
+        "f": ",".join(f"{name}:{value}" if value else "" for name, value in wanted.items()),
+    }
+
+
+def token(page: Page) -> str:
+    """Return what a page of the search gives to those who go on to its results."""
+    found = _TOKEN.search(page.text)
+    if page.status == HTTPStatus.OK and found:
+        return found[1]
+    _check(page)
+    raise changed(page, "DuckDuckGo", "a page without the token that leads to its results")
+
+
+def parse(page: Page) -> Found:
+    """Read an answer; raise when it is neither results nor says that there are none."""
+    _check(page)
+    answer: Any = page.json()
+    results = values.fields(answer).get("results")
+    hits = [hit for hit in map(_hit, values.objects(results)) if hit]
+    if not isinstance(results, list) or (results and not hits):
+        raise changed(page, "DuckDuckGo", "an answer with neither results nor a sign that there are none")
+    following = answer.get("next")
+    return Found(hits, values.number(values.argument(following, "s")) if isinstance(following, str) else None)
+
+
+def _check(page: Page) -> None:
+    """Raise `Blocked` for DuckDuckGo's ways to say no: a status, or an error in place of JSON."""
+    if page.status != HTTPStatus.OK or (_REFUSED in page.text and not page.text.startswith("{")):
+        what = f"answers {page.status}" if page.status != HTTPStatus.OK else "sends an error"
+        raise Blocked(
+            f'DuckDuckGo {what} instead of results ("If this error persists, please let us know").',
+            "It has had too many calls from here, or does not like how we ask. We asked no further; its "
+            "pictures are Bing's: -c BING.",
+        )
+
+
+def _hit(result: dict[str, Any]) -> Hit | None:
+    if (url := values.address(result.get("image"))) is None:
+        return None
+    return Hit(
+        url=url,
+        provider=DuckDuckGo.name,
+        source=sources.key(url),
+        page=values.address(result.get("url")),
+        title=values.text(result.get("title"), html=True),
+        width=values.number(result.get("width")),
+        height=values.number(result.get("height")),
+    )
