@@ -12,7 +12,7 @@ from harvest.web.optout import opted_out
 from harvest.web.retry import retry_after, today
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     import httpx
 
@@ -31,9 +31,17 @@ class Moved:
 
 
 async def judge(
-    response: httpx.Response, limits: Limits, *, obey_opt_out: bool, count: Callable[[int], None]
+    response: httpx.Response,
+    limits: Limits,
+    *,
+    obey_opt_out: bool,
+    count: Callable[[int], None],
+    grow: Callable[[], Awaitable[None]],
 ) -> Body | Refusal | Failure | Moved:
-    """Read an answer as far as it is worth reading; `count` is told of every piece of the body."""
+    """Read an answer as far as it is worth reading.
+
+    `count` is told of every piece of the body; `grow` is waited for before it outgrows the ordinary size.
+    """
     status = response.status_code
     if status in _REDIRECTS and "location" in response.extensions:
         return Moved(response.extensions["location"])
@@ -41,11 +49,15 @@ async def judge(
         return _without_picture(response)
     if refusal := _refusal(response, limits, obey_opt_out=obey_opt_out):
         return refusal
+    size = 0
     body = BytesIO()  # hands its bytes on without a copy: half the memory of joining pieces
     async for piece in response.aiter_raw():
         count(len(piece))
-        if body.tell() + len(piece) > limits.body:
+        before, size = size, size + len(piece)
+        if size > limits.body:
             return Refusal(Verdict.TOO_BIG, f"more than {limits.body} bytes")
+        if before <= limits.large < size:
+            await grow()
         body.write(piece)
     return Body(body.getvalue(), str(response.request.url))
 

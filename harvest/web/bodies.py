@@ -27,6 +27,7 @@ from harvest.web.hosts import HostParked, Hosts
 from harvest.web.identity import USER_AGENT
 from harvest.web.limits import Limits
 from harvest.web.lookups import GuardedResolver, Lookups, Resolve, resolve
+from harvest.web.places import Place, Places
 from harvest.web.proxies import Proxies
 from harvest.web.retry import backoff
 from harvest.web.transport import Ways
@@ -82,7 +83,7 @@ class Bodies:
         self._sleep = sleep
         self._jitter = jitter
         self._hosts = Hosts(self._limits, clock=clock, sleep=sleep, say=self._say)
-        self._connections = asyncio.Semaphore(self._limits.connections)
+        self._places = Places(self._limits)
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -130,8 +131,9 @@ class Bodies:
     @asynccontextmanager
     async def _hold(self, url: str, referer: str | None) -> AsyncIterator[Body | Refusal]:
         end: Body | Refusal
+        place = Place(self._places)
         try:
-            end = await self._fetch(self._check(url), referer)
+            end = await self._fetch(self._check(url), referer, place)
         except NotAllowed as error:
             end = Refusal(error.verdict, str(error))
         except HostParked as error:
@@ -139,15 +141,14 @@ class Bodies:
         try:
             yield end
         finally:
-            if isinstance(end, Body):
-                self._connections.release()
+            place.leave()
 
-    async def _fetch(self, address: Address, referer: str | None) -> Body | Refusal:
+    async def _fetch(self, address: Address, referer: str | None, place: Place) -> Body | Refusal:
         headers = _referer(referer, address)
         left = self._limits.total
         failures = hops = 0
         while True:
-            end, spent = await self._visit(address, headers, left)
+            end, spent = await self._visit(address, headers, left, place)
             left -= spent
             if isinstance(end, Moved):
                 hops += 1
@@ -165,28 +166,30 @@ class Bodies:
             else:
                 return end
 
-    async def _visit(self, address: Address, headers: dict[str, str], left: float) -> tuple[End, float]:
+    async def _visit(
+        self, address: Address, headers: dict[str, str], left: float, place: Place
+    ) -> tuple[End, float]:
         """Ask once, in the host's turn; a body keeps its place among the connections."""
         polite = address.place not in self._trusted and not (
             self._allow_private and _is_private(address.host)
         )
         async with self._hosts.visit(address.server, polite=polite) as host:
-            await self._connections.acquire()
+            await place.take()
             end: End | None = None
             try:
                 seen, started = host.pauses, self._clock()
-                end = await self._ask(address, headers, left)
+                end = await self._ask(address, headers, left, place)
                 now = self._clock()
             finally:
                 if not isinstance(end, Body):
-                    self._connections.release()
+                    place.leave()
             if not isinstance(end, Failure):
                 host.answered()
             elif end.busy:
                 host.pause(backoff(1, self._jitter()) if end.wait is None else end.wait, now, seen)
             return end, now - started
 
-    async def _ask(self, address: Address, headers: dict[str, str], left: float) -> End:
+    async def _ask(self, address: Address, headers: dict[str, str], left: float, place: Place) -> End:
         assert self._client is not None, "use `async with Bodies() as bodies`"
         request = self._client.build_request(
             "GET", address.url, headers=headers, extensions={"address": address}
@@ -199,7 +202,11 @@ class Bodies:
                 answered = True
                 try:
                     return await answers.judge(
-                        response, self._limits, obey_opt_out=self._obey_opt_out, count=self._count
+                        response,
+                        self._limits,
+                        obey_opt_out=self._obey_opt_out,
+                        count=self._count,
+                        grow=place.grow,
                     )
                 finally:
                     await response.aclose()

@@ -16,6 +16,8 @@ class Limits:
     total: float = 60  # one picture, all tries and redirects; waiting for its host's turn apart
     dns: float = 10
     body: int = 25 * MiB
+    large: int = 4 * MiB  # few pictures are larger, and only so many of them are read at a time:
+    large_at_once: int = 6  # one host cannot take all the room, and 32 bodies 250 MB and not 800
     redirects: int = 5
     attempts: int = 3
     connections: int = 32

@@ -434,6 +434,16 @@ def test_N09_endless_body() -> None:
     assert peak < 2 * 2 * MiB
 
 
+def test_N09_endless_bodies_at_once() -> None:
+    """Of many bodies that outgrow the ordinary size only a few are read at a time; the others wait."""
+    limits = Limits(body=4 * MiB, large=64 * 1024, large_at_once=2, per_host=16, pace=0)
+    with serve([b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(64 * 1024)] * 1000]) as server:
+        peak, ends = peak_of(lambda: gather([f"{server.url}/a.jpg"] * 16, limits=limits))
+    assert {end.verdict for end in ends if isinstance(end, Refusal)} == {Verdict.TOO_BIG}
+    assert len(ends) == 16
+    assert peak < 16 * 4 * MiB / 2
+
+
 @pytest.mark.parametrize("declared", [str(25 * MiB + 1), "9" * 18])
 def test_N10_lying_length(declared: str) -> None:
     """A declared length beyond the cap is refused before a byte is read."""

@@ -1,0 +1,42 @@
+"""Places for bodies in memory: as many as there are connections, and few among them for large ones."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harvest.web.limits import Limits
+
+
+class Places:
+    """Bounds the memory of all bodies together, whatever the other side sends."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.connections = asyncio.Semaphore(limits.connections)
+        self.large = asyncio.Semaphore(limits.large_at_once)
+
+
+class Place:
+    """One body's place: a connection, and room to be large once it has outgrown the ordinary size."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._held: list[asyncio.Semaphore] = []
+
+    async def take(self) -> None:
+        """Wait for a free connection."""
+        await self._take(self._places.connections)
+
+    async def grow(self) -> None:
+        """Wait until there are few enough large bodies: the server waits, and its deadline runs."""
+        await self._take(self._places.large)
+
+    def leave(self) -> None:
+        """Give everything back; leaving twice does no harm."""
+        while self._held:
+            self._held.pop().release()
+
+    async def _take(self, semaphore: asyncio.Semaphore) -> None:
+        await semaphore.acquire()
+        self._held.append(semaphore)
