@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import unicodedata
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
@@ -35,6 +36,22 @@ def line(text: object) -> str:
     'king licence CC0-1.0'
     """
     return plain(" ".join(str(text).splitlines()))
+
+
+def pad(text: str, width: int) -> str:
+    """Fill a text up to a width in columns of the terminal, of which some letters take two.
+
+    >>> pad("珊瑚蛇", 8) + "|"
+    '珊瑚蛇  |'
+    """
+    return text + " " * (width - columns(text))
+
+
+def columns(text: str) -> int:
+    """Count the columns of the terminal that a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def print_json(document: object) -> None:
@@ -78,12 +95,20 @@ def set_up_log(path: Path | None, *, verbose: bool) -> None:
                 f"cannot write the log {path}: {reason.strerror}", "Name a file in a folder that is there."
             ) from None
     if verbose:
-        handlers.append(logging.StreamHandler())
+        handlers.append(_Stderr())
     for handler in handlers:
         handler.setFormatter(_PlainLines("%(asctime)s %(message)s"))
         log.addHandler(handler)
     if not handlers:
         log.addHandler(logging.NullHandler())
+
+
+class _Stderr(logging.Handler):
+    """Writes to what is standard error now: a live table takes its place, to stay below the lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):  # a terminal that is gone must not cost a picture
+            print(self.format(record), file=sys.stderr, flush=True)
 
 
 class _PlainLines(logging.Formatter):

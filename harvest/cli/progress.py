@@ -79,7 +79,7 @@ class Progress:
 
     def _print_ended(self, summary: Summary) -> None:
         if self._title:
-            print(console.plain(self._title), file=sys.stderr, flush=True)
+            print(console.line(self._title), file=sys.stderr, flush=True)
             self._title = ""
         for key, line in summary.lines.items():
             if line.end and not line.left and key not in self._ended:
@@ -93,7 +93,12 @@ class Progress:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, title=Text(self._title), title_justify="left", caption=self._pulse(summary))
+        table = Table(
+            box=None,
+            title=Text(console.line(self._title)),
+            title_justify="left",
+            caption=self._pulse(summary),
+        )
         table.caption_justify = "left"
         for name in ("class", "source"):
             table.add_column(name, no_wrap=True, overflow="ellipsis")

@@ -46,10 +46,10 @@ def print_summary(summary: Summary, out: Path) -> None:
 def print_table(rows: Sequence[Sequence[str]], *, names: int = 1) -> None:
     """Print rows with the columns of names to the left and numbers to the right."""
     lines = [[console.line(cell) for cell in row] for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    widths = [max(console.columns(line[i]) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
         cells = [
-            cell.ljust(width) if i < names else cell.rjust(width)
+            console.pad(cell, width) if i < names else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         print(" " + "  ".join(cells).rstrip())

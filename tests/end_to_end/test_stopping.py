@@ -175,8 +175,8 @@ def test_P06_a_stop_before_the_run(internet, cli):
     (cli.folder / "dataset").mkdir()
     with Lock(cli.folder / "dataset" / "harvest.lock") as lock:
         assert lock.take()
-        running = cli.start(*LINE)
-        until(lambda: "snakes.csv" in running.said, running)
+        running = cli.start(*LINE, "--log", "run.log")
+        until((cli.folder / "run.log").exists, running)
         time.sleep(0.2)
         running.interrupt()
         run = running.wait()

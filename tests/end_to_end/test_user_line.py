@@ -195,7 +195,7 @@ def test_any_order_will_do(internet, cli, line):
 
 
 def test_the_long_line(internet, cli):
-    """With GOOGLE in the line too, Google ends as unavailable with its reason, and the others go on."""
+    """With GOOGLE in the line too, which is not to be had here, its reason is told and the others go on."""
     bing = internet.bing.shows(CORAL, 4, size=WIDE)
     flickr = internet.flickr.shows(CORAL, 3, size=WIDE)
     write(cli.folder, CORALS)
@@ -203,10 +203,8 @@ def test_the_long_line(internet, cli):
     run = cli(*LONG_LINE.split(), FLICKR_API_KEY=internet.flickr.key)
 
     assert run.code == 3
-    assert "Google is unavailable: it has no dependable keyless endpoint" in run.err
-    assert "google: Google is unavailable" in run.out
+    assert " google: Google is out of reach" in run.out
     assert table(run)["coral_snake"]["new"] == len(bing) + len(flickr)
-    assert not internet.log.to("*google*")
 
 
 def test_without_a_key(internet, cli):

@@ -1,0 +1,260 @@
+"""What a person, a pipe and a program read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+import pytest
+
+from tests.end_to_end.snakes import CORAL, CORALS, KING, list_addresses, pictures, write
+from tests.web import Answer, Weather
+
+if sys.platform == "win32":
+    pytest.skip("terminals of another kind", allow_module_level=True)
+
+from rich.cells import cell_len
+
+from tests.end_to_end.terminal import ESCAPE, Terminal
+
+ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
+URLS = ("-c", "URLS", "snakes.csv")
+COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9]+)*m")
+
+
+@pytest.fixture
+def harvested(internet, cli):
+    """Give the line on two classes and two sources, 12 hits in all."""
+    internet.bing.shows(CORAL, 4, dead=1)
+    internet.bing.shows(KING, 3, html=1)
+    internet.flickr.shows(CORAL, 3)
+    internet.flickr.shows(KING, 2)
+    write(cli.folder)
+    line = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
+    return lambda *args: cli(*line, *args, FLICKR_API_KEY=internet.flickr.key)
+
+
+def test_a_pipe_gets_a_line_a_class_and_source(harvested):
+    """Piped, there are no escape codes, and a line when a class is done at a source, and no more."""
+    run = harvested()
+
+    assert not ESCAPE.search(run.out + run.err)
+    lines = [line for line in run.err.splitlines() if "through the proxy" not in line]
+    assert sorted(lines) == [
+        "coral_snake bing: 4 found (exhausted); 3 new, 1 dead",
+        "coral_snake flickr: 3 found (exhausted); 3 new",
+        "king_snake bing: 3 found (exhausted); 2 new, 1 bad",
+        "king_snake flickr: 2 found (exhausted); 2 new",
+        "snakes.csv → dataset/",
+    ]
+
+
+def test_json_parses_alone_and_adds_up(harvested):
+    """With `--json` standard output is one document, whose columns add up everywhere to what was found."""
+    run = harvested("--json")
+
+    account = json.loads(run.out)
+    columns = ("new", "had", "dup", "small", "bad", "dead", "refused", "before", "left")
+    for row in (*account["lines"], *account["classes"], account["total"]):
+        assert sum(row[name] for name in columns) == row["found"]
+        assert sum(row["verdicts"].values()) == row["found"] - row["left"]
+    for name in ("found", *columns):
+        assert account["total"][name] == sum(row[name] for row in account["classes"])
+        assert account["total"][name] == sum(row[name] for row in account["lines"])
+    assert account["total"]["found"] == 12
+    assert account["total"]["kept"] == account["total"]["new"] == 10
+    assert account["exit_code"] == run.code == 0
+    assert "found (" not in run.err  # no progress
+
+
+def test_json_of_a_run_that_cannot_be(cli):
+    """With `--json`, too, an error is words on standard error, and standard output stays empty."""
+    run = cli("not_there.csv", "--json")
+
+    assert run.code == 2
+    assert run.out == ""
+    assert run.err.startswith("error: not_there.csv")
+
+
+def test_quiet(internet, cli):
+    """With `-q` there is no progress; the summary and errors stay."""
+    internet.bing.shows(CORAL, 2)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "BING", "-c", "FLICKR", "-q", "snakes.csv")
+
+    assert "coral_snake     2    2      2" in run.out
+    assert run.err.startswith("error: Flickr needs an API key")
+    assert "found (" not in run.err
+    assert "→" not in run.err
+
+
+def test_verbose_and_the_log(internet, cli):
+    """With `-v` and `--log` there is a line for every hit, with what became of it and why."""
+    shelf = internet.addresses(4, dead=1, tiny=1)
+    list_addresses(cli.folder, shelf.urls)
+    write(cli.folder, ADDRESSES)
+
+    run = cli(*URLS, "-v", "--log", "run.log")
+
+    log = (cli.folder / "run.log").read_text("utf-8")
+    for listing in shelf:
+        (line,) = (line for line in log.splitlines() if listing.url in line)
+        assert f" {listing.verdict} " in line
+        assert line in run.err
+    assert "404" in log
+    assert "90 x 72" in log
+
+
+def test_a_terminal_of_80_columns(internet, cli):
+    """On a terminal the live table shows each class and source, and no line is wider than the terminal."""
+    internet.bing.shows(CORAL, 5)
+    internet.flickr.shows(CORAL, 4)
+    internet.weather = Weather(latency=0.4)
+    write(cli.folder, CORALS)
+    line = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
+
+    with Terminal(cli, *line, FLICKR_API_KEY=internet.flickr.key) as terminal:
+        assert terminal.wait() == 0
+
+    assert max(cell_len(line) for line in terminal.shown) <= 80
+    rows = [line.split() for line in terminal.shown]
+    assert ["class", "source", "done", "kept", "dup", "failed"] in rows
+    assert any(row[:2] == ["coral_snake", "bing"] and row[-4:] == ["5/5", "5", "0", "0"] for row in rows)
+    assert any("flickr" in row and row[-4:] == ["4/4", "4", "0", "0"] for row in rows)
+    assert any("pictures/s" in line and "9/9" in line for line in terminal.shown)
+    assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]  # the cursor is back
+    assert " coral_snake     9    9      9" in terminal.shown
+
+
+@pytest.mark.parametrize("columns", [40, 200])
+def test_a_narrow_terminal_and_many_classes(internet, cli, columns):
+    """A table of many long-named classes folds into one row a class, and fits."""
+    names = [f"{'very_' * 12}long_{n}" for n in range(20)] + ["珊瑚蛇" * 12]
+    shelf = internet.addresses(len(names))
+    for n, url in enumerate(shelf.urls):
+        list_addresses(cli.folder, [url], f"{n}.txt")
+    write(cli.folder, "class,query\n" + "".join(f"{name},{n}.txt\n" for n, name in enumerate(names)))
+    internet.weather = Weather(latency=0.5)
+
+    with Terminal(cli, *URLS, columns=columns, rows=24) as terminal:
+        assert terminal.wait() == 0
+
+    end = max(i for i, line in enumerate(terminal.shown) if "pictures/s" in line)
+    assert max(cell_len(line) for line in terminal.shown[:end]) <= columns
+    assert sum("珊瑚" in line for line in terminal.shown[:end])
+    assert len(pictures(cli.folder / "dataset")) == 21
+
+
+def test_no_color(internet, cli):
+    """NO_COLOR takes the colours away, and nothing else."""
+    list_addresses(cli.folder, internet.addresses(2).urls)
+    write(cli.folder, ADDRESSES)
+    internet.weather = Weather(latency=0.3)
+
+    with Terminal(cli, *URLS) as terminal:
+        assert terminal.wait() == 0
+    with Terminal(cli, *URLS, "-o", "plain", NO_COLOR="1") as plain:
+        assert plain.wait() == 0
+
+    assert COLOUR.search(terminal.sent)
+    assert not COLOUR.search(plain.sent)
+    assert any("coral_snake" in line and "urls" in line for line in plain.shown)
+
+
+def test_a_dumb_terminal(internet, cli):
+    """A terminal that knows no escape codes gets none."""
+    list_addresses(cli.folder, internet.addresses(2).urls)
+    write(cli.folder, ADDRESSES)
+
+    with Terminal(cli, *URLS, TERM="dumb") as terminal:
+        assert terminal.wait() == 0
+
+    assert not ESCAPE.search(terminal.sent)
+    assert any(line.startswith(" coral_snake     2    2      2") for line in terminal.shown)
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_P06_ctrl_c_on_a_terminal(internet, cli, presses):
+    """Ctrl-C, once or twice, gives the terminal back as it was: the table gone, the cursor there."""
+    list_addresses(cli.folder, internet.addresses(20).urls)
+    write(cli.folder, ADDRESSES)
+    internet.weather = Weather(stalls=0.5)
+
+    with Terminal(cli, *URLS) as terminal:
+        while len(list(cli.folder.glob("dataset/coral_snake/*"))) < 3:
+            assert terminal.process.poll() is None, terminal.sent
+            time.sleep(0.01)
+        for _ in range(presses):
+            os.killpg(terminal.process.pid, signal.SIGINT)
+        assert terminal.wait(10) == 130
+
+    assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]
+    assert "Traceback" not in terminal.sent
+    if presses == 1:
+        assert any("stopped; the same line goes on" in line for line in terminal.shown)
+
+
+def test_verbose_on_a_terminal(internet, cli):
+    """With `-v` the lines of the hits stand above the live table, each whole and on a line of its own."""
+    shelf = internet.addresses(6)
+    list_addresses(cli.folder, shelf.urls)
+    write(cli.folder, ADDRESSES)
+    internet.weather = Weather(latency=0.3)
+
+    with Terminal(cli, *URLS, "-v", columns=160) as terminal:
+        assert terminal.wait() == 0
+
+    for url in shelf.urls:
+        (line,) = (line for line in terminal.shown if url in line)
+        assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ kept {re.escape(url)} *", line)
+
+
+def test_wide_letters_stand_in_columns(internet, cli):
+    """Letters that take two columns of a terminal do not push the numbers of their row aside."""
+    list_addresses(cli.folder, internet.addresses(2).urls)
+    write(cli.folder, "class,query\n珊瑚蛇,coral.txt\nking_snake,coral.txt\n")
+
+    run = cli(*URLS)
+
+    header, *rows = run.out.splitlines()[:4]
+    assert {cell_len(row) for row in rows} == {cell_len(header.rstrip())}
+
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u200b\r[bold red]"
+
+
+def test_what_servers_say_cannot_steer_a_terminal(internet, cli):
+    """Control, escape and direction characters that a server sends are not printed, nor is markup obeyed."""
+    answer = json.dumps({"stat": "fail", "code": 999, "message": f"no {EVIL}"}).encode()
+    internet.sites["api.flickr.com"] = lambda _: Answer(answer, kind="application/json")
+    internet.bing.shows(CORAL, 2, title=f"{EVIL} {{n}}")
+    write(cli.folder, CORALS)
+    line = ("-c", "BING", "-c", "FLICKR", "snakes.csv", "-v")
+
+    with Terminal(cli, *line, FLICKR_API_KEY=internet.flickr.key) as terminal:
+        assert terminal.wait() == 3
+
+    assert "[bold red]" in terminal.sent
+    for text in ("\x1b]0;", "\x07", "\x1b[2J", "\u202e", "\u200b"):
+        assert text not in terminal.sent, repr(text)
+
+
+def test_what_a_query_file_says_cannot_steer_a_terminal(internet, cli):
+    """A file's name and its queries are printed as the text they are."""
+    list_addresses(cli.folder, internet.addresses(1).urls)
+    name = "snakes \x1b[2J[red].csv"
+    write(cli.folder, "class,query\ncoral[red]snake,coral.txt\n", name)
+
+    with Terminal(cli, "-c", "URLS", name) as terminal:
+        assert terminal.wait() == 0
+    piped = cli("-c", "URLS", name)
+
+    assert "\x1b[2J" not in terminal.sent + piped.out + piped.err
+    assert any("coral[red]snake" in line for line in terminal.shown)
+    assert "coral[red]snake" in piped.out
+    assert "[red].csv → dataset/" in piped.err
