@@ -48,10 +48,11 @@ def pad(text: str, width: int) -> str:
 
 
 def columns(text: str) -> int:
-    """Count the columns of the terminal that a text takes."""
-    from rich.cells import cell_len
-
-    return cell_len(text)
+    """Count the columns of the terminal that a text takes: accents none of their own, wide letters two."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
 
 
 def print_json(document: object) -> None:
