@@ -9,17 +9,26 @@ from harvest.errors import PageChanged
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harvest.errors import ProviderError
     from harvest.summary import Summary
 
 
 def save_strange_pages(summary: Summary, out: Path) -> None:
     """Write each page that could not be read to a file, and note where it is."""
+    if summary.dry_run:
+        return
     for problem in summary.problems:
-        if isinstance(problem.error, PageChanged) and problem.error.page and not summary.dry_run:
-            source = problem.provider.lower()
-            path = out / f"harvest-{source}-page.txt"  # not .html: nobody should open it in a browser
-            try:
-                path.write_text(problem.error.page, "utf-8", "replace")
-            except OSError:
-                continue  # the run itself is told in any case
-            summary.notes.append(f"{source}'s page is in {path}, for a bug report")
+        if path := save_page(problem.error, problem.provider, out):
+            summary.notes.append(f"{problem.provider.lower()}'s page is in {path}, for a bug report")
+
+
+def save_page(error: ProviderError, provider: str, folder: Path) -> Path | None:
+    """Write the page that an error brings along, and return where; nothing where there is none."""
+    if not (isinstance(error, PageChanged) and error.page):
+        return None
+    path = folder / f"harvest-{provider.lower()}-page.txt"  # not .html: nobody should open it in a browser
+    try:
+        path.write_text(error.page, "utf-8", "replace")
+    except OSError:
+        return None  # what happened is told in any case
+    return path
