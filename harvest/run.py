@@ -231,6 +231,7 @@ class Run:
             except KeyboardInterrupt:
                 pipeline.stop()
                 _wait(done)
+        self.summary.notes += workers.left_alone
 
     def _workers(self, at_work: Sequence[Provider]) -> LocalWorkers:
         bodies = Bodies(

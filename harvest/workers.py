@@ -43,6 +43,8 @@ _TRY_NEXT = frozenset(
     }
 )
 
+_NAMED = 5  # hosts that gave trouble, in the summary
+
 
 class Workers(Protocol):
     """Anything that turns tasks into outcomes; `work` never raises for a bad hit."""
@@ -98,6 +100,13 @@ class LocalWorkers:
         """Wait until nothing downloaded is left to develop."""
         while self._developing:
             await asyncio.wait(set(self._developing))
+
+    @property
+    def left_alone(self) -> list[str]:
+        """Say which hosts were left alone and why; of many, only how many more."""
+        reasons = list(self._bodies.parked.values())
+        more = [f"{len(reasons) - _NAMED:,} more hosts"] if len(reasons) > _NAMED else []
+        return [f"{reason}: left alone until the next run" for reason in reasons[:_NAMED] + more]
 
     async def work(self, task: Task) -> Outcome:
         """Try the largest rendition first and a smaller one only when that fails."""
