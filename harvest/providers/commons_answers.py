@@ -48,11 +48,15 @@ def read(page: Page) -> Batch | None:
         listed = []
     if isinstance(listed, dict):  # the format's first version
         listed = list(listed.values())
-    if not isinstance(listed, list) or not isinstance(following, dict | None):
+    files = {
+        number: file
+        for file in values.objects(listed)
+        if (number := values.number(file.get("pageid"), values.IDENTITY))
+    }
+    if not isinstance(listed, list) or (listed and not files) or not isinstance(following, dict | None):
         raise answers.changed(page, _LABEL, "an answer without files")
-    numbered = {values.number(file.get("pageid"), values.IDENTITY): file for file in values.objects(listed)}
     return Batch(
-        {number: file for number, file in numbered.items() if number},
+        files,
         None if following is None else {str(name): str(value) for name, value in following.items()},
         "batchcomplete" in answer,
     )

@@ -1,0 +1,312 @@
+"""The open archives through the real command: what they give, what they state, and how they fail."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.end_to_end.snakes import CORALS, pictures, table, told, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.internet.archive import Archive
+    from tests.web import Internet
+
+CORAL = "micrurus tener"
+ROWS = f"class,query\ncoral_snake,{CORAL}\n"
+WIDE = (640, 400)
+CONTACT = {"HARVEST_CONTACT": "ada@example.org"}
+NAMES = ["OPENVERSE", "COMMONS", "INATURALIST", "GBIF"]
+
+every_archive = pytest.mark.parametrize("name", NAMES)
+
+
+def archive(internet: Internet, name: str) -> Archive:
+    return getattr(internet, name.lower())
+
+
+def corals(folder: Path) -> list[Path]:
+    return pictures(folder / "dataset").get("coral_snake", [])
+
+
+def recorded(folder: Path) -> list[tuple[str, str, str, str]]:
+    """Read source, licence, evidence and author of every hit from the ledger."""
+    with closing(sqlite3.connect(f"file:{folder / 'dataset' / 'harvest.db'}?mode=ro", uri=True)) as ledger:
+        return ledger.execute("SELECT source, licence, evidence, author FROM hit ORDER BY id").fetchall()
+
+
+def everything(folder: Path) -> bytes:
+    """Return every byte that a run left behind."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@every_archive
+def test_an_archive_fills_a_class(internet, cli, name):
+    """Pictures come with author and licence, each photo once, and the run ends well."""
+    shelf = archive(internet, name).shows(CORAL, 12, size=WIDE, licence=5, html=1, twin=1)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", name, "snakes.csv", **CONTACT)
+
+    assert run.code == 0, run.err
+    assert table(run)["coral_snake"]["found"] == 12
+    assert len(corals(cli.folder)) == table(run)["coral_snake"]["kept"] >= 10
+    for path in corals(cli.folder):
+        words = told(path)
+        assert path.name.startswith(f"{name.lower()}-")
+        assert words["source"] in shelf.urls
+        assert words["artist"].startswith("photographer ")
+        assert words["copyright"].startswith("CC-BY-SA-")
+    assert f"licence known for {len(corals(cli.folder))} of {len(corals(cli.folder))}" in run.out
+
+
+@every_archive
+def test_V03_truly_nothing_is_no_failure(internet, cli, name):
+    """An archive that has nothing of the kind is said to have nothing, and another fills the class."""
+    internet.bing.shows(CORAL, 2)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "BING", "-c", name, "snakes.csv", **CONTACT)
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 2
+    assert internet.log.to(archive(internet, name).host)
+
+
+@every_archive
+def test_V01_a_block_ends_one_archive(internet, cli, name):
+    """A block page ends the search of its archive, which is asked once; the others go on."""
+    internet.bing.shows(CORAL, 2)
+    archive(internet, name).shows(CORAL, 3)
+    archive(internet, name).turns("blocked")
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "BING", "-c", name, "snakes.csv", **CONTACT)
+
+    assert run.code == 3
+    assert "answers 403 instead of results" in run.out
+    assert len(corals(cli.folder)) == 2
+    assert len(internet.log.to(archive(internet, name).host)) == 1
+
+
+@pytest.mark.parametrize("mood", ["changed", "nested"])
+@every_archive
+def test_V02_V07_a_strange_answer_ends_one_archive(internet, cli, name, mood):
+    """An answer nobody has seen before, or one made to harm, is told as such, and never as no results."""
+    internet.bing.shows(CORAL, 2)
+    archive(internet, name).shows(CORAL, 3)
+    archive(internet, name).turns(mood)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "BING", "-c", name, "--json", "snakes.csv", **CONTACT)
+
+    assert run.code == 3
+    (problem,) = run.json["problems"]
+    assert (problem["provider"], problem["kind"]) == (name, "PageChanged")
+    assert len(corals(cli.folder)) == 2
+
+
+def test_alone_and_without_anything_is_not_success(internet, cli):
+    """A run that asked archives only, and got nothing but block pages, has harvested nothing."""
+    for name in NAMES:
+        archive(internet, name).turns("blocked")
+    write(cli.folder, ROWS)
+
+    assert cli(*(f"-c{name}" for name in NAMES), "snakes.csv", **CONTACT).code == 4
+
+
+@every_archive
+def test_license_open(internet, cli, name):
+    """With `--license open` no picture is kept, or even fetched, that is not known to be open."""
+    service = archive(internet, name)
+    closed = service.shows(CORAL, 3, licence=2)  # CC BY-NC
+    opened = service.shows(CORAL, 3, licence=4, also=closed)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", name, "--license", "open", "snakes.csv", **CONTACT)
+
+    assert run.code == 0, run.err
+    assert {told(path)["source"] for path in corals(cli.folder)} == set(opened.urls[:3])
+    assert not [url for url in closed.urls if internet.log.count(url)]
+
+
+def test_all_asks_the_archives_that_need_nothing(internet, cli):
+    """Without a choice of sources Openverse, iNaturalist and GBIF are asked, and Commons with a contact."""
+    shown = [archive(internet, name).shows(CORAL, 2) for name in NAMES]
+    write(cli.folder, ROWS)
+
+    run = cli("snakes.csv", **CONTACT)
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == sum(map(len, shown))
+    assert {path.name.split("-")[0].upper() for path in corals(cli.folder)} == set(NAMES)
+
+
+def test_search_syntax_harms_no_archive(internet, cli):
+    """The user's own query file, with its exclusions, ends well wherever a name is wanted."""
+    for name in ("INATURALIST", "GBIF"):
+        archive(internet, name).shows(CORAL, 2)
+    write(cli.folder, CORALS)  # micrurus tener -king
+
+    run = cli("-c", "INATURALIST", "-c", "GBIF", "snakes.csv")
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 4
+
+
+# ---- Openverse
+
+
+def test_V04_openverse_with_credentials(internet, cli):
+    """Credentials open the door, and neither secret nor token is in what the run says or leaves behind."""
+    internet.openverse.shows(CORAL, 30)
+    write(cli.folder, ROWS)
+    service = internet.openverse
+
+    run = cli(
+        *("-c", "OPENVERSE", "-v", "--log", "story.log", "snakes.csv"),
+        OPENVERSE_CLIENT_ID=service.client_id,
+        OPENVERSE_CLIENT_SECRET=service.client_secret,
+    )
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 30
+    token, search = internet.log.to(service.host)
+    assert (token.method, search.asked["page_size"]) == ("POST", "48")
+    assert search.headers["authorization"] == f"Bearer {service.token}"
+    for secret in (service.client_secret, service.token):
+        assert secret not in run.out + run.err
+        assert secret.encode() not in everything(cli.folder)
+        assert not [visit for visit in internet.log.visits if secret in visit.url]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"OPENVERSE_CLIENT_SECRET": "wrong"}, "does not accept the client id and secret"),
+        ({"OPENVERSE_CLIENT_SECRET": None}, "OPENVERSE_CLIENT_SECRET is not set"),
+    ],
+)
+def test_V04_openverse_with_wrong_credentials(internet, cli, given, said):
+    """Credentials that are refused, or only half there, end the run with the code for keys."""
+    internet.openverse.shows(CORAL, 3)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "OPENVERSE", "snakes.csv", OPENVERSE_CLIENT_ID=internet.openverse.client_id, **given)
+
+    assert run.code == 5
+    assert said in run.err + run.out
+    assert not internet.log.to(internet.openverse.host, "/v1/images/*")
+
+
+def test_N05_openverse_throttled_is_waited_for(internet, cli):
+    """A throttled answer is waited for as long as it says in words, and the search goes on."""
+    internet.openverse.shows(CORAL, 3)
+    internet.openverse.turns("throttled", times=1)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "OPENVERSE", "snakes.csv")
+
+    assert run.code == 0, run.err
+    assert "Openverse refused (429). Waiting 1 s" in run.err
+    assert len(corals(cli.folder)) == 3
+
+
+def test_V05_openverses_day_is_used_up(internet, cli):
+    """When the day's quota is used up midway, what came is kept, and the run says until when."""
+    internet.openverse.shows(CORAL, 25)
+    internet.openverse.turns("spent", after=1)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "OPENVERSE", "snakes.csv")
+
+    assert run.code == 3
+    assert len(corals(cli.folder)) == 20
+    assert "Openverse refused once (429) and asks to wait 12 h" in run.out
+    internet.openverse.calms_down()
+    assert cli("-c", "OPENVERSE", "snakes.csv").code == 0
+    assert len(corals(cli.folder)) == 25
+
+
+def test_openverses_thumbnail_stands_in_for_a_dead_original(internet, cli):
+    """Where the archive's own picture is gone, the rendition that Openverse keeps is taken."""
+    (dead,) = internet.openverse.shows(CORAL, 1, size=WIDE, dead=1)
+    write(cli.folder, ROWS)
+
+    assert cli("-c", "OPENVERSE", "-s", "0", "snakes.csv").code == 0
+    assert internet.log.count(dead.url) == 1
+    assert len(corals(cli.folder)) == len(internet.log.to(internet.openverse.host, "*/thumb/")) == 1
+
+
+# ---- Commons
+
+
+@pytest.mark.parametrize("contact", [None, "me"])
+def test_commons_without_a_contact(internet, cli, contact):
+    """Without somebody to write to Commons is not asked, and the code is that of keys."""
+    internet.commons.shows(CORAL, 3)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "COMMONS", "snakes.csv", HARVEST_CONTACT=contact)
+
+    assert run.code == 5
+    assert "Commons wants to know whom to write to" in run.err
+    assert "--contact you@example.org" in run.err
+    assert not internet.log.to(internet.commons.host)
+
+
+def test_commons_gives_a_whole_category(internet, cli):
+    """A category comes whole, however many answers tell of it."""
+    internet.commons.shows("category:Micrurus tener", 60)
+    write(cli.folder, "class,query\ncoral_snake,category:Micrurus tener\n")
+
+    run = cli("-c", "COMMONS", "snakes.csv", **CONTACT)
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 60
+    asked = internet.log.to(internet.commons.host)
+    assert all("(ada@example.org)" in visit.headers["user-agent"] for visit in asked)
+    assert len(asked) == 4
+
+
+# ---- iNaturalist and GBIF
+
+
+def test_inaturalist_records_reserved_rights(internet, cli):
+    """A photo without a licence is all rights reserved, and recorded so."""
+    internet.inaturalist.shows(CORAL, 2, licence=0)
+    write(cli.folder, ROWS)
+
+    assert cli("-c", "INATURALIST", "snakes.csv").code == 0
+    assert {row[1:3] for row in recorded(cli.folder)} == {("LicenseRef-All-Rights-Reserved", "stated")}
+
+
+def test_inaturalist_pages_above_a_number(internet, cli):
+    """More observations than fit on a page are all found, each asked for above the last."""
+    internet.inaturalist.shows(CORAL, 230)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "INATURALIST", "-n", "snakes.csv")
+
+    assert run.code == 0, run.err
+    assert table(run)["coral_snake"]["found"] == 230
+    above = [visit.asked["id_above"] for visit in internet.log.to(internet.inaturalist.host, "/v1/obs*")]
+    assert above == ["0", str(90_000_200)]
+
+
+def test_V06_a_photo_of_inaturalist_is_fetched_once(internet, cli):
+    """A photo that GBIF shows too is known by its number: one is kept, and it is asked for once."""
+    own = internet.inaturalist.shows(CORAL, 3)
+    internet.gbif.shows(CORAL, 2, also=own)
+    write(cli.folder, ROWS)
+
+    run = cli("-c", "INATURALIST", "-c", "GBIF", "snakes.csv")
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 5
+    assert [internet.log.count(url) for url in own.urls] == [1, 1, 1]
+    assert len({row[0] for row in recorded(cli.folder) if row[0].startswith("inaturalist:")}) == 3
