@@ -16,8 +16,8 @@ import typer
 
 from harvest import __version__
 from harvest.cli import console
-from harvest.cli.strange_pages import save_page
 from harvest.cli.completion import complete_source
+from harvest.cli.strange_pages import save_page
 from harvest.errors import HarvestError, KeyMissing, ProviderError, StorageError, Unavailable, UsageError
 
 if TYPE_CHECKING:

@@ -58,7 +58,8 @@ def test_a_missing_key_is_a_note(internet, cli):
     assert not internet.log.to("api.flickr.com")
 
 
-def test_a_refused_key_fails(internet, cli):
+@pytest.mark.usefixtures("internet")
+def test_a_refused_key_fails(cli):
     """A key that the source refuses is told from a missing one, with exit code 5; the key is not printed."""
     run = cli("doctor", "flickr", "--json", FLICKR_API_KEY="wrong-key-0123456789")
 
@@ -75,7 +76,8 @@ def test_offline_asks_nobody(internet, cli):
     assert not internet.log.to("www.bing.com")
 
 
-def test_a_damaged_dataset_is_found(internet, cli):
+@pytest.mark.usefixtures("internet")
+def test_a_damaged_dataset_is_found(cli):
     """A dataset here whose ledger is damaged fails, with exit code 6 and its path."""
     (cli.folder / "dataset").mkdir()
     (cli.folder / "dataset" / "harvest.db").write_bytes(b"no ledger at all" * 99)
@@ -86,7 +88,8 @@ def test_a_damaged_dataset_is_found(internet, cli):
     assert "harvest.db" in checks(run)["dataset"]["text"]
 
 
-def test_an_unknown_source_is_a_mistake(internet, cli):
+@pytest.mark.usefixtures("internet")
+def test_an_unknown_source_is_a_mistake(cli):
     """A source that there is not is a mistake on the line, with a guess."""
     run = cli("doctor", "bink")
 
