@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from harvest import keys
 from harvest import providers as registry
 from harvest.dataset import Dataset
 from harvest.errors import HarvestError, ProviderError, UsageError
@@ -102,7 +103,8 @@ def harvest(
     if isinstance(queries, (str, os.PathLike)):
         queries = read_queries(Path(queries), providers=registry.names(), warn=say)
     settings = {"HARVEST_GOOGLE_PAGES": google_pages, "HARVEST_CONTACT": contact}
-    environ = {**os.environ, **{name: str(value) for name, value in settings.items() if value is not None}}
+    given = {name: str(value) for name, value in settings.items() if value is not None}
+    environ = {**keys.environ(), **given}
     return Run(order, queries, environ, progress=progress, say=say).finish()
 
 
@@ -147,6 +149,8 @@ class Run:
                 self._say(
                     f"{provider.label} knows nothing of {', '.join(unheard)}: its hits are not narrowed by it"
                 )
+            for note in provider.notes():
+                self._say(note)
 
     def finish(self) -> Summary:
         """Run to the end; a KeyboardInterrupt winds down, which takes two seconds at most."""

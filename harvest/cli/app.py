@@ -18,6 +18,7 @@ from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
 from harvest.cli.get import get
 from harvest.cli.help import WIDTH, Command, examples
+from harvest.cli.keys import keys
 from harvest.cli.restore import restore
 from harvest.cli.status import status
 from harvest.cli.why import why
@@ -74,7 +75,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
-for command in (get, demo, status, why, restore, doctor):
+for command in (get, demo, status, why, restore, keys, doctor):
     app.command(cls=Command, epilog=examples(command.__name__))(command)
 
 

@@ -34,6 +34,11 @@ _EXAMPLES = {
         ("harvest restore dataset.rejected/king/bing-1f3c9a2e7b01.jpg", "one picture"),
         ("harvest restore snakes --class coral_snake -n", "what restoring a class would bring"),
     ),
+    "keys": (
+        ("harvest keys set flickr", "asks for Flickr's key, and keeps it"),
+        ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by its variable, from a file"),
+        ("harvest keys list", "which keys there are, and where each comes from"),
+    ),
     "doctor": (
         ("harvest doctor", "everything, with one live question to each source"),
         ("harvest doctor bing", "is it me, or everyone?"),

@@ -46,6 +46,7 @@ class Commons(Provider):
     name: ClassVar = "COMMONS"
     label: ClassVar = "Commons"
     about: ClassVar = "Wikimedia's archive of free pictures; wants to know whom to write to"
+    variables: ClassVar = (_CONTACT,)
     knows: ClassVar = frozenset({"licence", "min_size", "photos"})
     pace: ClassVar = 1.0
     most: ClassVar = 10_000  # results of a search
@@ -55,7 +56,8 @@ class Commons(Provider):
         if not _REACHABLE.fullmatch(self._setting(_CONTACT)):
             raise KeyMissing(
                 f"Commons wants to know whom to write to: an e-mail or web address in {_CONTACT}.",
-                "Pass --contact you@example.org, or set the variable; it goes to Commons with each request.\n"
+                f"Pass --contact you@example.org, or run: harvest keys set {_CONTACT}\n"
+                "It goes to Commons with each request.\n"
                 "Or leave Commons out and choose others with -c.",
             )
 

@@ -46,6 +46,7 @@ class Flickr(Provider):
         "https://www.flickr.com/services/apps/create/apply",
         "Since 2025 Flickr makes new keys for Pro accounts only",
     )
+    variables: ClassVar = ("FLICKR_API_SECRET",)
     knows: ClassVar = frozenset({"licence", "photos", "since", "until", "safe"})
     pace: ClassVar = 1.0  # 3600 calls an hour and key
     most: ClassVar = 100_000

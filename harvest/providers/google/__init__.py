@@ -38,7 +38,7 @@ class Google(Provider):
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
         self._way = _choose(environ)
-        self.knows = self._way.knows  # type: ignore[misc] # other ways, other filters
+        self.knows, self.probe = self._way.knows, self._way.probe  # type: ignore[misc] # as the way has it
 
     def check(self) -> None:
         """Raise `KeyMissing` for half a key, `Unavailable` for saved pages that are not there."""

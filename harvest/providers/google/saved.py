@@ -45,6 +45,7 @@ class Saved(Provider):
     about: ClassVar = "saved pages"
     variables: ClassVar = ("HARVEST_GOOGLE_PAGES",)
     most: ClassVar = 100_000
+    probe: ClassVar = None
 
     @property
     def _folder(self) -> Path:

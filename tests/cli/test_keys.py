@@ -1,0 +1,184 @@
+"""`harvest keys`: keeps what it is given, tells where keys come from, and shows none."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Said
+
+    Harvest = Callable[..., Said]
+
+SECRET = "s3cret-0123"
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep keys in a folder of the test's own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    return tmp_path / "settings" / "harvest" / "keys.json"
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Give a function that puts a text on standard input."""
+    return lambda text: monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("flickr", "FLICKR_API_KEY"),
+        ("FLICKR", "FLICKR_API_KEY"),
+        ("flickr_api_secret", "FLICKR_API_SECRET"),
+        ("Brave", "BRAVE_API_KEY"),
+        ("GOOGLE_CSE_ID", "GOOGLE_CSE_ID"),
+        ("serpapi-api-key", "SERPAPI_API_KEY"),
+        ("HARVEST_CONTACT", "HARVEST_CONTACT"),
+    ],
+)
+def test_a_key_is_read_from_standard_input(
+    harvest: Harvest, file: Path, typed: Callable[[str], None], name: str, variable: str
+) -> None:
+    """`set` takes a source or a variable, in any case, and keeps the first line without its blanks."""
+    typed(f"  {SECRET} \nmore\n")
+
+    told = harvest("keys", "set", name)
+
+    assert (told.code, told.err) == (0, "")
+    assert told.out == f"{variable} is kept in {file}\n"
+    assert json.loads(file.read_text()) == {variable: SECRET}
+
+
+def test_on_a_terminal_a_key_is_asked_for_without_an_echo(
+    harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person is asked by the variable's name, and what they type is not shown."""
+    asked = []
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal("shown"))
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: asked.append(prompt) or SECRET)
+
+    told = harvest("keys", "set", "flickr")
+
+    assert asked == ["FLICKR_API_KEY: "]
+    assert SECRET not in told.out + told.err
+    assert keys.kept() == {"FLICKR_API_KEY": SECRET}
+    assert file.exists()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "   \n", f"{SECRET}\x1b[2J\n", "\udcff\x00"])
+def test_what_is_no_key_changes_nothing(
+    harvest: Harvest, file: Path, typed: Callable[[str], None], text: str
+) -> None:
+    """Nothing, blanks and control characters are refused, and not repeated."""
+    typed(text)
+
+    told = harvest("keys", "set", "flickr")
+
+    assert told.code == 2
+    assert "FLICKR_API_KEY" in told.err
+    assert SECRET not in told.err
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["set"], "needs a name"),
+        (["set", "FLIKR"], "Did you mean FLICKR?"),
+        (["set", "bing"], "Bing needs no key."),
+        (["set", "google"], "GOOGLE_API_KEY, GOOGLE_CSE_ID, SERPAPI_API_KEY"),
+        (["list", "flickr"], "takes no name"),
+        (["path", "flickr"], "takes no name"),
+    ],
+)
+def test_a_wrong_line_says_what_is_right(harvest: Harvest, file: Path, words: list[str], said: str) -> None:
+    """A name that is missing, misspelt or needless is an error of usage."""
+    told = harvest("keys", *words)
+
+    assert told.code == 2
+    assert said in told.err
+    assert not file.exists()
+
+
+def test_V04_list_names_places_and_never_keys(
+    harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`list` tells of each key whether it is the environment's, the file's or not set, and shows none."""
+    keys.keep("FLICKR_API_KEY", SECRET)
+    keys.keep("SOMEBODYS_KEY", SECRET)
+    keys.keep("GOOGLE_CSE_ID", SECRET)
+    monkeypatch.setenv("BRAVE_API_KEY", SECRET)
+    monkeypatch.setenv("GOOGLE_CSE_ID", "")
+
+    told = harvest("keys", "list")
+
+    assert SECRET not in told.out + told.err
+    assert f"FLICKR_API_KEY FLICKR {file}" in told.lines
+    assert f"SOMEBODYS_KEY {file}" in told.lines
+    assert "BRAVE_API_KEY BRAVE the environment" in told.lines
+    assert "GOOGLE_CSE_ID GOOGLE the environment, empty" in told.lines
+    assert "SERPAPI_API_KEY GOOGLE not set" in told.lines
+    assert (told.code, told.err) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+def test_V04_list_warns_of_a_file_that_others_can_read(harvest: Harvest, file: Path) -> None:
+    """A file whose mode was loosened is told."""
+    keys.keep("FLICKR_API_KEY", SECRET)
+    file.chmod(0o640)
+
+    assert f"others can read {file}" in harvest("keys", "list").err
+
+
+def test_path_tells_where_the_file_is_or_would_be(harvest: Harvest, file: Path) -> None:
+    """`path` prints the file's path, alone, whether it is there or not."""
+    assert harvest("keys", "path").out == f"{file}\n"
+
+
+def test_a_key_of_the_environment_is_said_to_come_first(
+    harvest: Harvest, file: Path, typed: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who keeps a key while another is set is told which one counts."""
+    monkeypatch.setenv("FLICKR_API_KEY", "another")
+    typed(SECRET)
+
+    told = harvest("keys", "set", "flickr")
+
+    assert "comes first" in told.err
+    assert "another" not in told.out
+    assert keys.kept() == {"FLICKR_API_KEY": SECRET}
+    assert file.exists()
+
+
+def test_a_broken_file_is_told_by_every_command(
+    harvest: Harvest, file: Path, typed: Callable[[str], None]
+) -> None:
+    """A file of keys that cannot be read ends `keys` and a harvest with its name, and `doctor` goes on."""
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    typed(SECRET)
+
+    assert str(file) in harvest("keys", "list").err
+    assert str(file) in harvest("keys", "set", "flickr").err
+    told = harvest("doctor", "--offline", "sample")
+    assert told.code == 2
+    assert str(file) in told.out
+    assert "sample" in told.out
+    assert file.read_text() == "{"
