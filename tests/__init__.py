@@ -1,0 +1,1 @@
+"""The tests, which share a small Internet and pictures made in code."""
