@@ -9,6 +9,7 @@ _GOOGLE = r"(?:(?:lh\d|blogger|play-lh|yt3)\.googleusercontent|lh\d\.ggpht|\d\.b
 _YOUTUBE = r"(?:i\d?\.ytimg|img\.youtube)\.com/vi(?:_webp)?"
 _PIN = r"(?:[0-9a-f]{2}/){3}[0-9a-f]{32}"
 _NATURE = r"(?:(?:static|www)\.inaturalist\.org|inaturalist-open-data\.s3\.amazonaws\.com)/photos/\d+"
+_WIKIMEDIA = r"(?:upload|thumb)\.wikimedia\.org/wikipedia/commons"  # the latter since 2026
 
 
 def _patterns(*rules: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
@@ -21,7 +22,7 @@ _PHOTOGRAPHS = _patterns(
     (r"(?:www\.|m\.)?flickr\.com/photos/(?!tags/)[^/]+/(\d+)(?:/|$)", "flickr"),
     (r"(?:static|www)\.inaturalist\.org/photos/(\d+)(?:/|$)", "inaturalist"),
     (r"inaturalist-open-data\.s3\.amazonaws\.com/photos/(\d+)/", "inaturalist"),
-    (r"upload\.wikimedia\.org/wikipedia/commons/(?:thumb/)?[0-9a-f]/[0-9a-f]{2}/([^/]+)", "commons"),
+    (rf"{_WIKIMEDIA}/(?:thumb/)?[0-9a-f]/[0-9a-f]{{2}}/([^/]+)", "commons"),
     (
         r"commons\.(?:m\.)?wikimedia\.org/wiki/(?:File:|Special:(?:FilePath|Redirect/file)/)([^/]+)$",
         "commons",
@@ -40,8 +41,8 @@ _LARGER = _patterns(
     ),
     (rf"({_NATURE})/(?:square|thumb|small|medium|large)\.(\w+)", r"\1/original.\2"),
     (
-        r"(upload\.wikimedia\.org/wikipedia/commons)/thumb(/\w/\w\w/[^/]+\.(?:jpe?g|png|gif|webp))/[^/]+",
-        r"\1\2",
+        rf"{_WIKIMEDIA}/thumb(/\w/\w\w/[^/]+\.(?:jpe?g|png|gif|webp))/[^/]+",
+        r"upload.wikimedia.org/wikipedia/commons\1",
     ),
     (rf"({_GOOGLE}/.+)/[swh]\d+(?:-\w+)*(/[^/]*)", r"\1/s0\2"),
     (rf"({_GOOGLE}/[^=]+)(?:=[^/]*)?", r"\1=s0"),

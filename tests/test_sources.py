@@ -32,6 +32,7 @@ SAME = {
         "https://upload.wikimedia.org/wikipedia/commons/a/ab/Micrurus_tener_(1).jpg",
         "https://upload.wikimedia.org/wikipedia/commons/a/ab/Micrurus_tener_%281%29.jpg?download",
         "https://upload.wikimedia.org/wikipedia/commons/thumb/a/ab/Micrurus_tener_(1).jpg/500px-Micrurus_tener_(1).jpg",
+        "https://thumb.wikimedia.org/wikipedia/commons/thumb/a/ab/Micrurus_tener_(1).jpg/960px-Micrurus_tener_(1).jpg",
         "https://commons.wikimedia.org/wiki/File:Micrurus_tener_(1).jpg",
         "https://commons.wikimedia.org/wiki/Special:FilePath/micrurus%20tener%20(1).jpg?width=300",
     ],
@@ -173,6 +174,10 @@ COMMONS = "https://upload.wikimedia.org/wikipedia/commons"
         ),
         ("https://static.inaturalist.org/photos/279/original.jpg", []),
         (f"{COMMONS}/thumb/a/ab/K_%281%29.jpg/500px-K_%281%29.jpg", [f"{COMMONS}/a/ab/K_%281%29.jpg"]),
+        (
+            "https://thumb.wikimedia.org/wikipedia/commons/thumb/a/ab/K.jpg/960px-K.jpg?utm_source=x",
+            [f"{COMMONS}/a/ab/K.jpg"],
+        ),
         (f"{COMMONS}/thumb/a/ab/K.svg/500px-K.svg.png", []),
         (f"{COMMONS}/a/ab/K.jpg", []),
         (
