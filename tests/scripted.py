@@ -1,0 +1,119 @@
+"""A provider and workers that do as a test tells them, for the pipeline's real seams."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from harvest.images import develop
+from harvest.models import Hit, Outcome, Picture, Recipe, Refusal
+from harvest.providers.base import Provider
+from tests.web import Photo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from harvest.models import Query, Task, Verdict
+
+
+def hits(count: int, provider: str = "BING", *, start: int = 1, host: str = "pictures.example") -> list[Hit]:
+    """Make hits whose addresses end in a number."""
+    urls = (f"https://{host}/{number}.jpg" for number in range(start, start + count))
+    return [Hit(url, provider, f"url:{url}", rank) for rank, url in enumerate(urls, start=1)]
+
+
+class Scripted(Provider):
+    """Answers each query with what `script` gives for it: hits to yield, errors to raise, calls to make."""
+
+    name: ClassVar = "BING"
+    label: ClassVar = "Bing"
+    about: ClassVar = "as a test tells it"
+    pace: ClassVar = 0.0
+
+    def __init__(self, script: dict[str, Iterable[object]], name: str = "BING") -> None:
+        super().__init__({})
+        self.name = name  # type: ignore[misc] # as if there were a class of its own
+        self._script = script
+        self.asked: list[str] = []
+        self.limits: list[int | None] = []
+        self.yielded = 0
+        self.thread: threading.Thread | None = None
+
+    def search(self, query: Query, pages: object) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
+        """Follow the script."""
+        self.asked.append(query.text)
+        self.limits.append(query.limit)
+        self.thread = threading.current_thread()
+        for step in self._script.get(query.text, ()):
+            if isinstance(step, BaseException):
+                raise step
+            if isinstance(step, Hit):
+                self.yielded += 1
+                yield step
+            else:
+                step()
+
+
+def no_pages(_: Provider, __: threading.Event) -> nullcontext[None]:
+    """Stand for the pages of a provider that asks nobody."""
+    return nullcontext()
+
+
+@dataclass
+class Fetcher:
+    """Workers without a network: a hit's picture is the photo of its number, or what `gives` says.
+
+    `log` tells what was fetched, in order; `at_once` which photographs were under way at once at the most.
+    """
+
+    gives: Callable[[Hit], Photo | Verdict | None] = lambda _: None
+    seconds: Callable[[Hit], float] = lambda _: 0.0
+    log: list[str] = field(default_factory=list)
+    at_once: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+    stopped: bool = False
+    _busy: dict[str, int] = field(default_factory=dict)
+    _under_way: set[asyncio.Task[object]] = field(default_factory=set)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def work(self, task: Task) -> Outcome:
+        """Take the time a host takes, and give what it gives."""
+        hit, me = task.hit, asyncio.current_task()
+        assert me is not None
+        self.log.append(hit.url)
+        self._busy[hit.source] = self._busy.get(hit.source, 0) + 1
+        self.at_once[hit.source] = max(self.at_once.get(hit.source, 0), self._busy[hit.source])
+        self._under_way.add(me)
+        try:
+            await asyncio.sleep(self.seconds(hit))
+        finally:
+            self._under_way.discard(me)
+            self._busy[hit.source] -= 1
+            self.done += 1
+        return Outcome(task, self._result(hit), 1000)
+
+    def _result(self, hit: Hit) -> Picture | Refusal:
+        given = self.gives(hit)
+        if isinstance(given, str):
+            return Refusal(given, "as told")
+        photo = given or Photo(int(hit.url.rpartition("/")[2].removesuffix(".jpg")))
+        picture = develop(photo.body, hit, Recipe())
+        assert isinstance(picture, Picture), picture
+        return picture
+
+    def stop(self) -> None:
+        """Abandon everything, as nothing of it is downloaded."""
+        self.stopped = True
+        for task in self._under_way:
+            task.cancel()
+
+    async def idle(self) -> None:
+        """Have nothing left to develop."""
