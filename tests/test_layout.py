@@ -1,0 +1,211 @@
+"""The layout of the house: imports run one way, and what is dangerous or heavy has one home."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import harvest
+
+ROOT = Path(harvest.__file__).parent
+
+# From the ground up. What is in one layer knows nothing of what is in the same layer, nor of what is above.
+LAYERS = (
+    ("errors", "names", "sources", "neighbours"),
+    ("models", "disk", "lines", "keys"),
+    ("looks", "relevance", "summary", "order", "lock", "shelves"),
+    ("queries", "web", "images", "duplicates", "ledger", "tree"),
+    ("providers", "dataset"),
+    ("searching", "workers", "placing"),
+    ("pipeline",),
+    ("run",),
+    ("cli",),
+)
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+
+# Who may import what is not ours.
+HOMES = {
+    "sqlite3": {"ledger"},
+    "httpx": {"web"},
+    "httpx_aiohttp": {"web"},
+    "aiohttp": {"web"},
+    "yarl": {"web"},
+    "socket": {"web"},
+    "ssl": {"web"},
+    "requests": {"web", "providers"},  # flickrapi signs requests of theirs
+    "flickrapi": {"providers"},
+    "bs4": {"providers"},
+    "PIL": {"images", "looks", "providers", "cli"},  # SAMPLE draws; `doctor` asks which formats there are
+    "imagehash": {"looks"},
+    "numpy": {"images", "looks", "neighbours", "duplicates"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+}
+HEAVY = {*HOMES, "asyncio"} - {"socket", "ssl"}
+# What can turn data that is read into code that runs.
+RUNNERS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "code", "runpy"}
+
+
+class Import(NamedTuple):
+    """One name that a module imports, and where."""
+
+    path: Path
+    line: int
+    module: str
+    names: tuple[str, ...]
+
+    @property
+    def part(self) -> str:
+        """The part of the house that imports: `web` for all of harvest/web/."""
+        return part_of(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT.parent)}:{self.line} imports {self.module}"
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+
+
+def imports() -> list[Import]:
+    """List every import, those for type checkers and those within functions too."""
+    found = []
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found += [Import(path, node.lineno, alias.name, ()) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = tuple(alias.name for alias in node.names)
+                if node.module == "harvest":  # from harvest import images
+                    found += [Import(path, node.lineno, f"harvest.{name}", ()) for name in names]
+                else:
+                    assert node.module, f"{path}:{node.lineno} imports by a relative name"
+                    found.append(Import(path, node.lineno, node.module, names))
+    return found
+
+
+def calls(name: str) -> list[str]:
+    """List where a function of this name is called."""
+    return [
+        f"{path.relative_to(ROOT.parent)}:{node.lineno}"
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]
+
+
+def test_every_part_has_its_layer():
+    """A part of the house stands in exactly one layer, and every layer's part exists."""
+    parts = {part_of(path) for path in trees()} - {"__init__", "__main__"}
+
+    assert set(LEVEL) == parts
+    assert sum(map(len, LAYERS)) == len(parts)
+
+
+def is_sound(found: Import) -> bool:
+    """Tell whether an import of ours goes down, or is of a name that the package gives to everybody."""
+    name = found.module.split(".")[1]
+    if name == "__version__" or found.part not in LEVEL:
+        return True
+    if name in harvest.__all__:
+        return found.part == "cli"  # the command line may take what Python takes
+    return name == found.part or LEVEL[name] < LEVEL[found.part]
+
+
+def test_imports_run_one_way():
+    """A part imports from lower layers alone: no cycle, and no sibling, can come about."""
+    ours = [found for found in imports() if found.module.startswith("harvest.")]
+
+    assert len(ours) > len(LEVEL)
+    assert not [str(found) for found in ours if not is_sound(found)]
+
+
+def test_nobody_imports_what_is_private():
+    """A name that begins with an underscore stays in its module."""
+    wrong = [
+        f"{found}.{name}"
+        for found in imports()
+        if found.module.startswith("harvest")
+        for name in found.names
+        if name.startswith("_") and not name.startswith("__")
+    ]
+
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_each_library_has_its_home(library):
+    """What is not ours is imported where it belongs: a database in the ledger, a network in web."""
+    users = {found.part for found in imports() if found.module.partition(".")[0] == library}
+
+    assert users
+    assert users <= HOMES[library], f"{library} in {users - HOMES[library]}"
+
+
+def test_only_the_command_line_prints():
+    """Nothing but harvest/cli prints: a notebook and a server have their own ways to show things."""
+    assert not [place for place in calls("print") if not place.startswith("harvest/cli/")]
+    assert calls("print")
+
+
+def test_nothing_read_can_run():
+    """No module loads what could run code, and none calls `eval` or `exec`."""
+    wrong = [str(found) for found in imports() if found.module.partition(".")[0] in RUNNERS]
+
+    assert not wrong + calls("eval") + calls("exec") + calls("__import__")
+
+
+def test_N15_no_insecure_switch():
+    """Nothing anywhere turns the check of certificates off."""
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            place = f"{path}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.keyword) and node.arg in {
+                "verify",
+                "ssl",
+                "verify_ssl",
+                "check_hostname",
+            }:
+                assert not (isinstance(node.value, ast.Constant) and node.value.value is False), place
+            assert not (isinstance(node, ast.Attribute) and node.attr == "CERT_NONE"), place
+            assert not (isinstance(node, ast.Attribute) and node.attr == "_create_unverified_context"), place
+
+
+def test_the_package_loads_nothing_heavy():
+    """`import harvest` loads no decoder, no network and no database: they come when they are used."""
+    program = "import json, sys, harvest; print(json.dumps(list(sys.modules)))"
+
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    loaded = {name.partition(".")[0] for name in json.loads(ran.stdout)}
+    assert "harvest" in loaded
+    assert not loaded & HEAVY
+
+
+def test_all_that_is_promised_is_there():
+    """`from harvest import *` gives exactly the public names, each from where its type checker looks."""
+    namespace: dict[str, object] = {}
+
+    exec("from harvest import *", namespace)  # the statement itself is what is tested
+
+    assert namespace.keys() - {"__builtins__"} == set(harvest.__all__)
+    stated = {
+        name
+        for found in imports()
+        if found.path == ROOT / "__init__.py" and found.module.startswith("harvest.")
+        for name in found.names
+    }
+    assert stated == set(harvest.__all__)
+    assert sorted(harvest.__all__) == harvest.__all__
