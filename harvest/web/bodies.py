@@ -97,11 +97,6 @@ class Bodies:
             ),
             headers=_HEADERS,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=httpx.Timeout(
-                self._limits.idle,
-                connect=self._limits.connect,
-                pool=self._limits.dns + self._limits.connect,  # aiohttp's name for both together
-            ),
             trust_env=False,
         )
         if self._proxies:
@@ -148,7 +143,7 @@ class Bodies:
         left = self._limits.total
         failures = hops = 0
         while True:
-            end, spent = await self._visit(address, headers, left, place)
+            end, spent = await self._visit(address, headers, failures, left, place)
             left -= spent
             if isinstance(end, Moved):
                 hops += 1
@@ -167,7 +162,7 @@ class Bodies:
                 return end
 
     async def _visit(
-        self, address: Address, headers: dict[str, str], left: float, place: Place
+        self, address: Address, headers: dict[str, str], failures: int, left: float, place: Place
     ) -> tuple[End, float]:
         """Ask once, in the host's turn; a body keeps its place among the connections."""
         polite = address.place not in self._trusted and not (
@@ -178,7 +173,7 @@ class Bodies:
             end: End | None = None
             try:
                 seen, started = host.pauses, self._clock()
-                end = await self._ask(address, headers, left, place)
+                end = await self._ask(address, headers, failures, left, place)
                 now = self._clock()
             finally:
                 if not isinstance(end, Body):
@@ -189,10 +184,16 @@ class Bodies:
                 host.pause(backoff(1, self._jitter()) if end.wait is None else end.wait, now, seen)
             return end, now - started
 
-    async def _ask(self, address: Address, headers: dict[str, str], left: float, place: Place) -> End:
+    async def _ask(
+        self, address: Address, headers: dict[str, str], failures: int, left: float, place: Place
+    ) -> End:
         assert self._client is not None, "use `async with Bodies() as bodies`"
         request = self._client.build_request(
-            "GET", address.url, headers=headers, extensions={"address": address}
+            "GET",
+            address.url,
+            headers=headers,
+            timeout=self._timeout(failures),
+            extensions={"address": address},
         )
         deadline = asyncio.timeout(left)
         answered = False
@@ -215,6 +216,11 @@ class Bodies:
                 late = Refusal(Verdict.TIMEOUT, f"not finished within {self._limits.total:g} s")
                 return Failure(late, passing=False, answered=answered)
             return replace(failure(error), answered=answered)
+
+    def _timeout(self, failures: int) -> httpx.Timeout:
+        connect = self._limits.connect
+        together = self._limits.dns + connect  # what aiohttp calls the pool's
+        return httpx.Timeout(self._limits.patience(failures), connect=connect, pool=together)
 
     def _check(self, url: str | httpx.URL) -> Address:
         return check_url(url, allowed=self._allowed, trusted=self._trusted)

@@ -12,7 +12,8 @@ class Limits:
     """Limits of picture bodies; seconds unless said otherwise."""
 
     connect: float = 10
-    idle: float = 20  # between two reads
+    idle: float = 20  # between two reads, at the last try
+    first_idle: float = 5  # at the first: what stalls holds up its host, and mostly comes when asked again
     total: float = 60  # one picture, all tries and redirects; waiting for its host's turn apart
     dns: float = 10
     body: int = 25 * MiB
@@ -25,6 +26,14 @@ class Limits:
     pace: float = 0.05  # between two requests to one host: twenty a second are enough to be polite with
     retry_after: float = 120  # a host that asks for more is parked for the rest of the run
     strikes: int = 6  # pictures in a row without any answer, after which their host is parked
+
+    def patience(self, failures: int) -> float:
+        """Return how long to wait between two reads after so many failed tries.
+
+        >>> [Limits().patience(failures) for failures in range(4)]
+        [5.0, 10.0, 20.0, 20.0]
+        """
+        return float(min(self.idle, self.first_idle * 2**failures))
 
 
 @dataclass(frozen=True, slots=True)

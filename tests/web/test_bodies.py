@@ -253,6 +253,17 @@ def test_N03_better_the_second_time() -> None:
         assert verdict(f"{server.url}/a.jpg", limits=Limits(idle=0.1)) == "body"
 
 
+def test_N03_patience_grows() -> None:
+    """What stalls is soon asked for again, and an answer that is slow by nature comes in the end."""
+    slow = [0.5, *answer(b"x")]
+    with serve([[60.0], slow, slow]) as server:
+        started = time.monotonic()
+        assert verdict(f"{server.url}/a.jpg", limits=Limits(first_idle=0.1, idle=20)) == Verdict.TIMEOUT
+        assert time.monotonic() - started < 10
+    with serve([[60.0], slow]) as server:
+        assert verdict(f"{server.url}/a.jpg", limits=Limits(first_idle=0.4, idle=20)) == "body"
+
+
 def test_N03_nobody_listens() -> None:
     """A port where nobody listens is `unreachable`."""
     with serve(answer(b"x")) as server:
