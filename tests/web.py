@@ -24,6 +24,9 @@ What there is:
 * `internet.openverse`, `internet.commons`, `internet.inaturalist`, `internet.gbif`: the same, with the moods
   of `Archive.moods` and their own. Openverse knows one client; Commons wants a contact in the User-Agent, and
   `shows("category:NAME", …)` fills a category; what iNaturalist and GBIF show is a taxon of that name.
+* `internet.google` (the page that programs seldom get; `saved(shelf)` writes one as a browser saves it),
+  `internet.custom_search`, `internet.serpapi`, `internet.brave`, `internet.duckduckgo`, `internet.baidu`: the
+  same again, each with its moods; those that want a key accept `key`.
 * `internet.addresses(count, **kinds)`: a shelf that no service shows, for lists of addresses
   (`shelf.urls`).
 * kinds: every temper by its name (`tests.internet.friendly`, `tests.internet.hostile`), `twin=` (changed as
@@ -58,14 +61,20 @@ from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from tests.internet.authority import Authority
+from tests.internet.baidu import Baidu
 from tests.internet.bing import Bing
+from tests.internet.brave import Brave
 from tests.internet.commons import Commons
+from tests.internet.custom_search import CustomSearch
 from tests.internet.drawing import LARGE, SMALL, Photo
+from tests.internet.duckduckgo import DuckDuckGo
 from tests.internet.flickr import Flickr
 from tests.internet.gbif import Gbif
+from tests.internet.google import Google
 from tests.internet.inaturalist import INaturalist
 from tests.internet.log import CONTROL, Log
 from tests.internet.openverse import Openverse
+from tests.internet.serpapi import SerpApi
 from tests.internet.shelves import Catalogue, Listing, Shelf, expected
 from tests.internet.temper import picture
 from tests.internet.tempers import TEMPERS
@@ -75,6 +84,8 @@ from tests.internet.wire import FOREVER, HEAD_LIMIT, Answer, End, Request, Wire
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
+
+    from tests.internet.search import SearchService
 
     Site = Callable[[Request], Answer]
 
@@ -94,9 +105,18 @@ class Internet:
         self.commons = Commons(self.catalogue)
         self.inaturalist = INaturalist(self.catalogue)
         self.gbif = Gbif(self.catalogue)
+        self.google = Google(self.catalogue)
+        self.custom_search = CustomSearch(self.catalogue)
+        self.serpapi = SerpApi(self.catalogue)
+        self.brave = Brave(self.catalogue)
+        self.duckduckgo = DuckDuckGo(self.catalogue)
+        self.baidu = Baidu(self.catalogue)
         self.weather = Weather()
         self.log = Log()
-        services = (self.bing, self.flickr, self.openverse, self.commons, self.inaturalist, self.gbif)
+        services: tuple[SearchService, ...] = (
+            *(self.bing, self.flickr, self.openverse, self.commons, self.inaturalist, self.gbif),
+            *(self.google, self.custom_search, self.serpapi, self.brave, self.duckduckgo, self.baidu),
+        )
         self.sites: dict[str, Site] = {
             **{service.host: service.answer for service in services},
             CONTROL: lambda _: Answer(json.dumps(self.log.state()).encode(), kind="application/json"),
@@ -112,6 +132,7 @@ class Internet:
             **dict.fromkeys(self._own, self._picture),
             ".stories.test": lambda _: Answer(b"<title>A story</title><p>With a picture."),
             ".mm.bing.net": self.bing.thumbnail,
+            ".baidu.com": self.baidu.thumbnail,
         }
         self.port = 0
         self.certificate = Path()  # of its CA, while it listens

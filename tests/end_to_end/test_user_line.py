@@ -195,16 +195,19 @@ def test_any_order_will_do(internet, cli, line):
 
 
 def test_the_long_line(internet, cli):
-    """With GOOGLE in the line too, which is not to be had here, its reason is told and the others go on."""
+    """With GOOGLE in the line too, Google is tried once and says what would work, and the others go on."""
     bing = internet.bing.shows(CORAL, 4, size=WIDE)
     flickr = internet.flickr.shows(CORAL, 3, size=WIDE)
+    internet.google.turns("shell")
     write(cli.folder, CORALS)
 
     run = cli(*LONG_LINE.split(), FLICKR_API_KEY=internet.flickr.key)
 
     assert run.code == 3
-    assert " google: Google is out of reach" in run.out
+    assert "google: Google sends a page that asks to enable JavaScript instead of results." in run.out
+    assert "--google-pages FOLDER" in run.out
     assert table(run)["coral_snake"]["new"] == len(bing) + len(flickr)
+    assert len(internet.log.to("*google*")) == 1
 
 
 def test_without_a_key(internet, cli):

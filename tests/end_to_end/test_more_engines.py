@@ -1,0 +1,514 @@
+"""Google by its four ways, Brave, DuckDuckGo and Baidu through the real command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest import providers
+from tests.end_to_end.snakes import CORAL, CORALS, SNAKES, pictures, size, table, told, write
+from tests.internet.custom_search import CustomSearch
+from tests.internet.temper import picture
+from tests.web import Answer, Listing, Photo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WIDE = (640, 400)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to a source: its name after -c, its service, what opens it, and what a wrong key is called."""
+
+    name: str
+    service: str
+    keys: dict[str, str] = field(default_factory=dict)
+    front: int = 0  # pages asked for before the first results
+
+
+CSE = Engine(
+    "GOOGLE", "custom_search", {"GOOGLE_API_KEY": CustomSearch.key, "GOOGLE_CSE_ID": CustomSearch.engine}
+)
+SERPAPI = Engine("GOOGLE", "serpapi", {"SERPAPI_API_KEY": "serp-a-key-of-tests"})
+PLAIN = Engine("GOOGLE", "google")
+BRAVE = Engine("BRAVE", "brave", {"BRAVE_API_KEY": "BSA-a-key-of-tests"})
+DUCK = Engine("DUCKDUCKGO", "duckduckgo", front=1)
+BAIDU = Engine("BAIDU", "baidu", front=1)
+ENGINES = [CSE, SERPAPI, PLAIN, BRAVE, DUCK, BAIDU]
+KEYED = [CSE, SERPAPI, BRAVE]
+
+
+def of(engines):
+    return pytest.mark.parametrize("engine", engines, ids=lambda engine: engine.service)
+
+
+@pytest.fixture
+def ask(cli):
+    """Give `ask(engine, *options)`, which asks Bing too, for the corals, and gives the run as JSON."""
+    write(cli.folder, CORALS)
+
+    def ask(engine, *options, **variables):
+        return cli(
+            "-c", "BING", "-c", engine.name, "--json", *options, "snakes.csv", **engine.keys | variables
+        )
+
+    return ask
+
+
+def corals(folder: Path) -> list[Path]:
+    return pictures(folder / "dataset").get("coral_snake", [])
+
+
+def ends(run) -> dict[str, str]:
+    return {line["provider"]: line["end"] for line in run.json["lines"]}
+
+
+# ---- all of them
+
+
+@of(ENGINES)
+def test_an_engine_fills_a_class(internet, cli, engine):
+    """Pictures come in the size they have, each once, named by their source, and the run ends well."""
+    service = getattr(internet, engine.service)
+    shelf = service.shows(CORAL, 9, size=WIDE, dead=2, twin=1)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", engine.name.lower(), "-p", "-s", "0", "snakes.csv", **engine.keys)
+
+    assert run.code == 0, run.err
+    assert table(run)["coral_snake"] | internet.expected(shelf) == table(run)["coral_snake"]
+    assert len(corals(cli.folder)) == 6
+    for path in corals(cli.folder):
+        assert path.name.startswith(f"{engine.name.lower()}-")
+        assert told(path)["source"] in shelf.urls
+        assert not told(path)["copyright"]
+    assert {size(path) for path in corals(cli.folder)} >= {WIDE}
+    asked = internet.log.to(service.host)
+    assert all(CORAL in (visit.asked.get("q"), visit.asked.get("word")) for visit in asked[engine.front :])
+
+
+@of(ENGINES)
+def test_V03_truly_nothing_is_no_failure(internet, cli, ask, engine):
+    """An engine that says it has nothing is believed, and another fills the class."""
+    internet.bing.shows(CORAL, 2)
+
+    run = ask(engine)
+
+    assert run.code == 0, run.err
+    assert ends(run) == {"BING": "exhausted", engine.name: "exhausted"}
+    assert len(corals(cli.folder)) == 2
+    assert internet.log.to(getattr(internet, engine.service).host)
+
+
+@of(ENGINES)
+def test_V01_a_block_ends_one_engine(internet, cli, ask, engine):
+    """A block page ends the search of its engine, which is asked no further; the others go on."""
+    internet.bing.shows(CORAL, 2)
+    service = getattr(internet, engine.service)
+    service.shows(CORAL, 3)
+    service.turns("blocked")
+
+    run = ask(engine)
+
+    assert run.code == 3
+    (problem,) = run.json["problems"]
+    assert (problem["provider"], problem["kind"]) == (engine.name, "Blocked")
+    assert "instead of results" in problem["message"]
+    assert problem["hint"]
+    assert len(corals(cli.folder)) == 2
+    assert len(internet.log.to(service.host)) <= 1 + engine.front
+
+
+@pytest.mark.parametrize("mood", ["changed", "nested"])
+@of([engine for engine in ENGINES if engine is not PLAIN])
+def test_V02_V07_a_strange_answer_ends_one_engine(internet, cli, ask, engine, mood):
+    """An answer nobody has seen before, or one made to harm, is told as such, and never as no results."""
+    internet.bing.shows(CORAL, 2)
+    service = getattr(internet, engine.service)
+    service.shows(CORAL, 3)
+    service.turns(mood)
+
+    run = ask(engine)
+
+    assert run.code == 3
+    (problem,) = run.json["problems"]
+    assert (problem["provider"], problem["kind"]) == (engine.name, "PageChanged")
+    assert len(corals(cli.folder)) == 2
+
+
+@of(ENGINES)
+def test_V07_an_endless_page_ends_one_engine(internet, cli, ask, engine):
+    """A page without an end is given up at ten million bytes."""
+    internet.bing.shows(CORAL, 2)
+    getattr(internet, engine.service).turns("bloated")
+
+    run = ask(engine)
+
+    assert run.code == 3
+    assert "is larger than 10485760 bytes" in run.json["problems"][0]["message"]
+    assert len(corals(cli.folder)) == 2
+
+
+@of([CSE, SERPAPI, BRAVE, DUCK])
+def test_N05_a_throttled_engine_is_waited_for(internet, cli, ask, engine):
+    """A first refusal with a second to wait is waited for, and the search goes on."""
+    service = getattr(internet, engine.service)
+    service.shows(CORAL, 3)
+    service.turns("limited", times=1)
+
+    run = ask(engine)
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 3
+
+
+def test_engines_alone_and_blocked_are_no_success(internet, cli):
+    """A run that got nothing but block pages has harvested nothing, and says of each why."""
+    engines = (CSE, BRAVE, DUCK, BAIDU)
+    for engine in engines:
+        getattr(internet, engine.service).turns("blocked")
+    write(cli.folder, CORALS)
+
+    run = cli(*(f"-c{engine.name}" for engine in engines), "snakes.csv", **CSE.keys, **BRAVE.keys)
+
+    assert run.code == 4
+    assert run.out.count("instead of results") == 4
+
+
+def test_all_asks_for_what_is_dependable(internet, cli):
+    """Without a choice of sources no engine is asked that is best effort, or has no key; with a key it is."""
+    internet.bing.shows(CORAL, 1)
+    internet.custom_search.shows(CORAL, 1)
+    write(cli.folder, CORALS)
+
+    assert cli("snakes.csv").code == 0
+    hosts = {visit.host for visit in internet.log.visits}
+    assert not hosts & {getattr(internet, engine.service).host for engine in ENGINES}
+
+    assert cli("snakes.csv", **CSE.keys).code == 0
+    assert internet.log.to(internet.custom_search.host)
+    assert not internet.log.to(internet.google.host)
+    assert len(corals(cli.folder)) == 2
+
+
+# ---- keys
+
+
+@of(KEYED)
+def test_V04_a_key_is_nowhere_but_in_its_request(internet, cli, engine):
+    """The key is in no message, log, report or file, and in no address that anybody else sees."""
+    getattr(internet, engine.service).shows(CORAL, 3, dead=1)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", engine.name, "-v", "--log", "story.log", "snakes.csv", **engine.keys)
+
+    assert run.code == 0, run.err
+    left = b"".join(path.read_bytes() for path in cli.folder.rglob("*") if path.is_file())
+    for name, key in engine.keys.items():
+        if name != "GOOGLE_CSE_ID":
+            assert key not in run.out + run.err
+            assert key.encode() not in left
+            assert {visit.host for visit in internet.log.visits if key in visit.url} <= {
+                getattr(internet, engine.service).host
+            }
+    assert not internet.log.to("api.search.brave.com", "*BSA*")
+
+
+@of(KEYED)
+def test_V04_a_wrong_key_ends_with_the_code_for_keys(internet, cli, engine):
+    """A key that is not accepted is told so, once, and not repeated."""
+    getattr(internet, engine.service).shows(CORAL, 3)
+    write(cli.folder, CORALS)
+    wrong = dict.fromkeys(engine.keys, "wr0ng-key")
+
+    run = cli("-c", engine.name, "-v", "snakes.csv", **wrong)
+
+    assert run.code == 5
+    assert "does not accept the key" in run.out
+    assert "wr0ng-key" not in run.out + run.err
+    assert len(internet.log.to(getattr(internet, engine.service).host)) == 1
+
+
+def test_V04_a_missing_key_is_told_before_anything_is_asked(internet, cli):
+    """Without a key Brave is not asked, and the run says how to get and keep one."""
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "BRAVE", "snakes.csv")
+
+    assert run.code == 5
+    assert "error: Brave needs an API key, in the variable BRAVE_API_KEY." in run.err
+    assert "harvest keys set brave" in run.err
+    assert not internet.log.visits
+
+
+def test_a_key_of_the_file_is_used(internet, cli):
+    """A key that was kept works for a run and for the doctor as one of the environment, which comes first."""
+    internet.brave.shows(CORAL, 2)
+    internet.brave.shows("cat", 1)
+    write(cli.folder, CORALS)
+    file = cli.folder / "settings" / "harvest" / "keys.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(BRAVE.keys))
+    settings = {"XDG_CONFIG_HOME": str(cli.folder / "settings")}
+
+    assert cli("-c", "BRAVE", "snakes.csv", **settings).code == 0
+    assert len(corals(cli.folder)) == 2
+    assert cli("doctor", "brave", **settings).code == 0
+    told = cli("keys", "list", **settings)
+    assert str(file) in told.out
+    assert BRAVE.keys["BRAVE_API_KEY"] not in told.out
+    assert cli("-c", "BRAVE", "--refresh", "snakes.csv", **settings, BRAVE_API_KEY="wrong").code == 5
+
+
+def test_V05_a_quota_reached_midway(internet, cli):
+    """When the day's queries are used up, what came is kept, and later the same line goes on."""
+    internet.custom_search.shows(CORAL, 25)
+    internet.custom_search.turns("quota", after=1)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "GOOGLE", "snakes.csv", **CSE.keys)
+
+    assert run.code == 3
+    assert "has had too many queries with this key" in run.out
+    assert len(corals(cli.folder)) == 10
+    internet.custom_search.calms_down()
+    assert cli("-c", "GOOGLE", "snakes.csv", **CSE.keys).code == 0
+    assert len(corals(cli.folder)) == 25
+
+
+def test_the_end_of_custom_search_is_said(internet, cli):
+    """Who uses Custom Search is told when it ends."""
+    internet.custom_search.shows(CORAL, 1)
+    write(cli.folder, CORALS)
+
+    assert "Google ends Custom Search on 2027-01-01" in cli("-c", "GOOGLE", "snakes.csv", **CSE.keys).err
+
+
+def test_serpapis_false_nothing_is_asked_again(internet, cli):
+    """One answer without results among good ones costs a request, and no picture."""
+    internet.serpapi.shows(CORAL, 3)
+    internet.serpapi.turns("hollow", times=1)
+    write(cli.folder, CORALS)
+
+    assert cli("-c", "GOOGLE", "snakes.csv", **SERPAPI.keys).code == 0
+    assert len(corals(cli.folder)) == 3
+
+
+def test_license_open_is_custom_searchs_claim(internet, cli):
+    """With `--license open` Custom Search narrows, and what it claims is written down as a claim."""
+    closed = internet.custom_search.shows(CORAL, 2, licence=2)
+    internet.custom_search.shows(CORAL, 2, licence=4, also=closed)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "GOOGLE", "--license", "open", "snakes.csv", **CSE.keys)
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 2
+    assert all("claimed" in told(path)["copyright"] for path in corals(cli.folder))
+
+
+# ---- Google without a key
+
+
+@pytest.mark.parametrize("mood", ["blocked", "shell", "sorry", "consent", "forbidden"])
+def test_V01_google_without_a_key_is_tried_once(internet, cli, mood):
+    """Whatever Google shows instead, it is asked once, as ourselves, and the message names the other ways."""
+    internet.google.shows(CORAL, 3)
+    internet.google.turns(mood)
+    write(cli.folder, SNAKES)
+
+    run = cli("-c", "GOOGLE", "snakes.csv")
+
+    assert run.code == 4
+    for way in ("--google-pages FOLDER", "SERPAPI_API_KEY", "GOOGLE_API_KEY and GOOGLE_CSE_ID"):
+        assert way in run.out
+    searches = internet.log.to("www.google.com", "/search*")
+    assert [visit.headers["user-agent"].split("/")[0] for visit in searches] == ["image-harvest"]
+
+
+def test_V02_google_with_thumbnails_only(internet, cli):
+    """A page without addresses is a changed page, which is kept for a bug report."""
+    internet.google.shows(CORAL, 3)
+    internet.google.turns("changed")
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "GOOGLE", "snakes.csv")
+
+    assert run.code == 4
+    assert "thumbnails only" in run.out
+
+
+def test_baidus_thumbnail_stands_in_for_a_dead_original(internet, cli):
+    """Where a picture is gone, the rendition that Baidu keeps is taken, with a word of who sent us."""
+    (dead,) = internet.baidu.shows(CORAL, 1, size=(1200, 900), dead=1)
+    internet.baidu.has_thumbnails = True
+    write(cli.folder, CORALS)
+
+    assert cli("-c", "BAIDU", "snakes.csv").code == 0
+    assert internet.log.count(dead.url) == 1
+    assert len(corals(cli.folder)) == len(internet.log.to("img*.baidu.com")) == 1
+
+
+# ---- pages saved in a browser
+
+
+@pytest.fixture
+def saved(internet, cli):
+    """Save the corals' page of Google, as a browser would, and give its shelf."""
+    shelf = internet.addresses(8, CORAL, size=WIDE, dead=1)
+    (cli.folder / "saved").mkdir()
+    page = cli.folder / "saved" / f"{CORAL} - Google Search.html"
+    page.write_text(internet.google.saved(shelf), "utf-8")
+    write(cli.folder, CORALS)
+    return shelf
+
+
+@pytest.mark.parametrize("how", ["--google-pages", "HARVEST_GOOGLE_PAGES"])
+@pytest.mark.parametrize("chosen", [["-c", "GOOGLE"], []], ids=["GOOGLE", "ALL"])
+def test_saved_pages_need_no_key_and_ask_nobody(internet, cli, saved, how, chosen):
+    """The pictures of a saved page are harvested, and Google is never asked; ALL knows of the pages."""
+    given = [how, "saved"] if how.startswith("--") else []
+    variables = {} if given else {how: "saved"}
+
+    run = cli(*chosen, *given, "snakes.csv", **variables)
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 7
+    assert {told(path)["source"] for path in corals(cli.folder)} <= set(saved.urls)
+    assert not internet.log.to("*google*")
+    assert "are read with --refresh" in run.err
+
+
+@pytest.mark.usefixtures("saved")
+def test_a_query_without_a_saved_page_is_told_and_the_others_go_on(cli):
+    """A query that no page is of is named, with the searches there are, and holds up no other query."""
+    write(cli.folder, f"class,query\nking_snake,scarlet king snake\ncoral_snake,{CORAL}\n")
+
+    run = cli("-c", "GOOGLE", "--google-pages", "saved", "snakes.csv")
+
+    assert run.code == 3
+    assert "none of the saved pages in saved is of 'scarlet king snake'" in run.out
+    assert f"They are of: {CORAL}." in run.out
+    assert len(corals(cli.folder)) == 7
+
+
+def test_pages_saved_later_are_read_with_refresh(internet, cli, saved):
+    """A page that was saved since is read when it is asked for, and nothing is fetched twice."""
+    line = ("-c", "GOOGLE", "--google-pages", "saved", "snakes.csv")
+    assert cli(*line).code == 0
+    more = internet.addresses(3, CORAL, size=WIDE)
+    (cli.folder / "saved" / f"{CORAL} (1).html").write_text(internet.google.saved(more), "utf-8")
+    internet.log.clear()
+
+    assert cli(*line, "--refresh").code == 0
+    assert len(corals(cli.folder)) == 10
+    assert not [
+        url for url in saved.urls if internet.log.count(url) and url not in [x.url for x in saved.of("dead")]
+    ]
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "empty"])
+def test_a_folder_without_pages_is_told(internet, cli, folder):
+    """A folder that is not there, or has no page, is told with how to save one; nobody is asked."""
+    (cli.folder / "empty").mkdir()
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "GOOGLE", "--google-pages", folder, "snakes.csv")
+
+    assert run.code == 4
+    assert "Webpage, Complete" in run.err
+    assert not internet.log.visits
+    assert not (cli.folder / "dataset").exists()
+
+
+# ---- renditions and twins
+
+
+PIN = "ab/cd/ef/abcdef0123456789abcdef0123456789.jpg"
+
+
+@pytest.mark.parametrize(
+    ("missing", "asked"),
+    [
+        ((), ["originals"]),
+        (("originals",), ["originals", "736x"]),
+        (("originals", "736x"), ["originals", "736x", "236x"]),
+    ],
+)
+def test_V06_the_largest_rendition_is_fetched_first(internet, cli, missing, asked):
+    """Of a thumbnail that an engine shows the picture is fetched, and a smaller one only where that fails."""
+    photo = Photo(4711, WIDE)
+    pin = Listing(4711, f"https://i.pinimg.com/236x/{PIN}", "https://pins.stories.test/", "a pin", photo)
+    internet.brave.shows(CORAL, 0, also=[pin])
+    internet.sites["i.pinimg.com"] = lambda request: (
+        Answer(status=403) if request.path.split("/")[1] in missing else picture(photo)
+    )
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "BRAVE", "snakes.csv", **BRAVE.keys)
+
+    assert run.code == 0, run.err
+    assert [visit.path for visit in internet.log.to("i.pinimg.com")] == [f"/{name}/{PIN}" for name in asked]
+    assert len(corals(cli.folder)) == 1
+
+
+def test_V06_one_picture_from_four_engines_is_one_picture(internet, cli):
+    """What Bing, Brave, Google and DuckDuckGo show alike is fetched and kept once."""
+    shelf = internet.bing.shows(CORAL, 3)
+    for service in (internet.brave, internet.custom_search, internet.duckduckgo):
+        service.shows(CORAL, 1, also=list(shelf))
+    write(cli.folder, CORALS)
+
+    chosen = [word for name in ("BING", "BRAVE", "GOOGLE", "DUCKDUCKGO") for word in ("-c", name)]
+    run = cli(*chosen, "snakes.csv", **BRAVE.keys, **CSE.keys)
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 6
+    assert table(run)["coral_snake"]["found"] == 15
+    assert [internet.log.count(url) for url in shelf.urls] == [1, 1, 1]
+
+
+def test_a_picture_that_stands_in_for_another_is_not_taken(internet, cli):
+    """Where a host sends visitors on to its picture "no longer available", nothing is kept."""
+    gone = Listing(
+        4712, "https://i.imgur.com/AbCdEfG.jpg", "https://x.stories.test/", "gone", Photo(4712, WIDE)
+    )
+    internet.brave.shows(CORAL, 1, also=[gone])
+    internet.sites["i.imgur.com"] = lambda request: (
+        picture(gone.photo)
+        if request.path == "/removed.png"
+        else Answer(status=302, headers={"Location": "https://i.imgur.com/removed.png"})
+    )
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "BRAVE", "snakes.csv", **BRAVE.keys)
+
+    assert run.code == 0, run.err
+    assert table(run)["coral_snake"]["dead"] == 1
+    assert len(corals(cli.folder)) == 1
+
+
+# ---- the doctor
+
+
+def test_the_doctor_excuses_best_effort(internet, cli):
+    """What is not in ALL may fail without the doctor failing, unless it is asked about."""
+    for name in ("BING", "OPENVERSE", "INATURALIST", "GBIF"):
+        getattr(internet, name.lower()).shows(providers.get(name).probe, 1)
+    for service in (internet.google, internet.duckduckgo, internet.baidu):
+        service.turns("blocked")
+
+    run = cli("doctor")
+    assert run.code == 0, run.out
+    for name in ("google", "duckduckgo", "baidu"):
+        (line,) = [line for line in run.out.splitlines() if f" {name} " in line]
+        assert line.startswith("! note")
+    assert "--google-pages FOLDER" in run.out
+
+    run = cli("doctor", "duckduckgo")
+    assert run.code == 3
+    assert "✗ failed" in run.out
