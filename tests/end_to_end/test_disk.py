@@ -147,7 +147,7 @@ def events_in(trace: str) -> Iterator[tuple[str, ...]]:
 # ---- P03: no room
 
 
-@pytest.mark.parametrize("room", [100, 250, 700])
+@pytest.mark.parametrize("room", [*(pytest.param(room, marks=pytest.mark.slow) for room in (100, 250)), 700])
 def test_P03_full_disk_is_said_once_and_with_room_again_the_line_finishes(
     room: int, cli: Command, corals: Shelf, mount, tmp_path: Path
 ) -> None:
@@ -232,6 +232,7 @@ def test_P04_immutable_folder(internet: Internet, cli: Command, tmp_path: Path) 
 # ---- P05: two at once
 
 
+@pytest.mark.slow
 def test_P05_the_second_get_is_told_who_runs_and_a_kill_frees_the_lock(
     internet: Internet, cli: Command, corals: Shelf, tmp_path: Path
 ) -> None:
@@ -355,7 +356,14 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("damage", [truncate, empty, scribble, outgrow, be_another])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate,
+        outgrow,
+        *(pytest.param(how, marks=pytest.mark.slow) for how in (empty, scribble, be_another)),
+    ],
+)
 def test_P10_a_ledger_that_cannot_be_used_is_refused_by_every_command(
     damage: Callable[[Path], None], harvested: Path, internet: Internet, cli: Command
 ) -> None:

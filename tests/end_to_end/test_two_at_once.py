@@ -90,6 +90,7 @@ def test_P01_onlookers_see_nothing_done_by_a_person(get, corals: Shelf, tmp_path
     assert not files_of(out, corals.of("placeholder"))
 
 
+@pytest.mark.slow
 def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
     internet: Internet, get, corals: Shelf, tmp_path: Path
 ) -> None:
@@ -126,6 +127,7 @@ def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
     assert {path.name for path in (out / "other").iterdir()} == moved
 
 
+@pytest.mark.slow
 def test_R01_what_was_just_deleted_does_not_come_back_in_better_copies(
     internet: Internet, get, corals: Shelf, tmp_path: Path
 ) -> None:
