@@ -18,7 +18,7 @@ _WORDS = {
     Verdict.NOT_AN_IMAGE: "no picture but something else, a web page for example",
     Verdict.BROKEN_IMAGE: "a broken picture",
     Verdict.UNSUPPORTED: "a picture in a format that is not read",
-    Verdict.NEEDS_HEIF_EXTRA: "a HEIC picture, which needs: pip install 'image-harvest[heif]'",
+    Verdict.NEEDS_HEIF_EXTRA: "a HEIC picture, which needs pillow-heif: pip install pillow-heif",
     Verdict.TOO_MANY_PIXELS: "more pixels than can safely be decoded",
     Verdict.DECODER_DIED: "its decoding failed so badly that it was given up",
     Verdict.DNS: "its host has no address",

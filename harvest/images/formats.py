@@ -70,7 +70,7 @@ def _iso(body: bytes) -> str | Refusal:
     if not brands & _HEIC_BRANDS:
         return Refusal(Verdict.NOT_AN_IMAGE, "a film or sound")
     if importlib.util.find_spec("pillow_heif") is None:
-        return Refusal(Verdict.NEEDS_HEIF_EXTRA, "a HEIC picture: pip install 'image-harvest[heif]'")
+        return Refusal(Verdict.NEEDS_HEIF_EXTRA, "a HEIC picture: pip install pillow-heif")
     return "HEIF"
 
 

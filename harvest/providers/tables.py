@@ -74,7 +74,7 @@ def _parquet(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
         raise Unavailable(
-            f"{path} needs pyarrow, which is not installed.", "pip install 'image-harvest[parquet]'"
+            f"{path} needs pyarrow, which is not installed.", "pip install pyarrow"
         ) from None
     try:
         with parquet.ParquetFile(path, buffer_size=2**20) as file:  # with a buffer it streams its columns

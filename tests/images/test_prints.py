@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageChops, JpegImagePlugin
 
 from harvest import images, looks
+from harvest.duplicates import Twins
 from harvest.models import Recipe
 from tests import pictures
 from tests.images.darkroom import AS_IT_IS, HIT, developed, near, opened, shown
@@ -188,3 +189,13 @@ def test_nothing_is_printed_or_warned(capfd):
             assert not isinstance(images.develop(body, HIT, AS_IT_IS), Exception)
     assert not caught
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("shape", [(640, 360), (360, 640), (1200, 300), (240, 210)])
+def test_a_padded_picture_looks_like_the_picture(shape):
+    """A file of ours is known again by its look, whatever white was put around it."""
+    picture = developed(pictures.encoded(pictures.photo(*shape)), Recipe(size=299))
+
+    seen = images.examine(picture.data)
+
+    assert Twins([(1, picture.look)]).find(seen.look) == [1]
