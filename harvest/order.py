@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
-from harvest.models import Filters, LicenceFilter, Recipe
+from harvest.models import Filters, LicenceFilter, Recipe, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -68,6 +68,14 @@ class Order:
         if self.limit is not None:
             return self.limit
         return LIMIT if self.target is None else UNBOUNDED
+
+    @property
+    def given_another_try(self) -> frozenset[Verdict]:
+        """Which ends of earlier runs this one does not take for the last word."""
+        if self.refresh:
+            return frozenset(v for v in Verdict if v.column in {"small", "bad", "dead", "refused"})
+        lifted = {Verdict.BLOCKED_ADDRESS: self.allow_private, Verdict.OPTED_OUT: not self.obey_opt_out}
+        return frozenset(verdict for verdict, is_lifted in lifted.items() if is_lifted)
 
     def narrow(self, query: Query) -> Query:
         """Give a query the filters; a licence of its own row is the row's to say."""

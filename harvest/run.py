@@ -178,11 +178,13 @@ class Run:
     def _harvest_into(self, dataset: Dataset) -> None:
         summary = self.summary
         summary.kept = {name: dataset.kept(name) for name in summary.classes}
+        dataset.try_again(self.order.given_another_try)
         placer = Placer(dataset)
         if jobs := self._jobs(dataset):
             self._run_pipeline(dataset, placer, jobs)
         summary.kept = {name: dataset.kept(name) for name in summary.classes}
         summary.conflicts = len(dataset.conflicts())
+        summary.pictures = sum(dataset.counts().values())
         summary.licence_known = dataset.licence_known()
         summary.set_aside = placer.set_aside
 

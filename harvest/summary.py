@@ -87,7 +87,8 @@ class Summary:
     target: int | None = None
     seconds: float = 0.0
     bytes_read: int = 0
-    licence_known: int = 0
+    pictures: int = 0  # in the whole dataset, also of classes that were not asked for
+    licence_known: int = 0  # of those
     conflicts: int = 0
     set_aside: int = 0
     interrupted: bool = False
@@ -155,6 +156,7 @@ class Summary:
             "short_of_target": self.short_of_target,
             "seconds": round(self.seconds, 3),
             "bytes": self.bytes_read,
+            "pictures": self.pictures,
             "licence_known": self.licence_known,
             "conflicts": self.conflicts,
             "set_aside": self.set_aside,

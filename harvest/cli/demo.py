@@ -15,6 +15,9 @@ from harvest.cli.progress import Progress
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="The dataset.")] = Path("demo"),
     maximum: Annotated[int, typer.Option("-m", "--max", min=1, metavar="N", help="Hits per class.")] = 120,
+    accept_missing: Annotated[
+        bool, typer.Option("--accept-missing", help="Record files that are gone as thrown out, however many.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")] = False,
 ) -> None:
@@ -28,5 +31,13 @@ def demo(
     with as_file(files("harvest.cli") / "shapes.csv") as queries:
         rows = read_queries(queries)
     with Progress(f"drawn shapes → {out}/", quiet=quiet or as_json) as progress:
-        summary = harvest(rows, "SAMPLE", out, limit=maximum, progress=progress.show, say=progress.say)
+        summary = harvest(
+            rows,
+            "SAMPLE",
+            out,
+            limit=maximum,
+            accept_missing=accept_missing,
+            progress=progress.show,
+            say=progress.say,
+        )
     report(summary, out, as_json=as_json)

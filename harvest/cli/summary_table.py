@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from harvest.cli import console
 from harvest.errors import KeyMissing
+from harvest.models import Verdict
 from harvest.summary import EXHAUSTED, FINISHED_EARLIER, LIMIT_REACHED, Problem, Summary, columns_in_use
 
 if TYPE_CHECKING:
@@ -74,10 +76,9 @@ def _row(summary: Summary, line: Line, used: Sequence[str]) -> list[str]:
 
 
 def _facts(summary: Summary) -> list[str]:
-    kept = sum(summary.kept.values())
     facts = [console.duration(summary.seconds), console.size(summary.bytes_read)]
-    if kept:
-        facts.append(f"licence known for {summary.licence_known} of {kept}")
+    if summary.pictures:
+        facts.append(f"licence known for {summary.licence_known} of {summary.pictures}")
     if summary.conflicts:
         facts.append(f"{summary.conflicts} wanted by two classes")
     if summary.set_aside:
@@ -102,6 +103,8 @@ def _troubles(summary: Summary) -> list[str]:
     texts += [f" {_short(summary, name)}" for name in summary.short_of_target]
     if summary.interrupted:
         texts.append(" stopped; the same line goes on where this one ended")
+    if private := summary.total().verdicts[Verdict.BLOCKED_ADDRESS]:
+        texts.append(f" {private} private addresses were not contacted; if they are yours: --allow-private")
     return texts + [f" {note}" for note in summary.notes]
 
 
@@ -131,5 +134,5 @@ def _problem(problem: Problem) -> str:
 def _print_next(summary: Summary, out: Path) -> None:
     if summary.interrupted or summary.dry_run or not any(summary.kept.values()):
         return
-    print(f"\n next   look through {out}/ and delete what is wrong: it never comes back")
-    print(f"        harvest status {out}")
+    print(f"\n next   look through {console.line(out)}/ and delete what is wrong: it never comes back")
+    print(f"        harvest status {console.line(shlex.quote(str(out)))}")

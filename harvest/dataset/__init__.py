@@ -18,7 +18,7 @@ from harvest.dataset.reconcile import reconcile
 from harvest.dataset.recording import Recorder
 from harvest.dataset.survey import survey
 from harvest.dataset.suspects import Suspect
-from harvest.errors import MissingFiles, StorageError
+from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.ledger import Ledger, classes, pending, runs
 from harvest.ledger.decisions import Decisions
 from harvest.ledger.pictures import Known
@@ -32,7 +32,7 @@ from harvest.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harvest.models import Hit, Query, Refusal, Task
+    from harvest.models import Hit, Query, Refusal, Task, Verdict
 
 __all__ = [
     "EXHAUSTED",
@@ -91,6 +91,8 @@ class Dataset(Questions):
         and leaves no trace.
         """
         path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link to other siblings
+        if not path.name:
+            raise UsageError(f"{os.fspath(root)!r} cannot be a dataset.", "Name a folder with -o.")
         with ExitStack() as opened:
             lock = None
             if read_only:
@@ -175,6 +177,10 @@ class Dataset(Questions):
         self.close()
 
     # Searches and their hits.
+
+    def try_again(self, verdicts: Iterable[Verdict]) -> None:
+        """Let hits that ended so wait once more: what was in their way is not in the way of this run."""
+        self._searches.again = frozenset(verdicts)
 
     def begin_search(self, query: Query, provider: str, limit: int) -> SearchRecord:
         """Open the search for a query at a provider; a finished one need not be asked again."""

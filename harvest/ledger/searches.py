@@ -24,8 +24,6 @@ LIMIT_REACHED = "limit reached"
 ATTEMPTS = 3  # runs that may try a hit whose network had a bad day
 
 _PASSING = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_passing)
-# What this run has met it will settle or leave: only what earlier ones left is waiting.
-_WAITING = f"run IS NOT ? AND (verdict IS NULL OR (verdict IN ({_PASSING}) AND attempts < {ATTEMPTS}))"
 _BY_FILTER = frozenset({Verdict.TOO_SMALL, Verdict.LICENCE})  # final for searches with the same filters
 _BY_SWITCH = frozenset({Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT})  # final for one run: the next may differ
 
@@ -55,9 +53,17 @@ class Searches:
     """The searches of one ledger; `run` is the run that asks, if one does."""
 
     run: int | None = None
+    again: frozenset[Verdict] = frozenset()  # ends that this run does not take for the last word
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+
+    @property
+    def _waiting(self) -> str:
+        """Which hits wait: what this run has met it will settle or leave, so only those of earlier ones."""
+        again = ", ".join(f"'{verdict}'" for verdict in sorted(self.again)) or "NULL"
+        passing = f"(verdict IN ({_PASSING}) AND attempts < {ATTEMPTS})"
+        return f"run IS NOT ? AND (verdict IS NULL OR verdict IN ({again}) OR {passing})"
 
     def begin(self, query: Query, provider: str, limit: int) -> SearchRecord:
         """Open the search for a query at a provider, new or known."""
@@ -73,7 +79,7 @@ class Searches:
         search, asked, end = row
         finished = end == EXHAUSTED or (end == LIMIT_REACHED and asked >= limit)
         waiting = self._ledger.number(
-            f"SELECT count(*) FROM hit WHERE search = ? AND {_WAITING}", search, self.run
+            f"SELECT count(*) FROM hit WHERE search = ? AND {self._waiting}", search, self.run
         )
         return SearchRecord(search, finished, asked, end, waiting)
 
@@ -94,7 +100,7 @@ class Searches:
     def waiting(self, search: int) -> list[Task]:
         """Return a search's hits that have no verdict, or one that an earlier run's bad day gave them."""
         found = self._ledger.rows(
-            f"SELECT id, class, {hits.COLUMNS} FROM hit WHERE search = ? AND {_WAITING} ORDER BY id",
+            f"SELECT id, class, {hits.COLUMNS} FROM hit WHERE search = ? AND {self._waiting} ORDER BY id",
             search,
             self.run,
         )
@@ -171,7 +177,7 @@ class Searches:
         for verdict, run, same_filters in others:
             if verdict in _BY_FILTER and not same_filters:
                 continue
-            if verdict in _BY_SWITCH and run != self.run:
+            if verdict in _BY_SWITCH | self.again and run != self.run:
                 continue
             return Refusal(Verdict.HAD, f"{verdict} in another search")
         return None
@@ -181,6 +187,8 @@ class Searches:
             return False
         if run == self.run:
             return True
+        if verdict in self.again:
+            return False
         if Verdict(verdict).is_passing:
             return attempts >= ATTEMPTS
         return verdict not in _BY_SWITCH

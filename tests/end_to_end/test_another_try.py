@@ -1,0 +1,67 @@
+"""What was in the way of a hit is asked again once it is out of the way, and not before."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def served(internet, cli):
+    """Write a query file over a list of addresses that end in every way, and give the list."""
+    shelf = internet.addresses(8, noai=2, private=1, dead=1)
+    (cli.folder / "list.txt").write_text("\n".join(shelf.urls))
+    (cli.folder / "q.csv").write_text("class,query\ncorals,list.txt\n")
+    return shelf
+
+
+def counts(run) -> dict[str, int]:
+    """Give the total of `--json`."""
+    return run.json["total"]
+
+
+@pytest.mark.usefixtures("served")
+def test_a_lifted_opt_out_is_fetched(cli):
+    """Pictures whose server opted out are fetched by the next run that is told to, without --refresh."""
+    first = cli("-c", "URLS", "q.csv", "--json")
+    assert counts(first)["verdicts"]["opted_out"] == 2
+
+    again = cli("-c", "URLS", "q.csv", "--json", "--ignore-opt-out")
+
+    assert (counts(again)["found"], counts(again)["new"]) == (2, 2)
+
+
+def test_refresh_gives_the_dead_another_try(internet, cli, served):
+    """--refresh asks a dead address again; the same line does not."""
+    cli("-c", "URLS", "q.csv")
+    dead = served.of("dead")[0].url
+
+    cli("-c", "URLS", "q.csv")
+    assert internet.log.count(dead) == 1
+
+    cli("-c", "URLS", "q.csv", "--refresh")
+    assert internet.log.count(dead) == 2
+
+
+@pytest.mark.usefixtures("served")
+def test_a_private_address_names_the_option(cli):
+    """A run that met private addresses names the option that lets it contact them."""
+    run = cli("-c", "URLS", "q.csv")
+
+    assert "--allow-private" in run.out
+
+
+@pytest.mark.usefixtures("internet")
+def test_a_dataset_needs_a_name(cli):
+    """The root of the disk is refused before anything is written."""
+    run = cli("demo", "-o", "/")
+
+    assert run.code == 2
+    assert "cannot be a dataset" in run.err
+
+
+@pytest.mark.usefixtures("internet")
+def test_the_next_line_can_be_pasted(cli):
+    """A folder with a space is quoted in the line that comes next."""
+    run = cli("demo", "-o", "my set", "-m", "3")
+
+    assert "harvest status 'my set'" in run.out
