@@ -227,7 +227,9 @@ def test_every_picture_and_file_is_explained_once(rows, tree, shelf, kin) -> Non
         for place, content in lot.items()
     ]
     each = decide(missing, files, [row(*one) for one in kin]).each
-    fates = [finding.held.id for finding in each if finding.held and finding.kind is not Kind.CONFIRMED]
+    # A row of the number 0 is not in the ledger yet: another finding of this look has yet to write it.
+    told = [finding for finding in each if finding.held and finding.held.id]
+    fates = [finding.held.id for finding in told if finding.kind is not Kind.CONFIRMED]
     confirmed = [finding.held.id for finding in each if finding.held and finding.kind is Kind.CONFIRMED]
     explained = [finding.found for finding in each if finding.found and finding.kind is not Kind.CONFIRMED]
     assert len(fates) == len(set(fates))
