@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unavailable, UsageError
+from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unanswerable, UsageError
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers import for_all
 from harvest.providers.google import Google, cse, html, serpapi
@@ -215,7 +215,7 @@ def test_V03_custom_search_may_end_before_its_count():
         ),
         (
             refusal(400, "Request contains an invalid argument.", "badRequest"),
-            Unavailable,
+            Unanswerable,
             "invalid argument",
         ),
         ((200, json.dumps({"error": {"code": 403, "message": "no"}})), Unavailable, "no"),
@@ -249,7 +249,7 @@ def test_V04_a_key_that_is_echoed_is_blotted_out(environ, key):
         (401, json.dumps({"error": f"bad key {key}"})),
         json.dumps({"your_key": key}),
     ):
-        with pytest.raises((KeyRefused, Blocked, PageChanged, Unavailable)) as caught:
+        with pytest.raises((KeyRefused, Blocked, PageChanged, Unanswerable)) as caught:
             next(search(environ, serving(answer)))
         told = f"{caught.value.message} {caught.value.hint} {getattr(caught.value, 'page', '')}"
         assert key not in told
@@ -300,7 +300,7 @@ def test_serpapi_is_asked_once_more_when_it_is_empty():
     [
         ((401, '{"error": "Invalid API key. Your API key should be here"}'), KeyRefused),
         ((200, '{"error": "Your account has run out of searches."}'), RateLimited),
-        ((400, '{"error": "Unsupported `tbs` parameter."}'), Unavailable),
+        ((400, '{"error": "Unsupported `tbs` parameter."}'), Unanswerable),
         ((403, "<h1>Forbidden</h1>"), Blocked),
         ((404, "[]"), Blocked),
     ],

@@ -8,17 +8,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harvest import sources
-from harvest.errors import (
-    Blocked,
-    KeyMissing,
-    KeyRefused,
-    PageChanged,
-    ProviderError,
-    RateLimited,
-    Unavailable,
-)
+from harvest.errors import Blocked, KeyMissing, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit, Licence, LicenceFilter, Safe
 from harvest.providers import values
+from harvest.providers.answers import changed
 from harvest.providers.base import Found, Provider, Sieve
 from harvest.providers.google import narrow
 
@@ -29,6 +22,7 @@ if TYPE_CHECKING:
     from harvest.web.pages import Page, Pages
 
 _ADDRESS = "https://www.googleapis.com/customsearch/v1"
+_NAME = "Google Custom Search"
 _COUNT = 10  # results a page, ten pages
 _CAP = 100
 _CONSOLE = "https://programmablesearchengine.google.com/controlpanel/all"
@@ -59,7 +53,7 @@ class CustomSearch(Provider):
         missing = [name for name in self.variables if not self._setting(name)]
         if missing:
             raise KeyMissing(
-                f"Google Custom Search needs {' and '.join(missing)} too.",
+                f"{_NAME} needs {' and '.join(missing)} too.",
                 f"Both are found at {_CONSOLE}; keep them with: harvest keys set {missing[0]}\n{_END}.",
             )
 
@@ -111,76 +105,65 @@ def _days_since(day: str) -> int:
 
 def parse(page: Page) -> Found:
     """Read an answer; raise what it says when it is no list of results."""
-    answer: Any = page.json() if page.text.lstrip().startswith("{") or page.status == HTTPStatus.OK else {}
-    if page.status != HTTPStatus.OK or "error" in answer:
-        raise _failure(page, answer.get("error") if isinstance(answer, dict) else None)
-    if not isinstance(answer, dict) or answer.get("kind") != "customsearch#search":
-        raise _changed(page)
-    queries = answer.get("queries")
-    queries = queries if isinstance(queries, dict) else {}
-    items = answer.get("items")
-    if items is None and _says_none(answer, queries):
+    if page.status != HTTPStatus.OK:
+        raise _failure(page)
+    answer = values.fields(page.json())
+    if "error" in answer:
+        raise _failure(page)
+    queries = values.fields(answer.get("queries"))
+    hits = [hit for hit in map(_hit, values.objects(answer.get("items"))) if hit]
+    known = answer.get("kind") == "customsearch#search"
+    if known and "items" not in answer and _says_none(answer, queries):
         return Found([])
-    hits = [hit for hit in map(_hit, items) if hit] if isinstance(items, list) else []
-    if not hits:
-        raise _changed(page)
-    following = values.number(_first(queries.get("nextPage")).get("startIndex"))
+    if not (known and hits):
+        raise changed(page, _NAME, "an answer with neither results nor a sign that there are none")
+    following = _start(queries, "nextPage")
     return Found(hits, following if following and following <= _CAP else None)
 
 
 def _says_none(answer: dict[str, Any], queries: dict[str, Any]) -> bool:
     """Tell whether an answer without results means it: it counts none, or is a page after the first."""
-    information = answer.get("searchInformation")
-    total = information.get("totalResults") if isinstance(information, dict) else None
-    return str(total) == "0" or (values.number(_first(queries.get("request")).get("startIndex")) or 1) > 1
+    total = values.fields(answer.get("searchInformation")).get("totalResults")
+    return str(total) == "0" or (_start(queries, "request") or 1) > 1
 
 
-def _first(listed: object) -> dict[str, object]:
-    return listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+def _start(queries: dict[str, Any], name: str) -> int | None:
+    return next((values.number(page.get("startIndex")) for page in values.objects(queries.get(name))), None)
 
 
-def _hit(item: object) -> Hit | None:
-    if not isinstance(item, dict) or (url := values.address(item.get("link"))) is None:
+def _hit(item: dict[str, Any]) -> Hit | None:
+    if (url := values.address(item.get("link"))) is None:
         return None
-    image = item.get("image")
-    about = image if isinstance(image, dict) else {}
+    image = values.fields(item.get("image"))
     return Hit(
         url=url,
         provider="GOOGLE",
         source=sources.key(url),
-        page=values.address(about.get("contextLink")),
+        page=values.address(image.get("contextLink")),
         title=values.text(item.get("title")),
-        width=values.number(about.get("width")),
-        height=values.number(about.get("height")),
+        width=values.number(image.get("width")),
+        height=values.number(image.get("height")),
     )
 
 
-def _failure(page: Page, error: object) -> ProviderError:
+def _failure(page: Page) -> ProviderError:
     """Return what an error means; it tells bad keys, empty accounts and odd queries apart by words only."""
-    if not isinstance(error, dict):
+    answer = values.fields(page.json()) if page.text.lstrip().startswith("{") else {}
+    error = values.fields(answer.get("error"))
+    if not error:
         return Blocked(
             f"Google answers {page.status} instead of results.", "We asked no further; try again later."
         )
-    reasons = " ".join(str(_first(error.get("errors")).get(name)) for name in ("reason", "domain"))
+    reasons = " ".join(str(cause.get("reason")) for cause in values.objects(error.get("errors")))
     said = values.text(error.get("message")) or reasons
     if any(word in f"{reasons} {said}".lower() for word in _EXHAUSTED):
         return RateLimited(
-            f"Google Custom Search has had too many queries with this key: {said}",
+            f"{_NAME} has had too many queries with this key: {said}",
             "A hundred a day are free. What was found is kept; the same line goes on tomorrow.",
         )
     if page.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or "key" in said.lower():
         return KeyRefused(
-            f"Google Custom Search does not accept the key: {said}",
+            f"{_NAME} does not accept the key: {said}",
             f"Compare GOOGLE_API_KEY and GOOGLE_CSE_ID with {_CONSOLE}\n{_END}, and takes no new customers.",
         )
-    return Unavailable(
-        f"Google Custom Search refuses this search: {said}", "Compare GOOGLE_CSE_ID, or change the query."
-    )
-
-
-def _changed(page: Page) -> PageChanged:
-    return PageChanged(
-        "Google Custom Search sent an answer with neither results nor a sign that there are none.",
-        "Its answers may be new. `harvest doctor` tells whether it is you or everyone.",
-        page.text,
-    )
+    return Unanswerable(f"{_NAME} refuses this search: {said}", "Compare GOOGLE_CSE_ID, or change the query.")

@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harvest import sources
-from harvest.errors import Blocked, KeyRefused, PageChanged, ProviderError, RateLimited, Unavailable
+from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit
 from harvest.providers import values
+from harvest.providers.answers import changed
 from harvest.providers.base import Found, Provider, Sieve
 from harvest.providers.google import narrow
 
@@ -61,25 +62,21 @@ class SerpApi(Provider):
 
 def parse(page: Page) -> Found:
     """Read an answer; raise what it says when it is no list of results."""
-    answer: Any = page.json() if page.text.lstrip().startswith("{") or page.status == HTTPStatus.OK else {}
-    error = values.text(answer.get("error")) if isinstance(answer, dict) else None
+    readable = page.status == HTTPStatus.OK or page.text.lstrip().startswith("{")
+    answer = values.fields(page.json()) if readable else {}
+    error = values.text(answer.get("error"))
     if error and _NONE in error:
         return Found([])
     if error or page.status != HTTPStatus.OK:
         raise _failure(page, error)
-    results = answer.get("images_results") if isinstance(answer, dict) else None
-    hits = [hit for hit in map(_hit, results) if hit] if isinstance(results, list) else []
+    hits = [hit for hit in map(_hit, values.objects(answer.get("images_results"))) if hit]
     if not hits:
-        raise PageChanged(
-            "SerpApi sent an answer with neither results nor a sign that there are none.",
-            "Its answers may be new. `harvest doctor` tells whether it is you or everyone.",
-            page.text,
-        )
+        raise changed(page, "SerpApi", "an answer with neither results nor a sign that there are none")
     return Found(hits, (values.number(values.argument(page.url, "ijn")) or 0) + 1)
 
 
-def _hit(result: object) -> Hit | None:
-    if not isinstance(result, dict) or (url := values.address(result.get("original"))) is None:
+def _hit(result: dict[str, Any]) -> Hit | None:
+    if (url := values.address(result.get("original"))) is None:
         return None
     return Hit(
         url=url,
@@ -104,7 +101,7 @@ def _failure(page: Page, error: str | None) -> ProviderError:
             "Compare SERPAPI_API_KEY with https://serpapi.com/manage-api-key",
         )
     if error:
-        return Unavailable(f"SerpApi refuses this search: {error}", "Change the query, or leave Google out.")
+        return Unanswerable(f"SerpApi refuses this search: {error}", "Change the query, or leave Google out.")
     return Blocked(
         f"Google, through SerpApi, answers {page.status} instead of results.",
         "We asked no further; try again later.",
