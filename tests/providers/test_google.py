@@ -218,7 +218,7 @@ def test_V03_custom_search_may_end_before_its_count():
             Unanswerable,
             "invalid argument",
         ),
-        ((200, json.dumps({"error": {"code": 403, "message": "no"}})), Unavailable, "no"),
+        ((200, json.dumps({"error": {"code": 403, "message": "no"}})), Unanswerable, "no"),
         ((403, "<h1>Forbidden</h1>"), Blocked, "answers 403"),
         ((404, "{}"), Blocked, "answers 404"),
         ((403, '{"error": "text"}'), Blocked, "answers 403"),
