@@ -1,0 +1,71 @@
+"""The source that the README shows in full works as it stands, as a package of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.guard import __file__ as guard
+from tests.internet.wire import Answer
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def block(kind: str, word: str) -> str:
+    """Return the README's block of a kind that has a word in it."""
+    return next(text for text in re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL) if word in text)
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Install the README's package as pip would: a module, and the entry point beside it."""
+    home = tmp_path / "packages"
+    metadata = home / "zoo-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (home / "zoo.py").write_text(block("python", "class Zoo"))
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo\nVersion: 1.0\n")
+    name, target = re.search(r'^(\w+) = "(.+)"$', block("toml", "harvest.providers"), re.MULTILINE).groups()
+    (metadata / "entry_points.txt").write_text(f"[harvest.providers]\n{name} = {target}\n")
+    return os.pathsep.join((str(Path(guard).parent), str(home)))
+
+
+@pytest.fixture
+def zoo(internet):
+    """Serve the imaginary zoo: two pages of animals, then none."""
+    shelf = internet.addresses(5)
+
+    def answer(request) -> Answer:
+        page = int(parse_qs(urlsplit(request.path).query)["page"][0])
+        urls = shelf.urls[:3] if page == 1 else shelf.urls[3:]
+        animals = [{"name": f"otter {number}", "photo": url} for number, url in enumerate(urls)]
+        body = json.dumps({"animals": [*animals, "no animal"], "next": 2 if page == 1 else None})
+        return Answer(body.encode(), kind="application/json")
+
+    internet.sites["zoo.example"] = answer
+
+
+@pytest.mark.usefixtures("zoo")
+def test_the_readmes_source_is_found_and_harvests(cli, package):
+    """`-c ZOO` finds the package by its entry point and harvests every page it gives."""
+    (cli.folder / "q.csv").write_text("class,query\notter,otter\n")
+
+    run = cli("-c", "zoo", "q.csv", "--json", "--license", "open", PYTHONPATH=package)
+
+    assert run.code == 0, run.err
+    assert (run.json["total"]["found"], run.json["total"]["new"]) == (5, 5)
+
+
+def test_the_readmes_source_says_when_its_site_changed(internet, cli, package):
+    """An answer without animals is a changed page and no empty result."""
+    internet.sites["zoo.example"] = lambda _: Answer(b'{"beasts": []}', kind="application/json")
+    (cli.folder / "q.csv").write_text("class,query\notter,otter\n")
+
+    run = cli("-c", "ZOO", "q.csv", "--json", PYTHONPATH=package)
+
+    assert run.code == 4
+    assert run.json["problems"][0]["kind"] == "PageChanged"
