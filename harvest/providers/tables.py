@@ -73,9 +73,7 @@ def _parquet(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
         import pyarrow  # noqa: ICN001, PLC0415 - an extra brings it
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
-        raise Unavailable(
-            f"{path} needs pyarrow, which is not installed.", "pip install pyarrow"
-        ) from None
+        raise Unavailable(f"{path} needs pyarrow, which is not installed.", "pip install pyarrow") from None
     try:
         with parquet.ParquetFile(path, buffer_size=2**20) as file:  # with a buffer it streams its columns
             names = {name: _plain(name) for name in file.schema_arrow.names}
