@@ -6,7 +6,6 @@ import pytest
 
 from tests.datasets import tree
 from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, list_addresses, pictures, table, told, write
-from tests.web import Weather
 
 ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
 URLS = ("-c", "URLS", "snakes.csv")
@@ -57,19 +56,21 @@ def test_nothing_new_is_no_request(internet, cli):
 
 
 def test_more_asks_only_for_more(internet, cli, flickr):
-    """A larger `-m` asks the source again and fetches only what is new; a smaller one asks nobody."""
-    shelf = internet.flickr.shows(CORAL, 9)
-    assert flickr("-m", "4").code == 0
+    """A larger `-m` fetches only what is new, and what is there stays as it is; a smaller one asks nobody."""
+    internet.flickr.shows(CORAL, 9, size=(640, 400))
+    assert flickr("-m", "4", "-p", "-s", "120").code == 0
     assert len(internet.log.to("*.staticflickr.com")) == 4
+    before = tree(cli.folder / "dataset")
 
-    run = flickr("-m", "7")
+    run = flickr("-m", "7", "-p", "-s", "320")
 
     assert table(run)["coral_snake"] == {"kept": 7, "new": 3, "found": 7, "had": 4}
-    assert [visit.url for visit in internet.log.to("*.staticflickr.com")] != shelf.urls[:3]
     assert len(internet.log.to("*.staticflickr.com")) == 3
+    after = tree(cli.folder / "dataset")
+    assert before.items() <= after.items()
+    assert len(after) == 7
     assert flickr("-m", "5").code == 0
     assert not internet.log.visits
-    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 7
 
 
 def test_a_finished_search_is_asked_again_with_refresh(internet, cli, flickr):
@@ -127,36 +128,19 @@ def test_a_target_that_is_met_asks_nobody(internet, cli, flickr):
 
 
 def test_a_larger_target_goes_on(internet, cli, urls):
-    """A larger target fetches the difference, and no address twice."""
-    shelf = internet.addresses(30)
-    list_addresses(cli.folder, shelf.urls)
+    """A larger target is filled up with other pictures than those that are there or were thrown out."""
+    list_addresses(cli.folder, internet.addresses(30).urls)
     assert urls("--target", "4").code == 0
-    first = {told(path)["source"] for path in pictures(cli.folder / "dataset")["coral_snake"]}
+    thrown, *kept = pictures(cli.folder / "dataset")["coral_snake"]
+    before = {told(path)["source"] for path in (thrown, *kept)}
+    thrown.unlink()
 
     run = urls("--target", "9")
 
     assert run.code == 0
-    assert table(run)["coral_snake"]["new"] == 5
+    assert table(run)["coral_snake"]["new"] == 6
     assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 9
-    assert not first & {visit.url for visit in internet.log.visits}
-
-
-def test_a_target_counts_what_the_person_threw_out(internet, cli, urls):
-    """A target is filled up again after a person deleted pictures, with other ones."""
-    shelf = internet.addresses(20)
-    list_addresses(cli.folder, shelf.urls)
-    assert urls("--target", "6").code == 0
-    thrown = pictures(cli.folder / "dataset")["coral_snake"][:2]
-    gone = {told(path)["source"] for path in thrown}
-    for path in thrown:
-        path.unlink()
-
-    run = urls("--target", "6")
-
-    assert run.code == 0
-    left = pictures(cli.folder / "dataset")["coral_snake"]
-    assert len(left) == 6
-    assert not gone & {told(path)["source"] for path in left}
+    assert not before & {visit.url for visit in internet.log.visits}
 
 
 def test_a_target_that_is_missed_goes_on_later(internet, cli, flickr):
@@ -183,27 +167,8 @@ def test_a_target_that_the_limit_does_not_allow(internet, cli, urls):
     assert "coral_snake has 3 of 5: -m allows no more hits" in run.out
 
 
-def test_R06_a_row_removed(internet, cli):
-    """A class whose row is gone keeps its pictures, and nobody is asked for it."""
-    internet.flickr.shows(CORAL, 2)
-    internet.flickr.shows(KING, 2)
-    key = internet.flickr.key
-    write(cli.folder)
-    assert cli(*FLICKR, FLICKR_API_KEY=key).code == 0
-    before = tree(cli.folder / "dataset")
-    internet.log.clear()
-    write(cli.folder, CORALS)
-
-    run = cli(*FLICKR, FLICKR_API_KEY=key)
-
-    assert run.code == 0
-    assert set(table(run)) == {"coral_snake"}
-    assert not internet.log.visits
-    assert tree(cli.folder / "dataset") == before
-
-
-def test_R06_a_row_added(internet, cli):
-    """For a new row its pictures are fetched, and nothing else is asked for."""
+def test_R06_a_row_added_and_removed(internet, cli):
+    """A new row is all that is asked for; a class whose row is gone keeps its pictures."""
     internet.flickr.shows(CORAL, 2)
     internet.flickr.shows(KING, 2)
     key = internet.flickr.key
@@ -217,6 +182,12 @@ def test_R06_a_row_added(internet, cli):
     assert run.code == 0
     assert [visit.asked["text"] for visit in internet.log.to("api.flickr.com")] == [KING]
     assert table(run)["king_snake"]["new"] == 2
+    before = tree(cli.folder / "dataset")
+    write(cli.folder, CORALS)
+    internet.log.clear()
+    assert set(table(cli(*FLICKR, FLICKR_API_KEY=key))) == {"coral_snake"}
+    assert not internet.log.visits
+    assert tree(cli.folder / "dataset") == before
 
 
 def test_a_source_added(internet, cli):
@@ -249,45 +220,6 @@ def test_a_bad_day_is_tried_again(internet, cli, urls):
     assert internet.log.visits
     urls()
     assert not internet.log.visits  # three runs tried
-
-
-def test_better_weather(internet, cli, urls):
-    """After a day on which half the web was broken, the next run finishes the job."""
-    shelf = internet.addresses(10)
-    list_addresses(cli.folder, shelf.urls)
-    internet.weather = Weather(stalls=1.0)
-    running = cli.start(*URLS)
-    while not internet.log.visits:
-        assert running.process.poll() is None
-    running.kill()
-    running.process.wait()
-    internet.weather = Weather()
-
-    assert urls().code == 0
-    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 10
-
-
-def test_other_options_change_nothing_that_is_there(internet, cli, flickr):
-    """Pictures that are there keep the size they were fetched at; new ones get the size that is asked for."""
-    internet.flickr.shows(CORAL, 5, size=(640, 400))
-    assert flickr("-m", "2", "-s", "120", "-p").code == 0
-    before = tree(cli.folder / "dataset")
-
-    assert flickr("-m", "5", "-s", "320", "-p").code == 0
-
-    after = tree(cli.folder / "dataset")
-    assert before.items() <= after.items()
-    assert len(after) == 5
-
-
-def test_two_datasets_know_nothing_of_each_other(internet, cli, urls):
-    """Another `-o` is another memory."""
-    list_addresses(cli.folder, internet.addresses(2).urls)
-    assert urls().code == 0
-
-    assert urls("-o", "other").code == 0
-    assert len(internet.log.visits) == 2
-    assert tree(cli.folder / "other") == tree(cli.folder / "dataset")
 
 
 def test_R01_what_was_deleted_stays_away(internet, cli, flickr):

@@ -129,11 +129,12 @@ def test_a_terminal_of_80_columns(internet, cli):
     assert any("pictures/s" in line and "9/9" in line for line in terminal.shown)
     assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]  # the cursor is back
     assert " coral_snake     9    9      9" in terminal.shown
+    assert COLOUR.search(terminal.sent)
 
 
 @pytest.mark.parametrize("columns", [40, 200])
 def test_a_narrow_terminal_and_many_classes(internet, cli, columns):
-    """A table of many long-named classes folds into one row a class, and fits."""
+    """A table of many long-named classes folds into a row a class, and fits; NO_COLOR takes colours away."""
     names = [f"{'very_' * 12}long_{n}" for n in range(20)] + ["珊瑚蛇" * 12]
     shelf = internet.addresses(len(names))
     for n, url in enumerate(shelf.urls):
@@ -141,29 +142,14 @@ def test_a_narrow_terminal_and_many_classes(internet, cli, columns):
     write(cli.folder, "class,query\n" + "".join(f"{name},{n}.txt\n" for n, name in enumerate(names)))
     internet.weather = Weather(latency=0.5)
 
-    with Terminal(cli, *URLS, columns=columns, rows=24) as terminal:
+    with Terminal(cli, *URLS, columns=columns, rows=24, NO_COLOR="1") as terminal:
         assert terminal.wait() == 0
+    assert not COLOUR.search(terminal.sent)
 
     end = max(i for i, line in enumerate(terminal.shown) if "pictures/s" in line)
     assert max(cell_len(line) for line in terminal.shown[:end]) <= columns
     assert sum("珊瑚" in line for line in terminal.shown[:end])
     assert len(pictures(cli.folder / "dataset")) == 21
-
-
-def test_no_color(internet, cli):
-    """NO_COLOR takes the colours away, and nothing else."""
-    list_addresses(cli.folder, internet.addresses(2).urls)
-    write(cli.folder, ADDRESSES)
-    internet.weather = Weather(latency=0.3)
-
-    with Terminal(cli, *URLS) as terminal:
-        assert terminal.wait() == 0
-    with Terminal(cli, *URLS, "-o", "plain", NO_COLOR="1") as plain:
-        assert plain.wait() == 0
-
-    assert COLOUR.search(terminal.sent)
-    assert not COLOUR.search(plain.sent)
-    assert any("coral_snake" in line and "urls" in line for line in plain.shown)
 
 
 def test_a_dumb_terminal(internet, cli):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from harvest.lock import Lock
 from tests.datasets import tree
-from tests.end_to_end.snakes import CORAL, CORALS, list_addresses, parts, pictures, table, write
+from tests.end_to_end.snakes import CORAL, CORALS, KING, list_addresses, parts, pictures, table, write
 from tests.web import Answer, Weather
 
 if TYPE_CHECKING:
@@ -84,13 +84,16 @@ def test_P06_the_same_line_finishes_the_job(internet, cli):
 
 
 def test_P06_a_stop_while_searching(internet, cli):
-    """A stop does not wait for a search engine that does not answer, nor for the pause between two pages."""
-    internet.bing.shows(CORAL, 60)
-    internet.bing.turns("stalled", after=1)
-    write(cli.folder, CORALS)
-    running = cli.start("-c", "BING", "snakes.csv")
-    until(lambda: len(internet.log.to("www.bing.com")) == 2, running)
-    until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) == 35, running)
+    """A stop does not wait for a search engine that does not answer, and what it owes is asked for later."""
+    corals = internet.flickr.shows(CORAL, 3)
+    internet.flickr.shows(KING, 2)
+    internet.flickr.turns("stalled", after=1)
+    write(cli.folder)
+    line = ("-c", "FLICKR", "snakes.csv")
+    key = internet.flickr.key
+    running = cli.start(*line, FLICKR_API_KEY=key)
+    until(lambda: len(internet.log.to("api.flickr.com")) == 2, running)
+    until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) == 3, running)
 
     stopped = time.monotonic()
     running.interrupt()
@@ -98,10 +101,13 @@ def test_P06_a_stop_while_searching(internet, cli):
 
     assert time.monotonic() - stopped < 2 + MARGIN
     assert run.code == 130
-    internet.bing.calms_down()
-    assert cli("-c", "BING", "snakes.csv").code == 0
-    assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 60
-    assert all(internet.log.count(url) == 1 for url in internet.bing.shelves[CORAL].urls)
+    internet.flickr.calms_down()
+    assert cli(*line, FLICKR_API_KEY=key).code == 0
+    assert {name: len(paths) for name, paths in pictures(cli.folder / "dataset").items()} == {
+        "coral_snake": 3,
+        "king_snake": 2,
+    }
+    assert all(internet.log.count(url) == 1 for url in corals.urls)
 
 
 def test_P06_a_stop_before_the_first_answer(internet, cli):
