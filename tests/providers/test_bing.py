@@ -291,3 +291,9 @@ def test_V01_the_recorded_challenge_is_a_block():
     """Bing's challenge page has an ordinary title and status, and is told by its box."""
     with pytest.raises(Blocked, match=r'Bing shows a challenge page \("One last step"\) instead of results'):
         parse(page(recorded("blocks/bing_turnstile_2026-06.html")))
+
+
+def test_V07_a_page_of_tags_that_never_close():
+    """A page of a hundred thousand open tags is a changed page, and is not read for hours."""
+    with pytest.raises(PageChanged):
+        parse(page("<a " * 100_000))
