@@ -1,0 +1,208 @@
+"""Pictures a second, from addresses to files, beside img2dataset and beside the floor.
+
+    python tests/bench/fetch.py --rivals-python /path/to/venv/bin/python
+
+All ask the same hosts on loopback for the same 2.5-megapixel JPEGs of 0.4 MB and make JPEGs of 500 pixels and
+quality 90 of them. harvest also looks for twins, flushes every file and keeps its ledger.
+
+* steady: pictures a second by the clock of the hosts, without those at either end
+* CPU: milliseconds of a core for each of these pictures; on a machine that others use too, look here
+* whole: seconds of the whole command, from its start to its end
+* the floor: two threads decode at the JPEG's own scale and encode, one loop downloads with bare aiohttp;
+  nothing is checked, resized, hashed or written. Half the size is the nearest scale at which 500 pixels can
+  be had, so what is encoded is 960 pixels wide; `floor at 500` takes every other pixel first, for nearly
+  nothing: the least that anybody can do who writes 500.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.bench.hosts import Hosts, inner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Processes, threads in each, shards: the best of those in TRIED on two cores.
+BEST = (2, 32, 4)
+TRIED = [(2, 16, 2), (2, 32, 2), (2, 32, 4), (2, 64, 4), (3, 16, 3), (4, 16, 4)]
+
+FLOOR = """
+import asyncio, io, sys
+from concurrent.futures import ThreadPoolExecutor
+import aiohttp
+from PIL import Image
+
+def develop(body):
+    image = Image.open(io.BytesIO(body))
+    image.draft("RGB", (500, 500))
+    if sys.argv[2] == "500":
+        image = image.resize((500, round(500 * image.height / image.width)), Image.Resampling.NEAREST)
+    image.save(io.BytesIO(), "JPEG", quality=90)
+
+async def main():
+    urls, threads = iter(open(sys.argv[1]).read().split()), ThreadPoolExecutor(2)
+    async def work():
+        for url in urls:
+            async with session.get(url) as answer:
+                body = await answer.read()
+            await asyncio.get_running_loop().run_in_executor(threads, develop, body)
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(*(work() for _ in range(8)))
+
+asyncio.run(main())
+"""
+
+
+class Run(NamedTuple):
+    """What one run of one program came to."""
+
+    steady: float  # pictures a second
+    cpu: float  # ms a picture
+    whole: float  # seconds
+
+
+class Bench:
+    """A folder with the addresses, and the hosts that serve them."""
+
+    def __init__(self, folder: Path, hosts: Hosts, pictures: int, rivals: str) -> None:
+        self._folder = folder
+        self._hosts = hosts
+        self._pictures = pictures
+        self._rivals = rivals
+        self._runs = 0
+        (folder / "urls.txt").write_text("\n".join(hosts.urls) + "\n", "utf-8")
+        (folder / "queries.csv").write_text("class,query\npictures,urls.txt\n", "utf-8")
+
+    def harvest(self) -> Run:
+        """Run the command that a person would."""
+        options = f"-c URLS -p -s 500 -m {self._pictures} -o out-{self._runs} --allow-private -q"
+        return self._run([sys.executable, "-m", "harvest", "queries.csv", *options.split()])
+
+    def img2dataset(self, setting: tuple[int, int, int]) -> Run:
+        """Run img2dataset with so many processes, threads in each, and shards."""
+        processes, threads, shards = setting
+        options = {
+            "url_list": "urls.txt",
+            "output_folder": f"out-{self._runs}",
+            "output_format": "files",
+            "image_size": 500,
+            "resize_mode": "keep_ratio_largest",
+            "resize_only_if_bigger": True,
+            "encode_quality": 90,
+            "processes_count": processes,
+            "thread_count": threads,
+            "number_sample_per_shard": -(-self._pictures // shards),
+        }
+        command = [self._rivals, "-c", "from img2dataset.main import main; main()"]
+        return self._run([*command, *(f"--{name}={value}" for name, value in options.items())])
+
+    def floor(self, size: str) -> Run:
+        """Do the least there is to do."""
+        return self._run([sys.executable, "-c", FLOOR, "urls.txt", size])
+
+    def _run(self, command: list[str]) -> Run:
+        self._runs += 1
+        begun, spent = time.monotonic(), []
+        with (self._folder / "said").open("w+b") as said:
+            running = subprocess.Popen(
+                command, cwd=self._folder, env=_environ(), stdout=said, stderr=said, start_new_session=True
+            )
+            while running.poll() is None:
+                spent.append((time.monotonic(), _spent(running.pid)))
+                time.sleep(0.1)
+            whole = time.monotonic() - begun
+            times = self._hosts.departures()
+            if running.returncode or len(times) != self._pictures:
+                said.seek(0)
+                sys.exit(f"{len(times)} pictures left; {said.read().decode()[-2000:]}")
+        some = inner(times)
+        first, last = np.interp((some[0], some[-1]), *zip(*spent, strict=True))
+        return Run(len(some) / (some[-1] - some[0]), 1000 * (last - first) / len(some), whole)
+
+
+def _spent(session: int) -> float:
+    """Return the seconds of processor that a session has taken so far, its ended processes among them."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _environ() -> Mapping[str, str]:
+    """Return the environment without proxies: the way to loopback is short."""
+    return {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+
+
+def main() -> None:
+    """Let everybody run in turn, some times, and print the medians and their ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--rivals-python", default=sys.executable, help="the interpreter that has img2dataset"
+    )
+    parser.add_argument("--tune", action="store_true", help="only try settings of img2dataset")
+    options = parser.parse_args()
+    print(f"{options.pictures:,} pictures, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
+    with tempfile.TemporaryDirectory(prefix="harvest-fetch-") as folder, Hosts(options.pictures) as hosts:
+        bench = Bench(Path(folder), hosts, options.pictures, options.rivals_python)
+        if options.tune:
+            for setting in TRIED:
+                _say(
+                    "img2dataset {} processes, {} threads, {} shards".format(*setting),
+                    bench.img2dataset(setting),
+                )
+            return
+        programs = {
+            "floor": lambda: bench.floor("any"),
+            "floor at 500": lambda: bench.floor("500"),
+            "harvest": bench.harvest,
+            "img2dataset": lambda: bench.img2dataset(BEST),
+        }
+        rounds = []
+        for _ in range(options.rounds):
+            rounds.append({name: program() for name, program in programs.items()})
+            for name, run in rounds[-1].items():
+                _say(name, run)
+            print(flush=True)
+    _say_ratios(rounds)
+
+
+def _say(name: str, run: Run) -> None:
+    print(
+        f"{name:14} {run.steady:6.1f} pictures/s steady  {run.cpu:5.1f} ms CPU  {run.whole:6.1f} s whole",
+        flush=True,
+    )
+
+
+def _say_ratios(rounds: list[dict[str, Run]]) -> None:
+    """Print the medians of what each round came to."""
+
+    def ratio(name: str, other: str, of: str) -> float:
+        return median(getattr(each[name], of) / getattr(each[other], of) for each in rounds)
+
+    print("                             steady   by CPU   goal")
+    for other, goal in (("img2dataset", "1.4"), ("floor", "0.6"), ("floor at 500", "")):
+        steady, cpu = ratio("harvest", other, "steady"), ratio(other, "harvest", "cpu")
+        print(f"  ours to {other:<18}   {steady:5.2f}x   {cpu:5.2f}x   {goal}")
+    print(f"  whole, img2dataset's to ours {ratio('img2dataset', 'harvest', 'whole'):5.2f}x            2")
+
+
+if __name__ == "__main__":
+    main()

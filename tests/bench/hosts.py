@@ -1,0 +1,118 @@
+"""Picture hosts on loopback for the benches: real-size JPEGs, ready in memory, as fast as a server can be.
+
+The hosts are ports of one process of its own, so that a program sees several servers, as on the web. They
+note when each picture left, by a clock that all processes share: the same ruler for everybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tests.internet.drawing import LARGE, Photo, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parents[2]
+HOSTS = 8
+EDGE = 0.1  # of the pictures at either end of a run: there somebody starts, or waits for the last ones
+
+
+class Hosts:
+    """The hosts from outside: addresses to fetch, and how fast they were fetched."""
+
+    def __init__(self, pictures: int) -> None:
+        self._pictures = pictures
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.bench.hosts", str(self._pictures)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout
+        self._ports: list[int] = json.loads(self._process.stdout.readline())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=10)
+
+    @property
+    def urls(self) -> list[str]:
+        """One address for each picture, turn by turn from every host."""
+        return [
+            f"http://127.0.0.1:{self._ports[number % HOSTS]}/{number}.jpg" for number in range(self._pictures)
+        ]
+
+    def departures(self) -> list[float]:
+        """Return when pictures left since this was asked last."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://127.0.0.1:{self._ports[0]}/departures") as answer:
+            times: list[float] = json.load(answer)
+        return times
+
+
+def inner(times: Sequence[float]) -> Sequence[float]:
+    """Return when pictures left, without those at either end of the run."""
+    return times[round(len(times) * EDGE) : round(len(times) * (1 - EDGE))]
+
+
+class _Host(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, bodies: Sequence[bytes], times: list[float]) -> None:
+        self._bodies = bodies
+        self._times = times
+        self._asked = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._asked += data
+        while b"\r\n\r\n" in self._asked:
+            head, _, self._asked = self._asked.partition(b"\r\n\r\n")
+            self._answer(head)
+
+    def _answer(self, head: bytes) -> None:
+        name = head.split(b" ", 2)[1][1:].decode()
+        if name == "departures":
+            body = json.dumps(self._times).encode()
+            self._times.clear()
+        else:
+            body = self._bodies[int(name.removesuffix(".jpg"))]
+            self._times.append(time.monotonic())
+        closing = b"connection: close" in head.lower()
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%s\r\n"
+            % (len(body), b"Connection: close\r\n" if closing else b"")
+        )
+        self._transport.write(body)
+        if closing:
+            self._transport.close()
+
+
+async def _serve(pictures: int) -> None:
+    prepare(LARGE)
+    bodies = [Photo(number, LARGE).body for number in range(1, pictures + 1)]
+    times: list[float] = []
+    loop = asyncio.get_running_loop()
+    servers = [
+        await loop.create_server(lambda: _Host(bodies, times), "127.0.0.1", 0, backlog=1000)
+        for _ in range(HOSTS)
+    ]
+    print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
+    await asyncio.to_thread(sys.stdin.buffer.read)  # the bench is over, however it ended
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pictures", type=int)
+    asyncio.run(_serve(parser.parse_args().pictures))

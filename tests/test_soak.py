@@ -1,0 +1,54 @@
+"""A long run: twenty thousand hits on ordinary pictures, half of them on pictures that are there already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.internet.apart import Apart
+from tests.web import LARGE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from tests.command import Command, Ran
+    from tests.web import Internet
+
+MiB = 2**20
+HITS = 20_000
+HOSTS = 60  # each gives twenty pictures a second at most
+
+
+def web(internet: Internet) -> None:
+    """Show each picture at two addresses; one in twenty has 2.5 megapixels, the others a tenth of that."""
+    for part in range(HITS // 1000):
+        internet.addresses(950, f"small {part}", hosts=HOSTS, copy=475)
+        internet.addresses(50, f"large {part}", hosts=HOSTS, copy=25, size=LARGE)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_hits(cli: Command, tmp_path: Path) -> None:
+    """The command stays under 400 MB on 20,000 hits; the 10,000 that give no picture add nothing to it."""
+    with Apart(web) as internet:
+        cli.on(internet)
+        hits = [internet.catalogue.numbered(number) for number in range(1, HITS + 1)]
+        first = {listing.photo: listing.url for listing in hits if listing}
+        once = harvest(cli, tmp_path, "once", first.values())
+        twice = harvest(cli, tmp_path, "twice", [listing.url for listing in hits if listing])
+    assert once.json["total"]["found"] == len(first) == HITS // 2
+    assert twice.json["total"]["found"] == HITS
+    assert once.json["total"]["new"] == twice.json["total"]["new"] > 0.99 * len(first)
+    told = [f"{ran.peak_memory / MiB:.0f} MiB in {ran.seconds:.0f} s" for ran in (once, twice)]
+    assert twice.peak_memory < 400 * MiB, told
+    assert twice.peak_memory < once.peak_memory + 32 * MiB, told
+
+
+def harvest(cli: Command, folder: Path, name: str, urls: Collection[str]) -> Ran:
+    """Harvest addresses into a dataset of their own."""
+    (folder / f"{name}.txt").write_text("\n".join(urls), "utf-8")
+    (folder / f"{name}.csv").write_text(f"class,query\nsoak,{name}.txt\n", "utf-8")
+    ran = cli("-c", "URLS", "-m", len(urls), "-o", name, "--json", f"{name}.csv", timeout=600)
+    assert ran.code == 0, ran.err
+    return ran
