@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+if sys.platform == "win32":
+    pytest.skip("signals of another kind", allow_module_level=True)
+
 from harvest.lock import Lock
 from tests.datasets import tree
 from tests.end_to_end.snakes import CORAL, CORALS, KING, list_addresses, parts, pictures, table, write
@@ -26,6 +29,14 @@ if TYPE_CHECKING:
 MARGIN = 1.5  # seconds a busy machine may add to the two that a stop may take
 ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
 LINE = ("-c", "URLS", "snakes.csv")
+
+
+@pytest.fixture(autouse=True)
+def _hang_ups_are_heard():
+    """Undo what `nohup pytest` does: a command started by a test would not hear of SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def until(condition: Callable[[], object], running: Running) -> None:
