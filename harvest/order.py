@@ -73,7 +73,8 @@ class Order:
     def given_another_try(self) -> frozenset[Verdict]:
         """Which ends of earlier runs this one does not take for the last word."""
         if self.refresh:
-            return frozenset(v for v in Verdict if v.column in {"small", "bad", "dead", "refused"})
+            mendable = {v for v in Verdict if v.column in {"small", "bad", "dead", "refused"}}
+            return frozenset(mendable - {Verdict.PLACEHOLDER})  # that one was thrown out
         lifted = {Verdict.BLOCKED_ADDRESS: self.allow_private, Verdict.OPTED_OUT: not self.obey_opt_out}
         return frozenset(verdict for verdict, is_lifted in lifted.items() if is_lifted)
 

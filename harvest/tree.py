@@ -122,11 +122,18 @@ class Tree:
             try:
                 self.each(disk.write, parts, [data for _, data in files])
                 for part, spot in zip(parts, spots, strict=True):
-                    disk.replace(part, self.path(spot))
+                    self._name(part, spot)
             except BaseException:
                 _remove_quietly(parts)
                 raise
         self.flush(spots)
+
+    def _name(self, part: Path, spot: Spot) -> None:
+        try:
+            disk.replace(part, self.path(spot))
+        except FileNotFoundError:  # a person deleted the class folder while we wrote
+            self._make_folders([spot])
+            disk.replace(part, self.path(spot))
 
     def move(self, source: Spot, target: Spot) -> None:
         """Move a file to a free spot; `flush` makes it last."""

@@ -58,8 +58,10 @@ class Recorder:
         return told(recorded, renamed(self._ledger))
 
     def _holds(self, finding: Finding) -> bool:
-        """Tell whether nobody moved the picture, or took the file in, since the disk was looked at."""
+        """Tell whether nobody moved picture or file, or took the file in, since the disk was looked at."""
         kind, held, found = finding
+        if found is not None and self._tree.stamp(found.spot) != (found.size, found.mtime_ns):
+            return False
         if held is None:
             assert found is not None
             taken = self._pictures.at([found.spot], shelved=found.spot.shelf is Shelf.REJECTED)

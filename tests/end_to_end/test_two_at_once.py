@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from harvest import dataset as dataset_module
 from harvest.dataset import Changes, Dataset
+from harvest.dataset.journal import Journal
 from harvest.images import source_of
 from harvest.tree import Tree
 from tests import datasets
@@ -174,3 +177,53 @@ def test_R02_a_file_moved_while_the_folders_are_listed_is_moved(tmp_path: Path, 
     with Dataset.open(root) as dataset:
         assert dataset.changes.counts().keys() == {"moved"}
         assert {change.name: change.to.split("/")[0] for change in dataset.changes.moved} == moves
+
+
+@pytest.mark.slow
+def test_R01_a_class_folder_deleted_while_a_get_runs_does_not_end_it(
+    internet: Internet, cli: Command, tmp_path: Path
+) -> None:
+    """A whole class folder deleted under a run does not end it, and what was in it does not return."""
+    shelf = internet.addresses(30, hosts=2)
+    (tmp_path / "corals.txt").write_text("\n".join(shelf.urls), "utf-8")
+    (tmp_path / "corals.csv").write_text("class,query\ncoral,corals.txt\n", "utf-8")
+    folder = tmp_path / "dataset" / "coral"
+    running = cli.start("-c", "URLS", "-q", "corals.csv")
+    gone: set[str] = set()
+    while running.process.poll() is None:
+        if len(gone) < 20 and folder.exists() and (names := {path.name for path in folder.iterdir()}):
+            gone |= names
+            shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.001)
+    well(running)
+    internet.log.clear()
+    well(cli.start("-c", "URLS", "-q", "--refresh", "--accept-missing", "corals.csv"))
+    assert not internet.log.to()
+    assert not gone & {path.name for path in pictures(tmp_path / "dataset")}
+
+
+def test_P01_what_a_run_takes_out_between_look_and_record_is_not_restored(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """A file that a run sets aside just when another command has seen it in its class stays set aside."""
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(4))
+    look, carry_out = dataset_module.survey, Journal.carry_out
+    with Dataset.open(root) as run:
+
+        def look_meanwhile(*values: object, **more: bool) -> object:
+            monkeypatch.setattr(Journal, "carry_out", lambda _: None)
+            run.reject(run.find(datasets.name(1)), by="harvest")
+            seen = look(*values, **more)
+            carry_out(run._journal)
+            monkeypatch.setattr(Journal, "carry_out", carry_out)
+            return seen
+
+        monkeypatch.setattr(dataset_module, "survey", look_meanwhile)
+        with Dataset.open(root) as onlooker:
+            assert onlooker.changes == Changes()
+            assert onlooker.kept("king") == 3
+    monkeypatch.undo()
+    with Dataset.open(root) as dataset:
+        assert dataset.changes == Changes()
+    assert decisions(root) == [("harvest", "reject")]
