@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harvest import summary as account
 from harvest.errors import HarvestError, Interrupted, ProviderError, Unanswerable
+from harvest.models import Hit
 from harvest.relevance import Relevance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from harvest.models import Hit, Query
+    from harvest.models import Query
     from harvest.providers.base import Provider
     from harvest.web.pages import Pages
 
@@ -101,7 +103,8 @@ class Desk:
 
     def out(self, failure: BaseException | None = None) -> None:
         """Say that a searcher has nothing more to do, or that the run cannot go on."""
-        self._call(self._out, failure)
+        with suppress(Interrupted):  # then nobody waits to hear it
+            self._call(self._out, failure)
 
     def make_room(self, provider: str) -> None:
         """Let the provider's next hit in."""
@@ -199,7 +202,7 @@ class Searcher(threading.Thread):
             if not isinstance(error, Unanswerable):
                 self._parked = error
             return type(error).__name__
-        except Exception as bug:
+        except (Exception, SystemExit) as bug:
             # A provider may be anybody's: its bug ends its own search and no other, and is shown as a bug.
             log.exception("%s failed on %r", search.provider, search.query.text)
             message = f"{search.provider} failed on {search.query.text!r}: {type(bug).__name__}: {bug}"
@@ -214,7 +217,7 @@ class Searcher(threading.Thread):
         for hit in self._provider.search(query, pages):
             if self._desk.is_full(search.query.class_name):
                 return account.TARGET_REACHED
-            self._desk.found(search, hit)
+            self._desk.found(search, _sound(hit, search.provider))
             drawn.count += 1
             drawn.relevance.see(hit)
             if drawn.count >= share:
@@ -229,6 +232,19 @@ class _Drawn:
     relevance: Relevance
     count: int = 0
     error: ProviderError | None = None
+
+
+def _sound(hit: object, provider: str) -> Hit:
+    """Refuse what the ledger would choke on: where a provider is wrong, its search ends and not the run."""
+    if not isinstance(hit, Hit):
+        raise TypeError(f"a {type(hit).__name__} is no Hit")
+    texts = (hit.url, hit.source, *hit.others, hit.page or "", hit.title or "", hit.author or "")
+    "".join((*texts, hit.author_url or "")).encode()  # raises for what is no text, and for half a character
+    if not all(isinstance(number, int | None) for number in (hit.rank, hit.width, hit.height)):
+        raise TypeError("rank, width and height are whole numbers")
+    if hit.provider != provider:
+        raise ValueError(f"a hit of {hit.provider!r}, not of {provider}")
+    return hit
 
 
 def _by_class(queries: Iterable[Query]) -> Iterable[Sequence[Query]]:

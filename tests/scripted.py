@@ -6,7 +6,7 @@ import asyncio
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from harvest.images import develop
 from harvest.models import Hit, Outcome, Picture, Recipe, Refusal
@@ -23,6 +23,12 @@ def hits(count: int, provider: str = "BING", *, start: int = 1, host: str = "pic
     """Make hits whose addresses end in a number."""
     urls = (f"https://{host}/{number}.jpg" for number in range(start, start + count))
     return [Hit(url, provider, f"url:{url}", rank) for rank, url in enumerate(urls, start=1)]
+
+
+class Odd(NamedTuple):
+    """What a provider yields that is no sound hit."""
+
+    value: Any
 
 
 class Scripted(Provider):
@@ -50,9 +56,9 @@ class Scripted(Provider):
         for step in self._script.get(query.text, ()):
             if isinstance(step, BaseException):
                 raise step
-            if isinstance(step, Hit):
+            if isinstance(step, Hit | Odd):
                 self.yielded += 1
-                yield step
+                yield step.value if isinstance(step, Odd) else step
             else:
                 step()
 

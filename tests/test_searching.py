@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -13,7 +13,7 @@ from harvest import summary as account
 from harvest.errors import Blocked, CannotWrite, ProviderError, RateLimited, Unanswerable
 from harvest.models import Query
 from harvest.searching import Desk, Ended, Found, Search, Searcher
-from tests.scripted import Scripted, hits, no_pages
+from tests.scripted import Odd, Scripted, hits, no_pages
 
 
 @dataclass
@@ -232,6 +232,51 @@ def test_a_bug_of_a_provider(caplog):
     assert "This is a bug of the provider" in clerk.ends[0].error.hint
     assert "Traceback" in caplog.text
     assert clerk.failure is None
+
+
+GOOD = hits(1)[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        "https://pictures.example/1.jpg",
+        replace(GOOD, url=None),
+        replace(GOOD, title=7),
+        replace(GOOD, title="half \ud83d a face"),
+        replace(GOOD, others=(b"bytes",)),
+        replace(GOOD, width="640"),
+        replace(GOOD, provider="../OTHER"),
+    ],
+    ids=repr,
+)
+def test_a_hit_that_is_none(wrong):
+    """What is no sound hit ends its provider's search as a bug, and nothing of it arrives."""
+    clerk = search(Clerk(), Scripted({"coral": [GOOD, Odd(wrong)]}), [CORAL])
+
+    assert clerk.endings == [account.FAILED]
+    assert [item.hit for item in clerk.found] == [GOOD]
+    assert clerk.failure is None
+
+
+def test_a_provider_that_wants_to_leave():
+    """A provider that calls `sys.exit` leaves alone."""
+    clerk = search(Clerk(), Scripted({"coral": [SystemExit(0)]}), [CORAL])
+
+    assert clerk.endings == [account.FAILED]
+    assert clerk.failure is None
+
+
+def test_a_failure_after_a_stop_reaches_nobody():
+    """What fails after a stop is nobody's business any more, and no thread complains."""
+
+    class Late(Clerk):
+        def begin(self, *_: object) -> Search:
+            self.desk.stopping.set()
+            raise CannotWrite("no room")
+
+    assert search(Late(), Scripted({}), [CORAL], stop_after=0.1).failure is None
 
 
 def test_a_failure_of_the_desk_is_the_runs():

@@ -114,7 +114,7 @@ class _Stderr(logging.Handler):
 
 class _PlainLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return plain(super().format(record))
+        return plain(super().format(record)).rstrip()
 
 
 def size(count: float) -> str:
