@@ -32,7 +32,7 @@ def waits():
 
 @pytest.fixture
 def pages(waits):
-    with Pages(pace=0, wait=waits, jitter=lambda: 0.0, limits=PageLimits(idle=0.2)) as pages:
+    with Pages(pace=0, wait=waits, jitter=lambda: 0.0, limits=PageLimits(idle=2)) as pages:
         yield pages
 
 
@@ -60,7 +60,7 @@ def test_a_form_is_never_sent_on(pages, status):
 
 @pytest.mark.parametrize(
     "told",
-    [["reset"], answer(status="500 Oops"), answer(status="429 Slow"), [1.0]],
+    [["reset"], answer(status="500 Oops"), answer(status="429 Slow"), [5.0]],
     ids=["reset", "500", "429", "stall"],
 )
 def test_V04_a_forms_secret_is_in_no_message(pages, caplog, told):
