@@ -26,6 +26,7 @@ LAYERS = (
     ("searching", "workers", "placing"),
     ("pipeline",),
     ("run",),
+    ("learning",),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
@@ -42,9 +43,16 @@ HOMES = {
     "requests": {"web", "providers"},  # flickrapi signs requests of theirs
     "flickrapi": {"providers"},
     "bs4": {"providers"},
-    "PIL": {"images", "looks", "providers", "cli"},  # SAMPLE draws; `doctor` asks which formats there are
+    "PIL": {"images", "looks", "providers", "learning", "cli"},  # SAMPLE draws; `doctor` asks for formats
     "imagehash": {"looks"},
-    "numpy": {"images", "looks", "neighbours", "duplicates"},
+    "numpy": {"images", "looks", "neighbours", "duplicates", "learning"},
+    "torch": {"learning"},
+    "transformers": {"learning"},
+    "safetensors": {"learning"},
+    "sklearn": {"learning"},
+    "scipy": {"learning"},
+    "starlette": {"learning"},
+    "uvicorn": {"learning"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

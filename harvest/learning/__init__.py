@@ -1,0 +1,1 @@
+"""What train.py needs: from class folders to a classifier, and what to do with it."""
