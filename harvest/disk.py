@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from harvest.errors import CannotWrite, StorageError
@@ -35,6 +35,19 @@ def write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    """Write a file that may be there already, as a whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        remove(part)
+        write(part, data)
+        replace(part, path)
+    except OSError as error:
+        with suppress(OSError):
+            remove(part)
+        raise refusal(path, error) from error
 
 
 def copy(source: Path, target: Path) -> None:
