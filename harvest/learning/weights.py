@@ -1,0 +1,241 @@
+"""Where a network's files come from: a directory, an earlier run or the hub; and what is never read.
+
+Weights are read from safetensors alone. A pickle can run code, so one is refused and nothing is tried in its
+place; a config.json may name code to run or to download, and whatever does is left out of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import huggingface_hub
+from huggingface_hub import errors as hub
+from huggingface_hub.utils import logging as hub_logging
+from huggingface_hub.utils.tqdm import (
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+)
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers.utils import logging
+
+from harvest.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+SHORT = {
+    "resnet18": "microsoft/resnet-18",
+    "resnet34": "microsoft/resnet-34",
+    "mobilenet": "google/mobilenet_v2_1.0_224",
+    "dinov2": "facebook/dinov2-small",
+}
+CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
+_INDEX = "model.safetensors.index.json"  # of weights in several files
+_NO_ANSWER = hub.HTTPError  # type: ignore[attr-defined]  # of whichever httpx the hub uses
+_MOST_JSON = 16 << 20
+
+_PICKLES = ("*.bin", "*.pkl", "*.pickle", "*.pt", "*.pth", "*.ckpt", "*.joblib")
+# Keys of a config.json that name code, other files or other places to load from, wherever they stand.
+_CODE = frozenset({
+    "auto_map", "custom_pipelines", "quantization_config", "transformers_weights", "fusion_config",
+    "attn_implementation", "_attn_implementation", "_attn_implementation_internal",
+    "experts_implementation", "_experts_implementation", "_experts_implementation_internal",
+    "use_kernels", "kernel_config", "name_or_path", "_name_or_path", "_commit_hash",
+    "checkpoint_path", "pretrained", "pretrained_cfg_overlay", "cache_dir",  # timm's
+})  # fmt: skip
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Files:
+    """What was found under a name: descriptions, and weights where they were asked for."""
+
+    source: str
+    config: dict[str, Any]
+    preprocessor: dict[str, Any]
+    weights: dict[str, Tensor] | None = field(repr=False)
+
+
+def find(source: str, *, weights: bool = True, say: Callable[[str], None] | None = None) -> Files:
+    """Read a network's files by a short name, a directory or a hub id."""
+    where = SHORT.get(source, source)
+    folder = Path(where).expanduser()
+    with quiet():
+        place = _Hub(where, say) if source in SHORT or _is_hub_id(where, folder) else _Folder(folder)
+        config = _document(place, CONFIG)
+        preprocessor = _document(place, PREPROCESSOR) if place.has(PREPROCESSOR) else {}
+        return Files(source, _without_code(config), preprocessor, _weights(place) if weights else None)
+
+
+class _Folder:
+    """A directory on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.name = str(folder)
+        if folder.is_file():
+            raise TrainingError(
+                f"--model {folder} is a file.", f"Name the directory that holds it and {CONFIG}."
+            )
+        if not folder.is_dir():
+            raise TrainingError(
+                f"--model {folder}: no such directory, and no name that is known.",
+                f"Known are {', '.join(SHORT)}, hub models as owner/name, directories, and earlier runs.",
+            )
+
+    def has(self, name: str) -> bool:
+        return (self._folder / name).is_file()
+
+    def get(self, name: str) -> Path:
+        return self._folder / name
+
+    def pickles(self) -> list[str]:
+        return sorted(path.name for kind in _PICKLES for path in self._folder.glob(kind))
+
+
+class _Hub:
+    """A repository of huggingface.co: what is in its cache here, else downloaded."""
+
+    def __init__(self, repository: str, say: Callable[[str], None] | None) -> None:
+        self.name = repository
+        self._say = say
+
+    def has(self, name: str) -> bool:
+        try:
+            self.get(name)
+        except hub.EntryNotFoundError:
+            return False
+        return True
+
+    def get(self, name: str) -> Path:
+        cached = huggingface_hub.try_to_load_from_cache(self.name, name)
+        if isinstance(cached, str):
+            return Path(cached)
+        if self._say and name.endswith(".safetensors"):
+            self._say(f"downloading {name} of {self.name}")
+        try:
+            # Asked once before: where there is no network, hf_hub_download tries for 23 s.
+            huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(self.name, name))
+            return Path(huggingface_hub.hf_hub_download(self.name, name))
+        except hub.EntryNotFoundError as error:
+            if isinstance(error, hub.LocalEntryNotFoundError):
+                raise self._unfetched(name, "no network, and it was not downloaded before") from error
+            raise
+        except (_NO_ANSWER, OSError, hub.HFValidationError) as error:
+            raise self._unfetched(name, _reason(error)) from error
+
+    def pickles(self) -> list[str]:
+        return [name for name in ("pytorch_model.bin",) if self.has(name)]
+
+    def _unfetched(self, name: str, why: str) -> TrainingError:
+        return TrainingError(
+            f"cannot fetch {name} of {self.name}: {why}.",
+            f"Where there is a network, hf download {self.name} --local-dir DIR; here, --model DIR. "
+            "Without pretrained weights: --from-scratch.",
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, hub.GatedRepoError):
+        return "its owner wants to be asked on huggingface.co first"
+    if isinstance(error, hub.RepositoryNotFoundError):
+        return "the hub has no such repository, or keeps it for others"
+    if isinstance(error, hub.OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set, and it was not downloaded before"
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _is_hub_id(name: str, folder: Path) -> bool:
+    return not folder.exists() and _HUB_ID.fullmatch(name) is not None
+
+
+def _document(place: _Folder | _Hub, name: str) -> dict[str, Any]:
+    """Read a description; a missing one is said in the words of its place."""
+    if not place.has(name):
+        raise _no_weights(place, name)
+    path = place.get(name)
+    try:
+        with path.open("rb") as file:
+            document = json.loads(file.read(_MOST_JSON))
+    except (OSError, ValueError, RecursionError) as error:
+        raise TrainingError(f"{path} cannot be read: {str(error) or type(error).__name__}") from error
+    if not isinstance(document, dict):
+        raise TrainingError(f"{path} describes no network: it is no JSON object.")
+    return document
+
+
+def _weights(place: _Folder | _Hub) -> dict[str, Tensor]:
+    if place.has(WEIGHTS):
+        return _tensors(place.get(WEIGHTS))
+    if not place.has(_INDEX):
+        raise _no_weights(place, WEIGHTS)
+    names = _document(place, _INDEX).get("weight_map")
+    if not isinstance(names, dict):
+        raise TrainingError(f"{_INDEX} of {place.name} lists no files.")
+    found: dict[str, Tensor] = {}
+    for name in sorted({str(name) for name in names.values()}):
+        if re.fullmatch(r"[\w.-]+\.safetensors", name) is None:
+            raise TrainingError(f"{_INDEX} of {place.name} names {name!r}, which is none of its files.")
+        found |= _tensors(place.get(name))
+    return found
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise TrainingError(
+            f"{path} is damaged or cut off: {error}", "Fetch it again, or take it from where it came."
+        ) from error
+
+
+def _no_weights(place: _Folder | _Hub, name: str) -> TrainingError:
+    pickles = place.pickles()
+    if pickles:
+        return TrainingError(
+            f"{place.name} has no {name}, only {', '.join(pickles)}: refused, for that can run code.",
+            "Use weights saved as safetensors.",
+        )
+    return TrainingError(
+        f"{place.name} has no {name}: no network can be made of it.",
+        f"Needed are {CONFIG} and {WEIGHTS}, as save_pretrained writes them.",
+    )
+
+
+def _without_code(value: Any) -> Any:
+    """Leave out, at any depth, whatever names code or another place to load from."""
+    if isinstance(value, dict):
+        return {key: _without_code(inner) for key, inner in value.items() if key not in _CODE}
+    if isinstance(value, list):
+        return [_without_code(inner) for inner in value]
+    return value
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the libraries' bars, reports and advice from the terminal: what matters is said in our words."""
+    logs: tuple[Any, ...] = (logging, hub_logging)
+    before = [log.get_verbosity() for log in logs]
+    bar, hub_bar = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    for log in logs:
+        log.set_verbosity_error()
+    logs[0].disable_progress_bar()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        for log, verbosity in zip(logs, before, strict=True):
+            log.set_verbosity(verbosity)
+        if bar:
+            logs[0].enable_progress_bar()
+        if hub_bar:
+            enable_progress_bars()
