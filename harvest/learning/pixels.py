@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from harvest.images import headers
@@ -67,6 +66,8 @@ def crop(image: Image.Image, size: int) -> Image.Image:
 
 def tensor(image: Image.Image, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:
     """Return a picture's numbers, channel by channel."""
+    import torch  # noqa: PLC0415 - takes two seconds, and model.onnx is run without it
+
     return numbers(torch.from_numpy(np.array(image)[None]), mean, std)[0]
 
 
@@ -75,9 +76,9 @@ def numbers(levels: Tensor, mean: tuple[float, float, float], std: tuple[float, 
 
     In memory they stay as they came, channels last, which is how convolutions are fastest.
     """
-    scale = 255 * torch.tensor(std, device=levels.device)
-    shift = 255 * torch.tensor(mean, device=levels.device)
-    return ((levels.to(torch.float32) - shift) / scale).permute(0, 3, 1, 2)
+    values = levels.float()
+    shift, scale = 255 * values.new_tensor(mean), 255 * values.new_tensor(std)
+    return ((values - shift) / scale).permute(0, 3, 1, 2)
 
 
 def _fitted(width: float, height: float, side: int) -> tuple[int, int]:
