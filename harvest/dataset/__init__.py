@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from harvest.dataset.changes import Change, Changes, told
+from harvest.dataset.consulting import Consultation, remember_deal
 from harvest.dataset.deciding import Decider, Restored
 from harvest.dataset.examining import examine_new
 from harvest.dataset.journal import Journal, Placement
@@ -24,6 +25,7 @@ from harvest.ledger.decisions import Decisions
 from harvest.ledger.pictures import Known
 from harvest.ledger.rejections import Batch, Rejection
 from harvest.ledger.searches import EXHAUSTED, LIMIT_REACHED, Searches, SearchRecord, Settlement
+from harvest.ledger.splits import Origin
 from harvest.ledger.stories import Story
 from harvest.ledger.tallies import Conflict, KeepRate, Tally
 from harvest.lock import Lock
@@ -41,9 +43,11 @@ __all__ = [
     "Change",
     "Changes",
     "Conflict",
+    "Consultation",
     "Dataset",
     "KeepRate",
     "Known",
+    "Origin",
     "Placement",
     "Rejection",
     "Restored",
@@ -52,6 +56,7 @@ __all__ = [
     "Story",
     "Suspect",
     "Tally",
+    "remember_deal",
 ]
 
 

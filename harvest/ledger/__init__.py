@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from harvest import disk
 from harvest.errors import CannotWrite, LedgerUnusable
+from harvest.ledger.upgrades import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 APPLICATION = 0x48525653  # "HRVS", by which `file` can tell it too
-VERSION = 1
+VERSION = 2
 PATIENCE = 10.0  # seconds to wait for another writer; ours all write in short transactions
 
 Row: TypeAlias = tuple[Any, ...]
@@ -56,6 +57,7 @@ class Ledger:
                 _check(connection, path)
                 _use_wal(connection)
                 connection.execute("PRAGMA synchronous=FULL")
+                _upgrade(connection)
                 connection.execute("PRAGMA foreign_keys=ON")
             except BaseException:
                 connection.close()
@@ -94,6 +96,7 @@ class Ledger:
             with closing(_connect(path, "mode=ro&immutable=1" if quiet else "mode=ro")) as connection:
                 _check(connection, path)
                 connection.backup(memory)
+            _upgrade(memory)
         return cls(memory, path)
 
     @contextmanager
@@ -205,11 +208,31 @@ def _lay_out(connection: sqlite3.Connection) -> None:
     )
 
 
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a ledger of an earlier version up to this one, step by step and as a whole."""
+    if _version(connection) == VERSION:
+        return
+    _begin(connection)
+    try:
+        for version in range(_version(connection), VERSION):  # another process may have been quicker
+            connection.execute(STEPS[version])
+        connection.execute(f"PRAGMA user_version={VERSION}")
+        _commit(connection)
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is not a whole ledger of this version."""
+    """Refuse what is no whole ledger, or of a version that is not known yet."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if application != APPLICATION:
+    version = _version(connection)
+    if application != APPLICATION or version < min(STEPS):
         raise LedgerUnusable(f"{path} is empty or no ledger of harvest.", _ADVICE)
     if version > VERSION:
         hint = "Nothing was changed. Update harvest: pip install -U image-harvest"

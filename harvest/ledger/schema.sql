@@ -127,3 +127,10 @@ CREATE TABLE pending (          -- announced changes of files: finished or forgo
     name     TEXT,
     replaces INTEGER REFERENCES picture
 );
+
+CREATE TABLE split (            -- where trainings put a picture: it stays there, whatever is added later
+    deal    TEXT NOT NULL,      -- percentages and seed: with others it is another deal
+    content TEXT NOT NULL,
+    part    TEXT NOT NULL CHECK (part IN ('train', 'valid', 'test')),
+    PRIMARY KEY (deal, content)
+) WITHOUT ROWID;

@@ -1,0 +1,14 @@
+"""How a ledger of an earlier version becomes one of the next: one statement a step, beside `schema.sql`."""
+
+from __future__ import annotations
+
+STEPS = {
+    1: """
+    CREATE TABLE split (
+        deal    TEXT NOT NULL,
+        content TEXT NOT NULL,
+        part    TEXT NOT NULL CHECK (part IN ('train', 'valid', 'test')),
+        PRIMARY KEY (deal, content)
+    ) WITHOUT ROWID
+    """,
+}
