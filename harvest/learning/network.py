@@ -185,8 +185,8 @@ def _build(files: weights.Files, config: PretrainedConfig, classes: int) -> PreT
     with weights.quiet():
         try:
             if files.weights is None:
-                made: PreTrainedModel = kind(config)
-                return made.eval()
+                made: PreTrainedModel = kind(config).eval()
+                return made
             made, report = kind.from_pretrained(
                 None,
                 config=config,

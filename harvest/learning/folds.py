@@ -1,0 +1,50 @@
+"""Pictures dealt into folds: groups stay together, and every class is spread as evenly as they allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+def deal(
+    groups: Sequence[int] | NDArray[np.int64],
+    targets: NDArray[np.int64],
+    classes: int,
+    folds: int,
+    *,
+    seed: int = 0,
+) -> NDArray[np.int64]:
+    """Return the fold of each picture: groups, large ones first, go where their classes are fewest.
+
+    >>> deal([1, 1, 2, 3], np.array([0, 0, 0, 0]), classes=1, folds=2)
+    array([0, 0, 1, 1])
+    """
+    _, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    members = np.split(np.argsort(group_of, kind="stable"), np.cumsum(np.bincount(group_of))[:-1])
+    order = np.random.default_rng(seed).permutation(len(members))
+    held = np.zeros((folds, classes))
+    fold_of = np.empty(len(group_of), np.int64)
+    for number in sorted(order, key=lambda number: -len(members[number])):
+        rows = members[number]
+        ours = targets[rows]
+        # By class first; among equals, the fold with the fewest pictures.
+        fold = int(np.argmin(held[:, ours].sum(axis=1) + held.sum(axis=1) / (len(group_of) + 1)))
+        fold_of[rows] = fold
+        np.add.at(held[fold], ours, 1)
+    return fold_of
+
+
+def even(targets: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """Return a weight for each picture, so that every class weighs the same, however few its pictures.
+
+    >>> even(np.array([0, 0, 0, 1]), 2)
+    array([0.66666667, 0.66666667, 0.66666667, 2.        ])
+    """
+    counts = np.maximum(np.bincount(targets, minlength=classes), 1)
+    return np.asarray(len(targets) / (classes * counts))[targets]

@@ -1,0 +1,104 @@
+"""Objects of the person's own: `module:object`, found beside the data or where the command runs."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from harvest.errors import UsageError
+from harvest.learning import pixels
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
+    from harvest.learning.augment import Augmentation
+
+
+def load_object(name: str, *, beside: Path | None = None) -> Any:
+    """Import `module:object`; the module may lie in the current directory, or beside the folder given.
+
+    >>> load_object("math:floor")(2.5)
+    2
+    """
+    module_name, colon, path = name.partition(":")
+    if not (module_name and colon and path):
+        raise UsageError(f"{name!r} names no object.", "Write module:object, as in my_metrics:top_two.")
+    with _importing(Path.cwd(), *([beside.absolute().parent] if beside else [])):
+        try:
+            module = importlib.import_module(module_name)
+        except (ImportError, SyntaxError) as error:
+            raise UsageError(
+                f"{name}: {error}",
+                f"{module_name}.py is looked for in {Path.cwd()}"
+                + (f" and in {beside.absolute().parent}, beside the data." if beside else "."),
+            ) from error
+    try:
+        return reduce(getattr, path.split("."), module)
+    except AttributeError:
+        raise UsageError(f"{name}: {module_name} has no {path}.") from None
+
+
+@contextmanager
+def _importing(*folders: Path) -> Iterator[None]:
+    """Let modules be imported from more folders, for a while: last of all, so that none hides another."""
+    before = list(sys.path)
+    sys.path += [str(folder) for folder in folders]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """Somebody's `random_transform(x, seed=None)`, as Keras and others have it: rows × columns × channels."""
+
+    name: str
+    code: str  # a digest of its module: another one makes other views
+    object: Any = field(repr=False)
+
+    def __call__(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
+        """Return what it makes of a picture, fit for the network."""
+        made = np.asarray(self.object.random_transform(np.array(image), seed=rng.randrange(1 << 32)))
+        if made.shape[2:] != (3,) or not made.size:
+            raise UsageError(
+                f"--transform {self.name} made an array of {made.shape}, not of rows × columns × 3."
+            )
+        levels = np.nan_to_num(made.astype(np.float32)).round().clip(0, 255).astype(np.uint8)
+        picture = Image.fromarray(levels)
+        return picture if picture.size == (size, size) else picture.resize((size, size))
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """Views by a transform of the person's own, after ours or of the picture as it is."""
+
+    transform: Transform
+    ours: Augmentation | None
+
+    def view(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
+        """Return one view of a picture, as a square of `size`."""
+        seen = self.ours.view(image, size, rng) if self.ours else pixels.crop(image, size)
+        return self.transform(seen, size, rng)
+
+
+def load_transform(name: str, *, beside: Path | None = None) -> Transform:
+    """Import a transform, or make one where the name is a class's."""
+    found = load_object(name, beside=beside)
+    found = found() if isinstance(found, type) else found
+    if not callable(getattr(found, "random_transform", None)):
+        raise UsageError(f"--transform {name} has no random_transform(x, seed=None).")
+    source = inspect.getsourcefile(type(found)) if type(found).__module__ != "builtins" else None
+    code = Path(source).read_bytes() if source else b""
+    return Transform(name, hashlib.sha256(code).hexdigest()[:16], found)

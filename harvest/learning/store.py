@@ -1,0 +1,56 @@
+"""Features kept between runs: one file for each network, keyed by the content of the pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from harvest import disk
+from harvest.errors import CannotWrite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_DIGEST = 32  # bytes of a SHA-256
+
+
+class Store:
+    """One file of features. A damaged one counts as none; of two writers at once, one writes in vain."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self._path = path
+        self._shape = shape  # of one picture's features
+
+    def read(self) -> dict[str, NDArray[np.float32]]:
+        """Return the features that are kept, by content."""
+        try:
+            kept = load_file(self._path)
+        except (OSError, SafetensorError, ValueError):
+            return {}
+        contents, values = kept.get("contents"), kept.get("values")
+        if contents is None or values is None or contents.dtype != np.uint8 or values.dtype != np.float32:
+            return {}
+        if contents.shape != (len(values), _DIGEST) or values.shape[1:] != self._shape:
+            return {}
+        return {row.tobytes().hex(): value for row, value in zip(contents, values, strict=True)}
+
+    def add(self, made: Mapping[str, NDArray[np.float32]], *, say: Callable[[str], None]) -> None:
+        """Keep more; where that fails, the training goes on, and the next one computes them again."""
+        kept = {**self.read(), **made}
+        names = b"".join(bytes.fromhex(content) for content in kept)
+        document = {
+            "contents": np.frombuffer(names, np.uint8).reshape(-1, _DIGEST),
+            "values": np.stack(list(kept.values())),
+        }
+        try:
+            with disk.named(self._path.parent):
+                disk.make_folder(self._path.parent)
+            disk.rewrite(self._path, save(document))
+        except CannotWrite as error:
+            say(f"features are not kept: {error.message}. The training goes on.")
