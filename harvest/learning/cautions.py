@@ -1,0 +1,111 @@
+"""What may surprise about an album and its split, said before it costs hours."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from harvest.learning.finding import Part
+from harvest.names import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harvest.learning.album import Album
+    from harvest.learning.splits import Split
+
+_FEW = 20  # pictures of a class, as TensorFlow's retrain.py had it
+_UNEVEN = 5  # times as many pictures as another class
+_NAMED = 3
+
+
+def warnings(album: Album, split: Split) -> list[str]:
+    """Return what a person should know of the pictures before the training begins."""
+    return [
+        *_of_the_ledger(album),
+        *_of_the_classes(album),
+        *_of_the_labels(album),
+        *_of_the_parts(album, split),
+    ]
+
+
+def _of_the_ledger(album: Album) -> Iterator[str]:
+    if album.background.trouble:
+        yield (
+            f"going on without the ledger, so landing pages and authors are not known and the split is"
+            f" remembered in the run alone: {album.background.trouble}"
+        )
+    there = {example.path for example in album.examples}
+    wanted = [
+        f"{conflict.class_name}/{conflict.name} (or {conflict.other}?)"
+        for conflict in album.background.conflicts
+        if f"{conflict.class_name}/{conflict.name}" in there
+    ]
+    if wanted:
+        yield f"{len(wanted):,} pictures are wanted by two classes, and nobody has decided: {_some(wanted)}"
+
+
+def _of_the_classes(album: Album) -> Iterator[str]:
+    counts = album.counts()
+    if album.empty:
+        yield f"class folders without a picture to train on, left out: {_some(album.empty)}"
+    few = [f"{label} ({count})" for label, count in counts.items() if count < _FEW]
+    if few:
+        yield f"fewer than {_FEW} pictures: {_some(few)}; more would help more than anything else"
+    least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    if counts[most] >= _UNEVEN * counts[least]:
+        yield (
+            f"{most} has {counts[most]:,} pictures, {least} {counts[least]:,}: classes are weighted to make"
+            " up for it, but look at the figures of each class, not at the accuracy of all"
+        )
+    spellings = defaultdict(list)
+    for label in album.labels:
+        spellings[fold(label)].append(label)
+    alike = [" and ".join(labels) for labels in spellings.values() if len(labels) > 1]
+    if alike:
+        yield f"classes that differ only in case or accents: {_some(alike)}; are they one?"
+
+
+def _of_the_labels(album: Album) -> Iterator[str]:
+    """Tell of one picture in two classes: whatever is answered, one of them is wrong."""
+    kin = defaultdict(set)
+    for row, example in enumerate(album.examples):
+        kin[example.content].add(row)
+    pairs = [(min(rows), row) for rows in kin.values() for row in rows] + list(
+        map(tuple, album.twins.tolist())
+    )
+    twins = [
+        f"{album.examples[one].path} = {album.examples[two].path}"
+        for one, two in pairs
+        if album.examples[one].label != album.examples[two].label
+    ]
+    if twins:
+        yield f"{len(twins):,} pictures are in two classes: {_some(twins)}"
+
+
+def _of_the_parts(album: Album, split: Split) -> Iterator[str]:
+    table = split.table(album)
+    for part in (Part.VALID, Part.TEST):
+        without = [label for label, counts in table.items() if not counts[part]]
+        if without and (len(without) < len(table) or part is Part.VALID):
+            yield f"classes with too few pictures for {part}: {_some(without)}"
+    lying = defaultdict(set)
+    for number, part in zip(split.groups, split.parts, strict=True):
+        lying[number].add(part)
+    seen = [
+        example.path
+        for example, number, part in zip(album.examples, split.groups, split.parts, strict=True)
+        if part is not Part.TRAIN and Part.TRAIN in lying[number]
+    ]
+    if seen:
+        yield f"{len(seen):,} pictures of valid or test have a twin in train, which flatters: {_some(seen)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name a few, and count the rest.
+
+    >>> _some(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

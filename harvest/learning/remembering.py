@@ -1,0 +1,93 @@
+"""Where each picture was dealt to, kept for the next run: in the ledger, and in splits.csv of every run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from harvest import disk
+from harvest.dataset import Consultation, remember_deal
+from harvest.errors import StorageError
+from harvest.learning.finding import Part
+from harvest.names import cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from harvest.learning.album import Album
+    from harvest.learning.splits import Rule, Split
+
+SPLITS = "splits.csv"
+_COLUMNS = ("path", "content", "label", "group", "part", "deal")
+
+
+def remember(album: Album, split: Split, run: Path, *, say: Callable[[str], None]) -> None:
+    """Write down where the pictures are: beside what was learned, and in the ledger where there is one."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for example, group, part in zip(album.examples, split.groups, split.parts, strict=True):
+        row = (cell(example.path), example.content, cell(example.label), group, part, split.rule)
+        table.writerow(row)
+    disk.rewrite(run / SPLITS, out.getvalue().encode("utf-8", "backslashreplace"))
+    if album.background.trouble:
+        return  # which has been said
+    contents = (example.content for example in album.examples)
+    try:
+        remember_deal(album.root, str(split.rule), dict(zip(contents, map(str, split.parts), strict=True)))
+    except StorageError as error:
+        say(f"the split is remembered in {run / SPLITS} alone: {error.message}")
+
+
+def remembered(album: Album, *folders: Path, rule: Rule) -> Mapping[str, Part]:
+    """Return where pictures, by content, were dealt by this rule.
+
+    The ledger knows best; what it does not know is looked up in the newest run in or at the folders.
+    """
+    known = _of_runs(folders, str(rule))
+    if not album.background.trouble:
+        known |= _of_ledger(album.root, str(rule))
+    return known
+
+
+def _of_ledger(root: Path, deal: str) -> dict[str, Part]:
+    try:
+        consulted = Consultation.open(root)
+        if consulted is None:
+            return {}
+        with consulted:
+            return {content: Part(part) for content, part in consulted.dealt(deal).items()}
+    except StorageError:  # remembering it will fail too, and say so
+        return {}
+
+
+def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, Part]:
+    """Read the newest split of this deal that can be read."""
+    files = [path for folder in folders for path in (folder / SPLITS, *_within(folder))]
+    for path in sorted(files, key=_age, reverse=True):
+        try:
+            with path.open(encoding="utf-8", errors="replace", newline="") as file:
+                known = {
+                    row["content"]: Part(row["part"]) for row in csv.DictReader(file) if row["deal"] == deal
+                }
+        except (OSError, csv.Error, KeyError, ValueError):  # no split, or not ours
+            continue
+        if known:
+            return known
+    return {}
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    try:
+        yield from (inside / SPLITS for inside in folder.iterdir())
+    except OSError:
+        return
+
+
+def _age(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except OSError:
+        return 0, path.name
