@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 P = TypeVar("P", bytes, str, Path)
 
 BATCH = 32  # pictures that the network sees together
+MOST = 200 << 20  # bytes of a picture: more of a file are not read
 _GIANT = 64 << 20  # bytes to decode it: giants go one after another, so that memory stays flat
 _CONFIG, _ONNX = "config.json", "model.onnx"
 
@@ -112,9 +113,11 @@ class Predictor:
 
     def _decode(self, picture: bytes | str | Path) -> NDArray[np.uint8] | Refusal:
         try:
-            body = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+            body = picture if isinstance(picture, bytes) else _read(Path(picture))
         except (OSError, ValueError) as error:
             return Refusal(Verdict.BROKEN_IMAGE, getattr(error, "strerror", None) or str(error))
+        if len(body) > MOST:
+            return Refusal(Verdict.TOO_BIG, f"more than {MOST >> 20} MB")
         with self._giants if images.memory_needed(body) > _GIANT else nullcontext():
             return self.see(body)
 
@@ -126,6 +129,11 @@ class Predictor:
         rows = iter(self.judge(views) if views else ())
         for picture, view in seen:
             yield picture, view if isinstance(view, Refusal) else self.ranked(next(rows), top)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST + 1)
 
 
 def _check(run: Path) -> None:

@@ -3,6 +3,35 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 if not (find_spec("torch") and find_spec("transformers")):
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the run of a tiny network, which nobody changes."""
+    from tests.learning.tiny import write_run  # noqa: PLC0415 - torch may not be there
+
+    return write_run(tmp_path_factory.mktemp("snakes.runs", numbered=False) / "first")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the same run with model.onnx and model.pt2."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    from harvest.learning.export import export  # noqa: PLC0415 - torch may not be there
+    from tests.learning.tiny import network, write_run  # noqa: PLC0415
+
+    path = write_run(tmp_path_factory.mktemp("exported.runs", numbered=False) / "first")
+    differences = export(network(), path, ["pt2", "onnx"])
+    assert max(differences.values()) < 1e-5
+    return path

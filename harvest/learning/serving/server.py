@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
@@ -58,6 +59,7 @@ class Server:
 
     def stop(self) -> None:
         """Let nobody in any more, and finish what is under way."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would tell of each that is cut off
         self._server.should_exit = True
 
 
