@@ -68,15 +68,14 @@ def _of_the_classes(album: Album) -> Iterator[str]:
 
 def _of_the_labels(album: Album) -> Iterator[str]:
     """Tell of one picture in two classes: whatever is answered, one of them is wrong."""
-    kin = defaultdict(set)
+    copies = defaultdict(list)
     for row, example in enumerate(album.examples):
-        kin[example.content].add(row)
-    pairs = [(min(rows), row) for rows in kin.values() for row in rows] + list(
-        map(tuple, album.twins.tolist())
-    )
+        copies[example.content].append(row)
+    pairs = {(rows[0], row) for rows in copies.values() for row in rows}
+    pairs.update(map(tuple, album.twins.tolist()))
     twins = [
         f"{album.examples[one].path} = {album.examples[two].path}"
-        for one, two in pairs
+        for one, two in sorted(pairs)
         if album.examples[one].label != album.examples[two].label
     ]
     if twins:

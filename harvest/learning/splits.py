@@ -48,6 +48,7 @@ class Split:
     groups: tuple[int, ...]
     rule: Rule = USUAL
     merged: tuple[int, ...] = ()  # groups whose pictures lay in several parts; they are in train now
+    needed: tuple[int, ...] = ()  # groups that left their part since their class had nothing to learn from
     notes: tuple[str, ...] = ()  # what was done, and why
 
     def where(self, part: Part) -> NDArray[np.intp]:
@@ -99,7 +100,12 @@ def deal(
     notes += _told(album, dealt, deal.merged, "had been in different parts and turned out to belong together")
     notes += _told(album, dealt, deal.needed, "were all that was left of their class")
     return Split(
-        tuple(parts), tuple(numbers), rule, tuple(group.number for group in deal.merged), tuple(notes)
+        tuple(parts),
+        tuple(numbers),
+        rule,
+        merged=tuple(group.number for group in deal.merged),
+        needed=tuple(group.number for group in deal.needed),
+        notes=tuple(notes),
     )
 
 
