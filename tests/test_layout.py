@@ -51,6 +51,8 @@ HOMES = {
     "safetensors": {"learning"},
     "sklearn": {"learning"},
     "scipy": {"learning"},
+    "jinja2": {"learning"},
+    "markupsafe": {"learning"},
     "starlette": {"learning"},
     "uvicorn": {"learning"},
     "typer": {"cli"},

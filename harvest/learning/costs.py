@@ -31,7 +31,7 @@ _FORM = "The first line is ',daisy,tulip', the next 'daisy,1,-0.5': the gain of 
 
 
 def read(path: Path, labels: Sequence[str]) -> NDArray[np.float64]:
-    """Return the gains by true class and decision, in the order of `labels`; UsageError says what is wrong."""
+    """Return the gains by true class and decision, in the order of `labels`; UsageError says what is off."""
     text = _text(path)
     try:
         gains = _from_json(text) if text.lstrip().startswith(("{", "[")) else _from_csv(text, labels)

@@ -17,7 +17,7 @@ from sklearn import metrics as known
 
 from harvest.errors import UsageError
 from harvest.learning import costs
-from harvest.learning.augment import load_object
+from harvest.learning.plugins import load_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,12 +44,20 @@ class Metric:
 
 
 def named(
-    name: str, *, labels: Sequence[str], cost_matrix: Path | None = None, custom: str | None = None
+    name: str,
+    *,
+    labels: Sequence[str],
+    cost_matrix: Path | None = None,
+    custom: str | None = None,
+    beside: Path | None = None,
 ) -> Metric:
-    """Return a metric by its name; `custom` and any `module:function` are a person's own."""
+    """Return a metric by its name; `custom` and any `module:function` are a person's own.
+
+    A person's own module is looked for where the command runs, and `beside` a tree.
+    """
     plain = name.strip().lower().replace("-", "_").replace(" ", "_")
     if plain == "custom" or ":" in name:
-        return _own(custom if plain == "custom" else name, labels)
+        return _own(custom if plain == "custom" else name, labels, beside)
     if plain == "cost_matrix_gain":
         return _gain(cost_matrix, labels)
     if plain == "cumulative_lift":
@@ -191,11 +199,11 @@ def _lift(labels: Sequence[str]) -> Metric:
     )
 
 
-def _own(place: str | None, labels: Sequence[str]) -> Metric:
+def _own(place: str | None, labels: Sequence[str], beside: Path | None) -> Metric:
     """Load a person's function of targets and probabilities, and try it before hours are spent on it."""
     if not place:
         raise UsageError("the metric 'custom' needs --metric module:function.")
-    function = load_object(place)
+    function = load_object(place, beside=beside)
     if not callable(function):
         raise UsageError(
             f"--metric {place} is no function.", "It takes (targets, probabilities) and returns a number."

@@ -302,6 +302,15 @@ def test_own_metric() -> None:
     assert not named("own_metrics:distance", labels=LABELS).greater_is_better
 
 
+def test_own_metric_beside_the_tree(tmp_path: Path) -> None:
+    """The module may also lie beside the folder of pictures, wherever the command runs."""
+    (tmp_path / "metrics_beside.py").write_text(OWN)
+
+    metric = named("custom", labels=LABELS, custom="metrics_beside:worst_class", beside=tmp_path / "snakes")
+
+    assert metric.measure(TARGETS, ANSWERS) == 0.5
+
+
 @pytest.mark.usefixtures("own")
 @pytest.mark.parametrize(
     ("place", "message"),
