@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import softmax
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +22,9 @@ _FLAT = 1e-6  # of the largest spread: a feature that spreads less says nothing
 # The constant is hardly held back: just so much that a class without pictures gets a small chance, not none.
 _LOOSE = 1e-3
 _LIMITS = {"maxiter": 200, "gtol": 1e-5, "ftol": 1e-7}
+_LARGE = (
+    1 << 28
+)  # multiplications: below, threads wait for each other, on a busy machine thirty times as long
 
 
 class Space(NamedTuple):
@@ -44,10 +49,9 @@ class Space(NamedTuple):
         rows = np.where(sound[:, None], (np.nan_to_num(values) - mean) / spread, 0)
         axes = None
         if len(rows) < rows.shape[1]:
-            squares, turned = np.linalg.eigh(rows @ rows.T)
-            kept = squares > squares[-1] * len(rows) * np.finfo(np.float64).eps
-            axes = rows.T @ (turned[:, kept] / np.sqrt(squares[kept]))
-            rows = rows @ axes
+            with _cores(len(rows) ** 2 * rows.shape[1]):
+                axes = _axes(rows)
+                rows = rows @ axes
         return cls(rows.astype(np.float32), sound, mean, spread, axes)
 
     @property
@@ -60,6 +64,18 @@ class Space(NamedTuple):
         weight = found.weight if self.axes is None else self.axes @ found.weight
         weight = weight / self.spread[:, None]
         return weight.T, found.bias - self.mean @ weight
+
+
+def _axes(rows: Floats) -> Floats:
+    """Return as many directions, square to each other, as hold all rows."""
+    squares, turned = np.linalg.eigh(rows @ rows.T)
+    kept = squares > max(squares[-1], 1) * len(rows) * np.finfo(np.float64).eps
+    return np.asarray(rows.T @ (turned[:, kept] / np.sqrt(squares[kept])))
+
+
+def _cores(multiplications: int) -> AbstractContextManager[object]:
+    """Let sums be done by one core, or where they are large by all."""
+    return nullcontext() if multiplications > _LARGE else threadpool_limits(1, user_api="blas")
 
 
 class Solution(NamedTuple):
@@ -110,6 +126,7 @@ def solve(task: Task, penalty: float, start: Solution | None = None) -> Solution
         return float(value), slope.ravel()
 
     begun = np.zeros((rows.shape[1] + 1, classes)) if start is None else np.vstack([start.weight, start.bias])
-    found = minimize(loss, begun.ravel(), jac=True, method="L-BFGS-B", options=_LIMITS)
+    with _cores(rows.size * classes):
+        found = minimize(loss, begun.ravel(), jac=True, method="L-BFGS-B", options=_LIMITS)
     at = found.x.reshape(-1, classes)
     return Solution(at[:-1], at[-1])

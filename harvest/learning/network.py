@@ -98,7 +98,9 @@ class Network:
         with disk.named(run), tempfile.TemporaryDirectory(prefix=".network-", dir=run) as part:
             with weights.quiet():
                 self.model.save_pretrained(part)
+            mode = (Path(part) / weights.CONFIG).stat().st_mode
             for path in sorted(Path(part).iterdir(), reverse=True):
+                path.chmod(mode)  # safetensors lets only the owner read
                 _sync(path)
                 disk.replace(path, run / path.name)
         disk.rewrite(run / weights.PREPROCESSOR, json.dumps(self.preprocessing.as_json(), indent=2).encode())

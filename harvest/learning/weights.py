@@ -108,6 +108,7 @@ class _Hub:
     def __init__(self, repository: str, say: Callable[[str], None] | None) -> None:
         self.name = repository
         self._say = say
+        self._answers = False
 
     def has(self, name: str) -> bool:
         try:
@@ -117,21 +118,27 @@ class _Hub:
         return True
 
     def get(self, name: str) -> Path:
-        cached = huggingface_hub.try_to_load_from_cache(self.name, name)
-        if isinstance(cached, str):
-            return Path(cached)
-        if self._say and name.endswith(".safetensors"):
-            self._say(f"downloading {name} of {self.name}")
         try:
-            # Asked once before: where there is no network, hf_hub_download tries for 23 s.
-            huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(self.name, name))
-            return Path(huggingface_hub.hf_hub_download(self.name, name))
-        except hub.EntryNotFoundError as error:
-            if isinstance(error, hub.LocalEntryNotFoundError):
-                raise self._unfetched(name, "no network, and it was not downloaded before") from error
+            cached = huggingface_hub.try_to_load_from_cache(self.name, name)
+            if isinstance(cached, str):
+                return Path(cached)
+            if cached is None:
+                return self._downloaded(name)
+        except hub.LocalEntryNotFoundError as error:
+            raise self._unfetched(name, "no network, and it was not downloaded before") from error
+        except hub.EntryNotFoundError:
             raise
         except (_NO_ANSWER, OSError, hub.HFValidationError) as error:
             raise self._unfetched(name, _reason(error)) from error
+        raise hub.EntryNotFoundError(name)  # as the hub said once
+
+    def _downloaded(self, name: str) -> Path:
+        if not self._answers:  # where there is no network, hf_hub_download would try for 23 s
+            huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(self.name, name))
+            self._answers = True
+        if self._say and name.endswith(".safetensors"):
+            self._say(f"downloading {name} of {self.name}")
+        return Path(huggingface_hub.hf_hub_download(self.name, name))
 
     def pickles(self) -> list[str]:
         return [name for name in ("pytorch_model.bin",) if self.has(name)]
