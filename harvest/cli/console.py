@@ -57,8 +57,17 @@ def columns(text: str) -> int:
 
 def print_json(document: object) -> None:
     """Print a document on stdout: readable in every script, and nothing in it that a terminal would obey."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    print("".join(c if plain(c) == c else json.dumps(c)[1:-1] for c in text))
+    print(as_json(document, indent=2))
+
+
+def as_json(document: object, indent: int | None = None) -> str:
+    r"""Write a document so that it can be printed; without `indent` it is one line.
+
+    >>> print(as_json({"name": "蛇\x1b[2J"}))
+    {"name": "蛇\u001b[2J"}
+    """
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return "".join(c if plain(c) == c else json.dumps(c)[1:-1] for c in text)
 
 
 def error(problem: HarvestError) -> None:
