@@ -19,12 +19,17 @@ from harvest.cli.doctor import doctor
 from harvest.cli.get import get
 from harvest.cli.help import WIDTH, Command, examples
 from harvest.cli.keys import keys
+from harvest.cli.predict import predict
 from harvest.cli.restore import restore
+from harvest.cli.serve import serve
 from harvest.cli.status import status
+from harvest.cli.stopping import CUT_OFF, Stoppable
+from harvest.cli.train import TrainCommand, train
 from harvest.cli.why import why
 from harvest.errors import HarvestError, Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 EPILOG = """\b
@@ -36,11 +41,10 @@ Examples:
 """
 
 
-CUT_OFF = 141  # as the shell says of a program whose reader went away
 SHOW_CURSOR = b"\x1b[?25h"  # a live table hides it
 
 
-class Commands(TyperGroup):
+class Commands(Stoppable, TyperGroup):
     """Takes what is no command for the arguments of `get`, so that `harvest snakes.csv` works."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -56,15 +60,8 @@ class Commands(TyperGroup):
             raise UsageError(f"no file or command '{first}'.{guess}", "harvest --help lists the commands.")
         return super().parse_args(ctx, ["get", *args])
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command; Typer would end in silence when it is stopped, and as with a bug when cut off."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise typer.Exit(CUT_OFF) from None
-        except KeyboardInterrupt:
-            raise Interrupted("stopped.", "The same line goes on where this one ended.") from None
 
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
 
 app = typer.Typer(
     cls=Commands,
@@ -73,10 +70,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
+    context_settings=SETTINGS,
 )
-for command in (get, demo, status, why, restore, keys, doctor):
+for command in (get, demo, status, why, restore, predict, serve, keys, doctor):
     app.command(cls=Command, epilog=examples(command.__name__))(command)
+app.command(cls=TrainCommand, epilog=examples("train"))(train)
 
 
 def _print_version(wanted: bool) -> None:
@@ -100,17 +98,38 @@ def harvest(
 
 def main() -> NoReturn:
     """Run the command line; a known error is a message and an exit code, never a traceback."""
+    _run_to_the_end(app, "harvest")
+
+
+def run_alone(command: Callable[..., None], kind: type[Command], *, name: str, obj: object) -> NoReturn:
+    """Run one command as a program of its own, which knows of something that `harvest` does not."""
+    alone = typer.Typer(
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={**SETTINGS, "obj": obj},
+    )
+    alone.command(cls=kind)(command)
+    _run_to_the_end(alone, name)
+
+
+def _run_to_the_end(program: typer.Typer, name: str) -> NoReturn:
     stop = _Stop()
     # A kind kill and a closed terminal end a run as Ctrl-C does; what nohup had ignored stays ignored.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if (number := getattr(signal, name, None)) and signal.getsignal(number) is not signal.SIG_IGN:
+    for kind in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if (number := getattr(signal, kind, None)) and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
-    _leave(_run())
+    _leave(_run(program, name))
 
 
-def _run() -> int:
+def _run(program: typer.Typer = app, name: str = "harvest") -> int:
     try:
-        app(prog_name="harvest")
+        program(prog_name=name)
+    except BrokenPipeError:
+        return CUT_OFF
+    except KeyboardInterrupt:
+        console.error(Interrupted("stopped."))
+        return Interrupted.exit_code
     except SystemExit as end:  # how Typer ends every command
         return end.code if isinstance(end.code, int) else 0
     except HarvestError as error:

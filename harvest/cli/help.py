@@ -34,6 +34,24 @@ _EXAMPLES = {
         ("harvest restore dataset.rejected/king/bing-1f3c9a2e7b01.jpg", "one picture"),
         ("harvest restore snakes --class coral_snake -n", "what restoring a class would bring"),
     ),
+    "train": (
+        ("harvest train dataset", "four epochs from pretrained weights"),
+        ("harvest train dataset --epochs 0", "the head alone, in seconds"),
+        ("harvest train demo --from-scratch", "no download"),
+        (
+            "harvest train dataset --model runs/first --lr find",
+            "from an earlier run, at a rate that is found",
+        ),
+    ),
+    "predict": (
+        ("harvest predict snakes.runs/first unknown.jpg", "the five most probable labels"),
+        ("harvest predict snakes.runs/first camera/ --csv camera.csv", "a folder, as a table"),
+        ("harvest predict snakes.runs/first camera/ --top 1 --json", "for a script"),
+    ),
+    "serve": (
+        ("harvest serve snakes.runs/first", "a page at http://127.0.0.1:8000/"),
+        ("harvest serve snakes.runs/first --host 0.0.0.0", "for the telephone in the same network, too"),
+    ),
     "keys": (
         ("harvest keys set flickr", "asks for Flickr's key, and keeps it"),
         ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by its variable, from a file"),

@@ -1,0 +1,24 @@
+"""How a command ends when it is stopped: Typer would be silent, and call a reader that went away a bug."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from harvest.errors import Interrupted
+
+CUT_OFF = 141  # as the shell says of a program whose reader went away
+
+
+class Stoppable:
+    """Mixed into a command or a group of them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        try:
+            return super().invoke(ctx)  # type: ignore[misc]
+        except BrokenPipeError:
+            raise typer.Exit(CUT_OFF) from None
+        except KeyboardInterrupt:
+            raise Interrupted("stopped.", "The same line goes on where this one ended.") from None

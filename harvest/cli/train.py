@@ -1,0 +1,244 @@
+"""`harvest train`, and what `python train.py` runs: from class folders to a classifier."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import harvest
+from harvest.cli.completion import complete_datasets
+from harvest.cli.help import Command
+from harvest.cli.stopping import Stoppable
+from harvest.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harvest.learning.ending import Result
+    from harvest.learning.options import Rates
+
+    Story = Callable[[Any, Any], Result]
+
+NEEDED = ("torch", "transformers", "accelerate", "sklearn")
+
+
+class TrainCommand(Stoppable, Command):
+    """Lets `--lr` take one word or two numbers, as `--lr 1e-5 1e-4`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Join the two numbers of `--lr` before they are told apart from the folder."""
+        joined: list[str] = []
+        for word in args:
+            if len(joined) > 1 and joined[-2] == "--lr" and _is_number(joined[-1]) and _is_number(word):
+                joined[-1] += f" {word}"
+            else:
+                joined.append(word)
+        return super().parse_args(ctx, joined)
+
+
+def train(
+    ctx: typer.Context,
+    tree: Annotated[
+        Path,
+        typer.Argument(metavar="TREE", autocompletion=complete_datasets, help="One folder per class."),
+    ] = Path("dataset"),
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="resnet18, resnet34, mobilenet, dinov2, any hub id, a directory, or an earlier run.  "
+            "[default: resnet34]",
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="What is written.  [default: TREE.runs/<time>]"),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", min=0, metavar="N", help="0: only the head.  [default: 4; 30 from scratch]"),
+    ] = None,
+    lr: Annotated[
+        str | None,
+        typer.Option("--lr", metavar="LO HI|find", help="Rates of the first and last layer, or find them."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", metavar="PX", help="Side of the picture the network sees.")
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Pictures at a time.")] = 32,
+    valid: Annotated[int, typer.Option("--valid", metavar="%", help="To choose by.")] = 20,
+    test: Annotated[int, typer.Option("--test", metavar="%", help="Untouched, for the last word.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of every chance there is.")] = 42,
+    two_stage: Annotated[
+        bool, typer.Option("--two-stage", help="So many epochs of the head alone, then so many of all.")
+    ] = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Begin with random weights: nothing is downloaded.")
+    ] = False,
+    monitor: Annotated[
+        str, typer.Option("--monitor", metavar="METRIC", help="Which epoch is the best, and when to stop.")
+    ] = "accuracy",
+    patience: Annotated[
+        int | None, typer.Option("--patience", min=1, metavar="N", help="Stop after N epochs without a gain.")
+    ] = None,
+    min_delta: Annotated[
+        float, typer.Option("--min-delta", min=0, metavar="X", help="What counts as a gain.")
+    ] = 0.0,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="MODULE:FUNCTION", help="A metric of your own: custom.")
+    ] = None,
+    cost_matrix: Annotated[
+        Path | None, typer.Option("--cost-matrix", metavar="FILE", help="What each mistake costs, as CSV.")
+    ] = None,
+    augment: Annotated[
+        bool, typer.Option("--augment/--no-augment", help="Show training pictures anew every epoch.")
+    ] = True,
+    flip_left_right: Annotated[
+        bool, typer.Option("--flip-left-right/--no-flip-left-right", help="Mirrored pictures too.")
+    ] = True,
+    random_crop: Annotated[
+        int | None, typer.Option("--random-crop", metavar="%", help="How much may be cut away.")
+    ] = None,
+    random_scale: Annotated[
+        int | None, typer.Option("--random-scale", metavar="%", help="How much larger it may be.")
+    ] = None,
+    random_brightness: Annotated[
+        int | None, typer.Option("--random-brightness", metavar="%", help="How much brighter or darker.")
+    ] = None,
+    n_augmentation: Annotated[
+        int, typer.Option("--n-augmentation", min=1, metavar="N", help="Views of a picture in every batch.")
+    ] = 1,
+    transform: Annotated[
+        str | None,
+        typer.Option("--transform", metavar="MODULE:OBJECT", help="With random_transform(x, seed=None)."),
+    ] = None,
+    callback: Annotated[
+        list[str] | None,
+        typer.Option("--callback", metavar="MODULE:CLASS", help="A TrainerCallback; repeatable."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that was cut off, as it was begun.")
+    ] = False,
+    save_every: Annotated[
+        int, typer.Option("--save-every", min=1, metavar="N", help="Epochs between two checkpoints.")
+    ] = 1,
+    keep: Annotated[
+        int, typer.Option("--keep", min=0, metavar="K", help="Checkpoints that stay when it is done.")
+    ] = 0,
+    export: Annotated[
+        str, typer.Option("--export", metavar="KINDS", help="onnx, pt2, or both by a comma.")
+    ] = "",
+    log: Annotated[
+        str, typer.Option("--log", metavar="KINDS", help="csv, tensorboard, or both by a comma.")
+    ] = "csv",
+    cpu: Annotated[bool, typer.Option("--cpu", help="Leave the graphics card alone.")] = False,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", metavar="FOLDER", help="Features of pictures.  [default: TREE.runs/cache]"),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Warnings and the result only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+) -> None:
+    """Fine-tune a pretrained network on class folders, and tell how good it became.
+
+    Everything that a training gives is one directory: weights, labels, figures, report.html.
+    """
+    check_extra()
+    from harvest.cli.training import Training
+    from harvest.cli.training_result import print_result
+    from harvest.learning.options import Options
+
+    options = Options(
+        tree=tree,
+        model=model,
+        out=out,
+        size=size,
+        epochs=epochs,
+        lr=_rates(lr),
+        batch=batch,
+        valid=valid,
+        test=test,
+        seed=seed,
+        monitor=monitor,
+        patience=patience,
+        min_delta=min_delta,
+        augment=augment,
+        flip_left_right=flip_left_right,
+        random_crop=random_crop,
+        random_scale=random_scale,
+        random_brightness=random_brightness,
+        n_augmentation=n_augmentation,
+        transform=transform,
+        callbacks=tuple(callback or ()),
+        metric=metric,
+        cost_matrix=cost_matrix,
+        two_stage=two_stage,
+        resume=resume,
+        save_every=save_every,
+        keep=keep,
+        export=_listed(export),
+        log=_listed(log),
+        cpu=cpu,
+        cache=cache,
+        from_scratch=from_scratch,
+    )
+    story: Story = ctx.obj or the_page()
+    result = story(options, Training(quiet=quiet or as_json))
+    print_result(result, as_json=as_json)
+
+
+def main(story: Story) -> None:
+    """Run the command with a page of one's own, as `python train.py` does."""
+    from harvest.cli.app import run_alone
+
+    run_alone(train, TrainCommand, name="train.py", obj=story)
+
+
+def the_page() -> Story:
+    """Return what train.py tells: an installed package brings it along, a checkout has it beside."""
+    package = Path(harvest.__file__).parent
+    for path in (package / "learning" / "page.py", package.parent / "train.py"):
+        spec = importlib.util.spec_from_file_location("harvest_train_page", path)
+        if path.is_file() and spec and spec.loader:
+            page = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(page)
+            return page.train  # type: ignore[no-any-return]
+    raise UsageError("this installation lacks train.py.", "Take it from the repository: python train.py TREE")
+
+
+def check_extra() -> None:
+    """Refuse before anything is read when the libraries for learning are not there."""
+    missing = [name for name in NEEDED if not importlib.util.find_spec(name)]
+    if missing:
+        raise UsageError(
+            f"this needs {', '.join(missing)}, which this environment lacks.",
+            "In a checkout of harvest: pip install -e '.[train]'",
+        )
+
+
+def _rates(text: str | None) -> Rates:
+    """Read `--lr`."""
+    words = (text or "").replace(",", " ").split()
+    if not words:
+        return None
+    if words == ["find"]:
+        return "find"
+    if len(words) > 2 or not all(_is_number(word) for word in words):  # noqa: PLR2004
+        raise UsageError(f"--lr {text}: two numbers, or find.", "For example: --lr 1e-5 1e-4")
+    return float(words[0]), float(words[-1])
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))

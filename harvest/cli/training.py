@@ -1,0 +1,100 @@
+"""How a training is shown: its steps, a bar while one takes long, and the table of epochs."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from harvest.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WIDTH = 28  # of the bar
+SOON = 0.5  # seconds that a step may take before its bar is shown
+OFTEN = 0.1  # seconds between two looks of the bar
+
+
+class Training:
+    """Tells a training on stderr; `quiet` leaves warnings."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._moves = sys.stderr.isatty() and not quiet
+        self._step = 0
+        self._since = self._shown = time.monotonic()
+        self._bar = False
+        self._columns: dict[str, int] = {}
+
+    def step(self, title: str) -> None:
+        """Begin a step of the story."""
+        self._step += 1
+        self._columns = {}
+        self._since = time.monotonic()
+        self._print(f"\n{self._step}  {title}")
+
+    def say(self, text: str) -> None:
+        """Tell something that is worth knowing."""
+        for line in text.split("\n"):
+            self._print(f"   {console.line(line)}")
+
+    def warn(self, text: str) -> None:
+        """Tell something that may surprise."""
+        self._clear()
+        console.warn(console.line(text))
+
+    def tick(self, done: int, total: int) -> None:
+        """Tell how far the step is: a bar on a terminal, nothing in a file."""
+        now = time.monotonic()
+        if done >= total:
+            self._clear()
+            self._since = now
+        elif self._moves and now - self._since > SOON and now - self._shown > OFTEN:
+            self._shown = now
+            left = (now - self._since) / max(done, 1) * (total - done)
+            full = round(WIDTH * done / total)
+            bar = "━" * full + "╌" * (WIDTH - full)
+            self._write(f"\r   {bar} {done:,} of {total:,} · {console.duration(left)} left\x1b[K")
+            self._bar = True
+
+    def row(self, values: Mapping[str, float]) -> None:
+        """Tell one row of the table of epochs; the first one brings the head of the table."""
+        if not self._columns:
+            self._columns = {name: max(len(name), 8) for name in values}
+            self._print("   " + "  ".join(f"{name:>{width}}" for name, width in self._columns.items()))
+        self._print(
+            "   "
+            + "  ".join(f"{_cell(name, values.get(name)):>{width}}" for name, width in self._columns.items())
+        )
+
+    def _print(self, text: str) -> None:
+        self._clear()
+        if not self._quiet:
+            self._write(f"{text}\n")
+
+    def _clear(self) -> None:
+        if self._bar:
+            self._write("\r\x1b[K")
+            self._bar = False
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:  # the terminal is closed: that must not cost a training
+            self._quiet, self._moves, self._bar = True, False, False
+
+
+def _cell(name: str, value: float | None) -> str:
+    """Write a figure as its column is read.
+
+    >>> _cell("epoch", 3.0), _cell("time", 75.0), _cell("accuracy", 0.93456), _cell("train_loss", None)
+    ('3', '1 min 15 s', '0.9346', '')
+    """
+    if value is None or math.isnan(value):
+        return ""
+    if name == "epoch":
+        return f"{value:.0f}"
+    return console.duration(value) if name == "time" else f"{value:.4f}"

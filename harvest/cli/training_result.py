@@ -1,0 +1,73 @@
+"""What a training came to, as the last thing on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harvest.cli import console
+from harvest.cli.datasets import shell
+from harvest.cli.listing import print_next
+from harvest.errors import Interrupted
+
+if TYPE_CHECKING:
+    from harvest.learning.ending import Result
+
+_PAIRS = 3  # of classes, the most confused
+
+
+def print_result(result: Result, *, as_json: bool) -> None:
+    """Print how good it is, where everything lies, and what to do next; a run that was stopped says so."""
+    if as_json:
+        console.print_json(_document(result))
+    else:
+        _print(result)
+    if result.tuned.stopped:
+        raise Interrupted(
+            f"stopped; the best so far is saved: epoch {result.tuned.best['epoch']:.0f}.",
+            f"harvest train {shell(result.tree)} --resume --out {shell(result.path)} goes on with it.",
+        )
+
+
+def _print(result: Result) -> None:
+    from harvest.learning.judge import confused_pairs
+    from harvest.learning.judging import EXAMS, in_words
+
+    judged = result.judged
+    epoch = int(result.tuned.best["epoch"])
+    saved = judged.saved + (f", epoch {epoch}" if epoch else "")
+    print(console.line(f"\n {result.path}/  {saved}"))
+    confusion = None
+    for part in EXAMS:
+        figures = judged.of(part)
+        if figures:
+            print(f"   {part:<5}  {in_words(figures)}")
+            confusion = figures.confusion if confusion is None else confusion + figures.confusion
+    pairs = [] if confusion is None else confused_pairs(confusion, result.labels)
+    for pair in pairs[:_PAIRS]:
+        print(console.line(f"   confused: {pair.first} and {pair.second}, {pair.count} times"))
+    for kind, difference in result.differences.items():
+        print(f"   {kind}: no answer differs by more than {difference:.1e}")
+    path = shell(result.path)
+    print()
+    print_next(
+        [
+            (f"open {path}/report.html", "how good it is, and where it goes wrong"),
+            (f"harvest predict {path} PICTURE", "what it makes of a picture"),
+            (f"harvest serve {path}", "the same as a page, and for programs"),
+        ]
+    )
+
+
+def _document(result: Result) -> dict[str, Any]:
+    judged = result.judged
+    return {
+        "run": str(result.path),
+        "saved": judged.saved,
+        "epoch": int(result.tuned.best["epoch"]),
+        "stopped": result.tuned.stopped,
+        "candidates": {
+            name: {judgement.part: judgement.as_json() for judgement in parts}
+            for name, parts in judged.candidates.items()
+        },
+        "exports": result.differences,
+    }

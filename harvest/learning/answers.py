@@ -1,0 +1,40 @@
+"""What a network says of pictures: probabilities, picture by picture, in the precision it will be used in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from harvest.learning.lessons import Lessons, together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from harvest.learning.album import Album
+    from harvest.learning.network import Network
+
+
+def answer(
+    network: Network, album: Album, rows: Sequence[int], *, batch: int, tick: Callable[[int, int], None]
+) -> NDArray[np.float64]:
+    """Return a row of probabilities a picture; of one that is gone, of numbers that are none."""
+    told = np.full((len(rows), len(album.labels)), np.nan)
+    lessons = Lessons(album, rows, network)
+    model: Any = network.model
+    model.eval()
+    device = next(model.parameters()).device
+    place = 0
+    with torch.inference_mode():
+        for some in DataLoader(lessons, batch, collate_fn=list):
+            here = [place + i for i, lesson in enumerate(some) if len(lesson["labels"])]
+            place += len(some)
+            if here:
+                logits = model(pixel_values=together(some)["pixel_values"].to(device)).logits
+                told[here] = torch.softmax(logits.double().cpu(), dim=1).numpy()
+            tick(place, len(rows))
+    return told

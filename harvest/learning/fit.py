@@ -1,0 +1,230 @@
+"""Fine-tuning with transformers' Trainer: one cycle, the best epoch kept, resumed to the step."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from harvest.errors import UsageError
+from harvest.learning import schedule
+from harvest.learning.album import Part
+from harvest.learning.augment import load_object
+from harvest.learning.keeper import Keeper, Table
+from harvest.learning.lessons import Lessons, together
+from harvest.learning.memory import within_memory
+from harvest.learning.processes import mixed_precision
+from harvest.learning.weights import quiet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harvest.learning.album import Album
+    from harvest.learning.lessons import View
+    from harvest.learning.measures import Measures
+    from harvest.learning.network import Network
+    from harvest.learning.options import Options
+    from harvest.learning.processes import Processes
+    from harvest.learning.runs import Run
+    from harvest.learning.splits import Split
+    from harvest.learning.telling import Teller
+
+STATE = "trainer_state.json"  # the file that the Trainer writes last
+SMOOTHING = 0.1  # of the labels: harvested ones are never all right
+
+
+class Stage(NamedTuple):
+    """One fine-tuning: all of the network, or its head alone."""
+
+    name: str
+    epochs: int
+    first_epoch: int  # epochs before it
+    rates: tuple[float, float]  # of the first layer and the last
+    whole: bool = True
+
+
+@dataclass
+class Workbench:
+    """What every stage works with and on."""
+
+    network: Network
+    album: Album
+    split: Split
+    options: Options
+    run: Run
+    teller: Teller
+    processes: Processes
+    measures: Measures
+    table: Table
+    view: View | None
+    gone: set[str] = field(default_factory=set)
+
+    def lessons(self, part: Part) -> Lessons:
+        """Return the pictures of a part, the training ones in views that are new every epoch."""
+        rows = self.split.where(part).tolist()
+        if part != Part.TRAIN:
+            return Lessons(self.album, rows, self.network)
+        times = self.options.n_augmentation if self.view else 1
+        return Lessons(self.album, rows, self.network, view=self.view, times=times, seed=self.options.seed)
+
+
+class Loss:
+    """Cross-entropy with smoothed labels, in which every class weighs the same, however few its pictures."""
+
+    def __init__(self, targets: np.ndarray[Any, np.dtype[np.int64]], classes: int) -> None:
+        counts = np.maximum(np.bincount(targets, minlength=classes), 1)
+        self._weights = torch.tensor(len(targets) / (classes * counts), dtype=torch.float32)
+
+    def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ARG002
+        """Return the mean loss of a batch, as the Trainer asks for it."""
+        return self.of(outputs["logits"].float(), labels)
+
+    def of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss of logits, or of the logarithms of probabilities."""
+        weights = self._weights.to(logits.device)
+        return functional.cross_entropy(logits, labels, weight=weights, label_smoothing=SMOOTHING)
+
+
+def fit(bench: Workbench, stage: Stage) -> bool:
+    """Run one stage, leave the best network so far, and tell whether the stage came to its end."""
+    network, options = bench.network, bench.options
+    if stage.whole:
+        schedule.unfreeze(network.model)
+    else:
+        schedule.freeze_body(network.model, network.head)
+    if not options.from_scratch:
+        schedule.rest_batch_norm(network.model)
+    folder = bench.run.checkpoints / stage.name
+    begun = latest(folder) if options.resume else None
+    try:
+        with within_memory(options.batch * options.n_augmentation, network.size):
+            _train(bench, stage, folder, begun)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        if (bench.run.path / "model.safetensors").exists():
+            network.restore(bench.run.path)
+    return True
+
+
+def _train(bench: Workbench, stage: Stage, folder: Path, begun: Path | None) -> None:
+    lessons, exam = bench.lessons(Part.TRAIN), bench.lessons(Part.VALID)
+    model: Any = bench.network.model
+    model.to(bench.processes.device)
+    steps = stage.epochs * math.ceil(len(lessons) / (bench.options.batch * bench.processes.count))
+    optimizer = schedule.optimizer(model, *stage.rates)
+    trainer = Trainer(
+        model=model,
+        args=_arguments(bench, stage, folder),
+        train_dataset=lessons,
+        eval_dataset=exam,
+        data_collator=together,
+        optimizers=(optimizer, schedule.one_cycle(optimizer, steps)),
+        compute_loss_func=Loss(bench.album.targets[bench.split.where(Part.TRAIN)], len(bench.album.labels)),
+        compute_metrics=lambda answer: _measured(answer, bench.measures),
+        callbacks=_callbacks(bench, lessons, stage),
+    )
+    trainer.remove_callback(PrinterCallback)
+    try:
+        with quiet():
+            trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    finally:
+        bench.gone |= lessons.gone | exam.gone
+        # accelerate wraps `forward` in half precision; what is exported and judged is the network itself.
+        trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+
+
+def _arguments(bench: Workbench, stage: Stage, folder: Path) -> TrainingArguments:
+    options, device = bench.options, bench.processes.device
+    precision = mixed_precision(device)
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=options.batch,
+        per_device_eval_batch_size=options.batch,
+        num_train_epochs=stage.epochs,
+        eval_strategy="epoch",
+        logging_strategy="epoch",
+        logging_nan_inf_filter=False,
+        save_strategy="no",  # the keeper says when
+        save_total_limit=max(1, options.keep),
+        seed=options.seed,
+        data_seed=options.seed,
+        use_cpu=device.type == "cpu",
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        dataloader_num_workers=workers(device),
+        dataloader_pin_memory=device.type == "cuda",
+        remove_unused_columns=False,
+        label_names=["labels"],
+        average_tokens_across_devices=False,
+        report_to=[],
+        disable_tqdm=True,
+        log_level="error",
+    )
+
+
+def workers(device: torch.device) -> int:
+    """Return how many processes decode beside this one: none where the network itself takes every core."""
+    return 0 if device.type == "cpu" else min(8, max(0, (os.cpu_count() or 1) - 1))
+
+
+def _callbacks(bench: Workbench, lessons: Lessons, stage: Stage) -> list[TrainerCallback]:
+    found: list[TrainerCallback] = [Keeper(bench, lessons, stage.first_epoch)]
+    for name in bench.options.callbacks:
+        made = load_object(name)
+        made = made() if isinstance(made, type) else made
+        if not isinstance(made, TrainerCallback):
+            raise UsageError(f"--callback {name}: no transformers.TrainerCallback.")
+        found.append(made)
+    if "tensorboard" in bench.options.log and bench.processes.is_first:
+        found.append(_tensorboard(bench.run.path / "logs"))
+    return found
+
+
+def _tensorboard(folder: Path) -> TrainerCallback:
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - few want it, and it is slow
+    except ImportError:
+        raise UsageError("--log tensorboard needs TensorBoard.", "pip install tensorboard") from None
+    from transformers.integrations.integration_utils import TensorBoardCallback  # noqa: PLC0415
+
+    made: TrainerCallback = TensorBoardCallback(SummaryWriter(str(folder)))  # type: ignore[no-untyped-call]
+    return made
+
+
+def _measured(answer: Any, measures: Measures) -> dict[str, float]:
+    logits = torch.from_numpy(np.asarray(answer.predictions, np.float64))
+    return measures.of(np.asarray(answer.label_ids, np.int64), torch.softmax(logits, dim=1).numpy())
+
+
+def latest(folder: Path) -> Path | None:
+    """Return the newest checkpoint that was written to its end; what was cut off goes."""
+    found = sorted(
+        folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True
+    )
+    for path in found:
+        if _is_whole(path):
+            return path
+        shutil.rmtree(path, ignore_errors=True)
+    return None
+
+
+def epochs_done(checkpoint: Path) -> int:
+    """Return how many epochs a checkpoint has behind it."""
+    return round(float(json.loads((checkpoint / STATE).read_text("utf-8"))["epoch"]))
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        epochs_done(checkpoint)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True

@@ -1,0 +1,60 @@
+"""Step 1: class folders become an album and its parts, and what may surprise is said before it costs time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest.learning import runs
+from harvest.learning.album import Part, gather
+from harvest.learning.groups import groups
+from harvest.learning.splits import Rule, deal, remember, remembered, warnings
+
+if TYPE_CHECKING:
+    from harvest.learning.album import Album
+    from harvest.learning.session import Session
+    from harvest.learning.splits import Split
+
+_NAMED = 3  # skipped files that are said one by one; the report has them all
+
+
+class Pictures(NamedTuple):
+    """What there is to learn from, and who learns from what."""
+
+    album: Album
+    split: Split
+
+
+def read_folders(session: Session) -> Pictures:
+    """Read the pictures of a tree and deal them into train, valid and test."""
+    options, teller = session.options, session.teller
+    teller.step(f"folders → splits: {options.tree}")
+    with session.processes.first_goes_first():
+        album = gather(options.tree, say=teller.say, tick=teller.tick, cache=options.store)
+        if session.processes.is_first:
+            runs.make(session.run.path, options)
+        rule = Rule(options.valid, options.test, options.seed)
+        split = deal(
+            album,
+            groups(album, say=teller.say),
+            valid=options.valid,
+            test=options.test,
+            seed=options.seed,
+            remembered=remembered(album, options.runs, session.run.path, rule=rule),
+        )
+        if session.processes.is_first:
+            remember(album, split, session.run.path, say=teller.say)
+    _tell(session, album, split)
+    return Pictures(album, split)
+
+
+def _tell(session: Session, album: Album, split: Split) -> None:
+    counts = ", ".join(f"{len(split.where(part)):,} {part}" for part in Part)
+    session.teller.say(f"{len(album.labels)} classes, {len(album.examples):,} pictures: {counts}")
+    for note in split.notes:
+        session.teller.say(note)
+    for skipped in album.skipped[:_NAMED]:
+        session.teller.warn(f"skipped {skipped.path}: {skipped.reason}")
+    if len(album.skipped) > _NAMED:
+        session.teller.warn(f"skipped {len(album.skipped) - _NAMED:,} more; the report lists them.")
+    for warning in warnings(album, split):
+        session.teller.warn(warning)

@@ -1,0 +1,138 @@
+"""Step 2: a pretrained network as it is, and a head solved on its features: seconds, and most of the way."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from harvest.errors import TrainingError
+from harvest.learning import head
+from harvest.learning.album import Part
+from harvest.learning.augment import augmentation
+from harvest.learning.features import compute
+from harvest.learning.fit import Loss
+from harvest.learning.measures import chosen
+from harvest.learning.memory import within_memory
+from harvest.learning.network import load, open_run
+from harvest.learning.weights import CONFIG
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harvest.learning.album import Album
+    from harvest.learning.folders import Pictures
+    from harvest.learning.head import Point
+    from harvest.learning.network import Network
+    from harvest.learning.runs import Row
+    from harvest.learning.session import Session
+    from harvest.learning.splits import Split
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What the features of all pictures tell."""
+
+    about: str  # the network
+    features: NDArray[np.float32]
+    probabilities: Floats  # of every picture, by the head that was solved on the training part
+    out_of_fold: Floats  # of every picture, by a head that was solved without it
+    folds: NDArray[np.int64]
+    curve: tuple[Point, ...]
+    row: Row  # the first of the table of epochs: candidate 0
+
+
+def load_network(session: Session, pictures: Pictures) -> Network:
+    """Fetch the pretrained network, with a head for these classes."""
+    options = session.options
+    if options.resume:
+        _check_labels(session, pictures.album)
+    with session.processes.first_goes_first():
+        return load(
+            options.source,
+            pictures.album.labels,
+            size=options.size,
+            from_scratch=options.from_scratch,
+            seed=options.seed,
+            say=session.teller.say,
+        )
+
+
+def learn_head(session: Session, network: Network, pictures: Pictures) -> Frozen:
+    """Solve the head, and ask the same features what else they know; then candidate 0 is on disk."""
+    album, split = pictures
+    options, teller = session.options, session.teller
+    about = f"{network.source} at {network.size} px"
+    teller.step(f"frozen features → head: {about} on {session.processes.device}")
+    began = time.monotonic()
+    with session.processes.first_goes_first(), within_memory(options.batch, network.size):
+        features = compute(
+            network,
+            album,
+            cache=options.store,
+            batch=options.batch,
+            views=options.n_augmentation - 1,
+            augmentation=augmentation(options),
+            seed=options.seed,
+            device=session.processes.device,
+            tick=teller.tick,
+            say=teller.warn,
+        )
+    teller.say(f"features of {len(album.examples):,} pictures: {time.monotonic() - began:.1f} s")
+    began = time.monotonic()
+    solved = head.solve(features, album.targets, split, len(album.labels))
+    solved.put(network)
+    out_of_fold, folds = head.out_of_fold(
+        features.values, album.targets, split.groups, len(album.labels), strength=solved.strength
+    )
+    curve = head.learning_curve(features.values, album.targets, split, strength=solved.strength)
+    probabilities = solved.probabilities(features.values)
+    frozen = Frozen(
+        about=about,
+        features=features.values,
+        probabilities=probabilities,
+        out_of_fold=out_of_fold,
+        folds=folds,
+        curve=tuple(curve),
+        row=_row(session, album, split, probabilities),
+    )
+    teller.say(f"head, learning curve and suspects: {time.monotonic() - began:.1f} s")
+    if session.processes.is_first and not options.resume:
+        network.save(session.run.path)
+        session.run.write_history([frozen.row])
+    return frozen
+
+
+def _row(session: Session, album: Album, split: Split, probabilities: Floats) -> Row:
+    """Return candidate 0 as an epoch, measured as all later ones are."""
+    rows = split.where(Part.VALID)
+    targets, answers = album.targets[rows], probabilities[rows]
+    loss = Loss(album.targets[split.where(Part.TRAIN)], len(album.labels)).of(
+        torch.from_numpy(np.log(np.maximum(answers, 1e-12))).float(), torch.from_numpy(targets)
+    )
+    return {
+        "epoch": 0.0,
+        "train_loss": float("nan"),
+        "valid_loss": float(loss),
+        **chosen(session.options, album.labels).of(targets, answers),
+    }
+
+
+def _check_labels(session: Session, album: Album) -> None:
+    """Refuse to go on with other classes than the run was begun with."""
+    path = session.run.path
+    before = open_run(path).labels if (path / CONFIG).exists() else album.labels
+    if before == album.labels:
+        return
+    gone = [label for label in before if label not in album.labels]
+    new = [label for label in album.labels if label not in before]
+    told = [f"{word}: {', '.join(labels)}" for word, labels in (("gone", gone), ("new", new)) if labels]
+    raise TrainingError(
+        f"{path} was begun with other classes ({'; '.join(told)}).",
+        f"Begin a new run from what it learned: --model {path}",
+    )

@@ -1,0 +1,98 @@
+"""Step 4: what was learned, judged on pictures it did not learn from, some of them never chosen by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harvest.learning.album import Part
+from harvest.learning.answers import answer
+from harvest.learning.judge import Judgement
+from harvest.learning.judge import judge as judge_part
+from harvest.learning.measures import chosen
+from harvest.learning.records import predictions, write_metrics, write_predictions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harvest.learning.folders import Pictures
+    from harvest.learning.frozen import Frozen
+    from harvest.learning.network import Network
+    from harvest.learning.records import Prediction
+    from harvest.learning.session import Session
+    from harvest.learning.tuning import Tuned
+
+FROZEN, TUNED = "frozen head", "fine-tuned"
+EXAMS = (Part.VALID, Part.TEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How good each candidate is, and every picture as a network sees it that did not learn from it."""
+
+    candidates: dict[str, tuple[Judgement, ...]]
+    saved: str
+    answers: dict[Part, NDArray[np.float64]]  # of the one that is saved
+    predictions: tuple[Prediction, ...]  # out of fold
+
+    def of(self, part: Part) -> Judgement | None:
+        """Return what the saved network is worth on a part; nothing where the part is empty."""
+        found = [each for each in self.candidates[self.saved] if each.part == part and each.count]
+        return found[0] if found else None
+
+
+def judge(session: Session, network: Network, pictures: Pictures, frozen: Frozen, tuned: Tuned) -> Judged:
+    """Judge the frozen head, and the fine-tuned network where it became better."""
+    album, split = pictures
+    teller = session.teller
+    teller.step("judged on pictures it did not learn from")
+    rows = {part: split.where(part) for part in EXAMS}
+    answers = {FROZEN: {part: frozen.probabilities[rows[part]] for part in EXAMS}}
+    saved = FROZEN
+    if tuned.best["epoch"]:
+        saved = TUNED
+        batch = session.options.batch
+        answers[TUNED] = {
+            part: answer(network, album, rows[part].tolist(), batch=batch, tick=teller.tick) for part in EXAMS
+        }
+    metrics = list(chosen(session.options, album.labels).by_name.values())
+    candidates = {
+        name: tuple(
+            judge_part(part, album.targets[rows[part]], told[part], album.labels, metrics) for part in EXAMS
+        )
+        for name, told in answers.items()
+    }
+    seen = tuple(predictions(album, frozen.out_of_fold, frozen.folds))
+    judged = Judged(candidates, saved, answers[saved], seen)
+    for part in EXAMS:
+        figures = judged.of(part)
+        teller.say(f"{part:<5}  {in_words(figures)}" if figures else f"{part:<5}  no pictures")
+    _write(session, judged, frozen, tuned)
+    return judged
+
+
+def in_words(figures: Judgement) -> str:
+    """Say how good that is, and how sure that is.
+
+    >>> from harvest.learning.judge import judge
+    >>> in_words(judge("valid", [0] * 79 + [1] * 6, [[1, 0]] * 85, ["coral", "king"], []))
+    '79 of 85 right: 92.9 % (85.4–96.7 %)'
+    """
+    return (
+        f"{figures.right:,} of {figures.count:,} right: {figures.accuracy:.1%}"
+        f" ({100 * figures.low:.1f}–{figures.high:.1%})"
+    ).replace("%", " %")
+
+
+def _write(session: Session, judged: Judged, frozen: Frozen, tuned: Tuned) -> None:
+    path = session.run.path
+    write_predictions(path / "predictions.csv", judged.predictions)
+    session.run.write_array("features.npy", frozen.features)
+    write_metrics(
+        path / "metrics.json",
+        judged.candidates,
+        saved=judged.saved,
+        epoch=int(tuned.best["epoch"]),
+        stopped=tuned.stopped,
+    )

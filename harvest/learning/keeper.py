@@ -1,0 +1,111 @@
+"""Watches a training: writes its table, keeps the best network, and stops what gets no better."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+if TYPE_CHECKING:
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+    from harvest.learning.fit import Workbench
+    from harvest.learning.lessons import Lessons
+    from harvest.learning.metrics import Metric
+    from harvest.learning.runs import Row
+
+
+class Table:
+    """The epochs of a run, and which of them is the best by the metric that is monitored."""
+
+    def __init__(self, rows: list[Row], monitor: Metric) -> None:
+        self.rows = rows
+        self.monitor = monitor
+
+    @property
+    def best(self) -> Row:
+        """The best epoch; of equals the one with the least loss, then the earliest."""
+        return max(self.rows, key=self._rank)
+
+    def _rank(self, row: Row) -> tuple[float, float]:
+        value = row.get(self.monitor.name, math.nan)
+        value = value if self.monitor.greater_is_better else -value
+        loss = row.get("valid_loss", math.nan)
+        return (-math.inf if math.isnan(value) else value, -math.inf if math.isnan(loss) else -loss)
+
+    def is_better(self, row: Row, than: Row, *, by: float) -> bool:
+        """Tell whether a row's metric is better than another's by more than so much."""
+        return self._rank(row)[0] > self._rank(than)[0] + by
+
+
+class Keeper(TrainerCallback):
+    """Stands beside transformers' Trainer."""
+
+    def __init__(self, bench: Workbench, lessons: Lessons, first_epoch: int) -> None:
+        self._network, self._run, self._table = bench.network, bench.run, bench.table
+        self._options, self._teller = bench.options, bench.teller
+        self._lessons = lessons
+        self._first_epoch = first_epoch
+        self._train_loss = math.nan
+        self._began = time.monotonic()
+        self._still = 0  # epochs in a row without a gain
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Let every picture look new."""
+        self._lessons.epoch = self._first_epoch + round(state.epoch or 0)
+        self._began = time.monotonic()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tell how far it is."""
+        self._teller.tick(state.global_step, state.max_steps)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Note the training loss of the epoch."""
+        if logs and "loss" in logs:
+            self._train_loss = logs["loss"]
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the epoch's row, keep the network if it is the best, and stop when nothing is gained."""
+        metrics = metrics or {}
+        before = self._table.best
+        row = {
+            "epoch": float(self._first_epoch + round(state.epoch or 0)),
+            "train_loss": self._train_loss,
+            "valid_loss": metrics["eval_loss"],
+            **{name: metrics[f"eval_{name}"] for name in before if f"eval_{name}" in metrics},
+            "time": time.monotonic() - self._began,
+        }
+        self._table.rows.append(row)
+        if state.is_world_process_zero:
+            self._teller.row(row)
+            if self._table.best is row:
+                self._network.save(self._run.path)
+            self._run.write_history(self._table.rows)
+        self._still = 0 if self._table.is_better(row, before, by=self._options.min_delta) else self._still + 1
+        if self._options.patience is not None and self._still >= self._options.patience:
+            self._teller.say(f"stopped early: no better {self._table.monitor.name} for {self._still} epochs.")
+            control.should_training_stop = True
+        if not math.isfinite(self._train_loss):
+            self._teller.warn(f"the loss became {self._train_loss}: these rates are too high. Try --lr find.")
+            control.should_training_stop = True
+        control.should_save = round(state.epoch or 0) % self._options.save_every == 0

@@ -1,0 +1,157 @@
+"""What a training is asked to do, checked before anything is read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from harvest.errors import TrainingError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Rates = tuple[float, float] | Literal["find"] | None
+
+EPOCHS = 4
+EPOCHS_FROM_SCRATCH = 30
+EXPORTS = ("onnx", "pt2")
+LOGS = ("csv", "tensorboard")
+SMALLEST, LARGEST = 16, 2048  # pixels a side
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything on the command line; `tree` alone is needed."""
+
+    tree: Path
+    model: str = ""  # the default depends on `from_scratch`
+    out: Path | None = None
+    size: int | None = None  # None: what the network was trained at
+    epochs: int | None = None
+    lr: Rates = None
+    batch: int = 32
+    valid: int = 20
+    test: int = 10
+    seed: int = 42
+    monitor: str = "accuracy"
+    patience: int | None = None
+    min_delta: float = 0.0
+    augment: bool = True
+    flip_left_right: bool = True
+    random_crop: int | None = None
+    random_scale: int | None = None
+    random_brightness: int | None = None
+    n_augmentation: int = 1
+    transform: str | None = None
+    callbacks: tuple[str, ...] = ()
+    metric: str | None = None
+    cost_matrix: Path | None = None
+    two_stage: bool = False
+    resume: bool = False
+    save_every: int = 1
+    keep: int = 0
+    export: tuple[str, ...] = ()
+    log: tuple[str, ...] = field(default=("csv",))
+    cpu: bool = False
+    cache: Path | None = None
+    from_scratch: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be, in the words of the command line."""
+        if not 0 < self.valid < 100 or not 0 <= self.test < 100 or self.valid + self.test >= 100:  # noqa: PLR2004
+            raise UsageError(
+                f"--valid {self.valid} and --test {self.test} leave no picture to train on.",
+                "They are percentages: --valid 20 --test 10.",
+            )
+        for name, least in (("batch", 1), ("n_augmentation", 1), ("save_every", 1), ("keep", 0)):
+            _at_least(name, getattr(self, name), least)
+        for name in ("epochs", "patience"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 1 if name == "patience" else 0)
+        if self.size is not None and not SMALLEST <= self.size <= LARGEST:
+            raise UsageError(f"--size {self.size}: pictures go in at {SMALLEST} to {LARGEST} pixels a side.")
+        for name in ("random_crop", "random_scale", "random_brightness"):
+            percent = getattr(self, name)
+            if percent is not None and not 0 <= percent < 100:  # noqa: PLR2004
+                raise UsageError(f"{_option(name)} {percent}: a percentage from 0 to 99.")
+        if isinstance(self.lr, tuple) and not 0 < self.lr[0] <= self.lr[1] < 10:  # noqa: PLR2004
+            raise UsageError(
+                f"--lr {self.lr[0]:g} {self.lr[1]:g}: the rate of the first layer, then that of the last.",
+                "For example: --lr 1e-5 1e-4. Or --lr find.",
+            )
+        _among("export", self.export, EXPORTS)
+        _among("log", self.log, LOGS)
+        if self.monitor == "custom" and not self.metric:
+            raise UsageError("--monitor custom needs --metric module:function.")
+
+    @property
+    def source(self) -> str:
+        """Where the network comes from."""
+        return self.model or ("small" if self.from_scratch else "resnet34")
+
+    @property
+    def rounds(self) -> int:
+        """How often every picture is seen."""
+        return (
+            self.epochs if self.epochs is not None else EPOCHS_FROM_SCRATCH if self.from_scratch else EPOCHS
+        )
+
+    @property
+    def runs(self) -> Path:
+        """The folder beside the tree that holds its runs; never inside, where a folder would be a class."""
+        tree = Path(self.tree).absolute()
+        return tree.with_name(f"{tree.name}.runs")
+
+    @property
+    def store(self) -> Path:
+        """Where features are kept between runs."""
+        return self.cache or self.runs / "cache"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a run writes down of how it was asked for."""
+        return {
+            name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Take up what a run wrote down; TypeError or ValueError where it is not that."""
+        if not isinstance(document, dict) or not isinstance(document.get("tree"), str):
+            raise TypeError("no options")
+        known = {each.name for each in fields(cls)}
+        values = {name: value for name, value in document.items() if name in known}
+        for name in ("tree", "out", "cost_matrix", "cache"):
+            values[name] = Path(values[name]) if values.get(name) is not None else None
+        for name in ("callbacks", "export", "log"):
+            values[name] = tuple(values.get(name, ()))
+        if isinstance(values.get("lr"), list):
+            values["lr"] = tuple(values["lr"])
+        return cls(**values)
+
+    @classmethod
+    def of_run(cls, folder: Path) -> Self:
+        """Read how a run was asked for."""
+        path = folder / "options.json"
+        try:
+            return cls.from_json(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise TrainingError(
+                f"{path} does not tell how this run was begun: {error}", "Begin a new one, without --resume."
+            ) from None
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UsageError(f"{_option(name)} {value}: at least {least}.")
+
+
+def _among(name: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for value in values:
+        if value not in known:
+            raise UsageError(f"{_option(name)} {value}: one of {', '.join(known)}, or several by commas.")

@@ -1,0 +1,68 @@
+"""One process or many: who is first, who waits, and on which device they work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+
+class Processes:
+    """The processes that `torchrun` started; one, where it was not used."""
+
+    def __init__(self, *, cpu: bool) -> None:
+        self._state = PartialState(cpu=cpu)
+
+    @property
+    def is_first(self) -> bool:
+        """Tell whether this is the one that writes and speaks."""
+        return bool(self._state.is_main_process)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return int(self._state.num_processes)
+
+    @property
+    def device(self) -> torch.device:
+        """Where this one computes."""
+        return torch.device(self._state.device)
+
+    def first_goes_first(self) -> AbstractContextManager[Iterator[None]]:
+        """Let the first do a piece of work alone; the others then find it done, in the cache."""
+        found: AbstractContextManager[Iterator[None]] = self._state.main_process_first()
+        return found
+
+    def agree(self, text: str) -> str:
+        """Return in every process what the first one says."""
+        said = [text]
+        broadcast_object_list(said)
+        return said[0]
+
+    def end(self) -> None:
+        """Leave the group of processes as it wants to be left."""
+        if self.count > 1:
+            self._state.destroy_process_group()
+
+
+def mixed_precision(device: torch.device) -> str:
+    """Return the half precision that this hardware multiplies faster than single: "bf16", "fp16" or "no".
+
+    Of CPUs only those with tiles (AMX) gain: 23 → 6 ms for ResNet-34 forward; without them it is slower.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device.type == "cpu" and _has_tiles():
+        return "bf16"
+    return "no"
+
+
+def _has_tiles() -> bool:
+    ask = getattr(torch.cpu, "get_capabilities", None)  # since torch 2.12
+    return bool(ask and ask().get("amx_bf16"))

@@ -1,0 +1,140 @@
+"""The directory that a training writes, beside the tree: whole at any moment, and resumed by name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harvest import disk
+from harvest.errors import TrainingError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from harvest.learning.options import Options
+
+Row = dict[str, float]  # of history.csv
+
+OPTIONS, HISTORY, CHECKPOINTS, DONE = "options.json", "history.csv", "checkpoints", "metrics.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training's directory."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where it can be taken up again, until it is done."""
+        return self.path / CHECKPOINTS
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether it came to its end."""
+        return (self.path / DONE).exists() and not self.checkpoints.exists()
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file as a whole or not at all."""
+        disk.rewrite(self.path / name, text.encode())
+
+    def write_json(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write a document."""
+        self.write(name, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+    def write_array(self, name: str, values: NDArray[Any]) -> None:
+        """Write an array for other programs; it holds numbers only, and loads without pickle."""
+        out = io.BytesIO()
+        np.save(out, values, allow_pickle=False)
+        disk.rewrite(self.path / name, out.getvalue())
+
+    def write_history(self, rows: Sequence[Row]) -> None:
+        """Write the table of epochs; columns are those of any row, in order of appearance."""
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        out = io.StringIO()
+        table = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(
+            {name: f"{value:.6g}" for name, value in row.items() if not math.isnan(value)} for row in rows
+        )
+        self.write(HISTORY, out.getvalue())
+
+    def history(self) -> list[Row]:
+        """Read the table of epochs back, as far as it goes."""
+        try:
+            with (self.path / HISTORY).open(encoding="utf-8", newline="") as file:
+                return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError) as error:
+            raise TrainingError(
+                f"{self.path / HISTORY} cannot be read: {error}", "Begin a new run, without --resume."
+            ) from None
+
+    def forget_checkpoints(self, *, keep: int) -> None:
+        """Drop what was only kept to be resumed; `keep` of them stay for the person who asked."""
+        if not keep:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+def begin(options: Options) -> Path:
+    """Choose the directory of a new run: the one named, else one by the time."""
+    if options.out is not None:
+        _check(options.out, Path(options.tree))
+        return options.out
+    first = options.runs / f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
+    names = (first if number == 1 else first.with_name(f"{first.name}-{number}") for number in count(1))
+    return next(path for path in names if not path.exists())
+
+
+def make(path: Path, options: Options) -> Run:
+    """Make the directory, and write down how the run was asked for."""
+    with disk.named(path):
+        path.mkdir(parents=True, exist_ok=True)
+    run = Run(path)
+    run.write_json(OPTIONS, options.as_json())
+    return run
+
+
+def unfinished(options: Options) -> Path:
+    """Find the run to resume: the one named, else the newest beside the tree that did not come to its end."""
+    if options.out is not None:
+        if not (options.out / OPTIONS).is_file():
+            raise UsageError(f"{options.out} is no run that could be resumed: it has no {OPTIONS}.")
+        return options.out
+    folders = options.runs.iterdir() if options.runs.is_dir() else ()
+    runs = [path for path in folders if (path / OPTIONS).is_file() and not Run(path).is_done]
+    if not runs:
+        raise UsageError(
+            f"no unfinished run in {options.runs}.",
+            "--out RUN names one elsewhere; without --resume a new one begins.",
+        )
+    return max(runs, key=lambda path: (path / OPTIONS).stat().st_mtime_ns)
+
+
+def _check(out: Path, tree: Path) -> None:
+    """Refuse a place where a run would be a class, or would cover what is there."""
+    inside = out.resolve()
+    if inside == tree.resolve() or tree.resolve() in inside.parents:
+        raise UsageError(
+            f"--out {out} lies within {tree}, where every folder is a class.",
+            f"Name one beside it: --out {tree.name}.runs/first",
+        )
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(
+            f"--out {out} is there already, and not empty.", "Name another, or add --resume to go on with it."
+        )
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file.")

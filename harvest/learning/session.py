@@ -1,0 +1,49 @@
+"""One training under way: what was asked, where it writes, who listens, and which process this is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harvest.learning import runs
+from harvest.learning.export import check
+from harvest.learning.options import Options
+from harvest.learning.processes import Processes
+from harvest.learning.telling import Noting, Silence
+
+if TYPE_CHECKING:
+    from harvest.learning.runs import Run
+    from harvest.learning.telling import Teller
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What every step of `train.py` is given."""
+
+    options: Options
+    run: Run
+    teller: Noting
+    processes: Processes
+    began: datetime
+
+    def dismiss_others(self) -> None:
+        """End every process but the first: what is left to do is for one."""
+        self.processes.end()
+        if not self.processes.is_first:
+            raise SystemExit(0)
+
+
+def begin(options: Options, teller: Teller) -> Session:
+    """Open the run's directory: a new one, or with `--resume` the one that was cut off, as it was begun."""
+    check(options.export)
+    processes = Processes(cpu=options.cpu)
+    noting = Noting(teller if processes.is_first else Silence())
+    if options.resume:
+        path = Path(processes.agree(str(runs.unfinished(options) if processes.is_first else "")))
+        options = replace(Options.of_run(path), resume=True, out=path, tree=options.tree, cpu=options.cpu)
+        noting.say(f"going on with {path}")
+    else:
+        path = Path(processes.agree(str(runs.begin(options) if processes.is_first else "")))
+    return Session(options, runs.Run(path), noting, processes, datetime.now().astimezone())

@@ -1,0 +1,60 @@
+"""What a training says while it runs: steps, how far it is, and rows of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Teller(Protocol):
+    """Somebody who listens."""
+
+    def step(self, title: str) -> None:
+        """Begin a step of the story."""
+
+    def say(self, text: str) -> None:
+        """Tell something that is worth knowing."""
+
+    def warn(self, text: str) -> None:
+        """Tell something that may surprise."""
+
+    def tick(self, done: int, total: int) -> None:
+        """Tell how far the step is."""
+
+    def row(self, values: Mapping[str, float]) -> None:
+        """Tell one row of the table of epochs."""
+
+
+class Silence:
+    """Nobody listens: the other processes of a run, and Python callers who want quiet."""
+
+    def step(self, title: str) -> None:
+        """Say nothing."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def warn(self, text: str) -> None:
+        """Say nothing."""
+
+    def tick(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def row(self, values: Mapping[str, float]) -> None:
+        """Say nothing."""
+
+
+class Noting:
+    """Passes everything on, and remembers the warnings for the report."""
+
+    def __init__(self, teller: Teller) -> None:
+        self.warnings: list[str] = []
+        self.step, self.say, self.tick, self.row = teller.step, teller.say, teller.tick, teller.row
+        self._warn = teller.warn
+
+    def warn(self, text: str) -> None:
+        """Tell something that may surprise."""
+        self.warnings.append(text)
+        self._warn(text)

@@ -1,0 +1,153 @@
+"""Step 3: the whole network learns, from the frozen head on, and whichever was better is what stays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from harvest.learning import finder, schedule
+from harvest.learning.album import Part
+from harvest.learning.augment import views
+from harvest.learning.finder import Found
+from harvest.learning.fit import Loss, Stage, Workbench, epochs_done, fit, latest
+from harvest.learning.keeper import Table
+from harvest.learning.measures import chosen
+from harvest.learning.memory import within_memory
+
+if TYPE_CHECKING:
+    from harvest.learning.folders import Pictures
+    from harvest.learning.frozen import Frozen
+    from harvest.learning.network import Network
+    from harvest.learning.runs import Row
+    from harvest.learning.session import Session
+
+FINDER = "finder.json"
+
+HEAD_ALONE = (1e-3, 1e-3)
+PRETRAINED = (1e-5, 1e-4)  # as good as three times as much, and steadier from epoch to epoch
+FROM_SCRATCH = (3e-3, 3e-3)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """How the fine-tuning went."""
+
+    rows: tuple[Row, ...]  # the first is the frozen head
+    best: Row
+    stages: tuple[Stage, ...]
+    found: Found | None  # by the learning-rate finder
+    stopped: bool  # by the person
+    gone: tuple[str, ...]  # pictures that went away meanwhile
+
+
+def fine_tune(
+    session: Session,
+    network: Network,
+    pictures: Pictures,
+    frozen: Frozen,
+) -> Tuned:
+    """Fine-tune; the network is left as it was in its best epoch, of which the frozen head is the first."""
+    options = session.options
+    album, split = pictures
+    measures = chosen(options, album.labels)
+    rows = _before(session, frozen.row)
+    bench = Workbench(
+        network=network,
+        album=album,
+        split=split,
+        options=options,
+        run=session.run,
+        teller=session.teller,
+        processes=session.processes,
+        measures=measures,
+        table=Table(rows, measures.monitor),
+        view=views(options),
+    )
+    found = None
+    whole = True
+    stages = plan(session)
+    for stage in stages:
+        if stage.whole and options.lr == "find":
+            found = _find(bench, session)
+        rates = found.spread if found else stage.rates
+        session.teller.step(_title(stage._replace(rates=rates), session))
+        session.teller.row(bench.table.rows[-1])
+        whole = fit(bench, stage._replace(rates=rates))
+        if not whole:
+            break
+    return Tuned(tuple(rows), bench.table.best, stages, found, not whole, tuple(sorted(bench.gone)))
+
+
+def plan(session: Session) -> tuple[Stage, ...]:
+    """Return the stages that were asked for; none where the head is all that is wanted."""
+    options = session.options
+    default = FROM_SCRATCH if options.from_scratch else PRETRAINED
+    rates = options.lr if isinstance(options.lr, tuple) else default
+    epochs = options.rounds
+    if not epochs:
+        return ()
+    if options.two_stage:
+        return (
+            Stage("frozen", epochs, 0, HEAD_ALONE, whole=False),
+            Stage("unfrozen", epochs, epochs, rates),
+        )
+    return (Stage("unfrozen", epochs, 0, rates),)
+
+
+def _title(stage: Stage, session: Session) -> str:
+    """Say what is done, and how many views of pictures go into one step."""
+    options = session.options
+    batch, views, processes = options.batch, options.n_augmentation, session.processes.count
+    effective = f"batch {batch}"
+    if views > 1:
+        effective += f" × {views} views"
+    if processes > 1:
+        effective += f" × {processes} processes"
+    if views * processes > 1:
+        effective += f" = {batch * views * processes:,}"
+    low, high = stage.rates
+    rates = f"{low:.1e}" if low == high else f"{low:.1e} … {high:.1e}"
+    what = "fine-tuning" if stage.whole else "the head alone"
+    plural = "epoch" if stage.epochs == 1 else "epochs"
+    return f"{what}: {stage.epochs} {plural}, rate {rates}, {effective}"
+
+
+def _before(session: Session, frozen: Row) -> list[Row]:
+    """Return the epochs that need not be done again: those up to the last checkpoint."""
+    if not session.options.resume:
+        return [frozen]
+    done = 0
+    for stage in plan(session):
+        begun = latest(session.run.checkpoints / stage.name)
+        if begun is not None:
+            done = stage.first_epoch + epochs_done(begun)
+    return [row for row in session.run.history() if row["epoch"] <= done] or [frozen]
+
+
+def _find(bench: Workbench, session: Session) -> Found:
+    """Look for the rate; every process looks at the same pictures, and a resumed run takes what was found."""
+    path = session.run.path / FINDER
+    if session.options.resume and path.exists():
+        return Found(**json.loads(path.read_text("utf-8")))
+    session.teller.step("looking for the learning rate")
+    network, options = bench.network, bench.options
+    schedule.unfreeze(network.model)
+    if not options.from_scratch:
+        schedule.rest_batch_norm(network.model)
+    model: Any = network.model
+    model.to(session.processes.device)
+    targets = bench.album.targets[bench.split.where(Part.TRAIN)]
+    with within_memory(options.batch * options.n_augmentation, network.size):
+        found = finder.find(
+            network.model,
+            bench.lessons(Part.TRAIN),
+            Loss(targets, len(bench.album.labels)).of,
+            batch=options.batch,
+            seed=options.seed,
+            teller=session.teller,
+        )
+    session.teller.say(f"found {found.chosen:.1e}")
+    if session.processes.is_first:
+        session.run.write_json(FINDER, asdict(found))
+    return found

@@ -1,0 +1,133 @@
+"""train.py as a program: alone, in two processes, killed, and without its libraries."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.learning.shapes import tree
+
+PAGE = Path(__file__).parents[2] / "train.py"
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return tree(tmp_path_factory.mktemp("album") / "shapes", {"disc": 20, "square": 20})
+
+
+def begin(*words, command=(), **environ):
+    line = [sys.executable, *command, str(PAGE), *map(str, words)]
+    return subprocess.Popen(
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environ},
+    )
+
+
+def end(process, within=120):
+    out, err = process.communicate(timeout=within)
+    return process.returncode, out, err
+
+
+def small(out, *more):
+    return ("--from-scratch", "--size", "32", "--batch", "8", "--cpu", "--out", out, *more)
+
+
+def test_the_page_is_a_program(shapes, tmp_path):
+    """`python train.py TREE` trains, prints what came of it as JSON, and nothing else on stdout."""
+    code, out, err = end(begin(shapes, *small(tmp_path / "run", "--epochs", "1", "--json")))
+    assert code == 0, err
+    assert json.loads(out)["run"] == str(tmp_path / "run")
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_two_processes_train_one_network(shapes, tmp_path):
+    """Under torchrun two processes share the work: one run, one table, features computed once."""
+    torchrun = (
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--master-addr=127.0.0.1",
+        "--master-port=0",
+    )
+    code, _, err = end(
+        begin(shapes, *small(tmp_path / "run", "--epochs", "2"), command=torchrun, GLOO_SOCKET_IFNAME="lo"),
+        within=240,
+    )
+    assert code == 0, err
+    assert err.count("folders → splits") == 1
+    assert "× 2 processes = 16" in err
+    with (tmp_path / "run" / "history.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 3
+    assert len(list((shapes.with_name("shapes.runs") / "cache").glob("features-*"))) >= 1
+
+
+def test_T06_killed_it_can_be_resumed(shapes, tmp_path):
+    """Killed at once after its first checkpoint, a run is taken up by `--resume` and comes to its end."""
+    run = tmp_path / "run"
+    process = begin(shapes, *small(run, "--epochs", "40"))
+    limit = time.monotonic() + 100
+    while not list(run.glob("checkpoints/*/checkpoint-*/trainer_state.json")):
+        assert process.poll() is None, end(process)
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    process.kill()
+    end(process)
+    options = json.loads((run / "options.json").read_text("utf-8")) | {"epochs": 3}
+    (run / "options.json").write_text(json.dumps(options), "utf-8")  # forty would be long to wait for
+
+    code, _, err = end(begin(shapes, "--resume", "--out", run, "--cpu"))
+
+    assert code == 0, err
+    assert f"going on with {run}" in err
+    assert not (run / "checkpoints").exists()
+
+
+def test_ctrl_c_saves_the_best_and_says_how_to_go_on(shapes, tmp_path):
+    """Ctrl-C ends with 130, a report of the best so far, and the line that goes on."""
+    run = tmp_path / "run"
+    process = begin(shapes, *small(run, "--epochs", "40"))
+    limit = time.monotonic() + 100
+    while not (run / "history.csv").exists() or (run / "history.csv").read_text("utf-8").count("\n") < 3:
+        assert process.poll() is None, end(process)
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    code, out, err = end(process)
+    assert code == 130, err
+    assert "the best so far is saved" in err
+    assert "--resume" in err
+    assert "Traceback" not in err
+    assert (run / "report.html").exists()
+    assert str(run) in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "nowhere"),
+        (["--lr", "fast"], "--lr fast: two numbers, or find"),
+        (["--lr", "1e-5", "nowhere"], "nowhere"),
+        (["--batch", "0"], "batch"),
+        (["--monitor", "acuracy"], "Did you mean accuracy?"),
+        (["--model", "owner/not-there"], "cannot fetch config.json of owner/not-there"),
+    ],
+)
+def test_mistakes_end_with_two(shapes, tmp_path, words, said):
+    """A mistake on the line ends with 2 and a message, before anything is written into the tree."""
+    line = words if words[-1] == "nowhere" else [shapes, *words]
+    code, _, err = end(begin(*line, "--cpu", "--out", tmp_path / "run", HF_HUB_OFFLINE="1"))
+    assert code == 2, err
+    assert said in err
+    assert "Traceback" not in err
+    assert {path.name for path in shapes.iterdir()} == {"disc", "square"}

@@ -1,0 +1,267 @@
+"""Whole trainings, on drawn shapes and a small network: seconds each."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from transformers import TrainerCallback, pipeline
+
+from harvest.cli.train import the_page
+from harvest.errors import TrainingError, UsageError
+from harvest.learning.network import load, open_run
+from harvest.learning.options import Options
+from tests.learning.shapes import Listener, tree
+
+COUNTS = {"cross": 24, "disc": 24, "square": 24}
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return tree(tmp_path_factory.mktemp("album") / "shapes", COUNTS)
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory, shapes):
+    """Give a directory with a network that has seen shapes, as a hub would."""
+    path = tmp_path_factory.mktemp("hub") / "small"
+    train(shapes, out=path, from_scratch=True, epochs=6, size=32)
+    return path
+
+
+def train(tree, **more):
+    listener = more.pop("listener", None) or Listener()
+    more.setdefault("batch", 16)
+    return the_page()(Options(tree, cpu=True, **more), listener)
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_whole_run_from_random_weights(pretrained):
+    """One line makes a directory that has everything: weights, labels, figures, predictions, a report."""
+    names = {path.name for path in pretrained.iterdir()}
+    assert names >= {
+        "model.safetensors",
+        "config.json",
+        "preprocessor_config.json",
+        "labels.txt",
+        "options.json",
+        "splits.csv",
+        "history.csv",
+        "metrics.json",
+        "predictions.csv",
+        "features.npy",
+        "report.html",
+    }
+    assert (pretrained / "labels.txt").read_text("utf-8").split() == sorted(COUNTS)
+    history = rows_of(pretrained / "history.csv")
+    assert [row["epoch"] for row in history] == [str(number) for number in range(7)]
+    assert {"train_loss", "valid_loss", "accuracy", "f1", "time"} <= history[0].keys()
+    assert not history[0]["train_loss"]
+    assert float(history[6]["train_loss"]) < float(history[1]["train_loss"])
+    told = json.loads((pretrained / "metrics.json").read_text("utf-8"))
+    assert told["saved"] in {"frozen head", "fine-tuned"}
+    assert told["candidates"]["frozen head"]["valid"]["count"] == 15
+
+
+def test_predictions_and_features_name_every_picture(pretrained):
+    """Every picture is in predictions.csv, judged out of fold, and its features are in the same row."""
+    predictions = rows_of(pretrained / "predictions.csv")
+    features = np.load(pretrained / "features.npy", allow_pickle=False)
+    assert len(predictions) == len(features) == sum(COUNTS.values())
+    assert {row["label"] for row in predictions} == set(COUNTS)
+    assert all(int(row["fold"]) >= 0 and row["predicted"] in COUNTS for row in predictions)
+
+
+def test_the_directory_is_a_model_of_transformers(shapes, pretrained):
+    """Transformers' own pipeline loads a run, and says what the labels are."""
+    told = pipeline("image-classification", str(pretrained))(str(next(shapes.glob("disc/*.png"))))
+    assert {each["label"] for each in told} == set(COUNTS)
+    assert sum(each["score"] for each in told) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_head_alone(shapes, pretrained, tmp_path):
+    """`--epochs 0` stops at the frozen head; what it saves answers as the figures say."""
+    result = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0)
+    assert result.judged.saved == "frozen head"
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert [row["epoch"] for row in rows_of(tmp_path / "run" / "history.csv")] == ["0"]
+    assert open_run(tmp_path / "run").labels == tuple(sorted(COUNTS))
+
+
+def test_the_better_one_is_saved(shapes, pretrained, tmp_path):
+    """A fine-tuning that only spoils is not saved: the frozen head, candidate 0, is."""
+    ruined = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, lr=(5.0, 5.0))
+    train(shapes, model=str(pretrained), out=tmp_path / "alone", epochs=0)
+    assert ruined.tuned.best["epoch"] == 0
+    assert ruined.judged.saved == "frozen head"
+    mine, other = (open_run(tmp_path / name).model.state_dict() for name in ("run", "alone"))
+    assert all(np.allclose(mine[name], other[name], atol=1e-5) for name in mine)
+
+
+def test_every_option_at_once(shapes, pretrained, tmp_path, monkeypatch):
+    """Two stages, own views, callback and metric, costs, early stopping, logs and exports go together."""
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "from transformers import TrainerCallback\n"
+        "class Flip:\n"
+        "    def random_transform(self, x, seed=None):\n"
+        "        return np.ascontiguousarray(x[:, ::-1])\n"
+        "flip = Flip()\n"
+        "class Count(TrainerCallback):\n"
+        "    def on_epoch_end(self, args, state, control, **more):\n"
+        "        with open('epochs.txt', 'a') as file:\n"
+        "            file.write('x')\n"
+        "def sure(targets, probabilities):\n"
+        "    return float(probabilities.max(axis=1).mean())\n"
+    )
+    (tmp_path / "costs.csv").write_text(",cross,disc,square\ncross,1,0,0\ndisc,0,1,0\nsquare,-1,0,2\n")
+    monkeypatch.chdir(tmp_path)
+    listener = Listener()
+    result = train(
+        shapes,
+        listener=listener,
+        model=str(pretrained),
+        out=tmp_path / "run",
+        epochs=2,
+        lr="find",
+        two_stage=True,
+        n_augmentation=2,
+        transform="mine:flip",
+        callbacks=("mine:Count",),
+        metric="mine:sure",
+        cost_matrix=tmp_path / "costs.csv",
+        monitor="log_loss",
+        patience=2,
+        min_delta=0.001,
+        keep=1,
+        export=("onnx", "pt2"),
+        log=("csv", "tensorboard"),
+    )
+    run = tmp_path / "run"
+    history = rows_of(run / "history.csv")
+    assert {"log_loss", "custom", "cost_matrix_gain"} <= history[0].keys()
+    assert (tmp_path / "epochs.txt").read_text() == "x" * (len(history) - 1)
+    assert any("batch 16 × 2 views = 32" in step for step in listener.steps)
+    assert json.loads((run / "finder.json").read_text("utf-8"))["chosen"] > 0
+    assert {"model.onnx", "model.pt2"} <= {path.name for path in run.iterdir()}
+    assert max(result.differences.values()) < 1e-3
+    assert list((run / "logs").glob("events.*"))
+    assert list((run / "checkpoints").glob("*/checkpoint-*"))
+    assert "The learning-rate finder" in (run / "report.html").read_text("utf-8")
+
+
+def test_from_an_earlier_run_with_other_classes(shapes, pretrained, tmp_path):
+    """An earlier run is a model to begin with, also where the classes are others."""
+    two = tmp_path / "two"
+    for kind in ("disc", "square"):
+        shutil.copytree(shapes / kind, two / f"{kind}s")
+    result = train(two, model=str(pretrained), out=tmp_path / "run", epochs=0)
+    assert result.labels == ("discs", "squares")
+
+
+def test_T06_resumed_it_ends_as_if_it_had_not_been_cut_off(shapes, pretrained, tmp_path):
+    """A run that was killed goes on from its last checkpoint, and comes to the same numbers."""
+    common = {"model": str(pretrained), "epochs": 3, "lr": (1e-4, 1e-3)}
+    train(shapes, out=tmp_path / "whole", **common)
+    run = tmp_path / "cut"
+    with pytest.raises(RuntimeError, match="the plug was pulled"):
+        train(shapes, out=run, callbacks=("tests.learning.test_training:Plug",), **common)
+    assert list((run / "checkpoints").glob("*/checkpoint-*"))
+    cut = json.loads((run / "options.json").read_text("utf-8")) | {"callbacks": []}
+    (run / "options.json").write_text(json.dumps(cut), "utf-8")
+    half = next((run / "checkpoints" / "unfrozen").iterdir())
+    shutil.copytree(half, half.with_name("checkpoint-999"))
+    (half.with_name("checkpoint-999") / "trainer_state.json").write_text('{"epoch": 9')  # killed while saving
+
+    train(shapes, out=run, resume=True)
+
+    whole, resumed = (rows_of(tmp_path / name / "history.csv") for name in ("whole", "cut"))
+    assert len(whole) == len(resumed) == 4
+    for one, other in zip(whole, resumed, strict=True):
+        for name in ("train_loss", "valid_loss", "accuracy"):
+            assert (one[name] or 0) == (other[name] or 0) or float(one[name]) == pytest.approx(
+                float(other[name]), rel=1e-3
+            )
+
+
+class Plug(TrainerCallback):
+    """Pulls the plug in the last epoch."""
+
+    def on_step_begin(self, _args, state, _control, **_):
+        """Pull it."""
+        if state.epoch and state.epoch > 2:
+            raise RuntimeError("the plug was pulled")
+
+
+def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
+    """A run is not resumed on other classes than it was begun with: the difference is said."""
+    mine = tmp_path / "mine"
+    shutil.copytree(shapes, mine)
+    train(mine, model=str(pretrained), out=tmp_path / "run", epochs=1, keep=1)
+    (mine / "disc").rename(mine / "ring")
+    with pytest.raises(TrainingError, match=r"gone: disc; new: ring"):
+        train(mine, out=tmp_path / "run", resume=True)
+
+
+def test_stopped_by_a_person_it_keeps_the_best(shapes, pretrained, tmp_path):
+    """Ctrl-C ends the training, not the run: the best so far is saved, judged, shown, and can go on."""
+    result = train(
+        shapes,
+        model=str(pretrained),
+        out=tmp_path / "run",
+        epochs=3,
+        callbacks=("tests.learning.test_training:Stop",),
+    )
+    assert result.tuned.stopped
+    assert len(result.tuned.rows) == 3
+    assert (tmp_path / "run" / "report.html").exists()
+    assert (tmp_path / "run" / "checkpoints").exists()
+
+
+class Stop(TrainerCallback):
+    """Presses Ctrl-C in the third epoch."""
+
+    def on_step_begin(self, _args, state, _control, **_):
+        """Press it."""
+        if state.epoch and state.epoch > 2:
+            raise KeyboardInterrupt
+
+
+def test_out_of_memory_says_what_to_try(shapes, pretrained, tmp_path):
+    """A device that has no room says which batch to try."""
+    with pytest.raises(TrainingError) as caught:
+        train(
+            shapes,
+            model=str(pretrained),
+            out=tmp_path / "run",
+            epochs=1,
+            callbacks=("tests.learning.test_training:Full",),
+        )
+    assert "--batch 8" in caught.value.hint
+
+
+class Full(TrainerCallback):
+    """Asks for more memory than there is."""
+
+    def on_step_begin(self, *_, **__):
+        """Ask for it."""
+        np.empty(1 << 60, np.uint8)
+
+
+def test_what_is_no_callback_is_refused(shapes, pretrained, tmp_path):
+    """A callback that is none is named, as it was typed."""
+    with pytest.raises(UsageError, match="no transformers"):
+        train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, callbacks=("json:JSONDecoder",))
+
+
+def test_T08_from_scratch_needs_no_hub():
+    """Random weights need no file at all."""
+    network = load("resnet18", ("a", "b"), from_scratch=True)
+    assert network.labels == ("a", "b")
