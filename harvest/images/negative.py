@@ -160,6 +160,7 @@ def _expose(body: bytes, header: Header, side: int) -> Negative | Refusal:
     width, height = image.size
     fraction = scale(header, side)
     drafted = image.draft(None, (max(1, width // fraction), max(1, height // fraction)))
+    image.decodermaxblock = len(picture.data)  # at once: each 64 kB would wait for the interpreter's lock
     image.load()
     block = (picture.exif or image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
     orientation = exif.orientation(block)

@@ -43,8 +43,8 @@ async def judge(
     `count` is told of every piece of the body; `grow` is waited for before it outgrows the ordinary size.
     """
     status = response.status_code
-    if status in _REDIRECTS and "location" in response.extensions:
-        return Moved(response.extensions["location"])
+    if status in _REDIRECTS and "location" in response.headers:
+        return Moved(response.headers["location"])
     if status not in _WHOLE:
         return _without_picture(response)
     if refusal := _refusal(response, limits, obey_opt_out=obey_opt_out):

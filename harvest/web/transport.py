@@ -42,14 +42,11 @@ class _Way(AiohttpTransport):
         response = await super().handle_async_request(request)
         if isinstance(response.stream, AiohttpResponseStream):
             response.stream.CHUNK_SIZE = _CHUNK
-        if "location" in response.headers:
-            # httpx prepares a redirect even when told to follow none, and raises for one it cannot read.
-            response.extensions["location"] = response.headers.pop("location")
         return response
 
 
 class Ways(httpx.AsyncBaseTransport):
-    """Sends each request its way. Made inside the event loop, closed with its client."""
+    """Sends each request its way. Made inside the event loop."""
 
     def __init__(
         self,
