@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import browser
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
 if not (find_spec("torch") and find_spec("transformers")):
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Give a browser."""
+    with browser.chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

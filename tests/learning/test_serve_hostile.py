@@ -208,7 +208,7 @@ def test_every_answer_is_dressed(service, path):
     ):
         assert told.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
         assert told.headers["x-content-type-options"] == "nosniff"
-        assert told.headers["referrer-policy"] == "no-referrer"
+        assert told.headers["referrer-policy"] == "same-origin"
         assert told.headers["cache-control"] == "no-store"
         assert "server" not in told.headers
 
