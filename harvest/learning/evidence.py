@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harvest.learning.logistic import Solution
     from harvest.learning.splits import Split
 
     Floats = NDArray[np.float64]
@@ -76,11 +77,12 @@ def learning_curve(
     most = int(np.bincount(lot.targets, minlength=classes).max(initial=0) * (folds - 1) / folds)
     sizes = [_FIRST * 2**step for step in range(20) if _FIRST * 2**step < _NEAR * most]
     points = []
+    found: list[Solution | None] = [None] * folds
     for size in [*sizes, most]:
         right = asked = learned = 0
         for number in range(folds):
             learning = (fold != number) & (places[number] < size)
-            solution = lot.learned(learning, strength)
+            found[number] = solution = lot.learned(learning, strength, found[number])
             exam = np.flatnonzero((fold == number) & space.sound)
             if solution is None or not len(exam):
                 continue

@@ -83,12 +83,10 @@ class _Folder:
         self._folder = folder
         self.name = str(folder)
         if folder.is_file():
-            raise TrainingError(
-                f"--model {folder} is a file.", f"Name the directory that holds it and {CONFIG}."
-            )
+            raise TrainingError(f"{folder} is a file.", f"Name the directory that holds {CONFIG}.")
         if not folder.is_dir():
             raise TrainingError(
-                f"--model {folder}: no such directory, and no name that is known.",
+                f"no network {folder}: there is no such directory, and no such name is known.",
                 f"Known are {', '.join(SHORT)}, hub models as owner/name, directories, and earlier runs.",
             )
 

@@ -1,0 +1,112 @@
+"""A model of transformers put together from its files, with a last layer for so many classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from torch import nn
+from transformers import CONFIG_MAPPING, MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
+
+from harvest.errors import TrainingError
+from harvest.learning import weights
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+# What transformers raises on a description that makes no sense, or that it does not know.
+SENSELESS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    ImportError,
+    StrictDataclassError,
+)
+
+
+def described(files: weights.Files) -> PretrainedConfig:
+    """Read what kind of network it is."""
+    document = dict(files.config)
+    kind = document.pop("model_type", "timm_wrapper" if "architecture" in document else None)
+    if kind not in CONFIG_MAPPING:
+        raise TrainingError(
+            f"{files.source}: transformers knows no network of the type {kind!r}.",
+            "Code that a model brings along is never run. Choose another, or a newer transformers.",
+        )
+    if not str(document.get("architecture", "")).replace("_", "").isalnum() and kind == "timm_wrapper":
+        raise TrainingError(f"{files.source}: {document.get('architecture')!r} is no network of timm's.")
+    with weights.quiet():
+        try:
+            config = CONFIG_MAPPING[kind].from_dict(document)
+        except SENSELESS as error:
+            raise _senseless(files, error) from error
+    if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
+        raise TrainingError(
+            f"{files.source} cannot tell pictures apart: transformers classifies none with {kind}.",
+            f"Try --model {' or '.join(weights.SHORT)}.",
+        )
+    return config
+
+
+def labels_of(config: PretrainedConfig) -> tuple[str, ...]:
+    """Return the classes that a network tells apart, in order."""
+    known: dict[int, Any] = config.id2label or {}  # type: ignore[assignment]
+    return tuple(str(known[number]) for number in sorted(known))
+
+
+def assembled(files: weights.Files, config: PretrainedConfig, classes: int) -> PreTrainedModel:
+    """Build the model, and give it the weights of its files; a last layer that does not fit them is new."""
+    kind: Any = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING[type(config)]
+    kind = kind[0] if isinstance(kind, tuple) else kind  # DeiT and LeViT have a second one, with a teacher
+    with weights.quiet():
+        try:
+            if files.weights is None:
+                made: PreTrainedModel = kind(config).eval()
+                return made
+            made, report = kind.from_pretrained(
+                None,
+                config=config,
+                state_dict=files.weights,
+                ignore_mismatched_sizes=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+        except SENSELESS as error:
+            raise _senseless(files, error) from error
+    head = last_layer(made, classes)[0]
+    body = [
+        name
+        for name in {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+        if name.startswith(f"{made.base_model_prefix}.") and not name.startswith(f"{head}.")
+    ]
+    if body:
+        raise TrainingError(
+            f"{files.source}: its weights are not those of its {weights.CONFIG}: {len(body)} are missing, "
+            f"or of another shape, {min(body)} among them."
+        )
+    return made
+
+
+def last_layer(model: nn.Module, classes: int) -> tuple[str, nn.Linear]:
+    """Return the last layer and its name: the last linear one with a number for each class."""
+    found = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module.out_features == classes
+    ]
+    if not found:
+        raise TrainingError(
+            f"{type(model).__name__} has no last layer with one number for each class.",
+            f"Choose another network: --model {' or '.join(weights.SHORT)}.",
+        )
+    return found[-1]
+
+
+def _senseless(files: weights.Files, error: Exception) -> TrainingError:
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return TrainingError(f"{files.source}: no network can be made of its {weights.CONFIG}: {reason}")
