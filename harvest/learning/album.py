@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvest import duplicates
 from harvest.errors import TrainingError
 from harvest.learning.background import Background, background
 from harvest.learning.finding import Part, Skipped, find
-from harvest.learning.sights import Sights
+from harvest.learning.sights import Sight, Sights
+from harvest.learning.twins import find_twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.learning.finding import Found
-    from harvest.models import Look
 
 __all__ = ["Album", "Example", "Part", "Skipped", "gather"]
 
@@ -96,7 +95,7 @@ def gather(
     _check_names(root, found.folders)
     skipped = list(found.skipped)
     examples: list[Example] = []
-    looks: list[Look] = []
+    taken: list[Sight] = []
     sights = Sights(cache, say)
     try:
         paths = [root / spotted.path for spotted in found.spotted]
@@ -105,7 +104,7 @@ def gather(
                 skipped.append(Skipped(spotted.path, seen))
             else:
                 examples.append(Example(spotted.path, spotted.label, seen.content, spotted.part, seen.size))
-                looks.append(seen.look)
+                taken.append(seen)
     finally:
         sights.save()
     taught = {example.label for example in examples if example.part in {None, Part.TRAIN}}
@@ -126,7 +125,7 @@ def gather(
         labels=tuple(sorted(taught)),
         skipped=tuple(sorted(skipped)),
         empty=tuple(sorted(found.folders - taught)),
-        twins=duplicates.pairs([looks[row] for row in order]),
+        twins=find_twins([taken[row] for row in order], cache),
         background=background(root, {example.content for example in examples}),
     )
 

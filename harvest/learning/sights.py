@@ -1,7 +1,7 @@
 """What each picture of a tree is seen to be, once: its size and its look, remembered by content.
 
 Decoding 600 photographs takes 1.4 s of one core, hashing them 0.1 s; so a file whose content is known is only
-hashed. Whatever else is wrong with this memory, it is made anew.
+hashed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest import disk
 from harvest.errors import StorageError
 from harvest.images import examine, memory_needed
+from harvest.learning import stored
 from harvest.looks import PACKED
 from harvest.models import Look, Refusal
 
@@ -53,20 +53,10 @@ class Sights:
         self._path = folder / _FILE if folder else None
         self._say = say
         self._new: dict[str, Sight] = {}
-        self._records = self._read()
+        self._records = stored.read(self._path, _HEAD)
         self._at = {
             self._records[start : start + 32]: start for start in range(0, len(self._records), _RECORD.size)
         }
-
-    def _read(self) -> bytes:
-        """Return what is remembered, whole records only; anything damaged is forgotten."""
-        try:
-            data = self._path.read_bytes() if self._path else b""
-        except OSError:
-            return b""
-        body = data[len(_HEAD) + 32 :]
-        sound = data.startswith(_HEAD + hashlib.sha256(body).digest()) and not len(body) % _RECORD.size
-        return body if sound else b""
 
     def see(self, paths: Sequence[Path], tick: Callable[[int, int], None]) -> Iterator[Sight | str]:
         """Yield for each file what is seen, or why nothing is, in their order."""
@@ -115,9 +105,7 @@ class Sights:
             for sight in self._new.values()
         )
         try:
-            with disk.named(self._path.parent):
-                disk.make_folder(self._path.parent)
-            disk.rewrite(self._path, _HEAD + hashlib.sha256(body).digest() + body)
+            stored.write(self._path, _HEAD, body)
         except StorageError as error:
             self._say(f"the next run will have to decode every picture again: {error.message}")
 

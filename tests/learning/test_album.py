@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from harvest import disk
+from harvest import disk, duplicates
 from harvest.dataset import Dataset
 from harvest.errors import TrainingError
 from harvest.learning import sights
@@ -448,9 +448,12 @@ def test_a_second_look_decodes_nothing(tree: Path, tmp_path: Path, monkeypatch: 
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
     first = look(tree, cache=tmp_path / "cache")
     monkeypatch.setattr(sights, "examine", lambda _: pytest.fail("decoded again"))
+    monkeypatch.setattr(duplicates, "pairs", lambda _: pytest.fail("compared again"))
     second = look(tree, cache=tmp_path / "cache")
     assert second == first
     assert second.twins.tolist() == first.twins.tolist() != []
+    monkeypatch.undo()
+    monkeypatch.setattr(sights, "examine", lambda _: pytest.fail("decoded again"))
     (tree / "king").rename(tree / "queen")
     assert look(tree, cache=tmp_path / "cache").labels == ("coral", "queen")
 
@@ -473,12 +476,15 @@ def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest
 )
 def test_a_damaged_memory_is_made_anew(tree: Path, tmp_path: Path, damage: object) -> None:
     """A cache that was cut, emptied or scribbled into is nothing but forgotten."""
+    (tree / "king" / "copy.jpg").write_bytes(jpeg(1))
     before = look(tree, cache=tmp_path / "cache")
-    (file,) = (tmp_path / "cache").iterdir()
-    whole = file.read_bytes()
-    file.write_bytes(damage(whole))
-    assert look(tree, cache=tmp_path / "cache") == before
-    assert file.read_bytes() == whole
+    whole = datasets.tree(tmp_path / "cache")
+    for name, data in whole.items():
+        (tmp_path / "cache" / name).write_bytes(damage(data))
+    after = look(tree, cache=tmp_path / "cache")
+    assert after == before
+    assert after.twins.tolist() == before.twins.tolist() != []
+    assert datasets.tree(tmp_path / "cache") == whole
 
 
 def test_a_memory_that_cannot_be_written_is_said(tree: Path, tmp_path: Path) -> None:
