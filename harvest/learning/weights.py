@@ -139,7 +139,13 @@ class _Hub:
         return Path(huggingface_hub.hf_hub_download(self.name, name))
 
     def pickles(self) -> list[str]:
-        return [name for name in ("pytorch_model.bin",) if self.has(name)]
+        """Ask for what is not to be downloaded."""
+        name = "pytorch_model.bin"
+        try:
+            huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(self.name, name))
+        except (_NO_ANSWER, OSError):
+            return []
+        return [name]
 
     def _unfetched(self, name: str, why: str) -> TrainingError:
         return TrainingError(
