@@ -72,9 +72,9 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-for command in (get, demo, status, why, restore, predict, serve, keys, doctor):
-    app.command(cls=Command, epilog=examples(command.__name__))(command)
-app.command(cls=TrainCommand, epilog=examples("train"))(train)
+for command in (get, demo, status, why, restore, train, predict, serve, keys, doctor):
+    kind = TrainCommand if command is train else Command
+    app.command(cls=kind, epilog=examples(command.__name__))(command)
 
 
 def _print_version(wanted: bool) -> None:

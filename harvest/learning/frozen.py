@@ -12,7 +12,7 @@ import torch
 from harvest.errors import TrainingError
 from harvest.learning import head
 from harvest.learning.album import Part
-from harvest.learning.augment import augmentation
+from harvest.learning.augment import augmentation, views
 from harvest.learning.features import compute
 from harvest.learning.fit import Loss
 from harvest.learning.measures import chosen
@@ -50,6 +50,8 @@ class Frozen:
 def load_network(session: Session, pictures: Pictures) -> Network:
     """Fetch the pretrained network, with a head for these classes."""
     options = session.options
+    chosen(options, pictures.album.labels)  # what a person's own parts are wrong in is said before the wait
+    views(options)
     if options.resume:
         _check_labels(session, pictures.album)
     with session.processes.first_goes_first():

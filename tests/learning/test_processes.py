@@ -30,12 +30,18 @@ def begin(*words, command=(), **environ):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environ},
     )
 
 
 def end(process, within=120):
-    out, err = process.communicate(timeout=within)
+    try:
+        out, err = process.communicate(timeout=within)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # torchrun and those it began
+        out, err = process.communicate()
+        pytest.fail(f"still running after {within} s:\n{err}")
     return process.returncode, out, err
 
 
@@ -53,16 +59,11 @@ def test_the_page_is_a_program(shapes, tmp_path):
 
 def test_two_processes_train_one_network(shapes, tmp_path):
     """Under torchrun two processes share the work: one run, one table, features computed once."""
-    torchrun = (
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node=2",
-        "--master-addr=127.0.0.1",
-        "--master-port=0",
-    )
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d")
+    torchrun += ("--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
     code, _, err = end(
         begin(shapes, *small(tmp_path / "run", "--epochs", "2"), command=torchrun, GLOO_SOCKET_IFNAME="lo"),
-        within=240,
+        within=150,
     )
     assert code == 0, err
     assert err.count("folders → splits") == 1
