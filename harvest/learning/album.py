@@ -133,7 +133,7 @@ def gather(
 def _check_names(root: Path, names: set[str]) -> None:
     """Refuse a class that no list of labels could hold: they are text, one a line."""
     for name in sorted(names):
-        if not name.isprintable() and (len(name.splitlines()) > 1 or not _is_text(name)):
+        if name.splitlines() != [name] or not _is_text(name):
             raise TrainingError(
                 f"{root} holds a folder that cannot be a label: {name!a}.",
                 "Labels are written one a line: rename the folder.",
