@@ -57,6 +57,11 @@ class Running:
         """What it said on standard error so far."""
         return self._err.read_text("utf-8")
 
+    @property
+    def printed(self) -> str:
+        """What it printed on standard output so far."""
+        return self._out.read_text("utf-8")
+
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         self.process.send_signal(signal.SIGINT)

@@ -28,6 +28,7 @@ P = TypeVar("P", bytes, str, Path)
 BATCH = 32  # pictures that the network sees together
 MOST = 200 << 20  # bytes of a picture: more of a file are not read
 _GIANT = 64 << 20  # bytes to decode it: giants go one after another, so that memory stays flat
+_NAME_IT = "Name the directory that a training wrote, as it printed it."
 _CONFIG, _ONNX = "config.json", "model.onnx"
 
 
@@ -141,16 +142,14 @@ def _check(run: Path) -> None:
     if (run / _ONNX).is_file() or (run / _CONFIG).is_file():
         return
     if not run.is_dir():
-        raise UsageError(
-            f"there is no run {run}.", "Name the directory that a training wrote, as it printed it."
-        )
-    inside = [path for path in run.iterdir() if (path / _CONFIG).is_file()]
-    beside = [path for path in run.with_name(f"{run.name}.runs").glob("*") if (path / _CONFIG).is_file()]
-    newest = max(inside or beside, key=lambda path: (path / _CONFIG).stat().st_mtime_ns, default=None)
-    hint = (
-        f"Did you mean {newest}?" if newest else "Name the directory that a training wrote, as it printed it."
+        raise UsageError(f"there is no run {run}.", _NAME_IT)
+    around = run.absolute()
+    places = (around, around.parent / f"{around.name}.runs")  # a folder of runs, or a tree beside one
+    runs = [path for place in places for path in place.glob("*") if (path / _CONFIG).is_file()]
+    newest = max(runs, key=lambda path: (path / _CONFIG).stat().st_mtime_ns, default=None)
+    raise UsageError(
+        f"{run} is no run: it has no {_CONFIG}.", f"Did you mean {newest}?" if newest else _NAME_IT
     )
-    raise UsageError(f"{run} is no run: it has no {_CONFIG}.", hint)
 
 
 def _name(run: Path) -> str:

@@ -199,7 +199,7 @@ def test_a_run_is_named_after_its_tree(run, tmp_path):
     assert Predictor.open(write_run(tmp_path / "mine")).name == "mine"
 
 
-def test_what_is_no_run_is_told_from_the_one_meant(run, tmp_path):
+def test_what_is_no_run_is_told_from_the_one_meant(run, tmp_path, monkeypatch):
     """A folder of runs, or a tree with runs beside it, brings the newest run to mind."""
     runs = tmp_path / "snakes.runs"
     for number, name in enumerate(("old", "new")):
@@ -212,7 +212,11 @@ def test_what_is_no_run_is_told_from_the_one_meant(run, tmp_path):
         with pytest.raises(UsageError, match="is no run") as told:
             Predictor.open(path)
         assert told.value.hint == f"Did you mean {runs / 'new'}?"
-    for name in ("empty", "nothing there", "snakes.runs/new/config.json"):
+    monkeypatch.chdir(runs)
+    with pytest.raises(UsageError, match="is no run") as told:
+        Predictor.open(".")
+    assert told.value.hint == f"Did you mean {runs / 'new'}?"
+    for name in ("empty", "nothing there", "snakes.runs/new/config.json", "/"):
         with pytest.raises(UsageError, match="no run"):
             Predictor.open(tmp_path / name)
 

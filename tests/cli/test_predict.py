@@ -1,0 +1,292 @@
+"""`harvest predict`: labels for pictures, for a person, a script and a table; and codes to go by."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from harvest.cli import extras
+from harvest.learning.predict import Predictor
+from tests import bombs
+from tests.learning.tiny import LABELS, write_run
+from tests.pictures import encoded, photo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Said
+
+    Harvest = Callable[..., Said]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("predict") / "snakes.runs" / "first")
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Path:
+    """Give a folder with five pictures, one of them deeper, and what is none."""
+    folder = tmp_path / "camera"
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    names = ("b.jpg", "a.PNG", "c.webp", "deep/d.jpg", "deep/deeper/e.bmp")
+    for number, name in enumerate(names):
+        photo(80, 60, number).save(folder / name)
+    (folder / ".hidden" / "f.jpg").write_bytes(encoded(photo()))
+    (folder / ".g.jpg").write_bytes(encoded(photo()))
+    (folder / "notes.txt").write_text("no picture", "utf-8")
+    return folder
+
+
+SHOWN = ["a.PNG", "b.jpg", "c.webp", "deep/d.jpg", "deep/deeper/e.bmp"]
+
+
+def labels(run: Path, *pictures: Path) -> list[list[tuple[str, float]]]:
+    """Return what the network says, rounded."""
+    return [
+        [(guess.label, guess.probability) for guess in guesses]
+        for guesses in Predictor.open(run).predict(pictures)
+    ]
+
+
+# For a person.
+
+
+def test_one_picture_has_its_labels_below_it(harvest: Harvest, run: Path, camera: Path) -> None:
+    """One picture is told with a line and a bar for each label, the best first."""
+    told = harvest("predict", run, camera / "a.PNG")
+
+    (expected,) = labels(run, camera / "a.PNG")
+    assert (told.code, told.err) == (0, "")
+    assert told.lines[0] == str(camera / "a.PNG")
+    assert [line.split()[:2] for line in told.lines[1:]] == [
+        [label, f"{part:.1%}"] for label, part in expected
+    ]
+    assert "█" in told.lines[1]
+
+
+def test_a_folder_has_a_line_for_each_picture(harvest: Harvest, run: Path, camera: Path) -> None:
+    """Of a folder every picture has its line, those deeper too, hidden ones and other files not."""
+    told = harvest("predict", run, camera, "--top", 1)
+
+    assert told.code == 0
+    assert [line.split()[0] for line in told.lines] == [str(camera / name) for name in SHOWN]
+    assert {line.split()[1] for line in told.lines} <= set(LABELS)
+
+
+def test_pictures_and_folders_come_as_they_are_named(harvest: Harvest, run: Path, camera: Path) -> None:
+    """Pictures and folders may be mixed; what is named is looked at, whatever it is called."""
+    (camera / "a.PNG").rename(camera / "notes")
+
+    told = harvest("predict", run, camera / "deep", camera / "notes", camera / ".g.jpg")
+
+    assert [Path(line.split()[0]).name for line in told.lines] == ["d.jpg", "e.bmp", "notes", ".g.jpg"]
+
+
+@pytest.mark.parametrize(("top", "count"), [(1, 1), (2, 2), (3, 3), (50, 3)])
+def test_top_is_how_many_labels_there_are(
+    harvest: Harvest, run: Path, camera: Path, top: int, count: int
+) -> None:
+    """`--top` asks for more or fewer labels than five."""
+    assert len(harvest("predict", run, camera / "b.jpg", "--top", top).lines) == 1 + count
+
+
+# For a script.
+
+
+def test_json_has_a_document_of_all(harvest: Harvest, run: Path, camera: Path) -> None:
+    """`--json` prints one document: a list with each picture and its ranked labels."""
+    told = harvest("predict", run, camera, "--json")
+
+    assert [each["picture"] for each in told.json] == [str(camera / name) for name in SHOWN]
+    expected = labels(run, *(camera / name for name in SHOWN))
+    for each, ranked in zip(told.json, expected, strict=True):
+        assert [guess["label"] for guess in each["ranked"]] == [label for label, _ in ranked]
+        assert [guess["probability"] for guess in each["ranked"]] == pytest.approx(
+            [part for _, part in ranked]
+        )
+
+
+@pytest.mark.parametrize("where", ["-", "answers.csv"])
+def test_csv_has_a_row_for_each(
+    harvest: Harvest, run: Path, camera: Path, tmp_path: Path, where: str
+) -> None:
+    """`--csv` writes a table: the picture, the best label, the others to its right."""
+    told = harvest("predict", run, camera, "--csv", where, "--top", 2)
+
+    text = told.out if where == "-" else (tmp_path / where).read_text("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0]) == ["picture", "label", "probability", "label_2", "probability_2", "error"]
+    assert [row["picture"] for row in rows] == [str(camera / name) for name in SHOWN]
+    expected = labels(run, *(camera / name for name in SHOWN))
+    assert [row["label"] for row in rows] == [ranked[0][0] for ranked in expected]
+    assert [float(row["probability_2"]) for row in rows] == pytest.approx(
+        [r[1][1] for r in expected], abs=1e-6
+    )
+    assert where == "-" or told.out == ""
+
+
+def test_json_and_a_table_can_both_be_had(harvest: Harvest, run: Path, camera: Path, tmp_path: Path) -> None:
+    """`--json` prints while `--csv` writes to a file; both on standard output is refused."""
+    both = harvest("predict", run, camera, "--json", "--csv", "answers.csv")
+    refused = harvest("predict", run, camera, "--json", "--csv", "-")
+
+    assert len(both.json) == 5
+    assert len((tmp_path / "answers.csv").read_text("utf-8").splitlines()) == 6
+    assert (refused.code, refused.out) == (2, "")
+
+
+# What cannot be read.
+
+
+@pytest.fixture
+def some_broken(camera: Path) -> Path:
+    (camera / "b.jpg").write_bytes(bombs.cut(encoded(photo())))
+    (camera / "c.webp").write_bytes(b"<!doctype html>")
+    return camera
+
+
+def test_T02_broken_pictures_are_named_and_the_others_told(
+    harvest: Harvest, run: Path, some_broken: Path
+) -> None:
+    """A picture that cannot be read is named on stderr, the others are told, and the code is 3."""
+    told = harvest("predict", run, some_broken)
+
+    assert told.code == 3
+    assert [Path(line.split()[0]).name for line in told.lines] == ["a.PNG", "d.jpg", "e.bmp"]
+    assert f"{some_broken / 'b.jpg'}: JPEG: " in told.err
+    assert f"{some_broken / 'c.webp'}: a web page" in told.err
+    assert "2 of 5 pictures could not be read" in told.err
+
+
+def test_T02_broken_pictures_keep_their_place_for_scripts(
+    harvest: Harvest, run: Path, some_broken: Path
+) -> None:
+    """In the document and in the table a picture that cannot be read has its place, with the reason."""
+    document = harvest("predict", run, some_broken, "--json")
+    table = harvest("predict", run, some_broken, "--csv", "-")
+
+    assert (document.code, table.code) == (3, 3)
+    assert [each.get("error") for each in document.json][2] == "a web page"
+    assert [sorted(each) for each in document.json][1] == ["error", "picture"]
+    rows = list(csv.DictReader(io.StringIO(table.out)))
+    assert [bool(row["error"]) for row in rows] == [False, True, True, False, False]
+    assert [bool(row["label"]) for row in rows] == [True, False, False, True, True]
+
+
+def test_no_picture_at_all_is_a_code_of_its_own(harvest: Harvest, run: Path, tmp_path: Path) -> None:
+    """Where there is no picture, or none that can be read, the code is 4, and JSON stays JSON."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "x.jpg").write_bytes(b"")
+
+    for path in ("empty", "x.jpg"):
+        told = harvest("predict", run, path, "--json")
+        assert told.code == 4
+        assert f"no picture in {path}" in told.err
+        assert isinstance(told.json, list)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nothing there", "."), "there is no run nothing there."),
+        ((".", "."), "is no run: it has no config.json."),
+        (("RUN", "nothing.jpg"), "there is no picture or folder nothing.jpg."),
+        (("RUN", ".", "nothing.jpg"), "there is no picture or folder nothing.jpg."),
+        (("RUN", ".", "--csv", "no/where.csv"), "cannot write no/where.csv"),
+        (("RUN", ".", "--top", "0"), "--top"),
+        (("RUN",), "Missing argument"),
+    ],
+)
+def test_a_line_that_cannot_be_is_told_before_anything(
+    harvest: Harvest, run: Path, words: tuple, said: str
+) -> None:
+    """What is not there, or cannot be written, is an error of the command line; nothing is printed before."""
+    told = harvest("predict", *(run if word == "RUN" else word for word in words))
+
+    assert (told.code, told.out) == (2, "")
+    assert said in told.err
+
+
+# Names from outside.
+
+
+def test_C09_names_cannot_steer_a_terminal_nor_a_spreadsheet(
+    harvest: Harvest, run: Path, tmp_path: Path
+) -> None:
+    """Whatever a file is called no escape is printed, no cell begins a formula, and JSON names it exactly."""
+    names = ["=cmd|calc.png", "a\x1b[2J.png", "b\n,c.png", "d\u202egnp.png", 'e,"f".png']
+    if sys.platform == "linux":
+        names.append(os.fsdecode(b"g\xff.png"))
+    (tmp_path / "odd").mkdir()
+    for name in names:
+        photo(60, 60).save(tmp_path / "odd" / name, "PNG")
+
+    os.chdir(tmp_path / "odd")
+    line, table, document = (harvest_here(harvest, run, *more) for more in ((), ("--csv", "-"), ("--json",)))
+
+    rows = list(csv.reader(io.StringIO(table.out)))
+    assert len(line.lines) == len(rows) - 1 == len(document.json) == len(names)
+    assert [row[0] for row in rows[1:] if row[0].startswith("=")] == []
+    assert sorted(each["picture"] for each in document.json) == sorted(names)
+
+
+def harvest_here(harvest: Harvest, run: Path, *more: str) -> Said:
+    return harvest("predict", run, ".", *more)
+
+
+def test_a_label_from_outside_is_plain(harvest: Harvest, tmp_path: Path, camera: Path) -> None:
+    """A label that would steer a terminal, or begin a formula, is made harmless."""
+    odd = write_run(tmp_path / "odd", ("=1+1", "a\x1b[31mred", "b\u202ec"))
+
+    for more in ((), ("--csv", "-"), ("--json",)):
+        told = harvest("predict", odd, camera / "a.PNG", *more)
+        assert told.code == 0
+    assert {row[1] for row in csv.reader(io.StringIO(harvest("predict", odd, camera, "--csv", "-").out))} <= {
+        *("label", "'=1+1", "a?[31mred", "b?c")
+    }
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_in_a_folder_is_not_waited_for(harvest: Harvest, run: Path, camera: Path) -> None:
+    """A named pipe that is called a picture is passed by; a link that leads in a circle, too."""
+    os.mkfifo(camera / "pipe.jpg")
+    (camera / "deep" / "circle").symlink_to(camera, target_is_directory=True)
+
+    assert len(harvest("predict", run, camera).lines) == len(SHOWN)
+
+
+# What it takes.
+
+
+def test_what_is_missing_is_named(
+    harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without torch and onnxruntime the error names what to install."""
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name in {"torch", "onnxruntime"} else True)
+
+    told = harvest("predict", run, camera)
+
+    assert told.code == 2
+    assert "pip install torch" in told.err
+
+
+def test_help_and_errors_load_no_network(harvest: Harvest, run: Path) -> None:
+    """To say that a picture is not there takes no network."""
+    program = f"import sys\nsys.argv = ['harvest', 'predict', {str(run)!r}, 'nothing']\n"
+    program += "from harvest.cli import app\ncode = app._run()\nprint(code, 'torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    assert ran.stdout.split() == ["2", "False"]
+    assert harvest("predict", "--help").code == 0

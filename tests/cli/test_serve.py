@@ -1,0 +1,186 @@
+"""`harvest serve`: started, asked and stopped as a person does it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("starlette")
+
+from harvest.cli import extras
+from harvest.learning.export import export
+from harvest.learning.predict import Predictor
+from harvest.web.listening import listen
+from tests.learning.tiny import LABELS, network, write_run
+from tests.pictures import encoded, photo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.cli.conftest import Said
+    from tests.command import Command, Running
+    from tests.web import Internet
+
+    Harvest = Callable[..., Said]
+
+
+MARGIN = 2.5  # seconds a busy machine may add to the two that a stop may take
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a run with model.onnx, where it can be made: it starts in a tenth of the time."""
+    path = write_run(tmp_path_factory.mktemp("serve") / "snakes.runs" / "first")
+    if find_spec("onnxscript") and find_spec("onnxruntime"):
+        export(network(), path, ["onnx"])
+    return path
+
+
+@contextmanager
+def serving(
+    cli: Command, run: Path, *more: object, **variables: str
+) -> Iterator[tuple[Running, httpx.Client]]:
+    """Start the service, and give it with a client of its own once it listens."""
+    running = cli.start("serve", run, "--port", 0, *more, **variables)
+    end = time.monotonic() + 60
+    while "http://" not in running.printed:
+        assert running.process.poll() is None, running.said
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    with httpx.Client(base_url=running.printed.split()[-1], trust_env=False, timeout=20) as client:
+        yield running, client
+
+
+def test_it_prints_its_address_and_answers(cli: Command, run: Path) -> None:
+    """The service says what it serves and where; a picture sent there gets the answer of `predict`."""
+    body = encoded(photo())
+    with serving(cli, run) as (running, client):
+        told = client.post("/classify", files={"file": body}).json()
+        page = client.get("/")
+
+    predictor = Predictor.open(run)
+    (expected,) = predictor.predict([body])
+    assert running.printed.startswith(f"snakes/first, 3 classes, by {predictor.engine}: http://127.0.0.1:")
+    assert {each["label"]: each["probability"] for each in told} == pytest.approx(dict(expected), abs=1e-5)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+@pytest.mark.parametrize(
+    ("name", "busy"), [("SIGINT", False), ("SIGINT", True), ("SIGTERM", True), ("SIGHUP", False)]
+)
+def test_P06_P07_a_stop_is_its_good_end(cli: Command, run: Path, name: str, *, busy: bool) -> None:
+    """Ctrl-C, a kind kill and a closed terminal end it soon, in silence and with code 0."""
+    with serving(cli, run) as (running, client):
+        client.get("/health")
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
+            if busy:
+                line.sendall(b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
+                time.sleep(0.2)
+            began = time.monotonic()
+            running.process.send_signal(getattr(signal, name))
+            ran = running.wait()
+
+    assert (ran.code, ran.err) == (0, "")
+    assert time.monotonic() - began < 2 + MARGIN
+
+
+def test_a_port_that_is_taken_is_told_at_once(cli: Command, run: Path) -> None:
+    """Where another program listens the error names the port and another one, before a network is loaded."""
+    door = listen("127.0.0.1", 0)
+    port = door.port
+    try:
+        ran = cli("serve", run, "--port", port)
+    finally:
+        door.close()
+
+    assert (ran.code, ran.out) == (2, "")
+    assert f"port {port} is taken" in ran.err
+    assert "--port 0" in ran.err
+
+
+def test_an_address_is_fetched_as_in_a_harvest(cli: Command, internet: Internet, run: Path) -> None:
+    """An address is fetched by the harvest's own downloader, proxy and all; a private one is refused."""
+    shelf = internet.addresses(1)
+    with serving(cli, run) as (_, client):
+        told = client.post("/classify", json={"url": shelf.urls[0]})
+        within = client.post("/classify", json={"url": "http://10.0.0.1/a.jpg"})
+
+    assert {each["label"] for each in told.json()} == set(LABELS)
+    assert within.status_code == 403
+    assert not internet.log.to("10.0.0.1")
+
+
+def test_private_addresses_can_be_allowed(cli: Command, internet: Internet, run: Path) -> None:
+    """`--allow-private` is for an image server at home."""
+    with serving(cli, run, "--allow-private") as (_, client):
+        told = client.post("/classify", json={"url": "http://10.0.0.1/a.jpg"})
+
+    assert told.status_code == 200
+    assert internet.log.to("10.0.0.1")
+
+
+def test_a_name_can_be_given(cli: Command, run: Path) -> None:
+    """A name that `--name` gives is answered, one that nobody gave is not."""
+    with serving(cli, run, "--name", "snakes.example") as (_, client):
+        codes = [
+            client.get("/", headers={"Host": host}).status_code for host in ("snakes.example", "evil.example")
+        ]
+
+    assert codes == [200, 403]
+
+
+def test_who_lets_everybody_in_is_told(cli: Command, run: Path) -> None:
+    """On an address for others the service says so, and prints one that can be opened here."""
+    with serving(cli, run, "--host", "0.0.0.0") as (running, client):
+        assert client.get("/").status_code == 200
+
+    assert client.base_url.host == "127.0.0.1"
+    assert "everybody who reaches this machine can use it" in running.said
+
+
+def test_verbose_tells_each_request_on_a_line(cli: Command, run: Path) -> None:
+    """`-v` tells each request with its status on stderr, and nothing that would steer a terminal."""
+    with serving(cli, run, "-v") as (running, client):
+        client.get("/")
+        client.get("/%1b[2J%0aGET")
+        running.interrupt()
+        ran = running.wait()
+
+    first, second = ran.err.splitlines()
+    assert " GET / 200 " in first
+    assert " GET /%1b[2J%0aGET 404 " in second
+
+
+def test_what_is_no_run_is_told(harvest: Harvest, tmp_path: Path) -> None:
+    """A folder that no training wrote is an error that says so, and the door is closed again."""
+    told = harvest("serve", tmp_path, "--port", 0)
+
+    assert told.code == 2
+    assert "is no run" in told.err
+
+
+@pytest.mark.parametrize(
+    ("module", "package"), [("uvicorn", "uvicorn"), ("python_multipart", "python-multipart")]
+)
+def test_what_is_missing_is_named(
+    harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str, package: str
+) -> None:
+    """Without a part of the server the error names what to install."""
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == module else True)
+
+    told = harvest("serve", run)
+
+    assert told.code == 2
+    assert f"pip install {package}" in told.err
