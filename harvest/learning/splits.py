@@ -86,6 +86,8 @@ def deal(
             fixed = {number for number, part in zip(numbers, given, strict=True) if part is not Part.TRAIN}
             dealt = [row for row, number in enumerate(numbers) if number not in fixed]
             notes.append(f"there is no folder for valid: {valid} % of train were taken for it")
+        if Part.TEST not in given:
+            notes.append("there is no folder for test: nothing was kept for a last exam")
     deal = deal_groups(
         [int(target) for target in album.targets[list(dealt)]],
         [album.examples[row].content for row in dealt],

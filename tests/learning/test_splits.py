@@ -298,6 +298,14 @@ def test_valid_is_taken_from_train_where_it_has_no_folder(tmp_path: Path) -> Non
     assert shares(album, again) == shares(album, split)
 
 
+def test_a_test_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """With folders for train and valid alone nothing is moved: there is no exam, and that is told."""
+    album = of_parts(tmp_path, train={"a": 50, "b": 50}, valid={"a": 10, "b": 10})
+    split = dealt(album, range(120))
+    assert shares(album, split) == {"a": [50, 10, 0], "b": [50, 10, 0]}
+    assert split.notes == ("there is no folder for test: nothing was kept for a last exam",)
+
+
 def test_T05_folders_that_share_a_picture_are_told(tmp_path: Path) -> None:
     """A twin across the folders stays where it is; it is told, and never made a picture to choose by."""
     album = of_parts(tmp_path, train={"a": 20, "b": 20}, test={"a": 4, "b": 4})
