@@ -86,7 +86,7 @@ def test_first_screen(snakes, tmp_path: Path) -> None:
     assert "80 % of the test pictures are right" in text
     assert "16 of 20 right, 80 % (58–92 %)" in text
     assert "of new pictures like these 58–92 % should be right" in text
-    assert "always saying the largest class: 50 %" in text
+    assert "always the largest class: 50 %" in text
     assert "8 of 40 pictures that it had not learnt from are wrong, most often these." in text
     assert "coral snake taken for king snake" in text
     assert "Would more pictures help? Yes" in text
@@ -147,6 +147,25 @@ def test_training_that_diverged(tmp_path: Path) -> None:
     assert "There are no pictures in test." in text
     assert "Not one number came out of 1 epoch: the training diverged." in text
     assert not re.search(r"\bnan\b|\binf\b", text)
+
+
+def test_no_epochs(snakes, tmp_path: Path) -> None:
+    """With the frozen head alone there is no curve to draw; that there were no epochs is said."""
+    text = read(replace(snakes, history=snakes.history[:1], search=None), tmp_path).text
+
+    assert "No epochs: the head was solved in one step" in text
+    assert "1 row of history.csv" in text
+    assert "lower is better" not in text.partition("What the figures mean")[0].partition("Training")[2]
+    assert "diverged" not in text
+
+
+def test_one_epoch(snakes, tmp_path: Path) -> None:
+    """The frozen head and one epoch are two points: a line."""
+    text = read(replace(snakes, history=snakes.history[:2]), tmp_path).text
+
+    assert "Loss: train 1 at epoch 0.5" not in text
+    assert "valid from 0.9 at epoch 0 to 0.45 at 1." in text
+    assert "train 0.5 at epoch 1" in text
 
 
 def test_all_is_right(snakes, tmp_path: Path) -> None:

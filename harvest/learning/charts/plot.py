@@ -33,6 +33,7 @@ class Series:
     points: Sequence[tuple[float, float]]
     kind: str = "main"
     band: Sequence[tuple[float, float, float]] = ()  # x, low, high
+    dots: bool = True
 
 
 def plot(
@@ -54,7 +55,7 @@ def plot(
     if at is not None:
         parts.append(_upright(at, x))
     parts += [_curve(each, x, y) for each in series]
-    parts += [_dots(each, x, y) for each in series if len(each.points) <= _DOTS]
+    parts += [_dots(each, x, y) for each in series if each.dots and len(each.points) <= _DOTS]
     parts += _marks(marks, x, y)
     parts += _names(series, x, y)
     return Markup(

@@ -67,6 +67,8 @@ def _told(story: Story, folder: Path) -> dict[str, object]:
         "measured": tables.measured(story),
         "unmeasured": tables.unmeasured(story),
         "epochs": list(training.epochs(story)),
+        "rounds": sum(row.get("epoch", 0) > 0 for row in story.history),
+        "diverged": training.diverged(story),
         "columns": list(dict.fromkeys(name for row in story.history for name in row)),
         "finder": training.finder(story.search) if story.search else None,
         "others": list(tables.others(story, thumbnails)),
@@ -92,6 +94,7 @@ def _environment() -> Environment:
         "result": words.result,
         "duration": words.duration,
         "metric": words.metric,
+        "setting": words.setting,
         "figure": training.figure,
         "cell": _cell,
     }

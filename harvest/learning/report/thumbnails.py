@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SIDE = 240  # pixels of the longer side: twice what is shown, for sharp screens
-_QUALITIES = (62, 40, 20)
+_QUALITIES = (60, 40, 20)
 _ROOM = 11 << 10  # bytes of one: noise is stored more coarsely
 _LARGEST = 200 << 20  # bytes of a file
 
@@ -85,7 +85,7 @@ def _uri(image: Image.Image) -> str:
     for quality in _QUALITIES:
         file = io.BytesIO()
         image.info = {}  # nothing that a plugin read may reach the page
-        image.save(file, "WEBP", quality=quality, method=4)
+        image.save(file, "WEBP", quality=quality, method=2)
         data = file.getvalue()
         if len(data) <= _ROOM:
             break

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harvest.learning.report.story import LearningPoint, Search, Story
 
 _NO_METRICS = frozenset({"epoch", "train_loss", "valid_loss", "time"})
-_SHARES = frozenset({"accuracy", "error_rate", "precision", "recall", "f1", "roc_auc", "average_precision"})
+_SHARES = frozenset({"accuracy", "error_rate", "precision", "recall", "f1"})
 _LOWER = frozenset({"error_rate", "log_loss"})  # where the story does not tell
 _MEMORY = 0.5  # of the smoothed loss of the finder, as where the rate is chosen
 _MANY = 5  # times the first loss, beyond which the finder's curve is cut off
@@ -26,8 +26,8 @@ _LOWEST = 0.98  # room under a curve of shares, so that one at 100 % is seen as 
 
 
 def epochs(story: Story) -> Iterator[Markup]:
-    """Draw a chart for the losses, and one for each metric."""
-    if not story.history:
+    """Draw a chart for the losses, and one for each metric; one row alone is no curve."""
+    if len(story.history) < 2:  # noqa: PLR2004
         return
     x = whole(row["epoch"] for row in story.history if "epoch" in row)
     losses = [
@@ -52,6 +52,13 @@ def epochs(story: Story) -> Iterator[Markup]:
             note=f"{'higher' if greater else 'lower'} is better",
             marks=[Mark(*best, _text(name)(best[1]))] if best else (),
         )
+
+
+def diverged(story: Story) -> bool:
+    """Tell whether there were epochs, and not one of them brought a number."""
+    rows = [row for row in story.history if row.get("epoch", 0) > 0]
+    values = [value for row in rows for name, value in row.items() if name not in {"epoch", "time"}]
+    return bool(rows) and not any(map(math.isfinite, values))
 
 
 def _directions(story: Story) -> dict[str, bool]:
@@ -158,7 +165,7 @@ def finder(search: Search) -> Markup | None:
         marks.append(Mark(chosen, near[1], ""))
     return plot(
         "Loss by learning rate",
-        [Series("a batch", tried, "other"), Series("smoothed", smooth)],
+        [Series("a batch", tried, "other", dots=False), Series("smoothed", smooth, dots=False)],
         x=logarithmic((rate for rate, _ in tried), text=power),
         y=y,
         across="learning rate",

@@ -61,6 +61,17 @@ def count(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
+def setting(value: object) -> str:
+    """Write the value of an option.
+
+    >>> setting(True), setting(("csv", "tensorboard")), setting(0.5)
+    ('yes', 'csv, tensorboard', '0.5')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
 def duration(seconds: float) -> str:
     """Write a time as people do.
 
