@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 
 def check(words: Sequence[Path]) -> None:
-    """Raise for the first that is not there: before anything is read."""
+    """Raise for the first that cannot be meant, before anything is read."""
     for word in words:
         if not word.exists():
             raise UsageError(console.line(f"there is no picture or folder {word}."), "Nothing was looked at.")
+        if (word / "config.json").is_file() and (word / "labels.txt").is_file():  # by runs/*, for example
+            raise UsageError(
+                console.line(f"{word} is a run, and no folder of pictures."),
+                "Name one run, then the pictures.",
+            )
 
 
 def found(words: Sequence[Path]) -> Iterator[Path]:

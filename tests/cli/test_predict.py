@@ -204,6 +204,7 @@ def test_no_picture_at_all_is_a_code_of_its_own(harvest: Harvest, run: Path, tmp
         ((".", "."), "is no run: it has no config.json."),
         (("RUN", "nothing.jpg"), "there is no picture or folder nothing.jpg."),
         (("RUN", ".", "nothing.jpg"), "there is no picture or folder nothing.jpg."),
+        (("RUN", "RUN", "."), "is a run, and no folder of pictures"),
         (("RUN", ".", "--csv", "no/where.csv"), "cannot write no/where.csv"),
         (("RUN", ".", "--top", "0"), "--top"),
         (("RUN",), "Missing argument"),

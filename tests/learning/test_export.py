@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from importlib import util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,3 +206,21 @@ def test_the_origin_is_of_all_that_is_exported(exported, tmp_path):
     assert len(origins) == 4
     (path / "config.json").unlink()
     assert onnx_engine.origin(path) is None
+
+
+def test_the_lines_of_the_readme_run(exported, tmp_path, monkeypatch, capsys):
+    """What the README shows for model.onnx runs as it stands, and gives the label that `predict` gives."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (lines,) = [
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "model.onnx" in block
+    ]
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(exported, "dataset.runs/first")
+    photo(300, 300, 3).save("snake.jpg")
+
+    exec(lines, {})
+
+    label, probability = capsys.readouterr().out.split()
+    ((best, *_),) = Predictor.open("dataset.runs/first").predict(["snake.jpg"])
+    assert label == best.label
+    assert 0 < float(probability) <= 1
