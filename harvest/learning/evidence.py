@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harvest.learning.logistic import Solution
     from harvest.learning.splits import Split
 
+    Flags = NDArray[np.bool_]
     Floats = NDArray[np.float64]
     Singles = NDArray[np.float32]
     Ints = NDArray[np.int64]
@@ -73,15 +74,15 @@ def learning_curve(
     space = Space.of(values[rows])
     lot = Lot(space, np.arange(len(rows)), targets[rows], np.asarray(split.groups)[rows], classes)
     fold = dealing.deal(lot.groups, lot.targets, classes, folds)
-    places = _places(lot.targets, fold)
-    most = int(np.bincount(lot.targets, minlength=classes).max(initial=0) * (folds - 1) / folds)
+    places = [_places(lot.targets, fold != number) for number in range(folds)]
+    most = 1 + max(int(place[place < len(rows)].max(initial=0)) for place in places)
     sizes = [_FIRST * 2**step for step in range(20) if _FIRST * 2**step < _NEAR * most]
     points = []
     found: list[Solution | None] = [None] * folds
     for size in [*sizes, most]:
-        right = asked = learned = 0
+        right = asked = learned = heads = 0
         for number in range(folds):
-            learning = (fold != number) & (places[number] < size)
+            learning = places[number] < size
             found[number] = solution = lot.learned(learning, strength, found[number])
             exam = np.flatnonzero((fold == number) & space.sound)
             if solution is None or not len(exam):
@@ -90,20 +91,18 @@ def learning_curve(
             right += int((told == lot.targets[exam]).sum())
             asked += len(exam)
             learned += int(learning.sum())
+            heads += 1
         if asked:
-            points.append(Point(round(learned / folds / classes), right / asked, *interval(right, asked)))
+            points.append(Point(round(learned / heads / classes), right / asked, *interval(right, asked)))
     return points
 
 
-def _places(targets: Ints, fold: Ints) -> list[Ints]:
-    """Return the place of each picture in its class within what each fold leaves, in an order of chance."""
-    shuffled = np.random.default_rng(0).permutation(len(targets))
-    found = []
-    for number in range(int(fold.max(initial=0)) + 1):
-        place = np.full(len(targets), len(targets))
-        left = shuffled[fold[shuffled] != number]
-        for label in np.unique(targets):
-            ours = left[targets[left] == label]
-            place[ours] = np.arange(len(ours))
-        found.append(place)
-    return found
+def _places(targets: Ints, left: Flags) -> Ints:
+    """Return the place of each picture among those of its class that are left, in an order of chance."""
+    place = np.full(len(targets), len(targets))
+    order = np.random.default_rng(0).permutation(len(targets))
+    order = order[left[order]]
+    for label in np.unique(targets):
+        ours = order[targets[order] == label]
+        place[ours] = np.arange(len(ours))
+    return place
