@@ -2,9 +2,9 @@
 
     python tests/bench/predicting.py [RUN]
 
-RUN is the directory of a training; without one it is MobileNetV2 of ../shared/data. The network alone is timed
-on pictures already decoded, one at a time and in batches, both engines turn by turn; then the way from files to
-labels, and the whole command. The service is asked by one program, then by 16 at the same time.
+RUN is the directory of a training; without one it is MobileNetV2 of ../shared/data. The network alone is
+timed on pictures already decoded, one at a time and in batches, both engines turn by turn; then the way from
+files to labels, and the whole command. The service is asked by one program, then by 16 at the same time.
 """
 
 from __future__ import annotations
