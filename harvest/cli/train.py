@@ -60,7 +60,7 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", min=0, metavar="N", help="0: only the head.  [default: 4; 30 from scratch]"),
+        typer.Option("--epochs", min=0, metavar="N", help="0: only the head.  [default: 4; 20 from scratch]"),
     ] = None,
     lr: Annotated[
         str | None,

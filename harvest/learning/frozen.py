@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -119,9 +120,10 @@ def _row(session: Session, album: Album, split: Split, probabilities: Floats) ->
     )
     return {
         "epoch": 0.0,
-        "train_loss": float("nan"),
+        "train_loss": math.nan,
         "valid_loss": float(loss),
         **chosen(session.options, album.labels).of(targets, answers),
+        "time": math.nan,
     }
 
 

@@ -38,6 +38,13 @@ def chosen(options: Options, labels: Sequence[str]) -> Measures:
     if options.metric:
         names.append("custom")
     found = [
-        named(name, labels=labels, cost_matrix=options.cost_matrix, custom=options.metric) for name in names
+        named(
+            name,
+            labels=labels,
+            cost_matrix=options.cost_matrix,
+            custom=options.metric,
+            beside=options.tree,
+        )
+        for name in names
     ]
     return Measures({metric.name: metric for metric in found}, found[len(ALWAYS)])

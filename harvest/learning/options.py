@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Rates = tuple[float, float] | Literal["find"] | None
 
 EPOCHS = 4
-EPOCHS_FROM_SCRATCH = 30
+EPOCHS_FROM_SCRATCH = 20
 EXPORTS = ("onnx", "pt2")
 LOGS = ("csv", "tensorboard")
 SMALLEST, LARGEST = 16, 2048  # pixels a side

@@ -64,6 +64,8 @@ def fine_tune(
         table=Table(rows, measures.monitor),
         view=views(options),
     )
+    if options.from_scratch:
+        network.head.reset_parameters()  # one solved on what random layers see is far from any that learns
     found = None
     whole = True
     stages = plan(session)

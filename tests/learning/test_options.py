@@ -39,10 +39,10 @@ def test_what_cannot_be_is_refused(options, said):
 
 
 def test_defaults_depend_on_where_weights_come_from():
-    """Pretrained weights need four rounds, random ones thirty, and a small network."""
+    """Pretrained weights need four rounds, random ones twenty, and a small network."""
     assert (Options(TREE).source, Options(TREE).rounds) == ("resnet34", 4)
     scratch = Options(TREE, from_scratch=True)
-    assert (scratch.source, scratch.rounds) == ("small", 30)
+    assert (scratch.source, scratch.rounds) == ("small", 20)
     assert Options(TREE, epochs=0).rounds == 0
 
 
