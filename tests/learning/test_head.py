@@ -40,7 +40,7 @@ def right(head, values, targets):
 
 
 def test_classes_that_lie_apart_are_told_apart():
-    """What can be told apart is, on pictures that the head did not see, also where features outnumber them."""
+    """What can be told apart is, on pictures the head did not see, also where features outnumber them."""
     for width in (20, 400):
         values, targets = clusters([30, 30, 30], width=width, apart=8)
         head = solve(Features(values), targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), 3)
