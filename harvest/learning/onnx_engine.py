@@ -54,6 +54,8 @@ class OnnxEngine:
     def __init__(self, model: Path | bytes) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _QUIET
+        # Threads that spin between two pictures take the cores from decoding: 128 files 3.5 s against 2.9.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         given = model if isinstance(model, bytes) else str(model)
         try:
             self._session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 
 from harvest import images
-from harvest.errors import UsageError
+from harvest.errors import TrainingError, UsageError
 from harvest.learning import pixels
 from harvest.models import Refusal, Verdict
 
@@ -84,7 +84,10 @@ class Predictor:
 
     def judge(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return a row of probabilities for each view, in the order of `labels`."""
-        return self._engine(np.stack(views))
+        rows = self._engine(np.stack(views))
+        if not np.isfinite(rows).all():
+            raise TrainingError(f"{self.name} answers with no numbers: its weights are damaged.")
+        return rows
 
     def ranked(self, row: NDArray[np.float32], top: int | None = None) -> list[Guess]:
         """Return the labels of a row, the most probable first."""

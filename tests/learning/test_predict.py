@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
 from harvest.errors import HarvestError, TrainingError, UsageError
 from harvest.learning import predict as predicting
 from harvest.learning.predict import Guess, Predictor
 from harvest.models import Refusal, Verdict
 from tests import bombs
-from tests.learning.tiny import LABELS, write_run
+from tests.learning.tiny import LABELS, network, write_run
 from tests.pictures import encoded, photo
 
 MiB = 2**20
@@ -259,6 +260,18 @@ def test_T07_a_damaged_description_is_told(run, tmp_path, config):
 
     with pytest.raises(HarvestError):
         Predictor.open(path)
+
+
+def test_weights_that_give_no_numbers_are_told(tmp_path, album):
+    """A network whose weights are not numbers is an error, and not a list of labels in some order."""
+    damaged = network()
+    with torch.no_grad():
+        damaged.head.weight.fill_(float("nan"))
+    run = write_run(tmp_path / "run")
+    damaged.model.save_pretrained(run)
+
+    with pytest.raises(TrainingError, match="answers with no numbers"):
+        Predictor.open(run).predict(album[:1])
 
 
 def test_onnx_is_run_without_torch(exported, album):
