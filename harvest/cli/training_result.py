@@ -29,8 +29,9 @@ def print_result(result: Result, *, as_json: bool) -> None:
 
 
 def _print(result: Result) -> None:
+    from harvest.learning.answers import EXAMS
     from harvest.learning.judge import confused_pairs
-    from harvest.learning.judging import EXAMS, in_words
+    from harvest.learning.judging import in_words
 
     judged = result.judged
     epoch = int(result.tuned.best["epoch"])

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from harvest.learning.album import Part
 from harvest.learning.lessons import Lessons, together
 
 if TYPE_CHECKING:
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.learning.album import Album
+    from harvest.learning.folders import Pictures
     from harvest.learning.network import Network
+    from harvest.learning.session import Session
+
+    Answers = dict[Part, NDArray[np.float64]]
+
+EXAMS = (Part.VALID, Part.TEST)
 
 
 def answer(
@@ -38,3 +45,12 @@ def answer(
                 told[here] = torch.softmax(logits.double().cpu(), dim=1).numpy()
             tick(place, len(rows))
     return told
+
+
+def exam(session: Session, network: Network, pictures: Pictures) -> Answers:
+    """Return what a network says of the pictures that it did not learn from, part by part."""
+    batch, tick = session.options.batch, session.teller.tick
+    return {
+        part: answer(network, pictures.album, pictures.split.where(part).tolist(), batch=batch, tick=tick)
+        for part in EXAMS
+    }

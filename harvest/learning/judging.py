@@ -5,26 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvest.learning.album import Part
-from harvest.learning.answers import answer
+from harvest.learning.answers import EXAMS, exam
 from harvest.learning.judge import Judgement
 from harvest.learning.judge import judge as judge_part
 from harvest.learning.measures import chosen
 from harvest.learning.records import predictions, write_metrics, write_predictions
+from harvest.learning.tuning import FROZEN, Tuned
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from harvest.learning.album import Part
+    from harvest.learning.answers import Answers
     from harvest.learning.folders import Pictures
     from harvest.learning.frozen import Frozen
     from harvest.learning.network import Network
     from harvest.learning.records import Prediction
     from harvest.learning.session import Session
-    from harvest.learning.tuning import Tuned
-
-FROZEN, TUNED = "frozen head", "fine-tuned"
-EXAMS = (Part.VALID, Part.TEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,7 @@ class Judged:
 
     candidates: dict[str, tuple[Judgement, ...]]
     saved: str
-    answers: dict[Part, NDArray[np.float64]]  # of the one that is saved
+    answers: dict[str, Answers]  # of each candidate
     predictions: tuple[Prediction, ...]  # out of fold
 
     def of(self, part: Part) -> Judgement | None:
@@ -48,14 +43,10 @@ def judge(session: Session, network: Network, pictures: Pictures, frozen: Frozen
     teller = session.teller
     teller.step("judged on pictures it did not learn from")
     rows = {part: split.where(part) for part in EXAMS}
-    answers = {FROZEN: {part: frozen.probabilities[rows[part]] for part in EXAMS}}
-    saved = FROZEN
-    if tuned.best["epoch"]:
-        saved = TUNED
-        batch = session.options.batch
-        answers[TUNED] = {
-            part: answer(network, album, rows[part].tolist(), batch=batch, tick=teller.tick) for part in EXAMS
-        }
+    answers = {FROZEN: {part: frozen.probabilities[rows[part]] for part in EXAMS}, **tuned.between}
+    saved = tuned.saved
+    if saved not in answers:
+        answers[saved] = exam(session, network, pictures)
     metrics = list(chosen(session.options, album.labels).by_name.values())
     candidates = {
         name: tuple(
@@ -64,7 +55,7 @@ def judge(session: Session, network: Network, pictures: Pictures, frozen: Frozen
         for name, told in answers.items()
     }
     seen = tuple(predictions(album, frozen.out_of_fold, frozen.folds))
-    judged = Judged(candidates, saved, answers[saved], seen)
+    judged = Judged(candidates, saved, answers, seen)
     for part in EXAMS:
         figures = judged.of(part)
         teller.say(f"{part:<5}  {in_words(figures)}" if figures else f"{part:<5}  no pictures")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harvest import __version__
 from harvest.learning import report as pages
-from harvest.learning.judging import EXAMS
+from harvest.learning.answers import EXAMS
 from harvest.learning.measures import chosen
 from harvest.learning.options import Options
 from harvest.learning.records import predictions
@@ -69,10 +69,9 @@ def report(session: Session, pictures: Pictures, frozen: Frozen, tuned: Tuned, j
 def _candidates(album: Album, split: Split, judged: Judged) -> Iterator[Candidate]:
     for name, judgements in judged.candidates.items():
         answers = []
-        if name == judged.saved:
-            for part in EXAMS:
-                rows = split.where(part).tolist()
-                answers += predictions(album.only(rows), judged.answers[part], [0] * len(rows))
+        for part in EXAMS:
+            rows = split.where(part).tolist()
+            answers += predictions(album.only(rows), judged.answers[name][part], [0] * len(rows))
         yield Candidate(name, judgements, saved=name == judged.saved, answers=answers)
 
 

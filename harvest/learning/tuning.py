@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harvest.learning import finder, schedule
 from harvest.learning.album import Part
+from harvest.learning.answers import exam
 from harvest.learning.augment import views
 from harvest.learning.finder import Found
 from harvest.learning.fit import Loss, Stage, Workbench, epochs_done, fit, latest
@@ -16,6 +17,7 @@ from harvest.learning.measures import chosen
 from harvest.learning.memory import within_memory
 
 if TYPE_CHECKING:
+    from harvest.learning.answers import Answers
     from harvest.learning.folders import Pictures
     from harvest.learning.frozen import Frozen
     from harvest.learning.network import Network
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from harvest.learning.session import Session
 
 FINDER = "finder.json"
+FROZEN, HEAD, TUNED = "frozen head", "head alone", "fine-tuned"  # what can be saved
 
 HEAD_ALONE = (1e-3, 1e-3)
 PRETRAINED = (1e-5, 1e-4)  # as good as three times as much, and steadier from epoch to epoch
@@ -39,14 +42,17 @@ class Tuned:
     found: Found | None  # by the learning-rate finder
     stopped: bool  # by the person
     gone: tuple[str, ...]  # pictures that went away meanwhile
+    between: dict[str, Answers]  # what the network of an earlier stage said, where there are two
+
+    @property
+    def saved(self) -> str:
+        """Which candidate the best epoch belongs to."""
+        if not self.best["epoch"]:
+            return FROZEN
+        return TUNED if self.best["epoch"] > self.stages[-1].first_epoch else HEAD
 
 
-def fine_tune(
-    session: Session,
-    network: Network,
-    pictures: Pictures,
-    frozen: Frozen,
-) -> Tuned:
+def fine_tune(session: Session, network: Network, pictures: Pictures, frozen: Frozen) -> Tuned:
     """Fine-tune; the network is left as it was in its best epoch, of which the frozen head is the first."""
     options = session.options
     album, split = pictures
@@ -68,6 +74,7 @@ def fine_tune(
         network.head.reset_parameters()  # one solved on what random layers see is far from any that learns
     found = None
     whole = True
+    between: dict[str, Answers] = {}
     stages = plan(session)
     for stage in stages:
         if stage.whole and options.lr == "find":
@@ -78,7 +85,10 @@ def fine_tune(
         whole = fit(bench, stage._replace(rates=rates))
         if not whole:
             break
-    return Tuned(tuple(rows), bench.table.best, stages, found, not whole, tuple(sorted(bench.gone)))
+        if stage is not stages[-1] and session.processes.is_first and bench.table.best["epoch"]:
+            between[HEAD] = exam(session, network, pictures)
+    gone = tuple(sorted(bench.gone))
+    return Tuned(tuple(rows), bench.table.best, stages, found, not whole, gone, between)
 
 
 def plan(session: Session) -> tuple[Stage, ...]:
@@ -110,7 +120,7 @@ def _title(stage: Stage, session: Session) -> str:
         effective += f" = {batch * views * processes:,}"
     low, high = stage.rates
     rates = f"{low:.1e}" if low == high else f"{low:.1e} … {high:.1e}"
-    what = "fine-tuning" if stage.whole else "the head alone"
+    what = "fine-tuning" if stage.whole else HEAD
     plural = "epoch" if stage.epochs == 1 else "epochs"
     return f"{what}: {stage.epochs} {plural}, rate {rates}, {effective}"
 
