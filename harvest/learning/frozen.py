@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.learning.album import Album
+    from harvest.learning.features import Features
     from harvest.learning.folders import Pictures
     from harvest.learning.head import Point
     from harvest.learning.network import Network
@@ -73,27 +74,18 @@ def learn_head(session: Session, network: Network, pictures: Pictures) -> Frozen
     about = f"{network.source} at {network.size} px"
     teller.step(f"frozen features → head: {about} on {session.processes.device}")
     began = time.monotonic()
-    with session.processes.first_goes_first(), within_memory(options.batch, network.size):
-        features = compute(
-            network,
-            album,
-            cache=options.store,
-            batch=options.batch,
-            views=options.n_augmentation - 1,
-            augmentation=augmentation(options),
-            seed=options.seed,
-            device=session.processes.device,
-            tick=teller.tick,
-            say=teller.warn,
-        )
+    features = _features(session, network, album, views=options.n_augmentation - 1)
     teller.say(f"features of {len(album.examples):,} pictures: {time.monotonic() - began:.1f} s")
     began = time.monotonic()
     solved = head.solve(features, album.targets, split, len(album.labels))
     solved.put(network)
+    strength = solved.strength
     out_of_fold, folds = head.out_of_fold(
-        features.values, album.targets, split.groups, len(album.labels), strength=solved.strength
+        features.values, album.targets, split.groups, len(album.labels), strength=strength
     )
-    curve = head.learning_curve(features.values, album.targets, split, strength=solved.strength)
+    curve = []
+    if not options.from_scratch:  # what random layers see says nothing of what trained ones would gain
+        curve = head.learning_curve(features.values, album.targets, split, strength=strength)
     probabilities = solved.probabilities(features.values)
     frozen = Frozen(
         about=about,
@@ -109,6 +101,34 @@ def learn_head(session: Session, network: Network, pictures: Pictures) -> Frozen
         network.save(session.run.path)
         session.run.write_history([frozen.row])
     return frozen
+
+
+def look_again(session: Session, network: Network, pictures: Pictures, frozen: Frozen) -> Frozen:
+    """Look for suspects once more, with a network that began as random: before, it saw next to nothing.
+
+    It has learned from the training part, wrong labels and all: fewer of those are suspected than should be.
+    """
+    album, split = pictures
+    values = _features(session, network, album).values
+    out_of_fold, folds = head.out_of_fold(values, album.targets, split.groups, len(album.labels))
+    return replace(frozen, features=values, out_of_fold=out_of_fold, folds=folds)
+
+
+def _features(session: Session, network: Network, album: Album, *, views: int = 0) -> Features:
+    options, teller = session.options, session.teller
+    with session.processes.first_goes_first(), within_memory(options.batch, network.size):
+        return compute(
+            network,
+            album,
+            cache=options.store,
+            batch=options.batch,
+            views=views,
+            augmentation=augmentation(options),
+            seed=options.seed,
+            device=session.processes.device,
+            tick=teller.tick,
+            say=teller.warn,
+        )
 
 
 def _row(session: Session, album: Album, split: Split, probabilities: Floats) -> Row:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvest.learning.answers import EXAMS, exam
+from harvest.learning.frozen import Frozen, look_again
 from harvest.learning.judge import Judgement
 from harvest.learning.judge import judge as judge_part
 from harvest.learning.measures import chosen
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from harvest.learning.album import Part
     from harvest.learning.answers import Answers
     from harvest.learning.folders import Pictures
-    from harvest.learning.frozen import Frozen
     from harvest.learning.network import Network
     from harvest.learning.records import Prediction
     from harvest.learning.session import Session
@@ -54,6 +54,8 @@ def judge(session: Session, network: Network, pictures: Pictures, frozen: Frozen
         )
         for name, told in answers.items()
     }
+    if session.options.from_scratch and saved != FROZEN:
+        frozen = look_again(session, network, pictures, frozen)
     seen = tuple(predictions(album, frozen.out_of_fold, frozen.folds))
     judged = Judged(candidates, saved, answers, seen)
     for part in EXAMS:
