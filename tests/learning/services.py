@@ -29,7 +29,8 @@ RED = encoded(Image.new("RGB", (40, 30), (200, 30, 10)), "PNG")
 class Colours:
     """Judges by the mean of each channel, and looks on while `hold` is not set.
 
-    `seen` counts the pictures it could read, `sizes` tells how many it was asked about at a time.
+    `seen` counts the pictures it could read, `most` how many it read side by side, and `sizes` tells how many
+    it was asked about at a time.
     """
 
     name = "shapes/first"
@@ -38,7 +39,7 @@ class Colours:
     size = 8
 
     def __init__(self) -> None:
-        self.seen = 0
+        self.seen = self.most = self._reading = 0
         self.sizes: list[int] = []
         self.hold = threading.Event()
         self._lock = threading.Lock()
@@ -46,12 +47,18 @@ class Colours:
 
     def see(self, picture: bytes) -> np.ndarray | Refusal:
         """Return eight by eight pixels."""
-        seen = examine(picture)
-        if isinstance(seen, Refusal):
-            return seen
         with self._lock:
-            self.seen += 1
-        return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB").resize((8, 8)))
+            self._reading += 1
+            self.most = max(self.most, self._reading)
+        try:
+            seen = examine(picture)
+            if isinstance(seen, Refusal):
+                return seen
+            return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB").resize((8, 8)))
+        finally:
+            with self._lock:
+                self._reading -= 1
+                self.seen += not isinstance(seen, Refusal)
 
     def judge(self, views: list[np.ndarray]) -> np.ndarray:
         """Return how much there is of each colour."""

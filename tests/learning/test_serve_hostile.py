@@ -233,6 +233,14 @@ def test_N09_N10_a_body_too_large_is_refused_and_told(service, chunked, kind):
     assert told.json()["error"].endswith("is the most that is taken.")
 
 
+def test_N10_who_sends_first_and_reads_later_is_told_too(service):
+    """A sender that reads nothing before it has sent its thirty megabytes still finds the refusal."""
+    told = service.raw(request(b"x" * (30 * MiB)))
+
+    assert status(told) == 413
+    assert error(told)
+
+
 def test_N09_an_endless_body_is_cut(hasty):
     """Who never ends is read no longer than the bound and a farewell."""
     began = time.monotonic()
@@ -416,9 +424,10 @@ def test_other_types_are_told_how(service, kind):
 
 def test_N07_packed_bodies_are_refused(service):
     """A body in a Content-Encoding is refused, not unpacked."""
-    told = service.post(gzip.compress(bytes(10 * MiB)), Content_Encoding="gzip")
+    told = service.post(gzip.compress(RED), Content_Encoding="gzip")
 
     assert told.status_code == 415
+    assert "no Content-Encoding is unpacked" in told.json()["error"]
 
 
 def form(*parts: tuple[str, bytes]) -> bytes:
@@ -683,9 +692,10 @@ def test_only_so_many_addresses_are_asked_at_a_time():
 
 
 def test_pictures_of_many_pixels_do_not_pile_up():
-    """Large pictures are decoded within a budget of memory, and each gets its answer."""
+    """Large pictures are decoded within a budget of memory, one at a time if need be."""
     large = encoded(Image.new("RGB", (2000, 1500), (10, 200, 10)), "PNG")
     with Service(bounds=Bounds(decoding=32 * MiB)) as service, ThreadPoolExecutor(6) as crowd:
         told = list(crowd.map(lambda _: service.post(large), range(6)))
 
-    assert {each.json()[0]["label"] for each in told} == {"green"}
+        assert {each.json()[0]["label"] for each in told} == {"green"}
+        assert service.judge.most == 1
