@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser
+
+# Networks of the tests are tiny: with threads, they would spend their time waiting for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if not (find_spec("torch") and find_spec("transformers")):
     collect_ignore_glob = ["test_*.py"]
