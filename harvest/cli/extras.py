@@ -1,29 +1,39 @@
-"""What a command needs beyond what everybody has, and the line that brings it."""
+"""What a command needs beyond what everybody has, named before anything is read."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
 
-NETWORK = ("torch", "transformers", "safetensors")
-SERVER = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NETWORK = ("torch", "transformers", "safetensors")
+_TRAINER = (*_NETWORK, "accelerate", "sklearn", "scipy")
+_SERVER = ("starlette", "uvicorn", "python_multipart")
 
 
-def need_a_server() -> None:
-    """Refuse where there is nothing to serve with."""
-    missing = [package for module, package in SERVER.items() if find_spec(module) is None]
-    if missing:
-        raise _missing(missing)
+def need_a_trainer() -> None:
+    """Refuse where there is nothing to train with."""
+    _need(_TRAINER)
 
 
 def need_an_engine() -> None:
     """Refuse where there is nothing to run a network with; onnxruntime alone runs what was exported."""
-    missing = [name for name in NETWORK if find_spec(name) is None]
-    if missing and find_spec("onnxruntime") is None:
-        raise _missing(missing)
+    if find_spec("onnxruntime") is None:
+        _need(_NETWORK)
 
 
-def _missing(packages: list[str]) -> UsageError:
-    names = " and ".join(packages)
-    return UsageError(f"this needs {names}, not installed here.", f"pip install {' '.join(packages)}")
+def need_a_server() -> None:
+    """Refuse where there is nothing to serve with."""
+    _need(_SERVER)
+
+
+def _need(modules: Iterable[str]) -> None:
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise UsageError(
+            f"this needs {', '.join(missing)}, which this environment lacks.",
+            "In a checkout of harvest: pip install -e '.[train]'",
+        )

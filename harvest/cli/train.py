@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import harvest
+from harvest.cli import extras
 from harvest.cli.completion import complete_datasets
 from harvest.cli.help import Command
 from harvest.cli.stopping import Stoppable
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from harvest.learning.options import Rates
 
     Story = Callable[[Any, Any], Result]
-
-NEEDED = ("torch", "transformers", "accelerate", "sklearn")
 
 
 class TrainCommand(Stoppable, Command):
@@ -147,7 +146,7 @@ def train(
 
     Everything that a training gives is one directory: weights, labels, figures, report.html.
     """
-    check_extra()
+    extras.need_a_trainer()
     from harvest.cli.training import Training
     from harvest.cli.training_result import print_result
     from harvest.learning.options import Options
@@ -208,16 +207,6 @@ def the_page() -> Story:
             spec.loader.exec_module(page)
             return page.train  # type: ignore[no-any-return]
     raise UsageError("this installation lacks train.py.", "Take it from the repository: python train.py TREE")
-
-
-def check_extra() -> None:
-    """Refuse before anything is read when the libraries for learning are not there."""
-    missing = [name for name in NEEDED if not importlib.util.find_spec(name)]
-    if missing:
-        raise UsageError(
-            f"this needs {', '.join(missing)}, which this environment lacks.",
-            "In a checkout of harvest: pip install -e '.[train]'",
-        )
 
 
 def _rates(text: str | None) -> Rates:

@@ -274,13 +274,14 @@ def test_a_pipe_in_a_folder_is_not_waited_for(harvest: Harvest, run: Path, camer
 def test_what_is_missing_is_named(
     harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without torch and onnxruntime the error names what to install."""
+    """Without torch and onnxruntime the error names the one, and what to install."""
     monkeypatch.setattr(extras, "find_spec", lambda name: None if name in {"torch", "onnxruntime"} else True)
 
     told = harvest("predict", run, camera)
 
     assert told.code == 2
-    assert "pip install torch" in told.err
+    assert "this needs torch, which" in told.err
+    assert "pip install -e '.[train]'" in told.err
 
 
 def test_help_and_errors_load_no_network(harvest: Harvest, run: Path) -> None:

@@ -171,16 +171,15 @@ def test_what_is_no_run_is_told(harvest: Harvest, tmp_path: Path) -> None:
     assert "is no run" in told.err
 
 
-@pytest.mark.parametrize(
-    ("module", "package"), [("uvicorn", "uvicorn"), ("python_multipart", "python-multipart")]
-)
+@pytest.mark.parametrize("module", ["starlette", "uvicorn", "python_multipart"])
 def test_what_is_missing_is_named(
-    harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str, package: str
+    harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    """Without a part of the server the error names what to install."""
+    """Without a part of the server the error names it, and what to install."""
     monkeypatch.setattr(extras, "find_spec", lambda name: None if name == module else True)
 
     told = harvest("serve", run)
 
     assert told.code == 2
-    assert f"pip install {package}" in told.err
+    assert f"this needs {module}, which" in told.err
+    assert "pip install -e '.[train]'" in told.err
