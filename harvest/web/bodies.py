@@ -33,6 +33,7 @@ from harvest.web.transport import Ways
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
 __all__ = ["Bodies", "Limits"]
@@ -167,7 +168,8 @@ class Bodies:
             end: End | None = None
             try:
                 seen, started = host.pauses, self._clock()
-                end = await self._ask(address, headers, failures, left, place)
+                request = self._request(address, headers, failures)
+                end = await self._ask(request, left, place, host.patience.answer(failures))
                 now = self._clock()
             finally:
                 if not isinstance(end, Body):
@@ -179,18 +181,17 @@ class Bodies:
             return end, now - started
 
     async def _ask(
-        self, address: Address, headers: dict[str, str], failures: int, left: float, place: Place
+        self, request: httpx.Request, left: float, place: Place, begins: AbstractAsyncContextManager[None]
     ) -> End:
-        assert self._ways is not None, "use `async with Bodies() as bodies`"
         # Without a client of httpx: its redirects, cookies and passwords are what we must not have, and going
         # through them takes a tenth of what fetching takes.
-        extensions = {"address": address, "timeout": self._timeout(failures).as_dict()}
-        request = httpx.Request("GET", address.url, headers=headers, extensions=extensions)
+        assert self._ways is not None, "use `async with Bodies() as bodies`"
         deadline = asyncio.timeout(left)
         answered = False
         try:
             async with deadline:
-                response = await self._ways.handle_async_request(request)
+                async with begins:
+                    response = await self._ways.handle_async_request(request)
                 answered = True
                 try:
                     return await answers.judge(
@@ -208,10 +209,12 @@ class Bodies:
                 return Failure(late, passing=False, answered=answered)
             return replace(failure(error), answered=answered)
 
-    def _timeout(self, failures: int) -> httpx.Timeout:
+    def _request(self, address: Address, headers: dict[str, str], failures: int) -> httpx.Request:
         connect = self._limits.connect
         together = self._limits.dns + connect  # what aiohttp calls the pool's
-        return httpx.Timeout(self._limits.patience(failures), connect=connect, pool=together)
+        timeout = httpx.Timeout(self._limits.patience(failures), connect=connect, pool=together)
+        extensions = {"address": address, "timeout": timeout.as_dict()}
+        return httpx.Request("GET", address.url, headers=headers, extensions=extensions)
 
     def _check(self, url: str | httpx.URL) -> Address:
         return check_url(url, allowed=self._allowed, trusted=self._trusted)

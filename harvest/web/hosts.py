@@ -9,6 +9,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from harvest.web.manners import manner
+from harvest.web.patience import Patience
 from harvest.web.retry import in_words
 
 if TYPE_CHECKING:
@@ -28,13 +30,16 @@ class HostParked(Exception):
 class Host:
     """What we know of one server."""
 
-    def __init__(self, name: str, limits: Limits, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, limits: Limits, say: Callable[[str], None], clock: Callable[[], float]
+    ) -> None:
         self.name = name
         self.parked = ""
         self._limits = limits
         self._say = say
-        self.gate = asyncio.Semaphore(limits.per_host)
-        self.pace = limits.pace
+        places, self.pace = manner(name, limits)
+        self.gate = asyncio.Semaphore(places)
+        self.patience = Patience(limits, clock)
         self.users = 0
         self.free_at = 0.0  # by the pace
         self.opens_at = 0.0  # by its own wish
@@ -134,5 +139,5 @@ class Hosts:
             now = self._clock()
             self._hosts = {name: host for name, host in self._hosts.items() if host.is_memorable(now)}
             self._sweep_at = max(1024, 2 * len(self._hosts))
-        host = self._hosts[name] = Host(name, self._limits, self._say)
+        host = self._hosts[name] = Host(name, self._limits, self._say, self._clock)
         return host

@@ -14,6 +14,7 @@ class Limits:
     connect: float = 10
     idle: float = 20  # between two reads, at the last try
     first_idle: float = 5  # at the first: what stalls holds up its host, and mostly comes when asked again
+    least_idle: float = 2  # until an answer begins, of a host that is usually quick
     total: float = 60  # one picture, all tries and redirects; waiting for its host's turn apart
     dns: float = 10
     body: int = 25 * MiB
@@ -22,7 +23,7 @@ class Limits:
     redirects: int = 5
     attempts: int = 3
     connections: int = 32
-    per_host: int = 4
+    per_host: int = 4  # and for a few another number, see `manners`
     pace: float = 0.05  # between two requests to one host: twenty a second are enough to be polite with
     retry_after: float = 120  # a host that asks for more is parked for the rest of the run
     strikes: int = 6  # pictures in a row without any answer, after which their host is parked

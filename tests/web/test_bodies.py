@@ -264,6 +264,25 @@ def test_N03_patience_grows() -> None:
         assert verdict(f"{server.url}/a.jpg", limits=Limits(first_idle=0.4, idle=20)) == "body"
 
 
+def test_N03_patience_is_what_is_usual() -> None:
+    """What stalls at a quick host is asked for again long before the patience with a slow one is over."""
+    limits = Limits(first_idle=60, idle=60, least_idle=0.2, total=20, per_host=1, pace=0)
+    with serve(answer(b"x"), b=[[60.0], answer(b"y")]) as server:
+        urls = [f"{server.url}/a.jpg", f"{server.url}/b.jpg"]
+        assert all(isinstance(end, Body) for end in gather(urls, limits=limits))
+        assert server.targets == ["/a.jpg", "/b.jpg", "/b.jpg"]
+
+
+def test_N03_pause_in_a_body_is_no_stall() -> None:
+    """Once its answer has begun, a body may pause for longer than answers take to begin."""
+    limits = Limits(first_idle=20, least_idle=0.1, per_host=1, pace=0)
+    [whole] = answer(b"xy")
+    with serve(answer(b"x"), b=[whole[:-1], 0.5, whole[-1:]]) as server:
+        urls = [f"{server.url}/a.jpg", f"{server.url}/b.jpg"]
+        assert all(isinstance(end, Body) for end in gather(urls, limits=limits))
+        assert server.targets == ["/a.jpg", "/b.jpg"]
+
+
 def test_N03_nobody_listens() -> None:
     """A port where nobody listens is `unreachable`."""
     with serve(answer(b"x")) as server:
@@ -749,6 +768,48 @@ def test_N20_four_at_once() -> None:
         asyncio.run(run())
         assert crowded.most == 4
         assert order.index(f"{other.url}/a.jpg") < 8
+
+
+@pytest.mark.parametrize(
+    ("host", "most"),
+    [
+        ("img.example.org", 4),
+        ("live.staticflickr.com", 8),
+        ("tse3.mm.bing.net", 8),
+        ("inaturalist-open-data.s3.amazonaws.com", 8),
+        ("another-bucket.s3.amazonaws.com", 4),
+        ("upload.wikimedia.org", 2),
+        ("live.staticflickr.com.example.org", 4),
+        ("mystaticflickr.com", 4),
+        ("wikimedia.org.example.org", 4),
+    ],
+)
+def test_N20_places_of_known_hosts(host: str, most: int) -> None:
+    """Hosts built for it have eight of our requests at once, who wishes for two has two, others have four."""
+    with HostileServer({f"/{n}.jpg": [0.05, *answer(b"x")] for n in range(24)}) as server:
+        urls = [f"http://{host}:{server.port}/{n}.jpg" for n in range(24)]
+        assert all(isinstance(end, Body) for end in gather(urls, limits=Limits(pace=0)))
+        assert server.most == most
+
+
+@pytest.mark.parametrize(("host", "seconds"), [("img.example.org", 2.5), ("live.staticflickr.com", 1.25)])
+def test_N20_pace_of_known_hosts(host: str, seconds: float) -> None:
+    """A host that was built for it is asked twice as often, and no more."""
+    fake = FakeTime()
+    with HostileServer({f"/{n}.jpg": answer(b"x") for n in range(6)}) as server:
+        urls = [f"http://{host}:{server.port}/{n}.jpg" for n in range(6)]
+        gather(urls, clock=fake.clock, sleep=fake.sleep, limits=Limits(pace=0.5))
+    assert fake.now == pytest.approx(seconds)
+
+
+def test_N20_known_host_that_refuses() -> None:
+    """Whoever refuses is asked slowly and then no more, however much it was built for."""
+    fake = FakeTime()
+    with HostileServer({f"/{n}.jpg": answer(status="429 No") for n in range(60)}) as server:
+        urls = [f"http://live.staticflickr.com:{server.port}/{n}.jpg" for n in range(60)]
+        ends = gather(urls, clock=fake.clock, sleep=fake.sleep)
+        assert len(server.heads) <= 24
+    assert {end.verdict for end in ends if isinstance(end, Refusal)} == {Verdict.HOST_PARKED}
 
 
 def test_N20_redirects_wait_for_their_host_too() -> None:
