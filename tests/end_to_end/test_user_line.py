@@ -166,8 +166,11 @@ def test_related_searches_are_no_hits(story):
 
 
 def test_hosts_are_not_crowded(story):
-    """No host has more than four requests under way."""
-    assert max(story.internet.log.most_at_once.values()) <= 4
+    """No host has more than four requests under way, but Flickr's network, which was built for it, eight."""
+    most = dict(story.internet.log.most_at_once)
+
+    assert most.pop("live.staticflickr.com") <= 8
+    assert max(most.values()) <= 4
 
 
 ORDERS = [
