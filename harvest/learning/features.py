@@ -7,9 +7,11 @@ import os
 import random
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,7 +24,7 @@ from harvest.learning.store import Store
 from harvest.models import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from harvest.learning.network import Network
 
     Made = dict[str, NDArray[np.float32]]
+    _Row = tuple[str, NDArray[np.float32]]
+
+_ON_A_CORE = 8  # pictures at a time: more of them no longer fit a core's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ def compute(
     if views and augmentation is not None:
         ways.append(_Way(network.size, views, augmentation, seed))
     width, fingerprint = network.head.in_features, network.fingerprint
-    machine = _Machine(network, device, batch)
+    machine = _Machine(network, device or network.model.device, batch)
     found = []
     for way in ways:
         shape = (way.views, width) if way.views else (width,)
@@ -118,55 +123,58 @@ def compute(
 
 
 class _Machine:
-    """Decodes in threads while the network works."""
+    """As many workers as there are cores; each decodes some pictures and asks the network about them.
 
-    def __init__(self, network: Network, device: torch.device | None, batch: int) -> None:
+    A network of several threads waits for its slowest one at every layer. On a machine that others use too,
+    two workers of one thread each take half of its time.
+    """
+
+    def __init__(self, network: Network, device: torch.device, batch: int) -> None:
         self._network = network
         self._device = device
-        self._batch = batch
+        self._each = batch if device.type != "cpu" else min(batch, _ON_A_CORE)
+        self._turn = nullcontext() if device.type == "cpu" else Lock()
 
     @cached_property
     def _features(self) -> Callable[[torch.Tensor], torch.Tensor]:
         return swift(self._network, self._device)
 
-    def run(
-        self, album: Album, examples: list[Example], way: _Way
-    ) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    def run(self, album: Album, examples: Sequence[Example], way: _Way) -> Iterator[_Row]:
         """Yield each picture's content and its features, view by view; none for one that went away."""
-        waiting: list[tuple[str, NDArray[np.uint8]]] = []
-        each = max(1, self._batch // max(1, way.views))  # pictures at a time
-        for content, levels in self._decoded(album, examples, way):
-            if levels is not None:
-                waiting.append((content, levels))
-            if len(waiting) == each:
-                yield from self._answers(waiting)
-                waiting = []
-        if waiting:
-            yield from self._answers(waiting)
+        if not examples:
+            return
+        _ = self._features  # made once, before workers ask for it
+        size = max(1, self._each // max(1, way.views))
+        rest = iter([examples[at : at + size] for at in range(0, len(examples), size)])
+        with _pool(self._device) as pool:
+            ahead: deque[Future[list[_Row]]] = deque()
+            while True:
+                for some in islice(rest, 2 * (os.cpu_count() or 1) - len(ahead)):
+                    ahead.append(pool.submit(self._answers, album, some, way))
+                if not ahead:
+                    return
+                yield from ahead.popleft().result()
 
-    def _decoded(
-        self, album: Album, examples: list[Example], way: _Way
-    ) -> Iterator[tuple[str, NDArray[np.uint8] | None]]:
-        """Decode in the given order, two batches ahead."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            rest = iter(examples)
-            ahead: deque[tuple[str, Future[NDArray[np.uint8] | None]]] = deque()
-            try:
-                while True:
-                    for example in islice(rest, 2 * self._batch - len(ahead)):
-                        task = pool.submit(way.of, album.file(example), example.content)
-                        ahead.append((example.content, task))
-                    if not ahead:
-                        return
-                    content, task = ahead.popleft()
-                    yield content, task.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+    def _answers(self, album: Album, examples: Sequence[Example], way: _Way) -> list[_Row]:
+        seen = [(each.content, way.of(album.file(each), each.content)) for each in examples]
+        shown = [(content, levels) for content, levels in seen if levels is not None]
+        if not shown:
+            return []
+        levels = torch.from_numpy(np.concatenate([levels for _, levels in shown]))
+        with self._turn:
+            given = pixels.numbers(levels.to(self._device), self._network.mean, self._network.std)
+            rows = self._features(given).cpu().numpy()
+        return list(zip((content for content, _ in shown), rows.reshape(len(shown), -1), strict=True))
 
-    def _answers(
-        self, waiting: list[tuple[str, NDArray[np.uint8]]]
-    ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        levels = torch.from_numpy(np.concatenate([each for _, each in waiting]))
-        shown = pixels.numbers(levels.to(self._device), self._network.mean, self._network.std)
-        rows = self._features(shown).cpu().numpy()
-        yield from zip((content for content, _ in waiting), rows.reshape(len(waiting), -1), strict=True)
+
+@contextmanager
+def _pool(device: torch.device) -> Iterator[ThreadPoolExecutor]:
+    """Give as many threads as there are cores; on a CPU, each does its sums by itself."""
+    workers, before = os.cpu_count() or 1, torch.get_num_threads()
+    sums = before if device.type != "cpu" else 1
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(sums,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(before)

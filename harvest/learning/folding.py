@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager, nullcontext
+from threading import local
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,13 +45,17 @@ def swift(network: Network, device: torch.device | None = None) -> Callable[[Ten
         if apart <= _CLOSE * expected.abs().max():
             copied = folded
     half = _HALF.get(mixed_precision(device))
+    caught = local()  # each thread catches its own
+    copied.head.register_forward_pre_hook(lambda _, given: setattr(caught, "given", given[0]))
 
     def precision() -> AbstractContextManager[None]:
         return torch.autocast(device.type, half) if half else nullcontext()
 
     def features(pixels: Tensor) -> Tensor:
         with torch.inference_mode(), precision():
-            return copied.features(pixels.to(device)).float()
+            copied.model(pixel_values=pixels.to(device))
+            given: Tensor = caught.given
+            return given.float()
 
     return features
 
