@@ -38,8 +38,8 @@ def described(files: weights.Files) -> PretrainedConfig:
             f"{files.source}: transformers knows no network of the type {kind!r}.",
             "Code that a model brings along is never run. Choose another, or a newer transformers.",
         )
-    if not str(document.get("architecture", "")).replace("_", "").isalnum() and kind == "timm_wrapper":
-        raise TrainingError(f"{files.source}: {document.get('architecture')!r} is no network of timm's.")
+    if kind == "timm_wrapper":
+        _check_timms(files.source, document)
     with weights.quiet():
         try:
             config = CONFIG_MAPPING[kind].from_dict(document)
@@ -51,6 +51,16 @@ def described(files: weights.Files) -> PretrainedConfig:
             f"Try --model {' or '.join(weights.SHORT)}.",
         )
     return config
+
+
+def _check_timms(source: str, document: dict[str, Any]) -> None:
+    """Refuse a name by which timm would fetch from elsewhere, and let us say how many classes there are."""
+    name = document.get("architecture")
+    if not isinstance(name, str) or not name.replace("_", "").isalnum():
+        raise TrainingError(f"{source}: {name!r:.80} is no network of timm's.")
+    arguments = document.get("model_args")
+    if isinstance(arguments, dict):
+        arguments.pop("num_classes", None)
 
 
 def labels_of(config: PretrainedConfig) -> tuple[str, ...]:

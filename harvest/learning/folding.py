@@ -77,7 +77,7 @@ def fold(model: nn.Module, probe: Tensor) -> None:
 
         if isinstance(module, nn.Conv2d):
             hooks.append(module.register_forward_hook(note))
-        elif isinstance(module, nn.BatchNorm2d):
+        elif type(module) is nn.BatchNorm2d:  # a subclass may do more, and mostly does
             hooks.append(module.register_forward_pre_hook(pair))
     try:
         model(pixel_values=probe)

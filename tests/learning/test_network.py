@@ -10,9 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import (
+    AutoModel,
+    AutoModelForImageClassification,
     BertConfig,
+    ConvNextV2Config,
+    DeiTConfig,
+    Dinov2Config,
+    MobileNetV2Config,
+    RegNetConfig,
     SwiftFormerConfig,
     SwiftFormerForImageClassification,
+    SwinConfig,
     ViTConfig,
     ViTForImageClassification,
     pipeline,
@@ -21,6 +29,7 @@ from transformers import (
 from harvest import disk
 from harvest.errors import CannotWrite, TrainingError
 from harvest.learning.blueprints import BLUEPRINTS
+from harvest.learning.folding import swift
 from harvest.learning.network import load, open_run
 from tests.learning.tiny import LABELS, network, write_run
 from tests.pictures import photo
@@ -169,6 +178,36 @@ def test_others_may_read_what_is_saved(run):
     """The weights are as readable as the labels: a server may run as somebody else."""
     modes = {path.stat().st_mode for path in run.iterdir()}
     assert len(modes) == 1
+
+
+SMALL = {"image_size": 32, "patch_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+KINDS = [
+    ViTConfig(hidden_size=16, intermediate_size=16, **SMALL),
+    DeiTConfig(hidden_size=16, intermediate_size=16, architectures=["DeiTForImageClassification"], **SMALL),
+    Dinov2Config(hidden_size=16, mlp_ratio=1, **SMALL),
+    SwinConfig(image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4),
+    ConvNextV2Config(image_size=32, hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1]),
+    RegNetConfig(embedding_size=8, hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1], groups_width=8),
+    MobileNetV2Config(image_size=32, depth_multiplier=0.35, tf_padding=False),
+]
+
+
+@pytest.mark.parametrize("config", KINDS, ids=lambda config: config.model_type)
+@pytest.mark.parametrize("headless", [False, True])
+def test_networks_of_many_kinds(tmp_path, config, headless):
+    """Whatever it is built of, a network gets a head, saves, opens, and is as good the swift way."""
+    maker = AutoModel if headless else AutoModelForImageClassification
+    maker.from_config(config).save_pretrained(tmp_path / "theirs")
+    pictures = torch.randn(2, 3, 32, 32)
+
+    made = load(str(tmp_path / "theirs"), LABELS, size=32)
+    made.save(tmp_path)
+
+    with torch.inference_mode():
+        plain = made.features(pictures)
+        again = open_run(tmp_path).features(pictures)
+    torch.testing.assert_close(again, plain, rtol=0, atol=0)
+    assert (swift(made)(pictures) - plain).abs().max() < 0.1 * plain.abs().max()  # in half precision perhaps
 
 
 @pytest.mark.parametrize("name", BLUEPRINTS)
