@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from harvest import disk
 from harvest.errors import CannotWrite
@@ -30,15 +30,25 @@ class Store:
     def read(self) -> dict[str, NDArray[np.float32]]:
         """Return the features that are kept, by content."""
         try:
-            kept = load_file(self._path)
-        except (OSError, SafetensorError, ValueError):
-            return {}
-        contents, values = kept.get("contents"), kept.get("values")
-        if contents is None or values is None or contents.dtype != np.uint8 or values.dtype != np.float32:
-            return {}
-        if contents.shape != (len(values), _DIGEST) or values.shape[1:] != self._shape:
+            with safe_open(self._path, "numpy") as file:
+                if not self._is_ours(file):
+                    return {}
+                contents, values = file.get_tensor("contents"), file.get_tensor("values")
+        except (OSError, SafetensorError):
             return {}
         return {row.tobytes().hex(): value for row, value in zip(contents, values, strict=True)}
+
+    def _is_ours(self, file: Any) -> bool:
+        """Tell whether a file has what we write, before any of it is read: numpy knows not all numbers."""
+        if set(file.keys()) != {"contents", "values"}:
+            return False
+        contents, values = file.get_slice("contents"), file.get_slice("values")
+        count = values.get_shape()[0] if values.get_shape() else 0
+        return (
+            (contents.get_dtype(), values.get_dtype()) == ("U8", "F32")
+            and contents.get_shape() == [count, _DIGEST]
+            and values.get_shape() == [count, *self._shape]
+        )
 
     def add(self, made: Mapping[str, NDArray[np.float32]], *, say: Callable[[str], None]) -> None:
         """Keep more; where that fails, the training goes on, and the next one computes them again."""

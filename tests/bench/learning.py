@@ -8,9 +8,9 @@
 
 Every run is a process of its own. Its clock starts when its libraries are imported and stops with its end.
 Ours has by then decoded and hashed every picture, judged, looked for suspects, drawn the learning curve and
-written its report; fastai has trained. CPU is the processor time of a run and of what it started; where others
-use the machine too, look there. Accuracy is on the valid part, by which both may choose, and on the test part,
-which neither sees. Pictures and weights are those of ../shared/data.
+written its report; fastai has trained. CPU is the processor time of a run and of what it started: look there
+where others use the machine too. Accuracy is on the valid part, by which both may choose, and on the test
+part, which neither sees. Pictures and weights are those of ../shared/data.
 """
 
 from __future__ import annotations

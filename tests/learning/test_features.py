@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch
 
 from harvest import disk
 from harvest.errors import TrainingError
@@ -18,6 +19,7 @@ from harvest.learning.augment import Augmentation
 from harvest.learning.features import compute
 from harvest.learning.folding import swift
 from harvest.learning.network import load
+from harvest.learning.store import Store
 from tests.learning import keeping
 from tests.learning.albums import jpeg, look, plant
 from tests.learning.tiny import network
@@ -151,6 +153,17 @@ def test_a_damaged_cache_is_computed_anew(album, cache, harm):
 
     assert np.array_equal(again, right)
     assert bool(said) == (harm == "a folder")
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.complex64, torch.float64])
+@pytest.mark.parametrize("shape", [(2, 16), (), (0,), (2, 16, 1)])
+def test_a_cache_of_other_numbers_is_none(tmp_path, kind, shape):
+    """Numbers that numpy does not know, and shapes that make no table, count as no features."""
+    path = tmp_path / "features.safetensors"
+    contents = torch.zeros(2, 32, dtype=torch.uint8)
+    save_torch({"contents": contents, "values": torch.zeros(shape).to(kind)}, path)
+
+    assert Store(path, (16,)).read() == {}
 
 
 def test_features_that_cannot_be_kept_are_used(album, cache, monkeypatch):
