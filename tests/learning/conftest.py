@@ -23,9 +23,9 @@ if not (find_spec("torch") and find_spec("transformers")):
     collect_ignore_glob = ["test_*.py"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Give a browser."""
+    """Give a browser; as long as it is there, an event loop runs, in which no other test could start one."""
     with browser.chromium() as running:
         yield running
 
