@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.command import Command
 from tests.guard.sitecustomize import stray
@@ -41,6 +42,9 @@ def _watch(event: str, args: tuple[object, ...]) -> None:
         _strays.append(f"{event} {host}")
         raise OSError(f"a test must not leave loopback: {event} {host}")
 
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no fault
+settings.load_profile("any machine")
 
 sys.addaudithook(_watch)  # for good: an audit hook cannot be taken away, nor got around by any library
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,7 +10,6 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
 
@@ -18,6 +18,7 @@ class Processes:
 
     def __init__(self, *, cpu: bool) -> None:
         self._state = PartialState(cpu=cpu)
+        self._ended = False
 
     @property
     def is_first(self) -> bool:
@@ -34,9 +35,11 @@ class Processes:
         """Where this one computes."""
         return torch.device(self._state.device)
 
-    def first_goes_first(self) -> AbstractContextManager[Iterator[None]]:
+    def first_goes_first(self) -> AbstractContextManager[object]:
         """Let the first do a piece of work alone; the others then find it done, in the cache."""
-        found: AbstractContextManager[Iterator[None]] = self._state.main_process_first()
+        if self._ended:
+            return nullcontext()
+        found: AbstractContextManager[object] = self._state.main_process_first()
         return found
 
     def agree(self, text: str) -> str:
@@ -49,6 +52,7 @@ class Processes:
         """Leave the group of processes as it wants to be left."""
         if self.count > 1:
             self._state.destroy_process_group()
+            self._ended = True
 
 
 def mixed_precision(device: torch.device) -> str:
