@@ -62,7 +62,10 @@ def gather(urls: list[str], **options: Any) -> list[Body | Refusal]:
 
     async def run() -> list[Body | Refusal]:
         async with Bodies(**options) as bodies:
-            return list(await asyncio.gather(*(one(bodies, url) for url in urls)))
+            ends = list(await asyncio.gather(*(one(bodies, url) for url in urls)))
+        if any(url.startswith("https:") for url in urls):
+            await asyncio.sleep(0.25)  # TLS takes its leave, and only then closes the socket
+        return ends
 
     async def one(bodies: Bodies, url: str) -> Body | Refusal:
         return await bodies.fetch(url)
