@@ -48,7 +48,7 @@ PARTS = ("train", "valid", "test")
 ROUNDS = 2
 SEEDS = (42, 43, 44, 45, 46)
 # Of fastai: processes that decode, and threads of the one that computes.
-BEST = (2, os.cpu_count() or 1)
+BEST = (2, 1)
 TRIED = [(0, os.cpu_count() or 1), (2, os.cpu_count() or 1), (2, 1)]
 TURNED, LOOKED_AT = 0.05, 0.10
 
