@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvest.learning.export import export as write_exports
+from harvest.learning.engines.export import export as write_exports
 
 if TYPE_CHECKING:
     from pathlib import Path

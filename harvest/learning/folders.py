@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.learning import runs
 from harvest.learning.album import Part, gather
-from harvest.learning.groups import groups
+from harvest.learning.album.groups import groups
 from harvest.learning.splits import Rule, deal, remember, remembered, warnings
 
 if TYPE_CHECKING:

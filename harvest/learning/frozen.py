@@ -16,10 +16,10 @@ from harvest.learning.album import Part
 from harvest.learning.augment import augmentation, views
 from harvest.learning.features import compute
 from harvest.learning.fit import Loss
-from harvest.learning.measures import chosen
+from harvest.learning.judge.measures import chosen
 from harvest.learning.memory import within_memory
 from harvest.learning.network import load, open_run
-from harvest.learning.weights import CONFIG
+from harvest.learning.network.weights import CONFIG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from harvest.learning.answers import EXAMS, exam
 from harvest.learning.frozen import Frozen, look_again
 from harvest.learning.judge import Judgement
 from harvest.learning.judge import judge as judge_part
-from harvest.learning.measures import chosen
+from harvest.learning.judge.measures import chosen
 from harvest.learning.records import predictions, write_metrics, write_predictions
 from harvest.learning.tuning import FROZEN, Tuned
 

@@ -165,7 +165,7 @@ def _name(run: Path) -> str:
 def _onnx(run: Path, say: Callable[[str], None]) -> Engine | None:
     if not (run / _ONNX).is_file() or find_spec("onnxruntime") is None:
         return None
-    from harvest.learning.onnx_engine import OnnxEngine, origin  # noqa: PLC0415 - an extra
+    from harvest.learning.engines.onnx_engine import OnnxEngine, origin  # noqa: PLC0415 - an extra
 
     engine, of = OnnxEngine(run / _ONNX), origin(run)
     if of is not None and engine.origin != of:
@@ -176,7 +176,7 @@ def _onnx(run: Path, say: Callable[[str], None]) -> Engine | None:
 
 def _torch(run: Path) -> Engine:
     # Two seconds to import, which model.onnx does without.
-    from harvest.learning.torch_engine import TorchEngine  # noqa: PLC0415
+    from harvest.learning.engines.torch_engine import TorchEngine  # noqa: PLC0415
 
     return TorchEngine(run)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.learning import runs
-from harvest.learning.export import check
+from harvest.learning.engines.export import check
 from harvest.learning.options import Options
 from harvest.learning.processes import Processes
 from harvest.learning.telling import Noting, Silence

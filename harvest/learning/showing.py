@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harvest import __version__
 from harvest.learning import report as pages
 from harvest.learning.answers import EXAMS
-from harvest.learning.measures import chosen
+from harvest.learning.judge.measures import chosen
 from harvest.learning.options import Options
 from harvest.learning.records import predictions
 from harvest.learning.report import Candidate, Search, Story

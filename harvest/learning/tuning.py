@@ -6,14 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from harvest.learning import finder, schedule
 from harvest.learning.album import Part
 from harvest.learning.answers import exam
 from harvest.learning.augment import views
-from harvest.learning.finder import Found
-from harvest.learning.fit import Loss, Stage, Workbench, epochs_done, fit, latest
-from harvest.learning.keeper import Table
-from harvest.learning.measures import chosen
+from harvest.learning.fit import Loss, Stage, Workbench, epochs_done, finder, fit, latest, schedule
+from harvest.learning.fit.finder import Found
+from harvest.learning.fit.keeper import Table
+from harvest.learning.judge.measures import chosen
 from harvest.learning.memory import within_memory
 
 if TYPE_CHECKING:

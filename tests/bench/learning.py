@@ -34,8 +34,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.cli.train import the_page
 from harvest.learning import head
 from harvest.learning.album import gather
+from harvest.learning.album.groups import groups
 from harvest.learning.features import Features, compute
-from harvest.learning.groups import groups
 from harvest.learning.network import load
 from harvest.learning.options import Options
 from harvest.learning.splits import deal

@@ -18,7 +18,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("starlette")
 
 from harvest.cli import extras
-from harvest.learning.export import export
+from harvest.learning.engines.export import export
 from harvest.learning.predict import Predictor
 from harvest.web.listening import listen
 from tests.learning.tiny import LABELS, network, write_run

@@ -44,7 +44,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
-    from harvest.learning.export import export  # noqa: PLC0415 - torch may not be there
+    from harvest.learning.engines.export import export  # noqa: PLC0415 - torch may not be there
     from tests.learning.tiny import network, write_run  # noqa: PLC0415
 
     path = write_run(tmp_path_factory.mktemp("exported.runs", numbered=False) / "first")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvest.learning.store import Store
+from harvest.learning.features.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harvest.learning.judge import judge
-from harvest.learning.metrics import named
+from harvest.learning.judge.metrics import named
 from harvest.learning.records import Prediction
 from harvest.learning.report import Candidate, Search, Story
 from tests.pictures import encoded, photo

@@ -13,11 +13,10 @@ import pytest
 from harvest import disk, duplicates
 from harvest.dataset import Dataset
 from harvest.errors import TrainingError
-from harvest.learning import sights
-from harvest.learning.album import Example, Part, Skipped, gather
-from harvest.learning.cautions import warnings
-from harvest.learning.groups import groups
+from harvest.learning.album import Example, Part, Skipped, gather, sights
+from harvest.learning.album.groups import groups
 from harvest.learning.splits import deal
+from harvest.learning.splits.cautions import warnings
 from tests import bombs, datasets
 from tests.learning.albums import jpeg, look, paths, plant, reasons
 from tests.pictures import encoded, photo, turned

@@ -15,9 +15,10 @@ import torch
 from transformers import pipeline
 
 from harvest.errors import TrainingError, UsageError
-from harvest.learning import export as exporting
-from harvest.learning import onnx_engine, pixels
-from harvest.learning.export import export
+from harvest.learning import pixels
+from harvest.learning.engines import export as exporting
+from harvest.learning.engines import onnx_engine
+from harvest.learning.engines.export import export
 from harvest.learning.predict import Predictor
 from tests.learning.tiny import LABELS, SEEN, network
 from tests.pictures import photo

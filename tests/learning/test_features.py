@@ -14,12 +14,12 @@ from safetensors.torch import save_file as save_torch
 
 from harvest import disk
 from harvest.errors import TrainingError
-from harvest.learning import folding, pixels
+from harvest.learning import pixels
 from harvest.learning.augment import Augmentation
 from harvest.learning.features import compute
-from harvest.learning.folding import swift
-from harvest.learning.network import load
-from harvest.learning.store import Store
+from harvest.learning.features.store import Store
+from harvest.learning.network import folding, load
+from harvest.learning.network.folding import swift
 from tests.learning import keeping
 from tests.learning.albums import jpeg, look, plant
 from tests.learning.tiny import network

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from harvest.dataset import Consultation, Dataset, Origin
-from harvest.learning.background import Background
-from harvest.learning.cautions import warnings
-from harvest.learning.groups import groups
+from harvest.learning.album.background import Background
+from harvest.learning.album.groups import groups
 from harvest.learning.splits import deal
+from harvest.learning.splits.cautions import warnings
 from tests import datasets
 from tests.learning.albums import content, imagine, look, paths, plant
 from tests.learning.shapes import tree as shapes

@@ -8,11 +8,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from harvest.errors import TrainingError
-from harvest.learning import folds, logistic
 from harvest.learning.album import Part
 from harvest.learning.features import Features
-from harvest.learning.head import learning_curve, out_of_fold, solve
-from harvest.learning.logistic import Space, Task
+from harvest.learning.head import folds, learning_curve, logistic, out_of_fold, solve
+from harvest.learning.head.logistic import Space, Task
 from harvest.learning.splits import Split
 from tests.learning.tiny import network
 

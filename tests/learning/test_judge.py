@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harvest.learning.judge import Pair, confused_pairs, interval, judge, together
-from harvest.learning.metrics import named
+from harvest.learning.judge.metrics import named
 from harvest.learning.records import predictions, write_metrics, write_predictions
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from harvest.errors import UsageError
-from harvest.learning import costs
-from harvest.learning.metrics import LIFTED, NAMES, named
+from harvest.learning.judge import costs
+from harvest.learning.judge.metrics import LIFTED, NAMES, named
 
 if TYPE_CHECKING:
     from pathlib import Path

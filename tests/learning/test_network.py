@@ -28,9 +28,9 @@ from transformers import (
 
 from harvest import disk
 from harvest.errors import CannotWrite, TrainingError
-from harvest.learning.blueprints import BLUEPRINTS
-from harvest.learning.folding import swift
 from harvest.learning.network import load, open_run
+from harvest.learning.network.blueprints import BLUEPRINTS
+from harvest.learning.network.folding import swift
 from tests.learning.tiny import LABELS, network, write_run
 from tests.pictures import photo
 

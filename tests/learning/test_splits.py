@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from harvest.dataset import Conflict, Dataset
 from harvest.errors import CannotWrite
 from harvest.learning.album import Album, Part, gather
-from harvest.learning.background import Background
-from harvest.learning.groups import groups
+from harvest.learning.album.background import Background
+from harvest.learning.album.groups import groups
 from harvest.learning.splits import Rule, Split, deal, remember, remembered, warnings
 from tests import datasets
 from tests.learning.albums import content, imagine, jpeg, look, paths, plant

@@ -14,8 +14,7 @@ from safetensors.torch import save_file
 from transformers.utils import logging
 
 from harvest.errors import TrainingError
-from harvest.learning import weights
-from harvest.learning.network import load, open_run
+from harvest.learning.network import load, open_run, weights
 from tests.learning.hub import Hub
 from tests.learning.tiny import LABELS, network, write_run
 

@@ -8,7 +8,7 @@ import torch
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from harvest.learning.network import Network
-from harvest.learning.preprocessing import Preprocessing
+from harvest.learning.network.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

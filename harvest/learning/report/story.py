@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.learning.judge import Judgement
-    from harvest.learning.metrics import Metric
+    from harvest.learning.judge.metrics import Metric
     from harvest.learning.records import Prediction
 
 

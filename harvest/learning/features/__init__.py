@@ -19,8 +19,8 @@ import torch
 
 from harvest.errors import TrainingError
 from harvest.learning import pixels
-from harvest.learning.folding import swift
-from harvest.learning.store import Store
+from harvest.learning.features.store import Store
+from harvest.learning.network.folding import swift
 from harvest.models import Refusal
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from harvest.learning.metrics import Metric
+    from harvest.learning.judge.metrics import Metric
 
 _SURE = 1.959963984540054  # standard deviations that hold 95 % of a normal distribution
 

@@ -15,21 +15,21 @@ from torch.nn import functional
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from harvest.errors import UsageError
-from harvest.learning import schedule
 from harvest.learning.album import Part
 from harvest.learning.augment import load_object
-from harvest.learning.keeper import Keeper, Table
+from harvest.learning.fit import schedule
+from harvest.learning.fit.keeper import Keeper, Table
 from harvest.learning.lessons import Lessons, together
 from harvest.learning.memory import within_memory
+from harvest.learning.network.weights import quiet
 from harvest.learning.processes import mixed_precision
-from harvest.learning.weights import quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.learning.album import Album
+    from harvest.learning.judge.measures import Measures
     from harvest.learning.lessons import View
-    from harvest.learning.measures import Measures
     from harvest.learning.network import Network
     from harvest.learning.options import Options
     from harvest.learning.processes import Processes

@@ -10,18 +10,18 @@ import torch
 from scipy.special import softmax
 
 from harvest.errors import TrainingError
-from harvest.learning import folds
-from harvest.learning.evidence import STRENGTH, Point, learning_curve, out_of_fold
-from harvest.learning.finding import Part
-from harvest.learning.folds import even
-from harvest.learning.logistic import Space
-from harvest.learning.lot import Lot
+from harvest.learning.album.finding import Part
+from harvest.learning.head import folds
+from harvest.learning.head.evidence import STRENGTH, Point, learning_curve, out_of_fold
+from harvest.learning.head.folds import even
+from harvest.learning.head.logistic import Space
+from harvest.learning.head.lot import Lot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.learning.features import Features
-    from harvest.learning.logistic import Solution
+    from harvest.learning.head.logistic import Solution
     from harvest.learning.network import Network
     from harvest.learning.splits import Split
 

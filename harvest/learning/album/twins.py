@@ -10,7 +10,7 @@ import numpy as np
 
 from harvest import duplicates
 from harvest.errors import StorageError
-from harvest.learning import stored
+from harvest.learning.album import stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.learning.sights import Sight
+    from harvest.learning.album.sights import Sight
 
 _HEAD = b"harvest twins 1\n"  # another number when twins are told in another way
 _PAIR = np.dtype("<i8")

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn import metrics as known
 
 from harvest.errors import UsageError
-from harvest.learning import costs
+from harvest.learning.judge import costs
 from harvest.learning.plugins import load_object
 
 if TYPE_CHECKING:

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.learning import folds as dealing
-from harvest.learning.finding import Part
+from harvest.learning.album.finding import Part
+from harvest.learning.head import folds as dealing
+from harvest.learning.head.logistic import Space
+from harvest.learning.head.lot import Lot
 from harvest.learning.judge import interval
-from harvest.learning.logistic import Space
-from harvest.learning.lot import Lot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from harvest.learning.logistic import Solution
+    from harvest.learning.head.logistic import Solution
     from harvest.learning.splits import Split
 
     Flags = NDArray[np.bool_]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harvest.learning.classifier import Classifier
+from harvest.learning.engines.classifier import Classifier
 from harvest.learning.network import open_run
 
 if TYPE_CHECKING:

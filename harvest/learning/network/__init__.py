@@ -14,9 +14,9 @@ import torch
 
 from harvest import disk
 from harvest.errors import TrainingError
-from harvest.learning import assembly, weights
-from harvest.learning.blueprints import BLUEPRINTS
-from harvest.learning.preprocessing import Preprocessing
+from harvest.learning.network import assembly, weights
+from harvest.learning.network.blueprints import BLUEPRINTS
+from harvest.learning.network.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

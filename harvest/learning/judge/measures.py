@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvest.learning.metrics import named
+from harvest.learning.judge.metrics import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
-    from harvest.learning.metrics import Metric
+    from harvest.learning.judge.metrics import Metric
     from harvest.learning.options import Options
 
 ALWAYS = ("accuracy", "f1")

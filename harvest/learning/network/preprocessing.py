@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from harvest.errors import TrainingError
+from harvest.learning.network.weights import PREPROCESSOR
 from harvest.learning.pixels import shorter
-from harvest.learning.weights import PREPROCESSOR
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-    from harvest.learning.weights import Files
+    from harvest.learning.network.weights import Files
 
 Channels = tuple[float, float, float]
 

@@ -18,7 +18,7 @@ import torch
 
 from harvest import disk
 from harvest.errors import TrainingError, UsageError
-from harvest.learning.classifier import Classifier
+from harvest.learning.engines.classifier import Classifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -78,7 +78,7 @@ Written = tuple[bytes, "Callable[[Tensor], Tensor]"]
 
 
 def _onnx(program: ExportedProgram, network: Network, run: Path) -> Written:
-    from harvest.learning import onnx_engine  # noqa: PLC0415 - an extra
+    from harvest.learning.engines import onnx_engine  # noqa: PLC0415 - an extra
 
     exported = torch.onnx.export(
         program,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.learning.cautions import warnings
-from harvest.learning.dealing import deal_groups
-from harvest.learning.finding import Part
-from harvest.learning.remembering import remember, remembered
+from harvest.learning.album.finding import Part
+from harvest.learning.splits.cautions import warnings
+from harvest.learning.splits.dealing import deal_groups
+from harvest.learning.splits.remembering import remember, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.learning.album import Album
-    from harvest.learning.dealing import Group
+    from harvest.learning.splits.dealing import Group
 
 __all__ = ["Rule", "Split", "deal", "remember", "remembered", "warnings"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harvest import disk
 from harvest.dataset import Consultation, remember_deal
 from harvest.errors import StorageError
-from harvest.learning.finding import Part
+from harvest.learning.album.finding import Part
 from harvest.names import cell
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvest.errors import TrainingError
-from harvest.learning.background import Background, background
-from harvest.learning.finding import Part, Skipped, find
-from harvest.learning.sights import Sight, Sights
-from harvest.learning.twins import find_twins
+from harvest.learning.album.background import Background, background
+from harvest.learning.album.finding import Part, Skipped, find
+from harvest.learning.album.sights import Sight, Sights
+from harvest.learning.album.twins import find_twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.learning.finding import Found
+    from harvest.learning.album.finding import Found
 
 __all__ = ["Album", "Example", "Part", "Skipped", "gather"]
 

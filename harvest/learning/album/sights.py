@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.errors import StorageError
 from harvest.images import examine, memory_needed
-from harvest.learning import stored
+from harvest.learning.album import stored
 from harvest.looks import PACKED
 from harvest.models import Look, Refusal
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from harvest.learning import schedule
+from harvest.learning.fit import schedule
 from harvest.learning.lessons import together
 
 if TYPE_CHECKING:

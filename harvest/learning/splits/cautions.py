@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harvest.learning.finding import Part
+from harvest.learning.album.finding import Part
 from harvest.names import fold
 
 if TYPE_CHECKING:

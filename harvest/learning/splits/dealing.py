@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harvest.learning.finding import Part
+from harvest.learning.album.finding import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

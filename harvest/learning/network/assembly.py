@@ -10,7 +10,7 @@ from torch import nn
 from transformers import CONFIG_MAPPING, MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 
 from harvest.errors import TrainingError
-from harvest.learning import weights
+from harvest.learning.network import weights
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel

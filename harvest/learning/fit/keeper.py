@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from harvest.learning.fit import Workbench
+    from harvest.learning.judge.metrics import Metric
     from harvest.learning.lessons import Lessons
-    from harvest.learning.metrics import Metric
     from harvest.learning.runs import Row
 
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.learning import logistic
-from harvest.learning.folds import even
-from harvest.learning.logistic import Task
+from harvest.learning.head import logistic
+from harvest.learning.head.folds import even
+from harvest.learning.head.logistic import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harvest.learning.logistic import Solution, Space
+    from harvest.learning.head.logistic import Solution, Space
 
     Flags = NDArray[np.bool_]
     Ints = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""What runs a network from picture to probability: torch, or ONNX without it; and what writes both."""
