@@ -168,6 +168,13 @@ def test_an_agency_is_no_author(tmp_path: Path) -> None:
     assert len(together(with_origins(tmp_path, 110, many))[0]) == 11
 
 
+def test_what_all_share_is_not_said(tmp_path: Path) -> None:
+    """A tree of one author is no surprise to the one who made it."""
+    said: list[str] = []
+    assert told(with_origins(tmp_path, 12, [(n, {"author": "Me"}) for n in range(12)]), said) == []
+    assert said == []
+
+
 def test_a_harvest_knows_pages_and_authors(tmp_path: Path) -> None:
     """What the search results said when a picture was fetched holds it together with others today."""
     root = tmp_path / "dataset"

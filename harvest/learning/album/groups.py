@@ -68,7 +68,8 @@ def _shared(album: Album, say: Callable[[str], None]) -> Bonds:
     most = max(_CROWD, _SHARE * len(album.examples))
     crowds = {key: len(set(members)) for key, members in bonds.items() if len(set(members)) > most}
     for key, count in crowds.items():
-        say(f"{count:,} pictures share the {key[0]} {key[-1]}: too many to keep together")
+        if count < len(album.examples):  # what all share is news to nobody
+            say(f"{count:,} pictures share the {key[0]} {key[-1]}: too many to keep together")
         del bonds[key]
     return bonds
 
