@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Targets = NDArray[np.int64]
     Probabilities = NDArray[np.float64]  # pictures by classes
 
-LIFTED = 0.4  # the share of the pictures that `cumulative_lift` looks at; Dataiku's default too
+LIFTED = 0.4  # the share of the pictures that `cumulative_lift` looks at
 _PAIR = 2  # classes
 
 
