@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LABELS = "labels.txt"
-READABLE = 0o644
 
 
 @dataclass
@@ -91,7 +90,6 @@ class Network:
             for path in sorted(Path(part).iterdir(), reverse=True):
                 path.chmod(mode)  # safetensors lets only the owner read
                 _sync(path)
-                path.chmod(READABLE)  # safetensors gives its files to their owner alone
                 disk.replace(path, run / path.name)
         disk.rewrite(run / weights.PREPROCESSOR, json.dumps(self.preprocessing.as_json(), indent=2).encode())
         disk.rewrite(run / LABELS, "".join(f"{label}\n" for label in self.labels).encode())
