@@ -51,6 +51,7 @@ def report(session: Session, pictures: Pictures, frozen: Frozen, tuned: Tuned, j
             warnings=session.teller.warnings,
             skipped=album.skipped,
             history=tuned.rows,
+            kept=tuned.best["epoch"],
             candidates=list(_candidates(album, split, judged)),
             metrics=list(measures.by_name.values()),
             predictions=judged.predictions,

@@ -100,6 +100,7 @@ def story(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per
             }
             for epoch in epochs
         ],
+        kept=3.0,
         candidates=[
             Candidate("frozen head", [judged(labels, valid, "valid")], answers=valid),
             Candidate(

@@ -20,6 +20,7 @@ from PIL import Image
 from harvest.errors import CannotWrite
 from harvest.learning.report import Candidate, Story, render, words, write
 from harvest.learning.report.thumbnails import Thumbnails
+from harvest.learning.report.training import epochs
 from tests import bombs
 from tests.learning import stories
 from tests.pictures import encoded, photo
@@ -166,6 +167,15 @@ def test_one_epoch(snakes, tmp_path: Path) -> None:
     assert "Loss: train 1 at epoch 0.5" not in text
     assert "valid from 0.9 at epoch 0 to 0.45 at 1." in text
     assert "train 0.5 at epoch 1" in text
+
+
+def test_the_mark_is_at_the_epoch_that_was_saved(snakes) -> None:
+    """Of the epochs the one whose network is in the run is marked, also where another has as good a figure."""
+    charts = {chart.split('aria-label="')[1].split(":")[0]: chart for chart in map(str, epochs(snakes))}
+
+    assert re.findall('class="mark"[^>]*>([^<]*)<', charts["Accuracy"]) == ["85\N{NO-BREAK SPACE}%"]
+    assert 'class="mark"' not in charts["Loss"]
+    assert not any('class="mark"' in str(chart) for chart in epochs(replace(snakes, kept=None)))
 
 
 def test_all_is_right(snakes, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ class Story:
     warnings: Sequence[str] = ()
     skipped: Sequence[tuple[str, str]] = ()  # path and reason
     history: Sequence[Mapping[str, float]] = ()  # the rows of history.csv
+    kept: float | None = None  # the epoch whose network was saved
     candidates: Sequence[Candidate] = ()
     metrics: Sequence[Metric] = ()  # those that were measured
     predictions: Sequence[Prediction] = ()  # of every picture, out of fold

@@ -26,7 +26,10 @@ _LOWEST = 0.98  # room under a curve of shares, so that one at 100 % is seen as 
 
 
 def epochs(story: Story) -> Iterator[Markup]:
-    """Draw a chart for the losses, and one for each metric; one row alone is no curve."""
+    """Draw a chart for the losses, and one for each metric, the epoch that was saved marked.
+
+    One row alone is no curve.
+    """
     if len(story.history) < 2:  # noqa: PLR2004
         return
     x = whole(row["epoch"] for row in story.history if "epoch" in row)
@@ -42,7 +45,6 @@ def epochs(story: Story) -> Iterator[Markup]:
         points = _column(story.history, name)
         if not points:
             continue
-        best = _best(points, greater=greater)
         yield plot(
             metric(name),
             [Series(metric(name), points)],
@@ -50,7 +52,7 @@ def epochs(story: Story) -> Iterator[Markup]:
             y=_scale(name, [b for _, b in points]),
             across="epoch",
             note=f"{'higher' if greater else 'lower'} is better",
-            marks=[Mark(*best, _text(name)(best[1]))] if best else (),
+            marks=[Mark(at, b, _text(name)(b)) for at, b in points if at == story.kept and math.isfinite(b)],
         )
 
 
@@ -72,11 +74,6 @@ def _metrics(history: Iterable[Mapping[str, float]]) -> list[str]:
 def _column(history: Iterable[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
     found = [(row["epoch"], row.get(name, math.nan)) for row in history if "epoch" in row]
     return found if any(math.isfinite(value) for _, value in found) else []
-
-
-def _best(points: Iterable[tuple[float, float]], *, greater: bool) -> tuple[float, float] | None:
-    known = [point for point in points if math.isfinite(point[1])]
-    return max(known, key=lambda point: (point[1] if greater else -point[1], -point[0]), default=None)
 
 
 def figure(value: float | None, name: str) -> str:
