@@ -170,7 +170,7 @@ def test_one_epoch(snakes, tmp_path: Path) -> None:
 
 
 def test_the_mark_is_at_the_epoch_that_was_saved(snakes) -> None:
-    """Of the epochs the one whose network is in the run is marked, also where another has as good a figure."""
+    """Of the epochs the one whose network is in the run is marked, whatever others came to."""
     charts = {chart.split('aria-label="')[1].split(":")[0]: chart for chart in map(str, epochs(snakes))}
 
     assert re.findall('class="mark"[^>]*>([^<]*)<', charts["Accuracy"]) == ["85\N{NO-BREAK SPACE}%"]
