@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from harvest.learning.album import Part
+from harvest.learning.hands import to_ask
 from harvest.learning.lessons import Lessons, together
 
 if TYPE_CHECKING:
@@ -36,12 +37,13 @@ def answer(
     model.eval()
     device = next(model.parameters()).device
     place = 0
-    with torch.inference_mode():
+    with to_ask(network, batch=batch) as hands:
         for some in DataLoader(lessons, batch, collate_fn=list):
             here = [place + i for i, lesson in enumerate(some) if len(lesson["labels"])]
             place += len(some)
             if here:
-                logits = model(pixel_values=together(some)["pixel_values"].to(device)).logits
+                given = {name: value.to(device) for name, value in together(some).items()}
+                logits = hands.ask(model, given)
                 told[here] = torch.softmax(logits.double().cpu(), dim=1).numpy()
             tick(place, len(rows))
     return told

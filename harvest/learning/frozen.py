@@ -15,7 +15,7 @@ from harvest.learning import head
 from harvest.learning.album import Part
 from harvest.learning.augment import augmentation, views
 from harvest.learning.features import compute
-from harvest.learning.fit import Loss
+from harvest.learning.fit.loss import Loss
 from harvest.learning.judge.measures import chosen
 from harvest.learning.memory import within_memory
 from harvest.learning.network import load, open_run

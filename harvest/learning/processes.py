@@ -67,6 +67,11 @@ def mixed_precision(device: torch.device) -> str:
     return "no"
 
 
+def half_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Compute in bf16 where that is faster; fp16 needs losses that are scaled, which the Trainer does."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(device) == "bf16")
+
+
 def _has_tiles() -> bool:
     ask = getattr(torch.cpu, "get_capabilities", None)  # since torch 2.12
     return bool(ask and ask().get("amx_bf16"))

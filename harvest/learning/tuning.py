@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harvest.learning.album import Part
 from harvest.learning.answers import exam
 from harvest.learning.augment import views
-from harvest.learning.fit import Loss, Stage, Workbench, epochs_done, finder, fit, latest, schedule
+from harvest.learning.fit import Stage, Workbench, epochs_done, finder, fit, latest, schedule
 from harvest.learning.fit.finder import Found
 from harvest.learning.fit.keeper import Table
 from harvest.learning.judge.measures import chosen
@@ -148,12 +148,12 @@ def _find(bench: Workbench, session: Session) -> Found:
         schedule.rest_batch_norm(network.model)
     model: Any = network.model
     model.to(session.processes.device)
-    targets = bench.album.targets[bench.split.where(Part.TRAIN)]
-    with within_memory(options.batch * options.n_augmentation, network.size):
+    with within_memory(options.batch * options.n_augmentation, network.size), bench.hands() as hands:
         found = finder.find(
             network.model,
             bench.lessons(Part.TRAIN),
-            Loss(targets, len(bench.album.labels)).of,
+            bench.loss.of,
+            hands,
             batch=options.batch,
             seed=options.seed,
             teller=session.teller,

@@ -30,6 +30,18 @@ def chromium() -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let torch have two threads, and share what would be too little work for them."""
+    import torch  # noqa: PLC0415 - may not be there
+
+    monkeypatch.setattr("harvest.learning.hands._LITTLE", 0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the run of a tiny network, which nobody changes."""

@@ -200,6 +200,19 @@ class Plug(TrainerCallback):
             raise RuntimeError("the plug was pulled")
 
 
+@pytest.mark.usefixtures("two_threads")
+def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
+    """Cores that share the batches leave the same figures behind in every run: each draws lots of its own."""
+    asked = {"model": str(pretrained), "epochs": 2, "n_augmentation": 2, "lr": "find"}
+    runs = [train(shapes, out=tmp_path / name, **asked).path for name in ("one", "two")]
+    one, two = (
+        [{**row, "time": ""} for row in rows_of(run / "history.csv")] + rows_of(run / "predictions.csv")
+        for run in runs
+    )
+    assert one == two
+    assert len({row["train_loss"] for row in one if "train_loss" in row}) == 3
+
+
 def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
     """A run is not resumed on other classes than it was begun with: the difference is said."""
     mine = tmp_path / "mine"

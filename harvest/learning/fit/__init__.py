@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.nn import functional
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from harvest.errors import UsageError
 from harvest.learning.album import Part
 from harvest.learning.augment import load_object
 from harvest.learning.fit import schedule
 from harvest.learning.fit.keeper import Keeper, Table
+from harvest.learning.fit.loss import Loss
+from harvest.learning.fit.sharing import SharingTrainer
+from harvest.learning.hands import to_learn
 from harvest.learning.lessons import Lessons, together
 from harvest.learning.memory import within_memory
 from harvest.learning.network.weights import quiet
 from harvest.learning.processes import mixed_precision
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from harvest.learning.album import Album
+    from harvest.learning.hands import Hands
     from harvest.learning.judge.measures import Measures
     from harvest.learning.lessons import View
     from harvest.learning.network import Network
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
     from harvest.learning.telling import Teller
 
 STATE = "trainer_state.json"  # the file that the Trainer writes last
-SMOOTHING = 0.1  # of the labels: harvested ones are never all right
 
 
 class Stage(NamedTuple):
@@ -67,6 +70,21 @@ class Workbench:
     view: View | None
     gone: set[str] = field(default_factory=set)
 
+    @property
+    def loss(self) -> Loss:
+        """What the training part is learned by."""
+        return Loss(self.album.targets[self.split.where(Part.TRAIN)], len(self.album.labels))
+
+    def hands(self) -> AbstractContextManager[Hands]:
+        """Return who shares the batches; norms that learn see them whole, processes have their own."""
+        options = self.options
+        return to_learn(
+            self.network,
+            batch=options.batch * options.n_augmentation,
+            seed=options.seed,
+            together=options.from_scratch or self.processes.count > 1,
+        )
+
     def lessons(self, part: Part) -> Lessons:
         """Return the pictures of a part, the training ones in views that are new every epoch."""
         rows = self.split.where(part).tolist()
@@ -74,23 +92,6 @@ class Workbench:
             return Lessons(self.album, rows, self.network)
         times = self.options.n_augmentation if self.view else 1
         return Lessons(self.album, rows, self.network, view=self.view, times=times, seed=self.options.seed)
-
-
-class Loss:
-    """Cross-entropy with smoothed labels, in which every class weighs the same, however few its pictures."""
-
-    def __init__(self, targets: np.ndarray[Any, np.dtype[np.int64]], classes: int) -> None:
-        counts = np.maximum(np.bincount(targets, minlength=classes), 1)
-        self._weights = torch.tensor(len(targets) / (classes * counts), dtype=torch.float32)
-
-    def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ARG002
-        """Return the mean loss of a batch, as the Trainer asks for it."""
-        return self.of(outputs["logits"].float(), labels)
-
-    def of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the mean loss of logits, or of the logarithms of probabilities."""
-        weights = self._weights.to(logits.device)
-        return functional.cross_entropy(logits, labels, weight=weights, label_smoothing=SMOOTHING)
 
 
 def fit(bench: Workbench, stage: Stage) -> bool:
@@ -122,25 +123,26 @@ def _train(bench: Workbench, stage: Stage, folder: Path, begun: Path | None) -> 
     model.to(bench.processes.device, memory_format=torch.channels_last)
     steps = stage.epochs * math.ceil(len(lessons) / (bench.options.batch * bench.processes.count))
     optimizer = schedule.optimizer(model, *stage.rates)
-    trainer = Trainer(
-        model=model,
-        args=_arguments(bench, stage, folder),
-        train_dataset=lessons,
-        eval_dataset=exam,
-        data_collator=together,
-        optimizers=(optimizer, schedule.one_cycle(optimizer, steps)),
-        compute_loss_func=Loss(bench.album.targets[bench.split.where(Part.TRAIN)], len(bench.album.labels)),
-        compute_metrics=lambda answer: _measured(answer, bench.measures),
-        callbacks=_callbacks(bench, lessons, stage),
-    )
-    trainer.remove_callback(PrinterCallback)
-    try:
-        with quiet():
+    with bench.hands() as hands, quiet():
+        trainer = SharingTrainer(
+            hands=hands,
+            loss=bench.loss,
+            model=model,
+            args=_arguments(bench, stage, folder),
+            train_dataset=lessons,
+            eval_dataset=exam,
+            data_collator=together,
+            optimizers=(optimizer, schedule.one_cycle(optimizer, steps)),
+            compute_metrics=lambda answer: _measured(answer, bench.measures),
+            callbacks=_callbacks(bench, lessons, stage),
+        )
+        trainer.remove_callback(PrinterCallback)
+        try:
             trainer.train(resume_from_checkpoint=str(begun) if begun else None)
-    finally:
-        bench.gone |= lessons.gone | exam.gone
-        # accelerate wraps `forward` in half precision; what is exported and judged is the network itself.
-        trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+        finally:
+            bench.gone |= lessons.gone | exam.gone
+            # accelerate wraps `forward` in half precision; what is exported and judged is the network itself.
+            trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
 
 
 def _arguments(bench: Workbench, stage: Stage, folder: Path) -> TrainingArguments:

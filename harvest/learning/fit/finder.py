@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from harvest.learning.lessons import Lesson, Lessons
+    from harvest.learning.hands import Hands
+    from harvest.learning.lessons import Lessons
     from harvest.learning.telling import Teller
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -45,7 +46,8 @@ class Found:
 def find(
     model: nn.Module,
     lessons: Lessons,
-    loss_of: Callable[[Tensor, Tensor], Tensor],
+    loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
+    hands: Hands,
     *,
     batch: int,
     seed: int,
@@ -64,14 +66,12 @@ def find(
         for number, (rate, lesson) in enumerate(zip(ladder(), _endless(batches), strict=False)):
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            loss = loss_of(
-                model(pixel_values=lesson["pixel_values"].to(device)).logits, lesson["labels"].to(device)
-            )
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            given = {name: value.to(device) for name, value in lesson.items()}
+            loss = hands.learn(model, given, loss_of, step=number)
             optimizer.step()
             rates.append(rate)
-            losses.append(float(loss.detach()))
+            losses.append(float(loss))
             teller.tick(number + 1, STEPS)
             if not math.isfinite(losses[-1]) or losses[-1] > DIVERGED * min(losses):
                 break
@@ -85,7 +85,7 @@ def ladder() -> list[float]:
     return [float(rate) for rate in np.geomspace(LOWEST, HIGHEST, STEPS)]
 
 
-def _endless(batches: Iterable[Lesson]) -> Iterator[Lesson]:
+def _endless(batches: Iterable[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
     while True:
         yield from batches
 

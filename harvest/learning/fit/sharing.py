@@ -1,0 +1,47 @@
+"""transformers' Trainer with hands: on a CPU, the cores share every batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import Trainer
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from harvest.learning.fit.loss import Loss
+    from harvest.learning.hands import Hands
+
+
+class SharingTrainer(Trainer):
+    """Learns and answers as its Trainer does; one hand alone leaves both to it."""
+
+    def __init__(self, *, hands: Hands, loss: Loss, **rest: Any) -> None:
+        super().__init__(compute_loss_func=loss, **rest)
+        self._hands = hands
+        self._loss = loss
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """Learn one batch."""
+        if self._hands.count == 1:
+            return super().training_step(model, inputs, num_items_in_batch)
+        model.train()
+        return self._hands.learn(model, inputs, self._loss.of, step=self.state.global_step)
+
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Answer one batch."""
+        if self._hands.count == 1:
+            return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        with torch.no_grad():
+            answers = self._hands.ask(model, inputs).float()
+            loss = self._loss.of(answers, inputs["labels"])
+        return loss, answers, inputs["labels"]
