@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -119,6 +120,8 @@ def _run_to_the_end(program: typer.Typer, name: str) -> NoReturn:
     for kind in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if (number := getattr(signal, kind, None)) and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a terminal may lack letters
     _leave(_run(program, name))
 
 

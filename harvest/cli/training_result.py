@@ -12,6 +12,7 @@ from harvest.errors import Interrupted
 if TYPE_CHECKING:
     from harvest.learning.ending import Result
 
+_GAP = "\N{NO-BREAK SPACE}"
 _PAIRS = 3  # of classes, the most confused
 
 
@@ -31,23 +32,22 @@ def print_result(result: Result, *, as_json: bool) -> None:
 def _print(result: Result) -> None:
     from harvest.learning.answers import EXAMS
     from harvest.learning.judge import confused_pairs
-    from harvest.learning.judging import in_words
+    from harvest.learning.report import words
 
     judged = result.judged
     epoch = int(result.tuned.best["epoch"])
     saved = judged.saved + (f", epoch {epoch}" if epoch else "")
-    print(console.line(f"\n {result.path}/  {saved}"))
+    print()
+    print(console.line(f" {result.path}/  {saved}"))
     confusion = None
     for part in EXAMS:
         figures = judged.of(part)
         if figures:
-            print(f"   {part:<5}  {in_words(figures)}")
+            print(f"   {part:<5}  {words.result(figures).replace(_GAP, ' ')}")
             confusion = figures.confusion if confusion is None else confusion + figures.confusion
     pairs = [] if confusion is None else confused_pairs(confusion, result.labels)
     for pair in pairs[:_PAIRS]:
-        print(console.line(f"   confused: {pair.first} and {pair.second}, {pair.count} times"))
-    for kind, difference in result.differences.items():
-        print(f"   {kind}: no answer differs by more than {difference:.1e}")
+        print(console.line(f"   confused: {pair.first} and {pair.second}, {_times(pair.count)}"))
     path = shell(result.path)
     print()
     print_next(
@@ -72,3 +72,7 @@ def _document(result: Result) -> dict[str, Any]:
         },
         "exports": result.differences,
     }
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"

@@ -58,24 +58,17 @@ def judge(session: Session, network: Network, pictures: Pictures, frozen: Frozen
         frozen = look_again(session, network, pictures, frozen)
     seen = tuple(predictions(album, frozen.out_of_fold, frozen.folds))
     judged = Judged(candidates, saved, answers, seen)
-    for part in EXAMS:
-        figures = judged.of(part)
-        teller.say(f"{part:<5}  {in_words(figures)}" if figures else f"{part:<5}  no pictures")
+    for name, judgements in candidates.items():
+        told = (
+            f"{each.part} {each.accuracy:.1%}" if each.count else f"no {each.part}" for each in judgements
+        )
+        teller.say(f"{name:<11}  {'   '.join(told)}".replace("%", " %"))
     _write(session, judged, frozen, tuned)
     return judged
 
 
-def in_words(figures: Judgement) -> str:
-    """Say how good that is, and how sure that is.
-
-    >>> from harvest.learning.judge import judge
-    >>> in_words(judge("valid", [0] * 79 + [1] * 6, [[1, 0]] * 85, ["coral", "king"], []))
-    '79 of 85 right: 92.9 % (85.4–96.7 %)'
-    """
-    return (
-        f"{figures.right:,} of {figures.count:,} right: {figures.accuracy:.1%}"
-        f" ({100 * figures.low:.1f}–{figures.high:.1%})"
-    ).replace("%", " %")
+def _share(judgement: Judgement) -> str:
+    return f"{judgement.part} {100 * judgement.accuracy:.1f} %" if judgement.count else f"no {judgement.part}"
 
 
 def _write(session: Session, judged: Judged, frozen: Frozen, tuned: Tuned) -> None:

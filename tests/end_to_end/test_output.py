@@ -211,6 +211,17 @@ def test_wide_letters_stand_in_columns(internet, cli):
     assert {cell_len(row) for row in rows} == {cell_len(header.rstrip())}
 
 
+def test_letters_that_a_terminal_lacks_are_spelt(internet, cli):
+    """A terminal without Chinese gets the code of each letter, and the command comes to its end."""
+    list_addresses(cli.folder, internet.addresses(1).urls)
+    write(cli.folder, "class,query\n珊瑚蛇,coral.txt\n")
+
+    run = cli(*URLS, PYTHONIOENCODING="ascii")
+
+    assert run.code == 0
+    assert r"\u73ca\u745a\u86c7" in run.out
+
+
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u200b\r[bold red]"
 
 
