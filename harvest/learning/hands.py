@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # Sums of a batch, below which a second core is hardly worth it: with 34 million a picture a step took 17 ms
 # on one core, 13 on two, and 1.9 s on two that others used as well.
 _LITTLE = 2_000_000_000
+_MOST = 4  # hands: what they do in Python they do one after another
 
 
 class Hands:
@@ -39,7 +40,7 @@ class Hands:
         self.count = count
         self._dice = dice or local()
         self._seed = seed
-        self._pool = ThreadPoolExecutor(count, "hand", torch.set_num_threads, (1,))
+        self._pool = ThreadPoolExecutor(count, "hand", torch.set_num_threads, (torch.get_num_threads(),))
         self._map = self._pool.map if count > 1 else map
 
     def ask(self, model: nn.Module, lesson: Mapping[str, Tensor]) -> Tensor:
@@ -127,11 +128,10 @@ def to_learn(network: Network, *, batch: int, seed: int, together: bool) -> Iter
 
 @contextmanager
 def _threads(network: Network, *, little: bool, steady: bool) -> Iterator[int]:
-    """Yield how many hands there are; while more than one work, and for little work, a sum has one thread."""
+    """Yield how many hands there are, with torch's threads dealt to them; for little work there is one."""
     before = torch.get_num_threads()
-    count = before if network.model.device.type == "cpu" and steady and not little else 1
-    if little or count > 1:
-        torch.set_num_threads(1)
+    count = min(before, _MOST) if network.model.device.type == "cpu" and steady and not little else 1
+    torch.set_num_threads(1 if little else before // count)
     try:
         yield count
     finally:

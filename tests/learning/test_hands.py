@@ -115,6 +115,17 @@ def test_a_network_that_draws_lots_elsewhere_has_one_hand() -> None:
         assert two.count == 2
 
 
+def test_many_cores_are_dealt_to_four_hands() -> None:
+    """With eight threads each of four hands has two for its sums, and all learn what one would."""
+    before = gradients(made := network())
+    torch.set_num_threads(8)
+    with to_learn(made, batch=7, seed=0, together=False) as four:
+        assert four.count == 4
+        assert torch.get_num_threads() == 2
+        loss = four.learn(made.model.train(), BATCH, LOSS.of, step=0)
+    assert float(loss) == pytest.approx(before[0], abs=1e-2)
+
+
 def test_little_work_is_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a network that is done in no time, threads would spend their time waiting for each other."""
     monkeypatch.setattr(hands, "_LITTLE", 2_000_000_000)
