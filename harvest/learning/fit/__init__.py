@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,11 +23,10 @@ from harvest.learning.fit.keeper import Keeper, Table
 from harvest.learning.lessons import Lessons, together
 from harvest.learning.memory import within_memory
 from harvest.learning.network.weights import quiet
+from harvest.learning.network.writing import weights_named
 from harvest.learning.processes import mixed_precision
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harvest.learning.album import Album
     from harvest.learning.judge.measures import Measures
     from harvest.learning.lessons import View
@@ -93,6 +93,14 @@ class Loss:
         return functional.cross_entropy(logits, labels, weight=weights, label_smoothing=SMOOTHING)
 
 
+class _Trainer(Trainer):
+    """Says in our words when a checkpoint cannot be written."""
+
+    def _save_checkpoint(self, *given: Any, **named: Any) -> None:
+        with weights_named(Path(str(self.args.output_dir))):
+            super()._save_checkpoint(*given, **named)
+
+
 def fit(bench: Workbench, stage: Stage) -> bool:
     """Run one stage, leave the best network so far, and tell whether the stage came to its end."""
     network, options = bench.network, bench.options
@@ -122,7 +130,7 @@ def _train(bench: Workbench, stage: Stage, folder: Path, begun: Path | None) -> 
     model.to(bench.processes.device, memory_format=torch.channels_last)
     steps = stage.epochs * math.ceil(len(lessons) / (bench.options.batch * bench.processes.count))
     optimizer = schedule.optimizer(model, *stage.rates)
-    trainer = Trainer(
+    trainer = _Trainer(
         model=model,
         args=_arguments(bench, stage, folder),
         train_dataset=lessons,
@@ -221,6 +229,13 @@ def latest(folder: Path) -> Path | None:
 def epochs_done(checkpoint: Path) -> int:
     """Return how many epochs a checkpoint has behind it."""
     return round(float(json.loads((checkpoint / STATE).read_text("utf-8"))["epoch"]))
+
+
+def has_ended(checkpoint: Path, stage: Stage) -> bool:
+    """Tell whether a stage had nothing left to do at a checkpoint: all its epochs were done, or enough."""
+    kept = json.loads((checkpoint / STATE).read_text("utf-8")).get("stateful_callbacks", {})
+    control = kept.get("TrainerControl", {}).get("args", {})
+    return epochs_done(checkpoint) >= stage.epochs or bool(control.get("should_training_stop"))
 
 
 def _is_whole(checkpoint: Path) -> bool:
