@@ -58,6 +58,18 @@ def copy(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
 
 
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, which keeps it as it is now when the first is replaced.
+
+    That takes no room; where the disk knows one name a file only, it is copied.
+    """
+    try:
+        target.hardlink_to(source)
+    except (OSError, NotImplementedError):
+        remove(target)
+        copy(source, target)
+
+
 def replace(source: Path, target: Path) -> None:
     """Give a file its place in one step: nobody ever sees half of it."""
     source.replace(target)

@@ -18,6 +18,7 @@ HarvestError                  1   exit code
 ├── StorageError              6   the dataset cannot be written or read
 │   ├── CannotWrite               read-only, not a folder, no space left
 │   ├── DatasetBusy               another `harvest get` holds it
+│   ├── RunBusy                   another training writes it
 │   └── LedgerUnusable            corrupt, or from a newer version
 └── Interrupted             130   stopped by the person; the same line goes on
 """
@@ -114,6 +115,10 @@ class CannotWrite(StorageError):
 
 
 class DatasetBusy(StorageError):
+    pass
+
+
+class RunBusy(StorageError):
     pass
 
 

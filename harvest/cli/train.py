@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,13 +14,13 @@ from harvest.cli import extras
 from harvest.cli.completion import complete_datasets
 from harvest.cli.help import Command
 from harvest.cli.stopping import Stoppable
-from harvest.errors import UsageError
+from harvest.errors import CannotWrite, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from harvest.learning.ending import Result
-    from harvest.learning.options import Rates
+    from harvest.learning.options import Options, Rates
 
     Story = Callable[[Any, Any], Result]
 
@@ -186,8 +187,32 @@ def train(
         from_scratch=from_scratch,
     )
     story: Story = ctx.obj or the_page()
-    result = story(options, Training(quiet=quiet or as_json))
+    with saying_how_to_go_on(options):
+        result = story(options, Training(quiet=quiet or as_json))
     print_result(result, as_json=as_json)
+
+
+@contextmanager
+def saying_how_to_go_on(options: Options) -> Iterator[None]:
+    """Name the line that goes on with a run that was cut off: the same line would begin another."""
+    from harvest.cli.datasets import shell
+    from harvest.learning import runs
+
+    def line() -> str:
+        return (
+            f"harvest train {shell(options.tree)} --resume --out {shell(runs.held() or '')} goes on with it."
+        )
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("stopped.", line() if runs.held() else "Nothing was begun.") from None
+    except CannotWrite as error:
+        if not runs.held():
+            raise
+        raise CannotWrite(
+            error.message, f"Make room there, or see to it that it can be written: {line()}"
+        ) from error
 
 
 def main(story: Story) -> None:

@@ -33,7 +33,7 @@ class Training:
         self._step += 1
         self._columns = {}
         self._since = time.monotonic()
-        self._print(f"\n{self._step}  {title}")
+        self._print(f"\n{self._step}  {console.line(title)}")
 
     def say(self, text: str) -> None:
         """Tell something that is worth knowing."""

@@ -30,7 +30,7 @@ def read_folders(session: Session) -> Pictures:
     teller.step(f"folders → splits: {options.tree}")
     with session.processes.first_goes_first():
         album = gather(options.tree, say=teller.say, tick=teller.tick, cache=options.store)
-        if session.processes.is_first:
+        if session.processes.is_first and not options.resume:
             runs.make(session.run.path, options)
         rule = Rule(options.valid, options.test, options.seed)
         split = deal(

@@ -20,6 +20,7 @@ from harvest.learning.judge.measures import chosen
 from harvest.learning.memory import within_memory
 from harvest.learning.network import load, open_run
 from harvest.learning.network.weights import CONFIG
+from harvest.learning.tuning import goes_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,7 +98,7 @@ def learn_head(session: Session, network: Network, pictures: Pictures) -> Frozen
         row=_row(session, album, split, probabilities),
     )
     teller.say(f"head, learning curve and suspects: {time.monotonic() - began:.1f} s")
-    if session.processes.is_first and not options.resume:
+    if session.processes.is_first and not goes_on(session):
         network.save(session.run.path)
         session.run.write_history([frozen.row])
     return frozen

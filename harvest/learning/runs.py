@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -16,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harvest import disk
-from harvest.errors import TrainingError, UsageError
+from harvest.errors import CannotWrite, RunBusy, TrainingError, UsageError
+from harvest.lock import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
 Row = dict[str, float]  # of history.csv
 
 OPTIONS, HISTORY, CHECKPOINTS, DONE = "options.json", "history.csv", "checkpoints", "metrics.json"
+WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # the best so far, and as it was at a checkpoint
+
+_LEFT = re.compile(r"\..+\.part|\.network-.+")  # by a process that was killed while it wrote
+_held: dict[Path, Lock] = {}  # by this process: the run that it writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Run:
         table = csv.DictWriter(out, columns, restval="", lineterminator="\n")
         table.writeheader()
         table.writerows(
-            {name: f"{value:.6g}" for name, value in row.items() if not math.isnan(value)} for row in rows
+            {name: _written(value) for name, value in row.items() if not math.isnan(value)} for row in rows
         )
         self.write(HISTORY, out.getvalue())
 
@@ -83,10 +90,46 @@ class Run:
                 f"{self.path / HISTORY} cannot be read: {error}", "Begin a new run, without --resume."
             ) from None
 
+    def keep_best(self, checkpoint: Path) -> None:
+        """Keep the best network so far with a checkpoint: who goes on from there has it as it was then."""
+        if not (checkpoint / BEST).exists():
+            with disk.named(checkpoint):
+                disk.link(self.path / WEIGHTS, checkpoint / BEST)
+
+    def take_best(self, checkpoint: Path) -> None:
+        """Make the best network what it was at a checkpoint: epochs after it are done again."""
+        if not (checkpoint / BEST).exists():  # killed between the two: then none was better since
+            self.keep_best(checkpoint)
+        elif not (self.path / WEIGHTS).exists() or not (checkpoint / BEST).samefile(self.path / WEIGHTS):
+            part = self.path / f".{WEIGHTS}.part"
+            with disk.named(self.path):
+                disk.remove(part)
+                disk.link(checkpoint / BEST, part)
+                disk.replace(part, self.path / WEIGHTS)
+
     def forget_checkpoints(self, *, keep: int) -> None:
         """Drop what was only kept to be resumed; `keep` of them stay for the person who asked."""
-        if not keep:
-            shutil.rmtree(self.checkpoints, ignore_errors=True)
+        if keep:
+            return
+        let_go(self.path)
+        gone = self.path / f".{CHECKPOINTS}"
+        with suppress(OSError):  # in one step: with half of them, it would look as if it had not ended
+            self.checkpoints.rename(gone)
+        for folder in (gone, self.checkpoints):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _written(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def as_written(value: float) -> float:
+    """Return a figure as it is read back: a resumed run must choose as one that was not cut off.
+
+    >>> as_written(2 / 3)
+    0.666667
+    """
+    return float(_written(value))
 
 
 def begin(options: Options) -> Path:
@@ -101,11 +144,46 @@ def begin(options: Options) -> Path:
 
 def make(path: Path, options: Options) -> Run:
     """Make the directory, and write down how the run was asked for."""
-    with disk.named(path):
-        path.mkdir(parents=True, exist_ok=True)
     run = Run(path)
-    run.write_json(OPTIONS, options.as_json())
+    try:
+        hold(path)
+        run.write_json(OPTIONS, options.as_json())
+    except CannotWrite:
+        run.forget_checkpoints(keep=0)  # an empty directory can be named again
+        raise
     return run
+
+
+def hold(path: Path) -> None:
+    """Let no other process write this run while this one lives, and sweep what a killed one left."""
+    with disk.named(path):
+        disk.make_folder(path / CHECKPOINTS)  # whose being there says that the run has not ended
+    lock = Lock(path / CHECKPOINTS / "lock")
+    if path.resolve() not in _held:
+        if not lock.take():
+            raise RunBusy(
+                f"another training writes {path}: {lock.holder()}.",
+                "Wait for its end, or name another --out.",
+            )
+        for other in list(_held):  # a program that trains again has left what it trained before
+            let_go(other)
+        _held[path.resolve()] = lock
+    for left in path.iterdir():
+        if _LEFT.fullmatch(left.name):
+            shutil.rmtree(left, ignore_errors=True)
+            with suppress(OSError):
+                disk.remove(left)
+
+
+def held() -> Path | None:
+    """Return the run that this process writes; none before it has begun one, or when it ended."""
+    return next(iter(_held), None)
+
+
+def let_go(path: Path) -> None:
+    """Let others write this run."""
+    if lock := _held.pop(path.resolve(), None):
+        lock.release()
 
 
 def unfinished(options: Options) -> Path:
@@ -113,6 +191,11 @@ def unfinished(options: Options) -> Path:
     if options.out is not None:
         if not (options.out / OPTIONS).is_file():
             raise UsageError(f"{options.out} is no run that could be resumed: it has no {OPTIONS}.")
+        if Run(options.out).is_done:
+            raise UsageError(
+                f"{options.out} came to its end: there is nothing to go on with.",
+                f"To begin a new run from what it learned: --model {options.out}",
+            )
         return options.out
     folders = options.runs.iterdir() if options.runs.is_dir() else ()
     runs = [path for path in folders if (path / OPTIONS).is_file() and not Run(path).is_done]

@@ -41,9 +41,16 @@ def begin(options: Options, teller: Teller) -> Session:
     processes = Processes(cpu=options.cpu)
     noting = Noting(teller if processes.is_first else Silence())
     if options.resume:
-        path = Path(processes.agree(str(runs.unfinished(options) if processes.is_first else "")))
+        path = Path(processes.agree(str(_taken_up(options) if processes.is_first else "")))
         options = replace(Options.of_run(path), resume=True, out=path, tree=options.tree, cpu=options.cpu)
         noting.say(f"going on with {path}")
     else:
         path = Path(processes.agree(str(runs.begin(options) if processes.is_first else "")))
     return Session(options, runs.Run(path), noting, processes, datetime.now().astimezone())
+
+
+def _taken_up(options: Options) -> Path:
+    """Return the run to go on with, which is ours from now on."""
+    path = runs.unfinished(options)
+    runs.hold(path)
+    return path

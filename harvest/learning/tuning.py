@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harvest.learning.album import Part
 from harvest.learning.answers import exam
 from harvest.learning.augment import views
-from harvest.learning.fit import Stage, Workbench, epochs_done, finder, fit, latest, schedule
+from harvest.learning.fit import Stage, Workbench, epochs_done, finder, fit, has_ended, latest, schedule
 from harvest.learning.fit.finder import Found
 from harvest.learning.fit.keeper import Table
 from harvest.learning.judge.measures import chosen
@@ -79,12 +79,14 @@ def fine_tune(session: Session, network: Network, pictures: Pictures, frozen: Fr
         if stage.whole and options.lr == "find":
             found = _find(bench, session)
         rates = found.spread if found else stage.rates
-        session.teller.step(_title(stage._replace(rates=rates), session))
-        session.teller.row(bench.table.rows[-1])
-        whole = fit(bench, stage._replace(rates=rates))
+        if not _has_ended(session, network, stage):
+            session.teller.step(_title(stage._replace(rates=rates), session))
+            session.teller.row(bench.table.rows[-1])
+            whole = fit(bench, stage._replace(rates=rates))
         if not whole:
             break
-        if stage is not stages[-1] and session.processes.is_first and bench.table.best["epoch"]:
+        learned = bench.table.best_until(stage.first_epoch + stage.epochs)["epoch"]
+        if stage is not stages[-1] and session.processes.is_first and learned:
             between[HEAD] = exam(session, network, pictures)
     gone = tuple(sorted(bench.gone))
     return Tuned(tuple(rows), bench.table.best, stages, found, not whole, gone, between)
@@ -134,6 +136,27 @@ def _before(session: Session, frozen: Row) -> list[Row]:
         if begun is not None:
             done = stage.first_epoch + epochs_done(begun)
     return [row for row in session.run.history() if row["epoch"] <= done] or [frozen]
+
+
+def goes_on(session: Session) -> bool:
+    """Tell whether there is a checkpoint to go on from; a run that was killed before it had any begins."""
+    return session.options.resume and any(
+        latest(session.run.checkpoints / stage.name) for stage in plan(session)
+    )
+
+
+def _has_ended(session: Session, network: Network, stage: Stage) -> bool:
+    """Take back what was best at the last checkpoint of a resumed stage, and tell if that was its end."""
+    begun = latest(session.run.checkpoints / stage.name) if session.options.resume else None
+    if begun is None:
+        return False
+    with session.processes.first_goes_first():
+        if session.processes.is_first:
+            session.run.take_best(begun)
+    if not has_ended(begun, stage):
+        return False
+    network.restore(session.run.path)
+    return True
 
 
 def _find(bench: Workbench, session: Session) -> Found:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModel,
     AutoModelForImageClassification,
@@ -31,6 +32,7 @@ from harvest.errors import CannotWrite, TrainingError
 from harvest.learning.network import load, open_run
 from harvest.learning.network.blueprints import BLUEPRINTS
 from harvest.learning.network.folding import swift
+from harvest.learning.network.writing import weights_named
 from tests.learning.tiny import LABELS, network, write_run
 from tests.pictures import photo
 
@@ -308,3 +310,36 @@ def test_real_weights():
     """A directory of from_pretrained loads, with its own head or another."""
     assert open_run(MOBILENET).labels[:2] == ("tench", "goldfish")
     assert load(str(MOBILENET), LABELS).head.in_features == 1280
+
+
+NO_ROOM = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+TORCH = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 1030272 vs 1030160")
+
+
+@pytest.mark.parametrize("problem", [NO_ROOM, TORCH, OSError(errno.ENOSPC, "No space left on device")])
+def test_no_room_for_weights_is_said_as_for_all_else(tmp_path, problem):
+    """Whatever a library says of a full disk, the place is named and the exit code is that of storage."""
+    with (
+        pytest.raises(CannotWrite, match="cannot write"),
+        weights_named(tmp_path / "checkpoints"),
+    ):
+        raise problem
+
+
+def test_other_errors_are_none_of_the_disk(tmp_path):
+    """What is no refusal to write stays what it is."""
+    with pytest.raises(RuntimeError, match="shapes"), weights_named(tmp_path):
+        raise RuntimeError("shapes do not fit")
+
+
+def test_a_run_without_room_for_its_network_is_none(tmp_path, monkeypatch):
+    """What a run is known by comes last: with half of its files it would answer, and wrongly."""
+
+    def full(*_, **__):
+        raise NO_ROOM
+
+    made = network()
+    monkeypatch.setattr(made.model, "save_pretrained", full)
+    with pytest.raises(CannotWrite, match="No space left"):
+        made.save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"preprocessor_config.json", "labels.txt"}

@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from harvest.cli.train import saying_how_to_go_on
+from harvest.errors import CannotWrite, HarvestError
+from harvest.learning import runs
+from harvest.learning.options import Options
 from tests.learning.shapes import tree
 
 PAGE = Path(__file__).parents[2] / "train.py"
@@ -111,6 +115,23 @@ def test_ctrl_c_saves_the_best_and_says_how_to_go_on(shapes, tmp_path):
     assert "Traceback" not in err
     assert (run / "report.html").exists()
     assert str(run) in out
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt(), CannotWrite("no room", "The same line again.")])
+def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, problem):
+    """The same line would begin another run: `--resume` is named, where there is a run to go on with."""
+    if left := runs.held():
+        runs.let_go(left)
+    options = Options(shapes, out=tmp_path / "my run")
+    with pytest.raises(HarvestError) as early, saying_how_to_go_on(options):
+        raise problem
+    runs.make(options.out, options)
+    with pytest.raises(HarvestError) as late, saying_how_to_go_on(options):
+        raise problem
+    runs.let_go(options.out)
+    assert "--resume" not in early.value.hint
+    assert f"--resume --out '{options.out}' goes on with it." in late.value.hint
+    assert early.value.exit_code == late.value.exit_code in {6, 130}
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,14 @@ import os
 
 import pytest
 
-from harvest.errors import TrainingError, UsageError
+from harvest import disk
+from harvest.errors import CannotWrite, RunBusy, TrainingError, UsageError
 from harvest.learning import runs
+from harvest.learning.fit.keeper import Table
+from harvest.learning.judge.metrics import named
 from harvest.learning.options import Options
 from harvest.learning.runs import Run
+from harvest.lock import Lock
 
 
 @pytest.fixture
@@ -71,7 +75,6 @@ def test_the_newest_unfinished_run_is_resumed(tree):
     made = []
     for number, name in enumerate(("old", "new", "done")):
         run = runs.make(options.runs / name, options)
-        run.checkpoints.mkdir()
         os.utime(run.path / "options.json", (number, number))
         made.append(run)
     made[2].write("metrics.json", "{}")
@@ -85,3 +88,78 @@ def test_nothing_to_resume_is_said(tree, tmp_path):
         runs.unfinished(Options(tree))
     with pytest.raises(UsageError, match="is no run"):
         runs.unfinished(Options(tree, out=tmp_path))
+
+
+def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
+    """A run that ended is left as it is, though it is named: going on would begin it anew."""
+    run = runs.make(tmp_path / "run", Options(tree))
+    run.write("metrics.json", "{}")
+    assert not run.is_done  # report and exports come later
+    run.forget_checkpoints(keep=0)
+    assert run.is_done
+    assert {path.name for path in run.path.iterdir()} == {"options.json", "metrics.json"}
+    with pytest.raises(UsageError, match="nothing to go on with"):
+        runs.unfinished(Options(tree, out=run.path))
+
+
+def test_one_training_writes_a_run(tree, tmp_path):
+    """Two that want the same directory do not both get it, and the second one changes nothing."""
+    run = runs.make(tmp_path / "run", Options(tree))
+    runs.let_go(run.path)
+    with Lock(run.checkpoints / "lock") as another:
+        assert another.take()
+        with pytest.raises(RunBusy, match="process"):
+            runs.make(run.path, Options(tree, epochs=7))
+    assert Options.of_run(run.path).epochs is None
+    assert runs.make(run.path, Options(tree)).checkpoints.exists()
+
+
+def test_what_a_killed_process_left_is_swept(tree, tmp_path):
+    """Halves of files that a killed process was writing go; nothing else does."""
+    run = runs.make(tmp_path / "run", Options(tree))
+    (run.path / ".history.csv.4711.part").write_text("epo")
+    (run.path / ".network-abc").mkdir()
+    (run.path / ".network-abc" / "model.safetensors").write_bytes(b"half")
+    (run.path / ".gitignore").write_text("*")
+    runs.hold(run.path)
+    assert {path.name for path in run.path.iterdir()} == {"options.json", "checkpoints", ".gitignore"}
+
+
+def test_where_nothing_can_be_written_nothing_stands_in_the_way(tree, tmp_path, monkeypatch):
+    """A directory in which the first file had no room can be named again."""
+
+    def full(path, _data):
+        raise CannotWrite(f"cannot write {path}")
+
+    monkeypatch.setattr(disk, "rewrite", full)
+    with pytest.raises(CannotWrite):
+        runs.make(tmp_path / "run", Options(tree))
+    assert runs.begin(Options(tree, out=tmp_path / "run")) == tmp_path / "run"
+
+
+def test_a_resumed_run_chooses_as_one_that_was_not_cut_off(tmp_path):
+    """Rows that were read back rank as those that were not: the file rounds."""
+    run = Run(tmp_path)
+    third = {"epoch": 0.0, "accuracy": 1 / 3, "valid_loss": 1.0}
+    better = {"epoch": 1.0, "accuracy": 1 / 3, "valid_loss": 0.9}
+    worse = {"epoch": 2.0, "accuracy": 1 / 3, "valid_loss": 0.95}
+    run.write_history([third, better])
+    accuracy = named("accuracy", labels=("a", "b"))
+    for rows in ([third, better, worse], [*run.history(), worse]):
+        table = Table(rows, accuracy)
+        assert table.best["epoch"] == 1
+        assert table.best_until(0)["epoch"] == 0
+        assert table.still(0, by=0.0) == 2  # as accurate is no gain
+
+
+def test_a_link_where_there_are_none_is_a_copy(tmp_path, monkeypatch):
+    """A disk that knows one name a file only gets a second file."""
+    (tmp_path / "one").write_bytes(b"weights")
+
+    def refused(_self, _target):
+        raise PermissionError
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", refused)
+    disk.link(tmp_path / "one", tmp_path / "two")
+    assert (tmp_path / "two").read_bytes() == b"weights"
+    assert not (tmp_path / "two").samefile(tmp_path / "one")

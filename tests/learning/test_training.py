@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from itertools import count
 
 import numpy as np
 import pytest
 from transformers import TrainerCallback, pipeline
 
 from harvest.cli.train import the_page
+from harvest.cli.training import Training
 from harvest.errors import TrainingError, UsageError
+from harvest.learning import runs
+from harvest.learning.fit import latest
 from harvest.learning.network import load, open_run
 from harvest.learning.options import Options
 from tests.learning.shapes import Listener, tree
@@ -213,6 +217,75 @@ def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
     assert len({row["train_loss"] for row in one if "train_loss" in row}) == 3
 
 
+def test_killed_before_it_had_anything_a_run_still_ends_with_a_network(shapes, pretrained, tmp_path):
+    """A run that was killed before its head was solved begins when it is resumed, and lacks nothing."""
+    options = Options(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0, cpu=True)
+    runs.make(tmp_path / "run", options)
+    result = train(shapes, out=tmp_path / "run", resume=True)
+    assert result.judged.saved == "frozen head"
+    assert open_run(tmp_path / "run").labels == tuple(sorted(COUNTS))
+    assert len(rows_of(tmp_path / "run" / "history.csv")) == 1
+
+
+def test_a_stage_that_came_to_its_end_is_not_done_again(shapes, pretrained, tmp_path):
+    """Resumed in its second stage, a run has the epochs and the candidates of one that was not cut off."""
+    common = {"model": str(pretrained), "epochs": 2, "two_stage": True, "save_every": 1, "lr": (0.1, 0.1)}
+    common |= {"metric": "tests.learning.test_training:later", "monitor": "custom"}
+    train(shapes, out=tmp_path / "whole", **common)
+    run = tmp_path / "cut"
+    with pytest.raises(RuntimeError, match="the plug was pulled"):
+        train(shapes, out=run, callbacks=("tests.learning.test_training:SecondPlug",), **common)
+    cut = json.loads((run / "options.json").read_text("utf-8")) | {"callbacks": []}
+    (run / "options.json").write_text(json.dumps(cut), "utf-8")
+
+    train(shapes, out=run, resume=True)
+
+    whole, resumed = (rows_of(tmp_path / name / "history.csv") for name in ("whole", "cut"))
+    assert [row["epoch"] for row in whole] == [row["epoch"] for row in resumed]
+    told = [json.loads((tmp_path / name / "metrics.json").read_text("utf-8")) for name in ("whole", "cut")]
+    head, again = (each["candidates"]["head alone"]["valid"] for each in told)
+    assert head["confusion"] == again["confusion"]
+
+
+_calls = count()
+
+
+def later(_targets, _probabilities):
+    """Find every epoch better than those before it."""
+    return float(next(_calls))
+
+
+class SecondPlug(TrainerCallback):
+    """Pulls the plug after an epoch of the second stage."""
+
+    def on_step_begin(self, args, state, _control, **_):
+        """Pull it."""
+        if "unfrozen" in args.output_dir and state.epoch and state.epoch > 1:
+            raise RuntimeError("the plug was pulled")
+
+
+def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_path):
+    """Epochs after the last checkpoint are done again: their network is not what the run goes on with."""
+    run = tmp_path / "run"
+    with pytest.raises(RuntimeError, match="the plug was pulled"):
+        train(
+            shapes,
+            model=str(pretrained),
+            out=run,
+            epochs=3,
+            callbacks=("tests.learning.test_training:Plug",),
+        )
+    begun = latest(run / "checkpoints" / "unfrozen")
+    kept = (begun / "best.safetensors").read_bytes()
+    (run / "model.safetensors").unlink()
+    (run / "model.safetensors").write_bytes(b"of an epoch after it")
+    runs.Run(run).take_best(begun)
+    assert (run / "model.safetensors").read_bytes() == kept
+    runs.Run(run).take_best(begun)  # which changes nothing
+    assert (run / "model.safetensors").read_bytes() == kept
+    assert not list(run.glob(".*"))
+
+
 def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
     """A run is not resumed on other classes than it was begun with: the difference is said."""
     mine = tmp_path / "mine"
@@ -278,3 +351,9 @@ def test_T08_from_scratch_needs_no_hub():
     """Random weights need no file at all."""
     network = load("resnet18", ("a", "b"), from_scratch=True)
     assert network.labels == ("a", "b")
+
+
+def test_what_a_step_is_called_is_plain(capsys):
+    """A tree may be called anything: no terminal obeys its name."""
+    Training(quiet=False).step("folders → splits: red\x1b[2J\nsnakes\u202e")
+    assert "red?[2J snakes?" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from harvest.learning.augment import load_object
 from harvest.learning.fit import schedule
 from harvest.learning.fit.keeper import Keeper, Table
 from harvest.learning.fit.loss import Loss
-from harvest.learning.fit.sharing import SharingTrainer
+from harvest.learning.fit.trainer import SharingTrainer
 from harvest.learning.hands import to_learn
 from harvest.learning.lessons import Lessons, together
 from harvest.learning.memory import within_memory
@@ -223,6 +223,13 @@ def latest(folder: Path) -> Path | None:
 def epochs_done(checkpoint: Path) -> int:
     """Return how many epochs a checkpoint has behind it."""
     return round(float(json.loads((checkpoint / STATE).read_text("utf-8"))["epoch"]))
+
+
+def has_ended(checkpoint: Path, stage: Stage) -> bool:
+    """Tell whether a stage had nothing left to do at a checkpoint: all its epochs were done, or enough."""
+    kept = json.loads((checkpoint / STATE).read_text("utf-8")).get("stateful_callbacks", {})
+    control = kept.get("TrainerControl", {}).get("args", {})
+    return epochs_done(checkpoint) >= stage.epochs or bool(control.get("should_training_stop"))
 
 
 def _is_whole(checkpoint: Path) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
+
+from harvest.learning.runs import as_written
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -27,17 +30,26 @@ class Table:
     @property
     def best(self) -> Row:
         """The best epoch; of equals the one with the least loss, then the earliest."""
-        return max(self.rows, key=self._rank)
+        return self.best_until(math.inf)
+
+    def best_until(self, epoch: float) -> Row:
+        """Return what had been the best after so many epochs."""
+        return max((row for row in self.rows if row["epoch"] <= epoch), key=self._rank)
 
     def _rank(self, row: Row) -> tuple[float, float]:
-        value = row.get(self.monitor.name, math.nan)
+        value = as_written(row.get(self.monitor.name, math.nan))
         value = value if self.monitor.greater_is_better else -value
-        loss = row.get("valid_loss", math.nan)
+        loss = as_written(row.get("valid_loss", math.nan))
         return (-math.inf if math.isnan(value) else value, -math.inf if math.isnan(loss) else -loss)
 
-    def is_better(self, row: Row, than: Row, *, by: float) -> bool:
-        """Tell whether a row's metric is better than another's by more than so much."""
-        return self._rank(row)[0] > self._rank(than)[0] + by
+    def still(self, first_epoch: int, *, by: float) -> int:
+        """Count the latest epochs of a stage of which none was better by so much than all before it."""
+        count = 0
+        for place, row in enumerate(self.rows):
+            if row["epoch"] > first_epoch:
+                best = max(self._rank(before)[0] for before in self.rows[:place])
+                count = 0 if self._rank(row)[0] > best + by else count + 1
+        return count
 
 
 class Keeper(TrainerCallback):
@@ -50,7 +62,6 @@ class Keeper(TrainerCallback):
         self._first_epoch = first_epoch
         self._train_loss = math.nan
         self._began = time.monotonic()
-        self._still = 0  # epochs in a row without a gain
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -101,11 +112,19 @@ class Keeper(TrainerCallback):
             if self._table.best is row:
                 self._network.save(self._run.path)
             self._run.write_history(self._table.rows)
-        self._still = 0 if self._table.is_better(row, before, by=self._options.min_delta) else self._still + 1
-        if self._options.patience is not None and self._still >= self._options.patience:
-            self._teller.say(f"stopped early: no better {self._table.monitor.name} for {self._still} epochs.")
+        still = self._table.still(self._first_epoch, by=self._options.min_delta)
+        if self._options.patience is not None and still >= self._options.patience:
+            self._teller.say(f"stopped early: no better {self._table.monitor.name} for {still} epochs.")
             control.should_training_stop = True
         if not math.isfinite(self._train_loss):
             self._teller.warn(f"the loss became {self._train_loss}: these rates are too high. Try --lr find.")
             control.should_training_stop = True
-        control.should_save = round(state.epoch or 0) % self._options.save_every == 0
+        last = control.should_training_stop  # also where all epochs are done: a resumed run sees it there
+        control.should_save = last or round(state.epoch or 0) % self._options.save_every == 0
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Keep the best network so far with the checkpoint."""
+        if state.is_world_process_zero:
+            self._run.keep_best(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

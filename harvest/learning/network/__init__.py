@@ -17,6 +17,7 @@ from harvest.errors import TrainingError
 from harvest.learning.network import assembly, weights
 from harvest.learning.network.blueprints import BLUEPRINTS
 from harvest.learning.network.preprocessing import Preprocessing
+from harvest.learning.network.writing import weights_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,8 +83,13 @@ class Network:
         return caught[-1], answer
 
     def save(self, run: Path) -> None:
-        """Write what is needed to use it elsewhere; each file is there as a whole or as it was before."""
-        with disk.named(run), tempfile.TemporaryDirectory(prefix=".network-", dir=run) as part:
+        """Write what is needed to use it elsewhere; each file is there as a whole or as it was before.
+
+        Last comes what a run is known by: without the others it would answer, and wrongly.
+        """
+        disk.rewrite(run / weights.PREPROCESSOR, json.dumps(self.preprocessing.as_json(), indent=2).encode())
+        disk.rewrite(run / LABELS, "".join(f"{label}\n" for label in self.labels).encode())
+        with weights_named(run), tempfile.TemporaryDirectory(prefix=".network-", dir=run) as part:
             with weights.quiet():
                 self.model.save_pretrained(part)
             mode = (Path(part) / weights.CONFIG).stat().st_mode
@@ -91,8 +97,6 @@ class Network:
                 path.chmod(mode)  # safetensors lets only the owner read
                 _sync(path)
                 disk.replace(path, run / path.name)
-        disk.rewrite(run / weights.PREPROCESSOR, json.dumps(self.preprocessing.as_json(), indent=2).encode())
-        disk.rewrite(run / LABELS, "".join(f"{label}\n" for label in self.labels).encode())
 
     def restore(self, run: Path) -> None:
         """Take up the weights that `save` wrote."""

@@ -1,11 +1,14 @@
-"""transformers' Trainer with hands: on a CPU, the cores share every batch."""
+"""transformers' Trainer with hands: on a CPU, the cores share every batch; what has no room is named."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import Trainer
+
+from harvest.learning.network.writing import weights_named
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,3 +48,7 @@ class SharingTrainer(Trainer):
             answers = self._hands.ask(model, inputs).float()
             loss = self._loss.of(answers, inputs["labels"])
         return loss, answers, inputs["labels"]
+
+    def _save_checkpoint(self, *given: Any, **named: Any) -> None:
+        with weights_named(Path(str(self.args.output_dir))):
+            super()._save_checkpoint(*given, **named)
