@@ -17,7 +17,8 @@ class Processes:
     """The processes that `torchrun` started; one, where it was not used."""
 
     def __init__(self, *, cpu: bool) -> None:
-        self._state = PartialState(cpu=cpu)
+        # accelerate takes several processes without a card for so many alone, unless it is told.
+        self._state = PartialState(cpu=cpu or not torch.accelerator.is_available())
         self._ended = False
 
     @property

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from harvest.learning.album import Part
 from harvest.learning.answers import exam
 from harvest.learning.augment import views
@@ -70,7 +72,7 @@ def fine_tune(session: Session, network: Network, pictures: Pictures, frozen: Fr
         view=views(options),
     )
     if options.from_scratch:
-        network.head.reset_parameters()  # one solved on what random layers see is far from any that learns
+        _begin_anew(network, options.seed)
     found = None
     whole = True
     between: dict[str, Answers] = {}
@@ -90,6 +92,13 @@ def fine_tune(session: Session, network: Network, pictures: Pictures, frozen: Fr
             between[HEAD] = exam(session, network, pictures)
     gone = tuple(sorted(bench.gone))
     return Tuned(tuple(rows), bench.table.best, stages, found, not whole, gone, between)
+
+
+def _begin_anew(network: Network, seed: int) -> None:
+    """Draw a new head: one solved on what random layers see is far from any that learns."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        network.head.reset_parameters()
 
 
 def plan(session: Session) -> tuple[Stage, ...]:

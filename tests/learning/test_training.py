@@ -99,6 +99,27 @@ def test_the_head_alone(shapes, pretrained, tmp_path):
     assert open_run(tmp_path / "run").labels == tuple(sorted(COUNTS))
 
 
+def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monkeypatch):
+    """What is learned in half precision is measured in the whole one, in which it is saved and used."""
+    monkeypatch.setattr("harvest.learning.fit.mixed_precision", lambda _: "bf16")
+    asked = {"from_scratch": True, "epochs": 6, "size": 32, "monitor": "log_loss"}
+    run = train(shapes, out=tmp_path / "run", **asked).path
+    told = json.loads((run / "metrics.json").read_text("utf-8"))
+    best = rows_of(run / "history.csv")[told["epoch"]]
+    assert told["saved"] == "fine-tuned"
+    measured = told["candidates"]["fine-tuned"]["valid"]["metrics"]["log_loss"]
+    assert float(best["log_loss"]) == pytest.approx(measured, abs=1e-5)
+
+
+def test_a_seed_is_all_that_chance_hangs_on(shapes, tmp_path):
+    """From random weights, too, the same seed gives the same figures, and another one gives others."""
+    tables = []
+    for name, seed in (("one", 1), ("two", 1), ("three", 3)):
+        run = train(shapes, out=tmp_path / name, from_scratch=True, epochs=1, size=32, seed=seed).path
+        tables.append([{**row, "time": ""} for row in rows_of(run / "history.csv")])
+    assert tables[0] == tables[1] != tables[2]
+
+
 def test_the_better_one_is_saved(shapes, pretrained, tmp_path):
     """A fine-tuning that only spoils is not saved: the frozen head, candidate 0, is."""
     ruined = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, lr=(5.0, 5.0))

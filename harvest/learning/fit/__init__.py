@@ -168,6 +168,7 @@ def _arguments(bench: Workbench, stage: Stage, folder: Path) -> TrainingArgument
         remove_unused_columns=False,
         label_names=["labels"],
         average_tokens_across_devices=False,
+        ddp_find_unused_parameters=False,
         report_to=[],
         disable_tqdm=True,
         log_level="error",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from transformers import Trainer
 
 from harvest.learning.network.writing import weights_named
@@ -36,18 +35,16 @@ class SharingTrainer(Trainer):
 
     def prediction_step(
         self,
-        model: nn.Module,
+        model: nn.Module,  # noqa: ARG002 - as others have wrapped it
         inputs: dict[str, Any],
-        prediction_loss_only: bool,
-        ignore_keys: list[str] | None = None,
+        *_: Any,
+        **__: Any,
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Answer one batch."""
-        if self._hands.count == 1:
-            return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
-        with torch.no_grad():
-            answers = self._hands.ask(model, inputs).float()
-            loss = self._loss.of(answers, inputs["labels"])
-        return loss, answers, inputs["labels"]
+        """Answer one batch, as the network that would be saved now answers."""
+        network: Any = self.model
+        network.eval()
+        answers = self._hands.ask(network, inputs)
+        return self._loss.of(answers, inputs["labels"]), answers, inputs["labels"]
 
     def _save_checkpoint(self, *given: Any, **named: Any) -> None:
         with weights_named(Path(str(self.args.output_dir))):
