@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.errors import TrainingError
 from harvest.learning import runs
 from harvest.learning.album import Part, gather
 from harvest.learning.album.groups import groups
@@ -44,6 +45,11 @@ def read_folders(session: Session) -> Pictures:
         if session.processes.is_first:
             remember(album, split, session.run.path, say=teller.say)
     _tell(session, album, split)
+    if options.rounds and not len(split.where(Part.VALID)):
+        raise TrainingError(
+            "no picture is left to choose an epoch by: each class has one, or twins of one.",
+            "Add pictures that differ. --epochs 0 trains the head alone, which needs no choice.",
+        )
     return Pictures(album, split)
 
 

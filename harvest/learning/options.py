@@ -19,6 +19,7 @@ EPOCHS_FROM_SCRATCH = 20
 EXPORTS = ("onnx", "pt2")
 LOGS = ("csv", "tensorboard")
 SMALLEST, LARGEST = 16, 2048  # pixels a side
+LAST_SEED = (1 << 32) - 1  # as numpy has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,11 @@ class Options:
         for name in ("epochs", "patience"):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), 1 if name == "patience" else 0)
+        if not 0 <= self.seed <= LAST_SEED:
+            raise UsageError(f"--seed {self.seed}: from 0 to {LAST_SEED:,}.")
+        _check_percentages(self)
         if self.size is not None and not SMALLEST <= self.size <= LARGEST:
             raise UsageError(f"--size {self.size}: pictures go in at {SMALLEST} to {LARGEST} pixels a side.")
-        for name in ("random_crop", "random_scale", "random_brightness"):
-            percent = getattr(self, name)
-            if percent is not None and not 0 <= percent < 100:  # noqa: PLR2004
-                raise UsageError(f"{_option(name)} {percent}: a percentage from 0 to 99.")
         if isinstance(self.lr, tuple) and not 0 < self.lr[0] <= self.lr[1] < 10:  # noqa: PLR2004
             raise UsageError(
                 f"--lr {self.lr[0]:g} {self.lr[1]:g}: the rate of the first layer, then that of the last.",
@@ -102,6 +102,11 @@ class Options:
     def runs(self) -> Path:
         """The folder beside the tree that holds its runs; never inside, where a folder would be a class."""
         tree = Path(self.tree).absolute()
+        tree = tree.resolve() if ".." in tree.parts else tree  # a name of its own, to stand beside
+        if not tree.name:
+            raise UsageError(
+                f"{tree} has nothing beside it, where its runs could be.", "Name a folder in it."
+            )
         return tree.with_name(f"{tree.name}.runs")
 
     @property
@@ -144,6 +149,13 @@ class Options:
 
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def _check_percentages(options: Options) -> None:
+    for name in ("random_crop", "random_scale", "random_brightness"):
+        percent = getattr(options, name)
+        if percent is not None and not 0 <= percent < 100:  # noqa: PLR2004
+            raise UsageError(f"{_option(name)} {percent}: a percentage from 0 to 99.")
 
 
 def _at_least(name: str, value: int, least: int) -> None:

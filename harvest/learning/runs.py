@@ -134,8 +134,12 @@ def as_written(value: float) -> float:
 
 def begin(options: Options) -> Path:
     """Choose the directory of a new run: the one named, else one by the time."""
+    tree = Path(options.tree)
+    if options.cache is not None:
+        _check_outside(f"--cache {options.cache}", options.cache, tree, "cache")
     if options.out is not None:
-        _check(options.out, Path(options.tree))
+        _check_outside(f"--out {options.out}", options.out, tree, "first")
+        _check_free(options.out)
         return options.out
     first = options.runs / f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
     names = (first if number == 1 else first.with_name(f"{first.name}-{number}") for number in count(1))
@@ -207,17 +211,26 @@ def unfinished(options: Options) -> Path:
     return max(runs, key=lambda path: (path / OPTIONS).stat().st_mtime_ns)
 
 
-def _check(out: Path, tree: Path) -> None:
-    """Refuse a place where a run would be a class, or would cover what is there."""
-    inside = out.resolve()
-    if inside == tree.resolve() or tree.resolve() in inside.parents:
+def _check_outside(option: str, folder: Path, tree: Path, name: str) -> None:
+    """Refuse a place where what is written would be a class."""
+    inside, outer = folder.resolve(), tree.resolve()
+    if inside == outer or outer in inside.parents:
         raise UsageError(
-            f"--out {out} lies within {tree}, where every folder is a class.",
-            f"Name one beside it: --out {tree.name}.runs/first",
+            f"{option} lies within {tree}, where every folder is a class.",
+            f"Name one beside it: {option.partition(' ')[0]} {outer.name}.runs/{name}",
         )
-    if out.is_dir() and any(out.iterdir()):
+
+
+def _check_free(out: Path) -> None:
+    """Refuse a place where a run would cover what is there."""
+    try:
+        taken = out.is_dir() and any(out.iterdir())
+        is_file = out.exists() and not out.is_dir()
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be looked into: {error.strerror or error}.") from None
+    if taken:
         raise UsageError(
             f"--out {out} is there already, and not empty.", "Name another, or add --resume to go on with it."
         )
-    if out.exists() and not out.is_dir():
+    if is_file:
         raise UsageError(f"--out {out} is a file.")

@@ -91,6 +91,8 @@ def fine_tune(session: Session, network: Network, pictures: Pictures, frozen: Fr
         if stage is not stages[-1] and session.processes.is_first and learned:
             between[HEAD] = exam(session, network, pictures)
     gone = tuple(sorted(bench.gone))
+    if gone:
+        session.teller.warn(f"{len(gone):,} pictures went away or broke meanwhile, {gone[0]} among them.")
     return Tuned(tuple(rows), bench.table.best, stages, found, not whole, gone, between)
 
 

@@ -228,6 +228,14 @@ def test_a_picture_that_changed_meanwhile_has_none(album, cache):
     assert np.isfinite(compute(network(), album, cache=cache).values[1]).all()
 
 
+def test_pictures_that_are_all_gone_are_no_fault_of_the_network(album, cache):
+    """Where no picture is left, that is said, and not that the weights are broken."""
+    for example in album.examples:
+        album.file(example).unlink()
+    with pytest.raises(TrainingError, match="they went away"):
+        compute(network(), album, cache=cache)
+
+
 def test_a_broken_network_is_named(album, cache):
     """Weights that are not numbers make no features: that is said at once."""
     broken = network()

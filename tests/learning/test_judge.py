@@ -206,3 +206,15 @@ def test_rewriting_leaves_one_file(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.csv"]
     assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 2
+
+
+def test_of_many_classes_only_what_is_confused_is_written() -> None:
+    """A matrix of two thousand classes would be four million numbers, nearly all of them nothing."""
+    labels = [f"class {number}" for number in range(300)]
+    answers = np.eye(300)[[0, 7, 2]]
+    told = judge("valid", [0, 1, 2], answers, labels, []).as_json()["confusion"]
+    assert told == {
+        "class 0": {"class 0": 1},
+        "class 1": {"class 7": 1},
+        "class 2": {"class 2": 1},
+    }

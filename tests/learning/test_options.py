@@ -22,6 +22,8 @@ TREE = Path("snakes")
         ({"epochs": -1}, "--epochs -1: at least 0"),
         ({"n_augmentation": 0}, "--n-augmentation 0"),
         ({"patience": 0}, "--patience 0: at least 1"),
+        ({"seed": -1}, "--seed -1: from 0"),
+        ({"seed": 1 << 32}, "--seed 4294967296: from 0"),
         ({"size": 4}, "--size 4"),
         ({"random_crop": 100}, "--random-crop 100: a percentage"),
         ({"lr": (1e-4, 1e-5)}, "--lr 0.0001 1e-05"),

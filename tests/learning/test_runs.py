@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,27 @@ def test_nothing_is_written_within_the_tree(tree, place):
     """A run within the tree would be a class: it is refused."""
     with pytest.raises(UsageError, match="where every folder is a class"):
         runs.begin(Options(tree, out=tree / place))
+
+
+def test_the_cache_is_no_class_either(tree):
+    """Features within the tree would be one more class: that place is refused, too."""
+    with pytest.raises(UsageError, match="cache lies within"):
+        runs.begin(Options(tree, cache=tree / "cache"))
+
+
+def test_runs_of_the_folder_above_are_beside_it(tree, monkeypatch):
+    """`..` has no name of its own: the folder's is looked up, and its runs are not put into it."""
+    (tree / "coral").mkdir()
+    monkeypatch.chdir(tree / "coral")
+    assert Options(Path("..")).runs == tree.resolve().with_name("snakes.runs")
+
+
+def test_places_that_cannot_be_are_said(tree, tmp_path):
+    """The root has nothing beside it, and no file system takes a name of a thousand letters."""
+    with pytest.raises(UsageError, match="nothing beside it"):
+        runs.begin(Options(Path("/")))
+    with pytest.raises(UsageError, match="cannot be looked into"):
+        runs.begin(Options(tree, out=tmp_path / ("x" * 1000)))
 
 
 def test_what_is_there_is_not_covered(tree, tmp_path):

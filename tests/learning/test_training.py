@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -366,6 +367,43 @@ def test_what_is_no_callback_is_refused(shapes, pretrained, tmp_path):
     """A callback that is none is named, as it was typed."""
     with pytest.raises(UsageError, match="no transformers"):
         train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, callbacks=("json:JSONDecoder",))
+
+
+def test_nothing_to_choose_by_is_said_before_the_wait(tmp_path):
+    """One picture a class leaves none for valid: that is said at once; the head alone can do without."""
+    two = tree(tmp_path / "two", {"disc": 1, "square": 1})
+    with pytest.raises(TrainingError, match="no picture is left to choose"):
+        train(two, out=tmp_path / "run", from_scratch=True, epochs=1, size=32)
+    assert (
+        train(two, out=tmp_path / "head", from_scratch=True, epochs=0, size=32).judged.saved == "frozen head"
+    )
+
+
+def test_pictures_to_choose_by_that_go_away_cost_no_training(tmp_path):
+    """Where the last picture of valid goes away meanwhile, no epoch is better than the frozen head."""
+    mine = tree(tmp_path / "mine", {"disc": 6, "square": 6})
+    listener = Listener()
+    result = train(
+        mine,
+        out=tmp_path / "run",
+        from_scratch=True,
+        epochs=1,
+        size=32,
+        callbacks=("tests.learning.test_training:Thief",),
+        listener=listener,
+    )
+    assert result.judged.saved == "frozen head"
+    assert result.tuned.gone
+    assert any("went away or broke meanwhile" in warning for warning in listener.warnings)
+
+
+class Thief(TrainerCallback):
+    """Takes every picture away."""
+
+    def on_epoch_end(self, args, *_, **__):
+        """Take them."""
+        for path in Path(args.output_dir).parents[2].glob("mine/*/*.png"):
+            path.unlink()
 
 
 def test_T08_from_scratch_needs_no_hub():

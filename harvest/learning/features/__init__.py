@@ -117,6 +117,10 @@ def compute(
         known |= made
         gone = np.full(shape, np.nan, np.float32)
         found.append(np.stack([known.get(each.content, gone) for each in album.examples]))
+        if not known:
+            raise TrainingError(
+                "not one picture can be read any more: they went away since the folders were."
+            )
     if not np.isfinite(found[0]).any():
         raise TrainingError(f"{network.source} makes no numbers of these pictures: its weights are broken.")
     return Features(*found)

@@ -102,7 +102,7 @@ class Keeper(TrainerCallback):
         row = {
             "epoch": float(self._first_epoch + round(state.epoch or 0)),
             "train_loss": self._train_loss,
-            "valid_loss": metrics["eval_loss"],
+            "valid_loss": metrics.get("eval_loss", math.nan),  # none where every picture of it went away
             **{name: metrics[f"eval_{name}"] for name in before if f"eval_{name}" in metrics},
             "time": time.monotonic() - self._began,
         }

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _SURE = 1.959963984540054  # standard deviations that hold 95 % of a normal distribution
 
 
+_MATRIX = 200  # classes that metrics.json has a matrix of
+
+
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
     """How one class fared; nan where it has no pictures, or where nothing was called by its name."""
@@ -60,8 +63,18 @@ class Judgement:
             "classes": [
                 {name: number(value) for name, value in asdict(figures).items()} for figures in self.per_class
             ],
-            "confusion": self.confusion.tolist(),
+            "confusion": self._confusion(),
         }
+
+    def _confusion(self) -> list[list[int]] | dict[str, dict[str, int]]:
+        """Return the matrix; of many classes what is in it, by class and answer: it would fill a disk."""
+        if len(self.per_class) <= _MATRIX:
+            return self.confusion.tolist()  # type: ignore[no-any-return]  # a matrix has rows
+        told: dict[str, dict[str, int]] = {}
+        for row, column in np.argwhere(self.confusion).tolist():
+            cells = told.setdefault(self.per_class[row].label, {})
+            cells[self.per_class[column].label] = int(self.confusion[row, column])
+        return told
 
 
 @dataclass(frozen=True, slots=True)
