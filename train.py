@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.cli.page import main
 from harvest.learning.ending import export
 from harvest.learning.folders import read_folders
 from harvest.learning.frozen import learn_head, load_network
@@ -47,6 +48,4 @@ def train(options: Options, teller: Teller) -> Result:
 
 
 if __name__ == "__main__":
-    from harvest.cli.train import main
-
     main(train)

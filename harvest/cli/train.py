@@ -14,7 +14,7 @@ from harvest.cli import extras
 from harvest.cli.completion import complete_datasets
 from harvest.cli.help import Command
 from harvest.cli.stopping import Stoppable
-from harvest.errors import CannotWrite, Interrupted, UsageError
+from harvest.errors import CannotWrite, Interrupted, TrainingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,19 +207,15 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise Interrupted("stopped.", line() if runs.held() else "Nothing was begun.") from None
+    except (UsageError, TrainingError):
+        runs.give_up()
+        raise
     except CannotWrite as error:
         if not runs.held():
             raise
         raise CannotWrite(
             error.message, f"Make room there, or see to it that it can be written: {line()}"
         ) from error
-
-
-def main(story: Story) -> None:
-    """Run the command with a page of one's own, as `python train.py` does."""
-    from harvest.cli.app import run_alone
-
-    run_alone(train, TrainCommand, name="train.py", obj=story)
 
 
 def the_page() -> Story:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.errors import TrainingError
 from harvest.learning import runs
 from harvest.learning.album import Part, gather
 from harvest.learning.album.groups import groups
-from harvest.learning.splits import Rule, deal, remember, remembered, warnings
+from harvest.learning.splits import Rule, deal, learned_by, remember, remembered, warnings
 
 if TYPE_CHECKING:
     from harvest.learning.album import Album
@@ -33,17 +34,9 @@ def read_folders(session: Session) -> Pictures:
         album = gather(options.tree, say=teller.say, tick=teller.tick, cache=options.store)
         if session.processes.is_first and not options.resume:
             runs.make(session.run.path, options)
-        rule = Rule(options.valid, options.test, options.seed)
-        split = deal(
-            album,
-            groups(album, say=teller.say),
-            valid=options.valid,
-            test=options.test,
-            seed=options.seed,
-            remembered=remembered(album, options.runs, session.run.path, rule=rule),
-        )
+        split = _dealt(session, album)
         if session.processes.is_first:
-            remember(album, split, session.run.path, say=teller.say)
+            remember(album, split, session.run.path, beside=options.runs, say=teller.say)
     _tell(session, album, split)
     if options.rounds and not len(split.where(Part.VALID)):
         raise TrainingError(
@@ -51,6 +44,21 @@ def read_folders(session: Session) -> Pictures:
             "Add pictures that differ. --epochs 0 trains the head alone, which needs no choice.",
         )
     return Pictures(album, split)
+
+
+def _dealt(session: Session, album: Album) -> Split:
+    """Deal the pictures; those that an earlier run, from which this one begins, learned from are no exam."""
+    options = session.options
+    rule = Rule(options.valid, options.test, options.seed)
+    before = dict.fromkeys(learned_by(Path(options.source)), Part.TRAIN)
+    return deal(
+        album,
+        groups(album, say=session.teller.say),
+        valid=options.valid,
+        test=options.test,
+        seed=options.seed,
+        remembered=before | dict(remembered(album, options.runs, session.run.path, rule=rule)),
+    )
 
 
 def _tell(session: Session, album: Album, split: Split) -> None:
@@ -62,5 +70,5 @@ def _tell(session: Session, album: Album, split: Split) -> None:
         session.teller.warn(f"skipped {skipped.path}: {skipped.reason}")
     if len(album.skipped) > _NAMED:
         session.teller.warn(f"skipped {len(album.skipped) - _NAMED:,} more; the report lists them.")
-    for warning in warnings(album, split):
+    for warning in warnings(album, split, source=Path(session.options.source)):
         session.teller.warn(warning)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from harvest.learning.judge.measures import chosen
 from harvest.learning.memory import within_memory
 from harvest.learning.network import load, open_run
 from harvest.learning.network.weights import CONFIG
+from harvest.learning.splits import learned_by
 from harvest.learning.tuning import goes_on
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Frozen:
     folds: NDArray[np.int64]
     curve: tuple[Point, ...]
     row: Row  # the first of the table of epochs: candidate 0
+    knew: bool = False  # whether the network had learned from these pictures before
 
 
 def load_network(session: Session, pictures: Pictures) -> Network:
@@ -85,7 +88,8 @@ def learn_head(session: Session, network: Network, pictures: Pictures) -> Frozen
         features.values, album.targets, split.groups, len(album.labels), strength=strength
     )
     curve = []
-    if not options.from_scratch:  # what random layers see says nothing of what trained ones would gain
+    knew = not learned_by(Path(options.source)).isdisjoint(each.content for each in album.examples)
+    if not options.from_scratch and not knew:  # random layers see too little to tell, others know too much
         curve = head.learning_curve(features.values, album.targets, split, strength=strength)
     probabilities = solved.probabilities(features.values)
     frozen = Frozen(
@@ -96,6 +100,7 @@ def learn_head(session: Session, network: Network, pictures: Pictures) -> Frozen
         folds=folds,
         curve=tuple(curve),
         row=_row(session, album, split, probabilities),
+        knew=knew,
     )
     teller.say(f"head, learning curve and suspects: {time.monotonic() - began:.1f} s")
     if session.processes.is_first and not goes_on(session):
@@ -112,7 +117,7 @@ def look_again(session: Session, network: Network, pictures: Pictures, frozen: F
     album, split = pictures
     values = _features(session, network, album).values
     out_of_fold, folds = head.out_of_fold(values, album.targets, split.groups, len(album.labels))
-    return replace(frozen, features=values, out_of_fold=out_of_fold, folds=folds)
+    return replace(frozen, features=values, out_of_fold=out_of_fold, folds=folds, knew=True)
 
 
 def _features(session: Session, network: Network, album: Album, *, views: int = 0) -> Features:

@@ -30,6 +30,7 @@ class Judged:
     saved: str
     answers: dict[str, Answers]  # of each candidate
     predictions: tuple[Prediction, ...]  # out of fold
+    knew: bool = False  # whether the network below had learned from these pictures
 
     def of(self, part: Part) -> Judgement | None:
         """Return what the saved network is worth on a part; nothing where the part is empty."""
@@ -57,7 +58,7 @@ def judge(session: Session, network: Network, pictures: Pictures, frozen: Frozen
     if session.options.from_scratch and saved != FROZEN:
         frozen = look_again(session, network, pictures, frozen)
     seen = tuple(predictions(album, frozen.out_of_fold, frozen.folds))
-    judged = Judged(candidates, saved, answers, seen)
+    judged = Judged(candidates, saved, answers, seen, frozen.knew)
     for name, judgements in candidates.items():
         told = (
             f"{each.part} {each.accuracy:.1%}" if each.count else f"no {each.part}" for each in judgements

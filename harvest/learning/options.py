@@ -114,6 +114,16 @@ class Options:
         """Where features are kept between runs."""
         return self.cache or self.runs / "cache"
 
+    def unlike(self, begun: Options) -> list[str]:
+        """Name what was asked for and is not how another training was begun; defaults ask for nothing."""
+        usual = Options(self.tree)
+        names = [each.name for each in fields(self) if each.name not in {"tree", "out", "resume", "cpu"}]
+        return [
+            _option(name)
+            for name in names
+            if getattr(self, name) not in (getattr(usual, name), getattr(begun, name))
+        ]
+
     def as_json(self) -> dict[str, Any]:
         """Return what a run writes down of how it was asked for."""
         return {

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
 Row = dict[str, float]  # of history.csv
 
+SPLITS = "splits.csv"
 OPTIONS, HISTORY, CHECKPOINTS, DONE = "options.json", "history.csv", "checkpoints", "metrics.json"
 WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # the best so far, and as it was at a checkpoint
 
+_FRAME = frozenset({"epoch", "train_loss", "valid_loss", "time"})  # of history.csv
 _LEFT = re.compile(r"\..+\.part|\.network-.+")  # by a process that was killed while it wrote
 _held: dict[Path, Lock] = {}  # by this process: the run that it writes
 
@@ -68,8 +70,8 @@ class Run:
         disk.rewrite(self.path / name, out.getvalue())
 
     def write_history(self, rows: Sequence[Row]) -> None:
-        """Write the table of epochs; columns are those of any row, in order of appearance."""
-        columns = list(dict.fromkeys(name for row in rows for name in row))
+        """Write the table of epochs, with the columns of any row; metrics stand in the middle."""
+        columns = sorted(dict.fromkeys(name for row in rows for name in row), key=_column)
         out = io.StringIO()
         table = csv.DictWriter(out, columns, restval="", lineterminator="\n")
         table.writeheader()
@@ -82,7 +84,7 @@ class Run:
         """Read the table of epochs back, as far as it goes."""
         try:
             with (self.path / HISTORY).open(encoding="utf-8", newline="") as file:
-                return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+                return [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(file)]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError) as error:
@@ -117,6 +119,10 @@ class Run:
             self.checkpoints.rename(gone)
         for folder in (gone, self.checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _column(name: str) -> int:
+    return ("epoch", "train_loss", "valid_loss", "", "time").index(name if name in _FRAME else "")
 
 
 def _written(value: float) -> str:
@@ -177,6 +183,17 @@ def hold(path: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
             with suppress(OSError):
                 disk.remove(left)
+
+
+def give_up() -> None:
+    """Take back the run that was begun, if nothing was learned: what was asked for could not be done."""
+    for path in list(_held):
+        if not (path / WEIGHTS).exists():
+            Run(path).forget_checkpoints(keep=0)
+            with suppress(OSError):
+                for name in (OPTIONS, SPLITS):
+                    disk.remove(path / name)
+                path.rmdir()
 
 
 def held() -> Path | None:

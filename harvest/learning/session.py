@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harvest.errors import UsageError
 from harvest.learning import runs
 from harvest.learning.engines.export import check
 from harvest.learning.options import Options
@@ -38,12 +40,17 @@ class Session:
 def begin(options: Options, teller: Teller) -> Session:
     """Open the run's directory: a new one, or with `--resume` the one that was cut off, as it was begun."""
     check(options.export)
+    if "tensorboard" in options.log and find_spec("tensorboard") is None:
+        raise UsageError("--log tensorboard needs TensorBoard.", "pip install tensorboard")
     processes = Processes(cpu=options.cpu)
     noting = Noting(teller if processes.is_first else Silence())
     if options.resume:
         path = Path(processes.agree(str(_taken_up(options) if processes.is_first else "")))
-        options = replace(Options.of_run(path), resume=True, out=path, tree=options.tree, cpu=options.cpu)
+        begun = Options.of_run(path)
         noting.say(f"going on with {path}")
+        if other := options.unlike(begun):
+            noting.warn(f"{', '.join(other)}: not heeded, a run goes on as it was begun")
+        options = replace(begun, resume=True, out=path, tree=options.tree, cpu=options.cpu)
     else:
         path = Path(processes.agree(str(runs.begin(options) if processes.is_first else "")))
     return Session(options, runs.Run(path), noting, processes, datetime.now().astimezone())

@@ -55,6 +55,7 @@ def report(session: Session, pictures: Pictures, frozen: Frozen, tuned: Tuned, j
             candidates=list(_candidates(album, split, judged)),
             metrics=list(measures.by_name.values()),
             predictions=judged.predictions,
+            knew=judged.knew,
             learning_curve=frozen.curve,
             search=Search(list(zip(found.rates, found.losses, strict=True)), found.chosen) if found else None,
             options={name: value for name, value in options.as_json().items() if value not in {None, "", ()}},

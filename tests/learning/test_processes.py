@@ -135,6 +135,22 @@ def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, pr
     assert early.value.exit_code == late.value.exit_code in {6, 130}
 
 
+def test_without_its_libraries_the_page_says_what_to_install(tmp_path):
+    """Where the extra is not installed, train.py ends with a message, before it imports what is missing."""
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules.update(torch=None, sklearn=None)")
+    code, _, err = end(begin("nowhere", PYTHONPATH=str(tmp_path)))
+    assert code == 2
+    assert "pip install -e '.[train]'" in err
+    assert "Traceback" not in err
+
+
+def test_what_is_not_heeded_is_said(shapes, tmp_path):
+    """A run goes on as it was begun; what else is asked for is named."""
+    begun = Options(shapes, epochs=2, batch=8)
+    assert Options(shapes, resume=True, out=tmp_path, epochs=2, cpu=True).unlike(begun) == []
+    assert Options(shapes, epochs=6, export=("onnx",)).unlike(begun) == ["--epochs", "--export"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -154,3 +170,4 @@ def test_mistakes_end_with_two(shapes, tmp_path, words, said):
     assert said in err
     assert "Traceback" not in err
     assert {path.name for path in shapes.iterdir()} == {"disc", "square"}
+    assert not (tmp_path / "run").exists()

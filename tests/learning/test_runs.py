@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -78,8 +79,10 @@ def test_history_is_read_back(tmp_path):
     run = Run(tmp_path)
     rows = [{"epoch": 0.0, "accuracy": 0.5}, {"epoch": 1.0, "train_loss": 0.25, "accuracy": 0.75}]
     run.write_history(rows)
-    assert (tmp_path / "history.csv").read_text("utf-8").startswith("epoch,accuracy,train_loss\n")
-    assert run.history() == rows
+    assert (tmp_path / "history.csv").read_text("utf-8").startswith("epoch,train_loss,accuracy\n0,,0.5\n")
+    first, second = run.history()
+    assert math.isnan(first.pop("train_loss"))
+    assert [first, second] == rows
 
 
 def test_no_history_and_a_damaged_one(tmp_path):
@@ -89,6 +92,19 @@ def test_no_history_and_a_damaged_one(tmp_path):
     run.write("history.csv", "epoch,accuracy\n1,good\n")
     with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
         run.history()
+
+
+def test_the_columns_of_history_stay_where_they_are(tmp_path):
+    """The first epoch has no training loss; read back and written again, its column stays the second."""
+    run = runs.Run(tmp_path)
+    first = {"epoch": 0.0, "train_loss": math.nan, "valid_loss": 1.0, "accuracy": 0.5, "time": math.nan}
+    run.write_history([first])
+    before = (tmp_path / "history.csv").read_text("utf-8")
+    run.write_history(run.history())
+    assert (tmp_path / "history.csv").read_text("utf-8") == before
+    run.write_history([{"time": 1.0, "accuracy": 0.5, "epoch": 0.0}, first])
+    header = (tmp_path / "history.csv").read_text("utf-8").partition("\n")[0]
+    assert header == "epoch,train_loss,valid_loss,accuracy,time"
 
 
 def test_the_newest_unfinished_run_is_resumed(tree):

@@ -20,7 +20,7 @@ from harvest.errors import CannotWrite
 from harvest.learning.album import Album, Part, gather
 from harvest.learning.album.background import Background
 from harvest.learning.album.groups import groups
-from harvest.learning.splits import Rule, Split, deal, remember, remembered, warnings
+from harvest.learning.splits import Rule, Split, deal, learned_by, remember, remembered, warnings
 from tests import datasets
 from tests.learning.albums import content, imagine, jpeg, look, paths, plant
 
@@ -341,6 +341,52 @@ def test_T05_a_run_remembers(tmp_path: Path) -> None:
     second = by_content(album, keep(album, tmp_path / "tree.runs" / "2"))
     assert {name: second[name] for name in first} == first
     assert not (root / "harvest.db").exists()
+
+
+def test_T05_a_run_elsewhere_is_remembered_beside_the_tree(tmp_path: Path) -> None:
+    """A run that was written elsewhere leaves its split where the next one looks; others need no copy."""
+    album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
+    beside = tmp_path / "tree.runs"
+    for run in (tmp_path / "else" / "where", beside / "first"):
+        run.mkdir(parents=True)
+    split = dealt(album, range(40), seed=7)
+    remember(album, split, beside / "first", beside=beside, say=pytest.fail)
+    assert not (beside / "splits.csv").exists()
+    (beside / "first" / "splits.csv").unlink()
+
+    remember(album, split, tmp_path / "else" / "where", beside=beside, say=pytest.fail)
+    assert remembered(album, beside, rule=split.rule) == by_content(album, split)
+
+
+def test_a_split_that_the_next_run_will_not_find_is_told(tmp_path: Path) -> None:
+    """Where nothing can be written beside the tree the run keeps its split, and that is said."""
+    album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
+    (tmp_path / "tree.runs").write_text("a file")
+    said: list[str] = []
+    remember(album, dealt(album, range(40)), tmp_path, beside=tmp_path / "tree.runs", say=said.append)
+    assert len(said) == 1
+    assert "will not find this split" in said[0]
+    assert (tmp_path / "splits.csv").exists()
+
+
+def test_what_the_network_learned_from_is_told(tmp_path: Path) -> None:
+    """Of a network that an earlier run trained, it is said what it knows, and what of that is in the exam."""
+    album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
+    run = tmp_path / "runs" / "first"
+    split = keep(album, run)
+    train = int((np.array(split.parts) == Part.TRAIN).sum())
+
+    assert learned_by(run) == {
+        content for content, part in by_content(album, split).items() if part == "train"
+    }
+    assert learned_by(tmp_path) == frozenset()
+    (told,) = (text for text in warnings(album, split, source=run) if str(run) in text)
+    assert f"learned from {train} of these pictures" in told
+    turned = replace(split, parts=(Part.TEST,) * len(split.parts))
+    assert any(
+        f"{train} of them are in valid or test" in text for text in warnings(album, turned, source=run)
+    )
+    assert not any("learned from" in text for text in warnings(album, split, source=tmp_path))
 
 
 def test_runs_of_another_deal_are_not_asked(tmp_path: Path) -> None:

@@ -194,10 +194,8 @@ def _callbacks(bench: Workbench, lessons: Lessons, stage: Stage) -> list[Trainer
 
 
 def _tensorboard(folder: Path) -> TrainerCallback:
-    try:
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - few want it, and it is slow
-    except ImportError:
-        raise UsageError("--log tensorboard needs TensorBoard.", "pip install tensorboard") from None
+    # Few want them, and they are slow.
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
     from transformers.integrations.integration_utils import TensorBoardCallback  # noqa: PLC0415
 
     made: TrainerCallback = TensorBoardCallback(SummaryWriter(str(folder)))  # type: ignore[no-untyped-call]

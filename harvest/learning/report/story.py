@@ -72,6 +72,7 @@ class Story:
     candidates: Sequence[Candidate] = ()
     metrics: Sequence[Metric] = ()  # those that were measured
     predictions: Sequence[Prediction] = ()  # of every picture, out of fold
+    knew: bool = False  # whether the network below the heads had learned from these pictures
     learning_curve: Sequence[LearningPoint] = ()
     search: Search | None = None
     options: Mapping[str, object] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import numpy as np
 from harvest.learning.album.finding import Part
 from harvest.learning.splits.cautions import warnings
 from harvest.learning.splits.dealing import deal_groups
-from harvest.learning.splits.remembering import remember, remembered
+from harvest.learning.splits.remembering import learned_by, remember, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harvest.learning.album import Album
     from harvest.learning.splits.dealing import Group
 
-__all__ = ["Rule", "Split", "deal", "remember", "remembered", "warnings"]
+__all__ = ["Rule", "Split", "deal", "learned_by", "remember", "remembered", "warnings"]
 
 _NAMED = 3
 

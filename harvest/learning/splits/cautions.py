@@ -6,10 +6,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harvest.learning.album.finding import Part
+from harvest.learning.splits.remembering import learned_by
 from harvest.names import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from harvest.learning.album import Album
     from harvest.learning.splits import Split
@@ -19,14 +21,32 @@ _UNEVEN = 5  # times as many pictures as another class
 _NAMED = 3
 
 
-def warnings(album: Album, split: Split) -> list[str]:
-    """Return what a person should know of the pictures before the training begins."""
+def warnings(album: Album, split: Split, *, source: Path | None = None) -> list[str]:
+    """Return what a person should know of the pictures before the training begins.
+
+    `source` is where the network comes from: if it is an earlier run, some pictures may be no news to it.
+    """
     return [
+        *(_of_the_network(album, split, source) if source else ()),
         *_of_the_ledger(album),
         *_of_the_classes(album),
         *_of_the_labels(album),
         *_of_the_parts(album, split),
     ]
+
+
+def _of_the_network(album: Album, split: Split, source: Path) -> Iterator[str]:
+    learned = learned_by(source)
+    rows = [row for row, example in enumerate(album.examples) if example.content in learned]
+    if not rows:
+        return
+    yield (
+        f"{source} learned from {len(rows):,} of these pictures: out of fold it knows them still, so that"
+        " fewer are suspected than should be, and whether more pictures would help is not measured"
+    )
+    exam = [album.examples[row].path for row in rows if split.parts[row] is not Part.TRAIN]
+    if exam:
+        yield f"{len(exam):,} of them are in valid or test, which flatters: {_some(exam)}"
 
 
 def _of_the_ledger(album: Album) -> Iterator[str]:

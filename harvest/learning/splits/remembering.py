@@ -10,6 +10,7 @@ from harvest import disk
 from harvest.dataset import Consultation, remember_deal
 from harvest.errors import StorageError
 from harvest.learning.album.finding import Part
+from harvest.learning.runs import SPLITS
 from harvest.names import cell
 
 if TYPE_CHECKING:
@@ -19,19 +20,31 @@ if TYPE_CHECKING:
     from harvest.learning.album import Album
     from harvest.learning.splits import Rule, Split
 
-SPLITS = "splits.csv"
 _COLUMNS = ("path", "content", "label", "group", "part", "deal")
 
 
-def remember(album: Album, split: Split, run: Path, *, say: Callable[[str], None]) -> None:
-    """Write down where the pictures are: beside what was learned, and in the ledger where there is one."""
+def remember(
+    album: Album, split: Split, run: Path, *, beside: Path | None = None, say: Callable[[str], None]
+) -> None:
+    """Write down where the pictures are: with what was learned, and in the ledger where there is one.
+
+    The next run looks beside the tree: a run elsewhere leaves a copy there.
+    """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(_COLUMNS)
     for example, group, part in zip(album.examples, split.groups, split.parts, strict=True):
         row = (cell(example.path), example.content, cell(example.label), group, part, split.rule)
         table.writerow(row)
-    disk.rewrite(run / SPLITS, out.getvalue().encode("utf-8", "backslashreplace"))
+    text = out.getvalue().encode("utf-8", "backslashreplace")
+    disk.rewrite(run / SPLITS, text)
+    try:
+        if beside and run.resolve().parent != beside.resolve():
+            with disk.named(beside):
+                disk.make_folder(beside)
+            disk.rewrite(beside / SPLITS, text)
+    except StorageError as error:
+        say(f"the next run will not find this split by itself: {error.message}")
     if album.background.trouble:
         return  # which has been said
     contents = (example.content for example in album.examples)
@@ -52,6 +65,12 @@ def remembered(album: Album, *folders: Path, rule: Rule) -> Mapping[str, Part]:
     return known
 
 
+def learned_by(run: Path) -> frozenset[str]:
+    """Return the pictures, by content, that an earlier run learned from; none where it is no run."""
+    rows = _rows(run / SPLITS)
+    return frozenset(row.get("content", "") for row in rows if row.get("part") == Part.TRAIN)
+
+
 def _of_ledger(root: Path, deal: str) -> dict[str, Part]:
     try:
         consulted = Consultation.open(root)
@@ -68,15 +87,20 @@ def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, Part]:
     files = [path for folder in folders for path in (folder / SPLITS, *_within(folder))]
     for path in sorted(files, key=_age, reverse=True):
         try:
-            with path.open(encoding="utf-8", errors="replace", newline="") as file:
-                known = {
-                    row["content"]: Part(row["part"]) for row in csv.DictReader(file) if row["deal"] == deal
-                }
-        except (OSError, csv.Error, KeyError, ValueError):  # no split, or not ours
+            known = {row["content"]: Part(row["part"]) for row in _rows(path) if row["deal"] == deal}
+        except (KeyError, ValueError):  # not ours
             continue
         if known:
             return known
     return {}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, csv.Error):
+        return []
 
 
 def _within(folder: Path) -> Iterator[Path]:
