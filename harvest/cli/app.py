@@ -122,10 +122,10 @@ def _run_to_the_end(program: typer.Typer, name: str) -> NoReturn:
             signal.signal(number, stop)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a terminal may lack letters
-    _leave(_run(program, name))
+    _leave(_run(program, name, stop))
 
 
-def _run(program: typer.Typer = app, name: str = "harvest") -> int:
+def _run(program: typer.Typer = app, name: str = "harvest", stop: _Stop | None = None) -> int:
     try:
         program(prog_name=name)
     except BrokenPipeError:
@@ -138,6 +138,11 @@ def _run(program: typer.Typer = app, name: str = "harvest") -> int:
     except HarvestError as error:
         console.error(error)
         return error.exit_code
+    except Exception:
+        if stop is None or not stop.asked:
+            raise
+        console.error(Interrupted("stopped."))  # within an import, that fails as it likes
+        return Interrupted.exit_code
     return 0
 
 
@@ -159,12 +164,12 @@ class _Stop:
     """Winds down at the first signal, and leaves at once at the second: the tree is whole at any moment."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self.asked = False
 
     def __call__(self, _signal: int, _frame: FrameType | None) -> NoReturn:
-        if self._asked:
+        if self.asked:
             if sys.stderr.isatty():
                 os.write(sys.stderr.fileno(), SHOW_CURSOR)
             os._exit(Interrupted.exit_code)
-        self._asked = True
+        self.asked = True
         raise KeyboardInterrupt

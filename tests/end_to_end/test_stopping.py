@@ -54,6 +54,32 @@ def shelve(internet: Internet, cli: Command, count: int = 40) -> None:
     internet.weather = Weather(stalls=0.5)
 
 
+CUT_OFF = """
+import os, signal
+from harvest.cli import app
+def command(prog_name):
+    try:
+        {}
+    except KeyboardInterrupt:  # as a library does while it is imported
+        pass
+    raise RecursionError("half of a library")
+app._run_to_the_end(command, "harvest")
+"""
+
+
+@pytest.mark.parametrize(
+    ("stopped", "code", "said"),
+    [("os.kill(os.getpid(), signal.SIGINT)", 130, "stopped."), ("pass", 1, "RecursionError")],
+)
+def test_P06_what_a_stop_breaks_is_a_stop(stopped, code, said):
+    """Whatever fails since a stop came in its midst ends with 130; without one it is a bug."""
+    line = [sys.executable, "-c", CUT_OFF.format(stopped)]
+    ran = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert ran.returncode == code
+    assert said in ran.stderr
+    assert ("Traceback" in ran.stderr) == (code == 1)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_P06_a_stop_is_soon_and_clean(internet, cli, name):
     """Ctrl-C, a kind kill and a closed terminal end a run within 2 s: a summary, code 130, no parts left."""
