@@ -5,28 +5,35 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch.nn import functional
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from harvest.errors import UsageError
+from harvest.errors import TrainingError, UsageError
 from harvest.learning.album import Part
 from harvest.learning.augment import load_object
 from harvest.learning.fit import schedule
 from harvest.learning.fit.keeper import Keeper, Table
 from harvest.learning.lessons import Lessons, together
 from harvest.learning.memory import within_memory
+from harvest.learning.network.assembly import SENSELESS
 from harvest.learning.network.weights import quiet
 from harvest.learning.network.writing import weights_named
 from harvest.learning.processes import mixed_precision
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harvest.learning.album import Album
     from harvest.learning.judge.measures import Measures
     from harvest.learning.lessons import View
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
     from harvest.learning.telling import Teller
 
 STATE = "trainer_state.json"  # the file that the Trainer writes last
+_NUMBERED = re.compile(r"checkpoint-[0-9]{1,18}")
 SMOOTHING = 0.1  # of the labels: harvested ones are never all right
 
 
@@ -94,11 +102,38 @@ class Loss:
 
 
 class _Trainer(Trainer):
-    """Says in our words when a checkpoint cannot be written."""
+    """Says in our words when a checkpoint cannot be written or read."""
+
+    def _load_from_checkpoint(self, folder: str, *given: Any) -> None:
+        with _taking_up(folder):
+            super()._load_from_checkpoint(folder, *given)
+
+    def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
+        with _taking_up(folder):
+            super()._load_optimizer_and_scheduler(folder)
+
+    def _load_rng_state(self, folder: str | None) -> None:
+        with _taking_up(folder):
+            super()._load_rng_state(folder)
 
     def _save_checkpoint(self, *given: Any, **named: Any) -> None:
         with weights_named(Path(str(self.args.output_dir))):
             super()._save_checkpoint(*given, **named)
+
+
+@contextmanager
+def _taking_up(folder: str | None) -> Iterator[None]:
+    """Name the checkpoint that cannot be gone on from; a pickle in it that would run code is none."""
+    try:
+        yield
+    except (*SENSELESS, OSError, EOFError, SafetensorError, UnpicklingError) as error:
+        why = f"{type(error).__name__}, {str(error).partition(chr(10))[0]:.150}"
+        if isinstance(error, UnpicklingError):  # torch would have it loaded all the same
+            why = "it is damaged, or could run code"
+        raise TrainingError(
+            f"{folder} cannot be taken up: {why}.",
+            "Delete it: the run then goes on from the one before it, or begins.",
+        ) from error
 
 
 def fit(bench: Workbench, stage: Stage) -> bool:
@@ -216,10 +251,8 @@ def _measured(answer: Any, measures: Measures) -> dict[str, float]:
 
 def latest(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written to its end; what was cut off goes."""
-    found = sorted(
-        folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True
-    )
-    for path in found:
+    named = [path for path in folder.glob("checkpoint-*") if _NUMBERED.fullmatch(path.name)]
+    for path in sorted(named, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
         if _is_whole(path):
             return path
         shutil.rmtree(path, ignore_errors=True)
@@ -233,14 +266,17 @@ def epochs_done(checkpoint: Path) -> int:
 
 def has_ended(checkpoint: Path, stage: Stage) -> bool:
     """Tell whether a stage had nothing left to do at a checkpoint: all its epochs were done, or enough."""
-    kept = json.loads((checkpoint / STATE).read_text("utf-8")).get("stateful_callbacks", {})
-    control = kept.get("TrainerControl", {}).get("args", {})
-    return epochs_done(checkpoint) >= stage.epochs or bool(control.get("should_training_stop"))
+    kept = json.loads((checkpoint / STATE).read_text("utf-8"))
+    try:
+        enough = bool(kept["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"])
+    except (LookupError, TypeError):  # another version's
+        enough = False
+    return enough or epochs_done(checkpoint) >= stage.epochs
 
 
 def _is_whole(checkpoint: Path) -> bool:
     try:
         epochs_done(checkpoint)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return False
     return True

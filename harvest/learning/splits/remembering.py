@@ -68,6 +68,8 @@ def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, Part]:
     files = [path for folder in folders for path in (folder / SPLITS, *_within(folder))]
     for path in sorted(files, key=_age, reverse=True):
         try:
+            if not path.is_file():  # or it may never end
+                continue
             with path.open(encoding="utf-8", errors="replace", newline="") as file:
                 known = {
                     row["content"]: Part(row["part"]) for row in csv.DictReader(file) if row["deal"] == deal
