@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
 from harvest.cli.train import saying_how_to_go_on
 from harvest.errors import CannotWrite, HarvestError
@@ -132,6 +133,20 @@ def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, pr
     assert "--resume" not in early.value.hint
     assert f"--resume --out '{options.out}' goes on with it." in late.value.hint
     assert early.value.exit_code == late.value.exit_code in {6, 130}
+
+
+def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
+    """A process that only lost another one has nothing to add; the first tells how to go on."""
+    lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:56486.")
+    with pytest.raises(RuntimeError), saying_how_to_go_on(Options(shapes)):
+        raise lost  # alone it is a bug
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(typer.Exit), saying_how_to_go_on(Options(shapes)):
+        raise lost
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(HarvestError, match="another process"), saying_how_to_go_on(Options(shapes)):
+        raise lost
 
 
 @pytest.mark.parametrize(
