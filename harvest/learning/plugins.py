@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import inspect
 import sys
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
@@ -32,7 +33,7 @@ def load_object(name: str, *, beside: Path | None = None) -> Any:
     2
     """
     module_name, colon, path = name.partition(":")
-    if not (module_name and colon and path):
+    if not (module_name and colon and path) or module_name.startswith("."):
         raise UsageError(f"{name!r} names no object.", "Write module:object, as in my_metrics:top_two.")
     with _importing(Path.cwd(), *([beside.absolute().parent] if beside else [])):
         try:
@@ -43,10 +44,23 @@ def load_object(name: str, *, beside: Path | None = None) -> Any:
                 f"{module_name}.py is looked for in {Path.cwd()}"
                 + (f" and in {beside.absolute().parent}, beside the data." if beside else "."),
             ) from error
+        except Exception as error:  # whatever a person's own lines raise is theirs, and named
+            raise UsageError(f"{name}: {module_name} {failed(error)}") from error
     try:
         return reduce(getattr, path.split("."), module)
     except AttributeError:
         raise UsageError(f"{name}: {module_name} has no {path}.") from None
+
+
+def failed(error: Exception) -> str:
+    """Say what code of the person's own raised, and in which line of it.
+
+    >>> failed(ValueError("no such thing"))
+    'failed: ValueError: no such thing'
+    """
+    lines = traceback.extract_tb(error.__traceback__)
+    place = f" at {lines[-1].filename}, line {lines[-1].lineno}" if lines else ""
+    return f"failed{place}: {type(error).__name__}: {error}"
 
 
 @contextmanager
@@ -70,11 +84,21 @@ class Transform:
 
     def __call__(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
         """Return what it makes of a picture, fit for the network."""
-        made = np.asarray(self.object.random_transform(np.array(image), seed=rng.randrange(1 << 32)))
+        try:
+            made = np.asarray(self.object.random_transform(np.array(image), seed=rng.randrange(1 << 32)))
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a person's own lines raise is theirs, and named
+            raise UsageError(
+                f"--transform {self.name} {failed(error)}",
+                "It takes (x, seed=None): rows × columns × 3, as bytes.",
+            ) from error
         if made.shape[2:] != (3,) or not made.size:
             raise UsageError(
                 f"--transform {self.name} made an array of {made.shape}, not of rows × columns × 3."
             )
+        if made.dtype.kind not in "biuf":
+            raise UsageError(f"--transform {self.name} made an array of {made.dtype}, not of numbers.")
         levels = np.nan_to_num(made.astype(np.float32)).round().clip(0, 255).astype(np.uint8)
         picture = Image.fromarray(levels)
         return picture if picture.size == (size, size) else picture.resize((size, size))
@@ -96,7 +120,13 @@ class Transformed:
 def load_transform(name: str, *, beside: Path | None = None) -> Transform:
     """Import a transform, or make one where the name is a class's."""
     found = load_object(name, beside=beside)
-    found = found() if isinstance(found, type) else found
+    if isinstance(found, type):
+        try:
+            found = found()
+        except Exception as error:  # as above
+            raise UsageError(
+                f"--transform {name} {failed(error)}", "A class is made without arguments."
+            ) from error
     if not callable(getattr(found, "random_transform", None)):
         raise UsageError(f"--transform {name} has no random_transform(x, seed=None).")
     source = inspect.getsourcefile(type(found)) if type(found).__module__ != "builtins" else None

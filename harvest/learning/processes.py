@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from accelerate.utils import broadcast_object_list
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+
+_LOST = ("gloo/transport", "NCCL", "Connection closed by peer", "Connection reset by peer")
 
 
 class Processes:
@@ -54,6 +58,16 @@ class Processes:
         if self.count > 1:
             self._state.destroy_process_group()
             self._ended = True
+
+
+def lost_another(error: RuntimeError) -> bool:
+    """Tell whether a process of several only fails because another one went: that one says why.
+
+    >>> lost_another(RuntimeError("[…/gloo/transport/tcp/pair.cc:553] Connection closed by peer"))
+    False
+    """
+    alone = int(os.environ.get("WORLD_SIZE", "1")) < 2  # noqa: PLR2004 - as torchrun tells
+    return not alone and any(sign in str(error) for sign in _LOST)
 
 
 def mixed_precision(device: torch.device) -> str:

@@ -84,10 +84,10 @@ class Run:
         """Read the table of epochs back, as far as it goes."""
         try:
             with (self.path / HISTORY).open(encoding="utf-8", newline="") as file:
-                return [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(file)]
+                return [_epoch(row) for row in csv.DictReader(file)]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, csv.Error) as error:
             raise TrainingError(
                 f"{self.path / HISTORY} cannot be read: {error}", "Begin a new run, without --resume."
             ) from None
@@ -123,6 +123,14 @@ class Run:
 
 def _column(name: str) -> int:
     return ("epoch", "train_loss", "valid_loss", "", "time").index(name if name in _FRAME else "")
+
+
+def _epoch(cells: Mapping[str, str]) -> Row:
+    """Read a row of the table; ValueError where it is none."""
+    row = {name: float(value or "nan") for name, value in cells.items()}
+    if not row.get("epoch", -1.0) >= 0 or not row["epoch"].is_integer():
+        raise ValueError("each row is an epoch, with its number")
+    return row
 
 
 def _written(value: float) -> str:
@@ -166,9 +174,16 @@ def make(path: Path, options: Options) -> Run:
 
 def hold(path: Path) -> None:
     """Let no other process write this run while this one lives, and sweep what a killed one left."""
+    checkpoints = path / CHECKPOINTS
     with disk.named(path):
-        disk.make_folder(path / CHECKPOINTS)  # whose being there says that the run has not ended
-    lock = Lock(path / CHECKPOINTS / "lock")
+        disk.make_folder(checkpoints)  # whose being there says that the run has not ended
+        inside = list(checkpoints.iterdir())
+    if links := [each for each in (checkpoints, *inside) if each.is_symlink()]:
+        raise TrainingError(
+            f"{links[0]} is a link, and a run writes and deletes nothing outside of itself.",
+            "Put what it leads to in its place.",
+        )
+    lock = Lock(checkpoints / "lock")
     if path.resolve() not in _held:
         if not lock.take():
             raise RunBusy(

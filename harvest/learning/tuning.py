@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from harvest.learning.judge.measures import chosen
 from harvest.learning.memory import within_memory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harvest.learning.answers import Answers
     from harvest.learning.folders import Pictures
     from harvest.learning.frozen import Frozen
@@ -170,11 +173,21 @@ def _has_ended(session: Session, network: Network, stage: Stage) -> bool:
     return True
 
 
+def _found(path: Path) -> Found | None:
+    """Read the rate that was found; nothing where the file does not tell one."""
+    try:
+        found = Found(**json.loads(path.read_text("utf-8")))
+        sound = 0 < found.chosen < math.inf and len(found.rates) == len(found.losses)
+        return found if sound and all(map(math.isfinite, found.rates)) else None
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+
+
 def _find(bench: Workbench, session: Session) -> Found:
     """Look for the rate; every process looks at the same pictures, and a resumed run takes what was found."""
     path = session.run.path / FINDER
-    if session.options.resume and path.exists():
-        return Found(**json.loads(path.read_text("utf-8")))
+    if session.options.resume and (before := _found(path)):
+        return before
     session.teller.step("looking for the learning rate")
     network, options = bench.network, bench.options
     schedule.unfreeze(network.model)

@@ -230,6 +230,7 @@ def test_another_transform_has_another_name(own):
     [
         ("own_views", "names no object"),
         (":ready", "names no object"),
+        (".own_views:ready", "names no object"),
         ("own_views:", "names no object"),
         ("nowhere_at_all:ready", "No module named 'nowhere_at_all'"),
         ("own_views:nothing", "own_views has no nothing"),
@@ -247,6 +248,38 @@ def test_a_module_with_a_mistake(own):
     (own.parent / "own_views.py").write_text("def f(:\n", "utf-8")
     with pytest.raises(UsageError, match="invalid syntax"):
         load_object("own_views:f", beside=own)
+
+
+def test_a_module_that_fails(own):
+    """What a module raises while it is imported is told with its line."""
+    (own.parent / "own_views.py").write_text("colour = 1\nraise RuntimeError('no licence')\n", "utf-8")
+    with pytest.raises(UsageError, match=r"own_views\.py, line 2: RuntimeError: no licence"):
+        load_object("own_views:f", beside=own)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ValueError('too dark')", r"line 3: ValueError: too dark"),
+        ("return np.full((4, 4, 3), object())", "made an array of object"),
+        ("return (x.shape + (1,)).nothing", "AttributeError"),
+    ],
+)
+def test_a_transform_that_fails(own, body, said):
+    """What a transform raises is told in the words of the command line, with its line."""
+    text = f"import numpy as np\nclass Mine:\n    def random_transform(self, x, seed=None): {body}\n"
+    (own.parent / "own_views.py").write_text(text, "utf-8")
+    made = augmentation(Options(own, transform="own_views:Mine"))
+    with pytest.raises(UsageError, match=said):
+        made.view(photo(), 64, random.Random(0))
+
+
+def test_a_transform_that_cannot_be_made(own):
+    """A class that wants arguments is no transform."""
+    text = "class Mine:\n    def __init__(self, size): pass\n"
+    (own.parent / "own_views.py").write_text(text, "utf-8")
+    with pytest.raises(UsageError, match="TypeError"):
+        augmentation(Options(own, transform="own_views:Mine"))
 
 
 def test_folders_are_searched_only_while_importing(own):

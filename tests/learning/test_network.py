@@ -326,6 +326,16 @@ def test_no_room_for_weights_is_said_as_for_all_else(tmp_path, problem):
         raise problem
 
 
+def test_a_network_is_not_changed_by_its_file(tmp_path, pictures):
+    """Whoever overwrites the file under a network that is served changes nothing of what it answers."""
+    opened = open_run(write_run(tmp_path / "run"))
+    before = answers(opened, pictures)
+    path = tmp_path / "run" / "model.safetensors"
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert torch.equal(answers(opened, pictures), before)
+
+
 def test_other_errors_are_none_of_the_disk(tmp_path):
     """What is no refusal to write stays what it is."""
     with pytest.raises(RuntimeError, match="shapes"), weights_named(tmp_path):

@@ -70,7 +70,22 @@ def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"tree": 7}', '{"tree": "x", "batch": "many"}', '{"tree":']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"tree": 7}',
+        '{"tree": "x", "batch": "many"}',
+        '{"tree":',
+        "[" * 100_000,
+        '{"tree": "x", "batch": 2.5}',
+        '{"tree": "x", "epochs": true}',
+        '{"tree": "x", "model": 7}',
+        '{"tree": "x", "callbacks": [7]}',
+        '{"tree": "x", "lr": [1e-5, 1e-4, 1e-3]}',
+        '{"tree": "x", "cache": "a\\u0000b"}',
+    ],
 )
 def test_a_damaged_note_is_said(tmp_path, text):
     """A run that cannot tell how it was begun is not resumed by guessing."""

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
 from harvest.cli.train import saying_how_to_go_on
 from harvest.errors import CannotWrite, HarvestError
@@ -149,6 +150,20 @@ def test_what_is_not_heeded_is_said(shapes, tmp_path):
     begun = Options(shapes, epochs=2, batch=8)
     assert Options(shapes, resume=True, out=tmp_path, epochs=2, cpu=True).unlike(begun) == []
     assert Options(shapes, epochs=6, export=("onnx",)).unlike(begun) == ["--epochs", "--export"]
+
+
+def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
+    """A process that only lost another one has nothing to add; the first tells how to go on."""
+    lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:56486.")
+    with pytest.raises(RuntimeError), saying_how_to_go_on(Options(shapes)):
+        raise lost  # alone it is a bug
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(typer.Exit), saying_how_to_go_on(Options(shapes)):
+        raise lost
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(HarvestError, match="another process"), saying_how_to_go_on(Options(shapes)):
+        raise lost
 
 
 @pytest.mark.parametrize(

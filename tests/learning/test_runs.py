@@ -107,6 +107,38 @@ def test_the_columns_of_history_stay_where_they_are(tmp_path):
     assert header == "epoch,train_loss,valid_loss,accuracy,time"
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["accuracy\n1\n", "epoch,accuracy\nnan,1\n", "epoch\n0.5\n", "epoch\ninf\n", f"epoch\n{'9' * 200000}\n"],
+)
+def test_a_table_of_no_epochs_is_said(tmp_path, table):
+    """What somebody else made of the table is not taken for epochs."""
+    run = Run(tmp_path)
+    run.write("history.csv", table)
+    with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
+        run.history()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "checkpoints/unfrozen", "checkpoints/lock"])
+def test_nothing_is_written_through_a_link(tree, tmp_path, name):
+    """A run of somebody else may lead out of itself: what lies there is not changed."""
+    run = runs.make(tmp_path / "run", Options(tree))
+    runs.let_go(run.path)
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.tex").write_text("years of work")
+    target = tmp_path / "precious"
+    if name == "checkpoints":
+        (run.checkpoints / "lock").unlink()
+        run.checkpoints.rmdir()
+    if name == "checkpoints/lock":
+        (run.checkpoints / "lock").unlink()
+        target /= "thesis.tex"
+    (run.path / name).symlink_to(target)
+    with pytest.raises(TrainingError, match="is a link"):
+        runs.hold(run.path)
+    assert [path.read_text() for path in (tmp_path / "precious").iterdir()] == ["years of work"]
+
+
 def test_the_newest_unfinished_run_is_resumed(tree):
     """Without a name it is the newest that did not end; a finished one is left alone."""
     options = Options(tree)

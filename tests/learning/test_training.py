@@ -15,7 +15,7 @@ from transformers import TrainerCallback, pipeline
 from harvest.cli.train import the_page
 from harvest.cli.training import Training
 from harvest.errors import TrainingError, UsageError
-from harvest.learning import runs
+from harvest.learning import runs, tuning
 from harvest.learning.fit import latest
 from harvest.learning.network import load, open_run
 from harvest.learning.options import Options
@@ -306,6 +306,40 @@ def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_p
     runs.Run(run).take_best(begun)  # which changes nothing
     assert (run / "model.safetensors").read_bytes() == kept
     assert not list(run.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "model.safetensors"])
+def test_a_checkpoint_that_is_none_is_named(shapes, pretrained, tmp_path, name):
+    """A checkpoint that is damaged, or holds a pickle that would run code, is named and not run."""
+    run = tmp_path / "run"
+    with pytest.raises(RuntimeError, match="the plug was pulled"):
+        train(
+            shapes,
+            model=str(pretrained),
+            out=run,
+            epochs=3,
+            callbacks=("tests.learning.test_training:Plug",),
+        )
+    evil = b"cos\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
+    begun = latest(run / "checkpoints" / "unfrozen")
+    (begun / name).write_bytes(evil)
+    (begun.with_name("checkpoint-mine")).mkdir()  # is left alone
+    with pytest.raises(TrainingError, match=f"{begun.name} cannot be taken up"):
+        train(shapes, out=run, resume=True)
+    assert not (tmp_path / "pwned").exists()
+    assert begun.with_name("checkpoint-mine").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"rates": "a", "losses": "b", "chosen": "c"}', '{"rates": [1], "losses": [1], "chosen": 0}'],
+)
+def test_a_rate_that_was_not_found_is_looked_for(tmp_path, text):
+    """What tells of no rate is as good as nothing."""
+    (tmp_path / "finder.json").write_text(text)
+    assert tuning._found(tmp_path / "finder.json") is None
+    (tmp_path / "finder.json").write_text('{"rates": [1e-3], "losses": [1.0], "chosen": 1e-3}')
+    assert tuning._found(tmp_path / "finder.json").chosen == 1e-3
 
 
 def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):

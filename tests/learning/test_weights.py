@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import time
 from pathlib import Path
@@ -166,6 +167,11 @@ def test_weights_of_another_network_are_refused(folder):
         ('{"model_type": "resnet", "hidden_sizes": "x"}', "no network can be made"),
         ('{"model_type": "resnet", "layer_type": 7}', "no network can be made"),
         ('{"model_type": "resnet", "hidden_sizes": [], "depths": []}', "no network can be made"),
+        ('{"model_type": "resnet", "depths": [1, 1000000000]}', "more than 2,000 layers"),
+        ('{"model_type": ["resnet"]}', "knows no network of the type"),
+        ('{"a":' * 900 + "1" + "}" * 900, "cannot be read"),
+        ('{"model_type": "resnet", "num_labels": 100000000}', "more than 1,000,000 labels"),
+        ('{"model_type": "vit", "num_hidden_layers": 1000000000}', "more than 2,000 layers"),
         ('{"architecture": "hf_hub:evil/one", "num_classes": 2}', "no network of timm's"),
     ],
 )
@@ -300,3 +306,28 @@ def test_nothing_of_the_libraries_reaches_the_terminal(folder, capfd):
 
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"crop_size": 10**6}, "more than 2,048 pixels"),
+        ({"crop_size": 10**400}, "more than 2,048 pixels"),
+        ({"image_mean": [10**400] * 3}, "image_mean cannot be"),
+        ({"image_std": [0, 0, 0]}, "image_std cannot be"),
+    ],
+)
+def test_pictures_that_cannot_be_wanted(folder, changes, reason):
+    """Absurd sizes and channels are refused before memory is asked for."""
+    rewrite(folder / "preprocessor_config.json", **changes)
+    with pytest.raises(TrainingError, match=reason):
+        load(str(folder), LABELS)
+
+
+def test_a_pipe_is_not_waited_for(folder):
+    """Weights that are listed, and no file, are named."""
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "b.safetensors"}}')
+    os.mkfifo(folder / "b.safetensors")
+    with pytest.raises(TrainingError, match="is no file"):
+        load(str(folder), LABELS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from harvest.learning.telling import Teller
 
 STATE = "trainer_state.json"  # the file that the Trainer writes last
+_NUMBERED = re.compile(r"checkpoint-[0-9]{1,18}")
 
 
 class Stage(NamedTuple):
@@ -209,10 +211,8 @@ def _measured(answer: Any, measures: Measures) -> dict[str, float]:
 
 def latest(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written to its end; what was cut off goes."""
-    found = sorted(
-        folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True
-    )
-    for path in found:
+    named = [path for path in folder.glob("checkpoint-*") if _NUMBERED.fullmatch(path.name)]
+    for path in sorted(named, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
         if _is_whole(path):
             return path
         shutil.rmtree(path, ignore_errors=True)
@@ -226,14 +226,17 @@ def epochs_done(checkpoint: Path) -> int:
 
 def has_ended(checkpoint: Path, stage: Stage) -> bool:
     """Tell whether a stage had nothing left to do at a checkpoint: all its epochs were done, or enough."""
-    kept = json.loads((checkpoint / STATE).read_text("utf-8")).get("stateful_callbacks", {})
-    control = kept.get("TrainerControl", {}).get("args", {})
-    return epochs_done(checkpoint) >= stage.epochs or bool(control.get("should_training_stop"))
+    kept = json.loads((checkpoint / STATE).read_text("utf-8"))
+    try:
+        enough = bool(kept["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"])
+    except (LookupError, TypeError):  # another version's
+        enough = False
+    return enough or epochs_done(checkpoint) >= stage.epochs
 
 
 def _is_whole(checkpoint: Path) -> bool:
     try:
         epochs_done(checkpoint)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return False
     return True

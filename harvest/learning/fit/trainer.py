@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
 from transformers import Trainer
 
+from harvest.errors import TrainingError
+from harvest.learning.network.assembly import SENSELESS
 from harvest.learning.network.writing import weights_named
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor, nn
 
     from harvest.learning.fit.loss import Loss
@@ -46,6 +53,33 @@ class SharingTrainer(Trainer):
         answers = self._hands.ask(network, inputs)
         return self._loss.of(answers, inputs["labels"]), answers, inputs["labels"]
 
+    def _load_from_checkpoint(self, folder: str, *given: Any) -> None:
+        with _taking_up(folder):
+            super()._load_from_checkpoint(folder, *given)
+
+    def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
+        with _taking_up(folder):
+            super()._load_optimizer_and_scheduler(folder)
+
+    def _load_rng_state(self, folder: str | None) -> None:
+        with _taking_up(folder):
+            super()._load_rng_state(folder)
+
     def _save_checkpoint(self, *given: Any, **named: Any) -> None:
         with weights_named(Path(str(self.args.output_dir))):
             super()._save_checkpoint(*given, **named)
+
+
+@contextmanager
+def _taking_up(folder: str | None) -> Iterator[None]:
+    """Name the checkpoint that cannot be gone on from; a pickle in it that would run code is none."""
+    try:
+        yield
+    except (*SENSELESS, OSError, EOFError, SafetensorError, UnpicklingError) as error:
+        why = f"{type(error).__name__}, {str(error).partition(chr(10))[0]:.150}"
+        if isinstance(error, UnpicklingError):  # torch would have it loaded all the same
+            why = "it is damaged, or could run code"
+        raise TrainingError(
+            f"{folder} cannot be taken up: {why}.",
+            "Delete it: the run then goes on from the one before it, or begins.",
+        ) from error

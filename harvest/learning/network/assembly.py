@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,10 @@ from harvest.learning.network import weights
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
+
+_LAYERS = re.compile(r"depth|layers$|num_blocks|repeats")
+_DEEPEST = 2000  # layers: of the deepest networks there are, twice as many
+_MOST_LABELS = 1_000_000
 
 # What transformers raises on a description that makes no sense, or that it does not know.
 SENSELESS = (
@@ -33,11 +38,12 @@ def described(files: weights.Files) -> PretrainedConfig:
     """Read what kind of network it is."""
     document = dict(files.config)
     kind = document.pop("model_type", "timm_wrapper" if "architecture" in document else None)
-    if kind not in CONFIG_MAPPING:
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         raise TrainingError(
-            f"{files.source}: transformers knows no network of the type {kind!r}.",
+            f"{files.source}: transformers knows no network of the type {kind!r:.80}.",
             "Code that a model brings along is never run. Choose another, or a newer transformers.",
         )
+    _check_bounds(files.source, document)
     if kind == "timm_wrapper":
         _check_timms(files.source, document)
     with weights.quiet():
@@ -51,6 +57,17 @@ def described(files: weights.Files) -> PretrainedConfig:
             f"Try --model {' or '.join(weights.SHORT)}.",
         )
     return config
+
+
+def _check_bounds(source: str, document: dict[str, Any]) -> None:
+    """Refuse what would be built layer by layer, or label by label, for days, until the memory is full."""
+    for name, said in document.items():
+        counts = said if isinstance(said, list) else [said]
+        if _LAYERS.search(name) and sum(count for count in counts if isinstance(count, int)) > _DEEPEST:
+            raise TrainingError(f"{source}: its config.json wants more than {_DEEPEST:,} layers: {name}.")
+    labels = document.get("num_labels")
+    if isinstance(labels, int) and labels > _MOST_LABELS:
+        raise TrainingError(f"{source}: its config.json wants more than {_MOST_LABELS:,} labels.")
 
 
 def _check_timms(source: str, document: dict[str, Any]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from harvest.errors import TrainingError
 from harvest.learning.network.weights import PREPROCESSOR
+from harvest.learning.options import LARGEST
 from harvest.learning.pixels import shorter
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Channels = tuple[float, float, float]
 
+_MOST = 1e30  # more is no number of a channel, and an integer may be larger than any float
 _BILINEAR = 2  # as transformers and Pillow number it
 
 
@@ -33,6 +34,11 @@ class Preprocessing:
         """Read it from a network's files; a size that is given goes before."""
         document = files.preprocessor or _timms(files.config)
         side = size or _side(document) or _side({"size": getattr(config, "image_size", None)}) or 224
+        if side > LARGEST:
+            raise TrainingError(
+                f"{files.source} wants pictures of more than {LARGEST:,} pixels a side.",
+                "Give another --size.",
+            )
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
         if document.get("do_normalize", True):
             mean, std = _channels(document, "image_mean"), _channels(document, "image_std")
@@ -103,8 +109,8 @@ def _channels(document: dict[str, Any], name: str) -> Channels:
 
 
 def _number(said: Any, name: str) -> float:
-    least = -math.inf if name == "image_mean" else 0
-    if not isinstance(said, int | float) or not least < said < math.inf:
+    least = -_MOST if name == "image_mean" else 0
+    if not isinstance(said, int | float) or not least < said < _MOST:
         raise TrainingError(f"{PREPROCESSOR}: {name} cannot be {said!r:.60}")
     return float(said)
 

@@ -73,7 +73,7 @@ def find(source: str, *, weights: bool = True, say: Callable[[str], None] | None
         place = _Hub(where, say) if source in SHORT or _is_hub_id(where, folder) else _Folder(folder)
         config = _document(place, CONFIG)
         preprocessor = _document(place, PREPROCESSOR) if place.has(PREPROCESSOR) else {}
-        return Files(source, _without_code(config), preprocessor, _weights(place) if weights else None)
+        return Files(source, config, preprocessor, _weights(place) if weights else None)
 
 
 class _Folder:
@@ -176,7 +176,7 @@ def _document(place: _Folder | _Hub, name: str) -> dict[str, Any]:
     path = place.get(name)
     try:
         with path.open("rb") as file:
-            document = json.loads(file.read(_MOST_JSON))
+            document = _without_code(json.loads(file.read(_MOST_JSON)))
     except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(f"{path} cannot be read: {str(error) or type(error).__name__}") from error
     if not isinstance(document, dict):
@@ -201,8 +201,11 @@ def _weights(place: _Folder | _Hub) -> dict[str, Tensor]:
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():  # a pipe would be waited for
+        raise TrainingError(f"{path} is no file, or is not there.", "Take it from where the others came.")
     try:
-        return load_file(path)
+        # Copies: what is only mapped changes with the file; where that is cut off, the process dies of it.
+        return {name: tensor.clone() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError) as error:
         raise TrainingError(
             f"{path} is damaged or cut off: {error}", "Fetch it again, or take it from where it came."

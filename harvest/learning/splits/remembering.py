@@ -96,6 +96,8 @@ def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, Part]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():  # or it may never end
+        return []
     try:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             return list(csv.DictReader(file))
