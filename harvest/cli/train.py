@@ -92,7 +92,12 @@ def train(
         str | None, typer.Option("--metric", metavar="MODULE:FUNCTION", help="A metric of your own: custom.")
     ] = None,
     cost_matrix: Annotated[
-        Path | None, typer.Option("--cost-matrix", metavar="FILE", help="What each mistake costs, as CSV.")
+        Path | None,
+        typer.Option(
+            "--cost-matrix",
+            metavar="FILE",
+            help="What an answer is worth, as CSV: right ones high, mistakes low.",
+        ),
     ] = None,
     augment: Annotated[
         bool, typer.Option("--augment/--no-augment", help="Show training pictures anew every epoch.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.learning import runs
 from harvest.learning.album import Part, gather
 from harvest.learning.album.groups import groups
+from harvest.learning.judge import costs
 from harvest.learning.splits import Rule, deal, remember, remembered, warnings
 
 if TYPE_CHECKING:
@@ -56,5 +57,6 @@ def _tell(session: Session, album: Album, split: Split) -> None:
         session.teller.warn(f"skipped {skipped.path}: {skipped.reason}")
     if len(album.skipped) > _NAMED:
         session.teller.warn(f"skipped {len(album.skipped) - _NAMED:,} more; the report lists them.")
-    for warning in warnings(album, split):
+    matrix = session.options.cost_matrix
+    for warning in (*warnings(album, split), *(costs.cautions(matrix, album.labels) if matrix else ())):
         session.teller.warn(warning)
