@@ -201,12 +201,12 @@ def train(
 def saying_how_to_go_on(options: Options) -> Iterator[None]:
     """Name the line that goes on with a run that was cut off: the same line would begin another."""
     from harvest.cli.datasets import shell
+    from harvest.cli.places import from_here
     from harvest.learning import runs
 
     def line() -> str:
-        return (
-            f"harvest train {shell(options.tree)} --resume --out {shell(runs.held() or '')} goes on with it."
-        )
+        tree, run = (shell(from_here(path)) for path in (options.tree, runs.held() or Path()))
+        return f"harvest train {tree} --resume --out {run} goes on with it."
 
     try:
         yield
