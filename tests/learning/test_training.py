@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from itertools import count
 
 import numpy as np
@@ -360,3 +361,19 @@ def test_what_a_step_is_called_is_plain(capsys):
     """A tree may be called anything: no terminal obeys its name."""
     Training(quiet=False).step("folders → splits: red\x1b[2J\nsnakes\u202e")
     assert "red?[2J snakes?" in capsys.readouterr().err
+
+
+def test_table_of_epochs_keeps_to_the_terminal(capsys, monkeypatch):
+    """Where the names of all metrics are too wide for a terminal the longest are cut, the figures not."""
+    row = dict.fromkeys(("epoch", "train_loss", "valid_loss", "accuracy", "f1"), 0.5)
+    row |= {"average_precision": 0.25, "cost_matrix_gain": -0.75, "time": 7.0}
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    Training(quiet=False).row(row)
+
+    head, figures = capsys.readouterr().err.splitlines()
+
+    assert len(head) <= 80
+    assert len(figures) == len(head)
+    assert "average_…" in head
+    assert figures.split()[-4:] == ["0.2500", "-0.7500", "7.0", "s"]
