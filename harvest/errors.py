@@ -25,6 +25,8 @@ HarvestError                  1   exit code
 
 from __future__ import annotations
 
+ASK_THE_DOCTOR = "`harvest doctor` tells whether it is you or everyone."
+
 
 class HarvestError(Exception):
     """Says what happened, to which thing, what we did and what to do; `hint` is the last part."""

@@ -92,8 +92,14 @@ class Answers:
         )
 
     def _as_line(self, picture: Path, ranked: Sequence[Guess]) -> None:
-        told = ", ".join(f"{guess.label} {guess.probability:.1%}" for guess in ranked)
-        print(console.line(f"{picture}  {told}"), flush=True)
+        """Tell the labels that fit: on a terminal the last ones would begin a line of their own."""
+        told, *others = (console.line(f"{guess.label} {_percent(guess.probability)}") for guess in ranked)
+        told = f"{console.line(picture)}  {told}"
+        for other in others:
+            if console.columns(f"{told}, {other}") > console.room():
+                break
+            told += f", {other}"
+        print(told, flush=True)
 
     def _as_bars(self, picture: Path, ranked: Sequence[Guess]) -> None:
         print(console.line(picture))
@@ -101,7 +107,7 @@ class Answers:
         width = max(console.columns(label) for label in labels)
         for label, guess in zip(labels, ranked, strict=True):
             bar = "█" * round(guess.probability * _BAR)
-            print(f"  {console.pad(label, width)}  {guess.probability:6.1%}  {bar}".rstrip())
+            print(f"  {console.pad(label, width)}  {_percent(guess.probability):>7}  {bar}".rstrip())
 
     def _file(self, name: str) -> IO[str]:
         if name == "-":
@@ -114,6 +120,15 @@ class Answers:
                 "Name a file in a folder that is there.",
             ) from None
         return self._open.enter_context(file)
+
+
+def _percent(share: float) -> str:
+    """Write a probability as the training and the report write shares.
+
+    >>> _percent(0.4884)
+    '48.8 %'
+    """
+    return f"{100 * share:.1f} %"
 
 
 def _safe(text: object) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
 import unicodedata
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from harvest.errors import UsageError
 
@@ -53,6 +54,12 @@ def columns(text: str) -> int:
         return len(text)
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
+
+
+def room(stream: TextIO | None = None) -> int:
+    """Count the columns that a line may have on a terminal; in a file it may be as long as it likes."""
+    stream = stream or sys.stdout
+    return shutil.get_terminal_size().columns if stream.isatty() else sys.maxsize
 
 
 def print_json(document: object) -> None:

@@ -18,7 +18,15 @@ from harvest import __version__
 from harvest.cli import console
 from harvest.cli.completion import complete_source
 from harvest.cli.strange_pages import save_page
-from harvest.errors import HarvestError, KeyMissing, ProviderError, StorageError, Unavailable, UsageError
+from harvest.errors import (
+    ASK_THE_DOCTOR,
+    HarvestError,
+    KeyMissing,
+    ProviderError,
+    StorageError,
+    Unavailable,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -195,7 +203,8 @@ def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
     except ProviderError as error:
         page = save_page(error, provider.name, Path.cwd())
         kept = f"\nThe page is in {page.name}, for a bug report." if page else ""
-        return Check(name, State.FAILED, error.message, error.hint + kept, error.exit_code)
+        hint = error.hint.replace(ASK_THE_DOCTOR, "").strip()  # who asks it needs no such advice
+        return Check(name, State.FAILED, error.message, hint + kept, error.exit_code)
     if not found:
         text = f"answers, but has nothing for {provider.probe!r}"
         return Check(name, State.FAILED, text, "Please report it.", ProviderError.exit_code)

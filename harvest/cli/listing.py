@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.cli import console
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_INDENT = 8  # columns before what may be done next
 MOST = 10  # lines of a list
 # Where a decision was made.
 PLACES = {"files": "in the folders", "page": "on the review page", "cli": "on the command line"}
@@ -28,10 +31,18 @@ def print_rest(count: int, more: str) -> None:
 
 
 def print_next(steps: Sequence[tuple[str, str]]) -> None:
-    """Print what a person may do now: lines to copy, and what each is for; or prose alone."""
-    width = max((len(line) for line, what in steps if what), default=0)
-    for number, (line, what) in enumerate(steps):
-        print(f"{' next' if number == 0 else '':<7} {line:<{width}}   {what}".rstrip())
+    """Print what a person may do now: lines to copy, and what each is for; or prose alone.
+
+    Where that is too wide for the terminal, what each is for stands below it: words cut in two are hard to
+    read and to copy.
+    """
+    width = max((console.columns(line) for line, what in steps if what), default=0)
+    beside = [f"{console.pad(line, width)}   {what}".rstrip() for line, what in steps]
+    room = console.room() - _INDENT
+    if any(console.columns(each) > room for each in beside):
+        beside = [f"{line}\n{'':{_INDENT + 2}}{what}".rstrip() for line, what in steps]
+    for number, each in enumerate(beside):
+        print(f"{' next' if number == 0 else '':<{_INDENT}}{each}")
 
 
 def pictures(count: int) -> str:

@@ -45,6 +45,14 @@ def as_typed(path: str, like: str | os.PathLike[str]) -> Path:
     return Path(path if Path(like).is_absolute() else os.path.relpath(path))
 
 
+def from_here(path: Path) -> Path:
+    """Write a path as short as it can be typed: from here, where it lies below."""
+    try:
+        return path.relative_to(Path.cwd())
+    except (ValueError, OSError):  # it lies elsewhere; or the folder we are in is gone
+        return path
+
+
 def locate(word: str) -> Place:
     """Tell what a word means: an address, a picture by its path in the shell, `class/name`, or a name."""
     from harvest.shelves import composed

@@ -93,7 +93,12 @@ def train(
         str | None, typer.Option("--metric", metavar="MODULE:FUNCTION", help="A metric of your own: custom.")
     ] = None,
     cost_matrix: Annotated[
-        Path | None, typer.Option("--cost-matrix", metavar="FILE", help="What each mistake costs, as CSV.")
+        Path | None,
+        typer.Option(
+            "--cost-matrix",
+            metavar="FILE",
+            help="What an answer is worth, as CSV: right ones high, mistakes low.",
+        ),
     ] = None,
     augment: Annotated[
         bool, typer.Option("--augment/--no-augment", help="Show training pictures anew every epoch.")
@@ -197,13 +202,13 @@ def train(
 def saying_how_to_go_on(options: Options) -> Iterator[None]:
     """Name the line that goes on with a run that was cut off: the same line would begin another."""
     from harvest.cli.datasets import shell
+    from harvest.cli.places import from_here
     from harvest.learning import runs
     from harvest.learning.processes import lost_another
 
     def line() -> str:
-        return (
-            f"harvest train {shell(options.tree)} --resume --out {shell(runs.held() or '')} goes on with it."
-        )
+        tree, run = (shell(from_here(path)) for path in (options.tree, runs.held() or Path()))
+        return f"harvest train {tree} --resume --out {run} goes on with it."
 
     try:
         yield

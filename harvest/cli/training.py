@@ -8,12 +8,14 @@ import time
 from typing import TYPE_CHECKING
 
 from harvest.cli import console
+from harvest.cli.listing import short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 WIDTH = 28  # of the bar
 SOON = 0.5  # seconds that a step may take before its bar is shown
+LEAST = 7  # columns of a figure: -0.1234
 OFTEN = 0.1  # seconds between two looks of the bar
 
 
@@ -62,9 +64,13 @@ class Training:
     def row(self, values: Mapping[str, float]) -> None:
         """Tell one row of the table of epochs; the first one brings the head of the table."""
         if not self._columns:
-            self._columns = {name: max(len(name), 8) for name in values}
-            names = (f"{console.line(name):>{width}}" for name, width in self._columns.items())
-            self._print("   " + "  ".join(names))
+            self._columns = _columns(values, console.room(sys.stderr))
+            self._print(
+                "   "
+                + "  ".join(
+                    f"{short(console.line(name), width):>{width}}" for name, width in self._columns.items()
+                )
+            )
         self._print(
             "   "
             + "  ".join(f"{_cell(name, values.get(name)):>{width}}" for name, width in self._columns.items())
@@ -86,6 +92,24 @@ class Training:
             sys.stderr.flush()
         except OSError:  # the terminal is closed: that must not cost a training
             self._quiet, self._moves, self._bar = True, False, False
+
+
+def _columns(names: Iterable[str], room: int) -> dict[str, int]:
+    """Give each name of a table its width; where all do not fit the longest give way.
+
+    >>> _columns(["epoch", "accuracy", "average_precision"], 40)
+    {'epoch': 7, 'accuracy': 8, 'average_precision': 17}
+    >>> _columns(["epoch", "accuracy", "average_precision"], 34)
+    {'epoch': 7, 'accuracy': 8, 'average_precision': 12}
+    """
+    widths = {name: max(len(name), LEAST) for name in names}
+    over = sum(widths.values()) + 2 * len(widths) + 1 - room  # two columns between, three before
+    for _ in range(over):
+        widest = max(widths, key=widths.__getitem__)
+        if widths[widest] <= LEAST:
+            break
+        widths[widest] -= 1
+    return widths
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from harvest.cli import console
 from harvest.cli.datasets import shell
-from harvest.cli.listing import print_next
+from harvest.cli.listing import pictures, print_next
+from harvest.cli.places import from_here
 from harvest.errors import Interrupted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harvest.learning.ending import Result
 
 _GAP = "\N{NO-BREAK SPACE}"
@@ -25,7 +28,7 @@ def print_result(result: Result, *, as_json: bool) -> None:
     if result.tuned.stopped:
         raise Interrupted(
             f"stopped; the best so far is saved: epoch {result.tuned.best['epoch']:.0f}.",
-            f"harvest train {shell(result.tree)} --resume --out {shell(result.path)} goes on with it.",
+            f"harvest train {_typed(result.tree)} --resume --out {_typed(result.path)} goes on with it.",
         )
 
 
@@ -33,12 +36,13 @@ def _print(result: Result) -> None:
     from harvest.learning.answers import EXAMS
     from harvest.learning.judge import confused_pairs
     from harvest.learning.report import words
+    from harvest.learning.report.mistakes import suspects
 
     judged = result.judged
     epoch = int(result.tuned.best["epoch"])
     saved = judged.saved + (f", epoch {epoch}" if epoch else "")
     print()
-    print(console.line(f" {result.path}/  {saved}"))
+    print(console.line(f" {from_here(result.path)}/  {saved}"))
     confusion = None
     for part in EXAMS:
         figures = judged.of(part)
@@ -48,7 +52,8 @@ def _print(result: Result) -> None:
     pairs = [] if confusion is None else confused_pairs(confusion, result.labels)
     for pair in pairs[:_PAIRS]:
         print(console.line(f"   confused: {pair.first} and {pair.second}, {_times(pair.count)}"))
-    path = shell(result.path)
+    _print_suspects(len(suspects(judged.predictions)))
+    path = _typed(result.path)
     print()
     print_next(
         [
@@ -57,6 +62,12 @@ def _print(result: Result) -> None:
             (f"harvest serve {path}", "the same as a page, and for programs"),
         ]
     )
+
+
+def _print_suspects(count: int) -> None:
+    if count:
+        look = "looks as if it" if count == 1 else "look as if they"
+        print(f"   suspects: {pictures(count)} {look} lay in the wrong folder: see report.html")
 
 
 def _document(result: Result) -> dict[str, Any]:
@@ -76,3 +87,7 @@ def _document(result: Result) -> dict[str, Any]:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
+
+
+def _typed(path: Path) -> str:
+    return shell(from_here(path))

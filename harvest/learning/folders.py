@@ -9,6 +9,7 @@ from harvest.errors import TrainingError
 from harvest.learning import runs
 from harvest.learning.album import Part, gather
 from harvest.learning.album.groups import groups
+from harvest.learning.judge import costs
 from harvest.learning.splits import Rule, deal, learned_by, remember, remembered, warnings
 
 if TYPE_CHECKING:
@@ -70,5 +71,7 @@ def _tell(session: Session, album: Album, split: Split) -> None:
         session.teller.warn(f"skipped {skipped.path}: {skipped.reason}")
     if len(album.skipped) > _NAMED:
         session.teller.warn(f"skipped {len(album.skipped) - _NAMED:,} more; the report lists them.")
-    for warning in warnings(album, split, source=Path(session.options.source)):
+    matrix, source = session.options.cost_matrix, Path(session.options.source)
+    told = warnings(album, split, source=source)
+    for warning in (*told, *(costs.cautions(matrix, album.labels) if matrix else ())):
         session.teller.warn(warning)

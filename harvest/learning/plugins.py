@@ -35,14 +35,15 @@ def load_object(name: str, *, beside: Path | None = None) -> Any:
     module_name, colon, path = name.partition(":")
     if not (module_name and colon and path) or module_name.startswith("."):
         raise UsageError(f"{name!r} names no object.", "Write module:object, as in my_metrics:top_two.")
-    with _importing(Path.cwd(), *([beside.absolute().parent] if beside else [])):
+    folders = list(dict.fromkeys((Path.cwd(), *([beside.absolute().parent] if beside else []))))
+    with _importing(*folders):
         try:
             module = importlib.import_module(module_name)
         except (ImportError, SyntaxError) as error:
             raise UsageError(
                 f"{name}: {error}",
-                f"{module_name}.py is looked for in {Path.cwd()}"
-                + (f" and in {beside.absolute().parent}, beside the data." if beside else "."),
+                f"{module_name}.py is looked for in {folders[0]}"
+                + (f" and in {folders[1]}, beside the data." if folders[1:] else "."),
             ) from error
         except Exception as error:  # whatever a person's own lines raise is theirs, and named
             raise UsageError(f"{name}: {module_name} {failed(error)}") from error

@@ -16,6 +16,7 @@ import numpy as np
 from harvest import images
 from harvest.errors import TrainingError, UsageError
 from harvest.learning import pixels
+from harvest.learning.meant import newest
 from harvest.models import Refusal, Verdict
 
 if TYPE_CHECKING:
@@ -146,12 +147,9 @@ def _check(run: Path) -> None:
         return
     if not run.is_dir():
         raise UsageError(f"there is no run {run}.", _NAME_IT)
-    around = run.absolute()
-    places = (around, around.parent / f"{around.name}.runs")  # a folder of runs, or a tree beside one
-    runs = [path for place in places for path in place.glob("*") if (path / _CONFIG).is_file()]
-    newest = max(runs, key=lambda path: (path / _CONFIG).stat().st_mtime_ns, default=None)
+    meant = newest(run)
     raise UsageError(
-        f"{run} is no run: it has no {_CONFIG}.", f"Did you mean {newest}?" if newest else _NAME_IT
+        f"{run} is no run: it has no {_CONFIG}.", f"Did you mean {meant}?" if meant else _NAME_IT
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from harvest.errors import Blocked, PageChanged, Unanswerable
+from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged, Unanswerable
 from harvest.providers import values
 
 if TYPE_CHECKING:
@@ -46,6 +46,6 @@ def changed(page: Page, label: str, what: str) -> PageChanged:
     """Return the error that says what a service sent in place of what it used to."""
     return PageChanged(
         f"{label} sent {what}.",
-        "Its answers may be new. `harvest doctor` tells whether it is you or everyone.",
+        f"Its answers may be new. {ASK_THE_DOCTOR}",
         page.text,
     )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from bs4 import BeautifulSoup
 
 from harvest import sources
-from harvest.errors import Blocked, PageChanged
+from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged
 from harvest.models import Hit, Licence
 from harvest.providers import values
 from harvest.providers.base import Found, Provider, Sieve
@@ -84,7 +84,7 @@ def parse(page: Page) -> Found:
     if not hits and (page.status != HTTPStatus.OK or not _says_none(soup)):
         raise PageChanged(
             "Bing sent a page with neither results nor a sign that there are none.",
-            "Its layout may be new. `harvest doctor` tells whether it is you or everyone.",
+            f"Its layout may be new. {ASK_THE_DOCTOR}",
             page.text,
         )
     if not hits:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from harvest.errors import (
+    ASK_THE_DOCTOR,
     Blocked,
     KeyRefused,
     PageChanged,
@@ -26,7 +27,7 @@ SIZES = ("o", "6k", "5k", "4k", "3k", "k", "h", "l", "c", "z", "m")  # of one ph
 _REFUSED = {401, 403}  # with a page of a firewall; Flickr itself refuses with 200
 _BAD_KEY = {"96", "97", "98", "99", "100"}
 _PASSING = {"0", "10", "105", "106", "201"}
-_CHANGED = "Its answers may be new. `harvest doctor` tells whether it is you or everyone."
+_CHANGED = f"Its answers may be new. {ASK_THE_DOCTOR}"
 LICENCES = {
     "0": licences.stated(
         "LicenseRef-All-Rights-Reserved", "https://www.flickrhelp.com/hc/en-us/articles/10710266545556"

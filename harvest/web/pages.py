@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
-from harvest.errors import Interrupted, RateLimited, Unreachable
+from harvest.errors import ASK_THE_DOCTOR, Interrupted, RateLimited, Unreachable
 from harvest.web.deadline import within
 from harvest.web.limits import PageLimits
 from harvest.web.page import Page
@@ -145,5 +145,5 @@ def _give_up(trouble: Trouble, tries: int, name: str) -> NoReturn:
             "What was found is kept; the same line goes on from there, later.",
             retry_after=trouble.wait,
         )
-    hint = "Is the network up? `harvest doctor` tells whether it is you or everyone."
+    hint = f"Is the network up? {ASK_THE_DOCTOR}"
     raise Unreachable(f"{name} {trouble}; asked {times}.", hint)

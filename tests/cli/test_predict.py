@@ -70,8 +70,8 @@ def test_one_picture_has_its_labels_below_it(harvest: Harvest, run: Path, camera
     (expected,) = labels(run, camera / "a.PNG")
     assert (told.code, told.err) == (0, "")
     assert told.lines[0] == str(camera / "a.PNG")
-    assert [line.split()[:2] for line in told.lines[1:]] == [
-        [label, f"{part:.1%}"] for label, part in expected
+    assert [line.split()[:3] for line in told.lines[1:]] == [
+        [label, f"{100 * part:.1f}", "%"] for label, part in expected
     ]
     assert "█" in told.lines[1]
 
@@ -92,6 +92,23 @@ def test_pictures_and_folders_come_as_they_are_named(harvest: Harvest, run: Path
     told = harvest("predict", run, camera / "deep", camera / "notes", camera / ".g.jpg")
 
     assert [Path(line.split()[0]).name for line in told.lines] == ["d.jpg", "e.bmp", "notes", ".g.jpg"]
+
+
+def test_labels_that_do_not_fit_are_left_out_on_a_terminal(
+    harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal each picture keeps to its line, with the labels that fit; a file gets all of them."""
+    in_full = harvest("predict", run, camera).out.splitlines()
+    room = max(map(len, in_full)) - 1
+    monkeypatch.setattr("harvest.cli.console.room", lambda: room)
+
+    fitted = harvest("predict", run, camera).out.splitlines()
+
+    assert all(
+        len(line) <= room and full.startswith(line) for line, full in zip(fitted, in_full, strict=True)
+    )
+    assert all(line.endswith(" %") for line in fitted)
+    assert fitted != in_full
 
 
 @pytest.mark.parametrize(("top", "count"), [(1, 1), (2, 2), (3, 3), (50, 3)])

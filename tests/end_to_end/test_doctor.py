@@ -35,6 +35,7 @@ def test_a_source_that_fails_is_told_from_a_broken_one(internet, cli, mood, word
     assert run.code == 3
     assert checks(run)["bing"]["state"] == "failed"
     assert words in checks(run)["bing"]["text"] + checks(run)["bing"]["repair"]
+    assert "harvest doctor" not in run.out
 
 
 def test_a_changed_page_is_kept(internet, cli):

@@ -12,13 +12,7 @@ import pytest
 
 from tests.guard import __file__ as guard
 from tests.internet.wire import Answer
-
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-
-
-def block(kind: str, word: str) -> str:
-    """Return the README's block of a kind that has a word in it."""
-    return next(text for text in re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL) if word in text)
+from tests.readme import block
 
 
 @pytest.fixture

@@ -282,6 +282,19 @@ def test_a_transform_that_cannot_be_made(own):
         augmentation(Options(own, transform="own_views:Mine"))
 
 
+def test_where_a_module_is_looked_for_is_said_once(own, monkeypatch):
+    """Where the command runs beside the data there is one place to look in, and else there are two."""
+    monkeypatch.chdir(own.parent)
+    with pytest.raises(UsageError) as beside:
+        load_object("nothing:f", beside=own)
+    monkeypatch.chdir("/")
+    with pytest.raises(UsageError) as elsewhere:
+        load_object("nothing:f", beside=own)
+
+    assert beside.value.hint == f"nothing.py is looked for in {own.parent}."
+    assert elsewhere.value.hint == f"nothing.py is looked for in / and in {own.parent}, beside the data."
+
+
 def test_folders_are_searched_only_while_importing(own):
     """Neither the current folder nor the data's stays where every later import would look."""
     before = list(sys.path)

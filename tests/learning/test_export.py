@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from transformers import pipeline
 
 from harvest.errors import TrainingError, UsageError
@@ -21,7 +22,8 @@ from harvest.learning.engines import onnx_engine
 from harvest.learning.engines.export import export
 from harvest.learning.predict import Predictor
 from tests.learning.tiny import LABELS, SEEN, network
-from tests.pictures import photo
+from tests.pictures import encoded, photo
+from tests.readme import block
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -51,6 +53,22 @@ def test_onnx_has_everything_inside(exported, picture, count):
     assert rows.shape == (count, len(LABELS))
     assert rows == pytest.approx(by_hand(views), abs=1e-5)
     assert rows.sum(1) == pytest.approx(np.ones(count))
+
+
+def test_the_readmes_program_says_what_predict_says(exported, tmp_path, monkeypatch, capsys):
+    """Who copies the README's program gets the answer of `harvest predict`, of a picture on its side too."""
+    (tmp_path / "dataset.runs").mkdir()
+    (tmp_path / "dataset.runs" / "first").symlink_to(exported)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "snake.jpg").write_bytes(encoded(photo(70, 50), exif=exif))
+    monkeypatch.chdir(tmp_path)
+
+    exec(block("python", "onnxruntime"), {})
+
+    label, share = capsys.readouterr().out.split()
+    ((best, *_),) = Predictor.open(exported).predict([tmp_path / "snake.jpg"])
+    assert (label, float(share)) == (best.label, pytest.approx(best.probability, abs=0.005))
 
 
 def test_onnx_knows_its_labels(exported):

@@ -246,6 +246,15 @@ def test_bad_matrix(matrix, text, message) -> None:
         costs.read(matrix(text), LABELS)
 
 
+def test_matrix_that_reads_like_costs_is_warned_of(matrix) -> None:
+    """Where another name is worth more than a class's own the cells are costs, mistaken for gains."""
+    (said,) = costs.cautions(matrix(",coral,king,milk\ncoral,0,9,1\nking,1,0,0\nmilk,0,0,0\n"), LABELS)
+
+    assert "to call 'coral' by its name is worth 0, to call it 'king' 9 (1 more of the kind)." in said
+    assert "Cells are gains: what costs is negative." in said
+    assert not list(costs.cautions(matrix(GOOD), LABELS))
+
+
 def test_matrix_that_cannot_be_read(tmp_path: Path) -> None:
     """A file that is not there, a folder and a huge file are refused by name; none at all is asked for."""
     huge = tmp_path / "huge.csv"

@@ -19,6 +19,7 @@ from PIL import Image
 
 from harvest.errors import CannotWrite
 from harvest.learning.report import Candidate, Story, render, words, write
+from harvest.learning.report.mistakes import suspects
 from harvest.learning.report.thumbnails import Thumbnails
 from harvest.learning.report.training import epochs
 from tests import bombs
@@ -82,7 +83,7 @@ def snakes(tmp_path: Path) -> Story:
 
 def test_first_screen(snakes, tmp_path: Path) -> None:
     """The first screen tells how good it is, where it goes wrong, whether more would help, and what to do."""
-    text = read(snakes, tmp_path).text.partition("Each of these was judged")[0]
+    text = read(snakes, tmp_path).text.partition("A suspect is")[0]
 
     assert "80 % of the test pictures are right" in text
     assert "16 of 20 right, 80 % (58–92 %)" in text
@@ -92,7 +93,7 @@ def test_first_screen(snakes, tmp_path: Path) -> None:
     assert "coral snake taken for king snake" in text
     assert "Would more pictures help? Yes" in text
     assert "From 10 to 20 pictures of a class it went from 80 % to 85 %." in text
-    assert "Look at the 8 suspects." in text
+    assert "Look at the 4 suspects." in text
     assert "Read the warning." in text
     assert "Train again. Pictures stay in the part that they are in" in text
     assert "harvest train snakes --lr find" in text
@@ -194,9 +195,27 @@ def test_all_is_right(snakes, tmp_path: Path) -> None:
 
     assert "Nowhere All 40 held-out pictures are right." in page.text
     assert "From 10 to 20 pictures of a class it went from 99 % to 100 %: there is little left" in page.text
-    assert "None: every picture looks like the folder it is in." in page.text
+    assert "None: no picture looks like another folder" in page.text
     assert "Harvest more" not in page.text
     assert "pairs" not in page.all("section", "id")
+
+
+def test_a_mistake_that_the_network_is_unsure_of_is_no_suspect(snakes, tmp_path: Path) -> None:
+    """Suspect is what looks like another class as surely as the pictures there, and no other mistake."""
+    row = snakes.predictions[0]
+    right = [
+        row._replace(label=label, predicted=label, p_label=0.8, p_predicted=0.8) for label in snakes.labels
+    ]
+    sure, unsure = (
+        row._replace(label="coral snake", predicted="king snake", p_label=1 - p, p_predicted=p, loss=1)
+        for p in (0.9, 0.7)
+    )
+
+    assert suspects([*right, unsure, sure]) == [sure]
+    assert suspects([unsure]) == []
+    text = read(replace(snakes, predictions=[*right, unsure, sure]), tmp_path).text
+    assert "Look at the suspect." in text
+    assert "A suspect is a picture of which a network that had not seen it is as sure" in text
 
 
 def test_metric_that_could_not_be_measured(snakes, tmp_path: Path) -> None:

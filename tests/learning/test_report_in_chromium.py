@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,35 @@ def test_layout_holds(look, tmp_path: Path, name, width) -> None:
         ".every(each => parseFloat(getComputedStyle(each).fontSize) >= 10)"
     )
     assert page.evaluate("[...document.images].every(each => each.naturalWidth > 0)")
+
+
+CUT = """
+() => {
+  document.querySelectorAll('details').forEach(each => each.open = true);
+  return [...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth)
+    .map(each => each.querySelector('table').className);
+}
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_tables_fit(look, tmp_path: Path, width) -> None:
+    """Classes, networks and parts are seen whole on a telephone and on a screen, with long names too."""
+    names = ["scarlet_milk_snake_of_the_south", "coral snake", "king snake", "daisy", "tulips"]
+    page = look(stories.story(tmp_path / "tree", names, 120), width)
+
+    assert page.evaluate(CUT) == []
+    assert page.locator("table.split td.number").last.inner_text() == "120"
+
+
+def test_a_table_that_is_cut_says_so(look, snakes) -> None:
+    """A table with more columns than a telephone has room for can be moved, and a shade tells."""
+    row = dict.fromkeys((f"metric {number}" for number in range(20)), 0.5)
+    page = look(replace(snakes, history=[{**each, **row} for each in snakes.history]), 390)
+
+    assert page.evaluate(CUT) == [""]
+    shades = page.locator(".scroll").first.evaluate("each => getComputedStyle(each).backgroundAttachment")
+    assert shades == "local, local, scroll, scroll"
 
 
 @pytest.mark.parametrize("width", WIDTHS)

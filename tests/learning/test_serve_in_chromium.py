@@ -145,6 +145,7 @@ def test_what_goes_wrong_is_said_on_its_card(look):
 
     assert page.locator(".card.bad").count() == 2
     assert not page.locator(".card img:visible").count()
+    assert not page.locator(".card .frame:visible").count()
 
 
 def test_what_is_too_large_is_not_sent(look, service):

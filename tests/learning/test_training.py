@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -147,7 +148,7 @@ def test_every_option_at_once(shapes, pretrained, tmp_path, monkeypatch):
         "def sure(targets, probabilities):\n"
         "    return float(probabilities.max(axis=1).mean())\n"
     )
-    (tmp_path / "costs.csv").write_text(",cross,disc,square\ncross,1,0,0\ndisc,0,1,0\nsquare,-1,0,2\n")
+    (tmp_path / "costs.csv").write_text(",cross,disc,square\ncross,1,0,0\ndisc,3,1,0\nsquare,-1,0,2\n")
     monkeypatch.chdir(tmp_path)
     listener = Listener()
     result = train(
@@ -173,6 +174,9 @@ def test_every_option_at_once(shapes, pretrained, tmp_path, monkeypatch):
     run = tmp_path / "run"
     history = rows_of(run / "history.csv")
     assert {"log_loss", "custom", "cost_matrix_gain"} <= history[0].keys()
+    assert any(
+        "to call 'disc' by its name is worth 1, to call it 'cross' 3." in each for each in listener.warnings
+    )
     assert (tmp_path / "epochs.txt").read_text() == "x" * (len(history) - 1)
     assert any("batch 16 × 2 views = 32" in step for step in listener.steps)
     assert json.loads((run / "finder.json").read_text("utf-8"))["chosen"] > 0
@@ -450,3 +454,19 @@ def test_what_a_step_is_called_is_plain(capsys):
     """A tree may be called anything: no terminal obeys its name."""
     Training(quiet=False).step("folders → splits: red\x1b[2J\nsnakes\u202e")
     assert "red?[2J snakes?" in capsys.readouterr().err
+
+
+def test_table_of_epochs_keeps_to_the_terminal(capsys, monkeypatch):
+    """Where the names of all metrics are too wide for a terminal the longest are cut, the figures not."""
+    row = dict.fromkeys(("epoch", "train_loss", "valid_loss", "accuracy", "f1"), 0.5)
+    row |= {"average_precision": 0.25, "cost_matrix_gain": -0.75, "time": 7.0}
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    Training(quiet=False).row(row)
+
+    head, figures = capsys.readouterr().err.splitlines()
+
+    assert len(head) <= 80
+    assert len(figures) == len(head)
+    assert "average_…" in head
+    assert figures.split()[-4:] == ["0.2500", "-0.7500", "7.0", "s"]

@@ -194,6 +194,18 @@ def test_what_is_missing_is_named(folder):
         load(str(folder), LABELS)
 
 
+def test_a_folder_of_runs_brings_the_newest_to_mind(folder, tmp_path):
+    """Who names the folder that runs lie in is told the newest of them."""
+    run = tmp_path / "snakes.runs" / "first"
+    run.parent.mkdir()
+    folder.rename(run)
+
+    with pytest.raises(TrainingError, match=r"has no config\.json") as told:
+        load(str(run.parent), LABELS)
+
+    assert told.value.hint == f"Did you mean {run}?"
+
+
 @pytest.mark.parametrize("name", ["nowhere", "./nowhere", "a/b/c", "", "resnet-34"])
 def test_a_name_that_is_nothing_lists_what_is(name, tmp_path, monkeypatch):
     """A word that is no directory, short name or hub id is answered with what there is."""

@@ -41,6 +41,20 @@ def read(path: Path, labels: Sequence[str]) -> NDArray[np.float64]:
         raise UsageError(f"--cost-matrix {path}{message}", *hint) from None
 
 
+def cautions(path: Path, labels: Sequence[str]) -> Iterator[str]:
+    """Warn of a file that reads like costs: by it the best classifier would be wrong on purpose."""
+    gains = read(path, labels)
+    worse = [row for row in range(len(labels)) if gains[row].max() > gains[row, row]]
+    if worse:
+        row, column = worse[0], int(gains[worse[0]].argmax())
+        own, other = (f"{gains[row, each]:g}" for each in (row, column))
+        more = f" ({len(worse) - 1} more of the kind)" if len(worse) > 1 else ""
+        yield (
+            f"--cost-matrix {path}: to call {labels[row]!r} by its name is worth {own}, "
+            f"to call it {labels[column]!r} {other}{more}. Cells are gains: what costs is negative."
+        )
+
+
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:

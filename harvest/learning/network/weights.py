@@ -26,6 +26,7 @@ from safetensors.torch import load_file
 from transformers.utils import logging
 
 from harvest.errors import TrainingError
+from harvest.learning.meant import newest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -219,9 +220,12 @@ def _no_weights(place: _Folder | _Hub, name: str) -> TrainingError:
             f"{place.name} has no {name}, only {', '.join(pickles)}: refused, for that can run code.",
             "Use weights saved as safetensors.",
         )
+    meant = newest(Path(place.name)) if isinstance(place, _Folder) and name == CONFIG else None
     return TrainingError(
         f"{place.name} has no {name}: no network can be made of it.",
-        f"Needed are {CONFIG} and {WEIGHTS}, as save_pretrained writes them.",
+        f"Did you mean {meant}?"
+        if meant
+        else f"Needed are {CONFIG} and {WEIGHTS}, as save_pretrained writes them.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.learning.judge import Pair, confused_pairs, together
@@ -53,6 +54,25 @@ def worst(predictions: Iterable[Prediction]) -> list[Prediction]:
     """List the pictures that were called something else, those with the greatest loss first."""
     wrong = [each for each in predictions if each.is_wrong and math.isfinite(each.loss)]
     return sorted(wrong, key=lambda each: (-each.loss, -each.p_predicted, each.path))
+
+
+def suspects(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """List the pictures that look as if they lay in the wrong folder, those with the greatest loss first.
+
+    As confident learning has it: the network is as sure of another class as it is, on average, of the
+    pictures that lie there. A mistake alone would be none: the network makes some on the cleanest folders.
+    """
+    usual = _usual(predictions)
+    return [each for each in worst(predictions) if each.p_predicted >= usual.get(each.predicted, math.inf)]
+
+
+def _usual(predictions: Iterable[Prediction]) -> dict[str, float]:
+    """Return how probable pictures are found to be of the class that they lie in, on average."""
+    found: dict[str, list[float]] = {}
+    for each in predictions:
+        if math.isfinite(each.p_label):
+            found.setdefault(each.label, []).append(each.p_label)
+    return {label: fmean(shares) for label, shares in found.items()}
 
 
 def ways(story: Story, thumbnails: Thumbnails) -> list[Way]:

@@ -37,7 +37,7 @@ def render(story: Story, folder: Path) -> str:
 def _told(story: Story, folder: Path) -> dict[str, object]:
     """Gather what the templates ask for."""
     thumbnails = Thumbnails(story.tree, folder)
-    suspected = mistakes.worst(story.predictions)
+    suspected = mistakes.suspects(story.predictions)
     saved = story.saved
     held_out = mistakes.held_out(saved) if saved else None
     classes = answers.by_weakness(held_out)
