@@ -10,12 +10,10 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch.nn import functional
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -26,7 +24,6 @@ from harvest.learning.fit import schedule
 from harvest.learning.fit.keeper import Keeper, Table
 from harvest.learning.lessons import Lessons, together
 from harvest.learning.memory import within_memory
-from harvest.learning.network.assembly import SENSELESS
 from harvest.learning.network.weights import quiet
 from harvest.learning.network.writing import weights_named
 from harvest.learning.processes import mixed_precision
@@ -126,9 +123,11 @@ def _taking_up(folder: str | None) -> Iterator[None]:
     """Name the checkpoint that cannot be gone on from; a pickle in it that would run code is none."""
     try:
         yield
-    except (*SENSELESS, OSError, EOFError, SafetensorError, UnpicklingError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # what torch raises of a pickle has its class in a module that we never import
         why = f"{type(error).__name__}, {str(error).partition(chr(10))[0]:.150}"
-        if isinstance(error, UnpicklingError):  # torch would have it loaded all the same
+        if type(error).__name__ == "UnpicklingError":  # torch would have it loaded all the same
             why = "it is damaged, or could run code"
         raise TrainingError(
             f"{folder} cannot be taken up: {why}.",
