@@ -341,8 +341,9 @@ def test_T01_fewer_than_two_classes_is_refused(tmp_path: Path) -> None:
         look(tmp_path)
     assert raised.value.exit_code == 2
     (tmp_path / "coral").mkdir()
-    with pytest.raises(TrainingError, match="one class only, king"):
+    with pytest.raises(TrainingError, match="one class only, king") as raised:
         look(tmp_path)
+    assert "Without a picture: coral." in str(raised.value.hint)
 
 
 @pytest.mark.parametrize("name", ["gone", "file"])

@@ -216,6 +216,9 @@ def test_a_mistake_that_the_network_is_unsure_of_is_no_suspect(snakes, tmp_path:
     text = read(replace(snakes, predictions=[*right, unsure, sure]), tmp_path).text
     assert "Look at the suspect." in text
     assert "A suspect is a picture of which a network that had not seen it is as sure" in text
+    assert "there are more than are shown" not in text
+    knowing = read(replace(snakes, predictions=[*right, sure], knew=True), tmp_path).text
+    assert "The network below that head had learned from them" in knowing
 
 
 def test_metric_that_could_not_be_measured(snakes, tmp_path: Path) -> None:

@@ -31,11 +31,18 @@ def shapes(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pretrained(tmp_path_factory, shapes):
-    """Give a directory with a network that has seen shapes, as a hub would."""
-    path = tmp_path_factory.mktemp("hub") / "small"
+def whole(tmp_path_factory, shapes):
+    """Give the run of a network that began with random weights."""
+    path = tmp_path_factory.mktemp("runs") / "whole"
     train(shapes, out=path, from_scratch=True, epochs=6, size=32)
     return path
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory, whole):
+    """Give a directory with a network that has seen shapes, as a hub would: nothing says which."""
+    path = tmp_path_factory.mktemp("hub") / "small"
+    return shutil.copytree(whole, path, ignore=shutil.ignore_patterns("splits.csv"))
 
 
 def train(tree, **more):
@@ -49,9 +56,9 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_a_whole_run_from_random_weights(pretrained):
+def test_a_whole_run_from_random_weights(whole):
     """One line makes a directory that has everything: weights, labels, figures, predictions, a report."""
-    names = {path.name for path in pretrained.iterdir()}
+    names = {path.name for path in whole.iterdir()}
     assert names >= {
         "model.safetensors",
         "config.json",
@@ -65,13 +72,13 @@ def test_a_whole_run_from_random_weights(pretrained):
         "features.npy",
         "report.html",
     }
-    assert (pretrained / "labels.txt").read_text("utf-8").split() == sorted(COUNTS)
-    history = rows_of(pretrained / "history.csv")
+    assert (whole / "labels.txt").read_text("utf-8").split() == sorted(COUNTS)
+    history = rows_of(whole / "history.csv")
     assert [row["epoch"] for row in history] == [str(number) for number in range(7)]
     assert {"train_loss", "valid_loss", "accuracy", "f1", "time"} <= history[0].keys()
     assert not history[0]["train_loss"]
     assert float(history[6]["train_loss"]) < float(history[1]["train_loss"])
-    told = json.loads((pretrained / "metrics.json").read_text("utf-8"))
+    told = json.loads((whole / "metrics.json").read_text("utf-8"))
     assert told["saved"] in {"frozen head", "fine-tuned"}
     assert told["candidates"]["frozen head"]["valid"]["count"] == 15
 
@@ -120,6 +127,22 @@ def test_a_seed_is_all_that_chance_hangs_on(shapes, tmp_path):
         run = train(shapes, out=tmp_path / name, from_scratch=True, epochs=1, size=32, seed=seed).path
         tables.append([{**row, "time": ""} for row in rows_of(run / "history.csv")])
     assert tables[0] == tables[1] != tables[2]
+
+
+def test_an_heir_is_told_what_it_knows(shapes, pretrained, tmp_path):
+    """What an earlier run learned from is train, and neither a learning curve nor an exam of the new one."""
+    once = train(shapes, model=str(pretrained), out=tmp_path / "once", epochs=0, seed=7)
+    listener = Listener()
+    heir = train(shapes, model=str(once.path), out=tmp_path / "heir", epochs=0, seed=8, listener=listener)
+    learned, others = (
+        {row["content"] for row in rows_of(run / "splits.csv") if (row["part"] == "train") == is_train}
+        for run, is_train in ((once.path, True), (heir.path, False))
+    )
+    assert not learned & others
+    assert heir.judged.knew
+    assert not once.judged.knew
+    assert "Not known" in (heir.path / "report.html").read_text("utf-8")
+    assert any(f"learned from {len(learned)} of these pictures" in text for text in listener.warnings)
 
 
 def test_the_better_one_is_saved(shapes, pretrained, tmp_path):

@@ -158,4 +158,6 @@ def _check_enough(root: Path, taught: set[str], found: Found, skipped: Sequence[
     elif skipped:
         hint += f" Left out: {skipped[0].path} ({skipped[0].reason})"
         hint += f" and {len(skipped) - 1:,} more." if len(skipped) > 1 else "."
+    elif empty := sorted(found.folders - taught):
+        hint += f" Without a picture: {', '.join(empty)}."
     raise TrainingError(f"{root} holds {holds}.", hint)
