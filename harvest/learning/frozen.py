@@ -16,6 +16,7 @@ from harvest.learning import head
 from harvest.learning.album import Part
 from harvest.learning.augment import augmentation, views
 from harvest.learning.features import compute
+from harvest.learning.fit import own_callbacks
 from harvest.learning.fit.loss import Loss
 from harvest.learning.judge.measures import chosen
 from harvest.learning.memory import within_memory
@@ -58,6 +59,7 @@ def load_network(session: Session, pictures: Pictures) -> Network:
     options = session.options
     chosen(options, pictures.album.labels)  # what a person's own parts are wrong in is said before the wait
     views(options)
+    own_callbacks(options)
     if options.resume:
         _check_labels(session, pictures.album)
     with session.processes.first_goes_first():

@@ -59,28 +59,14 @@ class Tuned:
 def fine_tune(session: Session, network: Network, pictures: Pictures, frozen: Frozen) -> Tuned:
     """Fine-tune; the network is left as it was in its best epoch, of which the frozen head is the first."""
     options = session.options
-    album, split = pictures
-    measures = chosen(options, album.labels)
-    rows = _before(session, frozen.row)
-    bench = Workbench(
-        network=network,
-        album=album,
-        split=split,
-        options=options,
-        run=session.run,
-        teller=session.teller,
-        processes=session.processes,
-        measures=measures,
-        table=Table(rows, measures.monitor),
-        view=views(options),
-    )
-    if options.from_scratch:
-        _begin_anew(network, options.seed)
+    bench = _workbench(session, network, pictures, frozen)
     found = None
     whole = True
     between: dict[str, Answers] = {}
     stages = plan(session)
     for stage in stages:
+        if options.from_scratch and not bench.table.best["epoch"]:
+            _begin_anew(network, options.seed)
         if stage.whole and options.lr == "find":
             found = _find(bench, session)
         rates = found.spread if found else stage.rates
@@ -96,7 +82,24 @@ def fine_tune(session: Session, network: Network, pictures: Pictures, frozen: Fr
     gone = tuple(sorted(bench.gone))
     if gone:
         session.teller.warn(f"{len(gone):,} pictures went away or broke meanwhile, {gone[0]} among them.")
-    return Tuned(tuple(rows), bench.table.best, stages, found, not whole, gone, between)
+    return Tuned(tuple(bench.table.rows), bench.table.best, stages, found, not whole, gone, between)
+
+
+def _workbench(session: Session, network: Network, pictures: Pictures, frozen: Frozen) -> Workbench:
+    options = session.options
+    measures = chosen(options, pictures.album.labels)
+    return Workbench(
+        network=network,
+        album=pictures.album,
+        split=pictures.split,
+        options=options,
+        run=session.run,
+        teller=session.teller,
+        processes=session.processes,
+        measures=measures,
+        table=Table(_before(session, frozen.row), measures.monitor),
+        view=views(options),
+    )
 
 
 def _begin_anew(network: Network, seed: int) -> None:

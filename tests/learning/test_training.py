@@ -120,6 +120,16 @@ def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monk
     assert float(best["log_loss"]) == pytest.approx(measured, abs=1e-5)
 
 
+def test_two_stages_from_random_weights_learn(shapes, tmp_path):
+    """Where the head alone gained nothing, the second stage begins with a head that can learn."""
+    table = train(
+        shapes, out=tmp_path / "run", from_scratch=True, epochs=3, size=32, two_stage=True
+    ).tuned.rows
+    assert len(table) == 7
+    assert table[-1]["train_loss"] < 1.2
+    assert table[-1]["valid_loss"] < 3
+
+
 def test_a_seed_is_all_that_chance_hangs_on(shapes, tmp_path):
     """From random weights, too, the same seed gives the same figures, and another one gives others."""
     tables = []
@@ -428,6 +438,7 @@ def test_what_is_no_callback_is_refused(shapes, pretrained, tmp_path):
     """A callback that is none is named, as it was typed."""
     with pytest.raises(UsageError, match="no transformers"):
         train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, callbacks=("json:JSONDecoder",))
+    assert not (tmp_path / "run" / "model.safetensors").exists()  # before anything was learned
 
 
 def test_nothing_to_choose_by_is_said_before_the_wait(tmp_path):

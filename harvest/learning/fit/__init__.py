@@ -183,15 +183,21 @@ def workers(device: torch.device) -> int:
 
 
 def _callbacks(bench: Workbench, lessons: Lessons, stage: Stage) -> list[TrainerCallback]:
-    found: list[TrainerCallback] = [Keeper(bench, lessons, stage.first_epoch)]
-    for name in bench.options.callbacks:
+    found: list[TrainerCallback] = [Keeper(bench, lessons, stage.first_epoch), *own_callbacks(bench.options)]
+    if "tensorboard" in bench.options.log and bench.processes.is_first:
+        found.append(_tensorboard(bench.run.path / "logs"))
+    return found
+
+
+def own_callbacks(options: Options) -> list[TrainerCallback]:
+    """Make what `--callback` names; UsageError where it is no callback."""
+    found = []
+    for name in options.callbacks:
         made = load_object(name)
         made = made() if isinstance(made, type) else made
         if not isinstance(made, TrainerCallback):
             raise UsageError(f"--callback {name}: no transformers.TrainerCallback.")
         found.append(made)
-    if "tensorboard" in bench.options.log and bench.processes.is_first:
-        found.append(_tensorboard(bench.run.path / "logs"))
     return found
 
 
