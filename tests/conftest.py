@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,16 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     for name in tuple(os.environ):
         if name.upper() in FOREIGN or name.upper().startswith(FOREIGN_PREFIXES):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hang_ups_are_heard() -> Iterator[None]:
+    """Undo what `nohup pytest` does: a command started by a test would not hear of SIGHUP."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    before = hang_up and signal.signal(hang_up, signal.SIG_DFL)
+    yield
+    if hang_up:
+        signal.signal(hang_up, before)
 
 
 @pytest.fixture

@@ -31,14 +31,6 @@ ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
 LINE = ("-c", "URLS", "snakes.csv")
 
 
-@pytest.fixture(autouse=True)
-def _hang_ups_are_heard():
-    """Undo what `nohup pytest` does: a command started by a test would not hear of SIGHUP."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
 def until(condition: Callable[[], object], running: Running) -> None:
     """Wait for something to happen while the command runs."""
     while not condition():
