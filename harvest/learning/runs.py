@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, float]  # of history.csv
 
-SPLITS = "splits.csv"
+SPLITS, LOCK = "splits.csv", "lock"
 OPTIONS, HISTORY, CHECKPOINTS, DONE = "options.json", "history.csv", "checkpoints", "metrics.json"
 WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # the best so far, and as it was at a checkpoint
 
@@ -53,7 +53,7 @@ class Run:
     @property
     def is_done(self) -> bool:
         """Tell whether it came to its end."""
-        return (self.path / DONE).exists() and not self.checkpoints.exists()
+        return (self.path / DONE).exists() and not (self.checkpoints / LOCK).exists()
 
     def write(self, name: str, text: str) -> None:
         """Write a file as a whole or not at all."""
@@ -111,9 +111,10 @@ class Run:
 
     def forget_checkpoints(self, *, keep: int) -> None:
         """Drop what was only kept to be resumed; `keep` of them stay for the person who asked."""
-        if keep:
-            return
         let_go(self.path)
+        if keep:
+            (self.checkpoints / LOCK).unlink(missing_ok=True)
+            return
         gone = self.path / f".{CHECKPOINTS}"
         with suppress(OSError):  # in one step: with half of them, it would look as if it had not ended
             self.checkpoints.rename(gone)
@@ -176,14 +177,14 @@ def hold(path: Path) -> None:
     """Let no other process write this run while this one lives, and sweep what a killed one left."""
     checkpoints = path / CHECKPOINTS
     with disk.named(path):
-        disk.make_folder(checkpoints)  # whose being there says that the run has not ended
+        disk.make_folder(checkpoints)
         inside = list(checkpoints.iterdir())
     if links := [each for each in (checkpoints, *inside) if each.is_symlink()]:
         raise TrainingError(
             f"{links[0]} is a link, and a run writes and deletes nothing outside of itself.",
             "Put what it leads to in its place.",
         )
-    lock = Lock(checkpoints / "lock")
+    lock = Lock(checkpoints / LOCK)  # whose being there says that the run has not ended
     if path.resolve() not in _held:
         if not lock.take():
             raise RunBusy(

@@ -172,6 +172,17 @@ def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
         runs.unfinished(Options(tree, out=run.path))
 
 
+def test_a_run_that_keeps_checkpoints_has_ended_too(tree):
+    """Checkpoints that stay for the person are no sign that a run was cut off; while it is written it is."""
+    run = runs.make(tree.with_name("kept"), Options(tree, keep=2))
+    (run.checkpoints / "unfrozen" / "checkpoint-9").mkdir(parents=True)
+    run.write_json("metrics.json", {})
+    assert not run.is_done
+    run.forget_checkpoints(keep=2)
+    assert run.is_done
+    assert (run.checkpoints / "unfrozen" / "checkpoint-9").is_dir()
+
+
 def test_one_training_writes_a_run(tree, tmp_path):
     """Two that want the same directory do not both get it, and the second one changes nothing."""
     run = runs.make(tmp_path / "run", Options(tree))

@@ -384,6 +384,7 @@ def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
     mine = tmp_path / "mine"
     shutil.copytree(shapes, mine)
     train(mine, model=str(pretrained), out=tmp_path / "run", epochs=1, keep=1)
+    (tmp_path / "run" / "metrics.json").unlink()  # as if it had been cut off before it was judged
     (mine / "disc").rename(mine / "ring")
     with pytest.raises(TrainingError, match=r"gone: disc; new: ring"):
         train(mine, out=tmp_path / "run", resume=True)
