@@ -1,7 +1,7 @@
 """How the cores of a machine share a batch: each takes some of its pictures, and does their sums alone.
 
-torch lets all threads do each sum together, so that every layer waits for the slowest of them. That costs a
-fifth of the time on a quiet machine; where other programs want the cores too, it costs most of it.
+torch lets all threads do each sum together, so that every layer waits for the slowest of them. That costs
+little on a quiet machine; where other programs want the cores too, it costs half of the time and more.
 """
 
 from __future__ import annotations
