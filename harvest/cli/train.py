@@ -215,7 +215,8 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
     except KeyboardInterrupt:
         raise Interrupted("stopped.", line() if runs.held() else "Nothing was begun.") from None
     except (UsageError, TrainingError):
-        runs.give_up()
+        if not options.resume:  # what somebody goes on with is theirs
+            runs.give_up()
         raise
     except RuntimeError as error:
         if not lost_another(error):

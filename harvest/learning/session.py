@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
-from harvest.learning import runs
+from harvest.learning import choosing, runs
 from harvest.learning.engines.export import check
 from harvest.learning.options import Options
 from harvest.learning.processes import Processes
@@ -52,12 +52,12 @@ def begin(options: Options, teller: Teller) -> Session:
             noting.warn(f"{', '.join(other)}: not heeded, a run goes on as it was begun")
         options = replace(begun, resume=True, out=path, tree=options.tree, cpu=options.cpu)
     else:
-        path = Path(processes.agree(str(runs.begin(options) if processes.is_first else "")))
+        path = Path(processes.agree(str(choosing.begin(options) if processes.is_first else "")))
     return Session(options, runs.Run(path), noting, processes, datetime.now().astimezone())
 
 
 def _taken_up(options: Options) -> Path:
     """Return the run to go on with, which is ours from now on."""
-    path = runs.unfinished(options)
+    path = choosing.unfinished(options)
     runs.hold(path)
     return path

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from harvest.cli.train import saying_how_to_go_on
-from harvest.errors import CannotWrite, HarvestError
+from harvest.errors import CannotWrite, HarvestError, TrainingError
 from harvest.learning import runs
 from harvest.learning.options import Options
 from tests.learning.shapes import tree
@@ -134,6 +134,20 @@ def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, pr
     assert "--resume" not in early.value.hint
     assert f"--resume --out '{options.out}' goes on with it." in late.value.hint
     assert early.value.exit_code == late.value.exit_code in {6, 130}
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_mistake_takes_back_only_what_it_began(shapes, tmp_path, resume):
+    """A new run that cannot be goes again; checkpoints of one that is gone on with are somebody's work."""
+    options = Options(shapes, out=tmp_path / "run", resume=resume)
+    run = runs.make(tmp_path / "run", options)
+    checkpoint = run.checkpoints / "unfrozen" / "checkpoint-9"
+    checkpoint.mkdir(parents=True)
+    with pytest.raises(TrainingError), saying_how_to_go_on(options):
+        raise TrainingError("other classes")
+    assert checkpoint.is_dir() == resume
+    assert run.path.is_dir() == resume
+    runs.let_go(run.path)
 
 
 def test_without_its_libraries_the_page_says_what_to_install(tmp_path):

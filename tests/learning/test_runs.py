@@ -10,7 +10,7 @@ import pytest
 
 from harvest import disk
 from harvest.errors import CannotWrite, RunBusy, TrainingError, UsageError
-from harvest.learning import runs
+from harvest.learning import choosing, runs
 from harvest.learning.fit.keeper import Table
 from harvest.learning.judge.metrics import named
 from harvest.learning.options import Options
@@ -28,9 +28,9 @@ def tree(tmp_path):
 def test_runs_of_one_second_are_apart(tree):
     """Two runs begun in one second have directories of their own."""
     options = Options(tree)
-    first = runs.begin(options)
+    first = choosing.begin(options)
     runs.make(first, options)
-    assert runs.begin(options) != first
+    assert choosing.begin(options) != first
     assert first.parent == tree.with_name("snakes.runs")
 
 
@@ -38,13 +38,13 @@ def test_runs_of_one_second_are_apart(tree):
 def test_nothing_is_written_within_the_tree(tree, place):
     """A run within the tree would be a class: it is refused."""
     with pytest.raises(UsageError, match="where every folder is a class"):
-        runs.begin(Options(tree, out=tree / place))
+        choosing.begin(Options(tree, out=tree / place))
 
 
 def test_the_cache_is_no_class_either(tree):
     """Features within the tree would be one more class: that place is refused, too."""
     with pytest.raises(UsageError, match="cache lies within"):
-        runs.begin(Options(tree, cache=tree / "cache"))
+        choosing.begin(Options(tree, cache=tree / "cache"))
 
 
 def test_runs_of_the_folder_above_are_beside_it(tree, monkeypatch):
@@ -57,9 +57,9 @@ def test_runs_of_the_folder_above_are_beside_it(tree, monkeypatch):
 def test_places_that_cannot_be_are_said(tree, tmp_path):
     """The root has nothing beside it, and no file system takes a name of a thousand letters."""
     with pytest.raises(UsageError, match="nothing beside it"):
-        runs.begin(Options(Path("/")))
+        choosing.begin(Options(Path("/")))
     with pytest.raises(UsageError, match="cannot be looked into"):
-        runs.begin(Options(tree, out=tmp_path / ("x" * 1000)))
+        choosing.begin(Options(tree, out=tmp_path / ("x" * 1000)))
 
 
 def test_what_is_there_is_not_covered(tree, tmp_path):
@@ -69,9 +69,9 @@ def test_what_is_there_is_not_covered(tree, tmp_path):
     (tmp_path / "file").write_text("")
     for name in ("full", "file"):
         with pytest.raises(UsageError):
-            runs.begin(Options(tree, out=tmp_path / name))
+            choosing.begin(Options(tree, out=tmp_path / name))
     (tmp_path / "empty").mkdir()
-    assert runs.begin(Options(tree, out=tmp_path / "empty")) == tmp_path / "empty"
+    assert choosing.begin(Options(tree, out=tmp_path / "empty")) == tmp_path / "empty"
 
 
 def test_history_is_read_back(tmp_path):
@@ -149,15 +149,15 @@ def test_the_newest_unfinished_run_is_resumed(tree):
         made.append(run)
     made[2].write("metrics.json", "{}")
     made[2].forget_checkpoints(keep=0)
-    assert runs.unfinished(options) == made[1].path
+    assert choosing.unfinished(options) == made[1].path
 
 
 def test_nothing_to_resume_is_said(tree, tmp_path):
     """Where there is no unfinished run, or the one named is none, that is said."""
     with pytest.raises(UsageError, match="no unfinished run"):
-        runs.unfinished(Options(tree))
+        choosing.unfinished(Options(tree))
     with pytest.raises(UsageError, match="is no run"):
-        runs.unfinished(Options(tree, out=tmp_path))
+        choosing.unfinished(Options(tree, out=tmp_path))
 
 
 def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
@@ -169,7 +169,7 @@ def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
     assert run.is_done
     assert {path.name for path in run.path.iterdir()} == {"options.json", "metrics.json"}
     with pytest.raises(UsageError, match="nothing to go on with"):
-        runs.unfinished(Options(tree, out=run.path))
+        choosing.unfinished(Options(tree, out=run.path))
 
 
 def test_a_run_that_keeps_checkpoints_has_ended_too(tree):
@@ -215,7 +215,7 @@ def test_where_nothing_can_be_written_nothing_stands_in_the_way(tree, tmp_path, 
     monkeypatch.setattr(disk, "rewrite", full)
     with pytest.raises(CannotWrite):
         runs.make(tmp_path / "run", Options(tree))
-    assert runs.begin(Options(tree, out=tmp_path / "run")) == tmp_path / "run"
+    assert choosing.begin(Options(tree, out=tmp_path / "run")) == tmp_path / "run"
 
 
 def test_a_resumed_run_chooses_as_one_that_was_not_cut_off(tmp_path):

@@ -323,17 +323,17 @@ class SecondPlug(TrainerCallback):
             raise RuntimeError("the plug was pulled")
 
 
+def unplugged(shapes, pretrained, run):
+    """Give a run that was cut off in its third epoch, with the checkpoint of one before it."""
+    callbacks = ("tests.learning.test_training:Plug",)
+    with pytest.raises(RuntimeError, match="the plug was pulled"):
+        train(shapes, model=str(pretrained), out=run, epochs=3, callbacks=callbacks)
+    return run
+
+
 def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_path):
     """Epochs after the last checkpoint are done again: their network is not what the run goes on with."""
-    run = tmp_path / "run"
-    with pytest.raises(RuntimeError, match="the plug was pulled"):
-        train(
-            shapes,
-            model=str(pretrained),
-            out=run,
-            epochs=3,
-            callbacks=("tests.learning.test_training:Plug",),
-        )
+    run = unplugged(shapes, pretrained, tmp_path / "run")
     begun = latest(run / "checkpoints" / "unfrozen")
     kept = (begun / "best.safetensors").read_bytes()
     (run / "model.safetensors").unlink()
@@ -348,15 +348,7 @@ def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_p
 @pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "model.safetensors"])
 def test_a_checkpoint_that_is_none_is_named(shapes, pretrained, tmp_path, name):
     """A checkpoint that is damaged, or holds a pickle that would run code, is named and not run."""
-    run = tmp_path / "run"
-    with pytest.raises(RuntimeError, match="the plug was pulled"):
-        train(
-            shapes,
-            model=str(pretrained),
-            out=run,
-            epochs=3,
-            callbacks=("tests.learning.test_training:Plug",),
-        )
+    run = unplugged(shapes, pretrained, tmp_path / "run")
     evil = b"cos\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
     begun = latest(run / "checkpoints" / "unfrozen")
     (begun / name).write_bytes(evil)

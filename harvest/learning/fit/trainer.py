@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SharingTrainer(Trainer):
-    """Learns and answers as its Trainer does; one hand alone leaves both to it."""
+    """Learns and answers by hands; one hand alone leaves the learning to its Trainer."""
 
     def __init__(self, *, hands: Hands, loss: Loss, **rest: Any) -> None:
         super().__init__(compute_loss_func=loss, **rest)
