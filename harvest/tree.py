@@ -114,18 +114,32 @@ class Tree:
     # What we do to it.
 
     def place(self, files: Sequence[tuple[Spot, bytes]]) -> None:
-        """Put files in their places: all are flushed before one gets its name, then the names are flushed."""
+        """Write files and give them their names at once; a failure leaves no part file."""
+        parts = self.write_parts(files)
+        try:
+            self.rename_parts(parts, [spot for spot, _ in files])
+        except BaseException:
+            _remove_quietly(parts)
+            raise
+
+    def write_parts(self, files: Sequence[tuple[Spot, bytes]]) -> list[Path]:
+        """Write files under temporary names, flushed, and return their paths; a failure leaves none."""
         spots = [spot for spot, _ in files]
         self._make_folders(spots)
         parts = [self._part(spot.shelf) for spot in spots]
         with disk.named(self._shelves.roots[Shelf.TREE]):
             try:
                 self.each(disk.write, parts, [data for _, data in files])
-                for part, spot in zip(parts, spots, strict=True):
-                    self._name(part, spot)
             except BaseException:
                 _remove_quietly(parts)
                 raise
+        return parts
+
+    def rename_parts(self, parts: Sequence[Path], spots: Sequence[Spot]) -> None:
+        """Give part files their final names, and flush the names; a failure leaves the other part files."""
+        with disk.named(self._shelves.roots[Shelf.TREE]):
+            for part, spot in zip(parts, spots, strict=True):
+                self._name(part, spot)
         self.flush(spots)
 
     def _name(self, part: Path, spot: Spot) -> None:
@@ -180,6 +194,10 @@ class Tree:
     def has_parts(self) -> bool:
         """Tell whether somebody is writing, or was killed while writing."""
         return any(any(root.glob(_PARTS)) for root in self._shelves.roots.values())
+
+    def part_names(self) -> set[str]:
+        """Return the names of the part files beside the class folders."""
+        return {part.name for part in self._shelves.roots[Shelf.TREE].glob(_PARTS)}
 
     def _part(self, shelf: Shelf) -> Path:
         return self._shelves.roots[shelf] / next(self._parts)

@@ -129,8 +129,6 @@ class Dataset(Questions):
         """Look at the folders, and record what a person did to them unless it is too much to be meant."""
         with ExitStack() as alone_for_now:
             alone = self._is_alone(alone_for_now)
-            if alone:
-                self._tree.sweep()
             if not self._read_only:
                 self._journal.recover(alone=alone)
             self.changes = self._see(alone=alone, accept_missing=accept_missing)

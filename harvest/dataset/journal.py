@@ -2,6 +2,10 @@
 
 What was announced and not confirmed is finished, where the files show that it was done, by whoever opens the
 dataset next; a placement that was not done is forgotten, and its hit waits again.
+
+The name of a part file is recorded before the part file is renamed. After a kill, a recorded part file that is
+still there was not renamed; one that is gone was, so its image was in the class folder, and a person deleted,
+moved or edited it since. Without the record, that deletion would look like a placement that was never done.
 """
 
 from __future__ import annotations
@@ -48,14 +52,20 @@ class Journal:
         self._tree = tree
 
     def place(self, placements: Sequence[Placement]) -> list[int]:
-        """Place pictures, one transaction before and one after; return the numbers of those placed."""
+        """Place pictures: announced, recorded before the rename, confirmed; return the numbers of those placed."""
         with self._ledger.writing():
             announced = [(self._announce(placement), placement.picture) for placement in placements]
         wanted = {number: picture for number, picture in announced if number is not None}
         places = [place for place in pending.places(self._ledger) if place.id in wanted]
         originals = [(place.raw, wanted[place.id].original) for place in places]
         self._tree.place([(raw, data) for raw, data in originals if raw and data is not None])
-        self._tree.place([(place.spot, wanted[place.id].data) for place in places])
+        parts = self._tree.write_parts([(place.spot, wanted[place.id].data) for place in places])
+        with self._ledger.writing():
+            pending.record_parts(
+                self._ledger,
+                {place.id: part.name for place, part in zip(places, parts, strict=True)},
+            )
+        self._tree.rename_parts(parts, [place.spot for place in places])
         self._confirm(places)
         return [place.id for place in places]
 
@@ -127,13 +137,43 @@ class Journal:
     def recover(self, *, alone: bool) -> None:
         """Finish what a killed process announced and did; only if `alone` are placements our business."""
         if alone:
-            places = pending.places(self._ledger)
-            contents = self._tree.digests([place.spot for place in places])
-            there = zip(places, contents, strict=True)
-            if done := [place for place, content in there if content == place.content]:
-                self._tree.flush([place.spot for place in done])
-                self._confirm(done)
+            self._recover_placements()
         self.carry_out()
+
+    def _recover_placements(self) -> None:
+        self._forget_parts()
+        self._tree.sweep()
+        places = pending.places(self._ledger)
+        contents = self._tree.digests([place.spot for place in places])
+        done, changed = [], []
+        for place, content in zip(places, contents, strict=True):
+            if content == place.content:
+                done.append(place)
+            elif place.part is not None:
+                changed.append(place)
+        if done:
+            self._tree.flush([place.spot for place in done])
+            self._confirm(done)
+        if changed:
+            self._confirm_changed(changed)
+
+    def _forget_parts(self) -> None:
+        """Clear the record of each part file that is still there, before it is swept: it was not renamed."""
+        recorded = {place.part: place.id for place in pending.places(self._ledger) if place.part is not None}
+        if left := recorded.keys() & (self._tree.part_names() if recorded else set()):
+            with self._ledger.writing():
+                pending.record_parts(self._ledger, {recorded[part]: None for part in left})
+
+    def _confirm_changed(self, places: Sequence[Placing]) -> None:
+        """Make pictures present whose files were renamed, but deleted, moved or edited by a person since.
+
+        Without a size and a time they are looked for as any other, which finds out what the person did. A worse
+        copy that is still there stays: the person deleted the better one and not both.
+        """
+        gone = [place.old is None or self._tree.stamp(place.old) is None for place in places]
+        with self._ledger.writing():
+            for place, replaced in zip(places, gone, strict=True):
+                faces.confirm(self._ledger, place.id, None, replaced=replaced)
 
     # Moves: whoever opens the dataset carries them out, and twice is as good as once.
 

@@ -8,6 +8,8 @@ from harvest.ledger import faces
 from harvest.shelves import Shelf, Spot, Stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harvest.ledger import Ledger
 
 
@@ -21,6 +23,7 @@ class Placing(NamedTuple):
     old: Spot | None
     old_raw: Spot | None
     old_stamp: Stamp | None
+    part: str | None = None  # its part file, recorded before the rename; `None`: no rename was begun
 
 
 class Moving(NamedTuple):
@@ -36,7 +39,7 @@ def places(ledger: Ledger) -> list[Placing]:
     """Return the pictures announced and not confirmed, in their order."""
     rows = ledger.rows(
         "SELECT new.id, new.class, new.name, new.content, new.raw,"
-        " old.class, old.name, old.raw, old.size, old.mtime_ns"
+        " old.class, old.name, old.raw, old.size, old.mtime_ns, pending.name"
         " FROM pending CROSS JOIN picture AS new ON new.id = pending.picture"
         " LEFT JOIN picture AS old ON old.id = replaces WHERE action = 'place' ORDER BY new.id"
     )
@@ -49,9 +52,18 @@ def places(ledger: Ledger) -> list[Placing]:
             Spot(old_class, old_name) if old_name else None,
             Spot(old_class, old_raw, Shelf.RAW) if old_raw else None,
             Stamp(size, mtime_ns) if size is not None else None,
+            part,
         )
-        for number, class_name, name, content, raw, old_class, old_name, old_raw, size, mtime_ns in rows
+        for number, class_name, name, content, raw, old_class, old_name, old_raw, size, mtime_ns, part in rows
     ]
+
+
+def record_parts(ledger: Ledger, parts: Mapping[int, str | None]) -> None:
+    """Write down, by picture, the part file that is about to be renamed; `None`: none is."""
+    ledger.run_many(
+        "UPDATE pending SET name = ? WHERE picture = ? AND action = 'place'",
+        [(part, picture) for picture, part in parts.items()],
+    )
 
 
 def originals(ledger: Ledger, picture: int) -> list[Spot]:

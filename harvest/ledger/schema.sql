@@ -124,7 +124,7 @@ CREATE TABLE pending (          -- announced changes of files: finished or forgo
     action   TEXT NOT NULL CHECK (action IN ('place', 'move')),
     shelf    TEXT,              -- where it is moved from
     class    TEXT,
-    name     TEXT,
+    name     TEXT,              -- of a 'place': its part file, set before that is renamed
     replaces INTEGER REFERENCES picture
 );
 
