@@ -40,3 +40,12 @@ def test_P03_disk_that_fails_at_every_operation(way: str) -> None:
     assert found["operations"] > 100
     assert found["statuses"] == {str(SAID): found["operations"], str(MISSED): 1}
     assert found["failures"] == {}
+
+
+@pytest.mark.parametrize("way", ["die", "die_half_way"])
+def test_X12_deleted_after_a_kill_at_every_operation(way: str) -> None:
+    """An image deleted by a person after a kill at any operation stays deleted."""
+    found = torment(way, "delete")
+    assert found["operations"] > 100
+    assert found["deleted"] > found["operations"]
+    assert found["returned"] == {}

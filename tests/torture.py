@@ -224,7 +224,29 @@ def torment(folder: Path, way: Callable[..., object], *, twice: bool) -> dict[st
     return {"operations": number - 1, "statuses": statuses, "failures": failures, "expected": expected}
 
 
+def delete_after_kills(folder: Path, way: Callable[..., object]) -> dict[str, object]:
+    """Delete every image in the class folders after a kill at each operation, and list those that return."""
+    returned, deleted = {}, 0
+    for number in itertools.count(1):
+        root = folder / str(number) / "dataset"
+        if child(root, number, way) == MISSED:
+            break
+        images = [path for path in root.glob("*/*.jpg") if path.name != name(RESTORED)]
+        for path in images:
+            path.unlink()
+        deleted += len(images)
+        job(root)
+        if back := [path.name for path in images if list(root.glob(f"*/{path.name}"))]:
+            returned[number] = back
+    return {"operations": number - 1, "deleted": deleted, "returned": returned}
+
+
 if __name__ == "__main__":
     # In memory where that can be: flushing is a matter of order, and the order is the same there.
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as temporary:
-        json.dump(torment(Path(temporary), WAYS[sys.argv[1]], twice="twice" in sys.argv), sys.stdout)
+        harm, options = WAYS[sys.argv[1]], sys.argv[2:]
+        if "delete" in options:
+            found = delete_after_kills(Path(temporary), harm)
+        else:
+            found = torment(Path(temporary), harm, twice="twice" in options)
+        json.dump(found, sys.stdout)

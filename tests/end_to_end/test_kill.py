@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -18,12 +19,13 @@ from harvest.images import source_of
 from harvest.models import Recipe
 from tests.datasets import a_hit, a_picture, find
 from tests.end_to_end.harvests import LEFT, OURS, Darkroom, beside, decisions, pictures, pixels, wanted
+from tests.guard.sitecustomize import SLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.command import Command
+    from tests.command import Command, Running
     from tests.web import Internet, Photo
 
 KILLS = 50
@@ -204,3 +206,45 @@ def test_P01_no_original_stays_without_its_picture(
     with Dataset.open(root) as dataset:
         assert dataset.changes == Changes()
     assert [path.stem for path in pictures(raw)] == [path.stem for path in pictures(root)]
+
+
+# A placement is announced, written, renamed and confirmed; a disk that takes its time makes each gap wide.
+SLOW_KILLS = 6
+
+
+def test_X12_deleted_after_a_kill_on_a_slow_disk(internet: Internet, cli: Command, tmp_path: Path) -> None:
+    """An image that was renamed and not confirmed when the program was killed stays deleted."""
+    addresses = internet.addresses(24, "corals")
+    (cli.folder / "corals.txt").write_text("\n".join(addresses.urls), "utf-8")
+    (cli.folder / "corals.csv").write_text("class,query\ncoral,corals.txt\n", "utf-8")
+    unconfirmed = 0
+    for number in range(SLOW_KILLS):
+        out = tmp_path / f"slow-{number}"
+        line = ("-c", "URLS", "-q", "corals.csv", "-o", out.name)
+        running = cli.start(*line, **{SLOW: "0.03"})
+        wait_for(lambda out=out: any(out.glob("coral/*.jpg")), running)
+        time.sleep(0.01 * number)
+        running.kill()
+        running.process.wait()
+        deleted = pictures(out)
+        unconfirmed += len(deleted) - confirmed(out)
+        for path in deleted:
+            path.unlink()
+        ran = cli(*line, "--accept-missing")
+        assert ran.code == 0, ran.err
+        assert {path.name for path in deleted} & {path.name for path in pictures(out)} == set()
+        assert len(pictures(out)) == len(addresses) - len(deleted)
+    assert unconfirmed
+
+
+def wait_for(is_so: Callable[[], bool], running: Running) -> None:
+    """Wait until something is so; the command must still be running then."""
+    while not is_so():
+        assert running.process.poll() is None, running.said
+        time.sleep(0.001)
+
+
+def confirmed(out: Path) -> int:
+    """Count the pictures that the ledger says are present."""
+    with closing(sqlite3.connect(out / "harvest.db")) as ledger:
+        return ledger.execute("SELECT count(*) FROM picture WHERE state = 'present'").fetchone()[0]

@@ -2,6 +2,8 @@
 
 `conftest.py` installs the guard in the tests' own process. Commands started by tests get it, too, because
 this folder is on their PYTHONPATH and Python imports a module of this name at its start.
+
+It can also slow a command's renames down, as a slow disk does: a kill between two of them is then likely.
 """
 
 from __future__ import annotations
@@ -9,8 +11,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+import time
 
 STRAYS = "HARVEST_TESTS_STRAYS"  # names the file in which a command's attempts are written down
+SLOW = "HARVEST_TESTS_SLOW_RENAMES"  # the seconds that each rename of a command takes
 WATCHED = {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
 
 
@@ -52,3 +56,12 @@ def _watch(event: str, args: tuple[object, ...]) -> None:
 
 if STRAYS in os.environ:
     sys.addaudithook(_watch)
+
+
+def _delay(event: str, _: tuple[object, ...]) -> None:
+    if event == "os.rename":
+        time.sleep(float(os.environ[SLOW]))
+
+
+if SLOW in os.environ:
+    sys.addaudithook(_delay)
