@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,16 @@ from harvest.errors import CannotWrite, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 _CHUNK = 1 << 20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST})
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
+_OPEN = _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # no FIFO is waited for
+_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)  # the links of Windows that need no privilege
 
 
 def make_folder(path: Path) -> None:
@@ -29,8 +34,16 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
+def make_subfolder(path: Path) -> None:
+    """Make a folder in one that must exist; one that is there already is fine."""
+    path.mkdir(exist_ok=True)
+
+
 def write(path: Path, data: bytes) -> None:
-    """Write a new file, and return when it would survive a power loss."""
+    """Write a new file, and return when it would survive a power loss.
+
+    The mode "x" refuses a symbolic link at the path, also one that leads nowhere.
+    """
     with path.open("xb") as file:
         file.write(data)
         file.flush()
@@ -38,7 +51,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def rewrite(path: Path, data: bytes) -> None:
-    """Write a file that may be there already, as a whole or not at all."""
+    """Write a file that may be there already, as a whole or not at all; a symbolic link there is replaced."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         remove(part)
@@ -52,7 +65,7 @@ def rewrite(path: Path, data: bytes) -> None:
 
 def copy(source: Path, target: Path) -> None:
     """Copy to a new file on another disk, and return when it would survive a power loss."""
-    with source.open("rb") as old, target.open("xb") as file:
+    with open_to_read(source) as old, target.open("xb") as file:
         shutil.copyfileobj(old, file, _CHUNK)
         file.flush()
         os.fsync(file.fileno())
@@ -91,6 +104,51 @@ def sync(folder: Path) -> None:
         os.close(handle)
 
 
+def is_link(path: Path) -> bool:
+    """Return whether a path is a symbolic link or a junction, wherever it leads."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", -1) == _JUNCTION
+
+
+def refuse_link(path: Path) -> None:
+    """Raise an error that names the link and its target where a path is a symbolic link."""
+    if is_link(path):
+        raise refusal(path, _link_error(path))
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Open a regular file and return its descriptor; a symbolic link at the path is an `OSError`."""
+    if not _NO_FOLLOW and is_link(path):
+        raise _link_error(path)
+    descriptor = os.open(path, flags | _OPEN, 0o666)
+    try:
+        _check_opened(path, os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_opened(path: Path, opened: os.stat_result) -> None:
+    if not stat.S_ISREG(opened.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    # Without O_NOFOLLOW a link can take the file's place between the check and the opening.
+    if not _NO_FOLLOW and not os.path.samestat(opened, path.lstat()):
+        raise _link_error(path)
+
+
+def _link_error(path: Path) -> OSError:
+    return OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+
+
+def open_to_read(path: Path) -> BufferedReader:
+    """Open a regular file for reading; a symbolic link at the path is an `OSError`."""
+    return os.fdopen(open_file(path, os.O_RDONLY), "rb")
+
+
 @contextmanager
 def named(path: Path) -> Iterator[None]:
     """Turn the system's refusal within the block into an error that names the place and the way out."""
@@ -115,6 +173,8 @@ def reading(path: Path) -> Iterator[None]:
 def refusal(path: Path, error: OSError) -> CannotWrite:
     """Say what the system refused, where, how much room is left, and what to do."""
     reason = error.strerror or str(error)
+    if error.errno == errno.ELOOP and is_link(path):
+        return _link_refusal(path)
     if error.errno in _NO_ROOM:
         hint = "Make room and run the same line again: what is placed stays, the rest goes on."
     elif error.errno in _NOT_OURS:
@@ -124,6 +184,17 @@ def refusal(path: Path, error: OSError) -> CannotWrite:
     else:
         hint = "Check the disk, then run the same line again: what is placed stays."
     return CannotWrite(f"cannot write {path}: {reason} ({free(path)})", hint)
+
+
+def _link_refusal(path: Path) -> CannotWrite:
+    try:
+        target = f" to {path.readlink()}"
+    except OSError:
+        target = ""
+    return CannotWrite(
+        f"{path} is a symbolic link{target}. harvest does not follow it, and does not change its target.",
+        "Remove the link, or put what it leads to in its place. Then run the same command again.",
+    )
 
 
 def free(path: Path) -> str:

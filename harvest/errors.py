@@ -17,6 +17,7 @@ HarvestError                  1   exit code
 ├── MissingFiles              3   so many files are gone that nobody meant it: nothing was recorded
 ├── StorageError              6   the dataset cannot be written or read
 │   ├── CannotWrite               read-only, not a folder, no space left
+│   ├── DatasetMoved              moved, renamed or deleted while it was being written
 │   ├── DatasetBusy               another `harvest get` holds it
 │   ├── RunBusy                   another training writes it
 │   └── LedgerUnusable            corrupt, or from a newer version
@@ -113,6 +114,10 @@ class StorageError(HarvestError):
 
 
 class CannotWrite(StorageError):
+    pass
+
+
+class DatasetMoved(StorageError):
     pass
 
 

@@ -52,7 +52,7 @@ class Lock:
 
     def _try(self) -> bool:
         with disk.named(self.path):
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            handle = disk.open_file(self.path, os.O_RDWR | os.O_CREAT)
             try:
                 _lock(handle)
             except _TAKEN:
@@ -71,7 +71,8 @@ class Lock:
     def holder(self) -> str:
         """Tell who took the lock last: the process and since when."""
         try:
-            return self.path.read_text(errors="replace")[:200].strip() or "another process"
+            with disk.open_to_read(self.path) as file:
+                return file.read(200).decode(errors="replace").strip() or "another process"
         except OSError:
             return "another process"
 

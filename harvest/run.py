@@ -182,6 +182,8 @@ class Run:
         placer = Placer(dataset)
         if jobs := self._jobs(dataset):
             self._run_pipeline(dataset, placer, jobs)
+        if not summary.dry_run:
+            dataset.check_is_in_place()
         summary.kept = {name: dataset.kept(name) for name in summary.classes}
         summary.conflicts = len(dataset.conflicts())
         summary.pictures = sum(dataset.counts().values())

@@ -1,7 +1,7 @@
 """Where a picture's file may lie, and how the ledger's names and the disk's spelling of them meet.
 
 Names are compared composed (NFC), and folders also without case, as macOS and Windows compare them. The disk
-keeps its own spelling. Links are never followed.
+keeps its own spelling. Links are never followed, but for the dataset directory itself, which may be one.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class Shelves:
 
     def _list(self, shelf: Shelf, known: Collection[str]) -> dict[str, str]:
         root = self.roots[shelf]
+        if shelf is not Shelf.TREE:
+            disk.refuse_link(root)
         with disk.reading(root), suppress(FileNotFoundError), os.scandir(root) as entries:
             real = [e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name[0] != "."]
             return _matched(real, known)
@@ -71,6 +73,11 @@ class Shelves:
         if spot.class_name not in folders:
             folders.update(_matched(list(folders.values()), (spot.class_name,)))
         return self.roots[spot.shelf] / folders.get(spot.class_name, spot.class_name)
+
+    def folders(self, spot: Spot) -> list[Path]:
+        """Return the folders above a spot that must not be links."""
+        roots = [] if spot.shelf is Shelf.TREE else [self.roots[spot.shelf]]
+        return [*roots, self.folder(spot)]
 
     def has(self, spot: Spot) -> bool:
         """Tell whether the class folder of a spot was seen on the disk, or made."""

@@ -19,7 +19,7 @@ from harvest.names import component
 from harvest.shelves import Shelf, Shelves, Spot, Stamp, composed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -51,6 +51,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self._shelves = Shelves(root)
+        self.before_changing: Callable[[], None] = _allow  # raises where nothing may be changed any more
         token = secrets.token_hex(4)
         self._parts = (_PARTS.replace("*", f"{token}-{number}") for number in itertools.count())
         self._pool: ThreadPoolExecutor | None = None
@@ -90,7 +91,9 @@ class Tree:
         return self._shelves.path(spot)
 
     def stamp(self, spot: Spot) -> Stamp | None:
-        """Return a file's size and time, or `None` where there is no file."""
+        """Return a file's size and time, or `None` where there is no file, or a link on the way to it."""
+        if any(disk.is_link(folder) for folder in self._shelves.folders(spot)):
+            return None
         path = self.path(spot)
         with disk.reading(path), suppress(FileNotFoundError):
             about = path.lstat()
@@ -102,12 +105,14 @@ class Tree:
         return not os.path.lexists(self.path(spot))
 
     def digests(self, spots: Sequence[Spot]) -> list[str | None]:
-        """Return the SHA-256 of files, `None` for one that is gone."""
+        """Return the SHA-256 of files, `None` for one that is gone or is a link."""
         return self.each(self._digest, spots)
 
     def _digest(self, spot: Spot) -> str | None:
+        if self.stamp(spot) is None:
+            return None
         path = self.path(spot)
-        with disk.reading(path), suppress(FileNotFoundError), path.open("rb") as file:
+        with disk.reading(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
         return None
 
@@ -137,6 +142,7 @@ class Tree:
 
     def rename_parts(self, parts: Sequence[Path], spots: Sequence[Spot]) -> None:
         """Give part files their final names, and flush the names; a failure leaves the other part files."""
+        self.before_changing()
         with disk.named(self._shelves.roots[Shelf.TREE]):
             for part, spot in zip(parts, spots, strict=True):
                 self._name(part, spot)
@@ -151,6 +157,7 @@ class Tree:
 
     def move(self, source: Spot, target: Spot) -> None:
         """Move a file to a free spot; `flush` makes it last."""
+        self._refuse_links(source)
         self._make_folders([target])
         old, new = self.path(source), self.path(target)
         with disk.named(new):
@@ -175,7 +182,9 @@ class Tree:
 
     def remove(self, spots: Iterable[Spot]) -> None:
         """Remove files of ours; `flush` makes it last."""
+        self.before_changing()
         for spot in spots:
+            self._refuse_links(spot)
             path = self.path(spot)
             with disk.named(path):
                 disk.remove(path)
@@ -188,12 +197,16 @@ class Tree:
 
     def sweep(self) -> None:
         """Remove what a killed writer left half written; only while nobody else places pictures."""
-        for root in self._shelves.roots.values():
-            _remove_quietly(root.glob(_PARTS))
+        _remove_quietly(self._parts_left())
 
     def has_parts(self) -> bool:
         """Tell whether somebody is writing, or was killed while writing."""
-        return any(any(root.glob(_PARTS)) for root in self._shelves.roots.values())
+        return any(True for _ in self._parts_left())
+
+    def _parts_left(self) -> Iterator[Path]:
+        for shelf, root in self._shelves.roots.items():
+            if shelf is Shelf.TREE or not disk.is_link(root):
+                yield from root.glob(_PARTS)
 
     def part_names(self) -> set[str]:
         """Return the names of the part files beside the class folders."""
@@ -203,6 +216,7 @@ class Tree:
         return self._shelves.roots[shelf] / next(self._parts)
 
     def _make_folders(self, spots: Iterable[Spot]) -> None:
+        self.before_changing()
         for spot in dict.fromkeys(spot._replace(name="") for spot in spots):
             folder = self._shelves.folder(spot)
             if not self._shelves.has(spot):
@@ -210,13 +224,18 @@ class Tree:
                     component(spot.class_name)
                 except ValueError as why:
                     raise CannotWrite(f"cannot make a folder {spot.class_name!r}: {why}") from why
+            self._refuse_links(spot)
             with disk.named(folder):
-                if folder.is_symlink():
-                    raise CannotWrite(f"cannot write {folder}: it is a link, and links are not followed")
                 if not folder.is_dir():
-                    disk.make_folder(folder)
+                    if spot.shelf is not Shelf.TREE:
+                        disk.make_subfolder(folder.parent)
+                    disk.make_subfolder(folder)
                     disk.sync(folder.parent)
                     self._shelves.made(spot)
+
+    def _refuse_links(self, spot: Spot) -> None:
+        for folder in self._shelves.folders(spot):
+            disk.refuse_link(folder)
 
     # Several at a time.
 
@@ -237,6 +256,10 @@ class Tree:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+
+def _allow() -> None:
+    """Let a change happen."""
 
 
 def _remove_quietly(paths: Iterable[Path]) -> None:

@@ -160,7 +160,7 @@ class Tape:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[tuple[str, str]] = []
         self._lock = threading.Lock()
-        for name in ("make_folder", "write", "copy", "replace", "remove", "sync"):
+        for name in ("make_subfolder", "write", "copy", "replace", "remove", "sync"):
             monkeypatch.setattr(disk, name, self._recording(name, getattr(disk, name)))
         real = os.fsync
         monkeypatch.setattr(os, "fsync", lambda handle: (self._note("fsync", ""), real(handle))[1])
@@ -201,8 +201,8 @@ def test_P02_new_folder_is_flushed_into_its_parent(root: Path, tree: Tree, monke
     """A new class folder survives a power loss before a picture goes into it."""
     tape = Tape(monkeypatch)
     tree.place([(Spot("king", "a.jpg"), b"a")])
-    steps = tape.only("make_folder", "sync", "write")
-    assert [name for name, _ in steps] == ["make_folder", "sync", "write", "sync"]
+    steps = tape.only("make_subfolder", "sync", "write")
+    assert [name for name, _ in steps] == ["make_subfolder", "sync", "write", "sync"]
     assert steps[1] == ("sync", root.name)
 
 

@@ -162,7 +162,8 @@ def _fail(number: int, code: int, *values: object) -> None:
 
 
 WAYS = {way.__name__: way for way in (die, die_half_way, no_space, broken)}
-CALLS = [(disk, name) for name in ("make_folder", "write", "copy", "replace", "remove", "sync")]
+STEPS = ("make_folder", "make_subfolder", "write", "copy", "replace", "remove", "sync")
+CALLS = [(disk, name) for name in STEPS]
 CALLS += [(ledger, name) for name in ("_begin", "_commit")]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.errors import PageChanged
+from harvest import disk
+from harvest.errors import CannotWrite, PageChanged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def save_page(error: ProviderError, provider: str, folder: Path) -> Path | None:
         return None
     path = folder / f"harvest-{provider.lower()}-page.txt"  # not .html: nobody should open it in a browser
     try:
-        path.write_text(error.page, "utf-8", "replace")
-    except OSError:
+        disk.rewrite(path, error.page.encode("utf-8", "replace"))
+    except CannotWrite:
         return None  # what happened is told in any case
     return path

@@ -12,6 +12,7 @@ from harvest.dataset.changes import Change, Changes, told
 from harvest.dataset.consulting import Consultation, remember_deal
 from harvest.dataset.deciding import Decider, Restored
 from harvest.dataset.examining import examine_new
+from harvest.dataset.identity import Identity
 from harvest.dataset.journal import Journal, Placement
 from harvest.dataset.opening import LEDGER, LOCK, lock_for_placing, open_ledger
 from harvest.dataset.questions import Questions
@@ -72,6 +73,9 @@ class Dataset(Questions):
         self._run: int | None = None
         self._lock = lock
         self._tree = Tree(root)
+        self._identity = None if read_only else Identity(root, ledger.path)
+        if self._identity is not None:
+            ledger.before_writing = self._tree.before_changing = self._identity.check
         self._searches = Searches(ledger)
         self._decisions = Decisions(ledger, secrets.token_hex(4))
         self._journal = Journal(ledger, self._pictures, self._tree)
@@ -109,7 +113,7 @@ class Dataset(Questions):
                 ledger = open_ledger(path, create=create)
             opened.callback(ledger.close)
             dataset = cls(path, ledger, lock, read_only=read_only)
-            opened.callback(dataset._tree.close)
+            opened.callback(dataset._close_files)
             dataset.reconcile(accept_missing=accept_missing)
             if exclusive:
                 dataset._begin_run()
@@ -168,10 +172,20 @@ class Dataset(Questions):
                     runs.end(self._ledger, self._run)
         finally:
             self._run = None
-            self._tree.close()
+            self._close_files()
             self._ledger.close()
             if self._lock is not None:
                 self._lock.release()
+
+    def _close_files(self) -> None:
+        self._tree.close()
+        if self._identity is not None:
+            self._identity.close()
+
+    def check_is_in_place(self) -> None:
+        """Raise `DatasetMoved` where the dataset was moved, renamed or deleted since it was opened."""
+        if self._identity is not None:
+            self._identity.check()
 
     def __enter__(self) -> Self:
         return self
@@ -212,7 +226,11 @@ class Dataset(Questions):
 
         One that was to replace a picture which a person threw out meanwhile is left out: its hit is rejected.
         """
-        placed = self._journal.place(placements) if placements else []
+        try:
+            placed = self._journal.place(placements) if placements else []
+        except StorageError:
+            self.check_is_in_place()  # that is then the reason
+            raise
         return [known for number in placed for known in self._pictures.known_as(number)]
 
     # Decisions.

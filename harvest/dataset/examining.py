@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -47,10 +48,10 @@ def _look(path: Path) -> Seen | None:
     from harvest.images import examine, memory_needed  # noqa: PLC0415 - decoders are slow to load, and rarely needed
 
     try:
-        with disk.reading(path):
-            if path.stat().st_size > _LARGEST:
+        with disk.reading(path), disk.open_to_read(path) as file:
+            if os.fstat(file.fileno()).st_size > _LARGEST:
                 return None
-            data = path.read_bytes()
+            data = file.read()
     except FileNotFoundError:
         return None
     with _turn if memory_needed(data) > _HEAVY else nullcontext():

@@ -3,9 +3,9 @@
 What was announced and not confirmed is finished, where the files show that it was done, by whoever opens the
 dataset next; a placement that was not done is forgotten, and its hit waits again.
 
-The name of a part file is recorded before the part file is renamed. After a kill, a recorded part file that is
-still there was not renamed; one that is gone was, so its image was in the class folder, and a person deleted,
-moved or edited it since. Without the record, that deletion would look like a placement that was never done.
+The name of a part file is recorded before the part file is renamed. After a kill, a recorded part file that
+is still there was not renamed; one that is gone was, so its image was in the class folder, and a person
+deleted, moved or edited it since. Without the record, that would look like a placement that was never done.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Journal:
         self._tree = tree
 
     def place(self, placements: Sequence[Placement]) -> list[int]:
-        """Place pictures: announced, recorded before the rename, confirmed; return the numbers of those placed."""
+        """Place pictures: announce, write, record, rename, confirm; return the numbers of those placed."""
         with self._ledger.writing():
             announced = [(self._announce(placement), placement.picture) for placement in placements]
         wanted = {number: picture for number, picture in announced if number is not None}
@@ -167,8 +167,8 @@ class Journal:
     def _confirm_changed(self, places: Sequence[Placing]) -> None:
         """Make pictures present whose files were renamed, but deleted, moved or edited by a person since.
 
-        Without a size and a time they are looked for as any other, which finds out what the person did. A worse
-        copy that is still there stays: the person deleted the better one and not both.
+        Without a size and a time they are looked for as any other, which finds out what the person did. A
+        worse copy that is still there stays: the person deleted the better one and not both.
         """
         gone = [place.old is None or self._tree.stamp(place.old) is None for place in places]
         with self._ledger.writing():

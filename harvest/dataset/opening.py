@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from harvest import disk
@@ -37,12 +38,13 @@ def open_ledger(root: Path, *, create: bool) -> Ledger:
     """Open the dataset's ledger, a new one where there is none and one may be made."""
     if not create:
         _check_is_dataset(root)
-    elif not (root / LEDGER).exists():
+    elif not os.path.lexists(root / LEDGER):
         Ledger.create(root / LEDGER)
     return Ledger.open(root / LEDGER)
 
 
 def _check_is_dataset(root: Path) -> None:
+    disk.refuse_link(root / LEDGER)
     if not (root / LEDGER).exists():
         raise UsageError(
             f"{root} is no dataset: it has no {LEDGER}.",

@@ -20,13 +20,15 @@ from harvest.errors import CannotWrite, LedgerUnusable
 from harvest.ledger.upgrades import STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 APPLICATION = 0x48525653  # "HRVS", by which `file` can tell it too
 VERSION = 2
 PATIENCE = 10.0  # seconds to wait for another writer; ours all write in short transactions
 
 Row: TypeAlias = tuple[Any, ...]
+
+_BESIDE = ("-wal", "-shm", "-journal")  # files that SQLite keeps beside a ledger
 
 _ADVICE = (
     "Nothing was changed. Put a copy of it back; or move it away, and the next harvest starts a new ledger, "
@@ -47,6 +49,7 @@ class Ledger:
         self._connection = connection
         self._lock = threading.RLock()
         self._writing = False
+        self.before_writing: Callable[[], None] | None = None  # raises where nothing may be written any more
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -67,12 +70,15 @@ class Ledger:
     @classmethod
     def create(cls, path: Path) -> None:
         """Make an empty ledger, whose name appears only when it is whole: an empty file is a damaged one."""
+        _refuse_links(path)
         part = path.with_name(f".harvest-ledger-{os.getpid()}.part")
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
             _lay_out(connection)
             whole = connection.serialize()
         with disk.named(path):
             try:
+                for suffix in _BESIDE:  # what another ledger left there would be taken for a part of this one
+                    disk.remove(path.with_name(path.name + suffix))
                 disk.remove(part)
                 disk.write(part, whole)
                 disk.replace(part, path)
@@ -85,6 +91,7 @@ class Ledger:
     @classmethod
     def copy(cls, path: Path) -> Self:
         """Copy a ledger into memory, or start one there: what is written to it leaves no trace."""
+        _refuse_links(path)
         with _explained(path):
             memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             if not path.exists():
@@ -106,6 +113,8 @@ class Ledger:
             if self._writing:
                 yield
                 return
+            if self.before_writing is not None:
+                self.before_writing()
             with _explained(self.path):
                 _begin(self._connection)
             self._writing = True
@@ -196,9 +205,22 @@ def _commit(connection: sqlite3.Connection) -> None:
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    _refuse_links(path)
+    connection = sqlite3.connect(
         f"{path.as_uri()}?{how}", uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
     )
+    try:
+        _refuse_links(path)  # SQLite follows links: one may have taken the file's place before it was opened
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_links(path: Path) -> None:
+    """Refuse a ledger that is a symbolic link, or has one in place of a file of SQLite's."""
+    for suffix in ("", *_BESIDE):
+        disk.refuse_link(path.with_name(path.name + suffix))
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:

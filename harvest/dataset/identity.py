@@ -1,0 +1,82 @@
+"""Notices that an open dataset was moved, renamed or deleted, before anything is written in its place."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest import disk
+from harvest.errors import DatasetMoved
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _FileId(NamedTuple):
+    """What stays the same for a file or a directory, whatever its name is."""
+
+    device: int
+    inode: int
+
+
+class Identity:
+    """The directory and the ledger of an open dataset, known by device and inode.
+
+    Both are held open, the ledger by SQLite: the system gives the inode of an open file to no other, also
+    when the file is deleted.
+    """
+
+    def __init__(self, root: Path, ledger: Path) -> None:
+        self._root = root
+        self._ledger = ledger
+        self._descriptor = _open_directory(root)
+        self._ids = (_directory_id(root), _file_id(ledger))
+
+    def check(self) -> None:
+        """Raise `DatasetMoved` where the path leads to another directory or another ledger than it did."""
+        if _directory_id(self._root) != self._ids[0]:
+            raise DatasetMoved(
+                f"{self._root} was moved, renamed or deleted while harvest was writing to it. "
+                "harvest stopped, and created nothing in its place.",
+                "If you moved it, run the same command with the new place after -o: it goes on from there.",
+            )
+        if _file_id(self._ledger) != self._ids[1]:
+            raise DatasetMoved(
+                f"{self._ledger} was removed or replaced while harvest was writing to it. "
+                "harvest stopped, and created nothing in its place.",
+                "Put the same file back and run the same command again. Before you use a copy of it instead, "
+                f"delete {self._ledger.name}-wal and {self._ledger.name}-shm.",
+            )
+
+    def close(self) -> None:
+        """Close the directory; closing twice does no harm."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _open_directory(path: Path) -> int | None:
+    if os.name == "nt":  # Windows opens no directories, and moves none that has an open file in it
+        return None
+    with disk.named(path):
+        return os.open(path, os.O_RDONLY)
+
+
+def _directory_id(path: Path) -> _FileId | None:
+    """Identify the directory at a path, through a link if it is one; `None` where there is nothing."""
+    with disk.reading(path):
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    return _FileId(found.st_dev, found.st_ino)
+
+
+def _file_id(path: Path) -> _FileId | None:
+    """Identify the file at a path; `None` where there is nothing."""
+    with disk.reading(path):
+        try:
+            found = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    return _FileId(found.st_dev, found.st_ino)
