@@ -21,6 +21,7 @@ import pytest
 from harvest.models import Recipe
 from tests import datasets
 from tests.end_to_end.harvests import OURS, Darkroom, beside, decisions, pictures, pixels
+from tests.guard.sitecustomize import SLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -386,3 +387,39 @@ def files(root: Path) -> dict[str, bytes]:
         for path in root.rglob("*")
         if path.is_file() and path.name != "harvest.lock"
     }
+
+
+# ---- X04, X13: links, and a dataset that goes away
+
+
+def test_X04_get_names_a_linked_lock(cli: Command, tmp_path: Path) -> None:
+    """A lock that is a link ends the command with exit code 6, its name and what to do."""
+    (tmp_path / "thesis.tex").write_text("years of work")
+    (cli.folder / "dataset").mkdir()
+    (cli.folder / "dataset" / "harvest.lock").symlink_to(tmp_path / "thesis.tex")
+    ran = cli(*LINE)
+    assert_refused(ran, "harvest.lock is a symbolic link", "thesis.tex", "Remove the link")
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    assert beside(cli.folder / "dataset") == {"harvest.lock"}
+
+
+@pytest.mark.parametrize("change", ["renamed", "deleted"])
+def test_X13_get_notices_that_the_dataset_is_gone(
+    internet: Internet, cli: Command, tmp_path: Path, change: str
+) -> None:
+    """A run whose dataset goes away ends with exit code 6 and makes nothing; a renamed one goes on there."""
+    many = internet.addresses(60, "many")
+    (cli.folder / "corals.txt").write_text("\n".join(many.urls), "utf-8")
+    out, moved = cli.folder / "dataset", cli.folder / "moved"
+    running = cli.start(*LINE, "--jobs", "2", **{SLOW: "0.05"})
+    while not any(out.glob("coral/*.jpg")):
+        assert running.process.poll() is None, running.said
+        time.sleep(0.001)
+    out.rename(moved)
+    if change == "deleted":
+        shutil.rmtree(moved)
+    assert_refused(running.wait(), out, "was moved, renamed or deleted")
+    assert not list(cli.folder.glob("dataset*"))
+    if change == "renamed":
+        assert cli(*LINE, "-o", "moved").code == 0
+        assert shows_all(moved, many, tmp_path)
