@@ -9,6 +9,7 @@ colour     any pixels to 8 bits, on white, in sRGB
 exif       what we write into a picture, and read back
 darkroom   all of it in order
 memory     what a decode takes, known from the header
+allocation the one limit on what a decode, a resize or a crop may allocate
 """
 
 from harvest.images.darkroom import Seen, develop, examine
