@@ -20,6 +20,7 @@ _MOST_PROFILE = 4 << 20  # press profiles are the largest, at most 2.7 MB
 _JPEG_TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xC0, 0xC1, 0xC2, 0xC9, 0xCA, 0xDA})
 _EXIF = b"Exif\0\0"
 _ICC = b"ICC_PROFILE\0"
+_PNG_COLOUR_TYPE, _PNG_PALETTE = 25, 3  # where the header says what a pixel is: an index into the palette
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
@@ -68,7 +69,11 @@ def _jpeg(body: bytes) -> Bare:
 def _png(body: bytes) -> Bare:
     view, exif, icc = memoryview(body), b"", b""
     kept: list[bytes | memoryview] = [body[:8]]
+    has_palette = body[_PNG_COLOUR_TYPE] != _PNG_PALETTE
     for part in containers.chunks(body):
+        has_palette = has_palette or part.kind == b"PLTE"
+        if part.kind == b"IDAT" and not has_palette:
+            raise Broken("it has no palette")
         if part.kind in _PNG_KEPT:
             # Pillow does not look at the checksum of pixels.
             if zlib.crc32(view[part.start + 4 : part.end - 4]) != int.from_bytes(

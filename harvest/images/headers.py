@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harvest.images import containers, formats
 from harvest.images.containers import Broken
 from harvest.models import Refusal, Verdict
+from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ class Header:
         return self.width * self.height
 
 
+@refuse_unexpected
 def read(body: bytes) -> Header | Refusal:
     """Read the header of a picture, or say why there is none or why the picture is not for us."""
     name = formats.recognise(body)
