@@ -4,6 +4,8 @@ formats    which format it is, by the first bytes; everything else is refused th
 headers    how large it is, before anything is decoded
 containers the walks through segments, chunks and boxes that others share
 bare       the picture taken out of its metadata
+items      the items of an AVIF or HEIC
+coded_size the size of their frames, whatever the file announces
 negative   the one place where Pillow decodes
 colour     any pixels to 8 bits, on white, in sRGB
 exif       what we write into a picture, and read back

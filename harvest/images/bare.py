@@ -108,12 +108,21 @@ def _gif(body: bytes) -> Bare:
 
 
 def _iso(body: bytes) -> Bare:
-    """Hide the Exif of AVIF and HEIC by renaming its item: their own properties say how they are turned."""
+    """Hide the Exif of AVIF and HEIC by renaming its item: their own properties say how they are turned.
+
+    Hide the tracks of an animation too: the decoder would prefer their frames, of any size, to the image.
+    """
+    pieces = []
     for part in containers.boxes(body):
+        piece = body[part.start : part.end]
         if part.kind == b"meta":
-            items = body[part.start : part.end].replace(b"Exif", b"skip")
-            return Bare(body[: part.start] + items + body[part.end :])
-    return Bare(body)
+            piece = piece.replace(b"Exif", b"skip")
+        elif part.kind == b"ftyp":
+            piece = piece.replace(b"avis", b"avif").replace(b"hevc", b"heic").replace(b"msf1", b"mif1")
+        elif part.kind == b"moov":
+            piece = piece.replace(b"moov", b"free", 1)
+        pieces.append(piece)
+    return Bare(b"".join(pieces))
 
 
 _STRIP: dict[str, Callable[[bytes], Bare]] = {

@@ -17,6 +17,7 @@ from PIL import (
 
 from harvest.images import bare, colour, exif, headers
 from harvest.images.allocation import AllocationTooLarge, check_allocation
+from harvest.images.containers import Broken
 from harvest.models import Refusal, Verdict
 from harvest.unexpected import refuse_unexpected
 
@@ -164,11 +165,15 @@ def _expose(body: bytes, header: Header, side: int) -> Negative | Refusal:
     picture = bare.strip(body, header.format)
     image = Image.open(io.BytesIO(picture.data), formats=[header.format])
     width, height = image.size
+    if width * height > header.pixels:
+        raise Broken(f"it is {width} x {height}; its header says {header.width} x {header.height}")
     check_allocation(width, height, _CHANNELS)
     fraction = scale(header, side)
     drafted = image.draft(None, (max(1, width // fraction), max(1, height // fraction)))
     image.decodermaxblock = len(picture.data)  # at once: each 64 kB would wait for the interpreter's lock
     image.load()
+    if image.size != (width, height) and drafted is None:
+        raise Broken(f"it is {image.width} x {image.height}, and was announced as {width} x {height}")
     block = (picture.exif or image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
     orientation = exif.orientation(block)
     return Negative(

@@ -99,7 +99,7 @@ def test_X08_status_lists_the_files_that_cannot_be_decoded(root: Path, harvest: 
 
     told = harvest("status")
 
-    assert "unreadable: files of your own that cannot be decoded; every command skips them" in " ".join(told.lines)
+    assert "unreadable: files of your own that cannot be decoded; every command skips them" in told.lines
     assert "dataset/king/odd.png" in told.lines
     assert told.err == ""
     assert harvest("status", "--json").json["unreadable"] == [{"class": "king", "name": "odd.png"}]
