@@ -5,6 +5,7 @@ The public names load what they need when they are first used, so that `harvest 
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from harvest.queries import read_queries
     from harvest.run import harvest
     from harvest.summary import Summary
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # a traceback is printed only where one asks
 
 __version__ = "0.1.0"
 __all__ = [

@@ -166,6 +166,7 @@ class Verdict(StrEnum):
     NEEDS_HEIF_EXTRA = "needs_heif_extra"
     TOO_MANY_PIXELS = "too_many_pixels"
     DECODER_DIED = "decoder_died"
+    INTERNAL_ERROR = "internal_error"  # an exception that nobody foresaw: a bug of ours
     # nothing came, or not in time
     DNS = "dns"
     UNREACHABLE = "unreachable"
@@ -209,6 +210,7 @@ _COLUMNS = {
             Verdict.NEEDS_HEIF_EXTRA,
             Verdict.PLACEHOLDER,
             Verdict.DECODER_DIED,
+            Verdict.INTERNAL_ERROR,
         ],
         "dead": [
             Verdict.DNS,
@@ -245,6 +247,7 @@ _PASSING = frozenset(
         Verdict.SERVER_ERROR,
         Verdict.HOST_PARKED,
         Verdict.DECODER_DIED,
+        Verdict.INTERNAL_ERROR,  # the next version may be without the bug
         Verdict.NEEDS_HEIF_EXTRA,
     }
 )

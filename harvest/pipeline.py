@@ -16,6 +16,7 @@ from harvest.errors import HarvestError
 from harvest.models import Outcome, Picture, Refusal, Task, Verdict
 from harvest.searching import WINDOW, Desk, Ended, Found, Search, Searcher
 from harvest.summary import UNASKED, Problem
+from harvest.unexpected import ENDS_THE_RUN, internal_error
 
 if TYPE_CHECKING:
     import threading
@@ -225,6 +226,10 @@ class Pipeline:
                 self._outcomes.put_nowait(await self._workers.work(task))
             except asyncio.CancelledError:
                 self._leave(task)
+            except ENDS_THE_RUN:
+                raise
+            except Exception as error:  # noqa: BLE001 - of whatever kind, it is about this hit alone
+                self._outcomes.put_nowait(Outcome(task, internal_error(error, task.hit.url)))
 
     async def _settle(self) -> None:
         """Decide outcomes in batches: what has come while the last batch was written makes the next."""

@@ -7,6 +7,7 @@ import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,24 +17,30 @@ from harvest import keys
 from harvest import providers as registry
 from harvest.dataset import Dataset
 from harvest.errors import HarvestError, ProviderError, UsageError
-from harvest.models import Filters, LicenceFilter, Query, Recipe, Safe
+from harvest.models import Filters, LicenceFilter, Query, Recipe, Safe, Verdict
 from harvest.names import component
 from harvest.order import Order
 from harvest.pipeline import Pipeline
 from harvest.placing import Placer
 from harvest.queries import read_queries
 from harvest.summary import Problem, Summary
+from harvest.unexpected import ENDS_THE_RUN, provider_failure
 from harvest.web.bodies import Bodies, Limits
 from harvest.web.pages import Pages
 from harvest.workers import LocalWorkers
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harvest.providers.base import Provider
 
 E = TypeVar("E", bound=StrEnum)
+
+_INTERNAL_ERRORS = (
+    "{} hits failed with an internal error of harvest. Run the same command with --log FILE and report"
+    " the traceback in FILE to the developers."
+)
 
 
 def harvest(
@@ -127,36 +134,56 @@ class Run:
         self._say = say or _keep_silent
         chosen = _chosen(order.providers, environ)
         wanted = {name for query in self._queries for name in query.providers or chosen}
-        self._providers = [registry.get(name)(environ) for name in sorted(wanted, key=registry.names().index)]
+        names = sorted(wanted, key=registry.names().index)
         self._chosen = chosen
         self.summary = Summary(
             classes=tuple(dict.fromkeys(query.class_name for query in self._queries)),
-            providers=tuple(provider.name for provider in self._providers),
+            providers=tuple(names),
             target=order.target,
             dry_run=order.dry_run,
         )
+        self._trusted: dict[str, frozenset[str]] = {}
+        self._providers: list[Provider] = []
+        for name in names:
+            kind = registry.get(name)
+            with self._failing_alone(name):
+                self._providers.append(kind(environ))
+
+    @contextmanager
+    def _failing_alone(self, name: str) -> Iterator[None]:
+        """Make whatever a provider raises its own problem: it is left out, and the others go on."""
+        try:
+            yield
+        except ProviderError as error:
+            problem = error
+        except ENDS_THE_RUN:
+            raise
+        except Exception as bug:  # noqa: BLE001 - a provider may be anybody's
+            problem = provider_failure(bug, name)
+        else:
+            return
+        self.summary.problems.append(Problem(name, problem))
+        self._say(problem)
 
     def _check(self) -> None:
         """Say which sources cannot work here, and which know nothing of a filter, before any is asked."""
         for provider in self._providers:
-            try:
+            with self._failing_alone(provider.name):
                 provider.check()
-            except ProviderError as error:
-                self.summary.problems.append(Problem(provider.name, error))
-                self._say(error)
-                continue
-            if unheard := self.order.unheard(provider.knows):
-                self._say(
-                    f"{provider.label} knows nothing of {', '.join(unheard)}: its hits are not narrowed by it"
-                )
-            for note in provider.notes():
-                self._say(note)
+                self._trusted[provider.name] = provider.trusted
+                if unheard := self.order.unheard(provider.knows):
+                    self._say(
+                        f"{provider.label} knows nothing of {', '.join(unheard)}:"
+                        " its hits are not narrowed by it"
+                    )
+                for note in provider.notes():
+                    self._say(note)
 
     def finish(self) -> Summary:
         """Run to the end; a KeyboardInterrupt winds down, which takes two seconds at most."""
         started = time.monotonic()
         self._check()
-        if len(self.summary.problems) == len(self._providers):
+        if {problem.provider for problem in self.summary.problems} >= set(self.summary.providers):
             return self.summary  # nobody to ask: no folder is made and no dataset opened
         try:
             with Dataset.open(
@@ -165,11 +192,15 @@ class Run:
                 exclusive=not self.order.dry_run,
                 read_only=self.order.dry_run,
                 accept_missing=self.order.accept_missing,
+                say=self._say,
             ) as dataset:
+                for text in dataset.describe_skipped():
+                    self._say(text)
                 self._harvest_into(dataset)
         finally:
             for provider in self._providers:
-                provider.close()
+                with self._failing_alone(provider.name):
+                    provider.close()
         self.summary.seconds = time.monotonic() - started
         if self._progress is not None:
             self._progress(self.summary)  # the last word, also of a run too short for any other
@@ -240,13 +271,15 @@ class Run:
                 pipeline.stop()
                 _wait(done)
         self.summary.notes += workers.left_alone
+        if bugs := self.summary.total().verdicts[Verdict.INTERNAL_ERROR]:
+            self.summary.notes.append(_INTERNAL_ERRORS.format(bugs))
 
     def _workers(self, at_work: Sequence[Provider]) -> LocalWorkers:
         bodies = Bodies(
             limits=replace(Limits(), connections=self.order.connections),
             proxy=self.order.proxy,
             allow_private=self.order.allow_private,
-            trusted=frozenset().union(*(provider.trusted for provider in at_work)),
+            trusted=frozenset().union(*(self._trusted[provider.name] for provider in at_work)),
             obey_opt_out=self.order.obey_opt_out,
             say=self._say,
         )

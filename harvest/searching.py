@@ -13,6 +13,7 @@ from harvest import summary as account
 from harvest.errors import HarvestError, Interrupted, ProviderError, Unanswerable
 from harvest.models import Hit
 from harvest.relevance import Relevance
+from harvest.unexpected import provider_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -202,11 +203,9 @@ class Searcher(threading.Thread):
             if not isinstance(error, Unanswerable):
                 self._parked = error
             return type(error).__name__
-        except (Exception, SystemExit) as bug:
+        except (Exception, SystemExit) as bug:  # noqa: BLE001
             # A provider may be anybody's: its bug ends its own search and no other, and is shown as a bug.
-            log.exception("%s failed on %r", search.provider, search.query.text)
-            message = f"{search.provider} failed on {search.query.text!r}: {type(bug).__name__}: {bug}"
-            self._parked = ProviderError(message, "This is a bug of the provider: --log FILE has its trace.")
+            self._parked = provider_failure(bug, search.provider, f" on {search.query.text!r}")
             return account.FAILED
 
     def _draw(self, search: Search, share: int, pages: Pages, drawn: _Drawn) -> str:

@@ -8,10 +8,10 @@ import itertools
 import os
 import secrets
 import stat
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
 
 from harvest import disk
 from harvest.errors import CannotWrite
@@ -33,6 +33,11 @@ _CLOUD = ".icloud"  # `.name.jpg.icloud` stands for a file that macOS keeps else
 _PARTS = ".harvest-*.part"  # in the root of a shelf: a folder of their own would be taken for a class
 _AT_ONCE = 8  # the disk joins the flushes of several files
 _BATCH = 512  # no more futures than that at a time
+
+MAX_FILE = 200 << 20  # bytes: no image of 50 megapixels has more; larger files are not read whole
+_END = 1 << 20  # bytes at each end by which a larger file is known
+
+Tick: TypeAlias = "Callable[[int, int], None]"  # is called with the number of files done, and of all
 
 File: TypeAlias = tuple[str, str, int, int]  # class, name, size, mtime_ns: plain, since there are 50,000
 
@@ -104,15 +109,18 @@ class Tree:
         """Tell whether nothing at all lies at a spot."""
         return not os.path.lexists(self.path(spot))
 
-    def digests(self, spots: Sequence[Spot]) -> list[str | None]:
-        """Return the SHA-256 of files, `None` for one that is gone or is a link."""
-        return self.each(self._digest, spots)
+    def digests(self, spots: Sequence[Spot], tick: Tick | None = None) -> list[str | None]:
+        """Return the SHA-256 of files (of large ones, of their ends), `None` for a link or one that is gone."""
+        return self.each(self._digest, spots, tick=tick)
 
     def _digest(self, spot: Spot) -> str | None:
         if self.stamp(spot) is None:
             return None
         path = self.path(spot)
         with disk.reading(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE:
+                return _digest_of_ends(file, size)
             return hashlib.file_digest(file, "sha256").hexdigest()
         return None
 
@@ -239,7 +247,7 @@ class Tree:
 
     # Several at a time.
 
-    def each(self, function: Callable[..., T], *columns: Sequence[Any]) -> list[T]:
+    def each(self, function: Callable[..., T], *columns: Sequence[Any], tick: Tick | None = None) -> list[T]:
         """Call a function that waits for the disk or leaves the interpreter, several calls at a time."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="disk")
@@ -247,6 +255,9 @@ class Tree:
         rows = list(zip(*columns, strict=True))
         for start in range(0, len(rows), _BATCH):
             futures = [self._pool.submit(function, *row) for row in rows[start : start + _BATCH]]
+            if tick is not None:
+                for done, _ in enumerate(as_completed(futures), start + 1):
+                    tick(done, len(rows))
             wait(futures)  # all of them: a failure must not leave another still writing
             results += [future.result() for future in futures]
         return results
@@ -260,6 +271,15 @@ class Tree:
 
 def _allow() -> None:
     """Let a change happen."""
+
+
+def _digest_of_ends(file: BinaryIO, size: int) -> str:
+    """Return a SHA-256 over the size, the first and the last bytes of a file: 50 GB take minutes to read."""
+    digest = hashlib.sha256(b"size, first and last bytes: %d\n" % size)
+    digest.update(file.read(_END))
+    file.seek(-_END, os.SEEK_END)
+    digest.update(file.read(_END))
+    return digest.hexdigest()
 
 
 def _remove_quietly(paths: Iterable[Path]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from harvest import images, sources
 from harvest.models import Body, Outcome, Picture, Refusal, Task, Verdict
+from harvest.unexpected import ENDS_THE_RUN, internal_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,6 +39,7 @@ _TRY_NEXT = frozenset(
         Verdict.NOT_AN_IMAGE,
         Verdict.UNSUPPORTED,
         Verdict.NEEDS_HEIF_EXTRA,
+        Verdict.INTERNAL_ERROR,
         Verdict.TOO_MANY_REDIRECTS,
         Verdict.ENCODED,
     }
@@ -113,7 +115,12 @@ class LocalWorkers:
         read = 0
         result: Picture | Refusal = Refusal(Verdict.BAD_ADDRESS, "no address")
         for url in (task.hit.url, *task.hit.others):
-            result, size = await self._attempt(url, task)
+            try:
+                result, size = await self._attempt(url, task)
+            except ENDS_THE_RUN:
+                raise
+            except Exception as error:  # noqa: BLE001 - of whatever kind, it is about this address alone
+                result, size = internal_error(error, url), 0
             read += size
             if isinstance(result, Picture) or result.verdict not in _TRY_NEXT:
                 break

@@ -27,6 +27,13 @@ def wrong_checksum() -> bytes:
     return bytes(body)
 
 
+def without_palette(width: int = 300, height: int = 300) -> bytes:
+    """Return a PNG whose pixels are indices into a palette that is not there."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(bytes((width + 1) * height)))
+    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+
+
 # Huge by their header
 
 

@@ -20,7 +20,7 @@ ROOT = Path(harvest.__file__).parent
 LAYERS = (
     ("errors", "names", "sources", "neighbours"),
     ("models", "disk", "lines", "keys"),
-    ("looks", "relevance", "summary", "order", "lock", "shelves"),
+    ("looks", "relevance", "summary", "order", "lock", "shelves", "unexpected"),
     ("queries", "web", "images", "duplicates", "ledger", "tree"),
     ("providers", "dataset"),
     ("searching", "workers", "placing"),

@@ -30,7 +30,10 @@ def open_dataset(root: Path, *, accept_missing: bool = False) -> Dataset:
     from harvest.dataset import Dataset
 
     check(root)
-    return Dataset.open(root, accept_missing=accept_missing)
+    dataset = Dataset.open(root, accept_missing=accept_missing, say=console.note)
+    for text in dataset.describe_skipped():
+        console.warn(console.line(text))
+    return dataset
 
 
 def check(root: Path) -> None:

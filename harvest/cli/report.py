@@ -34,6 +34,7 @@ class Report:
     conflicts: Sequence[Conflict]
     suspects: Sequence[Suspect]
     keep_rates: Sequence[KeepRate]
+    unreadable: Sequence[tuple[str, str]] = ()
 
     @classmethod
     def of(cls, dataset: Dataset, root: Path) -> Report:
@@ -45,6 +46,7 @@ class Report:
             dataset.conflicts(),
             dataset.suspects(),
             [rate for rate in dataset.keep_rates() if rate.found],
+            dataset.unreadable(),
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -65,6 +67,7 @@ class Report:
             "classes": self.rows(),
             "conflicts": [_doubted(each) for each in self.conflicts],
             "suspects": [_doubted(each) for each in self.suspects],
+            "unreadable": [{"class": class_name, "name": name} for class_name, name in self.unreadable],
             "keep_rates": [
                 {
                     "class": each.class_name,

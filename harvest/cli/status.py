@@ -61,6 +61,7 @@ def _print(report: Report, most: int | None) -> None:
     _print_classes(report.rows())
     _print_conflicts(report, most)
     _print_suspects(report, most)
+    _print_unreadable(report, most)
     _print_keep_rates(report.keep_rates, most)
     _print_next(report)
 
@@ -111,6 +112,13 @@ def _print_suspects(report: Report, most: int | None) -> None:
     if report.suspects:
         print(f"\n suspects: {pictures(len(report.suspects))} whose source names another class")
         print_list([_look(report, each, "may be of") for each in report.suspects], most, more=ALL)
+
+
+def _print_unreadable(report: Report, most: int | None) -> None:
+    if report.unreadable:
+        print("\n unreadable: files of your own that cannot be decoded; every command skips them")
+        paths = [console.line(report.root / class_name / name) for class_name, name in report.unreadable]
+        print_list(paths, most, more=ALL)
 
 
 def _look(report: Report, each: Conflict | Suspect, relation: str) -> str:

@@ -21,6 +21,7 @@ _WORDS = {
     Verdict.NEEDS_HEIF_EXTRA: "a HEIC picture, which needs pillow-heif: pip install pillow-heif",
     Verdict.TOO_MANY_PIXELS: "more pixels than can safely be decoded",
     Verdict.DECODER_DIED: "its decoding failed so badly that it was given up",
+    Verdict.INTERNAL_ERROR: "harvest failed on it: a bug, please report it",
     Verdict.DNS: "its host has no address",
     Verdict.UNREACHABLE: "its host could not be reached",
     Verdict.TIMEOUT: "did not come in time",

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Self
 from harvest.dataset.changes import Change, Changes, told
 from harvest.dataset.consulting import Consultation, remember_deal
 from harvest.dataset.deciding import Decider, Restored
-from harvest.dataset.examining import examine_new
+from harvest.dataset.examining import SkippedFile, describe_skipped, examine_new
 from harvest.dataset.identity import Identity
 from harvest.dataset.journal import Journal, Placement
 from harvest.dataset.opening import LEDGER, LOCK, lock_for_placing, open_ledger
 from harvest.dataset.questions import Questions
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.recording import Recorder
+from harvest.dataset.scanning import ScanProgress
 from harvest.dataset.survey import survey
 from harvest.dataset.suspects import Suspect
 from harvest.errors import MissingFiles, StorageError, UsageError
@@ -33,7 +34,7 @@ from harvest.lock import Lock
 from harvest.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from harvest.models import Hit, Query, Refusal, Task, Verdict
 
@@ -54,6 +55,7 @@ __all__ = [
     "Restored",
     "SearchRecord",
     "Settlement",
+    "SkippedFile",
     "Story",
     "Suspect",
     "Tally",
@@ -66,9 +68,19 @@ class Dataset(Questions):
 
     changes: Changes
 
-    def __init__(self, root: Path, ledger: Ledger, lock: Lock | None, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        ledger: Ledger,
+        lock: Lock | None,
+        *,
+        read_only: bool = False,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__(ledger)
         self.root = root
+        self.skipped: list[SkippedFile] = []  # files that could not be decoded when they were examined
+        self._scan = ScanProgress(say)
         self._read_only = read_only
         self._run: int | None = None
         self._lock = lock
@@ -92,12 +104,13 @@ class Dataset(Questions):
         exclusive: bool = False,
         accept_missing: bool = False,
         read_only: bool = False,
+        say: Callable[[str], None] | None = None,
     ) -> Self:
         """Open a dataset and reconcile it with its folders.
 
         `exclusive` is for a `get`: nobody else may place pictures meanwhile, and a brake raises
         `MissingFiles`. `read_only` works on a copy of the ledger in memory, even where there is no dataset,
-        and leaves no trace.
+        and leaves no trace. `say` is called with the progress of a scan that takes long.
         """
         path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link to other siblings
         if not path.name:
@@ -112,7 +125,7 @@ class Dataset(Questions):
                     opened.callback(lock.release)
                 ledger = open_ledger(path, create=create)
             opened.callback(ledger.close)
-            dataset = cls(path, ledger, lock, read_only=read_only)
+            dataset = cls(path, ledger, lock, read_only=read_only, say=say)
             opened.callback(dataset._close_files)
             dataset.reconcile(accept_missing=accept_missing)
             if exclusive:
@@ -137,11 +150,13 @@ class Dataset(Questions):
                 self._journal.recover(alone=alone)
             self.changes = self._see(alone=alone, accept_missing=accept_missing)
         if not self._read_only:
-            examine_new(self._ledger, self._pictures, self._tree)
+            tick = self._scan.tick("examining your own images")
+            self.skipped = examine_new(self._ledger, self._pictures, self._tree, tick)
         return self.changes
 
     def _see(self, *, alone: bool, accept_missing: bool) -> Changes:
-        seen = survey(self._pictures, self._tree, alone=alone)
+        tick = self._scan.tick("reading new and changed files")
+        seen = survey(self._pictures, self._tree, alone=alone, tick=tick)
         if not seen:
             return Changes(renamed=classes.renamed(self._ledger))
         findings = reconcile(
@@ -151,6 +166,10 @@ class Dataset(Questions):
             return told(findings.each, classes.renamed(self._ledger), findings.brake)
         recorder = Recorder(self._ledger, self._pictures, self._decisions, self._tree)
         return recorder.record(findings)
+
+    def describe_skipped(self) -> list[str]:
+        """Return a sentence for each file in `skipped`; of many, for the first ones and the rest."""
+        return describe_skipped(self.skipped, self.root.name)
 
     def _is_alone(self, until: ExitStack) -> bool:
         """Tell whether what is pending may be finished here: nobody else is placing pictures now."""

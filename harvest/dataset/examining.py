@@ -5,55 +5,99 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harvest import disk
 from harvest.ledger import faces
-from harvest.models import Refusal
+from harvest.models import Refusal, Verdict
 from harvest.shelves import Shelf, Spot
+from harvest.tree import MAX_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from harvest.images import Seen
     from harvest.ledger import Ledger
     from harvest.ledger.pictures import Pictures
-    from harvest.tree import Tree
+    from harvest.tree import Tick, Tree
 
 _BATCH = 32  # files a transaction: what is looked at is not looked at again, also after a kill
-_LARGEST = 200 << 20  # bytes of a file; larger ones are counted, and compared with nothing
 _HEAVY = 100 << 20  # bytes of a decode; those that need more take turns
+_NAMED = 5  # of many skipped files
 _turn = threading.Lock()
 
 
-def examine_new(ledger: Ledger, pictures: Pictures, tree: Tree) -> None:
-    """Take the look of files that are new or were changed by a person."""
+class SkippedFile(NamedTuple):
+    """A file that cannot be decoded: it is counted, compared with nothing and never changed."""
+
+    spot: Spot
+    refusal: Refusal
+
+    @property
+    def reason(self) -> str:
+        """Return why, for a person."""
+        if self.refusal.verdict is Verdict.INTERNAL_ERROR:
+            return f"internal error of harvest, please report it with this file: {self.refusal.detail}"
+        return self.refusal.detail or str(self.refusal.verdict)
+
+
+def examine_new(
+    ledger: Ledger, pictures: Pictures, tree: Tree, tick: Tick | None = None
+) -> list[SkippedFile]:
+    """Take the look of files that are new or were changed by a person; return those that have none.
+
+    A file that met an internal error is not noted as examined: the next version may be able to read it.
+    """
     files = pictures.unexamined()
+    skipped: list[SkippedFile] = []
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
         spots = [
             Spot(held.class_name, held.name, Shelf.REJECTED if held.shelved else Shelf.TREE) for held in batch
         ]
         looks = tree.each(_look, [tree.path(spot) for spot in spots])
+        skipped += [
+            SkippedFile(spot, seen)
+            for spot, seen in zip(spots, looks, strict=True)
+            if isinstance(seen, Refusal)
+        ]
         with ledger.writing():
             for held, seen in zip(batch, looks, strict=True):
-                faces.examined(
-                    ledger,
-                    held.id,
-                    (seen.pixels, seen.look.data, seen.width, seen.height, seen.format) if seen else None,
-                )
+                if isinstance(seen, Refusal) and seen.verdict is Verdict.INTERNAL_ERROR:
+                    continue
+                look = None
+                if seen is not None and not isinstance(seen, Refusal):
+                    look = (seen.pixels, seen.look.data, seen.width, seen.height, seen.format)
+                faces.examined(ledger, held.id, look)
+        if tick is not None:
+            tick(start + len(batch), len(files))
+    return skipped
 
 
-def _look(path: Path) -> Seen | None:
+def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:
+    """Return a sentence for each skipped file; of many, for the first ones and for the rest."""
+    texts = [
+        f"{root}{spot.shelf}/{spot.class_name}/{spot.name} is skipped: {each.reason}"
+        for each in skipped[:_NAMED]
+        for spot in (each.spot,)
+    ]
+    if more := len(skipped) - len(texts):
+        texts.append(f"{more:,} more files are skipped")
+    return texts
+
+
+def _look(path: Path) -> Seen | Refusal | None:
+    """Decode a file; return `None` for one that is gone."""
     from harvest.images import examine, memory_needed  # noqa: PLC0415 - decoders are slow to load, and rarely needed
 
     try:
         with disk.reading(path), disk.open_to_read(path) as file:
-            if os.fstat(file.fileno()).st_size > _LARGEST:
-                return None
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE:
+                return Refusal(Verdict.TOO_BIG, f"it has {size >> 20:,} MB; the limit is {MAX_FILE >> 20}")
             data = file.read()
     except FileNotFoundError:
         return None
     with _turn if memory_needed(data) > _HEAVY else nullcontext():
-        seen = examine(data)
-    return None if isinstance(seen, Refusal) else seen
+        return examine(data)

@@ -49,6 +49,10 @@ class Questions:
         """Tell of every class what it holds, what is new, and what a person did to it."""
         return tallies.tallies(self._ledger)
 
+    def unreadable(self) -> list[tuple[str, str]]:
+        """Return class and name of the files added by hand that could not be decoded."""
+        return tallies.unreadable(self._ledger)
+
     def keep_rates(self) -> list[KeepRate]:
         """Tell for each query and provider what a person left of the pictures it gave."""
         return tallies.keep_rates(self._ledger)

@@ -10,7 +10,7 @@ from harvest.shelves import Shelf, Spot
 
 if TYPE_CHECKING:
     from harvest.ledger.pictures import Held, Pictures
-    from harvest.tree import File, Tree
+    from harvest.tree import File, Tick, Tree
 
 _LOOKS = 5  # at a disk that does not come to rest; what it says last is then believed
 
@@ -45,7 +45,7 @@ class _Look(NamedTuple):
         return self[:4]
 
 
-def survey(pictures: Pictures, tree: Tree, *, alone: bool) -> Survey:
+def survey(pictures: Pictures, tree: Tree, *, alone: bool, tick: Tick | None = None) -> Survey:
     """Compare ledger and disk; unless `alone`, what is being placed is another process's business."""
     look = _steady_look(pictures, tree, alone=alone)
     away = {name for _, name in look.away}  # in whatever folder: a file in the cloud cannot be read
@@ -54,7 +54,7 @@ def survey(pictures: Pictures, tree: Tree, *, alone: bool) -> Survey:
         *pictures.at(look.unshelved, shelved=True),
         *look.placing,
     ]
-    found = [*_read(tree, look.extra, Shelf.TREE), *_read(tree, look.shelved, Shelf.REJECTED)]
+    found = [*_read(tree, look.extra, Shelf.TREE, tick), *_read(tree, look.shelved, Shelf.REJECTED, tick)]
     contents = {row.content for row in held} | {file.content for file in found}
     ours = {row.id for row in held}
     kin = [row for row in pictures.with_content(contents) if row.id not in ours]
@@ -101,12 +101,14 @@ def _without(files: set[File], placing: list[Held]) -> set[File]:
     return {file for file in files if file[:2] not in theirs}
 
 
-def _read(tree: Tree, files: set[File], shelf: Shelf) -> list[Found]:
+def _read(tree: Tree, files: set[File], shelf: Shelf, tick: Tick | None) -> list[Found]:
     """Hash files, in the order of their names so that the same disk is always told the same way."""
     ordered = sorted(files)
     spots = [Spot(class_name, name, shelf) for class_name, name, *_ in ordered]
     return [
         Found(spot, content, size, mtime_ns)
-        for spot, content, (_, _, size, mtime_ns) in zip(spots, tree.digests(spots), ordered, strict=True)
+        for spot, content, (_, _, size, mtime_ns) in zip(
+            spots, tree.digests(spots, tick), ordered, strict=True
+        )
         if content is not None
     ]

@@ -4,11 +4,14 @@ formats    which format it is, by the first bytes; everything else is refused th
 headers    how large it is, before anything is decoded
 containers the walks through segments, chunks and boxes that others share
 bare       the picture taken out of its metadata
+items      the items of an AVIF or HEIC
+coded_size the size of their frames, whatever the file announces
 negative   the one place where Pillow decodes
 colour     any pixels to 8 bits, on white, in sRGB
 exif       what we write into a picture, and read back
 darkroom   all of it in order
 memory     what a decode takes, known from the header
+allocation the one limit on what a decode, a resize or a crop may allocate
 """
 
 from harvest.images.darkroom import Seen, develop, examine

@@ -20,6 +20,7 @@ _MOST_PROFILE = 4 << 20  # press profiles are the largest, at most 2.7 MB
 _JPEG_TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xC0, 0xC1, 0xC2, 0xC9, 0xCA, 0xDA})
 _EXIF = b"Exif\0\0"
 _ICC = b"ICC_PROFILE\0"
+_PNG_COLOUR_TYPE, _PNG_PALETTE = 25, 3  # where the header says what a pixel is: an index into the palette
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
@@ -68,7 +69,11 @@ def _jpeg(body: bytes) -> Bare:
 def _png(body: bytes) -> Bare:
     view, exif, icc = memoryview(body), b"", b""
     kept: list[bytes | memoryview] = [body[:8]]
+    has_palette = body[_PNG_COLOUR_TYPE] != _PNG_PALETTE
     for part in containers.chunks(body):
+        has_palette = has_palette or part.kind == b"PLTE"
+        if part.kind == b"IDAT" and not has_palette:
+            raise Broken("it has no palette")
         if part.kind in _PNG_KEPT:
             # Pillow does not look at the checksum of pixels.
             if zlib.crc32(view[part.start + 4 : part.end - 4]) != int.from_bytes(
@@ -103,12 +108,21 @@ def _gif(body: bytes) -> Bare:
 
 
 def _iso(body: bytes) -> Bare:
-    """Hide the Exif of AVIF and HEIC by renaming its item: their own properties say how they are turned."""
+    """Hide the Exif of AVIF and HEIC by renaming its item: their own properties say how they are turned.
+
+    Hide the tracks of an animation too: the decoder would prefer their frames, of any size, to the image.
+    """
+    pieces = []
     for part in containers.boxes(body):
+        piece = body[part.start : part.end]
         if part.kind == b"meta":
-            items = body[part.start : part.end].replace(b"Exif", b"skip")
-            return Bare(body[: part.start] + items + body[part.end :])
-    return Bare(body)
+            piece = piece.replace(b"Exif", b"skip")
+        elif part.kind == b"ftyp":
+            piece = piece.replace(b"avis", b"avif").replace(b"hevc", b"heic").replace(b"msf1", b"mif1")
+        elif part.kind == b"moov":
+            piece = piece.replace(b"moov", b"free", 1)
+        pieces.append(piece)
+    return Bare(b"".join(pieces))
 
 
 _STRIP: dict[str, Callable[[bytes], Bare]] = {

@@ -14,6 +14,7 @@ from harvest import looks
 from harvest.images import exif, headers
 from harvest.images.negative import expose
 from harvest.models import Look, Picture, Refusal, Verdict
+from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ class Seen:
     format: str
 
 
+@refuse_unexpected
 def develop(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
     """Make a picture of a hit's bytes, ready to write, or say why there is none.
 
@@ -73,6 +75,7 @@ def develop(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
     )
 
 
+@refuse_unexpected
 def examine(data: bytes) -> Seen | Refusal:
     """Look at a file on disk as `develop` does at a download; its size and shape are its owner's business."""
     header = headers.read(data)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvest.images import containers, formats
+from harvest.images.coded_size import check_sizes
 from harvest.images.containers import Broken
 from harvest.models import Refusal, Verdict
+from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MOST_PIXELS = 50_000_000
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each costs 29 ms at 49 megapixels, whatever it holds
@@ -39,6 +41,7 @@ class Header:
         return self.width * self.height
 
 
+@refuse_unexpected
 def read(body: bytes) -> Header | Refusal:
     """Read the header of a picture, or say why there is none or why the picture is not for us."""
     name = formats.recognise(body)
@@ -127,23 +130,33 @@ def _bmp(body: bytes) -> Header | Refusal:
 
 
 def _avif(body: bytes) -> Header:
-    return Header("AVIF", *_largest_item(body))
+    return Header("AVIF", *_iso_size(body))
 
 
 def _heif(body: bytes) -> Header:
-    return Header("HEIF", *_largest_item(body))
+    return Header("HEIF", *_iso_size(body))
 
 
-def _largest_item(body: bytes) -> tuple[int, int]:
-    """Find the largest size (`ispe`) that an ISO file gives any item: a tile, a thumbnail, the picture."""
-    sizes = [(0, 0)]
+def _iso_size(body: bytes) -> tuple[int, int]:
+    """Return the largest size in an ISO file, announced or coded; refuse one that is not announced."""
+    announced = set(_announced_sizes(body))
+    largest = max(announced, key=lambda size: size[0] * size[1], default=(0, 0))
+    coded = check_sizes(body, announced)
+    if coded is None:
+        return largest
+    if coded[0] * coded[1] > MOST_PIXELS:
+        return coded
+    raise Broken(f"a frame is {coded[0]} x {coded[1]}, which is not announced")
+
+
+def _announced_sizes(body: bytes) -> Iterator[tuple[int, int]]:
+    """Yield each size (`ispe`) that an ISO file gives any item: a tile, a thumbnail, the picture."""
     for part in containers.boxes(body):
         if part.kind == b"meta":
             at = body.find(b"ispe", part.content, part.end)
             while at >= 0:
-                sizes.append(struct.unpack_from(">II", body, at + 8))
+                yield struct.unpack_from(">II", body, at + 8)
                 at = body.find(b"ispe", at + 4, part.end)
-    return max(sizes, key=lambda size: size[0] * size[1])
 
 
 _READ: dict[str, Callable[[bytes], Header | Refusal]] = {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from harvest.images import headers
+from harvest.images.allocation import AllocationTooLarge, check_allocation
 from harvest.images.negative import scale
 from harvest.models import Refusal
+
+__all__ = ["AllocationTooLarge", "check_allocation", "memory_needed"]
 
 # Bytes a pixel at the worst, measured as growth of the process at 20 megapixels: with transparency a picture
 # is there twice, stored and on white; WebP's decoder keeps two canvases of its own.

@@ -16,15 +16,20 @@ from PIL import (
 )
 
 from harvest.images import bare, colour, exif, headers
+from harvest.images.allocation import AllocationTooLarge, check_allocation
+from harvest.images.containers import Broken
 from harvest.models import Refusal, Verdict
+from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
     from harvest.images.headers import Header
 
 _LEAST = 192  # the small print's longest side is at least this and less than twice this
+_CHANNELS = 4  # at most: with transparency, or CMYK
 _MOST_SCALE = 8  # what JPEG's own scaling offers: 1, 2, 4 or 8
 
-# What Pillow's plugins raise on bytes that are broken in every way; RuntimeError is AVIF's.
+# What Pillow's plugins raise on bytes that are broken in every way; RuntimeError is AVIF's, and some of them
+# assert what they have not checked.
 _BROKEN = (
     OSError,
     SyntaxError,
@@ -34,6 +39,7 @@ _BROKEN = (
     ArithmeticError,
     EOFError,
     RuntimeError,
+    AssertionError,
     struct.error,
 )
 
@@ -134,12 +140,15 @@ def scale(header: Header, side: int) -> int:
     return _whole_fraction(longest, _MOST_SCALE, max(side, _LEAST))
 
 
+@refuse_unexpected
 def expose(body: bytes, header: Header, side: int) -> Negative | Refusal:
     """Decode a picture to at least the longest side asked for; `0` asks for all of it."""
     try:
         return _expose(body, header, side)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return headers.too_many_pixels(header.width, header.height)
+    except AllocationTooLarge as error:
+        return error.refusal
     except MemoryError:
         return Refusal(Verdict.DECODER_DIED, "it needs more memory than there is")
     except UnidentifiedImageError:  # its text names an address in memory
@@ -155,13 +164,16 @@ def _expose(body: bytes, header: Header, side: int) -> Negative | Refusal:
         pillow_heif.register_heif_opener()
     picture = bare.strip(body, header.format)
     image = Image.open(io.BytesIO(picture.data), formats=[header.format])
-    if image.width * image.height > headers.MOST_PIXELS:
-        return headers.too_many_pixels(*image.size)
     width, height = image.size
+    if width * height > header.pixels:
+        raise Broken(f"it is {width} x {height}; its header says {header.width} x {header.height}")
+    check_allocation(width, height, _CHANNELS)
     fraction = scale(header, side)
     drafted = image.draft(None, (max(1, width // fraction), max(1, height // fraction)))
     image.decodermaxblock = len(picture.data)  # at once: each 64 kB would wait for the interpreter's lock
     image.load()
+    if image.size != (width, height) and drafted is None:
+        raise Broken(f"it is {image.width} x {image.height}, and was announced as {width} x {height}")
     block = (picture.exif or image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
     orientation = exif.orientation(block)
     return Negative(

@@ -15,6 +15,7 @@ from PIL import Image
 from harvest.images import headers
 from harvest.images.negative import expose
 from harvest.models import Refusal, Verdict
+from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,7 @@ def shorter(size: int) -> int:
     return round(size * 8 / 7)
 
 
+@refuse_unexpected
 def see(picture: bytes | Path, size: int) -> Image.Image | Refusal:
     """Decode a picture for a network: sRGB, upright, on white, its shorter side at most `shorter(size)`."""
     try:

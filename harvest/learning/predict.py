@@ -18,6 +18,7 @@ from harvest.errors import TrainingError, UsageError
 from harvest.learning import pixels
 from harvest.learning.meant import newest
 from harvest.models import Refusal, Verdict
+from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -78,6 +79,7 @@ class Predictor:
         engine = _onnx(run, say or _keep_silent) if prefer_onnx else None
         return cls(_name(run), engine or _torch(run))
 
+    @refuse_unexpected
     def see(self, picture: bytes | Path) -> NDArray[np.uint8] | Refusal:
         """Return a picture as the network sees it, or why it cannot be read."""
         image = pixels.see(picture, self.size)

@@ -65,6 +65,17 @@ def tallies(ledger: Ledger) -> list[Tally]:
     return [found.get(name, Tally(name)) for name in sorted({*names, *found})]
 
 
+def unreadable(ledger: Ledger) -> list[tuple[str, str]]:
+    """Return class and name of the files added by hand that could not be decoded."""
+    return [
+        (class_name, name)
+        for class_name, name in ledger.rows(
+            "SELECT class, name FROM picture"
+            " WHERE state = 'present' AND own AND examined AND look IS NULL ORDER BY class, name"
+        )
+    ]
+
+
 def keep_rates(ledger: Ledger) -> list[KeepRate]:
     """Tell for each query and provider how many hits it gave, and how many pictures a person left of them."""
     rows = ledger.rows(

@@ -165,7 +165,24 @@ def _parse(url: str | httpx.URL) -> Address:
     if url.fragment:
         url = url.copy_with(fragment=None)
     host = url.raw_host.decode("ascii")
+    if not _has_valid_labels(host):
+        raise BadAddress(f"{host[:80]!r} is not a host name: a label after xn-- is not Punycode")
     port = url.port or _PORTS[url.scheme]
     if not host or port > 65535 or url.port == 0:  # noqa: PLR2004 - the last port there is
         raise BadAddress(f"no server is named by {str(url)[:80]!r}")
     return Address(url, host, port)
+
+
+def _has_valid_labels(host: str) -> bool:
+    """Return whether each label that says so is in Punycode; httpx and yarl fail on others.
+
+    >>> _has_valid_labels("xn--bcher-kva.example"), _has_valid_labels("img.xn--0.example")
+    (True, False)
+    """
+    try:
+        for label in host.split("."):
+            if label.startswith("xn--"):
+                label[4:].encode("ascii").decode("punycode")
+    except (UnicodeError, ValueError):  # ValueError: a character beyond Unicode
+        return False
+    return True

@@ -214,6 +214,8 @@ class Bodies:
         together = self._limits.dns + connect  # what aiohttp calls the pool's
         timeout = httpx.Timeout(self._limits.patience(failures), connect=connect, pool=together)
         extensions = {"address": address, "timeout": timeout.as_dict()}
+        # Of a host like xn--ls8h, an emoji, httpx cannot make the header itself: it raises IDNAError.
+        headers = {"Host": address.url.netloc.decode("ascii"), **headers}
         return httpx.Request("GET", address.url, headers=headers, extensions=extensions)
 
     def _check(self, url: str | httpx.URL) -> Address:

@@ -80,7 +80,7 @@ class Lookups:
             error: Exception | None = None
             try:
                 found = self._resolve(name)
-            except (OSError, UnicodeError) as problem:
+            except Exception as problem:  # noqa: BLE001 - whoever waits for the name must hear of it
                 error = problem
             with suppress(RuntimeError):  # the loop is closed: nobody is interested any more
                 loop.call_soon_threadsafe(settle, found, error)

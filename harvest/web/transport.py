@@ -31,7 +31,9 @@ async def _write_as_given(
 ) -> aiohttp.ClientResponse:
     """Send the address as its page wrote it: aiohttp would decode `%3D` and break signed ones."""
     request.url = URL(_as_written.get(), encoded=True)
-    return await handler(request)
+    response = await handler(request)
+    response.reason = None  # nobody reads it, and httpx cannot take one that is not UTF-8
+    return response
 
 
 class _Way(AiohttpTransport):

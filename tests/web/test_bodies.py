@@ -914,3 +914,41 @@ def socket_error(number: int) -> OSError:
 
 def raise_again() -> list[str]:
     raise socket_error(-3)
+
+
+# ---- answers and addresses that a library of ours cannot take
+
+
+def test_X08_a_reason_phrase_in_latin_1_is_ignored() -> None:
+    """A status line whose words are not UTF-8 does no harm: its number decides."""
+    body = [b"HTTP/1.1 200 D\xe9j\xe0 vu\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"]
+    gone = [b"HTTP/1.1 404 Trouv\xe9 rien\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]
+    with serve(body, b=gone) as server:
+        assert verdict(f"{server.url}/a.jpg") == "body"
+        assert verdict(f"{server.url}/b.jpg") == Verdict.GONE
+
+
+@pytest.mark.parametrize("host", ["xn--0.test", "img.xn--99999999.test", "xn--a-0000000000.test"])
+def test_X08_a_host_that_is_not_an_a_label_is_refused(host: str) -> None:
+    """A label that says it is Punycode and is not makes a bad address, also behind a redirect."""
+    with serve(answer(status="302 Found", location=f"http://{host}/b.jpg")) as server:
+        assert verdict(f"http://{host}/a.jpg") == Verdict.BAD_ADDRESS
+        assert verdict(f"{server.url}/a.jpg") == Verdict.BAD_ADDRESS
+
+
+@pytest.mark.parametrize("host", ["xn--ls8h.test", "xn--a.test", "xn--strae-oqa.test", "img.xn--zz--.test"])
+def test_X08_a_host_that_idna_2008_forbids_is_fetched_from(host: str) -> None:
+    """A name that DNS knows is fetched from, even if today's IDNA would not register it: an emoji."""
+    with serve(answer(b"x")) as server:
+        assert verdict(f"http://{host}:{server.port}/a.jpg") == "body"
+        assert f"host: {host}:{server.port}" in server.heads[0].lower()
+
+
+def test_X07_a_resolver_that_raises_anything_is_heard() -> None:
+    """Whatever a lookup raises in its thread reaches whoever waits for the name, long before the deadline."""
+
+    def resolve(_: str) -> list[str]:
+        raise ZeroDivisionError("in the works")
+
+    with pytest.raises(ZeroDivisionError, match="in the works"):
+        verdict("http://img.example.test/a.jpg", resolve=resolve, limits=Limits(dns=600))

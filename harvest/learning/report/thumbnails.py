@@ -13,6 +13,7 @@ from urllib.parse import quote
 from harvest.images import headers
 from harvest.images.negative import expose
 from harvest.models import Refusal
+from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -72,6 +73,7 @@ class Thumbnails:
         return "/".join(quote(os.fsencode(part)) for part in Path(way).parts)
 
 
+@refuse_unexpected
 def _decoded(data: bytes) -> Image.Image | Refusal:
     header = headers.read(data)
     if isinstance(header, Refusal):

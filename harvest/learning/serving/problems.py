@@ -39,6 +39,7 @@ _PICTURE = {
 }
 # Of the way to it, which is another server's. What it leads to within our own network is nobody's business.
 _WAY = {
+    Verdict.INTERNAL_ERROR: (500, "This picture met a bug in harvest"),
     Verdict.BAD_ADDRESS: (400, "This is no web address of a picture"),
     Verdict.BLOCKED_ADDRESS: (403, "This is no address of the public Internet, and it is not contacted"),
     Verdict.OPTED_OUT: (403, "The server of the picture asks machines to leave it alone"),

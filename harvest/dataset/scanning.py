@@ -1,0 +1,34 @@
+"""Progress of a scan of the class folders, for a person who would otherwise wait in silence."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PATIENCE = 3.0  # seconds without a message; most scans take less
+_INTERVAL = 10.0  # seconds between two messages
+
+
+class ScanProgress:
+    """Reports how far a scan is, once it takes long and not too often."""
+
+    def __init__(
+        self, say: Callable[[str], None] | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._say = say
+        self._clock = clock
+        self._next = clock() + _PATIENCE
+
+    def tick(self, task: str) -> Callable[[int, int], None]:
+        """Return a function to call with the number of files done, and of all, after each file."""
+        return partial(self._tick, task)
+
+    def _tick(self, task: str, done: int, total: int) -> None:
+        now = self._clock()
+        if self._say is not None and now >= self._next:
+            self._next = now + _INTERVAL
+            self._say(f"{task}: {done:,} of {total:,}")

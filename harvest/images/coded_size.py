@@ -1,0 +1,267 @@
+"""The size at which the images in an AVIF or HEIC are coded, which a decoder allocates whatever is announced.
+
+An AVIF that announces 300 x 300 and codes 16,384 x 16,384 in 3.5 kB took 576 MB and 1.4 s. So the headers of
+the coded images themselves are read: AV1's sequence and frame headers, HEVC's sequence parameter sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harvest.images.containers import Broken
+from harvest.images.items import items, properties
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Size = tuple[int, int]
+
+_HEVC_PADDING = 64  # pixels by which HEVC may code more than is shown: the largest block
+_MAX_UNITS = 10_000  # OBUs or NAL units of an item; an image has a handful, and one for each of its tiles
+_OBU_SEQUENCE, _OBU_FRAMES = 1, frozenset({3, 6, 7})
+_SELECT = 2  # "chosen in each frame"
+_KEY_FRAME, _SWITCH_FRAME = 0, 3
+_SPS = 33
+_444 = 3
+# Codecs and containers that libheif may decode and whose headers are not read here.
+_OTHER_CODECS = frozenset({b"unci", b"j2k1", b"j2ki", b"vvc1", b"avc1", b"evc1", b"jpeg", b"mski"})
+
+
+def check_sizes(body: bytes, announced: set[Size]) -> Size | None:
+    """Return the largest coded size that is not among those announced; `None` if there is none."""
+    lies = [size for size in _exact_sizes(body) if size not in announced]
+    lies += [size for size in _hevc_sizes(body) if not any(_is_padded(size, of) for of in announced)]
+    return max(lies, key=lambda size: size[0] * size[1], default=None)
+
+
+def _is_padded(coded: Size, shown: Size) -> bool:
+    return all(0 <= a - b < _HEVC_PADDING for a, b in zip(coded, shown, strict=True))
+
+
+def _exact_sizes(body: bytes) -> Iterator[Size]:
+    for item in items(body):
+        if item.kind == b"av01":
+            yield from av1_sizes(item.data)
+        elif item.kind == b"grid":
+            yield _canvas(item.data, 4)
+        elif item.kind == b"iovl":
+            yield _canvas(item.data, 10)
+        elif item.kind in _OTHER_CODECS:
+            raise Broken(f"an image coded as {item.kind.decode('ascii')}")
+
+
+def _canvas(data: bytes, at: int) -> Size:
+    """Read the size of an image put together from others: 16 or 32 bits a side, as a flag says."""
+    side = 4 if data[1] & 1 else 2
+    if len(data) < at + 2 * side:
+        raise Broken("it ends within a grid")
+    width, height = (int.from_bytes(data[start : start + side], "big") for start in (at, at + side))
+    return width, height
+
+
+# AV1
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    """What an AV1 sequence header says that is needed to read the size of its frames."""
+
+    size: Size
+    reduced: bool = True  # a still image: its one frame has the size of the sequence
+    presentation_bits: int = 0
+    frame_id_bits: int = 0
+    screen_content: int = _SELECT
+    integer_mv: int = _SELECT
+
+
+def av1_sizes(data: bytes) -> Iterator[Size]:
+    """Yield the sizes that the sequence headers of an AV1 image allow; refuse a frame of any other size."""
+    sequence: _Sequence | None = None
+    for kind, payload in _obus(data):
+        if kind == _OBU_SEQUENCE:
+            sequence = _sequence(_Bits(payload))
+            yield sequence.size
+        elif kind in _OBU_FRAMES:
+            if sequence is None:
+                raise Broken("a frame comes before its sequence header")
+            _check_frame(_Bits(payload), sequence)
+
+
+def _obus(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and content of each unit of an AV1 stream."""
+    at = 0
+    for _ in range(_MAX_UNITS):
+        if at >= len(data):
+            return
+        header = data[at]
+        at += 2 if header & 4 else 1
+        size, shift = len(data) - at, 0
+        if header & 2:
+            size = 0
+            while True:
+                if at >= len(data) or shift > 49:  # noqa: PLR2004 - 8 groups of 7 bits
+                    raise Broken("it ends within a unit of AV1")
+                size |= (data[at] & 127) << shift
+                shift, at = shift + 7, at + 1
+                if data[at - 1] < 128:  # noqa: PLR2004 - the last group
+                    break
+        yield header >> 3 & 15, data[at : at + min(size, 256)]  # their headers are shorter than that
+        at += size
+    raise Broken(f"more than {_MAX_UNITS} units of AV1")
+
+
+def _sequence(bits: _Bits) -> _Sequence:
+    bits.read(3)  # the profile
+    bits.read(1)
+    reduced = bool(bits.read(1))
+    presentation_bits = 0
+    if reduced:
+        bits.read(5)
+    else:
+        presentation_bits = _operating_points(bits)
+    width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
+    size = (bits.read(width_bits) + 1, bits.read(height_bits) + 1)
+    if reduced:
+        return _Sequence(size)
+    frame_id_bits = bits.read(4) + bits.read(3) + 3 if bits.read(1) else 0
+    bits.read(7)  # block size, intra tools, inter tools
+    if bits.read(1):  # order hints
+        bits.read(2)
+    screen_content = _SELECT if bits.read(1) else bits.read(1)
+    integer_mv = _SELECT
+    if screen_content and not bits.read(1):
+        integer_mv = bits.read(1)
+    return _Sequence(size, reduced, presentation_bits, frame_id_bits, screen_content, integer_mv)
+
+
+def _operating_points(bits: _Bits) -> int:
+    """Skip timing and operating points; return how many bits each shown frame's time of display has."""
+    delay_bits = presentation_bits = 0
+    has_model = equal_interval = False
+    if bits.read(1):
+        bits.read(64)
+        equal_interval = bool(bits.read(1))
+        if equal_interval:
+            bits.exp_golomb()
+        has_model = bool(bits.read(1))
+        if has_model:
+            delay_bits = bits.read(5) + 1
+            bits.read(32 + 5)
+            presentation_bits = bits.read(5) + 1
+    has_display_delay = bits.read(1)
+    for _ in range(bits.read(5) + 1):
+        bits.read(12)
+        if bits.read(5) > 7:  # noqa: PLR2004 - levels from 4.0 have tiers
+            bits.read(1)
+        if has_model and bits.read(1):
+            bits.read(2 * delay_bits + 1)
+        if has_display_delay and bits.read(1):
+            bits.read(4)
+    return 0 if equal_interval else presentation_bits
+
+
+def _check_frame(bits: _Bits, sequence: _Sequence) -> None:
+    """Refuse a frame that has a size of its own; those of still images have not."""
+    if sequence.reduced or bits.read(1):  # or an earlier frame is shown again
+        return
+    kind, is_shown = bits.read(2), bits.read(1)
+    bits.read(sequence.presentation_bits if is_shown else 1)
+    if kind != _SWITCH_FRAME and not (kind == _KEY_FRAME and is_shown):
+        bits.read(1)
+    bits.read(1)
+    screen_content = bits.read(1) if sequence.screen_content == _SELECT else sequence.screen_content
+    if screen_content and sequence.integer_mv == _SELECT:
+        bits.read(1)
+    bits.read(sequence.frame_id_bits)
+    if kind == _SWITCH_FRAME or bits.read(1):
+        raise Broken("a frame has a size of its own")
+
+
+# HEVC
+
+
+def _hevc_sizes(body: bytes) -> Iterator[Size]:
+    """Yield the sizes that all sequence parameter sets name, beside the images and among their data."""
+    length_sizes: set[int] = set()
+    for config in properties(body, b"hvcC"):
+        length_sizes.add((config[21] & 3) + 1)
+        yield from _sizes_of(_config_units(config))
+    if not length_sizes:
+        return
+    if len(length_sizes) > 1:
+        raise Broken("its images have lengths of several sizes")
+    for item in items(body):
+        if item.kind in (b"hvc1", b"hev1"):
+            yield from _sizes_of(_units(item.data, *length_sizes))
+
+
+def _config_units(config: bytes) -> Iterator[bytes]:
+    """Yield the NAL units of an HEVC decoder configuration."""
+    at = 23
+    for _ in range(config[22]):
+        count, at = int.from_bytes(config[at + 1 : at + 3], "big"), at + 3
+        for _ in range(count):
+            length = int.from_bytes(config[at : at + 2], "big")
+            yield config[at + 2 : at + 2 + length]
+            at += 2 + length
+        if at > len(config):
+            raise Broken("it ends within its decoder configuration")
+
+
+def _units(data: bytes, length_size: int) -> Iterator[bytes]:
+    """Yield the start of each NAL unit of an item."""
+    at = 0
+    for _ in range(_MAX_UNITS):
+        if at >= len(data):
+            return
+        length = int.from_bytes(data[at : at + length_size], "big")
+        at += length_size
+        yield data[at : at + min(length, 1024)]
+        at += length
+    raise Broken(f"more than {_MAX_UNITS} units of HEVC")
+
+
+def _sizes_of(units: Iterator[bytes]) -> Iterator[Size]:
+    for unit in units:
+        if len(unit) > 2 and unit[0] >> 1 & 63 == _SPS:  # noqa: PLR2004 - the header of a unit
+            yield hevc_size(unit)
+
+
+def hevc_size(unit: bytes) -> Size:
+    """Read the coded size from a sequence parameter set, before what is cut off at its edges."""
+    bits = _Bits(unit[2:].replace(b"\0\0\3", b"\0\0"))
+    bits.read(4)
+    layers = bits.read(3)
+    bits.read(1 + 96)  # profile, tier and level
+    present = [(bits.read(1), bits.read(1)) for _ in range(layers)]
+    bits.read(2 * (8 - layers) if layers else 0)
+    for has_profile, has_level in present:
+        bits.read(88 * has_profile + 8 * has_level)
+    bits.exp_golomb()
+    if bits.exp_golomb() == _444:
+        bits.read(1)
+    return bits.exp_golomb(), bits.exp_golomb()
+
+
+class _Bits:
+    """Reads numbers of so many bits, the highest first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
+
+    def read(self, count: int) -> int:
+        if count > self._left:
+            raise Broken("it ends within the header of an image")
+        self._left -= count
+        return self._value >> self._left & ((1 << count) - 1)
+
+    def exp_golomb(self) -> int:
+        """Read a number that begins with as many zeros as it has bits, less one."""
+        zeros = 0
+        while not self.read(1):
+            zeros += 1
+            if zeros > 32:  # noqa: PLR2004 - no number is longer
+                raise Broken("a number in its header has no end")
+        return (1 << zeros) - 1 + self.read(zeros)

@@ -1,0 +1,236 @@
+"""What an AVIF or HEIC announces must be what its frames are coded at, compared before any decoding."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harvest import images
+from harvest.images import headers
+from harvest.images.allocation import AllocationTooLarge, check_allocation
+from harvest.images.coded_size import av1_sizes, check_sizes, hevc_size
+from harvest.images.containers import Broken
+from harvest.images.items import items
+from harvest.models import Refusal, Verdict
+from tests.images.darkroom import AS_IT_IS, HIT, developed, verdict
+from tests.pictures import encoded, photo
+
+ROOT = Path(__file__).parents[2]
+
+
+def avif(width: int = 320, height: int = 240, **options: object) -> bytes:
+    return encoded(photo(width, height), "AVIF", speed=10, **options)
+
+
+def announce(body: bytes, width: int, height: int) -> bytes:
+    """Write another size into every `ispe` of a file."""
+    parts = body.split(b"ispe")
+    size = struct.pack(">II", width, height)
+    return b"ispe".join([parts[0], *(part[:4] + size + part[12:] for part in parts[1:])])
+
+
+class Bits:
+    """Writes numbers of so many bits."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, *numbers: tuple[int, int]) -> Bits:
+        """Write pairs of a number and its bits."""
+        self.text += "".join(f"{number:0{count}b}" if count else "" for number, count in numbers)
+        return self
+
+    def exp_golomb(self, *numbers: int) -> Bits:
+        """Write numbers in as many bits as they need."""
+        self.text += "".join("0" * ((number + 1).bit_length() - 1) + f"{number + 1:b}" for number in numbers)
+        return self
+
+    @property
+    def data(self) -> bytes:
+        """All bytes, the last one filled up."""
+        text = self.text + "1" + "0" * (-(len(self.text) + 1) % 8)
+        return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
+# ---- AVIF
+
+
+@pytest.mark.parametrize("size", [(320, 240), (301, 203), (1, 1), (65, 4000)])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_X10_an_honest_avif_is_read(size, mode):
+    """What Pillow writes announces what it codes, whatever size or channels it has."""
+    header = headers.read(encoded(photo(*size).convert(mode), "AVIF", speed=10))
+    assert (header.width, header.height) == size
+
+
+def test_X10_an_animation_is_read_as_its_still_image():
+    """Of an animation the still image counts; its tracks, which could hold frames of any size, are hidden."""
+    body = avif(save_all=True, append_images=[photo(seed=1)], duration=100)
+    assert b"moov" in body
+    at = body.index(b"stsz")
+    damaged = body[:at] + b"\xff" * 60 + body[at + 60 :]
+
+    assert developed(damaged).data == developed(body).data
+
+
+@pytest.mark.parametrize("size", [(300, 240), (320, 241), (20, 20), (640, 480)])
+def test_X10_a_frame_of_another_size_is_broken(size):
+    """A frame larger or smaller than announced is refused, by `develop` and `examine`."""
+    body = announce(avif(), *size)
+
+    assert verdict(body) is Verdict.BROKEN_IMAGE
+    assert images.examine(body).verdict is Verdict.BROKEN_IMAGE
+    assert "320 x 240, which is not announced" in images.examine(body).detail
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="memory is measured the POSIX way")
+def test_X10_a_frame_over_the_pixel_limit_takes_no_memory():
+    """A frame of 8,192 x 8,192 that is announced as 300 x 300 is refused before its pixels exist."""
+    script = """if True:
+        import resource
+        from PIL import Image
+        from harvest import images
+        from harvest.models import Verdict
+        from tests.images.darkroom import AS_IT_IS, HIT
+        from tests.images.test_announced_size import announce, avif
+        images.develop(avif(), HIT, AS_IT_IS)
+        body = (open("/dev/stdin", "rb").read())
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        lie = announce(body, 300, 300)
+        assert images.memory_needed(lie) == 0
+        assert images.develop(lie, HIT, AS_IT_IS).verdict is Verdict.TOO_MANY_PIXELS
+        assert images.examine(lie).verdict is Verdict.TOO_MANY_PIXELS
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+    from PIL import Image  # noqa: PLC0415
+
+    body = encoded(Image.new("RGB", (8192, 8192), "teal"), "AVIF", quality=1, speed=10)
+    child = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, input=body
+    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(child.stdout) * unit < 20e6
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_X10_each_image_of_a_file_counts(which):
+    """The transparency of an AVIF is an image of its own, and its size is compared too."""
+    image = photo()
+    image.putalpha(photo(seed=1).convert("L"))
+    body = encoded(image, "AVIF", speed=10)
+    stream = [item.data for item in items(body) if item.kind == b"av01"][which]
+    at = stream.index(b"\x0a") + 2  # the sequence header; its width ends with bit 26
+    changed = bytearray(stream)
+    changed[at + 3] ^= 1 << 5
+
+    assert verdict(body.replace(stream, bytes(changed))) is Verdict.BROKEN_IMAGE
+    assert list(av1_sizes(bytes(changed))) == [(319, 240)]
+
+
+def sequence(width: int, height: int, bits: int = 16) -> bytes:
+    """Return a sequence header of AV1 for more than one frame."""
+    told = Bits().write((0, 3), (0, 1), (0, 1), (0, 1), (0, 1), (0, 5), (0, 12), (4, 5))
+    told.write((bits - 1, 4), (bits - 1, 4), (width - 1, bits), (height - 1, bits))
+    told.write((0, 1), (0, 7), (0, 1), (1, 1), (1, 1), (0, 3))
+    return b"\x0a" + bytes([len(told.data)]) + told.data
+
+
+def frame(override: int) -> bytes:
+    """Return the start of a key frame, which may announce a size of its own."""
+    told = Bits().write((0, 1), (0, 2), (1, 1), (0, 1), (0, 1), (override, 1), (65535, 16), (65535, 16))
+    return b"\x32" + bytes([len(told.data)]) + told.data
+
+
+def test_X10_a_frame_with_a_size_of_its_own_is_broken():
+    """AV1 lets a frame override the size of its sequence: up to 65,536 where the sequence says 300."""
+    assert list(av1_sizes(sequence(300, 200) + frame(0))) == [(300, 200)]
+    with pytest.raises(Broken, match="size of its own"):
+        list(av1_sizes(sequence(300, 200) + frame(1)))
+
+
+def test_X10_every_sequence_counts():
+    """A second sequence header in the same image does not hide behind the first."""
+    data = sequence(300, 200) + frame(0) + sequence(9000, 9000) + frame(0)
+    assert list(av1_sizes(data)) == [(300, 200), (9000, 9000)]
+
+
+def test_X10_frames_without_a_sequence_are_broken():
+    """A frame that leans on another image's sequence header is refused."""
+    with pytest.raises(Broken, match="before its sequence"):
+        list(av1_sizes(frame(0)))
+
+
+# ---- HEIC: the container is made here, since nothing on this machine may write one
+
+
+def box(kind: bytes, *contents: bytes) -> bytes:
+    content = b"".join(contents)
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def sps(width: int, height: int, layers: int = 0) -> bytes:
+    """Return a sequence parameter set of HEVC."""
+    told = Bits().write((0, 4), (layers, 3), (1, 1), (0, 88), (93, 8))
+    told.write(*[(3, 2)] * layers, *[(0, 2)] * (8 - layers if layers else 0), *[(0, 96)] * layers)
+    data = told.exp_golomb(0, 1, width, height).write((0, 1)).data
+    return b"\x42\x01" + data.replace(b"\0\0\0", b"\0\0\3\0").replace(b"\0\0\1", b"\0\0\3\1")
+
+
+def heic(shown: tuple[int, int], config: bytes, data: bytes = b"", kind: bytes = b"hvc1") -> bytes:
+    """Return a HEIC of one item."""
+    hvcc = bytes(21) + b"\x03" + b"\x01" + b"\xa1\0\1" + struct.pack(">H", len(config)) + config
+    info = box(b"iinf", bytes(4), b"\0\1", box(b"infe", b"\2\0\0\0", b"\0\1", b"\0\0", kind, b"\0"))
+    location = bytes.fromhex("01000000 4400 0001 0001 0001 0000 0001 00000000") + struct.pack(">I", len(data))
+    props = box(b"iprp", box(b"ipco", box(b"ispe", bytes(4), struct.pack(">II", *shown)), box(b"hvcC", hvcc)))
+    meta = box(b"meta", bytes(4), info, box(b"iloc", location), box(b"idat", data), props)
+    return box(b"ftyp", b"heic", bytes(4), b"heicmif1") + meta
+
+
+@pytest.mark.parametrize("layers", [0, 2])
+def test_X10_the_size_in_a_parameter_set_of_hevc(layers):
+    """The coded size is read behind profiles and layers, and behind the bytes that HEVC escapes."""
+    assert hevc_size(sps(4032, 3024, layers)) == (4032, 3024)
+
+
+def test_X10_hevc_may_code_its_padding():
+    """HEVC codes whole blocks: a few columns more than announced are usual."""
+    assert check_sizes(heic((300, 200), sps(304, 200)), {(300, 200)}) is None
+    assert check_sizes(heic((300, 200), sps(296, 200)), {(300, 200)}) == (296, 200)
+    assert check_sizes(heic((300, 200), sps(364, 200)), {(300, 200)}) == (364, 200)
+
+
+def test_X10_a_parameter_set_among_the_data_counts():
+    """A second parameter set, beside the pixels, does not hide behind that of the configuration."""
+    unit = sps(16384, 16384)
+    body = heic((300, 200), sps(304, 200), struct.pack(">I", len(unit)) + unit)
+    assert check_sizes(body, {(300, 200)}) == (16384, 16384)
+
+
+@pytest.mark.parametrize(("kind", "start"), [(b"grid", bytes(4)), (b"iovl", bytes(10))])
+def test_X10_an_image_made_of_others_counts(kind, start):
+    """The canvas of a grid or an overlay is compared too."""
+    body = heic((300, 200), sps(304, 200), start + struct.pack(">HH", 16384, 16384), kind)
+    assert check_sizes(body, {(300, 200)}) == (16384, 16384)
+
+
+@pytest.mark.parametrize("kind", [b"unci", b"j2k1"])
+def test_X10_a_codec_that_is_not_read_is_refused(kind):
+    """What is coded in another way than HEVC or AV1 says its size in a way that is not read here."""
+    with pytest.raises(Broken, match="coded as"):
+        check_sizes(heic((300, 200), sps(304, 200), kind=kind), {(300, 200)})
+
+
+# ---- what an image may allocate
+
+
+def test_the_limit_on_what_an_operation_allocates():
+    """The largest image there may be passes, with transparency; what is larger raises, with its verdict."""
+    check_allocation(10_000, 5_000, 4)
+    with pytest.raises(AllocationTooLarge) as error:
+        check_allocation(256, 16_777_216)
+    assert error.value.refusal.verdict is Verdict.TOO_MANY_PIXELS
+    assert not isinstance(images.develop(avif(), HIT, AS_IT_IS), Refusal)

@@ -1,0 +1,158 @@
+"""An exception that nobody foresaw, at every stage of a run: it costs one image or one provider."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest import images, run, sources, workers
+from harvest.errors import CannotWrite, ProviderError
+from harvest.images import bare, colour, darkroom, headers, negative
+from harvest.models import Body, Hit, Recipe, Refusal, Task, Verdict
+from harvest.order import Order
+from harvest.providers import sample
+from harvest.queries import Query
+from harvest.web import bodies as web_bodies
+from harvest.web.bodies import Bodies
+from tests.pictures import encoded, photo
+from tests.web_server import HostileServer, answer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harvest.summary import Summary
+
+
+class Unforeseen(Exception):
+    """What no `except` of ours names."""
+
+
+def fail(*_: object, **__: object) -> object:
+    """Raise it."""
+    raise Unforeseen("in the works")
+
+
+IMAGE_STAGES = {
+    "header": (headers.formats, "recognise"),
+    "strip": (bare, "strip"),
+    "decode": (negative.Image, "open"),
+    "white": (colour, "on_white"),
+    "sRGB": (colour, "to_srgb"),
+    "fingerprint": (darkroom.looks, "look"),
+    "encode": (darkroom, "_encoded"),
+}
+FETCH_STAGES = {
+    "address": (web_bodies, "check_url"),
+    "request": (Bodies, "_request"),
+    "answer": (web_bodies.answers, "judge"),
+    "failure": (web_bodies, "failure"),
+    "stand-in": (sources, "is_stand_in"),
+    "memory": (images, "memory_needed"),
+}
+
+
+def work(url: str, *others: str) -> tuple[Refusal | object, int]:
+    """Let the workers fetch and decode one hit."""
+
+    async def one() -> object:
+        bodies = Bodies(allow_private=True)
+        async with workers.LocalWorkers(bodies, Recipe(), threads=1) as local:
+            outcome = await local.work(Task(1, "king", Hit(url, "BING", "x", others=others)))
+            await local.idle()
+            return outcome.result
+
+    return asyncio.run(one())
+
+
+@pytest.mark.parametrize("stage", [*IMAGE_STAGES, *FETCH_STAGES])
+def test_X07_workers_turn_an_exception_into_a_verdict(stage, monkeypatch, caplog):
+    """Whatever raises in fetching or decoding, the hit is an internal error, and its traceback is logged."""
+    monkeypatch.setattr(*(IMAGE_STAGES | FETCH_STAGES)[stage], fail)
+    told = [b"no HTTP at all\r\n\r\n"] if stage == "failure" else answer(encoded(photo()))
+    with HostileServer({"/a.jpg": told}) as server:
+        result = work(f"{server.url}/a.jpg")
+
+    assert isinstance(result, Refusal)
+    assert result.verdict is Verdict.INTERNAL_ERROR
+    assert "Unforeseen: in the works" in result.detail
+    assert "Traceback" in caplog.text
+
+
+def test_X07_the_next_rendition_is_tried(monkeypatch):
+    """After an internal error with one address of an image, its next one is fetched."""
+    judge = web_bodies.answers.judge
+
+    async def fail_once(response, *args, **more):
+        if "large" in str(response.request.url):
+            raise Unforeseen
+        return await judge(response, *args, **more)
+
+    monkeypatch.setattr(web_bodies.answers, "judge", fail_once)
+    body = answer(encoded(photo()))
+    with HostileServer({"/large.jpg": body, "/small.jpg": body}) as server:
+        result = work(f"{server.url}/large.jpg", f"{server.url}/small.jpg")
+
+    assert not isinstance(result, Refusal)
+
+
+@pytest.mark.parametrize("error", [CannotWrite("the disk is full"), MemoryError(), KeyboardInterrupt()])
+def test_X07_what_ends_a_run_still_does(error, monkeypatch):
+    """Our own errors, Ctrl-C and running out of memory are no internal errors of one hit."""
+
+    async def judge(*_: object, **__: object) -> Body:
+        raise error
+
+    monkeypatch.setattr(web_bodies.answers, "judge", judge)
+    with HostileServer({"/a.jpg": answer(b"x")}) as server, pytest.raises(type(error)):
+        work(f"{server.url}/a.jpg")
+
+
+# ---- providers, in a whole run
+
+
+def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tuple[Summary, list[str]]:
+    """Run two providers, of which one raises in this method."""
+
+    class Bad(sample.Sample):
+        name = "URLS"
+        label = "Bad"
+
+    def raise_it(*_: object) -> object:
+        raise Unforeseen("in the works")
+
+    kinds = {"SAMPLE": sample.Sample, "URLS": Bad}
+    setattr(Bad, method, property(raise_it) if method == "trusted" else raise_it)
+    monkeypatch.setattr(run.registry, "get", lambda name: kinds[name])
+    said: list[str] = []
+    order = Order(providers=("SAMPLE", "URLS"), out=tmp_path / "dataset", limit=3)
+    job = run.Run(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
+    return job.finish(), said
+
+
+@pytest.mark.parametrize("method", ["__init__", "check", "notes", "trusted", "search", "close"])
+def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
+    """Whichever method of a provider raises, it is reported as failed with exit 3, and the others go on."""
+    summary, _ = harvest(tmp_path, monkeypatch, method)
+
+    assert summary.kept["cat"] > 0
+    assert {problem.provider for problem in summary.problems} == {"URLS"}
+    assert "Unforeseen: in the works" in summary.problems[0].error.message
+    assert "bug of the provider" in summary.problems[0].error.hint
+    assert summary.exit_code == ProviderError.exit_code
+
+
+def test_X07_the_summary_says_how_to_report(tmp_path, monkeypatch, caplog):
+    """Internal errors count as bad, and the summary mentions them once, with what to do."""
+    monkeypatch.setattr(darkroom.looks, "look", fail)
+    order = Order(providers=("SAMPLE",), out=tmp_path / "dataset", limit=3)
+    with caplog.at_level(logging.ERROR, "harvest"):
+        summary = run.Run(order, [Query("cat", "cat")], {}).finish()
+
+    assert summary.total().columns()["bad"] == summary.total().found == 3
+    (note,) = [note for note in summary.notes if "internal error" in note]
+    assert note.startswith("3 hits")
+    assert "--log FILE" in note
+    assert "Traceback" in caplog.text
