@@ -85,6 +85,8 @@ def _sizes(story: Story) -> str:
 
 
 def _search(source: Source) -> str:
+    if not source.query:
+        return f"{source.provider.lower()}, read back from its file ({source.class_name})"
     return f"{source.provider.lower()}, result {source.rank} for {source.query!r} ({source.class_name})"
 
 

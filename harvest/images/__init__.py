@@ -12,7 +12,7 @@ memory     what a decode takes, known from the header
 """
 
 from harvest.images.darkroom import Seen, develop, examine
-from harvest.images.exif import source_of
+from harvest.images.exif import read_hit, source_of
 from harvest.images.memory import memory_needed
 
-__all__ = ["Seen", "develop", "examine", "memory_needed", "source_of"]
+__all__ = ["Seen", "develop", "examine", "memory_needed", "read_hit", "source_of"]
