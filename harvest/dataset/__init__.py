@@ -19,6 +19,7 @@ from harvest.dataset.opening import LEDGER, LOCK, lock_for_placing, open_ledger
 from harvest.dataset.questions import Questions
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.recording import Recorder
+from harvest.dataset.resaved import CopyFinder
 from harvest.dataset.survey import survey
 from harvest.dataset.suspects import Suspect
 from harvest.errors import MissingFiles, StorageError, UsageError
@@ -148,17 +149,23 @@ class Dataset(Questions):
                 self._tree.sweep()
             if not self._read_only:
                 self._journal.recover(alone=alone)
-            self.changes = self._see(alone=alone, accept_missing=accept_missing)
+            copies = CopyFinder(self._pictures, self._tree)
+            self.changes = self._see(copies, alone=alone, accept_missing=accept_missing)
         if not self._read_only:
-            examine_new(self._ledger, self._pictures, self._tree)
+            examine_new(self._ledger, self._pictures, self._tree, copies.seen)
         return self.changes
 
-    def _see(self, *, alone: bool, accept_missing: bool) -> Changes:
+    def _see(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
         seen = survey(self._pictures, self._tree, alone=alone)
         if not seen:
             return Changes(renamed=classes.renamed(self._ledger))
         findings = reconcile(
-            seen.held, seen.found, seen.kin, totals=self._pictures.totals(), folders=seen.folders
+            seen.held,
+            seen.found,
+            seen.kin,
+            totals=self._pictures.totals(),
+            folders=seen.folders,
+            find_copies=copies.find,
         )
         if findings.brake and not accept_missing:
             return told(findings.each, classes.renamed(self._ledger), findings.brake)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harvest import disk
@@ -12,6 +13,7 @@ from harvest.models import Refusal
 from harvest.shelves import Shelf, Spot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from harvest.images import Seen
@@ -25,17 +27,21 @@ _HEAVY = 100 << 20  # bytes of a decode; those that need more take turns
 _turn = threading.Lock()
 
 
-def examine_new(ledger: Ledger, pictures: Pictures, tree: Tree) -> None:
-    """Take the look of files that are new or were changed by a person."""
+def examine_new(
+    ledger: Ledger, pictures: Pictures, tree: Tree, known: Mapping[str, Seen | None] = MappingProxyType({})
+) -> None:
+    """Take the look of files that are new or were changed by a person; `known` are looks by content."""
     files = pictures.unexamined()
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
         spots = [
             Spot(held.class_name, held.name, Shelf.REJECTED if held.shelved else Shelf.TREE) for held in batch
         ]
-        looks = tree.each(_look, [tree.path(spot) for spot in spots])
+        new = [tree.path(spot) for held, spot in zip(batch, spots, strict=True) if held.content not in known]
+        looks = iter(tree.each(examine_file, new))
         with ledger.writing():
-            for held, seen in zip(batch, looks, strict=True):
+            for held in batch:
+                seen = known[held.content] if held.content in known else next(looks)
                 faces.examined(
                     ledger,
                     held.id,
@@ -43,7 +49,8 @@ def examine_new(ledger: Ledger, pictures: Pictures, tree: Tree) -> None:
                 )
 
 
-def _look(path: Path) -> Seen | None:
+def examine_file(path: Path, *, unpad: bool = False) -> Seen | None:
+    """Examine an image file; return `None` if it is gone, too large or not an image."""
     from harvest.images import examine, memory_needed  # noqa: PLC0415 - decoders are slow to load, and rarely needed
 
     try:
@@ -54,5 +61,5 @@ def _look(path: Path) -> Seen | None:
     except FileNotFoundError:
         return None
     with _turn if memory_needed(data) > _HEAVY else nullcontext():
-        seen = examine(data)
+        seen = examine(data, unpad=unpad)
     return None if isinstance(seen, Refusal) else seen
