@@ -15,6 +15,7 @@ HarvestError                  1   exit code
 │   └── Unavailable               the provider cannot work here, and says why
 ├── NothingHarvested          4   not one picture, though sources were asked
 ├── MissingFiles              3   so many files are gone that nobody meant it: nothing was recorded
+├── LedgerMissing             3   there was a ledger and it is gone: nothing was recorded
 ├── StorageError              6   the dataset cannot be written or read
 │   ├── CannotWrite               read-only, not a folder, no space left
 │   ├── DatasetMoved              moved, renamed or deleted while it was being written
@@ -106,6 +107,10 @@ class NothingHarvested(HarvestError):
 
 
 class MissingFiles(HarvestError):
+    exit_code = 3
+
+
+class LedgerMissing(HarvestError):
     exit_code = 3
 
 

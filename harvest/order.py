@@ -45,6 +45,7 @@ class Order:
     refresh: bool = False
     dry_run: bool = False
     accept_missing: bool = False
+    new_ledger: bool = False
     proxy: str | None = None
     allow_private: bool = False
     obey_opt_out: bool = True

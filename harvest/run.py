@@ -66,6 +66,7 @@ def harvest(
     refresh: bool = False,
     dry_run: bool = False,
     accept_missing: bool = False,
+    new_ledger: bool = False,
     proxy: str | None = None,
     allow_private: bool = False,
     obey_opt_out: bool = True,
@@ -102,6 +103,7 @@ def harvest(
         refresh=refresh,
         dry_run=dry_run,
         accept_missing=accept_missing,
+        new_ledger=new_ledger,
         proxy=proxy,
         allow_private=allow_private,
         obey_opt_out=obey_opt_out,
@@ -192,6 +194,7 @@ class Run:
                 exclusive=not self.order.dry_run,
                 read_only=self.order.dry_run,
                 accept_missing=self.order.accept_missing,
+                new_ledger=self.order.new_ledger,
                 say=self._say,
             ) as dataset:
                 for text in dataset.describe_skipped():
@@ -209,6 +212,10 @@ class Run:
     def _harvest_into(self, dataset: Dataset) -> None:
         summary = self.summary
         summary.kept = {name: dataset.kept(name) for name in summary.classes}
+        if dataset.provenance_read:
+            summary.notes.append(
+                f"new ledger: read where {dataset.provenance_read:,} images come from back from their files"
+            )
         dataset.try_again(self.order.given_another_try)
         placer = Placer(dataset)
         if jobs := self._jobs(dataset):

@@ -110,7 +110,7 @@ class Tree:
         return not os.path.lexists(self.path(spot))
 
     def digests(self, spots: Sequence[Spot], tick: Tick | None = None) -> list[str | None]:
-        """Return the SHA-256 of files (of large ones, of their ends), `None` for a link or one that is gone."""
+        """Return the SHA-256 of files (of large ones, of their ends), `None` for a link or a missing one."""
         return self.each(self._digest, spots, tick=tick)
 
     def _digest(self, spot: Spot) -> str | None:

@@ -86,7 +86,7 @@ def test_P10_pictures_survive_a_lost_ledger(root: Path) -> None:
     """Moved away as advised, a ledger starts anew and takes the pictures for a person's own."""
     before = datasets.tree(root)
     (root / "harvest.db").rename(root.parent / "harvest.db")
-    with Dataset.open(root, create=True, exclusive=True) as dataset:
+    with Dataset.open(root, create=True, exclusive=True, new_ledger=True) as dataset:
         assert len(dataset.changes.added) == 5
     assert datasets.tree(root) == before
 

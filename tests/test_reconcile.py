@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.dataset.reconcile import FEW, Findings, Found, Kind, reconcile
+from harvest.dataset.reconcile import FEW, FindCopies, Findings, Found, Kind, reconcile
 from harvest.ledger.pictures import Held
 from harvest.shelves import Shelf, Spot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _numbers = count(1)
 
@@ -32,6 +36,7 @@ def decide(
     *,
     totals: dict[str, int] | None = None,
     folders: set[str] | None = None,
+    find_copies: FindCopies = lambda *_: (),
 ) -> Findings:
     """Reconcile with totals so large that no brake or class name comes in unless a test means it."""
     present = [row for row in (*rows, *(kin or [])) if row.state == "present"]
@@ -43,6 +48,7 @@ def decide(
         kin or [],
         totals=usual if totals is None else totals,
         folders=everywhere if folders is None else folders,
+        find_copies=find_copies,
     )
 
 
@@ -111,6 +117,76 @@ def test_overwritten_picture_is_no_rejection() -> None:
     """A picture moved onto another's name takes its place: a name still there is never a rejection."""
     rows = [held("a/1.jpg", "x"), held("b/1.jpg", "y")]
     assert kinds(decide(rows, [found("a/1.jpg", "y")])) == [Kind.MOVED, Kind.MERGED]
+
+
+def test_converted_is_edited() -> None:
+    """A file with the stem of an image that is gone is that image in another format, in any number."""
+    rows = [held(f"a/{n}.jpg", f"old{n}") for n in range(25)]
+    findings = decide(rows, [found(f"a/{n}.webp", f"new{n}") for n in range(25)], totals={"a": 25})
+    assert kinds(findings) == [Kind.EDITED] * 25
+    assert all(each.found.spot.name == f"{each.held.name[:-4]}.webp" for each in findings.each)
+    assert findings.brake == ""
+
+
+def test_converted_into_another_class_is_not_edited() -> None:
+    """A stem says something only within a class."""
+    findings = decide([held("a/1.jpg", "x"), held("b/0.jpg", "o")], [found("b/1.png", "y")])
+    assert kinds(findings) == [Kind.ADDED, Kind.GONE, Kind.GONE]
+
+
+def test_one_file_for_two_images_is_neither() -> None:
+    """A file with the stem of two images that are gone is a person's own: its source is not certain."""
+    findings = decide([held("a/1.jpg", "x"), held("a/1.jpeg", "y")], [found("a/1.png", "z")])
+    assert kinds(findings) == [Kind.ADDED, Kind.GONE, Kind.GONE]
+
+
+def test_two_files_with_one_stem_are_not_told_apart_by_it() -> None:
+    """Of two files with the stem of an image none is chosen by the stem: one may be anything."""
+    files = [found("a/1.png", "y"), found("a/1.webp", "z")]
+    assert kinds(decide([held("a/1.jpg", "x")], files)) == [Kind.ADDED, Kind.ADDED, Kind.GONE]
+
+
+def test_a_copy_under_another_name_is_edited() -> None:
+    """A file that is certainly a copy of an image that is gone is that image."""
+    rows = [held("a/1.jpg", "x"), held("a/2.jpg", "y"), held("b/3.jpg", "z")]
+    files = [found("a/new.jpg", "n"), found("a/2.png", "p")]
+    asked = []
+
+    def find_copies(some: Sequence[Held], others: Sequence[Found]) -> list[tuple[Held, Found]]:
+        asked.append(([row.name for row in some], [file.spot.name for file in others]))
+        return [(some[0], others[0])]
+
+    findings = decide(rows, files, find_copies=find_copies)
+    assert kinds(findings) == [Kind.EDITED, Kind.EDITED, Kind.GONE]
+    assert asked == [(["1.jpg"], ["new.jpg"])]
+
+
+def test_two_copies_of_one_image_are_one_edit() -> None:
+    """Of two files that are copies of an image, the first by name is it, the other a person's own."""
+    files = [found("a/1.webp", "z"), found("a/1.png", "y")]
+    findings = decide([held("a/1.jpg", "x")], files, find_copies=every_pair)
+    assert [(each.kind, each.found.spot.name) for each in findings.each] == [
+        (Kind.EDITED, "1.png"),
+        (Kind.ADDED, "1.webp"),
+    ]
+
+
+def test_a_copy_of_two_images_is_neither() -> None:
+    """A file that is a copy of two images that are gone is a person's own."""
+    rows = [held("a/1.jpg", "x"), held("a/2.jpg", "y")]
+    findings = decide(rows, [found("a/new.png", "z")], find_copies=every_pair)
+    assert kinds(findings) == [Kind.ADDED, Kind.GONE, Kind.GONE]
+
+
+def test_a_file_of_known_content_is_no_edit() -> None:
+    """A rejected image that comes back beside a deleted one is restored, whatever its stem."""
+    rejected = held("a/1.png", "y", "rejected")
+    findings = decide([held("a/1.jpg", "x")], [found("a/1.png", "y")], [rejected], find_copies=every_pair)
+    assert kinds(findings) == [Kind.RESTORED, Kind.GONE]
+
+
+def every_pair(rows: Sequence[Held], files: Sequence[Found]) -> list[tuple[Held, Found]]:
+    return [(row, file) for row in rows for file in files]
 
 
 def test_rejected_content_that_comes_back_is_restored() -> None:

@@ -25,6 +25,7 @@ def root(tmp_path: Path) -> Path:
     datasets.new(root, king=range(3), coral=range(10, 12))
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
         connection.execute("DROP TABLE split")
+        connection.execute("DROP TABLE dataset")
         connection.execute("PRAGMA user_version = 1")
     return root
 
@@ -49,6 +50,19 @@ def test_an_old_ledger_becomes_what_a_new_one_is(root: Path, tmp_path: Path) -> 
         assert dataset.changes.counts() == {}
     Ledger.create(tmp_path / "new.db")
     assert layout(root / "harvest.db") == layout(tmp_path / "new.db")
+
+
+def test_an_old_ledger_gets_an_id_that_stays(root: Path) -> None:
+    """The upgrade gives a dataset its id, which no other dataset has and which is the same ever after."""
+    seen = []
+    for path in (root, root, root.with_name("another")):
+        with Dataset.open(path, create=True):
+            pass
+        with closing(sqlite3.connect(path / "harvest.db")) as connection:
+            ((number,),) = connection.execute("SELECT id FROM dataset").fetchall()
+        seen.append(number)
+    assert seen[0] == seen[1] != seen[2]
+    assert all(len(number) == 32 for number in seen)
 
 
 def test_a_look_without_a_trace_upgrades_the_copy_alone(root: Path) -> None:

@@ -38,8 +38,12 @@ def open_dataset(root: Path, *, accept_missing: bool = False) -> Dataset:
 
 def check(root: Path) -> None:
     """Raise unless a folder is a dataset, and guess which one was meant."""
+    from harvest.dataset.lost_ledger import refuse_lost_ledger
+
     if is_dataset(root):
         return
+    if root.is_dir() and _around(root) is None:
+        refuse_lost_ledger(root)
     if not os.path.lexists(root):
         problem = f"there is no folder {root}."
     elif not root.is_dir():

@@ -37,6 +37,7 @@ def demo(
             out,
             limit=maximum,
             accept_missing=accept_missing,
+            new_ledger=True,  # drawings can be drawn again: a demo that was deleted is no loss to ask about
             progress=progress.show,
             say=progress.say,
         )

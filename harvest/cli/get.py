@@ -121,6 +121,13 @@ def get(
     accept_missing: Annotated[
         bool, typer.Option("--accept-missing", help="Record files that are gone as thrown out, however many.")
     ] = False,
+    new_ledger: Annotated[
+        bool,
+        typer.Option(
+            "--new-ledger",
+            help="Begin a new ledger where it was lost, and read sources from the EXIF of the images.",
+        ),
+    ] = False,
     allow_private: Annotated[
         bool,
         typer.Option("--allow-private", help="Fetch from private addresses too: an image server at home."),
@@ -176,6 +183,7 @@ def get(
             refresh=refresh,
             dry_run=dry_run,
             accept_missing=accept_missing,
+            new_ledger=new_ledger,
             proxy=proxy,
             allow_private=allow_private,
             obey_opt_out=not ignore_opt_out,

@@ -31,7 +31,7 @@ def print_picture(story: Story, root: Path, asked: str) -> None:
     """Tell a picture's story to a person who asked for it under some name."""
     print(console.line(f" {story.class_name}/{story.name}  {_state(story, root)}"))
     if "://" not in asked and asked.rpartition("/")[2] != story.name:
-        print(console.line(f" {asked} gave its place to it: a better copy, or one of several"))
+        print(console.line(f" {asked} {_earlier_name(story, asked)}"))
     for other in story.wanted_by:
         print(console.line(f" in conflict: {other} wants it too. Move it there, or delete it"))
     print()
@@ -41,6 +41,13 @@ def print_picture(story: Story, root: Path, asked: str) -> None:
     if story.events:
         print("\n decided")
         print_list([_event(event) for event in story.events], None, more="")
+
+
+def _earlier_name(story: Story, asked: str) -> str:
+    name = asked.replace("\\", "/").rpartition("/")[2]
+    if any(each.action == "edit" and (each.source or "").rpartition("/")[2] == name for each in story.events):
+        return "is what it was before you edited it"
+    return "gave its place to it: a better copy, or one of several"
 
 
 def _state(story: Story, root: Path) -> str:
@@ -85,6 +92,8 @@ def _sizes(story: Story) -> str:
 
 
 def _search(source: Source) -> str:
+    if not source.query:
+        return f"{source.provider.lower()}, read back from its file ({source.class_name})"
     return f"{source.provider.lower()}, result {source.rank} for {source.query!r} ({source.class_name})"
 
 

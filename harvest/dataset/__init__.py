@@ -8,21 +8,24 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from harvest.dataset import path_memory
 from harvest.dataset.changes import Change, Changes, told
 from harvest.dataset.consulting import Consultation, remember_deal
 from harvest.dataset.deciding import Decider, Restored
 from harvest.dataset.examining import SkippedFile, describe_skipped, examine_new
 from harvest.dataset.identity import Identity
 from harvest.dataset.journal import Journal, Placement
+from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
 from harvest.dataset.opening import LEDGER, LOCK, lock_for_placing, open_ledger
 from harvest.dataset.questions import Questions
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.recording import Recorder
+from harvest.dataset.resaved import CopyFinder
 from harvest.dataset.scanning import ScanProgress
 from harvest.dataset.survey import survey
 from harvest.dataset.suspects import Suspect
 from harvest.errors import MissingFiles, StorageError, UsageError
-from harvest.ledger import Ledger, classes, pending, runs
+from harvest.ledger import Ledger, classes, pending, provenance, runs
 from harvest.ledger.decisions import Decisions
 from harvest.ledger.pictures import Known
 from harvest.ledger.rejections import Batch, Rejection
@@ -67,6 +70,7 @@ class Dataset(Questions):
     """An open dataset; `changes` tells what a person did to its folders since the last command looked."""
 
     changes: Changes
+    provenance_read: int = 0  # images whose source was read back from their files, for a new ledger
 
     def __init__(
         self,
@@ -103,6 +107,7 @@ class Dataset(Questions):
         create: bool = False,
         exclusive: bool = False,
         accept_missing: bool = False,
+        new_ledger: bool = False,
         read_only: bool = False,
         say: Callable[[str], None] | None = None,
     ) -> Self:
@@ -110,11 +115,15 @@ class Dataset(Questions):
 
         `exclusive` is for a `get`: nobody else may place pictures meanwhile, and a brake raises
         `MissingFiles`. `read_only` works on a copy of the ledger in memory, even where there is no dataset,
-        and leaves no trace. `say` is called with the progress of a scan that takes long.
+        and leaves no trace. Where there are signs that a ledger was lost, `LedgerMissing` is raised and none
+        is made; `new_ledger` makes one, and reads where the images come from back from their files.
+        `say` is called with the progress of a scan that takes long.
         """
         path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link to other siblings
         if not path.name:
             raise UsageError(f"{os.fspath(root)!r} cannot be a dataset.", "Name a folder with -o.")
+        if (create or read_only) and not new_ledger:
+            refuse_lost_ledger(path)
         with ExitStack() as opened:
             lock = None
             if read_only:
@@ -128,10 +137,18 @@ class Dataset(Questions):
             dataset = cls(path, ledger, lock, read_only=read_only, say=say)
             opened.callback(dataset._close_files)
             dataset.reconcile(accept_missing=accept_missing)
+            if new_ledger:
+                dataset.provenance_read = read_provenance(ledger, dataset._tree)
+            dataset._remember_path()
             if exclusive:
                 dataset._begin_run()
             opened.pop_all()
         return dataset
+
+    def _remember_path(self) -> None:
+        """Remember that there is a dataset at this path, so that it is missed when it is gone."""
+        if not self._read_only and provenance.has_images(self._ledger):
+            path_memory.remember(self.root, provenance.dataset_id(self._ledger))
 
     def _begin_run(self) -> None:
         if self.changes.brake:
@@ -148,19 +165,25 @@ class Dataset(Questions):
             alone = self._is_alone(alone_for_now)
             if not self._read_only:
                 self._journal.recover(alone=alone)
-            self.changes = self._see(alone=alone, accept_missing=accept_missing)
+            copies = CopyFinder(self._pictures, self._tree)
+            self.changes = self._see(copies, alone=alone, accept_missing=accept_missing)
         if not self._read_only:
             tick = self._scan.tick("examining your own images")
-            self.skipped = examine_new(self._ledger, self._pictures, self._tree, tick)
+            self.skipped = examine_new(self._ledger, self._pictures, self._tree, copies.seen, tick)
         return self.changes
 
-    def _see(self, *, alone: bool, accept_missing: bool) -> Changes:
+    def _see(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
         tick = self._scan.tick("reading new and changed files")
         seen = survey(self._pictures, self._tree, alone=alone, tick=tick)
         if not seen:
             return Changes(renamed=classes.renamed(self._ledger))
         findings = reconcile(
-            seen.held, seen.found, seen.kin, totals=self._pictures.totals(), folders=seen.folders
+            seen.held,
+            seen.found,
+            seen.kin,
+            totals=self._pictures.totals(),
+            folders=seen.folders,
+            find_copies=copies.find,
         )
         if findings.brake and not accept_missing:
             return told(findings.each, classes.renamed(self._ledger), findings.brake)
@@ -189,6 +212,7 @@ class Dataset(Questions):
             if self._run is not None:
                 with suppress(StorageError):  # a full disk has been said before
                     runs.end(self._ledger, self._run)
+                    self._remember_path()  # a first run has placed its images since it began
         finally:
             self._run = None
             self._close_files()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest import disk
@@ -14,7 +15,7 @@ from harvest.shelves import Shelf, Spot
 from harvest.tree import MAX_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harvest.images import Seen
@@ -43,9 +44,15 @@ class SkippedFile(NamedTuple):
 
 
 def examine_new(
-    ledger: Ledger, pictures: Pictures, tree: Tree, tick: Tick | None = None
+    ledger: Ledger,
+    pictures: Pictures,
+    tree: Tree,
+    known: Mapping[str, Seen | Refusal | None] = MappingProxyType({}),
+    tick: Tick | None = None,
 ) -> list[SkippedFile]:
     """Take the look of files that are new or were changed by a person; return those that have none.
+
+    `known` are results by content, from files that were examined before.
 
     A file that met an internal error is not noted as examined: the next version may be able to read it.
     """
@@ -56,7 +63,9 @@ def examine_new(
         spots = [
             Spot(held.class_name, held.name, Shelf.REJECTED if held.shelved else Shelf.TREE) for held in batch
         ]
-        looks = tree.each(_look, [tree.path(spot) for spot in spots])
+        new = [tree.path(spot) for held, spot in zip(batch, spots, strict=True) if held.content not in known]
+        examined = iter(tree.each(examine_file, new))
+        looks = [known[held.content] if held.content in known else next(examined) for held in batch]
         skipped += [
             SkippedFile(spot, seen)
             for spot, seen in zip(spots, looks, strict=True)
@@ -87,7 +96,7 @@ def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:
     return texts
 
 
-def _look(path: Path) -> Seen | Refusal | None:
+def examine_file(path: Path, *, unpad: bool = False) -> Seen | Refusal | None:
     """Decode a file; return `None` for one that is gone."""
     from harvest.images import examine, memory_needed  # noqa: PLC0415 - decoders are slow to load, and rarely needed
 
@@ -100,4 +109,4 @@ def _look(path: Path) -> Seen | Refusal | None:
     except FileNotFoundError:
         return None
     with _turn if memory_needed(data) > _HEAVY else nullcontext():
-        return examine(data)
+        return examine(data, unpad=unpad)

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from harvest.ledger.pictures import Held
 from harvest.shelves import Shelf, Spot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
+FindCopies: TypeAlias = "Callable[[Sequence[Held], Sequence[Found]], Iterable[tuple[Held, Found]]]"
 
 # Over FEW files and over MOST of a class or of the dataset: rather is a drive gone than a person busy.
 FEW = 20
@@ -77,14 +80,16 @@ def reconcile(
     *,
     totals: Mapping[str, int],
     folders: Collection[str],
+    find_copies: FindCopies = lambda *_: (),
 ) -> Findings:
     """Tell what became of the pictures in `held`, which are not in their places, and what the files are.
 
     `kin` are the other pictures with the content of any of these, `totals` counts the present pictures of
-    each class, and `folders` are the class folders on disk.
+    each class, and `folders` are the class folders on disk. `find_copies` pairs images with the files that
+    are certainly copies of them; it is asked only about what nothing else explains.
     """
     matching = _Matching(held, found, kin)
-    each = matching.findings()
+    each = matching.findings(find_copies)
     renamed = _renamed(each, totals)
     each = [_reclassed(finding, renamed) for finding in each]
     gone = Counter(x.held.class_name for x in each if x.kind is Kind.GONE and x.held)
@@ -103,10 +108,12 @@ class _Matching:
             self._kin[row.content].append(row)
         self._findings: list[Finding] = []
 
-    def findings(self) -> list[Finding]:
+    def findings(self, find_copies: FindCopies) -> list[Finding]:
         for near in (_same_spot, _same_class, _in_tree, _onto_shelf, _on_shelf, _off_shelf):
             self._match(near)
         self._match_edited()
+        self._match_resaved(_same_stem)
+        self._match_resaved(find_copies)
         for file in self._files:
             self._explain_file(file)
         for row in self._held:
@@ -139,9 +146,32 @@ class _Matching:
         for row in list(self._held):
             file = at.get(Spot(row.class_name, row.name))
             if file is not None and row.state == "present":
-                del self._held[row], self._files[file]
-                self._findings.append(Finding(Kind.EDITED, row, file))
-                self._note(file)
+                self._edit(row, file)
+
+    def _edit(self, row: Held, file: Found) -> None:
+        del self._held[row], self._files[file]
+        self._findings.append(Finding(Kind.EDITED, row, file))
+        self._note(file)
+
+    def _match_resaved(self, find_pairs: FindCopies) -> None:
+        """Pair images that were saved anew, in another format or under another name, with their files.
+
+        Only within a class, and only with files whose content is not known. A file that may be either of two
+        images is neither: whose source it has is not certain. Of two files that are both copies of an image
+        the first by name is that image, the other a person's own.
+        """
+        rows = _grouped((row.class_name, row) for row in self._held if row.state == "present")
+        files = _grouped(
+            (file.spot.class_name, file)
+            for file in self._files
+            if file.spot.shelf is Shelf.TREE and not self._kin[file.content]
+        )
+        for name in sorted(rows.keys() & files.keys()):
+            pairs = dict.fromkeys(find_pairs(rows[name], files[name]))
+            images = Counter(file for _, file in pairs)
+            for row, file in sorted(pairs, key=lambda pair: pair[1].spot):
+                if images[file] == 1 and row in self._held:
+                    self._edit(row, file)
 
     def _explain_file(self, file: Found) -> None:
         """Say what a file is that no missing picture explains."""
@@ -175,6 +205,26 @@ class _Matching:
             return Kind.UNSHELVED
         copies = any(kin.state == "present" for kin in self._kin[row.content])
         return Kind.MERGED if copies or Spot(row.class_name, row.name) in self._occupied else Kind.GONE
+
+
+def _grouped(named: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for name, each in named:
+        groups.setdefault(name, []).append(each)
+    return groups
+
+
+def _same_stem(rows: Sequence[Held], files: Sequence[Found]) -> Iterator[tuple[Held, Found]]:
+    """Pair an image and a file whose names differ in the suffix alone, if no other file has that stem."""
+    by_stem = _grouped((_stem(file.spot.name), file) for file in files)
+    for row in rows:
+        same = by_stem.get(_stem(row.name), ())
+        if len(same) == 1:
+            yield row, same[0]
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _same_spot(row: Held, spot: Spot) -> bool:

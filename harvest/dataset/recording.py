@@ -69,9 +69,11 @@ class Recorder:
         now = self._pictures.held(held.id)
         if now is None or now[:4] != held[:4] or self._pictures.is_on_its_way(held.content):
             return False
+        here = Spot(held.class_name, held.name)
+        if kind is Kind.EDITED and found is not None and found.spot != here:
+            return self._tree.stamp(here) is None and not self._pictures.at([found.spot])
         if kind is not Kind.GONE:
             return True
-        here = Spot(held.class_name, held.name)
         return self._tree.stamp(here) is None and not pending.is_being_replaced(self._ledger, held.id)
 
     def _is_ours(self, content: str) -> bool:
@@ -110,6 +112,7 @@ class Recorder:
             faces.relocate(self._ledger, held, class_name, name, decided=False)
         elif kind is Kind.EDITED:
             faces.edit(self._ledger, held, found.content)
+            faces.relocate(self._ledger, held, class_name, name)  # a conversion gives it another suffix
         elif kind is Kind.RESTORED:
             faces.bring_back(self._ledger, held.id, class_name, name)
         elif kind in (Kind.SHELVED, Kind.RESHELVED):

@@ -15,7 +15,7 @@ allocation the one limit on what a decode, a resize or a crop may allocate
 """
 
 from harvest.images.darkroom import Seen, develop, examine
-from harvest.images.exif import source_of
+from harvest.images.exif import read_hit, source_of
 from harvest.images.memory import memory_needed
 
-__all__ = ["Seen", "develop", "examine", "memory_needed", "source_of"]
+__all__ = ["Seen", "develop", "examine", "memory_needed", "read_hit", "source_of"]

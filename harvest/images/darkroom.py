@@ -76,8 +76,11 @@ def develop(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
 
 
 @refuse_unexpected
-def examine(data: bytes) -> Seen | Refusal:
-    """Look at a file on disk as `develop` does at a download; its size and shape are its owner's business."""
+def examine(data: bytes, *, unpad: bool = False) -> Seen | Refusal:
+    """Look at a file on disk as `develop` does at a download; its size and shape are its owner's business.
+
+    `unpad` takes white bars off a square even where our mark is gone, as it is after a conversion.
+    """
     header = headers.read(data)
     if isinstance(header, Refusal):
         return header
@@ -85,7 +88,7 @@ def examine(data: bytes) -> Seen | Refusal:
     if isinstance(negative, Refusal):
         return negative
     small, pixels = negative.small()
-    if exif.source_of(data):
+    if unpad or exif.source_of(data):
         small = _unpadded(small)
     return Seen(pixels, looks.look(small), *negative.size, header.format)
 

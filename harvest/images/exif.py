@@ -10,13 +10,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Literal
 
+from harvest import sources
 from harvest.images import containers
-from harvest.models import Evidence
+from harvest.models import Evidence, Hit, Licence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from harvest.models import Hit, Licence
 
 _PAGE, _TITLE, _ORIENTATION, _AUTHOR, _RIGHTS = 0x010D, 0x010E, 0x0112, 0x013B, 0x8298
 _MORE, _COMMENT = 0x8769, 0x9286  # the second directory, and the user comment in it
@@ -29,6 +28,8 @@ _MOST_TEXT = 1_000  # characters of a title; all texts together stay far below t
 _MOST_ADDRESS = 4_000  # a longer address is left out: a part of one leads elsewhere
 _MOST_COMMENT = 4 * _MOST_ADDRESS + 64  # bytes, whatever the encoding
 _SOURCE = "source: "
+_CLAIM = " (as claimed by the search engine)"
+_SCHEMES = ("http://", "https://")
 
 
 def written(hit: Hit) -> bytes:
@@ -53,7 +54,7 @@ def written(hit: Hit) -> bytes:
 
 def _rights(licence: Licence) -> str:
     name = " ".join(part for part in (licence.id, licence.url) if part)
-    claimed = " (as claimed by the search engine)" if name and licence.evidence is Evidence.CLAIMED else ""
+    claimed = _CLAIM if name and licence.evidence is Evidence.CLAIMED else ""
     return _clean(name, _MOST_TEXT) + claimed
 
 
@@ -106,16 +107,62 @@ def orientation(exif: bytes) -> int:
 
 def source_of(data: bytes) -> str | None:
     """Tell the address that this program or FastClass wrote into a JPEG, or `None`."""
-    if not data.startswith(b"\xff\xd8\xff"):
+    return _source(_exif_of(data))
+
+
+def read_hit(data: bytes, provider: str) -> Hit | None:
+    """Read the hit back that `written` wrote into a JPEG; `None` where there is no address in it.
+
+    `data` may end anywhere behind the Exif block. The block may have been written by anybody: its texts are
+    cleaned and limited as ours are, and only web addresses are taken.
+    """
+    exif = _exif_of(data)
+    url = _source(exif)
+    if url is None or not url.startswith(_SCHEMES):
         return None
+    texts = {tag: _text(value) for tag, kind, value in _entries(exif, None) if kind == _ASCII}
+    page = _address(texts.get(_PAGE))
+    return Hit(
+        url=url,
+        provider=provider,
+        source=sources.key(url),
+        page=page if page.startswith(_SCHEMES) else None,
+        title=_clean(texts.get(_TITLE), _MOST_TEXT) or None,
+        author=_clean(texts.get(_AUTHOR), _MOST_TEXT) or None,
+        licence=_licence(texts.get(_RIGHTS, "")),
+    )
+
+
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode("utf-8", "replace")
+
+
+def _licence(rights: str) -> Licence:
+    """Read a licence back as `_rights` wrote it.
+
+    >>> _licence("CC-BY-2.0 https://creativecommons.org/licenses/by/2.0/").id
+    'CC-BY-2.0'
+    """
+    name = _clean(rights, _MOST_TEXT + len(_CLAIM))
+    evidence = Evidence.CLAIMED if name.endswith(_CLAIM) else Evidence.STATED
+    *words, last = name.removesuffix(_CLAIM).split() or [""]
+    if not last.startswith(_SCHEMES):
+        words, last = [*words, last], ""
+    identifier = " ".join(words)
+    return Licence(identifier, last or None, evidence) if identifier else Licence()
+
+
+def _exif_of(data: bytes) -> bytes:
+    """Return the Exif block of a JPEG without its name; empty where there is none."""
+    if not data.startswith(b"\xff\xd8\xff"):
+        return b""
     try:
         for part in containers.segments(data):
-            exif = data[part.content + 6 : part.end]
             if part.kind == b"\xe1" and data.startswith(b"Exif\0\0", part.content):
-                return _source(exif)
+                return data[part.content + 6 : part.end]
     except containers.Broken:
         pass
-    return None
+    return b""
 
 
 def _source(exif: bytes) -> str | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 APPLICATION = 0x48525653  # "HRVS", by which `file` can tell it too
-VERSION = 2
+VERSION = 3
 PATIENCE = 10.0  # seconds to wait for another writer; ours all write in short transactions
 
 Row: TypeAlias = tuple[Any, ...]
@@ -31,8 +31,8 @@ Row: TypeAlias = tuple[Any, ...]
 _BESIDE = ("-wal", "-shm", "-journal")  # files that SQLite keeps beside a ledger
 
 _ADVICE = (
-    "Nothing was changed. Put a copy of it back; or move it away, and the next harvest starts a new ledger, "
-    "which takes the pictures in the folders for your own and does not know what you threw out."
+    "Nothing was changed. Put a copy of it back; or move it away and run `harvest get` with --new-ledger, "
+    "which reads the sources of the images back from their files and does not know what you threw out."
 )
 
 

@@ -147,6 +147,16 @@ class Pictures:
         """Return the rejected pictures, and their earlier faces."""
         return self._known("rejected")
 
+    def looks(self, picture: int) -> Iterator[Look]:
+        """Return how an image looks, and how it looked before each edit."""
+        for (look,) in self._ledger.rows(
+            "SELECT look FROM picture"
+            " WHERE (id = ? OR (became = ? AND state = 'edited')) AND look IS NOT NULL",
+            picture,
+            picture,
+        ):
+            yield Look(look)
+
     def known_as(self, picture: int) -> Iterator[Known]:
         """Return a picture by which others are recognised from now on."""
         return self._faces("WHERE face.id = ?", picture)

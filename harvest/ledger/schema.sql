@@ -128,6 +128,10 @@ CREATE TABLE pending (          -- announced changes of files: finished or forgo
     replaces INTEGER REFERENCES picture
 );
 
+-- One row: an id that the dataset keeps wherever it is moved or copied. The settings folder remembers at which
+-- paths it was seen.
+CREATE TABLE dataset AS SELECT CAST(lower(hex(randomblob(16))) AS TEXT) AS id;
+
 CREATE TABLE split (            -- where trainings put a picture: it stays there, whatever is added later
     deal    TEXT NOT NULL,      -- percentages and seed: with others it is another deal
     content TEXT NOT NULL,

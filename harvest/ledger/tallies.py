@@ -84,6 +84,7 @@ def keep_rates(ledger: Ledger) -> list[KeepRate]:
         " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') THEN picture.id END),"
         " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') AND state = 'present' THEN picture.id END)"
         " FROM search JOIN hit ON hit.search = search.id LEFT JOIN picture ON picture.id = hit.picture"
+        " WHERE text <> ''"  # what was read back from files was not found by this ledger
         " GROUP BY search.id ORDER BY search.class, text, search.provider"
     )
     return [KeepRate(*row) for row in rows]

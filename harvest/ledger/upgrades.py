@@ -11,4 +11,5 @@ STEPS = {
         PRIMARY KEY (deal, content)
     ) WITHOUT ROWID
     """,
+    2: "CREATE TABLE dataset AS SELECT CAST(lower(hex(randomblob(16))) AS TEXT) AS id",
 }

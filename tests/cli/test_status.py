@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset, Placement, Settlement
-from harvest.models import Verdict
+from harvest.images import develop
+from harvest.models import Picture, Recipe, Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
 
 if TYPE_CHECKING:
@@ -358,3 +359,19 @@ def test_hostile_names_are_escaped_in_json(root: Path, harvest: Harvest) -> None
 
     assert status.json["changes"]["added"] == [{"class": evil, "name": "ключ.jpg", "to": ""}]
     assert "ключ.jpg" in status.out
+
+
+def test_X14_a_lost_ledger_is_named(root: Path, harvest: Harvest) -> None:
+    """A folder of images that harvest placed, without their ledger, is not called an unknown folder."""
+    picture = develop(jpeg(1, 240), a_hit(1), Recipe())
+    assert isinstance(picture, Picture)
+    shutil.rmtree(root / "king")
+    (root / "king").mkdir()
+    (root / "king" / f"bing-{picture.content[:12]}.jpg").write_bytes(picture.data)
+    (root / "harvest.db").unlink()
+
+    status = harvest("status")
+
+    assert status.code == 3
+    assert "has lost its ledger, harvest.db" in status.err
+    assert "--new-ledger" in status.err

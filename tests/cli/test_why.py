@@ -411,3 +411,15 @@ def test_a_name_with_an_accent_is_found_however_it_is_typed(tmp_path: Path, harv
     new(tmp_path / "dataset", víbora=[3])
 
     assert harvest("why", f"vi\u0301bora/{name(3)}").lines[0] == f"víbora/{name(3)} is kept"
+
+
+def test_an_edited_image_is_found_by_its_earlier_name(root: Path, harvest: Harvest) -> None:
+    """Asked by the name it had before a conversion, the story says so."""
+    new_name = name(3).replace(".jpg", ".png")
+    (root / "king" / name(3)).write_bytes(jpeg(700))
+    (root / "king" / name(3)).rename(root / "king" / new_name)
+
+    why = harvest("why", "dataset", f"king/{name(3)}")
+
+    assert f"king/{new_name} is kept" in why.lines[0]
+    assert "is what it was before you edited it" in why.lines[1]

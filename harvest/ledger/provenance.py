@@ -1,0 +1,70 @@
+"""Where images come from as their own files state it, for a ledger that was lost and begun anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest import sources
+from harvest.ledger import hits
+from harvest.models import Verdict
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger
+    from harvest.models import Hit
+
+NO_QUERY = ""  # the text of the search under which such hits are kept: no query of a person is empty
+
+
+class Unsourced(NamedTuple):
+    """An image of which the ledger does not know where it comes from."""
+
+    id: int
+    class_name: str
+    name: str
+    shelved: bool
+
+
+def dataset_id(ledger: Ledger) -> str:
+    """Return the id that the dataset keeps wherever it is moved."""
+    row = ledger.one("SELECT id FROM dataset")
+    return str(row[0]) if row else ""
+
+
+def has_images(ledger: Ledger) -> bool:
+    """Return whether the dataset holds an image or ever held one."""
+    return ledger.one("SELECT 1 FROM picture LIMIT 1") is not None
+
+
+def unsourced(ledger: Ledger) -> list[Unsourced]:
+    """Return the images that are there and were taken in as a person's own, the kept ones first."""
+    rows = ledger.rows(
+        "SELECT id, class, name, shelved FROM picture WHERE own AND hit IS NULL"
+        " AND (state = 'present' OR (state = 'rejected' AND shelved)) ORDER BY state, class, name, id"
+    )
+    return [Unsourced(number, class_name, name, bool(shelved)) for number, class_name, name, shelved in rows]
+
+
+def attach(ledger: Ledger, image: Unsourced, hit: Hit) -> bool:
+    """Record the hit that an image came from; return `False` if another file of the class has that source.
+
+    The image stays protected: whether a person moved or edited it, the lost ledger knew.
+    """
+    key = (hit.provider, image.class_name, NO_QUERY)
+    ledger.run(
+        "INSERT OR IGNORE INTO search (provider, class, text, filters) VALUES (?, ?, ?, '{}')",
+        *key,
+    )
+    search = ledger.number("SELECT id FROM search WHERE provider = ? AND class = ? AND text = ?", *key)
+    if ledger.one("SELECT 1 FROM hit WHERE search = ? AND source = ?", search, hit.source) is not None:
+        return False
+    number = hits.insert(ledger, search, image.class_name, hit, (sources.key(hit.url), hit.source))
+    ledger.run("UPDATE hit SET verdict = ?, picture = ? WHERE id = ?", Verdict.KEPT, image.id, number)
+    # How large the original was, and of which format, is not known.
+    ledger.run(
+        "UPDATE picture SET hit = ?, licence = ?, own = 0, touched = 1,"
+        " original_width = NULL, original_height = NULL, format = NULL WHERE id = ?",
+        number,
+        hit.licence.id,
+        image.id,
+    )
+    return True

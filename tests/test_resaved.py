@@ -1,0 +1,161 @@
+"""Images that a person converted or saved under another name stay the images they were."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from harvest import images
+from harvest.dataset import Change, Dataset, Placement, recording
+from harvest.images import develop
+from harvest.models import Picture, Recipe, Refusal, Verdict
+from tests.datasets import a_hit, a_query, find
+from tests.pictures import encoded, photo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COUNT = 25
+
+
+@pytest.fixture(scope="module")
+def harvested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a dataset of one class of padded photographs, to be copied."""
+    root = tmp_path_factory.mktemp("harvested") / "dataset"
+    with Dataset.open(root, create=True, exclusive=True) as dataset:
+        tasks = find(dataset, [a_hit(number) for number in range(COUNT)])
+        pictures = [
+            develop(encoded(photo(300, 220, task.hit.rank)), task.hit, Recipe(size=200)) for task in tasks
+        ]
+        assert all(isinstance(picture, Picture) for picture in pictures)
+        dataset.place(
+            [Placement(task, picture) for task, picture in zip(tasks, pictures, strict=True)]  # type: ignore[arg-type]
+        )
+    return root
+
+
+@pytest.fixture
+def root(harvested: Path, tmp_path: Path) -> Path:
+    """Give a dataset to change."""
+    return shutil.copytree(harvested, tmp_path / "dataset")
+
+
+def files(root: Path) -> list[Path]:
+    return sorted((root / "king").iterdir())
+
+
+def convert(file: Path, target: str, **options: object) -> Path:
+    """Save a file anew, and delete it."""
+    path = file.with_name(target)
+    with Image.open(file) as image:
+        image.save(path, **options)
+    file.unlink()
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_a_converted_class_keeps_its_provenance(root: Path, suffix: str) -> None:
+    """A whole class in another format is edited: no rejection, no missing files, and every source known."""
+    before = files(root)
+    for file in before:
+        convert(file, file.stem + suffix)
+
+    with Dataset.open(root, create=True, exclusive=True) as dataset:
+        changes = dataset.changes
+        stories = [dataset.why(f"king/{file.name}") for file in files(root)]
+        search = dataset.begin_search(a_query(text="another"), "FLICKR", COUNT)
+        hits = [a_hit(number, "FLICKR") for number in range(COUNT)]
+        ways = dataset.record(search.id, "king", hits)
+
+    assert changes.counts() == {"edited": {"king": COUNT}}
+    assert changes.edited[0] == Change("king", before[0].name, f"king/{before[0].stem}{suffix}")
+    assert not any(story.own for story in stories)
+    assert {story.sources[0].url for story in stories} == {a_hit(number).url for number in range(COUNT)}
+    assert [way.verdict for way in ways if isinstance(way, Refusal)] == [Verdict.DUPLICATE] * COUNT
+    with Dataset.open(root) as dataset:
+        assert dataset.changes.counts() == {}
+
+
+def test_a_converted_part_is_edited(root: Path) -> None:
+    """What was converted is edited, and what was deleted in the same hour is deleted."""
+    first, second, third, *_ = files(root)
+    convert(first, f"{first.stem}.png")
+    convert(second, f"{second.stem}.webp", quality=60)
+    third.unlink()
+    with Dataset.open(root) as dataset:
+        assert dataset.changes.counts() == {"edited": {"king": 2}, "deleted": {"king": 1}}
+
+
+@pytest.mark.parametrize("target", ["holiday.jpg", "holiday.png", "holiday.webp"])
+def test_a_copy_under_another_name_is_the_image(root: Path, target: str) -> None:
+    """Saved under a name that says nothing, an image is known by its fingerprint, padded or not."""
+    first = files(root)[0]
+    with Dataset.open(root) as dataset:
+        source = dataset.why(f"king/{first.name}").sources[0]
+    convert(first, target, quality=80)
+    with Dataset.open(root) as dataset:
+        assert dataset.changes.edited == (Change("king", first.name, f"king/{target}"),)
+        story = dataset.why(f"king/{target}")
+        assert (story.sources[0].url, story.own) == (source.url, False)
+        assert dataset.why(f"king/{first.name}").id == story.id
+
+
+def test_another_image_is_not_taken_for_it(root: Path) -> None:
+    """An image of a person's own that comes while another is deleted is added, and the other is rejected."""
+    first = files(root)[0]
+    first.unlink()
+    (root / "king" / "mine.png").write_bytes(encoded(photo(300, 220, 999), "PNG"))
+    with Dataset.open(root) as dataset:
+        assert dataset.changes.counts() == {"deleted": {"king": 1}, "added": {"king": 1}}
+        assert dataset.why("king/mine.png").own
+
+
+def test_what_is_no_image_is_compared_with_nothing(root: Path) -> None:
+    """A new file that cannot be decoded is added, as ever."""
+    files(root)[0].unlink()
+    (root / "king" / "mine.png").write_bytes(b"no image")
+    with Dataset.open(root) as dataset:
+        assert dataset.changes.counts() == {"deleted": {"king": 1}, "added": {"king": 1}}
+
+
+def test_a_file_is_examined_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was compared with missing images is not decoded again to be taken in."""
+    examined = []
+    examine = images.examine
+    monkeypatch.setattr(images, "examine", lambda data, **how: examined.append(data) or examine(data, **how))
+    files(root)[0].unlink()
+    for number in range(3):
+        (root / "king" / f"mine-{number}.png").write_bytes(encoded(photo(300, 220, 900 + number), "PNG"))
+    with Dataset.open(root) as dataset:
+        assert dataset.changes.counts() == {"deleted": {"king": 1}, "added": {"king": 3}}
+    assert len(examined) == 3
+
+
+def test_a_dry_run_sees_the_same(root: Path) -> None:
+    """Read without a trace, a conversion is an edit as well."""
+    first = files(root)[0]
+    convert(first, "holiday.png")
+    with Dataset.open(root, read_only=True) as dataset:
+        assert dataset.changes.counts() == {"edited": {"king": 1}}
+
+
+def test_an_original_that_is_back_is_no_edit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the old file returns before the edit is recorded, the new one is not that image."""
+    first = files(root)[0]
+    data = first.read_bytes()
+    convert(first, f"{first.stem}.png")
+    record = recording.Recorder.record
+
+    def come_back(recorder: recording.Recorder, findings: object) -> object:
+        first.write_bytes(data)
+        return record(recorder, findings)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recording.Recorder, "record", come_back)
+        with Dataset.open(root) as dataset:
+            assert dataset.changes.counts() == {}
+    with Dataset.open(root) as dataset:
+        assert dataset.changes.counts() == {"added": {"king": 1}}
