@@ -8,7 +8,6 @@ import socket
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import pytest
 from PIL import Image
@@ -357,20 +356,6 @@ def test_uploads_share_the_memory_there_is():
 
         assert status(told) == 503
         assert service.post(encoded(photo(), "BMP")).status_code == 200
-
-
-def test_too_many_connections_are_closed():
-    """Connections over the bound are closed at once, and those within it are served."""
-    with Service(bounds=Bounds(connections=5)) as service, ExitStack() as lines:
-        address = ("127.0.0.1", service.door.port)
-        inside = [lines.enter_context(socket.create_connection(address, 10)) for _ in range(5)]
-        for line in inside:
-            line.sendall(request(RED, "Connection: keep-alive"))
-            assert status(heard(line)) == 200
-
-        assert [service.raw() for _ in range(10)] == [b""] * 10
-        inside[0].sendall(request())
-        assert status(heard(inside[0])) == 200
 
 
 # Bytes that are no picture, or no request.

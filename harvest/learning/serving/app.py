@@ -28,6 +28,7 @@ from harvest.learning.serving.bounds import Bounds
 from harvest.learning.serving.guard import Guard
 from harvest.learning.serving.intake import Intake
 from harvest.learning.serving.problems import Problem
+from harvest.learning.serving.shares import Shares, client_of
 from harvest.models import Refusal
 from harvest.workers import Budget
 
@@ -100,6 +101,7 @@ class _Service:
         self._judge = judge
         self._largest = bounds.body
         self._intake = Intake(bounds, bodies)
+        self._work = Shares(bounds.requests, bounds.client_requests)
         self._memory = Budget(bounds.decoding)
         self._decoding = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
         self._judging = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -117,9 +119,11 @@ class _Service:
 
     async def classify(self, request: Request) -> Response:
         top = _top(request, len(self._judge.labels))
-        async with self._intake.picture(request) as data:
-            view = await self._see(data)
-        row = await self._batches(view)
+        with self._work.share(client_of(request)) as take:
+            async with self._intake.picture(request) as data:
+                take(1)  # only now: a slow upload must not keep out a request that is complete
+                view = await self._see(data)
+            row = await self._batches(view)
         ranked = self._judge.ranked(row, top)
         return JSONResponse([{"label": label, "probability": probability} for label, probability in ranked])
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from harvest.learning.serving import problems
 from harvest.learning.serving.problems import Problem
 
 if TYPE_CHECKING:
@@ -46,13 +45,12 @@ _log = logging.getLogger("harvest.serve")
 
 
 class Guard:
-    """Refuses strangers, bounds how many requests are at work, and dresses every answer."""
+    """Refuses strangers, and dresses every answer."""
 
     def __init__(self, app: ASGIApp, names: Collection[str], bounds: Bounds) -> None:
         self._app = app
         self._names = frozenset(name.lower() for name in names)
         self._bounds = bounds
-        self._at_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -60,14 +58,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         talk = _Talk(scope, receive, send, self._bounds.farewell)
-        asks = scope["method"] not in _LOOKS
-        self._at_work += asks
-        try:
-            objection = self._objection(Headers(scope=scope), asks=asks)
-            answer = objection.response if objection else self._app
-            await answer(scope, talk.receive, talk.send)
-        finally:
-            self._at_work -= asks
+        objection = self._objection(Headers(scope=scope), asks=scope["method"] not in _LOOKS)
+        answer = objection.response if objection else self._app
+        await answer(scope, talk.receive, talk.send)
 
     def _objection(self, headers: Headers, *, asks: bool) -> Problem | None:
         host = headers.get("host", "")
@@ -75,8 +68,6 @@ class Guard:
             return Problem(403, "This service goes by another name: use the address it printed.")
         if asks and not _is_from_here(headers, host):
             return Problem(403, "Other pages may not use this service.")
-        if asks and self._at_work > self._bounds.requests:
-            return problems.busy()
         return None
 
     def _is_ours(self, host: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -15,10 +16,12 @@ from starlette.requests import ClientDisconnect
 from harvest.learning.serving import problems
 from harvest.learning.serving.bounds import MiB
 from harvest.learning.serving.problems import Problem
+from harvest.learning.serving.rate import MinimumRate
+from harvest.learning.serving.shares import Shares, client_of
 from harvest.models import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from starlette.requests import Request
 
@@ -45,7 +48,8 @@ class Intake:
         self._bounds = bounds
         self._bodies = bodies
         self._fetches = asyncio.Semaphore(bounds.fetches)
-        self._room = _Room(bounds.held)
+        self._client_fetches: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._room = Shares(bounds.held, bounds.client_held)
 
     @asynccontextmanager
     async def picture(self, request: Request) -> AsyncIterator[bytes]:
@@ -53,9 +57,10 @@ class Intake:
         kind = request.headers.get("content-type", _RAW).partition(";")[0].strip().lower()
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise Problem(415, "Send the picture as it is: no Content-Encoding is unpacked here.")
-        with self._room.share() as grow:
+        client = client_of(request)
+        with self._room.share(client) as grow:
             if kind == "application/json":
-                data = await self._fetched(await self._address(request, grow), grow)
+                data = await self._fetched(await self._address(request, grow), client, grow)
             elif kind == "multipart/form-data":
                 data = await self._file(request, grow)
             elif kind.startswith("image/") or kind == _RAW:
@@ -90,10 +95,11 @@ class Intake:
         if declared.isdecimal() and int(declared) > most:
             raise _too_large(min(most, self._bounds.body))
         end = time.monotonic() + self._bounds.upload
+        rate = MinimumRate(self._bounds.rate, self._bounds.idle)
         read = 0
         async with aclosing(request.stream()) as stream:
             while True:
-                patience = min(self._bounds.idle, end - time.monotonic())
+                patience = min(rate.seconds_left, end - time.monotonic())
                 try:
                     async with asyncio.timeout(patience):
                         piece = await anext(stream)
@@ -103,6 +109,7 @@ class Intake:
                     raise Problem(408, "The picture came too slowly, and was given up.") from None
                 except ClientDisconnect:
                     raise Problem(400, "The picture did not come to its end.") from None  # nobody reads this
+                rate.receive(len(piece))
                 read += len(piece)
                 if read > most:
                     raise _too_large(min(most, self._bounds.body))
@@ -120,17 +127,17 @@ class Intake:
                 return url
         raise Problem(400, 'The document is {"url": "https://…"}, and nothing else.')
 
-    async def _fetched(self, url: str, grow: Callable[[int], None]) -> bytes:
-        try:
-            async with asyncio.timeout(self._bounds.idle):
-                await self._fetches.acquire()
-        except TimeoutError:
-            raise problems.busy() from None
-        try:
+    async def _fetched(self, url: str, client: str, grow: Callable[[int], None]) -> bytes:
+        of_client = self._client_fetches.setdefault(client, asyncio.Semaphore(self._bounds.client_fetches))
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout(self._bounds.idle):
+                    for limit in (of_client, self._fetches):
+                        await turn.enter_async_context(limit)
+            except TimeoutError:
+                raise problems.busy() from None
             async with self._bodies() as bodies:
                 body = await bodies.fetch(url)
-        finally:
-            self._fetches.release()
         if isinstance(body, Refusal):
             raise problems.of(body)
         grow(len(body.data))
@@ -146,27 +153,3 @@ class _InMemory(MultiPartParser):
     """Starlette writes larger files to the disk; ours are bounded, and a disk can be full."""
 
     spool_max_size = 1 << 30
-
-
-class _Room:
-    """Counts the bytes of all requests that are in memory, and takes no more than there is room for."""
-
-    def __init__(self, total: int) -> None:
-        self._free = total
-
-    @contextmanager
-    def share(self) -> Iterator[Callable[[int], None]]:
-        """Give a function that takes so many bytes; all of them come back when the block ends."""
-        taken = 0
-
-        def grow(count: int) -> None:
-            nonlocal taken
-            if count > self._free:
-                raise problems.busy()
-            self._free -= count
-            taken += count
-
-        try:
-            yield grow
-        finally:
-            self._free += taken

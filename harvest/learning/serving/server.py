@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
+from harvest.learning.serving.admission import Admission
 from harvest.learning.serving.connection import Connection
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ class Server:
     def __init__(self, app: ASGIApp, door: Door, bounds: Bounds) -> None:
         self._door = door
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="serve")
+        connection = partial(Connection, bounds=bounds, admission=Admission(bounds))
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http=cast("type[asyncio.Protocol]", partial(Connection, bounds=bounds)),
+                http=cast("type[asyncio.Protocol]", connection),
                 ws="none",
                 loop="asyncio",
                 lifespan="on",

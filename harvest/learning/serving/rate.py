@@ -1,0 +1,32 @@
+"""A minimum rate for uploads: slow ones hold a connection and memory that others need."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class MinimumRate:
+    """A token bucket of seconds: waiting spends them, and each byte received earns some back.
+
+    It starts full, so that every upload has `window` seconds of grace. It never holds more, so that a fast
+    beginning does not pay for a slow end.
+    """
+
+    def __init__(self, rate: int, window: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._window = window
+        self._now = now
+        self._end = now() + window
+
+    @property
+    def seconds_left(self) -> float:
+        """Return how long the next byte may take; 0 or less when the upload is too slow."""
+        return self._end - self._now()
+
+    def receive(self, count: int) -> None:
+        """Count bytes that have come."""
+        self._end = min(self._end + count / self._rate, self._now() + self._window)
