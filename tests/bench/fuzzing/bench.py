@@ -26,7 +26,7 @@ from tests.bench.fuzzing.findings import Failure, failures_in, innermost_place
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-SECONDS = 120.0  # after which a command hangs: a hundred times what it takes on a busy machine
+SECONDS = 60.0  # after which a command hangs: twenty times what the longest takes
 MEMORY = 2 << 30  # bytes of resident memory: decoding one image takes 256 MiB at most, torch 300
 OURS = ("dataset", "dataset.raw", "dataset.rejected", "run", "shapes", "shapes.runs", "inputs")
 _TICK = 0.003

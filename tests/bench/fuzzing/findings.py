@@ -8,6 +8,7 @@ from typing import NamedTuple
 _HEAD = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _FRAME = re.compile(r'\s*File "([^"]*)", line (\d+),? in (\S+)')
+_ERROR = re.compile(r"(?:[\s+]*\| )?([A-Za-z_][\w.]*)")  # behind a bar in a group of exceptions
 _LONGEST = 6000  # characters of a traceback that are kept
 
 
@@ -32,8 +33,9 @@ def failures_in(text: str) -> list[Failure]:
 
 def _failure(block: str) -> Failure:
     lines = block.splitlines()
-    error = next((number for number, line in enumerate(lines) if line[:1].strip()), len(lines) - 1)
-    kind = re.split(r"[^\w.]", lines[error])[0].rpartition(".")[2] or "unknown"
+    errors = [(number, found[1]) for number, line in enumerate(lines) if (found := _ERROR.match(line))]
+    error, name = errors[0] if errors else (len(lines) - 1, "unknown")
+    kind = name.rpartition(".")[2]
     traceback = "\n".join(lines[: error + 1])
     return Failure(kind, innermost_place(traceback), (_HEAD + traceback)[-_LONGEST:])
 

@@ -69,7 +69,7 @@ def case(bench: Bench) -> int:
     rng = bench.draw(NAME)
     shutil.copytree(bench.templates / "runs" / "shapes", bench.desk / "shapes")
     (bench.desk / "evil.py").write_text(EVIL, "utf-8")
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         _copy(bench, "whole", bench.desk / "run")
         inputs = _damage(bench, bench.desk / "run", PREDICTED, rng)
         bench.harvest("predict", "run", "shapes/disc", "--top", 3)
@@ -107,6 +107,8 @@ def _damage(bench: Bench, run: Path, names: tuple[str, ...], rng: Random) -> int
             new = _damage_weights(body, rng)
         elif rng.random() < 0.1:
             new = rng.choice((b"", b"\xff\xfe\0", bytes(3000), mutations.damage(body, rng)))
+        elif path.name == "options.json" and rng.random() < 0.4:
+            new = json.dumps(json.loads(body) | _harmful_options(documents, rng)).encode()
         elif path.suffix == ".json":
             new = mutations.damage_json(body.decode(), rng, *more)
         elif path.suffix == ".csv":
@@ -115,6 +117,20 @@ def _damage(bench: Bench, run: Path, names: tuple[str, ...], rng: Random) -> int
             new = mutations.damage(body, rng)
         path.write_bytes(_bounded(new) if path.name == "options.json" else new)
     return len(chosen)
+
+
+def _harmful_options(documents: str, rng: Random) -> dict[str, object]:
+    """Name code to run, or files outside to read and write."""
+    place = rng.choice((documents, f"{documents}/thesis.tex", "../documents", "evil.py"))
+    return rng.choice(
+        (
+            {"metric": "evil:score", "monitor": "custom"},
+            {"transform": "evil:score"},
+            {"callbacks": ["evil:score"]},
+            {"model": place},
+            *({name: place} for name in ("tree", "out", "cache", "cost_matrix")),
+        )
+    )
 
 
 def _bounded(body: bytes) -> bytes:

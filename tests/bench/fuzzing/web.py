@@ -145,8 +145,7 @@ def damaged_head(
     lines = [b" ".join((rng.choice(VERSIONS) if rng.random() < 0.2 else b"HTTP/1.1", status, phrase))]
     lines += [name + b": " + value for name, value in headers.items()]
     for _ in range(rng.choice((0, 1, 1, 2))):
-        lines.append(_odd_header(rng))
-    rng.shuffle(lines[1:])
+        lines.insert(rng.randrange(1, len(lines) + 1), _odd_header(rng))
     head = end.join([*lines, b"Connection: close", b"", b""])
     return damage(head, rng) if rng.random() < 0.15 else head
 
