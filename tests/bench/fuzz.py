@@ -113,7 +113,9 @@ def print_account(name: str, account: Account) -> None:
     for failure, seeds in account.failures.values():
         print(f"\n  {failure.kind} · {failure.place} · {len(seeds)} cases")
         print(f"  python tests/bench/fuzz.py --only {name} --seed {seeds[0]} --cases 1")
-        print("  | " + "\n  | ".join(failure.text.strip().splitlines()[-40:]) + "\n")
+        for line in failure.text.strip().splitlines()[-40:]:
+            print(f"  | {line[:200]}")
+        print()
 
 
 def main(words: Sequence[str] | None = None) -> int:
