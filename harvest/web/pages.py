@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
 from harvest.errors import ASK_THE_DOCTOR, Interrupted, RateLimited, Unreachable
+from harvest.web.address import Allowed, is_public
 from harvest.web.deadline import within
 from harvest.web.limits import PageLimits
+from harvest.web.lookups import Resolve, resolve
 from harvest.web.page import Page
 from harvest.web.proxies import Proxies
 from harvest.web.retry import backoff, in_words
@@ -28,7 +30,7 @@ class Pages:
 
     `pace` is the pause in seconds between two requests. `name` is what messages call the source, its host
     when left out. Setting `stop` ends every wait with `Interrupted`; `say` is told about the waits before
-    another try. `wait`, `clock` and `jitter` are for tests.
+    another try. `resolve`, `allowed`, `wait`, `clock` and `jitter` are for tests.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class Pages:
         say: Callable[[str], None] | None = None,
         name: str = "",
         limits: PageLimits | None = None,
+        resolve: Resolve = resolve,
+        allowed: Allowed = is_public,
         wait: Callable[[float], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
@@ -53,7 +57,7 @@ class Pages:
         self._clock = clock
         self._jitter = jitter
         self._free_at = clock()
-        self._visitor = Visitor(Proxies(proxy), self._limits)
+        self._visitor = Visitor(Proxies(proxy), self._limits, resolve=resolve, allowed=allowed)
 
     def __enter__(self) -> Self:
         return self

@@ -18,9 +18,11 @@ from requests.cookies import extract_cookies_to_jar
 
 from harvest.errors import PageChanged
 from harvest.web import tls
-from harvest.web.address import Address, NotAllowed, check_url
+from harvest.web.address import Address, Allowed, NotAllowed, check_url, is_public
 from harvest.web.causes import causes
+from harvest.web.checked_adapter import CheckedAdapter
 from harvest.web.identity import USER_AGENT
+from harvest.web.lookups import Resolve, resolve
 from harvest.web.page import Page, decode
 from harvest.web.redact import redact
 from harvest.web.retry import available_in, retry_after, today
@@ -68,18 +70,35 @@ class Trouble(Exception):
 
 
 class Visitor:
-    """Visits pages with one cookie jar."""
+    """Visits pages with one cookie jar.
 
-    def __init__(self, proxies: Proxies, limits: PageLimits) -> None:
+    A provider may name a server at any address: the user chose it. Redirects from there to other servers are
+    followed to public addresses only. Connections of the two kinds are kept apart, so that a redirect cannot
+    use one that was made for the provider.
+    """
+
+    def __init__(
+        self,
+        proxies: Proxies,
+        limits: PageLimits,
+        *,
+        resolve: Resolve = resolve,
+        allowed: Allowed = is_public,
+    ) -> None:
         self._proxies = proxies
         self._limits = limits
         self._authorities = str(tls.authorities())
         self._session = requests.Session()
         self._session.trust_env = False  # proxies and authorities are chosen here, and no .netrc is read
+        self._allowed = allowed
+        self._to_provider = CheckedAdapter(resolve=resolve, allowed=allowed, keep_first=True)
+        self._to_others = CheckedAdapter(resolve=resolve, allowed=allowed)
 
     def close(self) -> None:
         """Close every connection."""
         self._session.close()
+        self._to_provider.close()
+        self._to_others.close()
 
     def visit(
         self,
@@ -93,16 +112,22 @@ class Visitor:
 
         A `form` is posted, and to this address alone: what stands in it may be a secret.
         """
-        address = None
+        address: Address | None = None
+        adapter = self._to_provider
         for _ in range(self._limits.redirects + 1):
-            request, address = self._prepare(url, params, headers, before=address, form=form)
+            before = address
+            request, address = self._prepare(url, params, headers, before=before, form=form)
+            if before is not None and before.place != address.place:
+                adapter = self._to_others  # also back at the first server: another one chose the address
             try:
-                with self._send(request, address) as response:
+                with self._send(request, address, adapter) as response:
                     if not response.is_redirect:
                         return self._read(response, late)
                     if form is not None:
                         raise Trouble("sends a form on to another address", again=False)
                     url = urljoin(str(request.url), self._session.get_redirect_target(response) or "")
+            except NotAllowed as error:
+                raise _not_visited(error) from None
             except _ERRORS_OF_SENDING as error:
                 raise _trouble(error) from None
             except ValueError:
@@ -126,21 +151,29 @@ class Visitor:
             request = self._session.prepare_request(
                 requests.Request(method, url, headers, params=params, data=form)
             )
-            address = _check(str(request.url), before)
+            address = self._check(str(request.url), before)
             if before is not None and before.place != address.place:
                 for name in [name for name in request.headers if name.lower() not in _HARMLESS]:
                     del request.headers[name]
             "".join(map(str, request.headers.values())).encode("latin-1")
         except NotAllowed as error:
-            raise Trouble(f"leads to an address we do not visit ({error})", again=False) from None
+            raise _not_visited(error) from None
         except ValueError:  # those of requests and of the encoding among them; they quote what may be a key
             raise Trouble("cannot be asked: its address or a key cannot be sent", again=False) from None
         return request, address
 
-    def _send(self, request: requests.PreparedRequest, address: Address) -> requests.Response:
+    def _check(self, url: str, before: Address | None) -> Address:
+        """Let a provider name any address, but a page only those of the Internet, or of its own server."""
+        if before is None:
+            return check_url(url, allowed=lambda _: True)
+        return check_url(url, allowed=self._allowed, trusted={before.place})
+
+    def _send(
+        self, request: requests.PreparedRequest, address: Address, adapter: CheckedAdapter
+    ) -> requests.Response:
         # Not through the session: it would unpack the body of a redirect, all of it, to throw it away.
         proxy = self._proxies.choose(address)
-        response = self._session.get_adapter(str(request.url)).send(
+        response = adapter.send(
             request,
             stream=True,
             timeout=(self._limits.connect, self._limits.idle),
@@ -171,11 +204,8 @@ class Visitor:
         return Page(url, status, text, response.headers)
 
 
-def _check(url: str, before: Address | None) -> Address:
-    """Let a provider name any address, but a page only those of the Internet, or of its own server."""
-    if before is None:
-        return check_url(url, allowed=lambda _: True)
-    return check_url(url, trusted={before.place})
+def _not_visited(error: NotAllowed) -> Trouble:
+    return Trouble(f"leads to an address we do not visit ({error})", again=False)
 
 
 def _trouble(error: BaseException) -> Trouble:
