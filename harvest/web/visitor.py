@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 import requests
 import urllib3.exceptions
 from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
 
 from harvest.errors import PageChanged
 from harvest.web import tls
@@ -24,12 +25,12 @@ from harvest.web.checked_adapter import CheckedAdapter
 from harvest.web.identity import USER_AGENT
 from harvest.web.lookups import Resolve, resolve
 from harvest.web.page import Page, decode
-from harvest.web.redact import redact
+from harvest.web.redact import Secrets, redact
 from harvest.web.retry import available_in, retry_after, today
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from harvest.web.limits import PageLimits
     from harvest.web.proxies import Proxies
@@ -82,6 +83,7 @@ class Visitor:
         proxies: Proxies,
         limits: PageLimits,
         *,
+        secrets: Collection[str] = (),
         resolve: Resolve = resolve,
         allowed: Allowed = is_public,
     ) -> None:
@@ -90,6 +92,7 @@ class Visitor:
         self._authorities = str(tls.authorities())
         self._session = requests.Session()
         self._session.trust_env = False  # proxies and authorities are chosen here, and no .netrc is read
+        self._secrets = Secrets(secrets)
         self._allowed = allowed
         self._to_provider = CheckedAdapter(resolve=resolve, allowed=allowed, keep_first=True)
         self._to_others = CheckedAdapter(resolve=resolve, allowed=allowed)
@@ -114,20 +117,24 @@ class Visitor:
         """
         address: Address | None = None
         adapter = self._to_provider
+        secrets = self._secrets
         for _ in range(self._limits.redirects + 1):
             before = address
-            request, address = self._prepare(url, params, headers, before=before, form=form)
-            if before is not None and before.place != address.place:
-                adapter = self._to_others  # also back at the first server: another one chose the address
             try:
+                request, address = self._prepare(url, params, headers, before=before, form=form)
+                if before is None:
+                    secrets = secrets.with_sent(str(request.url), headers, form)
+                elif before.place != address.place:
+                    adapter = self._to_others  # also back at the first server: another one chose the address
                 with self._send(request, address, adapter) as response:
                     if not response.is_redirect:
-                        return self._read(response, late)
+                        return self._read(response, late, secrets)
                     if form is not None:
                         raise Trouble("sends a form on to another address", again=False)
                     url = urljoin(str(request.url), self._session.get_redirect_target(response) or "")
             except NotAllowed as error:
-                raise _not_visited(error) from None
+                what = f"leads to an address we do not visit ({secrets.hide(redact(str(error)))})"
+                raise Trouble(what, again=False) from None
             except _ERRORS_OF_SENDING as error:
                 raise _trouble(error) from None
             except ValueError:
@@ -156,8 +163,6 @@ class Visitor:
                 for name in [name for name in request.headers if name.lower() not in _HARMLESS]:
                     del request.headers[name]
             "".join(map(str, request.headers.values())).encode("latin-1")
-        except NotAllowed as error:
-            raise _not_visited(error) from None
         except ValueError:  # those of requests and of the encoding among them; they quote what may be a key
             raise Trouble("cannot be asked: its address or a key cannot be sent", again=False) from None
         return request, address
@@ -183,8 +188,8 @@ class Visitor:
         extract_cookies_to_jar(self._session.cookies, request, response.raw)  # type: ignore[no-untyped-call]
         return response
 
-    def _read(self, response: requests.Response, late: threading.Event) -> Page:
-        status, url = response.status_code, redact(str(response.url))
+    def _read(self, response: requests.Response, late: threading.Event, secrets: Secrets) -> Page:
+        status, url = response.status_code, secrets.hide(redact(str(response.url)))
         if status == BUSY or status >= _ERRORS:
             wait = retry_after(response.headers.get("Retry-After"), today())
             if status == BUSY and wait is None:
@@ -201,11 +206,8 @@ class Visitor:
             if late.is_set():
                 raise Trouble("did not finish in time")  # to nobody: its thread was left to itself
         text = decode(body.getvalue(), response.headers.get("Content-Type", ""))
-        return Page(url, status, text, response.headers)
-
-
-def _not_visited(error: NotAllowed) -> Trouble:
-    return Trouble(f"leads to an address we do not visit ({error})", again=False)
+        hidden = {name: secrets.hide(value) for name, value in response.headers.items()}
+        return Page(url, status, secrets.hide(text), CaseInsensitiveDict(hidden))
 
 
 def _trouble(error: BaseException) -> Trouble:
