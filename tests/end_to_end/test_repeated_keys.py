@@ -93,16 +93,18 @@ def test_X15_signed_calls_and_a_key_file(internet, cli):
     (settings / "keys.json").chmod(0o600)
 
     def site(request: Request) -> Answer:
-        said = f"{_repeated(request)} signing-k3y-of-tests"
+        said = f"signing-k3y-of-tests {request.headers['authorization']}"
         return Answer(json.dumps({"stat": "fail", "code": 96, "message": said}).encode())
 
     internet.sites["api.flickr.com"] = site
     write(cli.folder, CORALS)
 
-    run = cli("-c", "FLICKR", "snakes.csv", "--log", "run.log", XDG_CONFIG_HOME=str(settings.parent))
+    run = cli(
+        "-c", "FLICKR", "snakes.csv", "--log", "run.log", "--json", XDG_CONFIG_HOME=str(settings.parent)
+    )
 
     assert run.code == 5
-    assert "Flickr does not accept the key" in run.out
+    assert "Flickr does not accept the key: …" in run.json["problems"][0]["message"]
     assert traces(run, cli.folder) == []
 
 
