@@ -294,7 +294,12 @@ class Run:
 
     def _pages(self, provider: Provider, stopping: threading.Event) -> Pages:
         return Pages(
-            pace=provider.pace, proxy=self.order.proxy, stop=stopping, say=self._say, name=provider.label
+            pace=provider.pace,
+            proxy=self.order.proxy,
+            stop=stopping,
+            say=self._say,
+            name=provider.label,
+            secrets=provider.secrets,
         )
 
 

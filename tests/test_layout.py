@@ -197,6 +197,35 @@ def test_N15_no_insecure_switch():
             assert not (isinstance(node, ast.Attribute) and node.attr == "_create_unverified_context"), place
 
 
+def test_X05_pages_are_asked_for_in_one_place():
+    """Only `web` opens connections for search pages: providers can use `requests` to sign, not to send."""
+    senders = {
+        "Session",
+        "session",
+        "request",
+        "get",
+        "post",
+        "put",
+        "head",
+        "delete",
+        "urlopen",
+        "PoolManager",
+    }
+    wrong = [
+        f"{path.relative_to(ROOT.parent)}:{node.lineno}"
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"requests", "urllib3"}
+        and node.attr in senders
+    ]
+    adapters = [str(found) for found in imports() if "urllib.request" in found.module and found.part != "web"]
+
+    assert [line.partition(":")[0] for line in wrong] == ["harvest/web/visitor.py"]
+    assert not adapters
+
+
 def test_the_package_loads_nothing_heavy():
     """`import harvest` loads no decoder, no network and no database: they come when they are used."""
     program = "import json, sys, harvest; print(json.dumps(list(sys.modules)))"

@@ -215,6 +215,6 @@ def _ask(provider: Provider, text: str, proxy: str | None) -> bool:
     from harvest.models import Query
     from harvest.web.pages import Pages
 
-    with Pages(pace=0, proxy=proxy, stop=threading.Event()) as pages:
+    with Pages(pace=0, proxy=proxy, stop=threading.Event(), secrets=provider.secrets) as pages:
         query = Query(text, "probe", limit=1)
         return next(iter(provider.search(query, pages)), None) is not None

@@ -85,6 +85,13 @@ class Provider(ABC):
         """Yield the hits of a query, best first; end when there are no more, else raise a `ProviderError`."""
 
     @property
+    def secrets(self) -> frozenset[str]:
+        """The keys it has here, which no message, log, file or record may show; `HARVEST_…` are no keys."""
+        of_key = (self.key.variable, *self.key.also) if self.key else ()
+        names = (name for name in (*of_key, *self.variables) if not name.startswith("HARVEST_"))
+        return frozenset(filter(None, map(self._setting, names)))
+
+    @property
     def trusted(self) -> frozenset[str]:
         """The "host:port" this provider serves pictures at itself, exempt from the rule on addresses."""
         return frozenset()

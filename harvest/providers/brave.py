@@ -49,7 +49,7 @@ class Brave(Provider):
     def _ask(self, query: Query, pages: Pages) -> Iterator[list[Hit]]:
         key = self._key()
         headers = {"X-Subscription-Token": key, "Accept": "application/json"}
-        yield parse(pages.get(_ADDRESS, params=_arguments(query), headers=headers).without(key)).hits
+        yield parse(pages.get(_ADDRESS, params=_arguments(query), headers=headers)).hits
 
 
 def _arguments(query: Query) -> dict[str, object]:

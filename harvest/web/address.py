@@ -1,9 +1,10 @@
 """Which addresses may be contacted: the public Internet, and nothing a web page could aim at instead.
 
 `ipaddress.is_global` alone is no guard. On every supported Python it says yes to `224.0.0.1`,
-`::127.0.0.1`, `64:ff9b::7f00:1` and `192.88.99.1`. Names are no guard either: `127.1`, `0x7f000001` and
-`2130706433` all reach 127.0.0.1. So a host is a plain literal, which is checked here, or a name, whose
-addresses are checked where they are looked up; anything between the two is refused.
+`::127.0.0.1`, `64:ff9b::7f00:1` and `192.88.99.1`, and on some to more; `special_purpose` lists the reserved
+blocks for all versions. Names are no guard either: `127.1`, `0x7f000001` and `2130706433` all reach
+127.0.0.1. So a host is a plain literal, which is checked here, or a name, whose addresses are checked where
+they are looked up; anything between the two is refused.
 """
 
 from __future__ import annotations
@@ -17,23 +18,10 @@ from typing import ClassVar
 import httpx
 
 from harvest.models import Verdict
+from harvest.web.special_purpose import is_special_purpose
 
 Allowed = Callable[[str], bool]
 
-_TUNNELS = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "192.88.99.0/24",  # the 6to4 relay
-            "::/96",  # IPv4-compatible
-            "::ffff:0:0:0/96",  # IPv4-translated
-            "64:ff9b::/96",  # NAT64
-            "64:ff9b:1::/48",  # NAT64 of one's own network
-            "2001::/32",  # Teredo
-            "2002::/16",  # 6to4
-        ),
-    )
-)
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")  # no top-level domain looks like this
 _DOTTED = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
@@ -90,12 +78,9 @@ def is_public(ip: str) -> bool:
         address = ipaddress.ip_address(ip)
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(str(address.ipv4_mapped))
-        if address.is_site_local:
-            return False
-    if any(address in tunnel for tunnel in _TUNNELS):
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if is_special_purpose(address):
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 

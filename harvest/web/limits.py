@@ -27,6 +27,19 @@ class Limits:
     pace: float = 0.05  # between two requests to one host: twenty a second are enough to be polite with
     retry_after: float = 120  # a host that asks for more is parked for the rest of the run
     strikes: int = 6  # pictures in a row without any answer, after which their host is parked
+    unfinished: int = 6  # images in a row that a domain begins and does not finish in time, likewise
+
+    @property
+    def per_domain(self) -> int:
+        """Return how many connections the hosts of one domain share: a quarter, at least those of one host.
+
+        Half of all are left to other domains in any case.
+
+        >>> [Limits(connections=number).per_domain for number in (1, 4, 8, 32, 256)]
+        [1, 2, 4, 8, 64]
+        """
+        share = max(self.connections // 4, self.per_host)
+        return max(1, min(share, self.connections // 2))
 
     def patience(self, failures: int) -> float:
         """Return how long to wait between two reads after so many failed tries.

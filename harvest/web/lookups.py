@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -33,6 +33,13 @@ def resolve(name: str) -> list[str]:
     """Return the addresses of a name, as the system knows them."""
     found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+def check_answer(host: str, ips: Iterable[str], allowed: Allowed) -> None:
+    """Raise `PrivateAddress` when any address that a name resolves to is not allowed."""
+    for ip in ips:
+        if not allowed(ip):
+            raise PrivateAddress(f"{host} leads to {ip}, not to the public Internet")
 
 
 class Lookups:
@@ -103,9 +110,7 @@ class GuardedResolver(AbstractResolver):
         """Return the addresses to connect to, or raise `LookupFailed` or `PrivateAddress`."""
         found = await self._lookups.find(host)
         if place(host, port) not in self._trusted:
-            for ip in found:
-                if not self._allowed(ip):
-                    raise PrivateAddress(f"{host} leads to {ip}, not to the public Internet")
+            check_answer(host, found, self._allowed)
         return [
             ResolveResult(
                 hostname=host,

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.web.domains import hostname, registrable_domain
+
 if TYPE_CHECKING:
     from harvest.web.limits import Limits
 
@@ -30,6 +32,13 @@ class Manner(NamedTuple):
     pace: float  # seconds between two
 
 
+class Share(NamedTuple):
+    """The connections that all hosts of one domain share."""
+
+    domain: str
+    places: int
+
+
 def manner(server: str, limits: Limits) -> Manner:
     """Return how a server, named with or without its port, is to be treated.
 
@@ -39,9 +48,25 @@ def manner(server: str, limits: Limits) -> Manner:
     >>> manner("upload.wikimedia.org:8443", Limits()).places, manner("mystaticflickr.com", Limits()).places
     (2, 4)
     """
-    labels = server.partition(":")[0].rstrip(".").split(".")
-    domains = {".".join(labels[start:]) for start in range(len(labels))}
+    domains = _domains(server)
     if not domains.isdisjoint(_BUILT_FOR_IT):
         return Manner(2 * limits.per_host, limits.pace / 2)
     places = min((_AT_MOST[domain] for domain in domains & _AT_MOST.keys()), default=limits.per_host)
     return Manner(min(places, limits.per_host), limits.pace)
+
+
+def share(server: str, limits: Limits) -> Share:
+    """Return the domain of a server, and how many connections its hosts may have together.
+
+    >>> from harvest.web.limits import Limits
+    >>> share("img7.example.co.uk:8080", Limits()), share("tse1.mm.bing.net", Limits())
+    (Share(domain='example.co.uk', places=8), Share(domain='mm.bing.net', places=16))
+    """
+    for domain in _domains(server).intersection(_BUILT_FOR_IT):
+        return Share(domain, 2 * limits.per_domain)
+    return Share(registrable_domain(hostname(server)), limits.per_domain)
+
+
+def _domains(server: str) -> set[str]:
+    labels = hostname(server).rstrip(".").split(".")
+    return {".".join(labels[start:]) for start in range(len(labels))}

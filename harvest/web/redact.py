@@ -1,8 +1,19 @@
-"""Addresses fit to be printed: nothing that opens a door stands in them."""
+"""Removes keys from text before anybody prints, logs or stores it.
+
+`redact` removes them from addresses of our own making, by the names of their parameters. `Secrets` removes
+known values from whatever a server says: every search page passes through it where it is read, so that no
+message, log line, saved page or record in the ledger can hold a key that a server repeats.
+"""
 
 from __future__ import annotations
 
+import html
 import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 _NAMES = r"[\w.-]*(?:key(?!word)|token|secret|sig(?:nature)?(?=[=])|password|passwd|auth)[\w.-]*"
 _PARAMETER = re.compile(rf"(?i)(?<=[?&;])({_NAMES})=[^&;#\s]*")
@@ -18,3 +29,65 @@ def redact(url: str) -> str:
     'https://example.org/?keywords=a+monkey&q=token'
     """
     return _PARAMETER.sub(r"\1=…", _USER.sub("", url))
+
+
+HIDDEN = "…"
+_SHORTEST = 6  # characters; nothing shorter is a key, and hiding it would damage the page
+# Names of parameters, without their punctuation. No pattern: GBIF's `taxonKey` is no secret.
+_SECRET_PARAMETERS = frozenset(
+    {
+        *("key", "apikey", "accesskey", "password", "secret", "sig", "signature", "token"),
+        *("accesstoken", "apisig", "apitoken", "authtoken", "clientid", "clientsecret"),
+        *("oauthconsumerkey", "oauthsignature", "oauthtoken"),
+    }
+)
+_SECRET_HEADER = re.compile(r"(?i)auth|key|token|secret|password|signature")
+_QUOTED = re.compile(r'([\w.-]+)="([^"]*)"')
+
+
+class Secrets:
+    r"""Values that no text may show, whatever form a server repeats them in.
+
+    >>> Secrets(["s3cret/key"]).hide(r"bad key s3cret/key, s3cret%2Fkey, s3cret\/key or s3cret&#x2F;key")
+    'bad key …, …, … or …'
+    """
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._values = frozenset(value for value in map(str.strip, values) if len(value) >= _SHORTEST)
+        longest_first = sorted(self._values, key=lambda value: (-len(value), value))
+        self._patterns = [re.compile("".join(map(_forms, value))) for value in longest_first]
+
+    def with_sent(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> Secrets:
+        """Return these and those that a request sends along, which are all that its server can repeat."""
+        return Secrets({*self._values, *_sent(url, headers, form or {})})
+
+    def hide(self, text: str) -> str:
+        """Return a text with each secret replaced, also where it is URL-encoded or escaped."""
+        for pattern in self._patterns:
+            text = pattern.sub(HIDDEN, text)
+        return text
+
+
+def _sent(url: str, headers: Mapping[str, str], form: Mapping[str, str]) -> Iterator[str]:
+    for name, value in (*parse_qsl(urlsplit(url).query), *form.items()):
+        if _is_secret(name):
+            yield value
+    for name, value in headers.items():
+        if _SECRET_HEADER.search(name):
+            yield value
+            yield value.partition(" ")[2]  # after the scheme: "Bearer", "Basic", "OAuth"
+            yield from (unquote(part) for name, part in _QUOTED.findall(value) if _is_secret(name))
+
+
+def _is_secret(parameter: str) -> bool:
+    return re.sub(r"[\W_]", "", parameter).lower() in _SECRET_PARAMETERS
+
+
+def _forms(letter: str) -> str:
+    """Return a pattern for a letter: as it is, and as addresses, JSON, JavaScript and HTML may write it."""
+    code = ord(letter)
+    encoded = "".join(f"%(?:25)?{byte:02x}" for byte in letter.encode())
+    numbers = rf"\\u{code:04x}|\\x{code:02x}|&\#0{{0,6}}{code};|&\#x0{{0,6}}{code:x};"
+    named = re.escape(html.escape(letter))
+    escaped = rf"|\\{re.escape(letter)}" if letter in "\"'/\\" else ""
+    return rf"(?:{re.escape(letter)}|(?i:{encoded}|{numbers})|{named}{escaped})"

@@ -15,19 +15,22 @@ from urllib.parse import urljoin
 import requests
 import urllib3.exceptions
 from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
 
 from harvest.errors import PageChanged
 from harvest.web import tls
-from harvest.web.address import Address, NotAllowed, check_url
+from harvest.web.address import Address, Allowed, NotAllowed, check_url, is_public
 from harvest.web.causes import causes
+from harvest.web.checked_adapter import CheckedAdapter
 from harvest.web.identity import USER_AGENT
+from harvest.web.lookups import Resolve, resolve
 from harvest.web.page import Page, decode
-from harvest.web.redact import redact
+from harvest.web.redact import Secrets, redact
 from harvest.web.retry import available_in, retry_after, today
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from harvest.web.limits import PageLimits
     from harvest.web.proxies import Proxies
@@ -68,18 +71,37 @@ class Trouble(Exception):
 
 
 class Visitor:
-    """Visits pages with one cookie jar."""
+    """Visits pages with one cookie jar.
 
-    def __init__(self, proxies: Proxies, limits: PageLimits) -> None:
+    A provider may name a server at any address: the user chose it. Redirects from there to other servers are
+    followed to public addresses only. Connections of the two kinds are kept apart, so that a redirect cannot
+    use one that was made for the provider.
+    """
+
+    def __init__(
+        self,
+        proxies: Proxies,
+        limits: PageLimits,
+        *,
+        secrets: Collection[str] = (),
+        resolve: Resolve = resolve,
+        allowed: Allowed = is_public,
+    ) -> None:
         self._proxies = proxies
         self._limits = limits
         self._authorities = str(tls.authorities())
         self._session = requests.Session()
         self._session.trust_env = False  # proxies and authorities are chosen here, and no .netrc is read
+        self._secrets = Secrets(secrets)
+        self._allowed = allowed
+        self._to_provider = CheckedAdapter(resolve=resolve, allowed=allowed, keep_first=True)
+        self._to_others = CheckedAdapter(resolve=resolve, allowed=allowed)
 
     def close(self) -> None:
         """Close every connection."""
         self._session.close()
+        self._to_provider.close()
+        self._to_others.close()
 
     def visit(
         self,
@@ -93,16 +115,26 @@ class Visitor:
 
         A `form` is posted, and to this address alone: what stands in it may be a secret.
         """
-        address = None
+        address: Address | None = None
+        adapter = self._to_provider
+        secrets = self._secrets
         for _ in range(self._limits.redirects + 1):
-            request, address = self._prepare(url, params, headers, before=address, form=form)
+            before = address
             try:
-                with self._send(request, address) as response:
+                request, address = self._prepare(url, params, headers, before=before, form=form)
+                if before is None:
+                    secrets = secrets.with_sent(str(request.url), headers, form)
+                elif before.place != address.place:
+                    adapter = self._to_others  # also back at the first server: another one chose the address
+                with self._send(request, address, adapter) as response:
                     if not response.is_redirect:
-                        return self._read(response, late)
+                        return self._read(response, late, secrets)
                     if form is not None:
                         raise Trouble("sends a form on to another address", again=False)
                     url = urljoin(str(request.url), self._session.get_redirect_target(response) or "")
+            except NotAllowed as error:
+                what = f"leads to an address we do not visit ({secrets.hide(redact(str(error)))})"
+                raise Trouble(what, again=False) from None
             except _ERRORS_OF_SENDING as error:
                 raise _trouble(error) from None
             except ValueError:
@@ -126,21 +158,27 @@ class Visitor:
             request = self._session.prepare_request(
                 requests.Request(method, url, headers, params=params, data=form)
             )
-            address = _check(str(request.url), before)
+            address = self._check(str(request.url), before)
             if before is not None and before.place != address.place:
                 for name in [name for name in request.headers if name.lower() not in _HARMLESS]:
                     del request.headers[name]
             "".join(map(str, request.headers.values())).encode("latin-1")
-        except NotAllowed as error:
-            raise Trouble(f"leads to an address we do not visit ({error})", again=False) from None
         except ValueError:  # those of requests and of the encoding among them; they quote what may be a key
             raise Trouble("cannot be asked: its address or a key cannot be sent", again=False) from None
         return request, address
 
-    def _send(self, request: requests.PreparedRequest, address: Address) -> requests.Response:
+    def _check(self, url: str, before: Address | None) -> Address:
+        """Let a provider name any address, but a page only those of the Internet, or of its own server."""
+        if before is None:
+            return check_url(url, allowed=lambda _: True)
+        return check_url(url, allowed=self._allowed, trusted={before.place})
+
+    def _send(
+        self, request: requests.PreparedRequest, address: Address, adapter: CheckedAdapter
+    ) -> requests.Response:
         # Not through the session: it would unpack the body of a redirect, all of it, to throw it away.
         proxy = self._proxies.choose(address)
-        response = self._session.get_adapter(str(request.url)).send(
+        response = adapter.send(
             request,
             stream=True,
             timeout=(self._limits.connect, self._limits.idle),
@@ -150,8 +188,8 @@ class Visitor:
         extract_cookies_to_jar(self._session.cookies, request, response.raw)  # type: ignore[no-untyped-call]
         return response
 
-    def _read(self, response: requests.Response, late: threading.Event) -> Page:
-        status, url = response.status_code, redact(str(response.url))
+    def _read(self, response: requests.Response, late: threading.Event, secrets: Secrets) -> Page:
+        status, url = response.status_code, secrets.hide(redact(str(response.url)))
         if status == BUSY or status >= _ERRORS:
             wait = retry_after(response.headers.get("Retry-After"), today())
             if status == BUSY and wait is None:
@@ -168,14 +206,8 @@ class Visitor:
             if late.is_set():
                 raise Trouble("did not finish in time")  # to nobody: its thread was left to itself
         text = decode(body.getvalue(), response.headers.get("Content-Type", ""))
-        return Page(url, status, text, response.headers)
-
-
-def _check(url: str, before: Address | None) -> Address:
-    """Let a provider name any address, but a page only those of the Internet, or of its own server."""
-    if before is None:
-        return check_url(url, allowed=lambda _: True)
-    return check_url(url, trusted={before.place})
+        hidden = {name: secrets.hide(value) for name, value in response.headers.items()}
+        return Page(url, status, secrets.hide(text), CaseInsensitiveDict(hidden))
 
 
 def _trouble(error: BaseException) -> Trouble:

@@ -88,13 +88,6 @@ def test_V04_brave_says_why_it_refuses(answer, error):
     assert type(caught.value) is error
 
 
-def test_V04_a_key_that_is_echoed_is_blotted_out():
-    """A service that repeats the key in its refusal does not get it into a message."""
-    with pytest.raises(KeyRefused) as caught:
-        next(search(serving(refusal(401, "TOKEN", "no such token: k-brave"))))
-    assert caught.value.message == "Brave does not accept the key: no such token: …"
-
-
 @pytest.mark.parametrize("properties", [None, 7, [], {"url": None}, {"url": ["x"]}, {"url": "file:///etc"}])
 def test_V07_hostile_results_are_left_out(properties):
     """A result that is not what it should be is no hit, spoils no other, and alone is no empty page."""

@@ -241,20 +241,6 @@ def test_V05_a_quota_reached_midway_keeps_what_was_found():
         next(hits)
 
 
-@pytest.mark.parametrize(("environ", "key"), [(CSE, "k-cse"), (SERPAPI, "k-serp")], ids=["cse", "serpapi"])
-def test_V04_a_key_that_is_echoed_is_blotted_out(environ, key):
-    """A service that repeats the key in its refusal or its page does not get it into a message."""
-    for answer in (
-        (401, json.dumps({"error": {"message": f"bad key {key}"}})),
-        (401, json.dumps({"error": f"bad key {key}"})),
-        json.dumps({"your_key": key}),
-    ):
-        with pytest.raises((KeyRefused, Blocked, PageChanged, Unanswerable)) as caught:
-            next(search(environ, serving(answer)))
-        told = f"{caught.value.message} {caught.value.hint} {getattr(caught.value, 'page', '')}"
-        assert key not in told
-
-
 # ---- SerpApi
 
 

@@ -843,7 +843,7 @@ def test_N20_connections_in_all() -> None:
     """All hosts together get no more connections than there are to be."""
     told = {"/a.jpg": [0.1, *answer(b"x")]}
     with HostileServer(told) as server:
-        urls = [f"http://host{n}.example.test:{server.port}/a.jpg" for n in range(30)]
+        urls = [f"http://host.example{n}.test:{server.port}/a.jpg" for n in range(30)]
         assert all(isinstance(end, Body) for end in gather(urls, limits=Limits(connections=5)))
         assert server.most == 5
 

@@ -72,7 +72,7 @@ class CustomSearch(Provider):
         asked = {**_arguments(query), "cx": self._setting("GOOGLE_CSE_ID"), "key": key}
         start: int | None = 1
         while start is not None:
-            page = pages.get(_ADDRESS, params={**asked, "start": start}).without(key)
+            page = pages.get(_ADDRESS, params={**asked, "start": start})
             found = parse(page)
             yield [replace(hit, licence=claim) for hit in found.hits]
             start = found.more

@@ -53,11 +53,11 @@ class SerpApi(Provider):
             **narrow.arguments(query.filters),
             "api_key": key,
         }
-        found = parse(pages.get(_ADDRESS, params=asked).without(key))
+        found = parse(pages.get(_ADDRESS, params=asked))
         if found.hits:
             return found
         # Else the same empty answer would come from its memory.
-        return parse(pages.get(_ADDRESS, params={**asked, "no_cache": "true"}).without(key))
+        return parse(pages.get(_ADDRESS, params={**asked, "no_cache": "true"}))
 
 
 def parse(page: Page) -> Found:

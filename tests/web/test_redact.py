@@ -1,0 +1,134 @@
+"""Keys that a server repeats: no page that is read here holds one, in whatever form."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from harvest import providers as registry
+from harvest.errors import Unreachable
+from harvest.web.pages import Page, Pages
+from harvest.web.redact import Secrets
+from tests.web_server import HostileServer, answer
+
+KEY = "AIza-k3y/of+tests=&\"<'\\0"
+FORMS = {
+    "plain": KEY,
+    "in a sentence": f"no such key ({KEY}).",
+    "URL": quote(KEY, safe=""),
+    "URL in lower case": quote(KEY, safe="").lower().replace("aiza", "AIza"),
+    "URL with slashes": quote(KEY),
+    "form": quote_plus(KEY),
+    "URL twice": quote(quote(KEY, safe=""), safe=""),
+    "every letter in the URL": "".join(f"%{ord(letter):02X}" for letter in KEY),
+    "JSON": json.dumps(KEY),
+    "JSON with slashes": json.dumps(KEY).replace("/", "\\/"),
+    "JSON in ASCII": "".join(f"\\u{ord(letter):04x}" for letter in KEY),
+    "JavaScript": "".join(f"\\x{ord(letter):02x}" for letter in KEY),
+    "HTML": html.escape(KEY),
+    "HTML in numbers": "".join(f"&#{ord(letter)};" for letter in KEY),
+    "HTML in hexadecimal numbers": "".join(f"&#x{ord(letter):X};" for letter in KEY),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_X15_every_form_of_a_key(form: str) -> None:
+    """A key is hidden as it is and as addresses, JSON, JavaScript and HTML write it; the rest stays."""
+    hidden = Secrets([KEY]).hide(f"before {FORMS[form]} after")
+    assert "k3y" not in hidden
+    assert "tests" not in hidden
+    assert hidden.startswith("before ")
+    assert hidden.endswith(" after")
+    assert "…" in hidden
+
+
+def test_X15_longest_key_first() -> None:
+    """A key that begins like another leaves no rest of it."""
+    assert Secrets(["secret", "secret-and-more"]).hide("secret-and-more") == "…"
+
+
+def test_X15_what_is_too_short_is_no_key() -> None:
+    """An empty or very short value hides nothing: it would damage the page."""
+    assert Secrets(["", " ", "photo"]).hide('{"photos": 1}') == '{"photos": 1}'
+
+
+def sent(url: str = "https://api.test/", form: dict[str, str] | None = None, **headers: str) -> Secrets:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Secrets().with_sent(url, named, form)
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        sent("https://api.test/?api_key=k3y-of-tests&q=cat"),
+        sent("https://api.test/?q=cat&key=k3y%2Dof%2Dtests"),
+        sent("https://api.test/?access-token=k3y-of-tests"),
+        sent(form={"client_secret": "k3y-of-tests"}),
+        sent(Authorization="Bearer k3y-of-tests"),
+        sent(Authorization='OAuth oauth_nonce="1", oauth_consumer_key="k3y%2Dof%2Dtests"'),
+        sent(X_Subscription_Token="k3y-of-tests"),
+        sent(X_Api_Key="k3y-of-tests"),
+    ],
+)
+def test_X15_what_is_sent_is_known(secrets: Secrets) -> None:
+    """Keys are known from the request itself, wherever they are in it."""
+    assert secrets.hide("bad k3y-of-tests for cat") == "bad … for cat"
+
+
+def test_X15_other_parameters_stay() -> None:
+    """Parameters and headers that are no keys are left in the page: it may repeat the query."""
+    url = "https://api.test/?q=snakes&taxonKey=5219243&keywords=reptile&page=100000"
+    text = '{"taxonKey": 5219243, "q": "snakes", "keywords": "reptile", "pages": 100000}'
+    assert sent(url, User_Agent="image-harvest", Accept_Language="de-german").hide(text) == text
+
+
+def pages(**options: Any) -> Pages:
+    return Pages(pace=0, wait=lambda _: False, **options)
+
+
+def test_X15_page_and_headers() -> None:
+    """Text, headers and address of a page are free of keys sent and of keys set, JSON included."""
+    told = json.dumps({"message": f"bad k3y-sent or {KEY}", "url": f"?key={quote(KEY, safe='')}"}).encode()
+    moved = answer(status="302 Found", location="/seen/k3y-sent")
+    routes = {"/q?key=k3y-sent": moved, "/seen/k3y-sent": answer(told, x_key="k3y-sent")}
+    with HostileServer(routes) as server, pages(secrets=[KEY]) as asked:
+        page = asked.get(f"{server.url}/q", params={"key": "k3y-sent"})
+    assert page.json() == {"message": "bad … or …", "url": "?key=…"}
+    assert page.headers["x-key"] == "…"
+    assert page.url == f"{server.url}/seen/…"
+
+
+def test_X15_redirect_that_is_refused() -> None:
+    """A refused redirect with a key in its host name does not show it."""
+    moved = answer(status="302 Found", location="http://k3y-sent.127.1/")
+    with (
+        HostileServer({"/q?key=k3y-sent": moved}) as server,
+        pages() as asked,
+        pytest.raises(Unreachable) as caught,
+    ):
+        asked.get(f"{server.url}/q?key=k3y-sent")
+    assert "k3y-sent" not in caught.value.message
+    assert "an address we do not visit" in caught.value.message
+
+
+def test_X15_a_token_can_be_read() -> None:
+    """An answer to credentials gives its token, though the credentials are hidden."""
+    told = b'{"access_token": "t0ken-of-tests", "client_id": "id-of-tests"}'
+    with HostileServer({"/token": answer(told)}) as server, pages() as asked:
+        form = {"client_id": "id-of-tests", "client_secret": "secret-of-tests"}
+        page: Page = asked.post(f"{server.url}/token", form=form)
+    assert page.json() == {"access_token": "t0ken-of-tests", "client_id": "…"}
+
+
+def test_X15_every_key_of_every_provider() -> None:
+    """Each variable that may hold a key is among its provider's secrets; settings of ours are not."""
+    for name in registry.names():
+        provider = registry.get(name)
+        of_key = (provider.key.variable, *provider.key.also) if provider.key else ()
+        environ = {variable: f"value of {variable}" for variable in (*of_key, *provider.variables)}
+        wanted = {value for variable, value in environ.items() if not variable.startswith("HARVEST_")}
+        assert provider(environ).secrets == wanted
