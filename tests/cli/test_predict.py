@@ -16,6 +16,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from harvest.cli import extras
+from harvest.learning import pixels
 from harvest.learning.predict import Predictor
 from tests import bombs
 from tests.learning.tiny import LABELS, write_run
@@ -23,6 +24,8 @@ from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from PIL import Image
 
     from tests.cli.conftest import Said
 
@@ -185,6 +188,29 @@ def test_T02_broken_pictures_are_named_and_the_others_told(
     assert f"{some_broken / 'b.jpg'}: JPEG: " in told.err
     assert f"{some_broken / 'c.webp'}: a web page" in told.err
     assert "2 of 5 pictures could not be read" in told.err
+
+
+def test_X07_X08_pictures_that_cannot_be_decoded_are_named(
+    harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PNG without its palette and a picture that meets a bug are named, and the others are told."""
+    (camera / "a.PNG").write_bytes(bombs.without_palette())
+    crop = pixels.crop
+
+    def fail_on_one(image: Image.Image, size: int) -> Image.Image:
+        if image.width > image.height * 2:
+            raise ZeroDivisionError("in the works")
+        return crop(image, size)
+
+    monkeypatch.setattr(pixels, "crop", fail_on_one)
+    photo(200, 60).save(camera / "b.jpg")
+
+    told = harvest("predict", run, camera)
+
+    assert told.code == 3
+    assert [Path(line.split()[0]).name for line in told.lines] == ["c.webp", "d.jpg", "e.bmp"]
+    assert f"{camera / 'a.PNG'}: PNG: it has no palette" in told.err
+    assert f"{camera / 'b.jpg'}: ZeroDivisionError: in the works" in told.err
 
 
 def test_T02_broken_pictures_keep_their_place_for_scripts(

@@ -119,7 +119,7 @@ def test_X10_a_frame_over_the_pixel_limit_takes_no_memory():
 @pytest.mark.parametrize("which", [0, 1])
 def test_X10_each_image_of_a_file_counts(which):
     """The transparency of an AVIF is an image of its own, and its size is compared too."""
-    image = photo()
+    image = photo().copy()
     image.putalpha(photo(seed=1).convert("L"))
     body = encoded(image, "AVIF", speed=10)
     stream = [item.data for item in items(body) if item.kind == b"av01"][which]

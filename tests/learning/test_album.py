@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import tracemalloc
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 from harvest import disk, duplicates
 from harvest.dataset import Dataset
 from harvest.errors import TrainingError
+from harvest.images import darkroom
 from harvest.learning.album import Example, Part, Skipped, gather, sights
 from harvest.learning.album.groups import groups
 from harvest.learning.splits import deal
@@ -101,6 +103,7 @@ BROKEN = {
     "cut png": encoded(photo(), "PNG")[:-3000],
     "cut webp": encoded(photo(), "WEBP")[:-500],
     "text": b"this is no picture" * 100,
+    "png without palette": bombs.without_palette(),
 }
 
 
@@ -113,6 +116,40 @@ def test_T02_broken_picture_is_listed_and_skipped(tree: Path, damage: str) -> No
     assert list(reasons(album)) == ["king/000a.jpg"]
     assert reasons(album)["king/000a.jpg"]
     assert album.examples == before.examples
+
+
+def test_X07_a_picture_that_meets_a_bug_is_listed_and_skipped(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that nobody foresaw in decoding costs one picture, which is listed with it."""
+    monkeypatch.setattr("harvest.images.darkroom.Seen", _FailOnce())
+    album = look(tree)
+    (reason,) = reasons(album).values()
+    assert "ZeroDivisionError: in the works" in reason
+
+
+class _FailOnce:
+    """Stands for a class that cannot be made the first time."""
+
+    def __init__(self) -> None:
+        self._kind = darkroom.Seen
+        self._lock = threading.Lock()
+        self._failed = False
+
+    def __call__(self, *values: object) -> darkroom.Seen:
+        with self._lock:
+            first, self._failed = not self._failed, True
+        if first:
+            raise ZeroDivisionError("in the works")
+        return self._kind(*values)
+
+
+def test_a_file_of_50_gb_is_listed_and_skipped(tree: Path) -> None:
+    """A file that is larger than any picture is not read: it is listed with its size."""
+    huge = tree / "king" / "huge.jpg"
+    huge.touch()
+    os.truncate(huge, 50 * 10**9)
+    assert reasons(look(tree)) == {"king/huge.jpg": "it has 47,683 MB; the most is 256"}
 
 
 def test_T02_a_picture_that_breaks_is_noticed_with_a_cache(tree: Path, tmp_path: Path) -> None:

@@ -371,6 +371,7 @@ def test_uploads_share_the_memory_there_is():
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "an SVG"),
         (bombs.cut(encoded(photo())), 422, "damaged"),
         (bombs.wrong_checksum(), 422, "damaged"),
+        (bombs.without_palette(), 422, "palette"),
         (bombs.bomb(), 413, "2,500 megapixels"),
         (bombs.webp_bomb(), 413, "megapixels"),
         (bombs.gif_bomb(), 413, "megapixels"),
@@ -389,6 +390,16 @@ def test_I01_I02_I10_no_picture_is_told(service, body, code, word):
     assert (told.status_code, word in told.json()["error"]) == (code, True)
     assert "Traceback" not in told.text
     assert time.monotonic() - began < 5
+
+
+def test_X07_a_picture_that_meets_a_bug_is_told(service, monkeypatch):
+    """An exception that nobody foresaw is answered with 500, and says nothing of this machine."""
+    with monkeypatch.context() as broken:
+        broken.setattr("harvest.images.darkroom.looks.look", lambda _: 1 / 0)
+        told = service.post(encoded(photo()))
+
+    assert (told.status_code, told.json()) == (500, {"error": "This picture met a bug in harvest."})
+    assert service.post(encoded(photo())).status_code == 200
 
 
 def test_I03_the_first_frame_is_judged(service):
