@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from transformers import TrainerCallback, pipeline
 
 from harvest.cli.train import the_page
@@ -469,6 +470,24 @@ class Thief(TrainerCallback):
         """Take them."""
         for path in Path(args.output_dir).parents[2].glob("mine/*/*.png"):
             path.unlink()
+
+
+def test_X09_thin_images_are_trained_on(tmp_path, monkeypatch):
+    """Images one pixel wide or high are learned from and judged; none is enlarged as a whole."""
+    mine = tree(tmp_path / "mine", {"disc": 6, "square": 6})
+    levels = np.random.default_rng(0).integers(256, size=(65_535, 1, 3), dtype=np.uint8)
+    Image.fromarray(levels).save(mine / "disc" / "thin.png")
+    Image.fromarray(levels.reshape(1, -1, 3)).save(mine / "square" / "flat.png")
+    sizes, resize = [], Image.Image.resize
+
+    def noted(image, size, *more, **named):
+        sizes.append(tuple(size))
+        return resize(image, size, *more, **named)
+
+    monkeypatch.setattr(Image.Image, "resize", noted)
+    result = train(mine, out=tmp_path / "run", from_scratch=True, epochs=1, size=32)
+    assert len(result.judged.predictions) == 14
+    assert max(across * down for across, down in sizes) <= 1 << 20
 
 
 def test_T08_from_scratch_needs_no_hub():
