@@ -220,9 +220,7 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
     except UsageError as error:
         if not options.resume:  # what somebody goes on with is theirs
             runs.give_up()
-        if isinstance(error, UserCodeError) and runs.held():
-            error.hint = f"{error.hint}\nWhen it is fixed: {line()}".strip()
-        raise
+        raise _with_line(error, line) from error.__cause__
     except RuntimeError as error:
         if not lost_another(error):
             raise
@@ -235,6 +233,15 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
         raise CannotWrite(
             error.message, f"Make room there, or see to it that it can be written: {line()}"
         ) from error
+
+
+def _with_line(error: UsageError, line: Callable[[], str]) -> UsageError:
+    """Add to an error of the user's own code how the run goes on when that is fixed."""
+    from harvest.learning import runs
+
+    if isinstance(error, UserCodeError) and runs.held():
+        error.hint = f"{error.hint}\nWhen it is fixed: {line()}".strip()
+    return error
 
 
 def the_page() -> Story:

@@ -87,7 +87,7 @@ def failed(error: Exception) -> str:
 
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:
-    """Return whether a frame is of this package, or of the import of a module: those above a person's code."""
+    """Return whether a frame is of this package, or of the import of a module: above the user's code."""
     return frame.filename.startswith((_PACKAGE, "<frozen importlib", str(importlib.__file__)))
 
 

@@ -50,7 +50,7 @@ def begun(tmp_path_factory):
     train(shapes, out=home / "shapes.runs" / "x", keep=2, **options)
     run = home / "shapes.runs" / "x"
     (run / "metrics.json").unlink()  # as if it had been cut off before it was judged
-    shutil.rmtree(max((run / "checkpoints" / "unfrozen").iterdir(), key=lambda path: len(path.name)))
+    shutil.rmtree(latest(run / "checkpoints" / "unfrozen"))
     (run / "checkpoints" / "lock").touch()
     return home
 
@@ -239,7 +239,6 @@ def test_X01_names_that_lead_nowhere_are_said(stranger, options):
         "epoch\n0\n1\n1\n",
         "epoch\n0\n2\n1\n",
         "epoch\n5\n6\n",
-        "\0\0\0",
         "epoch,accuracy\n0,1\n1,1,1,1\n",
         "epoch\n-1\n",
         "epoch\n" + "9" * 5000,
@@ -278,7 +277,7 @@ def test_X01_figures_of_any_size_are_shown(stranger, value):
         '{"epoch": NaN}',
         '{"unknown": 1}',
         '{"log_history": 7}',
-        '{"stateful_callbacks": []}',
+        '{"stateful_callbacks": [1]}',
     ],
     ids=lambda state: state[:30],
 )
@@ -356,7 +355,7 @@ def test_X01_a_state_that_unpacks_to_more_is_refused(tmp_path):
         check_size(tmp_path / "bare.pt", 0)
 
 
-def test_X01_a_run_that_holds_another_network_is_said(stranger, begun):
+def test_X01_a_run_that_holds_another_network_is_said(stranger):
     """Weights and description of another network in the run's place are named."""
     run = stranger / "shapes.runs" / "x"
     shutil.rmtree(run / "checkpoints" / "unfrozen")
@@ -379,7 +378,7 @@ class Flip:
     calls = 0
     def random_transform(self, x, seed=None):
         Flip.calls += 1
-        return deep() if Flip.calls > 20 else x
+        return deep() if Flip.calls > 5 else x
 calls = []
 def score(targets, probabilities):
     calls.append(1)

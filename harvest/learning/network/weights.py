@@ -7,6 +7,7 @@ place; a config.json may name code to run or to download, and whatever does is l
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ class Files:
 def find(source: str, *, weights: bool = True, say: Callable[[str], None] | None = None) -> Files:
     """Read a network's files by a short name, a directory or a hub id."""
     where = SHORT.get(source, source)
-    folder = Path(where).expanduser()
+    folder = Path(os.path.expanduser(where))  # noqa: PTH111 - pathlib raises where there is no such user
     with quiet():
         place = _Hub(where, say) if source in SHORT or _is_hub_id(where, folder) else _Folder(folder)
         config = _document(place, CONFIG)
@@ -83,9 +84,9 @@ class _Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.name = str(folder)
-        if folder.is_file():
+        if os.path.isfile(folder):  # noqa: PTH113 - pathlib raises on long names
             raise TrainingError(f"{folder} is a file.", f"Name the directory that holds {CONFIG}.")
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112 - as above
             raise TrainingError(
                 f"no network {folder}: there is no such directory, and no such name is known.",
                 f"Known are {', '.join(SHORT)}, hub models as owner/name, directories, and earlier runs.",
@@ -167,7 +168,7 @@ def _reason(error: Exception) -> str:
 
 
 def _is_hub_id(name: str, folder: Path) -> bool:
-    return not folder.exists() and _HUB_ID.fullmatch(name) is not None
+    return not os.path.lexists(folder) and _HUB_ID.fullmatch(name) is not None
 
 
 def _document(place: _Folder | _Hub, name: str) -> dict[str, Any]:
