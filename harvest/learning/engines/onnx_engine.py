@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FILE, INPUT, OUTPUT, LABELS, ORIGIN = "model.onnx", "image", "probability", "labels", "origin"
 _SOURCES = ("model.safetensors", "config.json", "preprocessor_config.json")
-_LEAST_MEMORY = 2 << 30  # bytes: what a network may take on a small machine
+_LEAST_MEMORY = 4 << 30  # bytes: what a network may take on a small machine
 _QUIET = 4  # whatever it has to say, it raises too
 # onnxruntime has no one error above all of its own.
 _ERRORS: tuple[type[Exception], ...] = (

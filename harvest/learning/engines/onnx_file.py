@@ -36,12 +36,11 @@ def check(model: Path | bytes) -> None:
     size = model.stat().st_size
     if not 0 < size <= MOST:
         raise ValueError(f"it has {size:,} bytes; the most is {MOST:,}")
-    with (
-        model.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        memoryview(data) as view,
-    ):
-        _Reader().check_model(view)
+    with model.open("rb") as file:
+        data = mmap.mmap(
+            file.fileno(), 0, access=mmap.ACCESS_READ
+        )  # closes itself, after any trace with its views
+    _Reader().check_model(memoryview(data))
 
 
 class _Reader:
