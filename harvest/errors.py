@@ -3,6 +3,7 @@
 HarvestError                  1   exit code
 ├── UsageError                2   the command line or the Python call asks for something that cannot be
 │   ├── QueryFileError        2   a line of the query file, named
+│   ├── UserCodeError         2   a metric, transform or callback that the command line names raised
 │   └── TrainingError         2   the folders or the model given are nothing to train with
 ├── ProviderError             3   one provider's search ended early; the others go on
 │   ├── Blocked                   a captcha, consent or challenge page instead of results
@@ -52,6 +53,10 @@ class QueryFileError(UsageError):
         place = f"{path} line {line}" if line else f"{path}"
         super().__init__(f"{place}: {message}", hint)
         self.line = line
+
+
+class UserCodeError(UsageError):
+    pass
 
 
 class TrainingError(UsageError):

@@ -15,7 +15,7 @@ from harvest.cli import extras
 from harvest.cli.completion import complete_datasets
 from harvest.cli.help import Command
 from harvest.cli.stopping import Stoppable
-from harvest.errors import CannotWrite, HarvestError, Interrupted, TrainingError, UsageError
+from harvest.errors import CannotWrite, HarvestError, Interrupted, UsageError, UserCodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,6 +157,7 @@ def train(
     from harvest.cli.training import Training
     from harvest.cli.training_result import print_result
     from harvest.learning.options import Options
+    from harvest.learning.resuming import code_words
 
     options = Options(
         tree=tree,
@@ -195,7 +196,7 @@ def train(
     story: Story = ctx.obj or the_page()
     with saying_how_to_go_on(options):
         result = story(options, Training(quiet=quiet or as_json))
-    print_result(result, as_json=as_json)
+    print_result(result, as_json=as_json, code=code_words(options))
 
 
 @contextmanager
@@ -205,19 +206,21 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
     from harvest.cli.places import from_here
     from harvest.learning import runs
     from harvest.learning.processes import lost_another
+    from harvest.learning.resuming import code_words
 
     def line() -> str:
         tree, run = (shell(from_here(path)) for path in (options.tree, runs.held() or Path()))
-        return f"harvest train {tree} --resume --out {run} goes on with it."
+        words = " ".join(["harvest train", tree, "--resume --out", run, code_words(options)]).strip()
+        return f"{words} goes on with it."
 
     try:
         yield
     except KeyboardInterrupt:
         raise Interrupted("stopped.", line() if runs.held() else "Nothing was begun.") from None
-    except (UsageError, TrainingError):
+    except UsageError as error:
         if not options.resume:  # what somebody goes on with is theirs
             runs.give_up()
-        raise
+        raise _with_line(error, line) from error.__cause__
     except RuntimeError as error:
         if not lost_another(error):
             raise
@@ -230,6 +233,15 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
         raise CannotWrite(
             error.message, f"Make room there, or see to it that it can be written: {line()}"
         ) from error
+
+
+def _with_line(error: UsageError, line: Callable[[], str]) -> UsageError:
+    """Add to an error of the user's own code how the run goes on when that is fixed."""
+    from harvest.learning import runs
+
+    if isinstance(error, UserCodeError) and runs.held():
+        error.hint = f"{error.hint}\nWhen it is fixed: {line()}".strip()
+    return error
 
 
 def the_page() -> Story:

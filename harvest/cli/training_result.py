@@ -19,16 +19,20 @@ _GAP = "\N{NO-BREAK SPACE}"
 _PAIRS = 3  # of classes, the most confused
 
 
-def print_result(result: Result, *, as_json: bool) -> None:
-    """Print how good it is, where everything lies, and what to do next; a run that was stopped says so."""
+def print_result(result: Result, *, as_json: bool, code: str = "") -> None:
+    """Print how good it is, where everything lies, and what to do next; a run that was stopped says so.
+
+    `code` are the options that name code: whoever goes on with a run has to type them again.
+    """
     if as_json:
         console.print_json(_document(result))
     else:
         _print(result)
     if result.tuned.stopped:
+        line = f"harvest train {_typed(result.tree)} --resume --out {_typed(result.path)} {code}".strip()
         raise Interrupted(
             f"stopped; the best so far is saved: epoch {result.tuned.best['epoch']:.0f}.",
-            f"harvest train {_typed(result.tree)} --resume --out {_typed(result.path)} goes on with it.",
+            f"{line} goes on with it.",
         )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from harvest.errors import TrainingError, UsageError
+from harvest.learning.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Rates = tuple[float, float] | Literal["find"] | None
 
@@ -20,6 +23,20 @@ EXPORTS = ("onnx", "pt2")
 LOGS = ("csv", "tensorboard")
 SMALLEST, LARGEST = 16, 2048  # pixels a side
 LAST_SEED = (1 << 32) - 1  # as numpy has it
+LONGEST = 4096  # characters of a text in options.json: the longest path of Linux
+
+# What is said anew with each command, and never taken from a run's directory: where it reads and writes.
+_NOW = frozenset({"tree", "out", "resume", "cpu", "cache"})
+
+# The least and the most of what is counted: more is a typing error, or a run directory made to hang us.
+_COUNTS = {
+    "batch": (1, 1 << 16),
+    "n_augmentation": (1, 1000),
+    "save_every": (1, 1_000_000),
+    "keep": (0, 1_000_000),
+    "epochs": (0, 1_000_000),
+    "patience": (1, 1_000_000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +83,11 @@ class Options:
                 f"--valid {self.valid} and --test {self.test} leave no picture to train on.",
                 "They are percentages: --valid 20 --test 10.",
             )
-        for name, least in (("batch", 1), ("n_augmentation", 1), ("save_every", 1), ("keep", 0)):
-            _at_least(name, getattr(self, name), least)
-        for name in ("epochs", "patience"):
-            if getattr(self, name) is not None:
-                _at_least(name, getattr(self, name), 1 if name == "patience" else 0)
+        for name, (least, most) in _COUNTS.items():
+            if (value := getattr(self, name)) is not None:
+                _check_count(name, value, least, most)
+        if not 0 <= self.min_delta < math.inf:
+            raise UsageError(f"--min-delta {self.min_delta}: a number, 0 or more.")
         if not 0 <= self.seed <= LAST_SEED:
             raise UsageError(f"--seed {self.seed}: from 0 to {LAST_SEED:,}.")
         _check_percentages(self)
@@ -117,7 +134,7 @@ class Options:
     def unlike(self, begun: Options) -> list[str]:
         """Name what was asked for and is not how another training was begun; defaults ask for nothing."""
         usual = Options(self.tree)
-        names = [each.name for each in fields(self) if each.name not in {"tree", "out", "resume", "cpu"}]
+        names = [each.name for each in fields(self) if each.name not in _NOW]
         return [
             _option(name)
             for name in names
@@ -137,14 +154,12 @@ class Options:
             raise TypeError("no options")
         known = {each.name for each in fields(cls)}
         values = {name: value for name, value in document.items() if name in known}
+        _check_kinds(values)
         for name in ("tree", "out", "cost_matrix", "cache"):
             values[name] = Path(values[name]) if values.get(name) is not None else None
-        for name in ("callbacks", "export", "log"):
-            values[name] = tuple(values.get(name, ()))
-        if isinstance(values.get("lr"), list):
-            low, high = values["lr"]
-            values["lr"] = (low, high)
-        _check_kinds(values)
+        for name in ("callbacks", "export", "log", "lr"):
+            if isinstance(values.get(name), list):
+                values[name] = tuple(values[name])
         return cls(**values)
 
     @classmethod
@@ -152,8 +167,8 @@ class Options:
         """Read how a run was asked for."""
         path = folder / "options.json"
         try:
-            return cls.from_json(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+            return cls.from_json(json.loads(read_text(path)))
+        except (OSError, ValueError, TypeError, RecursionError, UsageError) as error:
             raise TrainingError(
                 f"{path} does not tell how this run was begun: {error}", "Begin a new one, without --resume."
             ) from None
@@ -161,23 +176,66 @@ class Options:
 
 def _check_kinds(values: Mapping[str, Any]) -> None:
     """Refuse what no command line could have brought: a text for a number, a number for a name."""
-    kinds: dict[str, type | tuple[type, ...]] = {
-        **dict.fromkeys(("size", "epochs", "batch", "valid", "test", "seed", "patience", "keep"), int),
-        **dict.fromkeys(("random_crop", "random_scale", "random_brightness"), int),
-        **dict.fromkeys(("n_augmentation", "save_every"), int),
-        **dict.fromkeys(("augment", "flip_left_right", "two_stage", "resume", "cpu", "from_scratch"), bool),
-        **dict.fromkeys(("model", "monitor", "transform", "metric"), str),
-        "min_delta": (int, float),
-    }
-    for name, kind in kinds.items():
-        value = values.get(name)
-        if value is not None and (not isinstance(value, kind) or (kind is not bool and value is True)):
+    for name, value in values.items():
+        is_kind, may_be_none = _KINDS[name]
+        if not (is_kind(value) or (may_be_none and value is None)):
             raise TypeError(f"{name} cannot be {value!r:.60}")
-    for name in ("callbacks", "export", "log"):
-        if not all(isinstance(word, str) for word in values[name]):
-            raise TypeError(f"{name} cannot be {values[name]!r:.60}")
-    if any("\0" in str(values[name]) for name in ("tree", "out", "cost_matrix", "cache")):
-        raise ValueError("no path holds a NUL")
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+def _is_flag(value: object) -> bool:
+    return type(value) is bool
+
+
+def _is_text(value: object) -> bool:
+    """Return whether a value can be a name or a path: the system must be able to encode it."""
+    if not isinstance(value, str) or "\0" in value or len(value) > LONGEST:
+        return False
+    try:
+        os.fsencode(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_code(value: object) -> bool:
+    """Return whether a value can name code: it is printed, so nothing in it may look like another line."""
+    return isinstance(value, str) and len(value) <= LONGEST and value.isprintable()
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_code, value))
+
+
+def _is_rate(value: object) -> bool:
+    return value == "find" or (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)))  # noqa: PLR2004
+
+
+# What each option may be in options.json, and whether it may be null.
+_KINDS: dict[str, tuple[Callable[[object], bool], bool]] = {
+    **dict.fromkeys(
+        ("batch", "valid", "test", "seed", "keep", "n_augmentation", "save_every"), (_is_integer, False)
+    ),
+    **dict.fromkeys(("size", "epochs", "patience"), (_is_integer, True)),
+    **dict.fromkeys(("random_crop", "random_scale", "random_brightness"), (_is_integer, True)),
+    **dict.fromkeys(
+        ("augment", "flip_left_right", "two_stage", "resume", "cpu", "from_scratch"), (_is_flag, False)
+    ),
+    **dict.fromkeys(("tree", "model"), (_is_text, False)),
+    **dict.fromkeys(("out", "cost_matrix", "cache"), (_is_text, True)),
+    **dict.fromkeys(("transform", "metric"), (_is_code, True)),
+    "monitor": (_is_code, False),
+    **dict.fromkeys(("callbacks", "export", "log"), (_are_names, False)),
+    "min_delta": (_is_number, False),
+    "lr": (_is_rate, True),
+}
 
 
 def _option(name: str) -> str:
@@ -191,9 +249,11 @@ def _check_percentages(options: Options) -> None:
             raise UsageError(f"{_option(name)} {percent}: a percentage from 0 to 99.")
 
 
-def _at_least(name: str, value: int, least: int) -> None:
+def _check_count(name: str, value: int, least: int, most: int) -> None:
     if value < least:
         raise UsageError(f"{_option(name)} {value}: at least {least}.")
+    if value > most:
+        raise UsageError(f"{_option(name)} {value}: at most {most:,}.")
 
 
 def _among(name: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:

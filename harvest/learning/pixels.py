@@ -59,11 +59,14 @@ def see(picture: bytes | Path, size: int) -> Image.Image | Refusal:
 
 def crop(image: Image.Image, size: int) -> Image.Image:
     """Return the middle of a picture as a square of `size`: the view that every judgement is made by."""
-    target = _fitted(image.width, image.height, shorter(size))
-    if target != image.size:
-        image = image.resize(target, Image.Resampling.BILINEAR, reducing_gap=_GAP)
-    left, top = (image.width - size) // 2, (image.height - size) // 2
-    return image.crop((left, top, left + size, top + size))
+    wide, high = _fitted(image.width, image.height, shorter(size))
+    left, top = (wide - size) // 2, (high - size) // 2
+    if (wide, high) == image.size:
+        return image.crop((left, top, left + size, top + size))
+    # The middle alone is resized: a thin image, enlarged as a whole, would take gigabytes (1 × 65,535: 8 GB).
+    across, down = image.width / wide, image.height / high
+    box = (left * across, top * down, (left + size) * across, (top + size) * down)
+    return image.resize((size, size), Image.Resampling.BILINEAR, box, _GAP)
 
 
 def tensor(image: Image.Image, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:

@@ -10,13 +10,15 @@ import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from harvest.errors import UsageError
+import harvest
+from harvest.errors import HarvestError, UsageError, UserCodeError
 from harvest.learning import pixels
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.learning.augment import Augmentation
+
+_PACKAGE = str(Path(harvest.__file__).parent)
 
 
 def load_object(name: str, *, beside: Path | None = None) -> Any:
@@ -46,22 +50,45 @@ def load_object(name: str, *, beside: Path | None = None) -> Any:
                 + (f" and in {folders[1]}, beside the data." if folders[1:] else "."),
             ) from error
         except Exception as error:  # whatever a person's own lines raise is theirs, and named
-            raise UsageError(f"{name}: {module_name} {failed(error)}") from error
+            raise UserCodeError(f"{name}: {module_name} {failed(error)}") from error
     try:
         return reduce(getattr, path.split("."), module)
     except AttributeError:
         raise UsageError(f"{name}: {module_name} has no {path}.") from None
 
 
+@contextmanager
+def own_code(what: str, hint: str = "") -> Iterator[None]:
+    """Turn what a person's own code raises within the block into an error with its trace, without ours.
+
+    Running out of memory is left alone: it has an error of its own.
+    """
+    torch = sys.modules.get("torch")  # which may not be there
+    try:
+        yield
+    except (HarvestError, MemoryError, getattr(torch, "OutOfMemoryError", MemoryError)):
+        raise
+    except Exception as error:  # whatever a person's own lines raise is theirs, and named
+        raise UserCodeError(f"{what} {failed(error)}", hint) from error
+
+
 def failed(error: Exception) -> str:
-    """Say what code of the person's own raised, and in which line of it.
+    """Say what code of the person's own raised, and by which lines of it.
 
     >>> failed(ValueError("no such thing"))
     'failed: ValueError: no such thing'
     """
-    lines = traceback.extract_tb(error.__traceback__)
+    told = traceback.TracebackException.from_exception(error)
+    lines = list(dropwhile(_is_ours, told.stack))
     place = f" at {lines[-1].filename}, line {lines[-1].lineno}" if lines else ""
-    return f"failed{place}: {type(error).__name__}: {error}"
+    said = "".join(told.format_exception_only()).strip()
+    trace = "".join(traceback.format_list(lines)).rstrip()
+    return f"failed{place}: {said}" + (f"\n{trace}" if trace else "")
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    """Return whether a frame is of this package, or of the import of a module: above the user's code."""
+    return frame.filename.startswith((_PACKAGE, "<frozen importlib", str(importlib.__file__)))
 
 
 @contextmanager
@@ -85,15 +112,8 @@ class Transform:
 
     def __call__(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
         """Return what it makes of a picture, fit for the network."""
-        try:
+        with own_code(f"--transform {self.name}", "It takes (x, seed=None): rows × columns × 3, as bytes."):
             made = np.asarray(self.object.random_transform(np.array(image), seed=rng.randrange(1 << 32)))
-        except MemoryError:
-            raise
-        except Exception as error:  # whatever a person's own lines raise is theirs, and named
-            raise UsageError(
-                f"--transform {self.name} {failed(error)}",
-                "It takes (x, seed=None): rows × columns × 3, as bytes.",
-            ) from error
         if made.shape[2:] != (3,) or not made.size:
             raise UsageError(
                 f"--transform {self.name} made an array of {made.shape}, not of rows × columns × 3."
@@ -122,12 +142,8 @@ def load_transform(name: str, *, beside: Path | None = None) -> Transform:
     """Import a transform, or make one where the name is a class's."""
     found = load_object(name, beside=beside)
     if isinstance(found, type):
-        try:
+        with own_code(f"--transform {name}", "A class is made without arguments."):
             found = found()
-        except Exception as error:  # as above
-            raise UsageError(
-                f"--transform {name} {failed(error)}", "A class is made without arguments."
-            ) from error
     if not callable(getattr(found, "random_transform", None)):
         raise UsageError(f"--transform {name} has no random_transform(x, seed=None).")
     source = inspect.getsourcefile(type(found)) if type(found).__module__ != "builtins" else None

@@ -6,16 +6,20 @@ import csv
 import io
 import json
 import math
+import os
 import re
 import shutil
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harvest import disk
 from harvest.errors import CannotWrite, RunBusy, TrainingError
+from harvest.learning.reading import read_text
 from harvest.lock import Lock
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # the best so far, and 
 
 _FRAME = frozenset({"epoch", "train_loss", "valid_loss", "time"})  # of history.csv
 _LEFT = re.compile(r"\..+\.part|\.network-.+")  # by a process that was killed while it wrote
+_LAST_EPOCH = 2_000_000  # twice as many as a stage may have
 _held: dict[Path, Lock] = {}  # by this process: the run that it writes
 
 
@@ -81,14 +86,16 @@ class Run:
     def history(self) -> list[Row]:
         """Read the table of epochs back, as far as it goes."""
         try:
-            with (self.path / HISTORY).open(encoding="utf-8", newline="") as file:
-                return [_epoch(row) for row in csv.DictReader(file)]
+            text = read_text(self.path / HISTORY)
+            rows = [_epoch(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+            _check_order(rows)
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise TrainingError(
                 f"{self.path / HISTORY} cannot be read: {error}", "Begin a new run, without --resume."
             ) from None
+        return rows
 
     def keep_best(self, checkpoint: Path) -> None:
         """Keep the best network so far with a checkpoint: who goes on from there has it as it was then."""
@@ -132,6 +139,15 @@ def _epoch(cells: Mapping[str, str]) -> Row:
     return row
 
 
+def _check_order(rows: Sequence[Row]) -> None:
+    """Refuse a table of epochs that no training writes: the frozen head comes first, then later epochs."""
+    numbers = [row["epoch"] for row in rows]
+    if numbers and (numbers[0] != 0 or numbers[-1] > _LAST_EPOCH):
+        raise ValueError(f"its epochs go from {numbers[0]:g} to {numbers[-1]:g}")
+    if any(later <= number for number, later in pairwise(numbers)):
+        raise ValueError("its epochs are not in order")
+
+
 def _written(value: float) -> str:
     return f"{value:.6g}"
 
@@ -161,13 +177,8 @@ def hold(path: Path) -> None:
     """Let no other process write this run while this one lives, and sweep what a killed one left."""
     checkpoints = path / CHECKPOINTS
     with disk.named(path):
+        _check_inside(path)
         disk.make_folder(checkpoints)
-        inside = list(checkpoints.iterdir())
-    if links := [each for each in (checkpoints, *inside) if each.is_symlink()]:
-        raise TrainingError(
-            f"{links[0]} is a link, and a run writes and deletes nothing outside of itself.",
-            "Put what it leads to in its place.",
-        )
     lock = Lock(checkpoints / LOCK)  # whose being there says that the run has not ended
     if path.resolve() not in _held:
         if not lock.take():
@@ -183,6 +194,21 @@ def hold(path: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
             with suppress(OSError):
                 disk.remove(left)
+
+
+def _check_inside(path: Path) -> None:
+    """Refuse a run in which anything but files and folders lies: libraries write and read through links."""
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            inside = path / folder / name
+            mode = inside.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                raise TrainingError(
+                    f"{inside} is a link, and a run writes and deletes nothing outside of itself.",
+                    "Put what it leads to in its place.",
+                )
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise TrainingError(f"{inside} is neither a file nor a folder.", "Remove it.")
 
 
 def give_up() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ from harvest.learning import choosing, runs
 from harvest.learning.engines.export import check
 from harvest.learning.options import Options
 from harvest.learning.processes import Processes
+from harvest.learning.resuming import resumed
 from harvest.learning.telling import Noting, Silence
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ class Session:
 
 def begin(options: Options, teller: Teller) -> Session:
     """Open the run's directory: a new one, or with `--resume` the one that was cut off, as it was begun."""
-    check(options.export)
-    if "tensorboard" in options.log and find_spec("tensorboard") is None:
-        raise UsageError("--log tensorboard needs TensorBoard.", "pip install tensorboard")
+    _check_extras(options)
     processes = Processes(cpu=options.cpu)
     noting = Noting(teller if processes.is_first else Silence())
     if options.resume:
@@ -50,10 +49,18 @@ def begin(options: Options, teller: Teller) -> Session:
         noting.say(f"going on with {path}")
         if other := options.unlike(begun):
             noting.warn(f"{', '.join(other)}: not heeded, a run goes on as it was begun")
-        options = replace(begun, resume=True, out=path, tree=options.tree, cpu=options.cpu)
+        options = resumed(options, begun, path)
+        _check_extras(options)
     else:
         path = Path(processes.agree(str(choosing.begin(options) if processes.is_first else "")))
     return Session(options, runs.Run(path), noting, processes, datetime.now().astimezone())
+
+
+def _check_extras(options: Options) -> None:
+    """Refuse what needs a package that is not installed, before a training and not after it."""
+    check(options.export)
+    if "tensorboard" in options.log and find_spec("tensorboard") is None:
+        raise UsageError("--log tensorboard needs TensorBoard.", "pip install tensorboard")
 
 
 def _taken_up(options: Options) -> Path:

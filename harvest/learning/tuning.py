@@ -17,6 +17,7 @@ from harvest.learning.fit.finder import Found
 from harvest.learning.fit.keeper import Table
 from harvest.learning.judge.measures import chosen
 from harvest.learning.memory import within_memory
+from harvest.learning.reading import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,7 @@ FROZEN, HEAD, TUNED = "frozen head", "head alone", "fine-tuned"  # what can be s
 HEAD_ALONE = (1e-3, 1e-3)
 PRETRAINED = (1e-5, 1e-4)  # as good as three times as much, and steadier from epoch to epoch
 FROM_SCRATCH = (3e-3, 3e-3)
+_HIGHEST, _LARGEST = 1e3, 1e30  # of a rate and of a loss in finder.json
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _before(session: Session, frozen: Row) -> list[Row]:
     for stage in plan(session):
         begun = latest(session.run.checkpoints / stage.name)
         if begun is not None:
-            done = stage.first_epoch + epochs_done(begun)
+            done = stage.first_epoch + min(epochs_done(begun), stage.epochs)
     return [row for row in session.run.history() if row["epoch"] <= done] or [frozen]
 
 
@@ -179,11 +181,20 @@ def _has_ended(session: Session, network: Network, stage: Stage) -> bool:
 def _found(path: Path) -> Found | None:
     """Read the rate that was found; nothing where the file does not tell one."""
     try:
-        found = Found(**json.loads(path.read_text("utf-8")))
-        sound = 0 < found.chosen < math.inf and len(found.rates) == len(found.losses)
-        return found if sound and all(map(math.isfinite, found.rates)) else None
+        found = Found(**json.loads(read_text(path)))
+        return found if _is_sound(found) else None
     except (OSError, ValueError, TypeError, RecursionError):
         return None
+
+
+def _is_sound(found: Found) -> bool:
+    """Return whether a curve is one of rates and losses, of which the last may not be finite."""
+    return (
+        0 < found.chosen < _HIGHEST
+        and len(found.rates) == len(found.losses)
+        and all(0 < rate < _HIGHEST for rate in found.rates)
+        and all(abs(loss) < _LARGEST or not math.isfinite(loss) for loss in found.losses)
+    )
 
 
 def _find(bench: Workbench, session: Session) -> Found:

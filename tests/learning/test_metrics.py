@@ -327,7 +327,7 @@ def test_own_metric_beside_the_tree(tmp_path: Path) -> None:
         (None, "needs --metric module:function"),
         ("own_metrics:number", "own_metrics:number is no function"),
         ("own_metrics:text", "returned str 'good'"),
-        ("own_metrics:fails", "failed on a try with one picture a class: TypeError"),
+        ("own_metrics:fails", r"--metric own_metrics:fails failed at .*TypeError"),
         ("own_metrics:absent", "own_metrics"),
         ("no_such_module:x", "no_such_module"),
     ],

@@ -129,3 +129,47 @@ def test_numbers_of_a_batch_lie_channels_last():
 
     assert batch.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(batch[1], pixels.tensor(photo(32, 32, 2), mean, std))
+
+
+@pytest.fixture
+def resized(monkeypatch):
+    """List the sizes that any image is resized to."""
+    sizes = []
+    resize = Image.Image.resize
+
+    def noted(image, size, *more, **named):
+        sizes.append(tuple(size))
+        return resize(image, size, *more, **named)
+
+    monkeypatch.setattr(Image.Image, "resize", noted)
+    return sizes
+
+
+@pytest.mark.parametrize("size", [(1, 65_535), (65_535, 1), (2, 40_000), (1, 1_000_000)], ids=str)
+def test_X09_a_thin_image_is_cropped_before_it_is_resized(resized, size):
+    """Of an image one pixel wide only the part that the network sees is enlarged."""
+    levels = np.zeros((size[1], size[0], 3), np.uint8)
+    middle = tuple(slice(side // 2 - 2, side // 2 + 3) if side > 2 else slice(None) for side in size[::-1])
+    levels[middle] = (200, 100, 50)
+    body = encoded(Image.fromarray(levels), "PNG")
+    resized.clear()
+
+    view = shown(body, 224)
+
+    assert view.getcolors() == [(224 * 224, (200, 100, 50))]
+    assert all(across * down <= 2 * max(size) + 256 * 256 for across, down in resized)
+
+
+@pytest.mark.parametrize("size", [(50, 37), (20, 31), (200, 255), (3, 90)], ids=str)
+def test_cropping_first_changes_no_more_than_rounding(size):
+    """A small image looks as it does when it is enlarged as a whole and then cropped."""
+    image = photo(*size)
+    wide, high = (side * 256 // min(size) for side in size)
+    left, top = (wide - 224) // 2, (high - 224) // 2
+    whole = image.resize((wide, high), Image.Resampling.BILINEAR)
+
+    expected = np.asarray(whole.crop((left, top, left + 224, top + 224)), np.int16)
+
+    apart = np.abs(np.asarray(pixels.crop(image, 224), np.int16) - expected)
+    assert apart.max() <= 2
+    assert apart.mean() < 0.3

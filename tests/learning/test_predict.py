@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from harvest.errors import HarvestError, TrainingError, UsageError
 from harvest.learning import predict as predicting
@@ -22,6 +23,7 @@ from harvest.models import Refusal, Verdict
 from tests import bombs
 from tests.learning.tiny import LABELS, network, write_run
 from tests.pictures import encoded, photo
+from tests.readme import block
 
 MiB = 2**20
 
@@ -294,6 +296,40 @@ def test_onnx_is_run_without_torch(exported, album):
     assert label in LABELS
     assert "onnxruntime" in modules
     assert not {"torch", "transformers"} & set(modules)
+
+
+THIN = """
+import resource, runpy, sys
+from pathlib import Path
+from harvest.learning.predict import Predictor
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+predictor = Predictor.open(sys.argv[1])
+predictor.predict(["ordinary.png"])
+before = peak()
+for name in ("thin.png", "flat.png"):
+    Path("snake.jpg").write_bytes(Path(name).read_bytes())
+    predictor.predict([name])
+    exec(Path("program.py").read_text("utf-8"), {})
+print(peak() - before)
+"""
+
+
+def test_X09_a_thin_image_takes_no_memory(exported, tmp_path):
+    """An image of 1 × 65,535 pixels takes a few megabytes in `predict`, and in the README's program."""
+    (tmp_path / "dataset.runs").mkdir()
+    (tmp_path / "dataset.runs" / "first").symlink_to(exported)
+    (tmp_path / "program.py").write_text(block("python", "onnxruntime"), "utf-8")
+    for name, size in (("ordinary", (300, 300)), ("thin", (1, 65_535)), ("flat", (65_535, 1))):
+        Image.new("RGB", size, "red").save(tmp_path / f"{name}.png")
+
+    ran = subprocess.run(
+        [sys.executable, "-c", THIN, str(exported)], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+
+    assert int(ran.stdout.split()[-1]) < 100  # MB; enlarged as a whole, it was 8,200
 
 
 @pytest.mark.slow

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from transformers import TrainerCallback, pipeline
 
 from harvest.cli.train import the_page
 from harvest.cli.training import Training
-from harvest.errors import TrainingError, UsageError
+from harvest.errors import TrainingError, UsageError, UserCodeError
 from harvest.learning import runs, tuning
 from harvest.learning.fit import latest
 from harvest.learning.network import load, open_run
@@ -234,7 +235,7 @@ def test_T06_resumed_it_ends_as_if_it_had_not_been_cut_off(shapes, pretrained, t
     common = {"model": str(pretrained), "epochs": 3, "lr": (1e-4, 1e-3)}
     train(shapes, out=tmp_path / "whole", **common)
     run = tmp_path / "cut"
-    with pytest.raises(RuntimeError, match="the plug was pulled"):
+    with pytest.raises(UserCodeError, match="the plug was pulled"):
         train(shapes, out=run, callbacks=("tests.learning.test_training:Plug",), **common)
     assert list((run / "checkpoints").glob("*/checkpoint-*"))
     cut = json.loads((run / "options.json").read_text("utf-8")) | {"callbacks": []}
@@ -292,12 +293,12 @@ def test_a_stage_that_came_to_its_end_is_not_done_again(shapes, pretrained, tmp_
     common |= {"metric": "tests.learning.test_training:later", "monitor": "custom"}
     train(shapes, out=tmp_path / "whole", **common)
     run = tmp_path / "cut"
-    with pytest.raises(RuntimeError, match="the plug was pulled"):
+    with pytest.raises(UserCodeError, match="the plug was pulled"):
         train(shapes, out=run, callbacks=("tests.learning.test_training:SecondPlug",), **common)
     cut = json.loads((run / "options.json").read_text("utf-8")) | {"callbacks": []}
     (run / "options.json").write_text(json.dumps(cut), "utf-8")
 
-    train(shapes, out=run, resume=True)
+    train(shapes, out=run, resume=True, metric="tests.learning.test_training:later")
 
     whole, resumed = (rows_of(tmp_path / name / "history.csv") for name in ("whole", "cut"))
     assert [row["epoch"] for row in whole] == [row["epoch"] for row in resumed]
@@ -326,8 +327,10 @@ class SecondPlug(TrainerCallback):
 def unplugged(shapes, pretrained, run):
     """Give a run that was cut off in its third epoch, with the checkpoint of one before it."""
     callbacks = ("tests.learning.test_training:Plug",)
-    with pytest.raises(RuntimeError, match="the plug was pulled"):
+    with pytest.raises(UserCodeError, match="the plug was pulled"):
         train(shapes, model=str(pretrained), out=run, epochs=3, callbacks=callbacks)
+    cut = json.loads((run / "options.json").read_text("utf-8")) | {"callbacks": []}
+    (run / "options.json").write_text(json.dumps(cut), "utf-8")
     return run
 
 
@@ -469,6 +472,24 @@ class Thief(TrainerCallback):
         """Take them."""
         for path in Path(args.output_dir).parents[2].glob("mine/*/*.png"):
             path.unlink()
+
+
+def test_X09_thin_images_are_trained_on(tmp_path, monkeypatch):
+    """Images one pixel wide or high are learned from and judged; none is enlarged as a whole."""
+    mine = tree(tmp_path / "mine", {"disc": 6, "square": 6})
+    levels = np.random.default_rng(0).integers(256, size=(65_535, 1, 3), dtype=np.uint8)
+    Image.fromarray(levels).save(mine / "disc" / "thin.png")
+    Image.fromarray(levels.reshape(1, -1, 3)).save(mine / "square" / "flat.png")
+    sizes, resize = [], Image.Image.resize
+
+    def noted(image, size, *more, **named):
+        sizes.append(tuple(size))
+        return resize(image, size, *more, **named)
+
+    monkeypatch.setattr(Image.Image, "resize", noted)
+    result = train(mine, out=tmp_path / "run", from_scratch=True, epochs=1, size=32)
+    assert len(result.judged.predictions) == 14
+    assert max(across * down for across, down in sizes) <= 1 << 20
 
 
 def test_T08_from_scratch_needs_no_hub():

@@ -343,3 +343,36 @@ def test_a_pipe_is_not_waited_for(folder):
     os.mkfifo(folder / "b.safetensors")
     with pytest.raises(TrainingError, match="is no file"):
         load(str(folder), LABELS)
+
+
+def test_X11_weights_of_any_size_are_not_loaded(folder, monkeypatch):
+    """Weights of too many numbers are refused by the head of their file, before any of them is read."""
+    monkeypatch.setattr(weights, "load_file", None)
+    head = json.dumps({"a": {"dtype": "F32", "shape": [1 << 33], "data_offsets": [0, 1 << 35]}}).encode()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(head).to_bytes(8, "little") + head)
+        file.truncate(8 + len(head) + (1 << 35))  # 34 GB, of which the disk has nothing
+
+    with pytest.raises(TrainingError, match="are 8,589,934,592 numbers; the most is 2,147,483,648"):
+        load(str(folder), LABELS)
+
+
+def test_X11_weights_are_no_larger_than_their_network(folder, monkeypatch):
+    """A file with far more numbers than its network takes is refused before they are read."""
+    monkeypatch.setattr(weights, "load_file", None)
+    head = json.dumps({"a": {"dtype": "F32", "shape": [1 << 30], "data_offsets": [0, 1 << 32]}}).encode()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(head).to_bytes(8, "little") + head)
+        file.truncate(8 + len(head) + (1 << 32))
+
+    with pytest.raises(TrainingError, match="its weights have 1,073,741,824"):
+        load(str(folder), LABELS)
+
+
+@pytest.mark.parametrize("from_scratch", [False, True])
+def test_X11_a_network_of_any_size_is_not_made(folder, from_scratch):
+    """A description of a network that no memory holds is refused before it is made."""
+    rewrite(folder / "config.json", hidden_sizes=[30_000, 30_000])
+
+    with pytest.raises(TrainingError, match=r"its config\.json wants a network of [\d,]+ numbers"):
+        load(str(folder), LABELS, from_scratch=from_scratch)

@@ -53,7 +53,8 @@ class Sights:
         self._path = folder / _FILE if folder else None
         self._say = say
         self._new: dict[str, Sight] = {}
-        self._records = stored.read(self._path, _HEAD)
+        records = stored.read(self._path, _HEAD)
+        self._records = b"" if len(records) % _RECORD.size else records
         self._at = {
             self._records[start : start + 32]: start for start in range(0, len(self._records), _RECORD.size)
         }

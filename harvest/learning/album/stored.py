@@ -16,7 +16,7 @@ _SUM = hashlib.sha256().digest_size
 def read(path: Path | None, head: bytes) -> bytes:
     """Return what was written under a head; nothing where that is gone, damaged or of another kind."""
     try:
-        data = path.read_bytes() if path else b""
+        data = path.read_bytes() if path and path.is_file() else b""
     except OSError:
         return b""
     body = data[len(head) + _SUM :]

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as refusals
 
 from harvest.errors import TrainingError
+from harvest.learning.engines import onnx_file
+from harvest.learning.options import LARGEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 FILE, INPUT, OUTPUT, LABELS, ORIGIN = "model.onnx", "image", "probability", "labels", "origin"
 _SOURCES = ("model.safetensors", "config.json", "preprocessor_config.json")
+_LEAST_MEMORY = 4 << 30  # bytes: what a network may take on a small machine
 _QUIET = 4  # whatever it has to say, it raises too
 # onnxruntime has no one error above all of its own.
 _ERRORS: tuple[type[Exception], ...] = (
@@ -39,6 +44,8 @@ def origin(run: Path) -> str | None:
     digest = hashlib.sha256()
     try:
         for name in _SOURCES:
+            if not (run / name).is_file():  # a pipe would be waited for
+                return None
             with (run / name).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     except OSError:
@@ -56,10 +63,16 @@ class OnnxEngine:
         options.log_severity_level = _QUIET
         # Threads that spin between two pictures take the cores from decoding: 128 files 3.5 s against 2.9.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Whatever its operators ask for, a network takes no more memory than this: `ConstantOfShape` alone
+        # makes a tensor of any size from a file of 200 bytes.
+        _limit_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         given = model if isinstance(model, bytes) else str(model)
+        self._model = model
         try:
+            onnx_file.check(model)
             self._session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
-        except _ERRORS as error:
+        except (*_ERRORS, OSError, ValueError) as error:
             raise _unusable(model, str(error).rpartition(" : ")[2]) from error
         told: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.origin = told.get(ORIGIN)
@@ -70,16 +83,38 @@ class OnnxEngine:
 
     def __call__(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return a row of probabilities for each view."""
-        rows: NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: views})[0]
+        try:
+            rows: NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: views})[0]
+        except _ERRORS as error:
+            name = FILE if isinstance(self._model, bytes) else self._model
+            raise TrainingError(
+                f"{name} cannot be run: {str(error).partition(chr(10))[0]:.300}",
+                "It may need more memory than there is. Delete it: model.safetensors will do.",
+            ) from error
         return rows
 
     def _side(self) -> int:
         """Return the side of the pictures it takes; 0 where it takes or gives something else."""
-        (taken,), (given,) = self._session.get_inputs(), self._session.get_outputs()
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            return 0
+        (taken,), (given,) = inputs, outputs
         match taken.name, taken.type, taken.shape, given.name, given.shape:
             case "image", "tensor(uint8)", [_, int(side), int(other), 3], "probability", [_, int(classes)]:
-                return side if side == other and classes == len(self.labels) else 0
+                return side if side == other <= LARGEST and classes == len(self.labels) else 0
         return 0
+
+
+@cache
+def _limit_memory() -> None:
+    """Give all networks of this process one allocator, which refuses to grow beyond half of the memory."""
+    try:
+        half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        half = _LEAST_MEMORY
+    kind, place = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    arena = onnxruntime.OrtArenaCfg(max(half, _LEAST_MEMORY), -1, -1, -1)
+    onnxruntime.create_and_register_allocator(onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place), arena)
 
 
 def _labels(text: str) -> tuple[str, ...]:

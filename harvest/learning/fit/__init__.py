@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -20,11 +19,14 @@ from harvest.learning.augment import load_object
 from harvest.learning.fit import schedule
 from harvest.learning.fit.keeper import Keeper, Table
 from harvest.learning.fit.loss import Loss
+from harvest.learning.fit.state import read_state
 from harvest.learning.fit.trainer import SharingTrainer
+from harvest.learning.fit.user_code import GuardedCallback, from_worker
 from harvest.learning.hands import to_learn
 from harvest.learning.lessons import Lessons, together
 from harvest.learning.memory import within_memory
 from harvest.learning.network.weights import quiet
+from harvest.learning.plugins import own_code
 from harvest.learning.processes import mixed_precision
 
 if TYPE_CHECKING:
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from harvest.learning.splits import Split
     from harvest.learning.telling import Teller
 
-STATE = "trainer_state.json"  # the file that the Trainer writes last
 _NUMBERED = re.compile(r"checkpoint-[0-9]{1,18}")
 
 
@@ -108,7 +109,7 @@ def fit(bench: Workbench, stage: Stage) -> bool:
     folder = bench.run.checkpoints / stage.name
     begun = latest(folder) if options.resume else None
     try:
-        with within_memory(options.batch * options.n_augmentation, network.size):
+        with within_memory(options.batch * options.n_augmentation, network.size), from_worker():
             _train(bench, stage, folder, begun)
     except KeyboardInterrupt:
         return False
@@ -191,13 +192,15 @@ def _callbacks(bench: Workbench, lessons: Lessons, stage: Stage) -> list[Trainer
 
 def own_callbacks(options: Options) -> list[TrainerCallback]:
     """Make what `--callback` names; UsageError where it is no callback."""
-    found = []
+    found: list[TrainerCallback] = []
     for name in options.callbacks:
         made = load_object(name)
-        made = made() if isinstance(made, type) else made
+        if isinstance(made, type):
+            with own_code(f"--callback {name}", "A class is made without arguments."):
+                made = made()
         if not isinstance(made, TrainerCallback):
             raise UsageError(f"--callback {name}: no transformers.TrainerCallback.")
-        found.append(made)
+        found.append(GuardedCallback(name, made))
     return found
 
 
@@ -227,22 +230,18 @@ def latest(folder: Path) -> Path | None:
 
 def epochs_done(checkpoint: Path) -> int:
     """Return how many epochs a checkpoint has behind it."""
-    return round(float(json.loads((checkpoint / STATE).read_text("utf-8"))["epoch"]))
+    return read_state(checkpoint).epochs
 
 
 def has_ended(checkpoint: Path, stage: Stage) -> bool:
     """Tell whether a stage had nothing left to do at a checkpoint: all its epochs were done, or enough."""
-    kept = json.loads((checkpoint / STATE).read_text("utf-8"))
-    try:
-        enough = bool(kept["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"])
-    except (LookupError, TypeError):  # another version's
-        enough = False
-    return enough or epochs_done(checkpoint) >= stage.epochs
+    state = read_state(checkpoint)
+    return state.stopped or state.epochs >= stage.epochs
 
 
 def _is_whole(checkpoint: Path) -> bool:
     try:
-        epochs_done(checkpoint)
-    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        read_state(checkpoint)
+    except (OSError, ValueError, RecursionError):
         return False
     return True

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from transformers import Trainer
+from transformers.trainer import OPTIMIZER_NAME, SCALER_NAME, SCHEDULER_NAME
 
 from harvest.errors import TrainingError
+from harvest.learning.fit import checkpoint
 from harvest.learning.network.assembly import SENSELESS
+from harvest.learning.network.weights import WEIGHTS
 from harvest.learning.network.writing import weights_named
 
 if TYPE_CHECKING:
@@ -55,14 +58,28 @@ class SharingTrainer(Trainer):
 
     def _load_from_checkpoint(self, folder: str, *given: Any) -> None:
         with _taking_up(folder):
+            network: Any = self.model
+            checkpoint.check_descriptions(Path(folder))
+            checkpoint.check_weights(Path(folder) / WEIGHTS, network)
             super()._load_from_checkpoint(folder, *given)
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
         with _taking_up(folder):
+            if folder is not None and (Path(folder) / OPTIMIZER_NAME).exists():
+                checkpoint.check_optimizer(Path(folder) / OPTIMIZER_NAME, self.optimizer)
+                checkpoint.check_schedule(Path(folder) / SCHEDULER_NAME, self.lr_scheduler)
             super()._load_optimizer_and_scheduler(folder)
+
+    def _load_scaler(self, folder: str | None) -> None:
+        with _taking_up(folder):
+            if folder is not None and (Path(folder) / SCALER_NAME).exists():
+                checkpoint.check_size(Path(folder) / SCALER_NAME, 0)
+            super()._load_scaler(folder)
 
     def _load_rng_state(self, folder: str | None) -> None:
         with _taking_up(folder):
+            for path in Path(folder).glob("rng_state*.pth") if folder is not None else ():
+                checkpoint.check_size(path, 0)
             super()._load_rng_state(folder)
 
     def _save_checkpoint(self, *given: Any, **named: Any) -> None:
@@ -76,7 +93,8 @@ def _taking_up(folder: str | None) -> Iterator[None]:
     try:
         yield
     except (*SENSELESS, OSError, EOFError, SafetensorError, UnpicklingError) as error:
-        why = f"{type(error).__name__}, {str(error).partition(chr(10))[0]:.150}"
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}, "
+        why = f"{kind}{str(error).partition(chr(10))[0]:.150}"
         if isinstance(error, UnpicklingError):  # torch would have it loaded all the same
             why = "it is damaged, or could run code"
         raise TrainingError(

@@ -17,7 +17,7 @@ from sklearn import metrics as known
 
 from harvest.errors import UsageError
 from harvest.learning.judge import costs
-from harvest.learning.plugins import load_object
+from harvest.learning.plugins import load_object, own_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,6 +153,7 @@ _TABLE: dict[str, tuple[bool, Callable[[Targets, Probabilities], float], str, st
         _TWO,
     ),
 }
+_TAKES = "It takes (targets, probabilities): class numbers, and one row of probabilities an image."
 NAMES = (*_TABLE, "cost_matrix_gain", "cumulative_lift", "custom")
 
 
@@ -210,7 +211,8 @@ def _own(place: str | None, labels: Sequence[str], beside: Path | None) -> Metri
         )
 
     def measure(targets: Targets, probabilities: Probabilities) -> float:
-        value = function(targets, probabilities)
+        with own_code(f"--metric {place}", _TAKES):
+            value = function(targets, probabilities)
         try:
             return float(value)
         except (TypeError, ValueError):
@@ -225,13 +227,5 @@ def _own(place: str | None, labels: Sequence[str], beside: Path | None) -> Metri
         f"your own {place}",
     )
     count = len(labels)
-    try:
-        metric.measure(np.arange(count), np.full((count, count), 1 / count))
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(
-            f"--metric {place} failed on a try with one picture a class: {type(error).__name__}: {error}",
-            "It takes (targets, probabilities): class numbers, and one row of probabilities a picture.",
-        ) from error
+    metric.measure(np.arange(count), np.full((count, count), 1 / count))
     return metric

@@ -100,7 +100,14 @@ class Network:
 
     def restore(self, run: Path) -> None:
         """Take up the weights that `save` wrote."""
-        self.model.load_state_dict(open_run(run).model.state_dict())
+        kept = open_run(run).model
+        try:
+            self.model.load_state_dict(kept.state_dict())
+        except RuntimeError as error:
+            raise TrainingError(
+                f"{run} holds another network than {self.source} is: {type(kept).__name__}.",
+                "Begin a new run, without --resume.",
+            ) from error
 
 
 def load(

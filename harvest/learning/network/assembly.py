@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 _LAYERS = re.compile(r"depth|layers$|num_blocks|repeats")
 _DEEPEST = 2000  # layers: of the deepest networks there are, twice as many
 _MOST_LABELS = 1_000_000
+_TIMES, _MORE = (
+    8,
+    100_000_000,
+)  # how far weights and network may differ: a file may hold a part for texts, too
 
 # What transformers raises on a description that makes no sense, or that it does not know.
 SENSELESS = (
@@ -92,7 +97,8 @@ def assembled(files: weights.Files, config: PretrainedConfig, classes: int) -> P
     kind = kind[0] if isinstance(kind, tuple) else kind  # DeiT and LeViT have a second one, with a teacher
     with weights.quiet():
         try:
-            if files.weights is None:
+            _check_count(files, _counted(kind, config))
+            if files.paths is None:
                 made: PreTrainedModel = kind(config).eval()
                 return made
             made, report = kind.from_pretrained(
@@ -117,6 +123,27 @@ def assembled(files: weights.Files, config: PretrainedConfig, classes: int) -> P
             f"or of another shape, {min(body)} among them."
         )
     return made
+
+
+def _counted(kind: Any, config: PretrainedConfig) -> int:
+    """Count the numbers of a network without making them; 0 where a network cannot be made so."""
+    try:
+        with torch.device("meta"):
+            model: nn.Module = kind(copy.deepcopy(config))
+    except SENSELESS:
+        return 0  # it will say so when it is made
+    return sum(each.numel() for each in (*model.parameters(), *model.buffers()))
+
+
+def _check_count(files: weights.Files, count: int) -> None:
+    """Refuse a description that asks for far more numbers than its weights have, or far fewer."""
+    few, many = sorted((count, files.count))
+    if count > weights.MOST_NUMBERS or (count and files.paths and many > _TIMES * few + _MORE):
+        has = f", its weights have {files.count:,}" if files.paths else ""
+        raise TrainingError(
+            f"{files.source}: its {weights.CONFIG} wants a network of {count:,} numbers{has}.",
+            f"Choose another network: --model {' or '.join(weights.SHORT)}.",
+        )
 
 
 def last_layer(model: nn.Module, classes: int) -> tuple[str, nn.Linear]:

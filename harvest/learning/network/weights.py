@@ -7,9 +7,12 @@ place; a config.json may name code to run or to download, and whatever does is l
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +24,7 @@ from huggingface_hub.utils.tqdm import (
     disable_progress_bars,
     enable_progress_bars,
 )
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from transformers.utils import logging
 
@@ -43,6 +46,10 @@ CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "mode
 _INDEX = "model.safetensors.index.json"  # of weights in several files
 _NO_ANSWER = hub.HTTPError  # type: ignore[attr-defined]  # of whichever httpx the hub uses
 _MOST_JSON = 16 << 20
+_MOST_FILES = 1000
+MOST_NUMBERS = (
+    1 << 31
+)  # in a network: 8 GB as they are computed with; the largest classifiers have half of it
 
 _PICKLES = ("*.bin", "*.pkl", "*.pickle", "*.pt", "*.pth", "*.ckpt", "*.joblib")
 # Keys of a config.json that name code, other files or other places to load from, wherever they stand.
@@ -63,18 +70,36 @@ class Files:
     source: str
     config: dict[str, Any]
     preprocessor: dict[str, Any]
-    weights: dict[str, Tensor] | None = field(repr=False)
+    paths: tuple[Path, ...] | None = field(repr=False)  # of the weights; None where they are not asked for
+
+    @cached_property
+    def count(self) -> int:
+        """How many numbers the weights have, by the heads of their files: nothing else of them is read."""
+        return sum(map(_count, self.paths or ()))
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor] | None:
+        """The weights themselves."""
+        if self.paths is None:
+            return None
+        return {name: tensor for path in self.paths for name, tensor in _tensors(path).items()}
 
 
 def find(source: str, *, weights: bool = True, say: Callable[[str], None] | None = None) -> Files:
     """Read a network's files by a short name, a directory or a hub id."""
     where = SHORT.get(source, source)
-    folder = Path(where).expanduser()
+    folder = Path(os.path.expanduser(where))  # noqa: PTH111 - pathlib raises where there is no such user
     with quiet():
         place = _Hub(where, say) if source in SHORT or _is_hub_id(where, folder) else _Folder(folder)
         config = _document(place, CONFIG)
         preprocessor = _document(place, PREPROCESSOR) if place.has(PREPROCESSOR) else {}
-        return Files(source, config, preprocessor, _weights(place) if weights else None)
+        files = Files(source, config, preprocessor, _weights(place) if weights else None)
+        if files.count > MOST_NUMBERS:
+            raise TrainingError(
+                f"the weights of {source} are {files.count:,} numbers; the most is {MOST_NUMBERS:,}.",
+                f"Choose another network: --model {' or '.join(SHORT)}.",
+            )
+        return files
 
 
 class _Folder:
@@ -83,9 +108,9 @@ class _Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.name = str(folder)
-        if folder.is_file():
+        if os.path.isfile(folder):  # noqa: PTH113 - pathlib raises on long names
             raise TrainingError(f"{folder} is a file.", f"Name the directory that holds {CONFIG}.")
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112 - as above
             raise TrainingError(
                 f"no network {folder}: there is no such directory, and no such name is known.",
                 f"Known are {', '.join(SHORT)}, hub models as owner/name, directories, and earlier runs.",
@@ -167,7 +192,7 @@ def _reason(error: Exception) -> str:
 
 
 def _is_hub_id(name: str, folder: Path) -> bool:
-    return not folder.exists() and _HUB_ID.fullmatch(name) is not None
+    return not os.path.lexists(folder) and _HUB_ID.fullmatch(name) is not None
 
 
 def _document(place: _Folder | _Hub, name: str) -> dict[str, Any]:
@@ -185,29 +210,44 @@ def _document(place: _Folder | _Hub, name: str) -> dict[str, Any]:
     return document
 
 
-def _weights(place: _Folder | _Hub) -> dict[str, Tensor]:
+def _weights(place: _Folder | _Hub) -> tuple[Path, ...]:
+    """Return the files of the weights."""
     if place.has(WEIGHTS):
-        return _tensors(place.get(WEIGHTS))
+        return (place.get(WEIGHTS),)
     if not place.has(_INDEX):
         raise _no_weights(place, WEIGHTS)
     names = _document(place, _INDEX).get("weight_map")
     if not isinstance(names, dict):
         raise TrainingError(f"{_INDEX} of {place.name} lists no files.")
-    found: dict[str, Tensor] = {}
-    for name in sorted({str(name) for name in names.values()}):
+    found = sorted({str(name) for name in names.values()})
+    if len(found) > _MOST_FILES:
+        raise TrainingError(f"{_INDEX} of {place.name} lists more than {_MOST_FILES:,} files.")
+    for name in found:
         if re.fullmatch(r"[\w.-]+\.safetensors", name) is None:
             raise TrainingError(f"{_INDEX} of {place.name} names {name!r}, which is none of its files.")
-        found |= _tensors(place.get(name))
-    return found
+    return tuple(place.get(name) for name in found)
+
+
+def _count(path: Path) -> int:
+    """Count the numbers in a file of weights by its head."""
+    with _whole(path), safe_open(path, "numpy") as file:  # as torch, it would map all of it
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - not a dict
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
+    with _whole(path):
+        # Copies: what is only mapped changes with the file; where that is cut off, the process dies of it.
+        return {name: tensor.clone() for name, tensor in load_file(path).items()}
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Name a file of weights that is damaged."""
     if not path.is_file():  # a pipe would be waited for
         raise TrainingError(f"{path} is no file, or is not there.", "Take it from where the others came.")
     try:
-        # Copies: what is only mapped changes with the file; where that is cut off, the process dies of it.
-        return {name: tensor.clone() for name, tensor in load_file(path).items()}
-    except (SafetensorError, OSError) as error:
+        yield
+    except (SafetensorError, OSError, RuntimeError) as error:  # torch's, where it cannot be mapped
         raise TrainingError(
             f"{path} is damaged or cut off: {error}", "Fetch it again, or take it from where it came."
         ) from error

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _GAP = "\N{NO-BREAK SPACE}"
 NOTHING = "–"
+_ABSURD = 1e9  # percent
 
 
 def percent(share: float) -> str:
@@ -29,6 +30,8 @@ def percent(share: float) -> str:
 def figure(share: float) -> str:
     """Write a share as a number of percent."""
     value = 100 * share
+    if abs(value) > _ABSURD:  # a figure of the user's own, or of a damaged table
+        return f"{share:.1e} × 100"
     if round(value) in {0, 100} and value not in {0, 100}:
         return f"{min(max(value, 0.1), 99.9):.1f}"
     return f"{value:.0f}"

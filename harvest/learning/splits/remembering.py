@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from typing import TYPE_CHECKING
 
 from harvest import disk
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from harvest.learning.album import Album
     from harvest.learning.splits import Rule, Split
 
+_LARGEST = 1 << 30  # bytes of a table of splits: five million images
 _COLUMNS = ("path", "content", "label", "group", "part", "deal")
 
 
@@ -87,7 +89,7 @@ def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, Part]:
     files = [path for folder in folders for path in (folder / SPLITS, *_within(folder))]
     for path in sorted(files, key=_age, reverse=True):
         try:
-            known = {row["content"]: Part(row["part"]) for row in _rows(path) if row["deal"] == deal}
+            known = {row["content"]: Part(row["part"]) for row in _rows(path) if row.get("deal") == deal}
         except (KeyError, ValueError):  # not ours
             continue
         if known:
@@ -95,14 +97,15 @@ def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, Part]:
     return {}
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():  # or it may never end
-        return []
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a table of splits, as far as they can be read."""
     try:
+        if not os.path.isfile(path) or path.stat().st_size > _LARGEST:  # noqa: PTH113 - pathlib raises on long names
+            return
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            return list(csv.DictReader(file))
+            yield from csv.DictReader(file)
     except (OSError, csv.Error):
-        return []
+        return
 
 
 def _within(folder: Path) -> Iterator[Path]:
