@@ -43,7 +43,7 @@ def a_picture(number: int, *, size: int = 24, original: bytes | None = None) -> 
     return Picture(
         data=data,
         content=sha(data),
-        body=sha(b"body" + data),
+        body=sha(b"body" + data if original is None else original),
         pixels=sha(b"pixels" + data),
         look=Look(number.to_bytes(8, "big") * 8),
         width=size,

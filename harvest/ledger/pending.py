@@ -21,6 +21,8 @@ class Placing(NamedTuple):
     old: Spot | None
     old_raw: Spot | None
     old_stamp: Stamp | None
+    old_content: str | None = None
+    old_body: str | None = None  # SHA-256 of its original
 
 
 class Moving(NamedTuple):
@@ -36,7 +38,7 @@ def places(ledger: Ledger) -> list[Placing]:
     """Return the pictures announced and not confirmed, in their order."""
     rows = ledger.rows(
         "SELECT new.id, new.class, new.name, new.content, new.raw,"
-        " old.class, old.name, old.raw, old.size, old.mtime_ns"
+        " old.class, old.name, old.raw, old.size, old.mtime_ns, old.content, old.body"
         " FROM pending CROSS JOIN picture AS new ON new.id = pending.picture"
         " LEFT JOIN picture AS old ON old.id = replaces WHERE action = 'place' ORDER BY new.id"
     )
@@ -49,15 +51,16 @@ def places(ledger: Ledger) -> list[Placing]:
             Spot(old_class, old_name) if old_name else None,
             Spot(old_class, old_raw, Shelf.RAW) if old_raw else None,
             Stamp(size, mtime_ns) if size is not None else None,
+            *hashes,
         )
-        for number, class_name, name, content, raw, old_class, old_name, old_raw, size, mtime_ns in rows
+        for number, class_name, name, content, raw, old_class, old_name, old_raw, size, mtime_ns, *hashes in rows
     ]
 
 
-def originals(ledger: Ledger, picture: int) -> list[Spot]:
-    """Return where an announced picture's original was to be kept, if it was."""
-    rows = ledger.rows("SELECT class, raw FROM picture WHERE id = ? AND raw IS NOT NULL", picture)
-    return [Spot(class_name, raw, Shelf.RAW) for class_name, raw in rows]
+def originals(ledger: Ledger, picture: int) -> list[tuple[Spot, str | None]]:
+    """Return where an announced picture's original was to be kept, if it was, and its SHA-256."""
+    rows = ledger.rows("SELECT class, raw, body FROM picture WHERE id = ? AND raw IS NOT NULL", picture)
+    return [(Spot(class_name, raw, Shelf.RAW), body) for class_name, raw, body in rows]
 
 
 def moves(ledger: Ledger, most: int) -> list[Moving]:
