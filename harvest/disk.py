@@ -12,7 +12,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from harvest.errors import CannotWrite, StorageError
+from harvest.errors import CannotWrite, ReadOnly, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +115,7 @@ def reading(path: Path) -> Iterator[None]:
 def refusal(path: Path, error: OSError) -> CannotWrite:
     """Say what the system refused, where, how much room is left, and what to do."""
     reason = error.strerror or str(error)
+    kind = ReadOnly if error.errno in _NOT_OURS else CannotWrite
     if error.errno in _NO_ROOM:
         hint = "Make room and run the same line again: what is placed stays, the rest goes on."
     elif error.errno in _NOT_OURS:
@@ -123,7 +124,7 @@ def refusal(path: Path, error: OSError) -> CannotWrite:
         hint = "A folder is needed there. Choose another place, or move the file away."
     else:
         hint = "Check the disk, then run the same line again: what is placed stays."
-    return CannotWrite(f"cannot write {path}: {reason} ({free(path)})", hint)
+    return kind(f"cannot write {path}: {reason} ({free(path)})", hint)
 
 
 def free(path: Path) -> str:

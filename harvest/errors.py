@@ -16,7 +16,8 @@ HarvestError                  1   exit code
 ├── NothingHarvested          4   not one picture, though sources were asked
 ├── MissingFiles              3   so many files are gone that nobody meant it: nothing was recorded
 ├── StorageError              6   the dataset cannot be written or read
-│   ├── CannotWrite               read-only, not a folder, no space left
+│   ├── CannotWrite               not a folder, no space left
+│   │   └── ReadOnly              the place may be read and not written
 │   ├── DatasetBusy               another `harvest get` holds it
 │   ├── RunBusy                   another training writes it
 │   └── LedgerUnusable            corrupt, or from a newer version
@@ -113,6 +114,10 @@ class StorageError(HarvestError):
 
 
 class CannotWrite(StorageError):
+    pass
+
+
+class ReadOnly(CannotWrite):
     pass
 
 
