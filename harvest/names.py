@@ -45,31 +45,32 @@ def component(text: str) -> str:
     return name
 
 
-def objection(name: object) -> str:
+def objection(name: str) -> str:
     r"""Return why a stored name does not name an entry directly in its folder; "" if it does.
 
-    This asks less than `component`: a person's own files have all kinds of names. But no platform may take the
-    name for a path, for a hidden file or for a file of the dataset itself. `escape` makes any name pass.
+    This asks less than `component`: a person's own files have all kinds of names. But no platform may take
+    the name for a path, for a hidden file or for a file of the dataset itself. `escape` makes a name pass.
 
     >>> objection("-what? (1).jpg"), objection("../king"), objection("C:king.jpg")
     ('', "it holds '/'", 'it begins with a drive letter')
     """
-    if not isinstance(name, str):
-        return "it is not text"
     plain = name if os.name == "nt" else _ESCAPED.sub("?", name)
-    if not plain:
-        return "it is empty"
-    if found := _LEAVING.search(plain):
-        return f"it holds {found[0]!r}"
-    if _DRIVE.match(plain):
-        return "it begins with a drive letter"
-    if plain.startswith("."):
-        return "it begins with '.'"
-    if plain.casefold() in _FILES:
-        return "it belongs to the dataset itself"
-    if (size := len(plain.encode(errors="replace"))) > _LONGEST:
-        return f"it is {size} bytes long"
-    return ""
+    return next(_reasons_to_distrust(plain), "")
+
+
+def _reasons_to_distrust(name: str) -> Iterator[str]:
+    if not name:
+        yield "it is empty"
+    if found := _LEAVING.search(name):
+        yield f"it holds {found[0]!r}"
+    if _DRIVE.match(name):
+        yield "it begins with a drive letter"
+    if name.startswith("."):
+        yield "it begins with '.'"
+    if name.casefold() in _FILES:
+        yield "it belongs to the dataset itself"
+    if (size := len(name.encode(errors="replace"))) > _LONGEST:
+        yield f"it is {size} bytes long"
 
 
 def escape(name: str) -> str:

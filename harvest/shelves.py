@@ -67,7 +67,9 @@ class Shelves:
 
     def folder(self, spot: Spot) -> Path:
         """Return the class folder of a spot, which need not exist."""
-        real = self._seen(spot).get(spot.class_name)  # from the disk's own listing, which names no other folder
+        real = self._seen(spot).get(
+            spot.class_name
+        )  # from the disk's own listing, which names no other folder
         return self.roots[spot.shelf] / (real or _checked(spot.class_name, "folder"))
 
     def has(self, spot: Spot) -> bool:
@@ -107,7 +109,9 @@ def _checked(name: str, what: str) -> str:
     """Return a name from the ledger if it names an entry directly in a folder of the dataset."""
     if reason := objection(name):
         hint = "Nothing was read, moved or deleted there. If the dataset is not your own, do not trust it."
-        raise StorageError(f"the ledger names the {what} {name!r}, which is not one of the dataset: {reason}.", hint)
+        raise StorageError(
+            f"the ledger names the {what} {name!r}, which is not one of the dataset: {reason}.", hint
+        )
     return name
 
 

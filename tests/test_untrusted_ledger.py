@@ -95,7 +95,9 @@ def root(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
     """Give `run("status")`, which returns the exit code and what was said on stderr."""
 
     def run(*args: str) -> tuple[int, str]:
@@ -149,7 +151,9 @@ def test_X02_a_name_that_leads_out_is_damage(
         as_class = True
     if row == "original" and as_class:
         as_class = False
-    spelled = {"klass": sql_name, "name": "'secret.jpg'"} if as_class else {"klass": "'king'", "name": sql_name}
+    spelled = (
+        {"klass": sql_name, "name": "'secret.jpg'"} if as_class else {"klass": "'king'", "name": sql_name}
+    )
     secret, stat = home / "secret.jpg", (home / "secret.jpg").stat()
     tamper(
         root,
@@ -212,8 +216,10 @@ def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, shelf: Shelf
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file can have these names there")
 def test_X02_a_persons_own_odd_names_are_no_damage(root: Path) -> None:
-    """Files that a person gave such names are taken in once, as before, under a spelling that leads nowhere."""
-    for number, name in enumerate(["a\\b.jpg", "C:d.jpg", "e\x07.jpg", "what?.jpg", "con.jpg", b"caf\xe9.jpg"]):
+    """Files that a person gave such names are taken in once, under a spelling that leads nowhere."""
+    for number, name in enumerate(
+        ["a\\b.jpg", "C:d.jpg", "e\x07.jpg", "what?.jpg", "con.jpg", b"caf\xe9.jpg"]
+    ):
         path = root / "king" / (name if isinstance(name, str) else name.decode(errors="surrogateescape"))
         path.write_bytes(datasets.jpeg(700 + number))
     with Dataset.open(root) as dataset:
@@ -223,7 +229,7 @@ def test_X02_a_persons_own_odd_names_are_no_damage(root: Path) -> None:
 
 
 def test_X02_only_bytes_that_the_ledger_knows_are_deleted(root: Path) -> None:
-    """A row's claim that a person's file is what a better copy replaced deletes it only if the bytes agree."""
+    """A row that calls a person's file a replaced copy deletes it only if the bytes agree."""
     mine = root / "king" / "mine.jpg"
     mine.write_bytes(datasets.jpeg(902))
     stat = mine.stat()

@@ -155,7 +155,9 @@ class Journal:
             return target  # moved already, or gone
         if not self._tree.is_free(target):
             if self._tree.digests([target]) == [move.content]:
-                self._tree.remove([(source, move.content)])  # carried to another disk, and killed before the end
+                self._tree.remove(
+                    [(source, move.content)]
+                )  # carried to another disk, and killed before the end
                 return target
             target = self.free_spot(target)
         self._tree.move(source, target)

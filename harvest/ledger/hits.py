@@ -60,7 +60,8 @@ def load(ledger: Ledger, number: int, row: Row) -> Hit | None:
         check_types(row, _TYPES)
         smaller = json.loads(others or "[]")
         check_types(smaller, "t" * len(smaller))
-        return Hit(*said, Licence(licence, licence_url, Evidence(evidence)), tuple(smaller))
+        values = (*said, Licence(licence, licence_url, Evidence(evidence)), tuple(smaller))
+        return Hit(*values)
     except (ValueError, TypeError, RecursionError) as error:
         ledger.skip(f"hit {number}: {str(error)[:80]}")
         return None

@@ -38,7 +38,7 @@ def places(ledger: Ledger) -> list[Placing]:
     """Return the pictures announced and not confirmed, in their order."""
     rows = ledger.rows(
         "SELECT new.id, new.class, new.name, new.content, new.raw,"
-        " old.class, old.name, old.raw, old.size, old.mtime_ns, old.content, old.body"
+        " old.class, old.name, old.raw, old.content, old.body, old.size, old.mtime_ns"
         " FROM pending CROSS JOIN picture AS new ON new.id = pending.picture"
         " LEFT JOIN picture AS old ON old.id = replaces WHERE action = 'place' ORDER BY new.id"
     )
@@ -50,10 +50,12 @@ def places(ledger: Ledger) -> list[Placing]:
             Spot(class_name, raw, Shelf.RAW) if raw else None,
             Spot(old_class, old_name) if old_name else None,
             Spot(old_class, old_raw, Shelf.RAW) if old_raw else None,
-            Stamp(size, mtime_ns) if size is not None else None,
-            *hashes,
+            Stamp(*stamp) if stamp[0] is not None else None,
+            old_content,
+            old_body,
         )
-        for number, class_name, name, content, raw, old_class, old_name, old_raw, size, mtime_ns, *hashes in rows
+        for number, class_name, name, content, raw, *old in rows
+        for old_class, old_name, old_raw, old_content, old_body, *stamp in [old]
     ]
 
 

@@ -157,8 +157,8 @@ def story_of(ledger: Ledger, picture: int) -> Story:
 def _sources(ledger: Ledger, condition: str, *values: object, first: int | None = None) -> tuple[Source, ...]:
     """Return hits, the one `first` that gave the picture its bytes: its licence is the picture's."""
     rows = ledger.rows(
-        "SELECT hit.id, hit.provider, search.text, hit.class, url, rank, page, title, author, licence, licence_url,"
-        " evidence, verdict, detail FROM hit JOIN search ON search.id = hit.search"
+        "SELECT hit.id, hit.provider, search.text, hit.class, url, rank, page, title, author, licence,"
+        " licence_url, evidence, verdict, detail FROM hit JOIN search ON search.id = hit.search"
         f" WHERE {condition} ORDER BY hit.id IS NOT ?, verdict NOT IN ('kept', 'better'), hit.id",
         *values,
         first,
@@ -172,7 +172,8 @@ def _source(ledger: Ledger, number: int, row: list[Any]) -> Source | None:
     try:
         check_types(tuple(row), "ttttnTTTTTtTt")
         known = Licence(licence, licence_url, Evidence(evidence))
-        return Source(*said, known, Verdict(verdict) if verdict else None, detail)
+        values = (*said, known, Verdict(verdict) if verdict else None, detail)
+        return Source(*values)
     except ValueError as error:
         ledger.skip(f"hit {number}: {str(error)[:80]}")
         return None

@@ -25,9 +25,9 @@ _LARGEST = 16 << 20  # bytes of a value or a row
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 ADVICE = (
-    "Nothing was changed. If the dataset is not your own, do not trust it. Otherwise put a copy of the file "
-    "back; or move it away, and the next harvest starts a new ledger, which takes the pictures in the folders "
-    "for your own and does not know what you threw out."
+    "Nothing was changed. If the dataset is not your own, do not trust it. Otherwise put a copy of the file"
+    " back; or move it away, and the next harvest starts a new ledger, which takes the pictures in the"
+    " folders for your own and does not know what you threw out."
 )
 
 Layout: TypeAlias = "dict[str, tuple[object, ...]]"
@@ -123,9 +123,13 @@ def layout(connection: sqlite3.Connection) -> Layout:
         if table.startswith("sqlite_"):
             continue
         described[f"table {table}"] = tuple(str(statement).rpartition(")")[2].upper().split())
-        for _, name, *column in connection.execute("SELECT * FROM pragma_table_xinfo(?)", (table,)).fetchall():
+        for _, name, *column in connection.execute(
+            "SELECT * FROM pragma_table_xinfo(?)", (table,)
+        ).fetchall():
             described[f"column {name} of {table}"] = tuple(column)
-        indexes = connection.execute('SELECT name, partial FROM pragma_index_list(?) WHERE "unique"', (table,))
+        indexes = connection.execute(
+            'SELECT name, partial FROM pragma_index_list(?) WHERE "unique"', (table,)
+        )
         for index, partial in indexes.fetchall():
             columns = connection.execute("SELECT name FROM pragma_index_info(?)", (index,)).fetchall()
             names = ", ".join(str(name) for (name,) in columns)
