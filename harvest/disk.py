@@ -13,7 +13,7 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from harvest.errors import CannotWrite, StorageError
+from harvest.errors import CannotWrite, ReadOnly, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +175,7 @@ def refusal(path: Path, error: OSError) -> CannotWrite:
     reason = error.strerror or str(error)
     if error.errno == errno.ELOOP and is_link(path):
         return _link_refusal(path)
+    kind = ReadOnly if error.errno in _NOT_OURS else CannotWrite
     if error.errno in _NO_ROOM:
         hint = "Make room and run the same line again: what is placed stays, the rest goes on."
     elif error.errno in _NOT_OURS:
@@ -183,7 +184,7 @@ def refusal(path: Path, error: OSError) -> CannotWrite:
         hint = "A folder is needed there. Choose another place, or move the file away."
     else:
         hint = "Check the disk, then run the same line again: what is placed stays."
-    return CannotWrite(f"cannot write {path}: {reason} ({free(path)})", hint)
+    return kind(f"cannot write {path}: {reason} ({free(path)})", hint)
 
 
 def _link_refusal(path: Path) -> CannotWrite:

@@ -18,7 +18,8 @@ HarvestError                  1   exit code
 ├── MissingFiles              3   so many files are gone that nobody meant it: nothing was recorded
 ├── LedgerMissing             3   there was a ledger and it is gone: nothing was recorded
 ├── StorageError              6   the dataset cannot be written or read
-│   ├── CannotWrite               read-only, not a folder, no space left
+│   ├── CannotWrite               not a folder, no space left
+│   │   └── ReadOnly              the place may be read and not written
 │   ├── DatasetMoved              moved, renamed or deleted while it was being written
 │   ├── DatasetBusy               another `harvest get` holds it
 │   ├── RunBusy                   another training writes it
@@ -124,6 +125,10 @@ class StorageError(HarvestError):
 
 
 class CannotWrite(StorageError):
+    pass
+
+
+class ReadOnly(CannotWrite):
     pass
 
 

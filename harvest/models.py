@@ -280,6 +280,9 @@ class Recipe:
     keep_original: bool = False
 
 
+LOOK_BYTES = 484  # of a look, as `looks.PACKED` lays it out
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a picture looks like, as `looks.look` packs it: to store as it is, to compare by `duplicates`."""

@@ -6,6 +6,7 @@ platform would refuse it or take it for something else, so that a dataset can be
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 _LONGEST = 255  # bytes: ext4, APFS and NTFS all stop there or a little later
 _FORBIDDEN = re.compile(r'[/\\<>:"|?*]')
+_LEAVING = re.compile(r"[/\\\x00-\x1f\x7f]")  # separators of any platform, and control characters
+_DRIVE = re.compile(r"[A-Za-z]:")
+_ESCAPED = re.compile(r"\\x[0-9a-f]{2}")  # how `escape` writes a character; only Windows sees a path in it
+_FILES = frozenset({"harvest.lock", *(f"harvest.db{end}" for end in ("", "-wal", "-shm", "-journal"))})
 _DEVICES = frozenset(
     {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
     | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
@@ -38,6 +43,44 @@ def component(text: str) -> str:
     for objection in _objections(name):
         raise ValueError(objection)
     return name
+
+
+def objection(name: str) -> str:
+    r"""Return why a stored name does not name an entry directly in its folder; "" if it does.
+
+    This asks less than `component`: a person's own files have all kinds of names. But no platform may take
+    the name for a path, for a hidden file or for a file of the dataset itself. `escape` makes a name pass.
+
+    >>> objection("-what? (1).jpg"), objection("../king"), objection("C:king.jpg")
+    ('', "it holds '/'", 'it begins with a drive letter')
+    """
+    plain = name if os.name == "nt" else _ESCAPED.sub("?", name)
+    return next(_reasons_to_distrust(plain), "")
+
+
+def _reasons_to_distrust(name: str) -> Iterator[str]:
+    if not name:
+        yield "it is empty"
+    if found := _LEAVING.search(name):
+        yield f"it holds {found[0]!r}"
+    if _DRIVE.match(name):
+        yield "it begins with a drive letter"
+    if name.startswith("."):
+        yield "it begins with '.'"
+    if name.casefold() in _FILES:
+        yield "it belongs to the dataset itself"
+    if (size := len(name.encode(errors="replace"))) > _LONGEST:
+        yield f"it is {size} bytes long"
+
+
+def escape(name: str) -> str:
+    r"""Write what `objection` would refuse in a name from the disk as `\xNN`; the ledger keeps that.
+
+    >>> print(escape("a\\b.jpg"), escape("C:king.jpg"), escape("king.jpg"))
+    a\x5cb.jpg C\x3aking.jpg king.jpg
+    """
+    name = _LEAVING.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
+    return _DRIVE.sub(lambda found: f"{found[0][0]}\\x3a", name)
 
 
 def class_name(text: str, exclude: str = "") -> str:

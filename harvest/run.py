@@ -227,6 +227,8 @@ class Run:
         summary.pictures = sum(dataset.counts().values())
         summary.licence_known = dataset.licence_known()
         summary.set_aside = placer.set_aside
+        if damage := dataset.damage():
+            self._say(damage)
 
     def _jobs(self, dataset: Dataset) -> list[tuple[Provider, list[Query]]]:
         """Give each provider that works its queries, but none for a class whose folder was renamed."""

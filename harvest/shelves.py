@@ -7,13 +7,15 @@ keeps its own spelling. Links are never followed, but for the dataset directory 
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest import disk
-from harvest.names import fold
+from harvest.errors import StorageError
+from harvest.names import escape, fold, objection
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -67,33 +69,40 @@ class Shelves:
 
     def folder(self, spot: Spot) -> Path:
         """Return the class folder of a spot, which need not exist."""
+        real = self._seen(spot).get(
+            spot.class_name
+        )  # from the disk's own listing, which names no other folder
+        return self.roots[spot.shelf] / (real or _checked(spot.class_name, "folder"))
+
+    def has(self, spot: Spot) -> bool:
+        """Tell whether the class folder of a spot was seen on the disk, or made."""
+        return spot.class_name in self._seen(spot)
+
+    def _seen(self, spot: Spot) -> dict[str, str]:
+        """Return how the disk spells the class folders of a shelf, that of the spot under its own name."""
         if spot.shelf not in self._folders:
             self._folders[spot.shelf] = self._list(spot.shelf, (spot.class_name,))
         folders = self._folders[spot.shelf]
         if spot.class_name not in folders:
             folders.update(_matched(list(folders.values()), (spot.class_name,)))
-        return self.roots[spot.shelf] / folders.get(spot.class_name, spot.class_name)
+        return folders
 
     def folders(self, spot: Spot) -> list[Path]:
         """Return the folders above a spot that must not be links."""
         roots = [] if spot.shelf is Shelf.TREE else [self.roots[spot.shelf]]
         return [*roots, self.folder(spot)]
 
-    def has(self, spot: Spot) -> bool:
-        """Tell whether the class folder of a spot was seen on the disk, or made."""
-        return spot.class_name in self._folders.get(spot.shelf, {})
-
     def made(self, spot: Spot) -> None:
         """Remember a class folder that was just made."""
         self._folders[spot.shelf][spot.class_name] = spot.class_name
 
     def path(self, spot: Spot) -> Path:
-        """Return where the file of a spot lies."""
-        return self.folder(spot) / self._spellings.get(spot, spot.name)
+        """Return where the file of a spot lies; a name that leads elsewhere raises `StorageError`."""
+        return self.folder(spot) / (self._spellings.get(spot) or _checked(spot.name, "file"))
 
     def name(self, here: Spot, real: str) -> str:
         """Return the ledger's name of a file that the disk spells so, and remember the spelling."""
-        name = composed(real)
+        name = composed(escape(real))
         if name != real:
             self._spellings[here._replace(name=name)] = real
         return name
@@ -101,6 +110,16 @@ class Shelves:
     def left(self, spot: Spot) -> None:
         """Forget the spelling of a file that lies there no more."""
         self._spellings.pop(spot, None)
+
+
+def _checked(name: str, what: str) -> str:
+    """Return a name from the ledger if it names an entry directly in a folder of the dataset."""
+    if reason := objection(name):
+        hint = "Nothing was read, moved or deleted there. If the dataset is not your own, do not trust it."
+        raise StorageError(
+            f"the ledger names the {what} {name!r}, which is not one of the dataset: {reason}.", hint
+        )
+    return name
 
 
 def composed(name: str) -> str:
@@ -114,12 +133,20 @@ def composed(name: str) -> str:
     return os.fsencode(unicodedata.normalize("NFC", name)).decode(errors="backslashreplace")
 
 
+def is_plain(real: str) -> bool:
+    """Return whether the ledger keeps a file's name as the disk spells it, without a closer look."""
+    return _PLAIN.fullmatch(real) is not None
+
+
+_PLAIN = re.compile(r"(?!.:)[ -\[\]-~]+")  # ASCII without control characters, backslash and drive letters
+
+
 def _matched(real: Iterable[str], known: Collection[str]) -> dict[str, str]:
     """Name each folder: as the known class it equals but for case or accents, else as it is, composed."""
     alike = {fold(name): name for name in known}
     classes: dict[str, str] = {}
-    for spelling in sorted(real, key=lambda spelling: (composed(spelling) not in known, spelling)):
-        name = composed(spelling)
+    for spelling in sorted(real, key=lambda spelling: (composed(escape(spelling)) not in known, spelling)):
+        name = composed(escape(spelling))
         wishes = (name,) if name in known else (alike.get(fold(name), name), name)
         classes[next((wish for wish in wishes if wish not in classes), spelling)] = spelling
     return classes

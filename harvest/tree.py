@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
 from harvest import disk
 from harvest.errors import CannotWrite
 from harvest.names import component
-from harvest.shelves import Shelf, Shelves, Spot, Stamp, composed
+from harvest.shelves import Shelf, Shelves, Spot, Stamp, composed, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -87,7 +87,7 @@ class Tree:
                 except FileNotFoundError:
                     continue  # gone since the folder was listed
                 if stat.S_ISREG(about.st_mode):
-                    if not name.isascii():
+                    if not is_plain(name):
                         name = self._shelves.name(here, name)
                     found.files.add((here.class_name, name, about.st_size, about.st_mtime_ns))
 
@@ -188,11 +188,16 @@ class Tree:
         disk.sync(new.parent)
         disk.remove(old)
 
-    def remove(self, spots: Iterable[Spot]) -> None:
-        """Remove files of ours; `flush` makes it last."""
+    def remove(self, files: Iterable[tuple[Spot, str | None]]) -> None:
+        """Remove files of ours, known by their SHA-256; `flush` makes it last.
+
+        A file of other bytes stays, whatever a ledger claims of it: somebody else put it there.
+        """
         self.before_changing()
-        for spot in spots:
+        for spot, content in files:
             self._refuse_links(spot)
+            if content is None or self._digest(spot) != content:
+                continue
             path = self.path(spot)
             with disk.named(path):
                 disk.remove(path)
@@ -226,13 +231,13 @@ class Tree:
     def _make_folders(self, spots: Iterable[Spot]) -> None:
         self.before_changing()
         for spot in dict.fromkeys(spot._replace(name="") for spot in spots):
-            folder = self._shelves.folder(spot)
             if not self._shelves.has(spot):
                 try:
                     component(spot.class_name)
                 except ValueError as why:
                     raise CannotWrite(f"cannot make a folder {spot.class_name!r}: {why}") from why
             self._refuse_links(spot)
+            folder = self._shelves.folder(spot)
             with disk.named(folder):
                 if not folder.is_dir():
                     if spot.shelf is not Shelf.TREE:

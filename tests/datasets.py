@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from harvest.dataset import LIMIT_REACHED, Dataset, Placement
-from harvest.models import Hit, Licence, Look, Picture, Query, Task
+from harvest.models import LOOK_BYTES, Hit, Licence, Look, Picture, Query, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,9 +43,9 @@ def a_picture(number: int, *, size: int = 24, original: bytes | None = None) -> 
     return Picture(
         data=data,
         content=sha(data),
-        body=sha(b"body" + data),
+        body=sha(b"body" + data if original is None else original),
         pixels=sha(b"pixels" + data),
-        look=Look(number.to_bytes(8, "big") * 8),
+        look=Look((number.to_bytes(8, "big") * 61)[:LOOK_BYTES]),
         width=size,
         height=size,
         original_width=size * 10,

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import unicodedata
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_place_moves_and_removes(root: Path, tree: Tree) -> None:
     assert not tree.is_free(b)
     assert (root / "coral" / "b.jpg").read_bytes() == b"picture"
     assert tree.is_free(a)
-    tree.remove([b])
+    tree.remove([(b, sha256(b"picture").hexdigest())])
     assert tree.is_free(b)
 
 

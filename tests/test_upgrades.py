@@ -77,7 +77,7 @@ def test_an_upgrade_that_fails_changes_nothing(root: Path, monkeypatch: pytest.M
     """Cut off in the middle, the ledger is still the old one, and the next command upgrades it."""
     with monkeypatch.context() as broken:
         broken.setitem(STEPS, 1, "CREATE TABLE split (deal TEXT, content TEXT, part TEXT CHECK (nonsense(")
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(LedgerUnusable, match="cannot be upgraded"):
             Dataset.open(root)
     assert layout(root / "harvest.db")[""] == [(1,)]
     assert remember_deal(root, "a deal", {"content": "valid"})

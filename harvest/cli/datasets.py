@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +14,11 @@ from harvest.cli import console
 from harvest.cli.completion import complete_datasets
 from harvest.cli.places import SHELVES, as_typed, datasets_in, is_dataset
 from harvest.cli.report import DOINGS
-from harvest.errors import MissingFiles, UsageError
+from harvest.errors import MissingFiles, ReadOnly, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harvest.dataset import Changes, Dataset
 
 
@@ -25,15 +28,30 @@ Folder = Annotated[
 ]
 
 
-def open_dataset(root: Path, *, accept_missing: bool = False) -> Dataset:
-    """Open a dataset that is there; one that is not is told from one that is spelled otherwise."""
+@contextmanager
+def open_dataset(
+    root: Path, *, accept_missing: bool = False, only_to_read: bool = False
+) -> Iterator[Dataset]:
+    """Open a dataset that is there, and name the damaged rows of its ledger at the end.
+
+    A command that has `only_to_read` works on a copy of the ledger where the dataset cannot be written.
+    """
     from harvest.dataset import Dataset
 
     check(root)
-    dataset = Dataset.open(root, accept_missing=accept_missing, say=console.note)
-    for text in dataset.describe_skipped():
-        console.warn(console.line(text))
-    return dataset
+    try:
+        dataset = Dataset.open(root, accept_missing=accept_missing, say=console.note)
+    except ReadOnly:
+        if not only_to_read:
+            raise
+        dataset = Dataset.open(root, accept_missing=accept_missing, read_only=True, say=console.note)
+        console.note(console.line(f"{root} is read-only: nothing is recorded."))
+    with dataset:
+        for text in dataset.describe_skipped():
+            console.warn(console.line(text))
+        yield dataset
+        if damage := dataset.damage():
+            console.warn(damage)
 
 
 def check(root: Path) -> None:

@@ -43,7 +43,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
 ) -> None:
     """Tell what changed in the folders, count every class, and list what needs a look."""
-    with datasets.open_dataset(dataset, accept_missing=accept_missing) as opened:
+    with datasets.open_dataset(dataset, accept_missing=accept_missing, only_to_read=True) as opened:
         report = Report.of(opened, dataset)
     if as_json:
         console.print_json(report.as_json())

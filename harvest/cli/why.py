@@ -36,7 +36,7 @@ def why(
     or of its page. A path tells its dataset; without a path and without DATASET it is `dataset`.
     """
     root, text = _asked(words)
-    with datasets.open_dataset(root) as dataset:
+    with datasets.open_dataset(root, only_to_read=True) as dataset:
         datasets.tell(dataset, root)
         story = dataset.why(text)
         if story is None:

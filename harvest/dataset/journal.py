@@ -117,22 +117,22 @@ class Journal:
 
     def _confirm(self, places: Sequence[Placing]) -> None:
         """Take what was replaced away, and make the new pictures present ones."""
-        left = [spot for place in places for spot in self._replaced(place)]
+        left = [file for place in places for file in self._replaced(place)]
         self._tree.remove(left)
-        self._tree.flush(left)
+        self._tree.flush([spot for spot, _ in left])
         stamps = [self._tree.stamp(place.spot) for place in places]
         with self._ledger.writing():
             for place, stamp in zip(places, stamps, strict=True):
                 faces.confirm(self._ledger, place.id, self.run, replaced=True)
                 faces.stamp(self._ledger, place.id, stamp)
 
-    def _replaced(self, place: Placing) -> Iterator[Spot]:
-        """Name the files a picture replaces, if nobody has changed them."""
+    def _replaced(self, place: Placing) -> Iterator[tuple[Spot, str | None]]:
+        """Name the files a picture replaces and their hashes, if nobody has changed them."""
         if place.old is not None and self._tree.stamp(place.old) == place.old_stamp:
             # The original first: after a kill between the two, the picture still tells that both are to go.
             if place.old_raw is not None:
-                yield place.old_raw
-            yield place.old
+                yield place.old_raw, place.old_body
+            yield place.old, place.old_content
 
     def recover(self, *, alone: bool) -> None:
         """Finish what a killed process announced and did; only if `alone` are placements our business."""
@@ -195,7 +195,9 @@ class Journal:
             return target  # moved already, or gone
         if not self._tree.is_free(target):
             if self._tree.digests([target]) == [move.content]:
-                self._tree.remove([source])  # carried to another disk, and killed before the end
+                self._tree.remove(
+                    [(source, move.content)]
+                )  # copied to another disk, and killed before the end
                 return target
             target = self.free_spot(target)
         self._tree.move(source, target)

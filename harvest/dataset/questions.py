@@ -25,6 +25,16 @@ class Questions:
         self._ledger = ledger
         self._pictures = Pictures(ledger)
 
+    def damage(self, most: int = 10) -> str:
+        """Say which rows of the ledger are damaged and were skipped; "" where none is."""
+        rows = self._ledger.damage
+        if not rows:
+            return ""
+        title = f"{self._ledger.path} holds {len(rows):,} damaged row{'s' if len(rows) > 1 else ''}"
+        lines = [f"{title}, skipped; no file was touched for {'them' if len(rows) > 1 else 'it'}:"]
+        lines += [f"  {' '.join(row.split())}" for row in rows[:most]]
+        return "\n".join(lines + ([f"  and {len(rows) - most:,} more"] if len(rows) > most else []))
+
     def known(self) -> Iterator[Known]:
         """Return the pictures on disk, and the earlier faces of those that were edited."""
         return self._pictures.known()

@@ -1,22 +1,34 @@
 """The ledger's file: opened safely or not at all, written in whole transactions, its errors in plain words.
 
-This module alone imports sqlite3. What the tables mean is in `schema.sql`; the modules beside this one hold
+This package alone imports sqlite3. What the tables mean is in `schema.sql`; the modules beside this one hold
 the statements, one a subject.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from harvest import disk
-from harvest.errors import CannotWrite, LedgerUnusable
+from harvest.errors import CannotWrite, LedgerUnusable, ReadOnly
+from harvest.ledger.damage import hide_damaged_rows
+from harvest.ledger.untrusted import (
+    ADVICE,
+    SECONDS,
+    StatementTimer,
+    check_journal,
+    check_layout,
+    check_tables,
+    harden,
+)
 from harvest.ledger.upgrades import STEPS
 
 if TYPE_CHECKING:
@@ -35,6 +47,9 @@ _ADVICE = (
     "which reads the sources of the images back from their files and does not know what you threw out."
 )
 
+# What a statement that writes begins with, and the table it writes to.
+_TARGET = re.compile(r"(?:INSERT(?: OR \w+)? INTO|UPDATE(?: OR \w+)?|DELETE FROM) (?=\w)(?!OR )")
+
 
 def now() -> str:
     """Return the time as the ledger writes it."""
@@ -44,9 +59,11 @@ def now() -> str:
 class Ledger:
     """A connection that one thread at a time uses; `writing` makes the statements in its block one."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, timer: StatementTimer) -> None:
         self.path = path
+        self.damage = hide_damaged_rows(connection)  # rows that are skipped, in words
         self._connection = connection
+        self._timer = timer
         self._lock = threading.RLock()
         self._writing = False
         self.before_writing: Callable[[], None] | None = None  # raises where nothing may be written any more
@@ -57,15 +74,16 @@ class Ledger:
         with _explained(path):
             connection = _connect(path, "mode=rw")
             try:
+                timer = harden(connection)
                 _check(connection, path)
                 _use_wal(connection)
                 connection.execute("PRAGMA synchronous=FULL")
-                _upgrade(connection)
+                _upgrade(connection, path)
                 connection.execute("PRAGMA foreign_keys=ON")
+                return cls(connection, path, timer)
             except BaseException:
                 connection.close()
                 raise
-        return cls(connection, path)
 
     @classmethod
     def create(cls, path: Path) -> None:
@@ -94,17 +112,13 @@ class Ledger:
         _refuse_links(path)
         with _explained(path):
             memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            timer = harden(memory)
             if not path.exists():
                 _lay_out(memory)
-                return cls(memory, path)
-            # Reading a ledger that nobody writes must not leave files beside it either: they would be made
-            # unless SQLite is told that the file will not change.
-            quiet = not _size(path.with_name(path.name + "-wal"))
-            with closing(_connect(path, "mode=ro&immutable=1" if quiet else "mode=ro")) as connection:
-                _check(connection, path)
-                connection.backup(memory)
-            _upgrade(memory)
-        return cls(memory, path)
+                return cls(memory, path, timer)
+            _read_into(memory, path)
+            _upgrade(memory, path)
+            return cls(memory, path, timer)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -115,12 +129,12 @@ class Ledger:
                 return
             if self.before_writing is not None:
                 self.before_writing()
-            with _explained(self.path):
+            with self._statement():
                 _begin(self._connection)
             self._writing = True
             try:
                 yield
-                with _explained(self.path):
+                with self._statement():
                     _commit(self._connection)
             except BaseException:
                 with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
@@ -132,23 +146,23 @@ class Ledger:
     def run(self, statement: str, *values: object) -> int:
         """Run a statement that writes, and return the number of its new row."""
         assert self._writing, "a write outside a transaction"
-        with _explained(self.path):
-            return self._execute(statement, values).lastrowid or 0
+        with self._statement():
+            return self._execute(_to_table(statement), values).lastrowid or 0
 
     def run_many(self, statement: str, rows: Iterable[Iterable[object]]) -> None:
         """Run a statement that writes once for each row of values."""
         assert self._writing, "a write outside a transaction"
-        with _explained(self.path):
-            self._connection.executemany(statement, [tuple(row) for row in rows])
+        with self._statement():
+            self._connection.executemany(_to_table(statement), [tuple(row) for row in rows])
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Return the rows of a question."""
-        with self._lock, _explained(self.path):
+        with self._lock, self._statement():
             return self._execute(statement, values).fetchall()
 
     def one(self, statement: str, *values: object) -> Row | None:
         """Return the first row of a question, or `None`."""
-        with self._lock, _explained(self.path):
+        with self._lock, self._statement():
             row: Row | None = self._execute(statement, values).fetchone()
             return row
 
@@ -156,6 +170,18 @@ class Ledger:
         """Return the one number that answers a question."""
         row = self.one(statement, *values)
         return int(row[0] or 0) if row else 0
+
+    def skip(self, row: str) -> None:
+        """Remember a damaged row that was found while it was read."""
+        if row not in self.damage:
+            self.damage.append(row)
+
+    @contextmanager
+    def _statement(self) -> Iterator[None]:
+        """Run one statement within its time, and explain its failure."""
+        self._timer.start()
+        with _explained(self.path, self._timer):
+            yield
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
         try:
@@ -167,6 +193,42 @@ class Ledger:
     def close(self) -> None:
         """Close the file; what was committed is in it."""
         self._connection.close()
+
+
+def _read_into(memory: sqlite3.Connection, path: Path) -> None:
+    """Copy a ledger into memory, also one that a killed writer left where nobody may write."""
+    # Reading a ledger that nobody writes must not leave files beside it either: they would be made unless
+    # SQLite is told that the file will not change.
+    wal = path.with_name(path.name + "-wal")
+    if not _size(wal):
+        _backup(memory, path, "mode=ro&immutable=1")
+        return
+    try:
+        _backup(memory, path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _READ_ONLY:
+            raise
+        # SQLite reads a write-ahead log only where it may write an index of it.
+        with disk.named(path), TemporaryDirectory() as folder:
+            for file in (path, wal):
+                disk.copy(file, Path(folder, file.name))
+            _backup(memory, Path(folder, path.name), "mode=rw")
+
+
+def _backup(memory: sqlite3.Connection, path: Path, how: str) -> None:
+    with closing(_connect(path, how)) as connection:
+        harden(connection)
+        _check(connection, path)
+        connection.backup(memory)
+
+
+def _to_table(statement: str) -> str:
+    """Let a statement write to the table itself: a view of the same name may hide its damaged rows.
+
+    >>> _to_table("UPDATE OR IGNORE hit SET class = ?")
+    'UPDATE OR IGNORE main.hit SET class = ?'
+    """
+    return _TARGET.sub(r"\g<0>main.", statement, count=1)
 
 
 def _storable(value: object) -> object:
@@ -206,6 +268,7 @@ def _commit(connection: sqlite3.Connection) -> None:
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
     _refuse_links(path)
+    check_journal(path)
     connection = sqlite3.connect(
         f"{path.as_uri()}?{how}", uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
     )
@@ -230,14 +293,24 @@ def _lay_out(connection: sqlite3.Connection) -> None:
     )
 
 
-def _upgrade(connection: sqlite3.Connection) -> None:
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a ledger of an earlier version up to this one, step by step and as a whole."""
-    if _version(connection) == VERSION:
-        return
+    if _version(connection) < VERSION:
+        _take_steps(connection, path)
+    check_layout(connection, path, _lay_out)
+
+
+def _take_steps(connection: sqlite3.Connection, path: Path) -> None:
     _begin(connection)
     try:
         for version in range(_version(connection), VERSION):  # another process may have been quicker
-            connection.execute(STEPS[version])
+            try:
+                connection.execute(STEPS[version])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                    raise
+                problem = f"{path} is damaged: it says format {version}, and cannot be upgraded: {error}."
+                raise LedgerUnusable(problem, ADVICE) from error
         connection.execute(f"PRAGMA user_version={VERSION}")
         _commit(connection)
     except BaseException:
@@ -255,7 +328,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = _version(connection)
     if application != APPLICATION or version < min(STEPS):
-        raise LedgerUnusable(f"{path} is empty or no ledger of harvest.", _ADVICE)
+        raise LedgerUnusable(f"{path} is empty or no ledger of harvest.", ADVICE)
     if version > VERSION:
         hint = "Nothing was changed. Update harvest: pip install -U image-harvest"
         raise LedgerUnusable(
@@ -263,7 +336,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
     pages, size = (connection.execute(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
     if not _size(path.with_name(path.name + "-wal")) and path.stat().st_size < pages * size:
-        raise LedgerUnusable(f"{path} is damaged: its end is missing.", _ADVICE)
+        raise LedgerUnusable(f"{path} is damaged: its end is missing.", ADVICE)
+    check_tables(connection, path)
 
 
 def _size(path: Path) -> int:
@@ -271,29 +345,40 @@ def _size(path: Path) -> int:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path, timer: StatementTimer | None = None) -> Iterator[None]:
     """Say what SQLite says in words that name the file and the way out; a bug of ours stays what it is."""
     try:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: the rest tells it more finely
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise LedgerUnusable(f"{path} is damaged: {error}.", _ADVICE) from error
+            raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             hint = "Close whatever else has it open, then run the same line again."
             raise CannotWrite(f"cannot write {path}: another program holds it", hint) from error
+        if code == sqlite3.SQLITE_INTERRUPT:
+            if timer is not None and not timer.is_expired:
+                raise KeyboardInterrupt from error  # which arrived while SQLite asked for the time
+            problem = f"{path} is damaged: a question to it took more than {SECONDS:g} s."
+            raise LedgerUnusable(problem, ADVICE) from error
+        if code in _BAD_ROWS:
+            raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
+        if code in _READ_ONLY:
+            hint = "Choose a folder that you may write to, then run the same line again."
+            raise ReadOnly(f"cannot write {path}: {error} ({disk.free(path)})", hint) from error
         if code in _NO_WRITING:
             hint = "Make room or choose a folder that you may write to, then run the same line again."
             raise CannotWrite(f"cannot write {path}: {error} ({disk.free(path)})", hint) from error
         raise
 
 
-# A full disk is also seen as an I/O error, under a quota for example.
-_NO_WRITING = (
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
+# A row of ours breaks no rule of our tables; together with rows that were not written by us it may.
+_BAD_ROWS = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
+_READ_ONLY = (
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_AUTH,
 )
+# A full disk is also seen as an I/O error, under a quota for example.
+_NO_WRITING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)

@@ -69,7 +69,7 @@ def announce_move(ledger: Ledger, picture: int, source: Spot) -> None:
 def confirm(ledger: Ledger, picture: int, run: int | None, *, replaced: bool) -> None:
     """Make an announced picture a present one; if it `replaced` another, that one's file is gone."""
     row = ledger.one(
-        "SELECT replaces, hit FROM pending JOIN picture ON id = picture WHERE picture = ?", picture
+        "SELECT replaces, hit FROM picture LEFT JOIN pending ON pending.picture = id WHERE id = ?", picture
     )
     assert row is not None
     replaces, hit = row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from harvest.models import Evidence, Hit, Licence
@@ -52,11 +53,29 @@ def readdress(ledger: Ledger, number: int, hit: Hit, address: str) -> None:
     )
 
 
-def load(row: Row) -> Hit:
-    """Return the hit of a row of `COLUMNS`."""
+def load(ledger: Ledger, number: int, row: Row) -> Hit | None:
+    """Return the hit of a row of `COLUMNS`; one that is damaged is skipped."""
     *said, licence, licence_url, evidence, others = row
-    values = (*said, Licence(licence, licence_url, Evidence(evidence)), tuple(json.loads(others or "[]")))
-    return Hit(*values)
+    try:
+        check_types(row, _TYPES)
+        smaller = json.loads(others or "[]")
+        check_types(smaller, "t" * len(smaller))
+        values = (*said, Licence(licence, licence_url, Evidence(evidence)), tuple(smaller))
+        return Hit(*values)
+    except (ValueError, TypeError, RecursionError) as error:
+        ledger.skip(f"hit {number}: {str(error)[:80]}")
+        return None
+
+
+_TYPES = "tttnTTNNTTTTtT"
+_KINDS = {"t": (str,), "n": (int,), "T": (str, NoneType), "N": (int, NoneType)}
+
+
+def check_types(row: Row, types: str) -> None:
+    """Raise `ValueError` unless values are texts (`t`) or numbers (`n`); those in capitals may be missing."""
+    for value, kind in zip(row, types, strict=True):
+        if not isinstance(value, _KINDS[kind]):
+            raise ValueError(f"{value!r:.40} is of the wrong type")  # noqa: TRY004 - one error for all damage
 
 
 def _listed(others: tuple[str, ...]) -> str | None:

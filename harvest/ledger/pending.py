@@ -23,6 +23,8 @@ class Placing(NamedTuple):
     old: Spot | None
     old_raw: Spot | None
     old_stamp: Stamp | None
+    old_content: str | None = None
+    old_body: str | None = None  # SHA-256 of its original
     part: str | None = None  # its part file, recorded before the rename; `None`: no rename was begun
 
 
@@ -39,7 +41,7 @@ def places(ledger: Ledger) -> list[Placing]:
     """Return the pictures announced and not confirmed, in their order."""
     rows = ledger.rows(
         "SELECT new.id, new.class, new.name, new.content, new.raw,"
-        " old.class, old.name, old.raw, old.size, old.mtime_ns, pending.name"
+        " old.class, old.name, old.raw, old.content, old.body, old.size, old.mtime_ns, pending.name"
         " FROM pending CROSS JOIN picture AS new ON new.id = pending.picture"
         " LEFT JOIN picture AS old ON old.id = replaces WHERE action = 'place' ORDER BY new.id"
     )
@@ -51,10 +53,13 @@ def places(ledger: Ledger) -> list[Placing]:
             Spot(class_name, raw, Shelf.RAW) if raw else None,
             Spot(old_class, old_name) if old_name else None,
             Spot(old_class, old_raw, Shelf.RAW) if old_raw else None,
-            Stamp(size, mtime_ns) if size is not None else None,
+            Stamp(*stamp) if stamp[0] is not None else None,
+            old_content,
+            old_body,
             part,
         )
-        for number, class_name, name, content, raw, old_class, old_name, old_raw, size, mtime_ns, part in rows
+        for number, class_name, name, content, raw, *old, part in rows
+        for old_class, old_name, old_raw, old_content, old_body, *stamp in [old]
     ]
 
 
@@ -66,10 +71,10 @@ def record_parts(ledger: Ledger, parts: Mapping[int, str | None]) -> None:
     )
 
 
-def originals(ledger: Ledger, picture: int) -> list[Spot]:
-    """Return where an announced picture's original was to be kept, if it was."""
-    rows = ledger.rows("SELECT class, raw FROM picture WHERE id = ? AND raw IS NOT NULL", picture)
-    return [Spot(class_name, raw, Shelf.RAW) for class_name, raw in rows]
+def originals(ledger: Ledger, picture: int) -> list[tuple[Spot, str | None]]:
+    """Return where an announced picture's original was to be kept, if it was, and its SHA-256."""
+    rows = ledger.rows("SELECT class, raw, body FROM picture WHERE id = ? AND raw IS NOT NULL", picture)
+    return [(Spot(class_name, raw, Shelf.RAW), body) for class_name, raw, body in rows]
 
 
 def moves(ledger: Ledger, most: int) -> list[Moving]:

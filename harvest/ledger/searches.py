@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 EXHAUSTED = "exhausted"
 LIMIT_REACHED = "limit reached"
 
+_KNOWN = frozenset(Verdict)  # another word, in a damaged ledger, is none
+
 ATTEMPTS = 3  # runs that may try a hit whose network had a bad day
 
 _PASSING = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_passing)
@@ -85,7 +87,8 @@ class Searches:
 
     def _find(self, key: tuple[str, str, str, str]) -> Row | None:
         return self._ledger.one(
-            "SELECT id, asked, ending FROM search"
+            # The table itself: a damaged row is in the way of a new one, and is written over.
+            "SELECT id, CAST(asked AS INTEGER), CAST(ending AS TEXT) FROM main.search"
             " WHERE provider = ? AND class = ? AND text = ? AND filters = ?",
             *key,
         )
@@ -100,11 +103,13 @@ class Searches:
     def waiting(self, search: int) -> list[Task]:
         """Return a search's hits that have no verdict, or one that an earlier run's bad day gave them."""
         found = self._ledger.rows(
-            f"SELECT id, class, {hits.COLUMNS} FROM hit WHERE search = ? AND {self._waiting} ORDER BY id",
+            f"SELECT id, class, {hits.COLUMNS} FROM hit WHERE search = ? AND {self._waiting}"
+            " AND typeof(class) = 'text' ORDER BY id",
             search,
             self.run,
         )
-        return [Task(row[0], row[1], hits.load(row[2:])) for row in found]
+        loaded = [(row[0], row[1], hits.load(self._ledger, row[0], row[2:])) for row in found]
+        return [Task(number, class_name, hit) for number, class_name, hit in loaded if hit is not None]
 
     def record(self, search: int, class_name: str, found: Sequence[Hit]) -> list[Task | Refusal]:
         """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
@@ -115,7 +120,9 @@ class Searches:
         keys = (sources.key(hit.url), hit.source or sources.key(hit.url))
         kin = self._kin(keys)
         mine = self._ledger.one(
-            "SELECT id, verdict, attempts, run FROM hit WHERE search = ? AND source = ?", search, keys[1]
+            "SELECT id, verdict, CAST(attempts AS INTEGER), run FROM hit WHERE search = ? AND source = ?",
+            search,
+            keys[1],
         )
         if mine is not None and self._is_final(*mine[1:]):
             rejected = kin is not None and kin[2] == "rejected"
@@ -183,7 +190,7 @@ class Searches:
         return None
 
     def _is_final(self, verdict: str | None, attempts: int, run: int | None) -> bool:
-        if verdict is None:
+        if verdict not in _KNOWN:
             return False
         if run == self.run:
             return True

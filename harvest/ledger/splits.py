@@ -27,7 +27,7 @@ def origins(ledger: Ledger) -> list[Origin]:
         " FROM picture JOIN hit ON hit.picture = picture.id"
         " WHERE state = 'present' AND coalesce(page, author, author_url) IS NOT NULL"
     )
-    return [Origin(*row) for row in rows]
+    return [Origin(*row) for row in rows if all(value is None or isinstance(value, str) for value in row)]
 
 
 def dealt(ledger: Ledger, deal: str) -> dict[str, str]:

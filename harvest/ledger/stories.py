@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harvest import sources
+from harvest.ledger.hits import check_types
 from harvest.models import Evidence, Licence, Verdict
 from harvest.names import fold
 
 if TYPE_CHECKING:
-    from harvest.ledger import Ledger, Row
+    from harvest.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def pictures_named(ledger: Ledger, text: str) -> list[int]:
     """Return the pictures that a path, file name or address means, the present ones first."""
     meant = _with_address(ledger, text) if "://" in text else _with_name(ledger, text)
     states = {number: ledger.one("SELECT state FROM picture WHERE id = ?", number) for number in meant}
-    found = [number for number, state in states.items() if state != ("placing",)]
+    found = [number for number, state in states.items() if state not in (None, ("placing",))]
     return sorted(found, key=lambda number: (states[number] != ("present",), number))
 
 
@@ -156,17 +157,23 @@ def story_of(ledger: Ledger, picture: int) -> Story:
 def _sources(ledger: Ledger, condition: str, *values: object, first: int | None = None) -> tuple[Source, ...]:
     """Return hits, the one `first` that gave the picture its bytes: its licence is the picture's."""
     rows = ledger.rows(
-        "SELECT hit.provider, search.text, hit.class, url, rank, page, title, author, licence, licence_url,"
-        " evidence, verdict, detail FROM hit JOIN search ON search.id = hit.search"
+        "SELECT hit.id, hit.provider, search.text, hit.class, url, rank, page, title, author, licence,"
+        " licence_url, evidence, verdict, detail FROM hit JOIN search ON search.id = hit.search"
         f" WHERE {condition} ORDER BY hit.id IS NOT ?, verdict NOT IN ('kept', 'better'), hit.id",
         *values,
         first,
     )
-    return tuple(_source(row) for row in rows)
+    found = (_source(ledger, number, row) for number, *row in rows)
+    return tuple(source for source in found if source is not None)
 
 
-def _source(row: Row) -> Source:
+def _source(ledger: Ledger, number: int, row: list[Any]) -> Source | None:
     *said, licence, licence_url, evidence, verdict, detail = row
-    known = Licence(licence, licence_url, Evidence(evidence))
-    values = (*said, known, Verdict(verdict) if verdict else None, detail)
-    return Source(*values)
+    try:
+        check_types(tuple(row), "ttttnTTTTTtTt")
+        known = Licence(licence, licence_url, Evidence(evidence))
+        values = (*said, known, Verdict(verdict) if verdict else None, detail)
+        return Source(*values)
+    except ValueError as error:
+        ledger.skip(f"hit {number}: {str(error)[:80]}")
+        return None

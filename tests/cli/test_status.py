@@ -342,8 +342,8 @@ def test_hostile_names_do_not_reach_the_terminal(root: Path, harvest: Harvest) -
 
     status = harvest("status")
 
-    assert "added by hand king?[2J deleted x/own??2J.jpg" in status.lines
-    assert "king?[2J deleted x 1 – 1" in status.lines
+    assert "added by hand king\\x1b[2J\\x0a deleted x/own??2J.jpg" in status.lines
+    assert "king\\x1b[2J\\x0a deleted x 1 – 1" in status.lines
 
 
 def test_hostile_names_are_escaped_in_json(root: Path, harvest: Harvest) -> None:

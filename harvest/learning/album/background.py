@@ -22,6 +22,7 @@ class Background:
     origins: tuple[Origin, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     trouble: str = ""
+    damage: str = ""  # rows of the ledger that were skipped
 
 
 def background(root: Path, contents: Collection[str]) -> Background:
@@ -32,6 +33,6 @@ def background(root: Path, contents: Collection[str]) -> Background:
             return Background()
         with consulted:
             origins = tuple(origin for origin in consulted.origins() if origin.content in contents)
-            return Background(origins, tuple(consulted.conflicts()))
+            return Background(origins, tuple(consulted.conflicts()), damage=consulted.damage())
     except StorageError as error:
         return Background(trouble=error.message)

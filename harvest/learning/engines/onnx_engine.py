@@ -37,6 +37,7 @@ _ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     *(kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, Exception)),
 )
+_LOAD_ERRORS: tuple[type[Exception], ...] = (*_ERRORS, OSError, ValueError)
 
 
 def origin(run: Path) -> str | None:
@@ -72,7 +73,7 @@ class OnnxEngine:
         try:
             onnx_file.check(model)
             self._session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
-        except (*_ERRORS, OSError, ValueError) as error:
+        except _LOAD_ERRORS as error:
             raise _unusable(model, str(error).rpartition(" : ")[2]) from error
         told: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.origin = told.get(ORIGIN)

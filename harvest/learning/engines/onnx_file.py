@@ -37,9 +37,8 @@ def check(model: Path | bytes) -> None:
     if not 0 < size <= MOST:
         raise ValueError(f"it has {size:,} bytes; the most is {MOST:,}")
     with model.open("rb") as file:
-        data = mmap.mmap(
-            file.fileno(), 0, access=mmap.ACCESS_READ
-        )  # closes itself, after any trace with its views
+        # It closes itself, after any traceback that holds its views.
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     _Reader().check_model(memoryview(data))
 
 
@@ -60,20 +59,24 @@ class _Reader:
     def _check_graph(self, data: memoryview) -> None:
         for number, value in self._fields(data):
             kind = _GRAPH.get(number)
-            if kind and not isinstance(value, memoryview):
-                raise ValueError("it is damaged")
+            if kind is None:
+                continue
+            if not isinstance(value, memoryview):
+                raise ValueError("it is damaged")  # noqa: TRY004 - the file is wrong, not a caller
             if kind == "node":
                 self._check_node(value)
             elif kind == "tensor":
                 self._check_tensor(value)
-            elif kind:
+            else:
                 raise ValueError("it has sparse tensors")
 
     def _check_node(self, data: memoryview) -> None:
         for number, value in self._fields(data):
             kind = _NODE.get(number)
-            if kind and not isinstance(value, memoryview):
-                raise ValueError("it is damaged")
+            if kind is None:
+                continue
+            if not isinstance(value, memoryview):
+                raise ValueError("it is damaged")  # noqa: TRY004 - the file is wrong, not a caller
             if kind == "domain" and bytes(value[:80]) not in _OURS:
                 raise ValueError(f"it has operators of {bytes(value[:80]).decode('utf-8', 'replace')!r}")
             if kind == "attribute":
@@ -119,7 +122,7 @@ class _Reader:
             elif kind in (_FIXED_32, _FIXED_64):
                 length = 4 if kind == _FIXED_32 else 8
             else:
-                raise ValueError("it is damaged")
+                raise ValueError("it is damaged")  # noqa: TRY004 - the file is wrong, not a caller
             if place + length > len(data):
                 raise ValueError("it is cut off")
             yield key >> 3, data[place : place + length]

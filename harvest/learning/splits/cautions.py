@@ -55,6 +55,8 @@ def _of_the_ledger(album: Album) -> Iterator[str]:
             f"going on without the ledger, so landing pages and authors are not known and the split is"
             f" remembered in the run alone: {album.background.trouble}"
         )
+    if album.background.damage:
+        yield album.background.damage
     there = {example.path for example in album.examples}
     wanted = [
         f"{conflict.class_name}/{conflict.name} (or {conflict.other}?)"

@@ -1,0 +1,125 @@
+"""Rows that harvest did not write so: wrong types, unknown states, names that lead out of the dataset.
+
+They are named and skipped: for as long as a connection is open, a view of the same name hides them from every
+question. Statements that write use the tables themselves. Hits, of which there may be a million, are checked
+one by one as they are read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.models import LOOK_BYTES
+from harvest.names import objection
+from harvest.shelves import Shelf
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_TEXT = "typeof({0}) = 'text'"
+_NUMBER = "typeof({0}) = 'integer'"
+_FLAG = "{0} IN (0, 1)"
+_HASH = "typeof({0}) = 'text' AND length({0}) = 64 AND {0} NOT GLOB '*[^0-9a-f]*'"
+_NAME = "typeof({0}) = 'text' AND harvest_objection(CAST({0} AS BLOB)) = ''"
+_TIME = "typeof({0}) = 'text' AND {0} GLOB '[0-9]*' AND length({0}) <= 40"
+_LOOK = f"typeof({{0}}) = 'blob' AND length({{0}}) = {LOOK_BYTES}"
+_STATES = ("placing", "present", "rejected", "lifted", "edited", "replaced")
+
+
+def _maybe(rule: str) -> str:
+    return f"{{0}} IS NULL OR ({rule})"
+
+
+def _one_of(*values: str) -> str:
+    return f"{{0}} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+def _rules() -> dict[str, tuple[str, dict[str, str]]]:
+    """Return the key of each table, and what its columns must be."""
+    from harvest.ledger.decisions import Action  # noqa: PLC0415 - it imports the package that imports this
+
+    return {
+        "picture": (
+            "id",
+            {
+                "state": _one_of(*_STATES),
+                "class": _NAME,
+                "name": _NAME,
+                "raw": _maybe(_NAME),
+                "content": _HASH,
+                **dict.fromkeys(("body", "pixels"), _maybe(_HASH)),
+                "look": _maybe(_LOOK),
+                **dict.fromkeys(("shelved", "own", "touched", "examined"), _FLAG),
+                **dict.fromkeys(("size", "mtime_ns", "width", "height", "original_width"), _maybe(_NUMBER)),
+                **dict.fromkeys(("original_height", "hit", "became", "run"), _maybe(_NUMBER)),
+                **dict.fromkeys(("format", "licence"), _maybe(_TEXT)),
+                "at": _TIME,
+            },
+        ),
+        "pending": (
+            "picture",
+            {
+                "action": _one_of("place", "move"),
+                "shelf": f"action = 'place' OR {_one_of(*Shelf)}",
+                **dict.fromkeys(("class", "name"), f"(action = 'place' AND {{0}} IS NULL) OR ({_NAME})"),
+                "replaces": _maybe(_NUMBER),
+            },
+        ),
+        "class": ("name", {"name": _NAME, "renamed_to": _maybe(_NAME)}),
+        "conflict": ("picture", {"class": _NAME, "at": _TIME, "resolved": _maybe(_TIME)}),
+        "decision": (
+            "seq",
+            {
+                "at": _TIME,
+                "by": _TEXT,
+                "session": _TEXT,
+                "batch": _NUMBER,
+                "action": _one_of(*Action),
+                "picture": _maybe(_NUMBER),
+                **dict.fromkeys(("content", "from", "to", "value"), _maybe(_TEXT)),
+            },
+        ),
+        "search": (
+            "id",
+            {
+                **dict.fromkeys(("provider", "class", "text", "ending"), _TEXT),
+                "filters": f"{_TEXT} AND json_valid({{0}})",
+                "asked": _NUMBER,
+            },
+        ),
+        "split": ("content", {"deal": _TEXT, "content": _TEXT, "part": _one_of("train", "valid", "test")}),
+    }
+
+
+def hide_damaged_rows(connection: sqlite3.Connection) -> list[str]:
+    """Hide the damaged rows of a ledger from questions, and say of each what is wrong."""
+    connection.create_function("harvest_objection", 1, _objection, deterministic=True)
+    found: list[str] = []
+    for table, (key, columns) in _rules().items():
+        rules = [f"coalesce({rule.format(_quoted(name))}, 0)" for name, rule in columns.items()]
+        values = [f"quote(substr({_quoted(name)}, 1, 60))" for name in columns]
+        is_sound = " AND ".join(rules)
+        rows = connection.execute(
+            f"SELECT {key}, {', '.join(rules)}, {', '.join(values)} FROM main.{table} WHERE NOT ({is_sound})"
+        ).fetchall()
+        if rows:
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM main.{table} WHERE {is_sound}")
+            found += [_described(table, row, list(columns)) for row in rows]
+    return found
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"'
+
+
+def _described(table: str, row: tuple[object, ...], columns: list[str]) -> str:
+    key, passed, values = row[0], row[1 : len(columns) + 1], row[len(columns) + 1 :]
+    wrong = passed.index(0)
+    return f"{table} {str(key)[:60]}: its {columns[wrong]} is {values[wrong]}"
+
+
+def _objection(name: bytes | None) -> str:
+    try:
+        return objection((name or b"").decode())
+    except UnicodeDecodeError:
+        return "it is not UTF-8"

@@ -1,0 +1,99 @@
+"""A dataset that may be read and not written: `status` and `why` answer, and record nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest.dataset import Dataset
+from tests.datasets import fill, jpeg, name, new
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.cli.conftest import Said
+
+    Harvest = Callable[..., Said]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are of another kind")
+NOBODY = 65534
+
+
+@contextmanager
+def without_permission(folder: Path) -> Iterator[None]:
+    """Take the permission to write away; root, whom permissions do not bind, becomes somebody else."""
+    everything = [folder, *folder.rglob("*")]
+    for path in everything:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        for path in everything:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a dataset in a folder that everybody can reach, which pytest's own are not."""
+    folder = Path(tempfile.mkdtemp(prefix="harvest-read-only-"))
+    folder.chmod(0o755)
+    new(folder / "dataset", king=range(3), coral=range(10, 12))
+    yield folder / "dataset"
+    monkeypatch.undo()
+    shutil.rmtree(folder)
+
+
+def everything(root: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(root.parent.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("command", ["status", "why"])
+def test_X16_a_read_only_dataset_is_read(root: Path, harvest: Harvest, command: str) -> None:
+    """The answer is as ever, with one line that nothing is recorded, and no byte changes."""
+    words = [command, root] if command == "status" else [command, root, name(0)]
+    usual = harvest(*words)
+    before = everything(root)
+    with without_permission(root.parent):
+        said = harvest(*words)
+    assert (said.code, said.out) == (0, usual.out)
+    assert said.err == f"note: {root} is read-only: nothing is recorded.\n"
+    assert everything(root) == before
+
+
+def test_X16_changes_on_a_read_only_dataset_are_shown(root: Path, harvest: Harvest) -> None:
+    """What a person did is told each time, since it cannot be recorded."""
+    (root / "king" / "mine.jpg").write_bytes(jpeg(500))
+    with without_permission(root.parent):
+        for _ in range(2):
+            assert "added by hand king/mine.jpg" in harvest("status", root).lines
+
+
+def test_X16_a_killed_writers_log_is_read(root: Path, harvest: Harvest) -> None:
+    """What a killed command left in the write-ahead log counts, though nobody may write an index of it."""
+    copy = root.with_name("copy")
+    with Dataset.open(root, exclusive=True) as dataset:
+        fill(dataset, "king", [50])
+        shutil.copytree(root, copy, ignore=shutil.ignore_patterns("*-shm"))
+    assert (copy / "harvest.db-wal").stat().st_size
+    with without_permission(root.parent):
+        assert "king 4 1" in " ".join(harvest("status", copy).lines)
+
+
+def test_X16_a_command_that_writes_says_that_it_cannot(root: Path, harvest: Harvest) -> None:
+    """`restore` ends with a message and exit code 6."""
+    with without_permission(root.parent):
+        said = harvest("restore", root, "--all")
+    assert said.code == 6
+    assert "cannot write" in said.err
