@@ -1,6 +1,6 @@
 """From class folders to a classifier: `python train.py dataset`.
 
-Read it from top to bottom: it is the whole story of a training, each step one call into harvest/learning.
+Read it from top to bottom: it is the whole story of a training, each step one call into harvest/training.
 Copy it and change it; nothing else needs to know. `harvest train` tells the same.
 """
 
@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.cli.page import main
-from harvest.learning.ending import export
-from harvest.learning.folders import read_folders
-from harvest.learning.frozen import learn_head, load_network
-from harvest.learning.judging import judge
-from harvest.learning.session import begin
-from harvest.learning.showing import report
-from harvest.learning.tuning import fine_tune
+from harvest.cli.train_entry import main
+from harvest.training.evaluation import judge
+from harvest.training.export_step import export
+from harvest.training.fine_tuning import fine_tune
+from harvest.training.head_training import learn_head, load_network
+from harvest.training.load_folders import read_folders
+from harvest.training.session import begin
+from harvest.training.write_report import report
 
 if TYPE_CHECKING:
-    from harvest.learning.ending import Result
-    from harvest.learning.options import Options
-    from harvest.learning.telling import Teller
+    from harvest.training.export_step import Result
+    from harvest.training.progress import Teller
+    from harvest.training.training_options import Options
 
 
 def train(options: Options, teller: Teller) -> Result:

@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harvest.api import harvest
     from harvest.dataset import Dataset
     from harvest.errors import HarvestError
+    from harvest.harvesting.summary import Summary
     from harvest.models import Hit, Licence, Query, Verdict
-    from harvest.queries import read_queries
-    from harvest.run import harvest
-    from harvest.summary import Summary
+    from harvest.queries.query_file import read_queries
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # a traceback is printed only where one asks
 
@@ -38,10 +38,10 @@ _HOMES = {
     "Hit": "models",
     "Licence": "models",
     "Query": "models",
-    "Summary": "summary",
+    "Summary": "harvesting.summary",
     "Verdict": "models",
-    "harvest": "run",
-    "read_queries": "queries",
+    "harvest": "api",
+    "read_queries": "queries.query_file",
 }
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import disk
 from harvest.dataset import Changes, Dataset, Placement
 from harvest.errors import CannotWrite
+from harvest.files import disk
 from harvest.models import Licence, Refusal, Verdict
 from tests.datasets import a_hit, a_picture, a_query, fill, find, jpeg, name, new, tree
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import disk
 from harvest.dataset import Changes, Dataset, Placement
-from harvest.dataset.journal import Journal
+from harvest.dataset.file_operations import Journal
+from harvest.files import disk
 from harvest.models import Verdict
 from tests import datasets
 from tests.datasets import a_hit, a_picture, find

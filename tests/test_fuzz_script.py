@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import harvest.cli
-import harvest.run  # noqa: F401 - once, not in each of the processes that are forked
-from harvest.names import component
+from harvest.files.names import component
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc"),
@@ -49,7 +47,7 @@ def test_an_exception_is_seen_with_its_place(bench):
     assert bench.call(fail, "fail").code == 1
     ((kind, place),) = bench.account.failures
     assert kind == "ValueError"
-    assert place.startswith("harvest/names.py:")
+    assert place.startswith("harvest/files/names.py:")
 
 
 @pytest.mark.parametrize("name", [".bash_profile", "work/precious.jpg", "documents/new.txt"])

@@ -8,22 +8,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import images, run, sources, workers
+from harvest import api, images, source_keys
 from harvest.errors import CannotWrite, ProviderError
-from harvest.images import bare, colour, darkroom, headers, negative
+from harvest.harvesting import download
+from harvest.images import (
+    colour,
+    decode,
+    headers,
+    process,
+    strip_metadata,
+)
 from harvest.models import Body, Hit, Recipe, Refusal, Task, Verdict
-from harvest.order import Order
+from harvest.options import Order
 from harvest.providers import sample
-from harvest.queries import Query
-from harvest.web import bodies as web_bodies
-from harvest.web.bodies import Bodies
+from harvest.queries.query_file import Query
+from harvest.web import image_client as web_bodies
+from harvest.web.image_client import Bodies
 from tests.pictures import encoded, photo
 from tests.web_server import HostileServer, answer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.summary import Summary
+    from harvest.harvesting.summary import Summary
 
 
 class Unforeseen(Exception):
@@ -37,19 +44,19 @@ def fail(*_: object, **__: object) -> object:
 
 IMAGE_STAGES = {
     "header": (headers.formats, "recognise"),
-    "strip": (bare, "strip"),
-    "decode": (negative.Image, "open"),
+    "strip": (strip_metadata, "strip"),
+    "decode": (decode.Image, "open"),
     "white": (colour, "on_white"),
     "sRGB": (colour, "to_srgb"),
-    "fingerprint": (darkroom.looks, "look"),
-    "encode": (darkroom, "_encoded"),
+    "fingerprint": (process.fingerprint, "look"),
+    "encode": (process, "_encoded"),
 }
 FETCH_STAGES = {
     "address": (web_bodies, "check_url"),
     "request": (Bodies, "_request"),
-    "answer": (web_bodies.answers, "judge"),
+    "answer": (web_bodies.image_response, "judge"),
     "failure": (web_bodies, "failure"),
-    "stand-in": (sources, "is_stand_in"),
+    "stand-in": (source_keys, "is_stand_in"),
     "memory": (images, "memory_needed"),
 }
 
@@ -59,7 +66,7 @@ def work(url: str, *others: str) -> tuple[Refusal | object, int]:
 
     async def one() -> object:
         bodies = Bodies(allow_private=True)
-        async with workers.LocalWorkers(bodies, Recipe(), threads=1) as local:
+        async with download.LocalWorkers(bodies, Recipe(), threads=1) as local:
             outcome = await local.work(Task(1, "king", Hit(url, "BING", "x", others=others)))
             await local.idle()
             return outcome.result
@@ -83,14 +90,14 @@ def test_X07_workers_turn_an_exception_into_a_verdict(stage, monkeypatch, caplog
 
 def test_X07_the_next_rendition_is_tried(monkeypatch):
     """After an internal error with one address of an image, its next one is fetched."""
-    judge = web_bodies.answers.judge
+    judge = web_bodies.image_response.judge
 
     async def fail_once(response, *args, **more):
         if "large" in str(response.request.url):
             raise Unforeseen
         return await judge(response, *args, **more)
 
-    monkeypatch.setattr(web_bodies.answers, "judge", fail_once)
+    monkeypatch.setattr(web_bodies.image_response, "judge", fail_once)
     body = answer(encoded(photo()))
     with HostileServer({"/large.jpg": body, "/small.jpg": body}) as server:
         result = work(f"{server.url}/large.jpg", f"{server.url}/small.jpg")
@@ -105,7 +112,7 @@ def test_X07_what_ends_a_run_still_does(error, monkeypatch):
     async def judge(*_: object, **__: object) -> Body:
         raise error
 
-    monkeypatch.setattr(web_bodies.answers, "judge", judge)
+    monkeypatch.setattr(web_bodies.image_response, "judge", judge)
     with HostileServer({"/a.jpg": answer(b"x")}) as server, pytest.raises(type(error)):
         work(f"{server.url}/a.jpg")
 
@@ -125,10 +132,10 @@ def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tup
 
     kinds = {"SAMPLE": sample.Sample, "URLS": Bad}
     setattr(Bad, method, property(raise_it) if method == "trusted" else raise_it)
-    monkeypatch.setattr(run.registry, "get", lambda name: kinds[name])
+    monkeypatch.setattr(api.registry, "get", lambda name: kinds[name])
     said: list[str] = []
     order = Order(providers=("SAMPLE", "URLS"), out=tmp_path / "dataset", limit=3)
-    job = run.Run(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
+    job = api.Run(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
     return job.finish(), said
 
 
@@ -146,10 +153,10 @@ def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
 
 def test_X07_the_summary_says_how_to_report(tmp_path, monkeypatch, caplog):
     """Internal errors count as bad, and the summary mentions them once, with what to do."""
-    monkeypatch.setattr(darkroom.looks, "look", fail)
+    monkeypatch.setattr(process.fingerprint, "look", fail)
     order = Order(providers=("SAMPLE",), out=tmp_path / "dataset", limit=3)
     with caplog.at_level(logging.ERROR, "harvest"):
-        summary = run.Run(order, [Query("cat", "cat")], {}).finish()
+        summary = api.Run(order, [Query("cat", "cat")], {}).finish()
 
     assert summary.total().columns()["bad"] == summary.total().found == 3
     (note,) = [note for note in summary.notes if "internal error" in note]

@@ -222,7 +222,7 @@ def test_X05_pages_are_asked_for_in_one_place():
     ]
     adapters = [str(found) for found in imports() if "urllib.request" in found.module and found.part != "web"]
 
-    assert [line.partition(":")[0] for line in wrong] == ["harvest/web/visitor.py"]
+    assert [line.partition(":")[0] for line in wrong] == ["harvest/web/page_client.py"]
     assert not adapters
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harvest import disk, ledger
+from harvest import ledger
 from harvest.dataset import Dataset, Settlement
 from harvest.errors import CannotWrite, LedgerUnusable, UsageError
+from harvest.files import disk
 from harvest.ledger import Ledger
 from harvest.models import Verdict
 from tests import datasets
@@ -292,7 +293,7 @@ def test_P08_times_are_utc() -> None:
 
 def test_P08_clock_that_goes_back(root: Path, monkeypatch) -> None:
     """Nothing depends on the clock: with it years back, decisions keep their order."""
-    monkeypatch.setattr("harvest.ledger.decisions.now", lambda: "2001-01-01T00:00:00Z")
+    monkeypatch.setattr("harvest.ledger.decision_log.now", lambda: "2001-01-01T00:00:00Z")
     (root / "king" / datasets.name(1)).unlink()
     with Dataset.open(root) as dataset:
         (picture,) = dataset.find(datasets.name(1))

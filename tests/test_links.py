@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import disk
-from harvest.cli.strange_pages import save_page
+from harvest.cli.save_pages import save_page
 from harvest.dataset import Consultation, Dataset
 from harvest.errors import CannotWrite, PageChanged
-from harvest.lock import Lock
-from harvest.shelves import Shelf, Spot
-from harvest.tree import Tree
+from harvest.files import disk
+from harvest.files.lock import Lock
+from harvest.files.paths import Shelf, Spot
+from harvest.files.tree import Tree
 from tests import datasets
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def open_all(root: Path) -> dict[str, Callable[[], object]]:
 
 def test_X04_linked_lock_is_not_followed(root: Path, target: Path) -> None:
     """A lock that is a link is refused by name, and what it leads to keeps its content."""
-    plant(root / "harvest.lock", target)
+    plant(root / "harvest.files.lock", target)
     with pytest.raises(CannotWrite, match=r"harvest\.lock is a symbolic link to .*thesis\.tex") as raised:
         Dataset.open(root, create=True, exclusive=True)
     assert raised.value.exit_code == 6
@@ -70,7 +70,7 @@ def test_X04_linked_lock_is_not_followed(root: Path, target: Path) -> None:
 
 def test_X04_dangling_lock_creates_nothing(root: Path, tmp_path: Path) -> None:
     """A lock that is a link to nothing is refused, and what it names is not made."""
-    plant(root / "harvest.lock", tmp_path / "new")
+    plant(root / "harvest.files.lock", tmp_path / "new")
     with pytest.raises(CannotWrite, match=r"harvest\.lock is a symbolic link"):
         Dataset.open(root, create=True, exclusive=True)
     assert not (tmp_path / "new").exists()
@@ -82,9 +82,9 @@ def test_X04_lock_is_checked_where_the_system_cannot(
     """Without O_NOFOLLOW, as on Windows, a link is found all the same."""
     monkeypatch.setattr(disk, "_OPEN", disk._OPEN & ~disk._NO_FOLLOW)
     monkeypatch.setattr(disk, "_NO_FOLLOW", 0)
-    plant(root / "harvest.lock", target)
+    plant(root / "harvest.files.lock", target)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
-        Lock(root / "harvest.lock").take()
+        Lock(root / "harvest.files.lock").take()
     assert target.read_bytes() == SECRET
 
 
@@ -97,19 +97,19 @@ def test_X04_lock_replaced_between_check_and_opening(
     real = os.open
 
     def open_late(path: Path, *more: int) -> int:
-        plant(root / "harvest.lock", target)
+        plant(root / "harvest.files.lock", target)
         return real(path, *more)
 
     monkeypatch.setattr(os, "open", open_late)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
-        Lock(root / "harvest.lock").take()
+        Lock(root / "harvest.files.lock").take()
     assert target.read_bytes() == SECRET
 
 
 def test_X04_holder_is_not_read_through_a_link(root: Path, target: Path) -> None:
     """The message about a lock in use shows nothing of a file elsewhere."""
-    plant(root / "harvest.lock", target)
-    assert Lock(root / "harvest.lock").holder() == "another process"
+    plant(root / "harvest.files.lock", target)
+    assert Lock(root / "harvest.files.lock").holder() == "another process"
 
 
 @pytest.mark.parametrize("command", ["get", "status", "dry run", "train"])
@@ -154,7 +154,7 @@ def test_X04_ledger_replaced_between_check_and_opening(
     with pytest.raises(CannotWrite, match="is a symbolic link"):
         Dataset.open(root)
     assert datasets.sha((other / "harvest.db").read_bytes()) == before
-    assert {path.name for path in other.iterdir()} == {"harvest.db", "harvest.lock", "king"}
+    assert {path.name for path in other.iterdir()} == {"harvest.db", "harvest.files.lock", "king"}
 
 
 @pytest.mark.parametrize("command", ["get", "status", "dry run"])
@@ -279,7 +279,7 @@ def test_X04_the_dataset_itself_may_be_a_link(root: Path, tmp_path: Path) -> Non
 
 def test_X04_fifo_in_place_of_the_lock_is_not_waited_for(root: Path) -> None:
     """A lock that is no regular file is refused at once."""
-    (root / "harvest.lock").unlink()
-    os.mkfifo(root / "harvest.lock")
+    (root / "harvest.files.lock").unlink()
+    os.mkfifo(root / "harvest.files.lock")
     with pytest.raises(CannotWrite, match="not a regular file"):
-        Lock(root / "harvest.lock").take()
+        Lock(root / "harvest.files.lock").take()

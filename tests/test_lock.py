@@ -11,13 +11,13 @@ import pytest
 
 from harvest.dataset import Dataset
 from harvest.errors import CannotWrite, DatasetBusy
-from harvest.lock import Lock
+from harvest.files.lock import Lock
 from tests import datasets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOLDER = "import sys; from harvest.lock import Lock; from pathlib import Path;\
+HOLDER = "import sys; from harvest.files.lock import Lock; from pathlib import Path;\
  print(Lock(Path(sys.argv[1])).take(), flush=True); sys.stdin.read()"
 
 
@@ -26,7 +26,7 @@ def holder(tmp_path: Path):
     """Run another process that holds the lock of the dataset, until it is killed."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3))
-    command = [sys.executable, "-c", HOLDER, str(root / "harvest.lock")]
+    command = [sys.executable, "-c", HOLDER, str(root / "harvest.files.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "True\n"
         yield process
@@ -35,7 +35,7 @@ def holder(tmp_path: Path):
 
 def test_P05_second_get_is_told_who_holds_it(tmp_path: Path, holder, monkeypatch) -> None:
     """A second `get` ends with exit code 6 and names the first one's process."""
-    monkeypatch.setattr("harvest.dataset.opening.PATIENCE", 0.1)
+    monkeypatch.setattr("harvest.dataset.open_ledger.PATIENCE", 0.1)
     with pytest.raises(DatasetBusy, match=rf"process {holder.pid}, since .* UTC") as raised:
         Dataset.open(tmp_path / "dataset", create=True, exclusive=True)
     assert raised.value.exit_code == 6

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import disk
 from harvest.dataset import Dataset, Placement
 from harvest.errors import DatasetMoved
+from harvest.files import disk
 from tests import datasets
 from tests.datasets import a_hit, a_picture, find
 

@@ -10,7 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harvest.names import cell, class_name, component, fold
+from harvest.files.names import (
+    cell,
+    class_name,
+    component,
+    fold,
+)
 
 ANY = st.text() | st.text(alphabet="./\\:ab\0 -~\u202e\u0301COMcon1\u00b9", max_size=12)
 

@@ -11,11 +11,16 @@ import pytest
 
 from harvest.dataset import Dataset
 from harvest.errors import CannotWrite
+from harvest.harvesting.deduplicate import Placer
+from harvest.harvesting.pipeline import Pipeline
+from harvest.harvesting.search import WINDOW
+from harvest.harvesting.summary import (
+    EXHAUSTED,
+    FAILED,
+    NOT_ASKED,
+    Summary,
+)
 from harvest.models import Filters, Hit, Licence, LicenceFilter, Query, Verdict
-from harvest.pipeline import Pipeline
-from harvest.placing import Placer
-from harvest.searching import WINDOW
-from harvest.summary import EXHAUSTED, FAILED, NOT_ASKED, Summary
 from tests.scripted import Fetcher, Scripted, hits, no_pages
 from tests.web import Photo
 

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvest.errors import QueryFileError
+from harvest.files.names import component, fold
 from harvest.models import LicenceFilter
-from harvest.names import component, fold
-from harvest.queries import read_queries
+from harvest.queries.query_file import read_queries
 
 REPOSITORY = Path(__file__).parents[1]
 FASTCLASS = "searchterm,exclude\n"
@@ -459,7 +459,10 @@ def test_C08_many_rows_are_read_fast_and_small(tmp_path, header, row):
 
 def test_reading_queries_imports_nothing_heavy():
     """The reader brings in nothing outside the standard library, so that the command line starts fast."""
-    code = "import sys; before = set(sys.modules); import harvest.queries; print(*set(sys.modules) - before)"
+    code = (
+        "import sys; before = set(sys.modules); import harvest.queries.query_file; "
+        "print(*set(sys.modules) - before)"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     foreign = {name.split(".")[0] for name in answer.stdout.split()} - set(sys.stdlib_module_names)
     assert foreign == {"harvest"}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvest.dataset.reconcile import FEW, FindCopies, Findings, Found, Kind, reconcile
-from harvest.ledger.pictures import Held
-from harvest.shelves import Shelf, Spot
+from harvest.files.paths import Shelf, Spot
+from harvest.ledger.picture_table import Held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

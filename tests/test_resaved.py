@@ -9,7 +9,12 @@ import pytest
 from PIL import Image
 
 from harvest import images
-from harvest.dataset import Change, Dataset, Placement, recording
+from harvest.dataset import (
+    Change,
+    Dataset,
+    Placement,
+    record_changes,
+)
 from harvest.images import develop
 from harvest.models import Picture, Recipe, Refusal, Verdict
 from tests.datasets import a_hit, a_query, find
@@ -147,14 +152,14 @@ def test_an_original_that_is_back_is_no_edit(root: Path, monkeypatch: pytest.Mon
     first = files(root)[0]
     data = first.read_bytes()
     convert(first, f"{first.stem}.png")
-    record = recording.Recorder.record
+    record = record_changes.Recorder.record
 
-    def come_back(recorder: recording.Recorder, findings: object) -> object:
+    def come_back(recorder: record_changes.Recorder, findings: object) -> object:
         first.write_bytes(data)
         return record(recorder, findings)
 
     with monkeypatch.context() as patched:
-        patched.setattr(recording.Recorder, "record", come_back)
+        patched.setattr(record_changes.Recorder, "record", come_back)
         with Dataset.open(root) as dataset:
             assert dataset.changes.counts() == {}
     with Dataset.open(root) as dataset:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from harvest.errors import Blocked, KeyMissing, Unavailable
+from harvest.harvesting.summary import (
+    EXHAUSTED,
+    Problem,
+    Summary,
+    columns_in_use,
+)
 from harvest.models import COLUMNS, Verdict
-from harvest.summary import EXHAUSTED, Problem, Summary, columns_in_use
 
 
 def _summary(*, kept: int = 1, providers: tuple[str, ...] = ("BING", "FLICKR")) -> Summary:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harvest import disk
 from harvest.errors import CannotWrite, StorageError
-from harvest.shelves import Shelf, Spot
-from harvest.tree import Tree
+from harvest.files import disk
+from harvest.files.paths import Shelf, Spot
+from harvest.files.tree import Tree
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import pytest
 
 from harvest.cli import app
 from harvest.dataset import Consultation, Dataset
+from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import LedgerUnusable, StorageError
+from harvest.files.names import objection
+from harvest.files.paths import Shelf, Shelves, Spot
 from harvest.ledger import Ledger, untrusted
-from harvest.looks import PACKED
 from harvest.models import LOOK_BYTES
-from harvest.names import objection
-from harvest.shelves import Shelf, Shelves, Spot
 from tests import datasets
 
 if TYPE_CHECKING:

@@ -19,9 +19,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harvest import disk, ledger
+from harvest import ledger
 from harvest.dataset import LIMIT_REACHED, Dataset, Placement, Settlement
 from harvest.errors import StorageError
+from harvest.files import disk
 from harvest.models import Task, Verdict
 from tests.datasets import a_hit, a_picture, a_query, name, sha, tree
 

@@ -15,16 +15,16 @@ from typer.core import TyperGroup
 
 from harvest import __version__
 from harvest.cli import console
+from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
 from harvest.cli.get import get
-from harvest.cli.help import WIDTH, Command, examples
+from harvest.cli.interrupts import CUT_OFF, Stoppable
 from harvest.cli.keys import keys
 from harvest.cli.predict import predict
 from harvest.cli.restore import restore
 from harvest.cli.serve import serve
 from harvest.cli.status import status
-from harvest.cli.stopping import CUT_OFF, Stoppable
 from harvest.cli.train import TrainCommand, train
 from harvest.cli.why import why
 from harvest.errors import HarvestError, Interrupted, UsageError

@@ -17,7 +17,7 @@ import typer
 from harvest import __version__
 from harvest.cli import console
 from harvest.cli.completion import complete_source
-from harvest.cli.strange_pages import save_page
+from harvest.cli.save_pages import save_page
 from harvest.errors import (
     ASK_THE_DOCTOR,
     HarvestError,
@@ -161,13 +161,13 @@ def _network(proxy: str | None) -> Check:
 
 
 def _keys() -> Check:
-    from harvest import keys
+    from harvest import credentials
 
     try:
-        count, file = len(keys.kept()), keys.path()
+        count, file = len(credentials.kept()), credentials.path()
     except UsageError as error:
         return Check("keys", State.FAILED, error.message, error.hint, error.exit_code)
-    if count and keys.others_can_read(file):
+    if count and credentials.others_can_read(file):
         return Check("keys", State.NOTE, f"others can read {file}", f"chmod 600 {file}")
     return Check(
         "keys", State.OK, f"{count} kept in {file}" if count else "none kept, only the environment's"
@@ -175,10 +175,10 @@ def _keys() -> Check:
 
 
 def _settings() -> Mapping[str, str]:
-    from harvest import keys
+    from harvest import credentials
 
     try:
-        return keys.environ()
+        return credentials.environ()
     except UsageError:  # told already, and no reason to look at nothing else
         return os.environ
 
@@ -213,7 +213,7 @@ def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
 
 def _ask(provider: Provider, text: str, proxy: str | None) -> bool:
     from harvest.models import Query
-    from harvest.web.pages import Pages
+    from harvest.web.search_session import Pages
 
     with Pages(pace=0, proxy=proxy, stop=threading.Event(), secrets=provider.secrets) as pages:
         query = Query(text, "probe", limit=1)

@@ -11,12 +11,12 @@ import typer
 from harvest.cli import console
 from harvest.cli.completion import complete_datasets, complete_sources
 from harvest.cli.progress import Progress
-from harvest.cli.strange_pages import save_strange_pages
+from harvest.cli.save_pages import save_strange_pages
 from harvest.cli.summary_table import print_summary
 from harvest.models import LicenceFilter, Safe
 
 if TYPE_CHECKING:
-    from harvest.summary import Summary
+    from harvest.harvesting.summary import Summary
 
 DAYS = ["%Y-%m-%d"]
 

@@ -39,7 +39,7 @@ def keys(
     set asks for a key without showing it, or reads it from standard input; list tells which keys there
     are and where each comes from; path tells where the file is. Variables of the environment come first.
     """
-    from harvest import keys as store
+    from harvest import credentials as store
 
     if action is Action.SET:
         if name is None:
@@ -54,7 +54,7 @@ def keys(
 
 
 def _set(variable: str) -> None:
-    from harvest import keys as store
+    from harvest import credentials as store
 
     value = _ask(variable).strip()
     if not value:
@@ -77,7 +77,7 @@ def _ask(variable: str) -> str:
 
 
 def _list() -> None:
-    from harvest import keys as store
+    from harvest import credentials as store
 
     kept, file = store.kept(), store.path()
     known = _known()

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harvest.cli import console, extras
+from harvest.cli import console, optional_packages
 from harvest.errors import Interrupted, NothingHarvested, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harvest.cli.answers import Answers
-    from harvest.learning.predict import Predictor
+    from harvest.cli.prediction_output import Answers
+    from harvest.training.predictor import Predictor
 
 INCOMPLETE = 3  # finished, but not all of it could be done
 
@@ -41,10 +41,10 @@ def predict(
     """
     if as_json and csv == "-":
         raise UsageError("--json and --csv - both want standard output.", "Name a file: --csv answers.csv")
-    extras.need_an_engine()
-    from harvest.cli.answers import Answers
-    from harvest.cli.pictures import check
-    from harvest.learning.predict import Predictor
+    optional_packages.need_an_engine()
+    from harvest.cli.image_arguments import check
+    from harvest.cli.prediction_output import Answers
+    from harvest.training.predictor import Predictor
 
     check(words)
     predictor = Predictor.open(run, say=console.note)
@@ -55,8 +55,8 @@ def predict(
 
 
 def _predict(predictor: Predictor, words: Sequence[Path], answers: Answers, top: int) -> None:
-    from harvest.cli.pictures import found
-    from harvest.cli.training import Training
+    from harvest.cli.image_arguments import found
+    from harvest.cli.training_progress import Training
 
     bar = Training(quiet=answers.on_screen)
     count = sum(1 for _ in found(words)) if sys.stderr.isatty() and not answers.on_screen else 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    from harvest.summary import Line, Summary
+    from harvest.harvesting.summary import Line, Summary
 
 # More rows than this fold into one a class.
 ROWS = 12

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harvest.cli import console, datasets
+from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_first
-from harvest.cli.listing import MOST, PLACES, pictures, print_list, print_next
-from harvest.cli.places import select
+from harvest.cli.locate_dataset import select
 from harvest.cli.summary_table import print_table
+from harvest.cli.text_lists import (
+    MOST,
+    PLACES,
+    pictures,
+    print_list,
+    print_next,
+)
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,10 +52,10 @@ def restore(
     listed.
     """
     root, texts = select(words or [])
-    with datasets.open_dataset(root) as dataset:
+    with open_dataset.open_dataset(root) as dataset:
         if dataset.changes.brake:
-            raise datasets.brake(root, dataset.changes)
-        datasets.tell(dataset, root)
+            raise open_dataset.brake(root, dataset.changes)
+        open_dataset.tell(dataset, root)
         rejections = dataset.rejections()
         if not (texts or class_names or everything or last):
             _print_choice(dataset.last_batch(), root, rejections, as_json=as_json)
@@ -87,9 +93,11 @@ def _named(dataset: Dataset, root: Path, texts: Sequence[str]) -> set[int]:
 def _unknown(dataset: Dataset, root: Path, text: str) -> UsageError:
     name = text.rstrip("/").rpartition("/")[2]
     if any(each.class_name == name for each in dataset.rejections()):
-        hint = f"All of a class: harvest restore {datasets.shell(root)} --class {datasets.shell(name)}"
+        hint = (
+            f"All of a class: harvest restore {open_dataset.shell(root)} --class {open_dataset.shell(name)}"
+        )
         return UsageError(console.line(f"{name} is a class, not a picture."), hint)
-    return datasets.unknown(dataset, root, text)
+    return open_dataset.unknown(dataset, root, text)
 
 
 def _of_classes(rejections: Sequence[Rejection], class_names: Sequence[str]) -> set[int]:
@@ -134,7 +142,7 @@ def _print_outcome(root: Path, outcome: dict[str, list[str]], *, dry_run: bool) 
     _print_group(lost, "allowed again, but not to be fetched: put the files back yourself")
     if to_fetch and not dry_run:
         print()
-        print_next([(f"harvest QUERIES.csv -o {datasets.shell(root)}", "the line you harvested with")])
+        print_next([(f"harvest QUERIES.csv -o {open_dataset.shell(root)}", "the line you harvested with")])
 
 
 def _print_group(places: Sequence[str], what: str) -> None:
@@ -165,7 +173,7 @@ def _print_choice(last: Batch, root: Path, rejections: Sequence[Rejection], *, a
     print(console.line(f" {pictures(len(rejections))} thrown out of {root}/"))
     _print_counts(rejections)
     _print_last(rejections, last)
-    line = f"harvest restore {datasets.shell(root)}"
+    line = f"harvest restore {open_dataset.shell(root)}"
     print()
     print_next(
         [

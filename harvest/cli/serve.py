@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harvest.cli import console, extras
+from harvest.cli import console, optional_packages
 
 if TYPE_CHECKING:
-    from harvest.web.listening import Door
+    from harvest.serving.listener import Door
 
 
 def serve(
@@ -44,14 +44,14 @@ def serve(
     POST /classify takes a picture as a form's file, as the body itself, or as {"url": "https://…"};
     GET /health tells what is served.
     """
-    extras.need_a_server()
-    extras.need_an_engine()
-    from harvest.learning.predict import Predictor
-    from harvest.learning.serving.app import make_app
-    from harvest.learning.serving.bounds import Bounds
-    from harvest.learning.serving.server import Server
-    from harvest.web.bodies import Bodies
-    from harvest.web.listening import listen
+    optional_packages.need_a_server()
+    optional_packages.need_an_engine()
+    from harvest.serving.app import make_app
+    from harvest.serving.listener import listen
+    from harvest.serving.server import Server
+    from harvest.serving.service_limits import Bounds
+    from harvest.training.predictor import Predictor
+    from harvest.web.image_client import Bodies
 
     console.set_up_log(None, verbose=verbose)
     door = listen(host, port)  # before the network is loaded: a port that is taken is known at once

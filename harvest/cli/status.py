@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harvest.cli import console, datasets
-from harvest.cli.datasets import Folder, shell
-from harvest.cli.listing import MOST, pictures, print_list, print_next, print_rest, short
-from harvest.cli.places import DEFAULT
-from harvest.cli.report import DOINGS, Report
+from harvest.cli import console, open_dataset
+from harvest.cli.locate_dataset import DEFAULT
+from harvest.cli.open_dataset import Folder, shell
+from harvest.cli.status_report import DOINGS, Report
 from harvest.cli.summary_table import print_facts, print_table
+from harvest.cli.text_lists import (
+    MOST,
+    pictures,
+    print_list,
+    print_next,
+    print_rest,
+    short,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,14 +50,14 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
 ) -> None:
     """Tell what changed in the folders, count every class, and list what needs a look."""
-    with datasets.open_dataset(dataset, accept_missing=accept_missing, only_to_read=True) as opened:
+    with open_dataset.open_dataset(dataset, accept_missing=accept_missing, only_to_read=True) as opened:
         report = Report.of(opened, dataset)
     if as_json:
         console.print_json(report.as_json())
     else:
         _print(report, None if show_all else MOST)
     if report.changes.brake:
-        raise datasets.brake(dataset, report.changes)
+        raise open_dataset.brake(dataset, report.changes)
 
 
 def _print(report: Report, most: int | None) -> None:

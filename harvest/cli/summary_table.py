@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 
 from harvest.cli import console
 from harvest.errors import KeyMissing
+from harvest.harvesting.summary import (
+    EXHAUSTED,
+    FINISHED_EARLIER,
+    LIMIT_REACHED,
+    Problem,
+    Summary,
+    columns_in_use,
+)
 from harvest.models import Verdict
-from harvest.summary import EXHAUSTED, FINISHED_EARLIER, LIMIT_REACHED, Problem, Summary, columns_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harvest.summary import Line
+    from harvest.harvesting.summary import Line
 
 WIDTH = 80
 

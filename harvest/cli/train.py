@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import harvest
-from harvest.cli import extras
+from harvest.cli import optional_packages
+from harvest.cli.command_help import Command
 from harvest.cli.completion import complete_datasets
-from harvest.cli.help import Command
-from harvest.cli.stopping import Stoppable
+from harvest.cli.interrupts import Stoppable
 from harvest.errors import CannotWrite, HarvestError, Interrupted, UsageError, UserCodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harvest.learning.ending import Result
-    from harvest.learning.options import Options, Rates
+    from harvest.training.export_step import Result
+    from harvest.training.training_options import Options, Rates
 
     Story = Callable[[Any, Any], Result]
 
@@ -153,11 +153,11 @@ def train(
 
     Everything that a training gives is one directory: weights, labels, figures, report.html.
     """
-    extras.need_a_trainer()
-    from harvest.cli.training import Training
+    optional_packages.need_a_trainer()
+    from harvest.cli.training_progress import Training
     from harvest.cli.training_result import print_result
-    from harvest.learning.options import Options
-    from harvest.learning.resuming import code_words
+    from harvest.training.resume import code_words
+    from harvest.training.training_options import Options
 
     options = Options(
         tree=tree,
@@ -202,24 +202,24 @@ def train(
 @contextmanager
 def saying_how_to_go_on(options: Options) -> Iterator[None]:
     """Name the line that goes on with a run that was cut off: the same line would begin another."""
-    from harvest.cli.datasets import shell
-    from harvest.cli.places import from_here
-    from harvest.learning import runs
-    from harvest.learning.processes import lost_another
-    from harvest.learning.resuming import code_words
+    from harvest.cli.locate_dataset import from_here
+    from harvest.cli.open_dataset import shell
+    from harvest.training import run_directory
+    from harvest.training.processes import lost_another
+    from harvest.training.resume import code_words
 
     def line() -> str:
-        tree, run = (shell(from_here(path)) for path in (options.tree, runs.held() or Path()))
+        tree, run = (shell(from_here(path)) for path in (options.tree, run_directory.held() or Path()))
         words = " ".join(["harvest train", tree, "--resume --out", run, code_words(options)]).strip()
         return f"{words} goes on with it."
 
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted("stopped.", line() if runs.held() else "Nothing was begun.") from None
+        raise Interrupted("stopped.", line() if run_directory.held() else "Nothing was begun.") from None
     except UsageError as error:
         if not options.resume:  # what somebody goes on with is theirs
-            runs.give_up()
+            run_directory.give_up()
         raise _with_line(error, line) from error.__cause__
     except RuntimeError as error:
         if not lost_another(error):
@@ -228,7 +228,7 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
             raise typer.Exit(HarvestError.exit_code) from None
         raise HarvestError("another process of this training ended before it was done.", line()) from None
     except CannotWrite as error:
-        if not runs.held():
+        if not run_directory.held():
             raise
         raise CannotWrite(
             error.message, f"Make room there, or see to it that it can be written: {line()}"
@@ -237,9 +237,9 @@ def saying_how_to_go_on(options: Options) -> Iterator[None]:
 
 def _with_line(error: UsageError, line: Callable[[], str]) -> UsageError:
     """Add to an error of the user's own code how the run goes on when that is fixed."""
-    from harvest.learning import runs
+    from harvest.training import run_directory
 
-    if isinstance(error, UserCodeError) and runs.held():
+    if isinstance(error, UserCodeError) and run_directory.held():
         error.hint = f"{error.hint}\nWhen it is fixed: {line()}".strip()
     return error
 
@@ -247,7 +247,7 @@ def _with_line(error: UsageError, line: Callable[[], str]) -> UsageError:
 def the_page() -> Story:
     """Return what train.py tells: an installed package brings it along, a checkout has it beside."""
     package = Path(harvest.__file__).parent
-    for path in (package / "learning" / "page.py", package.parent / "train.py"):
+    for path in (package / "training" / "train_script.py", package.parent / "train.py"):
         spec = importlib.util.spec_from_file_location("harvest_train_page", path)
         if path.is_file() and spec and spec.loader:
             page = importlib.util.module_from_spec(spec)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harvest.cli import console
-from harvest.cli.datasets import shell
-from harvest.cli.listing import pictures, print_next
-from harvest.cli.places import from_here
+from harvest.cli.locate_dataset import from_here
+from harvest.cli.open_dataset import shell
+from harvest.cli.text_lists import pictures, print_next
 from harvest.errors import Interrupted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.learning.ending import Result
+    from harvest.training.export_step import Result
 
 _GAP = "\N{NO-BREAK SPACE}"
 _PAIRS = 3  # of classes, the most confused
@@ -37,10 +37,10 @@ def print_result(result: Result, *, as_json: bool, code: str = "") -> None:
 
 
 def _print(result: Result) -> None:
-    from harvest.learning.answers import EXAMS
-    from harvest.learning.judge import confused_pairs
-    from harvest.learning.report import words
-    from harvest.learning.report.mistakes import suspects
+    from harvest.training.metrics.evaluate_predictions import confused_pairs
+    from harvest.training.probabilities import EXAMS
+    from harvest.training.report import number_format
+    from harvest.training.report.mistakes import suspects
 
     judged = result.judged
     epoch = int(result.tuned.best["epoch"])
@@ -51,7 +51,7 @@ def _print(result: Result) -> None:
     for part in EXAMS:
         figures = judged.of(part)
         if figures:
-            print(f"   {part:<5}  {words.result(figures).replace(_GAP, ' ')}")
+            print(f"   {part:<5}  {number_format.result(figures).replace(_GAP, ' ')}")
             confusion = figures.confusion if confusion is None else confusion + figures.confusion
     pairs = [] if confusion is None else confused_pairs(confusion, result.labels)
     for pair in pairs[:_PAIRS]:

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harvest.cli import console, datasets
+from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_first
-from harvest.cli.places import select
-from harvest.cli.story import path_of, print_address, print_others, print_picture
-from harvest.cli.verdicts import in_words
+from harvest.cli.locate_dataset import select
+from harvest.cli.picture_history import (
+    path_of,
+    print_address,
+    print_others,
+    print_picture,
+)
+from harvest.cli.verdict_text import in_words
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harvest.dataset import Story
-    from harvest.ledger.stories import Source
+    from harvest.ledger.history import Source
 
 _MOST = 20  # pictures of one page
 
@@ -36,11 +41,11 @@ def why(
     or of its page. A path tells its dataset; without a path and without DATASET it is `dataset`.
     """
     root, text = _asked(words)
-    with datasets.open_dataset(root, only_to_read=True) as dataset:
-        datasets.tell(dataset, root)
+    with open_dataset.open_dataset(root, only_to_read=True) as dataset:
+        open_dataset.tell(dataset, root)
         story = dataset.why(text)
         if story is None:
-            raise datasets.unknown(dataset, root, text)
+            raise open_dataset.unknown(dataset, root, text)
         others = [dataset.story_of(number) for number in dataset.find(text)[1 : _MOST + 1]]
         others = [
             other for other in others if (other.class_name, other.name) != (story.class_name, story.name)
@@ -58,13 +63,13 @@ def why(
 def _asked(words: Sequence[str]) -> tuple[Path, str]:
     """Part the words into the dataset and the one thing that is asked about."""
     if len(words) > 1:
-        datasets.check(Path(words[0]))
+        open_dataset.check(Path(words[0]))
     root, texts = select(words)
     if not texts:
-        hint = f"Name one of its pictures: harvest why {datasets.shell(root)} FILE"
+        hint = f"Name one of its pictures: harvest why {open_dataset.shell(root)} FILE"
         raise UsageError(console.line(f"{root} is a dataset. Which picture?"), hint)
     if len(texts) > 1:
-        hint = f"harvest why {datasets.shell(root)} {datasets.shell(texts[0])}"
+        hint = f"harvest why {open_dataset.shell(root)} {open_dataset.shell(texts[0])}"
         raise UsageError("one picture at a time.", hint)
     return root, texts[0]
 

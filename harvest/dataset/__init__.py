@@ -10,31 +10,48 @@ from typing import TYPE_CHECKING, Self
 
 from harvest.dataset import path_memory
 from harvest.dataset.changes import Change, Changes, told
-from harvest.dataset.consulting import Consultation, remember_deal
-from harvest.dataset.deciding import Decider, Restored
-from harvest.dataset.examining import SkippedFile, describe_skipped, examine_new
+from harvest.dataset.decisions import Decider, Restored
+from harvest.dataset.file_operations import Journal, Placement
 from harvest.dataset.identity import Identity
-from harvest.dataset.journal import Journal, Placement
+from harvest.dataset.inspect_new_files import SkippedFile, describe_skipped, examine_new
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
-from harvest.dataset.opening import LEDGER, LOCK, lock_for_placing, open_ledger
-from harvest.dataset.questions import Questions
+from harvest.dataset.open_ledger import (
+    LEDGER,
+    LOCK,
+    lock_for_placing,
+    open_ledger,
+)
+from harvest.dataset.page_mismatches import Suspect
+from harvest.dataset.read_only import Consultation, remember_deal
+from harvest.dataset.read_queries import Questions
 from harvest.dataset.reconcile import reconcile
-from harvest.dataset.recording import Recorder
-from harvest.dataset.resaved import CopyFinder
-from harvest.dataset.scanning import ScanProgress
-from harvest.dataset.survey import survey
-from harvest.dataset.suspects import Suspect
+from harvest.dataset.record_changes import Recorder
+from harvest.dataset.resaved_files import CopyFinder
+from harvest.dataset.scan import survey
+from harvest.dataset.scan_progress import ScanProgress
 from harvest.errors import MissingFiles, StorageError, UsageError
-from harvest.ledger import Ledger, classes, pending, provenance, runs
-from harvest.ledger.decisions import Decisions
-from harvest.ledger.pictures import Known
+from harvest.files.lock import Lock
+from harvest.files.tree import Tree
+from harvest.ledger import (
+    Ledger,
+    class_table,
+    pending_changes,
+    provenance,
+    run_table,
+)
+from harvest.ledger.decision_log import Decisions
+from harvest.ledger.history import Story
+from harvest.ledger.picture_table import Known
 from harvest.ledger.rejections import Batch, Rejection
-from harvest.ledger.searches import EXHAUSTED, LIMIT_REACHED, Searches, SearchRecord, Settlement
-from harvest.ledger.splits import Origin
-from harvest.ledger.stories import Story
-from harvest.ledger.tallies import Conflict, KeepRate, Tally
-from harvest.lock import Lock
-from harvest.tree import Tree
+from harvest.ledger.search_table import (
+    EXHAUSTED,
+    LIMIT_REACHED,
+    Searches,
+    SearchRecord,
+    Settlement,
+)
+from harvest.ledger.split_table import Origin
+from harvest.ledger.statistics import Conflict, KeepRate, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -156,7 +173,7 @@ class Dataset(Questions):
                 f"{self.changes.brake} from {self.root}. Nothing was recorded, and nothing fetched.",
                 "Is the drive attached? If you deleted them: --accept-missing",
             )
-        self._run = runs.begin(self._ledger)
+        self._run = run_table.begin(self._ledger)
         self._searches.run = self._journal.run = self._run
 
     def reconcile(self, *, accept_missing: bool = False) -> Changes:
@@ -176,7 +193,7 @@ class Dataset(Questions):
         tick = self._scan.tick("reading new and changed files")
         seen = survey(self._pictures, self._tree, alone=alone, tick=tick)
         if not seen:
-            return Changes(renamed=classes.renamed(self._ledger))
+            return Changes(renamed=class_table.renamed(self._ledger))
         findings = reconcile(
             seen.held,
             seen.found,
@@ -186,7 +203,7 @@ class Dataset(Questions):
             find_copies=copies.find,
         )
         if findings.brake and not accept_missing:
-            return told(findings.each, classes.renamed(self._ledger), findings.brake)
+            return told(findings.each, class_table.renamed(self._ledger), findings.brake)
         recorder = Recorder(self._ledger, self._pictures, self._decisions, self._tree)
         return recorder.record(findings)
 
@@ -200,7 +217,7 @@ class Dataset(Questions):
             return False
         if self._lock is not None:
             return True
-        if not pending.places(self._ledger) and not self._tree.has_parts():
+        if not pending_changes.places(self._ledger) and not self._tree.has_parts():
             return False  # nothing to finish, and no reason to hold up a `get`
         lock = Lock(self.root / LOCK)
         until.callback(lock.release)
@@ -211,7 +228,7 @@ class Dataset(Questions):
         try:
             if self._run is not None:
                 with suppress(StorageError):  # a full disk has been said before
-                    runs.end(self._ledger, self._run)
+                    run_table.end(self._ledger, self._run)
                     self._remember_path()  # a first run has placed its images since it began
         finally:
             self._run = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.dataset.reconcile import Kind
-from harvest.shelves import Shelf
+from harvest.files.paths import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest import disk
 from harvest.errors import DatasetMoved
+from harvest.files import disk
 
 if TYPE_CHECKING:
     from pathlib import Path

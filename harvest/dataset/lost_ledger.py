@@ -14,19 +14,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harvest import disk
 from harvest.dataset import path_memory
-from harvest.dataset.opening import LEDGER
+from harvest.dataset.open_ledger import LEDGER
 from harvest.errors import LedgerMissing
+from harvest.files import disk
+from harvest.files.paths import Shelf, Spot
 from harvest.ledger import provenance
-from harvest.shelves import Shelf, Spot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harvest.files.tree import Tree
     from harvest.ledger import Ledger
     from harvest.models import Hit
-    from harvest.tree import Tree
 
 # What the journal names files: source and content. FastClass leaves the same mark, but no such name.
 _OUR_NAME = re.compile(r"([a-z0-9]+)-[0-9a-f]{12,64}(?:-\d+)?\.jpe?g", re.ASCII)

@@ -13,7 +13,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from harvest import keys
+from harvest import credentials
 from harvest.errors import UsageError
 
 _MOST = 500  # paths; the one whose dataset was opened longest ago is forgotten first
@@ -49,7 +49,7 @@ def _key(root: Path) -> str:
 
 
 def _file() -> Path:
-    return keys.path().with_name("datasets.json")
+    return credentials.path().with_name("datasets.json")
 
 
 def _read() -> dict[str, str]:

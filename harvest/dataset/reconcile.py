@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from harvest.ledger.pictures import Held
-from harvest.shelves import Shelf, Spot
+from harvest.files.paths import Shelf, Spot
+from harvest.ledger.picture_table import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

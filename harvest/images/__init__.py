@@ -14,8 +14,8 @@ memory     what a decode takes, known from the header
 allocation the one limit on what a decode, a resize or a crop may allocate
 """
 
-from harvest.images.darkroom import Seen, develop, examine
 from harvest.images.exif import read_hit, source_of
-from harvest.images.memory import memory_needed
+from harvest.images.memory_budget import memory_needed
+from harvest.images.process import Seen, develop, examine
 
 __all__ = ["Seen", "develop", "examine", "memory_needed", "read_hit", "source_of"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvest.images.containers import Broken
-from harvest.images.items import items, properties
+from harvest.images.heif_items import items, properties
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

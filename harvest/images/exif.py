@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Literal
 
-from harvest import sources
+from harvest import source_keys
 from harvest.images import containers
 from harvest.models import Evidence, Hit, Licence
 
@@ -125,7 +125,7 @@ def read_hit(data: bytes, provider: str) -> Hit | None:
     return Hit(
         url=url,
         provider=provider,
-        source=sources.key(url),
+        source=source_keys.key(url),
         page=page if page.startswith(_SCHEMES) else None,
         title=_clean(texts.get(_TITLE), _MOST_TEXT) or None,
         author=_clean(texts.get(_AUTHOR), _MOST_TEXT) or None,

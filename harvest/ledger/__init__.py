@@ -17,9 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from harvest import disk
 from harvest.errors import CannotWrite, LedgerUnusable, ReadOnly
+from harvest.files import disk
 from harvest.ledger.damage import hide_damaged_rows
+from harvest.ledger.migrations import STEPS
 from harvest.ledger.untrusted import (
     ADVICE,
     SECONDS,
@@ -29,7 +30,6 @@ from harvest.ledger.untrusted import (
     check_tables,
     harden,
 )
-from harvest.ledger.upgrades import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.files.names import objection
+from harvest.files.paths import Shelf
 from harvest.models import LOOK_BYTES
-from harvest.names import objection
-from harvest.shelves import Shelf
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,7 +36,7 @@ def _one_of(*values: str) -> str:
 
 def _rules() -> dict[str, tuple[str, dict[str, str]]]:
     """Return the key of each table, and what its columns must be."""
-    from harvest.ledger.decisions import Action  # noqa: PLC0415 - it imports the package that imports this
+    from harvest.ledger.decision_log import Action  # noqa: PLC0415 - it imports the package that imports this
 
     return {
         "picture": (

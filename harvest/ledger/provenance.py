@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest import sources
-from harvest.ledger import hits
+from harvest import source_keys
+from harvest.ledger import hit_table
 from harvest.models import Verdict
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def attach(ledger: Ledger, image: Unsourced, hit: Hit) -> bool:
     search = ledger.number("SELECT id FROM search WHERE provider = ? AND class = ? AND text = ?", *key)
     if ledger.one("SELECT 1 FROM hit WHERE search = ? AND source = ?", search, hit.source) is not None:
         return False
-    number = hits.insert(ledger, search, image.class_name, hit, (sources.key(hit.url), hit.source))
+    number = hit_table.insert(ledger, search, image.class_name, hit, (source_keys.key(hit.url), hit.source))
     ledger.run("UPDATE hit SET verdict = ?, picture = ? WHERE id = ?", Verdict.KEPT, image.id, number)
     # How large the original was, and of which format, is not known.
     ledger.run(

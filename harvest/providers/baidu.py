@@ -11,18 +11,18 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import Blocked, PageChanged
 from harvest.models import Hit
-from harvest.providers import values
-from harvest.providers.answers import changed
+from harvest.providers import parsing
 from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.json_response import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _HOST = "https://image.baidu.com"
 _COUNT = 30  # results a page
@@ -75,15 +75,15 @@ def parse(page: Page) -> Found:
     """Read an answer; raise when it is neither results nor says that there are none."""
     if page.status != HTTPStatus.OK:
         raise _blocked(f"answers {page.status}")
-    answer = values.fields(_opened(page))
+    answer = parsing.fields(_opened(page))
     if answer.get("antiFlag"):
-        raise _blocked(f'says "{values.text(answer.get("message")) or "no"}"')
-    results, total = answer.get("data"), values.number(answer.get("listNum"))
-    given = [result for result in values.objects(results) if result]  # the last one is always empty
+        raise _blocked(f'says "{parsing.text(answer.get("message")) or "no"}"')
+    results, total = answer.get("data"), parsing.number(answer.get("listNum"))
+    given = [result for result in parsing.objects(results) if result]  # the last one is always empty
     hits = [hit for hit in map(_hit, given) if hit]
     if not isinstance(results, list) or (not hits and (given or total)):
         raise changed(page, "Baidu", "an answer with neither results nor a sign that there are none")
-    following = int(values.argument(page.url, "pn") or 0) + _COUNT
+    following = int(parsing.argument(page.url, "pn") or 0) + _COUNT
     return Found(hits, following if hits and following < (total or 0) else None, total)
 
 
@@ -104,9 +104,13 @@ def _blocked(what: str) -> Blocked:
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    clear = next(iter(values.objects(result.get("replaceUrl"))), {})
-    smaller = [values.address(result.get(name)) for name in ("hoverURL", "middleURL", "thumbURL")]
-    given = (values.address(clear.get("ObjURL")), values.address(deciphered(result.get("objURL"))), *smaller)
+    clear = next(iter(parsing.objects(result.get("replaceUrl"))), {})
+    smaller = [parsing.address(result.get(name)) for name in ("hoverURL", "middleURL", "thumbURL")]
+    given = (
+        parsing.address(clear.get("ObjURL")),
+        parsing.address(deciphered(result.get("objURL"))),
+        *smaller,
+    )
     urls = list(dict.fromkeys(url for url in given if url))
     if not urls:
         return None
@@ -114,11 +118,11 @@ def _hit(result: dict[str, Any]) -> Hit | None:
     return Hit(
         url=urls[0],
         provider=Baidu.name,
-        source=sources.key(urls[0]),
-        page=values.address(clear.get("FromURL")) or values.address(deciphered(result.get("fromURL"))),
-        title=values.text(result.get("fromPageTitle"), html=True),
-        width=values.number(result.get("width")) if original else None,
-        height=values.number(result.get("height")) if original else None,
+        source=source_keys.key(urls[0]),
+        page=parsing.address(clear.get("FromURL")) or parsing.address(deciphered(result.get("fromURL"))),
+        title=parsing.text(result.get("fromPageTitle"), html=True),
+        width=parsing.number(result.get("width")) if original else None,
+        height=parsing.number(result.get("height")) if original else None,
         others=tuple(urls[1:]),
     )
 

@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import KeyMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harvest.models import Hit, Query
-    from harvest.web.pages import Pages
+    from harvest.web.search_session import Pages
 
 PATIENCE = 2  # pages in a row without a new hit; engines repeat their last page for ever
 
@@ -136,7 +136,7 @@ class Sieve:
 
 def _enlarged(hit: Hit) -> Hit:
     """Put the larger renditions that the address tells of before it; the size told was the smaller one's."""
-    first, *rest = dict.fromkeys((*sources.renditions(hit.url), *hit.others))
+    first, *rest = dict.fromkeys((*source_keys.renditions(hit.url), *hit.others))
     if first == hit.url:
         return hit
     return replace(hit, url=first, others=tuple(rest), width=None, height=None)

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged
 from harvest.models import Hit, Licence
-from harvest.providers import values
+from harvest.providers import parsing
 from harvest.providers.base import Found, Provider, Sieve
 from harvest.providers.bing_questions import HOST, address, headers
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bs4 import Tag
 
     from harvest.models import Query
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _CHALLENGED = {202, 401, 403, 418}
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
@@ -89,7 +89,7 @@ def parse(page: Page) -> Found:
         )
     if not hits:
         return Found([])
-    return Found(hits, _more(soup, (values.number(values.argument(page.url, "first")) or 1) + len(anchors)))
+    return Found(hits, _more(soup, (parsing.number(parsing.argument(page.url, "first")) or 1) + len(anchors)))
 
 
 def _blocked(what: str) -> Blocked:
@@ -113,12 +113,12 @@ def _more(soup: BeautifulSoup, following: int) -> int | None:
     address = next(filter(None, given), "")
     if given and not address:
         return None
-    return values.number(values.argument(address, "first")) or following
+    return parsing.number(parsing.argument(address, "first")) or following
 
 
 def _hit(anchor: Tag) -> Hit | None:
-    result = values.record(str(anchor.get("m", "")))
-    url = values.address(result.get("murl"))
+    result = parsing.record(str(anchor.get("m", "")))
+    url = parsing.address(result.get("murl"))
     # The carousel of related searches looks the same, but has neither title nor id.
     if url is None or "t" not in result or "mid" not in result:
         return None
@@ -126,9 +126,9 @@ def _hit(anchor: Tag) -> Hit | None:
     return Hit(
         url=url,
         provider=Bing.name,
-        source=sources.key(url),
-        page=values.address(result.get("purl")),
-        title=values.text(result["t"]),
+        source=source_keys.key(url),
+        page=parsing.address(result.get("purl")),
+        title=parsing.text(result["t"]),
         width=width,
         height=height,
     )
@@ -137,8 +137,8 @@ def _hit(anchor: Tag) -> Hit | None:
 def _size(anchor: Tag) -> tuple[int | None, int | None]:
     """Return width and height of the original, as the link to its details or the caption says."""
     link = str(anchor.get("href", ""))
-    size = values.number(values.argument(link, "expw")), values.number(values.argument(link, "exph"))
+    size = parsing.number(parsing.argument(link, "expw")), parsing.number(parsing.argument(link, "exph"))
     if None in size and anchor.parent and (caption := anchor.parent.select_one("span.nowrap")):
         told = _SIZE.match(caption.get_text(strip=True))
-        return (values.number(told[1]), values.number(told[2])) if told else size
+        return (parsing.number(told[1]), parsing.number(told[2])) if told else size
     return size

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from harvest.models import LicenceFilter
-from harvest.providers import values
+from harvest.providers import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +78,6 @@ def _narrowed(filters: Filters) -> Iterator[str]:
     if filters.min_size > _LARGE:
         yield "imagesize-large"
     if filters.since:
-        minutes = max(0, int(time.time()) - values.moment(filters.since)) // 60
+        minutes = max(0, int(time.time()) - parsing.moment(filters.since)) // 60
         years = -(-minutes // _AGES[-1]) * _AGES[-1]
         yield f"age-lt{next((age for age in _AGES if age >= minutes), years)}"

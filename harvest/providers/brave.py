@@ -5,18 +5,18 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit, Safe
-from harvest.providers import values
-from harvest.providers.answers import changed
+from harvest.providers import parsing
 from harvest.providers.base import Found, Key, Provider, Sieve
+from harvest.providers.json_response import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _ADDRESS = "https://api.search.brave.com/res/v1/images/search"
 _MOST = 200
@@ -70,33 +70,33 @@ def parse(page: Page) -> Found:
     if page.status != HTTPStatus.OK:
         raise _failure(page)
     answer: Any = page.json()
-    results = values.fields(answer).get("results")
-    hits = [hit for hit in map(_hit, values.objects(results)) if hit]
+    results = parsing.fields(answer).get("results")
+    hits = [hit for hit in map(_hit, parsing.objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
         raise changed(page, "Brave", "an answer with neither results nor a sign that there are none")
     return Found(hits)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    picture = values.fields(result.get("properties"))
-    if (url := values.address(picture.get("url"))) is None:
+    picture = parsing.fields(result.get("properties"))
+    if (url := parsing.address(picture.get("url"))) is None:
         return None
     return Hit(
         url=url,
         provider=Brave.name,
-        source=sources.key(url),
-        page=values.address(result.get("url")),
-        title=values.text(result.get("title"), html=True),
-        width=values.number(picture.get("width")),
-        height=values.number(picture.get("height")),
+        source=source_keys.key(url),
+        page=parsing.address(result.get("url")),
+        title=parsing.text(result.get("title"), html=True),
+        width=parsing.number(picture.get("width")),
+        height=parsing.number(picture.get("height")),
     )
 
 
 def _failure(page: Page) -> ProviderError:
     """Tell a bad key from an empty account and from an odd search; Brave answers 422 to a bad key."""
     answer = page.json() if page.text.lstrip().startswith("{") else None
-    error = values.fields(values.fields(answer).get("error"))
-    code, said = str(error.get("code")), values.text(error.get("detail"))
+    error = parsing.fields(parsing.fields(answer).get("error"))
+    code, said = str(error.get("code")), parsing.text(error.get("detail"))
     if not said:
         return Blocked(
             f"Brave answers {page.status} instead of results.", "We asked no further; try again later."

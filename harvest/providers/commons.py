@@ -9,14 +9,14 @@ from harvest.errors import KeyMissing, RateLimited
 from harvest.models import LicenceFilter
 from harvest.providers.base import Provider, Sieve
 from harvest.providers.commons_answers import hits, parse, read
-from harvest.web.identity import USER_AGENT
+from harvest.web.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harvest.models import Hit, Query
     from harvest.providers.commons_answers import Batch
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 __all__ = ["Commons", "parse"]
 

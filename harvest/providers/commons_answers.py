@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bs4 import BeautifulSoup
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import Unanswerable
 from harvest.models import Hit, Licence
-from harvest.providers import answers, licences, values
+from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import Found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harvest.web.pages import Page
+    from harvest.web.search_session import Page
 
 _LABEL = "Commons"
 _EMPTY = {"batchcomplete", "continue", "warnings", "limits"}  # all that an answer without files may hold
@@ -24,7 +24,7 @@ _READABLE = {"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"}
 _WIDTHS = {20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840}  # since 2026 it serves no others
 _WIDTH = re.compile(r"/(?:loss(?:y|less)-)?(?:page\d+-)?(\d+)px-[^/]+", re.ASCII)
 _LONGEST = 5000  # characters of an author's name as HTML
-_NAMED = {"pd": licences.PUBLIC_DOMAIN, "cc0": licences.CC0, "cc-zero": licences.CC0}
+_NAMED = {"pd": licence_parsing.PUBLIC_DOMAIN, "cc0": licence_parsing.CC0, "cc-zero": licence_parsing.CC0}
 
 
 class Batch(NamedTuple):
@@ -37,24 +37,24 @@ class Batch(NamedTuple):
 
 def read(page: Page) -> Batch | None:
     """Read an answer as it is; `None` when the databases lag, and it should be asked again."""
-    answer = answers.opened(page, _LABEL)
-    if error := values.fields(answer.get("error")):
+    answer = json_response.opened(page, _LABEL)
+    if error := parsing.fields(answer.get("error")):
         if error.get("code") == "maxlag":
             return None
-        said = values.text(error.get("info")) or "no reason given"
+        said = parsing.text(error.get("info")) or "no reason given"
         raise Unanswerable(f"Commons refuses this search: {said}", "Change the query, or leave Commons out.")
-    listed, following = values.fields(answer.get("query")).get("pages"), answer.get("continue")
+    listed, following = parsing.fields(answer.get("query")).get("pages"), answer.get("continue")
     if listed is None and "batchcomplete" in answer and answer.keys() <= _EMPTY:
         listed = []
     if isinstance(listed, dict):  # the format's first version
         listed = list(listed.values())
     files = {
         number: file
-        for file in values.objects(listed)
-        if (number := values.number(file.get("pageid"), values.IDENTITY))
+        for file in parsing.objects(listed)
+        if (number := parsing.number(file.get("pageid"), parsing.IDENTITY))
     }
     if not isinstance(listed, list) or (listed and not files) or not isinstance(following, dict | None):
-        raise answers.changed(page, _LABEL, "an answer without files")
+        raise json_response.changed(page, _LABEL, "an answer without files")
     return Batch(
         files,
         None if following is None else {str(name): str(value) for name, value in following.items()},
@@ -65,21 +65,21 @@ def read(page: Page) -> Batch | None:
 def parse(page: Page) -> Found:
     """Read the hits of one answer, and how many results of the search come before what follows."""
     batch = read(page) or Batch({}, None, is_whole=True)
-    return Found(hits(batch.files, page), values.number((batch.following or {}).get("gsroffset")))
+    return Found(hits(batch.files, page), parsing.number((batch.following or {}).get("gsroffset")))
 
 
 def hits(files: Mapping[int, dict[str, Any]], page: Page) -> list[Hit]:
     """Return the pictures among files in their order; `page` is for the error of a new layout."""
-    listed = sorted(files.values(), key=lambda file: values.number(file.get("index")) or 0)
+    listed = sorted(files.values(), key=lambda file: parsing.number(file.get("index")) or 0)
     told = [(file, told) for file in listed if "url" in (told := _told(file))]
     if listed and not told:
-        raise answers.changed(page, _LABEL, "files without addresses")
+        raise json_response.changed(page, _LABEL, "files without addresses")
     return [hit for file, info in told if (hit := _hit(file, info))]
 
 
 def _told(file: dict[str, Any]) -> dict[str, Any]:
     """Return what is told of the file's newest version; a file may have none."""
-    return next(iter(values.objects(file.get("imageinfo"))), {})
+    return next(iter(parsing.objects(file.get("imageinfo"))), {})
 
 
 def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
@@ -98,12 +98,12 @@ def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
     return Hit(
         url=urls[0],
         provider="COMMONS",
-        source=sources.key(original),
+        source=source_keys.key(original),
         page=_address(info.get("descriptionurl")),
-        title=values.text(title.rpartition(".")[0] or title),
-        width=values.number(info.get(f"{size}width")),
-        height=values.number(info.get(f"{size}height")),
-        author=values.text(artist, html=True),
+        title=parsing.text(title.rpartition(".")[0] or title),
+        width=parsing.number(info.get(f"{size}width")),
+        height=parsing.number(info.get(f"{size}height")),
+        author=parsing.text(artist, html=True),
         author_url=_link(artist),
         licence=_licence(named, address),
         others=tuple(urls[1:]),
@@ -112,12 +112,12 @@ def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
 
 def _address(value: object) -> str | None:
     """Return an address without the words by which Commons counts, since 2026, who follows it."""
-    url = values.address(value)
+    url = parsing.address(value)
     return url.partition("?utm_")[0] if url else None
 
 
 def _value(info: dict[str, Any], name: str) -> str:
-    value = values.fields(values.fields(info.get("extmetadata")).get(name)).get("value")
+    value = parsing.fields(parsing.fields(info.get("extmetadata")).get(name)).get("value")
     return value if isinstance(value, str) else ""
 
 
@@ -127,9 +127,9 @@ def _link(artist: str) -> str | None:
         return None
     anchor = BeautifulSoup(artist, "html.parser").select_one("a[href]")
     link = str(anchor["href"]) if anchor else ""
-    return values.address(f"https:{link}" if link.startswith("//") else link)
+    return parsing.address(f"https:{link}" if link.startswith("//") else link)
 
 
 def _licence(named: str, address: str) -> Licence:
-    read = (licences.read(text) for text in (named, address))
+    read = (licence_parsing.read(text) for text in (named, address))
     return next((licence for licence in read if licence.id), _NAMED.get(named.casefold(), Licence()))

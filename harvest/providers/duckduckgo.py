@@ -7,18 +7,18 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import Blocked
 from harvest.models import Hit, Licence, LicenceFilter, Safe
-from harvest.providers import values
-from harvest.providers.answers import changed
+from harvest.providers import parsing
 from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.json_response import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Filters, Query
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _HOST = "https://duckduckgo.com"
 _REFUSED = "ops@duckduckgo.com"  # "If this error persists, please let us know"
@@ -98,12 +98,14 @@ def parse(page: Page) -> Found:
     """Read an answer; raise when it is neither results nor says that there are none."""
     _check(page)
     answer: Any = page.json()
-    results = values.fields(answer).get("results")
-    hits = [hit for hit in map(_hit, values.objects(results)) if hit]
+    results = parsing.fields(answer).get("results")
+    hits = [hit for hit in map(_hit, parsing.objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
         raise changed(page, "DuckDuckGo", "an answer with neither results nor a sign that there are none")
     following = answer.get("next")
-    return Found(hits, values.number(values.argument(following, "s")) if isinstance(following, str) else None)
+    return Found(
+        hits, parsing.number(parsing.argument(following, "s")) if isinstance(following, str) else None
+    )
 
 
 def _check(page: Page) -> None:
@@ -118,14 +120,14 @@ def _check(page: Page) -> None:
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    if (url := values.address(result.get("image"))) is None:
+    if (url := parsing.address(result.get("image"))) is None:
         return None
     return Hit(
         url=url,
         provider=DuckDuckGo.name,
-        source=sources.key(url),
-        page=values.address(result.get("url")),
-        title=values.text(result.get("title"), html=True),
-        width=values.number(result.get("width")),
-        height=values.number(result.get("height")),
+        source=source_keys.key(url),
+        page=parsing.address(result.get("url")),
+        title=parsing.text(result.get("title"), html=True),
+        width=parsing.number(result.get("width")),
+        height=parsing.number(result.get("height")),
     )

@@ -13,7 +13,7 @@ import requests
 
 from harvest.errors import PageChanged, Unreachable
 from harvest.models import LicenceFilter, Safe
-from harvest.providers import values
+from harvest.providers import parsing
 from harvest.providers.base import Found, Key, Provider, Sieve
 from harvest.providers.flickr_answers import CAP, LICENCES, SIZES, parse
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harvest.models import Hit, Query
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _PER_PAGE = 500
 _BEGINNING = 1_075_593_600  # February 2004, when Flickr opened
@@ -70,8 +70,8 @@ def _dates(query: Query) -> tuple[int, int]:
     since, until = query.filters.since, query.filters.until
     now = int(time.time())
     return (
-        values.moment(since) if since else _BEGINNING,
-        min(now, values.moment(until, end=True)) if until else now,
+        parsing.moment(since) if since else _BEGINNING,
+        min(now, parsing.moment(until, end=True)) if until else now,
     )
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
-from harvest import sources
+from harvest import source_keys
 from harvest.models import Hit, LicenceFilter
-from harvest.providers import answers, licences, values
+from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import Found, Provider, Sieve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _API = "https://api.gbif.org/v1"
 _LIMIT = 300  # records a page
@@ -43,7 +43,7 @@ class Gbif(Provider):
 
 
 def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
-    name = values.words(query.text)
+    name = parsing.words(query.text)
     if not name:
         return
     taxon = parse_match(pages.get(f"{_API}/species/match", params={"name": name, "strict": "true"}))
@@ -68,47 +68,47 @@ def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
 
 def parse_match(page: Page) -> int | None:
     """Return the taxon that bears this name, the accepted one for a synonym; a similar name is another."""
-    answer = answers.opened(page, Gbif.label)
+    answer = json_response.opened(page, Gbif.label)
     kind = answer.get("matchType")
     if not isinstance(kind, str):
-        raise answers.changed(page, Gbif.label, "no word of whether there is such a name")
+        raise json_response.changed(page, Gbif.label, "no word of whether there is such a name")
     if kind != "EXACT":
         return None
-    keys = (values.number(answer.get(name), values.IDENTITY) for name in ("acceptedUsageKey", "usageKey"))
+    keys = (parsing.number(answer.get(name), parsing.IDENTITY) for name in ("acceptedUsageKey", "usageKey"))
     return next(filter(None, keys), None)
 
 
 def parse(page: Page) -> Found:
     """Read a page of records, of one picture or several each."""
-    answer = answers.opened(page, Gbif.label)
-    listed = answers.listed(page, Gbif.label, answer)
+    answer = json_response.opened(page, Gbif.label)
+    listed = json_response.listed(page, Gbif.label, answer)
     end = answer.get("endOfRecords")
-    media = [(record, item) for record in listed for item in values.objects(record.get("media"))]
+    media = [(record, item) for record in listed for item in parsing.objects(record.get("media"))]
     told = any("identifier" in item or "references" in item for _, item in media)
     if not isinstance(end, bool) or (listed and not told):
-        raise answers.changed(page, Gbif.label, "records without media")
-    offset, limit = (values.number(answer.get(name)) or 0 for name in ("offset", "limit"))
+        raise json_response.changed(page, Gbif.label, "records without media")
+    offset, limit = (parsing.number(answer.get(name)) or 0 for name in ("offset", "limit"))
     more = offset + limit
     hits = [hit for record, item in media if (hit := _hit(record, item))]
     is_last = end or not limit or more + limit > _CAP
-    return Found(hits, None if is_last else more, values.number(answer.get("count")))
+    return Found(hits, None if is_last else more, parsing.number(answer.get("count")))
 
 
 def _hit(record: dict[str, Any], medium: dict[str, Any]) -> Hit | None:
-    url = values.address(medium.get("identifier"))
+    url = parsing.address(medium.get("identifier"))
     if url is None or medium.get("type", "StillImage") != "StillImage":
         return None
-    number = values.number(record.get("key"), values.IDENTITY)
-    page = values.address(medium.get("references")) or values.address(record.get("references"))
+    number = parsing.number(record.get("key"), parsing.IDENTITY)
+    page = parsing.address(medium.get("references")) or parsing.address(record.get("references"))
     names = (record.get("vernacularName"), record.get("species") or record.get("scientificName"))
-    common, latin = map(values.text, names)
+    common, latin = map(parsing.text, names)
     return Hit(
         url=url,
         provider=Gbif.name,
-        source=sources.key(url),
+        source=source_keys.key(url),
         page=page or (f"https://www.gbif.org/occurrence/{number}" if number else None),
         title=f"{common} ({latin})" if common and latin else latin,
-        author=values.text(medium.get("creator")) or values.text(medium.get("rightsHolder")),
+        author=parsing.text(medium.get("creator")) or parsing.text(medium.get("rightsHolder")),
         # The record's own licence is for its data: a picture's may be stricter, or nowhere.
-        licence=licences.read_words(str(medium.get("license", ""))),
+        licence=licence_parsing.read_words(str(medium.get("license", ""))),
     )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from harvest.models import Hit, Licence, LicenceFilter
-from harvest.providers import answers, licences, values
+from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import Found, Provider, Sieve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _API = "https://api.inaturalist.org/v1"
 _PER_PAGE = 200
@@ -23,10 +23,10 @@ _PHOTO = re.compile(r"(https?://[^/]+/photos/(\d+))/\w+(\.\w+(?:\?\w*)?)", re.AS
 _SIZES = ("original", "large", "medium")  # the two others are no larger than 240 pixels
 # Its codes have no version: since 2017 it links to those of 4.0, and tells GBIF of no others.
 _LICENCES = {
-    "cc0": licences.CC0,
-    "pd": licences.PUBLIC_DOMAIN,
+    "cc0": licence_parsing.CC0,
+    "pd": licence_parsing.PUBLIC_DOMAIN,
     **{
-        f"cc-{terms}": licences.creative_commons(terms, "4.0")
+        f"cc-{terms}": licence_parsing.creative_commons(terms, "4.0")
         for terms in ("by", "by-sa", "by-nd", "by-nc", "by-nc-sa", "by-nc-nd")
     },
 }
@@ -49,7 +49,7 @@ class INaturalist(Provider):
 
 
 def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
-    name, filters = values.words(query.text), query.filters
+    name, filters = parsing.words(query.text), query.filters
     if not name:
         return
     asked: dict[str, object] = {"q": name, "is_active": "true", "per_page": _LIKELY}
@@ -79,12 +79,12 @@ def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
 
 def parse_taxa(page: Page, name: str) -> int | None:
     """Return the taxon that bears this very name; the likeliest would fill a class with another."""
-    answer = answers.opened(page, INaturalist.label)
+    answer = json_response.opened(page, INaturalist.label)
     wanted = _spelt(name)
-    for taxon in answers.listed(page, INaturalist.label, answer):
+    for taxon in json_response.listed(page, INaturalist.label, answer):
         names = (taxon.get(field) for field in ("name", "matched_term", "preferred_common_name"))
         if wanted and any(wanted == _spelt(name) for name in names if isinstance(name, str)):
-            return values.number(taxon.get("id"), values.IDENTITY)
+            return parsing.number(taxon.get("id"), parsing.IDENTITY)
     return None
 
 
@@ -95,37 +95,37 @@ def _spelt(name: str) -> str:
 
 def parse(page: Page) -> Found:
     """Read a page of observations, of one photo or several each; what follows is above its last number."""
-    answer = answers.opened(page, INaturalist.label)
-    listed = answers.listed(page, INaturalist.label, answer)
-    total = values.number(answer.get("total_results"))
+    answer = json_response.opened(page, INaturalist.label)
+    listed = json_response.listed(page, INaturalist.label, answer)
+    total = parsing.number(answer.get("total_results"))
     photos = [
-        (observation, photo) for observation in listed for photo in values.objects(observation.get("photos"))
+        (observation, photo) for observation in listed for photo in parsing.objects(observation.get("photos"))
     ]
-    last = values.number(listed[-1].get("id"), values.IDENTITY) if listed else None
+    last = parsing.number(listed[-1].get("id"), parsing.IDENTITY) if listed else None
     if listed and (last is None or not any("url" in photo for _, photo in photos)):
-        raise answers.changed(page, INaturalist.label, "observations without photos")
+        raise json_response.changed(page, INaturalist.label, "observations without photos")
     hits = [hit for observation, photo in photos if (hit := _hit(observation, photo))]
     return Found(hits, last if (total or 0) > len(listed) else None, total)
 
 
 def _hit(observation: dict[str, Any], photo: dict[str, Any]) -> Hit | None:
-    found = _PHOTO.fullmatch(values.address(photo.get("url")) or "")
+    found = _PHOTO.fullmatch(parsing.address(photo.get("url")) or "")
     if found is None:  # hidden, or taken down
         return None
-    user, taxon = (values.fields(observation.get(name)) for name in ("user", "taxon"))
-    measured = values.fields(photo.get("original_dimensions"))
-    latin, common = (values.text(taxon.get(name)) for name in ("name", "preferred_common_name"))
-    login = values.text(user.get("login"))
+    user, taxon = (parsing.fields(observation.get(name)) for name in ("user", "taxon"))
+    measured = parsing.fields(photo.get("original_dimensions"))
+    latin, common = (parsing.text(taxon.get(name)) for name in ("name", "preferred_common_name"))
+    login = parsing.text(user.get("login"))
     urls = [f"{found[1]}/{size}{found[3]}" for size in _SIZES]
     return Hit(
         url=urls[0],
         provider=INaturalist.name,
         source=f"inaturalist:{found[2]}",
-        page=values.address(observation.get("uri")),
+        page=parsing.address(observation.get("uri")),
         title=f"{common} ({latin})" if common and latin else latin,
-        width=values.number(measured.get("width")),
-        height=values.number(measured.get("height")),
-        author=values.text(user.get("name")) or login,
+        width=parsing.number(measured.get("width")),
+        height=parsing.number(measured.get("height")),
+        author=parsing.text(user.get("name")) or login,
         author_url=f"https://www.inaturalist.org/people/{quote(login, safe='')}" if login else None,
         licence=_licence(photo),
         others=tuple(urls[1:]),
@@ -135,4 +135,4 @@ def _hit(observation: dict[str, Any], photo: dict[str, Any]) -> Hit | None:
 def _licence(photo: dict[str, Any]) -> Licence:
     """Return what the photo itself states: that it states none means that all rights are reserved."""
     code = photo.get("license_code", "")
-    return licences.ALL_RIGHTS_RESERVED if code is None else _LICENCES.get(str(code), Licence())
+    return licence_parsing.ALL_RIGHTS_RESERVED if code is None else _LICENCES.get(str(code), Licence())

@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from harvest.errors import KeyRefused, PageChanged
-from harvest.providers import values
+from harvest.providers import parsing
 
 if TYPE_CHECKING:
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _MARGIN = 60  # seconds before its end in which a token is not relied on
 _LASTS = 600  # seconds a token is good for that does not say so; Openverse's last ten hours
@@ -62,4 +62,4 @@ class Credentials:
         token = read.get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise PageChanged(f"{self.label} sent no token that can be read (HTTP {page.status}).")
-        return token, values.number(read.get("expires_in")) or _LASTS
+        return token, parsing.number(read.get("expires_in")) or _LASTS

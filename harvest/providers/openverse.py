@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harvest.models import Hit, Query
     from harvest.providers.base import Found
-    from harvest.web.pages import Pages
+    from harvest.web.search_session import Pages
 
     Ask = Callable[..., Found]
     Splits = list[list[dict[str, str]]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote
 
 from harvest.models import Hit
-from harvest.providers import licences
+from harvest.providers import licence_parsing
 from harvest.providers.base import Provider
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from harvest.models import Query
-    from harvest.web.pages import Pages
+    from harvest.web.search_session import Pages
 
 # What comes at these places of every twenty; a picture of its own at all others.
 _ODD = {4: "smaller twin", 9: "dead link", 12: "page", 15: "tiny", 17: "coarse twin"}
@@ -54,7 +54,7 @@ class Sample(Provider):
                 rank=number,
                 title=f"{query.text} {number}",
                 author="harvest",
-                licence=licences.CC0,
+                licence=licence_parsing.CC0,
             )
 
     @property
@@ -118,7 +118,7 @@ def answer(query: str, number: int) -> tuple[int, str, bytes]:
             "image/jpeg",
             b"<!DOCTYPE html><title>Sign in</title><p>Please sign in to see this picture.",
         )
-    from harvest.providers.drawing import draw  # noqa: PLC0415 - Pillow waits until something is drawn
+    from harvest.providers.sample_drawing import draw  # noqa: PLC0415 - Pillow waits until something is drawn
 
     image = draw(query, number - 1 if odd and "twin" in odd else number)
     if odd == "tiny":

@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import Unavailable
 from harvest.models import Hit, Licence
-from harvest.providers import licences, values
+from harvest.providers import licence_parsing, parsing
 from harvest.providers.base import Provider
-from harvest.providers.tables import rows
+from harvest.providers.url_tables import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harvest.models import Query
-    from harvest.web.pages import Pages
+    from harvest.web.search_session import Pages
 
 _NAMED = {  # what others call a column → what we call it
     name: ours
@@ -53,7 +53,7 @@ class Urls(Provider):
         path = Path(query.text)
         rank = 0
         for row in rows(path, _NAMED):
-            if url := values.address(row.get("url")):
+            if url := parsing.address(row.get("url")):
                 rank += 1
                 yield _hit(row, url, rank)
         if not rank:
@@ -64,23 +64,23 @@ def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:
     return Hit(
         url=url,
         provider=Urls.name,
-        source=sources.key(url),
+        source=source_keys.key(url),
         rank=rank,
-        page=values.address(row.get("page")),
-        title=values.text(row.get("title")),
+        page=parsing.address(row.get("page")),
+        title=parsing.text(row.get("title")),
         width=_side(row.get("width")),
         height=_side(row.get("height")),
-        author=values.text(row.get("author")),
-        author_url=values.address(row.get("author_url")),
+        author=parsing.text(row.get("author")),
+        author_url=parsing.address(row.get("author_url")),
         licence=_licence(row.get("licence"), row.get("licence_url")),
     )
 
 
 def _side(value: object) -> int | None:
     # A table in which some widths are missing often has all the others with a decimal point.
-    return values.number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
+    return parsing.number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
 
 
 def _licence(*texts: object) -> Licence:
-    known = (licences.read(text) for text in texts if isinstance(text, str))
+    known = (licence_parsing.read(text) for text in texts if isinstance(text, str))
     return next((licence for licence in known if licence.id), Licence())

@@ -17,8 +17,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from harvest.web.address import Allowed, is_public, place
-from harvest.web.lookups import Resolve, check_answer, resolve
+from harvest.web.address_policy import Allowed, is_public, place
+from harvest.web.dns import Resolve, check_answer, resolve
 
 Find = Callable[[str, int], list[str]]
 

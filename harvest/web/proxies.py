@@ -15,7 +15,7 @@ from harvest.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from harvest.web.address import Address
+    from harvest.web.address_policy import Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import AbstractResolver
 
-    from harvest.web.address import Address
+    from harvest.web.address_policy import Address
     from harvest.web.proxies import Proxies, Proxy
 
 _CHUNK = 256 * 1024  # the transport's own 16 kB cost a third more CPU for a picture of 0.4 MB

@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from harvest.looks import alike, look, unpack
-from harvest.neighbours import RADIUS
-from harvest.providers.drawing import draw
+from harvest.duplicates.fingerprint import alike, look, unpack
+from harvest.duplicates.hamming import RADIUS
+from harvest.providers.sample_drawing import draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

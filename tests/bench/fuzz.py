@@ -51,7 +51,7 @@ BESIDE = (  # what commands import beside modules of harvest
         "typer._click",
     ),
     *("torch", "transformers", "accelerate", "safetensors.torch", "tests.bench.fuzzing.plug"),
-    *("tests.datasets", "tests.web", "tests.learning.tiny", "tests.learning.shapes"),
+    *("tests.datasets", "tests.web", "tests.training.tiny", "tests.training.shapes"),
 )
 
 

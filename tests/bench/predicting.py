@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from harvest.learning.engines.export import export
-from harvest.learning.network import open_run
-from harvest.learning.predict import BATCH, Predictor
+from harvest.training.inference.model_export import export
+from harvest.training.network.network import open_run
+from harvest.training.predictor import BATCH, Predictor
 from tests.pictures import photo
 
 if TYPE_CHECKING:

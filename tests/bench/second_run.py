@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.dataset import LIMIT_REACHED, Dataset, Placement
-from harvest.duplicates import Twins
-from harvest.looks import PACKED
+from harvest.duplicates.fingerprint import PACKED
+from harvest.duplicates.index import Twins
 from harvest.models import Look, Picture, Query, Task
 from tests.datasets import a_hit
 

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from harvest.learning import hands
-from harvest.learning.fit import schedule
-from harvest.learning.fit.loss import Loss
-from harvest.learning.network import load
+from harvest.training import cpu_parallel
+from harvest.training.network.network import load
+from harvest.training.trainer import schedule
+from harvest.training.trainer.loss import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harvest.learning.network import Network
+    from harvest.training.network.network import Network
 
 BATCH, STEPS = 32, 6
 LABELS = tuple("abcde")
@@ -49,8 +49,8 @@ def a_step(made: Network, *, by_hands: bool) -> float:
     }
     loss = Loss(lesson["labels"].numpy(), len(LABELS))
     times = []
-    own = nullcontext(hands.Hands(1))
-    with hands.to_learn(made, batch=BATCH, seed=0, together=False) if by_hands else own as used:
+    own = nullcontext(cpu_parallel.Hands(1))
+    with cpu_parallel.to_learn(made, batch=BATCH, seed=0, together=False) if by_hands else own as used:
         for step in range(STEPS + 1):
             began = time.monotonic()
             used.learn(made.model, lesson, loss.of, step=step)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import keys
+from harvest import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ def test_on_a_terminal_a_key_is_asked_for_without_an_echo(
 
     assert asked == ["FLICKR_API_KEY: "]
     assert SECRET not in told.out + told.err
-    assert keys.kept() == {"FLICKR_API_KEY": SECRET}
+    assert credentials.kept() == {"FLICKR_API_KEY": SECRET}
     assert file.exists()
 
 
@@ -121,9 +121,9 @@ def test_V04_list_names_places_and_never_keys(
     harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`list` tells of each key whether it is the environment's, the file's or not set, and shows none."""
-    keys.keep("FLICKR_API_KEY", SECRET)
-    keys.keep("SOMEBODYS_KEY", SECRET)
-    keys.keep("GOOGLE_CSE_ID", SECRET)
+    credentials.keep("FLICKR_API_KEY", SECRET)
+    credentials.keep("SOMEBODYS_KEY", SECRET)
+    credentials.keep("GOOGLE_CSE_ID", SECRET)
     monkeypatch.setenv("BRAVE_API_KEY", SECRET)
     monkeypatch.setenv("GOOGLE_CSE_ID", "")
 
@@ -141,7 +141,7 @@ def test_V04_list_names_places_and_never_keys(
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
 def test_V04_list_warns_of_a_file_that_others_can_read(harvest: Harvest, file: Path) -> None:
     """A file whose mode was loosened is told."""
-    keys.keep("FLICKR_API_KEY", SECRET)
+    credentials.keep("FLICKR_API_KEY", SECRET)
     file.chmod(0o640)
 
     assert f"others can read {file}" in harvest("keys", "list").err
@@ -163,7 +163,7 @@ def test_a_key_of_the_environment_is_said_to_come_first(
 
     assert "comes first" in told.err
     assert "another" not in told.out
-    assert keys.kept() == {"FLICKR_API_KEY": SECRET}
+    assert credentials.kept() == {"FLICKR_API_KEY": SECRET}
     assert file.exists()
 
 

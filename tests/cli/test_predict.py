@@ -15,12 +15,12 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from harvest.cli import extras
-from harvest.learning import pixels
-from harvest.learning.predict import Predictor
+from harvest.cli import optional_packages
+from harvest.training import image_array
+from harvest.training.predictor import Predictor
 from tests import bombs
-from tests.learning.tiny import LABELS, write_run
 from tests.pictures import encoded, photo
+from tests.training.tiny import LABELS, write_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,14 +195,14 @@ def test_X07_X08_pictures_that_cannot_be_decoded_are_named(
 ) -> None:
     """A PNG without its palette and a picture that meets a bug are named, and the others are told."""
     (camera / "a.PNG").write_bytes(bombs.without_palette())
-    crop = pixels.crop
+    crop = image_array.crop
 
     def fail_on_one(image: Image.Image, size: int) -> Image.Image:
         if image.width > image.height * 2:
             raise ZeroDivisionError("in the works")
         return crop(image, size)
 
-    monkeypatch.setattr(pixels, "crop", fail_on_one)
+    monkeypatch.setattr(image_array, "crop", fail_on_one)
     photo(200, 60).save(camera / "b.jpg")
 
     told = harvest("predict", run, camera)
@@ -318,7 +318,9 @@ def test_what_is_missing_is_named(
     harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without torch and onnxruntime the error names the one, and what to install."""
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name in {"torch", "onnxruntime"} else True)
+    monkeypatch.setattr(
+        optional_packages, "find_spec", lambda name: None if name in {"torch", "onnxruntime"} else True
+    )
 
     told = harvest("predict", run, camera)
 

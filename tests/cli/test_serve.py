@@ -17,12 +17,12 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("starlette")
 
-from harvest.cli import extras
-from harvest.learning.engines.export import export
-from harvest.learning.predict import Predictor
-from harvest.web.listening import listen
-from tests.learning.tiny import LABELS, network, write_run
+from harvest.cli import optional_packages
+from harvest.serving.listener import listen
+from harvest.training.inference.model_export import export
+from harvest.training.predictor import Predictor
 from tests.pictures import encoded, photo
+from tests.training.tiny import LABELS, network, write_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,7 +176,7 @@ def test_what_is_missing_is_named(
     harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
     """Without a part of the server the error names it, and what to install."""
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == module else True)
+    monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name == module else True)
 
     told = harvest("serve", run)
 

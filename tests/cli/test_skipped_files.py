@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import tree
 from harvest.dataset import Dataset
-from harvest.dataset.scanning import ScanProgress
-from harvest.images import darkroom
+from harvest.dataset.scan_progress import ScanProgress
+from harvest.files import tree
+from harvest.images import process
 from tests.bombs import without_palette
 from tests.datasets import jpeg, name
 
@@ -61,7 +61,7 @@ def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
 ) -> None:
     """An exception that nobody foresaw costs one file: it is named, and can be reported."""
     (root / "king" / "odd.jpg").write_bytes(jpeg(501))
-    look = darkroom.looks.look
+    look = process.fingerprint.look
     calls = iter([True])
 
     def fail_once(image: object) -> object:
@@ -69,7 +69,7 @@ def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
             raise ZeroDivisionError("in the works")
         return look(image)
 
-    monkeypatch.setattr(darkroom.looks, "look", fail_once)
+    monkeypatch.setattr(process.fingerprint, "look", fail_once)
 
     told = harvest(*command)
 
@@ -82,7 +82,7 @@ def test_X07_a_bug_is_not_remembered(root: Path, harvest: Harvest, monkeypatch: 
     """A file that met a bug is tried again by the next command: the next version may be without it."""
     (root / "king" / "odd.jpg").write_bytes(jpeg(501))
     with monkeypatch.context() as broken:
-        broken.setattr(darkroom.looks, "look", lambda _: 1 / 0)
+        broken.setattr(process.fingerprint, "look", lambda _: 1 / 0)
         assert "is skipped" in harvest("status").err
         assert "is skipped" in harvest("status").err
 
@@ -191,8 +191,8 @@ def test_a_long_scan_shows_its_progress() -> None:
 
 def test_the_scan_of_a_dataset_is_what_shows_progress(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening a dataset counts the files that it hashes, and those that it decodes."""
-    monkeypatch.setattr("harvest.dataset.scanning._PATIENCE", -1)
-    monkeypatch.setattr("harvest.dataset.scanning._INTERVAL", 0)
+    monkeypatch.setattr("harvest.dataset.scan_progress._PATIENCE", -1)
+    monkeypatch.setattr("harvest.dataset.scan_progress._INTERVAL", 0)
     for number in range(3):
         (root / "king" / f"mine{number}.jpg").write_bytes(jpeg(500 + number))
     said: list[str] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.cli.verdicts import in_words
+from harvest.cli.verdict_text import in_words
 from harvest.dataset import Dataset, Placement, Settlement
 from harvest.models import Evidence, Licence, Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import disk
 from harvest.dataset import Changes, Dataset, Placement
+from harvest.files import disk
 from harvest.images import source_of
 from harvest.models import Recipe
 from tests.datasets import a_hit, a_picture, find

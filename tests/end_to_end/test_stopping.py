@@ -15,7 +15,7 @@ from PIL import Image
 if sys.platform == "win32":
     pytest.skip("signals of another kind", allow_module_level=True)
 
-from harvest.lock import Lock
+from harvest.files.lock import Lock
 from tests.datasets import tree
 from tests.end_to_end.snakes import CORAL, CORALS, KING, list_addresses, parts, pictures, table, write
 from tests.web import Answer, Weather
@@ -208,7 +208,7 @@ def test_P06_a_stop_before_the_run(internet, cli):
     """A stop while the dataset is still being opened, here behind a lock, says that it was stopped."""
     shelve(internet, cli)
     (cli.folder / "dataset").mkdir()
-    with Lock(cli.folder / "dataset" / "harvest.lock") as lock:
+    with Lock(cli.folder / "dataset" / "harvest.files.lock") as lock:
         assert lock.take()
         running = cli.start(*LINE, "--log", "run.log")
         until((cli.folder / "run.log").exists, running)

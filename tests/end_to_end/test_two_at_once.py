@@ -11,9 +11,9 @@ import pytest
 
 from harvest import dataset as dataset_module
 from harvest.dataset import Changes, Dataset
-from harvest.dataset.journal import Journal
+from harvest.dataset.file_operations import Journal
+from harvest.files.tree import Tree
 from harvest.images import source_of
-from harvest.tree import Tree
 from tests import datasets
 from tests.end_to_end.harvests import OURS, beside, decisions, pictures
 from tests.web import Answer
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from harvest.shelves import Spot
+    from harvest.files.paths import Spot
     from tests.command import Command, Ran, Running
     from tests.web import Internet, Listing, Shelf
 

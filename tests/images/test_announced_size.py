@@ -14,9 +14,9 @@ from harvest.images import headers
 from harvest.images.allocation import AllocationTooLarge, check_allocation
 from harvest.images.coded_size import av1_sizes, check_sizes, hevc_size
 from harvest.images.containers import Broken
-from harvest.images.items import items
+from harvest.images.heif_items import items
 from harvest.models import Refusal, Verdict
-from tests.images.darkroom import AS_IT_IS, HIT, developed, verdict
+from tests.images.processing import AS_IT_IS, HIT, developed, verdict
 from tests.pictures import encoded, photo
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +95,7 @@ def test_X10_a_frame_over_the_pixel_limit_takes_no_memory():
         from PIL import Image
         from harvest import images
         from harvest.models import Verdict
-        from tests.images.darkroom import AS_IT_IS, HIT
+        from tests.images.processing import AS_IT_IS, HIT
         from tests.images.test_announced_size import announce, avif
         images.develop(avif(), HIT, AS_IT_IS)
         body = (open("/dev/stdin", "rb").read())

@@ -7,7 +7,7 @@ from PIL import Image, ImageChops, ImageCms
 from harvest.images import colour
 from harvest.models import Recipe
 from tests import bombs, pictures
-from tests.images.darkroom import developed, near, opened, shown
+from tests.images.processing import developed, near, opened, shown
 
 WHITE = (255, 255, 255)
 

@@ -8,7 +8,7 @@ from PIL import ExifTags
 from harvest.images import exif, source_of
 from harvest.models import Evidence, Hit, Licence
 from tests import bombs, pictures
-from tests.images.darkroom import HIT, developed, opened
+from tests.images.processing import HIT, developed, opened
 
 ADDRESS = "https://example.org/coral.jpg"
 # What piexif 1.1.3 makes of `source: http://example.org/a.jpg`, as FastClass calls it.

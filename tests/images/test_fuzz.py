@@ -8,7 +8,7 @@ import pytest
 from harvest import images
 from harvest.models import Picture, Recipe, Refusal
 from tests import bombs, pictures
-from tests.images.darkroom import HIT
+from tests.images.processing import HIT
 
 SMALL = pictures.photo(160, 120)
 ALPHA = SMALL.copy()

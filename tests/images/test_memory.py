@@ -47,7 +47,7 @@ def test_too_little_memory_is_a_verdict():
         import resource
         from harvest import images
         from tests import bombs, pictures
-        from tests.images.darkroom import HIT, AS_IT_IS, developed
+        from tests.images.processing import HIT, AS_IT_IS, developed
         developed(pictures.encoded(pictures.photo()))
         pages = int(open("/proc/self/statm").read().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100_000_000,) * 2)
@@ -68,7 +68,7 @@ def test_a_decode_takes_no_more_than_is_reserved(kind):
         import resource
         from harvest import images
         from tests import pictures
-        from tests.images.darkroom import HIT, AS_IT_IS
+        from tests.images.processing import HIT, AS_IT_IS
         kind, options = {kind!r}, {{'compress_level': 1, 'speed': 10, 'method': 0}}
         small, image = pictures.photo(), pictures.photo().resize((2400, 1600))
         if kind == "progressive":

@@ -13,7 +13,7 @@ from PIL import Image, ImageChops
 from harvest import images
 from harvest.models import Recipe, Refusal, Verdict
 from tests import bombs, pictures
-from tests.images.darkroom import AS_IT_IS, HIT, developed, opened, shown, verdict
+from tests.images.processing import AS_IT_IS, HIT, developed, opened, shown, verdict
 
 ROOT = Path(__file__).parents[2]
 KINDS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"]
@@ -66,7 +66,7 @@ def test_I02_a_bomb_takes_no_memory():
         import resource
         from harvest import images
         from tests import bombs, pictures
-        from tests.images.darkroom import HIT, AS_IT_IS
+        from tests.images.processing import HIT, AS_IT_IS
         images.develop(pictures.encoded(pictures.photo()), HIT, AS_IT_IS)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for bomb in (bombs.bomb(), bombs.webp_bomb(), bombs.gif_bomb()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import KeyMissing
 from harvest.models import Hit
 from harvest.providers import Key, Provider, Sieve
@@ -27,7 +27,7 @@ class Keyed(Provider):
 
 
 def hit(url, **values):
-    return Hit(url, "BING", sources.key(url), **values)
+    return Hit(url, "BING", source_keys.key(url), **values)
 
 
 def test_V06_the_largest_rendition_comes_first():

@@ -11,7 +11,7 @@ import pytest
 from harvest.errors import Blocked, PageChanged, UsageError
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers.bing import Bing, parse
-from harvest.web.pages import Page
+from harvest.web.search_session import Page
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 ADDRESS = "https://www.bing.com/images/async?q=snake&first=1"

@@ -11,8 +11,8 @@ from harvest import providers
 from harvest.errors import Blocked, KeyMissing, PageChanged, RateLimited, Unanswerable
 from harvest.models import Evidence, Filters, LicenceFilter, Query
 from harvest.providers.commons import Commons, parse
-from harvest.web.identity import USER_AGENT
-from harvest.web.pages import Page
+from harvest.web.search_session import Page
+from harvest.web.user_agent import USER_AGENT
 from tests.providers.pages import FIXTURES, RECORDINGS, serving
 
 CONTACT = {"HARVEST_CONTACT": "ada@example.org"}

@@ -23,7 +23,7 @@ from harvest import providers
 from harvest.errors import Blocked, KeyMissing, PageChanged, Unavailable
 from harvest.models import Query
 from harvest.providers.base import PATIENCE, Provider
-from harvest.web.pages import Page
+from harvest.web.search_session import Page
 from tests.providers.pages import FIXTURES, plain, serving
 
 ENVIRON = {"FLICKR_API_KEY": "a-key", "BRAVE_API_KEY": "a-key", "HARVEST_CONTACT": "ada@example.org"}

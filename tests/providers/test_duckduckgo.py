@@ -10,7 +10,7 @@ from harvest.errors import Blocked, PageChanged
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers import for_all
 from harvest.providers.duckduckgo import DuckDuckGo, token
-from harvest.web.pages import Page
+from harvest.web.search_session import Page
 from tests.providers.pages import serving
 
 FRONT = 'DDG.go();vqd="4-123456789012345678901234567890";'

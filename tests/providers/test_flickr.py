@@ -17,7 +17,7 @@ from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLim
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers.flickr import Flickr
 from harvest.providers.flickr_answers import LICENCES, SIZES, parse
-from harvest.web.pages import Page
+from harvest.web.search_session import Page
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 KEY, SECRET = "0123456789abcdef0123456789abcdef", "fedcba9876543210"

@@ -11,7 +11,7 @@ import pytest
 from harvest.errors import Blocked, PageChanged, Unanswerable
 from harvest.models import Evidence, Filters, LicenceFilter, Query
 from harvest.providers.gbif import Gbif, parse, parse_match
-from harvest.web.pages import Page
+from harvest.web.search_session import Page
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 API = "https://api.gbif.org/v1"

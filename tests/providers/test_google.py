@@ -11,8 +11,13 @@ import pytest
 from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unanswerable, UsageError
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers import for_all
-from harvest.providers.google import Google, cse, html, serpapi
-from harvest.web.pages import Page
+from harvest.providers.google import (
+    Google,
+    custom_search,
+    live_page,
+    serpapi,
+)
+from harvest.web.search_session import Page
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 CSE = {"GOOGLE_API_KEY": "k-cse", "GOOGLE_CSE_ID": "engine"}
@@ -302,7 +307,7 @@ def test_V04_serpapi_says_why_it_refuses(answer, error):
 
 
 def plain_page(text, url=ADDRESS, status=200):
-    return html.parse(Page(url, status, text, {}))
+    return live_page.parse(Page(url, status, text, {}))
 
 
 def test_the_plain_page_is_asked_once_and_honestly():
@@ -416,7 +421,7 @@ def test_the_recorded_pages_give_their_results(name, first, size):
 def test_the_recorded_answer_of_custom_search_gives_its_results():
     """A real answer gives 10 results, and says where the next page starts."""
     address = "https://www.googleapis.com/customsearch/v1?q=dog&start=1"
-    found = cse.parse(Page(address, 200, recorded("google/custom_search_2018.json"), {}))
+    found = custom_search.parse(Page(address, 200, recorded("google/custom_search_2018.json"), {}))
     assert len(found.hits) == 10
     assert found.more == 11
     assert all(hit.width and hit.height and hit.page and hit.title for hit in found.hits)
@@ -437,6 +442,6 @@ def test_V01_the_recorded_blocks_are_blocks(name, what):
 
 def test_the_ways_read_their_own_answers_only():
     """What is no answer of a way is a changed page to it."""
-    for parse in (cse.parse, serpapi.parse):
+    for parse in (custom_search.parse, serpapi.parse):
         with pytest.raises(PageChanged):
             parse(Page(ADDRESS, 200, '{"results": []}', {}))

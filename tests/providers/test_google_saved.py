@@ -7,7 +7,7 @@ import pytest
 from harvest.errors import PageChanged, Unanswerable, Unavailable
 from harvest.models import Query
 from harvest.providers.google import Google
-from harvest.providers.google.saved import Saved
+from harvest.providers.google.saved_pages import Saved
 from tests.providers.pages import FIXTURES
 
 PAGE = (FIXTURES / "google_html" / "found.html").read_text("utf-8")
@@ -151,7 +151,7 @@ def test_V02_a_page_without_results_is_never_an_empty_search(tmp_path, text, wha
 
 def test_V07_a_giant_is_not_read(tmp_path, monkeypatch):
     """A file beyond all pages is refused by its size."""
-    monkeypatch.setattr("harvest.providers.google.saved._LARGEST", 10)
+    monkeypatch.setattr("harvest.providers.google.saved_pages._LARGEST", 10)
     save(tmp_path, "king snake.html")
     with pytest.raises(Unavailable, match="larger than"):
         next(search(tmp_path))
@@ -169,7 +169,9 @@ def test_a_page_is_read_once_for_its_name(tmp_path, monkeypatch):
     """However many queries there are, each file is looked at once for its search box."""
     save(tmp_path, "coral snake.html", page(1))
     read = []
-    monkeypatch.setattr("harvest.providers.google.saved._searched", lambda text: read.append(text) or set())
+    monkeypatch.setattr(
+        "harvest.providers.google.saved_pages._searched", lambda text: read.append(text) or set()
+    )
     saved = Saved({"HARVEST_GOOGLE_PAGES": str(tmp_path)})
     for _ in range(3):
         list(saved.search(Query("coral snake", "snake"), None))

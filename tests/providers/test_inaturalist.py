@@ -9,7 +9,7 @@ import pytest
 from harvest.errors import Blocked, PageChanged, Unanswerable
 from harvest.models import Evidence, Filters, LicenceFilter, Query
 from harvest.providers.inaturalist import INaturalist, parse, parse_taxa
-from harvest.web.pages import Page
+from harvest.web.search_session import Page
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 API = "https://api.inaturalist.org/v1"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvest.models import Evidence, LicenceFilter
-from harvest.providers import licences
+from harvest.providers import licence_parsing
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from harvest.providers import licences
 )
 def test_words_name_a_licence_or_none(words, spdx):
     """Words are a licence, and stated, only where version and terms are beyond doubt."""
-    licence = licences.read_words(words)
+    licence = licence_parsing.read_words(words)
     assert licence.id == spdx
     assert licence.evidence is (Evidence.STATED if spdx else Evidence.UNKNOWN)
 
@@ -45,13 +45,13 @@ def test_words_name_a_licence_or_none(words, spdx):
 def test_public_domain_is_open_and_reserved_rights_are_not():
     """What is in the public domain meets every wish, and what is reserved none."""
     wishes = set(LicenceFilter) - {LicenceFilter.ANY}
-    assert all(licences.PUBLIC_DOMAIN.allows(wish) for wish in wishes)
-    assert not any(licences.ALL_RIGHTS_RESERVED.allows(wish) for wish in wishes)
-    assert licences.PUBLIC_DOMAIN.is_open
-    assert not licences.ALL_RIGHTS_RESERVED.is_open
+    assert all(licence_parsing.PUBLIC_DOMAIN.allows(wish) for wish in wishes)
+    assert not any(licence_parsing.ALL_RIGHTS_RESERVED.allows(wish) for wish in wishes)
+    assert licence_parsing.PUBLIC_DOMAIN.is_open
+    assert not licence_parsing.ALL_RIGHTS_RESERVED.is_open
 
 
 @given(st.text())
 def test_V07_any_words_are_read(words):
     """Whatever the words, reading them ends without an error."""
-    licences.read_words(words)
+    licence_parsing.read_words(words)

@@ -14,7 +14,7 @@ from harvest import providers
 from harvest.errors import Blocked, HarvestError, KeyMissing, KeyRefused, PageChanged, Unanswerable
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers.openverse import Openverse, parse
-from harvest.web.pages import Page
+from harvest.web.search_session import Page
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 ID, SECRET, TOKEN = "an-id", "a-secret-0123456789", "a-token-0123456789"

@@ -17,11 +17,16 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from harvest.duplicates import pairs
-from harvest.looks import look
+from harvest.duplicates.fingerprint import look
+from harvest.duplicates.index import pairs
 from harvest.models import Evidence, LicenceFilter, Query
-from harvest.providers.drawing import COLOURS, SHAPES, draw, understood
 from harvest.providers.sample import Sample, answer
+from harvest.providers.sample_drawing import (
+    COLOURS,
+    SHAPES,
+    draw,
+    understood,
+)
 from tests.providers.pages import FakePages
 
 CIRCLES = Query("red circle", "red_circle")

@@ -14,7 +14,7 @@ from pyarrow import parquet
 from harvest import providers
 from harvest.errors import ProviderError, Unavailable
 from harvest.models import Evidence, Licence, Query
-from harvest.providers import licences
+from harvest.providers import licence_parsing
 from harvest.providers.urls import Urls
 
 A, B = "https://example.com/a.jpg", "https://example.com/b.jpg"
@@ -135,7 +135,7 @@ def test_a_path_starts_at_the_current_folder(find, tmp_path):
 )
 def test_a_licence_is_read_and_never_guessed(text, spdx):
     """Only an SPDX id or an address of Creative Commons is a licence, and stated; the rest is unknown."""
-    licence = licences.read(text)
+    licence = licence_parsing.read(text)
     assert licence.id == spdx
     assert (licence.evidence is Evidence.STATED) == (spdx is not None)
 

@@ -14,8 +14,8 @@ from harvest import Query, harvest
 from harvest import providers as registry
 from harvest.errors import Unreachable
 from harvest.providers.base import Provider
-from harvest.web.address import is_public
-from harvest.web.pages import Pages
+from harvest.web.address_policy import is_public
+from harvest.web.search_session import Pages
 from tests.web_server import HostileServer, answer
 
 if TYPE_CHECKING:

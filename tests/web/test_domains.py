@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harvest.models import Body, Refusal, Verdict
-from harvest.web.bodies import Bodies, Limits
 from harvest.web.domains import registrable_domain
-from harvest.web.failures import Failure
-from harvest.web.hosts import Hosts
+from harvest.web.failure_verdicts import Failure
+from harvest.web.host_scheduler import Hosts
+from harvest.web.image_client import Bodies, Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from harvest.errors import HarvestError, Interrupted, RateLimited, Unreachable
-from harvest.web.pages import PageLimits, Pages
+from harvest.web.search_session import PageLimits, Pages
 from tests.web_server import HostileServer, answer
 
 SECRET = "0123456789abcdef-secret"

@@ -11,8 +11,8 @@ import pytest
 
 from harvest import providers as registry
 from harvest.errors import Unreachable
-from harvest.web.pages import Page, Pages
 from harvest.web.redact import Secrets
+from harvest.web.search_session import Page, Pages
 from tests.web_server import HostileServer, answer
 
 KEY = "AIza-k3y/of+tests=&\"<'\\0"

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from harvest.web.address import is_public
+from harvest.web.address_policy import is_public
 from harvest.web.special_purpose import is_special_purpose
 
 # Written down from the two registries, not from the code: the first and the last address of each entry.

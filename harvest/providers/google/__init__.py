@@ -11,16 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from harvest.providers.base import Provider
-from harvest.providers.google.cse import CustomSearch
-from harvest.providers.google.html import Html
-from harvest.providers.google.saved import Saved
+from harvest.providers.google.custom_search import CustomSearch
+from harvest.providers.google.live_page import Html
+from harvest.providers.google.saved_pages import Saved
 from harvest.providers.google.serpapi import SerpApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harvest.models import Hit, Query
-    from harvest.web.pages import Pages
+    from harvest.web.search_session import Pages
 
 _WAYS: tuple[type[Provider], ...] = (Saved, CustomSearch, SerpApi)
 

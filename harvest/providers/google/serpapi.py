@@ -5,19 +5,19 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import sources
+from harvest import source_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit
-from harvest.providers import values
-from harvest.providers.answers import changed
+from harvest.providers import parsing
 from harvest.providers.base import Found, Provider, Sieve
-from harvest.providers.google import narrow
+from harvest.providers.google import google_filters
+from harvest.providers.json_response import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.pages import Page, Pages
+    from harvest.web.search_session import Page, Pages
 
 _ADDRESS = "https://serpapi.com/search.json"
 _NONE = "hasn't returned any results"
@@ -30,7 +30,7 @@ class SerpApi(Provider):
     label: ClassVar = "Google"
     about: ClassVar = "SerpApi"
     variables: ClassVar = ("SERPAPI_API_KEY",)
-    knows: ClassVar = narrow.KNOWS
+    knows: ClassVar = google_filters.KNOWS
 
     def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
         """Yield the hits of a query, a hundred a page."""
@@ -48,9 +48,9 @@ class SerpApi(Provider):
         key = self._setting("SERPAPI_API_KEY")
         asked = {
             "engine": "google_images",
-            "q": narrow.words(query),
+            "q": google_filters.words(query),
             "ijn": number,
-            **narrow.arguments(query.filters),
+            **google_filters.arguments(query.filters),
             "api_key": key,
         }
         found = parse(pages.get(_ADDRESS, params=asked))
@@ -63,29 +63,29 @@ class SerpApi(Provider):
 def parse(page: Page) -> Found:
     """Read an answer; raise what it says when it is no list of results."""
     readable = page.status == HTTPStatus.OK or page.text.lstrip().startswith("{")
-    answer = values.fields(page.json()) if readable else {}
-    error = values.text(answer.get("error"))
+    answer = parsing.fields(page.json()) if readable else {}
+    error = parsing.text(answer.get("error"))
     if error and _NONE in error:
         return Found([])
     if error or page.status != HTTPStatus.OK:
         raise _failure(page, error)
-    hits = [hit for hit in map(_hit, values.objects(answer.get("images_results"))) if hit]
+    hits = [hit for hit in map(_hit, parsing.objects(answer.get("images_results"))) if hit]
     if not hits:
         raise changed(page, "SerpApi", "an answer with neither results nor a sign that there are none")
-    return Found(hits, (values.number(values.argument(page.url, "ijn")) or 0) + 1)
+    return Found(hits, (parsing.number(parsing.argument(page.url, "ijn")) or 0) + 1)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    if (url := values.address(result.get("original"))) is None:
+    if (url := parsing.address(result.get("original"))) is None:
         return None
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=sources.key(url),
-        page=values.address(result.get("link")),
-        title=values.text(result.get("title")),
-        width=values.number(result.get("original_width")),
-        height=values.number(result.get("original_height")),
+        source=source_keys.key(url),
+        page=parsing.address(result.get("link")),
+        title=parsing.text(result.get("title")),
+        width=parsing.number(result.get("original_width")),
+        height=parsing.number(result.get("original_height")),
     )
 
 

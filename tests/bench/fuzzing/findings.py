@@ -23,9 +23,9 @@ class Failure(NamedTuple):
 def failures_in(text: str) -> list[Failure]:
     """Return one failure for each traceback in a text; of chained exceptions the last one counts.
 
-    >>> lines = [_HEAD, '  File "/x/harvest/disk.py", line 7, in read', "OSError: no", "and more"]
+    >>> lines = [_HEAD, '  File "/x/harvest/files/disk.py", line 7, in read', "OSError: no", "and more"]
     >>> [failure[:2] for failure in failures_in(chr(10).join(lines))]
-    [('OSError', 'harvest/disk.py:7 read')]
+    [('OSError', 'harvest/files/disk.py:7 read')]
     """
     blocks = text.split(_HEAD)[1:]
     return [_failure(block) for block in blocks if not any(words in block for words in _CHAINED)]

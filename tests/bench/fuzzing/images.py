@@ -32,7 +32,7 @@ def prepare_dataset(bench: Bench) -> None:
 
 
 def _write_run(path: Path) -> None:
-    from tests.learning.tiny import write_run  # noqa: PLC0415 - torch is imported where it is needed
+    from tests.training.tiny import write_run  # noqa: PLC0415 - torch is imported where it is needed
 
     write_run(path)
 

@@ -45,9 +45,9 @@ def prepare(bench: Bench) -> None:
 
 def _train(folder: Path) -> None:
     from harvest.cli.train import the_page  # noqa: PLC0415
-    from harvest.learning import runs  # noqa: PLC0415
-    from harvest.learning.options import Options  # noqa: PLC0415
-    from tests.learning.shapes import Listener, tree  # noqa: PLC0415
+    from harvest.training import run_directory  # noqa: PLC0415
+    from harvest.training.training_options import Options  # noqa: PLC0415
+    from tests.training.shapes import Listener, tree  # noqa: PLC0415
 
     shapes = tree(folder / "shapes", {"cross": 10, "disc": 10})
     common = {"from_scratch": True, "epochs": 2, "size": 32, "batch": 4, "cpu": True}
@@ -57,7 +57,7 @@ def _train(folder: Path) -> None:
         the_page()(
             Options(shapes, out=cut, callbacks=("tests.bench.fuzzing.plug:Plug",), **common), Listener()
         )
-    runs.let_go(cut)
+    run_directory.let_go(cut)
     shutil.copy(folder / "whole" / "predictions.csv", cut)
     options = json.loads((cut / "options.json").read_text("utf-8")) | {"callbacks": []}
     (cut / "options.json").write_text(json.dumps(options, indent=2), "utf-8")

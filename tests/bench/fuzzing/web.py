@@ -223,11 +223,11 @@ class Raw(Answer):
 def hurry() -> None:
     """Take away the pauses between pages and before another try: nobody is to be spared here."""
     from harvest import providers  # noqa: PLC0415 - imported long before
-    from harvest.web import bodies, pages  # noqa: PLC0415
+    from harvest.web import image_client, search_session  # noqa: PLC0415
 
     for name in providers.names():
         providers.get(name).pace = 0.0  # type: ignore[misc]
-    for module in (bodies, pages):
+    for module in (image_client, search_session):
         assert hasattr(module, "backoff")
         module.backoff = lambda *_: 0.0  # type: ignore[assignment]
 

@@ -1,0 +1,222 @@
+"""Announce, do, confirm: how pictures are placed and moved so that a kill at any moment loses nothing.
+
+What was announced and not confirmed is finished, where the files show that it was done, by whoever opens the
+dataset next; a placement that was not done is forgotten, and its hit waits again.
+
+The name of a part file is recorded before the part file is renamed. After a kill, a recorded part file that
+is still there was not renamed; one that is gone was, so its image was in the class folder, and a person
+deleted, moved or edited it since. Without the record, that would look like a placement that was never done.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harvest.files.paths import Shelf, Spot
+from harvest.ledger import pending_changes, picture_updates
+from harvest.models import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harvest.files.tree import Tree
+    from harvest.ledger import Ledger
+    from harvest.ledger.pending_changes import Moving, Placing
+    from harvest.ledger.picture_table import Known, Pictures
+    from harvest.models import Picture, Task
+
+# Of the content's hash in a file name; more only where two names would be the same.
+_LENGTHS = (12, 16, 24, 64)
+_MOVES = 64  # files moved in a transaction: other writers wait for no more than that
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A picture to be placed for a task, and the worse copy whose place it takes."""
+
+    task: Task
+    picture: Picture
+    replaces: Known | None = None
+
+
+class Journal:
+    """Changes files, and says so in the ledger before and after."""
+
+    run: int | None = None
+
+    def __init__(self, ledger: Ledger, pictures: Pictures, tree: Tree) -> None:
+        self._ledger = ledger
+        self._pictures = pictures
+        self._tree = tree
+
+    def place(self, placements: Sequence[Placement]) -> list[int]:
+        """Place pictures: announce, write, record, rename, confirm; return the numbers of those placed."""
+        with self._ledger.writing():
+            announced = [(self._announce(placement), placement.picture) for placement in placements]
+        wanted = {number: picture for number, picture in announced if number is not None}
+        places = [place for place in pending_changes.places(self._ledger) if place.id in wanted]
+        originals = [(place.raw, wanted[place.id].original) for place in places]
+        self._tree.place([(raw, data) for raw, data in originals if raw and data is not None])
+        parts = self._tree.write_parts([(place.spot, wanted[place.id].data) for place in places])
+        with self._ledger.writing():
+            pending_changes.record_parts(
+                self._ledger,
+                {place.id: part.name for place, part in zip(places, parts, strict=True)},
+            )
+        self._tree.rename_parts(parts, [place.spot for place in places])
+        self._confirm(places)
+        return [place.id for place in places]
+
+    def _announce(self, placement: Placement) -> int | None:
+        task, picture, old = placement.task, placement.picture, None
+        if placement.replaces is not None:
+            old = self._pictures.held(placement.replaces.id)
+            if old is None or old.state != "present" or not self._tree.stamp(Spot(old.class_name, old.name)):
+                self._give_up(task, old.id if old else None)
+                return None
+        class_name = old.class_name if old else task.class_name
+        name = self._name(task.hit.provider, picture.content, class_name)
+        suffix = picture.original_format.lower().replace("jpeg", "jpg")
+        raw = f"{name.removesuffix('.jpg')}.{suffix}" if picture.original is not None else None
+        number = picture_updates.announce(
+            self._ledger,
+            task,
+            picture,
+            Spot(class_name, name),
+            raw=raw,
+            replaces=old and old.id,
+            run=self.run,
+        )
+        if class_name != task.class_name:
+            picture_updates.want(self._ledger, number, task.class_name)
+        return number
+
+    def _give_up(self, task: Task, picture: int | None) -> None:
+        """Reject a better copy of what a person has thrown out since it was found to be one."""
+        self._ledger.run(
+            "UPDATE hit SET verdict = ?, picture = ?, run = ?, attempts = attempts + 1 WHERE id = ?",
+            Verdict.REJECTED,
+            picture,
+            self.run,
+            task.id,
+        )
+
+    def _name(self, provider: str, content: str, class_name: str) -> str:
+        """Say where a picture comes from and what is in it, as no other file in the dataset does."""
+        source = "".join(letter for letter in provider.lower() if letter.isascii() and letter.isalnum())
+        for ending in _endings(content):
+            name = f"{source or 'web'}-{ending}.jpg"
+            spot = Spot(class_name, name)
+            if self._pictures.is_only(name, content) and (
+                self._tree.is_free(spot) or self._tree.digests([spot]) == [content]
+            ):
+                return name
+        raise AssertionError("endings do not end")
+
+    def _confirm(self, places: Sequence[Placing]) -> None:
+        """Take what was replaced away, and make the new pictures present ones."""
+        left = [file for place in places for file in self._replaced(place)]
+        self._tree.remove(left)
+        self._tree.flush([spot for spot, _ in left])
+        stamps = [self._tree.stamp(place.spot) for place in places]
+        with self._ledger.writing():
+            for place, stamp in zip(places, stamps, strict=True):
+                picture_updates.confirm(self._ledger, place.id, self.run, replaced=True)
+                picture_updates.stamp(self._ledger, place.id, stamp)
+
+    def _replaced(self, place: Placing) -> Iterator[tuple[Spot, str | None]]:
+        """Name the files a picture replaces and their hashes, if nobody has changed them."""
+        if place.old is not None and self._tree.stamp(place.old) == place.old_stamp:
+            # The original first: after a kill between the two, the picture still tells that both are to go.
+            if place.old_raw is not None:
+                yield place.old_raw, place.old_body
+            yield place.old, place.old_content
+
+    def recover(self, *, alone: bool) -> None:
+        """Finish what a killed process announced and did; only if `alone` are placements our business."""
+        if alone:
+            self._recover_placements()
+        self.carry_out()
+
+    def _recover_placements(self) -> None:
+        self._forget_parts()
+        self._tree.sweep()
+        places = pending_changes.places(self._ledger)
+        contents = self._tree.digests([place.spot for place in places])
+        done, changed = [], []
+        for place, content in zip(places, contents, strict=True):
+            if content == place.content:
+                done.append(place)
+            elif place.part is not None:
+                changed.append(place)
+        if done:
+            self._tree.flush([place.spot for place in done])
+            self._confirm(done)
+        if changed:
+            self._confirm_changed(changed)
+
+    def _forget_parts(self) -> None:
+        """Clear the record of each part file that is still there, before it is swept: it was not renamed."""
+        recorded = {
+            place.part: place.id for place in pending_changes.places(self._ledger) if place.part is not None
+        }
+        if left := recorded.keys() & (self._tree.part_names() if recorded else set()):
+            with self._ledger.writing():
+                pending_changes.record_parts(self._ledger, {recorded[part]: None for part in left})
+
+    def _confirm_changed(self, places: Sequence[Placing]) -> None:
+        """Make pictures present whose files were renamed, but deleted, moved or edited by a person since.
+
+        Without a size and a time they are looked for as any other, which finds out what the person did. A
+        worse copy that is still there stays: the person deleted the better one and not both.
+        """
+        gone = [place.old is None or self._tree.stamp(place.old) is None for place in places]
+        with self._ledger.writing():
+            for place, replaced in zip(places, gone, strict=True):
+                picture_updates.confirm(self._ledger, place.id, None, replaced=replaced)
+
+    # Moves: whoever opens the dataset carries them out, and twice is as good as once.
+
+    def carry_out(self) -> None:
+        """Move every file that is announced to move."""
+        while pending_changes.moves(self._ledger, 1):
+            # Within the transaction: two processes with the same moves to make would trip over each other.
+            with self._ledger.writing():
+                moves = pending_changes.moves(self._ledger, _MOVES)
+                targets = [self._move(move) for move in moves]
+                self._tree.flush([move.source for move in moves])
+                self._tree.flush(targets)
+                for move, target in zip(moves, targets, strict=True):
+                    pending_changes.arrived(self._ledger, move, target.name, self._tree.stamp(target))
+
+    def _move(self, move: Moving) -> Spot:
+        source, target = move.source, move.target
+        if self._tree.stamp(source) is None:
+            return target  # moved already, or gone
+        if not self._tree.is_free(target):
+            if self._tree.digests([target]) == [move.content]:
+                self._tree.remove(
+                    [(source, move.content)]
+                )  # copied to another disk, and killed before the end
+                return target
+            target = self.free_spot(target)
+        self._tree.move(source, target)
+        return target
+
+    def free_spot(self, spot: Spot) -> Spot:
+        """Return the spot, or one with a number to its name where nothing lies or is to lie."""
+        stem, dot, suffix = spot.name.rpartition(".")
+        names = (f"{stem}-{number}{dot}{suffix}" for number in itertools.count(2))
+        for name in itertools.chain([spot.name], names):
+            candidate = spot._replace(name=name)
+            taken = self._pictures.at([candidate], shelved=spot.shelf is Shelf.REJECTED)
+            if not taken and self._tree.is_free(candidate):
+                return candidate
+        raise AssertionError("names do not end")
+
+
+def _endings(content: str) -> Iterator[str]:
+    yield from (content[:length] for length in _LENGTHS)
+    yield from (f"{content}-{number}" for number in itertools.count(2))

@@ -1,0 +1,65 @@
+"""A dataset as somebody else sees it who only wants to know: a training.
+
+Nothing is reconciled, no lock is taken and no picture is touched: what is asked is asked by content, which
+holds wherever a file lies by now. All that may be written is where the training put each content.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from harvest.dataset.open_ledger import LEDGER
+from harvest.dataset.read_queries import Questions
+from harvest.errors import CannotWrite
+from harvest.ledger import Ledger, split_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Consultation(Questions):
+    """An open ledger, or a copy of one that cannot be written."""
+
+    @classmethod
+    def open(cls, root: str | os.PathLike[str]) -> Self | None:
+        """Open the ledger of a folder; `None` where there is none."""
+        path = Path(os.path.abspath(root)) / LEDGER  # noqa: PTH100 - as Dataset.open does
+        if not os.path.lexists(path):
+            return None
+        try:
+            return cls(Ledger.open(path))
+        except CannotWrite:
+            return cls(Ledger.copy(path))
+
+    def origins(self) -> list[split_table.Origin]:
+        """Return the landing pages and authors of the pictures on disk."""
+        return split_table.origins(self._ledger)
+
+    def dealt(self, deal: str) -> dict[str, str]:
+        """Return the part of each content that a deal has put anywhere."""
+        return split_table.dealt(self._ledger, deal)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ledger.close()
+
+
+def remember_deal(root: str | os.PathLike[str], deal: str, parts: Mapping[str, str]) -> bool:
+    """Write down where a deal put contents; tell whether there is a ledger that remembers it."""
+    path = Path(os.path.abspath(root)) / LEDGER  # noqa: PTH100 - the same
+    if not os.path.lexists(path):
+        return False
+    ledger = Ledger.open(path)
+    try:
+        known = split_table.dealt(ledger, deal)
+        new = {content: part for content, part in parts.items() if known.get(content) != part}
+        if new:
+            with ledger.writing():
+                split_table.put(ledger, deal, new)
+    finally:
+        ledger.close()
+    return True

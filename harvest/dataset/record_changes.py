@@ -1,0 +1,149 @@
+"""Writes down what the disk says, each finding only if it still holds: others write to the ledger too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.dataset.changes import told
+from harvest.dataset.reconcile import Kind
+from harvest.files.paths import Shelf, Spot, Stamp
+from harvest.ledger import pending_changes, picture_updates
+from harvest.ledger.class_table import rename_class, renamed
+from harvest.ledger.decision_log import Action, Decision
+
+if TYPE_CHECKING:
+    from harvest.dataset.changes import Changes
+    from harvest.dataset.reconcile import Finding, Findings, Found
+    from harvest.files.tree import Tree
+    from harvest.ledger import Ledger
+    from harvest.ledger.decision_log import Decisions
+    from harvest.ledger.picture_table import Held, Pictures
+
+_DECIDED = {
+    Kind.GONE: Action.REJECT,
+    Kind.SHELVED: Action.REJECT,
+    Kind.MOVED: Action.MOVE,
+    Kind.EDITED: Action.EDIT,
+    Kind.RESTORED: Action.RESTORE,
+}
+
+
+class Recorder:
+    """Records findings in one transaction."""
+
+    def __init__(self, ledger: Ledger, pictures: Pictures, decisions: Decisions, tree: Tree) -> None:
+        self._ledger = ledger
+        self._pictures = pictures
+        self._decisions = decisions
+        self._tree = tree
+
+    def record(self, findings: Findings) -> Changes:
+        """Write down the findings that still hold, and tell of those."""
+        recorded: list[Finding] = []
+        with self._ledger.writing():
+            for finding in findings.each:
+                if self._holds(finding):
+                    self._write(finding)
+                    recorded.append(finding)
+            for old, new in findings.renamed.items():
+                rename_class(self._ledger, old, new)
+            names = findings.renamed.items()
+            self._decisions.write(
+                "files",
+                [
+                    *(_decision(finding) for finding in recorded if _is_decision(finding)),
+                    *(Decision(Action.RENAME_CLASS, source=old, target=new) for old, new in names),
+                ],
+            )
+        return told(recorded, renamed(self._ledger))
+
+    def _holds(self, finding: Finding) -> bool:
+        """Tell whether nobody moved picture or file, or took the file in, since the disk was looked at."""
+        kind, held, found = finding
+        if found is not None and self._tree.stamp(found.spot) != (found.size, found.mtime_ns):
+            return False
+        if held is None:
+            assert found is not None
+            taken = self._pictures.at([found.spot], shelved=found.spot.shelf is Shelf.REJECTED)
+            return not taken and not self._is_ours(found.content)
+        now = self._pictures.held(held.id)
+        if now is None or now[:4] != held[:4] or self._pictures.is_on_its_way(held.content):
+            return False
+        here = Spot(held.class_name, held.name)
+        if kind is Kind.EDITED and found is not None and found.spot != here:
+            return self._tree.stamp(here) is None and not self._pictures.at([found.spot])
+        if kind is not Kind.GONE:
+            return True
+        return self._tree.stamp(here) is None and not pending_changes.is_being_replaced(self._ledger, held.id)
+
+    def _is_ours(self, content: str) -> bool:
+        """Tell whether a file is one of ours on the move: the next look sees where it arrived."""
+        placing = any(row.content == content for row in self._pictures.placing())
+        present = (row for row in self._pictures.with_content([content]) if row.state == "present")
+        moved = any(self._tree.stamp(Spot(row.class_name, row.name)) is None for row in present)
+        return placing or moved or self._pictures.is_on_its_way(content)
+
+    def _write(self, finding: Finding) -> None:
+        kind, held, found = finding
+        if held is None:
+            assert found is not None
+            self._take_in(found, copied=kind is Kind.COPIED)
+        elif found is None:
+            self._miss(kind, held)
+        else:
+            self._find(kind, held, found)
+            picture_updates.stamp(self._ledger, held.id, Stamp(found.size, found.mtime_ns))
+
+    def _take_in(self, file: Found, *, copied: bool) -> None:
+        stamp = Stamp(file.size, file.mtime_ns)
+        picture_updates.add(self._ledger, file.spot, file.content, stamp)
+        if copied:
+            for row in self._pictures.with_content([file.content]):
+                if row.state == "present" and row.class_name != file.spot.class_name:
+                    picture_updates.want(self._ledger, row.id, file.spot.class_name)
+
+    def _find(self, kind: Kind, held: Held, found: Found) -> None:
+        class_name, name, _ = found.spot
+        if kind is Kind.CONFIRMED:
+            picture_updates.confirm(self._ledger, held.id, None, replaced=False)
+        elif kind in (Kind.RENAMED, Kind.MOVED):
+            picture_updates.relocate(self._ledger, held, class_name, name)
+        elif kind is Kind.RECLASSED:
+            picture_updates.relocate(self._ledger, held, class_name, name, decided=False)
+        elif kind is Kind.EDITED:
+            picture_updates.edit(self._ledger, held, found.content)
+            picture_updates.relocate(
+                self._ledger, held, class_name, name
+            )  # a conversion gives it another suffix
+        elif kind is Kind.RESTORED:
+            picture_updates.bring_back(self._ledger, held.id, class_name, name)
+        elif kind in (Kind.SHELVED, Kind.RESHELVED):
+            picture_updates.throw_out(self._ledger, held.id, class_name, name, shelved=True)
+
+    def _miss(self, kind: Kind, held: Held) -> None:
+        if kind is Kind.FORGOTTEN:
+            self._tree.remove(pending_changes.originals(self._ledger, held.id))
+            picture_updates.forget(self._ledger, held.id)
+        elif kind is Kind.UNSHELVED:
+            picture_updates.unshelve(self._ledger, held.id)
+        elif kind is Kind.MERGED:
+            picture_updates.merge(self._ledger, held)
+        else:
+            picture_updates.throw_out(self._ledger, held.id, held.class_name, held.name, shelved=False)
+
+
+def _is_decision(finding: Finding) -> bool:
+    kind, _, found = finding
+    thrown_in = kind is Kind.ADDED and found is not None and found.spot.shelf is Shelf.REJECTED
+    return kind in _DECIDED or thrown_in
+
+
+def _decision(finding: Finding) -> Decision:
+    kind, held, found = finding
+    return Decision(
+        _DECIDED.get(kind, Action.REJECT),
+        held.id if held else None,
+        held.content if held else found and found.content,
+        f"{held.class_name}/{held.name}" if held else None,
+        f"{found.spot.class_name}/{found.spot.name}" if found else None,
+    )

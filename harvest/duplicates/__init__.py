@@ -1,0 +1,1 @@
+"""Finding copies of an image: fingerprints, and a radius search over them."""

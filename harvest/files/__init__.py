@@ -1,0 +1,1 @@
+"""Files of a dataset: names, paths, the tree, the lock."""

@@ -1,0 +1,89 @@
+"""One `get` at a time: a lock on a plain file, which the system frees however its holder ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from harvest.files import disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Windows locks bytes, not files, and a locked byte cannot be read: take one far behind the text.
+    _FAR = 1 << 30
+
+    def _lock(handle: int) -> None:
+        os.lseek(handle, _FAR, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        os.lseek(handle, 0, os.SEEK_SET)
+
+    _TAKEN: tuple[type[OSError], ...] = (PermissionError,)
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    _TAKEN = (BlockingIOError,)
+
+
+class Lock:
+    """Held by whoever places pictures. The file stays when the lock goes: its text may then be old."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    def take(self, *, patience: float = 0.0) -> bool:
+        """Try for `patience` seconds to take the lock, and tell whether it is ours now."""
+        deadline = time.monotonic() + patience
+        while not self._try():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def _try(self) -> bool:
+        with disk.named(self.path):
+            handle = disk.open_file(self.path, os.O_RDWR | os.O_CREAT)
+            try:
+                _lock(handle)
+            except _TAKEN:
+                os.close(handle)
+                return False
+            except OSError:
+                os.close(handle)
+                raise
+            self._handle = handle
+            os.ftruncate(handle, 0)
+            os.write(
+                handle, f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode()
+            )
+            return True
+
+    def holder(self) -> str:
+        """Tell who took the lock last: the process and since when."""
+        try:
+            with disk.open_to_read(self.path) as file:
+                return file.read(200).decode(errors="replace").strip() or "another process"
+        except OSError:
+            return "another process"
+
+    def release(self) -> None:
+        """Let the lock go, if it is ours."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

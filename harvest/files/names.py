@@ -1,0 +1,144 @@
+"""Outside text on its way to the disk: one safe folder name, or one harmless cell of a CSV.
+
+Nothing else in the program may build a path from outside text. A name is refused on every platform when any
+platform would refuse it or take it for something else, so that a dataset can be copied anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST = 255  # bytes: ext4, APFS and NTFS all stop there or a little later
+_FORBIDDEN = re.compile(r'[/\\<>:"|?*]')
+_LEAVING = re.compile(r"[/\\\x00-\x1f\x7f]")  # separators of any platform, and control characters
+_DRIVE = re.compile(r"[A-Za-z]:")
+_ESCAPED = re.compile(r"\\x[0-9a-f]{2}")  # how `escape` writes a character; only Windows sees a path in it
+_FILES = frozenset({"harvest.files.lock", *(f"harvest.db{end}" for end in ("", "-wal", "-shm", "-journal"))})
+_DEVICES = frozenset(
+    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+    | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
+)
+_OURS = "harvest."  # the ledger and its companions lie beside the class folders
+_NEGATIVE = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snake" are search syntax
+_DROPPED = re.compile(r"[^\w.-]")  # by FastClass; but without its marks Hindi or Thai is another word
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def component(text: str) -> str:
+    """Return `text`, composed (NFC), if it is one safe path component; else raise `ValueError`, why.
+
+    >>> component("coral_snake")
+    'coral_snake'
+    >>> component("../coral_snake")
+    Traceback (most recent call last):
+    ValueError: it holds '/'
+    """
+    name = unicodedata.normalize("NFC", text)
+    for objection in _objections(name):
+        raise ValueError(objection)
+    return name
+
+
+def objection(name: str) -> str:
+    r"""Return why a stored name does not name an entry directly in its folder; "" if it does.
+
+    This asks less than `component`: a person's own files have all kinds of names. But no platform may take
+    the name for a path, for a hidden file or for a file of the dataset itself. `escape` makes a name pass.
+
+    >>> objection("-what? (1).jpg"), objection("../king"), objection("C:king.jpg")
+    ('', "it holds '/'", 'it begins with a drive letter')
+    """
+    plain = name if os.name == "nt" else _ESCAPED.sub("?", name)
+    return next(_reasons_to_distrust(plain), "")
+
+
+def _reasons_to_distrust(name: str) -> Iterator[str]:
+    if not name:
+        yield "it is empty"
+    if found := _LEAVING.search(name):
+        yield f"it holds {found[0]!r}"
+    if _DRIVE.match(name):
+        yield "it begins with a drive letter"
+    if name.startswith("."):
+        yield "it begins with '.'"
+    if name.casefold() in _FILES:
+        yield "it belongs to the dataset itself"
+    if (size := len(name.encode(errors="replace"))) > _LONGEST:
+        yield f"it is {size} bytes long"
+
+
+def escape(name: str) -> str:
+    r"""Write what `objection` would refuse in a name from the disk as `\xNN`; the ledger keeps that.
+
+    >>> print(escape("a\\b.jpg"), escape("C:king.jpg"), escape("king.jpg"))
+    a\x5cb.jpg C\x3aking.jpg king.jpg
+    """
+    name = _LEAVING.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
+    return _DRIVE.sub(lambda found: f"{found[0][0]}\\x3a", name)
+
+
+def class_name(text: str, exclude: str = "") -> str:
+    """Return FastClass's folder name for a search, less the words of `exclude` and every negative term.
+
+    >>> class_name('guitar gibson "Flying V"', exclude="guitar")
+    'gibson_Flying_V'
+    >>> class_name('"g&l" asat'), class_name("micrurus tener -king")
+    ('gandl_asat', 'micrurus_tener')
+    """
+    wanted = _NEGATIVE.sub(" ", unicodedata.normalize("NFC", text))
+    words = [_word(word) for word in wanted.split()]
+    unwanted = {_word(word).casefold() for word in exclude.split()}
+    return component("_".join(word for word in words if word and word.casefold() not in unwanted))
+
+
+def fold(name: str) -> str:
+    """Return what a file system that ignores case, or how an accent is encoded, makes of `name`.
+
+    >>> fold("Cafe\u0301") == fold("CAF\u00c9")
+    True
+    """
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+
+
+def cell(text: str) -> str:
+    """Return `text` so that no spreadsheet takes it for a formula when it opens a CSV of ours.
+
+    >>> cell("=1+1"), cell("king snake")
+    ("'=1+1", 'king snake')
+    """
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def _objections(name: str) -> Iterator[str]:
+    if not name:
+        yield "it is empty"
+    if not name.isprintable():  # control, bidi, invisible, unassigned; every space but the plain one
+        odd = next(character for character in name if not character.isprintable())
+        yield f"it holds the invisible character U+{ord(odd):04X}"
+    if found := _FORBIDDEN.search(name):
+        yield f"it holds {found[0]!r}"
+    if name.startswith((".", "-", " ")):
+        yield f"it begins with {name[0]!r}"
+    if name.endswith((".", " ")):
+        yield f"it ends with {name[-1]!r}"
+    stem = name.split(".", 1)[0].rstrip(" ").upper()
+    if stem in _DEVICES:
+        yield f"{stem} is a device on Windows"
+    if name.casefold().startswith(_OURS):
+        yield f"names that begin with {_OURS!r} belong to the dataset itself"
+    if (size := len(name.encode())) > _LONGEST:
+        yield f"it is {size} bytes long, and {_LONGEST} is the most a folder name may have"
+
+
+def _word(text: str) -> str:
+    return _DROPPED.sub(_mark, text.replace("&", "and"))
+
+
+def _mark(odd: re.Match[str]) -> str:
+    return odd[0] if unicodedata.category(odd[0]).startswith("M") else ""

@@ -1,0 +1,300 @@
+"""Class folders on disk: what lies in them, and the only hand that places, moves or removes pictures."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import os
+import secrets
+import stat
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
+
+from harvest.errors import CannotWrite
+from harvest.files import disk
+from harvest.files.names import component
+from harvest.files.paths import (
+    Shelf,
+    Shelves,
+    Spot,
+    Stamp,
+    composed,
+    is_plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+
+# What the loaders of class folders, ours included, take for pictures; anything else is none of our business.
+SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in "jpg jpeg jpe jfif png webp gif bmp avif heic heif tif tiff ppm pgm".split()  # noqa: SIM905
+)
+_CLOUD = ".icloud"  # `.name.jpg.icloud` stands for a file that macOS keeps elsewhere
+_PARTS = ".harvest-*.part"  # in the root of a shelf: a folder of their own would be taken for a class
+_AT_ONCE = 8  # the disk joins the flushes of several files
+_BATCH = 512  # no more futures than that at a time
+
+MAX_FILE = 200 << 20  # bytes: no image of 50 megapixels has more; larger files are not read whole
+_END = 1 << 20  # bytes at each end by which a larger file is known
+
+Tick: TypeAlias = "Callable[[int, int], None]"  # is called with the number of files done, and of all
+
+File: TypeAlias = tuple[str, str, int, int]  # class, name, size, mtime_ns: plain, since there are 50,000
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What lies on a shelf: picture files, those a cloud keeps elsewhere, and the class folders."""
+
+    files: set[File] = field(default_factory=set)
+    away: set[tuple[str, str]] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+
+
+class Tree:
+    """The class folders of one dataset, and their siblings for rejected pictures and originals."""
+
+    def __init__(self, root: Path) -> None:
+        self._shelves = Shelves(root)
+        self.before_changing: Callable[[], None] = _allow  # raises where nothing may be changed any more
+        token = secrets.token_hex(4)
+        self._parts = (_PARTS.replace("*", f"{token}-{number}") for number in itertools.count())
+        self._pool: ThreadPoolExecutor | None = None
+
+    # What is there.
+
+    def scan(self, shelf: Shelf = Shelf.TREE, classes: Collection[str] = ()) -> Scan:
+        """List a shelf; a folder that differs only in case or accents from one of `classes` is that class."""
+        found = Scan()
+        for class_name, folder in self._shelves.classes(shelf, classes).items():
+            with disk.reading(folder), suppress(FileNotFoundError):
+                self._scan_class(Spot(class_name, "", shelf), folder, found)
+                found.folders.add(class_name)
+        return found
+
+    def _scan_class(self, here: Spot, folder: Path, found: Scan) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name[0] == ".":
+                    if name.endswith(_CLOUD):
+                        found.away.add((here.class_name, composed(name[1 : -len(_CLOUD)])))
+                    continue
+                if name[name.rfind(".") :].lower() not in SUFFIXES:
+                    continue
+                try:
+                    about = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # gone since the folder was listed
+                if stat.S_ISREG(about.st_mode):
+                    if not is_plain(name):
+                        name = self._shelves.name(here, name)
+                    found.files.add((here.class_name, name, about.st_size, about.st_mtime_ns))
+
+    def path(self, spot: Spot) -> Path:
+        """Return where a file lies, as the disk spells it."""
+        return self._shelves.path(spot)
+
+    def stamp(self, spot: Spot) -> Stamp | None:
+        """Return a file's size and time, or `None` where there is no file, or a link on the way to it."""
+        if any(disk.is_link(folder) for folder in self._shelves.folders(spot)):
+            return None
+        path = self.path(spot)
+        with disk.reading(path), suppress(FileNotFoundError):
+            about = path.lstat()
+            return Stamp(about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else None
+        return None
+
+    def is_free(self, spot: Spot) -> bool:
+        """Tell whether nothing at all lies at a spot."""
+        return not os.path.lexists(self.path(spot))
+
+    def digests(self, spots: Sequence[Spot], tick: Tick | None = None) -> list[str | None]:
+        """Return the SHA-256 of files (of large ones, of their ends), `None` for a link or a missing one."""
+        return self.each(self._digest, spots, tick=tick)
+
+    def _digest(self, spot: Spot) -> str | None:
+        if self.stamp(spot) is None:
+            return None
+        path = self.path(spot)
+        with disk.reading(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE:
+                return _digest_of_ends(file, size)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        return None
+
+    # What we do to it.
+
+    def place(self, files: Sequence[tuple[Spot, bytes]]) -> None:
+        """Write files and give them their names at once; a failure leaves no part file."""
+        parts = self.write_parts(files)
+        try:
+            self.rename_parts(parts, [spot for spot, _ in files])
+        except BaseException:
+            _remove_quietly(parts)
+            raise
+
+    def write_parts(self, files: Sequence[tuple[Spot, bytes]]) -> list[Path]:
+        """Write files under temporary names, flushed, and return their paths; a failure leaves none."""
+        spots = [spot for spot, _ in files]
+        self._make_folders(spots)
+        parts = [self._part(spot.shelf) for spot in spots]
+        with disk.named(self._shelves.roots[Shelf.TREE]):
+            try:
+                self.each(disk.write, parts, [data for _, data in files])
+            except BaseException:
+                _remove_quietly(parts)
+                raise
+        return parts
+
+    def rename_parts(self, parts: Sequence[Path], spots: Sequence[Spot]) -> None:
+        """Give part files their final names, and flush the names; a failure leaves the other part files."""
+        self.before_changing()
+        with disk.named(self._shelves.roots[Shelf.TREE]):
+            for part, spot in zip(parts, spots, strict=True):
+                self._name(part, spot)
+        self.flush(spots)
+
+    def _name(self, part: Path, spot: Spot) -> None:
+        try:
+            disk.replace(part, self.path(spot))
+        except FileNotFoundError:  # a person deleted the class folder while we wrote
+            self._make_folders([spot])
+            disk.replace(part, self.path(spot))
+
+    def move(self, source: Spot, target: Spot) -> None:
+        """Move a file to a free spot; `flush` makes it last."""
+        self._refuse_links(source)
+        self._make_folders([target])
+        old, new = self.path(source), self.path(target)
+        with disk.named(new):
+            try:
+                disk.replace(old, new)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._carry(old, new, self._part(target.shelf))
+        self._shelves.left(source)
+
+    def _carry(self, old: Path, new: Path, part: Path) -> None:
+        """Move between disks, which happens where the dataset is a mount point and its siblings are not."""
+        try:
+            disk.copy(old, part)
+            disk.replace(part, new)
+        except BaseException:
+            _remove_quietly([part])
+            raise
+        disk.sync(new.parent)
+        disk.remove(old)
+
+    def remove(self, files: Iterable[tuple[Spot, str | None]]) -> None:
+        """Remove files of ours, known by their SHA-256; `flush` makes it last.
+
+        A file of other bytes stays, whatever a ledger claims of it: somebody else put it there.
+        """
+        self.before_changing()
+        for spot, content in files:
+            self._refuse_links(spot)
+            if content is None or self._digest(spot) != content:
+                continue
+            path = self.path(spot)
+            with disk.named(path):
+                disk.remove(path)
+
+    def flush(self, spots: Iterable[Spot]) -> None:
+        """Return when the names at these spots would survive a power loss."""
+        for folder in dict.fromkeys(self._shelves.folder(spot) for spot in spots):
+            with disk.named(folder), suppress(FileNotFoundError):
+                disk.sync(folder)
+
+    def sweep(self) -> None:
+        """Remove what a killed writer left half written; only while nobody else places pictures."""
+        _remove_quietly(self._parts_left())
+
+    def has_parts(self) -> bool:
+        """Tell whether somebody is writing, or was killed while writing."""
+        return any(True for _ in self._parts_left())
+
+    def _parts_left(self) -> Iterator[Path]:
+        for shelf, root in self._shelves.roots.items():
+            if shelf is Shelf.TREE or not disk.is_link(root):
+                yield from root.glob(_PARTS)
+
+    def part_names(self) -> set[str]:
+        """Return the names of the part files beside the class folders."""
+        return {part.name for part in self._shelves.roots[Shelf.TREE].glob(_PARTS)}
+
+    def _part(self, shelf: Shelf) -> Path:
+        return self._shelves.roots[shelf] / next(self._parts)
+
+    def _make_folders(self, spots: Iterable[Spot]) -> None:
+        self.before_changing()
+        for spot in dict.fromkeys(spot._replace(name="") for spot in spots):
+            if not self._shelves.has(spot):
+                try:
+                    component(spot.class_name)
+                except ValueError as why:
+                    raise CannotWrite(f"cannot make a folder {spot.class_name!r}: {why}") from why
+            self._refuse_links(spot)
+            folder = self._shelves.folder(spot)
+            with disk.named(folder):
+                if not folder.is_dir():
+                    if spot.shelf is not Shelf.TREE:
+                        disk.make_subfolder(folder.parent)
+                    disk.make_subfolder(folder)
+                    disk.sync(folder.parent)
+                    self._shelves.made(spot)
+
+    def _refuse_links(self, spot: Spot) -> None:
+        for folder in self._shelves.folders(spot):
+            disk.refuse_link(folder)
+
+    # Several at a time.
+
+    def each(self, function: Callable[..., T], *columns: Sequence[Any], tick: Tick | None = None) -> list[T]:
+        """Call a function that waits for the disk or leaves the interpreter, several calls at a time."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="disk")
+        results: list[T] = []
+        rows = list(zip(*columns, strict=True))
+        for start in range(0, len(rows), _BATCH):
+            futures = [self._pool.submit(function, *row) for row in rows[start : start + _BATCH]]
+            if tick is not None:
+                for done, _ in enumerate(as_completed(futures), start + 1):
+                    tick(done, len(rows))
+            wait(futures)  # all of them: a failure must not leave another still writing
+            results += [future.result() for future in futures]
+        return results
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+def _allow() -> None:
+    """Let a change happen."""
+
+
+def _digest_of_ends(file: BinaryIO, size: int) -> str:
+    """Return a SHA-256 over the size, the first and the last bytes of a file: 50 GB take minutes to read."""
+    digest = hashlib.sha256(b"size, first and last bytes: %d\n" % size)
+    digest.update(file.read(_END))
+    file.seek(-_END, os.SEEK_END)
+    digest.update(file.read(_END))
+    return digest.hexdigest()
+
+
+def _remove_quietly(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            disk.remove(path)

@@ -1,0 +1,1 @@
+"""A harvest from queries to class folders."""

@@ -1,0 +1,177 @@
+"""The heavy stage: hit in, picture or the reason why not out.
+
+What goes in and comes out can be pickled, and the picture carries its bytes, so the stage may run here
+(asyncio and threads) or on other machines; ledger and tree stay with the one driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol, Self
+
+from harvest import images, source_keys
+from harvest.models import Body, Outcome, Picture, Refusal, Task, Verdict
+from harvest.unexpected import ENDS_THE_RUN, internal_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from harvest.models import Recipe
+    from harvest.web.image_client import Bodies
+
+# Huge pictures share this much for decoding (a 50-MP PNG takes 375 MB); ordinary ones never wait for it.
+DECODE_BUDGET = 400 * 2**20
+
+# A smaller rendition is worth a try when the larger one is dead, too large or not a picture at all.
+_TRY_NEXT = frozenset(
+    {
+        Verdict.GONE,
+        Verdict.SERVER_ERROR,
+        Verdict.TOO_BIG,
+        Verdict.TOO_MANY_PIXELS,
+        Verdict.TIMEOUT,
+        Verdict.BROKEN_TRANSFER,
+        Verdict.BROKEN_IMAGE,
+        Verdict.NOT_AN_IMAGE,
+        Verdict.UNSUPPORTED,
+        Verdict.NEEDS_HEIF_EXTRA,
+        Verdict.INTERNAL_ERROR,
+        Verdict.TOO_MANY_REDIRECTS,
+        Verdict.ENCODED,
+    }
+)
+
+_NAMED = 5  # hosts that gave trouble, in the summary
+
+
+class Workers(Protocol):
+    """Anything that turns tasks into outcomes; `work` never raises for a bad hit."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def work(self, task: Task) -> Outcome:
+        """Fetch and develop one hit."""
+        ...
+
+    def stop(self) -> None:
+        """Abandon what is not downloaded yet: its `work` is cancelled, the rest comes to its end."""
+        ...
+
+    async def idle(self) -> None:
+        """Wait until nothing downloaded is left to develop."""
+        ...
+
+
+class LocalWorkers:
+    """Fetches with asyncio and decodes in threads: Pillow releases the GIL."""
+
+    def __init__(self, bodies: Bodies, recipe: Recipe, *, threads: int | None = None) -> None:
+        self._bodies = bodies
+        self._recipe = recipe
+        self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 2, thread_name_prefix="decode")
+        self._memory = Budget(DECODE_BUDGET)
+        self._fetching: set[asyncio.Task[object]] = set()
+        self._developing: set[asyncio.Task[object]] = set()
+        self._stopped = False
+
+    async def __aenter__(self) -> Self:
+        await self._bodies.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._bodies.__aexit__(kind, error, trace)
+
+    def stop(self) -> None:
+        """Abandon what is not downloaded yet."""
+        self._stopped = True
+        for task in self._fetching:
+            task.cancel()
+
+    async def idle(self) -> None:
+        """Wait until nothing downloaded is left to develop."""
+        while self._developing:
+            await asyncio.wait(set(self._developing))
+
+    @property
+    def left_alone(self) -> list[str]:
+        """Say which hosts were left alone and why; of many, only how many more."""
+        reasons = list(self._bodies.parked.values())
+        more = [f"{len(reasons) - _NAMED:,} more hosts"] if len(reasons) > _NAMED else []
+        return [f"{reason}: left alone until the next run" for reason in reasons[:_NAMED] + more]
+
+    async def work(self, task: Task) -> Outcome:
+        """Try the largest rendition first and a smaller one only when that fails."""
+        read = 0
+        result: Picture | Refusal = Refusal(Verdict.BAD_ADDRESS, "no address")
+        for url in (task.hit.url, *task.hit.others):
+            try:
+                result, size = await self._attempt(url, task)
+            except ENDS_THE_RUN:
+                raise
+            except Exception as error:  # noqa: BLE001 - of whatever kind, it is about this address alone
+                result, size = internal_error(error, url), 0
+            read += size
+            if isinstance(result, Picture) or result.verdict not in _TRY_NEXT:
+                break
+        return Outcome(task, result, read)
+
+    async def _attempt(self, url: str, task: Task) -> tuple[Picture | Refusal, int]:
+        if self._stopped:
+            raise asyncio.CancelledError
+        me = asyncio.current_task()
+        assert me is not None
+        self._fetching.add(me)
+        try:
+            # The connection's slot is held while its body is in memory: that bounds the bodies in memory.
+            async with self._bodies.fetch(url, referer=task.hit.page) as body:
+                self._fetching.discard(me)
+                if not isinstance(body, Body):
+                    return body, 0
+                if source_keys.is_stand_in(body.url):
+                    return Refusal(Verdict.GONE, "the host shows another picture instead"), len(body.data)
+                self._developing.add(me)
+                return await self._develop(body, task), len(body.data)
+        finally:
+            self._fetching.discard(me)
+            self._developing.discard(me)
+
+    async def _develop(self, body: Body, task: Task) -> Picture | Refusal:
+        async with self._memory.share(images.memory_needed(body.data, self._recipe.size)):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(
+                self._threads, images.develop, body.data, task.hit, self._recipe
+            )
+
+
+class Budget:
+    """Hands out memory in bytes; whoever asks for more than there is waits, and a giant gets it all."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._free = total
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def share(self, wanted: int) -> AsyncIterator[None]:
+        """Hold `wanted` bytes, or the whole budget where that is less, for the length of the block."""
+        held = min(wanted, self._total)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._free >= held)
+            self._free -= held
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._free += held
+                self._changed.notify_all()

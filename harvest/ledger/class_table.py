@@ -1,0 +1,51 @@
+"""The classes of a ledger: their names, and what a person renamed them to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.files.names import fold
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger
+
+
+def adopt_class(ledger: Ledger, name: str) -> None:
+    """Take a query file's word for a class: it is wanted under this name, and spelled so."""
+    if ledger.one("SELECT 1 FROM class WHERE name = ?", name) is None:
+        known = [row[0] for row in ledger.rows("SELECT name FROM class UNION SELECT class FROM picture")]
+        for alike in known:
+            if alike != name and fold(alike) == fold(name):
+                rename_class(ledger, alike, name)
+                ledger.run("UPDATE picture SET class = ? WHERE class = ?", name, alike)
+                ledger.run("DELETE FROM class WHERE name = ?", alike)
+        ledger.run("INSERT OR IGNORE INTO class (name) VALUES (?)", name)
+    ledger.run("UPDATE class SET renamed_to = NULL WHERE ? IN (name, renamed_to)", name)
+
+
+def is_adopted(ledger: Ledger, name: str) -> bool:
+    """Tell whether a class is known under this very name, and no rename waits for the query file's word."""
+    row = ledger.one(
+        "SELECT count(*), sum(name = ? AND renamed_to IS NULL) FROM class WHERE ? IN (name, renamed_to)",
+        name,
+        name,
+    )
+    return row == (1, 1)
+
+
+def rename_class(ledger: Ledger, old: str, new: str) -> None:
+    """Give what was asked for a class another name, so that it is not asked again; pictures stay put."""
+    back = ledger.one("SELECT 1 FROM class WHERE name = ? AND renamed_to = ?", new, old)
+    ledger.run("INSERT OR IGNORE INTO class (name) VALUES (?)", new)
+    for table in ("hit", "search", "conflict"):
+        ledger.run(f"UPDATE OR IGNORE {table} SET class = ? WHERE class = ?", new, old)
+    ledger.run("UPDATE class SET renamed_to = NULL WHERE name = ?", new)
+    if back:
+        ledger.run("DELETE FROM class WHERE name = ?", old)  # as if nothing had been
+    else:
+        ledger.run("UPDATE class SET renamed_to = ? WHERE name = ?", new, old)
+
+
+def renamed(ledger: Ledger) -> dict[str, str]:
+    """Return the classes that a person gave another folder name, and that name."""
+    return dict(ledger.rows("SELECT name, renamed_to FROM class WHERE renamed_to IS NOT NULL ORDER BY name"))

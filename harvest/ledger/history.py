@@ -1,0 +1,179 @@
+"""One picture's story: where it came from, what became of each address, and what people decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harvest import source_keys
+from harvest.files.names import fold
+from harvest.ledger.hit_table import check_types
+from harvest.models import Evidence, Licence, Verdict
+
+if TYPE_CHECKING:
+    from harvest.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One hit that led to the picture, or to nothing."""
+
+    provider: str
+    query: str
+    class_name: str
+    url: str
+    rank: int
+    page: str | None
+    title: str | None
+    author: str | None
+    licence: Licence
+    verdict: Verdict | None  # `None`: it waits
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A decision about the picture."""
+
+    at: str
+    by: str
+    action: str
+    source: str | None
+    target: str | None
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything the ledger knows of a picture, or of an address that gave none."""
+
+    id: int | None = None
+    class_name: str = ""
+    name: str = ""
+    state: str = ""
+    shelved: bool = False  # rejected, and its file lies in dataset.rejected
+    own: bool = False
+    at: str = ""
+    content: str = ""
+    size: tuple[int, int] | None = None
+    original: tuple[int, int] | None = None
+    format: str | None = None
+    sources: tuple[Source, ...] = ()
+    events: tuple[Event, ...] = ()
+    wanted_by: tuple[str, ...] = ()  # other classes, as long as nobody has decided
+    copies: tuple[str, ...] = ()  # `class/name` of other files on disk with the same bytes
+
+
+def story(ledger: Ledger, text: str) -> Story | None:
+    """Tell the story of a file name, `class/name`, or address; `None` if nothing is known of it."""
+    pictures = pictures_named(ledger, text)
+    if pictures:
+        return story_of(ledger, pictures[0])
+    found = _sources(
+        ledger, "hit.url = ? OR ? IN (address, source) OR page = ?", text, source_keys.key(text), text
+    )
+    return Story(sources=found) if found else None
+
+
+def pictures_named(ledger: Ledger, text: str) -> list[int]:
+    """Return the pictures that a path, file name or address means, the present ones first."""
+    meant = _with_address(ledger, text) if "://" in text else _with_name(ledger, text)
+    states = {number: ledger.one("SELECT state FROM picture WHERE id = ?", number) for number in meant}
+    found = [number for number, state in states.items() if state not in (None, ("placing",))]
+    return sorted(found, key=lambda number: (states[number] != ("present",), number))
+
+
+def _with_address(ledger: Ledger, url: str) -> list[int]:
+    rows = ledger.rows(
+        "SELECT DISTINCT picture FROM hit WHERE picture IS NOT NULL AND (? IN (address, source) OR page = ?)",
+        source_keys.key(url),
+        url,
+    )
+    return [row[0] for row in rows]
+
+
+def _with_name(ledger: Ledger, path: str) -> list[int]:
+    """Find what has a name, or had it until another picture took its place; a folder's case is no matter."""
+    *_, class_name, name = ("", *path.replace("\\", "/").split("/"))
+    rows = ledger.rows("SELECT coalesce(became, id), class FROM picture WHERE name = ?", name)
+    return [number for number, home in rows if not class_name or fold(home) == fold(class_name)]
+
+
+def names_like(ledger: Ledger, text: str, most: int) -> list[str]:
+    """Return some `class/name` of pictures whose name holds a text."""
+    rows = ledger.rows(
+        "SELECT class || '/' || name FROM picture WHERE instr(name, ?)"
+        " AND state IN ('present', 'rejected') ORDER BY state, class, name LIMIT ?",
+        text,
+        most,
+    )
+    return [row[0] for row in rows]
+
+
+def story_of(ledger: Ledger, picture: int) -> Story:
+    """Tell the story of one picture."""
+    row = ledger.one(
+        "SELECT class, name, state, shelved, own, at, content, format, hit,"
+        " width, height, original_width, original_height FROM picture WHERE id = ?",
+        picture,
+    )
+    assert row is not None
+    class_name, name, state, shelved, own, at, content, made_as, hit, *sizes = row
+    width, height, original_width, original_height = sizes
+    events = ledger.rows(
+        'SELECT at, by, action, "from", "to", value FROM decision'
+        " WHERE picture IN (SELECT id FROM picture WHERE id = ? OR became = ?) ORDER BY seq",
+        picture,
+        picture,
+    )
+    others = ledger.rows(
+        "SELECT class FROM conflict WHERE picture = ? AND resolved IS NULL ORDER BY class", picture
+    )
+    copies = ledger.rows(
+        "SELECT class || '/' || name FROM picture WHERE content = ? AND +state = 'present' AND id <> ?"
+        " ORDER BY 1",
+        content,
+        picture,
+    )
+    return Story(
+        picture,
+        class_name,
+        name,
+        state,
+        bool(shelved),
+        bool(own),
+        at,
+        content,
+        (width, height) if width else None,
+        (original_width, original_height) if original_width else None,
+        made_as,
+        _sources(ledger, "hit.picture = ?", picture, first=hit),
+        tuple(Event(*event) for event in events),
+        tuple(row[0] for row in others),
+        tuple(row[0] for row in copies),
+    )
+
+
+def _sources(ledger: Ledger, condition: str, *values: object, first: int | None = None) -> tuple[Source, ...]:
+    """Return hits, the one `first` that gave the picture its bytes: its licence is the picture's."""
+    rows = ledger.rows(
+        "SELECT hit.id, hit.provider, search.text, hit.class, url, rank, page, title, author, licence,"
+        " licence_url, evidence, verdict, detail FROM hit JOIN search ON search.id = hit.search"
+        f" WHERE {condition} ORDER BY hit.id IS NOT ?, verdict NOT IN ('kept', 'better'), hit.id",
+        *values,
+        first,
+    )
+    found = (_source(ledger, number, row) for number, *row in rows)
+    return tuple(source for source in found if source is not None)
+
+
+def _source(ledger: Ledger, number: int, row: list[Any]) -> Source | None:
+    *said, licence, licence_url, evidence, verdict, detail = row
+    try:
+        check_types(tuple(row), "ttttnTTTTTtTt")
+        known = Licence(licence, licence_url, Evidence(evidence))
+        values = (*said, known, Verdict(verdict) if verdict else None, detail)
+        return Source(*values)
+    except ValueError as error:
+        ledger.skip(f"hit {number}: {str(error)[:80]}")
+        return None

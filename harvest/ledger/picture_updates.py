@@ -1,0 +1,254 @@
+"""How the rows of pictures change: announced, confirmed, moved, edited, thrown out, brought back.
+
+Each function is one step within a transaction of its caller; nothing here touches a file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.files.paths import Shelf, Stamp
+from harvest.ledger import now
+from harvest.models import Verdict
+
+if TYPE_CHECKING:
+    from harvest.files.paths import Spot
+    from harvest.ledger import Ledger, Row
+    from harvest.ledger.picture_table import Held
+    from harvest.models import Picture, Task
+
+_LOOKS = "content, body, pixels, look, width, height, original_width, original_height, format, hit, licence"
+
+
+def announce(
+    ledger: Ledger,
+    task: Task,
+    picture: Picture,
+    spot: Spot,
+    *,
+    raw: str | None,
+    replaces: int | None,
+    run: int | None,
+) -> int:
+    """Write down that a picture is about to be placed."""
+    number = ledger.run(
+        f"INSERT INTO picture (state, class, name, raw, run, at, {_LOOKS})"
+        f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 11})",
+        spot.class_name,
+        spot.name,
+        raw,
+        run,
+        now(),
+        picture.content,
+        picture.body,
+        picture.pixels,
+        picture.look.data,
+        picture.width,
+        picture.height,
+        picture.original_width,
+        picture.original_height,
+        picture.original_format,
+        task.id,
+        task.hit.licence.id,
+    )
+    ledger.run("INSERT INTO pending (picture, action, replaces) VALUES (?, 'place', ?)", number, replaces)
+    return number
+
+
+def announce_move(ledger: Ledger, picture: int, source: Spot) -> None:
+    """Write down that a picture's file is about to leave a spot for where its row says it is."""
+    ledger.run(
+        "INSERT OR REPLACE INTO pending (picture, action, shelf, class, name) VALUES (?, 'move', ?, ?, ?)",
+        picture,
+        source.shelf,
+        source.class_name,
+        source.name,
+    )
+
+
+def confirm(ledger: Ledger, picture: int, run: int | None, *, replaced: bool) -> None:
+    """Make an announced picture a present one; if it `replaced` another, that one's file is gone."""
+    row = ledger.one(
+        "SELECT replaces, hit FROM picture LEFT JOIN pending ON pending.picture = id WHERE id = ?", picture
+    )
+    assert row is not None
+    replaces, hit = row
+    better = replaced and replaces
+    ledger.run("UPDATE picture SET state = 'present' WHERE id = ?", picture)
+    ledger.run("DELETE FROM pending WHERE picture = ?", picture)
+    ledger.run(
+        "UPDATE hit SET verdict = ?, detail = '', run = ?, picture = ?, attempts = attempts + 1 WHERE id = ?",
+        Verdict.BETTER if better else Verdict.KEPT,
+        run,
+        picture,
+        hit,
+    )
+    if better:
+        absorb(ledger, replaces, picture)
+
+
+def forget(ledger: Ledger, picture: int) -> None:
+    """Drop an announcement that came to nothing; its hit still waits."""
+    ledger.run("DELETE FROM pending WHERE picture = ?", picture)
+    ledger.run("DELETE FROM picture WHERE id = ? AND state = 'placing'", picture)
+
+
+def stamp(ledger: Ledger, picture: int, seen: Stamp | None) -> None:
+    """Remember a file's size and time, by which it is recognised without being read."""
+    size, mtime_ns = seen or (None, None)
+    ledger.run("UPDATE picture SET size = ?, mtime_ns = ? WHERE id = ?", size, mtime_ns, picture)
+
+
+def add(ledger: Ledger, spot: Spot, content: str, seen: Stamp) -> None:
+    """Take a person's own file in; a copy of a picture that is known needs no second look."""
+    rejected = spot.shelf is Shelf.REJECTED
+    number = ledger.run(
+        "INSERT INTO picture (state, class, name, shelved, size, mtime_ns, content, own, examined, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 0, ?)",
+        "rejected" if rejected else "present",
+        spot.class_name,
+        spot.name,
+        int(rejected),
+        *seen,
+        content,
+        now(),
+    )
+    copy = ledger.one(
+        "SELECT pixels, look, width, height, format FROM picture WHERE content = ? AND examined AND id <> ?",
+        content,
+        number,
+    )
+    if copy:
+        examined(ledger, number, copy)
+
+
+def edit(ledger: Ledger, held: Held, content: str) -> None:
+    """Give a picture the content a person gave it; how it looked before still recognises its source."""
+    ledger.run(
+        f"INSERT INTO picture (state, class, name, became, own, run, at, {_LOOKS})"
+        f" SELECT 'edited', class, name, id, own, run, at, {_LOOKS} FROM picture WHERE id = ? AND NOT own",
+        held.id,
+    )
+    ledger.run(
+        "UPDATE picture SET content = ?, pixels = NULL, look = NULL, examined = 0, touched = 1 WHERE id = ?",
+        content,
+        held.id,
+    )
+
+
+def examined(ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None) -> None:
+    """Remember pixels, look, width, height and format of a person's file, or that it cannot be looked at."""
+    ledger.run(
+        "UPDATE picture SET examined = 1, pixels = ?, look = ?, width = ?, height = ?,"
+        " format = coalesce(format, ?) WHERE id = ?",
+        *(seen or (None,) * 5),
+        picture,
+    )
+    ledger.run(
+        "UPDATE picture SET original_width = width, original_height = height"
+        " WHERE id = ? AND original_width IS NULL",
+        picture,
+    )
+
+
+def relocate(ledger: Ledger, held: Held, class_name: str, name: str, *, decided: bool = True) -> None:
+    """Give a picture another place; a person who decided so does not want to be asked about it again."""
+    ledger.run(
+        "UPDATE picture SET class = ?, name = ?, touched = max(touched, ?) WHERE id = ?",
+        class_name,
+        name,
+        int(decided),
+        held.id,
+    )
+    if decided and class_name != held.class_name:
+        settle_conflict(ledger, held.id, class_name)
+        settle_conflict(ledger, held.id, held.class_name)
+
+
+def throw_out(ledger: Ledger, picture: int, class_name: str, name: str, *, shelved: bool) -> None:
+    """Reject a picture; its conflicts are over."""
+    ledger.run(
+        "UPDATE picture SET state = 'rejected', class = ?, name = ?, shelved = ? WHERE id = ?",
+        class_name,
+        name,
+        int(shelved),
+        picture,
+    )
+    ledger.run("UPDATE conflict SET resolved = ? WHERE picture = ? AND resolved IS NULL", now(), picture)
+
+
+def unshelve(ledger: Ledger, picture: int) -> None:
+    """Remember that a rejected picture has no file any more."""
+    ledger.run("UPDATE picture SET shelved = 0 WHERE id = ?", picture)
+
+
+def bring_back(ledger: Ledger, picture: int, class_name: str, name: str) -> None:
+    """Make a rejected picture, whose file is there again, a present one."""
+    ledger.run(
+        "UPDATE picture SET state = 'present', class = ?, name = ?, shelved = 0, touched = 1 WHERE id = ?",
+        class_name,
+        name,
+        picture,
+    )
+
+
+def lift(ledger: Ledger, held: Held) -> None:
+    """Take a rejection back where no file is left: what led to the picture is to be fetched again."""
+    ledger.run("UPDATE picture SET state = 'lifted', shelved = 0 WHERE id = ?", held.id)
+    ledger.run(
+        "UPDATE hit SET verdict = NULL, detail = '', attempts = 0, picture = NULL"
+        " WHERE picture = ? AND class = ?",
+        held.id,
+        held.class_name,
+    )
+    ledger.run("UPDATE hit SET picture = NULL WHERE picture = ?", held.id)
+
+
+def absorb(ledger: Ledger, old: int, new: int) -> None:
+    """Let one picture take another's place, with all that is known of its sources."""
+    ledger.run("UPDATE picture SET state = 'replaced', became = ? WHERE id = ?", new, old)
+    ledger.run("UPDATE picture SET became = ? WHERE became = ?", new, old)
+    ledger.run("UPDATE hit SET picture = ? WHERE picture = ?", new, old)
+    ledger.run("UPDATE OR IGNORE conflict SET picture = ? WHERE picture = ?", new, old)
+    ledger.run("DELETE FROM conflict WHERE picture = ?", old)
+
+
+def merge(ledger: Ledger, held: Held) -> None:
+    """Let a copy that is still there stand for one that is gone; the one with a source lives on."""
+    other = ledger.one(
+        "SELECT id, class, name, size, mtime_ns, own, content FROM picture"
+        " WHERE +state = 'present' AND id <> ?"
+        " AND (content = ? OR (class = ? AND name = ?)) ORDER BY own",
+        held.id,
+        held.content,
+        held.class_name,
+        held.name,
+    )
+    if other is None:
+        return
+    number, class_name, name, size, mtime_ns, own, content = other
+    if own and content == held.content:
+        absorb(ledger, number, held.id)
+        relocate(ledger, held, class_name, name)
+        stamp(ledger, held.id, Stamp(size, mtime_ns))
+    else:
+        absorb(ledger, held.id, number)
+        settle_conflict(ledger, number, held.class_name)
+
+
+def want(ledger: Ledger, picture: int, class_name: str) -> None:
+    """Open a conflict: another class wants the picture too. One that was settled stays settled."""
+    ledger.run(
+        "INSERT OR IGNORE INTO conflict (picture, class, at) VALUES (?, ?, ?)", picture, class_name, now()
+    )
+
+
+def settle_conflict(ledger: Ledger, picture: int, class_name: str) -> None:
+    """Close a conflict, and keep it from being opened: a person decided where the picture belongs."""
+    want(ledger, picture, class_name)
+    ledger.run(
+        "UPDATE conflict SET resolved = coalesce(resolved, ?) WHERE picture = ? AND class = ?",
+        now(),
+        picture,
+        class_name,
+    )

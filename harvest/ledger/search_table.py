@@ -1,0 +1,239 @@
+"""Searches and their hits: what was asked, what was found, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from harvest import source_keys
+from harvest.ledger import hit_table, now
+from harvest.ledger.class_table import adopt_class, is_adopted
+from harvest.models import Filters, Refusal, Task, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harvest.ledger import Ledger, Row
+    from harvest.models import Hit, Query
+
+# The two ends of a search that need no second asking; any other says why it ended early.
+EXHAUSTED = "exhausted"
+LIMIT_REACHED = "limit reached"
+
+_KNOWN = frozenset(Verdict)  # another word, in a damaged ledger, is none
+
+ATTEMPTS = 3  # runs that may try a hit whose network had a bad day
+
+_PASSING = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_passing)
+_BY_FILTER = frozenset({Verdict.TOO_SMALL, Verdict.LICENCE})  # final for searches with the same filters
+_BY_SWITCH = frozenset({Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT})  # final for one run: the next may differ
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRecord:
+    """What the ledger knows of a search: how many hits were asked for, how it ended, how many hits wait."""
+
+    id: int
+    finished: bool
+    asked: int
+    end: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of one hit's way, and the picture that it is the same as."""
+
+    task_id: int
+    verdict: Verdict
+    detail: str = ""
+    picture_id: int | None = None
+
+
+class Searches:
+    """The searches of one ledger; `run` is the run that asks, if one does."""
+
+    run: int | None = None
+    again: frozenset[Verdict] = frozenset()  # ends that this run does not take for the last word
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @property
+    def _waiting(self) -> str:
+        """Which hits wait: what this run has met it will settle or leave, so only those of earlier ones."""
+        again = ", ".join(f"'{verdict}'" for verdict in sorted(self.again)) or "NULL"
+        passing = f"(verdict IN ({_PASSING}) AND attempts < {ATTEMPTS})"
+        return f"run IS NOT ? AND (verdict IS NULL OR verdict IN ({again}) OR {passing})"
+
+    def begin(self, query: Query, provider: str, limit: int) -> SearchRecord:
+        """Open the search for a query at a provider, new or known."""
+        key = (provider, query.class_name, query.text, _spelled(query.filters))
+        if not is_adopted(self._ledger, query.class_name) or self._find(key) is None:
+            with self._ledger.writing():
+                adopt_class(self._ledger, query.class_name)
+                self._ledger.run(
+                    "INSERT OR IGNORE INTO search (provider, class, text, filters) VALUES (?, ?, ?, ?)", *key
+                )
+        row = self._find(key)
+        assert row is not None
+        search, asked, end = row
+        finished = end == EXHAUSTED or (end == LIMIT_REACHED and asked >= limit)
+        waiting = self._ledger.number(
+            f"SELECT count(*) FROM hit WHERE search = ? AND {self._waiting}", search, self.run
+        )
+        return SearchRecord(search, finished, asked, end, waiting)
+
+    def _find(self, key: tuple[str, str, str, str]) -> Row | None:
+        return self._ledger.one(
+            # The table itself: a damaged row is in the way of a new one, and is written over.
+            "SELECT id, CAST(asked AS INTEGER), CAST(ending AS TEXT) FROM main.search"
+            " WHERE provider = ? AND class = ? AND text = ? AND filters = ?",
+            *key,
+        )
+
+    def finish(self, search: int, end: str, asked: int) -> None:
+        """Remember how a search ended and how many hits it was asked for."""
+        with self._ledger.writing():
+            self._ledger.run(
+                "UPDATE search SET ending = ?, asked = ?, ended = ? WHERE id = ?", end, asked, now(), search
+            )
+
+    def waiting(self, search: int) -> list[Task]:
+        """Return a search's hits that have no verdict, or one that an earlier run's bad day gave them."""
+        found = self._ledger.rows(
+            f"SELECT id, class, {hit_table.COLUMNS} FROM hit WHERE search = ? AND {self._waiting}"
+            " AND typeof(class) = 'text' ORDER BY id",
+            search,
+            self.run,
+        )
+        loaded = [(row[0], row[1], hit_table.load(self._ledger, row[0], row[2:])) for row in found]
+        return [Task(number, class_name, hit) for number, class_name, hit in loaded if hit is not None]
+
+    def record(self, search: int, class_name: str, found: Sequence[Hit]) -> list[Task | Refusal]:
+        """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
+        with self._ledger.writing():
+            return [self._record(search, class_name, hit) for hit in found]
+
+    def _record(self, search: int, class_name: str, hit: Hit) -> Task | Refusal:
+        keys = (source_keys.key(hit.url), hit.source or source_keys.key(hit.url))
+        kin = self._kin(keys)
+        mine = self._ledger.one(
+            "SELECT id, verdict, CAST(attempts AS INTEGER), run FROM hit WHERE search = ? AND source = ?",
+            search,
+            keys[1],
+        )
+        if mine is not None and self._is_final(*mine[1:]):
+            rejected = kin is not None and kin[2] == "rejected"
+            return Refusal(Verdict.REJECTED if rejected else Verdict.HAD)
+        refusal = self._known(class_name, kin) if kin else self._had(search, class_name, keys)
+        verdict, detail = (refusal.verdict, refusal.detail) if refusal else (None, "")
+        number = mine[0] if mine else hit_table.insert(self._ledger, search, class_name, hit, keys)
+        if mine is not None and mine[3] != self.run:
+            hit_table.readdress(self._ledger, number, hit, keys[0])
+        self._ledger.run(
+            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ? WHERE id = ?",
+            verdict,
+            detail,
+            self.run,
+            kin[0] if kin else None,
+            number,
+        )
+        if kin and verdict is Verdict.CONFLICT:
+            self._wanted_twice(kin[0], class_name)
+        return refusal or Task(number, class_name, hit)
+
+    def _kin(self, keys: tuple[str, str]) -> Row | None:
+        """Find the picture that this photograph already is: one on disk before one thrown out."""
+        # CROSS JOIN keeps SQLite from going through all pictures: it believes that few are present.
+        return self._ledger.one(
+            "SELECT picture.id, picture.class, state, name"
+            " FROM hit CROSS JOIN picture ON picture.id = hit.picture"
+            " WHERE (address IN (?, ?) OR source IN (?, ?)) AND state IN ('present', 'rejected')"
+            " ORDER BY state, picture.id",
+            *keys,
+            *keys,
+        )
+
+    def _known(self, class_name: str, kin: Row) -> Refusal:
+        picture, home, state, name = kin
+        if state == "rejected":
+            return Refusal(Verdict.REJECTED, f"you threw out {home}/{name}")
+        detail = f"the same photograph as {home}/{name}"
+        decided = self._ledger.one(
+            "SELECT 1 FROM conflict WHERE picture = ? AND class = ? AND resolved IS NOT NULL",
+            picture,
+            class_name,
+        )
+        return Refusal(Verdict.DUPLICATE if home == class_name or decided else Verdict.CONFLICT, detail)
+
+    def _had(self, search: int, class_name: str, keys: tuple[str, str]) -> Refusal | None:
+        """Tell whether another search for this class already came to an end with this address."""
+        others = self._ledger.rows(
+            "SELECT verdict, hit.run, other.filters = mine.filters FROM hit"
+            " JOIN search AS other ON other.id = hit.search JOIN search AS mine ON mine.id = ?"
+            " WHERE address = ? AND hit.class = ? AND verdict IS NOT NULL"
+            " AND NOT (search = ? AND source = ?)",
+            search,
+            keys[0],
+            class_name,
+            search,
+            keys[1],
+        )
+        for verdict, run, same_filters in others:
+            if verdict in _BY_FILTER and not same_filters:
+                continue
+            if verdict in _BY_SWITCH | self.again and run != self.run:
+                continue
+            return Refusal(Verdict.HAD, f"{verdict} in another search")
+        return None
+
+    def _is_final(self, verdict: str | None, attempts: int, run: int | None) -> bool:
+        if verdict not in _KNOWN:
+            return False
+        if run == self.run:
+            return True
+        if verdict in self.again:
+            return False
+        if Verdict(verdict).is_passing:
+            return attempts >= ATTEMPTS
+        return verdict not in _BY_SWITCH
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Write down what became of hits."""
+        if not settlements:
+            return
+        with self._ledger.writing():
+            for settlement in settlements:
+                self._settle(settlement)
+
+    def _settle(self, settlement: Settlement) -> None:
+        picture = self._ledger.one(
+            "SELECT coalesce(became, id) FROM picture WHERE id = ?", settlement.picture_id
+        )
+        self._ledger.run(
+            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ?, attempts = attempts + 1"
+            " WHERE id = ?",
+            settlement.verdict,
+            settlement.detail,
+            self.run,
+            picture[0] if picture else None,
+            settlement.task_id,
+        )
+        if picture and settlement.verdict is Verdict.CONFLICT:
+            hit = self._ledger.one("SELECT class FROM hit WHERE id = ?", settlement.task_id)
+            assert hit is not None
+            self._wanted_twice(picture[0], hit[0])
+
+    def _wanted_twice(self, picture: int, class_name: str) -> None:
+        self._ledger.run(
+            "INSERT OR IGNORE INTO conflict (picture, class, at) VALUES (?, ?, ?)", picture, class_name, now()
+        )
+
+
+def _spelled(filters: Filters) -> str:
+    """Write filters down, those left as they are left out: a filter to come makes no search a new one."""
+    usual = asdict(Filters())
+    chosen = {name: value for name, value in asdict(filters).items() if value != usual[name]}
+    return json.dumps(chosen, sort_keys=True, default=str)

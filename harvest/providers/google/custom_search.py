@@ -1,0 +1,169 @@
+"""Google's Custom Search JSON API: a hundred results a query, a hundred queries a day for nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harvest import source_keys
+from harvest.errors import Blocked, KeyMissing, KeyRefused, ProviderError, RateLimited, Unanswerable
+from harvest.models import Hit, Licence, LicenceFilter, Safe
+from harvest.providers import parsing
+from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.google import google_filters
+from harvest.providers.json_response import changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harvest.models import Query
+    from harvest.web.search_session import Page, Pages
+
+_ADDRESS = "https://www.googleapis.com/customsearch/v1"
+_NAME = "Google Custom Search"
+_COUNT = 10  # results a page, ten pages
+_CAP = 100
+_CONSOLE = "https://programmablesearchengine.google.com/controlpanel/all"
+_END = "Google ends Custom Search on 2027-01-01"
+_OPEN = "cc_publicdomain|cc_attribute|cc_sharealike"
+_RIGHTS = {
+    LicenceFilter.OPEN: f"({_OPEN}).-(cc_noncommercial|cc_nonderived)",
+    LicenceFilter.COMMERCIAL: f"({_OPEN}|cc_nonderived).-(cc_noncommercial)",
+    LicenceFilter.PUBLIC_DOMAIN: "cc_publicdomain",
+}
+_KINDS = {"transparent": "trans", "bw": "mono"}
+_DAY = 86_400
+_EXHAUSTED = ("limit", "quota", "exceeded")
+
+
+class CustomSearch(Provider):
+    """Google's own answer to a key; what it claims of licences is its pages' word."""
+
+    name: ClassVar = "GOOGLE"
+    label: ClassVar = "Google"
+    about: ClassVar = "Custom Search"
+    variables: ClassVar = ("GOOGLE_API_KEY", "GOOGLE_CSE_ID")
+    knows: ClassVar = google_filters.KNOWS - {"min_size", "until"} | {"licence"}
+    most: ClassVar = _CAP
+
+    def check(self) -> None:
+        """Raise `KeyMissing` when there is a key and no search engine, or the other way round."""
+        missing = [name for name in self.variables if not self._setting(name)]
+        if missing:
+            raise KeyMissing(
+                f"{_NAME} needs {' and '.join(missing)} too.",
+                f"Both are found at {_CONSOLE}; keep them with: harvest keys set {missing[0]}\n{_END}.",
+            )
+
+    def notes(self) -> list[str]:
+        """Say when it ends."""
+        return [f"{_END}; saved pages (--google-pages) and SerpApi go on."]
+
+    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+        """Yield the hits of a query, ten a page."""
+        self.check()
+        return Sieve(self.most).fresh(self._walk(query, pages))
+
+    def _walk(self, query: Query, pages: Pages) -> Iterator[list[Hit]]:
+        claim = Licence.claimed(query.filters.licence)
+        key = self._setting("GOOGLE_API_KEY")
+        asked = {**_arguments(query), "cx": self._setting("GOOGLE_CSE_ID"), "key": key}
+        start: int | None = 1
+        while start is not None:
+            page = pages.get(_ADDRESS, params={**asked, "start": start})
+            found = parse(page)
+            yield [replace(hit, licence=claim) for hit in found.hits]
+            start = found.more
+
+
+def _arguments(query: Query) -> dict[str, object]:
+    filters = query.filters
+    colour = google_filters.colour(filters)
+    asked = {
+        "q": query.text,
+        "searchType": "image",
+        "num": max(1, min(query.limit or _COUNT, _COUNT)),
+        "safe": "off" if filters.safe is Safe.OFF else "active",
+        "rights": _RIGHTS.get(filters.licence),
+        "imgType": "photo" if filters.photos else None,
+        "imgColorType": _KINDS.get(colour or ""),
+        "imgDominantColor": colour if colour in google_filters.COLOURS else None,
+        "dateRestrict": f"d{_days_since(filters.since)}" if filters.since else None,
+        "hl": filters.language,
+        "gl": filters.region and filters.region.lower(),
+        "siteSearch": filters.site,
+        "siteSearchFilter": "i" if filters.site else None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _days_since(day: str) -> int:
+    return max(1, int(time.time() - parsing.moment(day)) // _DAY + 1)
+
+
+def parse(page: Page) -> Found:
+    """Read an answer; raise what it says when it is no list of results."""
+    if page.status != HTTPStatus.OK:
+        raise _failure(page)
+    answer = parsing.fields(page.json())
+    if "error" in answer:
+        raise _failure(page)
+    queries = parsing.fields(answer.get("queries"))
+    hits = [hit for hit in map(_hit, parsing.objects(answer.get("items"))) if hit]
+    known = answer.get("kind") == "customsearch#search"
+    if known and "items" not in answer and _says_none(answer, queries):
+        return Found([])
+    if not (known and hits):
+        raise changed(page, _NAME, "an answer with neither results nor a sign that there are none")
+    following = _start(queries, "nextPage")
+    return Found(hits, following if following and following <= _CAP else None)
+
+
+def _says_none(answer: dict[str, Any], queries: dict[str, Any]) -> bool:
+    """Tell whether an answer without results means it: it counts none, or is a page after the first."""
+    total = parsing.fields(answer.get("searchInformation")).get("totalResults")
+    return str(total) == "0" or (_start(queries, "request") or 1) > 1
+
+
+def _start(queries: dict[str, Any], name: str) -> int | None:
+    return next((parsing.number(page.get("startIndex")) for page in parsing.objects(queries.get(name))), None)
+
+
+def _hit(item: dict[str, Any]) -> Hit | None:
+    if (url := parsing.address(item.get("link"))) is None:
+        return None
+    image = parsing.fields(item.get("image"))
+    return Hit(
+        url=url,
+        provider="GOOGLE",
+        source=source_keys.key(url),
+        page=parsing.address(image.get("contextLink")),
+        title=parsing.text(item.get("title")),
+        width=parsing.number(image.get("width")),
+        height=parsing.number(image.get("height")),
+    )
+
+
+def _failure(page: Page) -> ProviderError:
+    """Return what an error means; it tells bad keys, empty accounts and odd queries apart by words only."""
+    answer = parsing.fields(page.json()) if page.text.lstrip().startswith("{") else {}
+    error = parsing.fields(answer.get("error"))
+    if not error:
+        return Blocked(
+            f"Google answers {page.status} instead of results.", "We asked no further; try again later."
+        )
+    reasons = " ".join(str(cause.get("reason")) for cause in parsing.objects(error.get("errors")))
+    said = parsing.text(error.get("message")) or reasons
+    if any(word in f"{reasons} {said}".lower() for word in _EXHAUSTED):
+        return RateLimited(
+            f"{_NAME} has had too many queries with this key: {said}",
+            "A hundred a day are free. What was found is kept; the same line goes on tomorrow.",
+        )
+    if page.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or "key" in said.lower():
+        return KeyRefused(
+            f"{_NAME} does not accept the key: {said}",
+            f"Compare GOOGLE_API_KEY and GOOGLE_CSE_ID with {_CONSOLE}\n{_END}, and takes no new customers.",
+        )
+    return Unanswerable(f"{_NAME} refuses this search: {said}", "Compare GOOGLE_CSE_ID, or change the query.")

@@ -1,0 +1,75 @@
+"""Filters in Google's words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from harvest.models import Safe
+from harvest.providers import parsing
+
+if TYPE_CHECKING:
+    from harvest.models import Filters, Query
+
+# The fields of `Filters` that `words` and `arguments` speak of.
+KNOWS = frozenset({"min_size", "photos", "colour", "since", "until", "safe", "language", "region", "site"})
+COLOURS = frozenset(
+    {"red", "orange", "yellow", "green", "teal", "blue"}
+    | {"purple", "pink", "white", "gray", "black", "brown"}
+)
+_SPELT = {"grey": "gray"}
+_KINDS = {"transparent": "ic:trans", "bw": "ic:gray"}
+# "Larger than" in Google's words, and the sides it means.
+_SIZES = {"qsvga": 400 * 300, "vga": 640 * 480, "svga": 800 * 600, "xga": 1024 * 768, "2mp": 1600 * 1200}
+
+
+def colour(filters: Filters) -> str | None:
+    """Return a colour by Google's name: one of `COLOURS`, "transparent" or "bw"."""
+    wanted = (filters.colour or "").casefold()
+    wanted = _SPELT.get(wanted, wanted)
+    return wanted if wanted in COLOURS or wanted in _KINDS else None
+
+
+def words(query: Query) -> str:
+    """Return what is typed into the search box.
+
+    >>> from harvest.models import Filters, Query
+    >>> words(Query("king snake", "king", filters=Filters(site="example.org")))
+    'king snake site:example.org'
+    """
+    return f"{query.text} site:{query.filters.site}" if query.filters.site else query.text
+
+
+def arguments(filters: Filters) -> dict[str, str]:
+    """Return the arguments that every search of Google's takes, and `tbs`, which holds the filters of images.
+
+    >>> from harvest.models import Filters
+    >>> arguments(Filters(photos=True, colour="grey", min_size=700, since="2024-05-01", language="en"))["tbs"]
+    'itp:photo,ic:specific,isc:gray,isz:lt,islt:svga,cdr:1,cd_min:5/1/2024'
+    """
+    asked = {
+        "safe": "off" if filters.safe is Safe.OFF else "active",
+        "hl": filters.language or "en",
+        "gl": (filters.region or "").lower(),
+        "tbs": ",".join(_tbs(filters)),
+    }
+    return {name: value for name, value in asked.items() if value}
+
+
+def _tbs(filters: Filters) -> list[str]:
+    tbs = ["itp:photo"] if filters.photos else []
+    if wanted := colour(filters):
+        tbs.append(_KINDS.get(wanted, f"ic:specific,isc:{wanted}"))
+    # The filter counts pixels: one with fewer than a square of the shorter side loses nothing wanted.
+    if fitting := [name for name, pixels in _SIZES.items() if pixels <= filters.min_size**2]:
+        tbs.append(f"isz:lt,islt:{fitting[-1]}")
+    if filters.since or filters.until:
+        tbs.append("cdr:1")
+        tbs += [f"cd_min:{_day(filters.since)}"] if filters.since else []
+        tbs += [f"cd_max:{_day(filters.until)}"] if filters.until else []
+    return tbs
+
+
+def _day(text: str) -> str:
+    day = datetime.fromtimestamp(parsing.moment(text), UTC)
+    return f"{day.month}/{day.day}/{day.year}"

@@ -1,0 +1,88 @@
+"""What a page of Google Images holds, be it saved in a browser or asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from itertools import islice
+from typing import Any
+
+from harvest import source_keys
+from harvest.models import Hit
+from harvest.providers import parsing
+
+_RESULT = re.compile(r'\[0,"[\w-]{8,24}",\["https?:', re.ASCII)
+_LONGEST = 20_000  # characters of one result; real ones have 1,500
+_MOST = 5_000  # results of a page; the longest that was scrolled had 800, each of them twice
+# The page is not read as a tree: the parser takes minutes for one made to hold it up.
+_LINK = re.compile(r"""<a\s[^<>]*?href="([^"<>]*/imgres\?[^"<>]*)\"""", re.ASCII | re.IGNORECASE)
+_DECODER = json.JSONDecoder()
+
+
+def read(text: str) -> list[Hit]:
+    """Return the pictures of a page, each once; none when its layout is not known."""
+    return list({hit.source: hit for hit in reversed(_results(text) or _links(text))}.values())[::-1]
+
+
+def thumbnails_only(text: str) -> bool:
+    """Tell whether a page shows pictures, though none that `read` can name."""
+    return "encrypted-tbn" in text or "data:image/" in text
+
+
+def _results(text: str) -> list[Hit]:
+    """Read the lists that stand in the page's scripts: [0, id, thumbnail, [address, height, width], …]."""
+    hits: dict[str, Hit] = {}
+    for place in islice(_RESULT.finditer(text), _MOST):
+        start = place.start()
+        try:
+            result, _ = _DECODER.raw_decode(text[start : start + _LONGEST])
+        except (ValueError, RecursionError):
+            continue
+        if url := parsing.address(_at(result, 3, 0)):
+            # A page of 2026 has every result twice; the id is the picture's.
+            hits.setdefault(result[1], _hit(url, result))
+    return list(hits.values())
+
+
+def _hit(url: str, result: Any) -> Hit:
+    return Hit(
+        url=url,
+        provider="GOOGLE",
+        source=source_keys.key(url),
+        page=parsing.address(_at(result, 9, "2003", 2)),
+        title=parsing.text(_at(result, 9, "2003", 3)),
+        width=parsing.number(_at(result, 3, 2)),
+        height=parsing.number(_at(result, 3, 1)),
+    )
+
+
+def _at(value: Any, *path: int | str) -> Any:
+    """Follow a path through lists and objects; `None` where it ends early."""
+    for step in path:
+        if isinstance(step, int) and isinstance(value, list) and step < len(value):
+            value = value[step]
+        elif isinstance(step, str) and isinstance(value, dict):
+            value = value.get(step)
+        else:
+            return None
+    return value
+
+
+def _links(text: str) -> list[Hit]:
+    """Read the older form: links to /imgres that carry everything as arguments."""
+    found = (_linked(unescape(link[1])) for link in islice(_LINK.finditer(text), _MOST))
+    return [hit for hit in found if hit]
+
+
+def _linked(link: str) -> Hit | None:
+    if (url := parsing.address(parsing.argument(link, "imgurl"))) is None:
+        return None
+    return Hit(
+        url=url,
+        provider="GOOGLE",
+        source=source_keys.key(url),
+        page=parsing.address(parsing.argument(link, "imgrefurl")),
+        width=parsing.number(parsing.argument(link, "w")),
+        height=parsing.number(parsing.argument(link, "h")),
+    )

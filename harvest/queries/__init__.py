@@ -1,0 +1,1 @@
+"""Query files: CSV to queries."""

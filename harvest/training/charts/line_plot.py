@@ -1,0 +1,237 @@
+"""Curves over an axis. Places are percentages, so it fits any width, and texts keep their size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from harvest.training.charts.axes import Axis
+
+_APART = 9  # percent of the height between the names at the ends of curves
+_DOTS = 40  # points of a curve, beyond which dots would be the curve
+
+
+class Mark(NamedTuple):
+    """A place that the chart points at."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One curve: points in order of x, where one that is not a number leaves a gap; `kind` is its colour."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    kind: str = "main"
+    band: Sequence[tuple[float, float, float]] = ()  # x, low, high
+    dots: bool = True
+
+
+def plot(
+    title: str,
+    series: Sequence[Series],
+    *,
+    x: Axis,
+    y: Axis,
+    across: str,
+    note: str = "",
+    marks: Iterable[Mark] = (),
+    at: Mark | None = None,
+) -> Markup:
+    """Draw curves with their title, their axes, what to notice, and all their numbers as a table to unfold.
+
+    `across` names the x axis; `at` draws a line from top to bottom.
+    """
+    parts = [*_grid(x, y)]
+    if at is not None:
+        parts.append(_upright(at, x))
+    parts += [_curve(each, x, y) for each in series]
+    parts += [_dots(each, x, y) for each in series if each.dots and len(each.points) <= _DOTS]
+    parts += _marks(marks, x, y)
+    parts += _names(series, x, y)
+    return Markup(
+        '<figure class="plot"><figcaption><b>{title}</b> <span>{note}</span></figcaption>'
+        '<svg role="img" aria-label="{label}"><title>{title}</title><desc>{label}</desc>{drawing}'
+        '<text class="across" x="100%" y="100%" dy="2.9em" text-anchor="end">{across}</text></svg>'
+        "{table}</figure>"
+    ).format(
+        title=title,
+        note=note,
+        label=_in_words(title, series, x, y, across),
+        drawing=Markup().join(parts),
+        across=across,
+        table=_table(series, x, y, across),
+    )
+
+
+def _tag(template: str, *values: object, **named: object) -> Markup:
+    return Markup(template).format(*values, **named)  # noqa: S704 - templates are ours, `format` escapes the rest
+
+
+def _grid(x: Axis, y: Axis) -> Iterator[Markup]:
+    for tick in y.ticks:
+        place = 100 - y.at(tick)
+        yield _tag('<line class="grid" x1="0" x2="100%" y1="{0}%" y2="{0}%"/>', place)
+        yield _tag(
+            '<text x="0" dx="-.6em" y="{}%" dy=".32em" text-anchor="end">{}</text>', place, y.text(tick)
+        )
+    for tick in x.ticks:
+        yield _tag(
+            '<text x="{}%" y="100%" dy="1.5em" text-anchor="middle">{}</text>', x.at(tick), x.text(tick)
+        )
+
+
+def _upright(mark: Mark, x: Axis) -> Markup:
+    place = x.at(mark.x)
+    side, away = ("end", "-.5em") if place > 50 else ("start", ".5em")  # noqa: PLR2004
+    return _tag(
+        '<line class="at" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>'
+        '<text class="mark" x="{0}%" dx="{1}" y="0" dy="1.1em" text-anchor="{2}">{3}</text>',
+        place,
+        away,
+        side,
+        mark.text,
+    )
+
+
+def _curve(series: Series, x: Axis, y: Axis) -> Markup:
+    band = ""
+    if series.band:
+        there = [(x.at(a), 100 - y.at(low), 100 - y.at(high)) for a, low, high in series.band]
+        edge = [f"{a} {high}" for a, _, high in there] + [f"{a} {low}" for a, low, _ in reversed(there)]
+        band = _tag('<path class="band" d="M{}Z"/>', "L".join(edge))
+    lines = _tag('<path class="line" d="{}"/>', " ".join(_strokes(series, x, y)))
+    return _tag(
+        '<svg class="{}" viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">'
+        "{}{}</svg>",
+        series.kind,
+        band,
+        lines,
+    )
+
+
+def _strokes(series: Series, x: Axis, y: Axis) -> Iterator[str]:
+    """Yield a piece of path for every run of points without a gap."""
+    pen = "M"
+    for a, b in series.points:
+        if math.isfinite(b):
+            yield f"{pen}{x.at(a)} {100 - y.at(b):g}"
+            pen = "L"
+        else:
+            pen = "M"
+
+
+def _dots(series: Series, x: Axis, y: Axis) -> Markup:
+    return Markup().join(
+        _tag(
+            '<circle class="{}" cx="{}%" cy="{}%" r="3.5"><title>{} {}: {}</title></circle>',
+            series.kind,
+            x.at(a),
+            100 - y.at(b),
+            series.name,
+            x.text(a),
+            y.text(b),
+        )
+        for a, b in series.points
+        if math.isfinite(b)
+    )
+
+
+def _marks(marks: Iterable[Mark], x: Axis, y: Axis) -> Iterator[Markup]:
+    for mark in marks:
+        left, top = x.at(mark.x), 100 - y.at(mark.y)
+        anchor = "start" if left < 20 else "end" if left > 80 else "middle"  # noqa: PLR2004
+        above = "1.8em" if top < 15 else "-.9em"  # noqa: PLR2004
+        yield _tag('<circle class="ring" cx="{}%" cy="{}%" r="6.5"/>', left, top)
+        yield _tag(
+            '<text class="mark" x="{}%" y="{}%" dy="{}" text-anchor="{}">{}</text>',
+            left,
+            top,
+            above,
+            anchor,
+            mark.text,
+        )
+
+
+def _names(series: Sequence[Series], x: Axis, y: Axis) -> Iterator[Markup]:
+    """Write each curve's name at its end, none over another; one curve alone is what the title says."""
+    ends = sorted(
+        (100 - y.at(each.points[-1][1]), each.kind, each.name) for each in map(_known, series) if each.points
+    )
+    if len(ends) < 2:  # noqa: PLR2004
+        return
+    places = [end[0] for end in ends]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + _APART)
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], 100 if i == len(places) - 1 else places[i + 1] - _APART)
+    right = max(x.at(each.points[-1][0]) for each in map(_known, series) if each.points)
+    for place, (_, kind, name) in zip(places, ends, strict=True):
+        yield _tag(
+            '<text class="name {}" x="{}%" dx=".8em" y="{}%" dy=".32em">{}</text>', kind, right, place, name
+        )
+
+
+def _known(series: Series) -> Series:
+    return replace(series, points=[point for point in series.points if math.isfinite(point[1])])
+
+
+def _in_words(title: str, series: Sequence[Series], x: Axis, y: Axis, across: str) -> str:
+    """Say what the curves do, for who cannot see them."""
+    said = []
+    for each in map(_known, series):
+        if not each.points:
+            said.append(f"{each.name} has no numbers")
+            continue
+        (first, begin), (last, end) = each.points[0], each.points[-1]
+        way = f"{y.text(begin)} at {across} {x.text(first)}"
+        said.append(
+            f"{each.name} {way}"
+            if first == last
+            else f"{each.name} from {way} to {y.text(end)} at {x.text(last)}"
+        )
+    return f"{title}: {'; '.join(said)}."
+
+
+def _table(series: Sequence[Series], x: Axis, y: Axis, across: str) -> Markup:
+    rows: dict[float, dict[str, str]] = {}
+    for each in series:
+        bands = {a: f" ({y.text(low)} to {y.text(high)})" for a, low, high in each.band}
+        for a, b in each.points:
+            rows.setdefault(a, {})[each.name] = (y.text(b) if math.isfinite(b) else "–") + bands.get(a, "")
+    head = Markup().join(
+        _tag('<th scope="col">{}</th>', name) for name in (across, *(each.name for each in series))
+    )
+    body = Markup().join(
+        _tag(
+            '<tr><th scope="row">{}</th>{}</tr>',
+            x.text(a),
+            Markup().join(_tag("<td>{}</td>", cells.get(each.name, "–")) for each in series),
+        )
+        for a, cells in sorted(rows.items())
+    )
+    return _tag(
+        '<details class="numbers"><summary>Numbers</summary><div class="scroll"><table>'
+        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div></details>",
+        head,
+        body,
+    )
+
+
+def sparkline(series: Series, x: Axis, y: Axis, label: str) -> Markup:
+    """Draw a curve so small that only its way is seen."""
+    return _tag(
+        '<svg class="spark" role="img" aria-label="{0}"><title>{0}</title>{1}{2}</svg>',
+        label,
+        _curve(series, x, y),
+        _dots(series, x, y),
+    )

@@ -1,0 +1,1 @@
+"""The last layer, solved on frozen features."""

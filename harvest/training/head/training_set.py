@@ -1,0 +1,39 @@
+"""Pictures that heads learn from: any of them can be left out, and asked about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from harvest.training.head import logistic_regression
+from harvest.training.head.folds import even
+from harvest.training.head.logistic_regression import Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harvest.training.head.logistic_regression import Solution, Space
+
+    Flags = NDArray[np.bool_]
+    Ints = NDArray[np.int64]
+
+
+class Lot(NamedTuple):
+    """Pictures with their classes, each in one or several rows of a space."""
+
+    space: Space
+    owner: Ints  # the picture of each row; the first rows are the pictures as they are
+    targets: Ints  # of pictures
+    groups: Ints
+    classes: int
+
+    def learned(self, pictures: Flags, strength: float, start: Solution | None = None) -> Solution | None:
+        """Solve a head on some pictures; none where not one of them has features."""
+        rows = np.flatnonzero(pictures[self.owner] & self.space.sound)
+        if not len(rows):
+            return None
+        targets = self.targets[self.owner[rows]]
+        views = len(self.owner) / len(self.targets)  # each picture's rows together count as one picture
+        task = Task(self.space.rows[rows], targets, even(targets, self.classes) / views, self.classes)
+        return logistic_regression.solve(task, strength * self.space.size, start)

@@ -1,0 +1,30 @@
+"""A network from picture to probability: what is exported, and what is run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from harvest.training import image_array
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harvest.training.network.network import Network
+
+
+class Classifier(nn.Module):
+    """Takes pictures as bytes, rows by columns by channels, and gives the probability of each class."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.model = network.model
+        self.eval()
+        self.mean, self.std = network.mean, network.std
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return a row of probabilities for each picture."""
+        logits = self.model(pixel_values=image_array.numbers(image, self.mean, self.std)).logits
+        return torch.softmax(logits.float(), dim=-1)

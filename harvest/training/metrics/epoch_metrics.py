@@ -1,0 +1,50 @@
+"""The metrics that a run counts every epoch, and the one that it chooses by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harvest.training.metrics.metric_functions import named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from harvest.training.metrics.metric_functions import Metric
+    from harvest.training.training_options import Options
+
+ALWAYS = ("accuracy", "f1")
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Metrics by their names, `monitor` among them."""
+
+    by_name: dict[str, Metric]
+    monitor: Metric
+
+    def of(self, targets: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
+        """Measure answers by every one of them."""
+        return {name: metric.measure(targets, probabilities) for name, metric in self.by_name.items()}
+
+
+def chosen(options: Options, labels: Sequence[str]) -> Measures:
+    """Return what the command line asks for, beside what everybody wants to see."""
+    names = [*ALWAYS, options.monitor]
+    if options.cost_matrix:
+        names.append("cost_matrix_gain")
+    if options.metric:
+        names.append("custom")
+    found = [
+        named(
+            name,
+            labels=labels,
+            cost_matrix=options.cost_matrix,
+            custom=options.metric,
+            beside=options.tree,
+        )
+        for name in names
+    ]
+    return Measures({metric.name: metric for metric in found}, found[len(ALWAYS)])

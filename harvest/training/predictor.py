@@ -1,0 +1,185 @@
+"""From pictures to labels, by what a training wrote."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
+
+import numpy as np
+
+from harvest import images
+from harvest.errors import TrainingError, UsageError
+from harvest.models import Refusal, Verdict
+from harvest.training import image_array
+from harvest.training.find_run import newest
+from harvest.unexpected import refuse_unexpected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+P = TypeVar("P", bytes, str, Path)
+
+BATCH = 32  # pictures that the network sees together
+MOST = 200 << 20  # bytes of a picture: more of a file are not read
+_GIANT = 64 << 20  # bytes to decode it: giants go one after another, so that memory stays flat
+_NAME_IT = "Name the directory that a training wrote, as it printed it."
+_CONFIG, _ONNX = "config.json", "model.onnx"
+
+
+class Guess(NamedTuple):
+    """A label, and how probable the network finds it."""
+
+    label: str
+    probability: float
+
+
+class Engine(Protocol):
+    """What runs a network."""
+
+    name: str
+    labels: tuple[str, ...]
+    size: int
+
+    def __call__(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return a row of probabilities for each view."""
+        ...
+
+
+class Predictor:
+    """Tells pictures apart; may be used by several threads.
+
+    >>> predictor = Predictor.open("snakes.runs/first")  # doctest: +SKIP
+    >>> predictor.predict(["unknown.jpg"])  # doctest: +SKIP
+    [[Guess(label='coral_snake', probability=0.973), Guess(label='king_snake', probability=0.027)]]
+    """
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.engine = engine.name
+        self.labels = engine.labels
+        self.size = engine.size
+        self._engine = engine
+        self._giants = threading.Lock()
+
+    @classmethod
+    def open(
+        cls, run: Path | str, *, prefer_onnx: bool = True, say: Callable[[str], None] | None = None
+    ) -> Self:
+        """Open the directory of a training; model.onnx goes first where it is there and can be run."""
+        run = Path(run)
+        _check(run)
+        engine = _onnx(run, say or _keep_silent) if prefer_onnx else None
+        return cls(_name(run), engine or _torch(run))
+
+    @refuse_unexpected
+    def see(self, picture: bytes | Path) -> NDArray[np.uint8] | Refusal:
+        """Return a picture as the network sees it, or why it cannot be read."""
+        image = image_array.see(picture, self.size)
+        return image if isinstance(image, Refusal) else np.asarray(image_array.crop(image, self.size))
+
+    def judge(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Return a row of probabilities for each view, in the order of `labels`."""
+        rows = self._engine(np.stack(views))
+        if not np.isfinite(rows).all():
+            raise TrainingError(f"{self.name} answers with no numbers: its weights are damaged.")
+        return rows
+
+    def ranked(self, row: NDArray[np.float32], top: int | None = None) -> list[Guess]:
+        """Return the labels of a row, the most probable first."""
+        best = np.argsort(-row, kind="stable")[:top]
+        return [Guess(self.labels[number], float(row[number])) for number in best]
+
+    def predict(self, pictures: Iterable[P], top: int | None = None) -> list[list[Guess] | Refusal]:
+        """Return for each picture its labels, the most probable first, or why it cannot be read."""
+        return [end for _, end in self.each(pictures, top)]
+
+    def each(
+        self, pictures: Iterable[P], top: int | None = None
+    ) -> Iterator[tuple[P, list[Guess] | Refusal]]:
+        """Yield each picture with what `predict` returns for it; memory stays flat however many there are."""
+        threads = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
+        coming = iter(pictures)
+        ready: list[tuple[P, Future[NDArray[np.uint8] | Refusal]]] = []
+        try:
+            while True:  # the next ones are decoded while the network looks at these
+                following = [(one, threads.submit(self._decode, one)) for one in islice(coming, BATCH)]
+                yield from self._settled(ready, top)
+                if not following:
+                    return
+                ready = following
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _decode(self, picture: bytes | str | Path) -> NDArray[np.uint8] | Refusal:
+        try:
+            body = picture if isinstance(picture, bytes) else _read(Path(picture))
+        except (OSError, ValueError) as error:
+            return Refusal(Verdict.BROKEN_IMAGE, getattr(error, "strerror", None) or str(error))
+        if len(body) > MOST:
+            return Refusal(Verdict.TOO_BIG, f"more than {MOST >> 20} MB")
+        with self._giants if images.memory_needed(body) > _GIANT else nullcontext():
+            return self.see(body)
+
+    def _settled(
+        self, ready: Sequence[tuple[P, Future[NDArray[np.uint8] | Refusal]]], top: int | None
+    ) -> Iterator[tuple[P, list[Guess] | Refusal]]:
+        seen = [(picture, view.result()) for picture, view in ready]
+        views = [view for _, view in seen if not isinstance(view, Refusal)]
+        rows = iter(self.judge(views) if views else ())
+        for picture, view in seen:
+            yield picture, view if isinstance(view, Refusal) else self.ranked(next(rows), top)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST + 1)
+
+
+def _check(run: Path) -> None:
+    """Refuse what is no run, and say which one may be meant."""
+    if (run / _ONNX).is_file() or (run / _CONFIG).is_file():
+        return
+    if not run.is_dir():
+        raise UsageError(f"there is no run {run}.", _NAME_IT)
+    meant = newest(run)
+    raise UsageError(
+        f"{run} is no run: it has no {_CONFIG}.", f"Did you mean {meant}?" if meant else _NAME_IT
+    )
+
+
+def _name(run: Path) -> str:
+    """Name a run by its tree, where it lies beside one: snakes/2026-11-21_09-12-44."""
+    run = run.absolute()
+    tree = run.parent.name.removesuffix(".runs")
+    return f"{tree}/{run.name}" if tree != run.parent.name else run.name
+
+
+def _onnx(run: Path, say: Callable[[str], None]) -> Engine | None:
+    if not (run / _ONNX).is_file() or find_spec("onnxruntime") is None:
+        return None
+    from harvest.training.inference.onnx_engine import OnnxEngine, origin  # noqa: PLC0415 - an extra
+
+    engine, of = OnnxEngine(run / _ONNX), origin(run)
+    if of is not None and engine.origin != of:
+        say(f"{run / _ONNX} was made of other weights, labels or sizes than are there now: it is not used")
+        return None
+    return engine
+
+
+def _torch(run: Path) -> Engine:
+    # Two seconds to import, which model.onnx does without.
+    from harvest.training.inference.torch_engine import TorchEngine  # noqa: PLC0415
+
+    return TorchEngine(run)
+
+
+def _keep_silent(_text: str) -> None:
+    """Say nothing: nobody listens."""

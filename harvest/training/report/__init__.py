@@ -1,0 +1,36 @@
+"""report.html: one page that shows how good a network is, where it goes wrong, and what to do about it.
+
+story       what a run knows of itself
+words       numbers as people say them
+answers     the first screen
+mistakes    which pictures to show
+thumbnails  their copies within the page
+tables      networks side by side, and where the pictures went
+training    the charts of a training
+page        all of it as HTML, by page.html, sections.html, parts.html and page.css
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.files import disk
+from harvest.training.report.html_page import render
+from harvest.training.report.report_data import (
+    Candidate,
+    LearningPoint,
+    Search,
+    Story,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Candidate", "LearningPoint", "Search", "Story", "render", "write"]
+
+NAME = "report.html"
+
+
+def write(run: Path, story: Story) -> None:
+    """Write a run's report.html, as a whole or not at all; it asks for nothing outside itself."""
+    disk.rewrite(run / NAME, render(story, run).encode())

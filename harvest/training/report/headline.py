@@ -1,0 +1,116 @@
+"""The first screen: how good it is, where it goes wrong, would more pictures help, what to do next."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from harvest.training import charts
+from harvest.training.charts.bars import Share
+from harvest.training.report import mistakes, number_format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from markupsafe import Markup
+
+    from harvest.training.metrics.evaluate_predictions import ClassFigures, Judgement
+    from harvest.training.report.report_data import Story
+
+FEW = 20  # pictures of a class, below which more of them come first
+_TOLD = 3  # names that a sentence lists
+_ORDER = ("test", "valid", "train")  # the untouched part counts most
+
+
+class Good(NamedTuple):
+    """How good the saved network is: on the part that counts most in large, on all parts as bars."""
+
+    judgement: Judgement
+    share: str
+    figure: str  # the same, without its sign
+    expect: str
+    is_untouched: bool
+    guess: str
+    bars: Markup
+
+
+class Step(NamedTuple):
+    """One thing to do next; `target` is the section that helps."""
+
+    title: str
+    text: str = ""
+    target: str = ""
+    line: str = ""
+
+
+def good(story: Story) -> Good | None:
+    """Tell how good the saved network is; None where nothing was judged."""
+    judged = sorted(story.saved.judgements if story.saved else (), key=_rank)
+    best = next((each for each in judged if each.count), None)
+    if best is None:
+        return None
+    guess = max(figures.count for figures in best.per_class) / best.count
+    shares = [
+        Share(each.part, each.accuracy, each.low, each.high, number_format.result(each)) for each in judged
+    ]
+    return Good(
+        judgement=best,
+        share=number_format.percent(best.accuracy),
+        figure=number_format.figure(best.accuracy),
+        expect=number_format.between(best.low, best.high),
+        is_untouched=best.part == _ORDER[0],
+        guess=number_format.percent(guess),
+        bars=charts.intervals(shares, guess=guess),
+    )
+
+
+def _rank(judgement: Judgement) -> tuple[int, str]:
+    part = str(judgement.part)
+    return (_ORDER.index(part) if part in _ORDER else len(_ORDER), part)
+
+
+def by_weakness(judgement: Judgement | None) -> list[ClassFigures]:
+    """List the classes, the weakest first; those that no picture was judged of come last."""
+    figures = judgement.per_class if judgement else ()
+    return sorted(figures, key=lambda f: (not f.count, f.f1 if math.isfinite(f.f1) else 1, f.label))
+
+
+def steps(story: Story, suspected: int, outlook: number_format.Outlook) -> Iterator[Step]:
+    """Say what to do next, what helps most first."""
+    judged = story.saved.judgements if story.saved else ()
+    if any(each.lost and not each.count for each in judged):
+        yield Step(
+            "Lower the learning rate.", "The training diverged. --lr find looks for a rate.", "training"
+        )
+    if suspected:
+        shown = min(suspected, mistakes.SUSPECTS)
+        which = f"the {shown} strangest of {suspected:,}" if suspected > shown else f"the {shown}"
+        yield Step(
+            f"Look at {which} suspects." if shown > 1 else "Look at the suspect.",
+            "Each lies in one folder and looks like another. Delete it or move it, if the folder is wrong.",
+            "suspects",
+        )
+    if few := _few(story):
+        yield Step("Harvest more of the small classes.", f"Under {FEW} pictures: {_listed(few)}.", "pictures")
+    elif outlook.answer == "Yes":
+        yield Step("Harvest more pictures.", "The curve still rises: they pay off.", "more")
+    if story.warnings:
+        count = len(story.warnings)
+        yield Step("Read the warning." if count == 1 else f"Read the {count} warnings.", target="pictures")
+    if story.line:
+        yield Step(
+            "Train again.",
+            "Pictures stay in the part that they are in, so that the figures compare.",
+            line=story.line,
+        )
+
+
+def _few(story: Story) -> list[str]:
+    totals = {label: sum(parts.values()) for label, parts in story.split.items()}
+    small = sorted((total, label) for label, total in totals.items() if total < FEW)
+    return [f"{label} ({total})" for total, label in small]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,189 @@
+"""The charts of a training: losses and metrics by epoch, the learning curve, the learning-rate finder."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from harvest.training.charts import (
+    Axis,
+    Mark,
+    Series,
+    linear,
+    logarithmic,
+    plot,
+    sparkline,
+    whole,
+)
+from harvest.training.charts.axes import number, power
+from harvest.training.report.number_format import NOTHING, metric, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from markupsafe import Markup
+
+    from harvest.training.report.report_data import LearningPoint, Search, Story
+
+_NO_METRICS = frozenset({"epoch", "train_loss", "valid_loss", "time"})
+_SHARES = frozenset({"accuracy", "error_rate", "precision", "recall", "f1"})
+_LOWER = frozenset({"error_rate", "log_loss"})  # where the story does not tell
+_MEMORY = 0.5  # of the smoothed loss of the finder, as where the rate is chosen
+_MANY = 5  # times the first loss, beyond which the finder's curve is cut off
+_CROWDED = 1.25  # two ticks of the learning curve are at least so many times apart
+_LOWEST = 0.98  # room under a curve of shares, so that one at 100 % is seen as such
+
+
+def epochs(story: Story) -> Iterator[Markup]:
+    """Draw a chart for the losses, and one for each metric, the epoch that was saved marked.
+
+    One row alone is no curve.
+    """
+    if len(story.history) < 2:  # noqa: PLR2004
+        return
+    x = whole(row["epoch"] for row in story.history if "epoch" in row)
+    losses = [
+        Series("train", _column(story.history, "train_loss"), "other"),
+        Series("valid", _column(story.history, "valid_loss")),
+    ]
+    if any(each.points for each in losses):
+        y = linear((b for each in losses for _, b in each.points), least=0)
+        yield plot("Loss", losses, x=x, y=y, across="epoch", note="lower is better")
+    for name in _metrics(story.history):
+        greater = _directions(story).get(name, name not in _LOWER)
+        points = _column(story.history, name)
+        if not points:
+            continue
+        yield plot(
+            metric(name),
+            [Series(metric(name), points)],
+            x=x,
+            y=_scale(name, [b for _, b in points]),
+            across="epoch",
+            note=f"{'higher' if greater else 'lower'} is better",
+            marks=[Mark(at, b, _text(name)(b)) for at, b in points if at == story.kept and math.isfinite(b)],
+        )
+
+
+def diverged(story: Story) -> bool:
+    """Tell whether there were epochs, and not one of them brought a number."""
+    rows = [row for row in story.history if row.get("epoch", 0) > 0]
+    values = [value for row in rows for name, value in row.items() if name not in {"epoch", "time"}]
+    return bool(rows) and not any(map(math.isfinite, values))
+
+
+def _directions(story: Story) -> dict[str, bool]:
+    return {each.name: each.greater_is_better for each in story.metrics}
+
+
+def _metrics(history: Iterable[Mapping[str, float]]) -> list[str]:
+    return [name for name in dict.fromkeys(key for row in history for key in row) if name not in _NO_METRICS]
+
+
+def _column(history: Iterable[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
+    found = [(row["epoch"], row.get(name, math.nan)) for row in history if "epoch" in row]
+    return found if any(math.isfinite(value) for _, value in found) else []
+
+
+def figure(value: float | None, name: str) -> str:
+    """Write the value of a metric."""
+    return _text(name)(value) if value is not None and math.isfinite(value) else NOTHING
+
+
+def _text(name: str) -> Callable[[float], str]:
+    return percent if name in _SHARES else number
+
+
+def _scale(name: str, values: Sequence[float]) -> Axis:
+    if name not in _SHARES:
+        return linear(values)
+    return linear(
+        values if name in _LOWER else [*values, _LOWEST], text=percent, finest=0.01, least=0, most=1
+    )
+
+
+def learning_curve(points: Sequence[LearningPoint]) -> Markup | None:
+    """Draw how good the network is by how many pictures of a class it learns from; each step doubles them."""
+    series = _learned(points)
+    if series is None:
+        return None
+    x = logarithmic(
+        [a for a, _ in series.points], text="{:.0f}".format, ticks=_apart([a for a, _ in series.points])
+    )
+    y = linear(_heights(series), text=percent, finest=0.01, least=0, most=1)
+    last = series.points[-1]
+    return plot(
+        "Accuracy by pictures to learn from",
+        [series],
+        x=x,
+        y=y,
+        across="pictures of a class",
+        note="the band holds what chance may change",
+        marks=[Mark(*last, percent(last[1]))],
+    )
+
+
+def outline(points: Sequence[LearningPoint]) -> Markup | None:
+    """Draw the same as a small curve for the first screen."""
+    series = _learned(points)
+    if series is None:
+        return None
+    x = logarithmic(a for a, _ in series.points)
+    return sparkline(series, x, linear(_heights(series), least=0, most=1), "The learning curve")
+
+
+def _learned(points: Sequence[LearningPoint]) -> Series | None:
+    known = sorted(
+        (p for p in points if math.isfinite(p.accuracy) and p.per_class > 0), key=lambda p: p.per_class
+    )
+    if not known:
+        return None
+    band = [(p.per_class, p.low, p.high) for p in known if math.isfinite(p.low) and math.isfinite(p.high)]
+    return Series("accuracy", [(p.per_class, p.accuracy) for p in known], band=band)
+
+
+def _heights(series: Series) -> list[float]:
+    return [b for _, b in series.points] + [b for _, *ends in series.band for b in ends]
+
+
+def _apart(values: Sequence[float]) -> tuple[float, ...]:
+    """Leave out what would stand too near to the value after it; the last always stands."""
+    kept: list[float] = []
+    for value in reversed(values):
+        if not kept or kept[-1] / value > _CROWDED:
+            kept.append(value)
+    return tuple(reversed(kept))
+
+
+def finder(search: Search) -> Markup | None:
+    """Draw the losses that rising rates led to, and the rate that was chosen."""
+    tried = [(rate, loss) for rate, loss in search.points if rate > 0 and math.isfinite(loss)]
+    if not tried:
+        return None
+    ceiling = _MANY * max(tried[0][1], 1e-9)
+    tried = [(rate, min(loss, ceiling)) for rate, loss in tried]
+    smooth = _smoothed(tried)
+    y = linear([loss for _, loss in tried], least=0)
+    chosen = search.chosen if search.chosen and tried[0][0] <= search.chosen <= tried[-1][0] else None
+    marks = []
+    if chosen:
+        near = min(smooth, key=lambda point: abs(math.log(point[0] / chosen)))
+        marks.append(Mark(chosen, near[1], ""))
+    return plot(
+        "Loss by learning rate",
+        [Series("a batch", tried, "other", dots=False), Series("smoothed", smooth, dots=False)],
+        x=logarithmic((rate for rate, _ in tried), text=power),
+        y=y,
+        across="learning rate",
+        note="half way down the slope is right",
+        marks=marks,
+        at=Mark(chosen, y.high, f"chosen: {number(chosen)}") if chosen else None,
+    )
+
+
+def _smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    mean, told = 0.0, []
+    for number_of, (rate, loss) in enumerate(points, 1):
+        mean = _MEMORY * mean + (1 - _MEMORY) * loss
+        told.append((rate, mean / (1 - _MEMORY**number_of)))
+    return told

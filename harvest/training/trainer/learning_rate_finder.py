@@ -1,0 +1,113 @@
+"""The learning-rate finder: a short training in which the rate only rises, and where the loss fell best."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from harvest.training.torch_dataset import together
+from harvest.training.trainer import schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from torch import Tensor, nn
+
+    from harvest.training.cpu_parallel import Hands
+    from harvest.training.progress import Teller
+    from harvest.training.torch_dataset import Lessons
+
+LOWEST, HIGHEST = 1e-6, 1.0
+STEPS = 60
+DIVERGED = 4.0  # times the best loss so far
+SPREAD = 10  # the first layer learns so many times slower than the last
+MEMORY = 0.5  # of the smoothed loss
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The curve, and the rates read off it."""
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    chosen: float
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The rates of the first layer and the last."""
+        return self.chosen / SPREAD, self.chosen
+
+
+def find(
+    model: nn.Module,
+    lessons: Lessons,
+    loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
+    hands: Hands,
+    *,
+    batch: int,
+    seed: int,
+    teller: Teller,
+) -> Found:
+    """Try rates from one millionth up to one, a batch each, and give the network back as it was."""
+    device = next(model.parameters()).device
+    before = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    optimizer = schedule.optimizer(model, LOWEST, LOWEST)
+    order = torch.Generator().manual_seed(seed)
+    batches = DataLoader(lessons, batch, shuffle=True, collate_fn=together, generator=order)
+    rates: list[float] = []
+    losses: list[float] = []
+    model.train()
+    try:
+        for number, (rate, lesson) in enumerate(zip(ladder(), _endless(batches), strict=False)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad()
+            given = {name: value.to(device) for name, value in lesson.items()}
+            loss = hands.learn(model, given, loss_of, step=number)
+            optimizer.step()
+            rates.append(rate)
+            losses.append(float(loss))
+            teller.tick(number + 1, STEPS)
+            if not math.isfinite(losses[-1]) or losses[-1] > DIVERGED * min(losses):
+                break
+    finally:
+        model.load_state_dict(before)
+    return Found(tuple(rates), tuple(losses), choose(rates, losses))
+
+
+def ladder() -> list[float]:
+    """Return the rates that are tried, each the same factor above the one before."""
+    return [float(rate) for rate in np.geomspace(LOWEST, HIGHEST, STEPS)]
+
+
+def _endless(batches: Iterable[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    while True:
+        yield from batches
+
+
+def choose(rates: Sequence[float], losses: Sequence[float]) -> float:
+    """Return the rate half way down the slope: where the smoothed loss falls, and is far from its rise.
+
+    >>> rates = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
+    >>> choose(rates, [2.0, 2.0, 1.5, 0.5, 0.2, 9.0])
+    0.001
+    """
+    smooth = _smoothed(losses)
+    bottom = int(np.argmin(smooth))
+    top = bottom - int(np.argmax(smooth[bottom::-1]))
+    return rates[(top + bottom + 1) // 2]
+
+
+def _smoothed(losses: Sequence[float]) -> list[float]:
+    """Return the running mean, as finite numbers."""
+    told: list[float] = []
+    mean = 0.0
+    for number, loss in enumerate(losses, 1):
+        mean = MEMORY * mean + (1 - MEMORY) * (loss if math.isfinite(loss) else 1e9)
+        told.append(mean / (1 - MEMORY**number))
+    return told

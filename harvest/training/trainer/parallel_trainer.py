@@ -1,0 +1,103 @@
+"""transformers' Trainer with hands: on a CPU, the cores share every batch; what has no room is named."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+from transformers import Trainer
+from transformers.trainer import OPTIMIZER_NAME, SCALER_NAME, SCHEDULER_NAME
+
+from harvest.errors import TrainingError
+from harvest.training.network.build_model import SENSELESS
+from harvest.training.network.model_files import WEIGHTS
+from harvest.training.network.write_weights import weights_named
+from harvest.training.trainer import checkpoint_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
+
+    from harvest.training.cpu_parallel import Hands
+    from harvest.training.trainer.loss import Loss
+
+
+class SharingTrainer(Trainer):
+    """Learns and answers by hands; one hand alone leaves the learning to its Trainer."""
+
+    def __init__(self, *, hands: Hands, loss: Loss, **rest: Any) -> None:
+        super().__init__(compute_loss_func=loss, **rest)
+        self._hands = hands
+        self._loss = loss
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """Learn one batch."""
+        if self._hands.count == 1:
+            return super().training_step(model, inputs, num_items_in_batch)
+        model.train()
+        return self._hands.learn(model, inputs, self._loss.of, step=self.state.global_step)
+
+    def prediction_step(
+        self,
+        model: nn.Module,  # noqa: ARG002 - as others have wrapped it
+        inputs: dict[str, Any],
+        *_: Any,
+        **__: Any,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Answer one batch, as the network that would be saved now answers."""
+        network: Any = self.model
+        network.eval()
+        answers = self._hands.ask(network, inputs)
+        return self._loss.of(answers, inputs["labels"]), answers, inputs["labels"]
+
+    def _load_from_checkpoint(self, folder: str, *given: Any) -> None:
+        with _taking_up(folder):
+            network: Any = self.model
+            checkpoint_files.check_descriptions(Path(folder))
+            checkpoint_files.check_weights(Path(folder) / WEIGHTS, network)
+            super()._load_from_checkpoint(folder, *given)
+
+    def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
+        with _taking_up(folder):
+            if folder is not None and (Path(folder) / OPTIMIZER_NAME).exists():
+                checkpoint_files.check_optimizer(Path(folder) / OPTIMIZER_NAME, self.optimizer)
+                checkpoint_files.check_schedule(Path(folder) / SCHEDULER_NAME, self.lr_scheduler)
+            super()._load_optimizer_and_scheduler(folder)
+
+    def _load_scaler(self, folder: str | None) -> None:
+        with _taking_up(folder):
+            if folder is not None and (Path(folder) / SCALER_NAME).exists():
+                checkpoint_files.check_size(Path(folder) / SCALER_NAME, 0)
+            super()._load_scaler(folder)
+
+    def _load_rng_state(self, folder: str | None) -> None:
+        with _taking_up(folder):
+            for path in Path(folder).glob("rng_state*.pth") if folder is not None else ():
+                checkpoint_files.check_size(path, 0)
+            super()._load_rng_state(folder)
+
+    def _save_checkpoint(self, *given: Any, **named: Any) -> None:
+        with weights_named(Path(str(self.args.output_dir))):
+            super()._save_checkpoint(*given, **named)
+
+
+@contextmanager
+def _taking_up(folder: str | None) -> Iterator[None]:
+    """Name the checkpoint that cannot be gone on from; a pickle in it that would run code is none."""
+    try:
+        yield
+    except (*SENSELESS, OSError, EOFError, SafetensorError, UnpicklingError) as error:
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}, "
+        why = f"{kind}{str(error).partition(chr(10))[0]:.150}"
+        if isinstance(error, UnpicklingError):  # torch would have it loaded all the same
+            why = "it is damaged, or could run code"
+        raise TrainingError(
+            f"{folder} cannot be taken up: {why}.",
+            "Delete it: the run then goes on from the one before it, or begins.",
+        ) from error

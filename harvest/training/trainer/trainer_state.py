@@ -1,0 +1,57 @@
+"""trainer_state.json: how far a checkpoint is. It may come from anybody, so the Trainer gets it checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from transformers import TrainerState
+
+from harvest.training.read_files import read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STATE = "trainer_state.json"  # the file that the Trainer writes last
+_LARGEST = 1e15  # of a number: the Trainer computes with it
+_KNOWN = frozenset(each.name for each in fields(TrainerState))
+_COUNTS = ("global_step", "max_steps", "num_train_epochs")
+_NUMBERS = (*_COUNTS, "epoch", "logging_steps", "eval_steps", "save_steps", "total_flos")
+
+
+class State(NamedTuple):
+    """How far a checkpoint is, and whether the training was told to stop there."""
+
+    epochs: int
+    stopped: bool
+
+
+def read_state(checkpoint: Path) -> State:
+    """Read how far a checkpoint is; OSError, ValueError or RecursionError where its state is damaged."""
+    document = json.loads(read_text(checkpoint / STATE))
+    if not isinstance(document, dict) or "epoch" not in document or not document.keys() <= _KNOWN:
+        raise ValueError("it is not the state of a Trainer")
+    for name in _NUMBERS:
+        _check_number(name, document.get(name, 0), whole=name in _COUNTS)
+    if checkpoint.name != f"checkpoint-{document.get('global_step')}":
+        raise ValueError("it is the state of another step")
+    log, callbacks = document.get("log_history") or [], document.get("stateful_callbacks") or {}
+    if not (isinstance(log, list) and isinstance(callbacks, dict)):
+        raise ValueError("its log or its callbacks are damaged")  # noqa: TRY004 - as below
+    return State(round(document["epoch"]), _was_stopped(callbacks))
+
+
+def _check_number(name: str, value: object, *, whole: bool) -> None:
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise ValueError(f"{name} is not a number")  # noqa: TRY004 - a value of the file, not of a caller
+    if not 0 <= value <= _LARGEST or not math.isfinite(value):
+        raise ValueError(f"{name} cannot be {value!r:.60}")
+
+
+def _was_stopped(callbacks: dict[str, Any]) -> bool:
+    try:
+        return callbacks["TrainerControl"]["args"]["should_training_stop"] is True
+    except (LookupError, TypeError):  # another version's
+        return False

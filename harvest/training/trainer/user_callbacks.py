@@ -1,0 +1,46 @@
+"""Callbacks and transforms of the user within a training: what they raise is shown as theirs."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from harvest.errors import UsageError
+from harvest.training.user_code import own_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class GuardedCallback(TrainerCallback):
+    """Passes every event on to a callback of the user, and names the callback that raises."""
+
+    def __init__(self, name: str, callback: TrainerCallback) -> None:
+        self._name = name
+        self._callback = callback
+
+
+def _pass_on(event: str) -> Callable[..., Any]:
+    def pass_on(self: GuardedCallback, *given: Any, **named: Any) -> Any:
+        with own_code(f"--callback {self._name}"):
+            return getattr(self._callback, event)(*given, **named)
+
+    return pass_on
+
+
+for _event in [name for name in dir(TrainerCallback) if name.startswith("on_")]:
+    setattr(GuardedCallback, _event, _pass_on(_event))
+
+
+@contextmanager
+def from_worker() -> Iterator[None]:
+    """Show an error of a process that decodes as it was raised there: torch puts its own trace around it."""
+    try:
+        yield
+    except UsageError as error:
+        kind = type(error)
+        if not error.message.startswith(f"Caught {kind.__name__} in DataLoader worker"):
+            raise
+        raise kind(error.message.partition(f"{kind.__name__}: ")[2].rstrip(), error.hint) from None

@@ -1,0 +1,173 @@
+"""Which addresses may be contacted: the public Internet, and nothing a web page could aim at instead.
+
+`ipaddress.is_global` alone is no guard. On every supported Python it says yes to `224.0.0.1`,
+`::127.0.0.1`, `64:ff9b::7f00:1` and `192.88.99.1`, and on some to more; `special_purpose` lists the reserved
+blocks for all versions. Names are no guard either: `127.1`, `0x7f000001` and `2130706433` all reach
+127.0.0.1. So a host is a plain literal, which is checked here, or a name, whose addresses are checked where
+they are looked up; anything between the two is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+import httpx
+
+from harvest.models import Verdict
+from harvest.web.special_purpose import is_special_purpose
+
+Allowed = Callable[[str], bool]
+
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")  # no top-level domain looks like this
+_DOTTED = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
+_LONGEST = 8190  # the usual limit of servers for a request line
+_PORTS = {"http": 80, "https": 443}
+
+
+class NotAllowed(Exception):
+    """An address we will not contact; says why, as the verdict of its hit."""
+
+    verdict: ClassVar[Verdict]
+
+
+class BadAddress(NotAllowed):
+    """No http(s) address that a picture could have."""
+
+    verdict = Verdict.BAD_ADDRESS
+
+
+class PrivateAddress(NotAllowed):
+    """An address of this machine, of its network, or one that hides where it leads."""
+
+    verdict = Verdict.BLOCKED_ADDRESS
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address that passed `check_url`, parsed once."""
+
+    url: httpx.URL
+    host: str
+    port: int
+
+    @property
+    def place(self) -> str:
+        """The `host:port` it is served from."""
+        return place(self.host, self.port)
+
+    @property
+    def server(self) -> str:
+        """What shares one server's patience: http and https of a host, but not another port of it."""
+        return self.host if self.port in _PORTS.values() else self.place
+
+
+def is_public(ip: str) -> bool:
+    """Tell whether an address is one of the public Internet and leads nowhere else.
+
+    >>> is_public("93.184.215.14"), is_public("2606:4700::1111")
+    (True, True)
+    >>> is_public("169.254.169.254"), is_public("::ffff:10.0.0.1"), is_public("2002:7f00:1::")
+    (False, False, False)
+    """
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if is_special_purpose(address):
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def check_host(host: str, allowed: Allowed = is_public) -> None:
+    """Refuse a host that is a private address as written; the addresses of a name are seen at its lookup.
+
+    >>> check_host("img.example.org")
+    >>> check_host("127.1")
+    Traceback (most recent call last):
+    harvest.web.address_policy.PrivateAddress: 127.1 is a number that hides an address
+    """
+    host = host.lower()
+    if ":" in host or _DOTTED.fullmatch(host):
+        if not allowed(host):
+            raise PrivateAddress(f"{host} is not an address of the public Internet")
+        return
+    if not _NAME.fullmatch(host) or len(host) > 253:  # noqa: PLR2004 - the longest name DNS knows
+        raise BadAddress(f"{host[:80]!r} is not a host name")
+    last = host.rstrip(".").rpartition(".")[2]
+    if _NUMBER.fullmatch(last):
+        raise PrivateAddress(f"{host} is a number that hides an address")
+    if last == "localhost" and not allowed("127.0.0.1"):
+        raise PrivateAddress(f"{host} is this machine")
+
+
+def check_url(
+    url: str | httpx.URL, *, allowed: Allowed = is_public, trusted: Collection[str] = ()
+) -> Address:
+    """Return a web address fit to be fetched, or raise `BadAddress` or `PrivateAddress`.
+
+    `trusted` holds each `host:port` that we serve ourselves.
+
+    >>> check_url("HTTPS://Img.Example.org/a b.jpg#top").url
+    URL('https://img.example.org/a%20b.jpg')
+    >>> check_url("file:///etc/passwd")
+    Traceback (most recent call last):
+    harvest.web.address_policy.BadAddress: 'file:' is not http or https
+    """
+    address = _parse(url)
+    if address.place not in trusted:
+        check_host(address.host, allowed)
+    return address
+
+
+def place(host: str, port: int) -> str:
+    """Return `host:port`, with the brackets an IPv6 address needs.
+
+    >>> place("::1", 8080)
+    '[::1]:8080'
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _parse(url: str | httpx.URL) -> Address:
+    if isinstance(url, str):
+        if len(url) > _LONGEST:
+            raise BadAddress(f"an address of {len(url)} characters")
+        try:
+            url = httpx.URL(url.strip())
+        except (httpx.InvalidURL, ValueError) as error:
+            raise BadAddress(f"not an address: {error}") from None
+    if url.scheme not in _PORTS:
+        raise BadAddress(f"'{url.scheme[:20]}:' is not http or https")
+    if url.userinfo:
+        raise BadAddress("a page has no business naming a password")
+    if url.fragment:
+        url = url.copy_with(fragment=None)
+    host = url.raw_host.decode("ascii")
+    if not _has_valid_labels(host):
+        raise BadAddress(f"{host[:80]!r} is not a host name: a label after xn-- is not Punycode")
+    port = url.port or _PORTS[url.scheme]
+    if not host or port > 65535 or url.port == 0:  # noqa: PLR2004 - the last port there is
+        raise BadAddress(f"no server is named by {str(url)[:80]!r}")
+    return Address(url, host, port)
+
+
+def _has_valid_labels(host: str) -> bool:
+    """Return whether each label that says so is in Punycode; httpx and yarl fail on others.
+
+    >>> _has_valid_labels("xn--bcher-kva.example"), _has_valid_labels("img.xn--0.example")
+    (True, False)
+    """
+    try:
+        for label in host.split("."):
+            if label.startswith("xn--"):
+                label[4:].encode("ascii").decode("punycode")
+    except (UnicodeError, ValueError):  # ValueError: a character beyond Unicode
+        return False
+    return True

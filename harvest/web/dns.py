@@ -1,0 +1,128 @@
+"""Names to addresses: in threads of their own, with a deadline, and checked before anything is sent.
+
+The checked address is the one connected to: nothing asks a second time, so a name cannot answer twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from harvest.web.address_policy import Allowed, PrivateAddress, place
+
+Resolve = Callable[[str], list[str]]
+
+_MOST_THREADS = 128  # hanging ones among them: each ends with its system call, long after its deadline
+_FINAL = (socket.EAI_NONAME, socket.EAI_FAIL)
+
+
+class LookupFailed(Exception):
+    """A name gave no address; `final` when asking again is of no use."""
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+def resolve(name: str) -> list[str]:
+    """Return the addresses of a name, as the system knows them."""
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+def check_answer(host: str, ips: Iterable[str], allowed: Allowed) -> None:
+    """Raise `PrivateAddress` when any address that a name resolves to is not allowed."""
+    for ip in ips:
+        if not allowed(ip):
+            raise PrivateAddress(f"{host} leads to {ip}, not to the public Internet")
+
+
+class Lookups:
+    """Looks names up, each in a thread of its own: a name that hangs keeps no other one waiting.
+
+    The threads are daemons; those of a pool would be waited for when the program ends.
+    """
+
+    def __init__(self, resolve: Resolve, deadline: float) -> None:
+        self._resolve = resolve
+        self._deadline = deadline
+        self._running: dict[str, asyncio.Future[list[str]]] = {}
+        self._room = asyncio.Semaphore(_MOST_THREADS)
+
+    async def find(self, name: str) -> list[str]:
+        """Return the addresses of a name, at least one, or raise `LookupFailed`."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                found = await asyncio.shield(self._running.get(name) or await self._start(name))
+        except TimeoutError:
+            raise LookupFailed(f"no answer for {name} within {self._deadline:g} s") from None
+        except (OSError, UnicodeError) as error:
+            final = isinstance(error, socket.gaierror) and error.errno in _FINAL
+            raise LookupFailed(f"no address is known for {name}", final=final) from error
+        if not found:
+            raise LookupFailed(f"no address is known for {name}", final=True)
+        return found
+
+    async def _start(self, name: str) -> asyncio.Future[list[str]]:
+        await self._room.acquire()
+        loop = asyncio.get_running_loop()
+        future = self._running[name] = loop.create_future()
+
+        def settle(found: list[str], error: Exception | None) -> None:
+            self._room.release()
+            self._running.pop(name, None)
+            if error is None:
+                future.set_result(found)
+            else:
+                future.set_exception(error)
+                future.exception()  # whoever asked may have given up: then nobody else reads it
+
+        def work() -> None:
+            found: list[str] = []
+            error: Exception | None = None
+            try:
+                found = self._resolve(name)
+            except Exception as problem:  # noqa: BLE001 - whoever waits for the name must hear of it
+                error = problem
+            with suppress(RuntimeError):  # the loop is closed: nobody is interested any more
+                loop.call_soon_threadsafe(settle, found, error)
+
+        threading.Thread(target=work, name=f"lookup {name}", daemon=True).start()
+        return future
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves for aiohttp, and refuses a name when any of its addresses is not allowed."""
+
+    def __init__(self, lookups: Lookups, *, allowed: Allowed, trusted: Collection[str] = ()) -> None:
+        self._lookups = lookups
+        self._allowed = allowed
+        self._trusted = trusted
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses to connect to, or raise `LookupFailed` or `PrivateAddress`."""
+        found = await self._lookups.find(host)
+        if place(host, port) not in self._trusted:
+            check_answer(host, found, self._allowed)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=ip,
+                port=port,
+                family=socket.AF_INET6 if ":" in ip else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for ip in found
+            if family in (socket.AF_UNSPEC, socket.AF_INET6 if ":" in ip else socket.AF_INET)
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: the threads end by themselves."""

@@ -1,0 +1,89 @@
+"""What an answer holds: a picture's bytes, a way on, or a reason to have neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from harvest.models import Body, Refusal, Verdict
+from harvest.web.failure_verdicts import Failure
+from harvest.web.opt_out import opted_out
+from harvest.web.retry import retry_after, today
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import httpx
+
+    from harvest.web.limits import Limits
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_WHOLE = frozenset({200, 203})
+_TIMEOUT, _PARTIAL, _BUSY, _UNAVAILABLE, _ERRORS = 408, 206, 429, 503, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A redirect, as the server wrote it."""
+
+    location: str
+
+
+async def judge(
+    response: httpx.Response,
+    limits: Limits,
+    *,
+    obey_opt_out: bool,
+    count: Callable[[int], None],
+    grow: Callable[[], Awaitable[None]],
+) -> Body | Refusal | Failure | Moved:
+    """Read an answer as far as it is worth reading.
+
+    `count` is told of every piece of the body; `grow` is waited for before it outgrows the ordinary size.
+    """
+    status = response.status_code
+    if status in _REDIRECTS and "location" in response.headers:
+        return Moved(response.headers["location"])
+    if status not in _WHOLE:
+        return _without_picture(response)
+    if refusal := _refusal(response, limits, obey_opt_out=obey_opt_out):
+        return refusal
+    size = 0
+    body = BytesIO()  # hands its bytes on without a copy: half the memory of joining pieces
+    async for piece in response.aiter_raw():
+        count(len(piece))
+        before, size = size, size + len(piece)
+        if size > limits.body:
+            return Refusal(Verdict.TOO_BIG, f"more than {limits.body} bytes")
+        if before <= limits.large < size:
+            await grow()
+        body.write(piece)
+    return Body(body.getvalue(), str(response.request.url))
+
+
+def _without_picture(response: httpx.Response) -> Refusal | Failure:
+    status = response.status_code
+    detail = f"HTTP {status}"
+    wait = retry_after(response.headers.get("retry-after"), today())
+    if status == _BUSY:
+        return Failure(Refusal(Verdict.HOST_PARKED, detail), wait=wait, busy=True, answered=True)
+    if status >= _ERRORS or status == _TIMEOUT:
+        busy = status == _UNAVAILABLE and wait is not None
+        return Failure(Refusal(Verdict.SERVER_ERROR, detail), wait=wait, busy=busy, answered=True)
+    if status == _PARTIAL:
+        return Refusal(Verdict.BROKEN_TRANSFER, f"{detail}: a part, and nobody asked for one")
+    return Refusal(Verdict.GONE, detail)
+
+
+def _refusal(response: httpx.Response, limits: Limits, *, obey_opt_out: bool) -> Refusal | None:
+    headers = response.headers
+    if obey_opt_out and (directive := opted_out(headers.get_list("x-robots-tag"))):
+        return Refusal(Verdict.OPTED_OUT, f"X-Robots-Tag: {directive}")
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        return Refusal(Verdict.ENCODED, f"Content-Encoding: {encoding[:40]}")
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > 15 or int(declared) > limits.body):  # noqa: PLR2004 - a petabyte
+        return Refusal(Verdict.TOO_BIG, f"{declared[:20]} bytes declared")
+    return None

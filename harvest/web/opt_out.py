@@ -1,0 +1,37 @@
+"""`X-Robots-Tag`: what a server lets be done with its pictures, read as search engines do."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from harvest.web.user_agent import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_REFUSALS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
+_WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
+_AGENT = re.compile(r"[a-z*][\w.-]*")
+
+
+def opted_out(tags: Iterable[str]) -> str | None:
+    """Return the directive that asks us to leave a picture alone, if there is one.
+
+    A user agent's name opens the directives that are for it; those of others do not concern us.
+
+    >>> opted_out(["max-snippet: 20, NoAI"])
+    'noai'
+    >>> opted_out(["otherbot: noindex, noai"])
+    >>> opted_out(["otherbot: nofollow, image-harvest: noindex"])
+    'noindex'
+    """
+    for tag in tags:
+        agent = "*"
+        for part in tag.lower().split(","):
+            name, colon, rest = (piece.strip() for piece in part.partition(":"))
+            if colon and name not in _WITH_VALUE and _AGENT.fullmatch(name):
+                agent, name = name, rest
+            if name in _REFUSALS and agent in ("*", NAME):
+                return name
+    return None

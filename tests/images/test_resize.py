@@ -1,0 +1,202 @@
+"""How a picture is written: size, shape, name, and what stays the same whatever the recipe."""
+
+import dataclasses
+import hashlib
+import itertools
+import pickle
+import struct
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops, JpegImagePlugin
+
+from harvest import images
+from harvest.duplicates import fingerprint
+from harvest.duplicates.index import Twins
+from harvest.models import Recipe
+from tests import pictures
+from tests.images.processing import AS_IT_IS, HIT, developed, near, opened, shown
+
+LOSSLESS = ["PNG", "BMP", "GIF", "WEBP"]
+LARGE = pictures.encoded(pictures.photo(1600, 1200), quality=92)
+
+
+def lossless(image, kind):
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    return pictures.encoded(image, kind, **options)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("size", [50, 64, 299, 500, 799, 800, 801, 1599])
+def test_the_longest_side_is_the_size(kind, size):
+    """Without padding the longest side is exactly the size, the other keeps the shape."""
+    body = LARGE if kind == "JPEG" else pictures.encoded(pictures.photo(1600, 1200), "PNG")
+    picture = developed(body, Recipe(size=size, pad=False))
+    assert (picture.width, picture.height) == (size, round(size * 3 / 4)) == opened(picture.data).size
+    assert (picture.original_width, picture.original_height) == (1600, 1200)
+    assert picture.original_format == kind
+
+
+def test_a_padded_picture_is_a_white_square():
+    """With padding the picture stands in the middle of a white square."""
+    image = shown(pictures.encoded(pictures.corners(640, 320), "PNG"), Recipe(size=200))
+    assert image.size == (200, 200)
+    assert near(image, (100, 40), (255, 255, 255))
+    assert near(image, (100, 160), (255, 255, 255))
+    assert near(image, (20, 60), (255, 0, 0), 30)
+    assert near(image, (180, 140), (0, 0, 255), 30)
+
+
+def test_a_small_picture_is_not_enlarged():
+    """A picture smaller than the size keeps its pixels, padded or not."""
+    body = pictures.encoded(pictures.photo(), "PNG")
+    assert shown(body, Recipe(size=500, pad=False)).size == (320, 240)
+    square = shown(body, Recipe(size=500, quality=95))
+    assert square.size == (500, 500)
+    inside = square.crop((90, 130, 410, 370))
+    assert np.asarray(ImageChops.difference(inside, pictures.photo())).mean() < 4
+
+
+@pytest.mark.parametrize("pad", [True, False])
+def test_size_zero_keeps_size_and_shape(pad):
+    """Size 0 neither scales nor pads."""
+    assert shown(LARGE, Recipe(size=0, pad=pad)).size == (1600, 1200)
+
+
+def test_a_thin_picture_keeps_a_line():
+    """However small the size, no side vanishes."""
+    body = pictures.encoded(pictures.photo(1000, 200))
+    assert shown(body, Recipe(size=2, pad=False)).size == (2, 1)
+
+
+def test_scaled_decoding_shows_the_same():
+    """A JPEG decoded at a fraction looks like one decoded in full and then scaled."""
+    full = pictures.photo(1600, 1200).resize((500, 375), Image.Resampling.LANCZOS)
+    difference = np.asarray(ImageChops.difference(shown(LARGE, Recipe(size=500, pad=False)), full))
+    assert difference.mean() < 4
+
+
+def test_the_file_is_a_plain_jpeg():
+    """The file is a baseline JPEG in RGB with 4:2:0, at the quality asked for."""
+    rough, fine = (developed(LARGE, Recipe(size=299, quality=quality)).data for quality in (30, 90))
+    image = opened(fine)
+    assert (image.format, image.mode) == ("JPEG", "RGB")
+    assert JpegImagePlugin.get_sampling(image) == 2
+    assert "progressive" not in image.info
+    assert len(rough) < len(fine) / 2
+
+
+def test_the_names_are_hashes():
+    """`content` names the file, `body` the download; the original is kept when asked for."""
+    picture = developed(LARGE, Recipe())
+    assert picture.content == hashlib.sha256(picture.data).hexdigest()
+    assert picture.body == hashlib.sha256(LARGE).hexdigest()
+    assert picture.original is None
+    assert developed(LARGE, Recipe(keep_original=True)).original == LARGE
+    assert pickle.loads(pickle.dumps(picture)) == picture
+
+
+def test_the_same_body_gives_the_same_file():
+    """Developing again, and in many threads at once, gives the same bytes; another source gives others."""
+    with ThreadPoolExecutor(4) as threads:
+        again = list(threads.map(lambda _: images.develop(LARGE, HIT, Recipe()), range(8)))
+    assert set(again) == {developed(LARGE, Recipe())}
+    other = developed(LARGE, Recipe(), dataclasses.replace(HIT, url="https://example.org/other.jpg"))
+    assert other.content != again[0].content
+    assert other.pixels == again[0].pixels
+
+
+@pytest.mark.parametrize(
+    "body", [LARGE, pictures.encoded(pictures.photo(1600, 1200), "PNG")], ids=["jpeg", "png"]
+)
+def test_pixels_and_look_do_not_depend_on_the_recipe(body):
+    """A picture has one name for its pixels, and nearly one look, whatever size it is written in."""
+    seen = images.examine(body)
+    written = [developed(body, Recipe(size=size)) for size in (0, 50, 299, 500, 1000)]
+    assert {picture.pixels for picture in written} == {seen.pixels}
+    hashes = fingerprint.unpack([seen.look, *(picture.look for picture in written)])["hashes"]
+    for one, other in itertools.combinations(hashes, 2):
+        assert np.bitwise_count(one ^ other).max() <= 4
+
+
+def test_a_jpeg_without_its_metadata_has_the_same_pixels():
+    """Comments, Exif, XMP and what follows the picture do not change the name of a JPEG's pixels."""
+    plain = pictures.encoded(pictures.photo())
+    dressed = pictures.jpeg_with(
+        plain,
+        pictures.segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"),
+        pictures.segment(0xFE, b"a comment"),
+    )
+    assert developed(dressed + b"more").pixels == developed(plain).pixels
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+@pytest.mark.parametrize("size", [(320, 240), (1203, 807)])
+def test_a_picture_saved_again_without_loss_has_the_same_pixels(kind, size):
+    """All formats that lose nothing, with whatever metadata, give one name for the same pixels."""
+    image = pictures.photo(*size).quantize(64)
+    first = pictures.encoded(image, "PNG", dpi=(300, 300))
+    image = image if kind == "GIF" else image.convert("RGB")
+    assert developed(lossless(image, kind)).pixels == developed(first).pixels
+
+
+def test_a_turned_picture_has_other_pixels():
+    """The same bytes with another orientation are another picture; the same picture stored turned is one."""
+    upright, lying = (pictures.turned(orientation, "PNG") for orientation in (1, 6))
+    assert developed(upright).pixels == developed(lying).pixels
+    plain = pictures.encoded(pictures.corners())
+    turn = b"MM\0*\0\0\0\x08\0\1" + struct.pack(">HHIHxx", 0x0112, 3, 1, 6)
+    turned = pictures.jpeg_with(plain, pictures.segment(0xE1, b"Exif\0\0" + turn))
+    assert developed(turned).original_width == 240
+    assert developed(turned).pixels != developed(plain).pixels
+
+
+def test_other_pictures_have_other_pixels():
+    """Two photographs differ in name, and so does one of which a single pixel was changed."""
+    image = pictures.photo().copy()
+    names = [developed(pictures.encoded(image, "PNG")).pixels]
+    image.putpixel((5, 5), (0, 0, 0))
+    names.append(developed(pictures.encoded(image, "PNG")).pixels)
+    names.append(developed(pictures.encoded(pictures.photo(seed=1), "PNG")).pixels)
+    assert len(set(names)) == 3
+
+
+def test_a_file_on_disk_is_examined_as_it_is():
+    """A file of one's own is looked at whatever its shape; what is none is refused in the same words."""
+    seen = images.examine(pictures.turned(6))
+    assert (seen.width, seen.height, seen.format) == (320, 240, "JPEG")
+    banner = images.examine(pictures.encoded(pictures.photo(1300, 100)))
+    assert (banner.width, banner.height) == (1300, 100)
+    assert isinstance(images.examine(pictures.encoded(Image.new("RGB", (1, 1)), "PNG")), images.Seen)
+    assert images.examine(b"<html>") == images.develop(b"<html>", HIT, AS_IT_IS)
+
+
+def test_a_written_picture_is_found_by_its_look():
+    """A picture that was padded and written looks like the one it was made of."""
+    picture = developed(LARGE, Recipe(size=299))
+    seen = images.examine(picture.data)
+    assert (seen.width, seen.height) == (299, 299)
+    first, second = fingerprint.unpack([picture.look, seen.look])["hashes"]
+    assert min(np.bitwise_count(first ^ part).min() for part in second) <= 6
+
+
+def test_nothing_is_printed_or_warned(capfd):
+    """Not a word of Pillow's or of a decoder's reaches the person, whatever is wrong with the picture."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for body in (pictures.private(), LARGE[:5000], pictures.encoded(pictures.photo(), "PNG")[:900]):
+            assert not isinstance(images.develop(body, HIT, AS_IT_IS), Exception)
+    assert not caught
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("shape", [(640, 360), (360, 640), (1200, 300), (240, 210)])
+def test_a_padded_picture_looks_like_the_picture(shape):
+    """A file of ours is known again by its look, whatever white was put around it."""
+    picture = developed(pictures.encoded(pictures.photo(*shape)), Recipe(size=299))
+
+    seen = images.examine(picture.data)
+
+    assert Twins([(1, picture.look)]).find(seen.look) == [1]

@@ -1,0 +1,133 @@
+"""The service on a port of its own, with a judge that needs no network: the colour there is most of."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from harvest.images import examine
+from harvest.models import Refusal
+from harvest.serving.app import make_app
+from harvest.serving.listener import listen
+from harvest.serving.server import Server
+from harvest.serving.service_limits import Bounds
+from harvest.web.image_client import Bodies
+from tests.pictures import encoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+RED = encoded(Image.new("RGB", (40, 30), (200, 30, 10)), "PNG")
+
+
+class Colours:
+    """Judges by the mean of each channel, and looks on while `hold` is not set.
+
+    `seen` counts the pictures it could read, `most` how many it read side by side, and `sizes` tells how many
+    it was asked about at a time.
+    """
+
+    name = "shapes/first"
+    engine = "colours"
+    labels = ("blue", "green", "red")
+    size = 8
+
+    def __init__(self) -> None:
+        self.seen = self.most = self._reading = 0
+        self.sizes: list[int] = []
+        self.hold = threading.Event()
+        self._lock = threading.Lock()
+        self.hold.set()
+
+    def see(self, picture: bytes) -> np.ndarray | Refusal:
+        """Return eight by eight pixels."""
+        with self._lock:
+            self._reading += 1
+            self.most = max(self.most, self._reading)
+        try:
+            seen = examine(picture)
+            if isinstance(seen, Refusal):
+                return seen
+            return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB").resize((8, 8)))
+        finally:
+            with self._lock:
+                self._reading -= 1
+                self.seen += not isinstance(seen, Refusal)
+
+    def judge(self, views: list[np.ndarray]) -> np.ndarray:
+        """Return how much there is of each colour."""
+        self.sizes.append(len(views))
+        assert self.hold.wait(20)
+        means = np.stack(views).mean((1, 2))[:, ::-1] + 1
+        return (means / means.sum(1, keepdims=True)).astype(np.float32)
+
+    def ranked(self, row: np.ndarray, top: int) -> list[tuple[str, float]]:
+        """Return the colours there is most of."""
+        return [(self.labels[number], float(row[number])) for number in np.argsort(-row)[:top]]
+
+
+class Service:
+    """Serves from here, to be asked with `post`, `get` or, byte by byte, with `raw`."""
+
+    def __init__(
+        self,
+        judge: Any = None,
+        *,
+        bounds: Bounds | None = None,
+        bodies: Callable[[], Bodies] = Bodies,
+        names: Iterable[str] = ("localhost",),
+    ) -> None:
+        bounds = bounds or Bounds()
+        self.judge = judge or Colours()
+        self.door = listen("127.0.0.1", 0)
+        self._server = Server(
+            make_app(self.judge, bodies, names=tuple(names), bounds=bounds), self.door, bounds
+        )
+        self._thread = threading.Thread(target=self._server.run)
+        self.client = httpx.Client(base_url=self.door.url, trust_env=False, timeout=20)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self._server.stop()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def get(self, path: str = "/", **more: Any) -> httpx.Response:
+        """Look at something."""
+        return self.client.get(path, **more)
+
+    def post(
+        self, content: Any = RED, kind: str | None = "image/png", path: str = "/classify", **headers: str
+    ) -> httpx.Response:
+        """Send a picture."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(
+            path, content=content, headers={"Content-Type": kind, **given} if kind else given
+        )
+
+    def ask_for(self, url: object) -> httpx.Response:
+        """Have a picture fetched."""
+        return self.client.post("/classify", json={"url": url})
+
+    def raw(self, *pieces: bytes, timeout: float = 10) -> bytes:
+        """Send bytes as they are, and return all that comes until the other side hangs up."""
+        with socket.create_connection(("127.0.0.1", self.door.port), timeout) as line:
+            try:
+                for piece in pieces:
+                    line.sendall(piece)
+                answer = b""
+                while piece := line.recv(65536):
+                    answer += piece
+            except (ConnectionResetError, BrokenPipeError):
+                return b""
+            return answer

@@ -1,0 +1,697 @@
+"""The service against whatever comes: strangers, too much, too slow, no request, no picture."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from PIL import Image
+
+from harvest.serving.service_limits import Bounds, MiB
+from harvest.web.image_client import Bodies, Limits
+from tests import bombs
+from tests.pictures import encoded, photo
+from tests.serving.services import RED, Colours, Service
+from tests.web_server import HostileServer, answer, trickle
+
+SHORT = Bounds(head=0.5, idle=0.4, upload=1.2, farewell=0.3)
+MARGIN = 2.0  # seconds a busy machine may add
+
+
+@pytest.fixture(scope="module")
+def service():
+    with Service(names=["localhost", "snakes.example"]) as service:
+        yield service
+
+
+@pytest.fixture
+def hasty():
+    """Give a service of little patience."""
+    with Service(bounds=SHORT) as service:
+        yield service
+
+
+def request(
+    body: bytes = RED, *headers: str, line: str = "POST /classify HTTP/1.1", host: str = "localhost"
+) -> bytes:
+    """Write a request; a header of its own takes the place of the usual one."""
+    fields = {
+        "Host": host,
+        "Content-Type": "image/png",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    fields |= dict(header.split(": ", 1) for header in headers)
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
+    return f"{line}\r\n{head}\r\n".encode() + body
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def error(answer: bytes) -> str:
+    return json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+
+
+def heard(line: socket.socket) -> bytes:
+    """Read one answer, and no more."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += line.recv(1)
+    length = next(
+        int(field.split(b":")[1]) for field in answer.lower().splitlines() if b"content-length" in field
+    )
+    return answer + line.recv(length, socket.MSG_WAITALL)
+
+
+def send_until_hung_up(line: socket.socket, piece: bytes, pause: float) -> None:
+    """Send a piece again and again; a listener of ten minutes is none that hangs up."""
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012 - which of them it is
+        for _ in range(10_000):
+            line.sendall(piece)
+            time.sleep(pause)
+
+
+# Who may ask.
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:1",
+        "127.0.0.1",
+        "127.0.0.1:8000",
+        "[::1]:8000",
+        "192.168.1.5:8000",
+        "snakes.example",
+    ],
+)
+def test_W01_our_own_names_are_answered(service, host):
+    """A number, `localhost` and a name that we were told may be asked, at any port."""
+    assert status(service.raw(request(host=host))) == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "evil.example",
+            "evil.example:8000",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "xlocalhost",
+        ),
+        *(
+            "snakes.example.evil.example",
+            "127.1",
+            "0x7f000001",
+            "2130706433",
+            "localhost@evil.example",
+            "[::1].evil",
+        ),
+        *("localhost:x", "localhost:123456", "[::1", "a b", "%", "_", ".", "\xe9"),
+    ],
+)
+@pytest.mark.parametrize(
+    "line", ["GET / HTTP/1.1", "GET /health HTTP/1.1", "POST /classify HTTP/1.1", "BREW / HTTP/1.1"]
+)
+def test_W01_other_names_are_refused(service, host, line):
+    """Whatever a stranger's page may have for its name is refused, before it is looked at what is asked."""
+    told = service.raw(request(b"", line=line, host=host))
+
+    assert status(told) in {400, 403}
+    assert RED not in told
+    assert error(told)
+
+
+def test_W01_no_name_and_two_names_are_refused(service):
+    """A request without a Host, of the old HTTP or the new, or with two, is refused."""
+    for raw in (
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+        b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    ):
+        assert status(service.raw(raw)) in {400, 403}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Sec-Fetch-Site: cross-site",),
+        ("Sec-Fetch-Site: same-site",),
+        ("Sec-Fetch-Site: ",),
+        ("Sec-Fetch-Site: odd",),
+        ("Origin: http://evil.example",),
+        ("Origin: http://localhost.evil.example",),
+        ("Origin: http://localhost:81",),
+        ("Origin: ftp://localhost",),
+        ("Origin: null",),
+        ("Origin: ",),
+        ("Sec-Fetch-Site: same-origin", "Origin: http://evil.example"),
+        ("Content-Type: multipart/form-data; boundary=x", "Origin: http://evil.example"),
+        ("Content-Type: application/json", "Sec-Fetch-Site: cross-site"),
+    ],
+)
+def test_W02_other_pages_may_not_ask(service, headers):
+    """What a browser sends for a page of somebody else is refused, whatever kind of body it has."""
+    sent = b"".join(
+        (
+            b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n",
+            b"Content-Length: %d\r\n" % len(RED),
+        )
+    )
+    told = service.raw(sent + "\r\n".join([*headers, "Connection: close", "", ""]).encode() + RED)
+
+    assert (status(told), error(told)) == (403, "Other pages may not use this service.")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Sec-Fetch-Site: same-origin", "Origin: http://localhost"),
+        ("Sec-Fetch-Site: none",),
+        ("Origin: https://LOCALHOST",),
+        (),
+    ],
+)
+def test_W02_our_page_and_programs_may_ask(service, headers):
+    """Our own page, also behind a proxy that adds TLS, and programs, which send none of it, are answered."""
+    assert status(service.raw(request(RED, *headers))) == 200
+
+
+def test_other_pages_may_link_to_the_page(service):
+    """A link from elsewhere opens the page; no page may frame it, and its answers are readable to none."""
+    told = service.get(headers={"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"})
+
+    assert told.status_code == 200
+    assert "frame-ancestors 'none'" in told.headers["content-security-policy"]
+    assert told.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "access-control-allow-origin" not in told.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/page.js", "/health", "/nothing"])
+def test_every_answer_is_dressed(service, path):
+    """Every answer forbids what it does not need: sources, sniffing, framing, keeping."""
+    for told in (
+        service.get(path),
+        service.client.post(path),
+        service.get(path, headers={"Host": "evil.example"}),
+    ):
+        assert told.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+        assert told.headers["x-content-type-options"] == "nosniff"
+        assert told.headers["referrer-policy"] == "same-origin"
+        assert told.headers["cache-control"] == "no-store"
+        assert "server" not in told.headers
+
+
+# Too much, too slowly, too many.
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=x", "application/json"])
+def test_N09_N10_a_body_too_large_is_refused_and_told(service, chunked, kind):
+    """Thirty megabytes are refused, by their length or as they come, and the sender gets to read why."""
+
+    def pieces():
+        yield b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+        for _ in range(30):
+            yield b"x" * MiB
+
+    sent = pieces() if chunked else b"".join(pieces())
+    told = service.post(sent, kind)
+
+    assert told.status_code == 413
+    assert told.json()["error"].endswith("is the most that is taken.")
+
+
+def test_N10_who_sends_first_and_reads_later_is_told_too(service):
+    """A sender that reads nothing before it has sent its thirty megabytes still finds the refusal."""
+    told = service.raw(request(b"x" * (30 * MiB)))
+
+    assert status(told) == 413
+    assert error(told)
+
+
+def test_N09_an_endless_body_is_cut(hasty):
+    """Who never ends is read no longer than the bound and a farewell."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", hasty.door.port), 10) as line:
+        line.sendall(request(b"", "Transfer-Encoding: chunked", "Content-Length: "))
+        chunk = b"%x\r\n%s\r\n" % (MiB, b"x" * MiB)
+        send_until_hung_up(line, chunk, pause=0)
+
+    assert time.monotonic() - began < 10
+
+
+def test_N09_refusing_costs_no_memory():
+    """Of a body that is refused no more than the bound is held, however much comes."""
+    with Service() as service:
+        service.post()
+        tracemalloc.start()
+        try:
+            service.post(iter([b"x" * MiB] * 200))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 3 * Bounds().body
+
+
+@pytest.mark.parametrize("pace", [0.1, 10])
+def test_N02_a_slow_upload_ends(hasty, pace):
+    """A body that comes byte by byte, or stops, is given up in time, and the sender is told."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", hasty.door.port), 10) as line:
+        line.sendall(request(b"", "Content-Length: 1000"))
+        line.settimeout(pace)
+        told = b""
+        while not told:
+            line.sendall(b"x")
+            try:
+                told = line.recv(65536)
+            except TimeoutError:
+                continue
+
+    assert status(told) == 408
+    assert time.monotonic() - began < SHORT.upload + MARGIN
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
+def test_N02_who_says_nothing_is_shown_out(hasty, sent):
+    """A connection without a request, or with the beginning of one, is closed in time."""
+    began = time.monotonic()
+
+    assert hasty.raw(sent) == b""
+    assert time.monotonic() - began < SHORT.head + MARGIN
+
+
+def test_N02_a_header_a_while_is_no_request(hasty):
+    """Headers that come one by one do not keep a connection: the whole request has to come in time."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", hasty.door.port), 10) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        send_until_hung_up(line, b"X-A: b\r\n", pause=0.05)
+
+    assert time.monotonic() - began < SHORT.head + MARGIN
+
+
+def test_N02_what_follows_an_answer_is_no_way_to_stay(hasty):
+    """After an answer, too, bytes that make no request do not keep the connection."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", hasty.door.port), 10) as line:
+        line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
+        assert status(heard(line)) == 200
+        send_until_hung_up(line, b"x", pause=0.05)
+
+    assert time.monotonic() - began < SHORT.head + MARGIN
+
+
+def test_one_connection_may_ask_again_and_again(service):
+    """Requests on one connection are answered one after another."""
+    with socket.create_connection(("127.0.0.1", service.door.port), 10) as line:
+        for _ in range(5):
+            line.sendall(request(RED, "Connection: keep-alive"))
+            assert status(heard(line)) == 200
+
+
+def test_too_many_requests_are_sent_away():
+    """Who comes when all places are taken is told to come again; page and health check still work."""
+    judge = Colours()
+    judge.hold.clear()
+    with Service(judge, bounds=Bounds(requests=3)) as service, ThreadPoolExecutor(3) as crowd:
+        inside = [crowd.submit(service.post) for _ in range(3)]
+        end = time.monotonic() + 20
+        while judge.seen < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+        told = service.post()
+        health = service.get("/health")
+        judge.hold.set()
+
+        assert (told.status_code, told.headers["retry-after"]) == (503, "1")
+        assert health.status_code == 200
+        assert [each.result().status_code for each in inside] == [200] * 3
+        assert service.post().status_code == 200
+
+
+def test_uploads_share_the_memory_there_is():
+    """Bodies under way together take no more than their bound: who finds no room is told to come again."""
+    with Service(bounds=Bounds(held=2 * MiB)) as service:
+        lines = [socket.create_connection(("127.0.0.1", service.door.port), 10) for _ in range(3)]
+        for line in lines[:2]:
+            line.sendall(request(b"x" * 900_000, f"Content-Length: {MiB}"))
+        time.sleep(0.3)
+        lines[2].sendall(request(b"x" * 900_000))
+        told = lines[2].recv(65536)
+        for line in lines:
+            line.close()
+        time.sleep(0.1)
+
+        assert status(told) == 503
+        assert service.post(encoded(photo(), "BMP")).status_code == 200
+
+
+# Bytes that are no picture, or no request.
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "word"),
+    [
+        (b"<!doctype html>", 415, "a web page"),
+        (b"\0" * 5000, 415, "zeros"),
+        (b"%PDF-1.7", 415, "a PDF"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", 415, "an EPS"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "an SVG"),
+        (bombs.cut(encoded(photo())), 422, "damaged"),
+        (bombs.wrong_checksum(), 422, "damaged"),
+        (bombs.without_palette(), 422, "palette"),
+        (bombs.bomb(), 413, "2,500 megapixels"),
+        (bombs.webp_bomb(), 413, "megapixels"),
+        (bombs.gif_bomb(), 413, "megapixels"),
+        (bombs.exif_flood(100_000), 422, "segments"),
+        (bombs.chunk_flood(200_000), 422, "chunks"),
+        (bombs.scan_flood(500), 422, "scans"),
+        (b"", 400, "no picture"),
+    ],
+)
+def test_I01_I02_I10_no_picture_is_told(service, body, code, word):
+    """What is no picture, a broken one or a bomb gets the right status and says what it is, and no more."""
+    began = time.monotonic()
+
+    told = service.post(body)
+
+    assert (told.status_code, word in told.json()["error"]) == (code, True)
+    assert "Traceback" not in told.text
+    assert time.monotonic() - began < 5
+
+
+def test_X07_a_picture_that_meets_a_bug_is_told(service, monkeypatch):
+    """An exception that nobody foresaw is answered with 500, and says nothing of this machine."""
+    with monkeypatch.context() as broken:
+        broken.setattr("harvest.images.process.fingerprint.look", lambda _: 1 / 0)
+        told = service.post(encoded(photo()))
+
+    assert (told.status_code, told.json()) == (500, {"error": "This picture met a bug in harvest."})
+    assert service.post(encoded(photo())).status_code == 200
+
+
+def test_I03_the_first_frame_is_judged(service):
+    """Of a film of ten thousand frames the first is looked at."""
+    assert service.post(bombs.gif(10_000)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "text/html", "application/pdf", "x"]
+)
+def test_other_types_are_told_how(service, kind):
+    """A body of another type, as forms of other pages and a bare `curl -d` send it, is told what would do."""
+    told = service.post(RED, kind)
+
+    assert told.status_code == 415
+    assert "as image/jpeg" in told.json()["error"]
+
+
+def test_N07_packed_bodies_are_refused(service):
+    """A body in a Content-Encoding is refused, not unpacked."""
+    told = service.post(gzip.compress(RED), Content_Encoding="gzip")
+
+    assert told.status_code == 415
+    assert "no Content-Encoding is unpacked" in told.json()["error"]
+
+
+def form(*parts: tuple[str, bytes]) -> bytes:
+    return b"".join(b"--x\r\n%s\r\n\r\n%s\r\n" % (head.encode(), body) for head, body in parts) + b"--x--\r\n"
+
+
+FILE = 'Content-Disposition: form-data; name="f"; filename="{}"'
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "C:\\a.png", "a\\0.png", "/dev/null", "", "é\u202egnp.exe", "x" * 300]
+)
+def test_file_names_count_for_nothing(service, name):
+    """Whatever path a form's file has for its name, the bytes are judged and nothing is opened or written."""
+    told = service.post(form((FILE.format(name), RED)), "multipart/form-data; boundary=x")
+
+    assert told.json()[0]["label"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", form((FILE.format("a"), RED))),
+        ("multipart/form-data; boundary=", form((FILE.format("a"), RED))),
+        ("multipart/form-data; boundary=y", form((FILE.format("a"), RED))),
+        ("multipart/form-data; boundary=" + "x" * 5000, b""),
+        ("multipart/form-data; boundary=x", b"no form"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\n"),
+        ("multipart/form-data; boundary=x", form(("Content-Disposition: form-data", RED))),
+        ("multipart/form-data; boundary=x", form((FILE.format("a"), RED), (FILE.format("b"), RED))),
+        (
+            "multipart/form-data; boundary=x",
+            form(*(('Content-Disposition: form-data; name="a"', b"b"),) * 50),
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            form(('Content-Disposition: form-data; name="a"', b"b" * 100_000)),
+        ),
+        ("multipart/form-data; boundary=x", form(("X: " + "y" * 100_000, RED))),
+        ("multipart/form-data; boundary=x", form(("\r\n".join(["X: y"] * 5000), RED))),
+        ("multipart/form-data; boundary=x", form(('Content-Disposition: form-data; name="a"', b"b"))),
+        ("multipart/form-data; boundary=x", form((FILE.format("a"), b""))),
+        (
+            "multipart/form-data; boundary=x; charset=punycode",
+            form(('Content-Disposition: form-data; name="a"', b"9-" * 2000)),
+        ),
+    ],
+)
+def test_forms_that_cannot_be_read_are_told(service, kind, body):
+    """A form that is broken, empty, or of more parts than it needs, is a 400 in plain words, at once."""
+    began = time.monotonic()
+
+    told = service.post(body, kind)
+
+    assert told.status_code == 400, told.text
+    assert told.json()["error"]
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *(
+            "",
+            "{",
+            "[]",
+            "null",
+            "1",
+            '"https://a.example/"',
+            "{}",
+            '{"url": 1}',
+            '{"url": null}',
+            '{"url": ["a"]}',
+        ),
+        *(
+            '{"url": "https://a.example/", "more": 1}',
+            '{"URL": "https://a.example/"}',
+            "[" * 16_000,
+            "1" * 16_000,
+        ),
+        *('{"a":' * 3000, "\xff", "NaN", '{"url": "https://a.example/"} x'),
+    ],
+)
+def test_documents_of_another_kind_are_told(service, document):
+    """JSON that is none, deep, of huge numbers, or something else is a 400 that shows the right one."""
+    told = service.post(document.encode("latin-1"), "application/json")
+
+    assert told.status_code == 400
+    assert '{"url": "https://…"}' in told.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200,
+        b"\r\n\r\nhello\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX : y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
+        b"POST /classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nnot hex\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_is_told(service, raw):
+    """Bytes that are no HTTP get a 400 in JSON, and the next one is served as ever."""
+    told = service.raw(raw)
+
+    assert status(told) in {400, 403}
+    assert error(told)
+    assert service.post().status_code == 200
+
+
+@pytest.mark.parametrize("length", [20_000, 1_000_000])
+@pytest.mark.parametrize(
+    "head", ["GET /{} HTTP/1.1\r\nHost: localhost", "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}"]
+)
+def test_long_heads_do_no_harm(service, head, length):
+    """A path or a header of a megabyte is refused or without meaning, and the next request is served."""
+    told = service.raw(head.format("a" * length).encode() + b"\r\nConnection: close\r\n\r\n")
+
+    assert not told or status(told) in {200, 400, 404}
+    assert service.post().status_code == 200
+
+
+def test_an_upgrade_is_no_way_around(service):
+    """A request to become a WebSocket is answered as what it is besides."""
+    told = service.raw(
+        request(RED, "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Key: eA==")
+    )
+
+    assert status(told) == 200
+
+
+def test_who_hangs_up_is_no_bug(service, caplog):
+    """A caller who leaves in the middle of an upload, or before the answer, leaves nothing behind."""
+    for sent in (request()[:-20], request()):
+        with socket.create_connection(("127.0.0.1", service.door.port), 10) as line:
+            line.sendall(sent)
+    time.sleep(0.3)
+
+    assert service.post().status_code == 200
+    assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        *(
+            (url, 400)
+            for url in (
+                "",
+                "file:///etc/passwd",
+                "ftp://a.example/",
+                "data:image/png;base64,AAAA",
+                "x",
+                "//a",
+            )
+        ),
+        *(
+            (url, 400)
+            for url in (
+                "javascript:alert(1)",
+                "http://",
+                "http://u:p@a.example/",
+                "http://\ud800/",
+                "a" * 9000,
+            )
+        ),
+        *(
+            (f"http://{host}/a.png", 403)
+            for host in ("127.0.0.1", "127.1", "localhost", "[::1]", "10.0.0.1", "0x7f000001")
+        ),
+        *(
+            (f"http://{host}/a.png", 403)
+            for host in ("169.254.169.254", "[::ffff:10.0.0.1]", "100.64.0.1", "2130706433")
+        ),
+    ],
+)
+def test_N12_N13_no_address_within_is_asked(service, url, code):
+    """No address of this machine, its network or another kind is contacted, however it is written."""
+    told = service.client.post(
+        "/classify", content=json.dumps({"url": url}), headers={"Content-Type": "application/json"}
+    )
+
+    assert told.status_code == code
+    assert "Traceback" not in told.text
+
+
+def test_N13_the_service_does_not_ask_itself(service):
+    """The service is no way to reach the service."""
+    assert service.ask_for(f"http://127.0.0.1:{service.door.port}/health").status_code == 403
+
+
+def test_N13_what_a_name_leads_to_within_is_not_told():
+    """A name that leads to a private address is refused, and the address stays untold."""
+    bodies = lambda: Bodies(resolve=lambda _: ["10.20.30.40"])  # noqa: E731
+    with Service(bodies=bodies) as service:
+        told = service.ask_for("http://intranet.example/a.png")
+
+    assert told.status_code == 403
+    assert "10.20" not in told.text
+
+
+FAR = {
+    "/gone": (answer(status="404 Not Found"), 502),
+    "/down": (answer(status="500 Internal Server Error"), 502),
+    "/page": (answer(b"<html>"), 415),
+    "/endless": ([b"HTTP/1.1 200 OK\r\n\r\n", *[b"x" * MiB] * 5], 413),
+    "/lying": ([b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n"], 413),
+    "/slow": ([b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *trickle(b"x" * 100, 0.05)], 504),
+    "/cut": ([b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx", "reset"], 502),
+    "/loop": (answer(status="302 Found", location="/loop"), 502),
+    "/disk": (answer(status="302 Found", location="file:///etc/passwd"), 400),
+    "/packed": (answer(gzip.compress(RED), content_encoding="gzip"), 502),
+    "/no": (answer(RED, x_robots_tag="noai"), 403),
+}
+
+
+@pytest.mark.parametrize("path", FAR)
+def test_N02_N03_N07_N09_N10_N11_N12_far_servers_cost_no_more_than_they_may(path):
+    """Whatever the server of a picture does, the answer is the right status, in plain words and in time."""
+    limits = Limits(total=1, idle=1, first_idle=1, attempts=1, body=2 * MiB)
+    with (
+        HostileServer({path: FAR[path][0]}) as far,
+        Service(bodies=lambda: Bodies(limits=limits, allow_private=True)) as service,
+    ):
+        began = time.monotonic()
+        told = service.ask_for(f"{far.url}{path}")
+
+        assert (told.status_code, list(told.json())) == (FAR[path][1], ["error"])
+        assert time.monotonic() - began < limits.total + MARGIN
+
+
+def test_one_bad_host_is_not_remembered_for_ever():
+    """A host that failed again and again is asked again for the next request."""
+    limits = Limits(attempts=1, strikes=2)
+    with (
+        HostileServer({"/bad": ["reset"], "/good": answer(RED)}) as far,
+        Service(bodies=lambda: Bodies(limits=limits, allow_private=True)) as service,
+    ):
+        codes = [service.ask_for(f"{far.url}/{path}").status_code for path in ["bad"] * 4 + ["good"]]
+
+    assert codes == [502] * 4 + [200]
+
+
+def test_only_so_many_addresses_are_asked_at_a_time():
+    """Of many requests for pictures of other servers a few are under way at a time."""
+    slow = [0.1, *answer(RED)]
+    with (
+        HostileServer({"/a": slow}) as far,
+        Service(bounds=Bounds(fetches=2), bodies=lambda: Bodies(allow_private=True)) as service,
+        ThreadPoolExecutor(8) as crowd,
+    ):
+        codes = [told.status_code for told in crowd.map(service.ask_for, [f"{far.url}/a"] * 8)]
+
+        assert codes == [200] * 8
+        assert far.most <= 2
+
+
+def test_pictures_of_many_pixels_do_not_pile_up():
+    """Large pictures are decoded within a budget of memory, one at a time if need be."""
+    large = encoded(Image.new("RGB", (2000, 1500), (10, 200, 10)), "PNG")
+    with Service(bounds=Bounds(decoding=32 * MiB)) as service, ThreadPoolExecutor(6) as crowd:
+        told = list(crowd.map(lambda _: service.post(large), range(6)))
+
+        assert {each.json()[0]["label"] for each in told} == {"green"}
+        assert service.judge.most == 1

@@ -1,0 +1,296 @@
+"""Seen before? What becomes of each picture that arrives, on a real dataset and with real pictures."""
+
+from __future__ import annotations
+
+import pytest
+
+from harvest.dataset import Dataset
+from harvest.harvesting.deduplicate import PLACEHOLDER_PAGES, Placer
+from harvest.images import develop
+from harvest.models import Hit, Licence, Outcome, Picture, Recipe, Refusal, Verdict
+from tests.datasets import find
+from tests.web import Photo
+
+UNKNOWN = Licence()
+OPEN = Licence("CC-BY-4.0")
+BY_NC = Licence("CC-BY-NC-4.0")
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
+        yield dataset
+
+
+class Arrivals:
+    """Makes pictures arrive at a dataset, each from an address of its own."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._count = 0
+
+    def outcome(
+        self,
+        number: int,
+        change: str = "",
+        *,
+        to: str = "coral",
+        host: str = "",
+        page: str | None = None,
+        licence: Licence = UNKNOWN,
+    ) -> Outcome:
+        """Give the outcome for one more address of a photo, as it was or changed as the web changes it."""
+        self._count += 1
+        url = f"https://{host or f'host{self._count}.example'}/{self._count}.jpg"
+        hit = Hit(url, "BING", f"url:{url}", self._count, page=page, licence=licence)
+        (task,) = find(self.dataset, [hit], to, f"{to} snake {self._count}")
+        photo = Photo(number)
+        picture = develop(photo.changed(change) if change else photo.body, hit, Recipe())
+        assert isinstance(picture, Picture)
+        return Outcome(task, picture)
+
+    def arrive(self, *arguments, **options) -> Verdict:
+        """Let one picture arrive in a run of its own."""
+        (verdict,) = Placer(self.dataset).settle([self.outcome(*arguments, **options)])
+        return verdict
+
+    @property
+    def files(self) -> list[str]:
+        """List the files of the class folders."""
+        return sorted(str(path.relative_to(self.dataset.root)) for path in self.dataset.root.glob("*/*"))
+
+
+@pytest.fixture
+def web(dataset):
+    return Arrivals(dataset)
+
+
+def test_a_new_picture_is_kept(web):
+    """A picture nobody has seen is placed in the folder of its class."""
+    assert web.arrive(1) is Verdict.KEPT
+
+    (file,) = web.files
+    assert file.startswith("coral/bing-")
+
+
+def test_different_pictures_are_all_kept(web):
+    """Pictures that differ are all kept, in one batch or in several."""
+    placer = Placer(web.dataset)
+
+    verdicts = placer.settle([web.outcome(n) for n in range(6)]) + placer.settle([web.outcome(9)])
+
+    assert verdicts == [Verdict.KEPT] * 7
+    assert len(web.files) == 7
+
+
+@pytest.mark.parametrize("change", ["", "smaller", "rough", "webp", "grey", "cropped"])
+def test_V06_the_same_picture_again_is_a_duplicate(web, change):
+    """The same photo from another address, as it was or changed as the web does, is placed once."""
+    placer = Placer(web.dataset)
+    assert placer.settle([web.outcome(1)]) == [Verdict.KEPT]
+
+    assert placer.settle([web.outcome(1, change)]) == [Verdict.DUPLICATE]
+    assert len(web.files) == 1
+
+
+def test_twins_within_one_batch(web):
+    """Twins that arrive in one batch are found too; the first of them has the place."""
+    batch = [web.outcome(1), web.outcome(2), web.outcome(1, "rough"), web.outcome(1)]
+
+    verdicts = Placer(web.dataset).settle(batch)
+
+    assert verdicts == [Verdict.KEPT, Verdict.KEPT, Verdict.DUPLICATE, Verdict.DUPLICATE]
+    assert len(web.files) == 2
+
+
+def test_twins_of_an_earlier_run(web):
+    """A picture of an earlier run is known again by its look."""
+    assert web.arrive(1) is Verdict.KEPT
+
+    assert web.arrive(1, "rough") is Verdict.DUPLICATE
+
+
+def test_all_sources_of_a_picture_are_remembered(web):
+    """A duplicate's address is remembered with the picture it is the same as."""
+    placer = Placer(web.dataset)
+    first, second = web.outcome(1), web.outcome(1, "smaller")
+    placer.settle([first, second])
+
+    story = web.dataset.why(web.files[0])
+
+    assert {source.url for source in story.sources} == {first.task.hit.url, second.task.hit.url}
+
+
+def test_the_larger_copy_has_the_place(web):
+    """A larger original replaces a smaller one in place, and the class does not grow."""
+    placer = Placer(web.dataset)
+    assert placer.settle([web.outcome(1, "smaller")]) == [Verdict.KEPT]
+    (before,) = web.files
+
+    assert placer.settle([web.outcome(1)]) == [Verdict.BETTER]
+
+    (after,) = web.files
+    assert after != before
+    assert placer.settle([web.outcome(1, "smaller")]) == [Verdict.DUPLICATE]
+
+
+def test_the_larger_copy_of_one_batch_has_the_place(web):
+    """Of twins in one batch the larger has the place in the end, whatever their order."""
+    batch = [web.outcome(1, "smaller"), web.outcome(1), web.outcome(1, "larger")]
+
+    assert Placer(web.dataset).settle(batch) == [Verdict.KEPT, Verdict.BETTER, Verdict.BETTER]
+    assert len(web.files) == 1
+
+
+def test_a_known_open_licence_comes_before_size(web):
+    """A copy under a known open licence replaces a larger one of unknown licence, and not the reverse."""
+    placer = Placer(web.dataset)
+    assert placer.settle([web.outcome(1)]) == [Verdict.KEPT]
+
+    assert placer.settle([web.outcome(1, "smaller", licence=OPEN)]) == [Verdict.BETTER]
+    assert placer.settle([web.outcome(1, "larger")]) == [Verdict.DUPLICATE]
+    assert placer.settle([web.outcome(1, "larger", licence=BY_NC)]) == [Verdict.DUPLICATE]
+    assert placer.settle([web.outcome(1, "larger", licence=OPEN)]) == [Verdict.BETTER]
+
+
+def test_equal_is_not_better(web):
+    """Nothing is replaced without a reason: the same size and licence stays a duplicate."""
+    assert web.arrive(1, "rough") is Verdict.KEPT
+    (before,) = web.files
+
+    assert web.arrive(1) is Verdict.DUPLICATE
+    assert web.files == [before]
+
+
+@pytest.mark.parametrize("change", ["", "rough", "larger"])
+def test_wanted_by_two_classes(web, change):
+    """A picture that another class has is a conflict: it stays where it was first, however good the copy."""
+    assert web.arrive(1) is Verdict.KEPT
+    before = web.files
+
+    assert web.arrive(1, change, to="king", licence=OPEN) is Verdict.CONFLICT
+
+    assert web.files == before
+    assert [(found.class_name, found.other) for found in web.dataset.conflicts()] == [("coral", "king")]
+
+
+def test_wanted_by_two_classes_within_one_batch(web):
+    """Two classes that get the same picture at once are a conflict too."""
+    batch = [web.outcome(1), web.outcome(1, "smaller", to="king")]
+
+    assert Placer(web.dataset).settle(batch) == [Verdict.KEPT, Verdict.CONFLICT]
+    assert len(web.dataset.conflicts()) == 1
+
+
+@pytest.mark.parametrize("change", ["", "smaller", "rough", "larger"])
+def test_R01_what_was_thrown_out_stays_out(web, change):
+    """A picture that a person threw out is known again from any address and in any size, for every class."""
+    web.arrive(1)
+    web.dataset.reject(web.dataset.find(web.files[0]), by="cli")
+
+    assert web.arrive(1, change, to="king") is Verdict.REJECTED
+    assert not web.files
+
+
+def test_a_picture_on_disk_is_stronger_than_a_rejection(web):
+    """Where a look was thrown out once and is on disk again, the arrival is a duplicate of what is there."""
+    web.arrive(1)
+    web.dataset.reject(web.dataset.find(web.files[0]), by="cli")
+    own = web.dataset.root / "coral" / "mine.jpg"
+    own.parent.mkdir(exist_ok=True)
+    own.write_bytes(Photo(1).changed("rough"))
+    web.dataset.reconcile()
+
+    assert web.arrive(1) is Verdict.DUPLICATE
+    assert own.exists()
+
+
+def test_R05_the_persons_own_file_is_never_replaced(web):
+    """A file that a person added is compared with and keeps its place, however small it is."""
+    own = web.dataset.root / "coral" / "mine.jpg"
+    own.parent.mkdir()
+    own.write_bytes(Photo(1).changed("thumbnail"))
+    web.dataset.reconcile()
+
+    assert web.arrive(1, "larger", licence=OPEN) is Verdict.DUPLICATE
+    assert web.files == ["coral/mine.jpg"]
+
+
+def test_R02_a_picture_that_was_moved_is_never_replaced(web):
+    """A picture that a person gave another class keeps its place; a better copy for it is a duplicate."""
+    web.arrive(1, "smaller")
+    web.dataset.move(web.dataset.find(web.files[0]), "king", by="cli")
+    before = web.files
+
+    assert web.arrive(1, "larger", to="king") is Verdict.DUPLICATE
+    assert web.files == before
+
+
+def test_thrown_out_while_the_better_copy_was_on_its_way(web):
+    """A better copy of what a person throws out meanwhile is thrown out with it."""
+    placer = Placer(web.dataset)
+    placer.settle([web.outcome(1, "smaller")])
+    better = web.outcome(1)
+    with Dataset.open(web.dataset.root) as person:
+        person.reject(person.find(web.files[0]), by="page")
+
+    assert placer.settle([better]) == [Verdict.REJECTED]
+    assert not web.files
+    assert placer.settle([web.outcome(1, "larger")]) == [Verdict.REJECTED]
+
+
+def test_N18_a_hosts_placeholder_is_set_aside(web):
+    """The same file at five pages of one host is what it shows instead: it leaves its class, and is told."""
+    placer = Placer(web.dataset)
+    outcomes = [web.outcome(7, host="hot.example", page=f"https://hot.example/{n}") for n in range(7)]
+
+    verdicts = placer.settle(outcomes)
+
+    early = PLACEHOLDER_PAGES - 1
+    assert verdicts == [
+        Verdict.KEPT,
+        *[Verdict.DUPLICATE] * (early - 1),
+        *[Verdict.PLACEHOLDER] * (7 - early),
+    ]
+    assert placer.set_aside == 1
+    assert not web.files
+    assert len(list(web.dataset.root.with_name("dataset.rejected").glob("coral/*"))) == 1
+
+
+def test_N18_a_placeholder_is_known_in_the_next_run(web):
+    """What was set aside does not come back, and a person can restore it."""
+    placer = Placer(web.dataset)
+    placer.settle([web.outcome(7, host="hot.example", page=f"https://hot.example/{n}") for n in range(5)])
+
+    assert web.arrive(7, host="hot.example", page="https://hot.example/next") is Verdict.REJECTED
+    (shelved,) = web.dataset.root.with_name("dataset.rejected").glob("coral/*")
+    web.dataset.restore(web.dataset.find(f"coral/{shelved.name}"), by="cli")
+    assert web.files == [f"coral/{shelved.name}"]
+
+
+def test_N18_a_popular_picture_is_no_placeholder(web):
+    """The same file at many hosts, or many times on one page, is a popular picture and stays."""
+    placer = Placer(web.dataset)
+    outcomes = [web.outcome(7, page=f"https://pages{n}.example/") for n in range(8)]
+    outcomes += [web.outcome(7, host="one.example", page="https://one.example/") for _ in range(8)]
+
+    verdicts = placer.settle(outcomes)
+
+    assert verdicts == [Verdict.KEPT, *[Verdict.DUPLICATE] * 15]
+    assert len(web.files) == 1
+
+
+def test_refusals_are_written_down(web):
+    """What gave no picture keeps its verdict and its reason, in its place among the others."""
+    good, bad = web.outcome(1), web.outcome(2)
+    bad = Outcome(bad.task, Refusal(Verdict.GONE, "404"))
+
+    assert Placer(web.dataset).settle([bad, good]) == [Verdict.GONE, Verdict.KEPT]
+
+    (source,) = web.dataset.why(bad.task.hit.url).sources
+    assert (source.verdict, source.detail) == ("gone", "404")
+
+
+def test_an_empty_batch(web):
+    """A batch of nothing is nothing."""
+    assert Placer(web.dataset).settle([]) == []

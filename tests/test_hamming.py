@@ -1,0 +1,134 @@
+"""The radius search finds what comparing every pair finds, on hashes of every kind."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harvest.duplicates.hamming import RADIUS, Index, join
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
+
+
+def changed(hashes: Hashes, bits: int, rng: np.random.Generator) -> Hashes:
+    """Flip exactly so many bits of each hash."""
+    places = rng.permuted(np.tile(np.arange(64, dtype=np.uint64), (len(hashes), 1)), axis=1)[:, :bits]
+    return hashes ^ np.bitwise_or.reduce(np.uint64(1) << places, axis=1, dtype=np.uint64)
+
+
+def at_random(rng: np.random.Generator) -> Hashes:
+    return rng.integers(0, 2**64, 1500, dtype=np.uint64)
+
+
+def with_neighbours(rng: np.random.Generator) -> Hashes:
+    """Hashes with others at every distance up to just over the radius."""
+    centres = rng.integers(0, 2**64, 150, dtype=np.uint64)
+    return np.concatenate([changed(centres, bits, rng) for bits in range(RADIUS + 4)])
+
+
+def in_clusters(rng: np.random.Generator) -> Hashes:
+    """Three crowds whose members are mostly near each other."""
+    centres = rng.integers(0, 2**64, 3, dtype=np.uint64)
+    return np.concatenate([changed(np.repeat(centres, 150), bits, rng) for bits in (1, 4, 6)])
+
+
+def in_one_half(rng: np.random.Generator) -> Hashes:
+    """Hashes that agree in their upper half, so that most sorts tell nothing apart."""
+    return rng.integers(0, 2**32, 1200, dtype=np.uint64)
+
+
+def of_few_bits(rng: np.random.Generator) -> Hashes:
+    """Hashes near nought, as flat pictures have them."""
+    return changed(np.zeros(600, np.uint64), 5, rng)
+
+
+KINDS = [at_random, with_neighbours, in_clusters, in_one_half, of_few_bits]
+
+
+def compared(hashes: Hashes) -> set[tuple[int, int]]:
+    one, two = np.nonzero(np.triu(np.bitwise_count(hashes[:, None] ^ hashes) <= RADIUS, 1))
+    return set(zip(one.tolist(), two.tolist(), strict=True))
+
+
+def joined(hashes: Hashes) -> list[tuple[int, int]]:
+    return [
+        (min(pair), max(pair))
+        for one, two in join(hashes)
+        for pair in zip(one.tolist(), two.tolist(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", KINDS)
+def test_join_equals_comparing_all(kind, seed) -> None:
+    """The join yields every pair within the radius, once, and no other."""
+    hashes = np.unique(kind(np.random.default_rng(seed)))
+    found = joined(hashes)
+    assert len(found) == len(set(found))
+    assert set(found) == compared(hashes)
+
+
+def test_join_equals_comparing_all_over_several_parts(monkeypatch) -> None:
+    """Hashes that are sorted in parts, for the cache's sake, lose no pair between them."""
+    monkeypatch.setattr("harvest.duplicates.hamming._CACHED", 100)
+    hashes = np.unique(with_neighbours(np.random.default_rng(9)))
+    found = joined(hashes)
+    assert len(found) == len(set(found))
+    assert set(found) == compared(hashes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", KINDS)
+def test_index_equals_comparing_all(kind, seed) -> None:
+    """The index finds every hash within the radius of those asked for, once each, equal hashes among them."""
+    rng = np.random.default_rng(seed)
+    hashes = rng.permutation(np.concatenate((kind(rng), kind(np.random.default_rng(seed))[:100])))
+    asked = np.concatenate(
+        (hashes[:40], changed(hashes[40:80], RADIUS, rng), changed(hashes[80:99], RADIUS + 1, rng))
+    )
+    which, found = Index(hashes).near(asked)
+    pairs = list(zip(which.tolist(), found.tolist(), strict=True))
+    one, two = np.nonzero(np.bitwise_count(asked[:, None] ^ hashes) <= RADIUS)
+    assert len(pairs) == len(set(pairs))
+    assert set(pairs) == set(zip(one.tolist(), two.tolist(), strict=True))
+
+
+@given(
+    base=st.integers(0, 2**64 - 1),
+    flips=st.lists(st.sets(st.integers(0, 63), max_size=RADIUS + 2), max_size=12, unique_by=frozenset),
+)
+def test_no_choice_of_bits_hides_a_neighbour(base, flips) -> None:
+    """Whichever bits two hashes differ in, both searches find them when there are few enough."""
+    hashes = np.array([base ^ sum(1 << bit for bit in bits) for bits in flips], np.uint64)
+    assert set(joined(hashes)) == compared(hashes)
+    which, found = Index(hashes).near(hashes)
+    both = {(a, b) for a, b in zip(which.tolist(), found.tolist(), strict=True) if a < b}
+    assert both == compared(hashes)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_nothing_has_no_neighbours(count) -> None:
+    """No hash and a single one are searched without fuss."""
+    hashes = np.arange(count, dtype=np.uint64)
+    assert joined(hashes) == []
+    assert Index(hashes[:0]).near(hashes)[0].tolist() == []
+    assert Index(hashes).near(hashes[:0])[0].tolist() == []
+
+
+def test_a_crowd_does_not_fill_the_memory() -> None:
+    """2,000 hashes near each other are two million pairs, which never lie in memory at once."""
+    hashes = np.unique(changed(np.full(2000, 2**60, np.uint64), 3, np.random.default_rng(4)))
+    tracemalloc.start()
+    count = sum(len(one) for one, _ in join(hashes))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == len(hashes) * (len(hashes) - 1) // 2
+    assert peak < 4e6

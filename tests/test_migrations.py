@@ -1,0 +1,144 @@
+"""Ledgers of earlier versions: they come up to date when they are opened, and lose nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest.dataset import Consultation, Dataset, remember_deal
+from harvest.errors import CannotWrite, LedgerUnusable
+from harvest.ledger import VERSION, Ledger
+from harvest.ledger.migrations import STEPS
+from tests import datasets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give a dataset as the first version left it."""
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(3), coral=range(10, 12))
+    with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
+        connection.execute("DROP TABLE split")
+        connection.execute("DROP TABLE dataset")
+        connection.execute("PRAGMA user_version = 1")
+    return root
+
+
+def layout(path: Path) -> dict[str, list[tuple]]:
+    """Return the columns of every table, and the version under a name that no table has."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
+        columns = {name: connection.execute(f"PRAGMA table_info({name})").fetchall() for name in names}
+        return columns | {"": connection.execute("PRAGMA user_version").fetchall()}
+
+
+def test_every_version_has_its_step() -> None:
+    """From each version there was, a step leads to the next."""
+    assert list(STEPS) == list(range(1, VERSION))
+
+
+def test_an_old_ledger_becomes_what_a_new_one_is(root: Path, tmp_path: Path) -> None:
+    """An upgraded ledger has the tables, columns and version of a new one, and the pictures it had."""
+    with Dataset.open(root) as dataset:
+        assert dataset.counts() == {"king": 3, "coral": 2}
+        assert dataset.changes.counts() == {}
+    Ledger.create(tmp_path / "new.db")
+    assert layout(root / "harvest.db") == layout(tmp_path / "new.db")
+
+
+def test_an_old_ledger_gets_an_id_that_stays(root: Path) -> None:
+    """The upgrade gives a dataset its id, which no other dataset has and which is the same ever after."""
+    seen = []
+    for path in (root, root, root.with_name("another")):
+        with Dataset.open(path, create=True):
+            pass
+        with closing(sqlite3.connect(path / "harvest.db")) as connection:
+            ((number,),) = connection.execute("SELECT id FROM dataset").fetchall()
+        seen.append(number)
+    assert seen[0] == seen[1] != seen[2]
+    assert all(len(number) == 32 for number in seen)
+
+
+def test_a_look_without_a_trace_upgrades_the_copy_alone(root: Path) -> None:
+    """Opened to be read only, an old ledger works, and stays as old as it was."""
+    before = (root / "harvest.db").read_bytes()
+    with Dataset.open(root, read_only=True) as dataset:
+        assert dataset.counts() == {"king": 3, "coral": 2}
+    assert (root / "harvest.db").read_bytes() == before
+
+
+def test_an_upgrade_that_fails_changes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off in the middle, the ledger is still the old one, and the next command upgrades it."""
+    with monkeypatch.context() as broken:
+        broken.setitem(STEPS, 1, "CREATE TABLE split (deal TEXT, content TEXT, part TEXT CHECK (nonsense(")
+        with pytest.raises(LedgerUnusable, match="cannot be upgraded"):
+            Dataset.open(root)
+    assert layout(root / "harvest.db")[""] == [(1,)]
+    assert remember_deal(root, "a deal", {"content": "valid"})
+
+
+def test_an_upgrade_leaves_a_ledger_that_is_held(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program holds an old ledger, the upgrade is refused in words and nothing is half done."""
+    monkeypatch.setattr("harvest.ledger.PATIENCE", 0.1)
+    with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CannotWrite, match="another program holds it"):
+            Dataset.open(root)
+        other.execute("ROLLBACK")
+    assert layout(root / "harvest.db")[""] == [(1,)]
+
+
+def test_what_has_no_version_is_no_ledger(root: Path) -> None:
+    """A file with our mark and no version was never written by us."""
+    with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    with pytest.raises(LedgerUnusable, match="no ledger of harvest"):
+        Dataset.open(root)
+
+
+def test_a_deal_is_remembered_by_content(root: Path) -> None:
+    """What a deal put somewhere is there again, each deal apart, and a later word replaces an earlier one."""
+    assert remember_deal(root, "one", {"a": "train", "b": "valid"})
+    assert remember_deal(root, "two", {"a": "test"})
+    assert remember_deal(root, "one", {"b": "train", "c": "test"})
+    with Consultation.open(root) as consulted:
+        assert consulted.dealt("one") == {"a": "train", "b": "train", "c": "test"}
+        assert consulted.dealt("two") == {"a": "test"}
+        assert consulted.dealt("three") == {}
+
+
+def test_without_a_ledger_nothing_is_remembered_and_nothing_made(tmp_path: Path) -> None:
+    """A tree without a ledger gets none from being asked or told."""
+    assert Consultation.open(tmp_path) is None
+    assert not remember_deal(tmp_path, "one", {"a": "train"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_origins_are_those_of_the_pictures_on_disk(tmp_path: Path) -> None:
+    """Each hit that led to a picture tells its page and author; one thrown out tells none."""
+    root = tmp_path / "dataset"
+    with Dataset.open(root, create=True, exclusive=True) as dataset:
+        hits = [
+            datasets.a_hit(1, page="https://a.example/p", author="Ada"),
+            datasets.a_hit(2, author_url="https://a.example/bob"),
+            datasets.a_hit(3),
+            datasets.a_hit(4, page="https://a.example/gone"),
+        ]
+        tasks = datasets.find(dataset, hits)
+        known = dataset.place(
+            [datasets.Placement(task, datasets.a_picture(n)) for n, task in enumerate(tasks, 1)]
+        )
+        dataset.reject([known[3].id], by="test")
+    with Consultation.open(root) as consulted:
+        found = consulted.origins()
+    one, two = (datasets.a_picture(number).content for number in (1, 2))
+    assert sorted(found, key=lambda origin: origin.page or "") == [
+        (two, "BING", None, None, "https://a.example/bob"),
+        (one, "BING", "https://a.example/p", "Ada", None),
+    ]

@@ -1,0 +1,65 @@
+"""Who has not installed the extra `train` skips this folder."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import browser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+# Networks of the tests are tiny: with threads, they would spend their time waiting for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if not (find_spec("torch") and find_spec("transformers")):
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Give a browser; as long as it is there, an event loop runs, in which no other test could start one."""
+    with browser.chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let torch have two threads, and share what would be too little work for them."""
+    import torch  # noqa: PLC0415 - may not be there
+
+    monkeypatch.setattr("harvest.training.cpu_parallel._LITTLE", 0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the run of a tiny network, which nobody changes."""
+    from tests.training.tiny import write_run  # noqa: PLC0415 - torch may not be there
+
+    return write_run(tmp_path_factory.mktemp("snakes.runs", numbered=False) / "first")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the same run with model.onnx and model.pt2."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    from harvest.training.inference.model_export import export  # noqa: PLC0415 - torch may not be there
+    from tests.training.tiny import network, write_run  # noqa: PLC0415
+
+    path = write_run(tmp_path_factory.mktemp("exported.runs", numbered=False) / "first")
+    differences = export(network(), path, ["pt2", "onnx"])
+    assert max(differences.values()) < 1e-5
+    return path

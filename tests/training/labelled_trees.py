@@ -1,0 +1,60 @@
+"""Small trees of drawn photographs, and albums without any file."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+from harvest.training.pictures.labelled_pictures import Album, Example, gather
+from tests.pictures import encoded, photo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from harvest.training.pictures.labelled_pictures import Part
+
+
+@cache
+def jpeg(number: int, *, quality: int = 85) -> bytes:
+    """Draw a photograph that looks like none of another number."""
+    return encoded(photo(96, 72, seed=number), quality=quality)
+
+
+def plant(root: Path, classes: Mapping[str, Iterable[int]]) -> Path:
+    """Write a tree: one picture a number in each class folder, called by its number."""
+    for folder, numbers in classes.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            (root / folder / f"{number:03}.jpg").write_bytes(jpeg(number))
+    return root
+
+
+def look(root: Path, **more: Path) -> Album:
+    """Gather a tree, and hear nothing but what it says of itself."""
+    said: list[str] = []
+    album = gather(root, say=said.append, **more)
+    assert said == []
+    return album
+
+
+def paths(album: Album) -> list[str]:
+    return [example.path for example in album.examples]
+
+
+def reasons(album: Album) -> dict[str, str]:
+    return {skipped.path: skipped.reason for skipped in album.skipped}
+
+
+def content(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def imagine(root: Path, pictures: Iterable[tuple[str, int]], part: Part | None = None) -> Album:
+    """Return an album of pictures that are nowhere: a class and the number of a content each."""
+    examples = sorted(
+        (Example(f"{label}/{number:06}.jpg", label, content(number), part) for label, number in pictures),
+        key=lambda example: example.path,
+    )
+    return Album(root, tuple(examples), tuple(sorted({example.label for example in examples})))

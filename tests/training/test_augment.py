@@ -1,0 +1,307 @@
+"""Views of pictures, ours and a person's own."""
+
+from __future__ import annotations
+
+import random
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from harvest.errors import UsageError
+from harvest.training import image_array
+from harvest.training.augment import (
+    Augmentation,
+    augmentation,
+    load_object,
+    views,
+)
+from harvest.training.training_options import Options
+from tests.pictures import photo
+
+STILL = Augmentation(
+    flip_left_right=False,
+    random_crop=0,
+    random_scale=0,
+    random_brightness=0,
+    contrast=0,
+    rotation=0,
+    shear=0,
+    shift=0,
+    stretch=0,
+)
+OWN = """
+import numpy as np
+
+class Negative:
+    def random_transform(self, x, seed=None):
+        self.seed = seed
+        return 255 - x
+
+class Doubled:
+    def random_transform(self, x, seed=None):
+        return np.kron(x / 2, np.ones((2, 2, 1)))
+
+class Flat:
+    def random_transform(self, x, seed=None):
+        return x[:, :, 0]
+
+ready = Negative()
+useless = object()
+"""
+
+
+def only(**changes):
+    """Return an augmentation that does one thing."""
+    names = Augmentation.__dataclass_fields__
+    return Augmentation(**{name: changes.get(name, getattr(STILL, name)) for name in names})
+
+
+def levels(image):
+    return np.asarray(image).astype(int)
+
+
+def many(made, image, size=64, count=40):
+    return [levels(made.view(image, size, random.Random(number))) for number in range(count)]
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Give the folder of a tree beside which a module of the person's own lies."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "own_views.py").write_text(OWN, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    yield folder / "tree"
+    sys.modules.pop("own_views", None)
+
+
+@pytest.mark.parametrize("size", [(96, 72), (72, 96), (64, 64), (20, 300), (3, 3), (1, 1)])
+def test_any_picture_gives_a_square(size):
+    """Whatever the picture, its views are RGB squares of the size asked for."""
+    for view in many(Augmentation(), photo(*size), size=32, count=10):
+        assert view.shape == (32, 32, 3)
+
+
+def test_the_same_chances_give_the_same_view():
+    """A view is told by its picture and its chances alone, and other chances make another."""
+    made, image = Augmentation(), photo()
+
+    first, again, other = (made.view(image, 64, random.Random(seed)).tobytes() for seed in (1, 1, 2))
+
+    assert first == again != other
+
+
+def test_nothing_asked_is_the_picture_itself():
+    """With all at zero a square picture comes back as it is."""
+    image = photo(64, 64)
+
+    assert np.abs(levels(STILL.view(image, 64, random.Random(0))) - levels(image)).max() <= 1
+
+
+def test_half_of_the_views_are_mirrored():
+    """--flip-left-right shows the picture or its mirror image, each as often."""
+    image = photo(64, 64)
+    seen = many(only(flip_left_right=True), image)
+
+    mirrored = [np.abs(view - levels(ImageOps.mirror(image))).max() <= 1 for view in seen]
+
+    assert 10 < sum(mirrored) < 30
+    others = [view for view, mirror in zip(seen, mirrored, strict=True) if not mirror]
+    assert all(np.abs(view - levels(image)).max() <= 1 for view in others)
+
+
+def ramp():
+    """Draw a picture whose levels tell how far to the right one looks: 0 to 255."""
+    return Image.fromarray(np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (256, 1, 3)))
+
+
+def widths(made, count=40):
+    """Tell how much of the ramp each view shows, as a share of its width."""
+    return [(view[32, -1, 0] - view[32, 0, 0]) / 255 * 64 / 63 for view in many(made, ramp(), count=count)]
+
+
+def test_random_crop_cuts_a_margin_off_somewhere():
+    """--random-crop 50 shows two thirds of the side, as retrain.py does, and not always the middle."""
+    assert widths(only(random_crop=50)) == pytest.approx([2 / 3] * 40, abs=0.02)
+    lefts = [view[32, 0, 0] for view in many(only(random_crop=50), ramp())]
+    assert min(lefts) < 15
+    assert max(lefts) > 70
+
+
+def test_random_scale_enlarges_up_to_so_much():
+    """--random-scale 50 makes pictures up to a half larger, never smaller."""
+    shown = widths(only(random_scale=50))
+    assert min(shown) >= 1 / 1.5 - 0.02
+    assert max(shown) <= 1.02
+    assert max(shown) - min(shown) > 0.2
+
+
+def test_random_brightness_multiplies():
+    """--random-brightness 50 makes levels between half and one and a half of what they were."""
+    grey = Image.new("RGB", (8, 8), (100, 100, 100))
+    seen = [view.mean() for view in many(only(random_brightness=50), grey, size=8)]
+    assert 50 <= min(seen) < 60
+    assert 140 < max(seen) <= 150
+
+
+def test_contrast_keeps_the_mean():
+    """More or less contrast moves levels away from or towards the picture's mean."""
+    half = Image.new("RGB", (64, 64), (80, 80, 80))
+    half.paste((120, 120, 120), (0, 0, 32, 64))
+    seen = many(only(contrast=50), half)
+    spreads = [view.max() - view.min() for view in seen]
+    assert 20 <= min(spreads) < 30
+    assert 50 < max(spreads) <= 60
+    assert all(abs(view.mean() - 100) < 2 for view in seen)
+
+
+def test_borders_are_mirrored():
+    """However far a view is turned and shifted, nothing black comes in from beyond the picture."""
+    white = Image.new("RGB", (40, 30), "white")
+    wild = only(rotation=45, shift=60, shear=40, stretch=50)
+    assert all(view.min() == 255 for view in many(wild, white, size=32))
+
+
+@pytest.mark.parametrize("field", ["rotation", "shear", "shift", "stretch"])
+def test_each_way_to_move_moves(field):
+    """Turning, shearing, shifting and stretching each change the view."""
+    image = photo(64, 64)
+    assert all((view != levels(image)).any() for view in many(only(**{field: 20}), image, count=5))
+
+
+def test_options_ask_for_views(tmp_path):
+    """What the command line gives goes before our defaults; --no-augment shows pictures as they are."""
+    assert augmentation(Options(tmp_path)) == Augmentation()
+    asked = augmentation(
+        Options(tmp_path, flip_left_right=False, random_crop=3, random_scale=4, random_brightness=5)
+    )
+    assert asked == Augmentation(flip_left_right=False, random_crop=3, random_scale=4, random_brightness=5)
+    assert views(Options(tmp_path, augment=False)) is None
+    assert augmentation(Options(tmp_path, augment=False)) is None
+
+
+def test_a_transform_of_ones_own(own):
+    """An object's random_transform is given the view as an array and a seed, and its answer is shown."""
+    options = Options(own, augment=False, transform="own_views:ready")
+    image = photo(96, 72)
+
+    seen = views(options)(image, 64, random.Random(5))
+
+    assert (levels(seen) == 255 - levels(image_array.crop(image, 64))).all()
+    assert 0 <= load_object("own_views:ready", beside=own).seed < 1 << 32
+
+
+def test_a_transform_after_ours(own):
+    """With augmentation on, a person's own transform is given our views; a class is made an object."""
+    image = photo(96, 72)
+    ours = augmentation(Options(own)).view(image, 64, random.Random(5))
+
+    both = augmentation(Options(own, transform="own_views:Negative")).view(image, 64, random.Random(5))
+
+    assert (levels(both) == 255 - levels(ours)).all()
+
+
+def test_a_transform_may_change_size_and_kind(own):
+    """Floats of another size are made fit for the network."""
+    made = augmentation(Options(own, augment=False, transform="own_views:Doubled"))
+
+    seen = levels(made.view(photo(96, 72), 64, random.Random(5)))
+
+    assert seen.shape == (64, 64, 3)
+    assert abs(seen.mean() * 2 - levels(image_array.crop(photo(96, 72), 64)).mean()) < 2
+
+
+def test_a_transform_that_answers_nonsense(own):
+    """An answer that is no picture is refused in words."""
+    made = augmentation(Options(own, transform="own_views:Flat"))
+
+    with pytest.raises(UsageError, match=r"own_views:Flat made an array of \(64, 64\)"):
+        made.view(photo(), 64, random.Random(0))
+
+
+def test_another_transform_has_another_name(own):
+    """Views that are kept are told apart by the code that made them."""
+    before = repr(augmentation(Options(own, transform="own_views:ready")))
+    sys.modules.pop("own_views")
+    (own.parent / "own_views.py").write_text(OWN.replace("255 - x", "1000 - x - 745"), "utf-8")
+
+    assert repr(augmentation(Options(own, transform="own_views:ready"))) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("own_views", "names no object"),
+        (":ready", "names no object"),
+        (".own_views:ready", "names no object"),
+        ("own_views:", "names no object"),
+        ("nowhere_at_all:ready", "No module named 'nowhere_at_all'"),
+        ("own_views:nothing", "own_views has no nothing"),
+        ("own_views:useless", r"has no random_transform"),
+    ],
+)
+def test_a_transform_that_is_not_there(own, name, reason):
+    """A name that leads nowhere says where it stopped."""
+    with pytest.raises(UsageError, match=reason):
+        augmentation(Options(own, transform=name))
+
+
+def test_a_module_with_a_mistake(own):
+    """Code that does not parse says so."""
+    (own.parent / "own_views.py").write_text("def f(:\n", "utf-8")
+    with pytest.raises(UsageError, match="invalid syntax"):
+        load_object("own_views:f", beside=own)
+
+
+def test_a_module_that_fails(own):
+    """What a module raises while it is imported is told with its line."""
+    (own.parent / "own_views.py").write_text("colour = 1\nraise RuntimeError('no licence')\n", "utf-8")
+    with pytest.raises(UsageError, match=r"own_views\.py, line 2: RuntimeError: no licence"):
+        load_object("own_views:f", beside=own)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ValueError('too dark')", r"line 3: ValueError: too dark"),
+        ("return np.full((4, 4, 3), object())", "made an array of object"),
+        ("return (x.shape + (1,)).nothing", "AttributeError"),
+    ],
+)
+def test_a_transform_that_fails(own, body, said):
+    """What a transform raises is told in the words of the command line, with its line."""
+    text = f"import numpy as np\nclass Mine:\n    def random_transform(self, x, seed=None): {body}\n"
+    (own.parent / "own_views.py").write_text(text, "utf-8")
+    made = augmentation(Options(own, transform="own_views:Mine"))
+    with pytest.raises(UsageError, match=said):
+        made.view(photo(), 64, random.Random(0))
+
+
+def test_a_transform_that_cannot_be_made(own):
+    """A class that wants arguments is no transform."""
+    text = "class Mine:\n    def __init__(self, size): pass\n"
+    (own.parent / "own_views.py").write_text(text, "utf-8")
+    with pytest.raises(UsageError, match="TypeError"):
+        augmentation(Options(own, transform="own_views:Mine"))
+
+
+def test_where_a_module_is_looked_for_is_said_once(own, monkeypatch):
+    """Where the command runs beside the data there is one place to look in, and else there are two."""
+    monkeypatch.chdir(own.parent)
+    with pytest.raises(UsageError) as beside:
+        load_object("nothing:f", beside=own)
+    monkeypatch.chdir("/")
+    with pytest.raises(UsageError) as elsewhere:
+        load_object("nothing:f", beside=own)
+
+    assert beside.value.hint == f"nothing.py is looked for in {own.parent}."
+    assert elsewhere.value.hint == f"nothing.py is looked for in / and in {own.parent}, beside the data."
+
+
+def test_folders_are_searched_only_while_importing(own):
+    """Neither the current folder nor the data's stays where every later import would look."""
+    before = list(sys.path)
+    load_object("own_views:ready", beside=own)
+    assert sys.path == before

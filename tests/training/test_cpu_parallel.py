@@ -1,0 +1,147 @@
+"""Hands: several threads that share a batch come to what one alone comes to."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import ViTConfig, ViTForImageClassification
+
+from harvest.training import cpu_parallel
+from harvest.training.cpu_parallel import to_ask, to_learn
+from harvest.training.network.network import Network
+from harvest.training.trainer import schedule
+from harvest.training.trainer.loss import Loss
+from tests.training import tiny
+
+LOSS = Loss(torch.tensor([0] * 5 + [1] * 3 + [2] * 8).numpy(), 3)
+BATCH = {
+    "pixel_values": torch.randn(7, 3, 32, 32, generator=torch.Generator().manual_seed(1)),
+    "labels": torch.tensor([0, 1, 2, 2, 1, 0, 2]),
+}
+
+
+pytestmark = pytest.mark.usefixtures("two_threads")
+
+
+def network(dropout: float = 0.0) -> Network:
+    """Make a network whose norms rest, with a dropout before its last layer."""
+    made = tiny.network()
+    model = made.model
+    model.classifier.insert(1, torch.nn.Dropout(dropout))
+    schedule.rest_batch_norm(model)
+    return made
+
+
+def gradients(network: Network, *, step: int = 0, seed: int = 0) -> tuple[float, list[torch.Tensor]]:
+    """Learn the batch by hands; return its loss and the gradients."""
+    with to_learn(network, batch=7, seed=seed, together=False) as pair:
+        assert pair.count == 2
+        network.model.train()
+        loss = pair.learn(network.model, BATCH, LOSS.of, step=step)
+    return float(loss), [weight.grad.clone() for weight in network.model.parameters()]
+
+
+def same(one: list[torch.Tensor], two: list[torch.Tensor], apart: float = 0.0) -> bool:
+    """Tell whether gradients are the same."""
+    return all(torch.allclose(a, b, rtol=apart, atol=apart) for a, b in zip(one, two, strict=True))
+
+
+def test_two_hands_learn_what_one_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss and gradients of uneven shares are those of the whole batch, its classes weighed."""
+    monkeypatch.setattr("harvest.training.processes._has_tiles", lambda: False)
+    made = network()
+    made.model.train()
+    whole = LOSS.of(made.model(pixel_values=BATCH["pixel_values"]).logits, BATCH["labels"])
+    whole.backward()
+    expected = [weight.grad.clone() for weight in made.model.parameters()]
+
+    loss, found = gradients(made)
+
+    assert loss == pytest.approx(float(whole.detach()), abs=1e-5)
+    assert same(found, expected, apart=1e-4)
+
+
+def test_dropout_hangs_on_the_seed_and_the_step_alone() -> None:
+    """What is dropped is the same in every run, whichever hand is first, and another at every step."""
+    made = network(dropout=0.5)
+    first = gradients(made)
+
+    assert all(same(gradients(made)[1], first[1]) for _ in range(5))
+    assert not same(gradients(made, step=1)[1], first[1])
+    assert not same(gradients(made, seed=1)[1], first[1])
+
+
+def test_the_network_is_given_back_as_it_was() -> None:
+    """After learning its dropout is torch's own, its norms know no more, and torch has its threads."""
+    made = network(dropout=0.5)
+    before = {name: value.clone() for name, value in made.model.state_dict().items()}
+    kinds = {name: type(module) for name, module in made.model.named_modules()}
+    chance = torch.get_rng_state()
+
+    gradients(made)
+
+    assert {name: type(module) for name, module in made.model.named_modules()} == kinds
+    assert all(torch.equal(before[name], value) for name, value in made.model.state_dict().items())
+    assert torch.equal(chance, torch.get_rng_state())
+    assert torch.get_num_threads() == 2
+
+
+def test_norms_that_learn_see_a_batch_whole() -> None:
+    """Asked to keep batches together there is one hand; to look at the network teaches no norm."""
+    made = tiny.network()
+    before = {name: value.clone() for name, value in made.model.state_dict().items()}
+    with to_learn(made, batch=7, seed=0, together=True) as one:
+        assert one.count == 1
+        assert torch.get_num_threads() == 2
+    assert all(torch.equal(before[name], value) for name, value in made.model.state_dict().items())
+
+
+def test_a_network_that_draws_lots_elsewhere_has_one_hand() -> None:
+    """Lots that attention draws would fall to whichever hand is first, so there is but one."""
+    config = ViTConfig(
+        hidden_size=16,
+        intermediate_size=16,
+        image_size=32,
+        patch_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_labels=3,
+        attention_probs_dropout_prob=0.1,
+    )
+    made = Network(ViTForImageClassification(config), tiny.LABELS, tiny.SEEN, "vit")
+    with to_learn(made, batch=7, seed=0, together=False) as one:
+        assert one.count == 1
+    with to_ask(made, batch=7) as two:
+        assert two.count == 2
+
+
+def test_many_cores_are_dealt_to_four_hands() -> None:
+    """With eight threads each of four hands has two for its sums, and all learn what one would."""
+    before = gradients(made := network())
+    torch.set_num_threads(8)
+    with to_learn(made, batch=7, seed=0, together=False) as four:
+        assert four.count == 4
+        assert torch.get_num_threads() == 2
+        loss = four.learn(made.model.train(), BATCH, LOSS.of, step=0)
+    assert float(loss) == pytest.approx(before[0], abs=1e-2)
+
+
+def test_little_work_is_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a network that is done in no time, threads would spend their time waiting for each other."""
+    monkeypatch.setattr(cpu_parallel, "_LITTLE", 2_000_000_000)
+    with to_learn(network(), batch=7, seed=0, together=False) as one:
+        assert one.count == 1
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_answers_come_in_the_order_of_the_pictures(count: int) -> None:
+    """Asked in shares, of which the last may be small, a network answers each picture as it does alone."""
+    made = tiny.network()
+    some = {name: value[:count] for name, value in BATCH.items()}
+    with to_ask(made, batch=count) as pair, torch.no_grad():
+        found = pair.ask(made.model, some)
+        alone = torch.cat([made.model(pixel_values=each[None]).logits for each in some["pixel_values"]])
+    assert torch.allclose(found, alone, atol=1e-4)
+    assert not found.requires_grad

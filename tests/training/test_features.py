@@ -1,0 +1,362 @@
+"""Features: computed once, kept by content, right however they were computed."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import random
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch
+
+from harvest.errors import TrainingError
+from harvest.files import disk
+from harvest.training import image_array
+from harvest.training.augment import Augmentation
+from harvest.training.features.compute_features import compute
+from harvest.training.features.feature_cache import Store
+from harvest.training.inference import optimized
+from harvest.training.inference.optimized import swift
+from harvest.training.network.network import load
+from tests.training import keeping
+from tests.training.labelled_trees import jpeg, look, plant
+from tests.training.tiny import network
+
+HALF = 0.05  # of the largest feature: what half precision may change, where the hardware has it
+
+
+@pytest.fixture
+def album(tmp_path):
+    return look(plant(tmp_path / "tree", {"coral": range(5), "king": range(5, 9)}))
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """List the pictures that are decoded."""
+    seen = []
+    see = image_array.see
+
+    def noted(picture, size):
+        seen.append(picture)
+        return see(picture, size)
+
+    monkeypatch.setattr(image_array, "see", noted)
+    return seen
+
+
+def kept(cache):
+    return sorted(path for path in cache.iterdir() if path.suffix == ".safetensors")
+
+
+def expected(network, album):
+    """Compute features the plain way."""
+    images = [
+        image_array.crop(image_array.see(album.file(each), network.size), network.size)
+        for each in album.examples
+    ]
+    batch = torch.stack([image_array.tensor(image, network.mean, network.std) for image in images])
+    with torch.inference_mode():
+        return network.features(batch).numpy()
+
+
+def close(values, others, share=HALF):
+    return np.abs(values - others).max() <= share * np.abs(others).max()
+
+
+def test_features_are_the_networks(album, cache):
+    """Each row is what the network's head gets for that picture, in the album's order."""
+    tiny = network()
+    plain = expected(tiny, album)
+
+    values = compute(tiny, album, cache=cache, batch=2).values
+
+    assert values.shape == (9, tiny.head.in_features)
+    assert close(values, plain)
+    assert np.argmin(np.abs(values[:, None] - plain).sum(axis=2), axis=1).tolist() == list(range(9))
+
+
+def test_a_second_time_nothing_is_decoded(album, cache, decoded):
+    """From the cache, the same numbers come without a look at a picture."""
+    first = compute(network(), album, cache=cache).values
+    assert len(decoded) == 9
+    again = compute(network(), album, cache=cache).values
+    assert len(decoded) == 9
+    assert np.array_equal(first, again)
+
+
+def test_a_picture_twice_is_looked_at_once(tmp_path, cache, decoded):
+    """Pictures are known by their content: a copy under another name costs nothing."""
+    root = plant(tmp_path / "tree", {"coral": [1, 2], "king": [3]})
+    (root / "king" / "copy.jpg").write_bytes(jpeg(1))
+    album = look(root)
+
+    values = compute(network(), album, cache=cache).values
+
+    assert len(decoded) == 3
+    rows = [row for row, each in enumerate(album.examples) if each.content == album.examples[0].content]
+    assert len(rows) == 2
+    assert np.array_equal(*values[rows])
+
+
+def test_only_what_is_new_is_looked_at(tmp_path, album, cache, decoded):
+    """A picture that is added or replaced is looked at; the others are known."""
+    compute(network(), album, cache=cache)
+    decoded.clear()
+    root = plant(tmp_path / "tree", {"king": [20]})
+    album.file(album.examples[0]).write_bytes(jpeg(21))
+
+    changed = look(root)
+    values = compute(network(), changed, cache=cache).values
+
+    assert len(decoded) == 2
+    assert close(values, expected(network(), changed))
+
+
+def test_other_networks_have_their_own(album, cache):
+    """Another network, or another size, does not get the features of the first."""
+    first = compute(network(), album, cache=cache).values
+    other = compute(network(seed=1), album, cache=cache).values
+    assert not close(first, other)
+    assert len(kept(cache)) == 2
+
+
+@pytest.mark.parametrize(
+    "harm", ["empty", "cut off", "noise", "other shape", "other kind", "other names", "a folder"]
+)
+def test_a_damaged_cache_is_computed_anew(album, cache, harm):
+    """Whatever lies where features are kept, the features are right."""
+    right = compute(network(), album, cache=cache).values
+    (path,) = kept(cache)
+    contents = load_file(path)["contents"]
+    body = path.read_bytes()
+    if harm == "a folder":
+        path.unlink()
+        path.mkdir()
+    elif harm in {"empty", "cut off", "noise"}:
+        path.write_bytes(
+            {"empty": b"", "cut off": body[:-7], "noise": random.Random(0).randbytes(5000)}[harm]
+        )
+    elif harm == "other names":
+        save_file({"x": right}, path)
+    else:
+        values = right[:, :3].copy() if harm == "other shape" else right.astype(np.float64)
+        save_file({"contents": contents, "values": values}, path)
+
+    said: list[str] = []
+    again = compute(network(), album, cache=cache, say=said.append).values
+
+    assert np.array_equal(again, right)
+    assert bool(said) == (harm == "a folder")
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.complex64, torch.float64])
+@pytest.mark.parametrize("shape", [(2, 16), (), (0,), (2, 16, 1)])
+def test_a_cache_of_other_numbers_is_none(tmp_path, kind, shape):
+    """Numbers that numpy does not know, and shapes that make no table, count as no features."""
+    path = tmp_path / "features.safetensors"
+    contents = torch.zeros(2, 32, dtype=torch.uint8)
+    save_torch({"contents": contents, "values": torch.zeros(shape).to(kind)}, path)
+
+    assert Store(path, (16,)).read() == {}
+
+
+def test_features_that_cannot_be_kept_are_used(album, cache, monkeypatch):
+    """A full disk is said, and the training goes on."""
+
+    def full(_path, _data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(disk, "write", full)
+    said: list[str] = []
+
+    values = compute(network(), album, cache=cache, say=said.append).values
+
+    assert np.isfinite(values).all()
+    assert len(said) == 1
+    assert "No space left" in said[0]
+    assert "goes on" in said[0]
+
+
+def test_a_cache_that_is_a_file(album, cache):
+    """A cache that cannot be a folder stops nothing either."""
+    cache.write_text("not a folder")
+    said: list[str] = []
+    assert np.isfinite(compute(network(), album, cache=cache, say=said.append).values).all()
+    assert said
+
+
+def test_what_is_done_when_stopped_is_kept(album, cache, decoded):
+    """Ctrl-C in the middle loses no picture that was done."""
+
+    def stop(done, _total):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compute(network(), album, cache=cache, batch=2, tick=stop)
+    decoded.clear()
+
+    compute(network(), album, cache=cache)
+
+    assert len(decoded) == 5
+
+
+def test_how_far_it_is(album, cache):
+    """Every picture is counted, and the last count is all of them."""
+    heard: list[tuple[int, int]] = []
+    compute(network(), album, cache=cache, batch=4, tick=lambda *now: heard.append(now))
+    assert heard == [(number, 9) for number in range(1, 10)]
+
+
+def test_a_picture_that_changed_meanwhile_has_none(album, cache):
+    """A file that went away or was replaced since the folders were read has no features."""
+    gone, changed = album.examples[1], album.examples[4]
+    album.file(gone).unlink()
+    album.file(changed).write_bytes(jpeg(50))
+
+    values = compute(network(), album, cache=cache).values
+
+    assert np.isnan(values[[1, 4]]).all()
+    assert np.isfinite(np.delete(values, [1, 4], axis=0)).all()
+    album.file(gone).write_bytes(jpeg(1))
+    assert np.isfinite(compute(network(), album, cache=cache).values[1]).all()
+
+
+def test_pictures_that_are_all_gone_are_no_fault_of_the_network(album, cache):
+    """Where no picture is left, that is said, and not that the weights are broken."""
+    for example in album.examples:
+        album.file(example).unlink()
+    with pytest.raises(TrainingError, match="they went away"):
+        compute(network(), album, cache=cache)
+
+
+def test_a_broken_network_is_named(album, cache):
+    """Weights that are not numbers make no features: that is said at once."""
+    broken = network()
+    with torch.no_grad():
+        next(broken.model.parameters()).fill_(float("nan"))
+
+    with pytest.raises(TrainingError, match="its weights are broken"):
+        compute(broken, album, cache=cache)
+
+
+def test_processes_that_keep_at_once(tmp_path):
+    """Trainings that write at once leave one whole file at any moment, and nothing else."""
+    path = tmp_path / "features.safetensors"
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=keeping.keep, args=(path, number)) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    store = keeping.store(path)
+    reads = 0
+    while any(writer.is_alive() for writer in writers):
+        if path.exists():
+            kept = store.read()
+            assert kept
+            assert all((row == int(content[:8], 16)).all() for content, row in kept.items())
+            reads += 1
+    for writer in writers:
+        writer.join()
+
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert reads
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_augmented_views(album, cache, decoded):
+    """Views are kept as well, the same next time, and others by another seed or way."""
+    tiny, ways = network(), Augmentation()
+
+    def look_again(**more):
+        more = {"views": 3, "augmentation": ways, "seed": 1} | more
+        return compute(tiny, album, cache=cache, **more).views
+
+    first = look_again()
+    count = len(decoded)
+
+    assert first.shape == (9, 3, tiny.head.in_features)
+    assert not close(first[:, 0], first[:, 1], share=1e-4)
+    assert np.array_equal(look_again(), first)
+    assert len(decoded) == count
+    assert not np.array_equal(look_again(seed=2), first)
+    assert not np.array_equal(look_again(augmentation=Augmentation(rotation=1)), first)
+    assert look_again(views=0) is None
+    assert look_again(augmentation=None) is None
+
+
+def test_views_are_of_their_picture(album, cache):
+    """A view's features are those of the picture that the augmentation drew."""
+    tiny = network()
+    views = compute(tiny, album, cache=cache, views=2, augmentation=Augmentation(), seed=4).views
+    image = image_array.see(album.file(album.examples[3]), tiny.size)
+    drawn = Augmentation().view(image, tiny.size, random.Random(f"4/{album.examples[3].content}/1"))
+
+    with torch.inference_mode():
+        plain = tiny.features(image_array.tensor(drawn, tiny.mean, tiny.std)[None]).numpy()[0]
+
+    assert close(views[3, 1], plain)
+
+
+@pytest.mark.parametrize("name", ["small", "mobilenet", "resnet18"])
+def test_the_swift_way_tells_the_same(name, monkeypatch):
+    """Folded and channels last, features are what they were, and the network is as it was."""
+    monkeypatch.setattr(optimized, "mixed_precision", lambda _: "no")
+    whole = load(name, ["a", "b"], from_scratch=True, size=64)
+    with torch.no_grad():
+        for module in whole.model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):  # as if it had learned
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 2)
+    before = whole.fingerprint
+    pictures = torch.randn(3, 3, 64, 64)
+    with torch.inference_mode():
+        plain = whole.features(pictures)
+
+    quick = swift(whole)(pictures)
+
+    torch.testing.assert_close(quick, plain, rtol=0, atol=1e-4 * float(plain.abs().max()))
+    assert whole.fingerprint == before
+
+
+def test_folding_takes_every_batch_norm():
+    """No batch norm of a ResNet is left after folding."""
+    model = network().model
+    optimized.fold(model, torch.randn(1, 3, 32, 32))
+    assert not [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+
+
+class Fork(torch.nn.Module):
+    """A convolution whose answer goes two ways."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = torch.nn.Conv2d(8, 8, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(8)
+        torch.nn.init.constant_(self.norm.weight, 3)
+
+    def forward(self, given):
+        """Return the answer, normed, beside itself."""
+        between = self.convolution(given)
+        return self.norm(between) + between
+
+
+def test_what_cannot_be_folded_is_left(monkeypatch):
+    """Where folding would change what a network says, it is left as it is."""
+    monkeypatch.setattr(optimized, "mixed_precision", lambda _: "no")
+    odd = network()
+    odd.model.resnet.embedder.pooler = Fork().eval()
+    pictures = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        plain = odd.features(pictures)
+
+    quick = swift(odd)(pictures)
+
+    torch.testing.assert_close(quick, plain, rtol=0, atol=1e-4 * float(plain.abs().max()))

@@ -1,0 +1,280 @@
+"""What must stay together: copies, variants, and pictures from one page or one hand."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from harvest.dataset import Consultation, Dataset, Origin
+from harvest.training.pictures.leak_groups import groups
+from harvest.training.pictures.ledger_facts import Background
+from harvest.training.splits.split import deal
+from harvest.training.splits.warnings import warnings
+from tests import datasets
+from tests.pictures import encoded, photo
+from tests.training.labelled_trees import content, imagine, look, paths, plant
+from tests.training.shapes import tree as shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from harvest.training.pictures.labelled_pictures import Album
+
+
+def together(album: Album) -> list[set[str]]:
+    """Return the names of those that are in one group with others; nothing is said of it."""
+    return told(album, [])
+
+
+def told(album: Album, said: list[str]) -> list[set[str]]:
+    numbers = groups(album, say=said.append).tolist()
+    found = {number: set() for number in numbers}
+    for number, path in zip(numbers, paths(album), strict=True):
+        found[number].add(path)
+    return sorted((names for names in found.values() if len(names) > 1), key=sorted)
+
+
+def with_origins(root: Path, count: int, origins: Iterable[tuple[int, dict[str, str]]]) -> Album:
+    """Return an album of so many pictures of one class, and what a ledger would say of some of them."""
+    album = imagine(root, ((("king", "coral")[number % 2], number) for number in range(count)))
+    usual = {"provider": "FLICKR", "page": None, "author": None, "author_url": None}
+    known = tuple(Origin(content(number), **usual | what) for number, what in origins)
+    object.__setattr__(album, "background", Background(known))
+    return album
+
+
+def numbers_of(sets: list[set[str]]) -> list[list[int]]:
+    return [sorted(int(path[-10:-4]) for path in names) for names in sets]
+
+
+# Without a ledger.
+
+
+def test_T05_copies_are_one_group(tmp_path: Path) -> None:
+    """The same file, a smaller or poorer copy and another format of it are one group, in whatever class."""
+    plant(tmp_path, {"king": range(6), "coral": range(10, 16)})
+    picture = photo(96, 72, seed=3)
+    (tmp_path / "coral" / "same.jpg").write_bytes((tmp_path / "king" / "003.jpg").read_bytes())
+    (tmp_path / "king" / "poor.jpg").write_bytes(encoded(picture, quality=40))
+    (tmp_path / "king" / "other.png").write_bytes(encoded(picture.resize((64, 48)), "PNG"))
+    album = look(tmp_path)
+    assert together(album) == [{"king/003.jpg", "king/poor.jpg", "king/other.png", "coral/same.jpg"}]
+
+
+def test_different_pictures_are_groups_of_their_own(tmp_path: Path) -> None:
+    """Pictures that have nothing in common but their style are each alone."""
+    assert together(look(plant(tmp_path, {"king": range(40), "coral": range(40, 80)}))) == []
+
+
+def test_drawn_shapes_are_hardly_taken_for_each_other(tmp_path: Path) -> None:
+    """Small plain drawings, of which there are only so many, do not all hang together."""
+    album = look(shapes(tmp_path, {"disc": 60, "square": 60, "cross": 60}))
+    assert max(map(len, together(album)), default=1) < 10
+
+
+def test_names_equal_up_to_nohash_are_one_group(tmp_path: Path) -> None:
+    """Variants of one thing, as TensorFlow names them, stay together in all classes; other names do not."""
+    plant(tmp_path, {"king": [1, 2, 3, 4, 5], "coral": [2, 11, 12, 13]})
+    for old, new in {
+        "king/001": "king/ada_nohash_1",
+        "king/002": "king/ada_nohash_2",
+        "coral/011": "coral/ada_nohash_1",
+        "king/003": "king/ada",
+        "king/004": "king/_nohash_1",
+        "king/005": "king/_nohash_2",
+    }.items():
+        (tmp_path / f"{old}.jpg").rename(tmp_path / f"{new}.jpg")
+    (tmp_path / "coral" / "002.jpg").unlink()
+    assert together(look(tmp_path)) == [
+        {"king/ada_nohash_1.jpg", "king/ada_nohash_2.jpg", "coral/ada_nohash_1.jpg"}
+    ]
+
+
+def test_T05_groups_do_not_depend_on_the_path(tmp_path: Path) -> None:
+    """The same pictures in another folder, and under other names, have the same groups and parts."""
+    deals = []
+    for place in ("here", "there/further down"):
+        album = look(plant(tmp_path / place, {"king": range(20), "coral": range(20, 40)}))
+        split = deal(album, groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
+        contents = (example.content for example in album.examples)
+        deals.append(dict(zip(contents, split.parts, strict=True)))
+    assert deals[0] == deals[1]
+
+
+# What a ledger tells.
+
+
+def test_one_landing_page_is_one_group(tmp_path: Path) -> None:
+    """Pictures of one page stay together, whatever else the address says; a page alone binds nothing."""
+    album = with_origins(
+        tmp_path,
+        10,
+        [
+            (1, {"page": "https://a.example/trip?utm_source=mail#top"}),
+            (2, {"page": "https://A.example/trip", "provider": "BING"}),
+            (3, {"page": "https://a.example/other"}),
+            (4, {"page": " "}),
+            (5, {"page": " "}),
+        ],
+    )
+    assert numbers_of(together(album)) == [[1, 2]]
+
+
+def test_one_author_is_one_group(tmp_path: Path) -> None:
+    """An author is known by the address, else by the name at one provider; nobody's name is nobody."""
+    album = with_origins(
+        tmp_path,
+        20,
+        [
+            (1, {"author": "Ada", "author_url": "https://a.example/ada"}),
+            (2, {"author": "Ada L.", "author_url": "https://a.example/ada"}),
+            (3, {"author": "Bob"}),
+            (4, {"author": " Bob "}),
+            (5, {"author": "Bob", "provider": "GBIF"}),
+            (6, {"author": "Unknown"}),
+            (7, {"author": "unknown"}),
+            (8, {"author": ""}),
+            (9, {"author": ""}),
+        ],
+    )
+    assert numbers_of(together(album)) == [[1, 2], [3, 4]]
+
+
+def test_bonds_go_on_from_one_to_the_next(tmp_path: Path) -> None:
+    """Who shares a page with one and an author with another holds all three together."""
+    album = with_origins(
+        tmp_path,
+        9,
+        [
+            (1, {"page": "https://a.example/1"}),
+            (2, {"page": "https://a.example/1", "author": "Ada"}),
+            (3, {"author": "Ada"}),
+        ],
+    )
+    assert numbers_of(together(album)) == [[1, 2, 3]]
+
+
+def test_an_agency_is_no_author(tmp_path: Path) -> None:
+    """A page or author with more than a tenth of all pictures binds none of them, and that is said."""
+    many = [(number, {"author": "Stock"}) for number in range(11)]
+    said: list[str] = []
+    assert told(with_origins(tmp_path, 100, many), said) == []
+    assert said == ["11 pictures share the author Stock: too many to keep together"]
+    assert len(together(with_origins(tmp_path, 110, many))[0]) == 11
+
+
+def test_what_all_share_is_not_said(tmp_path: Path) -> None:
+    """A tree of one author is no surprise to the one who made it."""
+    said: list[str] = []
+    assert told(with_origins(tmp_path, 12, [(n, {"author": "Me"}) for n in range(12)]), said) == []
+    assert said == []
+
+
+def test_a_harvest_knows_pages_and_authors(tmp_path: Path) -> None:
+    """What the search results said when a picture was fetched holds it together with others today."""
+    root = tmp_path / "dataset"
+    with Dataset.open(root, create=True, exclusive=True) as dataset:
+        hits = [
+            datasets.a_hit(1, page="https://a.example/trip"),
+            datasets.a_hit(2, page="https://a.example/trip"),
+            datasets.a_hit(3, page="https://a.example/more", author="Ada"),
+        ]
+        tasks = datasets.find(dataset, hits)
+        dataset.place([datasets.Placement(task, datasets.a_picture(n)) for n, task in enumerate(tasks, 1)])
+        datasets.fill(dataset, "coral", [4])
+    (root / "king" / datasets.name(2)).rename(root / "coral" / "moved.jpg")
+    assert together(look(root)) == [{f"king/{datasets.name(1)}", "coral/moved.jpg"}]
+
+
+def test_asking_a_ledger_records_nothing(tmp_path: Path) -> None:
+    """A picture that lies elsewhere or is gone when a training begins is none of the training's business."""
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(5), coral=range(10, 15))
+    (root / "king" / datasets.name(2)).unlink()
+    look(root)
+    with Dataset.open(root) as dataset:
+        assert [change.name for change in dataset.changes.deleted] == [datasets.name(2)]
+
+
+# A ledger that does not help.
+
+
+DAMAGE = {
+    "cut": lambda data: data[: len(data) // 2],
+    "text": lambda _: b"this is no ledger, though it is long enough to be looked at\n" * 100,
+    "empty": lambda _: b"",
+    "scribbled": lambda data: data[:4096] + b"\xff" * (len(data) - 4096),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_ledger_stops_no_training(tmp_path: Path, damage: str) -> None:
+    """With a ledger that cannot be read the pictures are grouped by what they show, and why is said."""
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(5), coral=range(10, 15))
+    file = root / "harvest.db"
+    file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    before = file.read_bytes()
+    album = look(root)
+    split = deal(album, groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
+    assert any("without the ledger" in text and "harvest.db" in text for text in warnings(album, split))
+    assert file.read_bytes() == before
+
+
+def test_a_newer_ledger_stops_no_training(tmp_path: Path) -> None:
+    """A ledger of a version that is not known yet is left alone, and the training goes on."""
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(3), coral=range(10, 13))
+    with closing(sqlite3.connect(root / "harvest.db")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    assert "newer harvest" in look(root).background.trouble
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_ledger_in_use_is_read_all_the_same(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another program writes, the ledger is read beside it or from a copy."""
+    monkeypatch.setattr("harvest.ledger.PATIENCE", 0.1)
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(3), coral=range(10, 13))
+    with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:
+        other.execute(f"PRAGMA journal_mode = {mode}")
+        other.execute("BEGIN EXCLUSIVE")
+        assert look(root).background.trouble == ""
+
+
+def test_a_ledger_that_is_a_folder_stops_no_training(tmp_path: Path) -> None:
+    """Something else called harvest.db is no reason not to train."""
+    (plant(tmp_path, {"king": [1], "coral": [2]}) / "harvest.db").mkdir()
+    assert look(tmp_path).background.trouble
+
+
+def test_a_ledger_that_cannot_be_written_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a disk that can only be read, what the ledger knows is had by a copy in memory."""
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(3), coral=range(10, 13))
+    real = sqlite3.connect
+
+    def frozen(address: str, **more: object) -> sqlite3.Connection:
+        return real(address.replace("mode=rw", "mode=ro"), **more)
+
+    monkeypatch.setattr(sqlite3, "connect", frozen)
+    with closing(real(root / "harvest.db")) as connection:
+        connection.execute("PRAGMA journal_mode = delete")
+    with Consultation.open(root) as consulted:
+        assert consulted.counts() == {"king": 3, "coral": 3}
+
+
+def test_pictures_of_nothing_are_not_all_one(tmp_path: Path) -> None:
+    """Plain grounds of different colours, which have nearly one hash, do not become one group."""
+    plant(tmp_path, {"king": range(3), "coral": range(10, 13)})
+    for number in range(12):
+        colour = tuple((number * step) % 256 for step in (20, 57, 91))
+        Image.new("RGB", (64, 64), colour).save(tmp_path / "king" / f"plain-{number}.png")
+    assert max(map(len, together(look(tmp_path))), default=1) <= 2

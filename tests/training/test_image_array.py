@@ -1,0 +1,175 @@
+"""What a network sees of a file."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageColor, ImageOps
+from transformers import AutoImageProcessor
+
+from harvest.models import Refusal, Verdict
+from harvest.training import image_array
+from tests.bombs import bomb
+from tests.pictures import CORNERS, corners, encoded, photo
+from tests.training.tiny import network
+
+# What a camera did to an upright picture that it stores with this orientation.
+BACK = {
+    1: lambda image: image,
+    2: ImageOps.mirror,
+    3: lambda image: image.rotate(180),
+    4: ImageOps.flip,
+    5: lambda image: image.transpose(Image.Transpose.TRANSPOSE),
+    6: lambda image: image.rotate(90, expand=True),
+    7: lambda image: image.transpose(Image.Transpose.TRANSVERSE),
+    8: lambda image: image.rotate(270, expand=True),
+}
+SIZES = [(320, 240), (240, 320), (300, 300), (50, 37), (20, 31), (1, 500), (333, 64)]
+
+
+def shown(picture, size):
+    return image_array.crop(image_array.see(picture, size), size)
+
+
+@pytest.fixture(scope="module")
+def processor(run):
+    return AutoImageProcessor.from_pretrained(run)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_same_as_transformers(processor, size):
+    """What preprocessor_config.json says gives transformers' own processor the numbers that we give."""
+    tiny, image = network(), photo(*size)
+
+    ours = image_array.tensor(shown(encoded(image, "PNG"), tiny.size), tiny.mean, tiny.std)
+
+    theirs = processor(image, return_tensors="pt")["pixel_values"][0]
+    assert (ours - theirs).abs().max() < 0.06  # a level is 0.018: here and there three
+    assert (ours - theirs).abs().mean() < 0.006
+
+
+def test_a_large_jpeg_is_nearly_the_same(processor):
+    """Decoded at a quarter, a JPEG shows what it shows in full."""
+    tiny, body = network(), encoded(photo(1600, 1200), quality=95)
+
+    ours = image_array.tensor(shown(body, tiny.size), tiny.mean, tiny.std)
+
+    with Image.open(io.BytesIO(body)) as image:
+        theirs = processor(image, return_tensors="pt")["pixel_values"][0]
+    assert (ours - theirs).abs().mean() < 0.03
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
+def test_any_picture_becomes_a_square(size, kind):
+    """Whatever the shape and format, what is seen is an RGB square; before, it is no larger than needed."""
+    seen = image_array.see(encoded(photo(*size), kind), 32)
+
+    assert min(seen.size) == min(*size, image_array.shorter(32))
+    assert image_array.crop(seen, 32).size == (32, 32)
+    assert seen.mode == "RGB"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_stand_upright(orientation):
+    """A telephone's picture is turned as its Exif says."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = corners(48, 64) if orientation >= 5 else corners(64, 48)
+    turned = BACK[orientation](lying)
+
+    seen = image_array.see(encoded(turned, quality=95, subsampling=0, exif=exif), 28)
+
+    assert seen.size == ((32, 42) if orientation >= 5 else (42, 32))
+    for place, colour in CORNERS.items():
+        at = (3 if "left" in place else seen.width - 4, 3 if "top" in place else seen.height - 4)
+        assert np.abs(np.subtract(seen.getpixel(at), ImageColor.getrgb(colour))).max() < 30, place
+
+
+def test_what_is_transparent_is_white():
+    """A drawing on nothing is a drawing on white."""
+    assert shown(encoded(Image.new("RGBA", (40, 40), (255, 0, 0, 0)), "PNG"), 32).getcolors() == [
+        (32 * 32, (255, 255, 255))
+    ]
+
+
+def test_a_file_is_read_as_its_bytes(tmp_path):
+    """A path and the bytes there show the same."""
+    path = tmp_path / "picture"
+    path.write_bytes(encoded(photo()))
+
+    assert image_array.see(path, 64) == image_array.see(path.read_bytes(), 64)
+
+
+@pytest.mark.parametrize("body", [b"", b"no picture", encoded(photo())[:400], encoded(photo(), "PNG")[:-900]])
+def test_T02_a_broken_file_is_a_reason(body):
+    """What does not decode is a reason in words, and no exception."""
+    assert isinstance(image_array.see(body, 32), Refusal)
+
+
+def test_a_bomb_is_refused_by_its_header():
+    """A picture of too many pixels is not decoded."""
+    assert image_array.see(bomb(), 32).verdict == Verdict.TOO_MANY_PIXELS
+
+
+def test_a_file_that_went_away_is_a_reason(tmp_path):
+    """A picture that was deleted meanwhile is no exception either."""
+    assert "cannot be read" in image_array.see(tmp_path / "gone.jpg", 32).detail
+
+
+def test_numbers_of_a_batch_lie_channels_last():
+    """A batch keeps the order it has in pictures, and is the numbers of each."""
+    levels = np.stack([np.asarray(photo(32, 32, seed)) for seed in (1, 2)])
+    mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+
+    batch = image_array.numbers(torch.from_numpy(levels), mean, std)
+
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(batch[1], image_array.tensor(photo(32, 32, 2), mean, std))
+
+
+@pytest.fixture
+def resized(monkeypatch):
+    """List the sizes that any image is resized to."""
+    sizes = []
+    resize = Image.Image.resize
+
+    def noted(image, size, *more, **named):
+        sizes.append(tuple(size))
+        return resize(image, size, *more, **named)
+
+    monkeypatch.setattr(Image.Image, "resize", noted)
+    return sizes
+
+
+@pytest.mark.parametrize("size", [(1, 65_535), (65_535, 1), (2, 40_000), (1, 1_000_000)], ids=str)
+def test_X09_a_thin_image_is_cropped_before_it_is_resized(resized, size):
+    """Of an image one pixel wide only the part that the network sees is enlarged."""
+    levels = np.zeros((size[1], size[0], 3), np.uint8)
+    middle = tuple(slice(side // 2 - 2, side // 2 + 3) if side > 2 else slice(None) for side in size[::-1])
+    levels[middle] = (200, 100, 50)
+    body = encoded(Image.fromarray(levels), "PNG")
+    resized.clear()
+
+    view = shown(body, 224)
+
+    assert view.getcolors() == [(224 * 224, (200, 100, 50))]
+    assert all(across * down <= 2 * max(size) + 256 * 256 for across, down in resized)
+
+
+@pytest.mark.parametrize("size", [(50, 37), (20, 31), (200, 255), (3, 90)], ids=str)
+def test_cropping_first_changes_no_more_than_rounding(size):
+    """A small image looks as it does when it is enlarged as a whole and then cropped."""
+    image = photo(*size)
+    wide, high = (side * 256 // min(size) for side in size)
+    left, top = (wide - 224) // 2, (high - 224) // 2
+    whole = image.resize((wide, high), Image.Resampling.BILINEAR)
+
+    expected = np.asarray(whole.crop((left, top, left + 224, top + 224)), np.int16)
+
+    apart = np.abs(np.asarray(image_array.crop(image, 224), np.int16) - expected)
+    assert apart.max() <= 2
+    assert apart.mean() < 0.3

@@ -1,0 +1,341 @@
+"""Metrics by name: what they measure, which way is better, and what they say to a bad file."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from harvest.errors import UsageError
+from harvest.training.metrics import cost_matrix
+from harvest.training.metrics.metric_functions import LIFTED, NAMES, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LABELS = ("coral", "king", "milk")
+TARGETS = np.array([0, 0, 1, 1, 2, 2])
+# Right, right, right, taken for coral, right, taken for king.
+ANSWERS = np.array(
+    [
+        [0.8, 0.1, 0.1],
+        [0.6, 0.3, 0.1],
+        [0.2, 0.7, 0.1],
+        [0.5, 0.4, 0.1],
+        [0.1, 0.2, 0.7],
+        [0.2, 0.5, 0.3],
+    ]
+)
+PLAIN = tuple(name for name in NAMES if name not in {"cost_matrix_gain", "cumulative_lift", "custom"})
+
+
+def measured(name: str, targets=TARGETS, answers=ANSWERS, labels=LABELS, **options) -> float:
+    return named(name, labels=labels, **options).measure(targets, answers)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("accuracy", 4 / 6),
+        ("error_rate", 2 / 6),
+        ("precision", (2 / 3 + 1 / 2 + 1) / 3),
+        ("recall", (1 + 1 / 2 + 1 / 2) / 3),
+        ("f1", (4 / 5 + 1 / 2 + 2 / 3) / 3),
+        ("log_loss", -np.log([0.8, 0.6, 0.7, 0.4, 0.7, 0.3]).mean()),
+    ],
+)
+def test_values(name, value) -> None:
+    """The everyday metrics give what one works out by hand, averaged over classes alike."""
+    assert measured(name) == pytest.approx(value)
+
+
+def test_ranking_metrics_are_those_of_the_library() -> None:
+    """ROC AUC and average precision are scikit-learn's own, each class against the rest."""
+    assert measured("roc_auc") == pytest.approx(roc_auc_score(TARGETS, ANSWERS, multi_class="ovr"))
+    assert measured("average_precision") == pytest.approx(
+        average_precision_score(TARGETS, ANSWERS, average="macro")
+    )
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_direction_is_known(name) -> None:
+    """A perfect network is better than a guessing one, in the direction that the metric states."""
+    metric = named(name, labels=LABELS)
+    perfect, guess = (
+        metric.measure(TARGETS, np.eye(3)[TARGETS]),
+        metric.measure(TARGETS, np.full((6, 3), 1 / 3)),
+    )
+
+    assert (perfect > guess) == metric.greater_is_better
+    assert metric.about
+    assert metric.needs
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_absent_class_has_no_say(name) -> None:
+    """A class that no picture is of changes no average, and nothing is warned of."""
+    wider = np.hstack([ANSWERS, np.zeros((6, 1))])
+
+    assert measured(name, answers=wider, labels=(*LABELS, "absent")) == pytest.approx(measured(name))
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_never_called_class_counts(name) -> None:
+    """A class that is never called is a fault and no blank: always naming one class earns no good mark."""
+    always = np.tile([1.0, 0.0, 0.0], (6, 1))
+
+    value = measured(name, answers=always)
+
+    assert math.isfinite(value)
+    if name in {"precision", "recall", "f1"}:
+        assert value < 0.4
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_nothing_to_measure(name, kind) -> None:
+    """No pictures at all, or answers that are no numbers, give nan and no warning."""
+    assert math.isnan(measured(name, targets=[], answers=np.empty((0, 3), kind)))
+    assert math.isnan(measured(name, answers=np.full((6, 3), np.nan, kind)))
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_one_class_alone_cannot_be_ranked(name) -> None:
+    """Where all pictures are of one class there is nothing to rank, and the metric says what it needs."""
+    assert math.isnan(measured(name, targets=np.zeros(6, int)))
+    assert named(name, labels=LABELS).needs == "pictures of two classes"
+
+
+def test_half_precision_adds_up() -> None:
+    """Probabilities in float32 add up to nearly one; log loss takes them so."""
+    assert measured("log_loss", answers=ANSWERS.astype(np.float32)) == pytest.approx(measured("log_loss"))
+
+
+@pytest.mark.parametrize("name", ["Accuracy", " log-loss ", "ROC AUC"])
+def test_spelling(name) -> None:
+    """Case, dashes and spaces do not matter."""
+    assert named(name, labels=LABELS).name in PLAIN
+
+
+def test_unknown_name() -> None:
+    """A name that is none gets the one that was meant, and all there are."""
+    with pytest.raises(UsageError, match=r"no metric 'acuracy'\. Did you mean accuracy\?") as raised:
+        named("acuracy", labels=LABELS)
+
+    assert all(name in raised.value.hint for name in NAMES)
+
+
+# Cumulative lift
+
+
+def test_lift_of_a_perfect_network() -> None:
+    """With a fifth of the pictures in the second class, a perfect network finds all of them in two fifths."""
+    targets = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
+    sure = np.column_stack([1 - targets, targets]).astype(float)
+
+    assert measured("cumulative_lift", targets, sure, ("no", "yes")) == pytest.approx(1 / LIFTED)
+
+
+def test_lift_of_a_guess() -> None:
+    """Equal probabilities lift nothing: what stands first among equals must not matter."""
+    targets = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
+
+    assert measured("cumulative_lift", targets, np.full((10, 2), 0.5), ("no", "yes")) == pytest.approx(1)
+    assert math.isnan(measured("cumulative_lift", np.ones(4, int), np.full((4, 2), 0.5), ("no", "yes")))
+
+
+def test_lift_says_which_class_and_share() -> None:
+    """The metric tells what it counts and among how many; for more than two classes it is refused."""
+    assert named("cumulative_lift", labels=("no", "yes")).about.startswith(
+        "how many times more yes there is in the 40%"
+    )
+    with pytest.raises(UsageError, match="cumulative_lift is for two classes; there are 3"):
+        named("cumulative_lift", labels=LABELS)
+
+
+# The cost matrix
+
+
+@pytest.fixture
+def matrix(tmp_path: Path):
+    """Write a cost matrix and return its place."""
+
+    def write(text: str | bytes, name: str = "costs.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+GOOD = ",coral,king,milk\ncoral,1,-9,-9\nking,-1,1,0\nmilk,-1,0,1\n"
+
+
+def test_gain_is_of_the_best_decision(matrix) -> None:
+    """The decision is the one that promises most, not the most probable class."""
+    # A coral taken for a king costs 9: at 30 % of coral, saying coral is the better bet.
+    answers = np.array([[0.3, 0.6, 0.1]])
+
+    gain = named("cost_matrix_gain", labels=LABELS, cost_matrix=matrix(GOOD))
+
+    assert gain.measure([0], answers) == 1
+    assert gain.measure([1], answers) == -1
+    assert gain.measure([0, 1], np.vstack([answers, answers])) == 0
+    assert gain.greater_is_better
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        "\ufeff" + GOOD,
+        GOOD.replace(",", ";"),
+        GOOD.replace(",", "\t").replace("\n", "\r\n"),
+        ",milk,coral,king,,\n\nking,0,-1,1,,\nmilk,1,-1,0\ncoral,-9,1,-9\n,,,\n",
+        json.dumps(
+            {
+                "king": {"coral": -1, "king": 1, "milk": 0},
+                "coral": {"coral": 1, "king": -9, "milk": -9},
+                "milk": {"coral": -1, "king": 0, "milk": 1},
+            }
+        ),
+    ],
+)
+def test_forms_of_a_matrix(matrix, text) -> None:
+    """CSV with any separator, a byte-order mark, any order of classes, and JSON are the same matrix."""
+    assert cost_matrix.read(matrix(text), LABELS).tolist() == [[1, -9, -9], [-1, 1, 0], [-1, 0, 1]]
+
+
+def test_class_with_a_separator_in_its_name(matrix) -> None:
+    """A class whose name holds a comma or a quote is written as CSV writes it."""
+    labels = ("a,b", 'c"d')
+
+    assert cost_matrix.read(matrix(',"a,b","c""d"\n"a,b",1,2\n"c""d",3,4\n'), labels).tolist() == [
+        [1, 2],
+        [3, 4],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"costs\.csv line 1: no classes beside each other"),
+        (",coral,kng,milk\n", r"line 1: the column 'kng' is none of the classes\. Did you mean 'king'\?"),
+        (",coral,king\n", r"line 1: there is no column for 'milk'"),
+        (",coral,king,milk,king\n", r"line 1: the column 'king' stands there twice"),
+        (GOOD.replace("\nking", "\nxyz"), r"line 3: the row 'xyz' is none of the classes\."),
+        (GOOD.replace("\nmilk", "\nking"), r"line 4: the row 'king' stands there twice"),
+        (",coral,king,milk\n\ncoral,1,2,3\n", r"costs\.csv: there is no row for 'king' and 1 more"),
+        (GOOD.replace("-9,-9", "-9"), r"line 2: 2 numbers under 3 classes"),
+        (GOOD.replace("-9,-9", "-9,x"), r"line 2: 'x' is not a number"),
+        (GOOD.replace("-9,-9", "-9,nan"), r"line 2: 'nan' is not a number"),
+        (GOOD.replace("coral,1", '"coral,1'), r"line 2: a quote is not closed"),
+        (b",coral\xff\n", r"line 1: byte 0xFF is not UTF-8"),
+        ('{"coral": {"coral": 1,}\n}', r"costs\.csv line 1: "),
+        ("[[1, 2], [3, 4]]", r"as JSON it is"),
+        ('{"coral": {"coral": "much"}}', r"'coral', 'coral': 'much' is not a number"),
+        ('{"coral": {"coral": true}}', r"'coral', 'coral': True is not a number"),
+        ('{"coral": {"coral": 1}}', r"there is no row for 'king' and 1 more"),
+        ("[" * 100_000, r"costs\.csv"),
+    ],
+)
+def test_bad_matrix(matrix, text, message) -> None:
+    """What is wrong with a cost matrix is said with its file and line."""
+    with pytest.raises(UsageError, match=message):
+        cost_matrix.read(matrix(text), LABELS)
+
+
+def test_matrix_that_reads_like_costs_is_warned_of(matrix) -> None:
+    """Where another name is worth more than a class's own the cells are costs, mistaken for gains."""
+    (said,) = cost_matrix.cautions(matrix(",coral,king,milk\ncoral,0,9,1\nking,1,0,0\nmilk,0,0,0\n"), LABELS)
+
+    assert "to call 'coral' by its name is worth 0, to call it 'king' 9 (1 more of the kind)." in said
+    assert "Cells are gains: what costs is negative." in said
+    assert not list(cost_matrix.cautions(matrix(GOOD), LABELS))
+
+
+def test_matrix_that_cannot_be_read(tmp_path: Path) -> None:
+    """A file that is not there, a folder and a huge file are refused by name; none at all is asked for."""
+    huge = tmp_path / "huge.csv"
+    with huge.open("wb") as file:
+        file.truncate(9 << 20)
+
+    for path, message in (
+        (tmp_path / "no", "cannot be read"),
+        (tmp_path, "cannot be read"),
+        (huge, "has more than"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            cost_matrix.read(path, LABELS)
+    with pytest.raises(UsageError, match="needs --cost-matrix FILE"):
+        named("cost_matrix_gain", labels=LABELS)
+
+
+# A person's own
+
+OWN = """
+def worst_class(targets, probabilities):
+    called = probabilities.argmax(axis=1)
+    return min((called[targets == each] == each).mean() for each in set(targets))
+
+def distance(targets, probabilities):
+    return 0.5
+
+distance.greater_is_better = False
+
+def text(targets, probabilities):
+    return "good"
+
+def fails(targets, probabilities):
+    return targets / None
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch) -> None:
+    """Put a module of metrics beside the person."""
+    (tmp_path / "own_metrics.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("own")
+def test_own_metric() -> None:
+    """A function of targets and probabilities is a metric; its attribute turns the direction."""
+    metric = named("custom", labels=LABELS, custom="own_metrics:worst_class")
+
+    assert metric.measure(TARGETS, ANSWERS) == 0.5
+    assert (metric.name, metric.greater_is_better) == ("custom", True)
+    assert not named("own_metrics:distance", labels=LABELS).greater_is_better
+
+
+def test_own_metric_beside_the_tree(tmp_path: Path) -> None:
+    """The module may also lie beside the folder of pictures, wherever the command runs."""
+    (tmp_path / "metrics_beside.py").write_text(OWN)
+
+    metric = named("custom", labels=LABELS, custom="metrics_beside:worst_class", beside=tmp_path / "snakes")
+
+    assert metric.measure(TARGETS, ANSWERS) == 0.5
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (None, "needs --metric module:function"),
+        ("own_metrics:number", "own_metrics:number is no function"),
+        ("own_metrics:text", "returned str 'good'"),
+        ("own_metrics:fails", r"--metric own_metrics:fails failed at .*TypeError"),
+        ("own_metrics:absent", "own_metrics"),
+        ("no_such_module:x", "no_such_module"),
+    ],
+)
+def test_own_metric_that_is_none(place, message) -> None:
+    """What cannot be a metric is found before anything is trained."""
+    with pytest.raises(UsageError, match=message):
+        named("custom", labels=LABELS, custom=place)

@@ -1,0 +1,355 @@
+"""Networks: a head for any classes, saved whole, opened the same."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoModel,
+    AutoModelForImageClassification,
+    BertConfig,
+    ConvNextV2Config,
+    DeiTConfig,
+    Dinov2Config,
+    MobileNetV2Config,
+    RegNetConfig,
+    SwiftFormerConfig,
+    SwiftFormerForImageClassification,
+    SwinConfig,
+    ViTConfig,
+    ViTForImageClassification,
+    pipeline,
+)
+
+from harvest.errors import CannotWrite, TrainingError
+from harvest.files import disk
+from harvest.training.inference.optimized import swift
+from harvest.training.network.architectures import BLUEPRINTS
+from harvest.training.network.network import load, open_run
+from harvest.training.network.write_weights import weights_named
+from tests.pictures import photo
+from tests.training.tiny import LABELS, network, write_run
+
+MOBILENET = Path(__file__).parents[3] / "shared" / "data" / "mobilenet_v2"
+
+
+@pytest.fixture
+def pictures():
+    return torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def answers(network, pictures):
+    with torch.inference_mode():
+        return network.model(pixel_values=pictures).logits
+
+
+def weights_of(network):
+    return network.model.state_dict()
+
+
+def test_what_is_saved_opens_the_same(tmp_path, pictures):
+    """A run says the same as the network that it was written from, and knows how it wants its pictures."""
+    saved = network()
+    saved.save(tmp_path)
+
+    opened = open_run(tmp_path)
+
+    assert opened.labels == LABELS
+    assert opened.preprocessing == saved.preprocessing
+    assert opened.fingerprint == saved.fingerprint
+    torch.testing.assert_close(answers(opened, pictures), answers(saved, pictures), rtol=0, atol=0)
+
+
+def test_a_run_is_a_model_of_transformers(tmp_path):
+    """A pipeline of transformers loads the directory and answers with our labels."""
+    write_run(tmp_path / "run")
+
+    told = pipeline("image-classification", str(tmp_path / "run"))(photo())
+
+    assert {answer["label"] for answer in told} == set(LABELS)
+
+
+def test_labels_of_any_script(tmp_path):
+    """Labels come back as they were, letter by letter."""
+    labels = ("Äpfel, grün", "a b", "a-b", "яблоко", "蛇\N{COMBINING ACUTE ACCENT}")
+    network(labels).save(tmp_path)
+
+    assert open_run(tmp_path).labels == labels
+    assert (tmp_path / "labels.txt").read_text("utf-8").splitlines() == list(labels)
+
+
+def test_the_head_is_kept_for_the_same_classes(run, pictures):
+    """An earlier run with the same classes goes on where it was."""
+    torch.testing.assert_close(answers(load(str(run), LABELS), pictures), answers(network(), pictures))
+
+
+@pytest.mark.parametrize("labels", [("coral", "king", "milk"), LABELS[::-1], LABELS[:2], (*LABELS, "adder")])
+def test_T09_other_classes_get_a_new_head(run, labels):
+    """An earlier run with other classes keeps all but its head, also where there are as many."""
+    changed = load(str(run), labels)
+
+    assert changed.labels == labels
+    assert changed.head.out_features == len(labels)
+    assert changed.fingerprint == network().fingerprint
+    rows = min(len(labels), len(LABELS))
+    assert not torch.allclose(changed.head.weight[:rows], network().head.weight[:rows])
+
+
+def test_a_new_head_is_the_same_by_the_same_seed(run):
+    """What chance decides comes from the seed alone, and nothing else's chances are changed."""
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    first, again, other = (load(str(run), ["a", "b"], seed=seed).head.weight for seed in (1, 1, 2))
+
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_features_are_what_the_head_gets(pictures):
+    """The head of the features is the answer: what the frozen head stands on."""
+    whole = network()
+    with torch.inference_mode():
+        features = whole.features(pictures)
+        torch.testing.assert_close(whole.head(features), answers(whole, pictures))
+    assert features.shape == (2, whole.head.in_features)
+
+
+def test_the_fingerprint_names_what_makes_features():
+    """Other weights, another size or other greys make another name; another head does not."""
+    name = network().fingerprint
+    assert network(seed=1).fingerprint != name
+    for change in ({"size": 64}, {"mean": (0.5, 0.5, 0.5)}, {"std": (0.5, 0.5, 0.5)}):
+        other = network()
+        other.preprocessing = replace(other.preprocessing, **change)
+        assert other.fingerprint != name
+    taught = network()
+    with torch.no_grad():
+        taught.head.bias.add_(1)
+    assert taught.fingerprint == name
+
+
+def test_restored_it_is_what_was_saved(tmp_path):
+    """After an epoch that was worse, the weights on disk come back."""
+    kept = network()
+    kept.save(tmp_path)
+    before = {name: value.clone() for name, value in weights_of(kept).items()}
+    with torch.no_grad():
+        for weight in kept.model.parameters():
+            weight.add_(1)
+
+    kept.restore(tmp_path)
+
+    assert all(torch.equal(value, before[name]) for name, value in weights_of(kept).items())
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_T06_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, step):
+    """Wherever saving fails, every file is whole: the run opens as one of the two networks."""
+    network(seed=0).save(tmp_path)
+    done = []
+
+    def fail(source, target):
+        if len(done) == step:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        done.append(target)
+        source.replace(target)
+
+    monkeypatch.setattr(disk, "replace", fail)
+    with pytest.raises(CannotWrite, match="No space left"):
+        network(seed=1).save(tmp_path)
+
+    prints = {network(seed=seed).fingerprint for seed in (0, 1)}
+    assert open_run(tmp_path).fingerprint in prints
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "model.safetensors",
+        "config.json",
+        "preprocessor_config.json",
+        "labels.txt",
+    }
+
+
+def test_others_may_read_what_is_saved(run):
+    """The weights are as readable as the labels: a server may run as somebody else."""
+    modes = {path.stat().st_mode for path in run.iterdir()}
+    assert len(modes) == 1
+
+
+SMALL = {"image_size": 32, "patch_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+KINDS = [
+    ViTConfig(hidden_size=16, intermediate_size=16, **SMALL),
+    DeiTConfig(hidden_size=16, intermediate_size=16, architectures=["DeiTForImageClassification"], **SMALL),
+    Dinov2Config(hidden_size=16, mlp_ratio=1, **SMALL),
+    SwinConfig(image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4),
+    ConvNextV2Config(image_size=32, hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1]),
+    RegNetConfig(embedding_size=8, hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1], groups_width=8),
+    MobileNetV2Config(image_size=32, depth_multiplier=0.35, tf_padding=False),
+]
+
+
+@pytest.mark.parametrize("config", KINDS, ids=lambda config: config.model_type)
+@pytest.mark.parametrize("headless", [False, True])
+def test_networks_of_many_kinds(tmp_path, config, headless):
+    """Whatever it is built of, a network gets a head, saves, opens, and is as good the swift way."""
+    maker = AutoModel if headless else AutoModelForImageClassification
+    maker.from_config(config).save_pretrained(tmp_path / "theirs")
+    pictures = torch.randn(2, 3, 32, 32)
+
+    made = load(str(tmp_path / "theirs"), LABELS, size=32)
+    made.save(tmp_path)
+
+    with torch.inference_mode():
+        plain = made.features(pictures)
+        again = open_run(tmp_path).features(pictures)
+    torch.testing.assert_close(again, plain, rtol=0, atol=0)
+    assert (swift(made)(pictures) - plain).abs().max() < 0.1 * plain.abs().max()  # in half precision perhaps
+
+
+@pytest.mark.parametrize("name", BLUEPRINTS)
+def test_T08_from_scratch_downloads_nothing(name):
+    """Every network that is known by its shape works at once, and by its seed alone."""
+    made, again, other = (load(name, ["a", "b"], from_scratch=True, seed=seed) for seed in (3, 3, 4))
+
+    assert made.size == (64 if name == "small" else 224)
+    assert made.fingerprint == again.fingerprint != other.fingerprint
+
+
+def test_a_directory_from_scratch(run):
+    """The shape of any network can be trained anew: its weights are not read."""
+    fresh = load(str(run), LABELS, from_scratch=True, seed=1)
+
+    assert fresh.fingerprint != network().fingerprint
+    assert fresh.size == 32
+
+
+def test_the_size_is_the_networks_own_unless_it_is_given(run):
+    """Pictures go in at the size that the network was trained at, or at the one asked for."""
+    assert load(str(run), LABELS).size == 32
+    assert load(str(run), LABELS, size=48).size == 48
+
+
+def test_a_size_that_a_network_does_not_take(tmp_path):
+    """A network of fixed patches says which size it cannot take before anything is computed."""
+    config = ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32
+    )
+    ViTForImageClassification(config).save_pretrained(tmp_path)
+
+    assert load(str(tmp_path), LABELS).size == 32
+    with pytest.raises(TrainingError, match="takes no picture of 48 × 48 pixels") as refused:
+        load(str(tmp_path), LABELS, size=48)
+    assert "--size" in refused.value.hint
+
+
+def test_a_network_of_words_is_refused(tmp_path):
+    """What classifies no pictures is told so."""
+    (tmp_path / "config.json").write_text(json.dumps(BertConfig().to_dict()), "utf-8")
+
+    with pytest.raises(TrainingError, match="cannot tell pictures apart"):
+        load(str(tmp_path), LABELS, from_scratch=True)
+
+
+def test_a_network_with_two_heads_is_refused(tmp_path):
+    """A network whose answer is no linear layer of its features cannot have its head solved."""
+    config = SwiftFormerConfig(depths=[1, 1, 1, 1], embed_dims=[8, 8, 8, 8], image_size=32)
+    SwiftFormerForImageClassification(config).save_pretrained(tmp_path)
+
+    with pytest.raises(TrainingError, match="does not end in one linear layer"):
+        load(str(tmp_path), LABELS, size=64)
+
+
+@pytest.mark.parametrize(
+    ("preprocessor", "size", "mean", "std"),
+    [
+        ({"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}}, 32, 0.5, 0.5),
+        ({"size": 48, "do_center_crop": False, "crop_size": 32}, 48, 0.5, 0.5),
+        (
+            {"size": {"height": 40, "width": 40}, "image_mean": [0.1] * 3, "image_std": [0.2] * 3},
+            40,
+            0.1,
+            0.2,
+        ),
+        ({"size": 32, "do_normalize": False}, 32, 0.0, 1.0),
+        ({"size": 32, "rescale_factor": 1 / 127.5}, 32, 0.25, 0.25),
+        ({"size": 32, "do_rescale": False, "image_mean": [127.5] * 3, "image_std": [255] * 3}, 32, 0.5, 1.0),
+    ],
+)
+def test_how_pictures_go_in_is_read(tmp_path, preprocessor, size, mean, std):
+    """The forms that preprocessor_config.json takes on the hub all come to a size and greys from 0 to 1."""
+    path = write_run(tmp_path / "model")
+    (path / "preprocessor_config.json").write_text(json.dumps(preprocessor), "utf-8")
+
+    read = load(str(path), LABELS)
+
+    assert read.size == size
+    assert read.mean == pytest.approx((mean,) * 3)
+    assert read.std == pytest.approx((std,) * 3)
+
+
+@pytest.mark.parametrize(
+    "broken", [{"image_std": [0, 1, 1]}, {"image_mean": [1]}, {"image_std": "x"}, {"rescale_factor": -1}]
+)
+def test_greys_that_cannot_be_are_refused(tmp_path, broken):
+    """A preprocessor_config.json that would make nonsense of every picture is named."""
+    path = write_run(tmp_path / "model")
+    (path / "preprocessor_config.json").write_text(json.dumps(broken), "utf-8")
+
+    with pytest.raises(TrainingError, match=next(iter(broken))):
+        load(str(path), LABELS)
+
+
+@pytest.mark.skipif(not MOBILENET.is_dir(), reason="the real weights are not here")
+def test_real_weights():
+    """A directory of from_pretrained loads, with its own head or another."""
+    assert open_run(MOBILENET).labels[:2] == ("tench", "goldfish")
+    assert load(str(MOBILENET), LABELS).head.in_features == 1280
+
+
+NO_ROOM = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+TORCH = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 1030272 vs 1030160")
+
+
+@pytest.mark.parametrize("problem", [NO_ROOM, TORCH, OSError(errno.ENOSPC, "No space left on device")])
+def test_no_room_for_weights_is_said_as_for_all_else(tmp_path, problem):
+    """Whatever a library says of a full disk, the place is named and the exit code is that of storage."""
+    with (
+        pytest.raises(CannotWrite, match="cannot write"),
+        weights_named(tmp_path / "checkpoints"),
+    ):
+        raise problem
+
+
+def test_a_network_is_not_changed_by_its_file(tmp_path, pictures):
+    """Whoever overwrites the file under a network that is served changes nothing of what it answers."""
+    opened = open_run(write_run(tmp_path / "run"))
+    before = answers(opened, pictures)
+    path = tmp_path / "run" / "model.safetensors"
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert torch.equal(answers(opened, pictures), before)
+
+
+def test_other_errors_are_none_of_the_disk(tmp_path):
+    """What is no refusal to write stays what it is."""
+    with pytest.raises(RuntimeError, match="shapes"), weights_named(tmp_path):
+        raise RuntimeError("shapes do not fit")
+
+
+def test_a_run_without_room_for_its_network_is_none(tmp_path, monkeypatch):
+    """What a run is known by comes last: with half of its files it would answer, and wrongly."""
+
+    def full(*_, **__):
+        raise NO_ROOM
+
+    made = network()
+    monkeypatch.setattr(made.model, "save_pretrained", full)
+    with pytest.raises(CannotWrite, match="No space left"):
+        made.save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"preprocessor_config.json", "labels.txt"}

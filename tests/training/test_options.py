@@ -1,0 +1,94 @@
+"""What a training is asked to do is checked before anything is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harvest.errors import TrainingError, UsageError
+from harvest.training.training_options import Options
+
+TREE = Path("snakes")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"valid": 60, "test": 40}, "no picture to train on"),
+        ({"valid": 0}, "no picture to train on"),
+        ({"batch": 0}, "--batch 0: at least 1"),
+        ({"epochs": -1}, "--epochs -1: at least 0"),
+        ({"n_augmentation": 0}, "--n-augmentation 0"),
+        ({"patience": 0}, "--patience 0: at least 1"),
+        ({"seed": -1}, "--seed -1: from 0"),
+        ({"seed": 1 << 32}, "--seed 4294967296: from 0"),
+        ({"size": 4}, "--size 4"),
+        ({"random_crop": 100}, "--random-crop 100: a percentage"),
+        ({"lr": (1e-4, 1e-5)}, "--lr 0.0001 1e-05"),
+        ({"lr": (0.0, 1e-5)}, "--lr 0 1e-05"),
+        ({"export": ("onnx", "tflite")}, "--export tflite: one of onnx, pt2"),
+        ({"log": ("wandb",)}, "--log wandb"),
+        ({"monitor": "custom"}, "--metric module:function"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, said):
+    """An option out of bounds is named as it was typed."""
+    with pytest.raises(UsageError) as caught:
+        Options(TREE, **options)
+    assert said in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_defaults_depend_on_where_weights_come_from():
+    """Pretrained weights need four rounds, random ones twenty, and a small network."""
+    assert (Options(TREE).source, Options(TREE).rounds) == ("resnet34", 4)
+    scratch = Options(TREE, from_scratch=True)
+    assert (scratch.source, scratch.rounds) == ("small", 20)
+    assert Options(TREE, epochs=0).rounds == 0
+
+
+def test_runs_lie_beside_the_tree(tmp_path):
+    """Runs and features lie in a folder beside the tree: within it, they would be a class."""
+    options = Options(tmp_path / "snakes")
+    assert options.runs == tmp_path / "snakes.runs"
+    assert tmp_path / "snakes" not in options.store.parents
+
+
+def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
+    """What is written down of the options is what is read back."""
+    options = Options(
+        TREE,
+        out=tmp_path,
+        lr=(1e-5, 1e-4),
+        export=("onnx",),
+        callbacks=("a:B",),
+        cost_matrix=Path("costs.csv"),
+    )
+    (tmp_path / "options.json").write_text(json.dumps(options.as_json()), "utf-8")
+    assert Options.of_run(tmp_path) == options
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"tree": 7}',
+        '{"tree": "x", "batch": "many"}',
+        '{"tree":',
+        "[" * 100_000,
+        '{"tree": "x", "batch": 2.5}',
+        '{"tree": "x", "epochs": true}',
+        '{"tree": "x", "model": 7}',
+        '{"tree": "x", "callbacks": [7]}',
+        '{"tree": "x", "lr": [1e-5, 1e-4, 1e-3]}',
+        '{"tree": "x", "cache": "a\\u0000b"}',
+    ],
+)
+def test_a_damaged_note_is_said(tmp_path, text):
+    """A run that cannot tell how it was begun is not resumed by guessing."""
+    (tmp_path / "options.json").write_text(text, "utf-8")
+    with pytest.raises(TrainingError, match="does not tell how this run was begun"):
+        Options.of_run(tmp_path)

@@ -1,0 +1,202 @@
+"""train.py as a program: alone, in two processes, killed, and without its libraries."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+from harvest.cli.train import saying_how_to_go_on
+from harvest.errors import CannotWrite, HarvestError, TrainingError
+from harvest.training import run_directory
+from harvest.training.training_options import Options
+from tests.training.shapes import tree
+
+PAGE = Path(__file__).parents[2] / "train.py"
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return tree(tmp_path_factory.mktemp("album") / "shapes", {"disc": 20, "square": 20})
+
+
+def begin(*words, command=(), **environ):
+    line = [sys.executable, *command, str(PAGE), *map(str, words)]
+    return subprocess.Popen(
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environ},
+    )
+
+
+def end(process, within=120):
+    try:
+        out, err = process.communicate(timeout=within)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # torchrun and those it began
+        out, err = process.communicate()
+        pytest.fail(f"still running after {within} s:\n{err}")
+    return process.returncode, out, err
+
+
+def small(out, *more):
+    return ("--from-scratch", "--size", "32", "--batch", "8", "--cpu", "--out", out, *more)
+
+
+def test_the_page_is_a_program(shapes, tmp_path):
+    """`python train.py TREE` trains, prints what came of it as JSON, and nothing else on stdout."""
+    code, out, err = end(begin(shapes, *small(tmp_path / "run", "--epochs", "1", "--json")))
+    assert code == 0, err
+    assert json.loads(out)["run"] == str(tmp_path / "run")
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_two_processes_train_one_network(shapes, tmp_path):
+    """Under torchrun two processes share the work: one run, one table, features computed once."""
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d")
+    torchrun += ("--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
+    words = [word for word in small(tmp_path / "run", "--epochs", "2") if word != "--cpu"]  # as in the README
+    code, _, err = end(
+        begin(shapes, *words, command=torchrun, GLOO_SOCKET_IFNAME="lo"),
+        within=150,
+    )
+    assert code == 0, err
+    assert err.count("folders → splits") == 1
+    assert "× 2 processes = 16" in err
+    with (tmp_path / "run" / "history.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 3
+    assert len(list((shapes.with_name("shapes.runs") / "cache").glob("features-*"))) >= 1
+
+
+def test_T06_killed_it_can_be_resumed(shapes, tmp_path):
+    """Killed at once after its first checkpoint, a run is taken up by `--resume` and comes to its end."""
+    run = tmp_path / "run"
+    process = begin(shapes, *small(run, "--epochs", "40"))
+    limit = time.monotonic() + 100
+    while not list(run.glob("checkpoints/*/checkpoint-*/trainer_state.json")):
+        assert process.poll() is None, end(process)
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    process.kill()
+    end(process)
+    options = json.loads((run / "options.json").read_text("utf-8")) | {"epochs": 3}
+    (run / "options.json").write_text(json.dumps(options), "utf-8")  # forty would be long to wait for
+
+    code, _, err = end(begin(shapes, "--resume", "--out", run, "--cpu"))
+
+    assert code == 0, err
+    assert f"going on with {run}" in err
+    assert not (run / "checkpoints").exists()
+
+
+def test_ctrl_c_saves_the_best_and_says_how_to_go_on(shapes, tmp_path):
+    """Ctrl-C ends with 130, a report of the best so far, and the line that goes on."""
+    run = tmp_path / "run"
+    process = begin(shapes, *small(run, "--epochs", "40"))
+    limit = time.monotonic() + 100
+    while not (run / "history.csv").exists() or (run / "history.csv").read_text("utf-8").count("\n") < 3:
+        assert process.poll() is None, end(process)
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    code, out, err = end(process)
+    assert code == 130, err
+    assert "the best so far is saved" in err
+    assert "--resume" in err
+    assert "Traceback" not in err
+    assert (run / "report.html").exists()
+    assert str(run) in out
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt(), CannotWrite("no room", "The same line again.")])
+def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, problem):
+    """The same line would begin another run: `--resume` is named, where there is a run to go on with."""
+    if left := run_directory.held():
+        run_directory.let_go(left)
+    options = Options(shapes, out=tmp_path / "my run")
+    with pytest.raises(HarvestError) as early, saying_how_to_go_on(options):
+        raise problem
+    run_directory.make(options.out, options)
+    with pytest.raises(HarvestError) as late, saying_how_to_go_on(options):
+        raise problem
+    run_directory.let_go(options.out)
+    assert "--resume" not in early.value.hint
+    assert f"--resume --out '{options.out}' goes on with it." in late.value.hint
+    assert early.value.exit_code == late.value.exit_code in {6, 130}
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_mistake_takes_back_only_what_it_began(shapes, tmp_path, resume):
+    """A new run that cannot be goes again; checkpoints of one that is gone on with are somebody's work."""
+    options = Options(shapes, out=tmp_path / "run", resume=resume)
+    run = run_directory.make(tmp_path / "run", options)
+    checkpoint = run.checkpoints / "unfrozen" / "checkpoint-9"
+    checkpoint.mkdir(parents=True)
+    with pytest.raises(TrainingError), saying_how_to_go_on(options):
+        raise TrainingError("other classes")
+    assert checkpoint.is_dir() == resume
+    assert run.path.is_dir() == resume
+    run_directory.let_go(run.path)
+
+
+def test_without_its_libraries_the_page_says_what_to_install(tmp_path):
+    """Where the extra is not installed, train.py ends with a message, before it imports what is missing."""
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules.update(torch=None, sklearn=None)")
+    code, _, err = end(begin("nowhere", PYTHONPATH=str(tmp_path)))
+    assert code == 2
+    assert "pip install -e '.[train]'" in err
+    assert "Traceback" not in err
+
+
+def test_what_is_not_heeded_is_said(shapes, tmp_path):
+    """A run goes on as it was begun; what else is asked for is named."""
+    begun = Options(shapes, epochs=2, batch=8)
+    assert Options(shapes, resume=True, out=tmp_path, epochs=2, cpu=True).unlike(begun) == []
+    assert Options(shapes, epochs=6, export=("onnx",)).unlike(begun) == ["--epochs", "--export"]
+
+
+def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
+    """A process that only lost another one has nothing to add; the first tells how to go on."""
+    lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:56486.")
+    with pytest.raises(RuntimeError), saying_how_to_go_on(Options(shapes)):
+        raise lost  # alone it is a bug
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(typer.Exit), saying_how_to_go_on(Options(shapes)):
+        raise lost
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(HarvestError, match="another process"), saying_how_to_go_on(Options(shapes)):
+        raise lost
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "nowhere"),
+        (["--lr", "fast"], "--lr fast: two numbers, or find"),
+        (["--lr", "1e-5", "nowhere"], "nowhere"),
+        (["--batch", "0"], "batch"),
+        (["--monitor", "acuracy"], "Did you mean accuracy?"),
+        (["--model", "owner/not-there"], "cannot fetch config.json of owner/not-there"),
+    ],
+)
+def test_mistakes_end_with_two(shapes, tmp_path, words, said):
+    """A mistake on the line ends with 2 and a message, before anything is written into the tree."""
+    line = words if words[-1] == "nowhere" else [shapes, *words]
+    code, _, err = end(begin(*line, "--cpu", "--out", tmp_path / "run", HF_HUB_OFFLINE="1"))
+    assert code == 2, err
+    assert said in err
+    assert "Traceback" not in err
+    assert {path.name for path in shapes.iterdir()} == {"disc", "square"}
+    assert not (tmp_path / "run").exists()

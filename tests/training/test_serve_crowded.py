@@ -1,0 +1,270 @@
+"""The service when one client takes more than its share: the others are served, and so are its own requests.
+
+Each address of 127.0.0.0/8 is a client of its own here. Nothing depends on how fast the machine is: limits
+are counted, and clocks are set.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from harvest.serving.admission import Admission
+from harvest.serving.service_limits import Bounds, MiB
+from harvest.serving.upload_rate import MinimumRate
+from harvest.web.image_client import Bodies
+from tests.serving.services import RED, Colours, Service
+from tests.web_server import HostileServer, answer
+
+if sys.platform == "darwin":
+    pytest.skip("127.0.0.2 is not an address there", allow_module_level=True)
+
+ATTACKER = "127.0.0.2"
+OTHERS = ("127.0.0.1", "127.0.0.3")
+EVERYBODY = (ATTACKER, *OTHERS)
+PATIENT = {"head": 120.0, "idle": 120.0, "upload": 120.0}  # nothing is closed for the time it takes
+HEAD = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+
+
+def connect(service: Service, client: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", service.door.port), 60, source_address=(client, 0))
+
+
+def whole(body: bytes = RED) -> bytes:
+    return HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+def begun(sent: int = 1, length: int = MiB) -> bytes:
+    """Return the beginning of an upload."""
+    return HEAD + b"Content-Length: %d\r\n\r\n" % length + b"x" * sent
+
+
+def rest(line: socket.socket) -> bytes:
+    """Read until the other side closes the connection, gently or not."""
+    told = b""
+    try:
+        while piece := line.recv(65536):
+            told += piece
+    except ConnectionResetError:
+        pass
+    return told
+
+
+def ask(service: Service, client: str, request: bytes | None = None) -> int:
+    """Send a request from an address, and return the status; 0 is a connection closed without an answer."""
+    with connect(service, client) as line:
+        try:
+            line.sendall(whole() if request is None else request)
+        except (ConnectionResetError, BrokenPipeError):
+            return 0
+        told = rest(line)
+    return int(told.split(b" ", 2)[1]) if told else 0
+
+
+def until(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("client", EVERYBODY)
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HT", begun(), begun() + b"x" * 5000], ids=["nothing", "head", "upload", "more"]
+)
+@pytest.mark.parametrize("own", [8, 100], ids=["own limit", "limit of all"])
+def test_N02_connections_that_wait_keep_nobody_out(sent, own, client):
+    """Sixty connections that idle or upload slowly keep out no honest request, of whatever address."""
+    bounds = Bounds(connections=20, client_connections=own, requests=3, **PATIENT)
+    with Service(bounds=bounds) as service, ExitStack() as lines:
+        for _ in range(60):
+            line = lines.enter_context(connect(service, ATTACKER))
+            try:
+                line.sendall(sent)
+            except (ConnectionResetError, BrokenPipeError):
+                continue
+
+        assert [ask(service, client) for _ in range(20)] == [200] * 20
+
+
+def test_N02_an_idle_connection_is_closed_before_an_upload():
+    """Where there are too many connections the one closed is idle, and an upload comes to its end."""
+    head = HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(RED)
+    with (
+        Service(bounds=Bounds(connections=2, **PATIENT)) as service,
+        connect(service, "127.0.0.1") as idle,
+        connect(service, "127.0.0.1") as upload,
+    ):
+        upload.sendall(head)
+        assert upload.recv(100).startswith(b"HTTP/1.1 100 ")
+
+        assert ask(service, "127.0.0.1") == 200
+        assert rest(idle) == b""
+        upload.sendall(RED)
+        assert rest(upload).startswith(b"HTTP/1.1 200 ")
+
+
+def test_N02_a_connection_at_work_is_not_closed():
+    """A request that is worked on keeps its connection: with nothing else to close the new one is refused."""
+    judge = Colours()
+    judge.hold.clear()
+    with (
+        Service(judge, bounds=Bounds(connections=1, **PATIENT)) as service,
+        connect(service, "127.0.0.1") as line,
+    ):
+        line.sendall(whole())
+        until(lambda: judge.seen == 1)
+        refused = ask(service, "127.0.0.3")
+        judge.hold.set()
+
+        assert refused == 0
+        assert rest(line).startswith(b"HTTP/1.1 200 ")
+
+
+def test_N02_the_client_with_the_most_connections_loses_one():
+    """At the limit of all clients an attacker's connection is closed, and no other client's idle one."""
+    bounds = Bounds(connections=6, client_connections=6, **PATIENT)
+    with Service(bounds=bounds) as service, ExitStack() as lines:
+        honest = lines.enter_context(connect(service, "127.0.0.3"))
+        for _ in range(20):
+            lines.enter_context(connect(service, ATTACKER))
+        ask(service, "127.0.0.1")
+
+        honest.sendall(whole())
+        assert rest(honest).startswith(b"HTTP/1.1 200 ")
+
+
+def test_N02_an_answer_that_nobody_reads_keeps_no_connection():
+    """A client that asks on and on and reads nothing is cut off, also while an answer to it is on its way."""
+    request = b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with (
+        Service(bounds=Bounds(**PATIENT | {"idle": 0.2})) as service,
+        connect(service, ATTACKER) as line,
+        pytest.raises((ConnectionResetError, BrokenPipeError)),
+    ):
+        line.sendall(request * 1_000_000)
+
+
+def test_N02_requests_at_work_are_shared():
+    """A client with its share of requests at work is told to come again; another client is served."""
+    judge = Colours()
+    judge.hold.clear()
+    bounds = Bounds(requests=4, client_requests=2, **PATIENT)
+    with Service(judge, bounds=bounds) as service, ExitStack() as lines:
+        for _ in range(2):
+            lines.enter_context(connect(service, ATTACKER)).sendall(whole())
+        until(lambda: judge.seen == 2)
+        too_many = ask(service, ATTACKER)
+        other = lines.enter_context(connect(service, "127.0.0.3"))
+        other.sendall(whole())
+        until(lambda: judge.seen == 3)
+        judge.hold.set()
+
+        assert too_many == 503
+        assert rest(other).startswith(b"HTTP/1.1 200 ")
+
+
+def test_N09_memory_for_uploads_is_shared():
+    """A client whose uploads hold its share of the memory is told to come again; another client is served."""
+    bounds = Bounds(held=8 * MiB, client_held=MiB, **PATIENT)
+    with Service(bounds=bounds) as service, ExitStack() as lines:
+        big = RED + b"\0" * (MiB // 2)
+        for _ in range(2):
+            line = lines.enter_context(connect(service, ATTACKER))
+            line.sendall(begun(MiB // 2, MiB))
+        until(lambda: ask(service, ATTACKER, whole(big)) == 503)
+
+        assert [ask(service, client, whole(big)) for client in OTHERS] == [200, 200]
+
+
+def test_fetches_are_shared():
+    """A client that has slow addresses fetched, as many as it may, does not use up those of the others."""
+
+    def wanted(url: str) -> bytes:
+        body = b'{"url": "%s"}' % url.encode()
+        head = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        return head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    with (
+        HostileServer({"/slow": [60], "/quick": answer(RED)}) as far,
+        Service(
+            bounds=Bounds(fetches=2, client_fetches=1, **PATIENT), bodies=lambda: Bodies(allow_private=True)
+        ) as service,
+        ExitStack() as lines,
+    ):
+        for _ in range(4):
+            lines.enter_context(connect(service, ATTACKER)).sendall(wanted(f"{far.url}/slow"))
+        until(lambda: far.now == 1)
+
+        assert ask(service, "127.0.0.3", wanted(f"{far.url}/quick")) == 200
+
+
+@pytest.mark.parametrize(
+    ("pieces", "late"),
+    [
+        ([], 20),  # nothing: the grace
+        ([(10, 100)] * 10, 20.2),  # 10 bytes a second: hardly better than nothing
+        ([(1, 1000)] * 100, 120),  # at the rate: 20 seconds after the end
+        ([(0, 10**6)], 20),  # a fast beginning does not pay for a slow end
+    ],
+)
+def test_N02_an_upload_keeps_a_minimum_rate(pieces, late):
+    """An upload is too slow once its bytes, and a grace of a window, no longer pay for its time."""
+    now = 0.0
+    rate = MinimumRate(1000, 20, lambda: now)
+    for pause, count in pieces:
+        if pause > rate.seconds_left:
+            break
+        now += pause
+        rate.receive(count)
+
+    assert now + rate.seconds_left == pytest.approx(late)
+
+
+class Fake:
+    """A connection that only counts."""
+
+    closed = False
+
+    def __init__(self, client_address: str, rate: float, *, is_waiting: bool = True) -> None:
+        self.client_address, self.rate, self.is_waiting = client_address, rate, is_waiting
+
+    def pace(self) -> float:
+        """Return the rate that was given."""
+        return self.rate
+
+    def close_now(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+
+def test_the_slowest_connection_is_closed():
+    """Of a client's connections that wait the slowest is closed, and one at work never."""
+    admission = Admission(Bounds(client_connections=3))
+    fakes = [Fake("a", 5), Fake("a", 0, is_waiting=False), Fake("a", 2)]
+
+    assert all(admission.admit(each) for each in fakes)
+    assert admission.admit(Fake("a", 9))
+    assert [each.closed for each in fakes] == [False, False, True]
+
+
+def test_connections_that_are_gone_count_no_more():
+    """A connection that ended, was closed or was refused takes no place; to forget it twice is no harm."""
+    admission = Admission(Bounds(connections=2))
+    for _ in range(10):
+        fake = Fake("a", 1)
+        assert admission.admit(fake)
+        admission.forget(fake)
+        admission.forget(fake)
+    busy = [Fake("a", 1, is_waiting=False), Fake("b", 1, is_waiting=False)]
+
+    assert [admission.admit(each) for each in busy] == [True, True]
+    refused = Fake("c", 1)
+    assert not admission.admit(refused)
+    admission.forget(refused)
+    admission.forget(busy[0])
+    assert admission.admit(refused)

@@ -1,0 +1,622 @@
+"""Dealing: no group straddles, each class gets its share, and what was dealt once stays where it is."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvest.dataset import Conflict, Dataset
+from harvest.errors import CannotWrite
+from harvest.training.pictures.labelled_pictures import Album, Part, gather
+from harvest.training.pictures.leak_groups import groups
+from harvest.training.pictures.ledger_facts import Background
+from harvest.training.splits.split import (
+    Rule,
+    Split,
+    deal,
+    learned_by,
+    remember,
+    remembered,
+    warnings,
+)
+from tests import datasets
+from tests.training.labelled_trees import content, imagine, jpeg, look, paths, plant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+RULE = Rule(valid=20, test=10, seed=42)
+NOWHERE = os.devnull
+
+
+def dealt(album: Album, numbers: Sequence[int] | NDArray[np.int64], **more: object) -> Split:
+    return deal(album, np.asarray(numbers, np.int64), **{**RULE._asdict(), "remembered": {}} | more)
+
+
+def by_content(album: Album, split: Split) -> dict[str, Part]:
+    return {example.content: part for example, part in zip(album.examples, split.parts, strict=True)}
+
+
+def straddling(split: Split) -> list[int]:
+    parts = {number: set() for number in split.groups}
+    for number, part in zip(split.groups, split.parts, strict=True):
+        parts[number].add(part)
+    return [number for number, found in parts.items() if len(found) > 1]
+
+
+def shares(album: Album, split: Split) -> dict[str, list[int]]:
+    return {label: list(counts.values()) for label, counts in split.table(album).items()}
+
+
+# What holds for any pictures at all.
+
+Pictures = list[tuple[int, int]]  # class and group of each, the content being its place
+
+
+@st.composite
+def pictures(draw: st.DrawFn, *, mixed: bool = True, least: int = 2) -> Pictures:
+    """Draw pictures of up to five classes in groups; `mixed` lets a group hold several classes."""
+    classes = draw(st.integers(2, 5))
+    of = {}
+    found = []
+    for _ in range(draw(st.integers(least, 90))):
+        group, label = draw(st.integers(0, 40)), draw(st.integers(0, classes - 1))
+        found.append((label if mixed else of.setdefault(group, label), group))
+    return found
+
+
+RULES = st.builds(Rule, st.integers(1, 60), st.integers(0, 39), st.integers())
+
+
+def laid(found: Pictures, tmp: str = NOWHERE) -> tuple[Album, list[int]]:
+    """Return the album of drawn pictures, and the groups in its order."""
+    from pathlib import Path  # noqa: PLC0415
+
+    album = imagine(Path(tmp), ((f"class {label}", number) for number, (label, _) in enumerate(found)))
+    group = {content(number): group for number, (_, group) in enumerate(found)}
+    return album, [group[example.content] for example in album.examples]
+
+
+@given(pictures(), RULES, st.dictionaries(st.integers(0, 90), st.sampled_from(Part)))
+def test_T05_no_group_straddles(found: Pictures, rule: Rule, before: dict[int, Part]) -> None:
+    """Whatever the classes, groups, percentages, seed and memory: a group lies in one part alone."""
+    album, numbers = laid(found)
+    known = {content(number): part for number, part in before.items()}
+    split = dealt(album, numbers, **rule._asdict(), remembered=known)
+    assert straddling(split) == []
+
+
+@given(pictures(), pictures(), RULES)
+def test_T05_adding_pictures_moves_none(found: Pictures, more: Pictures, rule: Rule) -> None:
+    """Pictures stay where they are when others come, unless these tie together what was apart."""
+    album, numbers = laid(found)
+    first = dealt(album, numbers, **rule._asdict())
+    known = by_content(album, first)
+    album, numbers = laid(found + more)
+    second = dealt(album, numbers, **rule._asdict(), remembered=known)
+    moved = {
+        number
+        for example, part, number in zip(album.examples, second.parts, second.groups, strict=True)
+        if known.get(example.content, part) != part
+    }
+    assert moved <= set(second.needed)  # a new class may have no picture but such as lie in an exam
+    assert second.merged == ()  # groups grew, and none met
+
+
+@given(pictures(mixed=False), pictures(mixed=False), RULES)
+def test_T05_adding_to_classes_of_their_own_moves_none(found: Pictures, more: Pictures, rule: Rule) -> None:
+    """Where no group holds two classes, there is no reason to move anything when pictures come."""
+    album, numbers = laid(found)
+    known = by_content(album, dealt(album, numbers, **rule._asdict()))
+    of = {group: label for label, group in reversed(found)}
+    album, numbers = laid(found + [(of.get(group, label), group) for label, group in more])
+    second = dealt(album, numbers, **rule._asdict(), remembered=known)
+    now = by_content(album, second)
+    assert {name: now[name] for name in known} == known
+
+
+@given(pictures(), pictures(), RULES)
+def test_T05_a_new_member_follows_its_group(found: Pictures, more: Pictures, rule: Rule) -> None:
+    """A picture that belongs to a group goes where the group is."""
+    album, numbers = laid(found)
+    where = dict(zip(numbers, dealt(album, numbers, **rule._asdict()).parts, strict=True))
+    known = by_content(album, dealt(album, numbers, **rule._asdict()))
+    album, numbers = laid(found + more)
+    second = dealt(album, numbers, **rule._asdict(), remembered=known)
+    assert all(
+        where.get(number, part) == part or number in second.needed
+        for number, part in zip(numbers, second.parts, strict=True)
+    )
+
+
+@given(pictures(mixed=False), pictures(mixed=False), RULES)
+def test_percentages_are_kept_within_a_group(found: Pictures, more: Pictures, rule: Rule) -> None:
+    """Each class gives valid and test what was asked for, to within the largest of its groups."""
+    known: Mapping[str, Part] = {}
+    apart = [(label, group + 100) for label, group in more]
+    for all_of_them in (found, found + apart):
+        album, numbers = laid(all_of_them)
+        split = dealt(album, numbers, **rule._asdict(), remembered=known)
+        sizes = Counter(zip((example.label for example in album.examples), numbers, strict=True))
+        for label, (_, valid, test) in shares(album, split).items():
+            largest = max(count for (name, _), count in sizes.items() if name == label)
+            whole = album.counts()[label]
+            assert abs(valid - whole * rule.valid / 100) <= largest
+            # What valid takes at least, and train keeps at least, test may have to do without.
+            assert -2 * largest <= test - whole * rule.test / 100 <= largest
+        known = by_content(album, split)
+
+
+@given(pictures(), RULES)
+def test_every_class_is_learned_and_chosen_by(found: Pictures, rule: Rule) -> None:
+    """A class trains on a group at least; with two groups of its own, one of them is for valid."""
+    album, numbers = laid(found)
+    split = dealt(album, numbers, **rule._asdict())
+    alone = Counter()
+    for number in set(numbers):
+        labels = {e.label for e, n in zip(album.examples, numbers, strict=True) if n == number}
+        if len(labels) == 1:
+            alone.update(labels)
+    for label, (train, valid, _) in shares(album, split).items():
+        assert train > 0
+        assert valid > 0 or alone[label] < 2
+
+
+@given(pictures(), RULES)
+def test_a_deal_is_the_same_again(found: Pictures, rule: Rule) -> None:
+    """The same pictures are dealt the same way again, remembered or not, however groups are numbered."""
+    album, numbers = laid(found)
+    first = dealt(album, numbers, **rule._asdict())
+    again = dealt(album, [1000 - number for number in numbers], **rule._asdict())
+    assert again.parts == first.parts
+    kept = dealt(album, numbers, **rule._asdict(), remembered=by_content(album, first))
+    assert (kept.parts, kept.merged, kept.notes) == (first.parts, (), ())
+
+
+@given(pictures(least=30), st.integers(1, 5))
+@settings(max_examples=50)
+def test_without_memory_little_moves(found: Pictures, more: int) -> None:
+    """Without anything remembered, some pictures more move none between valid and test."""
+    found = [(label, number) for number, (label, _) in enumerate(found)]
+    album, numbers = laid(found)
+    first = by_content(album, dealt(album, numbers))
+    album, numbers = laid(found + [(0, 1000 + number) for number in range(more)])
+    second = by_content(album, dealt(album, numbers))
+    moved = {(first[name], second[name]) for name in first if first[name] != second[name]}
+    assert not moved & {(Part.VALID, Part.TEST), (Part.TEST, Part.VALID)}
+
+
+# By example.
+
+
+def test_a_hundred_pictures_are_dealt_as_asked(tmp_path: Path) -> None:
+    """Of a hundred pictures without twins, 70 train, 20 validate and 10 test, in each class."""
+    album = imagine(
+        tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100))
+    )
+    split = dealt(album, range(200))
+    assert shares(album, split) == {"a": [70, 20, 10], "b": [70, 20, 10]}
+    assert split.where(Part.TEST).tolist() == [row for row, p in enumerate(split.parts) if p == "test"]
+
+
+def test_the_seed_deals_anew(tmp_path: Path) -> None:
+    """Another seed gives another deal of the same shares."""
+    album = imagine(
+        tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100))
+    )
+    one, two = dealt(album, range(200), seed=1), dealt(album, range(200), seed=2)
+    assert one.parts != two.parts
+    assert shares(album, one) == shares(album, two)
+
+
+def test_T01_one_picture_trains(tmp_path: Path) -> None:
+    """A class of one picture trains on it; one of two has the other for valid."""
+    album = imagine(tmp_path, [("a", 1), ("b", 2), ("b", 3), ("c", 4), ("c", 5), ("c", 6)])
+    assert shares(album, dealt(album, range(6))) == {"a": [1, 0, 0], "b": [1, 1, 0], "c": [2, 1, 0]}
+    assert shares(album, dealt(album, [0, 1, 1, 2, 2, 2]))["b"] == [2, 0, 0]
+
+
+def test_T01_the_last_pictures_of_a_class_train(tmp_path: Path) -> None:
+    """When a person deletes all that a class was learned from, what validated it trains, and that is told."""
+    album = imagine(tmp_path, [("a", n) for n in range(9)] + [("b", 20), ("b", 21)])
+    known = {content(20): Part.VALID, content(21): Part.TEST}
+    split = dealt(album, range(11), remembered=known)
+    assert shares(album, split)["b"][0] == 1
+    assert "all that was left of their class" in split.notes[0]
+
+
+def test_T05_merged_groups_go_to_train(tmp_path: Path) -> None:
+    """Groups that lay apart and turn out to be one go to train together, and are told; then they stay."""
+    album = imagine(tmp_path, [("a", n) for n in range(30)] + [("b", n) for n in range(30, 60)])
+    known = by_content(album, dealt(album, range(60)))
+    valid = next(row for row, example in enumerate(album.examples) if known[example.content] is Part.VALID)
+    test = next(row for row, example in enumerate(album.examples) if known[example.content] is Part.TEST)
+    numbers = list(range(60))
+    numbers[test] = valid
+    split = dealt(album, numbers, remembered=known)
+    assert split.merged == (valid,)
+    assert split.parts[valid] == split.parts[test] == Part.TRAIN
+    assert split.notes[0].startswith("2 pictures had been in different parts")
+    assert paths(album)[valid] in split.notes[0]
+    again = dealt(album, numbers, remembered=by_content(album, split))
+    assert (again.merged, again.notes, again.parts) == ((), (), split.parts)
+
+
+def test_T05_twins_of_a_real_tree_never_straddle(tmp_path: Path) -> None:
+    """Copies under other names, in poorer quality and in another class are dealt as one."""
+    plant(tmp_path, {"king": range(12), "coral": range(20, 32)})
+    for number in range(12):
+        (tmp_path / "king" / f"poor {number}.jpg").write_bytes(jpeg(number, quality=50))
+    for number in (3, 4, 5):
+        (tmp_path / "coral" / f"wrong {number}.jpg").write_bytes(jpeg(number))
+    album = look(tmp_path)
+    for seed in range(20):
+        split = dealt(album, groups(album, say=pytest.fail), seed=seed)
+        where = dict(zip(paths(album), split.parts, strict=True))
+        for number in range(12):
+            assert where[f"king/{number:03}.jpg"] == where[f"king/poor {number}.jpg"]
+        assert all(where[f"king/{n:03}.jpg"] == where[f"coral/wrong {n}.jpg"] for n in (3, 4, 5))
+
+
+# Folders that say it themselves.
+
+
+def of_parts(root: Path, **counts: Mapping[str, int]) -> Album:
+    """Return an album whose folders say the part: so many pictures of each class in each."""
+    album, start = None, 0
+    for part, classes in counts.items():
+        for label, count in classes.items():
+            more = imagine(root, ((label, n) for n in range(start, start + count)), Part(part))
+            start += count
+            examples = (*(album.examples if album else ()), *more.examples)
+            album = Album(root, examples, tuple(sorted({example.label for example in examples})))
+    assert album
+    return album
+
+
+def test_folders_decide(tmp_path: Path) -> None:
+    """Where there is a folder for train, valid and test, nothing is dealt and nothing remembered matters."""
+    album = of_parts(tmp_path, train={"a": 5, "b": 5}, valid={"a": 30, "b": 1}, test={"a": 2})
+    known = {example.content: Part.TEST for example in album.examples}
+    split = dealt(album, range(43), remembered=known)
+    assert split.parts == tuple(example.part for example in album.examples)
+    assert split.notes == ()
+
+
+def test_valid_is_taken_from_train_where_it_has_no_folder(tmp_path: Path) -> None:
+    """With folders for train and test alone, valid comes out of train, by percent, and stays there."""
+    album = of_parts(tmp_path, train={"a": 50, "b": 50}, test={"a": 10, "b": 10})
+    split = dealt(album, range(120))
+    assert shares(album, split) == {"a": [40, 10, 10], "b": [40, 10, 10]}
+    assert "no folder for valid" in split.notes[0]
+    again = dealt(album, range(120), remembered=by_content(album, split) | {content(0): Part.TEST})
+    assert shares(album, again) == shares(album, split)
+
+
+def test_a_test_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """With folders for train and valid alone nothing is moved: there is no exam, and that is told."""
+    album = of_parts(tmp_path, train={"a": 50, "b": 50}, valid={"a": 10, "b": 10})
+    split = dealt(album, range(120))
+    assert shares(album, split) == {"a": [50, 10, 0], "b": [50, 10, 0]}
+    assert split.notes == ("there is no folder for test: nothing was kept for a last exam",)
+
+
+def test_T05_folders_that_share_a_picture_are_told(tmp_path: Path) -> None:
+    """A twin across the folders stays where it is; it is told, and never made a picture to choose by."""
+    album = of_parts(tmp_path, train={"a": 20, "b": 20}, test={"a": 4, "b": 4})
+    numbers = list(range(48))
+    numbers[40] = numbers[0]
+    for seed in range(20):
+        split = dealt(album, numbers, seed=seed)
+        assert (split.parts[0], split.parts[40]) == (Part.TRAIN, Part.TEST)
+    assert any("twin in train" in text and paths(album)[40] in text for text in warnings(album, split))
+
+
+# Remembered.
+
+
+def keep(album: Album, run: Path, rule: Rule = RULE) -> Split:
+    """Deal as a training does, and remember it in its run."""
+    run.mkdir(parents=True, exist_ok=True)
+    known = remembered(album, run.parent, rule=rule)
+    split = dealt(album, groups(album, say=pytest.fail), **rule._asdict(), remembered=known)
+    remember(album, split, run, say=pytest.fail)
+    return split
+
+
+def test_T05_a_run_remembers(tmp_path: Path) -> None:
+    """Without a ledger, the newest run beside the tree tells where each content is, whatever its name."""
+    root = plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)})
+    album = look(root)
+    first = by_content(album, keep(album, tmp_path / "tree.runs" / "1"))
+    for path in sorted((root / "king").iterdir())[:10]:
+        path.rename(path.with_name(f"another {path.name}"))
+    plant(root, {"king": range(40, 60), "milk": range(60, 70)})
+    album = look(root)
+    second = by_content(album, keep(album, tmp_path / "tree.runs" / "2"))
+    assert {name: second[name] for name in first} == first
+    assert not (root / "harvest.db").exists()
+
+
+def test_T05_a_run_elsewhere_is_remembered_beside_the_tree(tmp_path: Path) -> None:
+    """A run that was written elsewhere leaves its split where the next one looks; others need no copy."""
+    album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
+    beside = tmp_path / "tree.runs"
+    for run in (tmp_path / "else" / "where", beside / "first"):
+        run.mkdir(parents=True)
+    split = dealt(album, range(40), seed=7)
+    remember(album, split, beside / "first", beside=beside, say=pytest.fail)
+    assert not (beside / "splits.csv").exists()
+    (beside / "first" / "splits.csv").unlink()
+
+    remember(album, split, tmp_path / "else" / "where", beside=beside, say=pytest.fail)
+    assert remembered(album, beside, rule=split.rule) == by_content(album, split)
+
+
+def test_a_split_that_the_next_run_will_not_find_is_told(tmp_path: Path) -> None:
+    """Where nothing can be written beside the tree the run keeps its split, and that is said."""
+    album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
+    (tmp_path / "tree.runs").write_text("a file")
+    said: list[str] = []
+    remember(album, dealt(album, range(40)), tmp_path, beside=tmp_path / "tree.runs", say=said.append)
+    assert len(said) == 1
+    assert "will not find this split" in said[0]
+    assert (tmp_path / "splits.csv").exists()
+
+
+def test_what_the_network_learned_from_is_told(tmp_path: Path) -> None:
+    """Of a network that an earlier run trained, it is said what it knows, and what of that is in the exam."""
+    album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
+    run = tmp_path / "runs" / "first"
+    split = keep(album, run)
+    train = int((np.array(split.parts) == Part.TRAIN).sum())
+
+    assert learned_by(run) == {
+        content for content, part in by_content(album, split).items() if part == "train"
+    }
+    assert learned_by(tmp_path) == frozenset()
+    (told,) = (text for text in warnings(album, split, source=run) if str(run) in text)
+    assert f"learned from {train} of these pictures" in told
+    turned = replace(split, parts=(Part.TEST,) * len(split.parts))
+    assert any(
+        f"{train} of them are in valid or test" in text for text in warnings(album, turned, source=run)
+    )
+    assert not any("learned from" in text for text in warnings(album, split, source=tmp_path))
+
+
+def test_runs_of_another_deal_are_not_asked(tmp_path: Path) -> None:
+    """With another seed or percentage it is another deal; the first is remembered behind the newer ones."""
+    album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
+    first = keep(album, tmp_path / "runs" / "1")
+    other = Rule(valid=30, test=0, seed=42)
+    assert shares(album, keep(album, tmp_path / "runs" / "2", other)) == {
+        "king": [14, 6, 0],
+        "coral": [14, 6, 0],
+    }
+    assert remembered(album, tmp_path / "runs", rule=RULE) == by_content(album, first)
+    assert remembered(album, tmp_path / "runs", rule=Rule(20, 10, 43)) == {}
+
+
+def test_the_newest_run_counts(tmp_path: Path) -> None:
+    """Of several runs by one deal the newest is believed, whatever its name; a run itself may be asked."""
+    album = look(plant(tmp_path / "tree", {"king": [1], "coral": [2]}))
+    for age, (name, part) in enumerate({"z": Part.TEST, "a": Part.VALID}.items()):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        remember(album, Split((part, part), (0, 1), RULE), tmp_path / "runs" / name, say=pytest.fail)
+        os.utime(tmp_path / "runs" / name / "splits.csv", ns=(age, age))
+    assert set(remembered(album, tmp_path / "runs", rule=RULE).values()) == {Part.VALID}
+    assert set(remembered(album, tmp_path / "runs" / "z", rule=RULE).values()) == {Part.TEST}
+
+
+def test_splits_csv_can_be_read(tmp_path: Path) -> None:
+    """splits.csv has a row a picture, and no name of a file is a formula in it or breaks its rows."""
+    plant(tmp_path / "tree", {"king": range(3), "=coral": range(3, 6)})
+    (tmp_path / "tree" / "king" / "000.jpg").rename(tmp_path / "tree" / "king" / 'a\n"b".jpg')
+    album = look(tmp_path / "tree")
+    split = keep(album, tmp_path / "run")
+    with (tmp_path / "run" / "splits.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["content"] for row in rows] == [example.content for example in album.examples]
+    assert [row["part"] for row in rows] == list(split.parts)
+    assert rows[0] | {"group": ""} == {
+        "path": "'=coral/003.jpg",
+        "content": datasets.sha(jpeg(3)),
+        "label": "'=coral",
+        "group": "",
+        "part": rows[0]["part"],
+        "deal": "valid 20 test 10 seed 42",
+    }
+    assert 'king/a\n"b".jpg' in {row["path"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\0\0\0",
+        "content,part,deal\nx,nowhere,valid 20 test 10 seed 42\n",
+        "a,b\n1,2\n",
+        '"' * 9,
+        "x" * 200_000,
+    ],
+)
+def test_a_damaged_splits_csv_is_passed_over(tmp_path: Path, text: str) -> None:
+    """A splits.csv that is no such table counts for nothing, and the run before it is asked."""
+    album = look(plant(tmp_path / "tree", {"king": range(5), "coral": range(5, 10)}))
+    split = keep(album, tmp_path / "runs" / "1")
+    (tmp_path / "runs" / "2").mkdir()
+    (tmp_path / "runs" / "2" / "splits.csv").write_text(text)
+    (tmp_path / "runs" / "3" / "splits.csv").mkdir(parents=True)
+    (tmp_path / "runs" / "a file").write_text("")
+    assert remembered(album, tmp_path / "runs", rule=RULE) == by_content(album, split)
+
+
+def test_a_run_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """A run's directory that is gone is the run's failure, with its path."""
+    album = look(plant(tmp_path / "tree", {"king": [1], "coral": [2]}))
+    with pytest.raises(CannotWrite, match=r"splits\.csv"):
+        remember(album, dealt(album, [0, 1]), tmp_path / "gone", say=pytest.fail)
+
+
+# Remembered by a ledger.
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give a dataset of two classes of 20 pictures."""
+    root = tmp_path / "dataset"
+    datasets.new(root, king=range(20), coral=range(100, 120))
+    return root
+
+
+def test_T05_a_ledger_remembers(root: Path, tmp_path: Path) -> None:
+    """A ledger keeps a deal without its runs: pictures that come, move or leave for a while move none."""
+    album = look(root)
+    first = by_content(album, keep(album, tmp_path / "elsewhere" / "1"))
+    away = tmp_path / "away.jpg"
+    gone = root / "king" / datasets.name(7)
+    gone.rename(away)
+    (root / "king" / datasets.name(8)).rename(root / "coral" / "moved.jpg")
+    with Dataset.open(root, create=True, exclusive=True) as dataset:
+        datasets.fill(dataset, "king", range(30, 40))
+    album = look(root)
+    keep(album, tmp_path / "somewhere" / "2")
+    away.rename(gone)
+    album = look(root)
+    last = by_content(album, keep(album, tmp_path / "nowhere" / "3"))
+    assert {name: last[name] for name in first} == first
+
+
+def test_a_ledger_knows_better_than_a_run(root: Path, tmp_path: Path) -> None:
+    """What ledger and run tell differently, the ledger decides; what it does not know, the run."""
+    album = look(root)
+    run = tmp_path / "runs" / "1"
+    run.mkdir(parents=True)
+    everywhere = Split((Part.TEST,) * 40, tuple(range(40)), RULE)
+    remember(replace(album, root=tmp_path), everywhere, run, say=pytest.fail)
+    remember(
+        album.only(range(10)), Split((Part.VALID,) * 10, tuple(range(10)), RULE), tmp_path, say=pytest.fail
+    )
+    known = remembered(album, tmp_path / "runs", rule=RULE)
+    assert [known[example.content] for example in album.examples] == [Part.VALID] * 10 + [Part.TEST] * 30
+
+
+def test_a_ledger_that_is_held_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program holds the ledger, the split is kept by the run, and that is said."""
+    monkeypatch.setattr("harvest.ledger.PATIENCE", 0.1)
+    album = look(root)
+    split = dealt(album, range(40))
+    said: list[str] = []
+    with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        remember(album, split, tmp_path, say=said.append)
+        assert remembered(album, tmp_path, rule=RULE) == by_content(album, split)
+    assert len(said) == 1
+    assert "splits.csv alone" in said[0]
+
+
+def test_a_damaged_ledger_is_told_once(root: Path, tmp_path: Path) -> None:
+    """With a ledger that cannot be read, the run alone remembers; the warning is not repeated."""
+    (root / "harvest.db").write_bytes(b"")
+    album = look(root)
+    split = keep(album, tmp_path / "runs" / "1")
+    assert remembered(album, tmp_path / "runs", rule=RULE) == by_content(album, split)
+    assert sum("harvest.db" in text for text in warnings(album, split)) == 1
+    assert (root / "harvest.db").read_bytes() == b""
+
+
+def test_remembering_the_same_writes_nothing(root: Path, tmp_path: Path) -> None:
+    """A second training that deals nothing new leaves the ledger as it is."""
+    album = look(root)
+    keep(album, tmp_path / "runs" / "1")
+    before = (root / "harvest.db").read_bytes()
+    keep(look(root), tmp_path / "runs" / "2")
+    assert (root / "harvest.db").read_bytes() == before
+
+
+# Warnings.
+
+
+def warned(album: Album, numbers: Sequence[int] | None = None) -> str:
+    return "\n".join(warnings(album, dealt(album, numbers or range(len(album.examples)))))
+
+
+def test_nothing_to_warn_of(tmp_path: Path) -> None:
+    """Two classes of enough pictures each are worth no word."""
+    album = imagine(tmp_path, [("a", n) for n in range(40)] + [("b", n) for n in range(40, 80)])
+    assert warned(album) == ""
+
+
+def test_T04_imbalance_is_told(tmp_path: Path) -> None:
+    """A class a hundred times as large as another is told, with both counts and what is done about it."""
+    album = imagine(tmp_path, [("a", n) for n in range(3000)] + [("b", n) for n in range(3000, 3030)])
+    assert "a has 3,000 pictures, b 30" in warned(album)
+    assert "weighted" in warned(album)
+    even = imagine(tmp_path, [("a", n) for n in range(100)] + [("b", n) for n in range(100, 140)])
+    assert warned(even) == ""
+
+
+def test_T01_few_pictures_are_told(tmp_path: Path) -> None:
+    """Classes under 20 pictures are named with their counts, and those without a picture to choose by."""
+    album = imagine(tmp_path, [("a", n) for n in range(19)] + [("b", 30)] + [("c", n) for n in range(40, 60)])
+    assert "fewer than 20 pictures: a (19), b (1);" in warned(album)
+    assert "too few pictures for valid: b" in warned(album)
+
+
+def test_many_classes_are_not_all_named(tmp_path: Path) -> None:
+    """A warning names three and counts the rest."""
+    album = imagine(tmp_path, ((f"class {n:02}", n) for n in range(60)))
+    assert "class 00 (1), class 01 (1), class 02 (1) and 57 more" in warned(album)
+
+
+def test_T05_twins_across_labels_are_told(tmp_path: Path) -> None:
+    """One picture in two classes is told by both its paths: whatever is answered, one of them is wrong."""
+    plant(tmp_path, {"king": range(20), "coral": range(20, 40)})
+    (tmp_path / "coral" / "same.jpg").write_bytes(jpeg(3))
+    (tmp_path / "coral" / "poor.jpg").write_bytes(jpeg(4, quality=50))
+    (tmp_path / "king" / "fine.jpg").write_bytes(jpeg(5, quality=50))
+    album = look(tmp_path)
+    text = warned(album, groups(album, say=pytest.fail).tolist())
+    assert "2 pictures are in two classes" in text
+    assert "coral/same.jpg = king/003.jpg" in text
+    assert "coral/poor.jpg = king/004.jpg" in text
+
+
+def test_classes_that_differ_in_case_are_told(tmp_path: Path) -> None:
+    """Two folders of one name but for case or accents stay two classes, and the question is asked."""
+    album = imagine(
+        tmp_path, ((label, 50 * k + n) for k, label in enumerate(("King", "king", "rat")) for n in range(30))
+    )
+    assert "differ only in case or accents: King and king" in warned(album)
+
+
+def test_unresolved_conflicts_are_told(tmp_path: Path) -> None:
+    """A picture that two classes want is told as long as it lies where the ledger thinks."""
+    album = imagine(tmp_path, [("a", n) for n in range(40)] + [("b", n) for n in range(40, 80)])
+    conflicts = (Conflict(1, "a", "000003.jpg", "b"), Conflict(2, "a", "gone.jpg", "b"))
+    album = replace(album, background=Background(conflicts=conflicts))
+    assert "1 pictures are wanted by two classes" in warned(album)
+    assert "a/000003.jpg (or b?)" in warned(album)
+
+
+def test_a_harvests_conflicts_reach_the_album(root: Path) -> None:
+    """A conflict that a harvest found, and nobody has decided, is in the album of its tree."""
+    with closing(sqlite3.connect(root / "harvest.db")) as connection:
+        connection.execute("INSERT INTO conflict (picture, class, at) VALUES (1, 'coral', 'now')")
+        connection.commit()
+    album = gather(root, say=pytest.fail)
+    assert [conflict.other for conflict in album.background.conflicts] == ["coral"]
+    assert "wanted by two classes" in warned(album)

@@ -1,0 +1,447 @@
+"""Run directories from strangers: nothing of them runs, leads elsewhere, or ends in a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from harvest.cli.train import saying_how_to_go_on, the_page
+from harvest.errors import HarvestError, TrainingError, UsageError, UserCodeError
+from harvest.training import run_directory
+from harvest.training.run_directory import Run
+from harvest.training.trainer.checkpoint_files import check_size
+from harvest.training.trainer.fit import latest
+from harvest.training.trainer.user_callbacks import from_worker
+from harvest.training.training_options import Options
+from tests.training.shapes import Listener, tree
+
+OWN = """
+import pathlib
+from transformers import TrainerCallback
+pathlib.Path(__file__).with_name("code was run").touch()
+def score(targets, probabilities):
+    return 0.5
+class Watch(TrainerCallback):
+    pass
+class Flip:
+    def random_transform(self, x, seed=None):
+        return x
+"""
+
+
+def train(folder, **more):
+    return the_page()(Options(folder, cpu=True, **more), Listener())
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Give a tree and a run that was cut off after its first epoch, as they travel together."""
+    home = tmp_path_factory.mktemp("travels")
+    shapes = tree(home / "shapes", {"disc": 8, "square": 8})
+    options = {"from_scratch": True, "epochs": 2, "size": 32, "batch": 8}
+    train(shapes, out=home / "shapes.runs" / "x", keep=2, **options)
+    run = home / "shapes.runs" / "x"
+    (run / "metrics.json").unlink()  # as if it had been cut off before it was judged
+    shutil.rmtree(latest(run / "checkpoints" / "unfrozen"))
+    (run / "checkpoints" / "lock").touch()
+    return home
+
+
+@pytest.fixture
+def stranger(begun, tmp_path):
+    """Give a copy of them, which a test may damage."""
+    return shutil.copytree(begun, tmp_path / "travels")
+
+
+def change(home, **options):
+    """Change what options.json of the run says."""
+    path = home / "shapes.runs" / "x" / "options.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | options), "utf-8")
+
+
+def resume(home, **more):
+    with saying_how_to_go_on(options := Options(home / "shapes", cpu=True, resume=True, **more)):
+        return the_page()(options, Listener())
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"metric": "evil:score", "monitor": "custom"}, "--metric evil:score"),
+        ({"transform": "evil:Flip"}, "--transform evil:Flip"),
+        ({"callbacks": ["evil:Watch"]}, "--callback evil:Watch"),
+        ({"monitor": "evil:score"}, "--monitor evil:score"),
+    ],
+)
+def test_X01_code_that_a_run_names_is_not_imported(stranger, options, words):
+    """Modules that options.json names are shown with the exact options to add, and nothing of them runs."""
+    (stranger / "evil.py").write_text(OWN, "utf-8")
+    change(stranger, **options)
+    before = snapshot(stranger / "shapes.runs" / "x")
+    with pytest.raises(UsageError, match=f"was begun with {words}") as refused:
+        resume(stranger)
+    assert f"add {words}" in refused.value.hint
+    assert not (stranger / "code was run").exists()
+    after = snapshot(stranger / "shapes.runs" / "x")
+    assert {path for path in before if path.name != "lock" and before[path] != after.get(path)} == set()
+
+
+def test_X01_code_that_is_named_again_is_run(stranger, monkeypatch):
+    """Who names the same code again goes on with the run."""
+    (stranger / "trusted_code.py").write_text(OWN, "utf-8")
+    monkeypatch.chdir(stranger)
+    change(stranger, callbacks=["trusted_code:Watch"])
+    assert resume(stranger, callbacks=("trusted_code:Watch",)).tuned.rows
+    assert (stranger / "code was run").exists()
+
+
+def test_X01_other_code_is_not_run_either(stranger):
+    """Code in place of another is refused before it is imported, and both are shown."""
+    (stranger / "evil.py").write_text(OWN, "utf-8")
+    change(stranger, metric="evil:score")
+    with pytest.raises(UsageError, match="not with --metric other:score") as refused:
+        resume(stranger, metric="other:score")
+    assert "in place of --metric other:score" in refused.value.hint
+
+
+def test_X01_a_run_says_with_which_code_it_goes_on(tmp_path):
+    """The line that goes on with a run names its code again."""
+    options = Options(tmp_path / "shapes", callbacks=("mine:Watch",), metric="mine:score")
+    run_directory.make(tmp_path / "run", options)
+    with pytest.raises(HarvestError) as stopped, saying_how_to_go_on(options):
+        raise KeyboardInterrupt
+    run_directory.let_go(tmp_path / "run")
+    assert "--callback mine:Watch --metric mine:score goes on with it" in stopped.value.hint
+
+
+def test_X01_features_are_kept_where_the_command_says(stranger, tmp_path):
+    """A cache that options.json names elsewhere is not written to."""
+    (tmp_path / "home").mkdir()
+    change(stranger, cache=str(tmp_path / "home"), out=str(tmp_path / "home" / "out"))
+    resume(stranger)
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["checkpoint", "optimizer.pt", "logs", "history.csv"])
+def test_X01_no_link_within_a_run_is_followed(stranger, tmp_path, place):
+    """A link anywhere in a run is refused before anything is written or read through it."""
+    run = stranger / "shapes.runs" / "x"
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "profile").write_text("mine", "utf-8")
+    checkpoint = latest(run / "checkpoints" / "unfrozen")
+    places = {
+        "checkpoint": (checkpoint.with_name("checkpoint-99"), tmp_path / "home"),
+        "optimizer.pt": (checkpoint / "optimizer.pt", tmp_path / "home" / "profile"),
+        "logs": (run / "logs", tmp_path / "home"),
+        "history.csv": (run / "history.csv", tmp_path / "home" / "profile"),
+    }
+    link, target = places[place]
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    with pytest.raises(TrainingError, match="is a link"):
+        resume(stranger)
+    assert snapshot(tmp_path / "home") == {tmp_path / "home" / "profile": b"mine"}
+
+
+def test_X01_a_pipe_in_a_run_is_not_waited_for(stranger):
+    """What is neither file nor folder is named."""
+    run = stranger / "shapes.runs" / "x"
+    (run / "finder.json").unlink(missing_ok=True)
+    os.mkfifo(run / "finder.json")
+    with pytest.raises(TrainingError, match="neither a file nor a folder"):
+        resume(stranger)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lr": 5},
+        {"lr": "quickly"},
+        {"lr": [True, True]},
+        {"lr": ["a", "b"]},
+        {"monitor": None},
+        {"monitor": "accuracy\nerror: all is well"},
+        {"min_delta": None},
+        {"min_delta": -1.0},
+        {"min_delta": float("nan")},
+        {"seed": False},
+        {"seed": -1},
+        {"seed": 1 << 40},
+        {"valid": 100},
+        {"epochs": 10**400},
+        {"epochs": 10**9},
+        {"batch": 10**12},
+        {"batch": None},
+        {"n_augmentation": 10**6},
+        {"callbacks": "evil"},
+        {"callbacks": None},
+        {"callbacks": ["a\x1b[2J:b"]},
+        {"model": "\ud800"},
+        {"model": None},
+        {"model": "x" * 100_000},
+        {"log": ["wandb"]},
+        {"export": ["exe"]},
+        {"size": 10**6},
+    ],
+    ids=lambda options: repr(options)[:40],
+)
+def test_X01_options_are_checked_as_the_command_lines(tmp_path, options):
+    """A value in options.json that no command line could give is one error, which names the file."""
+    document = Options(Path("snakes")).as_json() | options
+    (tmp_path / "options.json").write_text(json.dumps(document), "utf-8")
+    with pytest.raises(TrainingError, match=r"options\.json does not tell how this run was begun"):
+        Options.of_run(tmp_path)
+
+
+def test_X01_options_of_any_size_are_not_read(tmp_path):
+    """A file of gigabytes is refused by its size."""
+    with (tmp_path / "options.json").open("wb") as file:
+        file.truncate(50 << 30)
+    with pytest.raises(TrainingError, match="more than 16,777,216 bytes"):
+        Options.of_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cost_matrix": "/nowhere/costs.csv"},
+        {"model": "/nowhere", "from_scratch": False},
+        {"model": "y" * 300, "from_scratch": False},
+        {"model": "~nobody-of-that-name/x", "from_scratch": False},
+        {"monitor": "beauty"},
+        {"model": "../shapes", "from_scratch": False},
+    ],
+    ids=repr,
+)
+def test_X01_names_that_lead_nowhere_are_said(stranger, options):
+    """A network, metric or matrix that is not there is an error in words."""
+    change(stranger, **options)
+    with pytest.raises(HarvestError):
+        resume(stranger)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "epoch,accuracy\n1e308,1\n",
+        "epoch\n0\n1\n1\n",
+        "epoch\n0\n2\n1\n",
+        "epoch\n5\n6\n",
+        "epoch,accuracy\n0,1\n1,1,1,1\n",
+        "epoch\n-1\n",
+        "epoch\n" + "9" * 5000,
+    ],
+    ids=lambda table: repr(table)[:30],
+)
+def test_X01_a_table_of_epochs_in_no_order_is_said(tmp_path, table):
+    """Epochs that no training writes are not gone on from."""
+    (tmp_path / "history.csv").write_text(table, "utf-8")
+    with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
+        Run(tmp_path).history()
+
+
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "inf", "nan", "1e-320"])
+def test_X01_figures_of_any_size_are_shown(stranger, value):
+    """Figures of a table of epochs may be absurd: the run ends, with a report."""
+    path = stranger / "shapes.runs" / "x" / "history.csv"
+    head, *rows = path.read_text("utf-8").splitlines()
+    count = head.count(",")
+    path.write_text(
+        "\n".join([head, *(row.partition(",")[0] + f",{value}" * count for row in rows)]), "utf-8"
+    )
+    assert (resume(stranger).path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"epoch": 1e308}',
+        '{"epoch": "one"}',
+        '{"epoch": 1, "global_step": -1}',
+        '{"epoch": NaN}',
+        '{"unknown": 1}',
+        '{"log_history": 7}',
+        '{"stateful_callbacks": [1]}',
+    ],
+    ids=lambda state: state[:30],
+)
+def test_X01_a_checkpoint_in_no_state_is_left_out(stranger, state):
+    """A trainer_state.json that says nothing that can be is as good as a checkpoint that was cut off."""
+    checkpoint = latest(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    path = checkpoint / "trainer_state.json"
+    known = json.loads(path.read_text("utf-8"))
+    try:
+        said = json.loads(state)
+    except (ValueError, RecursionError):
+        said = None
+    path.write_text(json.dumps(known | said) if isinstance(said, dict) else state, "utf-8")
+    assert latest(checkpoint.parent) is None
+
+
+def inside(checkpoint):
+    """Read and return the state of the optimizer."""
+    return torch.load(checkpoint / "optimizer.pt", weights_only=True)
+
+
+def larger(state):
+    state["state"][0]["exp_avg"] = torch.zeros(1).expand(1 << 40)
+
+
+def of_words(state):
+    state["state"][0]["exp_avg"] = "average"
+
+
+def of_other_groups(state):
+    state["param_groups"][0]["lr"] = "fast"
+
+
+def of_nothing(state):
+    state.clear()
+
+
+@pytest.mark.parametrize("damage", [larger, of_words, of_other_groups, of_nothing])
+def test_X01_an_optimizer_of_another_shape_is_refused(stranger, damage):
+    """The state of an optimizer is taken only where it is one of this training's."""
+    checkpoint = latest(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    state = inside(checkpoint)
+    damage(state)
+    torch.save(state, checkpoint / "optimizer.pt")
+    with pytest.raises(TrainingError, match=r"cannot be taken up: optimizer\.pt"):
+        resume(stranger)
+
+
+@pytest.mark.parametrize("state", [{"step": 7}, {}, [], {"last_epoch": 10**400}])
+def test_X01_a_schedule_of_another_shape_is_refused(stranger, state):
+    """The state of a schedule cannot replace its methods, nor its numbers by others than numbers."""
+    checkpoint = latest(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    torch.save(state, checkpoint / "scheduler.pt")
+    with pytest.raises(TrainingError, match=r"cannot be taken up: scheduler\.pt"):
+        resume(stranger)
+
+
+def test_X01_weights_of_a_checkpoint_are_of_this_network(stranger):
+    """Weights of another shape are refused before they are loaded."""
+    checkpoint = latest(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    weights = load_file(checkpoint / "model.safetensors")
+    save_file({name: torch.zeros(3, 3) for name in weights}, checkpoint / "model.safetensors")
+    with pytest.raises(TrainingError, match="is of another network"):
+        resume(stranger)
+
+
+def test_X01_a_state_that_unpacks_to_more_is_refused(tmp_path):
+    """A packed file is judged by what it would become, and a bare pickle is not opened."""
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(80 << 20))
+    with pytest.raises(ValueError, match="would unpack"):
+        check_size(tmp_path / "bomb.pt", 0)
+    (tmp_path / "bare.pt").write_bytes(pickle.dumps([1]))
+    with pytest.raises(ValueError, match="could run code"):
+        check_size(tmp_path / "bare.pt", 0)
+
+
+def test_X01_a_run_that_holds_another_network_is_said(stranger):
+    """Weights and description of another network in the run's place are named."""
+    run = stranger / "shapes.runs" / "x"
+    shutil.rmtree(run / "checkpoints" / "unfrozen")
+    config = json.loads((run / "config.json").read_text("utf-8"))
+    weights = load_file(run / "model.safetensors")
+    (run / "config.json").write_text(json.dumps(config | {"hidden_sizes": [1, 2, 3]}), "utf-8")
+    save_file(weights, run / "model.safetensors")
+    with pytest.raises(TrainingError):
+        resume(stranger)
+
+
+BAD = """
+from transformers import TrainerCallback
+def deep():
+    raise ZeroDivisionError("three of none")
+class Watch(TrainerCallback):
+    def on_step_end(self, *_, **__):
+        deep()
+class Flip:
+    calls = 0
+    def random_transform(self, x, seed=None):
+        Flip.calls += 1
+        return deep() if Flip.calls > 5 else x
+calls = []
+def score(targets, probabilities):
+    calls.append(1)
+    return deep() if len(calls) > 4 else 0.5
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("callbacks", "--callback bad_code_{}:Watch"),
+        ("transform", "--transform bad_code_{}:Flip"),
+        ("metric", "--metric bad_code_{}:score"),
+    ],
+)
+def test_X11_code_of_the_user_that_raises_shows_its_own_trace(tmp_path, monkeypatch, option, named):
+    """The message has the lines of the user's file, none of ours, and how to go on when they are fixed."""
+    shapes = tree(tmp_path / "shapes", {"disc": 8, "square": 8})
+    (tmp_path / f"bad_code_{option}.py").write_text(BAD, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    named = named.format(option)
+    value = named.partition(" ")[2]
+    options = Options(
+        shapes,
+        out=tmp_path / "run",
+        from_scratch=True,
+        epochs=2,
+        size=32,
+        batch=8,
+        cpu=True,
+        **{option: (value,) if option == "callbacks" else value},
+    )
+    with pytest.raises(UserCodeError) as raised, saying_how_to_go_on(options):
+        the_page()(options, Listener())
+    said = raised.value.message
+    assert said.startswith(f"{named} failed at ")
+    assert "ZeroDivisionError: three of none" in said
+    assert f'bad_code_{option}.py", line 4, in deep' in said
+    assert "harvest/training" not in said
+    assert raised.value.exit_code == 2
+    assert f"--resume --out run {named} goes on with it." in raised.value.hint
+    run_directory.let_go(tmp_path / "run")
+    (tmp_path / f"bad_code_{option}.py").write_text(BAD.replace("raise Zero", "return 1  # "), "utf-8")
+    assert not Run(tmp_path / "run").is_done
+
+
+def test_X11_a_callback_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    """A class that raises while it is made is the user's, too."""
+    shapes = tree(tmp_path / "shapes", {"disc": 8, "square": 8})
+    (tmp_path / "bad_callback.py").write_text(
+        "class Watch:\n    def __init__(self):\n        1 / 0\n", "utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserCodeError, match=r"--callback bad_callback:Watch failed at .*, line 3"):
+        train(shapes, out=tmp_path / "run", from_scratch=True, size=32, callbacks=("bad_callback:Watch",))
+
+
+def test_X11_an_error_of_a_worker_is_shown_as_it_was_raised():
+    """Torch wraps what a process that decodes raises: the message is unwrapped."""
+    wrapped = (
+        "Caught UserCodeError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
+        '  File "torch/worker.py", line 1\nharvest.errors.UserCodeError: --transform a:b failed: 1\n  in b\n'
+    )
+    with pytest.raises(UserCodeError) as raised, from_worker():
+        raise UserCodeError(wrapped)
+    assert raised.value.message == "--transform a:b failed: 1\n  in b"

@@ -1,0 +1,520 @@
+"""Whole trainings, on drawn shapes and a small network: seconds each."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from transformers import TrainerCallback, pipeline
+
+from harvest.cli.train import the_page
+from harvest.cli.training_progress import Training
+from harvest.errors import TrainingError, UsageError, UserCodeError
+from harvest.training import fine_tuning, run_directory
+from harvest.training.network.network import load, open_run
+from harvest.training.trainer.fit import latest
+from harvest.training.training_options import Options
+from tests.training.shapes import Listener, tree
+
+COUNTS = {"cross": 24, "disc": 24, "square": 24}
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return tree(tmp_path_factory.mktemp("album") / "shapes", COUNTS)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, shapes):
+    """Give the run of a network that began with random weights."""
+    path = tmp_path_factory.mktemp("runs") / "whole"
+    train(shapes, out=path, from_scratch=True, epochs=6, size=32)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory, whole):
+    """Give a directory with a network that has seen shapes, as a hub would: nothing says which."""
+    path = tmp_path_factory.mktemp("hub") / "small"
+    return shutil.copytree(whole, path, ignore=shutil.ignore_patterns("splits.csv"))
+
+
+def train(tree, **more):
+    listener = more.pop("listener", None) or Listener()
+    more.setdefault("batch", 16)
+    return the_page()(Options(tree, cpu=True, **more), listener)
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_whole_run_from_random_weights(whole):
+    """One line makes a directory that has everything: weights, labels, figures, predictions, a report."""
+    names = {path.name for path in whole.iterdir()}
+    assert names >= {
+        "model.safetensors",
+        "config.json",
+        "preprocessor_config.json",
+        "labels.txt",
+        "options.json",
+        "splits.csv",
+        "history.csv",
+        "metrics.json",
+        "predictions.csv",
+        "features.npy",
+        "report.html",
+    }
+    assert (whole / "labels.txt").read_text("utf-8").split() == sorted(COUNTS)
+    history = rows_of(whole / "history.csv")
+    assert [row["epoch"] for row in history] == [str(number) for number in range(7)]
+    assert {"train_loss", "valid_loss", "accuracy", "f1", "time"} <= history[0].keys()
+    assert not history[0]["train_loss"]
+    assert float(history[6]["train_loss"]) < float(history[1]["train_loss"])
+    told = json.loads((whole / "metrics.json").read_text("utf-8"))
+    assert told["saved"] in {"frozen head", "fine-tuned"}
+    assert told["candidates"]["frozen head"]["valid"]["count"] == 15
+
+
+def test_predictions_and_features_name_every_picture(pretrained):
+    """Every picture is in predictions.csv, judged out of fold, and its features are in the same row."""
+    predictions = rows_of(pretrained / "predictions.csv")
+    features = np.load(pretrained / "features.npy", allow_pickle=False)
+    assert len(predictions) == len(features) == sum(COUNTS.values())
+    assert {row["label"] for row in predictions} == set(COUNTS)
+    assert all(int(row["fold"]) >= 0 and row["predicted"] in COUNTS for row in predictions)
+
+
+def test_the_directory_is_a_model_of_transformers(shapes, pretrained):
+    """Transformers' own pipeline loads a run, and says what the labels are."""
+    told = pipeline("image-classification", str(pretrained))(str(next(shapes.glob("disc/*.png"))))
+    assert {each["label"] for each in told} == set(COUNTS)
+    assert sum(each["score"] for each in told) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_head_alone(shapes, pretrained, tmp_path):
+    """`--epochs 0` stops at the frozen head; what it saves answers as the figures say."""
+    result = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0)
+    assert result.judged.saved == "frozen head"
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert [row["epoch"] for row in rows_of(tmp_path / "run" / "history.csv")] == ["0"]
+    assert open_run(tmp_path / "run").labels == tuple(sorted(COUNTS))
+
+
+def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monkeypatch):
+    """What is learned in half precision is measured in the whole one, in which it is saved and used."""
+    monkeypatch.setattr("harvest.training.trainer.fit.mixed_precision", lambda _: "bf16")
+    asked = {"from_scratch": True, "epochs": 6, "size": 32, "monitor": "log_loss"}
+    run = train(shapes, out=tmp_path / "run", **asked).path
+    told = json.loads((run / "metrics.json").read_text("utf-8"))
+    best = rows_of(run / "history.csv")[told["epoch"]]
+    assert told["saved"] == "fine-tuned"
+    measured = told["candidates"]["fine-tuned"]["valid"]["metrics"]["log_loss"]
+    assert float(best["log_loss"]) == pytest.approx(measured, abs=1e-5)
+
+
+def test_two_stages_from_random_weights_learn(shapes, tmp_path):
+    """Where the head alone gained nothing, the second stage begins with a head that can learn."""
+    table = train(
+        shapes, out=tmp_path / "run", from_scratch=True, epochs=3, size=32, two_stage=True
+    ).tuned.rows
+    assert len(table) == 7
+    assert table[-1]["train_loss"] < 1.2
+    assert table[-1]["valid_loss"] < 3
+
+
+def test_a_seed_is_all_that_chance_hangs_on(shapes, tmp_path):
+    """From random weights, too, the same seed gives the same figures, and another one gives others."""
+    tables = []
+    for name, seed in (("one", 1), ("two", 1), ("three", 3)):
+        run = train(shapes, out=tmp_path / name, from_scratch=True, epochs=1, size=32, seed=seed).path
+        tables.append([{**row, "time": ""} for row in rows_of(run / "history.csv")])
+    assert tables[0] == tables[1] != tables[2]
+
+
+def test_an_heir_is_told_what_it_knows(shapes, pretrained, tmp_path):
+    """What an earlier run learned from is train, and neither a learning curve nor an exam of the new one."""
+    once = train(shapes, model=str(pretrained), out=tmp_path / "once", epochs=0, seed=7)
+    listener = Listener()
+    heir = train(shapes, model=str(once.path), out=tmp_path / "heir", epochs=0, seed=8, listener=listener)
+    learned, others = (
+        {row["content"] for row in rows_of(run / "splits.csv") if (row["part"] == "train") == is_train}
+        for run, is_train in ((once.path, True), (heir.path, False))
+    )
+    assert not learned & others
+    assert heir.judged.knew
+    assert not once.judged.knew
+    assert "Not known" in (heir.path / "report.html").read_text("utf-8")
+    assert any(f"learned from {len(learned)} of these pictures" in text for text in listener.warnings)
+
+
+def test_the_better_one_is_saved(shapes, pretrained, tmp_path):
+    """A fine-tuning that only spoils is not saved: the frozen head, candidate 0, is."""
+    ruined = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, lr=(5.0, 5.0))
+    train(shapes, model=str(pretrained), out=tmp_path / "alone", epochs=0)
+    assert ruined.tuned.best["epoch"] == 0
+    assert ruined.judged.saved == "frozen head"
+    mine, other = (open_run(tmp_path / name).model.state_dict() for name in ("run", "alone"))
+    assert all(np.allclose(mine[name], other[name], atol=1e-5) for name in mine)
+
+
+def test_every_option_at_once(shapes, pretrained, tmp_path, monkeypatch):
+    """Two stages, own views, callback and metric, costs, early stopping, logs and exports go together."""
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "from transformers import TrainerCallback\n"
+        "class Flip:\n"
+        "    def random_transform(self, x, seed=None):\n"
+        "        return np.ascontiguousarray(x[:, ::-1])\n"
+        "flip = Flip()\n"
+        "class Count(TrainerCallback):\n"
+        "    def on_epoch_end(self, args, state, control, **more):\n"
+        "        with open('epochs.txt', 'a') as file:\n"
+        "            file.write('x')\n"
+        "def sure(targets, probabilities):\n"
+        "    return float(probabilities.max(axis=1).mean())\n"
+    )
+    (tmp_path / "costs.csv").write_text(",cross,disc,square\ncross,1,0,0\ndisc,3,1,0\nsquare,-1,0,2\n")
+    monkeypatch.chdir(tmp_path)
+    listener = Listener()
+    result = train(
+        shapes,
+        listener=listener,
+        model=str(pretrained),
+        out=tmp_path / "run",
+        epochs=2,
+        lr="find",
+        two_stage=True,
+        n_augmentation=2,
+        transform="mine:flip",
+        callbacks=("mine:Count",),
+        metric="mine:sure",
+        cost_matrix=tmp_path / "costs.csv",
+        monitor="log_loss",
+        patience=2,
+        min_delta=0.001,
+        keep=1,
+        export=("onnx", "pt2"),
+        log=("csv", "tensorboard"),
+    )
+    run = tmp_path / "run"
+    history = rows_of(run / "history.csv")
+    assert {"log_loss", "custom", "cost_matrix_gain"} <= history[0].keys()
+    assert any(
+        "to call 'disc' by its name is worth 1, to call it 'cross' 3." in each for each in listener.warnings
+    )
+    assert (tmp_path / "epochs.txt").read_text() == "x" * (len(history) - 1)
+    assert any("batch 16 × 2 views = 32" in step for step in listener.steps)
+    assert json.loads((run / "finder.json").read_text("utf-8"))["chosen"] > 0
+    assert {"model.onnx", "model.pt2"} <= {path.name for path in run.iterdir()}
+    assert max(result.differences.values()) < 1e-3
+    assert list((run / "logs").glob("events.*"))
+    assert list((run / "checkpoints").glob("*/checkpoint-*"))
+    assert "The learning-rate finder" in (run / "report.html").read_text("utf-8")
+
+
+def test_from_an_earlier_run_with_other_classes(shapes, pretrained, tmp_path):
+    """An earlier run is a model to begin with, also where the classes are others."""
+    two = tmp_path / "two"
+    for kind in ("disc", "square"):
+        shutil.copytree(shapes / kind, two / f"{kind}s")
+    result = train(two, model=str(pretrained), out=tmp_path / "run", epochs=0)
+    assert result.labels == ("discs", "squares")
+
+
+def test_T06_resumed_it_ends_as_if_it_had_not_been_cut_off(shapes, pretrained, tmp_path):
+    """A run that was killed goes on from its last checkpoint, and comes to the same numbers."""
+    common = {"model": str(pretrained), "epochs": 3, "lr": (1e-4, 1e-3)}
+    train(shapes, out=tmp_path / "whole", **common)
+    run = tmp_path / "cut"
+    with pytest.raises(UserCodeError, match="the plug was pulled"):
+        train(shapes, out=run, callbacks=("tests.training.test_training:Plug",), **common)
+    assert list((run / "checkpoints").glob("*/checkpoint-*"))
+    cut = json.loads((run / "options.json").read_text("utf-8")) | {"callbacks": []}
+    (run / "options.json").write_text(json.dumps(cut), "utf-8")
+    half = next((run / "checkpoints" / "unfrozen").iterdir())
+    shutil.copytree(half, half.with_name("checkpoint-999"))
+    (half.with_name("checkpoint-999") / "trainer_state.json").write_text('{"epoch": 9')  # killed while saving
+
+    train(shapes, out=run, resume=True)
+
+    whole, resumed = (rows_of(tmp_path / name / "history.csv") for name in ("whole", "cut"))
+    assert len(whole) == len(resumed) == 4
+    for one, other in zip(whole, resumed, strict=True):
+        for name in ("train_loss", "valid_loss", "accuracy"):
+            assert (one[name] or 0) == (other[name] or 0) or float(one[name]) == pytest.approx(
+                float(other[name]), rel=1e-3
+            )
+
+
+class Plug(TrainerCallback):
+    """Pulls the plug in the last epoch."""
+
+    def on_step_begin(self, _args, state, _control, **_):
+        """Pull it."""
+        if state.epoch and state.epoch > 2:
+            raise RuntimeError("the plug was pulled")
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
+    """Cores that share the batches leave the same figures behind in every run: each draws lots of its own."""
+    asked = {"model": str(pretrained), "epochs": 2, "n_augmentation": 2, "lr": "find"}
+    runs = [train(shapes, out=tmp_path / name, **asked).path for name in ("one", "two")]
+    one, two = (
+        [{**row, "time": ""} for row in rows_of(run / "history.csv")] + rows_of(run / "predictions.csv")
+        for run in runs
+    )
+    assert one == two
+    assert len({row["train_loss"] for row in one if "train_loss" in row}) == 3
+
+
+def test_killed_before_it_had_anything_a_run_still_ends_with_a_network(shapes, pretrained, tmp_path):
+    """A run that was killed before its head was solved begins when it is resumed, and lacks nothing."""
+    options = Options(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0, cpu=True)
+    run_directory.make(tmp_path / "run", options)
+    result = train(shapes, out=tmp_path / "run", resume=True)
+    assert result.judged.saved == "frozen head"
+    assert open_run(tmp_path / "run").labels == tuple(sorted(COUNTS))
+    assert len(rows_of(tmp_path / "run" / "history.csv")) == 1
+
+
+def test_a_stage_that_came_to_its_end_is_not_done_again(shapes, pretrained, tmp_path):
+    """Resumed in its second stage, a run has the epochs and the candidates of one that was not cut off."""
+    common = {"model": str(pretrained), "epochs": 2, "two_stage": True, "save_every": 1, "lr": (0.1, 0.1)}
+    common |= {"metric": "tests.training.test_training:later", "monitor": "custom"}
+    train(shapes, out=tmp_path / "whole", **common)
+    run = tmp_path / "cut"
+    with pytest.raises(UserCodeError, match="the plug was pulled"):
+        train(shapes, out=run, callbacks=("tests.training.test_training:SecondPlug",), **common)
+    cut = json.loads((run / "options.json").read_text("utf-8")) | {"callbacks": []}
+    (run / "options.json").write_text(json.dumps(cut), "utf-8")
+
+    train(shapes, out=run, resume=True, metric="tests.training.test_training:later")
+
+    whole, resumed = (rows_of(tmp_path / name / "history.csv") for name in ("whole", "cut"))
+    assert [row["epoch"] for row in whole] == [row["epoch"] for row in resumed]
+    told = [json.loads((tmp_path / name / "metrics.json").read_text("utf-8")) for name in ("whole", "cut")]
+    head, again = (each["candidates"]["head alone"]["valid"] for each in told)
+    assert head["confusion"] == again["confusion"]
+
+
+_calls = count()
+
+
+def later(_targets, _probabilities):
+    """Find every epoch better than those before it."""
+    return float(next(_calls))
+
+
+class SecondPlug(TrainerCallback):
+    """Pulls the plug after an epoch of the second stage."""
+
+    def on_step_begin(self, args, state, _control, **_):
+        """Pull it."""
+        if "unfrozen" in args.output_dir and state.epoch and state.epoch > 1:
+            raise RuntimeError("the plug was pulled")
+
+
+def unplugged(shapes, pretrained, run):
+    """Give a run that was cut off in its third epoch, with the checkpoint of one before it."""
+    callbacks = ("tests.training.test_training:Plug",)
+    with pytest.raises(UserCodeError, match="the plug was pulled"):
+        train(shapes, model=str(pretrained), out=run, epochs=3, callbacks=callbacks)
+    cut = json.loads((run / "options.json").read_text("utf-8")) | {"callbacks": []}
+    (run / "options.json").write_text(json.dumps(cut), "utf-8")
+    return run
+
+
+def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_path):
+    """Epochs after the last checkpoint are done again: their network is not what the run goes on with."""
+    run = unplugged(shapes, pretrained, tmp_path / "run")
+    begun = latest(run / "checkpoints" / "unfrozen")
+    kept = (begun / "best.safetensors").read_bytes()
+    (run / "model.safetensors").unlink()
+    (run / "model.safetensors").write_bytes(b"of an epoch after it")
+    run_directory.Run(run).take_best(begun)
+    assert (run / "model.safetensors").read_bytes() == kept
+    run_directory.Run(run).take_best(begun)  # which changes nothing
+    assert (run / "model.safetensors").read_bytes() == kept
+    assert not list(run.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "model.safetensors"])
+def test_a_checkpoint_that_is_none_is_named(shapes, pretrained, tmp_path, name):
+    """A checkpoint that is damaged, or holds a pickle that would run code, is named and not run."""
+    run = unplugged(shapes, pretrained, tmp_path / "run")
+    evil = b"cos\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
+    begun = latest(run / "checkpoints" / "unfrozen")
+    (begun / name).write_bytes(evil)
+    (begun.with_name("checkpoint-mine")).mkdir()  # is left alone
+    with pytest.raises(TrainingError, match=f"{begun.name} cannot be taken up"):
+        train(shapes, out=run, resume=True)
+    assert not (tmp_path / "pwned").exists()
+    assert begun.with_name("checkpoint-mine").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"rates": "a", "losses": "b", "chosen": "c"}', '{"rates": [1], "losses": [1], "chosen": 0}'],
+)
+def test_a_rate_that_was_not_found_is_looked_for(tmp_path, text):
+    """What tells of no rate is as good as nothing."""
+    (tmp_path / "finder.json").write_text(text)
+    assert fine_tuning._found(tmp_path / "finder.json") is None
+    (tmp_path / "finder.json").write_text('{"rates": [1e-3], "losses": [1.0], "chosen": 1e-3}')
+    assert fine_tuning._found(tmp_path / "finder.json").chosen == 1e-3
+
+
+def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
+    """A run is not resumed on other classes than it was begun with: the difference is said."""
+    mine = tmp_path / "mine"
+    shutil.copytree(shapes, mine)
+    train(mine, model=str(pretrained), out=tmp_path / "run", epochs=1, keep=1)
+    (tmp_path / "run" / "metrics.json").unlink()  # as if it had been cut off before it was judged
+    (mine / "disc").rename(mine / "ring")
+    with pytest.raises(TrainingError, match=r"gone: disc; new: ring"):
+        train(mine, out=tmp_path / "run", resume=True)
+
+
+def test_stopped_by_a_person_it_keeps_the_best(shapes, pretrained, tmp_path):
+    """Ctrl-C ends the training, not the run: the best so far is saved, judged, shown, and can go on."""
+    result = train(
+        shapes,
+        model=str(pretrained),
+        out=tmp_path / "run",
+        epochs=3,
+        callbacks=("tests.training.test_training:Stop",),
+    )
+    assert result.tuned.stopped
+    assert len(result.tuned.rows) == 3
+    assert (tmp_path / "run" / "report.html").exists()
+    assert (tmp_path / "run" / "checkpoints").exists()
+
+
+class Stop(TrainerCallback):
+    """Presses Ctrl-C in the third epoch."""
+
+    def on_step_begin(self, _args, state, _control, **_):
+        """Press it."""
+        if state.epoch and state.epoch > 2:
+            raise KeyboardInterrupt
+
+
+def test_out_of_memory_says_what_to_try(shapes, pretrained, tmp_path):
+    """A device that has no room says which batch to try."""
+    with pytest.raises(TrainingError) as caught:
+        train(
+            shapes,
+            model=str(pretrained),
+            out=tmp_path / "run",
+            epochs=1,
+            callbacks=("tests.training.test_training:Full",),
+        )
+    assert "--batch 8" in caught.value.hint
+
+
+class Full(TrainerCallback):
+    """Asks for more memory than there is."""
+
+    def on_step_begin(self, *_, **__):
+        """Ask for it."""
+        np.empty(1 << 60, np.uint8)
+
+
+def test_what_is_no_callback_is_refused(shapes, pretrained, tmp_path):
+    """A callback that is none is named, as it was typed."""
+    with pytest.raises(UsageError, match="no transformers"):
+        train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, callbacks=("json:JSONDecoder",))
+    assert not (tmp_path / "run" / "model.safetensors").exists()  # before anything was learned
+
+
+def test_nothing_to_choose_by_is_said_before_the_wait(tmp_path):
+    """One picture a class leaves none for valid: that is said at once; the head alone can do without."""
+    two = tree(tmp_path / "two", {"disc": 1, "square": 1})
+    with pytest.raises(TrainingError, match="no picture is left to choose"):
+        train(two, out=tmp_path / "run", from_scratch=True, epochs=1, size=32)
+    assert (
+        train(two, out=tmp_path / "head", from_scratch=True, epochs=0, size=32).judged.saved == "frozen head"
+    )
+
+
+def test_pictures_to_choose_by_that_go_away_cost_no_training(tmp_path):
+    """Where the last picture of valid goes away meanwhile, no epoch is better than the frozen head."""
+    mine = tree(tmp_path / "mine", {"disc": 6, "square": 6})
+    listener = Listener()
+    result = train(
+        mine,
+        out=tmp_path / "run",
+        from_scratch=True,
+        epochs=1,
+        size=32,
+        callbacks=("tests.training.test_training:Thief",),
+        listener=listener,
+    )
+    assert result.judged.saved == "frozen head"
+    assert result.tuned.gone
+    assert any("went away or broke meanwhile" in warning for warning in listener.warnings)
+
+
+class Thief(TrainerCallback):
+    """Takes every picture away."""
+
+    def on_epoch_end(self, args, *_, **__):
+        """Take them."""
+        for path in Path(args.output_dir).parents[2].glob("mine/*/*.png"):
+            path.unlink()
+
+
+def test_X09_thin_images_are_trained_on(tmp_path, monkeypatch):
+    """Images one pixel wide or high are learned from and judged; none is enlarged as a whole."""
+    mine = tree(tmp_path / "mine", {"disc": 6, "square": 6})
+    levels = np.random.default_rng(0).integers(256, size=(65_535, 1, 3), dtype=np.uint8)
+    Image.fromarray(levels).save(mine / "disc" / "thin.png")
+    Image.fromarray(levels.reshape(1, -1, 3)).save(mine / "square" / "flat.png")
+    sizes, resize = [], Image.Image.resize
+
+    def noted(image, size, *more, **named):
+        sizes.append(tuple(size))
+        return resize(image, size, *more, **named)
+
+    monkeypatch.setattr(Image.Image, "resize", noted)
+    result = train(mine, out=tmp_path / "run", from_scratch=True, epochs=1, size=32)
+    assert len(result.judged.predictions) == 14
+    assert max(across * down for across, down in sizes) <= 1 << 20
+
+
+def test_T08_from_scratch_needs_no_hub():
+    """Random weights need no file at all."""
+    network = load("resnet18", ("a", "b"), from_scratch=True)
+    assert network.labels == ("a", "b")
+
+
+def test_what_a_step_is_called_is_plain(capsys):
+    """A tree may be called anything: no terminal obeys its name."""
+    Training(quiet=False).step("folders → splits: red\x1b[2J\nsnakes\u202e")
+    assert "red?[2J snakes?" in capsys.readouterr().err
+
+
+def test_table_of_epochs_keeps_to_the_terminal(capsys, monkeypatch):
+    """Where the names of all metrics are too wide for a terminal the longest are cut, the figures not."""
+    row = dict.fromkeys(("epoch", "train_loss", "valid_loss", "accuracy", "f1"), 0.5)
+    row |= {"average_precision": 0.25, "cost_matrix_gain": -0.75, "time": 7.0}
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    Training(quiet=False).row(row)
+
+    head, figures = capsys.readouterr().err.splitlines()
+
+    assert len(head) <= 80
+    assert len(figures) == len(head)
+    assert "average_…" in head
+    assert figures.split()[-4:] == ["0.2500", "-0.7500", "7.0", "s"]

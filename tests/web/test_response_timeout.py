@@ -1,0 +1,75 @@
+"""How long an answer may take to begin: by what is usual at its host."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from harvest.web.limits import Limits
+from harvest.web.response_timeout import Patience
+
+LIMITS = Limits(first_idle=5, idle=20, least_idle=2, attempts=3)
+
+
+class Host:
+    """Answers in as many seconds as told, by a clock that it sets itself."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.now = 0.0
+        self.patience = Patience(LIMITS, lambda: self.now)
+        for second in seconds:
+            asyncio.run(self._answer(second))
+
+    async def _answer(self, seconds: float) -> None:
+        async with self.patience.answer(0):
+            self.now += seconds
+
+    def stalls(self) -> None:
+        """Let one answer never come."""
+        asyncio.run(self._stall())
+
+    async def _stall(self) -> None:
+        with pytest.raises(TimeoutError):
+            async with self.patience.answer(0):
+                raise TimeoutError
+
+
+def test_unknown_host_has_all_the_patience() -> None:
+    """Before its first answer a host gets what the limits allow: connecting is slow, too."""
+    assert Host().patience.seconds(0) is None
+
+
+@pytest.mark.parametrize(("usual", "seconds"), [(0.01, 2), (0.5, 3), (0.75, 4.5), (2, 5), (30, 5)])
+def test_patience_follows_what_is_usual(usual: float, seconds: float) -> None:
+    """A host is given six times as long as it usually takes, within bounds."""
+    assert Host(usual, usual, usual).patience.seconds(0) == pytest.approx(seconds)
+
+
+def test_patience_grows_with_every_try() -> None:
+    """Each try waits twice as long, and the last as long as the limits allow."""
+    assert [Host(0.1).patience.seconds(failures) for failures in range(3)] == [2, 4, None]
+
+
+def test_slow_answers_are_not_usual_at_once() -> None:
+    """One slow answer among quick ones moves what is usual by a fifth of the way."""
+    assert Host(0.5, 1.5).patience.seconds(0) == pytest.approx(6 * 0.7)
+
+
+def test_stall_makes_patient() -> None:
+    """A host that becomes slow is not asked for everything twice: each answer it owes doubles its time."""
+    host = Host(0.4)
+    host.stalls()
+    assert host.patience.seconds(0) == pytest.approx(4.8)
+    host.stalls()
+    assert host.patience.seconds(0) == 5
+
+
+def test_stalls_do_not_teach_forever() -> None:
+    """A host that stalls often and answers quickly again is soon expected to be quick."""
+    host = Host(0.1)
+    for _ in range(100):
+        host.stalls()
+    for _ in range(20):
+        asyncio.run(host._answer(0.1))
+    assert host.patience.seconds(0) == 2
