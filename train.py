@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.cli.train_entry import main
-from harvest.training.evaluation import judge
+from harvest.training.evaluation import evaluate
 from harvest.training.export_step import export
 from harvest.training.fine_tuning import fine_tune
-from harvest.training.head_training import learn_head, load_network
+from harvest.training.head_training import load_network, train_head
 from harvest.training.load_folders import read_folders
-from harvest.training.session import begin
-from harvest.training.write_report import report
+from harvest.training.session import begin_session
+from harvest.training.write_report import write_run_report
 
 if TYPE_CHECKING:
-    from harvest.training.export_step import Result
-    from harvest.training.progress import Teller
-    from harvest.training.training_options import Options
+    from harvest.training.export_step import TrainingResult
+    from harvest.training.progress import Progress
+    from harvest.training.training_options import TrainingOptions
 
 
-def train(options: Options, teller: Teller) -> Result:
+def train(options: TrainingOptions, teller: Progress) -> TrainingResult:
     """Turn a folder of class folders into a directory that holds a classifier and tells how good it is."""
-    session = begin(options, teller)  # the directory to write: new, or the one to go on with
+    session = begin_session(options, teller)  # the directory to write: new, or the one to go on with
 
     # 1  Folders → splits. Twins never straddle the line, and a picture stays where it was once dealt.
     pictures = read_folders(session)
@@ -33,15 +33,15 @@ def train(options: Options, teller: Teller) -> Result:
     # 2  Frozen features → head, in seconds. The same features tell whether more pictures would help,
     #    and which pictures look as if they lay in the wrong folder.
     network = load_network(session, pictures)
-    frozen = learn_head(session, network, pictures)
+    frozen = train_head(session, network, pictures)
 
     # 3  Unfreeze: one cycle over all layers. The frozen head is candidate 0; the better one stays.
     tuned = fine_tune(session, network, pictures, frozen)
-    session.dismiss_others()  # where torchrun started several processes
+    session.end_other_processes()  # where torchrun started several processes
 
     # 4  Judge, at last on pictures that no choice was made by, and show where it goes wrong.
-    judged = judge(session, network, pictures, frozen, tuned)
-    report(session, pictures, frozen, tuned, judged)
+    judged = evaluate(session, network, pictures, frozen, tuned)
+    write_run_report(session, pictures, frozen, tuned, judged)
 
     # 5  Export, for those who will never see Python.
     return export(session, network, tuned, judged)

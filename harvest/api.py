@@ -17,17 +17,17 @@ from harvest import credentials
 from harvest import providers as registry
 from harvest.dataset import Dataset
 from harvest.errors import HarvestError, ProviderError, UsageError
-from harvest.files.names import component
-from harvest.harvesting.deduplicate import Placer
+from harvest.files.names import check_component
+from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.download import LocalWorkers
 from harvest.harvesting.pipeline import Pipeline
-from harvest.harvesting.summary import Problem, Summary
+from harvest.harvesting.summary import ProviderProblem, Summary
 from harvest.models import Filters, LicenceFilter, Query, Recipe, Safe, Verdict
-from harvest.options import Order
+from harvest.options import RunOptions
 from harvest.queries.query_file import read_queries
 from harvest.unexpected import ENDS_THE_RUN, provider_failure
-from harvest.web.image_client import Bodies, Limits
-from harvest.web.search_session import Pages
+from harvest.web.image_client import ImageClient, ImageLimits
+from harvest.web.search_session import SearchSession
 
 if TYPE_CHECKING:
     import threading
@@ -82,20 +82,20 @@ def harvest(
     called a few times a second with the summary so far, `say` with what a person should know meanwhile, be it
     a text or, of a source that cannot work, an error. `say=print` will do.
     """
-    order = Order(
+    order = RunOptions(
         providers=(providers,) if isinstance(providers, str) else tuple(providers),
         out=Path(out),
         limit=limit,
         target=target,
         recipe=Recipe(size=size, pad=pad, min_size=min_size, keep_original=keep_originals),
         filters=Filters(
-            licence=_choice(LicenceFilter, license, "license filter"),
+            licence=_parse_choice(LicenceFilter, license, "license filter"),
             min_size=min_size,
             photos=photos,
             colour=color,
             since=since,
             until=until,
-            safe=_choice(Safe, safe, "safe search"),
+            safe=_parse_choice(Safe, safe, "safe search"),
             language=language,
             region=region,
             site=site,
@@ -114,27 +114,27 @@ def harvest(
     settings = {"HARVEST_GOOGLE_PAGES": google_pages, "HARVEST_CONTACT": contact}
     given = {name: str(value) for name, value in settings.items() if value is not None}
     environ = {**credentials.environ(), **given}
-    return Run(order, queries, environ, progress=progress, say=say).finish()
+    return HarvestRun(order, queries, environ, progress=progress, say=say).run()
 
 
-class Run:
+class HarvestRun:
     """One run of the pipeline: chooses the providers, opens the dataset, and can be stopped."""
 
     def __init__(
         self,
-        order: Order,
+        order: RunOptions,
         queries: Sequence[Query],
         environ: Mapping[str, str],
         *,
         progress: Callable[[Summary], None] | None = None,
         say: Callable[[str | HarvestError], None] | None = None,
     ) -> None:
-        self.order = order
+        self.options = order
         _check_queries(queries)
-        self._queries = [order.narrow(query) for query in queries]
+        self._queries = [order.apply_filters(query) for query in queries]
         self._progress = progress
-        self._say = say or _keep_silent
-        chosen = _chosen(order.providers, environ)
+        self._say = say or _ignore_message
+        chosen = _select_providers(order.providers, environ)
         wanted = {name for query in self._queries for name in query.providers or chosen}
         names = sorted(wanted, key=registry.names().index)
         self._chosen = chosen
@@ -164,7 +164,7 @@ class Run:
             problem = provider_failure(bug, name)
         else:
             return
-        self.summary.problems.append(Problem(name, problem))
+        self.summary.problems.append(ProviderProblem(name, problem))
         self._say(problem)
 
     def _check(self) -> None:
@@ -172,16 +172,15 @@ class Run:
         for provider in self._providers:
             with self._failing_alone(provider.name):
                 provider.check()
-                self._trusted[provider.name] = provider.trusted
-                if unheard := self.order.unheard(provider.knows):
+                self._trusted[provider.name] = provider.trusted_hosts
+                if unheard := self.options.unsupported_by(provider.supported_filters):
                     self._say(
-                        f"{provider.label} knows nothing of {', '.join(unheard)}:"
-                        " its hits are not narrowed by it"
+                        f"{provider.label} knows nothing of {', '.join(unheard)}: its hits are not narrowed by it"
                     )
                 for note in provider.notes():
                     self._say(note)
 
-    def finish(self) -> Summary:
+    def run(self) -> Summary:
         """Run to the end; a KeyboardInterrupt winds down, which takes two seconds at most."""
         started = time.monotonic()
         self._check()
@@ -189,12 +188,12 @@ class Run:
             return self.summary  # nobody to ask: no folder is made and no dataset opened
         try:
             with Dataset.open(
-                self.order.out,
-                create=not self.order.dry_run,
-                exclusive=not self.order.dry_run,
-                read_only=self.order.dry_run,
-                accept_missing=self.order.accept_missing,
-                new_ledger=self.order.new_ledger,
+                self.options.out,
+                create=not self.options.dry_run,
+                exclusive=not self.options.dry_run,
+                read_only=self.options.dry_run,
+                accept_missing=self.options.accept_missing,
+                new_ledger=self.options.new_ledger,
                 say=self._say,
             ) as dataset:
                 for text in dataset.describe_skipped():
@@ -211,21 +210,21 @@ class Run:
 
     def _harvest_into(self, dataset: Dataset) -> None:
         summary = self.summary
-        summary.kept = {name: dataset.kept(name) for name in summary.classes}
+        summary.kept = {name: dataset.count_present(name) for name in summary.classes}
         if dataset.provenance_read:
             summary.notes.append(
                 f"new ledger: read where {dataset.provenance_read:,} images come from back from their files"
             )
-        dataset.try_again(self.order.given_another_try)
-        placer = Placer(dataset)
+        dataset.retry_verdicts(self.options.verdicts_to_retry)
+        placer = Deduplicator(dataset)
         if jobs := self._jobs(dataset):
             self._run_pipeline(dataset, placer, jobs)
         if not summary.dry_run:
             dataset.check_is_in_place()
-        summary.kept = {name: dataset.kept(name) for name in summary.classes}
+        summary.kept = {name: dataset.count_present(name) for name in summary.classes}
         summary.conflicts = len(dataset.conflicts())
         summary.pictures = sum(dataset.counts().values())
-        summary.licence_known = dataset.licence_known()
+        summary.licence_known = dataset.count_licensed()
         summary.set_aside = placer.set_aside
         if damage := dataset.damage():
             self._say(damage)
@@ -252,24 +251,24 @@ class Run:
         return jobs
 
     def _run_pipeline(
-        self, dataset: Dataset, placer: Placer, jobs: Sequence[tuple[Provider, Sequence[Query]]]
+        self, dataset: Dataset, placer: Deduplicator, jobs: Sequence[tuple[Provider, Sequence[Query]]]
     ) -> None:
         """Run the event loop in a thread: a notebook has one already, and signals must find this one free."""
 
         async def run() -> None:
-            if self.order.dry_run:
-                await pipeline.run(jobs, self.order.most_hits, self._pages)
+            if self.options.dry_run:
+                await pipeline.run(jobs, self.options.hit_limit, self._pages)
                 return
             async with workers:
-                await pipeline.run(jobs, self.order.most_hits, self._pages)
+                await pipeline.run(jobs, self.options.hit_limit, self._pages)
 
         workers = self._workers([provider for provider, _ in jobs])
         pipeline = Pipeline(
             dataset,
             placer,
             self.summary,
-            None if self.order.dry_run else workers,
-            refresh=self.order.refresh,
+            None if self.options.dry_run else workers,
+            refresh=self.options.refresh,
             progress=self._progress,
         )
         with ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
@@ -279,25 +278,25 @@ class Run:
             except KeyboardInterrupt:
                 pipeline.stop()
                 _wait(done)
-        self.summary.notes += workers.left_alone
+        self.summary.notes += workers.describe_parked_hosts
         if bugs := self.summary.total().verdicts[Verdict.INTERNAL_ERROR]:
             self.summary.notes.append(_INTERNAL_ERRORS.format(bugs))
 
     def _workers(self, at_work: Sequence[Provider]) -> LocalWorkers:
-        bodies = Bodies(
-            limits=replace(Limits(), connections=self.order.connections),
-            proxy=self.order.proxy,
-            allow_private=self.order.allow_private,
+        bodies = ImageClient(
+            limits=replace(ImageLimits(), connections=self.options.connections),
+            proxy=self.options.proxy,
+            allow_private=self.options.allow_private,
             trusted=frozenset().union(*(self._trusted[provider.name] for provider in at_work)),
-            obey_opt_out=self.order.obey_opt_out,
+            obey_opt_out=self.options.obey_opt_out,
             say=self._say,
         )
-        return LocalWorkers(bodies, self.order.recipe)
+        return LocalWorkers(bodies, self.options.recipe)
 
-    def _pages(self, provider: Provider, stopping: threading.Event) -> Pages:
-        return Pages(
+    def _pages(self, provider: Provider, stopping: threading.Event) -> SearchSession:
+        return SearchSession(
             pace=provider.pace,
-            proxy=self.order.proxy,
+            proxy=self.options.proxy,
             stop=stopping,
             say=self._say,
             name=provider.label,
@@ -311,19 +310,19 @@ def _check_queries(queries: Sequence[Query]) -> None:
         raise UsageError("There are no queries.")
     for query in queries:
         try:
-            component(query.class_name)
+            check_component(query.class_name)
         except ValueError as reason:
             raise UsageError(f"class {query.class_name!r} cannot be a folder: {reason}") from None
 
 
-def _choice(kind: type[E], value: str, name: str) -> E:
+def _parse_choice(kind: type[E], value: str, name: str) -> E:
     try:
         return kind(value)
     except ValueError:
         raise UsageError(f"no {name} '{value}'.", f"There are {', '.join(kind)}.") from None
 
 
-def _chosen(providers: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+def _select_providers(providers: Sequence[str], environ: Mapping[str, str]) -> list[str]:
     """Spell out `ALL`, check every name, and keep the registry's order."""
     wanted = {name.upper() for name in providers} or {"ALL"}
     named = {registry.get(name).name for name in wanted - {"ALL"}}
@@ -342,5 +341,5 @@ def _wait(done: Future[None]) -> None:
                 raise
 
 
-def _keep_silent(_text: str | HarvestError) -> None:
+def _ignore_message(_text: str | HarvestError) -> None:
     """Say nothing: nobody listens."""

@@ -22,15 +22,15 @@ _LARGEST = 2**16  # bytes of a file of keys
 
 def environ() -> Mapping[str, str]:
     """Return the environment, and the keys of the file under names that the environment has not."""
-    return {**kept(), **os.environ}
+    return {**load_keys(), **os.environ}
 
 
-def path() -> Path:
+def key_file() -> Path:
     """Return where keys are kept on this system, whether or not there is such a file."""
-    return _settings() / "harvest" / "keys.json"
+    return _settings_folder() / "harvest" / "keys.json"
 
 
-def _settings() -> Path:
+def _settings_folder() -> Path:
     given = os.environ.get("XDG_CONFIG_HOME", "")
     if os.path.isabs(given):  # noqa: PTH117 - others are to be ignored, as its specification says
         return Path(given)
@@ -45,16 +45,16 @@ def _settings() -> Path:
     return home / ".config"
 
 
-def kept() -> dict[str, str]:
+def load_keys() -> dict[str, str]:
     """Return the keys of the file, by their variables; none where there is no file."""
     try:
-        file = path()
+        file = key_file()
     except UsageError:
         return {}  # nobody can have kept any
     try:
         with file.open("rb") as opened:
             values = json.loads(opened.read(_LARGEST))
-        if not isinstance(values, dict) or not all(map(_is_sound, values, values.values())):
+        if not isinstance(values, dict) or not all(map(_is_valid, values, values.values())):
             raise ValueError  # noqa: TRY301 - as for what is no JSON
     except (FileNotFoundError, NotADirectoryError):
         return {}
@@ -68,10 +68,10 @@ def kept() -> dict[str, str]:
     return values
 
 
-def keep(variable: str, value: str) -> Path:
+def save_key(variable: str, value: str) -> Path:
     """Put a key into the file, with mode 0600, and return the file."""
-    values = kept() | {variable: value}
-    file = Path(os.path.realpath(path()))  # a link stays one
+    values = load_keys() | {variable: value}
+    file = Path(os.path.realpath(key_file()))  # a link stays one
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         number, new = tempfile.mkstemp(dir=file.parent, prefix=".keys-")  # it is made with mode 0600
@@ -90,7 +90,7 @@ def keep(variable: str, value: str) -> Path:
     return file
 
 
-def others_can_read(file: Path) -> bool:
+def is_readable_by_others(file: Path) -> bool:
     """Tell whether somebody else on this machine can read the file, where the system tells."""
     try:
         return os.name == "posix" and bool(stat.S_IMODE(file.stat().st_mode) & 0o077)
@@ -98,5 +98,5 @@ def others_can_read(file: Path) -> bool:
         return False
 
 
-def _is_sound(name: str, value: object) -> bool:
+def _is_valid(name: str, value: object) -> bool:
     return _NAME.fullmatch(name) is not None and isinstance(value, str)

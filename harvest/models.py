@@ -36,7 +36,7 @@ class Licence:
     evidence: Evidence = Evidence.UNKNOWN
 
     @classmethod
-    def claimed(cls, wish: LicenceFilter) -> Licence:
+    def from_filter(cls, wish: LicenceFilter) -> Licence:
         """Return what a search narrowed to `wish` claims of its hits: a family of licences, not one.
 
         >>> Licence.claimed(LicenceFilter.OPEN).allows(LicenceFilter.COMMERCIAL)
@@ -191,7 +191,7 @@ class Verdict(StrEnum):
         return _COLUMNS[self]
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """Tell whether another run may see another end: the network or the host had a bad day."""
         return self in _PASSING
 
@@ -284,7 +284,7 @@ LOOK_BYTES = 484  # of a look, as `looks.PACKED` lays it out
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Fingerprint:
     """What a picture looks like, as `looks.look` packs it: to store as it is, to compare by `duplicates`."""
 
     data: bytes
@@ -298,7 +298,7 @@ class Picture:
     content: str  # SHA-256 of `data`; names the file
     body: str  # SHA-256 of the bytes as downloaded
     pixels: str  # SHA-256 of the upright pixels before resizing: exact twins under any metadata
-    look: Look = field(repr=False)
+    fingerprint: Fingerprint = field(repr=False)
     width: int
     height: int
     original_width: int

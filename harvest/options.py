@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harvest.models import Query
 
 LIMIT = 1000  # hits per provider and class, FastClass's own default
-UNBOUNDED = 1_000_000  # with a target and no limit of their own, searches go on as far as the source does
+UNLIMITED = 1_000_000  # with a target and no limit of their own, searches go on as far as the source does
 
 # Fields of `Filters` as they are written on the command line; the size is seen to here, whoever knows of it.
 _OPTIONS = {
@@ -33,7 +33,7 @@ _NONE = Filters()
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunOptions:
     """Everything about a run but its queries."""
 
     providers: tuple[str, ...] = ("ALL",)
@@ -64,14 +64,14 @@ class Order:
                 raise UsageError(f"{name} is {value}; it must be {least} at least.")
 
     @property
-    def most_hits(self) -> int:
+    def hit_limit(self) -> int:
         """How many hits a provider is asked for, a class."""
         if self.limit is not None:
             return self.limit
-        return LIMIT if self.target is None else UNBOUNDED
+        return LIMIT if self.target is None else UNLIMITED
 
     @property
-    def given_another_try(self) -> frozenset[Verdict]:
+    def verdicts_to_retry(self) -> frozenset[Verdict]:
         """Which ends of earlier runs this one does not take for the last word."""
         if self.refresh:
             mendable = {v for v in Verdict if v.column in {"small", "bad", "dead", "refused"}}
@@ -79,21 +79,17 @@ class Order:
         lifted = {Verdict.BLOCKED_ADDRESS: self.allow_private, Verdict.OPTED_OUT: not self.obey_opt_out}
         return frozenset(verdict for verdict, is_lifted in lifted.items() if is_lifted)
 
-    def narrow(self, query: Query) -> Query:
+    def apply_filters(self, query: Query) -> Query:
         """Give a query the filters; a licence of its own row is the row's to say."""
         own = query.filters.licence
         licence = self.filters.licence if own is LicenceFilter.ANY else own
         return replace(query, filters=replace(self.filters, licence=licence))
 
-    def unheard(self, known: Collection[str]) -> list[str]:
+    def unsupported_by(self, known: Collection[str]) -> list[str]:
         """Name the options given that a source knows nothing of.
 
         >>> Order(filters=Filters(photos=True, site="zoo.example")).unheard({"photos"})
         ['--site']
         """
-        given = [
-            item.name
-            for item in fields(Filters)
-            if getattr(self.filters, item.name) != getattr(_NONE, item.name)
-        ]
+        given = [item.name for item in fields(Filters) if getattr(self.filters, item.name) != getattr(_NONE, item.name)]
         return [_OPTIONS[name] for name in given if name in _OPTIONS and name not in known]

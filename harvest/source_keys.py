@@ -17,7 +17,7 @@ def _patterns(*rules: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], tuple[str
 
 
 # The first group names the photograph.
-_PHOTOGRAPHS = _patterns(
+_PHOTO_PATTERNS = _patterns(
     (r"(?:\w+\.)?static\.?flickr\.com/(?:\d+/)*(\d+)_[0-9a-f]{6,}(?:_\w+)?\.\w+$", "flickr"),
     (r"(?:www\.|m\.)?flickr\.com/photos/(?!tags/)[^/]+/(\d+)(?:/|$)", "flickr"),
     (r"(?:static|www)\.inaturalist\.org/photos/(\d+)(?:/|$)", "inaturalist"),
@@ -65,7 +65,7 @@ _LARGER = _patterns(
 _PROXY = re.compile(r"i[0-3]\.wp\.com")  # WordPress's picture proxy: the true address is its path
 _SHRUNK = re.compile(r"(/wp-content/uploads/.+)-(?:\d{2,4}x\d{2,4}|scaled)(\.\w{3,4})$", re.ASCII)
 # What hosts send visitors on to, with status 200, where a picture is no more.
-_STAND_IN = re.compile(
+_PLACEHOLDER = re.compile(
     r"(?:combo\.staticflickr|s\.yimg)\.com/.*photo_unavailable\w*\.\w+|i\.imgur\.com/removed\.png",
     re.ASCII | re.IGNORECASE,
 )
@@ -79,7 +79,7 @@ _TRACKING = re.compile(
 _PORTS = {"http": 80, "https": 443}
 
 
-def key(url: str) -> str:
+def source_key(url: str) -> str:
     """Return one key for every address of the same photograph; it never raises, whatever the text.
 
     >>> key("https://farm9.staticflickr.com/8193/8109766359_1f2d3c4b5a_z.jpg?zz=1")
@@ -89,14 +89,14 @@ def key(url: str) -> str:
     """
     text = url.strip().encode(errors="replace").decode()
     try:
-        parts = _unwrapped(text)
+        parts = _unwrap_proxy(text)
         host, port = _host(parts), parts.port
     except ValueError:
         return f"url:{text}"
     place = host + unquote(parts.path)
-    for pattern, (source,) in _PHOTOGRAPHS:
+    for pattern, (source,) in _PHOTO_PATTERNS:
         if found := pattern.match(place):
-            return f"{source}:{_name(source, found[1])}"
+            return f"{source}:{_normalize_name(source, found[1])}"
     scheme = parts.scheme
     if port not in (None, _PORTS.get(scheme)):
         host = f"{host}:{port}"
@@ -120,22 +120,22 @@ def renditions(url: str) -> tuple[str, ...]:
     try:
         parts = urlsplit(url)
         host = _host(parts)
-        larger = _larger(parts, host) if parts.port in (None, _PORTS[parts.scheme]) else []
+        larger = _larger_renditions(parts, host) if parts.port in (None, _PORTS[parts.scheme]) else []
     except ValueError:
         larger = []
     return tuple(dict.fromkeys([*larger, url]))
 
 
-def is_stand_in(url: str) -> bool:
+def is_placeholder(url: str) -> bool:
     """Tell whether an address is the picture that a host shows in place of one it no longer has.
 
     >>> is_stand_in("https://i.imgur.com/removed.png")
     True
     """
-    return _STAND_IN.fullmatch(url.partition("://")[2].partition("?")[0]) is not None
+    return _PLACEHOLDER.fullmatch(url.partition("://")[2].partition("?")[0]) is not None
 
 
-def _larger(parts: SplitResult, host: str) -> list[str]:
+def _larger_renditions(parts: SplitResult, host: str) -> list[str]:
     if _PROXY.fullmatch(host):
         # Without its sizes the proxy gives the picture as its host has it; `ssl` says how to reach that.
         query = "ssl=1" if "ssl=1" in parts.query.split("&") else ""
@@ -147,7 +147,7 @@ def _larger(parts: SplitResult, host: str) -> list[str]:
     return [parts._replace(path=path).geturl()] if path != parts.path else []
 
 
-def _name(source: str, name: str) -> str:
+def _normalize_name(source: str, name: str) -> str:
     """Return a photograph's name as its source writes it: Commons takes spaces and a small first letter."""
     if source != "commons":
         return name
@@ -155,7 +155,7 @@ def _name(source: str, name: str) -> str:
     return f"{name[0].upper()}{name[1:]}"
 
 
-def _unwrapped(url: str) -> SplitResult:
+def _unwrap_proxy(url: str) -> SplitResult:
     parts = urlsplit(url)
     for _ in range(3):  # a proxy of a proxy is rare, a longer chain is a trap
         if not _PROXY.fullmatch(parts.hostname or ""):

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from harvest.dataset import LIMIT_REACHED, Dataset, Placement
-from harvest.models import LOOK_BYTES, Hit, Licence, Look, Picture, Query, Task
+from harvest.models import LOOK_BYTES, Fingerprint, Hit, Licence, Picture, Query, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from harvest.dataset import Known
+    from harvest.dataset import KnownPicture
 
 
 @cache
@@ -45,7 +45,7 @@ def a_picture(number: int, *, size: int = 24, original: bytes | None = None) -> 
         content=sha(data),
         body=sha(b"body" + data if original is None else original),
         pixels=sha(b"pixels" + data),
-        look=Look((number.to_bytes(8, "big") * 61)[:LOOK_BYTES]),
+        fingerprint=Fingerprint((number.to_bytes(8, "big") * 61)[:LOOK_BYTES]),
         width=size,
         height=size,
         original_width=size * 10,
@@ -59,23 +59,19 @@ def a_query(class_name: str = "king", text: str = "king snake") -> Query:
     return Query(text, class_name)
 
 
-def find(
-    dataset: Dataset, hits: Sequence[Hit], class_name: str = "king", text: str = "king snake"
-) -> list[Task]:
+def find(dataset: Dataset, hits: Sequence[Hit], class_name: str = "king", text: str = "king snake") -> list[Task]:
     """Record hits of one search, and return what is to be fetched."""
     search = dataset.begin_search(a_query(class_name, text), hits[0].provider, len(hits))
-    ways = dataset.record(search.id, class_name, hits)
+    ways = dataset.record_hits(search.id, class_name, hits)
     dataset.finish_search(search.id, LIMIT_REACHED, len(hits))
     return [way for way in ways if isinstance(way, Task)]
 
 
-def fill(dataset: Dataset, class_name: str, numbers: Iterable[int], provider: str = "BING") -> list[Known]:
+def fill(dataset: Dataset, class_name: str, numbers: Iterable[int], provider: str = "BING") -> list[KnownPicture]:
     """Find and place one picture a number."""
     numbers = list(numbers)
     tasks = find(dataset, [a_hit(number, provider) for number in numbers], class_name, f"{class_name} snake")
-    return dataset.place(
-        [Placement(task, a_picture(number)) for task, number in zip(tasks, numbers, strict=True)]
-    )
+    return dataset.place([Placement(task, a_picture(number)) for task, number in zip(tasks, numbers, strict=True)])
 
 
 def new(root: Path, **classes: Iterable[int]) -> None:

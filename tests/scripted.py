@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from harvest.images import develop
+from harvest.images import process_image
 from harvest.models import Hit, Outcome, Picture, Recipe, Refusal
 from harvest.providers.base import Provider
 from tests.web import Photo
@@ -111,7 +111,7 @@ class Fetcher:
         if isinstance(given, str):
             return Refusal(given, "as told")
         photo = given or Photo(int(hit.url.rpartition("/")[2].removesuffix(".jpg")))
-        picture = develop(photo.body, hit, Recipe())
+        picture = process_image(photo.body, hit, Recipe())
         assert isinstance(picture, Picture), picture
         return picture
 

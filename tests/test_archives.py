@@ -140,9 +140,9 @@ def test_inaturalist_answers_in_the_shape_recorded(internet: Internet, session: 
     internet.inaturalist.shows("micrurus tener", 3)
     (ours,) = ask(session, f"{NATURE}/taxa/autocomplete", q="micrurus")["results"]
     assert ours.keys() <= taxa.keys()
-    (first, *_) = ask(
-        session, f"{NATURE}/observations", taxon_id=ours["id"], order_by="id", order="asc", id_above=0
-    )["results"]
+    (first, *_) = ask(session, f"{NATURE}/observations", taxon_id=ours["id"], order_by="id", order="asc", id_above=0)[
+        "results"
+    ]
     assert first.keys() <= observation.keys()
     assert first["photos"][0].keys() == observation["photos"][0].keys()
 

@@ -20,11 +20,11 @@ def _settings(tmp_path, monkeypatch):
 
 def test_a_key_is_kept_and_found(tmp_path):
     """What is kept is in the environment that sources are given, among what was kept before."""
-    assert credentials.kept() == {}
-    assert credentials.keep("FLICKR_API_KEY", "k1") == tmp_path / "harvest" / "keys.json"
-    credentials.keep("BRAVE_API_KEY", "k2 – ü")
-    credentials.keep("FLICKR_API_KEY", "k3")
-    assert credentials.kept() == {"FLICKR_API_KEY": "k3", "BRAVE_API_KEY": "k2 – ü"}
+    assert credentials.load_keys() == {}
+    assert credentials.save_key("FLICKR_API_KEY", "k1") == tmp_path / "harvest" / "keys.json"
+    credentials.save_key("BRAVE_API_KEY", "k2 – ü")
+    credentials.save_key("FLICKR_API_KEY", "k3")
+    assert credentials.load_keys() == {"FLICKR_API_KEY": "k3", "BRAVE_API_KEY": "k2 – ü"}
     assert credentials.environ()["FLICKR_API_KEY"] == "k3"
     assert [path.name for path in (tmp_path / "harvest").iterdir()] == ["keys.json"]
 
@@ -32,7 +32,7 @@ def test_a_key_is_kept_and_found(tmp_path):
 @pytest.mark.parametrize("value", ["other", ""])
 def test_the_environment_comes_first(monkeypatch, value):
     """A variable that is set wins, also by being empty: so a key is left out for once."""
-    credentials.keep("FLICKR_API_KEY", "kept")
+    credentials.save_key("FLICKR_API_KEY", "kept")
     monkeypatch.setenv("FLICKR_API_KEY", value)
     assert credentials.environ()["FLICKR_API_KEY"] == value
 
@@ -43,16 +43,16 @@ def test_V04_nobody_else_can_read_the_file(tmp_path):
     file = tmp_path / "harvest" / "keys.json"
     before = os.umask(0)
     try:
-        credentials.keep("FLICKR_API_KEY", "k")
+        credentials.save_key("FLICKR_API_KEY", "k")
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.parent.stat().st_mode & 0o777 == 0o700
         file.chmod(0o644)
-        assert credentials.others_can_read(file)
-        credentials.keep("FLICKR_API_KEY", "k")
+        assert credentials.is_readable_by_others(file)
+        credentials.save_key("FLICKR_API_KEY", "k")
     finally:
         os.umask(before)
     assert file.stat().st_mode & 0o777 == 0o600
-    assert not credentials.others_can_read(file)
+    assert not credentials.is_readable_by_others(file)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,11 @@ def test_a_file_that_is_none_is_told_and_left(tmp_path, text):
     file = tmp_path / "harvest" / "keys.json"
     file.parent.mkdir()
     file.write_text(text, "utf-8", "surrogateescape")
-    for action in (credentials.kept, credentials.environ, lambda: credentials.keep("FLICKR_API_KEY", "k")):
+    for action in (
+        credentials.load_keys,
+        credentials.environ,
+        lambda: credentials.save_key("FLICKR_API_KEY", "k"),
+    ):
         with pytest.raises(UsageError, match="is no file of keys") as caught:
             action()
         assert str(file) in caught.value.message
@@ -73,22 +77,22 @@ def test_a_file_that_is_none_is_told_and_left(tmp_path, text):
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     """Where no file can be made, the error says so, and that nothing was changed."""
     (tmp_path / "harvest").write_text("a file where the folder should be")
-    assert credentials.kept() == {}
+    assert credentials.load_keys() == {}
     with pytest.raises(CannotWrite, match="cannot be written"):
-        credentials.keep("FLICKR_API_KEY", "k")
+        credentials.save_key("FLICKR_API_KEY", "k")
 
 
 def test_a_full_disk_leaves_the_old_keys(tmp_path, monkeypatch):
     """When writing fails, the keys of before are there, and no file is left beside them."""
-    credentials.keep("FLICKR_API_KEY", "old")
+    credentials.save_key("FLICKR_API_KEY", "old")
 
     def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CannotWrite, match="No space left"):
-        credentials.keep("FLICKR_API_KEY", "new")
-    assert credentials.kept() == {"FLICKR_API_KEY": "old"}
+        credentials.save_key("FLICKR_API_KEY", "new")
+    assert credentials.load_keys() == {"FLICKR_API_KEY": "old"}
     assert [path.name for path in (tmp_path / "harvest").iterdir()] == ["keys.json"]
 
 
@@ -98,7 +102,7 @@ def test_a_link_stays_a_link(tmp_path):
     there.write_text("{}")
     (tmp_path / "harvest").mkdir()
     (tmp_path / "harvest" / "keys.json").symlink_to(there)
-    credentials.keep("FLICKR_API_KEY", "k")
+    credentials.save_key("FLICKR_API_KEY", "k")
     assert (tmp_path / "harvest" / "keys.json").is_symlink()
     assert json.loads(there.read_text()) == {"FLICKR_API_KEY": "k"}
 
@@ -123,7 +127,7 @@ def test_each_system_has_its_place(tmp_path, monkeypatch, platform, given, expec
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     monkeypatch.setattr(sys, "platform", platform)
-    assert credentials.path() == tmp_path / expected
+    assert credentials.key_file() == tmp_path / expected
 
 
 def test_without_a_home_nothing_is_kept(monkeypatch):
@@ -134,6 +138,6 @@ def test_without_a_home_nothing_is_kept(monkeypatch):
 
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setattr(Path, "home", nowhere)
-    assert credentials.kept() == {}
+    assert credentials.load_keys() == {}
     with pytest.raises(UsageError, match="no home folder"):
-        credentials.keep("FLICKR_API_KEY", "k")
+        credentials.save_key("FLICKR_API_KEY", "k")

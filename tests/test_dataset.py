@@ -43,8 +43,7 @@ def ways(dataset: Dataset, *numbers: int, class_name: str = "king", provider: st
     search = dataset.begin_search(a_query(class_name, "another"), provider, len(numbers))
     hits = [a_hit(number, provider) for number in numbers]
     return [
-        way.verdict if isinstance(way, Refusal) else None
-        for way in dataset.record(search.id, class_name, hits)
+        way.verdict if isinstance(way, Refusal) else None for way in dataset.record_hits(search.id, class_name, hits)
     ]
 
 
@@ -61,15 +60,15 @@ def test_R01_deleted_is_rejected_for_good(root: Path) -> None:
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert ways(dataset, 3, 4) == [Verdict.REJECTED, Verdict.DUPLICATE]
         assert ways(dataset, 3, class_name="coral") == [Verdict.REJECTED]
-        (out,) = dataset.thrown_out()
+        (out,) = dataset.list_rejected()
         picture = a_picture(3)
-        assert (out.body, out.pixels, out.content, out.look) == (
+        assert (out.body, out.pixels, out.content, out.fingerprint) == (
             picture.body,
             picture.pixels,
             picture.content,
-            picture.look,
+            picture.fingerprint,
         )
-        assert out.id not in {known.id for known in dataset.known()}
+        assert out.id not in {known.id for known in dataset.list_present()}
 
 
 def test_R01_rejection_spreads_over_addresses(root: Path) -> None:
@@ -78,14 +77,14 @@ def test_R01_rejection_spreads_over_addresses(root: Path) -> None:
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         other = replace(a_hit(3), url="https://mirror.example.com/three.jpg")
         search = dataset.begin_search(a_query(text="mirror"), "BING", 1)
-        dataset.record(search.id, "king", [other])
+        dataset.record_hits(search.id, "king", [other])
         third = a_hit(900, source="third:1")
         third = replace(third, url=other.url)
         search = dataset.begin_search(a_query(text="third"), "BING", 1)
-        (way,) = dataset.record(search.id, "king", [third])
+        (way,) = dataset.record_hits(search.id, "king", [third])
         assert way.verdict is Verdict.REJECTED
         fourth = replace(a_hit(901, source="third:1"), url="https://fourth.example.com/4.jpg")
-        (way,) = dataset.record(dataset.begin_search(a_query(text="4"), "BING", 1).id, "king", [fourth])
+        (way,) = dataset.record_hits(dataset.begin_search(a_query(text="4"), "BING", 1).id, "king", [fourth])
         assert way.verdict is Verdict.REJECTED
 
 
@@ -96,7 +95,7 @@ def test_R02_moved_is_relabelled(root: Path) -> None:
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert ways(dataset, 3) == [Verdict.DUPLICATE]
         assert dataset.counts() == {"king": 24, "coral": 26}
-        assert dataset.why(name(3)).sources[0].url == a_hit(3).url
+        assert dataset.history_of_text(name(3)).sources[0].url == a_hit(3).url
         assert dataset.conflicts() == []
 
 
@@ -104,7 +103,7 @@ def test_R02_moved_picture_is_protected(root: Path) -> None:
     """What a person moved is a file a person touched: no better copy takes its place."""
     (root / "king" / name(3)).rename(root / "coral" / name(3))
     with Dataset.open(root) as dataset:
-        assert [known.class_name for known in dataset.known() if known.protected] == ["coral"]
+        assert [known.class_name for known in dataset.list_present() if known.protected] == ["coral"]
 
 
 def test_R03_renamed_is_recognised(root: Path) -> None:
@@ -113,7 +112,7 @@ def test_R03_renamed_is_recognised(root: Path) -> None:
     assert look(root) == Changes(moved=(Change("king", name(3), "king/best one.jpg"),))
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert ways(dataset, 3) == [Verdict.DUPLICATE]
-        assert dataset.why("king/best one.jpg").sources[0].url == a_hit(3).url
+        assert dataset.history_of_text("king/best one.jpg").sources[0].url == a_hit(3).url
 
 
 def test_R03_edited_keeps_its_sources(root: Path) -> None:
@@ -123,12 +122,12 @@ def test_R03_edited_keeps_its_sources(root: Path) -> None:
     assert look(root) == Changes(edited=(Change("king", name(3)),))
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert ways(dataset, 3) == [Verdict.DUPLICATE]
-        assert list(dataset.thrown_out()) == []
-        faces = [known for known in dataset.known() if known.protected]
-        assert [face.look == a_picture(3).look for face in faces] == [False, True]
+        assert list(dataset.list_rejected()) == []
+        faces = [known for known in dataset.list_present() if known.protected]
+        assert [face.fingerprint == a_picture(3).fingerprint for face in faces] == [False, True]
         assert {face.class_name for face in faces} == {"king"}
         assert dataset.find(name(3)) == [faces[0].id]
-        assert dataset.why(name(3)).size == (300, 300)
+        assert dataset.history_of_text(name(3)).size == (300, 300)
     assert (root / "king" / name(3)).read_bytes() == edited
 
 
@@ -139,7 +138,7 @@ def test_R03_edited_then_deleted_is_rejected_in_both_faces(root: Path) -> None:
     (root / "king" / name(3)).unlink()
     look(root)
     with Dataset.open(root) as dataset:
-        assert a_picture(3).look in [known.look for known in dataset.thrown_out()]
+        assert a_picture(3).fingerprint in [known.fingerprint for known in dataset.list_rejected()]
 
 
 def test_R04_renamed_class_is_said_until_the_query_file_agrees(root: Path) -> None:
@@ -181,12 +180,12 @@ def test_R05_own_pictures_are_counted_compared_and_left_alone(root: Path) -> Non
     (root / "king" / "mine.jpg").write_bytes(own)
     assert look(root) == Changes(added=(Change("king", "mine.jpg"),))
     with Dataset.open(root) as dataset:
-        mine = next(known for known in dataset.known() if known.protected)
-        assert mine.look is not None
+        mine = next(known for known in dataset.list_present() if known.protected)
+        assert mine.fingerprint is not None
         assert mine.body is None
         assert mine.area > 0
-        assert dataset.kept("king") == 26
-        assert [(t.kept, t.own, t.unreadable) for t in dataset.tallies()] == [(25, 0, 0), (26, 1, 0)]
+        assert dataset.count_present("king") == 26
+        assert [(t.kept, t.own, t.unreadable) for t in dataset.count_classes()] == [(25, 0, 0), (26, 1, 0)]
     assert (root / "king" / "mine.jpg").read_bytes() == own
 
 
@@ -196,8 +195,8 @@ def test_R05_own_file_that_cannot_be_looked_at(root: Path, monkeypatch) -> None:
     look(root)
     monkeypatch.setattr("harvest.images.examine", lambda _: pytest.fail("looked at twice"))
     with Dataset.open(root) as dataset:
-        assert [(t.own, t.unreadable) for t in dataset.tallies()] == [(0, 0), (1, 1)]
-        assert [known.look for known in dataset.known() if known.protected] == [None]
+        assert [(t.own, t.unreadable) for t in dataset.count_classes()] == [(0, 0), (1, 1)]
+        assert [known.fingerprint for known in dataset.list_present() if known.protected] == [None]
 
 
 def test_R05_own_pictures_deleted_are_rejected_too(root: Path) -> None:
@@ -207,7 +206,7 @@ def test_R05_own_pictures_deleted_are_rejected_too(root: Path) -> None:
     (root / "king" / "mine.jpg").unlink()
     assert look(root).deleted == (Change("king", "mine.jpg"),)
     with Dataset.open(root) as dataset:
-        assert [known.content for known in dataset.thrown_out()] == [a_picture(7777, size=320).content]
+        assert [known.content for known in dataset.list_rejected()] == [a_picture(7777, size=320).content]
 
 
 def test_R06_only_the_difference_is_fetched(root: Path) -> None:
@@ -222,7 +221,7 @@ def test_R06_only_the_difference_is_fetched(root: Path) -> None:
 def test_R07_a_stranger_survives(root: Path) -> None:
     """Taking a worse copy away never takes a file that a person put in its place."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
-        worse = next(known for known in dataset.known() if known.content == a_picture(3).content)
+        worse = next(known for known in dataset.list_present() if known.content == a_picture(3).content)
         (root / "king" / name(3)).write_bytes(b"a person's own work")
         (task,) = find(dataset, [a_hit(333)], text="better")
         (better,) = dataset.place([Placement(task, a_picture(333), worse)])
@@ -243,7 +242,7 @@ def test_copied_into_another_class_is_a_conflict(root: Path) -> None:
         assert dataset.conflicts() == []
         assert dataset.counts() == {"king": 24, "coral": 26}
         assert ways(dataset, 3) == [Verdict.DUPLICATE]
-        assert dataset.why("coral/copy.jpg").sources[0].url == a_hit(3).url
+        assert dataset.history_of_text("coral/copy.jpg").sources[0].url == a_hit(3).url
 
 
 def test_copy_taken_back_resolves_the_conflict(root: Path) -> None:
@@ -254,7 +253,7 @@ def test_copy_taken_back_resolves_the_conflict(root: Path) -> None:
     look(root)
     with Dataset.open(root) as dataset:
         assert dataset.conflicts() == []
-        assert list(dataset.thrown_out()) == []
+        assert list(dataset.list_rejected()) == []
         assert dataset.counts() == {"king": 25, "coral": 25}
 
 
@@ -270,7 +269,7 @@ def test_dragged_to_the_rejected_and_back(root: Path) -> None:
     assert look(root) == Changes(restored=(Change("king", name(3)),))
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert ways(dataset, 3, provider="URLS") == [Verdict.DUPLICATE]
-        assert list(dataset.thrown_out()) == []
+        assert list(dataset.list_rejected()) == []
 
 
 def test_back_from_the_bin(root: Path) -> None:
@@ -280,7 +279,7 @@ def test_back_from_the_bin(root: Path) -> None:
     (root.parent / "bin.jpg").rename(root / "coral" / "back.jpg")
     assert look(root) == Changes(restored=(Change("king", name(3), "coral/back.jpg"),))
     with Dataset.open(root) as dataset:
-        assert dataset.why("coral/back.jpg").sources[0].url == a_hit(3).url
+        assert dataset.history_of_text("coral/back.jpg").sources[0].url == a_hit(3).url
 
 
 def test_stranger_among_the_rejected(root: Path) -> None:
@@ -290,8 +289,8 @@ def test_stranger_among_the_rejected(root: Path) -> None:
     (folder / "never.jpg").write_bytes(jpeg(5555, 300))
     assert look(root) == Changes(rejected=(Change("king", "never.jpg"),))
     with Dataset.open(root) as dataset:
-        (out,) = dataset.thrown_out()
-        assert out.look is not None
+        (out,) = dataset.list_rejected()
+        assert out.fingerprint is not None
 
 
 def test_present_is_stronger_than_rejected(root: Path) -> None:
@@ -319,7 +318,7 @@ def test_files_in_the_cloud_are_present(root: Path) -> None:
     (root / "coral" / f".{name(4)}.icloud").write_bytes(b"stand-in")
     assert look(root) == Changes()
     with Dataset.open(root) as dataset:
-        assert dataset.kept("king") == 25
+        assert dataset.count_present("king") == 25
 
 
 def test_names_are_compared_composed(tmp_path: Path) -> None:
@@ -346,7 +345,7 @@ def test_class_respelled_in_the_query_file(root: Path) -> None:
     """A query file that writes `KING` for the folder `king` fills that folder and repeats no search."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert dataset.begin_search(a_query("KING", "king snake"), "BING", 25).finished
-        assert dataset.kept("KING") == 25
+        assert dataset.count_present("KING") == 25
         fill(dataset, "KING", [77])
     assert f"king/{name(77)}" in tree(root)
     assert look(root) == Changes()
@@ -359,7 +358,7 @@ def test_query_file_respells_a_persons_own_folder(root: Path) -> None:
     look(root)
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         fill(dataset, "boa", [77])
-        assert dataset.kept("boa") == 2
+        assert dataset.count_present("boa") == 2
     assert f"Boa/{name(77)}" in tree(root)
     assert look(root) == Changes()
 
@@ -396,9 +395,9 @@ def test_P09_brake(root: Path, disaster) -> None:
     assert raised.value.exit_code == 3
     assert "--accept-missing" in raised.value.hint
     with Dataset.open(root) as dataset:
-        assert dataset.changes.brake
+        assert dataset.changes.missing_files
         assert dataset.changes.deleted
-        assert list(dataset.thrown_out()) == []
+        assert list(dataset.list_rejected()) == []
         assert sum(dataset.counts().values()) == 50
     shutil.copytree(saved, root, dirs_exist_ok=True, ignore=lambda *_: ["harvest.db"])
     assert look(root) == Changes()
@@ -415,7 +414,7 @@ def test_P09_brake_is_lifted_by_the_person(root: Path) -> None:
     """With --accept-missing the pictures are rejected like any deleted ones."""
     no_folder(root)
     changes = look(root, accept_missing=True)
-    assert (len(changes.deleted), changes.brake) == (25, "")
+    assert (len(changes.deleted), changes.missing_files) == (25, "")
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert set(ways(dataset, *KING)) == {Verdict.REJECTED}
 

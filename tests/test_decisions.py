@@ -41,10 +41,10 @@ def test_reject_moves_the_file_and_remembers(root: Path, dataset: Dataset) -> No
     assert f"king/{name(3)}" not in tree(root)
     assert rejected(root) == {f"king/{name(3)}"}
     search = dataset.begin_search(a_query(text="other"), "BING", 1)
-    (way,) = dataset.record(search.id, "king", [a_hit(3)])
+    (way,) = dataset.record_hits(search.id, "king", [a_hit(3)])
     assert isinstance(way, Refusal)
     assert way.verdict is Verdict.REJECTED
-    (event,) = dataset.why(name(3)).events
+    (event,) = dataset.history_of_text(name(3)).events
     assert (event.by, event.action, event.value) == ("page", "reject", "no snake")
 
 
@@ -64,7 +64,7 @@ def test_reject_twice_is_once(root: Path, dataset: Dataset) -> None:
     ids = dataset.find(name(3))
     dataset.reject([*ids, *ids], by="page")
     dataset.reject(ids, by="page")
-    assert len(dataset.why(name(3)).events) == 1
+    assert len(dataset.history_of_text(name(3)).events) == 1
     assert rejected(root) == {f"king/{name(3)}"}
 
 
@@ -75,7 +75,7 @@ def test_restore_brings_the_file_back(root: Path, dataset: Dataset) -> None:
     restored = dataset.restore(dataset.find(name(3)), by="cli")
     assert (restored.back, restored.to_fetch) == (1, 0)
     assert tree(root) == before
-    assert [known.content for known in dataset.known() if known.protected] == [a_picture(3).content]
+    assert [known.content for known in dataset.list_present() if known.protected] == [a_picture(3).content]
 
 
 def test_restore_without_a_file_fetches_again(root: Path) -> None:
@@ -84,14 +84,14 @@ def test_restore_without_a_file_fetches_again(root: Path) -> None:
     with Dataset.open(root) as dataset:
         restored = dataset.restore(dataset.find(name(3)), by="cli")
         assert (restored.back, restored.to_fetch) == (0, 1)
-        assert list(dataset.thrown_out()) == []
+        assert list(dataset.list_rejected()) == []
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         search = dataset.begin_search(a_query("king", "king snake"), "BING", 5)
         assert (search.finished, search.waiting) == (True, 1)
-        (task,) = dataset.waiting(search.id)
-        assert dataset.record(search.id, "king", [task.hit]) == [task]
+        (task,) = dataset.unsettled_tasks(search.id)
+        assert dataset.record_hits(search.id, "king", [task.hit]) == [task]
         dataset.place([Placement(task, a_picture(3))])
-        assert dataset.kept("king") == 5
+        assert dataset.count_present("king") == 5
     assert f"king/{name(3)}" in tree(root)
 
 
@@ -110,14 +110,14 @@ def test_move_relabels(root: Path, dataset: Dataset) -> None:
     assert f"coral/{name(3)}" in tree(root)
     assert dataset.counts() == {"king": 4, "coral": 6}
     search = dataset.begin_search(a_query(text="other"), "BING", 1)
-    (way,) = dataset.record(search.id, "king", [a_hit(3)])
+    (way,) = dataset.record_hits(search.id, "king", [a_hit(3)])
     assert way.verdict is Verdict.DUPLICATE
 
 
 def test_move_resolves_a_conflict(dataset: Dataset) -> None:
     """Moving a picture to the other class that wants it closes the conflict for good."""
     search = dataset.begin_search(a_query("coral"), "BING", 1)
-    dataset.record(search.id, "coral", [a_hit(3)])
+    dataset.record_hits(search.id, "coral", [a_hit(3)])
     assert len(dataset.conflicts()) == 1
     dataset.move(dataset.find(name(3)), "coral", by="page")
     assert dataset.conflicts() == []
@@ -127,7 +127,7 @@ def test_earlier_faces_mean_the_picture(root: Path) -> None:
     """A twin of how an edited picture looked before is a twin of that picture."""
     (root / "king" / name(3)).write_bytes(jpeg(333))
     with Dataset.open(root, create=True, exclusive=True) as dataset:
-        face = next(known for known in dataset.known() if known.look == a_picture(3).look)
+        face = next(known for known in dataset.list_present() if known.fingerprint == a_picture(3).fingerprint)
         dataset.reject([face.id], by="page")
         assert (root.parent / "dataset.rejected" / "king" / name(3)).read_bytes() == jpeg(333)
 
@@ -144,7 +144,7 @@ def test_failed_move_is_carried_out_later(root: Path, monkeypatch) -> None:
             dataset.reject(dataset.find(name(3)), by="page")
     with Dataset.open(root) as dataset:
         assert dataset.changes == Changes()
-        assert [event.by for event in dataset.why(name(3)).events] == ["page"]
+        assert [event.by for event in dataset.history_of_text(name(3)).events] == ["page"]
     assert rejected(root) == {f"king/{name(3)}"}
 
 
@@ -155,23 +155,23 @@ def test_better_copy_takes_the_place(root: Path, dataset: Dataset) -> None:
     (better,) = dataset.place([Placement(task, a_picture(51, size=48, original=b"raw"), worse)])
     assert better.open_licence
     assert f"king/{name(50)}" not in tree(root)
-    assert dataset.why(f"king/{name(51)}") is None, "its provider and size name it"
-    story = dataset.why(a_hit(50).url)
+    assert dataset.history_of_text(f"king/{name(51)}") is None, "its provider and size name it"
+    story = dataset.history_of_text(a_hit(50).url)
     assert [source.verdict for source in story.sources] == [Verdict.BETTER, Verdict.KEPT]
     assert set(tree(root.parent / "dataset.raw")) == {f"king/{story.name.replace('.jpg', '.png')}"}
-    assert dataset.kept("king") == 6
+    assert dataset.count_present("king") == 6
     search = dataset.begin_search(a_query(text="again"), "BING", 1)
-    (way,) = dataset.record(search.id, "king", [a_hit(50)])
+    (way,) = dataset.record_hits(search.id, "king", [a_hit(50)])
     assert way.verdict is Verdict.DUPLICATE
 
 
 def test_better_copy_of_what_was_just_deleted(root: Path, dataset: Dataset) -> None:
     """A person who deletes a picture during the run does not get a better copy of it."""
-    worse = next(known for known in dataset.known() if known.content == a_picture(3).content)
+    worse = next(known for known in dataset.list_present() if known.content == a_picture(3).content)
     (root / "king" / name(3)).unlink()
     (task,) = find(dataset, [a_hit(51)], text="better")
     assert dataset.place([Placement(task, a_picture(51), worse)]) == []
-    assert dataset.why(a_hit(51).url).sources[-1].verdict is Verdict.REJECTED
+    assert dataset.history_of_text(a_hit(51).url).sources[-1].verdict is Verdict.REJECTED
     assert f"king/{name(51)}" not in tree(root)
 
 
@@ -186,9 +186,7 @@ def test_names_do_not_collide(root: Path, dataset: Dataset) -> None:
     assert (root / "king" / name(61)).read_bytes() == b"not seen yet"
 
 
-@pytest.mark.parametrize(
-    ("provider", "start"), [("BING", "bing-"), ("../My Own!", "myown-"), ("日本", "web-")]
-)
+@pytest.mark.parametrize(("provider", "start"), [("BING", "bing-"), ("../My Own!", "myown-"), ("日本", "web-")])
 def test_provider_names_make_safe_file_names(root: Path, dataset: Dataset, provider: str, start: str) -> None:
     """A file name says where its picture comes from, in letters that every system takes."""
     fill(dataset, "king", [70], provider)
@@ -202,7 +200,7 @@ def test_keep_rates_and_tallies(root: Path) -> None:
     (root / "coral" / "mine.jpg").write_bytes(jpeg(999))
     with Dataset.open(root) as dataset:
         dataset.reject(dataset.find(name(2)), by="page")
-        coral, king = dataset.tallies()
+        coral, king = dataset.count_classes()
         assert (coral.kept, coral.new, coral.own, coral.moved, coral.rejected) == (7, 6, 1, 1, 0)
         assert (king.kept, king.rejected, king.restorable) == (2, 2, 1)
         assert [(rate.query, rate.found, rate.placed, rate.kept) for rate in dataset.keep_rates()] == [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harvest.dataset import Dataset
-from harvest.harvesting.deduplicate import PLACEHOLDER_PAGES, Placer
-from harvest.images import develop
+from harvest.harvesting.deduplicate import PLACEHOLDER_PAGES, Deduplicator
+from harvest.images import process_image
 from harvest.models import Hit, Licence, Outcome, Picture, Recipe, Refusal, Verdict
 from tests.datasets import find
 from tests.web import Photo
@@ -45,13 +45,13 @@ class Arrivals:
         hit = Hit(url, "BING", f"url:{url}", self._count, page=page, licence=licence)
         (task,) = find(self.dataset, [hit], to, f"{to} snake {self._count}")
         photo = Photo(number)
-        picture = develop(photo.changed(change) if change else photo.body, hit, Recipe())
+        picture = process_image(photo.changed(change) if change else photo.body, hit, Recipe())
         assert isinstance(picture, Picture)
         return Outcome(task, picture)
 
     def arrive(self, *arguments, **options) -> Verdict:
         """Let one picture arrive in a run of its own."""
-        (verdict,) = Placer(self.dataset).settle([self.outcome(*arguments, **options)])
+        (verdict,) = Deduplicator(self.dataset).record_outcomes([self.outcome(*arguments, **options)])
         return verdict
 
     @property
@@ -75,9 +75,9 @@ def test_a_new_picture_is_kept(web):
 
 def test_different_pictures_are_all_kept(web):
     """Pictures that differ are all kept, in one batch or in several."""
-    placer = Placer(web.dataset)
+    placer = Deduplicator(web.dataset)
 
-    verdicts = placer.settle([web.outcome(n) for n in range(6)]) + placer.settle([web.outcome(9)])
+    verdicts = placer.record_outcomes([web.outcome(n) for n in range(6)]) + placer.record_outcomes([web.outcome(9)])
 
     assert verdicts == [Verdict.KEPT] * 7
     assert len(web.files) == 7
@@ -86,10 +86,10 @@ def test_different_pictures_are_all_kept(web):
 @pytest.mark.parametrize("change", ["", "smaller", "rough", "webp", "grey", "cropped"])
 def test_V06_the_same_picture_again_is_a_duplicate(web, change):
     """The same photo from another address, as it was or changed as the web does, is placed once."""
-    placer = Placer(web.dataset)
-    assert placer.settle([web.outcome(1)]) == [Verdict.KEPT]
+    placer = Deduplicator(web.dataset)
+    assert placer.record_outcomes([web.outcome(1)]) == [Verdict.KEPT]
 
-    assert placer.settle([web.outcome(1, change)]) == [Verdict.DUPLICATE]
+    assert placer.record_outcomes([web.outcome(1, change)]) == [Verdict.DUPLICATE]
     assert len(web.files) == 1
 
 
@@ -97,7 +97,7 @@ def test_twins_within_one_batch(web):
     """Twins that arrive in one batch are found too; the first of them has the place."""
     batch = [web.outcome(1), web.outcome(2), web.outcome(1, "rough"), web.outcome(1)]
 
-    verdicts = Placer(web.dataset).settle(batch)
+    verdicts = Deduplicator(web.dataset).record_outcomes(batch)
 
     assert verdicts == [Verdict.KEPT, Verdict.KEPT, Verdict.DUPLICATE, Verdict.DUPLICATE]
     assert len(web.files) == 2
@@ -112,9 +112,9 @@ def test_twins_of_an_earlier_run(web):
 
 def test_all_sources_of_a_picture_are_remembered(web):
     """A duplicate's address is remembered with the picture it is the same as."""
-    placer = Placer(web.dataset)
+    placer = Deduplicator(web.dataset)
     first, second = web.outcome(1), web.outcome(1, "smaller")
-    placer.settle([first, second])
+    placer.record_outcomes([first, second])
 
     story = web.dataset.why(web.files[0])
 
@@ -123,34 +123,34 @@ def test_all_sources_of_a_picture_are_remembered(web):
 
 def test_the_larger_copy_has_the_place(web):
     """A larger original replaces a smaller one in place, and the class does not grow."""
-    placer = Placer(web.dataset)
-    assert placer.settle([web.outcome(1, "smaller")]) == [Verdict.KEPT]
+    placer = Deduplicator(web.dataset)
+    assert placer.record_outcomes([web.outcome(1, "smaller")]) == [Verdict.KEPT]
     (before,) = web.files
 
-    assert placer.settle([web.outcome(1)]) == [Verdict.BETTER]
+    assert placer.record_outcomes([web.outcome(1)]) == [Verdict.BETTER]
 
     (after,) = web.files
     assert after != before
-    assert placer.settle([web.outcome(1, "smaller")]) == [Verdict.DUPLICATE]
+    assert placer.record_outcomes([web.outcome(1, "smaller")]) == [Verdict.DUPLICATE]
 
 
 def test_the_larger_copy_of_one_batch_has_the_place(web):
     """Of twins in one batch the larger has the place in the end, whatever their order."""
     batch = [web.outcome(1, "smaller"), web.outcome(1), web.outcome(1, "larger")]
 
-    assert Placer(web.dataset).settle(batch) == [Verdict.KEPT, Verdict.BETTER, Verdict.BETTER]
+    assert Deduplicator(web.dataset).record_outcomes(batch) == [Verdict.KEPT, Verdict.BETTER, Verdict.BETTER]
     assert len(web.files) == 1
 
 
 def test_a_known_open_licence_comes_before_size(web):
     """A copy under a known open licence replaces a larger one of unknown licence, and not the reverse."""
-    placer = Placer(web.dataset)
-    assert placer.settle([web.outcome(1)]) == [Verdict.KEPT]
+    placer = Deduplicator(web.dataset)
+    assert placer.record_outcomes([web.outcome(1)]) == [Verdict.KEPT]
 
-    assert placer.settle([web.outcome(1, "smaller", licence=OPEN)]) == [Verdict.BETTER]
-    assert placer.settle([web.outcome(1, "larger")]) == [Verdict.DUPLICATE]
-    assert placer.settle([web.outcome(1, "larger", licence=BY_NC)]) == [Verdict.DUPLICATE]
-    assert placer.settle([web.outcome(1, "larger", licence=OPEN)]) == [Verdict.BETTER]
+    assert placer.record_outcomes([web.outcome(1, "smaller", licence=OPEN)]) == [Verdict.BETTER]
+    assert placer.record_outcomes([web.outcome(1, "larger")]) == [Verdict.DUPLICATE]
+    assert placer.record_outcomes([web.outcome(1, "larger", licence=BY_NC)]) == [Verdict.DUPLICATE]
+    assert placer.record_outcomes([web.outcome(1, "larger", licence=OPEN)]) == [Verdict.BETTER]
 
 
 def test_equal_is_not_better(web):
@@ -178,7 +178,7 @@ def test_wanted_by_two_classes_within_one_batch(web):
     """Two classes that get the same picture at once are a conflict too."""
     batch = [web.outcome(1), web.outcome(1, "smaller", to="king")]
 
-    assert Placer(web.dataset).settle(batch) == [Verdict.KEPT, Verdict.CONFLICT]
+    assert Deduplicator(web.dataset).record_outcomes(batch) == [Verdict.KEPT, Verdict.CONFLICT]
     assert len(web.dataset.conflicts()) == 1
 
 
@@ -228,23 +228,23 @@ def test_R02_a_picture_that_was_moved_is_never_replaced(web):
 
 def test_thrown_out_while_the_better_copy_was_on_its_way(web):
     """A better copy of what a person throws out meanwhile is thrown out with it."""
-    placer = Placer(web.dataset)
-    placer.settle([web.outcome(1, "smaller")])
+    placer = Deduplicator(web.dataset)
+    placer.record_outcomes([web.outcome(1, "smaller")])
     better = web.outcome(1)
     with Dataset.open(web.dataset.root) as person:
         person.reject(person.find(web.files[0]), by="page")
 
-    assert placer.settle([better]) == [Verdict.REJECTED]
+    assert placer.record_outcomes([better]) == [Verdict.REJECTED]
     assert not web.files
-    assert placer.settle([web.outcome(1, "larger")]) == [Verdict.REJECTED]
+    assert placer.record_outcomes([web.outcome(1, "larger")]) == [Verdict.REJECTED]
 
 
 def test_N18_a_hosts_placeholder_is_set_aside(web):
     """The same file at five pages of one host is what it shows instead: it leaves its class, and is told."""
-    placer = Placer(web.dataset)
+    placer = Deduplicator(web.dataset)
     outcomes = [web.outcome(7, host="hot.example", page=f"https://hot.example/{n}") for n in range(7)]
 
-    verdicts = placer.settle(outcomes)
+    verdicts = placer.record_outcomes(outcomes)
 
     early = PLACEHOLDER_PAGES - 1
     assert verdicts == [
@@ -259,8 +259,8 @@ def test_N18_a_hosts_placeholder_is_set_aside(web):
 
 def test_N18_a_placeholder_is_known_in_the_next_run(web):
     """What was set aside does not come back, and a person can restore it."""
-    placer = Placer(web.dataset)
-    placer.settle([web.outcome(7, host="hot.example", page=f"https://hot.example/{n}") for n in range(5)])
+    placer = Deduplicator(web.dataset)
+    placer.record_outcomes([web.outcome(7, host="hot.example", page=f"https://hot.example/{n}") for n in range(5)])
 
     assert web.arrive(7, host="hot.example", page="https://hot.example/next") is Verdict.REJECTED
     (shelved,) = web.dataset.root.with_name("dataset.rejected").glob("coral/*")
@@ -270,11 +270,11 @@ def test_N18_a_placeholder_is_known_in_the_next_run(web):
 
 def test_N18_a_popular_picture_is_no_placeholder(web):
     """The same file at many hosts, or many times on one page, is a popular picture and stays."""
-    placer = Placer(web.dataset)
+    placer = Deduplicator(web.dataset)
     outcomes = [web.outcome(7, page=f"https://pages{n}.example/") for n in range(8)]
     outcomes += [web.outcome(7, host="one.example", page="https://one.example/") for _ in range(8)]
 
-    verdicts = placer.settle(outcomes)
+    verdicts = placer.record_outcomes(outcomes)
 
     assert verdicts == [Verdict.KEPT, *[Verdict.DUPLICATE] * 15]
     assert len(web.files) == 1
@@ -285,7 +285,7 @@ def test_refusals_are_written_down(web):
     good, bad = web.outcome(1), web.outcome(2)
     bad = Outcome(bad.task, Refusal(Verdict.GONE, "404"))
 
-    assert Placer(web.dataset).settle([bad, good]) == [Verdict.GONE, Verdict.KEPT]
+    assert Deduplicator(web.dataset).record_outcomes([bad, good]) == [Verdict.GONE, Verdict.KEPT]
 
     (source,) = web.dataset.why(bad.task.hit.url).sources
     assert (source.verdict, source.detail) == ("gone", "404")
@@ -293,4 +293,4 @@ def test_refusals_are_written_down(web):
 
 def test_an_empty_batch(web):
     """A batch of nothing is nothing."""
-    assert Placer(web.dataset).settle([]) == []
+    assert Deduplicator(web.dataset).record_outcomes([]) == []

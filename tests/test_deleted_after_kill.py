@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Changes, Dataset, Placement
-from harvest.dataset.file_operations import Journal
+from harvest.dataset.file_operations import FileOperations
 from harvest.files import disk
 from harvest.models import Verdict
 from tests import datasets
@@ -32,7 +32,7 @@ def place_and_kill(root: Path, *, replaces: bool = False) -> None:
         [worse, task] = find(dataset, [a_hit(1), a_hit(2)])
         known = dataset.place([Placement(worse, a_picture(1))])[0] if replaces else None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Journal, "_confirm", _kill)
+            patch.setattr(FileOperations, "_confirm", _kill)
             with pytest.raises(Killed):
                 dataset.place([Placement(task, a_picture(2), replaces=known)])
 
@@ -51,8 +51,8 @@ def test_X12_deleted_image_is_a_rejection(root: Path) -> None:
     image(root).unlink()
     with Dataset.open(root) as dataset:
         assert [change.name for change in dataset.changes.deleted] == [datasets.name(2)]
-        assert [story.verdict for story in dataset.why(datasets.name(2)).sources] == [Verdict.KEPT]
-        assert [known.content for known in dataset.thrown_out()] == [a_picture(2).content]
+        assert [story.verdict for story in dataset.history_of_text(datasets.name(2)).sources] == [Verdict.KEPT]
+        assert [known.content for known in dataset.list_rejected()] == [a_picture(2).content]
 
 
 def test_X12_moved_image_is_relabelled(root: Path) -> None:
@@ -63,7 +63,7 @@ def test_X12_moved_image_is_relabelled(root: Path) -> None:
     with Dataset.open(root) as dataset:
         assert dataset.counts() == {"coral": 1}
         assert not dataset.changes.deleted
-        assert [source.url for source in dataset.why(datasets.name(2)).sources] == [a_hit(2).url]
+        assert [source.url for source in dataset.history_of_text(datasets.name(2)).sources] == [a_hit(2).url]
 
 
 def test_X12_edited_image_keeps_its_source(root: Path) -> None:
@@ -74,7 +74,7 @@ def test_X12_edited_image_keeps_its_source(root: Path) -> None:
         assert dataset.counts() == {"king": 1}
         assert not dataset.changes.deleted
         assert not dataset.changes.added
-        assert [source.url for source in dataset.why(datasets.name(2)).sources] == [a_hit(2).url]
+        assert [source.url for source in dataset.history_of_text(datasets.name(2)).sources] == [a_hit(2).url]
 
 
 def test_X12_worse_copy_stays_when_the_better_one_is_deleted(root: Path) -> None:
@@ -98,9 +98,9 @@ def test_X12_what_was_not_renamed_is_nobodys_deletion(root: Path, monkeypatch: p
     for _ in range(2):
         with Dataset.open(root) as dataset:
             assert dataset.changes == Changes()
-            assert not list(dataset.thrown_out())
+            assert not list(dataset.list_rejected())
             search = dataset.begin_search(datasets.a_query(), "BING", 1)
-            assert [waiting.id for waiting in dataset.waiting(search.id)] == [task.id]
+            assert [waiting.id for waiting in dataset.unsettled_tasks(search.id)] == [task.id]
     assert not list(root.glob(".harvest-*.part"))
 
 
@@ -112,11 +112,11 @@ def test_X12_killed_again_while_part_files_are_removed(root: Path, monkeypatch: 
         with pytest.raises(Killed):
             dataset.place([Placement(task, a_picture(2))])
         monkeypatch.undo()
-    monkeypatch.setattr(Journal, "carry_out", _kill)
+    monkeypatch.setattr(FileOperations, "complete_moves", _kill)
     with pytest.raises(Killed):
         Dataset.open(root)
     monkeypatch.undo()
     assert not list(root.glob(".harvest-*.part"))
     with Dataset.open(root) as dataset:
         assert dataset.changes == Changes()
-        assert not list(dataset.thrown_out())
+        assert not list(dataset.list_rejected())

@@ -11,21 +11,21 @@ from PIL import Image, ImageOps
 from harvest.duplicates.fingerprint import (
     PACKED,
     PARTS,
-    alike,
-    look,
+    compute_fingerprint,
+    similarity,
     unpack,
 )
 from harvest.duplicates.hamming import RADIUS
-from harvest.duplicates.index import Twins, groups, pairs
-from harvest.models import Look
+from harvest.duplicates.index import DuplicateIndex, find_duplicates, group_duplicates
+from harvest.models import Fingerprint
 from tests.test_fingerprint import cropped, scene
 
 
-def repacked(looks) -> list[Look]:
-    return [Look(one.tobytes()) for one in looks]
+def repacked(looks) -> list[Fingerprint]:
+    return [Fingerprint(one.tobytes()) for one in looks]
 
 
-def families(seed: int, count: int) -> list[Look]:
+def families(seed: int, count: int) -> list[Fingerprint]:
     """Make looks up, a third of them twins of an earlier one, some bits and levels away."""
     rng = np.random.default_rng(seed)
     looks = np.zeros(count, PACKED)
@@ -40,14 +40,14 @@ def families(seed: int, count: int) -> list[Look]:
     return repacked(rng.permutation(looks))
 
 
-def are_twins(one: Look, two: Look) -> bool:
+def are_twins(one: Fingerprint, two: Fingerprint) -> bool:
     """Tell it the slow way: every part against every part."""
     first, second = unpack([one, two])[:, None]
     part, other = np.nonzero(np.bitwise_count(first["hashes"][0][:, None] ^ second["hashes"][0]) <= RADIUS)
-    return bool((alike(np.repeat(first, len(part)), part, np.repeat(second, len(part)), other) > 0).any())
+    return bool((similarity(np.repeat(first, len(part)), part, np.repeat(second, len(part)), other) > 0).any())
 
 
-def compared(looks: list[Look]) -> set[tuple[int, int]]:
+def compared(looks: list[Fingerprint]) -> set[tuple[int, int]]:
     return {(a, b) for b in range(len(looks)) for a in range(b) if are_twins(looks[a], looks[b])}
 
 
@@ -57,7 +57,7 @@ def test_find_equals_comparing_all(monkeypatch) -> None:
     looks = families(1, 150)
     expected = compared(looks)
     assert len(expected) > 40
-    twins = Twins(enumerate(looks[:60]))
+    twins = DuplicateIndex(enumerate(looks[:60]))
     for key, one in enumerate(looks[60:], 60):
         assert set(twins.find(one)) == {a for a, b in expected if b == key}
         twins.add(key, one)
@@ -66,51 +66,51 @@ def test_find_equals_comparing_all(monkeypatch) -> None:
 def test_pairs_equal_comparing_all() -> None:
     """The batch finds the pairs a full comparison finds, the smaller first, each once."""
     looks = families(2, 150)
-    found = [tuple(pair) for pair in pairs(looks).tolist()]
+    found = [tuple(pair) for pair in find_duplicates(looks).tolist()]
     assert len(found) == len(set(found)) > 40
     assert set(found) == compared(looks)
 
 
 def test_changes_of_the_web_are_found() -> None:
     """A framed, a cropped and a grey copy are found among 30 other pictures, under their own keys."""
-    twins = Twins((key, look(scene(key))) for key in range(30))
+    twins = DuplicateIndex((key, compute_fingerprint(scene(key))) for key in range(30))
     picture = scene(17)
     for copy in (
         ImageOps.expand(picture, 20, "white"),
         cropped(picture, 0.1, 0.1, 0, 0),
         picture.convert("L"),
     ):
-        assert twins.find(look(copy.convert("RGB"))) == [17]
-    assert twins.find(look(scene(99))) == []
+        assert twins.find(compute_fingerprint(copy.convert("RGB"))) == [17]
+    assert twins.find(compute_fingerprint(scene(99))) == []
 
 
 def test_the_most_alike_comes_first() -> None:
     """Of several twins the one that looks most like the picture is named first."""
     picture = scene(4)
-    twins = Twins()
-    twins.add(1, look(cropped(picture, 0.1, 0.1, 0.1, 0.1)))
-    twins.add(2, look(picture))
-    twins.add(3, look(cropped(picture, 0, 0, 0, 0.1)))
-    found = twins.find(look(picture.resize((240, 180))))
+    twins = DuplicateIndex()
+    twins.add(1, compute_fingerprint(cropped(picture, 0.1, 0.1, 0.1, 0.1)))
+    twins.add(2, compute_fingerprint(picture))
+    twins.add(3, compute_fingerprint(cropped(picture, 0, 0, 0, 0.1)))
+    found = twins.find(compute_fingerprint(picture.resize((240, 180))))
     assert found[0] == 2
     assert sorted(found) == [1, 2, 3]
 
 
 def test_a_known_key_gets_the_new_look() -> None:
     """Adding a key again replaces its look."""
-    twins = Twins([(5, look(scene(1)))])
-    twins.add(5, look(scene(2)))
+    twins = DuplicateIndex([(5, compute_fingerprint(scene(1)))])
+    twins.add(5, compute_fingerprint(scene(2)))
     assert len(twins) == 1
-    assert twins.find(look(scene(1))) == []
-    assert twins.find(look(scene(2))) == [5]
+    assert twins.find(compute_fingerprint(scene(1))) == []
+    assert twins.find(compute_fingerprint(scene(2))) == [5]
 
 
 def test_a_forgotten_key_is_not_found() -> None:
     """What is discarded is not found again, and to discard what is not known is no error."""
-    twins = Twins([(5, look(scene(1))), (-6, look(scene(1)))])
+    twins = DuplicateIndex([(5, compute_fingerprint(scene(1))), (-6, compute_fingerprint(scene(1)))])
     twins.discard(5)
     twins.discard(5)
-    assert twins.find(look(scene(1))) == [-6]
+    assert twins.find(compute_fingerprint(scene(1))) == [-6]
     assert len(twins) == 1
 
 
@@ -120,7 +120,7 @@ def test_any_order_of_adding_and_discarding(monkeypatch) -> None:
     rng = np.random.default_rng(3)
     looks = families(4, 60)
     expected = compared(looks)
-    twins, known = Twins(), {}
+    twins, known = DuplicateIndex(), {}
     for _ in range(1000):
         key, which = int(rng.integers(100)), int(rng.integers(len(looks)))
         if rng.random() < 0.6:
@@ -137,12 +137,12 @@ def test_any_order_of_adding_and_discarding(monkeypatch) -> None:
 
 def test_nothing_has_no_twins() -> None:
     """Without looks there are no twins, no pairs and no groups."""
-    assert Twins().find(look(scene(1))) == []
-    assert pairs([]).shape == (0, 2)
-    assert groups(np.zeros((0, 2), np.int64), 3).tolist() == [0, 1, 2]
+    assert DuplicateIndex().find(compute_fingerprint(scene(1))) == []
+    assert find_duplicates([]).shape == (0, 2)
+    assert group_duplicates(np.zeros((0, 2), np.int64), 3).tolist() == [0, 1, 2]
 
 
-def flat(count: int) -> list[Look]:
+def flat(count: int) -> list[Fingerprint]:
     """Make looks that share all hashes, as pictures of one colour do, with thumbnails of many colours."""
     looks = np.zeros(count, PACKED)
     looks["hashes"] = 1 << 63
@@ -155,8 +155,8 @@ def test_I14_a_crowd_of_one_hash_costs_little() -> None:
     """5,000 pictures of one colour each, all with one hash, take few megabytes to look through."""
     looks = flat(5000)
     tracemalloc.start()
-    assert Twins(enumerate(looks)).find(looks[7]) == []
-    assert len(pairs(looks)) == 0
+    assert DuplicateIndex(enumerate(looks)).find(looks[7]) == []
+    assert len(find_duplicates(looks)) == 0
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80e6
@@ -164,10 +164,10 @@ def test_I14_a_crowd_of_one_hash_costs_little() -> None:
 
 def test_the_same_look_many_times_hangs_together() -> None:
     """5,000 copies of one picture are one group, by as many pairs as it takes."""
-    looks = [look(scene(1))] * 5000 + [look(scene(2))]
-    twins = pairs(looks)
+    looks = [compute_fingerprint(scene(1))] * 5000 + [compute_fingerprint(scene(2))]
+    twins = find_duplicates(looks)
     assert len(twins) == 4999
-    assert groups(twins, len(looks)).tolist() == [0] * 5000 + [5000]
+    assert group_duplicates(twins, len(looks)).tolist() == [0] * 5000 + [5000]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -184,7 +184,7 @@ def test_groups_are_connected_components(seed) -> None:
     expected = list(range(400))
     while expected != (expected := step(expected, edges)):
         pass
-    assert groups(edges, 400).tolist() == expected
+    assert group_duplicates(edges, 400).tolist() == expected
 
 
 def step(label: list[int], edges) -> list[int]:
@@ -197,13 +197,15 @@ def step(label: list[int], edges) -> list[int]:
 def test_groups_of_real_looks() -> None:
     """A picture, its crop and the crop's copy are one group; another picture stays alone."""
     picture = scene(6)
-    looks = [look(i) for i in (scene(7), picture, cropped(picture, 0.1, 0, 0, 0), picture.resize((90, 68)))]
-    assert groups(pairs(looks), 4).tolist() == [0, 1, 1, 1]
+    looks = [
+        compute_fingerprint(i) for i in (scene(7), picture, cropped(picture, 0.1, 0, 0, 0), picture.resize((90, 68)))
+    ]
+    assert group_duplicates(find_duplicates(looks), 4).tolist() == [0, 1, 1, 1]
 
 
 def test_twins_of_a_tiny_picture() -> None:
     """A picture of one pixel can be added and asked for."""
-    dot = look(Image.new("RGB", (1, 1), "red"))
-    twins = Twins([(1, dot)])
+    dot = compute_fingerprint(Image.new("RGB", (1, 1), "red"))
+    twins = DuplicateIndex([(1, dot)])
     assert twins.find(dot) == []
-    assert twins.find(look(scene(1))) == []
+    assert twins.find(compute_fingerprint(scene(1))) == []

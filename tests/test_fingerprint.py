@@ -16,12 +16,12 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from harvest.duplicates.fingerprint import (
     PACKED,
     PARTS,
-    alike,
-    look,
+    compute_fingerprint,
+    similarity,
     unpack,
 )
 from harvest.duplicates.hamming import RADIUS
-from harvest.models import Look
+from harvest.models import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,11 +66,11 @@ def marked(image: Image.Image) -> Image.Image:
 
 
 def are_twins(first: Image.Image, second: Image.Image) -> bool:
-    one, two = unpack([look(first), look(second)])
+    one, two = unpack([compute_fingerprint(first), compute_fingerprint(second)])
     near = np.bitwise_count(one["hashes"][:, None] ^ two["hashes"]) <= RADIUS
     part, other = np.nonzero(near)
     n = len(part)
-    return bool((alike(np.repeat(one, n), part, np.repeat(two, n), other) > 0).any())
+    return bool((similarity(np.repeat(one, n), part, np.repeat(two, n), other) > 0).any())
 
 
 CHANGES: dict[str, Change] = {
@@ -107,12 +107,10 @@ def test_a_changed_picture_is_a_twin(change: Change) -> None:
 
 def test_other_pictures_are_no_twins() -> None:
     """Of 60 pictures of a kind no two are twins."""
-    looks = unpack([look(scene(number)) for number in range(60)])
+    looks = unpack([compute_fingerprint(scene(number)) for number in range(60)])
     near = np.bitwise_count(looks["hashes"][:, None, :, None] ^ looks["hashes"][None, :, None, :]) <= RADIUS
-    row, other_row, part, other = np.nonzero(
-        near & (np.arange(60)[:, None] < np.arange(60))[:, :, None, None]
-    )
-    twins = alike(looks[row], part, looks[other_row], other) > 0
+    row, other_row, part, other = np.nonzero(near & (np.arange(60)[:, None] < np.arange(60))[:, :, None, None])
+    twins = similarity(looks[row], part, looks[other_row], other) > 0
     assert list(zip(row[twins], other_row[twins], strict=True)) == []
 
 
@@ -152,19 +150,19 @@ def test_brightness_and_contrast_tell_drawings_apart() -> None:
 def test_I14_flat_pictures_share_a_hash_and_are_no_twins() -> None:
     """White, red and grey have one and the same hash, and the second look joins none of them."""
     colours = [Image.new("RGB", (300, 200), colour) for colour in ("white", "red", "grey")]
-    assert len({unpack([look(colour)])["hashes"].tobytes() for colour in colours}) == 1
+    assert len({unpack([compute_fingerprint(colour)])["hashes"].tobytes() for colour in colours}) == 1
     assert not any(are_twins(colours[a], colours[b]) for a in range(3) for b in range(3))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 3), (7, 7), (9000, 3), (3, 9000), (127, 128)])
 def test_every_size_has_a_look(size: tuple[int, int]) -> None:
     """A picture of one pixel has a look, and so has a line of 9,000."""
-    assert len(look(Image.radial_gradient("L").resize(size).convert("RGB")).data) == PACKED.itemsize
+    assert len(compute_fingerprint(Image.radial_gradient("L").resize(size).convert("RGB")).data) == PACKED.itemsize
 
 
 def test_a_look_is_small() -> None:
     """A look stays under 600 bytes, so that those of a million pictures fit in memory."""
-    assert len(look(scene(1)).data) < 600
+    assert len(compute_fingerprint(scene(1)).data) < 600
 
 
 def test_a_draft_looks_like_the_full_picture() -> None:
@@ -174,7 +172,7 @@ def test_a_draft_looks_like_the_full_picture() -> None:
     draft = Image.open(file)
     draft.draft("RGB", (400, 300))
     full = Image.open(file).convert("RGB")
-    one, two = unpack([look(full), look(draft.convert("RGB"))])
+    one, two = unpack([compute_fingerprint(full), compute_fingerprint(draft.convert("RGB"))])
     assert draft.size == (400, 300)
     assert np.bitwise_count(one["hashes"] ^ two["hashes"]).max() <= 2
 
@@ -183,7 +181,7 @@ def test_a_draft_looks_like_the_full_picture() -> None:
 def test_the_hashes_are_those_of_imagehash(number: int) -> None:
     """Each part's hash is imagehash's pHash of that part cut out, a few bits apart by the scaling."""
     image = scene(number)
-    hashes = unpack([look(image)])["hashes"][0]
+    hashes = unpack([compute_fingerprint(image)])["hashes"][0]
     for part, shares in enumerate(PARTS.tolist()):
         theirs = int(str(imagehash.phash(cropped(image, *shares))), 16)
         assert (theirs ^ int(hashes[part])).bit_count() <= 6
@@ -193,7 +191,7 @@ def test_a_frame_must_be_as_broad_across() -> None:
     """A thing at the edge of a plain ground has no frame; a border has one, and is not part of the parts."""
     bare, framed = scene(5), ImageOps.expand(scene(5), 30, "white")
     at_the_edge = disc("red", "white", x=0.33, y=0.33, radius=0.3)
-    frames = unpack([look(picture) for picture in (bare, framed, at_the_edge)])["frame"]
+    frames = unpack([compute_fingerprint(picture) for picture in (bare, framed, at_the_edge)])["frame"]
     assert frames[0].tolist() == [0, 0, 0, 0]
     assert frames[1] == pytest.approx([255 * 30 / 540, 255 * 30 / 420] * 2, abs=3)
     assert frames[2].tolist() == [0, 0, 0, 0]
@@ -201,21 +199,18 @@ def test_a_frame_must_be_as_broad_across() -> None:
 
 def test_the_same_picture_always_has_the_same_look() -> None:
     """Two looks at one picture are equal, so that a look can be compared as bytes."""
-    assert look(scene(8)) == look(scene(8))
+    assert compute_fingerprint(scene(8)) == compute_fingerprint(scene(8))
 
 
 def test_a_look_of_another_version_is_refused() -> None:
     """Looks that another version packed are not taken for ours."""
     with pytest.raises(ValueError, match="another version"):
-        unpack([look(scene(1)), Look(b"short")])
+        unpack([compute_fingerprint(scene(1)), Fingerprint(b"short")])
 
 
 def test_importing_looks_leaves_scipy_alone() -> None:
     """The hash library and scipy are loaded with the first picture, not with the module."""
-    code = (
-        "import sys, harvest.duplicates.fingerprint; "
-        "sys.exit('scipy' in sys.modules or 'imagehash' in sys.modules)"
-    )
+    code = "import sys, harvest.duplicates.fingerprint; sys.exit('scipy' in sys.modules or 'imagehash' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -223,11 +218,6 @@ def test_importing_looks_leaves_scipy_alone() -> None:
 def test_photographs_survive_the_web() -> None:
     """At most one change in a hundred hides one of 25 photographs, and no two of them are twins."""
     images = [Image.open(path).convert("RGB") for path in sorted(PHOTOGRAPHS.glob("*/*.jpg"))[::24]]
-    lost = [
-        (name, n)
-        for name, change in CHANGES.items()
-        for n, i in enumerate(images)
-        if not are_twins(i, change(i))
-    ]
+    lost = [(name, n) for name, change in CHANGES.items() for n, i in enumerate(images) if not are_twins(i, change(i))]
     assert len(lost) <= len(images) * len(CHANGES) / 100, lost
     assert not any(are_twins(one, two) for n, one in enumerate(images) for two in images[:n])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harvest.files.names import component
+from harvest.files.names import check_component
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc"),
@@ -42,7 +42,7 @@ def test_an_exception_is_seen_with_its_place(bench):
     """An exception is a failure, named by its type and the innermost line of harvest."""
 
     def fail():
-        component("..")
+        check_component("..")
 
     assert bench.call(fail, "fail").code == 1
     ((kind, place),) = bench.account.failures
@@ -61,9 +61,7 @@ def test_a_change_outside_of_the_dataset_is_seen(bench, name):
 
     bench.call(write, "write")
     assert "files outside of the dataset changed" in kinds(bench)
-    (text,) = [
-        failure.text for (kind, _), (failure, _) in bench.account.failures.items() if "changed" in kind
-    ]
+    (text,) = [failure.text for (kind, _), (failure, _) in bench.account.failures.items() if "changed" in kind]
     assert text.endswith(name)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.duplicates.hamming import RADIUS, Index, join
+from harvest.duplicates.hamming import RADIUS, HammingIndex, find_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def compared(hashes: Hashes) -> set[tuple[int, int]]:
 def joined(hashes: Hashes) -> list[tuple[int, int]]:
     return [
         (min(pair), max(pair))
-        for one, two in join(hashes)
+        for one, two in find_pairs(hashes)
         for pair in zip(one.tolist(), two.tolist(), strict=True)
     ]
 
@@ -91,10 +91,8 @@ def test_index_equals_comparing_all(kind, seed) -> None:
     """The index finds every hash within the radius of those asked for, once each, equal hashes among them."""
     rng = np.random.default_rng(seed)
     hashes = rng.permutation(np.concatenate((kind(rng), kind(np.random.default_rng(seed))[:100])))
-    asked = np.concatenate(
-        (hashes[:40], changed(hashes[40:80], RADIUS, rng), changed(hashes[80:99], RADIUS + 1, rng))
-    )
-    which, found = Index(hashes).near(asked)
+    asked = np.concatenate((hashes[:40], changed(hashes[40:80], RADIUS, rng), changed(hashes[80:99], RADIUS + 1, rng)))
+    which, found = HammingIndex(hashes).find_neighbours(asked)
     pairs = list(zip(which.tolist(), found.tolist(), strict=True))
     one, two = np.nonzero(np.bitwise_count(asked[:, None] ^ hashes) <= RADIUS)
     assert len(pairs) == len(set(pairs))
@@ -109,7 +107,7 @@ def test_no_choice_of_bits_hides_a_neighbour(base, flips) -> None:
     """Whichever bits two hashes differ in, both searches find them when there are few enough."""
     hashes = np.array([base ^ sum(1 << bit for bit in bits) for bits in flips], np.uint64)
     assert set(joined(hashes)) == compared(hashes)
-    which, found = Index(hashes).near(hashes)
+    which, found = HammingIndex(hashes).find_neighbours(hashes)
     both = {(a, b) for a, b in zip(which.tolist(), found.tolist(), strict=True) if a < b}
     assert both == compared(hashes)
 
@@ -119,15 +117,15 @@ def test_nothing_has_no_neighbours(count) -> None:
     """No hash and a single one are searched without fuss."""
     hashes = np.arange(count, dtype=np.uint64)
     assert joined(hashes) == []
-    assert Index(hashes[:0]).near(hashes)[0].tolist() == []
-    assert Index(hashes).near(hashes[:0])[0].tolist() == []
+    assert HammingIndex(hashes[:0]).find_neighbours(hashes)[0].tolist() == []
+    assert HammingIndex(hashes).find_neighbours(hashes[:0])[0].tolist() == []
 
 
 def test_a_crowd_does_not_fill_the_memory() -> None:
     """2,000 hashes near each other are two million pairs, which never lie in memory at once."""
     hashes = np.unique(changed(np.full(2000, 2**60, np.uint64), 3, np.random.default_rng(4)))
     tracemalloc.start()
-    count = sum(len(one) for one, _ in join(hashes))
+    count = sum(len(one) for one, _ in find_pairs(hashes))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == len(hashes) * (len(hashes) - 1) // 2

@@ -19,11 +19,11 @@ from harvest.images import (
     strip_metadata,
 )
 from harvest.models import Body, Hit, Recipe, Refusal, Task, Verdict
-from harvest.options import Order
+from harvest.options import RunOptions
 from harvest.providers import sample
 from harvest.queries.query_file import Query
 from harvest.web import image_client as web_bodies
-from harvest.web.image_client import Bodies
+from harvest.web.image_client import ImageClient
 from tests.pictures import encoded, photo
 from tests.web_server import HostileServer, answer
 
@@ -43,20 +43,20 @@ def fail(*_: object, **__: object) -> object:
 
 
 IMAGE_STAGES = {
-    "header": (headers.formats, "recognise"),
-    "strip": (strip_metadata, "strip"),
+    "header": (headers.formats, "detect_format"),
+    "strip": (strip_metadata, "strip_metadata"),
     "decode": (decode.Image, "open"),
-    "white": (colour, "on_white"),
-    "sRGB": (colour, "to_srgb"),
-    "fingerprint": (process.fingerprint, "look"),
-    "encode": (process, "_encoded"),
+    "white": (colour, "flatten_on_white"),
+    "sRGB": (colour, "convert_to_srgb"),
+    "fingerprint": (process.fingerprint, "compute_fingerprint"),
+    "encode": (process, "_encode_jpeg"),
 }
 FETCH_STAGES = {
     "address": (web_bodies, "check_url"),
-    "request": (Bodies, "_request"),
-    "answer": (web_bodies.image_response, "judge"),
+    "request": (ImageClient, "_request"),
+    "answer": (web_bodies.image_response, "read_response"),
     "failure": (web_bodies, "failure"),
-    "stand-in": (source_keys, "is_stand_in"),
+    "stand-in": (source_keys, "is_placeholder"),
     "memory": (images, "memory_needed"),
 }
 
@@ -65,7 +65,7 @@ def work(url: str, *others: str) -> tuple[Refusal | object, int]:
     """Let the workers fetch and decode one hit."""
 
     async def one() -> object:
-        bodies = Bodies(allow_private=True)
+        bodies = ImageClient(allow_private=True)
         async with download.LocalWorkers(bodies, Recipe(), threads=1) as local:
             outcome = await local.work(Task(1, "king", Hit(url, "BING", "x", others=others)))
             await local.idle()
@@ -90,14 +90,14 @@ def test_X07_workers_turn_an_exception_into_a_verdict(stage, monkeypatch, caplog
 
 def test_X07_the_next_rendition_is_tried(monkeypatch):
     """After an internal error with one address of an image, its next one is fetched."""
-    judge = web_bodies.image_response.judge
+    judge = web_bodies.image_response.read_response
 
     async def fail_once(response, *args, **more):
         if "large" in str(response.request.url):
             raise Unforeseen
         return await judge(response, *args, **more)
 
-    monkeypatch.setattr(web_bodies.image_response, "judge", fail_once)
+    monkeypatch.setattr(web_bodies.image_response, "read_response", fail_once)
     body = answer(encoded(photo()))
     with HostileServer({"/large.jpg": body, "/small.jpg": body}) as server:
         result = work(f"{server.url}/large.jpg", f"{server.url}/small.jpg")
@@ -112,7 +112,7 @@ def test_X07_what_ends_a_run_still_does(error, monkeypatch):
     async def judge(*_: object, **__: object) -> Body:
         raise error
 
-    monkeypatch.setattr(web_bodies.image_response, "judge", judge)
+    monkeypatch.setattr(web_bodies.image_response, "read_response", judge)
     with HostileServer({"/a.jpg": answer(b"x")}) as server, pytest.raises(type(error)):
         work(f"{server.url}/a.jpg")
 
@@ -134,9 +134,9 @@ def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tup
     setattr(Bad, method, property(raise_it) if method == "trusted" else raise_it)
     monkeypatch.setattr(api.registry, "get", lambda name: kinds[name])
     said: list[str] = []
-    order = Order(providers=("SAMPLE", "URLS"), out=tmp_path / "dataset", limit=3)
-    job = api.Run(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
-    return job.finish(), said
+    order = RunOptions(providers=("SAMPLE", "URLS"), out=tmp_path / "dataset", limit=3)
+    job = api.HarvestRun(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
+    return job.run(), said
 
 
 @pytest.mark.parametrize("method", ["__init__", "check", "notes", "trusted", "search", "close"])
@@ -153,10 +153,10 @@ def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
 
 def test_X07_the_summary_says_how_to_report(tmp_path, monkeypatch, caplog):
     """Internal errors count as bad, and the summary mentions them once, with what to do."""
-    monkeypatch.setattr(process.fingerprint, "look", fail)
-    order = Order(providers=("SAMPLE",), out=tmp_path / "dataset", limit=3)
+    monkeypatch.setattr(process.fingerprint, "compute_fingerprint", fail)
+    order = RunOptions(providers=("SAMPLE",), out=tmp_path / "dataset", limit=3)
     with caplog.at_level(logging.ERROR, "harvest"):
-        summary = api.Run(order, [Query("cat", "cat")], {}).finish()
+        summary = api.HarvestRun(order, [Query("cat", "cat")], {}).run()
 
     assert summary.total().columns()["bad"] == summary.total().found == 3
     (note,) = [note for note in summary.notes if "internal error" in note]

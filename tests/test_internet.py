@@ -204,12 +204,8 @@ def test_a_transfer_that_fails(
         httpx.get(listing.url, timeout=0.5)
 
 
-@pytest.mark.parametrize(
-    ("temper", "status"), [("dead", 404), ("gone", 410), ("forbidden", 403), ("down", 500)]
-)
-def test_a_refusal_has_its_status(
-    internet: Internet, session: requests.Session, temper: str, status: int
-) -> None:
+@pytest.mark.parametrize(("temper", "status"), [("dead", 404), ("gone", 410), ("forbidden", 403), ("down", 500)])
+def test_a_refusal_has_its_status(internet: Internet, session: requests.Session, temper: str, status: int) -> None:
     """Dead links say so."""
     (listing,) = internet.addresses(1, **{temper: 1})
     assert session.get(listing.url, timeout=5).status_code == status
@@ -243,9 +239,7 @@ def test_a_private_address_is_answered(internet: Internet, session: requests.Ses
     assert [visit.host for visit in internet.log.visits][1] in {"127.0.0.1", "169.254.169.254"}
 
 
-def test_weather_is_far_and_dead_for_the_same_addresses(
-    internet: Internet, session: requests.Session
-) -> None:
+def test_weather_is_far_and_dead_for_the_same_addresses(internet: Internet, session: requests.Session) -> None:
     """Latency holds for every answer; the truth knows which links the weather kills."""
     internet.weather = Weather(latency=0.01, dead=0.3)
     shelf = internet.addresses(40)
@@ -309,9 +303,7 @@ def test_a_query_of_any_script(internet: Internet, session: requests.Session) ->
 # ---- Bing
 
 
-def test_bing_pages_through_a_shelf_and_repeats_its_last_page(
-    internet: Internet, session: requests.Session
-) -> None:
+def test_bing_pages_through_a_shelf_and_repeats_its_last_page(internet: Internet, session: requests.Session) -> None:
     """Following data-nextUrl gives every listing in order, then the last page for ever."""
     shelf = internet.bing.shows("corn snake", 80)
     internet.bing.never_ends = True
@@ -339,9 +331,7 @@ def test_bings_related_items_are_no_results(internet: Internet, session: request
     assert len(results(page)) == 10
 
 
-def test_bings_anchors_have_the_shape_of_the_recorded_ones(
-    internet: Internet, session: requests.Session
-) -> None:
+def test_bings_anchors_have_the_shape_of_the_recorded_ones(internet: Internet, session: requests.Session) -> None:
     """What a recorded anchor carries, ours carries; what tells width and height is in the same place."""
     recorded = RECORDINGS / "bing" / "images_search_2026-04.html"
     if not recorded.exists():
@@ -437,9 +427,7 @@ def test_flickr_wants_its_key(internet: Internet, session: requests.Session) -> 
     assert ask(session, internet, api_key="wrong")["code"] == 100
 
 
-def test_flickr_checks_signatures_as_flickrapi_writes_them(
-    internet: Internet, session: requests.Session
-) -> None:
+def test_flickr_checks_signatures_as_flickrapi_writes_them(internet: Internet, session: requests.Session) -> None:
     """A call signed with the secret is answered, one with another secret is not."""
     del session  # flickrapi reads the same environment
     internet.flickr.shows("micrurus tener -king", 3)
@@ -452,9 +440,7 @@ def test_flickr_checks_signatures_as_flickrapi_writes_them(
         stranger.photos.search(text="micrurus tener -king")
 
 
-def test_flickr_reaches_4000_of_a_search_and_all_by_dates(
-    internet: Internet, session: requests.Session
-) -> None:
+def test_flickr_reaches_4000_of_a_search_and_all_by_dates(internet: Internet, session: requests.Session) -> None:
     """Pages beyond the cap repeat, and windows of upload dates reach what lies there."""
     internet.flickr.shows("snake", 4600)
     far = [ask(session, internet, per_page=500, page=page)["photos"] for page in (8, 9, 10)]
@@ -482,9 +468,7 @@ def test_flickrs_moods(internet: Internet, session: requests.Session) -> None:
     assert ask(session, internet)["message"] == "Invalid API Key (Key has expired)"
     assert "photo" not in ask(session, internet)["photos"]
     fields = {"method": "flickr.photos.search", "format": "json", "nojsoncallback": "1"}
-    answer = session.get(
-        FLICKR, params={**fields, "api_key": internet.flickr.key, "text": "snake"}, timeout=5
-    )
+    answer = session.get(FLICKR, params={**fields, "api_key": internet.flickr.key, "text": "snake"}, timeout=5)
     assert answer.status_code == 429
 
 

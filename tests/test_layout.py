@@ -1,4 +1,4 @@
-"""The layout of the house: imports run one way, and what is dangerous or heavy has one home."""
+"""The layout of the package: imports run one way, names are unique, and each library has one place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,43 +19,40 @@ ROOT = Path(harvest.__file__).parent
 
 # From the ground up. What is in one layer knows nothing of what is in the same layer, nor of what is above.
 LAYERS = (
-    ("errors", "names", "sources", "neighbours"),
-    ("models", "disk", "lines", "keys"),
-    ("looks", "relevance", "summary", "order", "lock", "shelves", "unexpected"),
-    ("queries", "web", "images", "duplicates", "ledger", "tree"),
-    ("providers", "dataset"),
-    ("searching", "workers", "placing"),
-    ("pipeline",),
-    ("run",),
-    ("learning",),
+    ("errors", "models", "source_keys"),
+    ("credentials", "duplicates", "files", "options", "unexpected", "web"),
+    ("images", "ledger", "providers", "queries"),
+    ("dataset",),
+    ("harvesting", "training"),
+    ("api", "serving"),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
-# Who may import what is not ours.
+# The only parts that may import a third-party or system library.
 HOMES = {
     "sqlite3": {"ledger"},
     "httpx": {"web"},
     "httpx_aiohttp": {"web"},
     "aiohttp": {"web"},
     "yarl": {"web"},
-    "socket": {"web"},
+    "socket": {"serving", "web"},
     "ssl": {"web"},
-    "requests": {"web", "providers"},  # flickrapi signs requests of theirs
+    "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},
     "bs4": {"providers"},
-    "PIL": {"images", "looks", "providers", "learning", "cli"},  # SAMPLE draws; `doctor` asks for formats
-    "imagehash": {"looks"},
-    "numpy": {"images", "looks", "neighbours", "duplicates", "learning"},
-    "torch": {"learning"},
-    "transformers": {"learning"},
-    "safetensors": {"learning"},
-    "sklearn": {"learning"},
-    "scipy": {"learning"},
-    "jinja2": {"learning"},
-    "markupsafe": {"learning"},
-    "starlette": {"learning"},
-    "uvicorn": {"learning"},
+    "PIL": {"images", "duplicates", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
+    "imagehash": {"duplicates"},
+    "numpy": {"images", "duplicates", "serving", "training"},
+    "torch": {"training"},
+    "transformers": {"training"},
+    "safetensors": {"training"},
+    "sklearn": {"training"},
+    "scipy": {"training"},
+    "jinja2": {"training"},
+    "markupsafe": {"training"},
+    "starlette": {"serving"},
+    "uvicorn": {"serving"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
@@ -140,6 +138,83 @@ def test_imports_run_one_way():
 
     assert len(ours) > len(LEVEL)
     assert not [str(found) for found in ours if not is_sound(found)]
+
+
+def _module_imports() -> dict[str, set[str]]:
+    """Map each module to the modules of the package it imports, those for type checkers included."""
+    names = {
+        ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__") for path in trees()
+    }
+    graph: dict[str, set[str]] = {name: set() for name in names}
+    for found in imports():
+        if not found.module.startswith("harvest."):
+            continue
+        importer = ".".join(found.path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+        submodules = {f"{found.module}.{name}" for name in found.names} & names
+        graph[importer] |= submodules or {found.module} & names
+    return graph
+
+
+def test_no_two_modules_import_each_other():
+    """No module imports one that imports it, through others or for type checkers either."""
+    graph = _module_imports()
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " imports ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for other in sorted(graph[module]):
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in sorted(graph):
+        visit(module, ())
+
+
+def test_no_two_public_classes_share_a_name():
+    """A class name means one thing in the whole package."""
+    places = defaultdict(list)
+    for path, tree in trees().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(ROOT)))
+
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_no_two_modules_share_a_file_name():
+    """A file name outside `cli/` tells one module from all others."""
+    places = defaultdict(list)
+    for path in trees():
+        if path.name != "__init__.py" and part_of(path) != "cli":
+            places[path.name].append(str(path.relative_to(ROOT)))
+
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+# Past participles that are not formed with -ed.
+PARTICIPLES = {"begun", "built", "chosen", "dealt", "drawn", "found", "given", "held", "kept", "known", "left", "lost"}
+PARTICIPLES |= {"made", "meant", "said", "seen", "sent", "shown", "spelt", "spoken", "taken", "told", "written"}
+NOT_PARTICIPLES = {"bed", "embed", "exceed", "feed", "need", "red", "seed", "speed"}
+
+
+def test_functions_are_not_named_with_participles():
+    """A function is named with a verb in the imperative: `load_image`, not `loaded`."""
+    wrong = []
+    for path, tree in trees().items():
+        properties = {
+            item
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and node.decorator_list
+            for item in [node.name]
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in properties:
+                first = node.name.strip("_").split("_")[0]
+                if first in PARTICIPLES or (first.endswith("ed") and first not in NOT_PARTICIPLES):
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+
+    assert not wrong, "\n".join(wrong)
 
 
 def test_nobody_imports_what_is_private():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harvest import ledger
-from harvest.dataset import Dataset, Settlement
+from harvest.dataset import Dataset, HitVerdict
 from harvest.errors import CannotWrite, LedgerUnusable, UsageError
 from harvest.files import disk
 from harvest.ledger import Ledger
@@ -96,8 +96,8 @@ def test_ledger_is_safe_against_power_loss(root: Path) -> None:
     """Commits reach the disk before they are believed, and the journal is a WAL where the disk has it."""
     opened = Ledger.open(root / "harvest.db")
     try:
-        assert opened.one("PRAGMA synchronous") == (2,)
-        assert opened.one("PRAGMA journal_mode") == ("wal",)
+        assert opened.first_row("PRAGMA synchronous") == (2,)
+        assert opened.first_row("PRAGMA journal_mode") == ("wal",)
     finally:
         opened.close()
 
@@ -141,7 +141,7 @@ def test_reading_leaves_no_trace(root: Path, *, quiet: bool) -> None:
     before = snapshot(root.parent)
     with Dataset.open(root, read_only=True) as dataset:
         assert len(datasets.find(dataset, [datasets.a_hit(number) for number in range(3, 9)])) >= 3
-        assert dataset.kept("king") == 5
+        assert dataset.count_present("king") == 5
     assert {path: data for path, data in snapshot(root.parent).items() if not path.endswith("-shm")} == {
         path: data for path, data in before.items() if not path.endswith("-shm")
     }
@@ -215,7 +215,7 @@ def test_P03_ledger_on_a_full_disk(root: Path) -> None:
     assert " GB free" in done.stdout
     assert "Traceback" not in done.stderr
     with Dataset.open(root, create=True, exclusive=True) as dataset:
-        assert dataset.kept("king") == 5
+        assert dataset.count_present("king") == 5
         assert dataset.changes.counts() == {}
         files = {f"{path.parent.name}/{path.name}" for path in root.glob("*/*.jpg")}
         assert len(files) == sum(dataset.counts().values())
@@ -234,10 +234,10 @@ def test_P03_failed_commit_changes_nothing(root: Path, monkeypatch) -> None:
         with monkeypatch.context() as patched:
             patched.setattr(ledger, "_commit", full)
             with pytest.raises(CannotWrite, match=r"disk is full \(.* GB free\)"):
-                dataset.settle([Settlement(task.id, Verdict.GONE)])
-        assert [story.verdict for story in dataset.why(task.hit.url).sources] == [None]
-        dataset.settle([Settlement(task.id, Verdict.GONE)])
-        assert [story.verdict for story in dataset.why(task.hit.url).sources] == [Verdict.GONE]
+                dataset.record_verdicts([HitVerdict(task.id, Verdict.GONE)])
+        assert [story.verdict for story in dataset.history_of_text(task.hit.url).sources] == [None]
+        dataset.record_verdicts([HitVerdict(task.id, Verdict.GONE)])
+        assert [story.verdict for story in dataset.history_of_text(task.hit.url).sources] == [Verdict.GONE]
 
 
 def test_locked_ledger_is_said(root: Path, monkeypatch) -> None:
@@ -261,13 +261,13 @@ def test_W07_writers_take_turns(root: Path) -> None:
 
     def write(one: Ledger) -> None:
         for _ in range(40):
-            with one.writing():
-                count = one.number("SELECT count(*) FROM class")
-                one.run("INSERT INTO class (name) VALUES (?)", f"{threading.get_ident()}-{count}")
+            with one.transaction():
+                count = one.scalar("SELECT count(*) FROM class")
+                one.execute("INSERT INTO class (name) VALUES (?)", f"{threading.get_ident()}-{count}")
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(write, opened))
-    assert opened[0].number("SELECT count(*) FROM class WHERE name LIKE '%-%'") == 120
+    assert opened[0].scalar("SELECT count(*) FROM class WHERE name LIKE '%-%'") == 120
     for one in opened:
         one.close()
 
@@ -298,7 +298,10 @@ def test_P08_clock_that_goes_back(root: Path, monkeypatch) -> None:
     with Dataset.open(root) as dataset:
         (picture,) = dataset.find(datasets.name(1))
         dataset.restore([picture], by="cli")
-        assert [event.action for event in dataset.why(datasets.name(1)).events] == ["reject", "restore"]
+        assert [event.action for event in dataset.history_of_text(datasets.name(1)).events] == [
+            "reject",
+            "restore",
+        ]
     with Dataset.open(root) as dataset:
         assert dataset.changes.counts() == {}
 
@@ -308,7 +311,7 @@ def test_text_that_is_no_text(root: Path) -> None:
     odd = datasets.a_hit(50, title="caf\udce9 \ud800", width=10**70, page="https://example.com/\udfff")
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         datasets.find(dataset, [odd])
-        assert dataset.why(odd.url).sources[0].title == "caf? ?"
+        assert dataset.history_of_text(odd.url).sources[0].title == "caf? ?"
 
 
 def test_bug_is_not_dressed_up(root: Path) -> None:

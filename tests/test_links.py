@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.cli.save_pages import save_page
-from harvest.dataset import Consultation, Dataset
+from harvest.dataset import Dataset, ReadOnlyDataset
 from harvest.errors import CannotWrite, PageChanged
 from harvest.files import disk
 from harvest.files.lock import Lock
-from harvest.files.paths import Shelf, Spot
+from harvest.files.paths import Area, FileKey
 from harvest.files.tree import Tree
 from tests import datasets
 
@@ -54,7 +54,7 @@ def open_all(root: Path) -> dict[str, Callable[[], object]]:
         "get": lambda: Dataset.open(root, create=True, exclusive=True),
         "status": lambda: Dataset.open(root),
         "dry run": lambda: Dataset.open(root, read_only=True),
-        "train": lambda: Consultation.open(root),
+        "train": lambda: ReadOnlyDataset.open(root),
     }
 
 
@@ -76,21 +76,17 @@ def test_X04_dangling_lock_creates_nothing(root: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_X04_lock_is_checked_where_the_system_cannot(
-    root: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_X04_lock_is_checked_where_the_system_cannot(root: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without O_NOFOLLOW, as on Windows, a link is found all the same."""
     monkeypatch.setattr(disk, "_OPEN", disk._OPEN & ~disk._NO_FOLLOW)
     monkeypatch.setattr(disk, "_NO_FOLLOW", 0)
     plant(root / "harvest.files.lock", target)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
-        Lock(root / "harvest.files.lock").take()
+        Lock(root / "harvest.files.lock").acquire()
     assert target.read_bytes() == SECRET
 
 
-def test_X04_lock_replaced_between_check_and_opening(
-    root: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_X04_lock_replaced_between_check_and_opening(root: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without O_NOFOLLOW, a link that takes the file's place after the check is found before a write."""
     monkeypatch.setattr(disk, "_OPEN", disk._OPEN & ~disk._NO_FOLLOW)
     monkeypatch.setattr(disk, "_NO_FOLLOW", 0)
@@ -102,14 +98,14 @@ def test_X04_lock_replaced_between_check_and_opening(
 
     monkeypatch.setattr(os, "open", open_late)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
-        Lock(root / "harvest.files.lock").take()
+        Lock(root / "harvest.files.lock").acquire()
     assert target.read_bytes() == SECRET
 
 
 def test_X04_holder_is_not_read_through_a_link(root: Path, target: Path) -> None:
     """The message about a lock in use shows nothing of a file elsewhere."""
     plant(root / "harvest.files.lock", target)
-    assert Lock(root / "harvest.files.lock").holder() == "another process"
+    assert Lock(root / "harvest.files.lock").describe_holder() == "another process"
 
 
 @pytest.mark.parametrize("command", ["get", "status", "dry run", "train"])
@@ -173,22 +169,20 @@ def test_X04_nothing_is_placed_through_a_linked_folder(root: Path, target: Path,
     link = root.parent / linked
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(target.parent)
-    shelf = Shelf.RAW if "raw" in linked else Shelf.REJECTED
+    shelf = Area.RAW if "raw" in linked else Area.REJECTED
     tree = Tree(root)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
-        tree.place([(Spot("king", "a.jpg", shelf), b"a")])
+        tree.place([(FileKey("king", "a.jpg", shelf), b"a")])
     tree.close()
     assert [path.name for path in target.parent.iterdir()] == ["thesis.tex"]
 
 
 @pytest.mark.parametrize("linked", ["dataset.raw", "dataset.raw/king"])
-def test_X04_nothing_is_removed_or_moved_through_a_linked_folder(
-    root: Path, target: Path, linked: str
-) -> None:
+def test_X04_nothing_is_removed_or_moved_through_a_linked_folder(root: Path, target: Path, linked: str) -> None:
     """A file that lies behind a link is neither seen, read, moved nor removed."""
     link = root.parent / linked
     link.parent.mkdir(exist_ok=True)
-    spot = Spot("king", "thesis.tex", Shelf.RAW)
+    spot = FileKey("king", "thesis.tex", Area.RAW)
     if linked == "dataset.raw":
         (target.parent / "king").mkdir()
         target = target.rename(target.parent / "king" / target.name)
@@ -198,7 +192,7 @@ def test_X04_nothing_is_removed_or_moved_through_a_linked_folder(
     tree = Tree(root)
     for change in (
         lambda: tree.remove([spot]),
-        lambda: tree.move(spot, Spot("king", "stolen.jpg")),
+        lambda: tree.move(spot, FileKey("king", "stolen.jpg")),
     ):
         with pytest.raises(CannotWrite, match="is a symbolic link"):
             change()
@@ -211,9 +205,9 @@ def test_X04_image_behind_a_link_is_not_read(root: Path, target: Path) -> None:
     (root / "king" / "a.jpg").symlink_to(target)
     (root / "coral").symlink_to(target.parent)
     tree = Tree(root)
-    spots = [Spot("king", "a.jpg"), Spot("coral", "thesis.tex")]
-    assert [tree.stamp(spot) for spot in spots] == [None, None]
-    assert tree.digests(spots) == [None, None]
+    spots = [FileKey("king", "a.jpg"), FileKey("coral", "thesis.tex")]
+    assert [tree.stat(spot) for spot in spots] == [None, None]
+    assert tree.hash_files(spots) == [None, None]
     tree.close()
 
 
@@ -224,7 +218,7 @@ def test_X04_part_files_behind_a_link_are_not_removed(root: Path, target: Path) 
     root.with_name("dataset.raw").symlink_to(target.parent)
     tree = Tree(root)
     assert not tree.has_parts()
-    tree.sweep()
+    tree.remove_parts()
     assert left.read_bytes() == SECRET
 
 
@@ -242,7 +236,7 @@ def test_X04_linked_part_file_is_not_written_through(root: Path, target: Path) -
 def test_X04_linked_table_is_replaced_and_not_written_through(root: Path, target: Path) -> None:
     """Tables and reports, written as a whole, take the place of a link and leave its target as it is."""
     (root / "splits.csv").symlink_to(target)
-    disk.rewrite(root / "splits.csv", b"path,part\n")
+    disk.write_atomically(root / "splits.csv", b"path,part\n")
     assert target.read_bytes() == SECRET
     assert (root / "splits.csv").read_bytes() == b"path,part\n"
     assert not (root / "splits.csv").is_symlink()
@@ -282,4 +276,4 @@ def test_X04_fifo_in_place_of_the_lock_is_not_waited_for(root: Path) -> None:
     (root / "harvest.files.lock").unlink()
     os.mkfifo(root / "harvest.files.lock")
     with pytest.raises(CannotWrite, match="not a regular file"):
-        Lock(root / "harvest.files.lock").take()
+        Lock(root / "harvest.files.lock").acquire()

@@ -60,22 +60,22 @@ def test_P05_other_commands_go_on(tmp_path: Path) -> None:
 def test_P05_a_get_waits_a_moment(tmp_path: Path) -> None:
     """A command that holds the lock for the blink of an eye does not turn a `get` away."""
     first, second = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
-    assert first.take()
-    assert not second.take()
+    assert first.acquire()
+    assert not second.acquire()
     first.release()
-    assert second.take(patience=1)
+    assert second.acquire(patience=1)
     second.release()
 
 
 def test_lock_tells_its_holder(tmp_path: Path) -> None:
     """The lock names the process that took it last."""
     with Lock(tmp_path / "lock") as lock:
-        assert lock.take()
-        assert lock.holder().startswith(f"process {os.getpid()}, since ")
+        assert lock.acquire()
+        assert lock.describe_holder().startswith(f"process {os.getpid()}, since ")
 
 
 def test_lock_where_nothing_can_be_written(tmp_path: Path) -> None:
     """A place that takes no file is an error with its path."""
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match="lock"):
-        Lock(tmp_path / "file" / "lock").take()
+        Lock(tmp_path / "file" / "lock").acquire()

@@ -12,7 +12,7 @@ import pytest
 
 from harvest.dataset import Dataset, Placement, path_memory
 from harvest.errors import LedgerMissing
-from harvest.images import develop
+from harvest.images import process_image
 from harvest.models import Evidence, Licence, Picture, Recipe, Refusal, Verdict
 from tests import datasets
 from tests.datasets import a_hit, a_query, find, tree
@@ -58,7 +58,7 @@ def fill(root: Path, **how: bool) -> Path:
 
 
 def developed(hit: Hit) -> Picture:
-    picture = develop(datasets.jpeg(hit.rank, 240), hit, Recipe(size=120, min_size=50))
+    picture = process_image(datasets.jpeg(hit.rank, 240), hit, Recipe(size=120, min_size=50))
     assert isinstance(picture, Picture)
     return picture
 
@@ -78,7 +78,7 @@ def forget(settings: Path) -> None:
 
 def ways(dataset: Dataset, numbers: Iterable[int], class_name: str = "king") -> list[Verdict | None]:
     search = dataset.begin_search(a_query(class_name, "another"), "FLICKR", 9)
-    found = dataset.record(search.id, class_name, [a_hit(number, "FLICKR") for number in numbers])
+    found = dataset.record_hits(search.id, class_name, [a_hit(number, "FLICKR") for number in numbers])
     return [way.verdict if isinstance(way, Refusal) else None for way in found]
 
 
@@ -98,7 +98,7 @@ def test_X14_marks_in_the_files_show_that_a_ledger_is_gone(root: Path, settings:
 def test_X14_rejected_images_show_it_too(root: Path, settings: Path) -> None:
     """Marked images in dataset.rejected alone are a sign as well."""
     with Dataset.open(root) as dataset:
-        dataset.reject([known.id for known in dataset.known()], by="test")
+        dataset.reject([known.id for known in dataset.list_present()], by="test")
     shutil.rmtree(root)
     forget(settings)
     with pytest.raises(LedgerMissing, match="has lost its ledger"):
@@ -139,8 +139,8 @@ def test_X14_a_new_ledger_reads_provenance_back(root: Path) -> None:
     with get(root, new_ledger=True) as dataset:
         assert dataset.provenance_read == 4
         assert dataset.counts() == {"king": 2, "coral": 2}
-        (source,) = dataset.why("https://pictures.example.com/3.jpg").sources
-        story = dataset.why("https://pictures.example.com/3.jpg")
+        (source,) = dataset.history_of_text("https://pictures.example.com/3.jpg").sources
+        story = dataset.history_of_text("https://pictures.example.com/3.jpg")
     hit = a_described_hit(3)
     assert (source.provider, source.url, source.page, source.title, source.author, source.licence) == (
         hit.provider,
@@ -159,13 +159,13 @@ def test_X14_after_a_new_ledger_nothing_there_is_fetched_again(root: Path) -> No
     lose(root)
     with get(root, new_ledger=True) as dataset:
         assert ways(dataset, (1, 2, 9)) == [Verdict.DUPLICATE, Verdict.DUPLICATE, None]
-        assert all(known.protected and known.look for known in dataset.known())
+        assert all(known.protected and known.fingerprint for known in dataset.list_present())
 
 
 def test_X14_what_lies_among_the_rejected_stays_rejected(root: Path) -> None:
     """Images in dataset.rejected are rejected in the new ledger too, by their address as well."""
     with Dataset.open(root) as dataset:
-        dataset.reject([dataset.why("https://pictures.example.com/1.jpg").id], by="test")
+        dataset.reject([dataset.history_of_text("https://pictures.example.com/1.jpg").id], by="test")
     lose(root)
     with get(root, new_ledger=True) as dataset:
         assert ways(dataset, (1, 2)) == [Verdict.REJECTED, Verdict.DUPLICATE]

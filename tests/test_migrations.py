@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.dataset import Consultation, Dataset, remember_deal
+from harvest.dataset import Dataset, ReadOnlyDataset, save_split_in_ledger
 from harvest.errors import CannotWrite, LedgerUnusable
 from harvest.ledger import VERSION, Ledger
 from harvest.ledger.migrations import STEPS
@@ -80,7 +80,7 @@ def test_an_upgrade_that_fails_changes_nothing(root: Path, monkeypatch: pytest.M
         with pytest.raises(LedgerUnusable, match="cannot be upgraded"):
             Dataset.open(root)
     assert layout(root / "harvest.db")[""] == [(1,)]
-    assert remember_deal(root, "a deal", {"content": "valid"})
+    assert save_split_in_ledger(root, "a deal", {"content": "valid"})
 
 
 def test_an_upgrade_leaves_a_ledger_that_is_held(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,19 +104,19 @@ def test_what_has_no_version_is_no_ledger(root: Path) -> None:
 
 def test_a_deal_is_remembered_by_content(root: Path) -> None:
     """What a deal put somewhere is there again, each deal apart, and a later word replaces an earlier one."""
-    assert remember_deal(root, "one", {"a": "train", "b": "valid"})
-    assert remember_deal(root, "two", {"a": "test"})
-    assert remember_deal(root, "one", {"b": "train", "c": "test"})
-    with Consultation.open(root) as consulted:
-        assert consulted.dealt("one") == {"a": "train", "b": "train", "c": "test"}
-        assert consulted.dealt("two") == {"a": "test"}
-        assert consulted.dealt("three") == {}
+    assert save_split_in_ledger(root, "one", {"a": "train", "b": "valid"})
+    assert save_split_in_ledger(root, "two", {"a": "test"})
+    assert save_split_in_ledger(root, "one", {"b": "train", "c": "test"})
+    with ReadOnlyDataset.open(root) as consulted:
+        assert consulted.load_split("one") == {"a": "train", "b": "train", "c": "test"}
+        assert consulted.load_split("two") == {"a": "test"}
+        assert consulted.load_split("three") == {}
 
 
 def test_without_a_ledger_nothing_is_remembered_and_nothing_made(tmp_path: Path) -> None:
     """A tree without a ledger gets none from being asked or told."""
-    assert Consultation.open(tmp_path) is None
-    assert not remember_deal(tmp_path, "one", {"a": "train"})
+    assert ReadOnlyDataset.open(tmp_path) is None
+    assert not save_split_in_ledger(tmp_path, "one", {"a": "train"})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,11 +131,9 @@ def test_origins_are_those_of_the_pictures_on_disk(tmp_path: Path) -> None:
             datasets.a_hit(4, page="https://a.example/gone"),
         ]
         tasks = datasets.find(dataset, hits)
-        known = dataset.place(
-            [datasets.Placement(task, datasets.a_picture(n)) for n, task in enumerate(tasks, 1)]
-        )
+        known = dataset.place([datasets.Placement(task, datasets.a_picture(n)) for n, task in enumerate(tasks, 1)])
         dataset.reject([known[3].id], by="test")
-    with Consultation.open(root) as consulted:
+    with ReadOnlyDataset.open(root) as consulted:
         found = consulted.origins()
     one, two = (datasets.a_picture(number).content for number in (1, 2))
     assert sorted(found, key=lambda origin: origin.page or "") == [

@@ -102,7 +102,7 @@ def test_X13_moved_dataset_goes_on_at_its_new_place(root: Path) -> None:
     with Dataset.open(root.with_name("moved"), create=True, exclusive=True) as dataset:
         assert not dataset.changes.deleted
         search = dataset.begin_search(datasets.a_query(), "BING", 1)
-        assert [waiting.hit.url for waiting in dataset.waiting(search.id)] == [task.hit.url]
+        assert [waiting.hit.url for waiting in dataset.unsettled_tasks(search.id)] == [task.hit.url]
 
 
 @pytest.mark.parametrize("way", ["removed", "replaced"])

@@ -11,7 +11,7 @@ import pytest
 
 from harvest.dataset import Dataset
 from harvest.errors import CannotWrite
-from harvest.harvesting.deduplicate import Placer
+from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.search import WINDOW
 from harvest.harvesting.summary import (
@@ -53,10 +53,10 @@ class Harvest:
         )
         create = workers is not None
         with Dataset.open(self.root, create=create, exclusive=create, read_only=not create) as dataset:
-            summary.kept = {name: dataset.kept(name) for name in summary.classes}
+            summary.kept = {name: dataset.count_present(name) for name in summary.classes}
             pipeline = Pipeline(
                 dataset,
-                Placer(dataset),
+                Deduplicator(dataset),
                 summary,
                 workers,
                 refresh=refresh,
@@ -66,7 +66,7 @@ class Harvest:
                 before(dataset, pipeline)
             jobs = [(provider, queries) for provider in providers]
             asyncio.run(asyncio.wait_for(pipeline.run(jobs, limit, no_pages), 30))
-            summary.kept = {name: dataset.kept(name) for name in summary.classes}
+            summary.kept = {name: dataset.count_present(name) for name in summary.classes}
             self.conflicts = dataset.conflicts()
         return summary
 
@@ -192,9 +192,7 @@ def test_two_queries_of_a_class_share_what_they_find(harvest):
 
 def test_what_two_classes_find_is_a_conflict(harvest):
     """A photograph that two classes find is placed once, and the other class is told."""
-    summary = harvest(
-        Scripted({"coral": hits(3), "king": hits(2, start=3)}), queries=(CORAL, KING), workers=Fetcher()
-    )
+    summary = harvest(Scripted({"coral": hits(3), "king": hits(2, start=3)}), queries=(CORAL, KING), workers=Fetcher())
 
     assert harvest.files == 4
     assert summary.total().verdicts[Verdict.CONFLICT] == 1
@@ -362,9 +360,7 @@ def test_P06_a_stop_before_the_start(harvest):
     workers = Fetcher(seconds=lambda _: 60)
     began = time.monotonic()
 
-    summary = harvest(
-        Scripted({"coral": hits(5)}), workers=workers, before=lambda _, pipeline: pipeline.stop()
-    )
+    summary = harvest(Scripted({"coral": hits(5)}), workers=workers, before=lambda _, pipeline: pipeline.stop())
 
     assert time.monotonic() - began < 5
     assert summary.interrupted

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvest.errors import QueryFileError
-from harvest.files.names import component, fold
+from harvest.files.names import check_component, fold_name
 from harvest.models import LicenceFilter
 from harvest.queries.query_file import read_queries
 
@@ -311,7 +311,7 @@ def test_C04_every_case_and_composition_collides(tmp_path_factory, name):
     """Whatever the class, its other cases and compositions beside it are refused."""
     path = tmp_path_factory.getbasetemp() / "collide.csv"
     for variant in {name.upper(), name.lower(), unicodedata.normalize("NFD", name)} - {name}:
-        if fold(variant) != fold(name):  # a few letters have no way back: İ becomes i and a dot
+        if fold_name(variant) != fold_name(name):  # a few letters have no way back: İ becomes i and a dot
             continue
         path.write_text(f"class,query\n{name},a\n{variant},b\n", encoding="utf-8", newline="")
         with pytest.raises(QueryFileError):
@@ -448,9 +448,7 @@ def test_C08_many_rows_are_read_fast_and_small(tmp_path, header, row):
     """100,000 rows take under 2 seconds and 100 MB."""
     path = tmp_path / "many.csv"
     path.write_text(header + "".join(row.format(i, i) for i in range(100_000)))
-    answer = subprocess.run(
-        [sys.executable, "-c", _MEASURED, path], capture_output=True, text=True, check=True
-    )
+    answer = subprocess.run([sys.executable, "-c", _MEASURED, path], capture_output=True, text=True, check=True)
     rows, seconds, memory = map(float, answer.stdout.split())
     assert rows == 100_000
     assert seconds < 2
@@ -459,18 +457,13 @@ def test_C08_many_rows_are_read_fast_and_small(tmp_path, header, row):
 
 def test_reading_queries_imports_nothing_heavy():
     """The reader brings in nothing outside the standard library, so that the command line starts fast."""
-    code = (
-        "import sys; before = set(sys.modules); import harvest.queries.query_file; "
-        "print(*set(sys.modules) - before)"
-    )
+    code = "import sys; before = set(sys.modules); import harvest.queries.query_file; print(*set(sys.modules) - before)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     foreign = {name.split(".")[0] for name in answer.stdout.split()} - set(sys.stdlib_module_names)
     assert foreign == {"harvest"}
 
 
-HEADERS = st.sampled_from(
-    ["searchterm,exclude\n", "class,query\n", "class;query;max\n", "class\tquery\tlicense\n", ""]
-)
+HEADERS = st.sampled_from(["searchterm,exclude\n", "class,query\n", "class;query;max\n", "class\tquery\tlicense\n", ""])
 
 
 @given(
@@ -488,8 +481,8 @@ def test_any_text_is_refused_or_gives_safe_classes(tmp_path_factory, header, bod
         return
     assert queries
     names = {query.class_name for query in queries}
-    assert all(component(name) == name for name in names)
-    assert len({fold(name) for name in names}) == len(names)
+    assert all(check_component(name) == name for name in names)
+    assert len({fold_name(name) for name in names}) == len(names)
     assert all(query.text.strip() == query.text != "" for query in queries)
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.dataset.reconcile import FEW, FindCopies, Findings, Found, Kind, reconcile
-from harvest.files.paths import Shelf, Spot
-from harvest.ledger.picture_table import Held
+from harvest.dataset.reconcile import FEW, FindCopies, Findings, Kind, UnexpectedFile, reconcile
+from harvest.files.paths import Area, FileKey
+from harvest.ledger.picture_table import PictureRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 _numbers = count(1)
 
 
-def held(place: str, content: str, state: str = "present") -> Held:
+def held(place: str, content: str, state: str = "present") -> PictureRow:
     class_name, name = place.split("/")
-    return Held(next(_numbers), state, class_name, name, content, int(state == "rejected"))
+    return PictureRow(next(_numbers), state, class_name, name, content, int(state == "rejected"))
 
 
-def found(place: str, content: str, shelf: Shelf = Shelf.TREE) -> Found:
+def found(place: str, content: str, shelf: Area = Area.TREE) -> UnexpectedFile:
     class_name, name = place.split("/")
-    return Found(Spot(class_name, name, shelf), content, 1, 1)
+    return UnexpectedFile(FileKey(class_name, name, shelf), content, 1, 1)
 
 
 def decide(
-    rows: list[Held],
-    files: list[Found],
-    kin: list[Held] | None = None,
+    rows: list[PictureRow],
+    files: list[UnexpectedFile],
+    kin: list[PictureRow] | None = None,
     *,
     totals: dict[str, int] | None = None,
     folders: set[str] | None = None,
@@ -65,19 +65,19 @@ def kinds(findings: Findings) -> list[Kind]:
         (held("a/1.jpg", "x"), found("a/2.jpg", "x"), Kind.RENAMED),
         (held("a/1.jpg", "x"), found("b/1.jpg", "x"), Kind.MOVED),
         (held("a/1.jpg", "x"), found("b/2.jpg", "x"), Kind.MOVED),
-        (held("a/1.jpg", "x"), found("a/1.jpg", "x", Shelf.REJECTED), Kind.SHELVED),
-        (held("a/1.jpg", "x"), found("b/7.jpg", "x", Shelf.REJECTED), Kind.SHELVED),
+        (held("a/1.jpg", "x"), found("a/1.jpg", "x", Area.REJECTED), Kind.SHELVED),
+        (held("a/1.jpg", "x"), found("b/7.jpg", "x", Area.REJECTED), Kind.SHELVED),
         (held("a/1.jpg", "x", "rejected"), found("a/1.jpg", "x"), Kind.RESTORED),
         (held("a/1.jpg", "x", "rejected"), found("b/2.jpg", "x"), Kind.RESTORED),
-        (held("a/1.jpg", "x", "rejected"), found("b/2.jpg", "x", Shelf.REJECTED), Kind.RESHELVED),
+        (held("a/1.jpg", "x", "rejected"), found("b/2.jpg", "x", Area.REJECTED), Kind.RESHELVED),
         (held("a/1.jpg", "x", "rejected"), None, Kind.UNSHELVED),
         (held("a/1.jpg", "x", "placing"), found("a/1.jpg", "x"), Kind.CONFIRMED),
         (held("a/1.jpg", "x", "placing"), None, Kind.FORGOTTEN),
         (None, found("a/1.jpg", "x"), Kind.ADDED),
-        (None, found("a/1.jpg", "x", Shelf.REJECTED), Kind.ADDED),
+        (None, found("a/1.jpg", "x", Area.REJECTED), Kind.ADDED),
     ],
 )
-def test_one_picture_one_file(row: Held | None, file: Found | None, kind: Kind) -> None:
+def test_one_picture_one_file(row: PictureRow | None, file: UnexpectedFile | None, kind: Kind) -> None:
     """Each line of DESIGN.md's table is one kind of finding."""
     other = held("b/0.jpg", "other")
     findings = decide([row] if row else [], [file] if file else [], [other])
@@ -125,7 +125,7 @@ def test_converted_is_edited() -> None:
     findings = decide(rows, [found(f"a/{n}.webp", f"new{n}") for n in range(25)], totals={"a": 25})
     assert kinds(findings) == [Kind.EDITED] * 25
     assert all(each.found.spot.name == f"{each.held.name[:-4]}.webp" for each in findings.each)
-    assert findings.brake == ""
+    assert findings.missing_files == ""
 
 
 def test_converted_into_another_class_is_not_edited() -> None:
@@ -152,7 +152,9 @@ def test_a_copy_under_another_name_is_edited() -> None:
     files = [found("a/new.jpg", "n"), found("a/2.png", "p")]
     asked = []
 
-    def find_copies(some: Sequence[Held], others: Sequence[Found]) -> list[tuple[Held, Found]]:
+    def find_copies(
+        some: Sequence[PictureRow], others: Sequence[UnexpectedFile]
+    ) -> list[tuple[PictureRow, UnexpectedFile]]:
         asked.append(([row.name for row in some], [file.spot.name for file in others]))
         return [(some[0], others[0])]
 
@@ -185,7 +187,7 @@ def test_a_file_of_known_content_is_no_edit() -> None:
     assert kinds(findings) == [Kind.RESTORED, Kind.GONE]
 
 
-def every_pair(rows: Sequence[Held], files: Sequence[Found]) -> list[tuple[Held, Found]]:
+def every_pair(rows: Sequence[PictureRow], files: Sequence[UnexpectedFile]) -> list[tuple[PictureRow, UnexpectedFile]]:
     return [(row, file) for row in rows for file in files]
 
 
@@ -197,7 +199,7 @@ def test_rejected_content_that_comes_back_is_restored() -> None:
 
 def test_present_is_stronger_than_rejected() -> None:
     """A copy among the rejected says nothing while the picture lies in its class."""
-    file = found("a/1.jpg", "x", Shelf.REJECTED)
+    file = found("a/1.jpg", "x", Area.REJECTED)
     assert kinds(decide([], [file], [held("a/1.jpg", "x")])) == []
 
 
@@ -231,7 +233,7 @@ def test_R04_merged_into_a_class_that_was_there() -> None:
     assert decide(rows, files, totals={"a": 10, "b": 3}).renamed == {}
 
 
-def gone(count: int, class_name: str = "a") -> list[Held]:
+def gone(count: int, class_name: str = "a") -> list[PictureRow]:
     return [held(f"{class_name}/{n}.jpg", f"{class_name}{n}") for n in range(count)]
 
 
@@ -242,7 +244,7 @@ def gone(count: int, class_name: str = "a") -> list[Held]:
 def test_P09_over_20_files_and_over_90_percent_of_a_class(*, count: int, total: int, brakes: bool) -> None:
     """The brake holds for more than 20 files that are more than 90 % of a class, and for nothing less."""
     findings = decide(gone(count), [], totals={"a": total, "b": 1000}, folders={"a", "b"})
-    assert bool(findings.brake) is brakes
+    assert bool(findings.missing_files) is brakes
 
 
 def test_P09_over_90_percent_of_the_dataset() -> None:
@@ -250,32 +252,32 @@ def test_P09_over_90_percent_of_the_dataset() -> None:
     rows = [row for name in "abcdefghij" for row in gone(19, name)]
     totals = dict.fromkeys("abcdefghij", 20)
     findings = decide(rows, [], totals=totals, folders=set(totals))
-    assert findings.brake == "190 of 200 pictures are gone"
+    assert findings.missing_files == "190 of 200 pictures are gone"
 
 
 def test_P09_a_whole_folder_that_held_one_picture() -> None:
     """The brake holds when a whole class folder is gone, however small."""
     findings = decide(gone(1), [], totals={"a": 1, "b": 1000}, folders={"b"})
-    assert findings.brake == "1 of 1 pictures of a are gone"
+    assert findings.missing_files == "1 of 1 pictures of a are gone"
 
 
 def test_P09_not_when_the_folder_is_there_and_empty() -> None:
     """A person who throws out the few pictures of a class leaves its folder."""
-    assert decide(gone(3), [], totals={"a": 3, "b": 1000}, folders={"a", "b"}).brake == ""
+    assert decide(gone(3), [], totals={"a": 3, "b": 1000}, folders={"a", "b"}).missing_files == ""
 
 
 def test_P09_not_for_what_lies_elsewhere() -> None:
     """Pictures dragged to the rejected are not missing, however many."""
-    files = [found(f"a/{n}.jpg", f"a{n}", Shelf.REJECTED) for n in range(100)]
+    files = [found(f"a/{n}.jpg", f"a{n}", Area.REJECTED) for n in range(100)]
     findings = decide(gone(100), files, totals={"a": 100}, folders={"a"})
-    assert (findings.brake, set(kinds(findings))) == ("", {Kind.SHELVED})
+    assert (findings.missing_files, set(kinds(findings))) == ("", {Kind.SHELVED})
 
 
 def test_P09_names_three_classes_and_counts_the_rest() -> None:
     """The message stays short when many classes are gone."""
     rows = [row for name in "abcde" for row in gone(FEW + 5, name)]
     findings = decide(rows, [], totals=dict.fromkeys("abcde", FEW + 5), folders=set())
-    assert findings.brake.endswith("25 of 25 pictures of c and of 2 more classes are gone")
+    assert findings.missing_files.endswith("25 of 25 pictures of c and of 2 more classes are gone")
 
 
 places = st.tuples(st.sampled_from("abc"), st.integers(0, 4))
@@ -293,13 +295,13 @@ trees = st.dictionaries(places, contents, max_size=8)
 def test_every_picture_and_file_is_explained_once(rows, tree, shelf, kin) -> None:
     """Whatever the lists, each picture has one fate and no file in the tree goes unexplained or twice."""
 
-    def row(place: tuple[str, int], content: str, state: str) -> Held:
+    def row(place: tuple[str, int], content: str, state: str) -> PictureRow:
         return held(f"{place[0]}/{place[1]}.jpg", content, state)
 
     missing = [row(*each) for each in rows]
     files = [
         found(f"{place[0]}/{place[1]}.jpg", content, side)
-        for side, lot in ((Shelf.TREE, tree), (Shelf.REJECTED, shelf))
+        for side, lot in ((Area.TREE, tree), (Area.REJECTED, shelf))
         for place, content in lot.items()
     ]
     each = decide(missing, files, [row(*one) for one in kin]).each
@@ -312,7 +314,7 @@ def test_every_picture_and_file_is_explained_once(rows, tree, shelf, kin) -> Non
     assert {row.id for row in missing} <= {*fates, *confirmed}
     assert len(explained) == len(set(explained))
     confirmed_files = [finding.found for finding in each if finding.kind is Kind.CONFIRMED]
-    assert {file for file in files if file.spot.shelf is Shelf.TREE} <= {*explained, *confirmed_files}
+    assert {file for file in files if file.spot.area is Area.TREE} <= {*explained, *confirmed_files}
 
 
 @given(rows=st.lists(st.tuples(places, contents), max_size=8, unique_by=lambda row: row[0]))

@@ -15,7 +15,7 @@ from harvest.dataset import (
     Placement,
     record_changes,
 )
-from harvest.images import develop
+from harvest.images import process_image
 from harvest.models import Picture, Recipe, Refusal, Verdict
 from tests.datasets import a_hit, a_query, find
 from tests.pictures import encoded, photo
@@ -33,7 +33,7 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         tasks = find(dataset, [a_hit(number) for number in range(COUNT)])
         pictures = [
-            develop(encoded(photo(300, 220, task.hit.rank)), task.hit, Recipe(size=200)) for task in tasks
+            process_image(encoded(photo(300, 220, task.hit.rank)), task.hit, Recipe(size=200)) for task in tasks
         ]
         assert all(isinstance(picture, Picture) for picture in pictures)
         dataset.place(
@@ -70,10 +70,10 @@ def test_a_converted_class_keeps_its_provenance(root: Path, suffix: str) -> None
 
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         changes = dataset.changes
-        stories = [dataset.why(f"king/{file.name}") for file in files(root)]
+        stories = [dataset.history_of_text(f"king/{file.name}") for file in files(root)]
         search = dataset.begin_search(a_query(text="another"), "FLICKR", COUNT)
         hits = [a_hit(number, "FLICKR") for number in range(COUNT)]
-        ways = dataset.record(search.id, "king", hits)
+        ways = dataset.record_hits(search.id, "king", hits)
 
     assert changes.counts() == {"edited": {"king": COUNT}}
     assert changes.edited[0] == Change("king", before[0].name, f"king/{before[0].stem}{suffix}")
@@ -99,13 +99,13 @@ def test_a_copy_under_another_name_is_the_image(root: Path, target: str) -> None
     """Saved under a name that says nothing, an image is known by its fingerprint, padded or not."""
     first = files(root)[0]
     with Dataset.open(root) as dataset:
-        source = dataset.why(f"king/{first.name}").sources[0]
+        source = dataset.history_of_text(f"king/{first.name}").sources[0]
     convert(first, target, quality=80)
     with Dataset.open(root) as dataset:
         assert dataset.changes.edited == (Change("king", first.name, f"king/{target}"),)
-        story = dataset.why(f"king/{target}")
+        story = dataset.history_of_text(f"king/{target}")
         assert (story.sources[0].url, story.own) == (source.url, False)
-        assert dataset.why(f"king/{first.name}").id == story.id
+        assert dataset.history_of_text(f"king/{first.name}").id == story.id
 
 
 def test_another_image_is_not_taken_for_it(root: Path) -> None:
@@ -115,7 +115,7 @@ def test_another_image_is_not_taken_for_it(root: Path) -> None:
     (root / "king" / "mine.png").write_bytes(encoded(photo(300, 220, 999), "PNG"))
     with Dataset.open(root) as dataset:
         assert dataset.changes.counts() == {"deleted": {"king": 1}, "added": {"king": 1}}
-        assert dataset.why("king/mine.png").own
+        assert dataset.history_of_text("king/mine.png").own
 
 
 def test_what_is_no_image_is_compared_with_nothing(root: Path) -> None:
@@ -129,7 +129,7 @@ def test_what_is_no_image_is_compared_with_nothing(root: Path) -> None:
 def test_a_file_is_examined_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was compared with missing images is not decoded again to be taken in."""
     examined = []
-    examine = images.examine
+    examine = images.inspect_image
     monkeypatch.setattr(images, "examine", lambda data, **how: examined.append(data) or examine(data, **how))
     files(root)[0].unlink()
     for number in range(3):
@@ -152,14 +152,14 @@ def test_an_original_that_is_back_is_no_edit(root: Path, monkeypatch: pytest.Mon
     first = files(root)[0]
     data = first.read_bytes()
     convert(first, f"{first.stem}.png")
-    record = record_changes.Recorder.record
+    record = record_changes.ChangeRecorder.record
 
-    def come_back(recorder: record_changes.Recorder, findings: object) -> object:
+    def come_back(recorder: record_changes.ChangeRecorder, findings: object) -> object:
         first.write_bytes(data)
         return record(recorder, findings)
 
     with monkeypatch.context() as patched:
-        patched.setattr(record_changes.Recorder, "record", come_back)
+        patched.setattr(record_changes.ChangeRecorder, "record", come_back)
         with Dataset.open(root) as dataset:
             assert dataset.changes.counts() == {}
     with Dataset.open(root) as dataset:

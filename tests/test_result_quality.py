@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harvest.harvesting.result_quality import ENOUGH, Relevance, words
+from harvest.harvesting.result_quality import ENOUGH, Relevance, query_words
 from harvest.models import Hit
 
 
@@ -33,7 +33,7 @@ def test_few_hits_say_nothing():
 
 def test_excluded_words_do_not_count():
     """A word after a minus, a quoted one too, is not expected in a result; nor is an operator."""
-    assert words('coral -king -"scarlet snake" site:zoo.example') == {"coral"}
+    assert query_words('coral -king -"scarlet snake" site:zoo.example') == {"coral"}
 
 
 def test_a_query_without_words_is_never_low():

@@ -12,11 +12,11 @@ import pytest
 from harvest.errors import Blocked, CannotWrite, ProviderError, RateLimited, Unanswerable
 from harvest.harvesting import summary as account
 from harvest.harvesting.search import (
-    Desk,
-    Ended,
-    Found,
-    Search,
+    HitFound,
+    ProviderSearch,
+    SearchChannel,
     Searcher,
+    SearchFinished,
 )
 from harvest.models import Query
 from tests.scripted import Odd, Scripted, hits, no_pages
@@ -31,22 +31,22 @@ class Clerk:
     full: set[str] = field(default_factory=set)
     window: int = 1000
     room: bool = True  # every hit is done with at once
-    found: list[Found] = field(default_factory=list)
-    ends: list[Ended] = field(default_factory=list)
+    found: list[HitFound] = field(default_factory=list)
+    ends: list[SearchFinished] = field(default_factory=list)
     failure: BaseException | None = None
 
-    def begin(self, query: Query, provider: Scripted, limit: int) -> Search:
+    def begin(self, query: Query, provider: Scripted, limit: int) -> ProviderSearch:
         """Open a search."""
-        return Search(len(self.ends), query, provider.name, limit, query.text in self.finished)
+        return ProviderSearch(len(self.ends), query, provider.name, limit, query.text in self.finished)
 
-    def arrive(self, item: Found | Ended) -> None:
+    def arrive(self, item: HitFound | SearchFinished) -> None:
         """Take what a search brings."""
-        if isinstance(item, Ended):
+        if isinstance(item, SearchFinished):
             self.ends.append(item)
             return
         self.found.append(item)
         if self.room:
-            self.desk.make_room(item.search.provider)
+            self.desk.release_slot(item.search.provider)
 
     def out(self, failure: BaseException | None) -> None:
         """Hear that the searcher is done."""
@@ -56,7 +56,7 @@ class Clerk:
     async def run(self, provider: Scripted, queries: list[Query], limit: int = 100, stop_after: float = 0):
         """Search to the end, or until stopped."""
         self.over = asyncio.Event()
-        self.desk = Desk(
+        self.desk = SearchChannel(
             [provider.name],
             self.window,
             begin=self.begin,
@@ -278,7 +278,7 @@ def test_a_failure_after_a_stop_reaches_nobody():
     """What fails after a stop is nobody's business any more, and no thread complains."""
 
     class Late(Clerk):
-        def begin(self, *_: object) -> Search:
+        def begin(self, *_: object) -> ProviderSearch:
             self.desk.stopping.set()
             raise CannotWrite("no room")
 
@@ -289,7 +289,7 @@ def test_a_failure_of_the_desk_is_the_runs():
     """When the desk itself cannot go on, the run hears of it."""
 
     class Broken(Clerk):
-        def begin(self, *_: object) -> Search:
+        def begin(self, *_: object) -> ProviderSearch:
             raise CannotWrite("no room")
 
     clerk = search(Broken(), Scripted({}), [CORAL])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.dataset import EXHAUSTED, LIMIT_REACHED, Dataset, Placement, Settlement
+from harvest.dataset import EXHAUSTED, LIMIT_REACHED, Dataset, HitVerdict, Placement
 from harvest.models import Filters, Query, Refusal, Task, Verdict
 from tests.datasets import a_hit, a_picture, a_query, fill, find, name
 
@@ -66,9 +66,7 @@ def test_R06_search_is_query_provider_class_and_filters(dataset: Dataset) -> Non
 
 def test_new_hits_are_tasks_in_order(dataset: Dataset) -> None:
     """Hits that nothing is known of are to be fetched, each as it was found."""
-    hits = [
-        a_hit(n, title=f"{n}", author="Ann", others=(f"https://example.com/small/{n}",)) for n in range(3)
-    ]
+    hits = [a_hit(n, title=f"{n}", author="Ann", others=(f"https://example.com/small/{n}",)) for n in range(3)]
     tasks = find(dataset, hits)
     assert [task.hit for task in tasks] == hits
     assert {task.class_name for task in tasks} == {"king"}
@@ -76,21 +74,19 @@ def test_new_hits_are_tasks_in_order(dataset: Dataset) -> None:
 
 def test_interrupted_hits_wait_with_all_they_had(dataset: Dataset) -> None:
     """What a killed run had not settled waits for the next, field by field as it was found."""
-    hit = a_hit(
-        1, title="King", page="https://example.com", width=640, height=480, author="Ann", author_url="x"
-    )
+    hit = a_hit(1, title="King", page="https://example.com", width=640, height=480, author="Ann", author_url="x")
     find(dataset, [hit])
     dataset = again(dataset)
     search = dataset.begin_search(a_query(), "BING", 1)
     assert search.waiting == 1
-    assert [task.hit for task in dataset.waiting(search.id)] == [hit]
+    assert [task.hit for task in dataset.unsettled_tasks(search.id)] == [hit]
     dataset.close()
 
 
 def test_hit_in_hand_is_not_waiting(dataset: Dataset) -> None:
     """What this run found itself is under way, not left over."""
     find(dataset, [a_hit(1)])
-    assert dataset.waiting(dataset.begin_search(a_query(), "BING", 1).id) == []
+    assert dataset.unsettled_tasks(dataset.begin_search(a_query(), "BING", 1).id) == []
 
 
 def test_passing_failures_get_three_runs(dataset: Dataset) -> None:
@@ -98,14 +94,14 @@ def test_passing_failures_get_three_runs(dataset: Dataset) -> None:
     (task,) = find(dataset, [a_hit(1)])
     tries = []
     for _ in range(4):
-        dataset.settle([Settlement(task.id, Verdict.TIMEOUT)])
+        dataset.record_verdicts([HitVerdict(task.id, Verdict.TIMEOUT)])
         search = dataset.begin_search(a_query(), "BING", 1)
-        assert dataset.waiting(search.id) == []
+        assert dataset.unsettled_tasks(search.id) == []
         dataset = again(dataset)
-        waiting = dataset.waiting(search.id)
+        waiting = dataset.unsettled_tasks(search.id)
         tries.append(len(waiting))
         if waiting:
-            assert dataset.record(search.id, "king", [waiting[0].hit]) == [task]
+            assert dataset.record_hits(search.id, "king", [waiting[0].hit]) == [task]
     assert tries == [1, 1, 0, 0]
     dataset.close()
 
@@ -113,41 +109,41 @@ def test_passing_failures_get_three_runs(dataset: Dataset) -> None:
 def test_final_verdict_is_had(dataset: Dataset) -> None:
     """A hit with a final verdict is not fetched again when its search gives it again."""
     (task,) = find(dataset, [a_hit(1)])
-    dataset.settle([Settlement(task.id, Verdict.TOO_SMALL, "9 x 9")])
+    dataset.record_verdicts([HitVerdict(task.id, Verdict.TOO_SMALL, "9 x 9")])
     dataset = again(dataset)
     search = dataset.begin_search(a_query(), "BING", 1)
-    assert verdicts(dataset.record(search.id, "king", [a_hit(1)])) == [Verdict.HAD]
+    assert verdicts(dataset.record_hits(search.id, "king", [a_hit(1)])) == [Verdict.HAD]
     dataset.close()
 
 
 def test_same_address_in_another_search(dataset: Dataset) -> None:
     """An address that came to an end for a class is not tried again for it, whoever finds it."""
     (task,) = find(dataset, [a_hit(1)])
-    dataset.settle([Settlement(task.id, Verdict.NOT_AN_IMAGE)])
+    dataset.record_verdicts([HitVerdict(task.id, Verdict.NOT_AN_IMAGE)])
     other = dataset.begin_search(a_query(text="kingsnake"), "FLICKR", 1)
-    assert verdicts(dataset.record(other.id, "king", [a_hit(1, "FLICKR")])) == [Verdict.HAD]
+    assert verdicts(dataset.record_hits(other.id, "king", [a_hit(1, "FLICKR")])) == [Verdict.HAD]
     third = dataset.begin_search(a_query("coral"), "BING", 1)
-    assert verdicts(dataset.record(third.id, "coral", [a_hit(1)])) == [None]
+    assert verdicts(dataset.record_hits(third.id, "coral", [a_hit(1)])) == [None]
 
 
 def test_too_small_for_another_filter(dataset: Dataset) -> None:
     """What was too small is tried again when smaller pictures are asked for."""
     (task,) = find(dataset, [a_hit(1)])
-    dataset.settle([Settlement(task.id, Verdict.TOO_SMALL)])
+    dataset.record_verdicts([HitVerdict(task.id, Verdict.TOO_SMALL)])
     smaller = Query("king snake", "king", filters=Filters(min_size=50))
     search = dataset.begin_search(smaller, "BING", 1)
-    assert verdicts(dataset.record(search.id, "king", [a_hit(1)])) == [None]
+    assert verdicts(dataset.record_hits(search.id, "king", [a_hit(1)])) == [None]
 
 
 @pytest.mark.parametrize("verdict", [Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT])
 def test_what_a_switch_decides_is_final_for_one_run(dataset: Dataset, verdict: Verdict) -> None:
     """A refusal that a switch of the command line lifts is asked again when it is found again."""
     (task,) = find(dataset, [a_hit(1)])
-    dataset.settle([Settlement(task.id, verdict)])
+    dataset.record_verdicts([HitVerdict(task.id, verdict)])
     search = dataset.begin_search(a_query(), "BING", 1)
-    assert verdicts(dataset.record(search.id, "king", [a_hit(1)])) == [Verdict.HAD]
+    assert verdicts(dataset.record_hits(search.id, "king", [a_hit(1)])) == [Verdict.HAD]
     dataset = again(dataset)
-    assert dataset.record(search.id, "king", [a_hit(1)]) == [task]
+    assert dataset.record_hits(search.id, "king", [a_hit(1)]) == [task]
     dataset.close()
 
 
@@ -156,8 +152,8 @@ def test_known_photograph_is_a_duplicate_before_download(dataset: Dataset) -> No
     (known,) = fill(dataset, "king", [1])
     twin = replace(a_hit(1, "FLICKR"), url="https://elsewhere.example.com/big.jpg")
     search = dataset.begin_search(a_query(), "FLICKR", 1)
-    assert verdicts(dataset.record(search.id, "king", [twin])) == [Verdict.DUPLICATE]
-    story = dataset.why(name(1))
+    assert verdicts(dataset.record_hits(search.id, "king", [twin])) == [Verdict.DUPLICATE]
+    story = dataset.history_of_text(name(1))
     assert story.id == known.id
     assert [source.url for source in story.sources] == [a_hit(1).url, twin.url]
 
@@ -166,7 +162,7 @@ def test_known_photograph_for_another_class_is_a_conflict(dataset: Dataset) -> N
     """A photograph that two classes want stays where it was first, and the conflict is open."""
     (known,) = fill(dataset, "king", [1])
     search = dataset.begin_search(a_query("coral"), "BING", 1)
-    assert verdicts(dataset.record(search.id, "coral", [a_hit(1)])) == [Verdict.CONFLICT]
+    assert verdicts(dataset.record_hits(search.id, "coral", [a_hit(1)])) == [Verdict.CONFLICT]
     assert [(c.id, c.class_name, c.other) for c in dataset.conflicts()] == [(known.id, "king", "coral")]
 
 
@@ -176,7 +172,7 @@ def test_address_is_recognised_in_any_spelling(dataset: Dataset) -> None:
     odd = a_hit(1, source="bing:1")
     odd = replace(odd, url="http://PICTURES.example.com/1.jpg?utm_source=x#top")
     search = dataset.begin_search(a_query(text="other"), "BING", 1)
-    assert verdicts(dataset.record(search.id, "king", [odd])) == [Verdict.DUPLICATE]
+    assert verdicts(dataset.record_hits(search.id, "king", [odd])) == [Verdict.DUPLICATE]
 
 
 def test_photograph_fetched_meanwhile(dataset: Dataset) -> None:
@@ -186,8 +182,11 @@ def test_photograph_fetched_meanwhile(dataset: Dataset) -> None:
     (task,) = find(dataset, [second])
     dataset.place([Placement(first, a_picture(1))])
     search = dataset.begin_search(a_query(), "FLICKR", 1)
-    assert verdicts(dataset.record(search.id, "king", [second])) == [Verdict.DUPLICATE]
-    assert [source.verdict for source in dataset.why(name(1)).sources] == [Verdict.KEPT, Verdict.DUPLICATE]
+    assert verdicts(dataset.record_hits(search.id, "king", [second])) == [Verdict.DUPLICATE]
+    assert [source.verdict for source in dataset.history_of_text(name(1)).sources] == [
+        Verdict.KEPT,
+        Verdict.DUPLICATE,
+    ]
     assert task.id != first.id
 
 
@@ -195,7 +194,7 @@ def test_settled_conflict_is_recorded(dataset: Dataset) -> None:
     """A conflict that only the look showed is recorded with the picture that it is."""
     (known,) = fill(dataset, "king", [1])
     (task,) = find(dataset, [a_hit(2)], "coral")
-    dataset.settle([Settlement(task.id, Verdict.CONFLICT, "already in king", known.id)])
+    dataset.record_verdicts([HitVerdict(task.id, Verdict.CONFLICT, "already in king", known.id)])
     assert [(c.class_name, c.other) for c in dataset.conflicts()] == [("king", "coral")]
 
 
@@ -205,10 +204,10 @@ def test_photograph_found_at_a_new_address(dataset: Dataset) -> None:
     dataset = again(dataset)
     moved = replace(a_hit(1), url="https://new.example.com/1.jpg")
     search = dataset.begin_search(a_query(), "BING", 1)
-    (task,) = dataset.record(search.id, "king", [moved])
+    (task,) = dataset.record_hits(search.id, "king", [moved])
     assert task.hit == moved
     dataset = again(dataset)
-    assert [task.hit.url for task in dataset.waiting(search.id)] == [moved.url]
+    assert [task.hit.url for task in dataset.unsettled_tasks(search.id)] == [moved.url]
     dataset.close()
 
 
@@ -232,9 +231,7 @@ def test_many_hits_are_recorded_fast(dataset: Dataset) -> None:
 def _asked(ledger, act) -> list[tuple[str, tuple]]:
     asked = []
     real = ledger._execute
-    ledger._execute = lambda statement, values: (asked.append((statement, values)), real(statement, values))[
-        1
-    ]
+    ledger._execute = lambda statement, values: (asked.append((statement, values)), real(statement, values))[1]
     try:
         act()
     finally:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harvest.source_keys import is_stand_in, key, renditions
+from harvest.source_keys import is_placeholder, renditions, source_key
 
 PIN = "ab/cd/ef/abcdef0123456789abcdef0123456789"
 SAME = {
@@ -88,7 +88,7 @@ SAME = {
 @pytest.mark.parametrize(("expected", "url"), [(name, url) for name, urls in SAME.items() for url in urls])
 def test_addresses_of_one_photograph_share_a_key(expected, url):
     """Host, size, secret, proxy, port, fragment and tracking do not change which photograph it is."""
-    assert key(url) == expected
+    assert source_key(url) == expected
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_addresses_of_one_photograph_share_a_key(expected, url):
 )  # fmt: skip
 def test_different_pictures_keep_different_keys(one, other):
     """What may be another picture is never folded into one."""
-    assert key(one) != key(other)
+    assert source_key(one) != source_key(other)
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,10 @@ def test_different_pictures_keep_different_keys(one, other):
 )
 def test_a_stranger_cannot_pass_for_a_known_source(url):
     """Only the source's own hosts and paths name its photographs."""
-    assert key(url).startswith("url:")
+    assert source_key(url).startswith("url:")
 
 
-@given(
-    st.text()
-    | st.from_regex(r"https?://(i0\.wp\.com/)*(live\.staticflickr\.com|\[?\w*:?\]?)[/\w%.:?&=#\[\]@-]*")
-)
+@given(st.text() | st.from_regex(r"https?://(i0\.wp\.com/)*(live\.staticflickr\.com|\[?\w*:?\]?)[/\w%.:?&=#\[\]@-]*"))
 @example("http://[::1")
 @example("http://host:port/")
 @example("http://host:99999999/")
@@ -145,10 +142,10 @@ def test_a_stranger_cannot_pass_for_a_known_source(url):
 @example("")
 def test_hostile_addresses_never_raise(url):
     """Any text has a key, which can be stored, and the key of one text is always the same."""
-    name = key(url)
+    name = source_key(url)
     assert name.encode()
     assert ":" in name
-    assert key(url) == name
+    assert source_key(url) == name
 
 
 FLICKR = "https://live.staticflickr.com/8193/8109766359_1f2d3c4b5a"
@@ -231,7 +228,7 @@ def test_V06_a_smaller_rendition_tells_of_the_larger_ones(url, larger):
 def test_renditions_are_of_one_photograph(url):
     """Whatever is tried for an address has that address's key, and the largest tells of nothing larger."""
     told = renditions(url.strip())
-    assert {key(one) for one in told} == {key(url)}
+    assert {source_key(one) for one in told} == {source_key(url)}
     assert renditions(told[0]) == told[:1]
 
 
@@ -259,4 +256,4 @@ def test_hostile_addresses_have_themselves(url):
 )
 def test_what_a_host_shows_instead_is_known(url, expected):
     """The picture that says "no longer available" is told by its address."""
-    assert is_stand_in(url) is expected
+    assert is_placeholder(url) is expected

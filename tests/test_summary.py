@@ -7,7 +7,7 @@ import pytest
 from harvest.errors import Blocked, KeyMissing, Unavailable
 from harvest.harvesting.summary import (
     EXHAUSTED,
-    Problem,
+    ProviderProblem,
     Summary,
     columns_in_use,
 )
@@ -61,10 +61,18 @@ def test_columns_in_use_hides_empty_ones():
         ({"interrupted": True}, 130),
         ({"kept": {"coral": 0}}, 4),
         ({"target": 2}, 3),
-        ({"problems": [Problem("BING", Blocked("a captcha"))]}, 3),
-        ({"problems": [Problem("FLICKR", KeyMissing("needs a key"))]}, 3),
-        ({"problems": [Problem("BING", Unavailable("-")), Problem("FLICKR", KeyMissing("-"))]}, 5),
-        ({"problems": [Problem("BING", Blocked("a captcha"))], "kept": {"coral": 0}}, 4),
+        ({"problems": [ProviderProblem("BING", Blocked("a captcha"))]}, 3),
+        ({"problems": [ProviderProblem("FLICKR", KeyMissing("needs a key"))]}, 3),
+        (
+            {
+                "problems": [
+                    ProviderProblem("BING", Unavailable("-")),
+                    ProviderProblem("FLICKR", KeyMissing("-")),
+                ]
+            },
+            5,
+        ),
+        ({"problems": [ProviderProblem("BING", Blocked("a captcha"))], "kept": {"coral": 0}}, 4),
     ],
 )
 def test_exit_code_tells_the_worst(change, code):

@@ -13,7 +13,7 @@ import pytest
 
 from harvest.errors import CannotWrite, StorageError
 from harvest.files import disk
-from harvest.files.paths import Shelf, Spot
+from harvest.files.paths import Area, FileKey
 from harvest.files.tree import Tree
 
 
@@ -56,7 +56,7 @@ def test_ignores_what_systems_leave_behind(root: Path, tree: Tree) -> None:
 def test_file_in_the_cloud_is_away_and_not_gone(root: Path, tree: Tree) -> None:
     """A Mac leaves `.name.jpg.icloud` where it keeps a picture elsewhere."""
     lay(root, "king/.a.jpg.icloud")
-    assert tree.scan().away == {("king", "a.jpg")}
+    assert tree.scan().remote == {("king", "a.jpg")}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
@@ -75,7 +75,7 @@ def test_nothing_is_placed_through_a_link(root: Path, tree: Tree, tmp_path: Path
     (tmp_path / "elsewhere").mkdir()
     (root / "king").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CannotWrite, match="link"):
-        tree.place([(Spot("king", "a.jpg"), b"a")])
+        tree.place([(FileKey("king", "a.jpg"), b"a")])
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -84,14 +84,14 @@ def test_names_are_compared_composed(root: Path, tree: Tree) -> None:
     decomposed = unicodedata.normalize("NFD", "Käfer/Mücke.jpg")
     lay(root, decomposed)
     assert names(tree) == {"Käfer/Mücke.jpg"}
-    assert tree.path(Spot("Käfer", "Mücke.jpg")).read_bytes() == decomposed.encode()
+    assert tree.path(FileKey("Käfer", "Mücke.jpg")).read_bytes() == decomposed.encode()
 
 
 def test_folder_that_differs_in_case_is_the_known_class(root: Path, tree: Tree) -> None:
     """On macOS and Windows `King` is `king`; everywhere the class keeps the name it was given."""
     lay(root, "King/a.jpg")
     assert names(tree, classes=["king"]) == {"king/a.jpg"}
-    assert tree.path(Spot("king", "a.jpg")) == root / "King" / "a.jpg"
+    assert tree.path(FileKey("king", "a.jpg")) == root / "King" / "a.jpg"
 
 
 def test_two_folders_that_differ_in_case_are_two_classes(root: Path, tree: Tree) -> None:
@@ -109,7 +109,7 @@ def test_names_in_no_encoding(root: Path, tree: Tree) -> None:
     except OSError:
         pytest.skip("this disk takes only Unicode")
     assert names(tree) == {"king/caf\\xe9.jpg"}
-    assert tree.digests([Spot("king", "caf\\xe9.jpg")]) != [None]
+    assert tree.hash_files([FileKey("king", "caf\\xe9.jpg")]) != [None]
 
 
 def test_unreadable_folder_never_looks_empty(root: Path, tree: Tree, monkeypatch) -> None:
@@ -129,7 +129,7 @@ def test_unreadable_folder_never_looks_empty(root: Path, tree: Tree, monkeypatch
 
 def test_place_moves_and_removes(root: Path, tree: Tree) -> None:
     """What is placed lies in its class, moves to another, and is gone when removed."""
-    a, b = Spot("king", "a.jpg"), Spot("coral", "b.jpg")
+    a, b = FileKey("king", "a.jpg"), FileKey("coral", "b.jpg")
     tree.place([(a, b"picture")])
     tree.move(a, b)
     assert not tree.is_free(b)
@@ -141,8 +141,8 @@ def test_place_moves_and_removes(root: Path, tree: Tree) -> None:
 
 def test_shelves_are_siblings(root: Path, tree: Tree) -> None:
     """Rejected pictures and originals lie beside the dataset, which holds nothing but class folders."""
-    tree.place([(Spot("king", "a.jpg", Shelf.RAW), b"raw"), (Spot("king", "a.jpg"), b"picture")])
-    tree.move(Spot("king", "a.jpg"), Spot("king", "a.jpg", Shelf.REJECTED))
+    tree.place([(FileKey("king", "a.jpg", Area.RAW), b"raw"), (FileKey("king", "a.jpg"), b"picture")])
+    tree.move(FileKey("king", "a.jpg"), FileKey("king", "a.jpg", Area.REJECTED))
     files = {str(path.relative_to(root.parent)) for path in root.parent.rglob("*.jpg")}
     assert files == {str(Path("dataset.raw/king/a.jpg")), str(Path("dataset.rejected/king/a.jpg"))}
 
@@ -151,7 +151,7 @@ def test_shelves_are_siblings(root: Path, tree: Tree) -> None:
 def test_no_folder_is_made_of_an_unsafe_name(root: Path, tree: Tree, name: str) -> None:
     """A class name that is no safe folder name makes none, whoever asks for it."""
     with pytest.raises(CannotWrite, match="cannot make a folder"):
-        tree.place([(Spot(name, "a.jpg"), b"a")])
+        tree.place([(FileKey(name, "a.jpg"), b"a")])
     assert list(root.parent.rglob("*.jpg")) == []
 
 
@@ -185,9 +185,9 @@ class Tape:
 
 def test_P02_flushed_before_named_and_the_name_flushed_last(tree: Tree, monkeypatch) -> None:
     """Every file is flushed before any gets its name, and the names before anybody hears of them."""
-    tree.place([(Spot("king", "0.jpg"), b"0")])
+    tree.place([(FileKey("king", "0.jpg"), b"0")])
     tape = Tape(monkeypatch)
-    tree.place([(Spot("king", f"{number}.jpg"), b"x") for number in range(1, 4)])
+    tree.place([(FileKey("king", f"{number}.jpg"), b"x") for number in range(1, 4)])
     assert [name for name, _ in tape.calls[:6]].count("fsync") == 3
     assert [name for name, _ in tape.calls[6:]] == ["replace"] * 3 + ["fsync", "sync"]
     assert tape.only("replace", "sync") == [
@@ -201,7 +201,7 @@ def test_P02_flushed_before_named_and_the_name_flushed_last(tree: Tree, monkeypa
 def test_P02_new_folder_is_flushed_into_its_parent(root: Path, tree: Tree, monkeypatch) -> None:
     """A new class folder survives a power loss before a picture goes into it."""
     tape = Tape(monkeypatch)
-    tree.place([(Spot("king", "a.jpg"), b"a")])
+    tree.place([(FileKey("king", "a.jpg"), b"a")])
     steps = tape.only("make_subfolder", "sync", "write")
     assert [name for name, _ in steps] == ["make_subfolder", "sync", "write", "sync"]
     assert steps[1] == ("sync", root.name)
@@ -209,7 +209,7 @@ def test_P02_new_folder_is_flushed_into_its_parent(root: Path, tree: Tree, monke
 
 def test_moves_between_disks(root: Path, tree: Tree, monkeypatch) -> None:
     """Where the dataset is a mount point, rejected pictures are carried over: copied, flushed, removed."""
-    tree.place([(Spot("king", "a.jpg"), b"picture")])
+    tree.place([(FileKey("king", "a.jpg"), b"picture")])
     real = disk.replace
 
     def replace(source: Path, target: Path) -> None:
@@ -219,7 +219,7 @@ def test_moves_between_disks(root: Path, tree: Tree, monkeypatch) -> None:
 
     monkeypatch.setattr(disk, "replace", replace)
     tape = Tape(monkeypatch)
-    tree.move(Spot("king", "a.jpg"), Spot("king", "a.jpg", Shelf.REJECTED))
+    tree.move(FileKey("king", "a.jpg"), FileKey("king", "a.jpg", Area.REJECTED))
     assert [name for name, _ in tape.only("copy", "replace", "sync", "remove")][-4:] == [
         "copy",
         "replace",
@@ -245,7 +245,7 @@ def test_P03_full_disk(root: Path, tree: Tree, monkeypatch, call: str, code: int
 
     monkeypatch.setattr(disk, call, failing)
     with pytest.raises(CannotWrite, match=r"cannot write .*dataset.* GB free") as raised:
-        tree.place([(Spot("king", f"{number}.jpg"), b"x") for number in range(3)])
+        tree.place([(FileKey("king", f"{number}.jpg"), b"x") for number in range(3)])
     assert raised.value.exit_code == 6
     assert raised.value.hint
     assert list(root.glob(".*")) == []
@@ -255,6 +255,6 @@ def test_sweeps_what_a_killed_writer_left(root: Path, tree: Tree) -> None:
     """Parts of a killed writer are removed; nothing else in the root is touched."""
     lay(root, ".harvest-0a1b2c3d-7.part", "harvest.db", ".keep", "king/a.jpg")
     assert tree.has_parts()
-    tree.sweep()
+    tree.remove_parts()
     assert sorted(path.name for path in root.iterdir()) == [".keep", "harvest.db", "king"]
     assert not tree.has_parts()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harvest.cli import app
-from harvest.dataset import Consultation, Dataset
+from harvest.dataset import Dataset, ReadOnlyDataset
 from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import LedgerUnusable, StorageError
 from harvest.files.names import objection
-from harvest.files.paths import Shelf, Shelves, Spot
+from harvest.files.paths import Area, DatasetPaths, FileKey
 from harvest.ledger import Ledger, untrusted
 from harvest.models import LOOK_BYTES
 from tests import datasets
@@ -95,9 +95,7 @@ def root(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
     """Give `run("status")`, which returns the exit code and what was said on stderr."""
 
     def run(*args: str) -> tuple[int, str]:
@@ -124,9 +122,7 @@ def tamper(root: Path, script: str, *, force: bool = False, **values: Any) -> No
 def files(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Return every file below a folder, with its time."""
     return {
-        str(path): (path.read_bytes(), path.stat().st_mtime_ns)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
@@ -151,9 +147,7 @@ def test_X02_a_name_that_leads_out_is_damage(
         as_class = True
     if row == "original" and as_class:
         as_class = False
-    spelled = (
-        {"klass": sql_name, "name": "'secret.jpg'"} if as_class else {"klass": "'king'", "name": sql_name}
-    )
+    spelled = {"klass": sql_name, "name": "'secret.jpg'"} if as_class else {"klass": "'king'", "name": sql_name}
     secret, stat = home / "secret.jpg", (home / "secret.jpg").stat()
     tamper(
         root,
@@ -199,17 +193,17 @@ def test_X02_no_command_touches_what_lies_outside(
         code, said = run(*command)
         assert code in (0, 2), said
         assert files(home) == before
-    with Consultation.open(root) as consulted:
+    with ReadOnlyDataset.open(root) as consulted:
         consulted.origins()
         assert "damaged row" in consulted.damage()
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "..", "a/b", "a\\b", "C:a", "a\0", ".a", "", "x" * 300])
-@pytest.mark.parametrize("shelf", Shelf)
-def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, shelf: Shelf, name: str) -> None:
+@pytest.mark.parametrize("shelf", Area)
+def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, shelf: Area, name: str) -> None:
     """Whoever asks, no path is built from a name that leads out: not as a file, and not as a class."""
-    shelves = Shelves(tmp_path / "dataset")
-    for spot in (Spot("king", name, shelf), Spot(name, "a.jpg", shelf)):
+    shelves = DatasetPaths(tmp_path / "dataset")
+    for spot in (FileKey("king", name, shelf), FileKey(name, "a.jpg", shelf)):
         with pytest.raises(StorageError, match="not one of the dataset"):
             shelves.path(spot)
 
@@ -217,9 +211,7 @@ def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, shelf: Shelf
 @pytest.mark.skipif(sys.platform == "win32", reason="no file can have these names there")
 def test_X02_a_persons_own_odd_names_are_no_damage(root: Path) -> None:
     """Files that a person gave such names are taken in once, under a spelling that leads nowhere."""
-    for number, name in enumerate(
-        ["a\\b.jpg", "C:d.jpg", "e\x07.jpg", "what?.jpg", "con.jpg", b"caf\xe9.jpg"]
-    ):
+    for number, name in enumerate(["a\\b.jpg", "C:d.jpg", "e\x07.jpg", "what?.jpg", "con.jpg", b"caf\xe9.jpg"]):
         path = root / "king" / (name if isinstance(name, str) else name.decode(errors="surrogateescape"))
         path.write_bytes(datasets.jpeg(700 + number))
     with Dataset.open(root) as dataset:
@@ -275,7 +267,7 @@ def test_X03_a_structure_that_is_not_ours_is_refused(root: Path, structure: str,
     assert raised.value.exit_code == 6
     assert "Nothing was changed" in raised.value.hint
     with pytest.raises(LedgerUnusable):
-        Consultation.open(root)
+        ReadOnlyDataset.open(root)
     assert datasets.tree(root) == before
 
 
@@ -291,8 +283,8 @@ def test_X03_a_statement_has_a_limited_time(root: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(untrusted, "SECONDS", 0.05)
     with closing(Ledger.open(root / "harvest.db")) as opened:
         with pytest.raises(LedgerUnusable, match="took more than"):
-            opened.number(f"{ENDLESS} SELECT count(*) FROM n")
-        assert opened.number("SELECT count(*) FROM picture") == 5
+            opened.scalar(f"{ENDLESS} SELECT count(*) FROM n")
+        assert opened.scalar("SELECT count(*) FROM picture") == 5
 
 
 def test_X03_a_value_has_a_limited_size(root: Path) -> None:
@@ -379,9 +371,9 @@ def test_X03_a_damaged_row_ends_no_command(root: Path, run: Callable[..., tuple[
     for command in (*commands(), ("why", "dataset", datasets.name(0)), ("why", "dataset", url)):
         code, said = run(*command)
         assert code in (0, 2), (command, said)
-    with Consultation.open(root) as consulted:
+    with ReadOnlyDataset.open(root) as consulted:
         consulted.origins()
-        consulted.dealt("d")
+        consulted.load_split("d")
     after = datasets.tree(root)
     assert {path: after.get(path) for path in before} == before
 
@@ -391,9 +383,9 @@ def test_X03_a_damaged_row_is_named(root: Path, row: str) -> None:
     """What is wrong with which row can be read, and the row is left out of every answer."""
     tamper(root, DAMAGED[row], force=True)
     with Dataset.open(root) as dataset:
-        dataset.why(datasets.a_hit(0).url)
-        dataset.why(datasets.name(0))
-        dataset.waiting(1)
+        dataset.history_of_text(datasets.a_hit(0).url)
+        dataset.history_of_text(datasets.name(0))
+        dataset.unsettled_tasks(1)
         said = dataset.damage()
     assert "damaged row" in said
     assert len(said) < 2000

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest import ledger
-from harvest.dataset import LIMIT_REACHED, Dataset, Placement, Settlement
+from harvest.dataset import LIMIT_REACHED, Dataset, HitVerdict, Placement
 from harvest.errors import StorageError
 from harvest.files import disk
 from harvest.models import Task, Verdict
@@ -53,10 +53,10 @@ def job(root: Path) -> None:
 def harvest(dataset: Dataset, class_name: str, numbers: list[int], text: str = "snake") -> None:
     """Ask, fetch and place as the pipeline would."""
     search = dataset.begin_search(a_query(class_name, text), "BING", len(numbers))
-    hits = [task.hit for task in dataset.waiting(search.id)]
+    hits = [task.hit for task in dataset.unsettled_tasks(search.id)]
     if not search.finished:
         hits += [a_hit(number) for number in numbers]
-    ways = {way.id: way for way in dataset.record(search.id, class_name, hits) if isinstance(way, Task)}
+    ways = {way.id: way for way in dataset.record_hits(search.id, class_name, hits) if isinstance(way, Task)}
     tasks = list(ways.values())
     for start in range(0, len(tasks), 4):
         settle(dataset, tasks[start : start + 4])
@@ -65,19 +65,19 @@ def harvest(dataset: Dataset, class_name: str, numbers: list[int], text: str = "
 
 def settle(dataset: Dataset, tasks: list[Task]) -> None:
     """Do with a batch what the pipeline would: refuse, place, or put in another's place."""
-    known = {one.content: one for one in dataset.known()}
+    known = {one.content: one for one in dataset.list_present()}
     placements, settlements = [], []
     for task in tasks:
         if task.hit.rank == DEAD:
-            settlements.append(Settlement(task.id, Verdict.GONE))
+            settlements.append(HitVerdict(task.id, Verdict.GONE))
         elif task.hit.rank == DUPLICATE:
             first = known.get(a_picture(0).content)
-            settlements.append(Settlement(task.id, Verdict.DUPLICATE, "", first.id if first else None))
+            settlements.append(HitVerdict(task.id, Verdict.DUPLICATE, "", first.id if first else None))
         else:
             worse = known.get(a_picture(WORSE).content) if task.hit.rank == BETTER else None
             placements.append(Placement(task, picture(task.hit.rank), worse))
     dataset.place(placements)
-    dataset.settle(settlements)
+    dataset.record_verdicts(settlements)
 
 
 def picture(number: int) -> Picture:
@@ -87,12 +87,12 @@ def picture(number: int) -> Picture:
 
 def prune(dataset: Dataset) -> None:
     """Decide as a person would, what is not decided yet."""
-    classes = {known.content: known.class_name for known in dataset.known()}
+    classes = {known.content: known.class_name for known in dataset.list_present()}
     if a_picture(REJECTED).content in classes:
         dataset.reject(dataset.find(name(REJECTED)), by="page")
     if classes.get(a_picture(MOVED).content) == "king":
         dataset.move(dataset.find(name(MOVED)), "coral", by="page")
-    story = dataset.why(name(RESTORED))
+    story = dataset.history_of_text(name(RESTORED))
     done = [event.action for event in story.events]
     if "reject" not in done:
         dataset.reject(dataset.find(name(RESTORED)), by="page")

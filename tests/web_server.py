@@ -34,14 +34,10 @@ def trickle(pieces: bytes, seconds: float) -> Scenario:
 class HostileServer:
     """Listens in a thread of its own; `heads` are the requests it got, `most` how many it had at once."""
 
-    def __init__(
-        self, routes: dict[str, Scenario | list[Scenario]], tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, routes: dict[str, Scenario | list[Scenario]], tls: ssl.SSLContext | None = None) -> None:
         self.heads: list[str] = []
         self.connections = self.now = self.most = 0
-        self._routes = {
-            path: list(told) if isinstance(told[0], list) else [told] for path, told in routes.items()
-        }
+        self._routes = {path: list(told) if isinstance(told[0], list) else [told] for path, told in routes.items()}
         self._tls = tls
         self._listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))

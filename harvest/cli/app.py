@@ -19,7 +19,7 @@ from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
 from harvest.cli.get import get
-from harvest.cli.interrupts import CUT_OFF, Stoppable
+from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
 from harvest.cli.predict import predict
 from harvest.cli.restore import restore
@@ -45,7 +45,7 @@ Examples:
 SHOW_CURSOR = b"\x1b[?25h"  # a live table hides it
 
 
-class Commands(Stoppable, TyperGroup):
+class Commands(InterruptibleCommand, TyperGroup):
     """Takes what is no command for the arguments of `get`, so that `harvest snakes.csv` works."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -17,15 +17,15 @@ def complete_source(incomplete: str) -> list[str]:
     """Complete the name of a source, in the case it was begun in."""
     from harvest import providers
 
-    return _begun(providers.names(), incomplete)
+    return _matching_names(providers.names(), incomplete)
 
 
 def complete_sources(incomplete: str) -> list[str]:
     """Complete the name of a source, or of all of them."""
-    return [*_begun(["ALL"], incomplete), *complete_source(incomplete)]
+    return [*_matching_names(["ALL"], incomplete), *complete_source(incomplete)]
 
 
-def _begun(names: Sequence[str], incomplete: str) -> list[str]:
+def _matching_names(names: Sequence[str], incomplete: str) -> list[str]:
     cased = (name.lower() if incomplete.islower() else name for name in names)
     return [name for name in cased if name.startswith(incomplete)]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harvest.errors import HarvestError
 
 
-def plain(text: object) -> str:
+def printable(text: object) -> str:
     r"""Make text from outside safe to print: no control, escape or direction characters.
 
     >>> plain("red\x1b[2Jcircle\u202e")
@@ -30,13 +30,13 @@ def plain(text: object) -> str:
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
-def line(text: object) -> str:
+def one_line(text: object) -> str:
     r"""Make text from outside one plain line, so that it cannot pass for two of ours.
 
     >>> line("king\nlicence CC0-1.0")
     'king licence CC0-1.0'
     """
-    return plain(" ".join(str(text).splitlines()))
+    return printable(" ".join(str(text).splitlines()))
 
 
 def pad(text: str, width: int) -> str:
@@ -45,10 +45,10 @@ def pad(text: str, width: int) -> str:
     >>> pad("珊瑚蛇", 8) + "|"
     '珊瑚蛇  |'
     """
-    return text + " " * (width - columns(text))
+    return text + " " * (width - display_width(text))
 
 
-def columns(text: str) -> int:
+def display_width(text: str) -> int:
     """Count the columns of the terminal that a text takes: accents none of their own, wide letters two."""
     if text.isascii():
         return len(text)
@@ -56,7 +56,7 @@ def columns(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
 
 
-def room(stream: TextIO | None = None) -> int:
+def terminal_width(stream: TextIO | None = None) -> int:
     """Count the columns that a line may have on a terminal; in a file it may be as long as it likes."""
     stream = stream or sys.stdout
     return shutil.get_terminal_size().columns if stream.isatty() else sys.maxsize
@@ -74,27 +74,27 @@ def as_json(document: object, indent: int | None = None) -> str:
     {"name": "蛇\u001b[2J"}
     """
     text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return "".join(c if plain(c) == c else json.dumps(c)[1:-1] for c in text)
+    return "".join(c if printable(c) == c else json.dumps(c)[1:-1] for c in text)
 
 
 def error(problem: HarvestError) -> None:
     """Say what happened, and under it what to do."""
-    _say("error", problem.message, problem.hint)
+    _print_message("error", problem.message, problem.hint)
 
 
 def warn(text: str) -> None:
     """Say what may surprise."""
-    _say("warning", text)
+    _print_message("warning", text)
 
 
 def note(text: str) -> None:
     """Say what is worth knowing."""
-    _say("note", text)
+    _print_message("note", text)
 
 
-def _say(kind: str, text: str, hint: str = "") -> None:
+def _print_message(kind: str, text: str, hint: str = "") -> None:
     indent = " " * (len(kind) + 2)
-    lines = plain(text).split("\n") + (plain(hint).split("\n") if hint else [])
+    lines = printable(text).split("\n") + (printable(hint).split("\n") if hint else [])
     print(f"{kind}: " + f"\n{indent}".join(lines), file=sys.stderr, flush=True)
 
 
@@ -130,10 +130,10 @@ class _Stderr(logging.Handler):
 
 class _PlainLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return plain(super().format(record)).rstrip()
+        return printable(super().format(record)).rstrip()
 
 
-def size(count: float) -> str:
+def format_size(count: float) -> str:
     """Write bytes as people do.
 
     >>> size(31_400_000)
@@ -146,7 +146,7 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write seconds as people do.
 
     >>> duration(52.3), duration(125), duration(7325)

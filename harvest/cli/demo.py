@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from harvest.cli.get import report
-from harvest.cli.progress import Progress
+from harvest.cli.get import print_result
+from harvest.cli.progress import HarvestProgress
 
 
 def demo(
@@ -30,7 +30,7 @@ def demo(
 
     with as_file(files("harvest.cli") / "shapes.csv") as queries:
         rows = read_queries(queries)
-    with Progress(f"drawn shapes → {out}/", quiet=quiet or as_json) as progress:
+    with HarvestProgress(f"drawn shapes → {out}/", quiet=quiet or as_json) as progress:
         summary = harvest(
             rows,
             "SAMPLE",
@@ -41,4 +41,4 @@ def demo(
             progress=progress.show,
             say=progress.say,
         )
-    report(summary, out, as_json=as_json)
+    print_result(summary, out, as_json=as_json)

@@ -88,17 +88,15 @@ def doctor(
 
 
 def _print(check: Check) -> None:
-    print(f"{SIGNS[check.state]} {check.state:<6} {check.name:<11} {console.plain(check.text)}", flush=True)
-    for line in console.plain(check.repair).split("\n") if check.repair else []:
+    print(f"{SIGNS[check.state]} {check.state:<6} {check.name:<11} {console.printable(check.text)}", flush=True)
+    for line in console.printable(check.repair).split("\n") if check.repair else []:
         print(f"{'':21}{line.strip()}", flush=True)
 
 
 def _checks(names: list[str], proxy: str | None, *, offline: bool) -> Iterator[Check]:
     from harvest import providers as registry
 
-    yield Check(
-        "harvest", State.OK, f"{__version__}, Python {platform.python_version()}, {platform.system()}"
-    )
+    yield Check("harvest", State.OK, f"{__version__}, Python {platform.python_version()}, {platform.system()}")
     yield Check("packages", State.OK, ", ".join(f"{name} {version(name)}" for name in PACKAGES))
     yield _formats()
     yield _disk()
@@ -117,7 +115,7 @@ def _checks(names: list[str], proxy: str | None, *, offline: bool) -> Iterator[C
         finally:
             provider.close()
         # Best effort fails for most people: only who names such a source has something to mend.
-        yield check if provider.name in dependable or check.state is State.OK else _excused(check)
+        yield check if provider.name in dependable or check.state is State.OK else _as_warning(check)
 
 
 def _formats() -> Check:
@@ -136,7 +134,7 @@ def _disk() -> Check:
     if not os.access(here, os.W_OK):
         repair = "Go to a folder of your own, or name one with -o."
         return Check("disk", State.FAILED, f"{here} cannot be written", repair, StorageError.exit_code)
-    text = f"{console.size(free)} free in {here}"
+    text = f"{console.format_size(free)} free in {here}"
     if free < LITTLE_SPACE:
         return Check("disk", State.NOTE, text, "A thousand pictures with their originals take about 2 GB.")
     return Check("disk", State.OK, text)
@@ -164,14 +162,12 @@ def _keys() -> Check:
     from harvest import credentials
 
     try:
-        count, file = len(credentials.kept()), credentials.path()
+        count, file = len(credentials.load_keys()), credentials.key_file()
     except UsageError as error:
         return Check("keys", State.FAILED, error.message, error.hint, error.exit_code)
-    if count and credentials.others_can_read(file):
+    if count and credentials.is_readable_by_others(file):
         return Check("keys", State.NOTE, f"others can read {file}", f"chmod 600 {file}")
-    return Check(
-        "keys", State.OK, f"{count} kept in {file}" if count else "none kept, only the environment's"
-    )
+    return Check("keys", State.OK, f"{count} kept in {file}" if count else "none kept, only the environment's")
 
 
 def _settings() -> Mapping[str, str]:
@@ -183,7 +179,7 @@ def _settings() -> Mapping[str, str]:
         return os.environ
 
 
-def _excused(check: Check) -> Check:
+def _as_warning(check: Check) -> Check:
     return replace(check, state=State.NOTE, exit_code=0)
 
 
@@ -213,8 +209,8 @@ def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
 
 def _ask(provider: Provider, text: str, proxy: str | None) -> bool:
     from harvest.models import Query
-    from harvest.web.search_session import Pages
+    from harvest.web.search_session import SearchSession
 
-    with Pages(pace=0, proxy=proxy, stop=threading.Event(), secrets=provider.secrets) as pages:
+    with SearchSession(pace=0, proxy=proxy, stop=threading.Event(), secrets=provider.secrets) as pages:
         query = Query(text, "probe", limit=1)
         return next(iter(provider.search(query, pages)), None) is not None

@@ -10,7 +10,7 @@ import typer
 
 from harvest.cli import console
 from harvest.cli.completion import complete_datasets, complete_sources
-from harvest.cli.progress import Progress
+from harvest.cli.progress import HarvestProgress
 from harvest.cli.save_pages import save_strange_pages
 from harvest.cli.summary_table import print_summary
 from harvest.models import LicenceFilter, Safe
@@ -22,9 +22,7 @@ DAYS = ["%Y-%m-%d"]
 
 
 def get(
-    queries: Annotated[
-        Path, typer.Argument(metavar="QUERIES.csv", help="What to search for, one query a row.")
-    ],
+    queries: Annotated[Path, typer.Argument(metavar="QUERIES.csv", help="What to search for, one query a row.")],
     crawler: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,21 +35,15 @@ def get(
     ] = None,
     maximum: Annotated[
         int | None,
-        typer.Option(
-            "-m", "--max", "--maxnum", min=1, metavar="N", help="Hits per source and class.  [default: 1000]"
-        ),
+        typer.Option("-m", "--max", "--maxnum", min=1, metavar="N", help="Hits per source and class.  [default: 1000]"),
     ] = None,
     size: Annotated[
         int,
-        typer.Option(
-            "-s", "--size", min=0, max=20000, metavar="PX", help="Longest side; 0 keeps size and shape."
-        ),
+        typer.Option("-s", "--size", min=0, max=20000, metavar="PX", help="Longest side; 0 keeps size and shape."),
     ] = 299,
     no_pad: Annotated[
         bool,
-        typer.Option(
-            "-p", "--no-pad", help="Keep the picture's shape instead of padding it to a white square."
-        ),
+        typer.Option("-p", "--no-pad", help="Keep the picture's shape instead of padding it to a white square."),
     ] = False,
     out: Annotated[
         Path,
@@ -64,9 +56,7 @@ def get(
             help="The dataset.",
         ),
     ] = Path("dataset"),
-    keep: Annotated[
-        bool, typer.Option("-k", "--keep", help="Keep the originals too, in FOLDER.raw.")
-    ] = False,
+    keep: Annotated[bool, typer.Option("-k", "--keep", help="Keep the originals too, in FOLDER.raw.")] = False,
     target: Annotated[
         int | None,
         typer.Option("--target", min=1, metavar="N", help="Go on until N pictures a class are kept."),
@@ -90,29 +80,21 @@ def get(
         datetime | None,
         typer.Option("--until", metavar="DAY", formats=DAYS, help="Not after this day."),
     ] = None,
-    safe: Annotated[
-        Safe, typer.Option("--safe", help="How much of what is not for everybody may come.")
-    ] = Safe.STRICT,
+    safe: Annotated[Safe, typer.Option("--safe", help="How much of what is not for everybody may come.")] = Safe.STRICT,
     language: Annotated[
         str | None, typer.Option("--lang", metavar="CODE", help="Language of the results: en, de …")
     ] = None,
     region: Annotated[
         str | None, typer.Option("--region", metavar="CODE", help="Country the results are for: US, DE …")
     ] = None,
-    site: Annotated[
-        str | None, typer.Option("--site", metavar="HOST", help="Only pages of this site.")
-    ] = None,
+    site: Annotated[str | None, typer.Option("--site", metavar="HOST", help="Only pages of this site.")] = None,
     google_pages: Annotated[
         Path | None,
-        typer.Option(
-            "--google-pages", metavar="FOLDER", help="Pages of Google Images saved in your browser."
-        ),
+        typer.Option("--google-pages", metavar="FOLDER", help="Pages of Google Images saved in your browser."),
     ] = None,
     contact: Annotated[
         str | None,
-        typer.Option(
-            "--contact", metavar="TEXT", help="Your address, for archives that want to know who asks."
-        ),
+        typer.Option("--contact", metavar="TEXT", help="Your address, for archives that want to know who asks."),
     ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask finished searches again.")] = False,
     dry_run: Annotated[
@@ -134,25 +116,17 @@ def get(
     ] = False,
     ignore_opt_out: Annotated[
         bool,
-        typer.Option(
-            "--ignore-opt-out", help="Take pictures whose server sends X-Robots-Tag noai or noindex."
-        ),
+        typer.Option("--ignore-opt-out", help="Take pictures whose server sends X-Robots-Tag noai or noindex."),
     ] = False,
     proxy: Annotated[
         str | None,
         typer.Option("--proxy", metavar="URL", help="Use this proxy; HTTPS_PROXY is obeyed without it."),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", min=1, max=256, metavar="N", help="Downloads at the same time.")
-    ] = 32,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, metavar="N", help="Downloads at the same time.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="No progress; errors and the summary stay.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; errors and the summary stay.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line for every hit.")] = False,
-    log: Annotated[
-        Path | None, typer.Option("--log", metavar="FILE", help="Write every hit's story to FILE.")
-    ] = None,
+    log: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Write every hit's story to FILE.")] = None,
 ) -> None:
     """Harvest the pictures of a query file. This is what `harvest QUERIES.csv` does."""
     from harvest import harvest, read_queries
@@ -160,7 +134,7 @@ def get(
 
     console.set_up_log(log, verbose=verbose)
     rows = read_queries(queries, providers=registry.names(), warn=console.warn)
-    with Progress(f"{queries} → {out}/", quiet=quiet or as_json) as progress:
+    with HarvestProgress(f"{queries} → {out}/", quiet=quiet or as_json) as progress:
         summary = harvest(
             rows,
             crawler or "ALL",
@@ -193,14 +167,14 @@ def get(
             progress=progress.show,
             say=progress.say,
         )
-    report(summary, out, as_json=as_json)
+    print_result(summary, out, as_json=as_json)
 
 
 def _day(when: datetime | None) -> str | None:
     return when.date().isoformat() if when else None
 
 
-def report(summary: Summary, out: Path, *, as_json: bool) -> None:
+def print_result(summary: Summary, out: Path, *, as_json: bool) -> None:
     """Print the account of a run, and leave with its exit code unless that is 0."""
     save_strange_pages(summary, out)
     if as_json:

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-def check(words: Sequence[Path]) -> None:
+def check_paths(words: Sequence[Path]) -> None:
     """Raise for the first that cannot be meant, before anything is read."""
     for word in words:
         if not word.exists():
-            raise UsageError(console.line(f"there is no picture or folder {word}."), "Nothing was looked at.")
+            raise UsageError(console.one_line(f"there is no picture or folder {word}."), "Nothing was looked at.")
         if (word / "config.json").is_file() and (word / "labels.txt").is_file():  # by runs/*, for example
             raise UsageError(
-                console.line(f"{word} is a run, and no folder of pictures."),
+                console.one_line(f"{word} is a run, and no folder of pictures."),
                 "Name one run, then the pictures.",
             )
 
 
-def found(words: Sequence[Path]) -> Iterator[Path]:
+def list_images(words: Sequence[Path]) -> Iterator[Path]:
     """Yield pictures in order: what is named, whatever it is called, and what in folders is called a picture.
 
     Hidden files and folders are left out; links to folders too, since they can lead round in a circle.

@@ -11,7 +11,7 @@ from harvest.errors import Interrupted
 CUT_OFF = 141  # as the shell says of a program whose reader went away
 
 
-class Stoppable:
+class InterruptibleCommand:
     """Mixed into a command or a group of them."""
 
     def invoke(self, ctx: Any) -> Any:

@@ -15,7 +15,7 @@ from harvest.cli.completion import complete_source
 from harvest.errors import HarvestError, UsageError
 
 
-class Action(StrEnum):
+class KeyAction(StrEnum):
     """What to do with keys."""
 
     SET = "set"
@@ -24,7 +24,7 @@ class Action(StrEnum):
 
 
 def keys(
-    action: Annotated[Action, typer.Argument(metavar="set|list|path", help="What to do.")],
+    action: Annotated[KeyAction, typer.Argument(metavar="set|list|path", help="What to do.")],
     name: Annotated[
         str | None,
         typer.Argument(
@@ -41,33 +41,33 @@ def keys(
     """
     from harvest import credentials as store
 
-    if action is Action.SET:
+    if action is KeyAction.SET:
         if name is None:
             raise UsageError("harvest keys set needs a name.", "A source (flickr), or a variable.")
         _set(_variable(name))
     elif name is not None:
         raise UsageError(f"harvest keys {action} takes no name, and {name!r} is one.")
-    elif action is Action.LIST:
+    elif action is KeyAction.LIST:
         _list()
     else:
-        print(store.path())
+        print(store.key_file())
 
 
 def _set(variable: str) -> None:
     from harvest import credentials as store
 
-    value = _ask(variable).strip()
+    value = _prompt(variable).strip()
     if not value:
         raise UsageError(f"No key was given for {variable}.", "Nothing was changed.")
     if not value.isprintable():
         raise UsageError(f"What was given for {variable} is no key: it holds control characters.")
-    file = store.keep(variable, value)
-    print(f"{variable} is kept in {console.line(file)}")
+    file = store.save_key(variable, value)
+    print(f"{variable} is kept in {console.one_line(file)}")
     if os.environ.get(variable, value) != value:
         console.note(f"{variable} of the environment is another, and comes first")
 
 
-def _ask(variable: str) -> str:
+def _prompt(variable: str) -> str:
     try:
         return getpass.getpass(f"{variable}: ") if sys.stdin.isatty() else sys.stdin.readline()
     except EOFError:
@@ -79,16 +79,16 @@ def _ask(variable: str) -> str:
 def _list() -> None:
     from harvest import credentials as store
 
-    kept, file = store.kept(), store.path()
-    known = _known()
+    kept, file = store.load_keys(), store.key_file()
+    known = _known_variables()
     width = max(map(len, {*known, *kept}), default=0)
     for variable in sorted({*known, *kept}):
         if variable in os.environ:
             where = f"the environment{'' if os.environ[variable].strip() else ', empty'}"
         else:
-            where = console.line(file) if variable in kept else "not set"
+            where = console.one_line(file) if variable in kept else "not set"
         print(f"{variable:<{width}}  {known.get(variable, ''):<11}  {where}")
-    if store.others_can_read(file):
+    if store.is_readable_by_others(file):
         console.warn(f"others can read {file}; `harvest keys set` makes it yours alone again")
 
 
@@ -97,7 +97,7 @@ def _variable(name: str) -> str:
     from harvest import providers as registry
 
     variable = name.strip().upper().replace("-", "_")
-    if variable in _known():
+    if variable in _known_variables():
         return variable
     source = registry.get(name)
     if source.key is not None:
@@ -110,7 +110,7 @@ def _variable(name: str) -> str:
     raise UsageError(f"{source.label} needs no key.")
 
 
-def _known() -> dict[str, str]:
+def _known_variables() -> dict[str, str]:
     """Return the variables that sources read, each with the name of its source."""
     from harvest import providers as registry
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEFAULT = Path("dataset")
-SHELVES = ("", ".rejected", ".raw")  # what the names of a dataset and its siblings end with
+SIBLING_SUFFIXES = ("", ".rejected", ".raw")  # what the names of a dataset and its siblings end with
 _PARTS = 3  # dataset/class/name
 
 
-class Place(NamedTuple):
+class PictureReference(NamedTuple):
     """What a word means: the dataset, where the word tells it, and the rest as the ledger knows it."""
 
     root: Path | None
@@ -53,28 +53,28 @@ def from_here(path: Path) -> Path:
         return path
 
 
-def locate(word: str) -> Place:
+def locate(word: str) -> PictureReference:
     """Tell what a word means: an address, a picture by its path in the shell, `class/name`, or a name."""
-    from harvest.files.paths import composed
+    from harvest.files.paths import normalize_name
 
     if "://" in word:
-        return Place(None, word)
+        return PictureReference(None, word)
     folder, name = os.path.split(os.path.abspath(word))  # noqa: PTH100
     above, class_name = os.path.split(folder)
     if is_dataset(folder):  # the class left out, or we are in the dataset itself
-        return Place(as_typed(folder, word), composed(name))
-    for shelf in SHELVES:
+        return PictureReference(as_typed(folder, word), normalize_name(name))
+    for shelf in SIBLING_SUFFIXES:
         root = above.removesuffix(shelf)
         if above.endswith(shelf) and is_dataset(root):
             # An original has the picture's name and its own suffix, and stays where its class once was.
             text = f"{name.rpartition('.')[0]}.jpg" if shelf == ".raw" else f"{class_name}/{name}"
-            return Place(as_typed(root, word), composed(text))
+            return PictureReference(as_typed(root, word), normalize_name(text))
     if Path(word).is_absolute() or len(Path(word).parts) >= _PARTS:
-        return Place(as_typed(above, word), composed(f"{class_name}/{name}"))
-    return Place(None, composed(word.replace(os.sep, "/").removeprefix("./")))
+        return PictureReference(as_typed(above, word), normalize_name(f"{class_name}/{name}"))
+    return PictureReference(None, normalize_name(word.replace(os.sep, "/").removeprefix("./")))
 
 
-def select(words: Sequence[str]) -> tuple[Path, list[str]]:
+def split_dataset_argument(words: Sequence[str]) -> tuple[Path, list[str]]:
     """Part words into the dataset, if the first names one, and what is meant in it."""
     named = Path(words[0]) if words and is_dataset(words[0]) else None
     places = [(word, locate(word)) for word in words[1 if named else 0 :]]
@@ -85,11 +85,11 @@ def select(words: Sequence[str]) -> tuple[Path, list[str]]:
         root = Path(words[0]) if lost else DEFAULT
     for word, place in places:
         if place.root and os.path.abspath(place.root) != os.path.abspath(root):  # noqa: PTH100
-            raise UsageError(console.line(f"{word} is not in {root}."), "One dataset at a time.")
+            raise UsageError(console.one_line(f"{word} is not in {root}."), "One dataset at a time.")
     return root, [place.text for _, place in places]
 
 
-def shelf(root: Path, suffix: str) -> Path:
+def sibling_folder(root: Path, suffix: str) -> Path:
     """Name the sibling of a dataset that holds its rejected pictures or its originals."""
     named = root if root.name else Path(os.path.abspath(root))  # noqa: PTH100
     return named.with_name(named.name + suffix)

@@ -15,23 +15,23 @@ _TRAINER = (*_NETWORK, "accelerate", "sklearn", "scipy")
 _SERVER = ("starlette", "uvicorn", "python_multipart")
 
 
-def need_a_trainer() -> None:
+def require_training() -> None:
     """Refuse where there is nothing to train with."""
-    _need(_TRAINER)
+    _require(_TRAINER)
 
 
-def need_an_engine() -> None:
+def require_inference() -> None:
     """Refuse where there is nothing to run a network with; onnxruntime alone runs what was exported."""
     if find_spec("onnxruntime") is None:
-        _need(_NETWORK)
+        _require(_NETWORK)
 
 
-def need_a_server() -> None:
+def require_serving() -> None:
     """Refuse where there is nothing to serve with."""
-    _need(_SERVER)
+    _require(_SERVER)
 
 
-def _need(modules: Iterable[str]) -> None:
+def _require(modules: Iterable[str]) -> None:
     if missing := [name for name in modules if find_spec(name) is None]:
         raise UsageError(
             f"this needs {', '.join(missing)}, which this environment lacks.",

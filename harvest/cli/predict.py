@@ -14,7 +14,7 @@ from harvest.errors import Interrupted, NothingHarvested, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harvest.cli.prediction_output import Answers
+    from harvest.cli.prediction_output import PredictionOutput
     from harvest.training.predictor import Predictor
 
 INCOMPLETE = 3  # finished, but not all of it could be done
@@ -24,9 +24,7 @@ def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The directory that a training wrote.")],
     words: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="PICTURE|FOLDER...", help="Pictures, and folders to look through, of any depth."
-        ),
+        typer.Argument(metavar="PICTURE|FOLDER...", help="Pictures, and folders to look through, of any depth."),
     ],
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Labels of each picture.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answers as one JSON document.")] = False,
@@ -41,38 +39,38 @@ def predict(
     """
     if as_json and csv == "-":
         raise UsageError("--json and --csv - both want standard output.", "Name a file: --csv answers.csv")
-    optional_packages.need_an_engine()
-    from harvest.cli.image_arguments import check
-    from harvest.cli.prediction_output import Answers
+    optional_packages.require_inference()
+    from harvest.cli.image_arguments import check_paths
+    from harvest.cli.prediction_output import PredictionOutput
     from harvest.training.predictor import Predictor
 
-    check(words)
+    check_paths(words)
     predictor = Predictor.open(run, say=console.note)
     several = len(words) > 1 or words[0].is_dir()
-    with Answers(several=several, top=min(top, len(predictor.labels)), as_json=as_json, csv=csv) as answers:
+    with PredictionOutput(several=several, top=min(top, len(predictor.labels)), as_json=as_json, csv=csv) as answers:
         _predict(predictor, words, answers, top)
     _conclude(words, answers)
 
 
-def _predict(predictor: Predictor, words: Sequence[Path], answers: Answers, top: int) -> None:
-    from harvest.cli.image_arguments import found
-    from harvest.cli.training_progress import Training
+def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOutput, top: int) -> None:
+    from harvest.cli.image_arguments import list_images
+    from harvest.cli.training_progress import TerminalProgress
 
-    bar = Training(quiet=answers.on_screen)
-    count = sum(1 for _ in found(words)) if sys.stderr.isatty() and not answers.on_screen else 0
+    bar = TerminalProgress(quiet=answers.is_interactive)
+    count = sum(1 for _ in list_images(words)) if sys.stderr.isatty() and not answers.is_interactive else 0
     try:
-        for number, (picture, ranked) in enumerate(predictor.each(found(words), top), 1):
+        for number, (picture, ranked) in enumerate(predictor.each(list_images(words), top), 1):
             bar.tick(number, max(count, number))
-            answers.tell(picture, ranked)
+            answers.write(picture, ranked)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped after {answers.read + answers.unread:,} pictures.") from None
 
 
-def _conclude(words: Sequence[Path], answers: Answers) -> None:
+def _conclude(words: Sequence[Path], answers: PredictionOutput) -> None:
     """Say what could not be done, and leave with a code that a script can go by."""
     if not answers.read:
         looked = f"none of {answers.unread:,} can be read" if answers.unread else "there are none"
-        raise NothingHarvested(console.line(f"no picture in {', '.join(map(str, words))}: {looked}."))
+        raise NothingHarvested(console.one_line(f"no picture in {', '.join(map(str, words))}: {looked}."))
     if answers.unread:
         console.warn(f"{answers.unread:,} of {answers.read + answers.unread:,} pictures could not be read.")
         raise typer.Exit(INCOMPLETE)

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from harvest.cli import console
 from harvest.errors import UsageError
-from harvest.files.names import cell
+from harvest.files.names import escape_formula
 from harvest.models import Refusal
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from harvest.training.predictor import Guess
+    from harvest.training.predictor import LabelProbability
 
-    Ranked = Sequence[Guess] | Refusal
+    Ranked = Sequence[LabelProbability] | Refusal
 
 _BAR = 24  # columns
 
 
-class Answers:
+class PredictionOutput:
     """Tells one picture after another, and keeps none; those that cannot be read are named on stderr."""
 
     def __init__(self, *, several: bool, top: int, as_json: bool, csv: str | None) -> None:
@@ -40,9 +40,7 @@ class Answers:
         """Open the table, and begin the document."""
         if self._csv is not None:
             self._table = csv.writer(self._file(self._csv), lineterminator="\n")
-            more = [
-                f"{name}_{number}" for number in range(2, self._top + 1) for name in ("label", "probability")
-            ]
+            more = [f"{name}_{number}" for number in range(2, self._top + 1) for name in ("label", "probability")]
             self._table.writerow(["picture", "label", "probability", *more, "error"])
         if self._json:
             print("[", end="")
@@ -57,11 +55,11 @@ class Answers:
             print("\n]", flush=True)
 
     @property
-    def on_screen(self) -> bool:
+    def is_interactive(self) -> bool:
         """Tell whether a person sees the answers come."""
         return (self._csv in {None, "-"} or self._json) and sys.stdout.isatty()
 
-    def tell(self, picture: Path, ranked: Ranked) -> None:
+    def write(self, picture: Path, ranked: Ranked) -> None:
         """Tell what is on a picture, or why nobody knows."""
         if self._json:
             self._as_json(picture, ranked)
@@ -69,7 +67,7 @@ class Answers:
             self._as_row(picture, ranked)
         if isinstance(ranked, Refusal):
             self.unread += 1
-            console.warn(console.line(f"{picture}: {ranked.detail or ranked.verdict}"))
+            console.warn(console.one_line(f"{picture}: {ranked.detail or ranked.verdict}"))
             return
         self.read += 1
         if not self._json and self._table is None:
@@ -87,24 +85,22 @@ class Answers:
         guesses = () if isinstance(ranked, Refusal) else ranked
         cells = [text for guess in guesses for text in (_safe(guess.label), f"{guess.probability:.6f}")]
         cells += [""] * (2 * self._top - len(cells))
-        self._table.writerow(
-            [_safe(picture), *cells, _safe(ranked.detail) if isinstance(ranked, Refusal) else ""]
-        )
+        self._table.writerow([_safe(picture), *cells, _safe(ranked.detail) if isinstance(ranked, Refusal) else ""])
 
-    def _as_line(self, picture: Path, ranked: Sequence[Guess]) -> None:
+    def _as_line(self, picture: Path, ranked: Sequence[LabelProbability]) -> None:
         """Tell the labels that fit: on a terminal the last ones would begin a line of their own."""
-        told, *others = (console.line(f"{guess.label} {_percent(guess.probability)}") for guess in ranked)
-        told = f"{console.line(picture)}  {told}"
+        told, *others = (console.one_line(f"{guess.label} {_percent(guess.probability)}") for guess in ranked)
+        told = f"{console.one_line(picture)}  {told}"
         for other in others:
-            if console.columns(f"{told}, {other}") > console.room():
+            if console.display_width(f"{told}, {other}") > console.terminal_width():
                 break
             told += f", {other}"
         print(told, flush=True)
 
-    def _as_bars(self, picture: Path, ranked: Sequence[Guess]) -> None:
-        print(console.line(picture))
-        labels = [console.line(guess.label) for guess in ranked]
-        width = max(console.columns(label) for label in labels)
+    def _as_bars(self, picture: Path, ranked: Sequence[LabelProbability]) -> None:
+        print(console.one_line(picture))
+        labels = [console.one_line(guess.label) for guess in ranked]
+        width = max(console.display_width(label) for label in labels)
         for label, guess in zip(labels, ranked, strict=True):
             bar = "█" * round(guess.probability * _BAR)
             print(f"  {console.pad(label, width)}  {_percent(guess.probability):>7}  {bar}".rstrip())
@@ -116,7 +112,7 @@ class Answers:
             file = open(name, "w", encoding="utf-8", errors="backslashreplace", newline="")  # noqa: PTH123, SIM115
         except OSError as error:
             raise UsageError(
-                console.line(f"cannot write {name}: {error.strerror}"),
+                console.one_line(f"cannot write {name}: {error.strerror}"),
                 "Name a file in a folder that is there.",
             ) from None
         return self._open.enter_context(file)
@@ -132,4 +128,4 @@ def _percent(share: float) -> str:
 
 
 def _safe(text: object) -> str:
-    return cell(console.line(text))
+    return escape_formula(console.one_line(text))

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    from harvest.harvesting.summary import Line, Summary
+    from harvest.harvesting.summary import Summary, SummaryLine
 
 # More rows than this fold into one a class.
 ROWS = 12
 
 
-class Progress:
+class HarvestProgress:
     """Shows a summary that grows; everything it prints goes to stderr, as long as somebody reads it."""
 
     def __init__(self, title: str, *, quiet: bool) -> None:
@@ -42,20 +42,20 @@ class Progress:
             from rich.live import Live
 
             self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
-            with self._unless_gone():
+            with self._ignore_closed_terminal():
                 self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._unless_gone():
+        with self._ignore_closed_terminal():
             if self._live is not None:
                 self._live.stop()
 
     def show(self, summary: Summary) -> None:
         """Show where the run stands."""
-        with self._unless_gone():
+        with self._ignore_closed_terminal():
             if self._live is not None:
                 self._live.update(self._table(summary), refresh=True)
             elif not self._quiet:
@@ -63,14 +63,14 @@ class Progress:
 
     def say(self, what: str | HarvestError) -> None:
         """Tell why it takes longer, or of a source that cannot work; the table moves down for it."""
-        with self._unless_gone():
+        with self._ignore_closed_terminal():
             if isinstance(what, HarvestError):
                 console.error(what)
             elif not self._quiet:
                 console.note(what)
 
     @contextmanager
-    def _unless_gone(self) -> Iterator[None]:
+    def _ignore_closed_terminal(self) -> Iterator[None]:
         """Fall silent when the terminal is closed or the pipe cut: that must not cost a picture."""
         try:
             yield
@@ -79,7 +79,7 @@ class Progress:
 
     def _print_ended(self, summary: Summary) -> None:
         if self._title:
-            print(console.line(self._title), file=sys.stderr, flush=True)
+            print(console.one_line(self._title), file=sys.stderr, flush=True)
             self._title = ""
         for key, line in summary.lines.items():
             if line.end and not line.left and key not in self._ended:
@@ -87,7 +87,7 @@ class Progress:
                 counts = ", ".join(f"{count} {name}" for name, count in line.columns().items() if count)
                 name = f"{line.class_name} {line.provider.lower()}"
                 text = f"{name}: {line.found} found ({line.end}); {counts or 'nothing new'}"
-                print(console.plain(text), file=sys.stderr, flush=True)
+                print(console.printable(text), file=sys.stderr, flush=True)
 
     def _table(self, summary: Summary) -> Table:
         from rich.table import Table
@@ -95,9 +95,9 @@ class Progress:
 
         table = Table(
             box=None,
-            title=Text(console.line(self._title)),
+            title=Text(console.one_line(self._title)),
             title_justify="left",
-            caption=self._pulse(summary),
+            caption=self._status_line(summary),
         )
         table.caption_justify = "left"
         for name in ("class", "source"):
@@ -109,10 +109,10 @@ class Progress:
         for line in self._rows(summary):
             name = "" if line.class_name == before else line.class_name
             before = line.class_name
-            table.add_row(Text(console.plain(name)), line.provider.lower(), *_cells(line))
+            table.add_row(Text(console.printable(name)), line.provider.lower(), *_cells(line))
         return table
 
-    def _rows(self, summary: Summary) -> list[Line]:
+    def _rows(self, summary: Summary) -> list[SummaryLine]:
         """One row a class and source while they fit, else one a class, and of those the latest."""
         lines = [
             summary.lines[name, provider]
@@ -124,14 +124,14 @@ class Progress:
             lines = [summary.of_class(name) for name in dict.fromkeys(line.class_name for line in lines)]
         return lines[-ROWS:]
 
-    def _pulse(self, summary: Summary) -> str:
+    def _status_line(self, summary: Summary) -> str:
         seconds = max(time.monotonic() - self._started, 0.001)
         total = summary.total()
-        rate = f"{total.settled / seconds:.1f} pictures/s · {console.size(summary.bytes_read / seconds)}/s"
-        return f"{rate} · {total.settled}/{total.found} · {console.duration(seconds)}"
+        rate = f"{total.settled / seconds:.1f} pictures/s · {console.format_size(summary.bytes_read / seconds)}/s"
+        return f"{rate} · {total.settled}/{total.found} · {console.format_duration(seconds)}"
 
 
-def _cells(line: Line) -> tuple[ProgressBar, str, str, str, str]:
+def _cells(line: SummaryLine) -> tuple[ProgressBar, str, str, str, str]:
     from rich.progress_bar import ProgressBar
 
     columns = line.columns()

@@ -9,12 +9,12 @@ import typer
 
 from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_first
-from harvest.cli.locate_dataset import select
+from harvest.cli.locate_dataset import split_dataset_argument
 from harvest.cli.summary_table import print_table
 from harvest.cli.text_lists import (
     MOST,
     PLACES,
-    pictures,
+    count_images,
     print_list,
     print_next,
 )
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harvest.dataset import Batch, Dataset, Rejection
+    from harvest.dataset import Dataset, Rejection, RejectionBatch
 
 # What restoring a picture comes to: its file returns, it is fetched again, or nothing is left of it.
-FATES = {"back": "with a file", "to_fetch": "to fetch again", "lost": "lost"}
+RESULTS = {"back": "with a file", "to_fetch": "to fetch again", "lost": "lost"}
 
 
 def restore(
@@ -51,16 +51,16 @@ def restore(
     dataset; without a path and without DATASET it is `dataset`. With nothing chosen, what can be restored is
     listed.
     """
-    root, texts = select(words or [])
+    root, texts = split_dataset_argument(words or [])
     with open_dataset.open_dataset(root) as dataset:
-        if dataset.changes.brake:
-            raise open_dataset.brake(root, dataset.changes)
-        open_dataset.tell(dataset, root)
+        if dataset.changes.missing_files:
+            raise open_dataset.missing_files_error(root, dataset.changes)
+        open_dataset.print_changes_note(dataset, root)
         rejections = dataset.rejections()
         if not (texts or class_names or everything or last):
             _print_choice(dataset.last_batch(), root, rejections, as_json=as_json)
             return
-        wanted = _named(dataset, root, texts) | _of_classes(rejections, class_names or [])
+        wanted = _find_named(dataset, root, texts) | _of_classes(rejections, class_names or [])
         if last:
             wanted.update(dataset.last_batch().pictures)
         chosen = [each for each in rejections if everything or each.id in wanted]
@@ -76,17 +76,17 @@ def restore(
 # What is chosen.
 
 
-def _named(dataset: Dataset, root: Path, texts: Sequence[str]) -> set[int]:
+def _find_named(dataset: Dataset, root: Path, texts: Sequence[str]) -> set[int]:
     """Find the pictures that were named; every name must mean something before anything is done."""
     found = {text: dataset.find(text) for text in texts}
     for text, ids in found.items():
         if not ids:
             raise _unknown(dataset, root, text)
     for text, ids in found.items():
-        states = {dataset.story_of(number).state for number in ids}
+        states = {dataset.picture_history(number).state for number in ids}
         if "rejected" not in states:
             there = "is there" if "present" in states else "was taken back already; the next get fetches it"
-            console.note(console.line(f"{text} {there}"))
+            console.note(console.one_line(f"{text} {there}"))
     return {number for ids in found.values() for number in ids}
 
 
@@ -94,10 +94,10 @@ def _unknown(dataset: Dataset, root: Path, text: str) -> UsageError:
     name = text.rstrip("/").rpartition("/")[2]
     if any(each.class_name == name for each in dataset.rejections()):
         hint = (
-            f"All of a class: harvest restore {open_dataset.shell(root)} --class {open_dataset.shell(name)}"
+            f"All of a class: harvest restore {open_dataset.quote_path(root)} --class {open_dataset.quote_path(name)}"
         )
-        return UsageError(console.line(f"{name} is a class, not a picture."), hint)
-    return open_dataset.unknown(dataset, root, text)
+        return UsageError(console.one_line(f"{name} is a class, not a picture."), hint)
+    return open_dataset.unknown_picture_error(dataset, root, text)
 
 
 def _of_classes(rejections: Sequence[Rejection], class_names: Sequence[str]) -> set[int]:
@@ -105,7 +105,7 @@ def _of_classes(rejections: Sequence[Rejection], class_names: Sequence[str]) -> 
     for name in class_names:
         if name not in there:
             guess = f"There are: {', '.join(sorted(there))}." if there else ""
-            raise UsageError(console.line(f"nothing of a class {name} was thrown out."), console.line(guess))
+            raise UsageError(console.one_line(f"nothing of a class {name} was thrown out."), console.one_line(guess))
     return {each.id for each in rejections if each.class_name in class_names}
 
 
@@ -114,13 +114,13 @@ def _of_classes(rejections: Sequence[Rejection], class_names: Sequence[str]) -> 
 
 def _outcome(dataset: Dataset, chosen: Sequence[Rejection]) -> dict[str, list[str]]:
     """Sort pictures by what restoring them comes to."""
-    outcome: dict[str, list[str]] = {fate: [] for fate in FATES}
+    outcome: dict[str, list[str]] = {fate: [] for fate in RESULTS}
     for each in chosen:
-        outcome[_fate(each)].append(_place(dataset, each))
+        outcome[_predict_result(each)].append(_place(dataset, each))
     return outcome
 
 
-def _fate(each: Rejection) -> str:
+def _predict_result(each: Rejection) -> str:
     if each.shelved:
         return "back"
     return "to_fetch" if each.hits else "lost"
@@ -128,7 +128,7 @@ def _fate(each: Rejection) -> str:
 
 def _place(dataset: Dataset, each: Rejection) -> str:
     """Name a picture as it is named now: another may have taken its name meanwhile."""
-    now = dataset.story_of(each.id)
+    now = dataset.picture_history(each.id)
     return f"{now.class_name}/{now.name}"
 
 
@@ -137,24 +137,24 @@ def _print_outcome(root: Path, outcome: dict[str, list[str]], *, dry_run: bool) 
         print(" nothing to restore")
         return
     back, to_fetch, lost = (outcome[name] for name in ("back", "to_fetch", "lost"))
-    _print_group(back, f"{'would be' if dry_run else 'back'} in {console.line(root)}/")
+    _print_group(back, f"{'would be' if dry_run else 'back'} in {console.one_line(root)}/")
     _print_group(to_fetch, "to be fetched again by the next get: no file was left")
     _print_group(lost, "allowed again, but not to be fetched: put the files back yourself")
     if to_fetch and not dry_run:
         print()
-        print_next([(f"harvest QUERIES.csv -o {open_dataset.shell(root)}", "the line you harvested with")])
+        print_next([(f"harvest QUERIES.csv -o {open_dataset.quote_path(root)}", "the line you harvested with")])
 
 
 def _print_group(places: Sequence[str], what: str) -> None:
     if places:
-        print(f" {pictures(len(places))} {what}")
-        print_list([console.line(place) for place in places], MOST, more="--json shows them")
+        print(f" {count_images(len(places))} {what}")
+        print_list([console.one_line(place) for place in places], MOST, more="--json shows them")
 
 
 # What there is to choose from.
 
 
-def _print_choice(last: Batch, root: Path, rejections: Sequence[Rejection], *, as_json: bool) -> None:
+def _print_choice(last: RejectionBatch, root: Path, rejections: Sequence[Rejection], *, as_json: bool) -> None:
     if as_json:
         console.print_json(
             {
@@ -168,12 +168,12 @@ def _print_choice(last: Batch, root: Path, rejections: Sequence[Rejection], *, a
         )
         return
     if not rejections:
-        print(console.line(f" nothing was thrown out of {root}/"))
+        print(console.one_line(f" nothing was thrown out of {root}/"))
         return
-    print(console.line(f" {pictures(len(rejections))} thrown out of {root}/"))
+    print(console.one_line(f" {count_images(len(rejections))} thrown out of {root}/"))
     _print_counts(rejections)
     _print_last(rejections, last)
-    line = f"harvest restore {open_dataset.shell(root)}"
+    line = f"harvest restore {open_dataset.quote_path(root)}"
     print()
     print_next(
         [
@@ -185,17 +185,17 @@ def _print_choice(last: Batch, root: Path, rejections: Sequence[Rejection], *, a
     )
 
 
-def _print_last(rejections: Sequence[Rejection], last: Batch) -> None:
+def _print_last(rejections: Sequence[Rejection], last: RejectionBatch) -> None:
     together = set(last.pictures)
     print(f"\n thrown out last, {PLACES.get(last.by, last.by)}, {last.at[:10]} {last.at[11:16]} UTC")
-    lines = [console.line(f"{each.class_name}/{each.name}") for each in rejections if each.id in together]
+    lines = [console.one_line(f"{each.class_name}/{each.name}") for each in rejections if each.id in together]
     print_list(lines, MOST, more="--json shows them")
 
 
 def _print_counts(rejections: Sequence[Rejection]) -> None:
-    counts = Counter((each.class_name, _fate(each)) for each in rejections)
-    used = [fate for fate in FATES if any(counted == fate for _, counted in counts)]
-    table = [["class", *(FATES[fate] for fate in used)]]
+    counts = Counter((each.class_name, _predict_result(each)) for each in rejections)
+    used = [fate for fate in RESULTS if any(counted == fate for _, counted in counts)]
+    table = [["class", *(RESULTS[fate] for fate in used)]]
     for name in sorted({name for name, _ in counts}):
         numbers = (counts[name, fate] for fate in used)
         table.append([name, *(f"{number:,}" if number else "–" for number in numbers)])

@@ -29,7 +29,7 @@ def save_page(error: ProviderError, provider: str, folder: Path) -> Path | None:
         return None
     path = folder / f"harvest-{provider.lower()}-page.txt"  # not .html: nobody should open it in a browser
     try:
-        disk.rewrite(path, error.page.encode("utf-8", "replace"))
+        disk.write_atomically(path, error.page.encode("utf-8", "replace"))
     except CannotWrite:
         return None  # what happened is told in any case
     return path

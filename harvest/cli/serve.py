@@ -11,7 +11,7 @@ import typer
 from harvest.cli import console, optional_packages
 
 if TYPE_CHECKING:
-    from harvest.serving.listener import Door
+    from harvest.serving.listener import Listener
 
 
 def serve(
@@ -20,14 +20,10 @@ def serve(
         str,
         typer.Option("--host", metavar="HOST", help="0.0.0.0 lets in everybody who reaches this machine."),
     ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, metavar="N", help="0: any that is free.")
-    ] = 8000,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0: any that is free.")] = 8000,
     name: Annotated[
         list[str] | None,
-        typer.Option(
-            "--name", metavar="HOST", help="A name it is reached by, besides localhost; repeatable."
-        ),
+        typer.Option("--name", metavar="HOST", help="A name it is reached by, besides localhost; repeatable."),
     ] = None,
     allow_private: Annotated[
         bool,
@@ -44,23 +40,23 @@ def serve(
     POST /classify takes a picture as a form's file, as the body itself, or as {"url": "https://…"};
     GET /health tells what is served.
     """
-    optional_packages.need_a_server()
-    optional_packages.need_an_engine()
+    optional_packages.require_serving()
+    optional_packages.require_inference()
     from harvest.serving.app import make_app
     from harvest.serving.listener import listen
     from harvest.serving.server import Server
-    from harvest.serving.service_limits import Bounds
+    from harvest.serving.service_limits import ServiceLimits
     from harvest.training.predictor import Predictor
-    from harvest.web.image_client import Bodies
+    from harvest.web.image_client import ImageClient
 
     console.set_up_log(None, verbose=verbose)
     door = listen(host, port)  # before the network is loaded: a port that is taken is known at once
     try:
         predictor = Predictor.open(run, say=console.note)
-        bounds = Bounds()
+        bounds = ServiceLimits()
         app = make_app(
             predictor,
-            lambda: Bodies(proxy=proxy, allow_private=allow_private),
+            lambda: ImageClient(proxy=proxy, allow_private=allow_private),
             names={"localhost", host, *(name or ()), *_own_names(door)},
             bounds=bounds,
         )
@@ -71,13 +67,13 @@ def serve(
         door.close()
 
 
-def _greet(door: Door, what: str) -> None:
-    print(f"{console.line(what)}: {door.url}", flush=True)
-    if not door.is_private:
+def _greet(door: Listener, what: str) -> None:
+    print(f"{console.one_line(what)}: {door.url}", flush=True)
+    if not door.is_loopback:
         console.warn("everybody who reaches this machine can use it, and have it fetch pictures.")
 
 
-def _own_names(door: Door) -> set[str]:
+def _own_names(door: Listener) -> set[str]:
     """Name this machine as others call it, where others may come in."""
     node = platform.node().lower()
-    return set() if door.is_private or not node else {node, f"{node.partition('.')[0]}.local"}
+    return set() if door.is_loopback or not node else {node, f"{node.partition('.')[0]}.local"}

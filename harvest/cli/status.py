@@ -8,22 +8,22 @@ import typer
 
 from harvest.cli import console, open_dataset
 from harvest.cli.locate_dataset import DEFAULT
-from harvest.cli.open_dataset import Folder, shell
-from harvest.cli.status_report import DOINGS, Report
+from harvest.cli.open_dataset import Folder, quote_path
+from harvest.cli.status_report import CHANGE_KINDS, StatusReport
 from harvest.cli.summary_table import print_facts, print_table
 from harvest.cli.text_lists import (
     MOST,
-    pictures,
+    count_images,
     print_list,
     print_next,
     print_rest,
-    short,
+    shorten,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harvest.dataset import Change, Changes, Conflict, KeepRate, Suspect
+    from harvest.dataset import Change, Changes, Conflict, KeepRate, PageMismatch
 
 
 ALL = "--all shows them"
@@ -51,18 +51,18 @@ def status(
 ) -> None:
     """Tell what changed in the folders, count every class, and list what needs a look."""
     with open_dataset.open_dataset(dataset, accept_missing=accept_missing, only_to_read=True) as opened:
-        report = Report.of(opened, dataset)
+        report = StatusReport.collect(opened, dataset)
     if as_json:
         console.print_json(report.as_json())
     else:
         _print(report, None if show_all else MOST)
-    if report.changes.brake:
-        raise open_dataset.brake(dataset, report.changes)
+    if report.changes.missing_files:
+        raise open_dataset.missing_files_error(dataset, report.changes)
 
 
-def _print(report: Report, most: int | None) -> None:
+def _print(report: StatusReport, most: int | None) -> None:
     _print_changes(report.changes, most)
-    if report.changes.brake:
+    if report.changes.missing_files:
         return  # what the ledger counts is not what is there
     print()
     _print_classes(report.rows())
@@ -74,23 +74,23 @@ def _print(report: Report, most: int | None) -> None:
 
 
 def _print_changes(changes: Changes, most: int | None) -> None:
-    told = {kind: list(_told(changes, kind)) for kind in DOINGS}
-    if changes.brake:
+    told = {kind: list(_describe_changes(changes, kind)) for kind in CHANGE_KINDS}
+    if changes.missing_files:
         print(" seen on disk, and not recorded:")
     else:
         print(f" changed on disk since the last command:{'' if any(told.values()) else ' nothing'}")
     for lines in told.values():
         print_list(lines, most, more=ALL)
     for old, new in changes.renamed.items():
-        print(console.line(f"   {'class renamed':<14}  {old} → {new}"))
-        print(console.line(f"   {'':<14}  nothing is fetched for it until the query file says {new} too"))
+        print(console.one_line(f"   {'class renamed':<14}  {old} → {new}"))
+        print(console.one_line(f"   {'':<14}  nothing is fetched for it until the query file says {new} too"))
 
 
-def _told(changes: Changes, kind: str) -> Iterator[str]:
+def _describe_changes(changes: Changes, kind: str) -> Iterator[str]:
     each: Sequence[Change] = getattr(changes, kind)
     for change in each:
         way = f" → {change.to}" if change.to else ""
-        yield console.line(f"{DOINGS[kind]:<14}  {change.class_name}/{change.name}{way}")
+        yield console.one_line(f"{CHANGE_KINDS[kind]:<14}  {change.class_name}/{change.name}{way}")
 
 
 def _print_classes(rows: Sequence[dict[str, Any]]) -> None:
@@ -101,35 +101,34 @@ def _print_classes(rows: Sequence[dict[str, Any]]) -> None:
     totals = [{name: sum(row[name] for row in rows) for name in used}] if len(rows) > 1 else []
     table = [["class", *(COLUMNS[name][0] for name in used)]]
     table += [
-        [row.get("class", ""), *(f"{row[name]:,}" if row[name] else "–" for name in used)]
-        for row in [*rows, *totals]
+        [row.get("class", ""), *(f"{row[name]:,}" if row[name] else "–" for name in used)] for row in [*rows, *totals]
     ]
     print_table(table)
     print_facts([": ".join(COLUMNS[name]) for name in used if COLUMNS[name][1]])
 
 
-def _print_conflicts(report: Report, most: int | None) -> None:
+def _print_conflicts(report: StatusReport, most: int | None) -> None:
     if report.conflicts:
-        print(f"\n conflicts: {pictures(len(report.conflicts))} wanted by two classes")
+        print(f"\n conflicts: {count_images(len(report.conflicts))} wanted by two classes")
         print_list([_look(report, each, "is wanted by") for each in report.conflicts], most, more=ALL)
         print("   Each belongs to one class: move it there, or delete the copy that is wrong.")
 
 
-def _print_suspects(report: Report, most: int | None) -> None:
+def _print_suspects(report: StatusReport, most: int | None) -> None:
     if report.suspects:
-        print(f"\n suspects: {pictures(len(report.suspects))} whose source names another class")
+        print(f"\n suspects: {count_images(len(report.suspects))} whose source names another class")
         print_list([_look(report, each, "may be of") for each in report.suspects], most, more=ALL)
 
 
-def _print_unreadable(report: Report, most: int | None) -> None:
+def _print_unreadable(report: StatusReport, most: int | None) -> None:
     if report.unreadable:
         print("\n unreadable: files of your own that cannot be decoded; every command skips them")
-        paths = [console.line(report.root / class_name / name) for class_name, name in report.unreadable]
+        paths = [console.one_line(report.root / class_name / name) for class_name, name in report.unreadable]
         print_list(paths, most, more=ALL)
 
 
-def _look(report: Report, each: Conflict | Suspect, relation: str) -> str:
-    return console.line(f"{report.root / each.class_name / each.name}  {relation} {each.other}")
+def _look(report: StatusReport, each: Conflict | PageMismatch, relation: str) -> str:
+    return console.one_line(f"{report.root / each.class_name / each.name}  {relation} {each.other}")
 
 
 def _print_keep_rates(rates: Sequence[KeepRate], most: int | None) -> None:
@@ -142,7 +141,7 @@ def _print_keep_rates(rates: Sequence[KeepRate], most: int | None) -> None:
         [
             each.class_name,
             each.provider.lower(),
-            short(each.query),
+            shorten(each.query),
             *(f"{number:,}" for number in (each.found, each.placed, each.kept)),
             f"{each.kept / each.placed:.0%}" if each.placed else "–",
         ]
@@ -152,8 +151,8 @@ def _print_keep_rates(rates: Sequence[KeepRate], most: int | None) -> None:
     print_rest(len(rates) - len(shown), ALL)
 
 
-def _print_next(report: Report) -> None:
-    name = shell(report.root)
+def _print_next(report: StatusReport) -> None:
+    name = quote_path(report.root)
     steps = []
     if report.conflicts or report.suspects:
         steps.append((f"harvest why {name} FILE", "where a picture came from"))

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harvest.dataset import Change, Changes, Conflict, Dataset, KeepRate, Suspect, Tally
+    from harvest.dataset import Change, Changes, ClassCounts, Conflict, Dataset, KeepRate, PageMismatch
 
 # What a person can have done to a picture, as a dataset's changes name it, and in words.
-DOINGS = {
+CHANGE_KINDS = {
     "deleted": "deleted",
     "rejected": "thrown out",
     "moved": "moved",
@@ -25,24 +25,24 @@ DOINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StatusReport:
     """Everything `status` has to say."""
 
     root: Path
     changes: Changes
-    tallies: Sequence[Tally]
+    tallies: Sequence[ClassCounts]
     conflicts: Sequence[Conflict]
-    suspects: Sequence[Suspect]
+    suspects: Sequence[PageMismatch]
     keep_rates: Sequence[KeepRate]
     unreadable: Sequence[tuple[str, str]] = ()
 
     @classmethod
-    def of(cls, dataset: Dataset, root: Path) -> Report:
+    def collect(cls, dataset: Dataset, root: Path) -> StatusReport:
         """Ask a dataset everything."""
         return cls(
             root,
             dataset.changes,
-            dataset.tallies(),
+            dataset.count_classes(),
             dataset.conflicts(),
             dataset.suspects(),
             [rate for rate in dataset.keep_rates() if rate.found],
@@ -61,12 +61,12 @@ class Report:
         """Give everything under the names that `--json` uses."""
         return {
             "dataset": str(self.root),
-            "changes": {kind: [_changed(each) for each in getattr(self.changes, kind)] for kind in DOINGS},
+            "changes": {kind: [_change_as_json(each) for each in getattr(self.changes, kind)] for kind in CHANGE_KINDS},
             "renamed": dict(self.changes.renamed),
-            "brake": self.changes.brake,
+            "brake": self.changes.missing_files,
             "classes": self.rows(),
-            "conflicts": [_doubted(each) for each in self.conflicts],
-            "suspects": [_doubted(each) for each in self.suspects],
+            "conflicts": [_mismatch_as_json(each) for each in self.conflicts],
+            "suspects": [_mismatch_as_json(each) for each in self.suspects],
             "unreadable": [{"class": class_name, "name": name} for class_name, name in self.unreadable],
             "keep_rates": [
                 {
@@ -82,15 +82,15 @@ class Report:
         }
 
 
-def _numbers(tally: Tally) -> dict[str, int]:
+def _numbers(tally: ClassCounts) -> dict[str, int]:
     numbers: dict[str, int] = asdict(tally)
     del numbers["class_name"]
     return numbers
 
 
-def _changed(each: Change) -> dict[str, str]:
+def _change_as_json(each: Change) -> dict[str, str]:
     return {"class": each.class_name, "name": each.name, "to": each.to}
 
 
-def _doubted(each: Conflict | Suspect) -> dict[str, str]:
+def _mismatch_as_json(each: Conflict | PageMismatch) -> dict[str, str]:
     return {"class": each.class_name, "name": each.name, "other": each.other}

@@ -11,7 +11,7 @@ from harvest.harvesting.summary import (
     EXHAUSTED,
     FINISHED_EARLIER,
     LIMIT_REACHED,
-    Problem,
+    ProviderProblem,
     Summary,
     columns_in_use,
 )
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harvest.harvesting.summary import Line
+    from harvest.harvesting.summary import SummaryLine
 
 WIDTH = 80
 
@@ -47,15 +47,15 @@ def print_summary(summary: Summary, out: Path) -> None:
     print_table(rows)
     print_facts([f"{name}: {MEANINGS[name]}" for name in used])
     print_facts(_facts(summary))
-    for text in _troubles(summary):
-        print(console.plain(text))
+    for text in _print_problems(summary):
+        print(console.printable(text))
     _print_next(summary, out)
 
 
 def print_table(rows: Sequence[Sequence[str]], *, names: int = 1) -> None:
     """Print rows with the columns of names to the left and numbers to the right."""
-    lines = [[console.line(cell) for cell in row] for row in rows]
-    widths = [max(console.columns(line[i]) for line in lines) for i in range(len(lines[0]))]
+    lines = [[console.one_line(cell) for cell in row] for row in rows]
+    widths = [max(console.display_width(line[i]) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
         cells = [
             console.pad(cell, width) if i < names else cell.rjust(width)
@@ -75,7 +75,7 @@ def print_facts(facts: Sequence[str]) -> None:
     print("\n".join(lines), end="\n" if lines else "")
 
 
-def _row(summary: Summary, line: Line, used: Sequence[str]) -> list[str]:
+def _row(summary: Summary, line: SummaryLine, used: Sequence[str]) -> list[str]:
     kept = summary.kept.get(line.class_name, 0) if line.class_name else sum(summary.kept.values())
     columns = {**line.columns(), "left": line.left}
     numbers = [kept, columns["new"], line.found, *(columns[name] for name in used)]
@@ -83,7 +83,7 @@ def _row(summary: Summary, line: Line, used: Sequence[str]) -> list[str]:
 
 
 def _facts(summary: Summary) -> list[str]:
-    facts = [console.duration(summary.seconds), console.size(summary.bytes_read)]
+    facts = [console.format_duration(summary.seconds), console.format_size(summary.bytes_read)]
     if summary.pictures:
         facts.append(f"licence known for {summary.licence_known} of {summary.pictures}")
     if summary.conflicts:
@@ -93,17 +93,16 @@ def _facts(summary: Summary) -> list[str]:
     return facts
 
 
-def _troubles(summary: Summary) -> list[str]:
+def _print_problems(summary: Summary) -> list[str]:
     """Tell blocked, changed, keyless and truly nothing apart, each in a line of its own."""
-    texts = [f" {_problem(problem)}" for problem in _once(summary.problems)]
+    texts = [f" {_problem(problem)}" for problem in _without_repeats(summary.problems)]
     texts += [
         f" {line.provider.lower()} has no pictures for {line.class_name}; it was searched to the end"
         for line in summary.lines.values()
         if line.end == EXHAUSTED and not line.found
     ]
     texts += [
-        f" {line.provider.lower()} was searched before and has nothing new for {line.class_name};"
-        " --refresh asks again"
+        f" {line.provider.lower()} was searched before and has nothing new for {line.class_name}; --refresh asks again"
         for line in summary.lines.values()
         if line.end == FINISHED_EARLIER and not line.found and not summary.kept.get(line.class_name)
     ]
@@ -127,12 +126,12 @@ def _short(summary: Summary, class_name: str) -> str:
     return f"{class_name} has {summary.kept.get(class_name, 0)} of {summary.target}{reason}"
 
 
-def _once(problems: Sequence[Problem]) -> list[Problem]:
+def _without_repeats(problems: Sequence[ProviderProblem]) -> list[ProviderProblem]:
     """Tell the reason of a parked provider once: it fails for every class."""
     return list({(problem.provider, problem.error.message): problem for problem in problems}.values())
 
 
-def _problem(problem: Problem) -> str:
+def _problem(problem: ProviderProblem) -> str:
     """Tell a problem in a line; what to do about a missing key was said before the run began."""
     hint = "" if isinstance(problem.error, KeyMissing) else problem.error.hint.replace("\n", " ")
     return f"{problem.provider.lower()}: {problem.error.message}" + (f"  {hint}" if hint else "")
@@ -141,5 +140,5 @@ def _problem(problem: Problem) -> str:
 def _print_next(summary: Summary, out: Path) -> None:
     if summary.interrupted or summary.dry_run or not any(summary.kept.values()):
         return
-    print(f"\n next   look through {console.line(out)}/ and delete what is wrong: it never comes back")
-    print(f"        harvest status {console.line(shlex.quote(str(out)))}")
+    print(f"\n next   look through {console.one_line(out)}/ and delete what is wrong: it never comes back")
+    print(f"        harvest status {console.one_line(shlex.quote(str(out)))}")

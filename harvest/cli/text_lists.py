@@ -36,16 +36,16 @@ def print_next(steps: Sequence[tuple[str, str]]) -> None:
     Where that is too wide for the terminal, what each is for stands below it: words cut in two are hard to
     read and to copy.
     """
-    width = max((console.columns(line) for line, what in steps if what), default=0)
+    width = max((console.display_width(line) for line, what in steps if what), default=0)
     beside = [f"{console.pad(line, width)}   {what}".rstrip() for line, what in steps]
-    room = console.room() - _INDENT
-    if any(console.columns(each) > room for each in beside):
+    room = console.terminal_width() - _INDENT
+    if any(console.display_width(each) > room for each in beside):
         beside = [f"{line}\n{'':{_INDENT + 2}}{what}".rstrip() for line, what in steps]
     for number, each in enumerate(beside):
         print(f"{' next' if number == 0 else '':<{_INDENT}}{each}")
 
 
-def pictures(count: int) -> str:
+def count_images(count: int) -> str:
     """Count pictures.
 
     >>> pictures(1), pictures(1200)
@@ -54,7 +54,7 @@ def pictures(count: int) -> str:
     return f"{count:,} picture{'' if count == 1 else 's'}"
 
 
-def short(text: str, most: int = 40) -> str:
+def shorten(text: str, most: int = 40) -> str:
     """Cut text that is too long for a column.
 
     >>> short("scarlet king snake", 10)

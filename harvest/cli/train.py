@@ -14,19 +14,19 @@ import harvest
 from harvest.cli import optional_packages
 from harvest.cli.command_help import Command
 from harvest.cli.completion import complete_datasets
-from harvest.cli.interrupts import Stoppable
+from harvest.cli.interrupts import InterruptibleCommand
 from harvest.errors import CannotWrite, HarvestError, Interrupted, UsageError, UserCodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harvest.training.export_step import Result
-    from harvest.training.training_options import Options, Rates
+    from harvest.training.export_step import TrainingResult
+    from harvest.training.training_options import Rates, TrainingOptions
 
-    Story = Callable[[Any, Any], Result]
+    Story = Callable[[Any, Any], TrainingResult]
 
 
-class TrainCommand(Stoppable, Command):
+class TrainCommand(InterruptibleCommand, Command):
     """Lets `--lr` take one word or two numbers, as `--lr 1e-5 1e-4`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -86,9 +86,7 @@ def train(
     patience: Annotated[
         int | None, typer.Option("--patience", min=1, metavar="N", help="Stop after N epochs without a gain.")
     ] = None,
-    min_delta: Annotated[
-        float, typer.Option("--min-delta", min=0, metavar="X", help="What counts as a gain.")
-    ] = 0.0,
+    min_delta: Annotated[float, typer.Option("--min-delta", min=0, metavar="X", help="What counts as a gain.")] = 0.0,
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="MODULE:FUNCTION", help="A metric of your own: custom.")
     ] = None,
@@ -132,15 +130,9 @@ def train(
     save_every: Annotated[
         int, typer.Option("--save-every", min=1, metavar="N", help="Epochs between two checkpoints.")
     ] = 1,
-    keep: Annotated[
-        int, typer.Option("--keep", min=0, metavar="K", help="Checkpoints that stay when it is done.")
-    ] = 0,
-    export: Annotated[
-        str, typer.Option("--export", metavar="KINDS", help="onnx, pt2, or both by a comma.")
-    ] = "",
-    log: Annotated[
-        str, typer.Option("--log", metavar="KINDS", help="csv, tensorboard, or both by a comma.")
-    ] = "csv",
+    keep: Annotated[int, typer.Option("--keep", min=0, metavar="K", help="Checkpoints that stay when it is done.")] = 0,
+    export: Annotated[str, typer.Option("--export", metavar="KINDS", help="onnx, pt2, or both by a comma.")] = "",
+    log: Annotated[str, typer.Option("--log", metavar="KINDS", help="csv, tensorboard, or both by a comma.")] = "csv",
     cpu: Annotated[bool, typer.Option("--cpu", help="Leave the graphics card alone.")] = False,
     cache: Annotated[
         Path | None,
@@ -153,13 +145,13 @@ def train(
 
     Everything that a training gives is one directory: weights, labels, figures, report.html.
     """
-    optional_packages.need_a_trainer()
-    from harvest.cli.training_progress import Training
+    optional_packages.require_training()
+    from harvest.cli.training_progress import TerminalProgress
     from harvest.cli.training_result import print_result
     from harvest.training.resume import code_words
-    from harvest.training.training_options import Options
+    from harvest.training.training_options import TrainingOptions
 
-    options = Options(
+    options = TrainingOptions(
         tree=tree,
         model=model,
         out=out,
@@ -187,64 +179,62 @@ def train(
         resume=resume,
         save_every=save_every,
         keep=keep,
-        export=_listed(export),
-        log=_listed(log),
+        export=_split_list(export),
+        log=_split_list(log),
         cpu=cpu,
         cache=cache,
         from_scratch=from_scratch,
     )
-    story: Story = ctx.obj or the_page()
-    with saying_how_to_go_on(options):
-        result = story(options, Training(quiet=quiet or as_json))
+    story: Story = ctx.obj or load_train_script()
+    with resume_hint(options):
+        result = story(options, TerminalProgress(quiet=quiet or as_json))
     print_result(result, as_json=as_json, code=code_words(options))
 
 
 @contextmanager
-def saying_how_to_go_on(options: Options) -> Iterator[None]:
+def resume_hint(options: TrainingOptions) -> Iterator[None]:
     """Name the line that goes on with a run that was cut off: the same line would begin another."""
     from harvest.cli.locate_dataset import from_here
-    from harvest.cli.open_dataset import shell
+    from harvest.cli.open_dataset import quote_path
     from harvest.training import run_directory
-    from harvest.training.processes import lost_another
+    from harvest.training.processes import is_caused_by_other_process
     from harvest.training.resume import code_words
 
     def line() -> str:
-        tree, run = (shell(from_here(path)) for path in (options.tree, run_directory.held() or Path()))
+        tree, run = (quote_path(from_here(path)) for path in (options.tree, run_directory.current_run() or Path()))
         words = " ".join(["harvest train", tree, "--resume --out", run, code_words(options)]).strip()
         return f"{words} goes on with it."
 
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted("stopped.", line() if run_directory.held() else "Nothing was begun.") from None
+        raise Interrupted("stopped.", line() if run_directory.current_run() else "Nothing was begun.") from None
     except UsageError as error:
         if not options.resume:  # what somebody goes on with is theirs
-            run_directory.give_up()
+            run_directory.discard_run()
         raise _with_line(error, line) from error.__cause__
     except RuntimeError as error:
-        if not lost_another(error):
+        if not is_caused_by_other_process(error):
             raise
         if os.environ.get("RANK") != "0":  # what the first one says is enough
             raise typer.Exit(HarvestError.exit_code) from None
         raise HarvestError("another process of this training ended before it was done.", line()) from None
     except CannotWrite as error:
-        if not run_directory.held():
+        if not run_directory.current_run():
             raise
-        raise CannotWrite(
-            error.message, f"Make room there, or see to it that it can be written: {line()}"
-        ) from error
+        raise CannotWrite(error.message, f"Make room there, or see to it that it can be written: {line()}") from error
 
 
 def _with_line(error: UsageError, line: Callable[[], str]) -> UsageError:
     """Add to an error of the user's own code how the run goes on when that is fixed."""
     from harvest.training import run_directory
 
-    if isinstance(error, UserCodeError) and run_directory.held():
+    if isinstance(error, UserCodeError) and run_directory.current_run():
         error.hint = f"{error.hint}\nWhen it is fixed: {line()}".strip()
     return error
 
 
-def the_page() -> Story:
+def load_train_script() -> Story:
     """Return what train.py tells: an installed package brings it along, a checkout has it beside."""
     package = Path(harvest.__file__).parent
     for path in (package / "training" / "train_script.py", package.parent / "train.py"):
@@ -276,5 +266,5 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _split_list(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from harvest.cli.train import Story
 
 try:
-    optional_packages.need_a_trainer()
+    optional_packages.require_training()
 except UsageError as error:
     console.error(error)
     raise SystemExit(error.exit_code) from None

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from harvest.cli import console
-from harvest.cli.text_lists import short
+from harvest.cli.text_lists import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ LEAST = 7  # columns of a figure: -0.1234
 OFTEN = 0.1  # seconds between two looks of the bar
 
 
-class Training:
+class TerminalProgress:
     """Tells a training on stderr; `quiet` leaves warnings."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -35,17 +35,17 @@ class Training:
         self._step += 1
         self._columns = {}
         self._since = time.monotonic()
-        self._print(f"\n{self._step}  {console.line(title)}")
+        self._print(f"\n{self._step}  {console.one_line(title)}")
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Tell something that is worth knowing."""
         for line in text.split("\n"):
-            self._print(f"   {console.line(line)}")
+            self._print(f"   {console.one_line(line)}")
 
     def warn(self, text: str) -> None:
         """Tell something that may surprise."""
         self._clear()
-        console.warn(console.line(text))
+        console.warn(console.one_line(text))
 
     def tick(self, done: int, total: int) -> None:
         """Tell how far the step is: a bar on a terminal, nothing in a file."""
@@ -58,22 +58,21 @@ class Training:
             left = (now - self._since) / max(done, 1) * (total - done)
             full = round(WIDTH * done / total)
             bar = "━" * full + "╌" * (WIDTH - full)
-            self._write(f"\r   {bar} {done:,} of {total:,} · {console.duration(left)} left\x1b[K")
+            self._write(f"\r   {bar} {done:,} of {total:,} · {console.format_duration(left)} left\x1b[K")
             self._bar = True
 
     def row(self, values: Mapping[str, float]) -> None:
         """Tell one row of the table of epochs; the first one brings the head of the table."""
         if not self._columns:
-            self._columns = _columns(values, console.room(sys.stderr))
+            self._columns = _columns(values, console.terminal_width(sys.stderr))
             self._print(
                 "   "
                 + "  ".join(
-                    f"{short(console.line(name), width):>{width}}" for name, width in self._columns.items()
+                    f"{shorten(console.one_line(name), width):>{width}}" for name, width in self._columns.items()
                 )
             )
         self._print(
-            "   "
-            + "  ".join(f"{_cell(name, values.get(name)):>{width}}" for name, width in self._columns.items())
+            "   " + "  ".join(f"{_cell(name, values.get(name)):>{width}}" for name, width in self._columns.items())
         )
 
     def _print(self, text: str) -> None:
@@ -122,4 +121,4 @@ def _cell(name: str, value: float | None) -> str:
         return ""
     if name == "epoch":
         return f"{value:.0f}"
-    return console.duration(value) if name == "time" else f"{value:.4f}"
+    return console.format_duration(value) if name == "time" else f"{value:.4f}"

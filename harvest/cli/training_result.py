@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from harvest.cli import console
 from harvest.cli.locate_dataset import from_here
-from harvest.cli.open_dataset import shell
-from harvest.cli.text_lists import pictures, print_next
+from harvest.cli.open_dataset import quote_path
+from harvest.cli.text_lists import count_images, print_next
 from harvest.errors import Interrupted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.training.export_step import Result
+    from harvest.training.export_step import TrainingResult
 
 _GAP = "\N{NO-BREAK SPACE}"
 _PAIRS = 3  # of classes, the most confused
 
 
-def print_result(result: Result, *, as_json: bool, code: str = "") -> None:
+def print_result(result: TrainingResult, *, as_json: bool, code: str = "") -> None:
     """Print how good it is, where everything lies, and what to do next; a run that was stopped says so.
 
     `code` are the options that name code: whoever goes on with a run has to type them again.
@@ -28,36 +28,36 @@ def print_result(result: Result, *, as_json: bool, code: str = "") -> None:
         console.print_json(_document(result))
     else:
         _print(result)
-    if result.tuned.stopped:
-        line = f"harvest train {_typed(result.tree)} --resume --out {_typed(result.path)} {code}".strip()
+    if result.fine_tuned.stopped:
+        line = f"harvest train {_as_typed(result.tree)} --resume --out {_as_typed(result.path)} {code}".strip()
         raise Interrupted(
-            f"stopped; the best so far is saved: epoch {result.tuned.best['epoch']:.0f}.",
+            f"stopped; the best so far is saved: epoch {result.fine_tuned.best['epoch']:.0f}.",
             f"{line} goes on with it.",
         )
 
 
-def _print(result: Result) -> None:
-    from harvest.training.metrics.evaluate_predictions import confused_pairs
-    from harvest.training.probabilities import EXAMS
+def _print(result: TrainingResult) -> None:
+    from harvest.training.metrics.evaluate_predictions import list_confused_pairs
+    from harvest.training.probabilities import HELD_OUT_PARTS
     from harvest.training.report import number_format
-    from harvest.training.report.mistakes import suspects
+    from harvest.training.report.mistakes import list_suspects
 
-    judged = result.judged
-    epoch = int(result.tuned.best["epoch"])
+    judged = result.evaluation
+    epoch = int(result.fine_tuned.best["epoch"])
     saved = judged.saved + (f", epoch {epoch}" if epoch else "")
     print()
-    print(console.line(f" {from_here(result.path)}/  {saved}"))
+    print(console.one_line(f" {from_here(result.path)}/  {saved}"))
     confusion = None
-    for part in EXAMS:
-        figures = judged.of(part)
+    for part in HELD_OUT_PARTS:
+        figures = judged.part_evaluation(part)
         if figures:
-            print(f"   {part:<5}  {number_format.result(figures).replace(_GAP, ' ')}")
+            print(f"   {part:<5}  {number_format.result_text(figures).replace(_GAP, ' ')}")
             confusion = figures.confusion if confusion is None else confusion + figures.confusion
-    pairs = [] if confusion is None else confused_pairs(confusion, result.labels)
+    pairs = [] if confusion is None else list_confused_pairs(confusion, result.labels)
     for pair in pairs[:_PAIRS]:
-        print(console.line(f"   confused: {pair.first} and {pair.second}, {_times(pair.count)}"))
-    _print_suspects(len(suspects(judged.predictions)))
-    path = _typed(result.path)
+        print(console.one_line(f"   confused: {pair.first} and {pair.second}, {_times(pair.count)}"))
+    _print_suspects(len(list_suspects(judged.predictions)))
+    path = _as_typed(result.path)
     print()
     print_next(
         [
@@ -71,16 +71,16 @@ def _print(result: Result) -> None:
 def _print_suspects(count: int) -> None:
     if count:
         look = "looks as if it" if count == 1 else "look as if they"
-        print(f"   suspects: {pictures(count)} {look} lay in the wrong folder: see report.html")
+        print(f"   suspects: {count_images(count)} {look} lay in the wrong folder: see report.html")
 
 
-def _document(result: Result) -> dict[str, Any]:
-    judged = result.judged
+def _document(result: TrainingResult) -> dict[str, Any]:
+    judged = result.evaluation
     return {
         "run": str(result.path),
         "saved": judged.saved,
-        "epoch": int(result.tuned.best["epoch"]),
-        "stopped": result.tuned.stopped,
+        "epoch": int(result.fine_tuned.best["epoch"]),
+        "stopped": result.fine_tuned.stopped,
         "candidates": {
             name: {judgement.part: judgement.as_json() for judgement in parts}
             for name, parts in judged.candidates.items()
@@ -93,5 +93,5 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _typed(path: Path) -> str:
-    return shell(from_here(path))
+def _as_typed(path: Path) -> str:
+    return quote_path(from_here(path))

@@ -40,7 +40,7 @@ _WORDS = {
 }
 
 
-def in_words(verdict: Verdict | None, detail: str = "") -> str:
+def describe_verdict(verdict: Verdict | None, detail: str = "") -> str:
     """Say what became of an address, and what more is known of it.
 
     >>> in_words(Verdict.TOO_SMALL, "120 × 90")
@@ -50,5 +50,5 @@ def in_words(verdict: Verdict | None, detail: str = "") -> str:
     """
     if verdict is None:
         return "waits for the next run"
-    again = "; a later run tries it again" if verdict.is_passing else ""
+    again = "; a later run tries it again" if verdict.is_transient else ""
     return _WORDS[verdict] + (f" ({detail})" if detail else "") + again

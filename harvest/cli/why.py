@@ -9,21 +9,21 @@ import typer
 
 from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_first
-from harvest.cli.locate_dataset import select
+from harvest.cli.locate_dataset import split_dataset_argument
 from harvest.cli.picture_history import (
     path_of,
     print_address,
     print_others,
     print_picture,
 )
-from harvest.cli.verdict_text import in_words
+from harvest.cli.verdict_text import describe_verdict
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harvest.dataset import Story
-    from harvest.ledger.history import Source
+    from harvest.dataset import PictureHistory
+    from harvest.ledger.history import HitRecord
 
 _MOST = 20  # pictures of one page
 
@@ -40,16 +40,14 @@ def why(
     FILE is a path, class/name or a name, of a picture that is there or was. URL is the address of a picture
     or of its page. A path tells its dataset; without a path and without DATASET it is `dataset`.
     """
-    root, text = _asked(words)
+    root, text = _parse_words(words)
     with open_dataset.open_dataset(root, only_to_read=True) as dataset:
-        open_dataset.tell(dataset, root)
-        story = dataset.why(text)
+        open_dataset.print_changes_note(dataset, root)
+        story = dataset.history_of_text(text)
         if story is None:
-            raise open_dataset.unknown(dataset, root, text)
-        others = [dataset.story_of(number) for number in dataset.find(text)[1 : _MOST + 1]]
-        others = [
-            other for other in others if (other.class_name, other.name) != (story.class_name, story.name)
-        ]
+            raise open_dataset.unknown_picture_error(dataset, root, text)
+        others = [dataset.picture_history(number) for number in dataset.find(text)[1 : _MOST + 1]]
+        others = [other for other in others if (other.class_name, other.name) != (story.class_name, story.name)]
     if as_json:
         also = [f"{other.class_name}/{other.name}" for other in others]
         console.print_json(_document(story, root) | {"also": also})
@@ -60,21 +58,21 @@ def why(
         print_others(others)
 
 
-def _asked(words: Sequence[str]) -> tuple[Path, str]:
+def _parse_words(words: Sequence[str]) -> tuple[Path, str]:
     """Part the words into the dataset and the one thing that is asked about."""
     if len(words) > 1:
-        open_dataset.check(Path(words[0]))
-    root, texts = select(words)
+        open_dataset.check_dataset(Path(words[0]))
+    root, texts = split_dataset_argument(words)
     if not texts:
-        hint = f"Name one of its pictures: harvest why {open_dataset.shell(root)} FILE"
-        raise UsageError(console.line(f"{root} is a dataset. Which picture?"), hint)
+        hint = f"Name one of its pictures: harvest why {open_dataset.quote_path(root)} FILE"
+        raise UsageError(console.one_line(f"{root} is a dataset. Which picture?"), hint)
     if len(texts) > 1:
-        hint = f"harvest why {open_dataset.shell(root)} {open_dataset.shell(texts[0])}"
+        hint = f"harvest why {open_dataset.quote_path(root)} {open_dataset.quote_path(texts[0])}"
         raise UsageError("one picture at a time.", hint)
     return root, texts[0]
 
 
-def _document(story: Story, root: Path) -> dict[str, Any]:
+def _document(story: PictureHistory, root: Path) -> dict[str, Any]:
     path = path_of(story, root)
     return {
         "dataset": str(root),
@@ -98,7 +96,7 @@ def _document(story: Story, root: Path) -> dict[str, Any]:
     }
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _source(source: HitRecord) -> dict[str, Any]:
     return {
         "provider": source.provider,
         "query": source.query,
@@ -113,5 +111,5 @@ def _source(source: Source) -> dict[str, Any]:
         "licence_evidence": source.licence.evidence,
         "verdict": source.verdict,
         "detail": source.detail,
-        "in_words": in_words(source.verdict, source.detail),
+        "in_words": describe_verdict(source.verdict, source.detail),
     }

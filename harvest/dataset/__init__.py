@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from harvest.dataset import path_memory
-from harvest.dataset.changes import Change, Changes, told
-from harvest.dataset.decisions import Decider, Restored
-from harvest.dataset.file_operations import Journal, Placement
+from harvest.dataset.changes import Change, Changes, describe_findings
+from harvest.dataset.decisions import Decisions, RestoreResult
+from harvest.dataset.file_operations import FileOperations, Placement
 from harvest.dataset.identity import Identity
-from harvest.dataset.inspect_new_files import SkippedFile, describe_skipped, examine_new
+from harvest.dataset.inspect_new_files import SkippedFile, describe_skipped, inspect_new_files
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
 from harvest.dataset.open_ledger import (
     LEDGER,
@@ -21,13 +21,13 @@ from harvest.dataset.open_ledger import (
     lock_for_placing,
     open_ledger,
 )
-from harvest.dataset.page_mismatches import Suspect
-from harvest.dataset.read_only import Consultation, remember_deal
-from harvest.dataset.read_queries import Questions
+from harvest.dataset.page_mismatches import PageMismatch
+from harvest.dataset.read_only import ReadOnlyDataset, save_split_in_ledger
+from harvest.dataset.read_queries import ReadQueries
 from harvest.dataset.reconcile import reconcile
-from harvest.dataset.record_changes import Recorder
+from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.resaved_files import CopyFinder
-from harvest.dataset.scan import survey
+from harvest.dataset.scan import compare_with_disk
 from harvest.dataset.scan_progress import ScanProgress
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files.lock import Lock
@@ -39,19 +39,19 @@ from harvest.ledger import (
     provenance,
     run_table,
 )
-from harvest.ledger.decision_log import Decisions
-from harvest.ledger.history import Story
-from harvest.ledger.picture_table import Known
-from harvest.ledger.rejections import Batch, Rejection
+from harvest.ledger.decision_log import DecisionLog
+from harvest.ledger.history import PictureHistory
+from harvest.ledger.picture_table import KnownPicture
+from harvest.ledger.rejections import Rejection, RejectionBatch
 from harvest.ledger.search_table import (
     EXHAUSTED,
     LIMIT_REACHED,
-    Searches,
+    HitVerdict,
     SearchRecord,
-    Settlement,
+    SearchTable,
 )
 from harvest.ledger.split_table import Origin
-from harvest.ledger.statistics import Conflict, KeepRate, Tally
+from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -61,29 +61,29 @@ if TYPE_CHECKING:
 __all__ = [
     "EXHAUSTED",
     "LIMIT_REACHED",
-    "Batch",
     "Change",
     "Changes",
+    "ClassCounts",
     "Conflict",
-    "Consultation",
     "Dataset",
+    "HitVerdict",
     "KeepRate",
-    "Known",
+    "KnownPicture",
     "Origin",
+    "PageMismatch",
+    "PictureHistory",
     "Placement",
+    "ReadOnlyDataset",
     "Rejection",
-    "Restored",
+    "RejectionBatch",
+    "RestoreResult",
     "SearchRecord",
-    "Settlement",
     "SkippedFile",
-    "Story",
-    "Suspect",
-    "Tally",
-    "remember_deal",
+    "save_split_in_ledger",
 ]
 
 
-class Dataset(Questions):
+class Dataset(ReadQueries):
     """An open dataset; `changes` tells what a person did to its folders since the last command looked."""
 
     changes: Changes
@@ -109,10 +109,10 @@ class Dataset(Questions):
         self._identity = None if read_only else Identity(root, ledger.path)
         if self._identity is not None:
             ledger.before_writing = self._tree.before_changing = self._identity.check
-        self._searches = Searches(ledger)
-        self._decisions = Decisions(ledger, secrets.token_hex(4))
-        self._journal = Journal(ledger, self._pictures, self._tree)
-        self._decider = Decider(ledger, self._pictures, self._tree, self._journal, self._decisions)
+        self._searches = SearchTable(ledger)
+        self._decisions = DecisionLog(ledger, secrets.token_hex(4))
+        self._journal = FileOperations(ledger, self._pictures, self._tree)
+        self._decider = Decisions(ledger, self._pictures, self._tree, self._journal, self._decisions)
 
     # Opening.
 
@@ -168,12 +168,12 @@ class Dataset(Questions):
             path_memory.remember(self.root, provenance.dataset_id(self._ledger))
 
     def _begin_run(self) -> None:
-        if self.changes.brake:
+        if self.changes.missing_files:
             raise MissingFiles(
-                f"{self.changes.brake} from {self.root}. Nothing was recorded, and nothing fetched.",
+                f"{self.changes.missing_files} from {self.root}. Nothing was recorded, and nothing fetched.",
                 "Is the drive attached? If you deleted them: --accept-missing",
             )
-        self._run = run_table.begin(self._ledger)
+        self._run = run_table.begin_run(self._ledger)
         self._searches.run = self._journal.run = self._run
 
     def reconcile(self, *, accept_missing: bool = False) -> Changes:
@@ -183,28 +183,28 @@ class Dataset(Questions):
             if not self._read_only:
                 self._journal.recover(alone=alone)
             copies = CopyFinder(self._pictures, self._tree)
-            self.changes = self._see(copies, alone=alone, accept_missing=accept_missing)
+            self.changes = self._record_changes(copies, alone=alone, accept_missing=accept_missing)
         if not self._read_only:
             tick = self._scan.tick("examining your own images")
-            self.skipped = examine_new(self._ledger, self._pictures, self._tree, copies.seen, tick)
+            self.skipped = inspect_new_files(self._ledger, self._pictures, self._tree, copies.seen, tick)
         return self.changes
 
-    def _see(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
+    def _record_changes(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
         tick = self._scan.tick("reading new and changed files")
-        seen = survey(self._pictures, self._tree, alone=alone, tick=tick)
+        seen = compare_with_disk(self._pictures, self._tree, alone=alone, tick=tick)
         if not seen:
-            return Changes(renamed=class_table.renamed(self._ledger))
+            return Changes(renamed=class_table.renamed_classes(self._ledger))
         findings = reconcile(
             seen.held,
             seen.found,
-            seen.kin,
-            totals=self._pictures.totals(),
+            seen.same_content,
+            totals=self._pictures.count_by_class(),
             folders=seen.folders,
             find_copies=copies.find,
         )
-        if findings.brake and not accept_missing:
-            return told(findings.each, class_table.renamed(self._ledger), findings.brake)
-        recorder = Recorder(self._ledger, self._pictures, self._decisions, self._tree)
+        if findings.missing_files and not accept_missing:
+            return describe_findings(findings.each, class_table.renamed_classes(self._ledger), findings.missing_files)
+        recorder = ChangeRecorder(self._ledger, self._pictures, self._decisions, self._tree)
         return recorder.record(findings)
 
     def describe_skipped(self) -> list[str]:
@@ -217,18 +217,18 @@ class Dataset(Questions):
             return False
         if self._lock is not None:
             return True
-        if not pending_changes.places(self._ledger) and not self._tree.has_parts():
+        if not pending_changes.pending_placements(self._ledger) and not self._tree.has_parts():
             return False  # nothing to finish, and no reason to hold up a `get`
         lock = Lock(self.root / LOCK)
         until.callback(lock.release)
-        return lock.take()
+        return lock.acquire()
 
     def close(self) -> None:
         """End the run, if this was one, and let everything go; closing twice does no harm."""
         try:
             if self._run is not None:
                 with suppress(StorageError):  # a full disk has been said before
-                    run_table.end(self._ledger, self._run)
+                    run_table.end_run(self._ledger, self._run)
                     self._remember_path()  # a first run has placed its images since it began
         finally:
             self._run = None
@@ -255,33 +255,33 @@ class Dataset(Questions):
 
     # Searches and their hits.
 
-    def try_again(self, verdicts: Iterable[Verdict]) -> None:
+    def retry_verdicts(self, verdicts: Iterable[Verdict]) -> None:
         """Let hits that ended so wait once more: what was in their way is not in the way of this run."""
         self._searches.again = frozenset(verdicts)
 
     def begin_search(self, query: Query, provider: str, limit: int) -> SearchRecord:
         """Open the search for a query at a provider; a finished one need not be asked again."""
-        return self._searches.begin(query, provider, limit)
+        return self._searches.begin_search(query, provider, limit)
 
     def finish_search(self, search_id: int, end: str, asked: int) -> None:
         """Remember how a search ended; `EXHAUSTED` and `LIMIT_REACHED` finish it, any other word does not."""
-        self._searches.finish(search_id, end, asked)
+        self._searches.finish_search(search_id, end, asked)
 
-    def record(self, search_id: int, class_name: str, hits: Sequence[Hit]) -> list[Task | Refusal]:
+    def record_hits(self, search_id: int, class_name: str, hits: Sequence[Hit]) -> list[Task | Refusal]:
         """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
-        return self._searches.record(search_id, class_name, hits)
+        return self._searches.record_hits(search_id, class_name, hits)
 
-    def waiting(self, search_id: int) -> list[Task]:
+    def unsettled_tasks(self, search_id: int) -> list[Task]:
         """Return a search's hits that an earlier run left, or could not reach on a bad day."""
-        return self._searches.waiting(search_id)
+        return self._searches.unsettled_tasks(search_id)
 
-    def settle(self, settlements: Sequence[Settlement]) -> None:
+    def record_verdicts(self, settlements: Sequence[HitVerdict]) -> None:
         """Write down what became of hits that gave no new picture."""
-        self._searches.settle(settlements)
+        self._searches.record_verdicts(settlements)
 
     # Pictures.
 
-    def place(self, placements: Sequence[Placement]) -> list[Known]:
+    def place(self, placements: Sequence[Placement]) -> list[KnownPicture]:
         """Place pictures, and settle their hits; return them as they are known from now on.
 
         One that was to replace a picture which a person threw out meanwhile is left out: its hit is rejected.
@@ -291,7 +291,7 @@ class Dataset(Questions):
         except StorageError:
             self.check_is_in_place()  # that is then the reason
             raise
-        return [known for number in placed for known in self._pictures.known_as(number)]
+        return [known for number in placed for known in self._pictures.list_versions(number)]
 
     # Decisions.
 
@@ -299,7 +299,7 @@ class Dataset(Questions):
         """Throw pictures out into dataset.rejected, for the whole dataset and for good; return the batch."""
         return self._decider.reject(ids, by, reason)
 
-    def restore(self, ids: Iterable[int], *, by: str) -> Restored:
+    def restore(self, ids: Iterable[int], *, by: str) -> RestoreResult:
         """Take rejections back: the file returns, or else what led to the picture is fetched again."""
         return self._decider.restore(ids, by)
 

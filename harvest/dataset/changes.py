@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.dataset.reconcile import Kind
-from harvest.files.paths import Shelf
+from harvest.files.paths import Area
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ class Changes:
     added: tuple[Change, ...] = ()
     conflicts: tuple[Change, ...] = ()  # copied into a second class folder
     renamed: Mapping[str, str] = field(default_factory=dict)  # classes; also those of earlier commands
-    brake: str = ""  # "212 of 233 pictures of coral_snake are gone"
+    missing_files: str = ""  # "212 of 233 pictures of coral_snake are gone"
 
     def counts(self) -> dict[str, Counter[str]]:
         """Count each kind of change by class.
@@ -63,14 +63,14 @@ class Changes:
         }
 
 
-def told(findings: Iterable[Finding], renamed: Mapping[str, str], brake: str = "") -> Changes:
+def describe_findings(findings: Iterable[Finding], renamed: Mapping[str, str], brake: str = "") -> Changes:
     """Put findings into a person's words."""
     lists: defaultdict[str, list[Change]] = defaultdict(list)
     for finding in findings:
         if finding.kind in _TOLD:
             name, change = _change(finding)
             lists[name].append(change)
-    return Changes(**{name: tuple(changes) for name, changes in lists.items()}, renamed=renamed, brake=brake)
+    return Changes(**{name: tuple(changes) for name, changes in lists.items()}, renamed=renamed, missing_files=brake)
 
 
 def _change(finding: Finding) -> tuple[str, Change]:
@@ -78,7 +78,7 @@ def _change(finding: Finding) -> tuple[str, Change]:
     name = _TOLD[kind]
     if held is None:
         assert found is not None
-        shelved = found.spot.shelf is Shelf.REJECTED
+        shelved = found.spot.area is Area.REJECTED
         return "rejected" if shelved else name, Change(found.spot.class_name, found.spot.name)
     if found is None or found.spot[:2] == (held.class_name, held.name):
         return name, Change(held.class_name, held.name)

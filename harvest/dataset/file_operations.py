@@ -14,7 +14,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvest.files.paths import Shelf, Spot
+from harvest.files.paths import Area, FileKey
 from harvest.ledger import pending_changes, picture_updates
 from harvest.models import Verdict
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from harvest.files.tree import Tree
     from harvest.ledger import Ledger
-    from harvest.ledger.pending_changes import Moving, Placing
-    from harvest.ledger.picture_table import Known, Pictures
+    from harvest.ledger.pending_changes import PendingMove, PendingPlacement
+    from harvest.ledger.picture_table import KnownPicture, PictureTable
     from harvest.models import Picture, Task
 
 # Of the content's hash in a file name; more only where two names would be the same.
@@ -38,29 +38,29 @@ class Placement:
 
     task: Task
     picture: Picture
-    replaces: Known | None = None
+    replaces: KnownPicture | None = None
 
 
-class Journal:
+class FileOperations:
     """Changes files, and says so in the ledger before and after."""
 
     run: int | None = None
 
-    def __init__(self, ledger: Ledger, pictures: Pictures, tree: Tree) -> None:
+    def __init__(self, ledger: Ledger, pictures: PictureTable, tree: Tree) -> None:
         self._ledger = ledger
         self._pictures = pictures
         self._tree = tree
 
     def place(self, placements: Sequence[Placement]) -> list[int]:
         """Place pictures: announce, write, record, rename, confirm; return the numbers of those placed."""
-        with self._ledger.writing():
+        with self._ledger.transaction():
             announced = [(self._announce(placement), placement.picture) for placement in placements]
         wanted = {number: picture for number, picture in announced if number is not None}
-        places = [place for place in pending_changes.places(self._ledger) if place.id in wanted]
+        places = [place for place in pending_changes.pending_placements(self._ledger) if place.id in wanted]
         originals = [(place.raw, wanted[place.id].original) for place in places]
         self._tree.place([(raw, data) for raw, data in originals if raw and data is not None])
         parts = self._tree.write_parts([(place.spot, wanted[place.id].data) for place in places])
-        with self._ledger.writing():
+        with self._ledger.transaction():
             pending_changes.record_parts(
                 self._ledger,
                 {place.id: part.name for place, part in zip(places, parts, strict=True)},
@@ -72,30 +72,30 @@ class Journal:
     def _announce(self, placement: Placement) -> int | None:
         task, picture, old = placement.task, placement.picture, None
         if placement.replaces is not None:
-            old = self._pictures.held(placement.replaces.id)
-            if old is None or old.state != "present" or not self._tree.stamp(Spot(old.class_name, old.name)):
-                self._give_up(task, old.id if old else None)
+            old = self._pictures.get_row(placement.replaces.id)
+            if old is None or old.state != "present" or not self._tree.stat(FileKey(old.class_name, old.name)):
+                self._reject_replacement(task, old.id if old else None)
                 return None
         class_name = old.class_name if old else task.class_name
-        name = self._name(task.hit.provider, picture.content, class_name)
+        name = self._choose_name(task.hit.provider, picture.content, class_name)
         suffix = picture.original_format.lower().replace("jpeg", "jpg")
         raw = f"{name.removesuffix('.jpg')}.{suffix}" if picture.original is not None else None
-        number = picture_updates.announce(
+        number = picture_updates.announce_placement(
             self._ledger,
             task,
             picture,
-            Spot(class_name, name),
+            FileKey(class_name, name),
             raw=raw,
             replaces=old and old.id,
             run=self.run,
         )
         if class_name != task.class_name:
-            picture_updates.want(self._ledger, number, task.class_name)
+            picture_updates.open_conflict(self._ledger, number, task.class_name)
         return number
 
-    def _give_up(self, task: Task, picture: int | None) -> None:
+    def _reject_replacement(self, task: Task, picture: int | None) -> None:
         """Reject a better copy of what a person has thrown out since it was found to be one."""
-        self._ledger.run(
+        self._ledger.execute(
             "UPDATE hit SET verdict = ?, picture = ?, run = ?, attempts = attempts + 1 WHERE id = ?",
             Verdict.REJECTED,
             picture,
@@ -103,32 +103,32 @@ class Journal:
             task.id,
         )
 
-    def _name(self, provider: str, content: str, class_name: str) -> str:
+    def _choose_name(self, provider: str, content: str, class_name: str) -> str:
         """Say where a picture comes from and what is in it, as no other file in the dataset does."""
         source = "".join(letter for letter in provider.lower() if letter.isascii() and letter.isalnum())
         for ending in _endings(content):
             name = f"{source or 'web'}-{ending}.jpg"
-            spot = Spot(class_name, name)
+            spot = FileKey(class_name, name)
             if self._pictures.is_only(name, content) and (
-                self._tree.is_free(spot) or self._tree.digests([spot]) == [content]
+                self._tree.is_free(spot) or self._tree.hash_files([spot]) == [content]
             ):
                 return name
         raise AssertionError("endings do not end")
 
-    def _confirm(self, places: Sequence[Placing]) -> None:
+    def _confirm(self, places: Sequence[PendingPlacement]) -> None:
         """Take what was replaced away, and make the new pictures present ones."""
-        left = [file for place in places for file in self._replaced(place)]
+        left = [file for place in places for file in self._files_to_remove(place)]
         self._tree.remove(left)
         self._tree.flush([spot for spot, _ in left])
-        stamps = [self._tree.stamp(place.spot) for place in places]
-        with self._ledger.writing():
+        stamps = [self._tree.stat(place.spot) for place in places]
+        with self._ledger.transaction():
             for place, stamp in zip(places, stamps, strict=True):
-                picture_updates.confirm(self._ledger, place.id, self.run, replaced=True)
-                picture_updates.stamp(self._ledger, place.id, stamp)
+                picture_updates.confirm_placement(self._ledger, place.id, self.run, replaced=True)
+                picture_updates.record_stat(self._ledger, place.id, stamp)
 
-    def _replaced(self, place: Placing) -> Iterator[tuple[Spot, str | None]]:
+    def _files_to_remove(self, place: PendingPlacement) -> Iterator[tuple[FileKey, str | None]]:
         """Name the files a picture replaces and their hashes, if nobody has changed them."""
-        if place.old is not None and self._tree.stamp(place.old) == place.old_stamp:
+        if place.old is not None and self._tree.stat(place.old) == place.old_stamp:
             # The original first: after a kill between the two, the picture still tells that both are to go.
             if place.old_raw is not None:
                 yield place.old_raw, place.old_body
@@ -138,13 +138,13 @@ class Journal:
         """Finish what a killed process announced and did; only if `alone` are placements our business."""
         if alone:
             self._recover_placements()
-        self.carry_out()
+        self.complete_moves()
 
     def _recover_placements(self) -> None:
         self._forget_parts()
-        self._tree.sweep()
-        places = pending_changes.places(self._ledger)
-        contents = self._tree.digests([place.spot for place in places])
+        self._tree.remove_parts()
+        places = pending_changes.pending_placements(self._ledger)
+        contents = self._tree.hash_files([place.spot for place in places])
         done, changed = [], []
         for place, content in zip(places, contents, strict=True):
             if content == place.content:
@@ -160,58 +160,56 @@ class Journal:
     def _forget_parts(self) -> None:
         """Clear the record of each part file that is still there, before it is swept: it was not renamed."""
         recorded = {
-            place.part: place.id for place in pending_changes.places(self._ledger) if place.part is not None
+            place.part: place.id for place in pending_changes.pending_placements(self._ledger) if place.part is not None
         }
         if left := recorded.keys() & (self._tree.part_names() if recorded else set()):
-            with self._ledger.writing():
+            with self._ledger.transaction():
                 pending_changes.record_parts(self._ledger, {recorded[part]: None for part in left})
 
-    def _confirm_changed(self, places: Sequence[Placing]) -> None:
+    def _confirm_changed(self, places: Sequence[PendingPlacement]) -> None:
         """Make pictures present whose files were renamed, but deleted, moved or edited by a person since.
 
         Without a size and a time they are looked for as any other, which finds out what the person did. A
         worse copy that is still there stays: the person deleted the better one and not both.
         """
-        gone = [place.old is None or self._tree.stamp(place.old) is None for place in places]
-        with self._ledger.writing():
+        gone = [place.old is None or self._tree.stat(place.old) is None for place in places]
+        with self._ledger.transaction():
             for place, replaced in zip(places, gone, strict=True):
-                picture_updates.confirm(self._ledger, place.id, None, replaced=replaced)
+                picture_updates.confirm_placement(self._ledger, place.id, None, replaced=replaced)
 
     # Moves: whoever opens the dataset carries them out, and twice is as good as once.
 
-    def carry_out(self) -> None:
+    def complete_moves(self) -> None:
         """Move every file that is announced to move."""
-        while pending_changes.moves(self._ledger, 1):
+        while pending_changes.pending_moves(self._ledger, 1):
             # Within the transaction: two processes with the same moves to make would trip over each other.
-            with self._ledger.writing():
-                moves = pending_changes.moves(self._ledger, _MOVES)
+            with self._ledger.transaction():
+                moves = pending_changes.pending_moves(self._ledger, _MOVES)
                 targets = [self._move(move) for move in moves]
                 self._tree.flush([move.source for move in moves])
                 self._tree.flush(targets)
                 for move, target in zip(moves, targets, strict=True):
-                    pending_changes.arrived(self._ledger, move, target.name, self._tree.stamp(target))
+                    pending_changes.confirm_move(self._ledger, move, target.name, self._tree.stat(target))
 
-    def _move(self, move: Moving) -> Spot:
+    def _move(self, move: PendingMove) -> FileKey:
         source, target = move.source, move.target
-        if self._tree.stamp(source) is None:
+        if self._tree.stat(source) is None:
             return target  # moved already, or gone
         if not self._tree.is_free(target):
-            if self._tree.digests([target]) == [move.content]:
-                self._tree.remove(
-                    [(source, move.content)]
-                )  # copied to another disk, and killed before the end
+            if self._tree.hash_files([target]) == [move.content]:
+                self._tree.remove([(source, move.content)])  # copied to another disk, and killed before the end
                 return target
-            target = self.free_spot(target)
+            target = self.find_free_name(target)
         self._tree.move(source, target)
         return target
 
-    def free_spot(self, spot: Spot) -> Spot:
+    def find_free_name(self, spot: FileKey) -> FileKey:
         """Return the spot, or one with a number to its name where nothing lies or is to lie."""
         stem, dot, suffix = spot.name.rpartition(".")
         names = (f"{stem}-{number}{dot}{suffix}" for number in itertools.count(2))
         for name in itertools.chain([spot.name], names):
             candidate = spot._replace(name=name)
-            taken = self._pictures.at([candidate], shelved=spot.shelf is Shelf.REJECTED)
+            taken = self._pictures.find_at([candidate], shelved=spot.area is Area.REJECTED)
             if not taken and self._tree.is_free(candidate):
                 return candidate
         raise AssertionError("names do not end")

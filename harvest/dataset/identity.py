@@ -58,13 +58,13 @@ class Identity:
 def _open_directory(path: Path) -> int | None:
     if os.name == "nt":  # Windows opens no directories, and moves none that has an open file in it
         return None
-    with disk.named(path):
+    with disk.write_errors_named(path):
         return os.open(path, os.O_RDONLY)
 
 
 def _directory_id(path: Path) -> _FileId | None:
     """Identify the directory at a path, through a link if it is one; `None` where there is nothing."""
-    with disk.reading(path):
+    with disk.read_errors_named(path):
         try:
             found = path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -74,7 +74,7 @@ def _directory_id(path: Path) -> _FileId | None:
 
 def _file_id(path: Path) -> _FileId | None:
     """Identify the file at a path; `None` where there is nothing."""
-    with disk.reading(path):
+    with disk.read_errors_named(path):
         try:
             found = path.lstat()
         except (FileNotFoundError, NotADirectoryError):

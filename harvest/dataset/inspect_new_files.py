@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.files import disk
-from harvest.files.paths import Shelf, Spot
+from harvest.files.paths import Area, FileKey
 from harvest.files.tree import MAX_FILE
 from harvest.ledger import picture_updates
 from harvest.models import Refusal, Verdict
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.files.tree import Tick, Tree
-    from harvest.images import Seen
+    from harvest.images import InspectedImage
     from harvest.ledger import Ledger
-    from harvest.ledger.picture_table import Pictures
+    from harvest.ledger.picture_table import PictureTable
 
 _BATCH = 32  # files a transaction: what is looked at is not looked at again, also after a kill
 _HEAVY = 100 << 20  # bytes of a decode; those that need more take turns
@@ -32,7 +32,7 @@ _turn = threading.Lock()
 class SkippedFile(NamedTuple):
     """A file that cannot be decoded: it is counted, compared with nothing and never changed."""
 
-    spot: Spot
+    spot: FileKey
     refusal: Refusal
 
     @property
@@ -43,11 +43,11 @@ class SkippedFile(NamedTuple):
         return self.refusal.detail or str(self.refusal.verdict)
 
 
-def examine_new(
+def inspect_new_files(
     ledger: Ledger,
-    pictures: Pictures,
+    pictures: PictureTable,
     tree: Tree,
-    known: Mapping[str, Seen | Refusal | None] = MappingProxyType({}),
+    known: Mapping[str, InspectedImage | Refusal | None] = MappingProxyType({}),
     tick: Tick | None = None,
 ) -> list[SkippedFile]:
     """Take the look of files that are new or were changed by a person; return those that have none.
@@ -56,29 +56,25 @@ def examine_new(
 
     A file that met an internal error is not noted as examined: the next version may be able to read it.
     """
-    files = pictures.unexamined()
+    files = pictures.list_uninspected()
     skipped: list[SkippedFile] = []
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
-        spots = [
-            Spot(held.class_name, held.name, Shelf.REJECTED if held.shelved else Shelf.TREE) for held in batch
-        ]
+        spots = [FileKey(held.class_name, held.name, Area.REJECTED if held.shelved else Area.TREE) for held in batch]
         new = [tree.path(spot) for held, spot in zip(batch, spots, strict=True) if held.content not in known]
-        examined = iter(tree.each(examine_file, new))
+        examined = iter(tree.map_threads(examine_file, new))
         looks = [known[held.content] if held.content in known else next(examined) for held in batch]
         skipped += [
-            SkippedFile(spot, seen)
-            for spot, seen in zip(spots, looks, strict=True)
-            if isinstance(seen, Refusal)
+            SkippedFile(spot, seen) for spot, seen in zip(spots, looks, strict=True) if isinstance(seen, Refusal)
         ]
-        with ledger.writing():
+        with ledger.transaction():
             for held, seen in zip(batch, looks, strict=True):
                 if isinstance(seen, Refusal) and seen.verdict is Verdict.INTERNAL_ERROR:
                     continue
                 look = None
                 if seen is not None and not isinstance(seen, Refusal):
-                    look = (seen.pixels, seen.look.data, seen.width, seen.height, seen.format)
-                picture_updates.examined(ledger, held.id, look)
+                    look = (seen.pixels, seen.fingerprint.data, seen.width, seen.height, seen.format)
+                picture_updates.record_inspection(ledger, held.id, look)
         if tick is not None:
             tick(start + len(batch), len(files))
     return skipped
@@ -87,7 +83,7 @@ def examine_new(
 def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:
     """Return a sentence for each skipped file; of many, for the first ones and for the rest."""
     texts = [
-        f"{root}{spot.shelf}/{spot.class_name}/{spot.name} is skipped: {each.reason}"
+        f"{root}{spot.area}/{spot.class_name}/{spot.name} is skipped: {each.reason}"
         for each in skipped[:_NAMED]
         for spot in (each.spot,)
     ]
@@ -96,12 +92,12 @@ def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:
     return texts
 
 
-def examine_file(path: Path, *, unpad: bool = False) -> Seen | Refusal | None:
+def examine_file(path: Path, *, unpad: bool = False) -> InspectedImage | Refusal | None:
     """Decode a file; return `None` for one that is gone."""
-    from harvest.images import examine, memory_needed  # noqa: PLC0415 - decoders are slow to load, and rarely needed
+    from harvest.images import inspect_image, memory_needed  # noqa: PLC0415 - decoders are slow to load, and rarely needed
 
     try:
-        with disk.reading(path), disk.open_to_read(path) as file:
+        with disk.read_errors_named(path), disk.open_to_read(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_FILE:
                 return Refusal(Verdict.TOO_BIG, f"it has {size >> 20:,} MB; the limit is {MAX_FILE >> 20}")
@@ -109,4 +105,4 @@ def examine_file(path: Path, *, unpad: bool = False) -> Seen | Refusal | None:
     except FileNotFoundError:
         return None
     with _turn if memory_needed(data) > _HEAVY else nullcontext():
-        return examine(data, unpad=unpad)
+        return inspect_image(data, unpad=unpad)

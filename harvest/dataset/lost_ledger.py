@@ -18,7 +18,7 @@ from harvest.dataset import path_memory
 from harvest.dataset.open_ledger import LEDGER
 from harvest.errors import LedgerMissing
 from harvest.files import disk
-from harvest.files.paths import Shelf, Spot
+from harvest.files.paths import Area, FileKey
 from harvest.ledger import provenance
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _where_it_may_be(root: Path) -> str:
 
 def _marked_files(root: Path) -> Iterator[Path]:
     """Find images that we placed, reading a few files of each class folder, the rejected ones included."""
-    for shelf in (Shelf.TREE, Shelf.REJECTED):
+    for shelf in (Area.TREE, Area.REJECTED):
         for folder in _listed(os.path.abspath(root) + shelf):  # noqa: PTH100 - keeps links
             if not folder.is_dir(follow_symlinks=False):
                 continue
@@ -91,21 +91,21 @@ def read_provenance(ledger: Ledger, tree: Tree) -> int:
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         paths = [tree.path(_spot(image)) for image in batch]
-        hits = tree.each(_read_hit, paths)
-        with ledger.writing():
+        hits = tree.map_threads(_read_hit, paths)
+        with ledger.transaction():
             pairs = zip(batch, hits, strict=True)
             found += sum(provenance.attach(ledger, image, hit) for image, hit in pairs if hit is not None)
     return found
 
 
-def _spot(image: provenance.Unsourced) -> Spot:
-    return Spot(image.class_name, image.name, Shelf.REJECTED if image.shelved else Shelf.TREE)
+def _spot(image: provenance.Unsourced) -> FileKey:
+    return FileKey(image.class_name, image.name, Area.REJECTED if image.shelved else Area.TREE)
 
 
 def _read_hit(path: Path) -> Hit | None:
     from harvest.images import read_hit  # noqa: PLC0415 - decoders are slow to load, and rarely needed
 
-    with suppress(FileNotFoundError), disk.reading(path), path.open("rb") as file:
+    with suppress(FileNotFoundError), disk.read_errors_named(path), path.open("rb") as file:
         named = _OUR_NAME.fullmatch(path.name)
         return read_hit(file.read(_HEAD), named[1].upper() if named else _UNKNOWN)
     return None

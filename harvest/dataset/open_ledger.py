@@ -21,14 +21,14 @@ PATIENCE = 3.0  # seconds a `get` waits for the lock: another command may hold i
 def lock_for_placing(root: Path, *, create: bool) -> Lock:
     """Take the dataset's lock, or say who has it."""
     if create:
-        with disk.named(root):
+        with disk.write_errors_named(root):
             disk.make_folder(root)
     else:
         _check_is_dataset(root)
     lock = Lock(root / LOCK)
-    if not lock.take(patience=PATIENCE):
+    if not lock.acquire(patience=PATIENCE):
         raise DatasetBusy(
-            f"{root} is in use by another harvest ({lock.holder()}).",
+            f"{root} is in use by another harvest ({lock.describe_holder()}).",
             "Wait until it is done, or stop it: the lock goes with it.",
         )
     return lock

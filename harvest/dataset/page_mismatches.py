@@ -14,7 +14,7 @@ _NEGATIVE = re.compile(r'(?<!\S)-(?:"[^"]*"?|\S+)')
 _WORD = re.compile(r"[^\W_]+")
 
 
-class Told(NamedTuple):
+class PageText(NamedTuple):
     """A picture on disk and what its source says of it."""
 
     id: int
@@ -23,7 +23,7 @@ class Told(NamedTuple):
     text: str
 
 
-class Suspect(NamedTuple):
+class PageMismatch(NamedTuple):
     """A picture that may belong to another class."""
 
     id: int
@@ -32,7 +32,7 @@ class Suspect(NamedTuple):
     other: str
 
 
-def phrases(class_name: str, queries: Iterable[str]) -> set[str]:
+def class_phrases(class_name: str, queries: Iterable[str]) -> set[str]:
     """Return the words by which a text would name a class: its own name and what was searched for.
 
     >>> sorted(phrases("king_snake", ["scarlet king snake", '"king snake" -coral']))
@@ -42,7 +42,7 @@ def phrases(class_name: str, queries: Iterable[str]) -> set[str]:
     return {" ".join(words) for text in texts if (words := _WORD.findall(_plain(text)))}
 
 
-def suspects(pictures: Iterable[Told], words: Mapping[str, Collection[str]]) -> Iterator[Suspect]:
+def find_page_mismatches(pictures: Iterable[PageText], words: Mapping[str, Collection[str]]) -> Iterator[PageMismatch]:
     """Find the pictures whose words name a class other than their own, and not their own.
 
     >>> told = Told(1, "coral", "bing-1.jpg", "Scarlet kingsnake, https://example.com/a.jpg")
@@ -53,7 +53,7 @@ def suspects(pictures: Iterable[Told], words: Mapping[str, Collection[str]]) -> 
     for picture in pictures:
         named = classes.in_text(picture.text)
         if named and picture.class_name not in named:
-            yield Suspect(picture.id, picture.class_name, picture.name, min(named))
+            yield PageMismatch(picture.id, picture.class_name, picture.name, min(named))
 
 
 class _Names:

@@ -49,7 +49,7 @@ def _key(root: Path) -> str:
 
 
 def _file() -> Path:
-    return credentials.path().with_name("datasets.json")
+    return credentials.key_file().with_name("datasets.json")
 
 
 def _read() -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from harvest.dataset.open_ledger import LEDGER
-from harvest.dataset.read_queries import Questions
+from harvest.dataset.read_queries import ReadQueries
 from harvest.errors import CannotWrite
 from harvest.ledger import Ledger, split_table
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Consultation(Questions):
+class ReadOnlyDataset(ReadQueries):
     """An open ledger, or a copy of one that cannot be written."""
 
     @classmethod
@@ -37,9 +37,9 @@ class Consultation(Questions):
         """Return the landing pages and authors of the pictures on disk."""
         return split_table.origins(self._ledger)
 
-    def dealt(self, deal: str) -> dict[str, str]:
+    def load_split(self, deal: str) -> dict[str, str]:
         """Return the part of each content that a deal has put anywhere."""
-        return split_table.dealt(self._ledger, deal)
+        return split_table.load_split(self._ledger, deal)
 
     def __enter__(self) -> Self:
         return self
@@ -48,18 +48,18 @@ class Consultation(Questions):
         self._ledger.close()
 
 
-def remember_deal(root: str | os.PathLike[str], deal: str, parts: Mapping[str, str]) -> bool:
+def save_split_in_ledger(root: str | os.PathLike[str], deal: str, parts: Mapping[str, str]) -> bool:
     """Write down where a deal put contents; tell whether there is a ledger that remembers it."""
     path = Path(os.path.abspath(root)) / LEDGER  # noqa: PTH100 - the same
     if not os.path.lexists(path):
         return False
     ledger = Ledger.open(path)
     try:
-        known = split_table.dealt(ledger, deal)
+        known = split_table.load_split(ledger, deal)
         new = {content: part for content, part in parts.items() if known.get(content) != part}
         if new:
-            with ledger.writing():
-                split_table.put(ledger, deal, new)
+            with ledger.transaction():
+                split_table.save_split(ledger, deal, new)
     finally:
         ledger.close()
     return True

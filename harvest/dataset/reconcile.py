@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from harvest.files.paths import Shelf, Spot
-from harvest.ledger.picture_table import Held
+from harvest.files.paths import Area, FileKey
+from harvest.ledger.picture_table import PictureRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
-FindCopies: TypeAlias = "Callable[[Sequence[Held], Sequence[Found]], Iterable[tuple[Held, Found]]]"
+FindCopies: TypeAlias = (
+    "Callable[[Sequence[PictureRow], Sequence[UnexpectedFile]], Iterable[tuple[PictureRow, UnexpectedFile]]]"
+)
 
 # Over FEW files and over MOST of a class or of the dataset: rather is a drive gone than a person busy.
 FEW = 20
@@ -47,10 +49,10 @@ class Kind(Enum):
     GONE = auto()
 
 
-class Found(NamedTuple):
+class UnexpectedFile(NamedTuple):
     """A file that the ledger does not expect where it is."""
 
-    spot: Spot
+    spot: FileKey
     content: str
     size: int
     mtime_ns: int
@@ -60,8 +62,8 @@ class Finding(NamedTuple):
     """What became of a picture that the ledger holds, or what a file is."""
 
     kind: Kind
-    held: Held | None = None
-    found: Found | None = None
+    held: PictureRow | None = None
+    found: UnexpectedFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,13 @@ class Findings:
 
     each: Sequence[Finding] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
-    brake: str = ""
+    missing_files: str = ""
 
 
 def reconcile(
-    held: Iterable[Held],
-    found: Iterable[Found],
-    kin: Iterable[Held],
+    held: Iterable[PictureRow],
+    found: Iterable[UnexpectedFile],
+    kin: Iterable[PictureRow],
     *,
     totals: Mapping[str, int],
     folders: Collection[str],
@@ -90,26 +92,33 @@ def reconcile(
     """
     matching = _Matching(held, found, kin)
     each = matching.findings(find_copies)
-    renamed = _renamed(each, totals)
-    each = [_reclassed(finding, renamed) for finding in each]
+    renamed = _find_renamed_classes(each, totals)
+    each = [_with_new_class(finding, renamed) for finding in each]
     gone = Counter(x.held.class_name for x in each if x.kind is Kind.GONE and x.held)
-    return Findings(each, renamed, _brake(gone, totals, folders))
+    return Findings(each, renamed, _describe_missing(gone, totals, folders))
 
 
 class _Matching:
     """Takes pictures and files off two heaps, pair by pair, until each is explained."""
 
-    def __init__(self, held: Iterable[Held], found: Iterable[Found], kin: Iterable[Held]) -> None:
+    def __init__(self, held: Iterable[PictureRow], found: Iterable[UnexpectedFile], kin: Iterable[PictureRow]) -> None:
         self._held = dict.fromkeys(held)
         self._files = dict.fromkeys(found)
         self._occupied = {file.spot for file in self._files}
-        self._kin: defaultdict[str, list[Held]] = defaultdict(list)
+        self._kin: defaultdict[str, list[PictureRow]] = defaultdict(list)
         for row in kin:
             self._kin[row.content].append(row)
         self._findings: list[Finding] = []
 
     def findings(self, find_copies: FindCopies) -> list[Finding]:
-        for near in (_same_spot, _same_class, _in_tree, _onto_shelf, _on_shelf, _off_shelf):
+        for near in (
+            _same_spot,
+            _same_class,
+            _in_tree,
+            _was_rejected_by_moving,
+            _stays_rejected,
+            _was_restored_by_moving,
+        ):
             self._match(near)
         self._match_edited()
         self._match_resaved(_same_stem)
@@ -120,7 +129,7 @@ class _Matching:
             self._findings.append(Finding(self._fate(row), row))
         return self._findings
 
-    def _match(self, near: Callable[[Held, Spot], bool]) -> None:
+    def _match(self, near: Callable[[PictureRow, FileKey], bool]) -> None:
         """Pair pictures and files of the same content that are near each other in this sense."""
         by_content = defaultdict(list)
         for row in self._held:
@@ -132,7 +141,7 @@ class _Matching:
                     self._pair(row, file)
                     break
 
-    def _pair(self, row: Held, file: Found) -> None:
+    def _pair(self, row: PictureRow, file: UnexpectedFile) -> None:
         del self._held[row], self._files[file]
         kind = _move(row, file.spot)
         if row.state == "placing" and kind is not Kind.CONFIRMED:
@@ -144,11 +153,11 @@ class _Matching:
     def _match_edited(self) -> None:
         at = {file.spot: file for file in self._files}
         for row in list(self._held):
-            file = at.get(Spot(row.class_name, row.name))
+            file = at.get(FileKey(row.class_name, row.name))
             if file is not None and row.state == "present":
                 self._edit(row, file)
 
-    def _edit(self, row: Held, file: Found) -> None:
+    def _edit(self, row: PictureRow, file: UnexpectedFile) -> None:
         del self._held[row], self._files[file]
         self._findings.append(Finding(Kind.EDITED, row, file))
         self._note(file)
@@ -164,7 +173,7 @@ class _Matching:
         files = _grouped(
             (file.spot.class_name, file)
             for file in self._files
-            if file.spot.shelf is Shelf.TREE and not self._kin[file.content]
+            if file.spot.area is Area.TREE and not self._kin[file.content]
         )
         for name in sorted(rows.keys() & files.keys()):
             pairs = dict.fromkeys(find_pairs(rows[name], files[name]))
@@ -173,12 +182,12 @@ class _Matching:
                 if images[file] == 1 and row in self._held:
                     self._edit(row, file)
 
-    def _explain_file(self, file: Found) -> None:
+    def _explain_file(self, file: UnexpectedFile) -> None:
         """Say what a file is that no missing picture explains."""
         alike = self._kin[file.content]
         homes = {row.class_name for row in alike if row.state == "present"}
         thrown_out = next((row for row in alike if row.state != "present"), None)
-        if file.spot.shelf is Shelf.REJECTED:
+        if file.spot.area is Area.REJECTED:
             if homes or any(row.shelved for row in alike):
                 return  # a picture on disk is stronger than a rejection, and one file is enough to restore
             kind = Kind.RESHELVED if thrown_out else Kind.ADDED
@@ -190,21 +199,21 @@ class _Matching:
         self._findings.append(Finding(kind, thrown_out, file))
         self._note(file)
 
-    def _note(self, file: Found) -> None:
+    def _note(self, file: UnexpectedFile) -> None:
         """Know a file that is explained, for the sake of its copies."""
         class_name, name, shelf = file.spot
-        state = "rejected" if shelf is Shelf.REJECTED else "present"
-        row = Held(0, state, class_name, name, file.content, int(shelf is Shelf.REJECTED))
+        state = "rejected" if shelf is Area.REJECTED else "present"
+        row = PictureRow(0, state, class_name, name, file.content, int(shelf is Area.REJECTED))
         self._kin[file.content].append(row)
 
-    def _fate(self, row: Held) -> Kind:
+    def _fate(self, row: PictureRow) -> Kind:
         """Say what became of a picture that no file explains."""
         if row.state == "placing":
             return Kind.FORGOTTEN
         if row.state == "rejected":
             return Kind.UNSHELVED
         copies = any(kin.state == "present" for kin in self._kin[row.content])
-        return Kind.MERGED if copies or Spot(row.class_name, row.name) in self._occupied else Kind.GONE
+        return Kind.MERGED if copies or FileKey(row.class_name, row.name) in self._occupied else Kind.GONE
 
 
 def _grouped(named: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
@@ -214,7 +223,9 @@ def _grouped(named: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
     return groups
 
 
-def _same_stem(rows: Sequence[Held], files: Sequence[Found]) -> Iterator[tuple[Held, Found]]:
+def _same_stem(
+    rows: Sequence[PictureRow], files: Sequence[UnexpectedFile]
+) -> Iterator[tuple[PictureRow, UnexpectedFile]]:
     """Pair an image and a file whose names differ in the suffix alone, if no other file has that stem."""
     by_stem = _grouped((_stem(file.spot.name), file) for file in files)
     for row in rows:
@@ -227,64 +238,60 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _same_spot(row: Held, spot: Spot) -> bool:
-    shelf = Shelf.REJECTED if row.state == "rejected" else Shelf.TREE
+def _same_spot(row: PictureRow, spot: FileKey) -> bool:
+    shelf = Area.REJECTED if row.state == "rejected" else Area.TREE
     return spot == (row.class_name, row.name, shelf)
 
 
-def _same_class(row: Held, spot: Spot) -> bool:
+def _same_class(row: PictureRow, spot: FileKey) -> bool:
     return _in_tree(row, spot) and row.class_name == spot.class_name
 
 
-def _in_tree(row: Held, spot: Spot) -> bool:
-    return row.state != "rejected" and spot.shelf is Shelf.TREE
+def _in_tree(row: PictureRow, spot: FileKey) -> bool:
+    return row.state != "rejected" and spot.area is Area.TREE
 
 
-def _onto_shelf(row: Held, spot: Spot) -> bool:
-    return row.state != "rejected" and spot.shelf is Shelf.REJECTED
+def _was_rejected_by_moving(row: PictureRow, spot: FileKey) -> bool:
+    return row.state != "rejected" and spot.area is Area.REJECTED
 
 
-def _on_shelf(row: Held, spot: Spot) -> bool:
-    return row.state == "rejected" and spot.shelf is Shelf.REJECTED
+def _stays_rejected(row: PictureRow, spot: FileKey) -> bool:
+    return row.state == "rejected" and spot.area is Area.REJECTED
 
 
-def _off_shelf(row: Held, spot: Spot) -> bool:
-    return row.state == "rejected" and spot.shelf is Shelf.TREE
+def _was_restored_by_moving(row: PictureRow, spot: FileKey) -> bool:
+    return row.state == "rejected" and spot.area is Area.TREE
 
 
-def _move(row: Held, spot: Spot) -> Kind:
+def _move(row: PictureRow, spot: FileKey) -> Kind:
     """Name the way of a picture to where its content was found."""
     if row.state == "rejected":
-        return Kind.RESTORED if spot.shelf is Shelf.TREE else Kind.RESHELVED
-    if spot.shelf is Shelf.REJECTED:
+        return Kind.RESTORED if spot.area is Area.TREE else Kind.RESHELVED
+    if spot.area is Area.REJECTED:
         return Kind.SHELVED
     if _same_spot(row, spot):
         return Kind.CONFIRMED if row.state == "placing" else Kind.TOUCHED
     return Kind.RENAMED if row.class_name == spot.class_name else Kind.MOVED
 
 
-def _renamed(findings: Iterable[Finding], totals: Mapping[str, int]) -> dict[str, str]:
+def _find_renamed_classes(findings: Iterable[Finding], totals: Mapping[str, int]) -> dict[str, str]:
     """Find the classes most of whose pictures lie under one folder name that is new."""
     moves = Counter(
-        (x.held.class_name, x.found.spot.class_name)
-        for x in findings
-        if x.kind is Kind.MOVED and x.held and x.found
+        (x.held.class_name, x.found.spot.class_name) for x in findings if x.kind is Kind.MOVED and x.held and x.found
     )
     return {
-        old: new
-        for (old, new), count in moves.items()
-        if new not in totals and count >= RENAMED * totals.get(old, 0)
+        old: new for (old, new), count in moves.items() if new not in totals and count >= RENAMED * totals.get(old, 0)
     }
 
 
-def _reclassed(finding: Finding, renamed: Mapping[str, str]) -> Finding:
+def _with_new_class(finding: Finding, renamed: Mapping[str, str]) -> Finding:
     kind, held, found = finding
     if kind is Kind.MOVED and held and found and renamed.get(held.class_name) == found.spot.class_name:
         return Finding(Kind.RECLASSED, held, found)
     return finding
 
 
-def _brake(gone: Counter[str], totals: Mapping[str, int], folders: Collection[str]) -> str:
+def _describe_missing(gone: Counter[str], totals: Mapping[str, int], folders: Collection[str]) -> str:
     """Say what is missing when it is more than a person throws out."""
     losses = [
         f"{count:,} of {totals[name]:,} pictures of {name}"

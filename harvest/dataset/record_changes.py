@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.dataset.changes import told
+from harvest.dataset.changes import describe_findings
 from harvest.dataset.reconcile import Kind
-from harvest.files.paths import Shelf, Spot, Stamp
+from harvest.files.paths import Area, FileKey, FileStat
 from harvest.ledger import pending_changes, picture_updates
-from harvest.ledger.class_table import rename_class, renamed
+from harvest.ledger.class_table import rename_class, renamed_classes
 from harvest.ledger.decision_log import Action, Decision
 
 if TYPE_CHECKING:
     from harvest.dataset.changes import Changes
-    from harvest.dataset.reconcile import Finding, Findings, Found
+    from harvest.dataset.reconcile import Finding, Findings, UnexpectedFile
     from harvest.files.tree import Tree
     from harvest.ledger import Ledger
-    from harvest.ledger.decision_log import Decisions
-    from harvest.ledger.picture_table import Held, Pictures
+    from harvest.ledger.decision_log import DecisionLog
+    from harvest.ledger.picture_table import PictureRow, PictureTable
 
 _DECIDED = {
     Kind.GONE: Action.REJECT,
@@ -28,10 +28,10 @@ _DECIDED = {
 }
 
 
-class Recorder:
+class ChangeRecorder:
     """Records findings in one transaction."""
 
-    def __init__(self, ledger: Ledger, pictures: Pictures, decisions: Decisions, tree: Tree) -> None:
+    def __init__(self, ledger: Ledger, pictures: PictureTable, decisions: DecisionLog, tree: Tree) -> None:
         self._ledger = ledger
         self._pictures = pictures
         self._decisions = decisions
@@ -40,7 +40,7 @@ class Recorder:
     def record(self, findings: Findings) -> Changes:
         """Write down the findings that still hold, and tell of those."""
         recorded: list[Finding] = []
-        with self._ledger.writing():
+        with self._ledger.transaction():
             for finding in findings.each:
                 if self._holds(finding):
                     self._write(finding)
@@ -55,33 +55,33 @@ class Recorder:
                     *(Decision(Action.RENAME_CLASS, source=old, target=new) for old, new in names),
                 ],
             )
-        return told(recorded, renamed(self._ledger))
+        return describe_findings(recorded, renamed_classes(self._ledger))
 
     def _holds(self, finding: Finding) -> bool:
         """Tell whether nobody moved picture or file, or took the file in, since the disk was looked at."""
         kind, held, found = finding
-        if found is not None and self._tree.stamp(found.spot) != (found.size, found.mtime_ns):
+        if found is not None and self._tree.stat(found.spot) != (found.size, found.mtime_ns):
             return False
         if held is None:
             assert found is not None
-            taken = self._pictures.at([found.spot], shelved=found.spot.shelf is Shelf.REJECTED)
+            taken = self._pictures.find_at([found.spot], shelved=found.spot.area is Area.REJECTED)
             return not taken and not self._is_ours(found.content)
-        now = self._pictures.held(held.id)
-        if now is None or now[:4] != held[:4] or self._pictures.is_on_its_way(held.content):
+        now = self._pictures.get_row(held.id)
+        if now is None or now[:4] != held[:4] or self._pictures.is_being_moved(held.content):
             return False
-        here = Spot(held.class_name, held.name)
+        here = FileKey(held.class_name, held.name)
         if kind is Kind.EDITED and found is not None and found.spot != here:
-            return self._tree.stamp(here) is None and not self._pictures.at([found.spot])
+            return self._tree.stat(here) is None and not self._pictures.find_at([found.spot])
         if kind is not Kind.GONE:
             return True
-        return self._tree.stamp(here) is None and not pending_changes.is_being_replaced(self._ledger, held.id)
+        return self._tree.stat(here) is None and not pending_changes.is_being_replaced(self._ledger, held.id)
 
     def _is_ours(self, content: str) -> bool:
         """Tell whether a file is one of ours on the move: the next look sees where it arrived."""
-        placing = any(row.content == content for row in self._pictures.placing())
-        present = (row for row in self._pictures.with_content([content]) if row.state == "present")
-        moved = any(self._tree.stamp(Spot(row.class_name, row.name)) is None for row in present)
-        return placing or moved or self._pictures.is_on_its_way(content)
+        placing = any(row.content == content for row in self._pictures.list_pending())
+        present = (row for row in self._pictures.find_by_content([content]) if row.state == "present")
+        moved = any(self._tree.stat(FileKey(row.class_name, row.name)) is None for row in present)
+        return placing or moved or self._pictures.is_being_moved(content)
 
     def _write(self, finding: Finding) -> None:
         kind, held, found = finding
@@ -92,49 +92,47 @@ class Recorder:
             self._miss(kind, held)
         else:
             self._find(kind, held, found)
-            picture_updates.stamp(self._ledger, held.id, Stamp(found.size, found.mtime_ns))
+            picture_updates.record_stat(self._ledger, held.id, FileStat(found.size, found.mtime_ns))
 
-    def _take_in(self, file: Found, *, copied: bool) -> None:
-        stamp = Stamp(file.size, file.mtime_ns)
-        picture_updates.add(self._ledger, file.spot, file.content, stamp)
+    def _take_in(self, file: UnexpectedFile, *, copied: bool) -> None:
+        stamp = FileStat(file.size, file.mtime_ns)
+        picture_updates.add_own_file(self._ledger, file.spot, file.content, stamp)
         if copied:
-            for row in self._pictures.with_content([file.content]):
+            for row in self._pictures.find_by_content([file.content]):
                 if row.state == "present" and row.class_name != file.spot.class_name:
-                    picture_updates.want(self._ledger, row.id, file.spot.class_name)
+                    picture_updates.open_conflict(self._ledger, row.id, file.spot.class_name)
 
-    def _find(self, kind: Kind, held: Held, found: Found) -> None:
+    def _find(self, kind: Kind, held: PictureRow, found: UnexpectedFile) -> None:
         class_name, name, _ = found.spot
         if kind is Kind.CONFIRMED:
-            picture_updates.confirm(self._ledger, held.id, None, replaced=False)
+            picture_updates.confirm_placement(self._ledger, held.id, None, replaced=False)
         elif kind in (Kind.RENAMED, Kind.MOVED):
             picture_updates.relocate(self._ledger, held, class_name, name)
         elif kind is Kind.RECLASSED:
             picture_updates.relocate(self._ledger, held, class_name, name, decided=False)
         elif kind is Kind.EDITED:
-            picture_updates.edit(self._ledger, held, found.content)
-            picture_updates.relocate(
-                self._ledger, held, class_name, name
-            )  # a conversion gives it another suffix
+            picture_updates.record_edit(self._ledger, held, found.content)
+            picture_updates.relocate(self._ledger, held, class_name, name)  # a conversion gives it another suffix
         elif kind is Kind.RESTORED:
-            picture_updates.bring_back(self._ledger, held.id, class_name, name)
+            picture_updates.restore(self._ledger, held.id, class_name, name)
         elif kind in (Kind.SHELVED, Kind.RESHELVED):
-            picture_updates.throw_out(self._ledger, held.id, class_name, name, shelved=True)
+            picture_updates.reject(self._ledger, held.id, class_name, name, shelved=True)
 
-    def _miss(self, kind: Kind, held: Held) -> None:
+    def _miss(self, kind: Kind, held: PictureRow) -> None:
         if kind is Kind.FORGOTTEN:
             self._tree.remove(pending_changes.originals(self._ledger, held.id))
-            picture_updates.forget(self._ledger, held.id)
+            picture_updates.drop_placement(self._ledger, held.id)
         elif kind is Kind.UNSHELVED:
-            picture_updates.unshelve(self._ledger, held.id)
+            picture_updates.record_rejected_file_gone(self._ledger, held.id)
         elif kind is Kind.MERGED:
-            picture_updates.merge(self._ledger, held)
+            picture_updates.merge_copy(self._ledger, held)
         else:
-            picture_updates.throw_out(self._ledger, held.id, held.class_name, held.name, shelved=False)
+            picture_updates.reject(self._ledger, held.id, held.class_name, held.name, shelved=False)
 
 
 def _is_decision(finding: Finding) -> bool:
     kind, _, found = finding
-    thrown_in = kind is Kind.ADDED and found is not None and found.spot.shelf is Shelf.REJECTED
+    thrown_in = kind is Kind.ADDED and found is not None and found.spot.area is Area.REJECTED
     return kind in _DECIDED or thrown_in
 
 

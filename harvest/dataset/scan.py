@@ -5,30 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.dataset.reconcile import Found
-from harvest.files.paths import Shelf, Spot
+from harvest.dataset.reconcile import UnexpectedFile
+from harvest.files.paths import Area, FileKey
 
 if TYPE_CHECKING:
     from harvest.files.tree import File, Tick, Tree
-    from harvest.ledger.picture_table import Held, Pictures
+    from harvest.ledger.picture_table import PictureRow, PictureTable
 
-_LOOKS = 5  # at a disk that does not come to rest; what it says last is then believed
+_MAX_READS = 5  # at a disk that does not come to rest; what it says last is then believed
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ScanDifferences:
     """Pictures that are not in their places, files that are in none, and what is known of their contents."""
 
-    held: list[Held] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
-    kin: list[Held] = field(default_factory=list)
+    held: list[PictureRow] = field(default_factory=list)
+    found: list[UnexpectedFile] = field(default_factory=list)
+    same_content: list[PictureRow] = field(default_factory=list)
     folders: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.held or self.found)
 
 
-class _Look(NamedTuple):
+class _DiskState(NamedTuple):
     """One look at the disk: files that are not in their places, and files that are in none."""
 
     missing: set[File]
@@ -36,79 +36,77 @@ class _Look(NamedTuple):
     unshelved: set[File]
     shelved: set[File]
     away: set[tuple[str, str]]
-    placing: list[Held]
+    placing: list[PictureRow]
     folders: set[str]
 
     @property
-    def odd(self) -> tuple[set[File], ...]:
+    def has_differences(self) -> tuple[set[File], ...]:
         """What a person's doing would have to explain."""
         return self[:4]
 
 
-def survey(pictures: Pictures, tree: Tree, *, alone: bool, tick: Tick | None = None) -> Survey:
+def compare_with_disk(pictures: PictureTable, tree: Tree, *, alone: bool, tick: Tick | None = None) -> ScanDifferences:
     """Compare ledger and disk; unless `alone`, what is being placed is another process's business."""
-    look = _steady_look(pictures, tree, alone=alone)
+    look = _stable_state(pictures, tree, alone=alone)
     away = {name for _, name in look.away}  # in whatever folder: a file in the cloud cannot be read
     held = [
-        *(row for row in pictures.at(look.missing) if row.name not in away),
-        *pictures.at(look.unshelved, shelved=True),
+        *(row for row in pictures.find_at(look.missing) if row.name not in away),
+        *pictures.find_at(look.unshelved, shelved=True),
         *look.placing,
     ]
-    found = [*_read(tree, look.extra, Shelf.TREE, tick), *_read(tree, look.shelved, Shelf.REJECTED, tick)]
+    found = [*_read(tree, look.extra, Area.TREE, tick), *_read(tree, look.shelved, Area.REJECTED, tick)]
     contents = {row.content for row in held} | {file.content for file in found}
     ours = {row.id for row in held}
-    kin = [row for row in pictures.with_content(contents) if row.id not in ours]
-    return Survey(held, found, kin, frozenset(look.folders))
+    kin = [row for row in pictures.find_by_content(contents) if row.id not in ours]
+    return ScanDifferences(held, found, kin, frozenset(look.folders))
 
 
-def _steady_look(pictures: Pictures, tree: Tree, *, alone: bool) -> _Look:
+def _stable_state(pictures: PictureTable, tree: Tree, *, alone: bool) -> _DiskState:
     """Look again at anything odd until it stays the same.
 
     Folders are listed one after the other: a file moved meanwhile is seen in both, or in neither.
     """
-    look = _look(pictures, tree, alone=alone)
-    for _ in range(_LOOKS):
-        before, look = look, _look(pictures, tree, alone=alone) if any(look.odd) else look
-        if look.odd == before.odd:
+    look = _read_state(pictures, tree, alone=alone)
+    for _ in range(_MAX_READS):
+        before, look = look, _read_state(pictures, tree, alone=alone) if any(look.has_differences) else look
+        if look.has_differences == before.has_differences:
             break
     return look
 
 
-def _look(pictures: Pictures, tree: Tree, *, alone: bool) -> _Look:
+def _read_state(pictures: PictureTable, tree: Tree, *, alone: bool) -> _DiskState:
     # The ledger first: what it holds now is there before we look; what appears later was announced before.
-    expected, shelved = pictures.files(), pictures.files(shelved=True)
-    classes = pictures.classes()
-    scan, shelf = tree.scan(Shelf.TREE, classes), tree.scan(Shelf.REJECTED, classes)
+    expected, shelved = pictures.list_files(), pictures.list_files(shelved=True)
+    classes = pictures.list_classes()
+    scan, shelf = tree.scan(Area.TREE, classes), tree.scan(Area.REJECTED, classes)
     extra = scan.files - expected
-    placing = pictures.placing()
+    placing = pictures.list_pending()
     if not alone:
-        extra -= pictures.files() if extra else set()
+        extra -= pictures.list_files() if extra else set()
         extra = _without(extra, placing)
         placing = []
-    return _Look(
+    return _DiskState(
         expected - scan.files,
         extra,
         shelved - shelf.files,
         shelf.files - shelved,
-        scan.away,
+        scan.remote,
         placing,
         scan.folders,
     )
 
 
-def _without(files: set[File], placing: list[Held]) -> set[File]:
+def _without(files: set[File], placing: list[PictureRow]) -> set[File]:
     theirs = {(row.class_name, row.name) for row in placing}
     return {file for file in files if file[:2] not in theirs}
 
 
-def _read(tree: Tree, files: set[File], shelf: Shelf, tick: Tick | None) -> list[Found]:
+def _read(tree: Tree, files: set[File], shelf: Area, tick: Tick | None) -> list[UnexpectedFile]:
     """Hash files, in the order of their names so that the same disk is always told the same way."""
     ordered = sorted(files)
-    spots = [Spot(class_name, name, shelf) for class_name, name, *_ in ordered]
+    spots = [FileKey(class_name, name, shelf) for class_name, name, *_ in ordered]
     return [
-        Found(spot, content, size, mtime_ns)
-        for spot, content, (_, _, size, mtime_ns) in zip(
-            spots, tree.digests(spots, tick), ordered, strict=True
-        )
+        UnexpectedFile(spot, content, size, mtime_ns)
+        for spot, content, (_, _, size, mtime_ns) in zip(spots, tree.hash_files(spots, tick), ordered, strict=True)
         if content is not None
     ]

@@ -16,9 +16,7 @@ _INTERVAL = 10.0  # seconds between two messages
 class ScanProgress:
     """Reports how far a scan is, once it takes long and not too often."""
 
-    def __init__(
-        self, say: Callable[[str], None] | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, say: Callable[[str], None] | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._say = say
         self._clock = clock
         self._next = clock() + _PATIENCE

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from harvest.models import Look
+from harvest.models import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ _UNIFORM = 24  # levels a frame's line may spread; JPEG at quality 30 leaves tha
 _BROADEST = 0.15  # share of a side a frame may take; a broader one is the picture's own background
 
 
-def look(image: Image.Image) -> Look:
+def compute_fingerprint(image: Image.Image) -> Fingerprint:
     """Return the look of an upright RGB picture.
 
     >>> square = Image.linear_gradient("L").convert("RGB")
@@ -65,43 +65,43 @@ def look(image: Image.Image) -> Look:
     True
     """
     small = image.reduce(max(1, max(image.size) // _REDUCED))
-    frame = _frame(small)
+    frame = _frame_widths(small)
     luma, *chroma = small.convert("YCbCr").split()
     packed = np.zeros((), PACKED)
-    packed["hashes"] = _whole(luma), *_parts(luma, frame)
+    packed["hashes"] = _hash_whole(luma), *_hash_parts(luma, frame)
     packed["frame"] = [round(255 * width / side) for width, side in zip(frame, small.size * 2, strict=True)]
     packed["luma"] = luma.resize((16, 16), Image.Resampling.BOX)
     packed["chroma"] = [channel.resize((8, 8), Image.Resampling.BOX) for channel in chroma]
-    return Look(packed.tobytes())
+    return Fingerprint(packed.tobytes())
 
 
-def unpack(looks: Sequence[Look]) -> Looks:
+def unpack(looks: Sequence[Fingerprint]) -> Looks:
     """Return looks as records of `PACKED`; one that another version packed is an error."""
     if any(len(look.data) != PACKED.itemsize for look in looks):
         raise ValueError(f"a look has {PACKED.itemsize} bytes; these were packed by another version")
     return np.frombuffer(b"".join(look.data for look in looks), PACKED)
 
 
-def _frame(image: Image.Image) -> tuple[int, int, int, int]:
+def _frame_widths(image: Image.Image) -> tuple[int, int, int, int]:
     """Return how broad the uniform frame is: left, top, right, bottom.
 
     A frame is as broad on one side as on the side across; a thing on a plain ground seldom is.
     """
     lines = np.asarray(image).astype(np.int16)
-    top = _margin(lines)
-    left = _margin(lines[top : len(lines) - top].transpose(1, 0, 2))
-    top = top or _margin(lines[:, left : image.width - left])
+    top = _margin_width(lines)
+    left = _margin_width(lines[top : len(lines) - top].transpose(1, 0, 2))
+    top = top or _margin_width(lines[:, left : image.width - left])
     return left, top, left, top
 
 
-def _margin(lines: NDArray[np.int16]) -> int:
+def _margin_width(lines: NDArray[np.int16]) -> int:
     most = int(len(lines) * _BROADEST)
-    first, last = _uniform(lines, most), _uniform(lines[::-1], most)
+    first, last = _count_uniform_lines(lines, most), _count_uniform_lines(lines[::-1], most)
     alike = abs(first - last) <= max(2, 0.012 * len(lines))
     return (first + last) // 2 if alike and max(first, last) < most else 0
 
 
-def _uniform(lines: NDArray[np.int16], most: int) -> int:
+def _count_uniform_lines(lines: NDArray[np.int16], most: int) -> int:
     """Return how many of the first lines, at most so many, have one and the same colour."""
     colour = lines[0].mean(axis=0)
     for depth, line in enumerate(lines[:most]):
@@ -110,27 +110,25 @@ def _uniform(lines: NDArray[np.int16], most: int) -> int:
     return most
 
 
-def _whole(luma: Image.Image) -> int:
+def _hash_whole(luma: Image.Image) -> int:
     import imagehash  # noqa: PLC0415 - pulls scipy in, which takes longer to load than all the rest
 
     bits: Any = imagehash.phash(luma.resize((64, 64), Image.Resampling.BOX)).hash
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def _parts(luma: Image.Image, frame: tuple[int, int, int, int]) -> list[int]:
+def _hash_parts(luma: Image.Image, frame: tuple[int, int, int, int]) -> list[int]:
     """Return the same hash of each part inside the frame: one product for all, a tenth of the time."""
     left, top, right, bottom = frame
     box = (left, top, luma.width - right, luma.height - bottom)
     inside = np.asarray(luma.resize((64, 64), Image.Resampling.BOX, box), np.float32)
-    waves = (_DOWN @ inside @ _ACROSS).round(
-        2
-    )  # levels; what is finer is the arithmetic's, not the picture's
+    waves = (_DOWN @ inside @ _ACROSS).round(2)  # levels; what is finer is the arithmetic's, not the picture's
     bits = waves > np.median(waves, axis=(1, 2), keepdims=True)
     hashes: list[int] = np.packbits(bits.reshape(-1, 64), axis=1).view(">u8")[:, 0].tolist()
     return hashes
 
 
-def _cosines(first: Floats, last: Floats) -> Floats:
+def _cosine_matrix(first: Floats, last: Floats) -> Floats:
     """Return what turns 64 pixels into the 8 longest cosine waves over each part of them."""
     pixels = np.linspace(0, 1, 65, dtype=np.float32)
     edges = np.clip((pixels - first[:, None]) / (1 - first - last)[:, None], 0, 1)[:, None]
@@ -139,8 +137,8 @@ def _cosines(first: Floats, last: Floats) -> Floats:
     return np.diff(integral)
 
 
-_ACROSS = _cosines(PARTS[1:, 0], PARTS[1:, 2]).transpose(0, 2, 1)
-_DOWN = _cosines(PARTS[1:, 1], PARTS[1:, 3])
+_ACROSS = _cosine_matrix(PARTS[1:, 0], PARTS[1:, 2]).transpose(0, 2, 1)
+_DOWN = _cosine_matrix(PARTS[1:, 1], PARTS[1:, 3])
 
 
 # The second look compares 8 x 8 pixels of luma and 4 x 4 of colour. What the web does to a picture leaves a
@@ -156,9 +154,9 @@ _TINT = 14  # levels the colour may move as a whole, apart from getting stronger
 _GREY = (2, 0.97)  # a colour so weak may be a grey copy's, when the luma is as like as this
 
 
-def alike(first: Looks, part: Ints, second: Looks, other: Ints) -> Floats:
+def similarity(first: Looks, part: Ints, second: Looks, other: Ints) -> Floats:
     """Return how like a part of each look is to a part of another: 0.9 to 1, or 0 if not of one picture."""
-    luma, colour = _thumb(np.concatenate((first, second)), np.concatenate((part, other)))
+    luma, colour = _thumbnail(np.concatenate((first, second)), np.concatenate((part, other)))
     (luma, luma2), (colour, colour2) = np.split(luma, 2), np.split(colour, 2)
     light, light2 = luma.mean(axis=2), luma2.mean(axis=2)
     tint, tint2 = colour.mean(axis=2), colour2.mean(axis=2)
@@ -184,19 +182,19 @@ def _correlation(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats]
     return np.clip(product / np.maximum(spread * spread2, 1), 0, 1), spread, spread2
 
 
-def _thumb(looks: Looks, part: Ints) -> tuple[Floats, Floats]:
+def _thumbnail(looks: Looks, part: Ints) -> tuple[Floats, Floats]:
     """Return one part of each look: luma as (n, 1, 64), colour as (n, 2, 16), grey being 0."""
     frame = (looks["frame"] * (part > 0)[:, None] / 255).astype(np.float32)
     size = 1 - frame[:, :2] - frame[:, 2:]
     low, high = frame[:, :2] + PARTS[part, :2] * size, frame[:, :2] + (1 - PARTS[part, 2:]) * size
-    across, down = _shares(low, high, 16)
+    across, down = _cell_weights(low, high, 16)
     luma: Floats = down @ looks["luma"] @ across.mT
-    across, down = _shares(low, high, 8)
+    across, down = _cell_weights(low, high, 8)
     colour: Floats = down[:, None] @ (looks["chroma"].astype(np.float32) - 128) @ across[:, None].mT
     return luma.reshape(-1, 1, 64), colour.reshape(-1, 2, 16)
 
 
-def _shares(low: Floats, high: Floats, pixels: int) -> Floats:
+def _cell_weights(low: Floats, high: Floats, pixels: int) -> Floats:
     """Return, across and down, how much of each pixel goes into each of half as many cells."""
     step = np.linspace(0, 1, pixels // 2 + 1, dtype=np.float32)
     edge = low.T[:, :, None] + (high - low).T[:, :, None] * step

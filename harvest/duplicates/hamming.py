@@ -31,7 +31,7 @@ _BATCH = 10_000  # pairs at a time; a second look at one takes 5 kB
 _WORDS = ((0, 2), (16, 1), (32, 1), (48, 1))
 
 
-def join(hashes: Hashes) -> Iterator[tuple[Ints, Ints]]:
+def find_pairs(hashes: Hashes) -> Iterator[tuple[Ints, Ints]]:
     """Yield, in batches, the positions of all hashes within the radius of each other, every pair once.
 
     The hashes must be distinct: of equal ones there are as many pairs as one likes.
@@ -45,25 +45,25 @@ def join(hashes: Hashes) -> Iterator[tuple[Ints, Ints]]:
         ends = np.cumsum(np.bincount(values))
         cuts = np.unique(ends[np.searchsorted(ends, np.arange(0, len(hashes), _CACHED))])
         for part in np.split(order, cuts[:-1]):
-            for first, second in _agreeing(hashes[part], block):
+            for first, second in _pairs_sharing_block(hashes[part], block):
                 yield part[first], part[second]
 
 
-def _agreeing(hashes: Hashes, block: int) -> Iterator[tuple[Ints, Ints]]:
+def _pairs_sharing_block(hashes: Hashes, block: int) -> Iterator[tuple[Ints, Ints]]:
     """Yield the neighbours that agree in this block and in no block before it."""
-    for chosen, key in _choices(hashes, (), np.arange(len(hashes), dtype=np.uint64), block):
+    for chosen, key in _block_choices(hashes, (), np.arange(len(hashes), dtype=np.uint64), block):
         ordered = np.sort(key)
         order = (ordered & np.uint64(0xFFFFFFFF)).astype(np.intp)
         inorder = hashes[order]
-        for place, other in runs(ordered >> np.uint64(32)):
+        for place, other in runs_of_equal_keys(ordered >> np.uint64(32)):
             differ = inorder[place] ^ inorder[other]
             near = np.flatnonzero(np.bitwise_count(differ) <= RADIUS)
-            near = near[_meet_first(differ[near], chosen)]
+            near = near[_is_first_match(differ[near], chosen)]
             if len(near):
                 yield order[place[near]], order[other[near]]
 
 
-def _choices(
+def _block_choices(
     hashes: Hashes, chosen: tuple[int, ...], key: Hashes, *blocks: int
 ) -> Iterator[tuple[tuple[int, ...], Hashes]]:
     """Yield every choice of blocks that goes on from those chosen, and the key to sort by, above 32 bits."""
@@ -73,10 +73,10 @@ def _choices(
     for block in blocks or range(chosen[-1] + 1, RADIUS + len(chosen) + 1):
         shift, _, mask = _BLOCKS[block]
         above = np.uint64(32 + sum(_BLOCKS[other][1] for other in chosen))
-        yield from _choices(hashes, (*chosen, block), key | ((hashes >> shift & mask) << above))
+        yield from _block_choices(hashes, (*chosen, block), key | ((hashes >> shift & mask) << above))
 
 
-def runs(key: NDArray[Any], most: int | None = None) -> Iterator[tuple[Ints, Ints]]:
+def runs_of_equal_keys(key: NDArray[Any], most: int | None = None) -> Iterator[tuple[Ints, Ints]]:
     """Yield, in batches, the places of equal keys in a sorted array; of each with at most so many after it.
 
     >>> [(a.tolist(), b.tolist()) for a, b in runs(np.array([3, 3, 3, 5]))]
@@ -90,12 +90,12 @@ def runs(key: NDArray[Any], most: int | None = None) -> Iterator[tuple[Ints, Int
     ends = np.append(np.flatnonzero(np.diff(place) > 1), len(place) - 1)
     many = np.repeat(ends, np.diff(ends, prepend=-1)) - np.arange(-1, len(place) - 1)
     many = np.minimum(many, (most or len(key)) - 1)
-    for some in batches(many):
+    for some in split_into_batches(many):
         one = np.repeat(place[some], many[some])
-        yield one, one + 2 + counted(many[some])
+        yield one, one + 2 + count_up(many[some])
 
 
-def counted(many: Ints) -> Ints:
+def count_up(many: Ints) -> Ints:
     """Return 0, 1, 2 and so on for each number, as many of them as it says.
 
     >>> counted(np.array([2, 0, 3])).tolist()
@@ -105,28 +105,28 @@ def counted(many: Ints) -> Ints:
     return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - many, many)
 
 
-def batches(many: Ints) -> list[slice]:
+def split_into_batches(many: Ints) -> list[slice]:
     """Return slices of numbers that add up to about a batch."""
     ends = np.cumsum(many)
     cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, _BATCH)))
     return [slice(*cut) for cut in pairwise([*cuts.tolist(), len(many)])]
 
 
-def _meet_first(differ: Hashes, chosen: tuple[int, ...]) -> NDArray[np.bool_]:
+def _is_first_match(differ: Hashes, chosen: tuple[int, ...]) -> NDArray[np.bool_]:
     """Tell which pairs meet in no choice before this one."""
     agree = [(differ >> shift) & mask == 0 for shift, _, mask in _BLOCKS[: chosen[-1]]]
     first: NDArray[np.bool_] = np.sum(agree, axis=0) == _AGREE - 1
     return first
 
 
-class Index:
+class HammingIndex:
     """Hashes that stay, ready to be asked for the neighbours of others."""
 
     def __init__(self, hashes: Hashes) -> None:
         self._hashes = hashes
         self._tables = [_table((hashes >> shift).astype(np.uint16)) for shift, _ in _WORDS if len(hashes)]
 
-    def near(self, hashes: Hashes) -> tuple[Ints, Ints]:
+    def find_neighbours(self, hashes: Hashes) -> tuple[Ints, Ints]:
         """Return which of the hashes asked for is near which of those that stay, as two equally long arrays.
 
         >>> asked, found = Index(np.array([5, 2**64 - 1], np.uint64)).near(np.array([2**63, 7], np.uint64))
@@ -137,7 +137,7 @@ class Index:
         for (shift, bits), (starts, order) in zip(_WORDS, self._tables, strict=False):
             words = ((hashes >> shift).astype(np.uint16)[:, None] ^ _FLIPS[bits]).ravel()
             low, many = starts[words], starts[words.astype(np.intp) + 1] - starts[words]
-            place = np.repeat(low, many) + counted(many)
+            place = np.repeat(low, many) + count_up(many)
             asked = np.repeat(np.arange(len(words)) // len(_FLIPS[bits]), many)
             found = order[place]
             near = np.bitwise_count(hashes[asked] ^ self._hashes[found]) <= RADIUS

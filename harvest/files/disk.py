@@ -50,7 +50,7 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def rewrite(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write a file that may be there already, as a whole or not at all; a symbolic link there is replaced."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -60,7 +60,7 @@ def rewrite(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             remove(part)
-        raise refusal(path, error) from error
+        raise write_error(path, error) from error
 
 
 def copy(source: Path, target: Path) -> None:
@@ -93,7 +93,7 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Return when the names in a folder would survive a power loss."""
     if os.name == "nt":  # Windows opens no folders, and journals their names by itself
         return
@@ -116,7 +116,7 @@ def is_link(path: Path) -> bool:
 def refuse_link(path: Path) -> None:
     """Raise an error that names the link and its target where a path is a symbolic link."""
     if is_link(path):
-        raise refusal(path, _link_error(path))
+        raise write_error(path, _link_error(path))
 
 
 def open_file(path: Path, flags: int) -> int:
@@ -150,16 +150,16 @@ def open_to_read(path: Path) -> BufferedReader:
 
 
 @contextmanager
-def named(path: Path) -> Iterator[None]:
+def write_errors_named(path: Path) -> Iterator[None]:
     """Turn the system's refusal within the block into an error that names the place and the way out."""
     try:
         yield
     except OSError as error:
-        raise refusal(path, error) from error
+        raise write_error(path, error) from error
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def read_errors_named(path: Path) -> Iterator[None]:
     """Turn an unreadable place into an error: what cannot be read must never look like empty or gone."""
     try:
         yield
@@ -170,7 +170,7 @@ def reading(path: Path) -> Iterator[None]:
         raise StorageError(f"cannot read {path}: {reason}", "Nothing was changed. Check the disk.") from error
 
 
-def refusal(path: Path, error: OSError) -> CannotWrite:
+def write_error(path: Path, error: OSError) -> CannotWrite:
     """Say what the system refused, where, how much room is left, and what to do."""
     reason = error.strerror or str(error)
     if error.errno == errno.ELOOP and is_link(path):
@@ -184,7 +184,7 @@ def refusal(path: Path, error: OSError) -> CannotWrite:
         hint = "A folder is needed there. Choose another place, or move the file away."
     else:
         hint = "Check the disk, then run the same line again: what is placed stays."
-    return kind(f"cannot write {path}: {reason} ({free(path)})", hint)
+    return kind(f"cannot write {path}: {reason} ({describe_free_space(path)})", hint)
 
 
 def _link_refusal(path: Path) -> CannotWrite:
@@ -198,7 +198,7 @@ def _link_refusal(path: Path) -> CannotWrite:
     )
 
 
-def free(path: Path) -> str:
+def describe_free_space(path: Path) -> str:
     """Tell the room left at a path, which need not exist.
 
     >>> from pathlib import Path

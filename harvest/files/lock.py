@@ -24,14 +24,14 @@ if sys.platform == "win32":
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         os.lseek(handle, 0, os.SEEK_SET)
 
-    _TAKEN: tuple[type[OSError], ...] = (PermissionError,)
+    _LOCK_HELD: tuple[type[OSError], ...] = (PermissionError,)
 else:
     import fcntl
 
     def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    _TAKEN = (BlockingIOError,)
+    _LOCK_HELD = (BlockingIOError,)
 
 
 class Lock:
@@ -41,21 +41,21 @@ class Lock:
         self.path = path
         self._handle: int | None = None
 
-    def take(self, *, patience: float = 0.0) -> bool:
+    def acquire(self, *, patience: float = 0.0) -> bool:
         """Try for `patience` seconds to take the lock, and tell whether it is ours now."""
         deadline = time.monotonic() + patience
-        while not self._try():
+        while not self._try_acquire():
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.05)
         return True
 
-    def _try(self) -> bool:
-        with disk.named(self.path):
+    def _try_acquire(self) -> bool:
+        with disk.write_errors_named(self.path):
             handle = disk.open_file(self.path, os.O_RDWR | os.O_CREAT)
             try:
                 _lock(handle)
-            except _TAKEN:
+            except _LOCK_HELD:
                 os.close(handle)
                 return False
             except OSError:
@@ -63,12 +63,10 @@ class Lock:
                 raise
             self._handle = handle
             os.ftruncate(handle, 0)
-            os.write(
-                handle, f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode()
-            )
+            os.write(handle, f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
             return True
 
-    def holder(self) -> str:
+    def describe_holder(self) -> str:
         """Tell who took the lock last: the process and since when."""
         try:
             with disk.open_to_read(self.path) as file:

@@ -30,7 +30,7 @@ _DROPPED = re.compile(r"[^\w.-]")  # by FastClass; but without its marks Hindi o
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def component(text: str) -> str:
+def check_component(text: str) -> str:
     """Return `text`, composed (NFC), if it is one safe path component; else raise `ValueError`, why.
 
     >>> component("coral_snake")
@@ -40,7 +40,7 @@ def component(text: str) -> str:
     ValueError: it holds '/'
     """
     name = unicodedata.normalize("NFC", text)
-    for objection in _objections(name):
+    for objection in _find_objections(name):
         raise ValueError(objection)
     return name
 
@@ -83,7 +83,7 @@ def escape(name: str) -> str:
     return _DRIVE.sub(lambda found: f"{found[0][0]}\\x3a", name)
 
 
-def class_name(text: str, exclude: str = "") -> str:
+def derive_class_name(text: str, exclude: str = "") -> str:
     """Return FastClass's folder name for a search, less the words of `exclude` and every negative term.
 
     >>> class_name('guitar gibson "Flying V"', exclude="guitar")
@@ -94,10 +94,10 @@ def class_name(text: str, exclude: str = "") -> str:
     wanted = _NEGATIVE.sub(" ", unicodedata.normalize("NFC", text))
     words = [_word(word) for word in wanted.split()]
     unwanted = {_word(word).casefold() for word in exclude.split()}
-    return component("_".join(word for word in words if word and word.casefold() not in unwanted))
+    return check_component("_".join(word for word in words if word and word.casefold() not in unwanted))
 
 
-def fold(name: str) -> str:
+def fold_name(name: str) -> str:
     """Return what a file system that ignores case, or how an accent is encoded, makes of `name`.
 
     >>> fold("Cafe\u0301") == fold("CAF\u00c9")
@@ -106,7 +106,7 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
-def cell(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return `text` so that no spreadsheet takes it for a formula when it opens a CSV of ours.
 
     >>> cell("=1+1"), cell("king snake")
@@ -115,7 +115,7 @@ def cell(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
-def _objections(name: str) -> Iterator[str]:
+def _find_objections(name: str) -> Iterator[str]:
     if not name:
         yield "it is empty"
     if not name.isprintable():  # control, bidi, invisible, unassigned; every space but the plain one
@@ -137,8 +137,8 @@ def _objections(name: str) -> Iterator[str]:
 
 
 def _word(text: str) -> str:
-    return _DROPPED.sub(_mark, text.replace("&", "and"))
+    return _DROPPED.sub(_quote_odd, text.replace("&", "and"))
 
 
-def _mark(odd: re.Match[str]) -> str:
+def _quote_odd(odd: re.Match[str]) -> str:
     return odd[0] if unicodedata.category(odd[0]).startswith("M") else ""

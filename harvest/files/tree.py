@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
 
 from harvest.errors import CannotWrite
 from harvest.files import disk
-from harvest.files.names import component
+from harvest.files.names import check_component
 from harvest.files.paths import (
-    Shelf,
-    Shelves,
-    Spot,
-    Stamp,
-    composed,
+    Area,
+    DatasetPaths,
+    FileKey,
+    FileStat,
     is_plain,
+    normalize_name,
 )
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ File: TypeAlias = tuple[str, str, int, int]  # class, name, size, mtime_ns: plai
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScanResult:
     """What lies on a shelf: picture files, those a cloud keeps elsewhere, and the class folders."""
 
     files: set[File] = field(default_factory=set)
-    away: set[tuple[str, str]] = field(default_factory=set)
+    remote: set[tuple[str, str]] = field(default_factory=set)
     folders: set[str] = field(default_factory=set)
 
 
@@ -62,7 +62,7 @@ class Tree:
     """The class folders of one dataset, and their siblings for rejected pictures and originals."""
 
     def __init__(self, root: Path) -> None:
-        self._shelves = Shelves(root)
+        self._shelves = DatasetPaths(root)
         self.before_changing: Callable[[], None] = _allow  # raises where nothing may be changed any more
         token = secrets.token_hex(4)
         self._parts = (_PARTS.replace("*", f"{token}-{number}") for number in itertools.count())
@@ -70,22 +70,22 @@ class Tree:
 
     # What is there.
 
-    def scan(self, shelf: Shelf = Shelf.TREE, classes: Collection[str] = ()) -> Scan:
+    def scan(self, shelf: Area = Area.TREE, classes: Collection[str] = ()) -> ScanResult:
         """List a shelf; a folder that differs only in case or accents from one of `classes` is that class."""
-        found = Scan()
-        for class_name, folder in self._shelves.classes(shelf, classes).items():
-            with disk.reading(folder), suppress(FileNotFoundError):
-                self._scan_class(Spot(class_name, "", shelf), folder, found)
+        found = ScanResult()
+        for class_name, folder in self._shelves.list_classes(shelf, classes).items():
+            with disk.read_errors_named(folder), suppress(FileNotFoundError):
+                self._scan_class(FileKey(class_name, "", shelf), folder, found)
                 found.folders.add(class_name)
         return found
 
-    def _scan_class(self, here: Spot, folder: Path, found: Scan) -> None:
+    def _scan_class(self, here: FileKey, folder: Path, found: ScanResult) -> None:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
                 if name[0] == ".":
                     if name.endswith(_CLOUD):
-                        found.away.add((here.class_name, composed(name[1 : -len(_CLOUD)])))
+                        found.remote.add((here.class_name, normalize_name(name[1 : -len(_CLOUD)])))
                     continue
                 if name[name.rfind(".") :].lower() not in SUFFIXES:
                     continue
@@ -95,36 +95,36 @@ class Tree:
                     continue  # gone since the folder was listed
                 if stat.S_ISREG(about.st_mode):
                     if not is_plain(name):
-                        name = self._shelves.name(here, name)
+                        name = self._shelves.ledger_name(here, name)
                     found.files.add((here.class_name, name, about.st_size, about.st_mtime_ns))
 
-    def path(self, spot: Spot) -> Path:
+    def path(self, spot: FileKey) -> Path:
         """Return where a file lies, as the disk spells it."""
         return self._shelves.path(spot)
 
-    def stamp(self, spot: Spot) -> Stamp | None:
+    def stat(self, spot: FileKey) -> FileStat | None:
         """Return a file's size and time, or `None` where there is no file, or a link on the way to it."""
         if any(disk.is_link(folder) for folder in self._shelves.folders(spot)):
             return None
         path = self.path(spot)
-        with disk.reading(path), suppress(FileNotFoundError):
+        with disk.read_errors_named(path), suppress(FileNotFoundError):
             about = path.lstat()
-            return Stamp(about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else None
+            return FileStat(about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else None
         return None
 
-    def is_free(self, spot: Spot) -> bool:
+    def is_free(self, spot: FileKey) -> bool:
         """Tell whether nothing at all lies at a spot."""
         return not os.path.lexists(self.path(spot))
 
-    def digests(self, spots: Sequence[Spot], tick: Tick | None = None) -> list[str | None]:
+    def hash_files(self, spots: Sequence[FileKey], tick: Tick | None = None) -> list[str | None]:
         """Return the SHA-256 of files (of large ones, of their ends), `None` for a link or a missing one."""
-        return self.each(self._digest, spots, tick=tick)
+        return self.map_threads(self._hash_file, spots, tick=tick)
 
-    def _digest(self, spot: Spot) -> str | None:
-        if self.stamp(spot) is None:
+    def _hash_file(self, spot: FileKey) -> str | None:
+        if self.stat(spot) is None:
             return None
         path = self.path(spot)
-        with disk.reading(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
+        with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_FILE:
                 return _digest_of_ends(file, size)
@@ -133,7 +133,7 @@ class Tree:
 
     # What we do to it.
 
-    def place(self, files: Sequence[tuple[Spot, bytes]]) -> None:
+    def place(self, files: Sequence[tuple[FileKey, bytes]]) -> None:
         """Write files and give them their names at once; a failure leaves no part file."""
         parts = self.write_parts(files)
         try:
@@ -142,49 +142,49 @@ class Tree:
             _remove_quietly(parts)
             raise
 
-    def write_parts(self, files: Sequence[tuple[Spot, bytes]]) -> list[Path]:
+    def write_parts(self, files: Sequence[tuple[FileKey, bytes]]) -> list[Path]:
         """Write files under temporary names, flushed, and return their paths; a failure leaves none."""
         spots = [spot for spot, _ in files]
         self._make_folders(spots)
-        parts = [self._part(spot.shelf) for spot in spots]
-        with disk.named(self._shelves.roots[Shelf.TREE]):
+        parts = [self._part_path(spot.area) for spot in spots]
+        with disk.write_errors_named(self._shelves.roots[Area.TREE]):
             try:
-                self.each(disk.write, parts, [data for _, data in files])
+                self.map_threads(disk.write, parts, [data for _, data in files])
             except BaseException:
                 _remove_quietly(parts)
                 raise
         return parts
 
-    def rename_parts(self, parts: Sequence[Path], spots: Sequence[Spot]) -> None:
+    def rename_parts(self, parts: Sequence[Path], spots: Sequence[FileKey]) -> None:
         """Give part files their final names, and flush the names; a failure leaves the other part files."""
         self.before_changing()
-        with disk.named(self._shelves.roots[Shelf.TREE]):
+        with disk.write_errors_named(self._shelves.roots[Area.TREE]):
             for part, spot in zip(parts, spots, strict=True):
-                self._name(part, spot)
+                self._rename_part(part, spot)
         self.flush(spots)
 
-    def _name(self, part: Path, spot: Spot) -> None:
+    def _rename_part(self, part: Path, spot: FileKey) -> None:
         try:
             disk.replace(part, self.path(spot))
         except FileNotFoundError:  # a person deleted the class folder while we wrote
             self._make_folders([spot])
             disk.replace(part, self.path(spot))
 
-    def move(self, source: Spot, target: Spot) -> None:
+    def move(self, source: FileKey, target: FileKey) -> None:
         """Move a file to a free spot; `flush` makes it last."""
         self._refuse_links(source)
         self._make_folders([target])
         old, new = self.path(source), self.path(target)
-        with disk.named(new):
+        with disk.write_errors_named(new):
             try:
                 disk.replace(old, new)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                self._carry(old, new, self._part(target.shelf))
-        self._shelves.left(source)
+                self._copy_across_disks(old, new, self._part_path(target.area))
+        self._shelves.forget_spelling(source)
 
-    def _carry(self, old: Path, new: Path, part: Path) -> None:
+    def _copy_across_disks(self, old: Path, new: Path, part: Path) -> None:
         """Move between disks, which happens where the dataset is a mount point and its siblings are not."""
         try:
             disk.copy(old, part)
@@ -192,10 +192,10 @@ class Tree:
         except BaseException:
             _remove_quietly([part])
             raise
-        disk.sync(new.parent)
+        disk.sync_folder(new.parent)
         disk.remove(old)
 
-    def remove(self, files: Iterable[tuple[Spot, str | None]]) -> None:
+    def remove(self, files: Iterable[tuple[FileKey, str | None]]) -> None:
         """Remove files of ours, known by their SHA-256; `flush` makes it last.
 
         A file of other bytes stays, whatever a ledger claims of it: somebody else put it there.
@@ -203,19 +203,19 @@ class Tree:
         self.before_changing()
         for spot, content in files:
             self._refuse_links(spot)
-            if content is None or self._digest(spot) != content:
+            if content is None or self._hash_file(spot) != content:
                 continue
             path = self.path(spot)
-            with disk.named(path):
+            with disk.write_errors_named(path):
                 disk.remove(path)
 
-    def flush(self, spots: Iterable[Spot]) -> None:
+    def flush(self, spots: Iterable[FileKey]) -> None:
         """Return when the names at these spots would survive a power loss."""
         for folder in dict.fromkeys(self._shelves.folder(spot) for spot in spots):
-            with disk.named(folder), suppress(FileNotFoundError):
-                disk.sync(folder)
+            with disk.write_errors_named(folder), suppress(FileNotFoundError):
+                disk.sync_folder(folder)
 
-    def sweep(self) -> None:
+    def remove_parts(self) -> None:
         """Remove what a killed writer left half written; only while nobody else places pictures."""
         _remove_quietly(self._parts_left())
 
@@ -225,41 +225,41 @@ class Tree:
 
     def _parts_left(self) -> Iterator[Path]:
         for shelf, root in self._shelves.roots.items():
-            if shelf is Shelf.TREE or not disk.is_link(root):
+            if shelf is Area.TREE or not disk.is_link(root):
                 yield from root.glob(_PARTS)
 
     def part_names(self) -> set[str]:
         """Return the names of the part files beside the class folders."""
-        return {part.name for part in self._shelves.roots[Shelf.TREE].glob(_PARTS)}
+        return {part.name for part in self._shelves.roots[Area.TREE].glob(_PARTS)}
 
-    def _part(self, shelf: Shelf) -> Path:
+    def _part_path(self, shelf: Area) -> Path:
         return self._shelves.roots[shelf] / next(self._parts)
 
-    def _make_folders(self, spots: Iterable[Spot]) -> None:
+    def _make_folders(self, spots: Iterable[FileKey]) -> None:
         self.before_changing()
         for spot in dict.fromkeys(spot._replace(name="") for spot in spots):
-            if not self._shelves.has(spot):
+            if not self._shelves.has_folder(spot):
                 try:
-                    component(spot.class_name)
+                    check_component(spot.class_name)
                 except ValueError as why:
                     raise CannotWrite(f"cannot make a folder {spot.class_name!r}: {why}") from why
             self._refuse_links(spot)
             folder = self._shelves.folder(spot)
-            with disk.named(folder):
+            with disk.write_errors_named(folder):
                 if not folder.is_dir():
-                    if spot.shelf is not Shelf.TREE:
+                    if spot.area is not Area.TREE:
                         disk.make_subfolder(folder.parent)
                     disk.make_subfolder(folder)
-                    disk.sync(folder.parent)
-                    self._shelves.made(spot)
+                    disk.sync_folder(folder.parent)
+                    self._shelves.add_folder(spot)
 
-    def _refuse_links(self, spot: Spot) -> None:
+    def _refuse_links(self, spot: FileKey) -> None:
         for folder in self._shelves.folders(spot):
             disk.refuse_link(folder)
 
     # Several at a time.
 
-    def each(self, function: Callable[..., T], *columns: Sequence[Any], tick: Tick | None = None) -> list[T]:
+    def map_threads(self, function: Callable[..., T], *columns: Sequence[Any], tick: Tick | None = None) -> list[T]:
         """Call a function that waits for the disk or leaves the interpreter, several calls at a time."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="disk")

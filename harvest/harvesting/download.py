@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from harvest.models import Recipe
-    from harvest.web.image_client import Bodies
+    from harvest.web.image_client import ImageClient
 
 # Huge pictures share this much for decoding (a 50-MP PNG takes 375 MB); ordinary ones never wait for it.
 DECODE_BUDGET = 400 * 2**20
@@ -73,11 +73,11 @@ class Workers(Protocol):
 class LocalWorkers:
     """Fetches with asyncio and decodes in threads: Pillow releases the GIL."""
 
-    def __init__(self, bodies: Bodies, recipe: Recipe, *, threads: int | None = None) -> None:
+    def __init__(self, bodies: ImageClient, recipe: Recipe, *, threads: int | None = None) -> None:
         self._bodies = bodies
         self._recipe = recipe
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 2, thread_name_prefix="decode")
-        self._memory = Budget(DECODE_BUDGET)
+        self._memory = MemoryBudget(DECODE_BUDGET)
         self._fetching: set[asyncio.Task[object]] = set()
         self._developing: set[asyncio.Task[object]] = set()
         self._stopped = False
@@ -104,7 +104,7 @@ class LocalWorkers:
             await asyncio.wait(set(self._developing))
 
     @property
-    def left_alone(self) -> list[str]:
+    def describe_parked_hosts(self) -> list[str]:
         """Say which hosts were left alone and why; of many, only how many more."""
         reasons = list(self._bodies.parked.values())
         more = [f"{len(reasons) - _NAMED:,} more hosts"] if len(reasons) > _NAMED else []
@@ -138,23 +138,21 @@ class LocalWorkers:
                 self._fetching.discard(me)
                 if not isinstance(body, Body):
                     return body, 0
-                if source_keys.is_stand_in(body.url):
+                if source_keys.is_placeholder(body.url):
                     return Refusal(Verdict.GONE, "the host shows another picture instead"), len(body.data)
                 self._developing.add(me)
-                return await self._develop(body, task), len(body.data)
+                return await self._process(body, task), len(body.data)
         finally:
             self._fetching.discard(me)
             self._developing.discard(me)
 
-    async def _develop(self, body: Body, task: Task) -> Picture | Refusal:
+    async def _process(self, body: Body, task: Task) -> Picture | Refusal:
         async with self._memory.share(images.memory_needed(body.data, self._recipe.size)):
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(
-                self._threads, images.develop, body.data, task.hit, self._recipe
-            )
+            return await loop.run_in_executor(self._threads, images.process_image, body.data, task.hit, self._recipe)
 
 
-class Budget:
+class MemoryBudget:
     """Hands out memory in bytes; whoever asks for more than there is waits, and a giant gets it all."""
 
     def __init__(self, total: int) -> None:

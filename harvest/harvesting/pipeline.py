@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, TypeVar
 from harvest.errors import HarvestError
 from harvest.harvesting.search import (
     WINDOW,
-    Desk,
-    Ended,
-    Found,
-    Search,
+    HitFound,
+    ProviderSearch,
+    SearchChannel,
     Searcher,
+    SearchFinished,
 )
-from harvest.harvesting.summary import UNASKED, Problem
+from harvest.harvesting.summary import UNASKED, ProviderProblem
 from harvest.models import Outcome, Picture, Refusal, Task, Verdict
 from harvest.unexpected import ENDS_THE_RUN, internal_error
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from harvest.dataset import Dataset
-    from harvest.harvesting.deduplicate import Placer
+    from harvest.harvesting.deduplicate import Deduplicator
     from harvest.harvesting.download import Workers
     from harvest.harvesting.summary import Summary
     from harvest.models import Hit, Query
     from harvest.providers.base import Provider
-    from harvest.web.search_session import Pages
+    from harvest.web.search_session import SearchSession
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Pipeline:
     def __init__(
         self,
         dataset: Dataset,
-        placer: Placer,
+        placer: Deduplicator,
         summary: Summary,
         workers: Workers | None,
         *,
@@ -69,7 +69,7 @@ class Pipeline:
         self._refresh = refresh
         self._progress = progress
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
-        self._under_way: dict[int, Search] = {}  # tasks, and the search that each counts for
+        self._under_way: dict[int, ProviderSearch] = {}  # tasks, and the search that each counts for
         self._sources: dict[str, asyncio.Event] = {}  # photographs being fetched
         self._carriers: set[asyncio.Task[None]] = set()
         self._open = 0  # searchers at work, and arrivals without an end
@@ -80,14 +80,14 @@ class Pipeline:
         self,
         jobs: Sequence[tuple[Provider, Sequence[Query]]],
         limit: int,
-        pages: Callable[[Provider, threading.Event], Pages],
+        pages: Callable[[Provider, threading.Event], SearchSession],
     ) -> None:
         """Search, fetch and place until nothing is left to do, or until `stop`."""
         self._loop = asyncio.get_running_loop()
-        self._arrivals: asyncio.Queue[Found | Ended] = asyncio.Queue()
+        self._arrivals: asyncio.Queue[HitFound | SearchFinished] = asyncio.Queue()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._done = asyncio.Event()
-        self._desk = Desk(
+        self._desk = SearchChannel(
             [provider.name for provider, _ in jobs],
             self._window(),
             begin=self._begin,
@@ -130,15 +130,15 @@ class Pipeline:
 
     # What the desk asks, from the searchers' threads.
 
-    def _begin(self, query: Query, provider: Provider, limit: int) -> Search:
+    def _begin(self, query: Query, provider: Provider, limit: int) -> ProviderSearch:
         record = self._keeper.submit(self._dataset.begin_search, query, provider.name, limit).result()
         finished = record.finished and not self._refresh
         if provider.ephemeral and record.waiting:
             finished = False  # its old addresses died with the run that made them
-        return Search(record.id, query, provider.name, record.asked if finished else limit, finished)
+        return ProviderSearch(record.id, query, provider.name, record.asked if finished else limit, finished)
 
-    def _left_over(self, search: Search) -> Sequence[Hit]:
-        tasks = self._keeper.submit(self._dataset.waiting, search.id).result()
+    def _left_over(self, search: ProviderSearch) -> Sequence[Hit]:
+        tasks = self._keeper.submit(self._dataset.unsettled_tasks, search.id).result()
         return [task.hit for task in tasks]
 
     def _is_full(self, class_name: str) -> bool:
@@ -147,7 +147,7 @@ class Pipeline:
 
     # The stages, on the event loop.
 
-    def _arrive(self, item: Found | Ended) -> None:
+    def _arrive(self, item: HitFound | SearchFinished) -> None:
         self._open += 1
         self._arrivals.put_nowait(item)
 
@@ -172,20 +172,20 @@ class Pipeline:
             batch = await _drain(self._arrivals)
             for search, items in groupby(batch, key=lambda item: item.search):
                 arrived = list(items)
-                await self._record_hits(search, [item for item in arrived if isinstance(item, Found)])
+                await self._record_hits(search, [item for item in arrived if isinstance(item, HitFound)])
                 for item in arrived:
-                    if isinstance(item, Ended):
+                    if isinstance(item, SearchFinished):
                         await self._end_search(item)
 
-    async def _record_hits(self, search: Search, found: Sequence[Found]) -> None:
+    async def _record_hits(self, search: ProviderSearch, found: Sequence[HitFound]) -> None:
         if not found:
             return
         hits = [item.hit for item in found]
-        ways = await self._keep(self._dataset.record, search.id, search.query.class_name, hits)
+        ways = await self._keep(self._dataset.record_hits, search.id, search.query.class_name, hits)
         for item, way in zip(found, ways, strict=True):
             self._send_on(item, way)
 
-    def _send_on(self, item: Found, way: Task | Refusal) -> None:
+    def _send_on(self, item: HitFound, way: Task | Refusal) -> None:
         """Fetch a task and count a refusal; a hit that its search gives twice is one hit."""
         search = item.search
         line = self._summary.line(search.query.class_name, search.provider)
@@ -203,25 +203,25 @@ class Pipeline:
         self._carriers.add(carrier)
         carrier.add_done_callback(self._carriers.discard)
 
-    async def _end_search(self, item: Ended) -> None:
+    async def _end_search(self, item: SearchFinished) -> None:
         """Remember how the search ended, behind its last hit."""
         search = item.search
         line = self._summary.line(search.query.class_name, search.provider)
         line.end = item.end
         if item.error is not None:
-            self._summary.problems.append(Problem(search.provider, item.error, search.query.class_name))
+            self._summary.problems.append(ProviderProblem(search.provider, item.error, search.query.class_name))
         if item.doubt:
             self._summary.notes.append(item.doubt)
         if item.end not in UNASKED:
             await self._keep(self._dataset.finish_search, search.id, item.end, item.asked)
         self._close()
 
-    async def _carry(self, task: Task, search: Search) -> None:
+    async def _carry(self, task: Task, search: ProviderSearch) -> None:
         """Bring one hit to its outcome; another address of the same photograph waits for the first."""
         if (first := self._sources.get(task.hit.source)) is not None:
             await first.wait()
             del self._under_way[task.id]
-            self._arrivals.put_nowait(Found(search, task.hit, again=True))
+            self._arrivals.put_nowait(HitFound(search, task.hit, again=True))
             return
         self._sources[task.hit.source] = asyncio.Event()
         if (refusal := _judge_unseen(task, search)) is not None:
@@ -243,7 +243,7 @@ class Pipeline:
         while True:
             batch = await _drain(self._outcomes, GATHER)
             wanted, late = self._split_at_target(batch)
-            verdicts = await self._keep(self._placer.settle, wanted)
+            verdicts = await self._keep(self._placer.record_outcomes, wanted)
             for outcome, verdict in zip(wanted, verdicts, strict=True):
                 self._count(outcome, verdict)
             for outcome in late:
@@ -281,8 +281,8 @@ class Pipeline:
         self._sources.pop(task.hit.source).set()
         self._let_go(self._under_way.pop(task.id))
 
-    def _let_go(self, search: Search) -> None:
-        self._desk.make_room(search.provider)
+    def _let_go(self, search: ProviderSearch) -> None:
+        self._desk.release_slot(search.provider)
         self._close()
 
     async def _report(self) -> None:
@@ -315,7 +315,7 @@ class Pipeline:
         self._done.set()
 
 
-def _judge_unseen(task: Task, search: Search) -> Refusal | None:
+def _judge_unseen(task: Task, search: ProviderSearch) -> Refusal | None:
     """Refuse what the source itself says is not wanted, before anything is downloaded."""
     hit, filters = task.hit, search.query.filters
     if not hit.licence.allows(filters.licence):

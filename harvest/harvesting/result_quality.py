@@ -13,7 +13,7 @@ ENOUGH = 10  # hits before anything can be said
 SHARE = 0.2  # of the hits; honest pages have 60 % and more
 
 
-def words(query: str) -> frozenset[str]:
+def query_words(query: str) -> frozenset[str]:
     """Return the words of a query that a result may be expected to name.
 
     >>> sorted(words('"g&l" asat -bass site:example.org'))
@@ -38,7 +38,7 @@ class Relevance:
     """Counts how many hits of a search share a word with its query."""
 
     def __init__(self, query: str) -> None:
-        self._asked = words(query)
+        self._asked = query_words(query)
         self._hits = self._related = 0
 
     def see(self, hit: Hit) -> None:

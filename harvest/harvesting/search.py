@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from harvest.models import Query
     from harvest.providers.base import Provider
-    from harvest.web.search_session import Pages
+    from harvest.web.search_session import SearchSession
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ WINDOW = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class ProviderSearch:
     """One query put to one provider, as the ledger knows it; `limit` bounds the hits asked for."""
 
     id: int
@@ -40,26 +40,26 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class HitFound:
     """A hit on its way from a searching thread to the ledger."""
 
-    search: Search
+    search: ProviderSearch
     hit: Hit
     again: bool = False  # it waited for another address of the same photograph, and is counted already
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class SearchFinished:
     """The last word of a search."""
 
-    search: Search
+    search: ProviderSearch
     end: str
     asked: int
     error: ProviderError | None = None
     doubt: str = ""  # what a person should know of its results
 
 
-class Desk:
+class SearchChannel:
     """Where searching threads leave what they find; its calls may wait, and end the thread on a stop."""
 
     def __init__(
@@ -67,10 +67,10 @@ class Desk:
         providers: Collection[str],
         window: int,
         *,
-        begin: Callable[[Query, Provider, int], Search],
-        left_over: Callable[[Search], Sequence[Hit]],
+        begin: Callable[[Query, Provider, int], ProviderSearch],
+        left_over: Callable[[ProviderSearch], Sequence[Hit]],
         is_full: Callable[[str], bool],
-        arrive: Callable[[Found | Ended], None],
+        arrive: Callable[[HitFound | SearchFinished], None],
         out: Callable[[BaseException | None], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -82,32 +82,32 @@ class Desk:
         self.is_full = is_full
         self.stopping = threading.Event()
 
-    def begin(self, query: Query, provider: Provider, limit: int) -> Search:
+    def begin(self, query: Query, provider: Provider, limit: int) -> ProviderSearch:
         """Open the search in the ledger, which knows whether it is finished already."""
         self._check()
         return self._begin(query, provider, limit)
 
-    def left_over(self, search: Search) -> Sequence[Hit]:
+    def unfinished_hits(self, search: ProviderSearch) -> Sequence[Hit]:
         """Give what earlier runs found and did not finish."""
         self._check()
         return self._left_over(search)
 
-    def found(self, search: Search, hit: Hit) -> None:
+    def put_hit(self, search: ProviderSearch, hit: Hit) -> None:
         """Take the hit on once there is room for it."""
         while not self._windows[search.provider].acquire(timeout=0.2):
             self._check()
-        self._call(self._arrive, Found(search, hit))
+        self._call(self._arrive, HitFound(search, hit))
 
-    def ended(self, ending: Ended) -> None:
+    def put_finished(self, ending: SearchFinished) -> None:
         """Close the search behind its last hit."""
         self._call(self._arrive, ending)
 
-    def out(self, failure: BaseException | None = None) -> None:
+    def close(self, failure: BaseException | None = None) -> None:
         """Say that a searcher has nothing more to do, or that the run cannot go on."""
         with suppress(Interrupted):  # then nobody waits to hear it
             self._call(self._out, failure)
 
-    def make_room(self, provider: str) -> None:
+    def release_slot(self, provider: str) -> None:
         """Let the provider's next hit in."""
         self._windows[provider].release()
 
@@ -131,8 +131,8 @@ class Searcher(threading.Thread):
         provider: Provider,
         queries: Sequence[Query],
         limit: int,
-        desk: Desk,
-        pages: Callable[[Provider, threading.Event], Pages],
+        desk: SearchChannel,
+        pages: Callable[[Provider, threading.Event], SearchSession],
     ) -> None:
         # A daemon: a page that hangs must not keep the program from ending.
         super().__init__(name=f"search-{provider.name}", daemon=True)
@@ -147,15 +147,15 @@ class Searcher(threading.Thread):
         """Go through the queries class by class; nothing leaves this thread but through the desk."""
         try:
             with self._pages(self._provider, self._desk.stopping) as pages:
-                for rows in _by_class(self._queries):
+                for rows in _group_by_class(self._queries):
                     self._fill_class(rows, pages)
-            self._desk.out()
+            self._desk.close()
         except Interrupted:
             log.debug("%s stopped", self.name)
         except BaseException as failure:  # noqa: BLE001  a thread has nobody above it: the run must hear of it
-            self._desk.out(failure)
+            self._desk.close(failure)
 
-    def _fill_class(self, rows: Sequence[Query], pages: Pages) -> None:
+    def _fill_class(self, rows: Sequence[Query], pages: SearchSession) -> None:
         """Share the limit: each row may take an even part of what the rows before it left over."""
         left = self._limit
         for place, query in enumerate(rows):
@@ -163,19 +163,25 @@ class Searcher(threading.Thread):
             taken = self._search(query, even if query.limit is None else query.limit, pages)
             left = max(0, left - taken)
 
-    def _search(self, query: Query, share: int, pages: Pages) -> int:
+    def _search(self, query: Query, share: int, pages: SearchSession) -> int:
         """Put one query to the provider and tell how many hits of the limit it used."""
         search = self._desk.begin(query, self._provider, share)
-        drawn = _Drawn(Relevance(query.text))
-        end = self._ask(search, share, pages, drawn)
-        for hit in self._desk.left_over(search):
-            self._desk.found(search, hit)
-        self._desk.ended(
-            Ended(search, end, drawn.count, drawn.error or self._parked, self._doubt(query, drawn))
+        drawn = _SearchProgress(Relevance(query.text))
+        end = self._run_search(search, share, pages, drawn)
+        for hit in self._desk.unfinished_hits(search):
+            self._desk.put_hit(search, hit)
+        self._desk.put_finished(
+            SearchFinished(
+                search,
+                end,
+                drawn.count,
+                drawn.error or self._parked,
+                self._describe_low_relevance(query, drawn),
+            )
         )
         return search.limit if search.finished else drawn.count
 
-    def _doubt(self, query: Query, drawn: _Drawn) -> str:
+    def _describe_low_relevance(self, query: Query, drawn: _SearchProgress) -> str:
         """Say when an engine's results have little to do with the query: nothing else would tell."""
         if not (self._provider.by_words and drawn.relevance.is_low):
             return ""
@@ -184,7 +190,7 @@ class Searcher(threading.Thread):
             f"only {drawn.relevance} for {query.text!r} share a word with it."
         )
 
-    def _ask(self, search: Search, share: int, pages: Pages, drawn: _Drawn) -> str:
+    def _run_search(self, search: ProviderSearch, share: int, pages: SearchSession, drawn: _SearchProgress) -> str:
         """Draw from the provider unless it is done or parked, and tell how it ended."""
         if search.finished:
             return account.FINISHED_EARLIER
@@ -193,7 +199,7 @@ class Searcher(threading.Thread):
         if self._desk.is_full(search.query.class_name):
             return account.FULL
         try:
-            return self._draw(search, share, pages, drawn)
+            return self._collect(search, share, pages, drawn)
         except Interrupted:
             raise
         except HarvestError as error:
@@ -208,7 +214,7 @@ class Searcher(threading.Thread):
             self._parked = provider_failure(bug, search.provider, f" on {search.query.text!r}")
             return account.FAILED
 
-    def _draw(self, search: Search, share: int, pages: Pages, drawn: _Drawn) -> str:
+    def _collect(self, search: ProviderSearch, share: int, pages: SearchSession, drawn: _SearchProgress) -> str:
         """Draw hits until there are enough; a provider is lazy: what is not drawn is not asked."""
         if share <= 0:
             return account.LIMIT_REACHED
@@ -216,7 +222,7 @@ class Searcher(threading.Thread):
         for hit in self._provider.search(query, pages):
             if self._desk.is_full(search.query.class_name):
                 return account.TARGET_REACHED
-            self._desk.found(search, _sound(hit, search.provider))
+            self._desk.put_hit(search, _check_hit(hit, search.provider))
             drawn.count += 1
             drawn.relevance.see(hit)
             if drawn.count >= share:
@@ -225,7 +231,7 @@ class Searcher(threading.Thread):
 
 
 @dataclass(slots=True)
-class _Drawn:
+class _SearchProgress:
     """What a search gave, also when it ends in an error, and the error."""
 
     relevance: Relevance
@@ -233,7 +239,7 @@ class _Drawn:
     error: ProviderError | None = None
 
 
-def _sound(hit: object, provider: str) -> Hit:
+def _check_hit(hit: object, provider: str) -> Hit:
     """Refuse what the ledger would choke on: where a provider is wrong, its search ends and not the run."""
     if not isinstance(hit, Hit):
         raise TypeError(f"a {type(hit).__name__} is no Hit")
@@ -246,7 +252,7 @@ def _sound(hit: object, provider: str) -> Hit:
     return hit
 
 
-def _by_class(queries: Iterable[Query]) -> Iterable[Sequence[Query]]:
+def _group_by_class(queries: Iterable[Query]) -> Iterable[Sequence[Query]]:
     classes: dict[str, list[Query]] = {}
     for query in queries:
         classes.setdefault(query.class_name, []).append(query)

@@ -32,7 +32,7 @@ UNASKED = frozenset({FINISHED_EARLIER, NOT_ASKED, FULL})
 
 
 @dataclass(slots=True)
-class Line:
+class SummaryLine:
     """One class at one provider: hits found, what became of them, and how the search ended."""
 
     class_name: str
@@ -61,7 +61,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ProviderProblem:
     """A provider that could not do what it was asked, and for which classes."""
 
     provider: str
@@ -80,9 +80,9 @@ class Summary:
 
     classes: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
-    lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+    lines: dict[tuple[str, str], SummaryLine] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ProviderProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     target: int | None = None
     seconds: float = 0.0
@@ -94,16 +94,16 @@ class Summary:
     interrupted: bool = False
     dry_run: bool = False
 
-    def line(self, class_name: str, provider: str) -> Line:
+    def line(self, class_name: str, provider: str) -> SummaryLine:
         """Give the line of a class at a provider, new where there is none yet."""
         key = (class_name, provider)
-        return self.lines.setdefault(key, Line(class_name, provider))
+        return self.lines.setdefault(key, SummaryLine(class_name, provider))
 
-    def of_class(self, class_name: str) -> Line:
+    def of_class(self, class_name: str) -> SummaryLine:
         """Add up a class over its providers."""
         return _add(class_name, "", (x for x in self.lines.values() if x.class_name == class_name))
 
-    def total(self) -> Line:
+    def total(self) -> SummaryLine:
         """Add up everything."""
         return _add("", "", self.lines.values())
 
@@ -123,11 +123,11 @@ class Summary:
             return KeyMissing.exit_code
         if not self.dry_run and not any(self.kept.values()):
             return NothingHarvested.exit_code
-        if self.dry_run and not self.problems and not self.total().found and self._asked():
+        if self.dry_run and not self.problems and not self.total().found and self._was_anything_asked():
             return NothingHarvested.exit_code
         return ProviderError.exit_code if self.problems or self.short_of_target else 0
 
-    def _asked(self) -> bool:
+    def _was_anything_asked(self) -> bool:
         return any(line.end != FINISHED_EARLIER for line in self.lines.values())
 
     def _no_usable_key(self) -> bool:
@@ -140,7 +140,7 @@ class Summary:
         """Give the same account under the same names, for `--json`."""
         return {
             "classes": [self._row(self.of_class(name)) for name in self.classes],
-            "lines": [{"provider": x.provider, **self._row(x), "end": x.end} for x in self._sorted()],
+            "lines": [{"provider": x.provider, **self._row(x), "end": x.end} for x in self._lines_in_order()],
             "total": self._row(self.total()),
             "problems": [
                 {
@@ -165,13 +165,13 @@ class Summary:
             "exit_code": self.exit_code,
         }
 
-    def _sorted(self) -> Iterator[Line]:
+    def _lines_in_order(self) -> Iterator[SummaryLine]:
         for class_name in self.classes:
             for provider in self.providers:
                 if (class_name, provider) in self.lines:
                     yield self.lines[class_name, provider]
 
-    def _row(self, line: Line) -> dict[str, Any]:
+    def _row(self, line: SummaryLine) -> dict[str, Any]:
         kept = self.kept.get(line.class_name, 0) if line.class_name else sum(self.kept.values())
         return {
             "class": line.class_name,
@@ -183,15 +183,15 @@ class Summary:
         }
 
 
-def _add(class_name: str, provider: str, lines: Iterable[Line]) -> Line:
-    total = Line(class_name, provider)
+def _add(class_name: str, provider: str, lines: Iterable[SummaryLine]) -> SummaryLine:
+    total = SummaryLine(class_name, provider)
     for line in lines:
         total.found += line.found
         total.verdicts += line.verdicts
     return total
 
 
-def columns_in_use(lines: Sequence[Line]) -> list[str]:
+def columns_in_use(lines: Sequence[SummaryLine]) -> list[str]:
     """Name the columns that count anything, in their order; `left` comes last."""
     used = [name for name in COLUMNS if any(line.columns()[name] for line in lines)]
     return [*used, "left"] if any(line.left for line in lines) else used

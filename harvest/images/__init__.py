@@ -16,6 +16,6 @@ allocation the one limit on what a decode, a resize or a crop may allocate
 
 from harvest.images.exif import read_hit, source_of
 from harvest.images.memory_budget import memory_needed
-from harvest.images.process import Seen, develop, examine
+from harvest.images.process import InspectedImage, inspect_image, process_image
 
-__all__ = ["Seen", "develop", "examine", "memory_needed", "read_hit", "source_of"]
+__all__ = ["InspectedImage", "inspect_image", "memory_needed", "process_image", "read_hit", "source_of"]

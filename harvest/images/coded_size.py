@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvest.images.containers import Broken
+from harvest.images.containers import BrokenContainer
 from harvest.images.heif_items import items, properties
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def _exact_sizes(body: bytes) -> Iterator[Size]:
         elif item.kind == b"iovl":
             yield _canvas(item.data, 10)
         elif item.kind in _OTHER_CODECS:
-            raise Broken(f"an image coded as {item.kind.decode('ascii')}")
+            raise BrokenContainer(f"an image coded as {item.kind.decode('ascii')}")
 
 
 def _canvas(data: bytes, at: int) -> Size:
     """Read the size of an image put together from others: 16 or 32 bits a side, as a flag says."""
     side = 4 if data[1] & 1 else 2
     if len(data) < at + 2 * side:
-        raise Broken("it ends within a grid")
+        raise BrokenContainer("it ends within a grid")
     width, height = (int.from_bytes(data[start : start + side], "big") for start in (at, at + side))
     return width, height
 
@@ -84,7 +84,7 @@ def av1_sizes(data: bytes) -> Iterator[Size]:
             yield sequence.size
         elif kind in _OBU_FRAMES:
             if sequence is None:
-                raise Broken("a frame comes before its sequence header")
+                raise BrokenContainer("a frame comes before its sequence header")
             _check_frame(_Bits(payload), sequence)
 
 
@@ -101,14 +101,14 @@ def _obus(data: bytes) -> Iterator[tuple[int, bytes]]:
             size = 0
             while True:
                 if at >= len(data) or shift > 49:  # noqa: PLR2004 - 8 groups of 7 bits
-                    raise Broken("it ends within a unit of AV1")
+                    raise BrokenContainer("it ends within a unit of AV1")
                 size |= (data[at] & 127) << shift
                 shift, at = shift + 7, at + 1
                 if data[at - 1] < 128:  # noqa: PLR2004 - the last group
                     break
         yield header >> 3 & 15, data[at : at + min(size, 256)]  # their headers are shorter than that
         at += size
-    raise Broken(f"more than {_MAX_UNITS} units of AV1")
+    raise BrokenContainer(f"more than {_MAX_UNITS} units of AV1")
 
 
 def _sequence(bits: _Bits) -> _Sequence:
@@ -175,7 +175,7 @@ def _check_frame(bits: _Bits, sequence: _Sequence) -> None:
         bits.read(1)
     bits.read(sequence.frame_id_bits)
     if kind == _SWITCH_FRAME or bits.read(1):
-        raise Broken("a frame has a size of its own")
+        raise BrokenContainer("a frame has a size of its own")
 
 
 # HEVC
@@ -190,7 +190,7 @@ def _hevc_sizes(body: bytes) -> Iterator[Size]:
     if not length_sizes:
         return
     if len(length_sizes) > 1:
-        raise Broken("its images have lengths of several sizes")
+        raise BrokenContainer("its images have lengths of several sizes")
     for item in items(body):
         if item.kind in (b"hvc1", b"hev1"):
             yield from _sizes_of(_units(item.data, *length_sizes))
@@ -206,7 +206,7 @@ def _config_units(config: bytes) -> Iterator[bytes]:
             yield config[at + 2 : at + 2 + length]
             at += 2 + length
         if at > len(config):
-            raise Broken("it ends within its decoder configuration")
+            raise BrokenContainer("it ends within its decoder configuration")
 
 
 def _units(data: bytes, length_size: int) -> Iterator[bytes]:
@@ -219,7 +219,7 @@ def _units(data: bytes, length_size: int) -> Iterator[bytes]:
         at += length_size
         yield data[at : at + min(length, 1024)]
         at += length
-    raise Broken(f"more than {_MAX_UNITS} units of HEVC")
+    raise BrokenContainer(f"more than {_MAX_UNITS} units of HEVC")
 
 
 def _sizes_of(units: Iterator[bytes]) -> Iterator[Size]:
@@ -253,7 +253,7 @@ class _Bits:
 
     def read(self, count: int) -> int:
         if count > self._left:
-            raise Broken("it ends within the header of an image")
+            raise BrokenContainer("it ends within the header of an image")
         self._left -= count
         return self._value >> self._left & ((1 << count) - 1)
 
@@ -263,5 +263,5 @@ class _Bits:
         while not self.read(1):
             zeros += 1
             if zeros > 32:  # noqa: PLR2004 - no number is longer
-                raise Broken("a number in its header has no end")
+                raise BrokenContainer("a number in its header has no end")
         return (1 << zeros) - 1 + self.read(zeros)

@@ -15,10 +15,10 @@ _STEPS = 17  # a side of the cube of colours a profile is tried on
 _Transform = ImageCms.ImageCmsTransform
 
 
-def on_white(image: Image.Image) -> Image.Image:
+def flatten_on_white(image: Image.Image) -> Image.Image:
     """Return 8-bit pixels without transparency: grey, RGB, or the CMYK of a JPEG."""
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(image)
+        return _scale_to_eight_bits(image)
     if image.mode == "LA":
         white = Image.new("L", image.size, 255)
         white.paste(image.getchannel("L"), mask=image.getchannel("A"))
@@ -34,7 +34,7 @@ def on_white(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _scale_to_eight_bits(image: Image.Image) -> Image.Image:
     """Scale deeper greys to 8 bits; Pillow's own conversion clips them to white."""
     values = np.asarray(image)
     if values.dtype == np.uint16:
@@ -48,7 +48,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey)
 
 
-def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Return the picture in sRGB; a profile that is damaged or of another kind of pixels is ignored."""
     transform = _transform(profile, image.mode) if profile else None
     if transform is not None:
@@ -67,13 +67,13 @@ def _transform(profile: bytes, mode: str) -> _Transform | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-        moved = _moved(transform) if mode == "RGB" else _SAME + 1
+        moved = _largest_change(transform) if mode == "RGB" else _SAME + 1
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
     return transform if moved > _SAME else None
 
 
-def _moved(transform: _Transform) -> int:
+def _largest_change(transform: _Transform) -> int:
     """Tell by how many levels a transform moves a colour at most."""
     levels = np.linspace(0, 255, _STEPS).round().astype(np.int16)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)

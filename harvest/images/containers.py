@@ -24,11 +24,11 @@ _EOI = 0xD9
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 
 
-class Broken(ValueError):
+class BrokenContainer(ValueError):
     """The bytes are not what their first ones promise; says how."""
 
 
-class Part(NamedTuple):
+class Block(NamedTuple):
     """A segment, chunk or box: its kind, where it starts, where its content starts, where it ends."""
 
     kind: bytes
@@ -37,28 +37,28 @@ class Part(NamedTuple):
     end: int
 
 
-def segments(body: bytes) -> Iterator[Part]:
+def segments(body: bytes) -> Iterator[Block]:
     """Yield a JPEG's segments up to and including the header of its first scan."""
     at = 2
     for _ in range(_MOST_SEGMENTS):
         found = _MARKER.search(body, at)
         if found is None or body[found.start() + 1] == _EOI:
-            raise Broken("it ends before its first scan")
+            raise BrokenContainer("it ends before its first scan")
         start, kind = found.start(), body[found.start() + 1]
         at = start + 2
         if kind in _WITHOUT_LENGTH:
             continue
         length = int.from_bytes(body[at : at + 2], "big")
         if length < 2 or at + length > len(body):  # noqa: PLR2004 - the length counts its own two bytes
-            raise Broken("it ends within its header")
-        yield Part(bytes([kind]), start, at + 2, at + length)
+            raise BrokenContainer("it ends within its header")
+        yield Block(bytes([kind]), start, at + 2, at + length)
         if kind == SOS:
             return
         at += length
-    raise Broken(f"more than {_MOST_SEGMENTS} segments before the first scan")
+    raise BrokenContainer(f"more than {_MOST_SEGMENTS} segments before the first scan")
 
 
-def chunks(body: bytes) -> Iterator[Part]:
+def chunks(body: bytes) -> Iterator[Block]:
     """Yield a PNG's chunks up to and including its last; an animation's end where the second frame starts.
 
     A chunk's `end` includes its checksum, the last four bytes.
@@ -69,39 +69,39 @@ def chunks(body: bytes) -> Iterator[Part]:
         kind = body[at + 4 : at + 8]
         end = at + 12 + length
         if end > len(body):
-            raise Broken("it ends within a chunk")
+            raise BrokenContainer("it ends within a chunk")
         if data_seen and kind == b"fcTL":
             return
-        yield Part(kind, at, at + 8, end)
+        yield Block(kind, at, at + 8, end)
         if kind == b"IEND":
             return
         data_seen = data_seen or kind == b"IDAT"
         at = end
-    raise Broken(f"more than {_MOST_CHUNKS} chunks")
+    raise BrokenContainer(f"more than {_MOST_CHUNKS} chunks")
 
 
-def gif_parts(body: bytes) -> Iterator[Part]:
+def gif_parts(body: bytes) -> Iterator[Block]:
     """Yield a GIF's head, with its palette, its extensions and the descriptor of its first frame."""
     at = 13 + _palette_size(body, 10)
-    yield Part(b"GIF", 0, 6, at)
+    yield Block(b"GIF", 0, 6, at)
     blocks = 0
     while True:
         start, kind = at, body[at : at + 1]
         if kind == b",":
             if start + 10 > len(body):
-                raise Broken("it ends within its first frame")
-            yield Part(kind, start, start + 1, start + 10)
+                raise BrokenContainer("it ends within its first frame")
+            yield Block(kind, start, start + 1, start + 10)
             return
         if kind != b"!":
-            raise Broken("it holds no frame")
+            raise BrokenContainer("it holds no frame")
         at += 2
         while at < len(body) and body[at]:
             at += 1 + body[at]
             blocks += 1
             if blocks > _MOST_BLOCKS:
-                raise Broken(f"more than {_MOST_BLOCKS} blocks before the first frame")
+                raise BrokenContainer(f"more than {_MOST_BLOCKS} blocks before the first frame")
         at += 1
-        yield Part(body[start : start + 2], start, start + 2, min(at, len(body)))
+        yield Block(body[start : start + 2], start, start + 2, min(at, len(body)))
 
 
 def _palette_size(body: bytes, at: int) -> int:
@@ -110,7 +110,7 @@ def _palette_size(body: bytes, at: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def boxes(body: bytes, start: int = 0, end: int | None = None) -> Iterator[Part]:
+def boxes(body: bytes, start: int = 0, end: int | None = None) -> Iterator[Block]:
     """Yield the boxes of an ISO file (AVIF, HEIC) that lie between two offsets."""
     at, end = start, len(body) if end is None else end
     for _ in range(_MOST_BOXES):
@@ -122,7 +122,7 @@ def boxes(body: bytes, start: int = 0, end: int | None = None) -> Iterator[Part]
         elif size == 0:
             size = end - at
         if at + size > end or at + size < content:
-            raise Broken("it ends within a box")
-        yield Part(body[at + 4 : at + 8], at, content, at + size)
+            raise BrokenContainer("it ends within a box")
+        yield Block(body[at + 4 : at + 8], at, content, at + size)
         at += size
-    raise Broken(f"more than {_MOST_BOXES} boxes")
+    raise BrokenContainer(f"more than {_MOST_BOXES} boxes")

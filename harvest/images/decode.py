@@ -22,7 +22,7 @@ from harvest.images import (
     strip_metadata,
 )
 from harvest.images.allocation import AllocationTooLarge, check_allocation
-from harvest.images.containers import Broken
+from harvest.images.containers import BrokenContainer
 from harvest.models import Refusal, Verdict
 from harvest.unexpected import refuse_unexpected
 
@@ -61,7 +61,7 @@ _LYING = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
-class Negative:
+class DecodedImage:
     """Decoded pixels, 8 bits and on white, as they were stored: not yet upright nor in sRGB.
 
     A JPEG may be decoded at a half, quarter or eighth; `box` is the part of `image` that holds the picture
@@ -75,7 +75,7 @@ class Negative:
     profile: bytes
     coded: bytes | None
 
-    def printed(self, side: int) -> Image.Image:
+    def resized(self, side: int) -> Image.Image:
         """Return the upright picture in sRGB, its longest side at most `side`; 0 keeps its size."""
         longest = max(self.size)
         if 0 < side < longest:
@@ -85,9 +85,9 @@ class Negative:
             image = self.image.resize(size, self._filter, self.box, reducing_gap=2.0)
         else:
             image = self.image
-        return self._finished(image)
+        return self._finish(image)
 
-    def small(self) -> tuple[Image.Image, str]:
+    def thumbnail_and_hash(self) -> tuple[Image.Image, str]:
         """Return a small print for looking at, and the name of the picture's pixels.
 
         The print is a whole fraction of the original that no recipe changes, since a JPEG decoded at a half
@@ -103,8 +103,8 @@ class Negative:
             named = b"%d" % self.orientation + self.coded
         else:
             pixels = reduced if reduced.mode == "RGB" else reduced.convert("RGB")
-            named = b"%d %d " % self.size + _turned(pixels, self.orientation).tobytes()
-        return self._finished(reduced), hashlib.sha256(named).hexdigest()
+            named = b"%d %d " % self.size + _apply_orientation(pixels, self.orientation).tobytes()
+        return self._finish(reduced), hashlib.sha256(named).hexdigest()
 
     @property
     def _filter(self) -> Image.Resampling:
@@ -115,11 +115,11 @@ class Negative:
         """
         return Image.Resampling.HAMMING if self.coded else Image.Resampling.LANCZOS
 
-    def _finished(self, image: Image.Image) -> Image.Image:
-        return _turned(colour.to_srgb(image, self.profile), self.orientation)
+    def _finish(self, image: Image.Image) -> Image.Image:
+        return _apply_orientation(colour.convert_to_srgb(image, self.profile), self.orientation)
 
 
-def _turned(image: Image.Image, orientation: int) -> Image.Image:
+def _apply_orientation(image: Image.Image, orientation: int) -> Image.Image:
     method = _UPRIGHT.get(orientation)
     return image.transpose(method) if method is not None else image
 
@@ -133,7 +133,7 @@ def _whole_fraction(longest: int, most: int = 1 << 16, least: int = _LEAST) -> i
     return min(most, 1 << max(0, (longest // least).bit_length() - 1))
 
 
-def scale(header: Header, side: int) -> int:
+def decode_scale(header: Header, side: int) -> int:
     """Tell at which fraction a picture is decoded for a longest side; 0 asks for the original's.
 
     >>> scale(headers.Header("JPEG", 4000, 3000), 500)
@@ -146,12 +146,12 @@ def scale(header: Header, side: int) -> int:
 
 
 @refuse_unexpected
-def expose(body: bytes, header: Header, side: int) -> Negative | Refusal:
+def decode(body: bytes, header: Header, side: int) -> DecodedImage | Refusal:
     """Decode a picture to at least the longest side asked for; `0` asks for all of it."""
     try:
-        return _expose(body, header, side)
+        return _decode(body, header, side)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return headers.too_many_pixels(header.width, header.height)
+        return headers.check_pixel_count(header.width, header.height)
     except AllocationTooLarge as error:
         return error.refusal
     except MemoryError:
@@ -162,27 +162,27 @@ def expose(body: bytes, header: Header, side: int) -> Negative | Refusal:
         return Refusal(Verdict.BROKEN_IMAGE, f"{header.format}: {error}"[:200])
 
 
-def _expose(body: bytes, header: Header, side: int) -> Negative | Refusal:
+def _decode(body: bytes, header: Header, side: int) -> DecodedImage | Refusal:
     if header.format == "HEIF" and "HEIF" not in Image.OPEN:
         import pillow_heif  # noqa: PLC0415 - an extra
 
         pillow_heif.register_heif_opener()
-    picture = strip_metadata.strip(body, header.format)
+    picture = strip_metadata.strip_metadata(body, header.format)
     image = Image.open(io.BytesIO(picture.data), formats=[header.format])
     width, height = image.size
     if width * height > header.pixels:
-        raise Broken(f"it is {width} x {height}; its header says {header.width} x {header.height}")
+        raise BrokenContainer(f"it is {width} x {height}; its header says {header.width} x {header.height}")
     check_allocation(width, height, _CHANNELS)
-    fraction = scale(header, side)
+    fraction = decode_scale(header, side)
     drafted = image.draft(None, (max(1, width // fraction), max(1, height // fraction)))
     image.decodermaxblock = len(picture.data)  # at once: each 64 kB would wait for the interpreter's lock
     image.load()
     if image.size != (width, height) and drafted is None:
-        raise Broken(f"it is {image.width} x {image.height}, and was announced as {width} x {height}")
+        raise BrokenContainer(f"it is {image.width} x {image.height}, and was announced as {width} x {height}")
     block = (picture.exif or image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
     orientation = exif.orientation(block)
-    return Negative(
-        image=colour.on_white(image),
+    return DecodedImage(
+        image=colour.flatten_on_white(image),
         box=drafted[1] if drafted else (0, 0, width, height),
         size=(height, width) if orientation in _LYING else (width, height),
         orientation=orientation,

@@ -32,12 +32,12 @@ _CLAIM = " (as claimed by the search engine)"
 _SCHEMES = ("http://", "https://")
 
 
-def written(hit: Hit) -> bytes:
+def build_exif(hit: Hit) -> bytes:
     """Return the Exif block that says where a picture comes from, as FastClass does and a bit more."""
     texts = {
         _PAGE: _address(hit.page),
-        _TITLE: _clean(hit.title, _MOST_TEXT),
-        _AUTHOR: _clean(hit.author, _MOST_TEXT),
+        _TITLE: _printable(hit.title, _MOST_TEXT),
+        _AUTHOR: _printable(hit.author, _MOST_TEXT),
         _RIGHTS: _rights(hit.licence),
     }
     # Exif knows ASCII only; UTF-8, which programs of today write and read there, is the same for ASCII.
@@ -55,15 +55,15 @@ def written(hit: Hit) -> bytes:
 def _rights(licence: Licence) -> str:
     name = " ".join(part for part in (licence.id, licence.url) if part)
     claimed = _CLAIM if name and licence.evidence is Evidence.CLAIMED else ""
-    return _clean(name, _MOST_TEXT) + claimed
+    return _printable(name, _MOST_TEXT) + claimed
 
 
 def _address(text: str | None) -> str:
-    clean = _clean(text, _MOST_ADDRESS + 1)
+    clean = _printable(text, _MOST_ADDRESS + 1)
     return clean if len(clean) <= _MOST_ADDRESS else ""
 
 
-def _clean(text: str | None, most: int) -> str:
+def _printable(text: str | None, most: int) -> str:
     """Keep what can be printed, on one line: no NUL, control, bidirectional mark or half of a character."""
     printable = (letter if letter.isprintable() else " " for letter in (text or "")[: 4 * most])
     return " ".join("".join(printable).split())[:most]
@@ -125,10 +125,10 @@ def read_hit(data: bytes, provider: str) -> Hit | None:
     return Hit(
         url=url,
         provider=provider,
-        source=source_keys.key(url),
+        source=source_keys.source_key(url),
         page=page if page.startswith(_SCHEMES) else None,
-        title=_clean(texts.get(_TITLE), _MOST_TEXT) or None,
-        author=_clean(texts.get(_AUTHOR), _MOST_TEXT) or None,
+        title=_printable(texts.get(_TITLE), _MOST_TEXT) or None,
+        author=_printable(texts.get(_AUTHOR), _MOST_TEXT) or None,
         licence=_licence(texts.get(_RIGHTS, "")),
     )
 
@@ -143,7 +143,7 @@ def _licence(rights: str) -> Licence:
     >>> _licence("CC-BY-2.0 https://creativecommons.org/licenses/by/2.0/").id
     'CC-BY-2.0'
     """
-    name = _clean(rights, _MOST_TEXT + len(_CLAIM))
+    name = _printable(rights, _MOST_TEXT + len(_CLAIM))
     evidence = Evidence.CLAIMED if name.endswith(_CLAIM) else Evidence.STATED
     *words, last = name.removesuffix(_CLAIM).split() or [""]
     if not last.startswith(_SCHEMES):
@@ -160,7 +160,7 @@ def _exif_of(data: bytes) -> bytes:
         for part in containers.segments(data):
             if part.kind == b"\xe1" and data.startswith(b"Exif\0\0", part.content):
                 return data[part.content + 6 : part.end]
-    except containers.Broken:
+    except containers.BrokenContainer:
         pass
     return b""
 

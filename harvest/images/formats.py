@@ -38,7 +38,7 @@ _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # "BM" alone starts many a text
 
 
-def recognise(body: bytes) -> str | Refusal:
+def detect_format(body: bytes) -> str | Refusal:
     """Return the format's name, or why bytes that start like these are none of ours.
 
     >>> recognise(b"GIF89a...")

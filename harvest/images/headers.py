@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harvest.images import containers, formats
 from harvest.images.coded_size import check_sizes
-from harvest.images.containers import Broken
+from harvest.images.containers import BrokenContainer
 from harvest.models import Refusal, Verdict
 from harvest.unexpected import refuse_unexpected
 
@@ -42,25 +42,25 @@ class Header:
 
 
 @refuse_unexpected
-def read(body: bytes) -> Header | Refusal:
+def read_header(body: bytes) -> Header | Refusal:
     """Read the header of a picture, or say why there is none or why the picture is not for us."""
-    name = formats.recognise(body)
+    name = formats.detect_format(body)
     if isinstance(name, Refusal):
         return name
     try:
         header = _READ[name](body)
-    except (Broken, struct.error, IndexError) as error:
+    except (BrokenContainer, struct.error, IndexError) as error:
         return Refusal(Verdict.BROKEN_IMAGE, f"{name}: {error}")
     if isinstance(header, Refusal):
         return header
     if not header.pixels:
         return Refusal(Verdict.BROKEN_IMAGE, f"{name}: it has no size")
     if header.pixels > MOST_PIXELS:
-        return too_many_pixels(header.width, header.height)
+        return check_pixel_count(header.width, header.height)
     return header
 
 
-def too_many_pixels(width: int, height: int) -> Refusal:
+def check_pixel_count(width: int, height: int) -> Refusal:
     """Refuse a picture for its size, in words.
 
     >>> too_many_pixels(50_000, 50_000).detail
@@ -86,14 +86,14 @@ def _jpeg(body: bytes) -> Header | Refusal:
             # Several scans are read as a whole before the first line comes out, however many there are.
             in_passes = frame in _PROGRESSIVE or body[part.content] < planes
             if in_passes and (scans := body.count(b"\xff\xda")) > _MOST_SCANS:
-                raise Broken(f"{scans} scans")
+                raise BrokenContainer(f"{scans} scans")
             return Header("JPEG", width, height, planes, in_passes)
     raise AssertionError("segments end with a scan or raise")
 
 
 def _png(body: bytes) -> Header:
     if body[12:16] != b"IHDR":
-        raise Broken("it does not start with its header")
+        raise BrokenContainer("it does not start with its header")
     return Header("PNG", *struct.unpack_from(">II", body, 16))
 
 
@@ -116,7 +116,7 @@ def _webp(body: bytes) -> Header:
     elif kind == b"VP8 ":
         width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", body, 26))
     else:
-        raise Broken("it holds no picture")
+        raise BrokenContainer("it holds no picture")
     return Header("WEBP", width, height)
 
 
@@ -146,7 +146,7 @@ def _iso_size(body: bytes) -> tuple[int, int]:
         return largest
     if coded[0] * coded[1] > MOST_PIXELS:
         return coded
-    raise Broken(f"a frame is {coded[0]} x {coded[1]}, which is not announced")
+    raise BrokenContainer(f"a frame is {coded[0]} x {coded[1]}, which is not announced")
 
 
 def _announced_sizes(body: bytes) -> Iterator[tuple[int, int]]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.images import containers
-from harvest.images.containers import Broken
+from harvest.images.containers import BrokenContainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harvest.images.containers import Part
+    from harvest.images.containers import Block
 
 _MAX_EXTENTS = 10_000
 _FILE, _IDAT = 0, 1  # where an item's bytes lie: construction methods
@@ -42,12 +42,12 @@ def items(body: bytes) -> Iterator[Item]:
         if number not in kinds:
             continue
         if method not in (_FILE, _IDAT):
-            raise Broken("an item is made of other items")
+            raise BrokenContainer("an item is made of other items")
         source = body if method == _FILE else within
         pieces = [source[start : start + length] for start, length in extents]
         room -= sum(map(len, pieces))
         if room < 0:
-            raise Broken("its items overlap")
+            raise BrokenContainer("its items overlap")
         yield Item(kinds[number], b"".join(pieces))
 
 
@@ -63,14 +63,14 @@ def properties(body: bytes, kind: bytes) -> list[bytes]:
     return found
 
 
-def _only(parts: Iterator[Part] | list[Part], kind: bytes) -> Part | None:
+def _only(parts: Iterator[Block] | list[Block], kind: bytes) -> Block | None:
     found = [part for part in parts if part.kind == kind]
     if len(found) > 1:
-        raise Broken(f"it has {len(found)} boxes {kind.decode('ascii')}")
+        raise BrokenContainer(f"it has {len(found)} boxes {kind.decode('ascii')}")
     return found[0] if found else None
 
 
-def _kinds(body: bytes, info: Part) -> Iterator[tuple[int, bytes]]:
+def _kinds(body: bytes, info: Block) -> Iterator[tuple[int, bytes]]:
     """Yield number and kind of each item."""
     count_size = 2 if body[info.content] == 0 else 4
     for part in containers.boxes(body, info.content + 4 + count_size, info.end):
@@ -79,14 +79,14 @@ def _kinds(body: bytes, info: Part) -> Iterator[tuple[int, bytes]]:
         fields = _Fields(body[part.content : part.end])
         version = fields.number(1)
         if version not in (2, 3):
-            raise Broken(f"an item of version {version}")
+            raise BrokenContainer(f"an item of version {version}")
         fields.number(3)
         number = fields.number(2 if version == 2 else 4)  # noqa: PLR2004 - the version
         fields.number(2)
         yield number, fields.take(4)
 
 
-def _locations(body: bytes, location: Part) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
+def _locations(body: bytes, location: Block) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
     """Yield for each item its number, where its bytes lie, and offset and length of each piece."""
     fields = _Fields(body[location.content : location.end])
     version = fields.number(4) >> 24
@@ -99,7 +99,7 @@ def _locations(body: bytes, location: Part) -> Iterator[tuple[int, int, list[tup
         number = fields.number(wide)
         method = fields.number(2) & 15 if version else _FILE
         if number in seen:
-            raise Broken("an item lies in two places")
+            raise BrokenContainer("an item lies in two places")
         seen.add(number)
         fields.number(2)
         base = fields.number(base_size)
@@ -107,7 +107,7 @@ def _locations(body: bytes, location: Part) -> Iterator[tuple[int, int, list[tup
         count = fields.number(2)
         extents += count
         if extents > _MAX_EXTENTS:
-            raise Broken(f"more than {_MAX_EXTENTS} pieces of items")
+            raise BrokenContainer(f"more than {_MAX_EXTENTS} pieces of items")
         for _ in range(count):
             fields.number(index_size if version else 0)
             offset, length = base + fields.number(offset_size), fields.number(length_size)
@@ -125,7 +125,7 @@ class _Fields:
     def take(self, size: int) -> bytes:
         taken = self._data[self._at : self._at + size]
         if len(taken) < size:
-            raise Broken("it ends within a list of its items")
+            raise BrokenContainer("it ends within a list of its items")
         self._at += size
         return taken
 

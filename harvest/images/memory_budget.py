@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harvest.images import headers
 from harvest.images.allocation import AllocationTooLarge, check_allocation
-from harvest.images.decode import scale
+from harvest.images.decode import decode_scale
 from harvest.models import Refusal
 
 __all__ = ["AllocationTooLarge", "check_allocation", "memory_needed"]
@@ -21,11 +21,11 @@ def memory_needed(body: bytes, side: int = 0) -> int:
 
     A 50-MP PNG takes 500 MB, a JPEG of that size at 500 pixels 4. What is refused by its header takes none.
     """
-    header = headers.read(body)
+    header = headers.read_header(body)
     if isinstance(header, Refusal):
         return 0
     if header.format != "JPEG":
         return len(body) + int(header.pixels * _A_PIXEL[header.format])
-    decoded = header.pixels * _JPEG.get(header.planes, 8.5) / scale(header, side) ** 2
+    decoded = header.pixels * _JPEG.get(header.planes, 8.5) / decode_scale(header, side) ** 2
     kept = header.pixels * header.planes * _COEFFICIENT if header.in_passes else 0
     return len(body) + int(decoded) + kept

@@ -11,7 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.images import containers
-from harvest.images.containers import Broken
+from harvest.images.containers import BrokenContainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ _PNG_COLOUR_TYPE, _PNG_PALETTE = 25, 3  # where the header says what a pixel is:
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
-class Bare(NamedTuple):
+class StrippedImage(NamedTuple):
     """The bytes to decode, and what stood around them.
 
     `coded` is the SHA-256 of a JPEG's coded pixels: the same under any metadata.
@@ -36,13 +36,13 @@ class Bare(NamedTuple):
     coded: bytes | None = None
 
 
-def strip(body: bytes, kind: str) -> Bare:
+def strip_metadata(body: bytes, kind: str) -> StrippedImage:
     """Take a picture out of its metadata; raises `Broken` where the container is damaged."""
     strip_one = _STRIP.get(kind)
-    return strip_one(body) if strip_one else Bare(body)
+    return strip_one(body) if strip_one else StrippedImage(body)
 
 
-def _jpeg(body: bytes) -> Bare:
+def _jpeg(body: bytes) -> StrippedImage:
     kept, exif, end = [b"\xff\xd8"], b"", 0
     profile: dict[int, bytes] = {}
     for part in containers.segments(body):
@@ -63,39 +63,37 @@ def _jpeg(body: bytes) -> Bare:
     coded = hashlib.sha256(b"".join(piece for piece in kept if not piece.startswith(b"\xff\xe0")))
     coded.update(scans)
     icc = b"".join(profile[number] for number in sorted(profile))
-    return Bare(b"".join((*kept, scans)), exif, icc, coded.digest())
+    return StrippedImage(b"".join((*kept, scans)), exif, icc, coded.digest())
 
 
-def _png(body: bytes) -> Bare:
+def _png(body: bytes) -> StrippedImage:
     view, exif, icc = memoryview(body), b"", b""
     kept: list[bytes | memoryview] = [body[:8]]
     has_palette = body[_PNG_COLOUR_TYPE] != _PNG_PALETTE
     for part in containers.chunks(body):
         has_palette = has_palette or part.kind == b"PLTE"
         if part.kind == b"IDAT" and not has_palette:
-            raise Broken("it has no palette")
+            raise BrokenContainer("it has no palette")
         if part.kind in _PNG_KEPT:
             # Pillow does not look at the checksum of pixels.
-            if zlib.crc32(view[part.start + 4 : part.end - 4]) != int.from_bytes(
-                view[part.end - 4 : part.end]
-            ):
-                raise Broken(f"the checksum of its {part.kind.decode('ascii')} is wrong")
+            if zlib.crc32(view[part.start + 4 : part.end - 4]) != int.from_bytes(view[part.end - 4 : part.end]):
+                raise BrokenContainer(f"the checksum of its {part.kind.decode('ascii')} is wrong")
             kept.append(view[part.start : part.end])
         elif part.kind == b"eXIf":
             exif = body[part.content : part.end - 4]
         elif part.kind == b"iCCP":
-            icc = _inflated(body[part.content : part.end - 4].partition(b"\0")[2][1:])
-    return Bare(b"".join(kept), exif, icc)
+            icc = _decompress_profile(body[part.content : part.end - 4].partition(b"\0")[2][1:])
+    return StrippedImage(b"".join(kept), exif, icc)
 
 
-def _inflated(profile: bytes) -> bytes:
+def _decompress_profile(profile: bytes) -> bytes:
     try:
         return zlib.decompressobj().decompress(profile, _MOST_PROFILE)
     except zlib.error:
         return b""
 
 
-def _gif(body: bytes) -> Bare:
+def _gif(body: bytes) -> StrippedImage:
     head, control, frame = b"", b"", 0
     for part in containers.gif_parts(body):
         if part.kind == b"GIF":
@@ -104,10 +102,10 @@ def _gif(body: bytes) -> Bare:
             control = body[part.start : part.end]
         elif part.kind == b",":
             frame = part.start
-    return Bare(head + control + body[frame:])
+    return StrippedImage(head + control + body[frame:])
 
 
-def _iso(body: bytes) -> Bare:
+def _iso(body: bytes) -> StrippedImage:
     """Hide the Exif of AVIF and HEIC by renaming its item: their own properties say how they are turned.
 
     Hide the tracks of an animation too: the decoder would prefer their frames, of any size, to the image.
@@ -122,10 +120,10 @@ def _iso(body: bytes) -> Bare:
         elif part.kind == b"moov":
             piece = piece.replace(b"moov", b"free", 1)
         pieces.append(piece)
-    return Bare(b"".join(pieces))
+    return StrippedImage(b"".join(pieces))
 
 
-_STRIP: dict[str, Callable[[bytes], Bare]] = {
+_STRIP: dict[str, Callable[[bytes], StrippedImage]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "GIF": _gif,

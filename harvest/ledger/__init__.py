@@ -71,7 +71,7 @@ class Ledger:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a ledger to write in it; one that is damaged, newer or no ledger at all is refused."""
-        with _explained(path):
+        with _sqlite_errors_explained(path):
             connection = _connect(path, "mode=rw")
             try:
                 timer = harden(connection)
@@ -91,9 +91,9 @@ class Ledger:
         _refuse_links(path)
         part = path.with_name(f".harvest-ledger-{os.getpid()}.part")
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-            _lay_out(connection)
+            _create_schema(connection)
             whole = connection.serialize()
-        with disk.named(path):
+        with disk.write_errors_named(path):
             try:
                 for suffix in _BESIDE:  # what another ledger left there would be taken for a part of this one
                     disk.remove(path.with_name(path.name + suffix))
@@ -104,24 +104,24 @@ class Ledger:
                 with suppress(OSError):
                     disk.remove(part)
                 raise
-            disk.sync(path.parent)
+            disk.sync_folder(path.parent)
 
     @classmethod
     def copy(cls, path: Path) -> Self:
         """Copy a ledger into memory, or start one there: what is written to it leaves no trace."""
         _refuse_links(path)
-        with _explained(path):
+        with _sqlite_errors_explained(path):
             memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             timer = harden(memory)
             if not path.exists():
-                _lay_out(memory)
+                _create_schema(memory)
                 return cls(memory, path, timer)
             _read_into(memory, path)
             _upgrade(memory, path)
             return cls(memory, path, timer)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Make the block one transaction: all of it is kept, or nothing. A block within joins it."""
         with self._lock:
             if self._writing:
@@ -143,13 +143,13 @@ class Ledger:
             finally:
                 self._writing = False
 
-    def run(self, statement: str, *values: object) -> int:
+    def execute(self, statement: str, *values: object) -> int:
         """Run a statement that writes, and return the number of its new row."""
         assert self._writing, "a write outside a transaction"
         with self._statement():
             return self._execute(_to_table(statement), values).lastrowid or 0
 
-    def run_many(self, statement: str, rows: Iterable[Iterable[object]]) -> None:
+    def execute_many(self, statement: str, rows: Iterable[Iterable[object]]) -> None:
         """Run a statement that writes once for each row of values."""
         assert self._writing, "a write outside a transaction"
         with self._statement():
@@ -160,15 +160,15 @@ class Ledger:
         with self._lock, self._statement():
             return self._execute(statement, values).fetchall()
 
-    def one(self, statement: str, *values: object) -> Row | None:
+    def first_row(self, statement: str, *values: object) -> Row | None:
         """Return the first row of a question, or `None`."""
         with self._lock, self._statement():
             row: Row | None = self._execute(statement, values).fetchone()
             return row
 
-    def number(self, statement: str, *values: object) -> int:
+    def scalar(self, statement: str, *values: object) -> int:
         """Return the one number that answers a question."""
-        row = self.one(statement, *values)
+        row = self.first_row(statement, *values)
         return int(row[0] or 0) if row else 0
 
     def skip(self, row: str) -> None:
@@ -180,7 +180,7 @@ class Ledger:
     def _statement(self) -> Iterator[None]:
         """Run one statement within its time, and explain its failure."""
         self._timer.start()
-        with _explained(self.path, self._timer):
+        with _sqlite_errors_explained(self.path, self._timer):
             yield
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
@@ -209,7 +209,7 @@ def _read_into(memory: sqlite3.Connection, path: Path) -> None:
         if error.sqlite_errorcode & 0xFF not in _READ_ONLY:
             raise
         # SQLite reads a write-ahead log only where it may write an index of it.
-        with disk.named(path), TemporaryDirectory() as folder:
+        with disk.write_errors_named(path), TemporaryDirectory() as folder:
             for file in (path, wal):
                 disk.copy(file, Path(folder, file.name))
             _backup(memory, Path(folder, path.name), "mode=rw")
@@ -286,7 +286,7 @@ def _refuse_links(path: Path) -> None:
         disk.refuse_link(path.with_name(path.name + suffix))
 
 
-def _lay_out(connection: sqlite3.Connection) -> None:
+def _create_schema(connection: sqlite3.Connection) -> None:
     schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
     connection.executescript(
         f"BEGIN; {schema} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
@@ -297,7 +297,7 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a ledger of an earlier version up to this one, step by step and as a whole."""
     if _version(connection) < VERSION:
         _take_steps(connection, path)
-    check_layout(connection, path, _lay_out)
+    check_layout(connection, path, _create_schema)
 
 
 def _take_steps(connection: sqlite3.Connection, path: Path) -> None:
@@ -331,9 +331,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise LedgerUnusable(f"{path} is empty or no ledger of harvest.", ADVICE)
     if version > VERSION:
         hint = "Nothing was changed. Update harvest: pip install -U image-harvest"
-        raise LedgerUnusable(
-            f"{path} was written by a newer harvest (format {version}, not {VERSION}).", hint
-        )
+        raise LedgerUnusable(f"{path} was written by a newer harvest (format {version}, not {VERSION}).", hint)
     pages, size = (connection.execute(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
     if not _size(path.with_name(path.name + "-wal")) and path.stat().st_size < pages * size:
         raise LedgerUnusable(f"{path} is damaged: its end is missing.", ADVICE)
@@ -345,7 +343,7 @@ def _size(path: Path) -> int:
 
 
 @contextmanager
-def _explained(path: Path, timer: StatementTimer | None = None) -> Iterator[None]:
+def _sqlite_errors_explained(path: Path, timer: StatementTimer | None = None) -> Iterator[None]:
     """Say what SQLite says in words that name the file and the way out; a bug of ours stays what it is."""
     try:
         yield
@@ -365,10 +363,10 @@ def _explained(path: Path, timer: StatementTimer | None = None) -> Iterator[None
             raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
         if code in _READ_ONLY:
             hint = "Choose a folder that you may write to, then run the same line again."
-            raise ReadOnly(f"cannot write {path}: {error} ({disk.free(path)})", hint) from error
+            raise ReadOnly(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
         if code in _NO_WRITING:
             hint = "Make room or choose a folder that you may write to, then run the same line again."
-            raise CannotWrite(f"cannot write {path}: {error} ({disk.free(path)})", hint) from error
+            raise CannotWrite(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
         raise
 
 

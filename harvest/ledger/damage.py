@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.files.names import objection
-from harvest.files.paths import Shelf
+from harvest.files.paths import Area
 from harvest.models import LOOK_BYTES
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _rules() -> dict[str, tuple[str, dict[str, str]]]:
             "picture",
             {
                 "action": _one_of("place", "move"),
-                "shelf": f"action = 'place' OR {_one_of(*Shelf)}",
+                "shelf": f"action = 'place' OR {_one_of(*Area)}",
                 **dict.fromkeys(("class", "name"), f"(action = 'place' AND {{0}} IS NULL) OR ({_NAME})"),
                 "replaces": _maybe(_NUMBER),
             },

@@ -35,7 +35,7 @@ class Decision(NamedTuple):
     undoes: int | None = None
 
 
-class Decisions:
+class DecisionLog:
     """Writes the decisions of one opening of a dataset, its session."""
 
     def __init__(self, ledger: Ledger, session: str) -> None:
@@ -46,8 +46,8 @@ class Decisions:
         """Write decisions that were made together, and return the number of their batch."""
         if not decisions:
             return 0
-        batch = self._ledger.number("SELECT max(seq) FROM decision") + 1
-        self._ledger.run_many(
+        batch = self._ledger.scalar("SELECT max(seq) FROM decision") + 1
+        self._ledger.execute_many(
             "INSERT INTO decision"
             ' (at, by, session, batch, action, picture, content, "from", "to", value, undoes)'
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

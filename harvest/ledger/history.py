@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harvest import source_keys
-from harvest.files.names import fold
+from harvest.files.names import fold_name
 from harvest.ledger.hit_table import check_types
 from harvest.models import Evidence, Licence, Verdict
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class HitRecord:
     """One hit that led to the picture, or to nothing."""
 
     provider: str
@@ -32,7 +32,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class DecisionRecord:
     """A decision about the picture."""
 
     at: str
@@ -44,7 +44,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class PictureHistory:
     """Everything the ledger knows of a picture, or of an address that gave none."""
 
     id: int | None = None
@@ -58,27 +58,27 @@ class Story:
     size: tuple[int, int] | None = None
     original: tuple[int, int] | None = None
     format: str | None = None
-    sources: tuple[Source, ...] = ()
-    events: tuple[Event, ...] = ()
+    sources: tuple[HitRecord, ...] = ()
+    events: tuple[DecisionRecord, ...] = ()
     wanted_by: tuple[str, ...] = ()  # other classes, as long as nobody has decided
     copies: tuple[str, ...] = ()  # `class/name` of other files on disk with the same bytes
 
 
-def story(ledger: Ledger, text: str) -> Story | None:
+def history_of_text(ledger: Ledger, text: str) -> PictureHistory | None:
     """Tell the story of a file name, `class/name`, or address; `None` if nothing is known of it."""
-    pictures = pictures_named(ledger, text)
+    pictures = find_pictures(ledger, text)
     if pictures:
-        return story_of(ledger, pictures[0])
+        return picture_history(ledger, pictures[0])
     found = _sources(
-        ledger, "hit.url = ? OR ? IN (address, source) OR page = ?", text, source_keys.key(text), text
+        ledger, "hit.url = ? OR ? IN (address, source) OR page = ?", text, source_keys.source_key(text), text
     )
-    return Story(sources=found) if found else None
+    return PictureHistory(sources=found) if found else None
 
 
-def pictures_named(ledger: Ledger, text: str) -> list[int]:
+def find_pictures(ledger: Ledger, text: str) -> list[int]:
     """Return the pictures that a path, file name or address means, the present ones first."""
     meant = _with_address(ledger, text) if "://" in text else _with_name(ledger, text)
-    states = {number: ledger.one("SELECT state FROM picture WHERE id = ?", number) for number in meant}
+    states = {number: ledger.first_row("SELECT state FROM picture WHERE id = ?", number) for number in meant}
     found = [number for number, state in states.items() if state not in (None, ("placing",))]
     return sorted(found, key=lambda number: (states[number] != ("present",), number))
 
@@ -86,7 +86,7 @@ def pictures_named(ledger: Ledger, text: str) -> list[int]:
 def _with_address(ledger: Ledger, url: str) -> list[int]:
     rows = ledger.rows(
         "SELECT DISTINCT picture FROM hit WHERE picture IS NOT NULL AND (? IN (address, source) OR page = ?)",
-        source_keys.key(url),
+        source_keys.source_key(url),
         url,
     )
     return [row[0] for row in rows]
@@ -96,10 +96,10 @@ def _with_name(ledger: Ledger, path: str) -> list[int]:
     """Find what has a name, or had it until another picture took its place; a folder's case is no matter."""
     *_, class_name, name = ("", *path.replace("\\", "/").split("/"))
     rows = ledger.rows("SELECT coalesce(became, id), class FROM picture WHERE name = ?", name)
-    return [number for number, home in rows if not class_name or fold(home) == fold(class_name)]
+    return [number for number, home in rows if not class_name or fold_name(home) == fold_name(class_name)]
 
 
-def names_like(ledger: Ledger, text: str, most: int) -> list[str]:
+def similar_names(ledger: Ledger, text: str, most: int) -> list[str]:
     """Return some `class/name` of pictures whose name holds a text."""
     rows = ledger.rows(
         "SELECT class || '/' || name FROM picture WHERE instr(name, ?)"
@@ -110,9 +110,9 @@ def names_like(ledger: Ledger, text: str, most: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def story_of(ledger: Ledger, picture: int) -> Story:
+def picture_history(ledger: Ledger, picture: int) -> PictureHistory:
     """Tell the story of one picture."""
-    row = ledger.one(
+    row = ledger.first_row(
         "SELECT class, name, state, shelved, own, at, content, format, hit,"
         " width, height, original_width, original_height FROM picture WHERE id = ?",
         picture,
@@ -126,16 +126,13 @@ def story_of(ledger: Ledger, picture: int) -> Story:
         picture,
         picture,
     )
-    others = ledger.rows(
-        "SELECT class FROM conflict WHERE picture = ? AND resolved IS NULL ORDER BY class", picture
-    )
+    others = ledger.rows("SELECT class FROM conflict WHERE picture = ? AND resolved IS NULL ORDER BY class", picture)
     copies = ledger.rows(
-        "SELECT class || '/' || name FROM picture WHERE content = ? AND +state = 'present' AND id <> ?"
-        " ORDER BY 1",
+        "SELECT class || '/' || name FROM picture WHERE content = ? AND +state = 'present' AND id <> ? ORDER BY 1",
         content,
         picture,
     )
-    return Story(
+    return PictureHistory(
         picture,
         class_name,
         name,
@@ -148,13 +145,13 @@ def story_of(ledger: Ledger, picture: int) -> Story:
         (original_width, original_height) if original_width else None,
         made_as,
         _sources(ledger, "hit.picture = ?", picture, first=hit),
-        tuple(Event(*event) for event in events),
+        tuple(DecisionRecord(*event) for event in events),
         tuple(row[0] for row in others),
         tuple(row[0] for row in copies),
     )
 
 
-def _sources(ledger: Ledger, condition: str, *values: object, first: int | None = None) -> tuple[Source, ...]:
+def _sources(ledger: Ledger, condition: str, *values: object, first: int | None = None) -> tuple[HitRecord, ...]:
     """Return hits, the one `first` that gave the picture its bytes: its licence is the picture's."""
     rows = ledger.rows(
         "SELECT hit.id, hit.provider, search.text, hit.class, url, rank, page, title, author, licence,"
@@ -167,13 +164,13 @@ def _sources(ledger: Ledger, condition: str, *values: object, first: int | None 
     return tuple(source for source in found if source is not None)
 
 
-def _source(ledger: Ledger, number: int, row: list[Any]) -> Source | None:
+def _source(ledger: Ledger, number: int, row: list[Any]) -> HitRecord | None:
     *said, licence, licence_url, evidence, verdict, detail = row
     try:
         check_types(tuple(row), "ttttnTTTTTtTt")
         known = Licence(licence, licence_url, Evidence(evidence))
         values = (*said, known, Verdict(verdict) if verdict else None, detail)
-        return Source(*values)
+        return HitRecord(*values)
     except ValueError as error:
         ledger.skip(f"hit {number}: {str(error)[:80]}")
         return None

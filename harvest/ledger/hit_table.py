@@ -17,10 +17,10 @@ COLUMNS = (
 )
 
 
-def insert(ledger: Ledger, search: int, class_name: str, hit: Hit, keys: tuple[str, str]) -> int:
+def insert_hit(ledger: Ledger, search: int, class_name: str, hit: Hit, keys: tuple[str, str]) -> int:
     """Write a hit down with the keys of its address and its source, and return its number."""
     address, source = keys
-    return ledger.run(
+    return ledger.execute(
         f"INSERT INTO hit (search, class, address, {COLUMNS}) VALUES (?, ?, ?{', ?' * 14})",
         search,
         class_name,
@@ -38,22 +38,22 @@ def insert(ledger: Ledger, search: int, class_name: str, hit: Hit, keys: tuple[s
         hit.licence.id,
         hit.licence.url,
         hit.licence.evidence,
-        _listed(hit.others),
+        _parse_urls(hit.others),
     )
 
 
-def readdress(ledger: Ledger, number: int, hit: Hit, address: str) -> None:
+def update_url(ledger: Ledger, number: int, hit: Hit, address: str) -> None:
     """Write down where a photograph is to be had today."""
-    ledger.run(
+    ledger.execute(
         "UPDATE hit SET url = ?, address = ?, others = ? WHERE id = ?",
         hit.url,
         address,
-        _listed(hit.others),
+        _parse_urls(hit.others),
         number,
     )
 
 
-def load(ledger: Ledger, number: int, row: Row) -> Hit | None:
+def load_hit(ledger: Ledger, number: int, row: Row) -> Hit | None:
     """Return the hit of a row of `COLUMNS`; one that is damaged is skipped."""
     *said, licence, licence_url, evidence, others = row
     try:
@@ -78,5 +78,5 @@ def check_types(row: Row, types: str) -> None:
             raise ValueError(f"{value!r:.40} is of the wrong type")  # noqa: TRY004 - one error for all damage
 
 
-def _listed(others: tuple[str, ...]) -> str | None:
+def _parse_urls(others: tuple[str, ...]) -> str | None:
     return json.dumps(others) if others else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.files.paths import Shelf, Spot, Stamp
+from harvest.files.paths import Area, FileKey, FileStat
 from harvest.ledger import picture_updates
 
 if TYPE_CHECKING:
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from harvest.ledger import Ledger
 
 
-class Placing(NamedTuple):
+class PendingPlacement(NamedTuple):
     """A picture about to be placed, and what it is to replace."""
 
     id: int
-    spot: Spot
+    spot: FileKey
     content: str
-    raw: Spot | None
-    old: Spot | None
-    old_raw: Spot | None
-    old_stamp: Stamp | None
+    raw: FileKey | None
+    old: FileKey | None
+    old_raw: FileKey | None
+    old_stamp: FileStat | None
     old_content: str | None = None
     old_body: str | None = None  # SHA-256 of its original
     part: str | None = None  # its part file, recorded before the rename; `None`: no rename was begun
 
 
-class Moving(NamedTuple):
+class PendingMove(NamedTuple):
     """A picture's file about to move."""
 
     id: int
-    source: Spot
-    target: Spot
+    source: FileKey
+    target: FileKey
     content: str
 
 
-def places(ledger: Ledger) -> list[Placing]:
+def pending_placements(ledger: Ledger) -> list[PendingPlacement]:
     """Return the pictures announced and not confirmed, in their order."""
     rows = ledger.rows(
         "SELECT new.id, new.class, new.name, new.content, new.raw,"
@@ -46,14 +46,14 @@ def places(ledger: Ledger) -> list[Placing]:
         " LEFT JOIN picture AS old ON old.id = replaces WHERE action = 'place' ORDER BY new.id"
     )
     return [
-        Placing(
+        PendingPlacement(
             number,
-            Spot(class_name, name),
+            FileKey(class_name, name),
             content,
-            Spot(class_name, raw, Shelf.RAW) if raw else None,
-            Spot(old_class, old_name) if old_name else None,
-            Spot(old_class, old_raw, Shelf.RAW) if old_raw else None,
-            Stamp(*stamp) if stamp[0] is not None else None,
+            FileKey(class_name, raw, Area.RAW) if raw else None,
+            FileKey(old_class, old_name) if old_name else None,
+            FileKey(old_class, old_raw, Area.RAW) if old_raw else None,
+            FileStat(*stamp) if stamp[0] is not None else None,
             old_content,
             old_body,
             part,
@@ -65,19 +65,19 @@ def places(ledger: Ledger) -> list[Placing]:
 
 def record_parts(ledger: Ledger, parts: Mapping[int, str | None]) -> None:
     """Write down, by picture, the part file that is about to be renamed; `None`: none is."""
-    ledger.run_many(
+    ledger.execute_many(
         "UPDATE pending SET name = ? WHERE picture = ? AND action = 'place'",
         [(part, picture) for picture, part in parts.items()],
     )
 
 
-def originals(ledger: Ledger, picture: int) -> list[tuple[Spot, str | None]]:
+def originals(ledger: Ledger, picture: int) -> list[tuple[FileKey, str | None]]:
     """Return where an announced picture's original was to be kept, if it was, and its SHA-256."""
     rows = ledger.rows("SELECT class, raw, body FROM picture WHERE id = ? AND raw IS NOT NULL", picture)
-    return [(Spot(class_name, raw, Shelf.RAW), body) for class_name, raw, body in rows]
+    return [(FileKey(class_name, raw, Area.RAW), body) for class_name, raw, body in rows]
 
 
-def moves(ledger: Ledger, most: int) -> list[Moving]:
+def pending_moves(ledger: Ledger, most: int) -> list[PendingMove]:
     """Return the next files that are about to move, in their order."""
     rows = ledger.rows(
         "SELECT id, shelf, pending.class, pending.name, picture.class, picture.name, state, content"
@@ -85,10 +85,10 @@ def moves(ledger: Ledger, most: int) -> list[Moving]:
         most,
     )
     return [
-        Moving(
+        PendingMove(
             number,
-            Spot(old_class, old_name, Shelf(shelf)),
-            Spot(class_name, name, Shelf.REJECTED if state == "rejected" else Shelf.TREE),
+            FileKey(old_class, old_name, Area(shelf)),
+            FileKey(class_name, name, Area.REJECTED if state == "rejected" else Area.TREE),
             content,
         )
         for number, shelf, old_class, old_name, class_name, name, state, content in rows
@@ -97,13 +97,13 @@ def moves(ledger: Ledger, most: int) -> list[Moving]:
 
 def is_being_replaced(ledger: Ledger, picture: int) -> bool:
     """Tell whether a better copy is taking a picture's place: its file may be gone already."""
-    return ledger.one("SELECT 1 FROM pending WHERE replaces = ?", picture) is not None
+    return ledger.first_row("SELECT 1 FROM pending WHERE replaces = ?", picture) is not None
 
 
-def arrived(ledger: Ledger, move: Moving, name: str, stamp: Stamp | None) -> None:
+def confirm_move(ledger: Ledger, move: PendingMove, name: str, stamp: FileStat | None) -> None:
     """Write down that a file has moved, under what name, or that there was none to move."""
-    ledger.run("DELETE FROM pending WHERE picture = ? AND action = 'move'", move.id)
-    ledger.run("UPDATE picture SET name = ? WHERE id = ?", name, move.id)
-    picture_updates.stamp(ledger, move.id, stamp)
-    if stamp is None and move.target.shelf is Shelf.REJECTED:
-        picture_updates.unshelve(ledger, move.id)
+    ledger.execute("DELETE FROM pending WHERE picture = ? AND action = 'move'", move.id)
+    ledger.execute("UPDATE picture SET name = ? WHERE id = ?", name, move.id)
+    picture_updates.record_stat(ledger, move.id, stamp)
+    if stamp is None and move.target.area is Area.REJECTED:
+        picture_updates.record_rejected_file_gone(ledger, move.id)

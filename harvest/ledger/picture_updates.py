@@ -7,32 +7,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.files.paths import Shelf, Stamp
+from harvest.files.paths import Area, FileStat
 from harvest.ledger import now
 from harvest.models import Verdict
 
 if TYPE_CHECKING:
-    from harvest.files.paths import Spot
+    from harvest.files.paths import FileKey
     from harvest.ledger import Ledger, Row
-    from harvest.ledger.picture_table import Held
+    from harvest.ledger.picture_table import PictureRow
     from harvest.models import Picture, Task
 
-_LOOKS = "content, body, pixels, look, width, height, original_width, original_height, format, hit, licence"
+_FINGERPRINT_COLUMNS = (
+    "content, body, pixels, look, width, height, original_width, original_height, format, hit, licence"
+)
 
 
-def announce(
+def announce_placement(
     ledger: Ledger,
     task: Task,
     picture: Picture,
-    spot: Spot,
+    spot: FileKey,
     *,
     raw: str | None,
     replaces: int | None,
     run: int | None,
 ) -> int:
     """Write down that a picture is about to be placed."""
-    number = ledger.run(
-        f"INSERT INTO picture (state, class, name, raw, run, at, {_LOOKS})"
+    number = ledger.execute(
+        f"INSERT INTO picture (state, class, name, raw, run, at, {_FINGERPRINT_COLUMNS})"
         f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 11})",
         spot.class_name,
         spot.name,
@@ -42,7 +44,7 @@ def announce(
         picture.content,
         picture.body,
         picture.pixels,
-        picture.look.data,
+        picture.fingerprint.data,
         picture.width,
         picture.height,
         picture.original_width,
@@ -51,32 +53,32 @@ def announce(
         task.id,
         task.hit.licence.id,
     )
-    ledger.run("INSERT INTO pending (picture, action, replaces) VALUES (?, 'place', ?)", number, replaces)
+    ledger.execute("INSERT INTO pending (picture, action, replaces) VALUES (?, 'place', ?)", number, replaces)
     return number
 
 
-def announce_move(ledger: Ledger, picture: int, source: Spot) -> None:
+def announce_move(ledger: Ledger, picture: int, source: FileKey) -> None:
     """Write down that a picture's file is about to leave a spot for where its row says it is."""
-    ledger.run(
+    ledger.execute(
         "INSERT OR REPLACE INTO pending (picture, action, shelf, class, name) VALUES (?, 'move', ?, ?, ?)",
         picture,
-        source.shelf,
+        source.area,
         source.class_name,
         source.name,
     )
 
 
-def confirm(ledger: Ledger, picture: int, run: int | None, *, replaced: bool) -> None:
+def confirm_placement(ledger: Ledger, picture: int, run: int | None, *, replaced: bool) -> None:
     """Make an announced picture a present one; if it `replaced` another, that one's file is gone."""
-    row = ledger.one(
+    row = ledger.first_row(
         "SELECT replaces, hit FROM picture LEFT JOIN pending ON pending.picture = id WHERE id = ?", picture
     )
     assert row is not None
     replaces, hit = row
     better = replaced and replaces
-    ledger.run("UPDATE picture SET state = 'present' WHERE id = ?", picture)
-    ledger.run("DELETE FROM pending WHERE picture = ?", picture)
-    ledger.run(
+    ledger.execute("UPDATE picture SET state = 'present' WHERE id = ?", picture)
+    ledger.execute("DELETE FROM pending WHERE picture = ?", picture)
+    ledger.execute(
         "UPDATE hit SET verdict = ?, detail = '', run = ?, picture = ?, attempts = attempts + 1 WHERE id = ?",
         Verdict.BETTER if better else Verdict.KEPT,
         run,
@@ -84,25 +86,25 @@ def confirm(ledger: Ledger, picture: int, run: int | None, *, replaced: bool) ->
         hit,
     )
     if better:
-        absorb(ledger, replaces, picture)
+        replace_picture(ledger, replaces, picture)
 
 
-def forget(ledger: Ledger, picture: int) -> None:
+def drop_placement(ledger: Ledger, picture: int) -> None:
     """Drop an announcement that came to nothing; its hit still waits."""
-    ledger.run("DELETE FROM pending WHERE picture = ?", picture)
-    ledger.run("DELETE FROM picture WHERE id = ? AND state = 'placing'", picture)
+    ledger.execute("DELETE FROM pending WHERE picture = ?", picture)
+    ledger.execute("DELETE FROM picture WHERE id = ? AND state = 'placing'", picture)
 
 
-def stamp(ledger: Ledger, picture: int, seen: Stamp | None) -> None:
+def record_stat(ledger: Ledger, picture: int, seen: FileStat | None) -> None:
     """Remember a file's size and time, by which it is recognised without being read."""
     size, mtime_ns = seen or (None, None)
-    ledger.run("UPDATE picture SET size = ?, mtime_ns = ? WHERE id = ?", size, mtime_ns, picture)
+    ledger.execute("UPDATE picture SET size = ?, mtime_ns = ? WHERE id = ?", size, mtime_ns, picture)
 
 
-def add(ledger: Ledger, spot: Spot, content: str, seen: Stamp) -> None:
+def add_own_file(ledger: Ledger, spot: FileKey, content: str, seen: FileStat) -> None:
     """Take a person's own file in; a copy of a picture that is known needs no second look."""
-    rejected = spot.shelf is Shelf.REJECTED
-    number = ledger.run(
+    rejected = spot.area is Area.REJECTED
+    number = ledger.execute(
         "INSERT INTO picture (state, class, name, shelved, size, mtime_ns, content, own, examined, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 0, ?)",
         "rejected" if rejected else "present",
@@ -113,47 +115,47 @@ def add(ledger: Ledger, spot: Spot, content: str, seen: Stamp) -> None:
         content,
         now(),
     )
-    copy = ledger.one(
+    copy = ledger.first_row(
         "SELECT pixels, look, width, height, format FROM picture WHERE content = ? AND examined AND id <> ?",
         content,
         number,
     )
     if copy:
-        examined(ledger, number, copy)
+        record_inspection(ledger, number, copy)
 
 
-def edit(ledger: Ledger, held: Held, content: str) -> None:
+def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
     """Give a picture the content a person gave it; how it looked before still recognises its source."""
-    ledger.run(
-        f"INSERT INTO picture (state, class, name, became, own, run, at, {_LOOKS})"
-        f" SELECT 'edited', class, name, id, own, run, at, {_LOOKS} FROM picture WHERE id = ? AND NOT own",
+    ledger.execute(
+        f"INSERT INTO picture (state, class, name, became, own, run, at, {_FINGERPRINT_COLUMNS})"
+        f" SELECT 'edited', class, name, id, own, run, at, {_FINGERPRINT_COLUMNS}"
+        " FROM picture WHERE id = ? AND NOT own",
         held.id,
     )
-    ledger.run(
+    ledger.execute(
         "UPDATE picture SET content = ?, pixels = NULL, look = NULL, examined = 0, touched = 1 WHERE id = ?",
         content,
         held.id,
     )
 
 
-def examined(ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None) -> None:
+def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None) -> None:
     """Remember pixels, look, width, height and format of a person's file, or that it cannot be looked at."""
-    ledger.run(
+    ledger.execute(
         "UPDATE picture SET examined = 1, pixels = ?, look = ?, width = ?, height = ?,"
         " format = coalesce(format, ?) WHERE id = ?",
         *(seen or (None,) * 5),
         picture,
     )
-    ledger.run(
-        "UPDATE picture SET original_width = width, original_height = height"
-        " WHERE id = ? AND original_width IS NULL",
+    ledger.execute(
+        "UPDATE picture SET original_width = width, original_height = height WHERE id = ? AND original_width IS NULL",
         picture,
     )
 
 
-def relocate(ledger: Ledger, held: Held, class_name: str, name: str, *, decided: bool = True) -> None:
+def relocate(ledger: Ledger, held: PictureRow, class_name: str, name: str, *, decided: bool = True) -> None:
     """Give a picture another place; a person who decided so does not want to be asked about it again."""
-    ledger.run(
+    ledger.execute(
         "UPDATE picture SET class = ?, name = ?, touched = max(touched, ?) WHERE id = ?",
         class_name,
         name,
@@ -165,26 +167,26 @@ def relocate(ledger: Ledger, held: Held, class_name: str, name: str, *, decided:
         settle_conflict(ledger, held.id, held.class_name)
 
 
-def throw_out(ledger: Ledger, picture: int, class_name: str, name: str, *, shelved: bool) -> None:
+def reject(ledger: Ledger, picture: int, class_name: str, name: str, *, shelved: bool) -> None:
     """Reject a picture; its conflicts are over."""
-    ledger.run(
+    ledger.execute(
         "UPDATE picture SET state = 'rejected', class = ?, name = ?, shelved = ? WHERE id = ?",
         class_name,
         name,
         int(shelved),
         picture,
     )
-    ledger.run("UPDATE conflict SET resolved = ? WHERE picture = ? AND resolved IS NULL", now(), picture)
+    ledger.execute("UPDATE conflict SET resolved = ? WHERE picture = ? AND resolved IS NULL", now(), picture)
 
 
-def unshelve(ledger: Ledger, picture: int) -> None:
+def record_rejected_file_gone(ledger: Ledger, picture: int) -> None:
     """Remember that a rejected picture has no file any more."""
-    ledger.run("UPDATE picture SET shelved = 0 WHERE id = ?", picture)
+    ledger.execute("UPDATE picture SET shelved = 0 WHERE id = ?", picture)
 
 
-def bring_back(ledger: Ledger, picture: int, class_name: str, name: str) -> None:
+def restore(ledger: Ledger, picture: int, class_name: str, name: str) -> None:
     """Make a rejected picture, whose file is there again, a present one."""
-    ledger.run(
+    ledger.execute(
         "UPDATE picture SET state = 'present', class = ?, name = ?, shelved = 0, touched = 1 WHERE id = ?",
         class_name,
         name,
@@ -192,30 +194,29 @@ def bring_back(ledger: Ledger, picture: int, class_name: str, name: str) -> None
     )
 
 
-def lift(ledger: Ledger, held: Held) -> None:
+def lift_rejection(ledger: Ledger, held: PictureRow) -> None:
     """Take a rejection back where no file is left: what led to the picture is to be fetched again."""
-    ledger.run("UPDATE picture SET state = 'lifted', shelved = 0 WHERE id = ?", held.id)
-    ledger.run(
-        "UPDATE hit SET verdict = NULL, detail = '', attempts = 0, picture = NULL"
-        " WHERE picture = ? AND class = ?",
+    ledger.execute("UPDATE picture SET state = 'lifted', shelved = 0 WHERE id = ?", held.id)
+    ledger.execute(
+        "UPDATE hit SET verdict = NULL, detail = '', attempts = 0, picture = NULL WHERE picture = ? AND class = ?",
         held.id,
         held.class_name,
     )
-    ledger.run("UPDATE hit SET picture = NULL WHERE picture = ?", held.id)
+    ledger.execute("UPDATE hit SET picture = NULL WHERE picture = ?", held.id)
 
 
-def absorb(ledger: Ledger, old: int, new: int) -> None:
+def replace_picture(ledger: Ledger, old: int, new: int) -> None:
     """Let one picture take another's place, with all that is known of its sources."""
-    ledger.run("UPDATE picture SET state = 'replaced', became = ? WHERE id = ?", new, old)
-    ledger.run("UPDATE picture SET became = ? WHERE became = ?", new, old)
-    ledger.run("UPDATE hit SET picture = ? WHERE picture = ?", new, old)
-    ledger.run("UPDATE OR IGNORE conflict SET picture = ? WHERE picture = ?", new, old)
-    ledger.run("DELETE FROM conflict WHERE picture = ?", old)
+    ledger.execute("UPDATE picture SET state = 'replaced', became = ? WHERE id = ?", new, old)
+    ledger.execute("UPDATE picture SET became = ? WHERE became = ?", new, old)
+    ledger.execute("UPDATE hit SET picture = ? WHERE picture = ?", new, old)
+    ledger.execute("UPDATE OR IGNORE conflict SET picture = ? WHERE picture = ?", new, old)
+    ledger.execute("DELETE FROM conflict WHERE picture = ?", old)
 
 
-def merge(ledger: Ledger, held: Held) -> None:
+def merge_copy(ledger: Ledger, held: PictureRow) -> None:
     """Let a copy that is still there stand for one that is gone; the one with a source lives on."""
-    other = ledger.one(
+    other = ledger.first_row(
         "SELECT id, class, name, size, mtime_ns, own, content FROM picture"
         " WHERE +state = 'present' AND id <> ?"
         " AND (content = ? OR (class = ? AND name = ?)) ORDER BY own",
@@ -228,25 +229,23 @@ def merge(ledger: Ledger, held: Held) -> None:
         return
     number, class_name, name, size, mtime_ns, own, content = other
     if own and content == held.content:
-        absorb(ledger, number, held.id)
+        replace_picture(ledger, number, held.id)
         relocate(ledger, held, class_name, name)
-        stamp(ledger, held.id, Stamp(size, mtime_ns))
+        record_stat(ledger, held.id, FileStat(size, mtime_ns))
     else:
-        absorb(ledger, held.id, number)
+        replace_picture(ledger, held.id, number)
         settle_conflict(ledger, number, held.class_name)
 
 
-def want(ledger: Ledger, picture: int, class_name: str) -> None:
+def open_conflict(ledger: Ledger, picture: int, class_name: str) -> None:
     """Open a conflict: another class wants the picture too. One that was settled stays settled."""
-    ledger.run(
-        "INSERT OR IGNORE INTO conflict (picture, class, at) VALUES (?, ?, ?)", picture, class_name, now()
-    )
+    ledger.execute("INSERT OR IGNORE INTO conflict (picture, class, at) VALUES (?, ?, ?)", picture, class_name, now())
 
 
 def settle_conflict(ledger: Ledger, picture: int, class_name: str) -> None:
     """Close a conflict, and keep it from being opened: a person decided where the picture belongs."""
-    want(ledger, picture, class_name)
-    ledger.run(
+    open_conflict(ledger, picture, class_name)
+    ledger.execute(
         "UPDATE conflict SET resolved = coalesce(resolved, ?) WHERE picture = ? AND class = ?",
         now(),
         picture,

@@ -26,13 +26,13 @@ class Unsourced(NamedTuple):
 
 def dataset_id(ledger: Ledger) -> str:
     """Return the id that the dataset keeps wherever it is moved."""
-    row = ledger.one("SELECT id FROM dataset")
+    row = ledger.first_row("SELECT id FROM dataset")
     return str(row[0]) if row else ""
 
 
 def has_images(ledger: Ledger) -> bool:
     """Return whether the dataset holds an image or ever held one."""
-    return ledger.one("SELECT 1 FROM picture LIMIT 1") is not None
+    return ledger.first_row("SELECT 1 FROM picture LIMIT 1") is not None
 
 
 def unsourced(ledger: Ledger) -> list[Unsourced]:
@@ -50,17 +50,17 @@ def attach(ledger: Ledger, image: Unsourced, hit: Hit) -> bool:
     The image stays protected: whether a person moved or edited it, the lost ledger knew.
     """
     key = (hit.provider, image.class_name, NO_QUERY)
-    ledger.run(
+    ledger.execute(
         "INSERT OR IGNORE INTO search (provider, class, text, filters) VALUES (?, ?, ?, '{}')",
         *key,
     )
-    search = ledger.number("SELECT id FROM search WHERE provider = ? AND class = ? AND text = ?", *key)
-    if ledger.one("SELECT 1 FROM hit WHERE search = ? AND source = ?", search, hit.source) is not None:
+    search = ledger.scalar("SELECT id FROM search WHERE provider = ? AND class = ? AND text = ?", *key)
+    if ledger.first_row("SELECT 1 FROM hit WHERE search = ? AND source = ?", search, hit.source) is not None:
         return False
-    number = hit_table.insert(ledger, search, image.class_name, hit, (source_keys.key(hit.url), hit.source))
-    ledger.run("UPDATE hit SET verdict = ?, picture = ? WHERE id = ?", Verdict.KEPT, image.id, number)
+    number = hit_table.insert_hit(ledger, search, image.class_name, hit, (source_keys.source_key(hit.url), hit.source))
+    ledger.execute("UPDATE hit SET verdict = ?, picture = ? WHERE id = ?", Verdict.KEPT, image.id, number)
     # How large the original was, and of which format, is not known.
-    ledger.run(
+    ledger.execute(
         "UPDATE picture SET hit = ?, licence = ?, own = 0, touched = 1,"
         " original_width = NULL, original_height = NULL, format = NULL WHERE id = ?",
         number,

@@ -19,7 +19,7 @@ class Rejection(NamedTuple):
     hits: int  # that are fetched again when the rejection is lifted and there is no file
 
 
-class Batch(NamedTuple):
+class RejectionBatch(NamedTuple):
     """Pictures thrown out together, and when and where."""
 
     at: str = ""
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     pictures: tuple[int, ...] = ()
 
 
-def rejections(ledger: Ledger) -> list[Rejection]:
+def list_rejections(ledger: Ledger) -> list[Rejection]:
     """List all pictures that are thrown out."""
     rows = ledger.rows(
         "SELECT id, class, name, shelved, own,"
@@ -40,7 +40,7 @@ def rejections(ledger: Ledger) -> list[Rejection]:
     ]
 
 
-def last_batch(ledger: Ledger) -> Batch:
+def last_batch(ledger: Ledger) -> RejectionBatch:
     """Return what was thrown out together last, as far as it still is; what came back is no part of it."""
     # A file that a person put among the rejected was no picture yet when that was decided: only its content
     # tells which it became.
@@ -53,6 +53,6 @@ def last_batch(ledger: Ledger) -> Batch:
         " ORDER BY batch DESC, id"
     )
     if not rows:
-        return Batch()
+        return RejectionBatch()
     last, at, by, _ = rows[0]
-    return Batch(at, by, tuple(dict.fromkeys(row[3] for row in rows if row[0] == last)))
+    return RejectionBatch(at, by, tuple(dict.fromkeys(row[3] for row in rows if row[0] == last)))

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from harvest.ledger import Ledger
 
 
-def begin(ledger: Ledger) -> int:
+def begin_run(ledger: Ledger) -> int:
     """Open a new run, and return its number."""
-    with ledger.writing():
-        return ledger.run("INSERT INTO run (began, version) VALUES (?, ?)", now(), __version__)
+    with ledger.transaction():
+        return ledger.execute("INSERT INTO run (began, version) VALUES (?, ?)", now(), __version__)
 
 
-def end(ledger: Ledger, run: int) -> None:
+def end_run(ledger: Ledger, run: int) -> None:
     """Write down that a run came to its end."""
-    with ledger.writing():
-        ledger.run("UPDATE run SET ended = ? WHERE id = ?", now(), run)
+    with ledger.transaction():
+        ledger.execute("UPDATE run SET ended = ? WHERE id = ?", now(), run)

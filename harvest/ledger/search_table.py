@@ -25,7 +25,7 @@ _KNOWN = frozenset(Verdict)  # another word, in a damaged ledger, is none
 
 ATTEMPTS = 3  # runs that may try a hit whose network had a bad day
 
-_PASSING = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_passing)
+_TRANSIENT = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_transient)
 _BY_FILTER = frozenset({Verdict.TOO_SMALL, Verdict.LICENCE})  # final for searches with the same filters
 _BY_SWITCH = frozenset({Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT})  # final for one run: the next may differ
 
@@ -42,7 +42,7 @@ class SearchRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class HitVerdict:
     """The end of one hit's way, and the picture that it is the same as."""
 
     task_id: int
@@ -51,7 +51,7 @@ class Settlement:
     picture_id: int | None = None
 
 
-class Searches:
+class SearchTable:
     """The searches of one ledger; `run` is the run that asks, if one does."""
 
     run: int | None = None
@@ -64,43 +64,43 @@ class Searches:
     def _waiting(self) -> str:
         """Which hits wait: what this run has met it will settle or leave, so only those of earlier ones."""
         again = ", ".join(f"'{verdict}'" for verdict in sorted(self.again)) or "NULL"
-        passing = f"(verdict IN ({_PASSING}) AND attempts < {ATTEMPTS})"
+        passing = f"(verdict IN ({_TRANSIENT}) AND attempts < {ATTEMPTS})"
         return f"run IS NOT ? AND (verdict IS NULL OR verdict IN ({again}) OR {passing})"
 
-    def begin(self, query: Query, provider: str, limit: int) -> SearchRecord:
+    def begin_search(self, query: Query, provider: str, limit: int) -> SearchRecord:
         """Open the search for a query at a provider, new or known."""
-        key = (provider, query.class_name, query.text, _spelled(query.filters))
+        key = (provider, query.class_name, query.text, _filters_as_json(query.filters))
         if not is_adopted(self._ledger, query.class_name) or self._find(key) is None:
-            with self._ledger.writing():
+            with self._ledger.transaction():
                 adopt_class(self._ledger, query.class_name)
-                self._ledger.run(
+                self._ledger.execute(
                     "INSERT OR IGNORE INTO search (provider, class, text, filters) VALUES (?, ?, ?, ?)", *key
                 )
         row = self._find(key)
         assert row is not None
         search, asked, end = row
         finished = end == EXHAUSTED or (end == LIMIT_REACHED and asked >= limit)
-        waiting = self._ledger.number(
+        waiting = self._ledger.scalar(
             f"SELECT count(*) FROM hit WHERE search = ? AND {self._waiting}", search, self.run
         )
         return SearchRecord(search, finished, asked, end, waiting)
 
     def _find(self, key: tuple[str, str, str, str]) -> Row | None:
-        return self._ledger.one(
+        return self._ledger.first_row(
             # The table itself: a damaged row is in the way of a new one, and is written over.
             "SELECT id, CAST(asked AS INTEGER), CAST(ending AS TEXT) FROM main.search"
             " WHERE provider = ? AND class = ? AND text = ? AND filters = ?",
             *key,
         )
 
-    def finish(self, search: int, end: str, asked: int) -> None:
+    def finish_search(self, search: int, end: str, asked: int) -> None:
         """Remember how a search ended and how many hits it was asked for."""
-        with self._ledger.writing():
-            self._ledger.run(
+        with self._ledger.transaction():
+            self._ledger.execute(
                 "UPDATE search SET ending = ?, asked = ?, ended = ? WHERE id = ?", end, asked, now(), search
             )
 
-    def waiting(self, search: int) -> list[Task]:
+    def unsettled_tasks(self, search: int) -> list[Task]:
         """Return a search's hits that have no verdict, or one that an earlier run's bad day gave them."""
         found = self._ledger.rows(
             f"SELECT id, class, {hit_table.COLUMNS} FROM hit WHERE search = ? AND {self._waiting}"
@@ -108,18 +108,18 @@ class Searches:
             search,
             self.run,
         )
-        loaded = [(row[0], row[1], hit_table.load(self._ledger, row[0], row[2:])) for row in found]
+        loaded = [(row[0], row[1], hit_table.load_hit(self._ledger, row[0], row[2:])) for row in found]
         return [Task(number, class_name, hit) for number, class_name, hit in loaded if hit is not None]
 
-    def record(self, search: int, class_name: str, found: Sequence[Hit]) -> list[Task | Refusal]:
+    def record_hits(self, search: int, class_name: str, found: Sequence[Hit]) -> list[Task | Refusal]:
         """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
-        with self._ledger.writing():
-            return [self._record(search, class_name, hit) for hit in found]
+        with self._ledger.transaction():
+            return [self._record_hit(search, class_name, hit) for hit in found]
 
-    def _record(self, search: int, class_name: str, hit: Hit) -> Task | Refusal:
-        keys = (source_keys.key(hit.url), hit.source or source_keys.key(hit.url))
-        kin = self._kin(keys)
-        mine = self._ledger.one(
+    def _record_hit(self, search: int, class_name: str, hit: Hit) -> Task | Refusal:
+        keys = (source_keys.source_key(hit.url), hit.source or source_keys.source_key(hit.url))
+        kin = self._find_same_photo(keys)
+        mine = self._ledger.first_row(
             "SELECT id, verdict, CAST(attempts AS INTEGER), run FROM hit WHERE search = ? AND source = ?",
             search,
             keys[1],
@@ -127,12 +127,12 @@ class Searches:
         if mine is not None and self._is_final(*mine[1:]):
             rejected = kin is not None and kin[2] == "rejected"
             return Refusal(Verdict.REJECTED if rejected else Verdict.HAD)
-        refusal = self._known(class_name, kin) if kin else self._had(search, class_name, keys)
+        refusal = self._outcome_if_known(class_name, kin) if kin else self._was_settled_before(search, class_name, keys)
         verdict, detail = (refusal.verdict, refusal.detail) if refusal else (None, "")
-        number = mine[0] if mine else hit_table.insert(self._ledger, search, class_name, hit, keys)
+        number = mine[0] if mine else hit_table.insert_hit(self._ledger, search, class_name, hit, keys)
         if mine is not None and mine[3] != self.run:
-            hit_table.readdress(self._ledger, number, hit, keys[0])
-        self._ledger.run(
+            hit_table.update_url(self._ledger, number, hit, keys[0])
+        self._ledger.execute(
             "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ? WHERE id = ?",
             verdict,
             detail,
@@ -141,13 +141,13 @@ class Searches:
             number,
         )
         if kin and verdict is Verdict.CONFLICT:
-            self._wanted_twice(kin[0], class_name)
+            self._open_conflict(kin[0], class_name)
         return refusal or Task(number, class_name, hit)
 
-    def _kin(self, keys: tuple[str, str]) -> Row | None:
+    def _find_same_photo(self, keys: tuple[str, str]) -> Row | None:
         """Find the picture that this photograph already is: one on disk before one thrown out."""
         # CROSS JOIN keeps SQLite from going through all pictures: it believes that few are present.
-        return self._ledger.one(
+        return self._ledger.first_row(
             "SELECT picture.id, picture.class, state, name"
             " FROM hit CROSS JOIN picture ON picture.id = hit.picture"
             " WHERE (address IN (?, ?) OR source IN (?, ?)) AND state IN ('present', 'rejected')"
@@ -156,19 +156,19 @@ class Searches:
             *keys,
         )
 
-    def _known(self, class_name: str, kin: Row) -> Refusal:
+    def _outcome_if_known(self, class_name: str, kin: Row) -> Refusal:
         picture, home, state, name = kin
         if state == "rejected":
             return Refusal(Verdict.REJECTED, f"you threw out {home}/{name}")
         detail = f"the same photograph as {home}/{name}"
-        decided = self._ledger.one(
+        decided = self._ledger.first_row(
             "SELECT 1 FROM conflict WHERE picture = ? AND class = ? AND resolved IS NOT NULL",
             picture,
             class_name,
         )
         return Refusal(Verdict.DUPLICATE if home == class_name or decided else Verdict.CONFLICT, detail)
 
-    def _had(self, search: int, class_name: str, keys: tuple[str, str]) -> Refusal | None:
+    def _was_settled_before(self, search: int, class_name: str, keys: tuple[str, str]) -> Refusal | None:
         """Tell whether another search for this class already came to an end with this address."""
         others = self._ledger.rows(
             "SELECT verdict, hit.run, other.filters = mine.filters FROM hit"
@@ -196,25 +196,22 @@ class Searches:
             return True
         if verdict in self.again:
             return False
-        if Verdict(verdict).is_passing:
+        if Verdict(verdict).is_transient:
             return attempts >= ATTEMPTS
         return verdict not in _BY_SWITCH
 
-    def settle(self, settlements: Sequence[Settlement]) -> None:
+    def record_verdicts(self, settlements: Sequence[HitVerdict]) -> None:
         """Write down what became of hits."""
         if not settlements:
             return
-        with self._ledger.writing():
+        with self._ledger.transaction():
             for settlement in settlements:
-                self._settle(settlement)
+                self._record_verdict(settlement)
 
-    def _settle(self, settlement: Settlement) -> None:
-        picture = self._ledger.one(
-            "SELECT coalesce(became, id) FROM picture WHERE id = ?", settlement.picture_id
-        )
-        self._ledger.run(
-            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ?, attempts = attempts + 1"
-            " WHERE id = ?",
+    def _record_verdict(self, settlement: HitVerdict) -> None:
+        picture = self._ledger.first_row("SELECT coalesce(became, id) FROM picture WHERE id = ?", settlement.picture_id)
+        self._ledger.execute(
+            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ?, attempts = attempts + 1 WHERE id = ?",
             settlement.verdict,
             settlement.detail,
             self.run,
@@ -222,17 +219,17 @@ class Searches:
             settlement.task_id,
         )
         if picture and settlement.verdict is Verdict.CONFLICT:
-            hit = self._ledger.one("SELECT class FROM hit WHERE id = ?", settlement.task_id)
+            hit = self._ledger.first_row("SELECT class FROM hit WHERE id = ?", settlement.task_id)
             assert hit is not None
-            self._wanted_twice(picture[0], hit[0])
+            self._open_conflict(picture[0], hit[0])
 
-    def _wanted_twice(self, picture: int, class_name: str) -> None:
-        self._ledger.run(
+    def _open_conflict(self, picture: int, class_name: str) -> None:
+        self._ledger.execute(
             "INSERT OR IGNORE INTO conflict (picture, class, at) VALUES (?, ?, ?)", picture, class_name, now()
         )
 
 
-def _spelled(filters: Filters) -> str:
+def _filters_as_json(filters: Filters) -> str:
     """Write filters down, those left as they are left out: a filter to come makes no search a new one."""
     usual = asdict(Filters())
     chosen = {name: value for name, value in asdict(filters).items() if value != usual[name]}

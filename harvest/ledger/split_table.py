@@ -30,14 +30,14 @@ def origins(ledger: Ledger) -> list[Origin]:
     return [Origin(*row) for row in rows if all(value is None or isinstance(value, str) for value in row)]
 
 
-def dealt(ledger: Ledger, deal: str) -> dict[str, str]:
+def load_split(ledger: Ledger, deal: str) -> dict[str, str]:
     """Return the part of each content that a deal has put anywhere."""
     return dict(ledger.rows("SELECT content, part FROM split WHERE deal = ?", deal))
 
 
-def put(ledger: Ledger, deal: str, parts: Mapping[str, str]) -> None:
+def save_split(ledger: Ledger, deal: str, parts: Mapping[str, str]) -> None:
     """Remember the parts that a deal put contents into."""
-    ledger.run_many(
+    ledger.execute_many(
         "INSERT OR REPLACE INTO split (deal, content, part) VALUES (?, ?, ?)",
         ((deal, content, part) for content, part in parts.items()),
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ClassCounts:
     """The pictures of one class: `kept` are on disk; the other numbers tell more of them, or of others."""
 
     class_name: str
@@ -46,9 +46,9 @@ class Conflict(NamedTuple):
     other: str
 
 
-def tallies(ledger: Ledger) -> list[Tally]:
+def count_classes(ledger: Ledger) -> list[ClassCounts]:
     """Count the pictures of every class there is or was a search for."""
-    last = ledger.number("SELECT max(id) FROM run")
+    last = ledger.scalar("SELECT max(id) FROM run")
     rows = ledger.rows(
         "SELECT class, sum(present), sum(present AND NOT own AND run = ?), sum(present AND own),"
         " sum(present AND own AND examined AND look IS NULL),"
@@ -59,10 +59,10 @@ def tallies(ledger: Ledger) -> list[Tally]:
         "  FROM picture) GROUP BY class",
         last,
     )
-    wanted_twice = Counter(conflict.class_name for conflict in conflicts(ledger))
-    found = {row[0]: replace(Tally(*row), conflicts=wanted_twice[row[0]]) for row in rows}
+    wanted_twice = Counter(conflict.class_name for conflict in list_conflicts(ledger))
+    found = {row[0]: replace(ClassCounts(*row), conflicts=wanted_twice[row[0]]) for row in rows}
     names = [row[0] for row in ledger.rows("SELECT name FROM class WHERE renamed_to IS NULL")]
-    return [found.get(name, Tally(name)) for name in sorted({*names, *found})]
+    return [found.get(name, ClassCounts(name)) for name in sorted({*names, *found})]
 
 
 def unreadable(ledger: Ledger) -> list[tuple[str, str]]:
@@ -76,7 +76,7 @@ def unreadable(ledger: Ledger) -> list[tuple[str, str]]:
     ]
 
 
-def keep_rates(ledger: Ledger) -> list[KeepRate]:
+def compute_keep_rates(ledger: Ledger) -> list[KeepRate]:
     """Tell for each query and provider how many hits it gave, and how many pictures a person left of them."""
     rows = ledger.rows(
         # Two hits may have become one picture, the better copy in the other's place.
@@ -90,7 +90,7 @@ def keep_rates(ledger: Ledger) -> list[KeepRate]:
     return [KeepRate(*row) for row in rows]
 
 
-def conflicts(ledger: Ledger) -> list[Conflict]:
+def list_conflicts(ledger: Ledger) -> list[Conflict]:
     """List the pictures that two classes want, as long as nobody has decided."""
     rows = ledger.rows(
         "SELECT picture.id, picture.class, name, conflict.class FROM conflict JOIN picture ON id = picture"
@@ -99,7 +99,7 @@ def conflicts(ledger: Ledger) -> list[Conflict]:
     return [Conflict(*row) for row in rows]
 
 
-def told(ledger: Ledger) -> list[Row]:
+def page_texts(ledger: Ledger) -> list[Row]:
     """Return id, class, name and the sources' words of each picture on disk that no person has judged."""
     return ledger.rows(
         "SELECT picture.id, picture.class, name,"
@@ -109,7 +109,7 @@ def told(ledger: Ledger) -> list[Row]:
     )
 
 
-def searched(ledger: Ledger) -> dict[str, list[str]]:
+def search_terms(ledger: Ledger) -> dict[str, list[str]]:
     """Return what was searched for each class."""
     words: dict[str, list[str]] = {}
     for name, text in ledger.rows(

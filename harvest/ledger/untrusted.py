@@ -97,9 +97,7 @@ def check_tables(connection: sqlite3.Connection, path: Path) -> None:
         raise LedgerUnusable(f"{path} holds a {what}, {name!r}, which harvest did not make.", ADVICE)
 
 
-def check_layout(
-    connection: sqlite3.Connection, path: Path, lay_out: Callable[[sqlite3.Connection], None]
-) -> None:
+def check_layout(connection: sqlite3.Connection, path: Path, lay_out: Callable[[sqlite3.Connection], None]) -> None:
     """Refuse a ledger whose tables and columns are not those of a new one."""
     found, expected = layout(connection), _expected(lay_out)
     if missing := [name for name in expected if name not in found]:
@@ -123,13 +121,9 @@ def layout(connection: sqlite3.Connection) -> Layout:
         if table.startswith("sqlite_"):
             continue
         described[f"table {table}"] = tuple(str(statement).rpartition(")")[2].upper().split())
-        for _, name, *column in connection.execute(
-            "SELECT * FROM pragma_table_xinfo(?)", (table,)
-        ).fetchall():
+        for _, name, *column in connection.execute("SELECT * FROM pragma_table_xinfo(?)", (table,)).fetchall():
             described[f"column {name} of {table}"] = tuple(column)
-        indexes = connection.execute(
-            'SELECT name, partial FROM pragma_index_list(?) WHERE "unique"', (table,)
-        )
+        indexes = connection.execute('SELECT name, partial FROM pragma_index_list(?) WHERE "unique"', (table,))
         for index, partial in indexes.fetchall():
             columns = connection.execute("SELECT name FROM pragma_index_info(?)", (index,)).fetchall()
             names = ", ".join(str(name) for (name,) in columns)

@@ -10,14 +10,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from harvest.errors import ProviderError, Unavailable, UsageError
-from harvest.providers.base import Found, Key, Provider, Sieve
+from harvest.providers.base import Key, NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Found", "Key", "Provider", "Sieve", "broken", "for_all", "get", "names"]
+__all__ = ["Key", "NewHits", "PageResults", "Provider", "broken", "for_all", "get", "names"]
 
 GROUP = "harvest.providers"
 

@@ -15,14 +15,14 @@ from harvest import source_keys
 from harvest.errors import Blocked, PageChanged
 from harvest.models import Hit
 from harvest.providers import parsing
-from harvest.providers.base import Found, Provider, Sieve
-from harvest.providers.json_response import changed
+from harvest.providers.base import NewHits, PageResults, Provider
+from harvest.providers.json_response import page_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _HOST = "https://image.baidu.com"
 _COUNT = 30  # results a page
@@ -48,12 +48,12 @@ class Baidu(Provider):
     in_all: ClassVar = False
     pace: ClassVar = 2.5
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, thirty a page."""
-        return Sieve(self.most).fresh(_walk(query, pages))
+        return NewHits(self.most).filter_new(_walk(query, pages))
 
 
-def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
+def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     pages.get(f"{_HOST}/", headers=_HEADERS)  # for the cookie, without which nothing comes
     asked = {
         "tn": "resultjson_com",
@@ -71,23 +71,23 @@ def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
         start = found.more
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read an answer; raise when it is neither results nor says that there are none."""
     if page.status != HTTPStatus.OK:
         raise _blocked(f"answers {page.status}")
-    answer = parsing.fields(_opened(page))
+    answer = parsing.as_object(_parse_json(page))
     if answer.get("antiFlag"):
-        raise _blocked(f'says "{parsing.text(answer.get("message")) or "no"}"')
-    results, total = answer.get("data"), parsing.number(answer.get("listNum"))
-    given = [result for result in parsing.objects(results) if result]  # the last one is always empty
+        raise _blocked(f'says "{parsing.parse_text(answer.get("message")) or "no"}"')
+    results, total = answer.get("data"), parsing.parse_number(answer.get("listNum"))
+    given = [result for result in parsing.as_objects(results) if result]  # the last one is always empty
     hits = [hit for hit in map(_hit, given) if hit]
     if not isinstance(results, list) or (not hits and (given or total)):
-        raise changed(page, "Baidu", "an answer with neither results nor a sign that there are none")
-    following = int(parsing.argument(page.url, "pn") or 0) + _COUNT
-    return Found(hits, following if hits and following < (total or 0) else None, total)
+        raise page_changed(page, "Baidu", "an answer with neither results nor a sign that there are none")
+    following = int(parsing.url_parameter(page.url, "pn") or 0) + _COUNT
+    return PageResults(hits, following if hits and following < (total or 0) else None, total)
 
 
-def _opened(page: Page) -> Any:
+def _parse_json(page: SearchPage) -> Any:
     text = _ESCAPE.sub(lambda escape: escape[0] if escape[1] else escape[2], page.text)
     try:
         return replace(page, text=text.translate(_CONTROLS)).json()
@@ -104,11 +104,11 @@ def _blocked(what: str) -> Blocked:
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    clear = next(iter(parsing.objects(result.get("replaceUrl"))), {})
-    smaller = [parsing.address(result.get(name)) for name in ("hoverURL", "middleURL", "thumbURL")]
+    clear = next(iter(parsing.as_objects(result.get("replaceUrl"))), {})
+    smaller = [parsing.parse_url(result.get(name)) for name in ("hoverURL", "middleURL", "thumbURL")]
     given = (
-        parsing.address(clear.get("ObjURL")),
-        parsing.address(deciphered(result.get("objURL"))),
+        parsing.parse_url(clear.get("ObjURL")),
+        parsing.parse_url(decipher_url(result.get("objURL"))),
         *smaller,
     )
     urls = list(dict.fromkeys(url for url in given if url))
@@ -118,16 +118,16 @@ def _hit(result: dict[str, Any]) -> Hit | None:
     return Hit(
         url=urls[0],
         provider=Baidu.name,
-        source=source_keys.key(urls[0]),
-        page=parsing.address(clear.get("FromURL")) or parsing.address(deciphered(result.get("fromURL"))),
-        title=parsing.text(result.get("fromPageTitle"), html=True),
-        width=parsing.number(result.get("width")) if original else None,
-        height=parsing.number(result.get("height")) if original else None,
+        source=source_keys.source_key(urls[0]),
+        page=parsing.parse_url(clear.get("FromURL")) or parsing.parse_url(decipher_url(result.get("fromURL"))),
+        title=parsing.parse_text(result.get("fromPageTitle"), html=True),
+        width=parsing.parse_number(result.get("width")) if original else None,
+        height=parsing.parse_number(result.get("height")) if original else None,
         others=tuple(urls[1:]),
     )
 
 
-def deciphered(address: object) -> object:
+def decipher_url(address: object) -> object:
     """Return an address in clear; what is not in Baidu's cipher stays as it is.
 
     >>> deciphered("ippr_z2C$qAzdH3FAzdH3Fjxw4rsj_z&e3B562AzdH3F8_z&e3B3r2")
@@ -135,6 +135,4 @@ def deciphered(address: object) -> object:
     """
     if not isinstance(address, str) or not address.startswith("ippr"):
         return address
-    return "".join(
-        _SIGNS.get(part) or part.translate(_LETTERS) for part in re.split(f"({_SIGN.pattern})", address)
-    )
+    return "".join(_SIGNS.get(part) or part.translate(_LETTERS) for part in re.split(f"({_SIGN.pattern})", address))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harvest.models import Hit, Query
-    from harvest.web.search_session import Pages
+    from harvest.web.search_session import SearchSession
 
 PATIENCE = 2  # pages in a row without a new hit; engines repeat their last page for ever
 
@@ -32,7 +32,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PageResults:
     """One page as its parser read it: the hits, where the next page starts, and how many hits there are.
 
     `more` is `None` after the last page. `total` is what the source says, where it says anything.
@@ -51,7 +51,9 @@ class Provider(ABC):
     about: ClassVar[str]  # one line for the list of providers
     key: ClassVar[Key | None] = None
     variables: ClassVar[tuple[str, ...]] = ()  # other secrets it reads, for `harvest keys`
-    knows: ClassVar[frozenset[str]] = frozenset()  # the fields of `Filters` it maps; a run warns about others
+    supported_filters: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # the fields of `Filters` it maps; a run warns about others
     in_all: ClassVar[bool] = True  # part of `-c ALL` when it can be used
     pace: ClassVar[float] = 1.0  # seconds between two pages
     most: ClassVar[int] = 1000  # hits a query can give at all
@@ -81,7 +83,7 @@ class Provider(ABC):
         return []
 
     @abstractmethod
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, best first; end when there are no more, else raise a `ProviderError`."""
 
     @property
@@ -92,7 +94,7 @@ class Provider(ABC):
         return frozenset(filter(None, map(self._setting, names)))
 
     @property
-    def trusted(self) -> frozenset[str]:
+    def trusted_hosts(self) -> frozenset[str]:
         """The "host:port" this provider serves pictures at itself, exempt from the rule on addresses."""
         return frozenset()
 
@@ -108,7 +110,7 @@ class Provider(ABC):
 
 
 @dataclass
-class Sieve:
+class NewHits:
     """Lets each photograph through once, numbered, and by its largest rendition first.
 
     It notices when a source only repeats itself. `enlarge` is off where a source names every size it has.
@@ -118,7 +120,7 @@ class Sieve:
     enlarge: bool = True
     _seen: set[str] = field(default_factory=set)
 
-    def fresh(self, pages: Iterable[Iterable[Hit]], patience: int = PATIENCE) -> Iterator[Hit]:
+    def filter_new(self, pages: Iterable[Iterable[Hit]], patience: int = PATIENCE) -> Iterator[Hit]:
         """Yield the hits not seen before; stop after `patience` pages in a row without one, or at `most`."""
         stale = 0
         for page in pages:
@@ -129,12 +131,12 @@ class Sieve:
                 if hit.source not in self._seen:
                     stale = 0
                     self._seen.add(hit.source)
-                    yield replace(_enlarged(hit) if self.enlarge else hit, rank=len(self._seen))
+                    yield replace(_with_larger_renditions(hit) if self.enlarge else hit, rank=len(self._seen))
             if stale >= patience or len(self._seen) >= self.most:
                 return
 
 
-def _enlarged(hit: Hit) -> Hit:
+def _with_larger_renditions(hit: Hit) -> Hit:
     """Put the larger renditions that the address tells of before it; the size told was the smaller one's."""
     first, *rest = dict.fromkeys((*source_keys.renditions(hit.url), *hit.others))
     if first == hit.url:

@@ -15,8 +15,8 @@ from harvest import source_keys
 from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged
 from harvest.models import Hit, Licence
 from harvest.providers import parsing
-from harvest.providers.base import Found, Provider, Sieve
-from harvest.providers.bing_questions import HOST, address, headers
+from harvest.providers.base import NewHits, PageResults, Provider
+from harvest.providers.bing_questions import HOST, page_url, request_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bs4 import Tag
 
     from harvest.models import Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _CHALLENGED = {202, 401, 403, 418}
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
@@ -45,21 +45,21 @@ class Bing(Provider):
     pace: ClassVar = 2.5  # no limit is published; a page every 2-3 s is what it bears
     most: ClassVar = 1000  # beyond these, results are unrelated
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, a page of 35 at a time."""
-        return Sieve(self.most).fresh(_walk(query, pages))
+        return NewHits(self.most).filter_new(_walk(query, pages))
 
 
-def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
-    claim = Licence.claimed(query.filters.licence)
+def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
+    claim = Licence.from_filter(query.filters.licence)
     first: int | None = 1
     while first is not None:
-        found = _ask(address(query, first), headers(query.filters), pages)
+        found = _ask(page_url(query, first), request_headers(query.filters), pages)
         yield [replace(hit, licence=claim) for hit in found.hits]
         first = found.more
 
 
-def _ask(url: str, sent: dict[str, str], pages: Pages) -> Found:
+def _ask(url: str, sent: dict[str, str], pages: SearchSession) -> PageResults:
     """Ask for a page, and once more when it is empty: 5-20 % are, for no reason (SerpApi #1863)."""
     with suppress(PageChanged):
         found = parse(pages.get(url, headers=sent))
@@ -68,7 +68,7 @@ def _ask(url: str, sent: dict[str, str], pages: Pages) -> Found:
     return parse(pages.get(url, headers=sent))
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read a page of results; raise when it is neither results nor says that there are none."""
     host = urlsplit(page.url).hostname
     if page.status in _CHALLENGED or host != HOST:
@@ -88,8 +88,11 @@ def parse(page: Page) -> Found:
             page.text,
         )
     if not hits:
-        return Found([])
-    return Found(hits, _more(soup, (parsing.number(parsing.argument(page.url, "first")) or 1) + len(anchors)))
+        return PageResults([])
+    return PageResults(
+        hits,
+        _more(soup, (parsing.parse_number(parsing.url_parameter(page.url, "first")) or 1) + len(anchors)),
+    )
 
 
 def _blocked(what: str) -> Blocked:
@@ -113,12 +116,12 @@ def _more(soup: BeautifulSoup, following: int) -> int | None:
     address = next(filter(None, given), "")
     if given and not address:
         return None
-    return parsing.number(parsing.argument(address, "first")) or following
+    return parsing.parse_number(parsing.url_parameter(address, "first")) or following
 
 
 def _hit(anchor: Tag) -> Hit | None:
-    result = parsing.record(str(anchor.get("m", "")))
-    url = parsing.address(result.get("murl"))
+    result = parsing.parse_json_object(str(anchor.get("m", "")))
+    url = parsing.parse_url(result.get("murl"))
     # The carousel of related searches looks the same, but has neither title nor id.
     if url is None or "t" not in result or "mid" not in result:
         return None
@@ -126,9 +129,9 @@ def _hit(anchor: Tag) -> Hit | None:
     return Hit(
         url=url,
         provider=Bing.name,
-        source=source_keys.key(url),
-        page=parsing.address(result.get("purl")),
-        title=parsing.text(result["t"]),
+        source=source_keys.source_key(url),
+        page=parsing.parse_url(result.get("purl")),
+        title=parsing.parse_text(result["t"]),
         width=width,
         height=height,
     )
@@ -137,8 +140,11 @@ def _hit(anchor: Tag) -> Hit | None:
 def _size(anchor: Tag) -> tuple[int | None, int | None]:
     """Return width and height of the original, as the link to its details or the caption says."""
     link = str(anchor.get("href", ""))
-    size = parsing.number(parsing.argument(link, "expw")), parsing.number(parsing.argument(link, "exph"))
+    size = (
+        parsing.parse_number(parsing.url_parameter(link, "expw")),
+        parsing.parse_number(parsing.url_parameter(link, "exph")),
+    )
     if None in size and anchor.parent and (caption := anchor.parent.select_one("span.nowrap")):
         told = _SIZE.match(caption.get_text(strip=True))
-        return (parsing.number(told[1]), parsing.number(told[2])) if told else size
+        return (parsing.parse_number(told[1]), parsing.parse_number(told[2])) if told else size
     return size

@@ -34,7 +34,7 @@ _LARGE = 500  # pixels: what Bing calls large has more
 _AGES = (1440, 10_080, 43_200, 525_600)  # minutes, as Bing offers them
 
 
-def headers(filters: Filters) -> dict[str, str]:
+def request_headers(filters: Filters) -> dict[str, str]:
     """Return the headers of a browser that reads the language asked for."""
     language = filters.language or "en"
     return {
@@ -48,7 +48,7 @@ def _market(filters: Filters) -> str:
     return f"{filters.language or 'en'}-{(filters.region or 'US').upper()}"
 
 
-def address(query: Query, first: int) -> str:
+def page_url(query: Query, first: int) -> str:
     """Return the address of the results from the `first` on, counted from 1."""
     filters = query.filters
     asked = {
@@ -60,11 +60,11 @@ def address(query: Query, first: int) -> str:
         "adlt": filters.safe,
     }
     # Bing wants the plus and the colon of its filters as they are.
-    narrowed = "".join(f"+filterui:{name}" for name in _narrowed(filters))
+    narrowed = "".join(f"+filterui:{name}" for name in _filter_names(filters))
     return f"https://{HOST}/images/async?{urlencode(asked)}" + (f"&qft={narrowed}" if narrowed else "")
 
 
-def _narrowed(filters: Filters) -> Iterator[str]:
+def _filter_names(filters: Filters) -> Iterator[str]:
     """Yield Bing's own names for what a search is narrowed by."""
     if licence := _LICENCES.get(filters.licence):
         yield f"license-{licence}"
@@ -78,6 +78,6 @@ def _narrowed(filters: Filters) -> Iterator[str]:
     if filters.min_size > _LARGE:
         yield "imagesize-large"
     if filters.since:
-        minutes = max(0, int(time.time()) - parsing.moment(filters.since)) // 60
+        minutes = max(0, int(time.time()) - parsing.parse_day(filters.since)) // 60
         years = -(-minutes // _AGES[-1]) * _AGES[-1]
         yield f"age-lt{next((age for age in _AGES if age >= minutes), years)}"

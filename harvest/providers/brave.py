@@ -9,14 +9,14 @@ from harvest import source_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit, Safe
 from harvest.providers import parsing
-from harvest.providers.base import Found, Key, Provider, Sieve
-from harvest.providers.json_response import changed
+from harvest.providers.base import Key, NewHits, PageResults, Provider
+from harvest.providers.json_response import page_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _ADDRESS = "https://api.search.brave.com/res/v1/images/search"
 _MOST = 200
@@ -41,12 +41,12 @@ class Brave(Provider):
     pace: ClassVar = 1.1  # the free plan allows one a second
     most: ClassVar = _MOST
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query: there is one page."""
         self.check()
-        return Sieve(self.most).fresh(self._ask(query, pages))
+        return NewHits(self.most).filter_new(self._ask(query, pages))
 
-    def _ask(self, query: Query, pages: Pages) -> Iterator[list[Hit]]:
+    def _ask(self, query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
         key = self._key()
         headers = {"X-Subscription-Token": key, "Accept": "application/json"}
         yield parse(pages.get(_ADDRESS, params=_arguments(query), headers=headers)).hits
@@ -65,42 +65,40 @@ def _arguments(query: Query) -> dict[str, object]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read an answer; raise what it says when it is no list of results."""
     if page.status != HTTPStatus.OK:
         raise _failure(page)
     answer: Any = page.json()
-    results = parsing.fields(answer).get("results")
-    hits = [hit for hit in map(_hit, parsing.objects(results)) if hit]
+    results = parsing.as_object(answer).get("results")
+    hits = [hit for hit in map(_hit, parsing.as_objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
-        raise changed(page, "Brave", "an answer with neither results nor a sign that there are none")
-    return Found(hits)
+        raise page_changed(page, "Brave", "an answer with neither results nor a sign that there are none")
+    return PageResults(hits)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    picture = parsing.fields(result.get("properties"))
-    if (url := parsing.address(picture.get("url"))) is None:
+    picture = parsing.as_object(result.get("properties"))
+    if (url := parsing.parse_url(picture.get("url"))) is None:
         return None
     return Hit(
         url=url,
         provider=Brave.name,
-        source=source_keys.key(url),
-        page=parsing.address(result.get("url")),
-        title=parsing.text(result.get("title"), html=True),
-        width=parsing.number(picture.get("width")),
-        height=parsing.number(picture.get("height")),
+        source=source_keys.source_key(url),
+        page=parsing.parse_url(result.get("url")),
+        title=parsing.parse_text(result.get("title"), html=True),
+        width=parsing.parse_number(picture.get("width")),
+        height=parsing.parse_number(picture.get("height")),
     )
 
 
-def _failure(page: Page) -> ProviderError:
+def _failure(page: SearchPage) -> ProviderError:
     """Tell a bad key from an empty account and from an odd search; Brave answers 422 to a bad key."""
     answer = page.json() if page.text.lstrip().startswith("{") else None
-    error = parsing.fields(parsing.fields(answer).get("error"))
-    code, said = str(error.get("code")), parsing.text(error.get("detail"))
+    error = parsing.as_object(parsing.as_object(answer).get("error"))
+    code, said = str(error.get("code")), parsing.parse_text(error.get("detail"))
     if not said:
-        return Blocked(
-            f"Brave answers {page.status} instead of results.", "We asked no further; try again later."
-        )
+        return Blocked(f"Brave answers {page.status} instead of results.", "We asked no further; try again later.")
     if "QUOTA" in code or "RATE" in code:
         return RateLimited(f"Brave has had too many queries with this key: {said}", f"See {_KEYS}")
     if "TOKEN" in code or page.status in _REFUSED:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harvest.errors import KeyMissing, RateLimited
 from harvest.models import LicenceFilter
-from harvest.providers.base import Provider, Sieve
-from harvest.providers.commons_answers import hits, parse, read
+from harvest.providers.base import NewHits, Provider
+from harvest.providers.commons_answers import parse, parse_hits, read_batch
 from harvest.web.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harvest.models import Hit, Query
-    from harvest.providers.commons_answers import Batch
-    from harvest.web.search_session import Page, Pages
+    from harvest.providers.commons_answers import CommonsBatch
+    from harvest.web.search_session import SearchPage, SearchSession
 
 __all__ = ["Commons", "parse"]
 
@@ -61,22 +61,22 @@ class Commons(Provider):
                 "Or leave Commons out and choose others with -c.",
             )
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the files of a search by relevance, or those of a category: `category:NAME`."""
         self.check()
         asked = _FILES | _generator(query)
         headers = {"User-Agent": f"{USER_AGENT} ({self._setting(_CONTACT)})"}
 
-        def ask(following: dict[str, str]) -> tuple[Page, Batch]:
+        def ask(following: dict[str, str]) -> tuple[SearchPage, CommonsBatch]:
             """Ask for an answer, and again after a while when the databases lag."""
             for _ in range(_TRIES):
                 page = pages.get(_API, params={**following, **asked}, headers=headers)
-                if batch := read(page):
+                if batch := read_batch(page):
                     return page, batch
                 pages.pause(_LAG)
             raise RateLimited("Commons is too busy: its databases lag.", "The same line goes on, later.")
 
-        yield from Sieve(self.most).fresh(_walk(ask))
+        yield from NewHits(self.most).filter_new(_walk(ask))
 
 
 def _generator(query: Query) -> dict[str, object]:
@@ -94,7 +94,7 @@ def _generator(query: Query) -> dict[str, object]:
     return {"generator": "search", "gsrnamespace": 6, "gsrsearch": " ".join(words), "gsrlimit": count}
 
 
-def _walk(ask: Callable[[dict[str, str]], tuple[Page, Batch]]) -> Iterator[list[Hit]]:
+def _walk(ask: Callable[[dict[str, str]], tuple[SearchPage, CommonsBatch]]) -> Iterator[list[Hit]]:
     """Follow what Commons says comes next; a batch may be told in parts, which make up its files together."""
     following: dict[str, str] | None = {}
     files: dict[int, dict[str, Any]] = {}
@@ -105,5 +105,5 @@ def _walk(ask: Callable[[dict[str, str]], tuple[Page, Batch]]) -> Iterator[list[
             files[number] = files.get(number, {}) | file
         following, parts = batch.following, parts + 1
         if batch.is_whole or following is None or parts == _PARTS:
-            yield hits(files, page)
+            yield parse_hits(files, page)
             files, parts = {}, 0

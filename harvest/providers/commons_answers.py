@@ -11,12 +11,12 @@ from harvest import source_keys
 from harvest.errors import Unanswerable
 from harvest.models import Hit, Licence
 from harvest.providers import json_response, licence_parsing, parsing
-from harvest.providers.base import Found
+from harvest.providers.base import PageResults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harvest.web.search_session import Page
+    from harvest.web.search_session import SearchPage
 
 _LABEL = "Commons"
 _EMPTY = {"batchcomplete", "continue", "warnings", "limits"}  # all that an answer without files may hold
@@ -27,7 +27,7 @@ _LONGEST = 5000  # characters of an author's name as HTML
 _NAMED = {"pd": licence_parsing.PUBLIC_DOMAIN, "cc0": licence_parsing.CC0, "cc-zero": licence_parsing.CC0}
 
 
-class Batch(NamedTuple):
+class CommonsBatch(NamedTuple):
     """One answer: files by the number of their page, what to ask next, and whether they are all told."""
 
     files: dict[int, dict[str, Any]]
@@ -35,51 +35,51 @@ class Batch(NamedTuple):
     is_whole: bool
 
 
-def read(page: Page) -> Batch | None:
+def read_batch(page: SearchPage) -> CommonsBatch | None:
     """Read an answer as it is; `None` when the databases lag, and it should be asked again."""
-    answer = json_response.opened(page, _LABEL)
-    if error := parsing.fields(answer.get("error")):
+    answer = json_response.read_object(page, _LABEL)
+    if error := parsing.as_object(answer.get("error")):
         if error.get("code") == "maxlag":
             return None
-        said = parsing.text(error.get("info")) or "no reason given"
+        said = parsing.parse_text(error.get("info")) or "no reason given"
         raise Unanswerable(f"Commons refuses this search: {said}", "Change the query, or leave Commons out.")
-    listed, following = parsing.fields(answer.get("query")).get("pages"), answer.get("continue")
+    listed, following = parsing.as_object(answer.get("query")).get("pages"), answer.get("continue")
     if listed is None and "batchcomplete" in answer and answer.keys() <= _EMPTY:
         listed = []
     if isinstance(listed, dict):  # the format's first version
         listed = list(listed.values())
     files = {
         number: file
-        for file in parsing.objects(listed)
-        if (number := parsing.number(file.get("pageid"), parsing.IDENTITY))
+        for file in parsing.as_objects(listed)
+        if (number := parsing.parse_number(file.get("pageid"), parsing.IDENTITY))
     }
     if not isinstance(listed, list) or (listed and not files) or not isinstance(following, dict | None):
-        raise json_response.changed(page, _LABEL, "an answer without files")
-    return Batch(
+        raise json_response.page_changed(page, _LABEL, "an answer without files")
+    return CommonsBatch(
         files,
         None if following is None else {str(name): str(value) for name, value in following.items()},
         "batchcomplete" in answer,
     )
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read the hits of one answer, and how many results of the search come before what follows."""
-    batch = read(page) or Batch({}, None, is_whole=True)
-    return Found(hits(batch.files, page), parsing.number((batch.following or {}).get("gsroffset")))
+    batch = read_batch(page) or CommonsBatch({}, None, is_whole=True)
+    return PageResults(parse_hits(batch.files, page), parsing.parse_number((batch.following or {}).get("gsroffset")))
 
 
-def hits(files: Mapping[int, dict[str, Any]], page: Page) -> list[Hit]:
+def parse_hits(files: Mapping[int, dict[str, Any]], page: SearchPage) -> list[Hit]:
     """Return the pictures among files in their order; `page` is for the error of a new layout."""
-    listed = sorted(files.values(), key=lambda file: parsing.number(file.get("index")) or 0)
-    told = [(file, told) for file in listed if "url" in (told := _told(file))]
+    listed = sorted(files.values(), key=lambda file: parsing.parse_number(file.get("index")) or 0)
+    told = [(file, told) for file in listed if "url" in (told := _image_info(file))]
     if listed and not told:
-        raise json_response.changed(page, _LABEL, "files without addresses")
+        raise json_response.page_changed(page, _LABEL, "files without addresses")
     return [hit for file, info in told if (hit := _hit(file, info))]
 
 
-def _told(file: dict[str, Any]) -> dict[str, Any]:
+def _image_info(file: dict[str, Any]) -> dict[str, Any]:
     """Return what is told of the file's newest version; a file may have none."""
-    return next(iter(parsing.objects(file.get("imageinfo"))), {})
+    return next(iter(parsing.as_objects(file.get("imageinfo"))), {})
 
 
 def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
@@ -98,12 +98,12 @@ def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
     return Hit(
         url=urls[0],
         provider="COMMONS",
-        source=source_keys.key(original),
+        source=source_keys.source_key(original),
         page=_address(info.get("descriptionurl")),
-        title=parsing.text(title.rpartition(".")[0] or title),
-        width=parsing.number(info.get(f"{size}width")),
-        height=parsing.number(info.get(f"{size}height")),
-        author=parsing.text(artist, html=True),
+        title=parsing.parse_text(title.rpartition(".")[0] or title),
+        width=parsing.parse_number(info.get(f"{size}width")),
+        height=parsing.parse_number(info.get(f"{size}height")),
+        author=parsing.parse_text(artist, html=True),
         author_url=_link(artist),
         licence=_licence(named, address),
         others=tuple(urls[1:]),
@@ -112,12 +112,12 @@ def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
 
 def _address(value: object) -> str | None:
     """Return an address without the words by which Commons counts, since 2026, who follows it."""
-    url = parsing.address(value)
+    url = parsing.parse_url(value)
     return url.partition("?utm_")[0] if url else None
 
 
 def _value(info: dict[str, Any], name: str) -> str:
-    value = parsing.fields(parsing.fields(info.get("extmetadata")).get(name)).get("value")
+    value = parsing.as_object(parsing.as_object(info.get("extmetadata")).get(name)).get("value")
     return value if isinstance(value, str) else ""
 
 
@@ -127,9 +127,9 @@ def _link(artist: str) -> str | None:
         return None
     anchor = BeautifulSoup(artist, "html.parser").select_one("a[href]")
     link = str(anchor["href"]) if anchor else ""
-    return parsing.address(f"https:{link}" if link.startswith("//") else link)
+    return parsing.parse_url(f"https:{link}" if link.startswith("//") else link)
 
 
 def _licence(named: str, address: str) -> Licence:
-    read = (licence_parsing.read(text) for text in (named, address))
+    read = (licence_parsing.parse_licence(text) for text in (named, address))
     return next((licence for licence in read if licence.id), _NAMED.get(named.casefold(), Licence()))

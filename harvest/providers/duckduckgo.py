@@ -11,14 +11,14 @@ from harvest import source_keys
 from harvest.errors import Blocked
 from harvest.models import Hit, Licence, LicenceFilter, Safe
 from harvest.providers import parsing
-from harvest.providers.base import Found, Provider, Sieve
-from harvest.providers.json_response import changed
+from harvest.providers.base import NewHits, PageResults, Provider
+from harvest.providers.json_response import page_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Filters, Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _HOST = "https://duckduckgo.com"
 _REFUSED = "ops@duckduckgo.com"  # "If this error persists, please let us know"
@@ -48,21 +48,19 @@ class DuckDuckGo(Provider):
     pace: ClassVar = 2.5
     most: ClassVar = 500
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, a hundred a page."""
-        return Sieve(self.most).fresh(_walk(query, pages))
+        return NewHits(self.most).filter_new(_walk(query, pages))
 
 
-def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
+def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     text = f"{query.text} site:{query.filters.site}" if query.filters.site else query.text
-    claim = Licence.claimed(query.filters.licence)
+    claim = Licence.from_filter(query.filters.licence)
     front = pages.get(f"{_HOST}/", params={"q": text, "iar": "images", "iax": "images", "ia": "images"})
     asked = {"o": "json", "q": text, **_arguments(query.filters), "vqd": token(front)}
     start: int | None = 0
     while start is not None:
-        found = parse(
-            pages.get(f"{_HOST}/i.js", params={**asked, "s": start}, headers={"Referer": f"{_HOST}/"})
-        )
+        found = parse(pages.get(f"{_HOST}/i.js", params={**asked, "s": start}, headers={"Referer": f"{_HOST}/"}))
         yield [replace(hit, licence=claim) for hit in found.hits]
         start = found.more
 
@@ -85,30 +83,31 @@ def _arguments(filters: Filters) -> dict[str, object]:
     }
 
 
-def token(page: Page) -> str:
+def token(page: SearchPage) -> str:
     """Return what a page of the search gives to those who go on to its results."""
     found = _TOKEN.search(page.text)
     if page.status == HTTPStatus.OK and found:
         return found[1]
     _check(page)
-    raise changed(page, "DuckDuckGo", "a page without the token that leads to its results")
+    raise page_changed(page, "DuckDuckGo", "a page without the token that leads to its results")
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read an answer; raise when it is neither results nor says that there are none."""
     _check(page)
     answer: Any = page.json()
-    results = parsing.fields(answer).get("results")
-    hits = [hit for hit in map(_hit, parsing.objects(results)) if hit]
+    results = parsing.as_object(answer).get("results")
+    hits = [hit for hit in map(_hit, parsing.as_objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
-        raise changed(page, "DuckDuckGo", "an answer with neither results nor a sign that there are none")
+        raise page_changed(page, "DuckDuckGo", "an answer with neither results nor a sign that there are none")
     following = answer.get("next")
-    return Found(
-        hits, parsing.number(parsing.argument(following, "s")) if isinstance(following, str) else None
+    return PageResults(
+        hits,
+        parsing.parse_number(parsing.url_parameter(following, "s")) if isinstance(following, str) else None,
     )
 
 
-def _check(page: Page) -> None:
+def _check(page: SearchPage) -> None:
     """Raise `Blocked` for DuckDuckGo's ways to say no: a status, or an error in place of JSON."""
     if page.status != HTTPStatus.OK or (_REFUSED in page.text and not page.text.startswith("{")):
         what = f"answers {page.status}" if page.status != HTTPStatus.OK else "sends an error"
@@ -120,14 +119,14 @@ def _check(page: Page) -> None:
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    if (url := parsing.address(result.get("image"))) is None:
+    if (url := parsing.parse_url(result.get("image"))) is None:
         return None
     return Hit(
         url=url,
         provider=DuckDuckGo.name,
-        source=source_keys.key(url),
-        page=parsing.address(result.get("url")),
-        title=parsing.text(result.get("title"), html=True),
-        width=parsing.number(result.get("width")),
-        height=parsing.number(result.get("height")),
+        source=source_keys.source_key(url),
+        page=parsing.parse_url(result.get("url")),
+        title=parsing.parse_text(result.get("title"), html=True),
+        width=parsing.parse_number(result.get("width")),
+        height=parsing.parse_number(result.get("height")),
     )

@@ -14,14 +14,14 @@ import requests
 from harvest.errors import PageChanged, Unreachable
 from harvest.models import LicenceFilter, Safe
 from harvest.providers import parsing
-from harvest.providers.base import Found, Key, Provider, Sieve
+from harvest.providers.base import Key, NewHits, PageResults, Provider
 from harvest.providers.flickr_answers import CAP, LICENCES, SIZES, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harvest.models import Hit, Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _PER_PAGE = 500
 _BEGINNING = 1_075_593_600  # February 2004, when Flickr opened
@@ -51,18 +51,18 @@ class Flickr(Provider):
     pace: ClassVar = 1.0  # 3600 calls an hour and key
     most: ClassVar = 100_000
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the 4000 hits that fit the query best, then the others by the time they came to Flickr."""
         self.check()
         api = _Api(self._setting("FLICKR_API_KEY"), self._setting("FLICKR_API_SECRET"), pages)
         ask = partial(_ask, api.photos.search, **_parameters(query))
         start, end = _dates(query)
         dates = {"max_upload_date": end} | ({"min_upload_date": start} if query.filters.since else {})
-        sieve = Sieve(self.most, enlarge=False)
+        sieve = NewHits(self.most, enlarge=False)
         first = ask(page=1, **dates)
-        yield from sieve.fresh(_window(ask, first, **dates))
+        yield from sieve.filter_new(_window(ask, first, **dates))
         if (first.total or 0) > CAP:
-            yield from sieve.fresh(_halves(ask, start, end), patience=_LOST)
+            yield from sieve.filter_new(_halves(ask, start, end), patience=_LOST)
 
 
 def _dates(query: Query) -> tuple[int, int]:
@@ -70,8 +70,8 @@ def _dates(query: Query) -> tuple[int, int]:
     since, until = query.filters.since, query.filters.until
     now = int(time.time())
     return (
-        parsing.moment(since) if since else _BEGINNING,
-        min(now, parsing.moment(until, end=True)) if until else now,
+        parsing.parse_day(since) if since else _BEGINNING,
+        min(now, parsing.parse_day(until, end=True)) if until else now,
     )
 
 
@@ -90,14 +90,14 @@ def _parameters(query: Query) -> dict[str, object]:
     }
 
 
-def _window(ask: Callable[..., Found], found: Found, **dates: int) -> Iterator[list[Hit]]:
+def _window(ask: Callable[..., PageResults], found: PageResults, **dates: int) -> Iterator[list[Hit]]:
     yield found.hits
     while found.more is not None:
         found = ask(page=found.more, **dates)
         yield found.hits
 
 
-def _halves(ask: Callable[..., Found], since: int, until: int) -> Iterator[list[Hit]]:
+def _halves(ask: Callable[..., PageResults], since: int, until: int) -> Iterator[list[Hit]]:
     """Read what came between two moments half by half, the later first; a half beyond the cap likewise."""
     middle = (since + until) // 2
     for start, end in ((middle + 1, until), (since, middle)):
@@ -110,7 +110,7 @@ def _halves(ask: Callable[..., Found], since: int, until: int) -> Iterator[list[
             yield from _window(ask, found, **dates)
 
 
-def _ask(call: Callable[..., Page], **parameters: object) -> Found:
+def _ask(call: Callable[..., SearchPage], **parameters: object) -> PageResults:
     """Ask for a page; what Flickr calls passing, and an odd answer, is asked again."""
     for _ in range(_TRIES - 1):
         page = call(**parameters)
@@ -122,16 +122,14 @@ def _ask(call: Callable[..., Page], **parameters: object) -> Found:
 class _Api(flickrapi.FlickrAPI):  # type: ignore[misc] # it has no types
     """Flickr's calls, sent through our pages: unsigned with a key alone, signed with a secret."""
 
-    def __init__(self, key: str, secret: str, pages: Pages) -> None:
+    def __init__(self, key: str, secret: str, pages: SearchSession) -> None:
         super().__init__(key, secret, format="json", store_token=False)
         self._secret, self._pages = secret, pages
 
-    def _flickr_call(self, timeout: float | None = None, **parameters: Any) -> Page:  # noqa: ARG002
+    def _flickr_call(self, timeout: float | None = None, **parameters: Any) -> SearchPage:  # noqa: ARG002
         if not self._secret:  # flickrapi itself would sign with nothing and leave the key out
             key = self.flickr_oauth.key
             return self._pages.get(self.REST_URL, params={**parameters, "api_key": key})
-        signed = requests.Request(
-            "GET", self.REST_URL, params=parameters, auth=self.flickr_oauth.oauth
-        ).prepare()
+        signed = requests.Request("GET", self.REST_URL, params=parameters, auth=self.flickr_oauth.oauth).prepare()
         signature: Any = signed.headers["Authorization"]  # bytes, whatever its type says
         return self._pages.get(str(signed.url), headers={"Authorization": signature.decode("ascii")})

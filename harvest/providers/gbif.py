@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 from harvest import source_keys
 from harvest.models import Hit, LicenceFilter
 from harvest.providers import json_response, licence_parsing, parsing
-from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.base import NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _API = "https://api.gbif.org/v1"
 _LIMIT = 300  # records a page
@@ -37,13 +37,13 @@ class Gbif(Provider):
     most: ClassVar = _CAP
     probe: ClassVar = "Felis catus"
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the pictures of people's observations of the taxon that the query names."""
-        yield from Sieve(self.most).fresh(_walk(query, pages))
+        yield from NewHits(self.most).filter_new(_walk(query, pages))
 
 
-def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
-    name = parsing.words(query.text)
+def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
+    name = parsing.plain_words(query.text)
     if not name:
         return
     taxon = parse_match(pages.get(f"{_API}/species/match", params={"name": name, "strict": "true"}))
@@ -66,49 +66,49 @@ def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
         offset = found.more
 
 
-def parse_match(page: Page) -> int | None:
+def parse_match(page: SearchPage) -> int | None:
     """Return the taxon that bears this name, the accepted one for a synonym; a similar name is another."""
-    answer = json_response.opened(page, Gbif.label)
+    answer = json_response.read_object(page, Gbif.label)
     kind = answer.get("matchType")
     if not isinstance(kind, str):
-        raise json_response.changed(page, Gbif.label, "no word of whether there is such a name")
+        raise json_response.page_changed(page, Gbif.label, "no word of whether there is such a name")
     if kind != "EXACT":
         return None
-    keys = (parsing.number(answer.get(name), parsing.IDENTITY) for name in ("acceptedUsageKey", "usageKey"))
+    keys = (parsing.parse_number(answer.get(name), parsing.IDENTITY) for name in ("acceptedUsageKey", "usageKey"))
     return next(filter(None, keys), None)
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read a page of records, of one picture or several each."""
-    answer = json_response.opened(page, Gbif.label)
-    listed = json_response.listed(page, Gbif.label, answer)
+    answer = json_response.read_object(page, Gbif.label)
+    listed = json_response.read_list(page, Gbif.label, answer)
     end = answer.get("endOfRecords")
-    media = [(record, item) for record in listed for item in parsing.objects(record.get("media"))]
+    media = [(record, item) for record in listed for item in parsing.as_objects(record.get("media"))]
     told = any("identifier" in item or "references" in item for _, item in media)
     if not isinstance(end, bool) or (listed and not told):
-        raise json_response.changed(page, Gbif.label, "records without media")
-    offset, limit = (parsing.number(answer.get(name)) or 0 for name in ("offset", "limit"))
+        raise json_response.page_changed(page, Gbif.label, "records without media")
+    offset, limit = (parsing.parse_number(answer.get(name)) or 0 for name in ("offset", "limit"))
     more = offset + limit
     hits = [hit for record, item in media if (hit := _hit(record, item))]
     is_last = end or not limit or more + limit > _CAP
-    return Found(hits, None if is_last else more, parsing.number(answer.get("count")))
+    return PageResults(hits, None if is_last else more, parsing.parse_number(answer.get("count")))
 
 
 def _hit(record: dict[str, Any], medium: dict[str, Any]) -> Hit | None:
-    url = parsing.address(medium.get("identifier"))
+    url = parsing.parse_url(medium.get("identifier"))
     if url is None or medium.get("type", "StillImage") != "StillImage":
         return None
-    number = parsing.number(record.get("key"), parsing.IDENTITY)
-    page = parsing.address(medium.get("references")) or parsing.address(record.get("references"))
+    number = parsing.parse_number(record.get("key"), parsing.IDENTITY)
+    page = parsing.parse_url(medium.get("references")) or parsing.parse_url(record.get("references"))
     names = (record.get("vernacularName"), record.get("species") or record.get("scientificName"))
-    common, latin = map(parsing.text, names)
+    common, latin = map(parsing.parse_text, names)
     return Hit(
         url=url,
         provider=Gbif.name,
-        source=source_keys.key(url),
+        source=source_keys.source_key(url),
         page=page or (f"https://www.gbif.org/occurrence/{number}" if number else None),
         title=f"{common} ({latin})" if common and latin else latin,
-        author=parsing.text(medium.get("creator")) or parsing.text(medium.get("rightsHolder")),
+        author=parsing.parse_text(medium.get("creator")) or parsing.parse_text(medium.get("rightsHolder")),
         # The record's own licence is for its data: a picture's may be stricter, or nowhere.
-        licence=licence_parsing.read_words(str(medium.get("license", ""))),
+        licence=licence_parsing.parse_licence_words(str(medium.get("license", ""))),
     )

@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 from harvest.models import Hit, Licence, LicenceFilter
 from harvest.providers import json_response, licence_parsing, parsing
-from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.base import NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _API = "https://api.inaturalist.org/v1"
 _PER_PAGE = 200
@@ -43,13 +43,13 @@ class INaturalist(Provider):
     most: ClassVar = 100_000
     probe: ClassVar = "Felis catus"
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the photos of research grade of the taxon that bears the query's name, the oldest first."""
-        yield from Sieve(self.most, enlarge=False).fresh(_walk(query, pages))
+        yield from NewHits(self.most, enlarge=False).filter_new(_walk(query, pages))
 
 
-def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
-    name, filters = parsing.words(query.text), query.filters
+def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
+    name, filters = parsing.plain_words(query.text), query.filters
     if not name:
         return
     asked: dict[str, object] = {"q": name, "is_active": "true", "per_page": _LIKELY}
@@ -77,55 +77,53 @@ def _walk(query: Query, pages: Pages) -> Iterator[list[Hit]]:
         above = found.more
 
 
-def parse_taxa(page: Page, name: str) -> int | None:
+def parse_taxa(page: SearchPage, name: str) -> int | None:
     """Return the taxon that bears this very name; the likeliest would fill a class with another."""
-    answer = json_response.opened(page, INaturalist.label)
-    wanted = _spelt(name)
-    for taxon in json_response.listed(page, INaturalist.label, answer):
+    answer = json_response.read_object(page, INaturalist.label)
+    wanted = _normalize_name(name)
+    for taxon in json_response.read_list(page, INaturalist.label, answer):
         names = (taxon.get(field) for field in ("name", "matched_term", "preferred_common_name"))
-        if wanted and any(wanted == _spelt(name) for name in names if isinstance(name, str)):
-            return parsing.number(taxon.get("id"), parsing.IDENTITY)
+        if wanted and any(wanted == _normalize_name(name) for name in names if isinstance(name, str)):
+            return parsing.parse_number(taxon.get("id"), parsing.IDENTITY)
     return None
 
 
-def _spelt(name: str) -> str:
+def _normalize_name(name: str) -> str:
     """Return a name without what people spell differently: case, spaces, hyphens, the plural of groups."""
     return "".join(filter(str.isalnum, name.casefold())).removesuffix("s")
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read a page of observations, of one photo or several each; what follows is above its last number."""
-    answer = json_response.opened(page, INaturalist.label)
-    listed = json_response.listed(page, INaturalist.label, answer)
-    total = parsing.number(answer.get("total_results"))
-    photos = [
-        (observation, photo) for observation in listed for photo in parsing.objects(observation.get("photos"))
-    ]
-    last = parsing.number(listed[-1].get("id"), parsing.IDENTITY) if listed else None
+    answer = json_response.read_object(page, INaturalist.label)
+    listed = json_response.read_list(page, INaturalist.label, answer)
+    total = parsing.parse_number(answer.get("total_results"))
+    photos = [(observation, photo) for observation in listed for photo in parsing.as_objects(observation.get("photos"))]
+    last = parsing.parse_number(listed[-1].get("id"), parsing.IDENTITY) if listed else None
     if listed and (last is None or not any("url" in photo for _, photo in photos)):
-        raise json_response.changed(page, INaturalist.label, "observations without photos")
+        raise json_response.page_changed(page, INaturalist.label, "observations without photos")
     hits = [hit for observation, photo in photos if (hit := _hit(observation, photo))]
-    return Found(hits, last if (total or 0) > len(listed) else None, total)
+    return PageResults(hits, last if (total or 0) > len(listed) else None, total)
 
 
 def _hit(observation: dict[str, Any], photo: dict[str, Any]) -> Hit | None:
-    found = _PHOTO.fullmatch(parsing.address(photo.get("url")) or "")
+    found = _PHOTO.fullmatch(parsing.parse_url(photo.get("url")) or "")
     if found is None:  # hidden, or taken down
         return None
-    user, taxon = (parsing.fields(observation.get(name)) for name in ("user", "taxon"))
-    measured = parsing.fields(photo.get("original_dimensions"))
-    latin, common = (parsing.text(taxon.get(name)) for name in ("name", "preferred_common_name"))
-    login = parsing.text(user.get("login"))
+    user, taxon = (parsing.as_object(observation.get(name)) for name in ("user", "taxon"))
+    measured = parsing.as_object(photo.get("original_dimensions"))
+    latin, common = (parsing.parse_text(taxon.get(name)) for name in ("name", "preferred_common_name"))
+    login = parsing.parse_text(user.get("login"))
     urls = [f"{found[1]}/{size}{found[3]}" for size in _SIZES]
     return Hit(
         url=urls[0],
         provider=INaturalist.name,
         source=f"inaturalist:{found[2]}",
-        page=parsing.address(observation.get("uri")),
+        page=parsing.parse_url(observation.get("uri")),
         title=f"{common} ({latin})" if common and latin else latin,
-        width=parsing.number(measured.get("width")),
-        height=parsing.number(measured.get("height")),
-        author=parsing.text(user.get("name")) or login,
+        width=parsing.parse_number(measured.get("width")),
+        height=parsing.parse_number(measured.get("height")),
+        author=parsing.parse_text(user.get("name")) or login,
         author_url=f"https://www.inaturalist.org/people/{quote(login, safe='')}" if login else None,
         licence=_licence(photo),
         others=tuple(urls[1:]),

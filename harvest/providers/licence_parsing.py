@@ -16,16 +16,16 @@ def creative_commons(terms: str, version: str) -> Licence:
     >>> creative_commons("by-nc-sa", "2.0").id
     'CC-BY-NC-SA-2.0'
     """
-    return stated(f"CC-{terms.upper()}-{version}", f"{_CC}/licenses/{terms}/{version}/")
+    return stated_licence(f"CC-{terms.upper()}-{version}", f"{_CC}/licenses/{terms}/{version}/")
 
 
-def stated(spdx: str, url: str) -> Licence:
+def stated_licence(spdx: str, url: str) -> Licence:
     """Return a licence that a source states."""
     return Licence(spdx, url, Evidence.STATED)
 
 
-CC0 = stated("CC0-1.0", f"{_CC}/publicdomain/zero/1.0/")
-PUBLIC_DOMAIN_MARK = stated("CC-PDM-1.0", f"{_CC}/publicdomain/mark/1.0/")
+CC0 = stated_licence("CC0-1.0", f"{_CC}/publicdomain/zero/1.0/")
+PUBLIC_DOMAIN_MARK = stated_licence("CC-PDM-1.0", f"{_CC}/publicdomain/mark/1.0/")
 PUBLIC_DOMAIN = Licence("LicenseRef-Public-Domain", evidence=Evidence.STATED)  # for whatever reason
 ALL_RIGHTS_RESERVED = Licence("LicenseRef-All-Rights-Reserved", evidence=Evidence.STATED)
 
@@ -50,7 +50,7 @@ _NAMED = {
 }
 
 
-def read(text: str) -> Licence:
+def parse_licence(text: str) -> Licence:
     """Return the licence that an SPDX id or a creativecommons.org address names; any other text is unknown.
 
     >>> read("https://creativecommons.org/licenses/by/4.0/deed.en").id, read("cc-by-sa-2.0").id
@@ -67,7 +67,7 @@ def read(text: str) -> Licence:
             return creative_commons(terms, version)
         # A ported licence is a text of its own.
         spdx, url = f"CC-{terms}-{version}-{country}".upper(), f"{_CC}/licenses/{terms}/{version}/{country}/"
-        return stated(spdx, url)
+        return stated_licence(spdx, url)
     return _NAMED.get(text.casefold(), Licence())
 
 
@@ -79,7 +79,7 @@ _IN_WORDS = {
 _BRACKETED = re.compile(r"(?:creative commons )?attribution[\w ,.-]*\((cc[^()]*)\)")
 
 
-def read_words(text: str) -> Licence:
+def parse_licence_words(text: str) -> Licence:
     """Return the licence that people's own words name, where they leave no doubt; else it is unknown.
 
     >>> read_words("CC BY-NC 4.0").id, read_words("© All rights reserved.").id
@@ -91,4 +91,4 @@ def read_words(text: str) -> Licence:
     if bracketed := _BRACKETED.fullmatch(words):
         words = bracketed[1]
     known = _IN_WORDS.get(words)
-    return known or read(text if "://" in words else words.replace(" ", "-"))
+    return known or parse_licence(text if "://" in words else words.replace(" ", "-"))

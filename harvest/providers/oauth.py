@@ -13,7 +13,7 @@ from harvest.errors import KeyRefused, PageChanged
 from harvest.providers import parsing
 
 if TYPE_CHECKING:
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _MARGIN = 60  # seconds before its end in which a token is not relied on
 _LASTS = 600  # seconds a token is good for that does not say so; Openverse's last ten hours
@@ -22,7 +22,7 @@ _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDE
 
 
 @dataclass
-class Credentials:
+class OAuthCredentials:
     """Gives the header that opens a service; asks for a token when there is none, or when it has run out.
 
     Neither secret nor token is in any message, nor in the page that an error carries.
@@ -38,7 +38,7 @@ class Credentials:
     def __bool__(self) -> bool:
         return bool(self.id and self.secret)
 
-    def headers(self, pages: Pages) -> dict[str, str]:
+    def headers(self, pages: SearchSession) -> dict[str, str]:
         """Return what a request needs to be known by; nothing where there are no credentials."""
         if not self:
             return {}
@@ -48,7 +48,7 @@ class Credentials:
             self._until = time.monotonic() + lasts - _MARGIN
         return {"Authorization": f"Bearer {self._token}"}
 
-    def _read(self, page: Page) -> tuple[str, float]:
+    def _read(self, page: SearchPage) -> tuple[str, float]:
         if page.status in _REFUSED:
             raise KeyRefused(
                 f"{self.label} does not accept the client id and secret ({page.status}).",
@@ -62,4 +62,4 @@ class Credentials:
         token = read.get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise PageChanged(f"{self.label} sent no token that can be read (HTTP {page.status}).")
-        return token, parsing.number(read.get("expires_in")) or _LASTS
+        return token, parsing.parse_number(read.get("expires_in")) or _LASTS

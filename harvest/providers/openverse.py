@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harvest.errors import KeyMissing
 from harvest.models import LicenceFilter, Safe
-from harvest.providers.base import Provider, Sieve
-from harvest.providers.oauth import Credentials
-from harvest.providers.openverse_answers import CAP, named, parse
+from harvest.providers.base import NewHits, Provider
+from harvest.providers.oauth import OAuthCredentials
+from harvest.providers.openverse_answers import CAP, openverse_licence, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harvest.models import Hit, Query
-    from harvest.providers.base import Found
-    from harvest.web.search_session import Pages
+    from harvest.providers.base import PageResults
+    from harvest.web.search_session import SearchSession
 
-    Ask = Callable[..., Found]
+    Ask = Callable[..., PageResults]
     Splits = list[list[dict[str, str]]]
 
 __all__ = ["Openverse", "parse"]
@@ -47,7 +47,7 @@ class Openverse(Provider):
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
         keys = self._setting(_ID), self._setting(_SECRET)
-        self._credentials = Credentials(self.label, f"{_API}/auth_tokens/token/", *keys)
+        self._credentials = OAuthCredentials(self.label, f"{_API}/auth_tokens/token/", *keys)
 
     def check(self) -> None:
         """Raise `KeyMissing` for half a key; none is needed."""
@@ -58,19 +58,19 @@ class Openverse(Provider):
                 "Set both, or neither: it works without them, only slower.",
             )
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the 240 hits that fit the query best, then more of them by source, licence and size."""
         asked = _parameters(query, _KNOWN if self._credentials else _ANONYMOUS)
 
-        def ask(**narrowed: object) -> Found:
+        def ask(**narrowed: object) -> PageResults:
             headers = self._credentials.headers(pages)
             return parse(pages.get(f"{_API}/images/", params=asked | narrowed, headers=headers))
 
-        sieve = Sieve(self.most)
+        sieve = NewHits(self.most)
         first = ask(page=1)
-        yield from sieve.fresh(_window(ask, first))
+        yield from sieve.filter_new(_window(ask, first))
         if (first.total or 0) > CAP:
-            yield from sieve.fresh(_parts(ask, _splits(query)), patience=_LOST)
+            yield from sieve.filter_new(_parts(ask, _splits(query)), patience=_LOST)
 
 
 def _parameters(query: Query, most: int) -> dict[str, object]:
@@ -81,7 +81,7 @@ def _parameters(query: Query, most: int) -> dict[str, object]:
         "mature": str(filters.safe is Safe.OFF).lower(),
     }
     if filters.licence is not LicenceFilter.ANY:
-        asked["license"] = ",".join(_wanted(query))
+        asked["license"] = ",".join(_licence_parameters(query))
     if len(sizes := _large_enough(query)) < len(_SIZES):
         asked["size"] = ",".join(sizes)
     if filters.photos:
@@ -89,8 +89,8 @@ def _parameters(query: Query, most: int) -> dict[str, object]:
     return asked
 
 
-def _wanted(query: Query) -> list[str]:
-    return [terms for terms in _LICENCES if named(terms, "4.0").allows(query.filters.licence)]
+def _licence_parameters(query: Query) -> list[str]:
+    return [terms for terms in _LICENCES if openverse_licence(terms, "4.0").allows(query.filters.licence)]
 
 
 def _large_enough(query: Query) -> list[str]:
@@ -102,12 +102,12 @@ def _splits(query: Query) -> Splits:
     """Return the ways to narrow a search, one after the other, each into parts that make up the whole."""
     return [
         [*({"source": name} for name in _LARGEST), {"excluded_source": ",".join(_LARGEST)}],
-        [{"license": terms} for terms in _wanted(query)],
+        [{"license": terms} for terms in _licence_parameters(query)],
         [{"size": size} for size in _large_enough(query)],
     ]
 
 
-def _window(ask: Ask, found: Found, **narrowed: str) -> Iterator[list[Hit]]:
+def _window(ask: Ask, found: PageResults, **narrowed: str) -> Iterator[list[Hit]]:
     yield found.hits
     while found.more is not None:
         found = ask(page=found.more, **narrowed)

@@ -24,7 +24,7 @@ IDENTITY = 10**18  # as a number may be that names a thing; sizes stay far below
 _SYNTAX = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snake" exclude
 
 
-def text(value: object, *, html: bool = False) -> str | None:
+def parse_text(value: object, *, html: bool = False) -> str | None:
     """Return one line of plain text: no markup, no control or private-use characters, of bounded length.
 
     >>> text("Fish &amp; <b>chips</b>", html=True)
@@ -50,7 +50,7 @@ def _space(character: str) -> str:
     return " " if character.isspace() else ""
 
 
-def address(value: object) -> str | None:
+def parse_url(value: object) -> str | None:
     """Return an http(s) address that names a host and carries no password, else `None`.
 
     >>> address("https://example.org/two words.jpg")
@@ -71,7 +71,7 @@ def address(value: object) -> str | None:
     return value if sound and "@" not in parts.netloc else None
 
 
-def number(value: object, most: int = _LARGEST) -> int | None:
+def parse_number(value: object, most: int = _LARGEST) -> int | None:
     """Return a positive whole number of sane size, sent as a number or as its digits.
 
     >>> number("1024"), number(-1), number("many"), number(True)
@@ -84,7 +84,7 @@ def number(value: object, most: int = _LARGEST) -> int | None:
     return value if 0 < value <= most else None
 
 
-def record(value: str) -> dict[str, object]:
+def parse_json_object(value: str) -> dict[str, object]:
     """Return the JSON object that stands in a page's attribute; an empty one for anything else.
 
     >>> record('{"t": "a snake"}'), record("[" * 9999)
@@ -97,7 +97,7 @@ def record(value: str) -> dict[str, object]:
     return {}
 
 
-def fields(value: object) -> dict[str, Any]:
+def as_object(value: object) -> dict[str, Any]:
     """Return an object of JSON as it is, and an empty one for anything else.
 
     >>> fields({"login": "ada"}), fields(None)
@@ -106,7 +106,7 @@ def fields(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def objects(value: object) -> list[dict[str, Any]]:
+def as_objects(value: object) -> list[dict[str, Any]]:
     """Return the objects of a list of JSON; none of anything else.
 
     >>> objects([{"id": 1}, 2, None]), objects("12")
@@ -115,7 +115,7 @@ def objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def moment(day: str, *, end: bool = False) -> int:
+def parse_day(day: str, *, end: bool = False) -> int:
     """Return when a day begins, or ends, by UTC: in seconds since 1970.
 
     >>> moment("1970-01-02"), moment("1970-01-02", end=True)
@@ -128,7 +128,7 @@ def moment(day: str, *, end: bool = False) -> int:
     return int(begins.timestamp()) + (_DAY - 1 if end else 0)
 
 
-def words(query: str) -> str:
+def plain_words(query: str) -> str:
     """Return what a query wants, without the syntax of search engines: the name of a species, say.
 
     >>> words('"Micrurus tener" -king -"coral reef"')
@@ -137,7 +137,7 @@ def words(query: str) -> str:
     return " ".join(_SYNTAX.sub(" ", query).replace('"', " ").split())
 
 
-def argument(url: str, name: str) -> str | None:
+def url_parameter(url: str, name: str) -> str | None:
     """Return one argument of an address's query.
 
     >>> argument("/images?first=36&count=35", "first")

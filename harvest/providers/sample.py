@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from harvest.models import Query
-    from harvest.web.search_session import Pages
+    from harvest.web.search_session import SearchSession
 
 # What comes at these places of every twenty; a picture of its own at all others.
 _ODD = {4: "smaller twin", 9: "dead link", 12: "page", 15: "tiny", 17: "coarse twin"}
@@ -43,7 +43,7 @@ class Sample(Provider):
     _server: _Server | None = None
     _opening = threading.Lock()
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
         """Yield the addresses of drawings; a tenth are dead or no picture, a tenth are twins."""
         name = quote(query.text, safe="")
         for number in range(1, self.most + 1):
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not (number.isascii() and number.isdecimal() and name.endswith(".jpg")):
             self.send_error(404)
             return
-        status, kind, body = answer(unquote(name.removesuffix(".jpg")), int(number[:9]))
+        status, kind, body = render_response(unquote(name.removesuffix(".jpg")), int(number[:9]))
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep quiet: the program's own log tells of every download."""
 
 
-def answer(query: str, number: int) -> tuple[int, str, bytes]:
+def render_response(query: str, number: int) -> tuple[int, str, bytes]:
     """Return status, type and body of the picture of a number; the odd ones are odd at fixed places."""
     odd = _ODD.get(number % _ROUND)
     if odd == "dead link":

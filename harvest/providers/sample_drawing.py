@@ -58,21 +58,21 @@ def draw(query: str, number: int) -> Image.Image:
     >>> draw("red circle", 7).tobytes() == draw("red circle", 7).tobytes()
     True
     """
-    colour, shape = understood(query)
+    colour, shape = parse_shape(query)
     chance = Random(f"{query} {number}")  # noqa: S311 - to be repeated, not to be secret
     paint = COLOURS[colour or chance.choice(list(COLOURS))]
     form = SHAPES[shape or chance.choice(list(SHAPES))]
-    picture = _ground(chance, paint)
+    picture = _draw_background(chance, paint)
     for _ in range(chance.randrange(5, 10)):  # clutter: without it two large circles pass for twins
-        _stamp(picture, chance, _BAR, _muted(chance), chance.uniform(0.15, 0.5))
+        _draw_shape(picture, chance, _BAR, _muted_colour(chance), chance.uniform(0.15, 0.5))
     if colour or shape:
-        _stamp(picture, chance, form, paint, chance.uniform(0.22, 0.38))
+        _draw_shape(picture, chance, form, paint, chance.uniform(0.22, 0.38))
     else:
-        _pattern(picture, chance, Random(query))  # noqa: S311 - the same
-    return _grain(picture, chance)
+        _draw_pattern(picture, chance, Random(query))  # noqa: S311 - the same
+    return _add_grain(picture, chance)
 
 
-def understood(query: str) -> tuple[str | None, str | None]:
+def parse_shape(query: str) -> tuple[str | None, str | None]:
     """Return the colour and the shape that a query names.
 
     >>> understood('"Blue squares" -red')
@@ -86,24 +86,24 @@ def understood(query: str) -> tuple[str | None, str | None]:
     )
 
 
-def _ground(chance: Random, paint: Colour) -> Image.Image:
+def _draw_background(chance: Random, paint: Colour) -> Image.Image:
     """Return soft clouds in a colour that the paint stands out from."""
     size = (chance.randrange(420, 780), chance.randrange(420, 780))
     base = paint
     while math.dist(base, paint) < 150:  # noqa: PLR2004 - of 441 between black and white
-        base = _muted(chance)
+        base = _muted_colour(chance)
     cells = (chance.randrange(4, 7), chance.randrange(4, 7))
     spots = (min(255, max(0, c + chance.randrange(-48, 49))) for _ in range(math.prod(cells)) for c in base)
     return Image.frombytes("RGB", cells, bytes(spots)).resize(size, Image.Resampling.BICUBIC)
 
 
-def _muted(chance: Random) -> Colour:
+def _muted_colour(chance: Random) -> Colour:
     light = chance.randrange(45, 211)
     red, green, blue = (light + chance.randrange(-45, 46) for _ in range(3))
     return red, green, blue
 
 
-def _stamp(picture: Image.Image, chance: Random, form: Points, paint: Colour, reach: float) -> None:
+def _draw_shape(picture: Image.Image, chance: Random, form: Points, paint: Colour, reach: float) -> None:
     """Paint a form of a size (share of the shorter side) somewhere inside, turned and stretched by chance."""
     radius = reach * min(picture.size)
     left, top = (chance.uniform(radius, side - radius) for side in picture.size)
@@ -123,15 +123,15 @@ def _stamp(picture: Image.Image, chance: Random, form: Points, paint: Colour, re
     picture.paste(shade, (west, north), mask.reduce(2))
 
 
-def _pattern(picture: Image.Image, chance: Random, manner: Random) -> None:
+def _draw_pattern(picture: Image.Image, chance: Random, manner: Random) -> None:
     """Scatter one motif in few colours: which ones the query decides, where they lie the number."""
     motif = _star(manner.randrange(3, 9), manner.choice((1.0, 0.35, 0.6)), manner.uniform(0.4, 1))
     paints = manner.sample(list(COLOURS.values()), 3)
     for _ in range(chance.randrange(7, 14)):
-        _stamp(picture, chance, motif, chance.choice(paints), chance.uniform(0.07, 0.2))
+        _draw_shape(picture, chance, motif, chance.choice(paints), chance.uniform(0.07, 0.2))
 
 
-def _grain(picture: Image.Image, chance: Random) -> Image.Image:
+def _add_grain(picture: Image.Image, chance: Random) -> Image.Image:
     size = (picture.width // 3, picture.height // 3)
     grain = Image.frombytes("L", size, chance.randbytes(math.prod(size))).resize(picture.size)
     return Image.blend(picture, grain.convert("RGB"), chance.uniform(0.02, 0.1))

@@ -19,7 +19,7 @@ _LONGEST = 2**17  # characters of a line; csv takes no longer cell either
 _BATCH = 1024  # rows of a Parquet file at a time
 
 
-def rows(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
+def read_rows(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
     """Yield the rows of a file by our names of its columns; what is odd is left out, a bad file raises.
 
     `named` gives our name for a column's, the column we would rather have first. Case and punctuation of a
@@ -39,13 +39,13 @@ def rows(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
 
 
 def _text(path: Path, named: Mapping[str, str]) -> Iterator[Row]:  # noqa: ARG001 - it has no columns
-    with _opened(path) as file:
+    with _open_text(path) as file:
         for line in _lines(file):
             yield {"url": line}
 
 
-def _delimited(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
-    with _opened(path) as file:
+def _read_delimited(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
+    with _open_text(path) as file:
         lines = _lines(file)
         header = next((line for line in lines if line.strip()), "")
         separator = max(",;\t", key=header.count)
@@ -63,9 +63,9 @@ def _delimited(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
 
 
 def _json_lines(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
-    with _opened(path) as file:
+    with _open_text(path) as file:
         for line in _lines(file):
-            yield _row(((_plain(name), cell) for name, cell in parsing.record(line).items()), named)
+            yield _row(((_plain(name), cell) for name, cell in parsing.parse_json_object(line).items()), named)
 
 
 def _parquet(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
@@ -88,8 +88,8 @@ def _parquet(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
 
 _READERS: dict[str, Callable[[Path, Mapping[str, str]], Iterator[Row]]] = {
     ".txt": _text,
-    ".csv": _delimited,
-    ".tsv": _delimited,
+    ".csv": _read_delimited,
+    ".tsv": _read_delimited,
     ".jsonl": _json_lines,
     ".parquet": _parquet,
 }
@@ -115,7 +115,7 @@ def _plain(name: str) -> str:
     return "".join(character for character in name.casefold() if character.isalnum())
 
 
-def _opened(path: Path) -> TextIO:
+def _open_text(path: Path) -> TextIO:
     with path.open("rb") as file:
         wide = file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
     return path.open(encoding="utf-16" if wide else "utf-8-sig", errors="replace", newline="")

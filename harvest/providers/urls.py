@@ -11,13 +11,13 @@ from harvest.errors import Unavailable
 from harvest.models import Hit, Licence
 from harvest.providers import licence_parsing, parsing
 from harvest.providers.base import Provider
-from harvest.providers.url_tables import rows
+from harvest.providers.url_tables import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harvest.models import Query
-    from harvest.web.search_session import Pages
+    from harvest.web.search_session import SearchSession
 
 _NAMED = {  # what others call a column → what we call it
     name: ours
@@ -48,12 +48,12 @@ class Urls(Provider):
     probe: ClassVar = None
     knows: ClassVar = frozenset({"licence"})  # stated beside each picture
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
         """Yield the addresses of the file that the query names, in its order."""
         path = Path(query.text)
         rank = 0
-        for row in rows(path, _NAMED):
-            if url := parsing.address(row.get("url")):
+        for row in read_rows(path, _NAMED):
+            if url := parsing.parse_url(row.get("url")):
                 rank += 1
                 yield _hit(row, url, rank)
         if not rank:
@@ -64,23 +64,23 @@ def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:
     return Hit(
         url=url,
         provider=Urls.name,
-        source=source_keys.key(url),
+        source=source_keys.source_key(url),
         rank=rank,
-        page=parsing.address(row.get("page")),
-        title=parsing.text(row.get("title")),
+        page=parsing.parse_url(row.get("page")),
+        title=parsing.parse_text(row.get("title")),
         width=_side(row.get("width")),
         height=_side(row.get("height")),
-        author=parsing.text(row.get("author")),
-        author_url=parsing.address(row.get("author_url")),
+        author=parsing.parse_text(row.get("author")),
+        author_url=parsing.parse_url(row.get("author_url")),
         licence=_licence(row.get("licence"), row.get("licence_url")),
     )
 
 
 def _side(value: object) -> int | None:
     # A table in which some widths are missing often has all the others with a decimal point.
-    return parsing.number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
+    return parsing.parse_number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
 
 
 def _licence(*texts: object) -> Licence:
-    known = (licence_parsing.read(text) for text in texts if isinstance(text, str))
+    known = (licence_parsing.parse_licence(text) for text in texts if isinstance(text, str))
     return next((licence for licence in known if licence.id), Licence())

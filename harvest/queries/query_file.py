@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import QueryFileError
-from harvest.files.names import class_name, component, fold
+from harvest.files.names import check_component, derive_class_name, fold_name
 from harvest.models import Filters, LicenceFilter, Query
-from harvest.queries.text_file import numbered_lines
+from harvest.queries.text_file import read_lines
 
 if TYPE_CHECKING:
     import os
@@ -54,19 +54,19 @@ def read_queries(
     `providers` are the names its `providers` column may hold; `warn` is told what is odd but harmless.
     """
     path = Path(path)
-    lines = ((number, line) for number, line in numbered_lines(path) if line.strip(_BLANK))
+    lines = ((number, line) for number, line in read_lines(path) if line.strip(_BLANK))
     number, header = next(lines, (0, ""))
     if not header:
         raise QueryFileError(path, None, "the file is empty", _EXPECTED)
-    say = partial(_say, path, warn)
+    say = partial(_warn, path, warn)
     try:
-        read = _form(header, providers, partial(say, number))
+        read = _row_reader(header, providers, partial(say, number))
         spellings: dict[str, tuple[str, int]] = {}
         asked: dict[Query, int] = {}
         odd: set[str] = set()
         for number, line in lines:
             row = read(line)
-            _spelt_alike(row.spelling, *spellings.setdefault(fold(row.spelling), (row.spelling, number)))
+            _same_spelling_error(row.spelling, *spellings.setdefault(fold_name(row.spelling), (row.spelling, number)))
             if row.oddity and row.oddity not in odd:
                 odd.add(row.oddity)
                 say(number, row.oddity)
@@ -80,23 +80,21 @@ def read_queries(
     return [replace(query, line=line) for query, line in asked.items()]
 
 
-def _say(path: Path, warn: Callable[[str], None] | None, number: int, message: str) -> None:
+def _warn(path: Path, warn: Callable[[str], None] | None, number: int, message: str) -> None:
     if warn:
         warn(f"{path} line {number}: {message}")
 
 
-def _spelt_alike(spelling: str, first: str, line: int) -> None:
+def _same_spelling_error(spelling: str, first: str, line: int) -> None:
     if spelling != first:
         raise ValueError(
-            f"class {_shown(spelling)} differs from {_shown(first)} of line {line} only in case or in how an "
+            f"class {_shorten(spelling)} differs from {_shorten(first)} of line {line} only in case or in how an "
             "accent is encoded; on many disks they are one folder",
             "Spell both alike: rows of one class are several queries for it.",
         )
 
 
-def _form(
-    header: str, providers: Collection[str] | None, say: Callable[[str], None]
-) -> Callable[[str], _Row]:
+def _row_reader(header: str, providers: Collection[str] | None, say: Callable[[str], None]) -> Callable[[str], _Row]:
     """Return what reads the rows below this header."""
     separator = max(_SEPARATORS, key=header.count)
     names = [name.strip().casefold() for name in header.rstrip(_BLANK).split(separator)]
@@ -104,12 +102,12 @@ def _form(
         return partial(_fastclass, separator)
     columns = [name.strip().casefold().replace("licence", "license") for name in _cells(header, separator)]
     if missing := [name for name in ("class", "query") if name not in columns]:
-        raise ValueError(f"the header is {_shown(header)}, without {' and '.join(missing)}", _EXPECTED)
+        raise ValueError(f"the header is {_shorten(header)}, without {' and '.join(missing)}", _EXPECTED)
     for name in filter(None, columns):
         if columns.count(name) > 1:
-            raise ValueError(f"the column {_shown(name)} stands there twice")
+            raise ValueError(f"the column {_shorten(name)} stands there twice")
         if name not in _COLUMNS:
-            say(f"the column {_shown(name)} is not known and not read.{_guess(name, _COLUMNS)}")
+            say(f"the column {_shorten(name)} is not known and not read.{_suggest(name, _COLUMNS)}")
     known = None if providers is None else frozenset(name.upper() for name in providers) | {"ALL"}
     return partial(_wide, separator, columns, known)
 
@@ -127,10 +125,10 @@ def _fastclass(separator: str, line: str) -> _Row:
     if not text:
         raise ValueError("there is nothing to search for")
     try:
-        name = class_name(text, exclude)
+        name = derive_class_name(text, exclude)
     except ValueError as reason:
         raise ValueError(
-            f"{_shown(text)} makes no folder name: {reason}",
+            f"{_shorten(text)} makes no folder name: {reason}",
             "Name the folder yourself: with the header 'class,query' there is a column for it.",
         ) from None
     doubled = '""' in text and "quotes are search syntax here and stay as they are, doubled ones too"
@@ -147,14 +145,14 @@ def _wide(separator: str, columns: Sequence[str], known: frozenset[str] | None, 
     row = {column: cells[i] if i < len(cells) else "" for i, column in enumerate(columns)}
     spelling, text = row["class"], row["query"].strip()
     try:
-        name = component(spelling)
+        name = check_component(spelling)
     except ValueError as reason:
         raise ValueError(
-            f"class {_shown(spelling)} cannot be a folder: {reason}",
+            f"class {_shorten(spelling)} cannot be a folder: {reason}",
             "It has to be one folder's name on every system: letters, digits, '_' and '-' are.",
         ) from None
     if not text:
-        raise ValueError(f"class {_shown(name)} has no query")
+        raise ValueError(f"class {_shorten(name)} has no query")
     query = Query(
         text,
         name,
@@ -162,10 +160,7 @@ def _wide(separator: str, columns: Sequence[str], known: frozenset[str] | None, 
         providers=_providers(row.get("providers", ""), known),
         filters=_filters(row.get("license", "").strip()),
     )
-    unused = (
-        row.get("exclude")
-        and "exclude changes nothing here, since the class is given; -word in the query does"
-    )
+    unused = row.get("exclude") and "exclude changes nothing here, since the class is given; -word in the query does"
     return _Row(query, spelling, unused or "")
 
 
@@ -181,7 +176,7 @@ def _cells(line: str, separator: str) -> list[str]:
 
 def _limit(cell: str) -> int | None:
     if cell and not re.fullmatch(r"[1-9][0-9]{0,7}", cell):
-        raise ValueError(f"max is {_shown(cell)}; a whole number from 1 up is wanted")
+        raise ValueError(f"max is {_shorten(cell)}; a whole number from 1 up is wanted")
     return int(cell) if cell else None
 
 
@@ -191,7 +186,8 @@ def _providers(cell: str, known: frozenset[str] | None) -> tuple[str, ...]:
     for name in names:
         if known is not None and name not in known:
             raise ValueError(
-                f"no provider {_shown(name)}.{_guess(name, known)}", f"There are {', '.join(sorted(known))}."
+                f"no provider {_shorten(name)}.{_suggest(name, known)}",
+                f"There are {', '.join(sorted(known))}.",
             )
     return () if "ALL" in names else names
 
@@ -202,15 +198,15 @@ def _filters(cell: str) -> Filters:
         return Filters(LicenceFilter(cell.casefold() or "any"))
     except ValueError:
         raise ValueError(
-            f"no license filter {_shown(cell)}.{_guess(cell, LicenceFilter)}",
+            f"no license filter {_shorten(cell)}.{_suggest(cell, LicenceFilter)}",
             f"There are {', '.join(LicenceFilter)}.",
         ) from None
 
 
-def _guess(name: str, known: Iterable[str]) -> str:
+def _suggest(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _shown(text: str) -> str:
+def _shorten(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")

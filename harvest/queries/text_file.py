@@ -18,9 +18,9 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines of a query file, the first as 1; a `QueryFileError` tells why it cannot be one."""
-    for number, line in enumerate(_NEWLINE.split(_text(path)), 1):
+    for number, line in enumerate(_NEWLINE.split(_decode(path)), 1):
         if odd := _CONTROL.search(line):
             raise QueryFileError(
                 path,
@@ -34,14 +34,14 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         yield number, line
 
 
-def _text(path: Path) -> str:
+def _decode(path: Path) -> str:
     try:
         if path.is_dir():  # Windows would call it a permission that is missing
             raise QueryFileError(path, None, "it is a folder; a query file is wanted")
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
-        raise QueryFileError(path, None, "there is no such file", _elsewhere(path.name)) from None
+        raise QueryFileError(path, None, "there is no such file", _suggest_path(path.name)) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise QueryFileError(path, None, f"it cannot be read: {error}") from None
     if len(data) > _LARGEST:
@@ -58,7 +58,7 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _elsewhere(name: str) -> str:
+def _suggest_path(name: str) -> str:
     for folder in (Path("queries"), Path(__file__).parents[1] / "queries"):
         if (folder / name).is_file():
             return f"Did you mean {folder / name}?"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harvest.serving.service_limits import Bounds
+    from harvest.serving.service_limits import ServiceLimits
 
 _START = 1024  # bytes a new connection is credited with, or it would be closed before it can say anything
 
@@ -38,7 +38,7 @@ class Admitted(Protocol):
 class Admission:
     """Keep open connections within their limits, for each client address and for all of them."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: ServiceLimits) -> None:
         self._bounds = bounds
         self._open: defaultdict[str, set[Admitted]] = defaultdict(set)
         self._count = 0

@@ -22,15 +22,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from harvest import images
-from harvest.harvesting.download import Budget
+from harvest.harvesting.download import MemoryBudget
 from harvest.models import Refusal
 from harvest.serving import http_errors
-from harvest.serving.batch_queue import Batches
+from harvest.serving.batch_queue import BatchQueue
 from harvest.serving.client_shares import Shares, client_of
-from harvest.serving.http_errors import Problem
-from harvest.serving.request_guard import Guard
-from harvest.serving.service_limits import Bounds
-from harvest.serving.upload import Intake
+from harvest.serving.http_errors import HttpError
+from harvest.serving.request_guard import RequestGuard
+from harvest.serving.service_limits import ServiceLimits
+from harvest.serving.upload import UploadReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from starlette.requests import Request
 
-    from harvest.web.image_client import Bodies
+    from harvest.web.image_client import ImageClient
 
 TOP = 5
 _PAGE = {
@@ -50,7 +50,7 @@ _PAGE = {
 }
 
 
-class Judge(Protocol):
+class Classifies(Protocol):
     """What is asked about pictures: a `Predictor`."""
 
     name: str
@@ -58,28 +58,28 @@ class Judge(Protocol):
     labels: tuple[str, ...]
     size: int
 
-    def see(self, picture: bytes) -> NDArray[np.uint8] | Refusal:
+    def prepare(self, picture: bytes) -> NDArray[np.uint8] | Refusal:
         """Return a picture as the network sees it, or why it cannot be read."""
         ...
 
-    def judge(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return a row of probabilities for each view."""
         ...
 
-    def ranked(self, row: NDArray[np.float32], top: int) -> Sequence[tuple[str, float]]:
+    def rank(self, row: NDArray[np.float32], top: int) -> Sequence[tuple[str, float]]:
         """Return the labels of the largest probabilities, best first."""
         ...
 
 
 def make_app(
-    judge: Judge,
-    bodies: Callable[[], Bodies],
+    judge: Classifies,
+    bodies: Callable[[], ImageClient],
     *,
     names: Collection[str] = ("localhost",),
-    bounds: Bounds | None = None,
-) -> Guard:
+    bounds: ServiceLimits | None = None,
+) -> RequestGuard:
     """Return the service as an ASGI application; `names` are those it is reached by, besides any number."""
-    bounds = bounds or Bounds()
+    bounds = bounds or ServiceLimits()
     service = _Service(judge, bodies, bounds)
     app = Starlette(
         routes=[
@@ -87,30 +87,34 @@ def make_app(
             Route("/classify", service.classify, methods=["POST"]),
             Route("/health", service.health),
         ],
-        exception_handlers={Problem: _told, HTTPException: _no_such, Exception: _our_fault},
-        lifespan=service.life,
+        exception_handlers={
+            HttpError: _error_response,
+            HTTPException: _not_found,
+            Exception: _internal_error,
+        },
+        lifespan=service.lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would repeat the Host
-    return Guard(app, names, bounds)
+    return RequestGuard(app, names, bounds)
 
 
 class _Service:
     """Answers requests: decodes in threads within a budget, and lets the network see what waits together."""
 
-    def __init__(self, judge: Judge, bodies: Callable[[], Bodies], bounds: Bounds) -> None:
+    def __init__(self, judge: Classifies, bodies: Callable[[], ImageClient], bounds: ServiceLimits) -> None:
         self._judge = judge
         self._largest = bounds.body
-        self._intake = Intake(bounds, bodies)
+        self._intake = UploadReader(bounds, bodies)
         self._work = Shares(bounds.requests, bounds.client_requests)
-        self._memory = Budget(bounds.decoding)
+        self._memory = MemoryBudget(bounds.decoding)
         self._decoding = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
         self._judging = ThreadPoolExecutor(1, thread_name_prefix="network")
-        self._batches: Batches[NDArray[np.uint8], NDArray[np.float32]] = Batches(
-            lambda views: list(judge.judge(views)), self._judging, bounds.batch
+        self._batches: BatchQueue[NDArray[np.uint8], NDArray[np.float32]] = BatchQueue(
+            lambda views: list(judge.predict_batch(views)), self._judging, bounds.batch
         )
 
     @asynccontextmanager
-    async def life(self, _app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         try:
             yield
         finally:
@@ -120,19 +124,19 @@ class _Service:
     async def classify(self, request: Request) -> Response:
         top = _top(request, len(self._judge.labels))
         with self._work.share(client_of(request)) as take:
-            async with self._intake.picture(request) as data:
+            async with self._intake.read_image(request) as data:
                 take(1)  # only now: a slow upload must not keep out a request that is complete
-                view = await self._see(data)
+                view = await self._decode(data)
             row = await self._batches(view)
-        ranked = self._judge.ranked(row, top)
+        ranked = self._judge.rank(row, top)
         return JSONResponse([{"label": label, "probability": probability} for label, probability in ranked])
 
-    async def _see(self, data: bytes) -> NDArray[np.uint8]:
+    async def _decode(self, data: bytes) -> NDArray[np.uint8]:
         async with self._memory.share(images.memory_needed(data)):
             loop = asyncio.get_running_loop()
-            view = await loop.run_in_executor(self._decoding, self._judge.see, data)
+            view = await loop.run_in_executor(self._decoding, self._judge.prepare, data)
         if isinstance(view, Refusal):
-            raise http_errors.of(view)
+            raise http_errors.http_error_for(view)
         return view
 
     async def health(self, _request: Request) -> Response:
@@ -144,7 +148,7 @@ class _Service:
 def _top(request: Request, most: int) -> int:
     text = request.query_params.get("top", str(TOP))
     if not (text.isascii() and text.isdecimal() and int(text[:9]) > 0):
-        raise Problem(400, "top is how many labels you want: ?top=3.")
+        raise HttpError(400, "top is how many labels you want: ?top=3.")
     return min(int(text[:9]), most)
 
 
@@ -157,16 +161,16 @@ def _file(name: str, kind: str) -> Callable[[Request], Response]:
     return answer
 
 
-async def _told(_request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Problem)
+async def _error_response(_request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HttpError)
     return problem.response
 
 
-async def _no_such(_request: Request, error: Exception) -> Response:
+async def _not_found(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = {404: "There is nothing here.", 405: "This cannot be done here."}.get(error.status_code)
-    return Problem(error.status_code, words or error.detail, **dict(error.headers or {})).response
+    return HttpError(error.status_code, words or error.detail, **dict(error.headers or {})).response
 
 
-async def _our_fault(_request: Request, _error: Exception) -> Response:
-    return Problem(500, "This is a bug in harvest; the terminal it runs in tells more.").response
+async def _internal_error(_request: Request, _error: Exception) -> Response:
+    return HttpError(500, "This is a bug in harvest; the terminal it runs in tells more.").response

@@ -14,7 +14,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Batches(Generic[T, R]):
+class BatchQueue(Generic[T, R]):
     """Hands items to `run` as they come, and all that came meanwhile as the next batch, `most` at a time.
 
     Nobody waits for a batch to fill: a single item is run at once, and a crowd makes its own batches.
@@ -37,12 +37,12 @@ class Batches(Generic[T, R]):
 
     async def _work(self) -> None:
         try:
-            while batch := self._gathered():
-                await self._settle(batch)
+            while batch := self._next_batch():
+                await self._run_batch(batch)
         finally:
             self._worker = None
 
-    def _gathered(self) -> list[tuple[T, asyncio.Future[R]]]:
+    def _next_batch(self) -> list[tuple[T, asyncio.Future[R]]]:
         """Take the oldest that wait, but for those whose caller has left."""
         batch: list[tuple[T, asyncio.Future[R]]] = []
         while self._waiting and len(batch) < self._most:
@@ -51,7 +51,7 @@ class Batches(Generic[T, R]):
                 batch.append((item, answer))
         return batch
 
-    async def _settle(self, batch: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
+    async def _run_batch(self, batch: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
         loop = asyncio.get_running_loop()
         items = [item for item, _ in batch]
         (outcome,) = await asyncio.gather(

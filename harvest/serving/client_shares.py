@@ -53,7 +53,7 @@ class Shares:
         def take(count: int) -> None:
             nonlocal taken
             if self._held[client] + count > self._each or self._held.total() + count > self._total:
-                raise http_errors.busy()
+                raise http_errors.busy_error()
             self._held[client] += count
             taken += count
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from harvest.serving.admission import Admission
-    from harvest.serving.service_limits import Bounds
+    from harvest.serving.service_limits import ServiceLimits
 
 _BODY = b'{"error": "This is no request that can be understood."}'
 _ANSWER = b"\r\n".join(
@@ -28,10 +28,10 @@ _ANSWER = b"\r\n".join(
 )
 
 
-class Connection(H11Protocol):
+class LimitedConnection(H11Protocol):
     """Has to say what it wants within `bounds.head` seconds, at its start and after each answer."""
 
-    def __init__(self, *args: Any, bounds: Bounds, admission: Admission, **more: Any) -> None:
+    def __init__(self, *args: Any, bounds: ServiceLimits, admission: Admission, **more: Any) -> None:
         super().__init__(*args, **more)
         self._bounds = bounds
         self._admission = admission
@@ -63,13 +63,13 @@ class Connection(H11Protocol):
         """Begin to wait for a request, unless there are too many who do."""
         super().connection_made(transport)
         if self._admission.admit(self):
-            self._expect()
+            self._start_timer()
         else:
             self.close_now()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._unexpect()
+        self._stop_timer()
         self._read()
         self._admission.forget(self)
         super().connection_lost(exc)
@@ -84,12 +84,12 @@ class Connection(H11Protocol):
         before = self.cycle
         super().handle_events()
         if self.cycle is not before:
-            self._unexpect()
+            self._stop_timer()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request, whatever else still comes of this one."""
         self._began, self._sent = self.loop.time(), 0
-        self._expect()
+        self._start_timer()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -106,14 +106,14 @@ class Connection(H11Protocol):
         """Answer what is no request, if anything can still be answered."""
         if self.cycle is None or not self.cycle.response_started:
             self.transport.write(_ANSWER)
-        self._expect()
+        self._start_timer()
         self.transport.close()
 
-    def _expect(self) -> None:
-        self._unexpect()
+    def _start_timer(self) -> None:
+        self._stop_timer()
         self._late = self.loop.call_later(self._bounds.head, self.transport.abort)
 
-    def _unexpect(self) -> None:
+    def _stop_timer(self) -> None:
         if self._late is not None:
             self._late.cancel()
             self._late = None

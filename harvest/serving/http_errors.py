@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from harvest.models import Refusal
 
 
-class Problem(Exception):
+class HttpError(Exception):
     """Ends a request; what is said of it goes to whoever asked, and so tells nothing of this machine."""
 
     def __init__(self, status: int, words: str, **headers: str) -> None:
@@ -53,7 +53,7 @@ _WAY = {
 }
 
 
-def of(refusal: Refusal) -> Problem:
+def http_error_for(refusal: Refusal) -> HttpError:
     """Say why a picture cannot be had or read.
 
     >>> from harvest.models import Refusal
@@ -63,11 +63,11 @@ def of(refusal: Refusal) -> Problem:
     """
     if found := _PICTURE.get(refusal.verdict):
         status, words = found
-        return Problem(status, f"{words}: {refusal.detail}." if refusal.detail else f"{words}.")
+        return HttpError(status, f"{words}: {refusal.detail}." if refusal.detail else f"{words}.")
     status, words = _WAY.get(refusal.verdict, (502, "The server of the picture failed"))
-    return Problem(status, f"{words}.")
+    return HttpError(status, f"{words}.")
 
 
-def busy() -> Problem:
+def busy_error() -> HttpError:
     """Say that there is too much to do."""
-    return Problem(503, "Too many pictures are waiting. Try again in a moment.", retry_after="1")
+    return HttpError(503, "Too many pictures are waiting. Try again in a moment.", retry_after="1")

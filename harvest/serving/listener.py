@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harvest.errors import UsageError
-from harvest.web.address_policy import place
+from harvest.web.address_policy import join_host_port
 
 _BACKLOG = 256
 _LAST_PORT = 65535
@@ -18,7 +18,7 @@ _ALONE = "127.0.0.1 is for this machine alone, 0.0.0.0 for everybody who can rea
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Listener:
     """A socket that listens, and the host it was asked to listen on."""
 
     host: str
@@ -32,10 +32,10 @@ class Door:
     @property
     def url(self) -> str:
         """The address to open on this machine."""
-        return f"http://{place(_EVERYWHERE.get(self.host, self.host), self.port)}/"
+        return f"http://{join_host_port(_EVERYWHERE.get(self.host, self.host), self.port)}/"
 
     @property
-    def is_private(self) -> bool:
+    def is_loopback(self) -> bool:
         """Tell whether only this machine can come in."""
         ip = str(self.socket.getsockname()[0])
         return ip == "::1" or ip.startswith("127.")
@@ -45,7 +45,7 @@ class Door:
         self.socket.close()
 
 
-def listen(host: str, port: int) -> Door:
+def listen(host: str, port: int) -> Listener:
     """Listen on a host and port, 0 being any that is free; raise `UsageError` where that cannot be."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -62,11 +62,11 @@ def listen(host: str, port: int) -> Door:
         door.listen(_BACKLOG)
     except OSError as error:
         door.close()
-        raise _refused(host, port, error) from None
-    return Door(host, door)
+        raise _listen_error(host, port, error) from None
+    return Listener(host, door)
 
 
-def _refused(host: str, port: int, error: OSError) -> UsageError:
+def _listen_error(host: str, port: int, error: OSError) -> UsageError:
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < _LAST_PORT else port - 1
         return UsageError(
@@ -77,4 +77,4 @@ def _refused(host: str, port: int, error: OSError) -> UsageError:
         return UsageError(f"port {port} is not yours to listen on.", "Those from 1024 on are: --port 8000.")
     if error.errno == errno.EADDRNOTAVAIL:
         return UsageError(f"{host} is no address of this machine.", _ALONE)
-    return UsageError(f"cannot listen on {place(host, port)}: {error.strerror or error}.", _ALONE)
+    return UsageError(f"cannot listen on {join_host_port(host, port)}: {error.strerror or error}.", _ALONE)

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from harvest.serving.http_errors import Problem
+from harvest.serving.http_errors import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from harvest.serving.service_limits import Bounds
+    from harvest.serving.service_limits import ServiceLimits
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
 _OURS = frozenset({"same-origin", "none"})  # "none": what a person typed, and no page's doing
@@ -44,10 +44,10 @@ _CARRIED = {
 _log = logging.getLogger("harvest.serve")
 
 
-class Guard:
+class RequestGuard:
     """Refuses strangers, and dresses every answer."""
 
-    def __init__(self, app: ASGIApp, names: Collection[str], bounds: Bounds) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str], bounds: ServiceLimits) -> None:
         self._app = app
         self._names = frozenset(name.lower() for name in names)
         self._bounds = bounds
@@ -57,25 +57,25 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        talk = _Talk(scope, receive, send, self._bounds.farewell)
-        objection = self._objection(Headers(scope=scope), asks=scope["method"] not in _LOOKS)
+        talk = _Exchange(scope, receive, send, self._bounds.farewell)
+        objection = self._find_objection(Headers(scope=scope), asks=scope["method"] not in _LOOKS)
         answer = objection.response if objection else self._app
         await answer(scope, talk.receive, talk.send)
 
-    def _objection(self, headers: Headers, *, asks: bool) -> Problem | None:
+    def _find_objection(self, headers: Headers, *, asks: bool) -> HttpError | None:
         host = headers.get("host", "")
-        if not self._is_ours(host):
-            return Problem(403, "This service goes by another name: use the address it printed.")
-        if asks and not _is_from_here(headers, host):
-            return Problem(403, "Other pages may not use this service.")
+        if not self._is_allowed_host(host):
+            return HttpError(403, "This service goes by another name: use the address it printed.")
+        if asks and not _is_same_origin(headers, host):
+            return HttpError(403, "Other pages may not use this service.")
         return None
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_allowed_host(self, host: str) -> bool:
         found = _HOST.fullmatch(host)
-        return found is not None and (found["name"].lower() in self._names or _is_number(found["name"]))
+        return found is not None and (found["name"].lower() in self._names or _is_ip_address(found["name"]))
 
 
-class _Talk:
+class _Exchange:
     """One request and its answer: dressed, logged, and not cut off while the other side still speaks.
 
     Who uploads 30 MB sees a refusal only if we listen on for a moment: a connection closed with bytes unread
@@ -120,7 +120,7 @@ class _Talk:
         _log.info("%s %s %d %.0f ms", self._scope["method"], path, self._status, spent)
 
 
-def _is_number(name: str) -> bool:
+def _is_ip_address(name: str) -> bool:
     """Tell whether a host is an address as such, which no stranger's page can have for its name."""
     try:
         ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
@@ -129,7 +129,7 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def _is_from_here(headers: Headers, host: str) -> bool:
+def _is_same_origin(headers: Headers, host: str) -> bool:
     """Tell whether a request is no page's, or our own page's; a browser lets no page lie about these."""
     if headers.get("sec-fetch-site", "none").lower() not in _OURS:
         return False

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, cast
 import uvicorn
 
 from harvest.serving.admission import Admission
-from harvest.serving.http_connection import Connection
+from harvest.serving.http_connection import LimitedConnection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from harvest.serving.listener import Door
-    from harvest.serving.service_limits import Bounds
+    from harvest.serving.listener import Listener
+    from harvest.serving.service_limits import ServiceLimits
 
 _GRACE = 1  # seconds that answers under way have to be finished, once we are told to stop
 _STEP = 0.2  # seconds after which a waiting thread hears of a signal, on every platform
@@ -27,10 +27,10 @@ _STEP = 0.2  # seconds after which a waiting thread hears of a signal, on every 
 class Server:
     """Serves in a thread: signals stay with the program, and a notebook's event loop its own."""
 
-    def __init__(self, app: ASGIApp, door: Door, bounds: Bounds) -> None:
+    def __init__(self, app: ASGIApp, door: Listener, bounds: ServiceLimits) -> None:
         self._door = door
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="serve")
-        connection = partial(Connection, bounds=bounds, admission=Admission(bounds))
+        connection = partial(LimitedConnection, bounds=bounds, admission=Admission(bounds))
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,

@@ -8,7 +8,7 @@ MiB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ServiceLimits:
     """Limits of a service; seconds unless said otherwise."""
 
     head: float = 10  # from the first byte of a connection, or the last answer, to a whole request line

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from harvest.models import Refusal
 from harvest.serving import http_errors
 from harvest.serving.client_shares import Shares, client_of
-from harvest.serving.http_errors import Problem
+from harvest.serving.http_errors import HttpError
 from harvest.serving.service_limits import MiB
 from harvest.serving.upload_rate import MinimumRate
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from harvest.serving.service_limits import Bounds
-    from harvest.web.image_client import Bodies
+    from harvest.serving.service_limits import ServiceLimits
+    from harvest.web.image_client import ImageClient
 
 _RAW = "application/octet-stream"
 _HOW = (
@@ -37,14 +37,14 @@ _FIELDS = 8  # a form may have a few fields besides its file; nobody reads them
 _FIELD = 4 * 1024
 
 
-class Intake:
+class UploadReader:
     """Takes the picture out of a request; `bodies` makes a guarded downloader for one address.
 
     A downloader remembers for a whole harvest which hosts to leave alone. Here that would be for as long as
     the service runs, at the word of anybody who asks, so that each address gets a new one: 21 ms.
     """
 
-    def __init__(self, bounds: Bounds, bodies: Callable[[], Bodies]) -> None:
+    def __init__(self, bounds: ServiceLimits, bodies: Callable[[], ImageClient]) -> None:
         self._bounds = bounds
         self._bodies = bodies
         self._fetches = asyncio.Semaphore(bounds.fetches)
@@ -52,33 +52,33 @@ class Intake:
         self._room = Shares(bounds.held, bounds.client_held)
 
     @asynccontextmanager
-    async def picture(self, request: Request) -> AsyncIterator[bytes]:
+    async def read_image(self, request: Request) -> AsyncIterator[bytes]:
         """Yield the bytes of the picture, and hold room for them until the block ends."""
         kind = request.headers.get("content-type", _RAW).partition(";")[0].strip().lower()
         if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Problem(415, "Send the picture as it is: no Content-Encoding is unpacked here.")
+            raise HttpError(415, "Send the picture as it is: no Content-Encoding is unpacked here.")
         client = client_of(request)
         with self._room.share(client) as grow:
             if kind == "application/json":
-                data = await self._fetched(await self._address(request, grow), client, grow)
+                data = await self._fetch(await self._address(request, grow), client, grow)
             elif kind == "multipart/form-data":
                 data = await self._file(request, grow)
             elif kind.startswith("image/") or kind == _RAW:
                 data = b"".join([piece async for piece in self._body(request, grow, self._bounds.body)])
             else:
-                raise Problem(415, _HOW)
+                raise HttpError(415, _HOW)
             if not data:
-                raise Problem(400, f"There is no picture in this request. {_HOW}")
+                raise HttpError(400, f"There is no picture in this request. {_HOW}")
             yield data
 
     async def _file(self, request: Request, grow: Callable[[int], None]) -> bytes:
         most = self._bounds.body + _FIELDS * _FIELD
         async with aclosing(self._body(request, grow, most)) as body:
-            parser = _InMemory(request.headers, body, max_files=1, max_fields=_FIELDS, max_part_size=_FIELD)
+            parser = _InMemoryFile(request.headers, body, max_files=1, max_fields=_FIELDS, max_part_size=_FIELD)
             try:
                 form = await parser.parse()
             except MultiPartException as error:
-                raise Problem(400, f"This form cannot be read: {error.message}") from None
+                raise HttpError(400, f"This form cannot be read: {error.message}") from None
         try:
             for _, value in form.multi_items():  # its name, and whatever path it has, are read by nobody
                 if isinstance(value, UploadFile):
@@ -106,9 +106,9 @@ class Intake:
                 except StopAsyncIteration:
                     return
                 except TimeoutError:
-                    raise Problem(408, "The picture came too slowly, and was given up.") from None
+                    raise HttpError(408, "The picture came too slowly, and was given up.") from None
                 except ClientDisconnect:
-                    raise Problem(400, "The picture did not come to its end.") from None  # nobody reads this
+                    raise HttpError(400, "The picture did not come to its end.") from None  # nobody reads this
                 rate.receive(len(piece))
                 read += len(piece)
                 if read > most:
@@ -121,13 +121,13 @@ class Intake:
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
-            raise Problem(400, 'This is no JSON. It would be {"url": "https://…"}.') from None
+            raise HttpError(400, 'This is no JSON. It would be {"url": "https://…"}.') from None
         match document:
             case {"url": str(url), **more} if not more:
                 return url
-        raise Problem(400, 'The document is {"url": "https://…"}, and nothing else.')
+        raise HttpError(400, 'The document is {"url": "https://…"}, and nothing else.')
 
-    async def _fetched(self, url: str, client: str, grow: Callable[[int], None]) -> bytes:
+    async def _fetch(self, url: str, client: str, grow: Callable[[int], None]) -> bytes:
         of_client = self._client_fetches.setdefault(client, asyncio.Semaphore(self._bounds.client_fetches))
         async with AsyncExitStack() as turn:
             try:
@@ -135,21 +135,21 @@ class Intake:
                     for limit in (of_client, self._fetches):
                         await turn.enter_async_context(limit)
             except TimeoutError:
-                raise http_errors.busy() from None
+                raise http_errors.busy_error() from None
             async with self._bodies() as bodies:
                 body = await bodies.fetch(url)
         if isinstance(body, Refusal):
-            raise http_errors.of(body)
+            raise http_errors.http_error_for(body)
         grow(len(body.data))
         return body.data
 
 
-def _too_large(most: int) -> Problem:
+def _too_large(most: int) -> HttpError:
     size = f"{most // MiB} MB" if most >= MiB else f"{most // 1024} kB"
-    return Problem(413, f"This is too large: {size} is the most that is taken.")
+    return HttpError(413, f"This is too large: {size} is the most that is taken.")
 
 
-class _InMemory(MultiPartParser):
+class _InMemoryFile(MultiPartParser):
     """Starlette writes larger files to the disk; ours are bounded, and a disk can be full."""
 
     spool_max_size = 1 << 30

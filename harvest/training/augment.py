@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.training.training_options import Options
+    from harvest.training.training_options import TrainingOptions
 
     View = Callable[[Image.Image, int, random.Random], Image.Image]
 
-__all__ = ["Augmentation", "Views", "augmentation", "load_object", "views"]
+__all__ = ["Augmentation", "ViewMaker", "load_object", "make_augmentation", "view_function"]
 
 
-class Views(Protocol):
+class ViewMaker(Protocol):
     """Whatever draws views of pictures; what it is called tells it from all others."""
 
     def view(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
@@ -51,7 +51,7 @@ class Augmentation:
 
     def view(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
         """Return one view of a picture, as a square of `size`; beyond its borders it is mirrored."""
-        return self._lit(_taken(image, size, self._frame(image, rng)), rng)
+        return self._change_light(_cut_out(image, size, self._frame(image, rng)), rng)
 
     def _frame(self, image: Image.Image, rng: random.Random) -> _Frame:
         """Draw what of the picture is seen."""
@@ -66,7 +66,7 @@ class Augmentation:
         centre = [side / 2 + rng.uniform(-free, free) for side, free in zip(image.size, room, strict=True)]
         return _Frame(np.array(centre), part * turn @ shape)
 
-    def _lit(self, image: Image.Image, rng: random.Random) -> Image.Image:
+    def _change_light(self, image: Image.Image, rng: random.Random) -> Image.Image:
         bright = 1 + rng.uniform(-self.random_brightness, self.random_brightness) / 100
         contrast = 1 + rng.uniform(-self.contrast, self.contrast) / 100
         grey = bright * float(np.asarray(image).mean())
@@ -81,7 +81,7 @@ class _Frame(NamedTuple):
     sides: NDArray[np.float64]  # as columns: along the view's rows, and down its columns
 
 
-def _taken(image: Image.Image, size: int, frame: _Frame) -> Image.Image:
+def _cut_out(image: Image.Image, size: int, frame: _Frame) -> Image.Image:
     """Return what a frame shows as a square, mirroring the picture at its borders."""
     reach = np.abs(frame.sides).sum(axis=1) / 2 + 1
     low = np.floor(frame.centre - reach).astype(int)
@@ -98,7 +98,7 @@ def _taken(image: Image.Image, size: int, frame: _Frame) -> Image.Image:
     return image.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BILINEAR)
 
 
-def augmentation(options: Options) -> Views | None:
+def make_augmentation(options: TrainingOptions) -> ViewMaker | None:
     """Return how views are drawn as the options ask for; none where pictures are shown as they are."""
     own = load_transform(options.transform, beside=options.tree) if options.transform else None
     asked = {
@@ -110,7 +110,7 @@ def augmentation(options: Options) -> Views | None:
     return Transformed(own, ours) if own else ours
 
 
-def views(options: Options) -> View | None:
+def view_function(options: TrainingOptions) -> View | None:
     """Return the same as a function."""
-    drawn = augmentation(options)
+    drawn = make_augmentation(options)
     return drawn.view if drawn else None

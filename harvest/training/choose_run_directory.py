@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
-from harvest.training.run_directory import OPTIONS, Run
+from harvest.training.run_directory import OPTIONS, TrainingRun
 
 if TYPE_CHECKING:
-    from harvest.training.training_options import Options
+    from harvest.training.training_options import TrainingOptions
 
 
-def begin(options: Options) -> Path:
+def create_run(options: TrainingOptions) -> Path:
     """Choose the directory of a new run: the one named, else one by the time."""
     tree = Path(options.tree)
     if options.cache is not None:
@@ -28,19 +28,19 @@ def begin(options: Options) -> Path:
     return next(path for path in names if not path.exists())
 
 
-def unfinished(options: Options) -> Path:
+def find_unfinished_run(options: TrainingOptions) -> Path:
     """Find the run to resume: the one named, else the newest beside the tree that did not come to its end."""
     if options.out is not None:
         if not (options.out / OPTIONS).is_file():
             raise UsageError(f"{options.out} is no run that could be resumed: it has no {OPTIONS}.")
-        if Run(options.out).is_done:
+        if TrainingRun(options.out).is_done:
             raise UsageError(
                 f"{options.out} came to its end: there is nothing to go on with.",
                 f"To begin a new run from what it learned: --model {options.out}",
             )
         return options.out
     folders = options.runs.iterdir() if options.runs.is_dir() else ()
-    runs = [path for path in folders if (path / OPTIONS).is_file() and not Run(path).is_done]
+    runs = [path for path in folders if (path / OPTIONS).is_file() and not TrainingRun(path).is_done]
     if not runs:
         raise UsageError(
             f"no unfinished run in {options.runs}.",

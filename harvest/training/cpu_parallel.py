@@ -33,7 +33,7 @@ _LITTLE = 2_000_000_000
 _MOST = 4  # hands: what they do in Python they do one after another
 
 
-class Hands:
+class CpuWorkers:
     """So many threads; one hand alone leaves everything to torch."""
 
     def __init__(self, count: int, *, dice: local | None = None, seed: int = 0) -> None:
@@ -43,7 +43,7 @@ class Hands:
         self._pool = ThreadPoolExecutor(count, "hand", torch.set_num_threads, (torch.get_num_threads(),))
         self._map = self._pool.map if count > 1 else map
 
-    def ask(self, model: nn.Module, lesson: Mapping[str, Tensor]) -> Tensor:
+    def predict(self, model: nn.Module, lesson: Mapping[str, Tensor]) -> Tensor:
         """Return the answers to a batch, in the precision that the network is saved in.
 
         Half precision is for learning: of 120 pictures it took 108 for right where all of it took 105.
@@ -55,9 +55,9 @@ class Hands:
                 answers: Tensor = plain(model, pixel_values=share["pixel_values"]).logits
                 return answers
 
-        return torch.cat(list(self._map(asked, self._shares(lesson))))
+        return torch.cat(list(self._map(asked, self._split_batch(lesson))))
 
-    def learn(
+    def compute_gradients(
         self,
         model: nn.Module,
         lesson: Mapping[str, Tensor],
@@ -79,7 +79,7 @@ class Hands:
             loss = loss_of(answers.float(), share["labels"], lesson["labels"])
             return loss.detach(), torch.autograd.grad(loss, weights, allow_unused=True)
 
-        shares = self._shares(lesson)
+        shares = self._split_batch(lesson)
         losses, gradients = zip(*self._map(learned, range(len(shares)), shares), strict=True)
         for weight, *parts in zip(weights, *gradients, strict=True):
             known = [part for part in parts if part is not None]
@@ -90,18 +90,18 @@ class Hands:
         """Let go of the threads."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _shares(self, lesson: Mapping[str, Tensor]) -> list[Lesson]:
+    def _split_batch(self, lesson: Mapping[str, Tensor]) -> list[Lesson]:
         count = max(1, min(self.count, len(lesson["labels"])))
         parts = {name: value.tensor_split(count) for name, value in lesson.items()}
         return [dict(zip(parts, share, strict=True)) for share in zip(*parts.values(), strict=True)]
 
 
 @contextmanager
-def to_ask(network: Network, *, batch: int) -> Iterator[Hands]:
+def workers_for_prediction(network: Network, *, batch: int) -> Iterator[CpuWorkers]:
     """Share the batches that a network is only asked about."""
-    _, little = _tried(network, batch, learning=False)
-    with _threads(network, little=little, steady=True) as count:
-        hands = Hands(count)
+    _, little = _try_network(network, batch, learning=False)
+    with _divide_threads(network, little=little, steady=True) as count:
+        hands = CpuWorkers(count)
         try:
             yield hands
         finally:
@@ -109,16 +109,16 @@ def to_ask(network: Network, *, batch: int) -> Iterator[Hands]:
 
 
 @contextmanager
-def to_learn(network: Network, *, batch: int, seed: int, together: bool) -> Iterator[Hands]:
+def workers_for_training(network: Network, *, batch: int, seed: int, together: bool) -> Iterator[CpuWorkers]:
     """Share the batches that a network learns from; `together` where its norms must see a batch whole.
 
     How they are shared hangs on the network and the machine, never on how busy that is: the same seed gives
     the same weights.
     """
-    steady, little = _tried(network, batch, learning=not together)
-    with _threads(network, little=little, steady=steady and not together) as count:
+    steady, little = _try_network(network, batch, learning=not together)
+    with _divide_threads(network, little=little, steady=steady and not together) as count:
         dice = local()
-        hands = Hands(count, dice=dice, seed=seed)
+        hands = CpuWorkers(count, dice=dice, seed=seed)
         dropouts = _dropouts(network.model) if count > 1 else {}
         for name, module in dropouts.items():
             network.model.set_submodule(name, _Dropout(module.p, dice))
@@ -131,7 +131,7 @@ def to_learn(network: Network, *, batch: int, seed: int, together: bool) -> Iter
 
 
 @contextmanager
-def _threads(network: Network, *, little: bool, steady: bool) -> Iterator[int]:
+def _divide_threads(network: Network, *, little: bool, steady: bool) -> Iterator[int]:
     """Yield how many hands there are, with torch's threads dealt to them; for little work there is one."""
     before = torch.get_num_threads()
     count = min(before, _MOST) if network.model.device.type == "cpu" and steady and not little else 1
@@ -142,7 +142,7 @@ def _threads(network: Network, *, little: bool, steady: bool) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
-def _tried(network: Network, batch: int, *, learning: bool) -> tuple[bool, bool]:
+def _try_network(network: Network, batch: int, *, learning: bool) -> tuple[bool, bool]:
     """Show a network one picture: tell whether it is steady, and whether a batch is little work for it.
 
     A steady one draws lots in dropouts alone; others would draw what their hands leave each other.

@@ -5,36 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvest.training.inference.model_export import export as write_exports
+from harvest.training.inference.model_export import export_model as write_exports
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.training.evaluation import Judged
-    from harvest.training.fine_tuning import Tuned
+    from harvest.training.evaluation import Evaluation
+    from harvest.training.fine_tuning import FineTuned
     from harvest.training.network.network import Network
     from harvest.training.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TrainingResult:
     """What a training came to."""
 
     tree: Path
     path: Path  # everything is in there
     labels: tuple[str, ...]
-    judged: Judged
-    tuned: Tuned
+    evaluation: Evaluation
+    fine_tuned: FineTuned
     differences: dict[str, float]  # of each export from the network itself
 
 
-def export(session: Session, network: Network, tuned: Tuned, judged: Judged) -> Result:
+def export(session: Session, network: Network, tuned: FineTuned, judged: Evaluation) -> TrainingResult:
     """Write the exports, and drop what only a resumed run would need."""
     kinds = session.options.export
     differences = {}
     if kinds:
-        session.teller.step(f"export: {', '.join(kinds)}")
-        differences = write_exports(network, session.run.path, kinds, say=session.teller.say)
+        session.progress.step(f"export: {', '.join(kinds)}")
+        differences = write_exports(network, session.run.path, kinds, say=session.progress.info)
     if not tuned.stopped:
         session.run.forget_checkpoints(keep=session.options.keep)
-    return Result(session.options.tree, session.run.path, network.labels, judged, tuned, differences)
+    return TrainingResult(session.options.tree, session.run.path, network.labels, judged, tuned, differences)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _CONFIG = "config.json"  # which every run has
 
 
-def newest(folder: Path) -> Path | None:
+def newest_run(folder: Path) -> Path | None:
     """Return the newest run in a folder of runs, or of those beside a tree; None where there is none."""
     around = folder.absolute()
     places = (around, around.parent / f"{around.name}.runs")

@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harvest.training.augment import views
-from harvest.training.metrics.epoch_metrics import chosen
-from harvest.training.out_of_memory import within_memory
-from harvest.training.pictures.labelled_pictures import Part
-from harvest.training.probabilities import exam
+from harvest.training.augment import view_function
+from harvest.training.metrics.epoch_metrics import select_metrics
+from harvest.training.out_of_memory import explain_out_of_memory
+from harvest.training.pictures.labelled_pictures import SplitPart
+from harvest.training.probabilities import held_out_probabilities
 from harvest.training.read_files import read_text
 from harvest.training.trainer import learning_rate_finder, schedule
-from harvest.training.trainer.epoch_callback import Table
+from harvest.training.trainer.epoch_callback import EpochTable
 from harvest.training.trainer.fit import (
     Stage,
-    Workbench,
-    epochs_done,
-    fit,
+    TrainingContext,
+    count_epochs_done,
+    fit_stage,
     has_ended,
-    latest,
+    latest_checkpoint,
 )
-from harvest.training.trainer.learning_rate_finder import Found
+from harvest.training.trainer.learning_rate_finder import FoundRate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.training.head_training import Frozen
-    from harvest.training.load_folders import Pictures
+    from harvest.training.head_training import FrozenHead
+    from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
     from harvest.training.probabilities import Answers
     from harvest.training.run_directory import Row
@@ -47,13 +47,13 @@ _HIGHEST, _LARGEST = 1e3, 1e30  # of a rate and of a loss in finder.json
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class FineTuned:
     """How the fine-tuning went."""
 
     rows: tuple[Row, ...]  # the first is the frozen head
     best: Row
     stages: tuple[Stage, ...]
-    found: Found | None  # by the learning-rate finder
+    found: FoundRate | None  # by the learning-rate finder
     stopped: bool  # by the person
     gone: tuple[str, ...]  # pictures that went away meanwhile
     between: dict[str, Answers]  # what the network of an earlier stage said, where there are two
@@ -66,60 +66,62 @@ class Tuned:
         return TUNED if self.best["epoch"] > self.stages[-1].first_epoch else HEAD
 
 
-def fine_tune(session: Session, network: Network, pictures: Pictures, frozen: Frozen) -> Tuned:
+def fine_tune(session: Session, network: Network, pictures: TrainingData, frozen: FrozenHead) -> FineTuned:
     """Fine-tune; the network is left as it was in its best epoch, of which the frozen head is the first."""
     options = session.options
-    bench = _workbench(session, network, pictures, frozen)
+    bench = _training_context(session, network, pictures, frozen)
     found = None
     whole = True
     between: dict[str, Answers] = {}
-    stages = plan(session)
+    stages = plan_stages(session)
     for stage in stages:
         if options.from_scratch and not bench.table.best["epoch"]:
-            _begin_anew(network, options.seed)
+            _reset_head(network, options.seed)
         if stage.whole and options.lr == "find":
-            found = _find(bench, session)
+            found = _find_rate(bench, session)
         rates = found.spread if found else stage.rates
         if not _has_ended(session, network, stage):
-            session.teller.step(_title(stage._replace(rates=rates), session))
-            session.teller.row(bench.table.rows[-1])
-            whole = fit(bench, stage._replace(rates=rates))
+            session.progress.step(_title(stage._replace(rates=rates), session))
+            session.progress.row(bench.table.rows[-1])
+            whole = fit_stage(bench, stage._replace(rates=rates))
         if not whole:
             break
         learned = bench.table.best_until(stage.first_epoch + stage.epochs)["epoch"]
         if stage is not stages[-1] and session.processes.is_first and learned:
-            between[HEAD] = exam(session, network, pictures)
+            between[HEAD] = held_out_probabilities(session, network, pictures)
     gone = tuple(sorted(bench.gone))
     if gone:
-        session.teller.warn(f"{len(gone):,} pictures went away or broke meanwhile, {gone[0]} among them.")
-    return Tuned(tuple(bench.table.rows), bench.table.best, stages, found, not whole, gone, between)
+        session.progress.warn(f"{len(gone):,} pictures went away or broke meanwhile, {gone[0]} among them.")
+    return FineTuned(tuple(bench.table.rows), bench.table.best, stages, found, not whole, gone, between)
 
 
-def _workbench(session: Session, network: Network, pictures: Pictures, frozen: Frozen) -> Workbench:
+def _training_context(
+    session: Session, network: Network, pictures: TrainingData, frozen: FrozenHead
+) -> TrainingContext:
     options = session.options
-    measures = chosen(options, pictures.album.labels)
-    return Workbench(
+    measures = select_metrics(options, pictures.album.labels)
+    return TrainingContext(
         network=network,
         album=pictures.album,
         split=pictures.split,
         options=options,
         run=session.run,
-        teller=session.teller,
+        progress=session.progress,
         processes=session.processes,
         measures=measures,
-        table=Table(_before(session, frozen.row), measures.monitor),
-        view=views(options),
+        table=EpochTable(_epochs_before(session, frozen.row), measures.monitor),
+        view=view_function(options),
     )
 
 
-def _begin_anew(network: Network, seed: int) -> None:
+def _reset_head(network: Network, seed: int) -> None:
     """Draw a new head: one solved on what random layers see is far from any that learns."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         network.head.reset_parameters()
 
 
-def plan(session: Session) -> tuple[Stage, ...]:
+def plan_stages(session: Session) -> tuple[Stage, ...]:
     """Return the stages that were asked for; none where the head is all that is wanted."""
     options = session.options
     default = FROM_SCRATCH if options.from_scratch else PRETRAINED
@@ -153,28 +155,28 @@ def _title(stage: Stage, session: Session) -> str:
     return f"{what}: {stage.epochs} {plural}, rate {rates}, {effective}"
 
 
-def _before(session: Session, frozen: Row) -> list[Row]:
+def _epochs_before(session: Session, frozen: Row) -> list[Row]:
     """Return the epochs that need not be done again: those up to the last checkpoint."""
     if not session.options.resume:
         return [frozen]
     done = 0
-    for stage in plan(session):
-        begun = latest(session.run.checkpoints / stage.name)
+    for stage in plan_stages(session):
+        begun = latest_checkpoint(session.run.checkpoints / stage.name)
         if begun is not None:
-            done = stage.first_epoch + min(epochs_done(begun), stage.epochs)
+            done = stage.first_epoch + min(count_epochs_done(begun), stage.epochs)
     return [row for row in session.run.history() if row["epoch"] <= done] or [frozen]
 
 
-def goes_on(session: Session) -> bool:
+def can_resume(session: Session) -> bool:
     """Tell whether there is a checkpoint to go on from; a run that was killed before it had any begins."""
     return session.options.resume and any(
-        latest(session.run.checkpoints / stage.name) for stage in plan(session)
+        latest_checkpoint(session.run.checkpoints / stage.name) for stage in plan_stages(session)
     )
 
 
 def _has_ended(session: Session, network: Network, stage: Stage) -> bool:
     """Take back what was best at the last checkpoint of a resumed stage, and tell if that was its end."""
-    begun = latest(session.run.checkpoints / stage.name) if session.options.resume else None
+    begun = latest_checkpoint(session.run.checkpoints / stage.name) if session.options.resume else None
     if begun is None:
         return False
     with session.processes.first_goes_first():
@@ -186,16 +188,16 @@ def _has_ended(session: Session, network: Network, stage: Stage) -> bool:
     return True
 
 
-def _found(path: Path) -> Found | None:
+def _read_found_rate(path: Path) -> FoundRate | None:
     """Read the rate that was found; nothing where the file does not tell one."""
     try:
-        found = Found(**json.loads(read_text(path)))
+        found = FoundRate(**json.loads(read_text(path)))
         return found if _is_sound(found) else None
     except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
-def _is_sound(found: Found) -> bool:
+def _is_sound(found: FoundRate) -> bool:
     """Return whether a curve is one of rates and losses, of which the last may not be finite."""
     return (
         0 < found.chosen < _HIGHEST
@@ -205,29 +207,32 @@ def _is_sound(found: Found) -> bool:
     )
 
 
-def _find(bench: Workbench, session: Session) -> Found:
+def _find_rate(bench: TrainingContext, session: Session) -> FoundRate:
     """Look for the rate; every process looks at the same pictures, and a resumed run takes what was found."""
     path = session.run.path / FINDER
-    if session.options.resume and (before := _found(path)):
+    if session.options.resume and (before := _read_found_rate(path)):
         return before
-    session.teller.step("looking for the learning rate")
+    session.progress.step("looking for the learning rate")
     network, options = bench.network, bench.options
     schedule.unfreeze(network.model)
     if not options.from_scratch:
-        schedule.rest_batch_norm(network.model)
+        schedule.freeze_batch_norm(network.model)
     model: Any = network.model
     model.to(session.processes.device)
-    with within_memory(options.batch * options.n_augmentation, network.size), bench.hands() as hands:
-        found = learning_rate_finder.find(
+    with (
+        explain_out_of_memory(options.batch * options.n_augmentation, network.size),
+        bench.cpu_workers() as hands,
+    ):
+        found = learning_rate_finder.find_learning_rate(
             network.model,
-            bench.lessons(Part.TRAIN),
-            bench.loss.of,
+            bench.dataset(SplitPart.TRAIN),
+            bench.loss.compute,
             hands,
             batch=options.batch,
             seed=options.seed,
-            teller=session.teller,
+            teller=session.progress,
         )
-    session.teller.say(f"found {found.chosen:.1e}")
+    session.progress.info(f"found {found.chosen:.1e}")
     if session.processes.is_first:
         session.run.write_json(FINDER, asdict(found))
     return found

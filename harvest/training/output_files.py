@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from harvest.training.metrics.evaluate_predictions import Judgement
-    from harvest.training.pictures.labelled_pictures import Album
+    from harvest.training.metrics.evaluate_predictions import PartEvaluation
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
 
 _LEAST = 1e-12  # a probability, so that a loss is finite: a float32 softmax comes to 0
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # a spreadsheet would run the cell
@@ -46,7 +46,7 @@ class Prediction(NamedTuple):
         return bool(self.predicted) and self.predicted != self.label
 
 
-def predictions(album: Album, probabilities: ArrayLike, folds: ArrayLike) -> list[Prediction]:
+def predictions(album: LabelledPictures, probabilities: ArrayLike, folds: ArrayLike) -> list[Prediction]:
     """Lay out-of-fold probabilities beside the pictures, in the album's order."""
     found = []
     chances = np.asarray(probabilities, np.float64).reshape(len(album.examples), len(album.labels))
@@ -76,7 +76,7 @@ def write_predictions(path: Path, rows: Iterable[Prediction]) -> None:
     table = csv.writer(out, lineterminator="\n")
     table.writerow(Prediction._fields)
     table.writerows([_cell(value) for value in row] for row in rows)
-    disk.rewrite(path, out.getvalue().encode("utf-8", "backslashreplace"))
+    disk.write_atomically(path, out.getvalue().encode("utf-8", "backslashreplace"))
 
 
 def _cell(value: str | float) -> str:
@@ -87,16 +87,15 @@ def _cell(value: str | float) -> str:
 
 
 def write_metrics(
-    path: Path, judgements: Mapping[str, Sequence[Judgement]], *, saved: str, **facts: object
+    path: Path, judgements: Mapping[str, Sequence[PartEvaluation]], *, saved: str, **facts: object
 ) -> None:
     """Write metrics.json: what each candidate is worth on each part, which was saved, and other facts."""
     document = {
         **facts,
         "saved": saved,
         "candidates": {
-            name: {judgement.part: judgement.as_json() for judgement in parts}
-            for name, parts in judgements.items()
+            name: {judgement.part: judgement.as_json() for judgement in parts} for name, parts in judgements.items()
         },
     }
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    disk.rewrite(path, (text + "\n").encode("utf-8", "backslashreplace"))
+    disk.write_atomically(path, (text + "\n").encode("utf-8", "backslashreplace"))

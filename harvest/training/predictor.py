@@ -17,7 +17,7 @@ from harvest import images
 from harvest.errors import TrainingError, UsageError
 from harvest.models import Refusal, Verdict
 from harvest.training import image_array
-from harvest.training.find_run import newest
+from harvest.training.find_run import newest_run
 from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _NAME_IT = "Name the directory that a training wrote, as it printed it."
 _CONFIG, _ONNX = "config.json", "model.onnx"
 
 
-class Guess(NamedTuple):
+class LabelProbability(NamedTuple):
     """A label, and how probable the network finds it."""
 
     label: str
@@ -70,40 +70,38 @@ class Predictor:
         self._giants = threading.Lock()
 
     @classmethod
-    def open(
-        cls, run: Path | str, *, prefer_onnx: bool = True, say: Callable[[str], None] | None = None
-    ) -> Self:
+    def open(cls, run: Path | str, *, prefer_onnx: bool = True, say: Callable[[str], None] | None = None) -> Self:
         """Open the directory of a training; model.onnx goes first where it is there and can be run."""
         run = Path(run)
         _check(run)
-        engine = _onnx(run, say or _keep_silent) if prefer_onnx else None
+        engine = _onnx(run, say or _ignore_message) if prefer_onnx else None
         return cls(_name(run), engine or _torch(run))
 
     @refuse_unexpected
-    def see(self, picture: bytes | Path) -> NDArray[np.uint8] | Refusal:
+    def prepare(self, picture: bytes | Path) -> NDArray[np.uint8] | Refusal:
         """Return a picture as the network sees it, or why it cannot be read."""
-        image = image_array.see(picture, self.size)
-        return image if isinstance(image, Refusal) else np.asarray(image_array.crop(image, self.size))
+        image = image_array.load_image(picture, self.size)
+        return image if isinstance(image, Refusal) else np.asarray(image_array.centre_crop(image, self.size))
 
-    def judge(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return a row of probabilities for each view, in the order of `labels`."""
         rows = self._engine(np.stack(views))
         if not np.isfinite(rows).all():
             raise TrainingError(f"{self.name} answers with no numbers: its weights are damaged.")
         return rows
 
-    def ranked(self, row: NDArray[np.float32], top: int | None = None) -> list[Guess]:
+    def rank(self, row: NDArray[np.float32], top: int | None = None) -> list[LabelProbability]:
         """Return the labels of a row, the most probable first."""
         best = np.argsort(-row, kind="stable")[:top]
-        return [Guess(self.labels[number], float(row[number])) for number in best]
+        return [LabelProbability(self.labels[number], float(row[number])) for number in best]
 
-    def predict(self, pictures: Iterable[P], top: int | None = None) -> list[list[Guess] | Refusal]:
+    def predict(self, pictures: Iterable[P], top: int | None = None) -> list[list[LabelProbability] | Refusal]:
         """Return for each picture its labels, the most probable first, or why it cannot be read."""
         return [end for _, end in self.each(pictures, top)]
 
     def each(
         self, pictures: Iterable[P], top: int | None = None
-    ) -> Iterator[tuple[P, list[Guess] | Refusal]]:
+    ) -> Iterator[tuple[P, list[LabelProbability] | Refusal]]:
         """Yield each picture with what `predict` returns for it; memory stays flat however many there are."""
         threads = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
         coming = iter(pictures)
@@ -111,7 +109,7 @@ class Predictor:
         try:
             while True:  # the next ones are decoded while the network looks at these
                 following = [(one, threads.submit(self._decode, one)) for one in islice(coming, BATCH)]
-                yield from self._settled(ready, top)
+                yield from self._finish_batch(ready, top)
                 if not following:
                     return
                 ready = following
@@ -126,16 +124,16 @@ class Predictor:
         if len(body) > MOST:
             return Refusal(Verdict.TOO_BIG, f"more than {MOST >> 20} MB")
         with self._giants if images.memory_needed(body) > _GIANT else nullcontext():
-            return self.see(body)
+            return self.prepare(body)
 
-    def _settled(
+    def _finish_batch(
         self, ready: Sequence[tuple[P, Future[NDArray[np.uint8] | Refusal]]], top: int | None
-    ) -> Iterator[tuple[P, list[Guess] | Refusal]]:
+    ) -> Iterator[tuple[P, list[LabelProbability] | Refusal]]:
         seen = [(picture, view.result()) for picture, view in ready]
         views = [view for _, view in seen if not isinstance(view, Refusal)]
-        rows = iter(self.judge(views) if views else ())
+        rows = iter(self.predict_batch(views) if views else ())
         for picture, view in seen:
-            yield picture, view if isinstance(view, Refusal) else self.ranked(next(rows), top)
+            yield picture, view if isinstance(view, Refusal) else self.rank(next(rows), top)
 
 
 def _read(path: Path) -> bytes:
@@ -149,10 +147,8 @@ def _check(run: Path) -> None:
         return
     if not run.is_dir():
         raise UsageError(f"there is no run {run}.", _NAME_IT)
-    meant = newest(run)
-    raise UsageError(
-        f"{run} is no run: it has no {_CONFIG}.", f"Did you mean {meant}?" if meant else _NAME_IT
-    )
+    meant = newest_run(run)
+    raise UsageError(f"{run} is no run: it has no {_CONFIG}.", f"Did you mean {meant}?" if meant else _NAME_IT)
 
 
 def _name(run: Path) -> str:
@@ -181,5 +177,5 @@ def _torch(run: Path) -> Engine:
     return TorchEngine(run)
 
 
-def _keep_silent(_text: str) -> None:
+def _ignore_message(_text: str) -> None:
     """Say nothing: nobody listens."""

@@ -8,51 +8,56 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from harvest.training.cpu_parallel import to_ask
-from harvest.training.pictures.labelled_pictures import Part
-from harvest.training.torch_dataset import Lessons, together
+from harvest.training.cpu_parallel import workers_for_prediction
+from harvest.training.pictures.labelled_pictures import SplitPart
+from harvest.training.torch_dataset import ImageDataset, collate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from harvest.training.load_folders import Pictures
+    from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import Album
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
     from harvest.training.session import Session
 
-    Answers = dict[Part, NDArray[np.float64]]
+    Answers = dict[SplitPart, NDArray[np.float64]]
 
-EXAMS = (Part.VALID, Part.TEST)
+HELD_OUT_PARTS = (SplitPart.VALID, SplitPart.TEST)
 
 
-def answer(
-    network: Network, album: Album, rows: Sequence[int], *, batch: int, tick: Callable[[int, int], None]
+def compute_probabilities(
+    network: Network,
+    album: LabelledPictures,
+    rows: Sequence[int],
+    *,
+    batch: int,
+    tick: Callable[[int, int], None],
 ) -> NDArray[np.float64]:
     """Return a row of probabilities a picture; of one that is gone, of numbers that are none."""
     told = np.full((len(rows), len(album.labels)), np.nan)
-    lessons = Lessons(album, rows, network)
+    lessons = ImageDataset(album, rows, network)
     model: Any = network.model
     model.eval()
     device = next(model.parameters()).device
     place = 0
-    with to_ask(network, batch=batch) as hands:
+    with workers_for_prediction(network, batch=batch) as hands:
         for some in DataLoader(lessons, batch, collate_fn=list):
             here = [place + i for i, lesson in enumerate(some) if len(lesson["labels"])]
             place += len(some)
             if here:
-                given = {name: value.to(device) for name, value in together(some).items()}
-                logits = hands.ask(model, given)
+                given = {name: value.to(device) for name, value in collate(some).items()}
+                logits = hands.predict(model, given)
                 told[here] = torch.softmax(logits.double().cpu(), dim=1).numpy()
             tick(place, len(rows))
     return told
 
 
-def exam(session: Session, network: Network, pictures: Pictures) -> Answers:
+def held_out_probabilities(session: Session, network: Network, pictures: TrainingData) -> Answers:
     """Return what a network says of the pictures that it did not learn from, part by part."""
-    batch, tick = session.options.batch, session.teller.tick
+    batch, tick = session.options.batch, session.progress.tick
     return {
-        part: answer(network, pictures.album, pictures.split.where(part).tolist(), batch=batch, tick=tick)
-        for part in EXAMS
+        part: compute_probabilities(network, pictures.album, pictures.split.rows(part).tolist(), batch=batch, tick=tick)
+        for part in HELD_OUT_PARTS
     }

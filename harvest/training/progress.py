@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Teller(Protocol):
+class Progress(Protocol):
     """Somebody who listens."""
 
     def step(self, title: str) -> None:
         """Begin a step of the story."""
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Tell something that is worth knowing."""
 
     def warn(self, text: str) -> None:
@@ -27,13 +27,13 @@ class Teller(Protocol):
         """Tell one row of the table of epochs."""
 
 
-class Silence:
+class NoProgress:
     """Nobody listens: the other processes of a run, and Python callers who want quiet."""
 
     def step(self, title: str) -> None:
         """Say nothing."""
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Say nothing."""
 
     def warn(self, text: str) -> None:
@@ -46,12 +46,12 @@ class Silence:
         """Say nothing."""
 
 
-class Noting:
+class RecordingProgress:
     """Passes everything on, and remembers the warnings for the report."""
 
-    def __init__(self, teller: Teller) -> None:
+    def __init__(self, teller: Progress) -> None:
         self.warnings: list[str] = []
-        self.step, self.say, self.tick, self.row = teller.step, teller.say, teller.tick, teller.row
+        self.step, self.info, self.tick, self.row = teller.step, teller.info, teller.tick, teller.row
         self._warn = teller.warn
 
     def warn(self, text: str) -> None:

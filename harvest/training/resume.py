@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from harvest.training.training_options import Options
+    from harvest.training.training_options import TrainingOptions
 
 
-def code_options(options: Options) -> list[tuple[str, str]]:
+def code_options(options: TrainingOptions) -> list[tuple[str, str]]:
     """List the options that name code, with their values."""
     named = [("--callback", each) for each in options.callbacks]
     named += [("--metric", options.metric)] if options.metric else []
@@ -28,12 +28,12 @@ def code_options(options: Options) -> list[tuple[str, str]]:
     return named
 
 
-def code_words(options: Options) -> str:
+def code_words(options: TrainingOptions) -> str:
     """Return the options that name code as they are typed; each run that goes on needs them again."""
     return _typed(code_options(options))
 
 
-def resumed(asked: Options, begun: Options, run: Path) -> Options:
+def resumed(asked: TrainingOptions, begun: TrainingOptions, run: Path) -> TrainingOptions:
     """Return the options of a run that goes on: as it was begun, but for what the command line must say."""
     _check_code(code_options(asked), code_options(begun), run)
     if (matrix := begun.cost_matrix) and not os.path.isfile(matrix):  # noqa: PTH113 - pathlib raises on long names

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.training.training_options import Options
+    from harvest.training.training_options import TrainingOptions
 
 Row = dict[str, float]  # of history.csv
 
@@ -39,11 +39,11 @@ WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # the best so far, and 
 _FRAME = frozenset({"epoch", "train_loss", "valid_loss", "time"})  # of history.csv
 _LEFT = re.compile(r"\..+\.part|\.network-.+")  # by a process that was killed while it wrote
 _LAST_EPOCH = 2_000_000  # twice as many as a stage may have
-_held: dict[Path, Lock] = {}  # by this process: the run that it writes
+_locked: dict[Path, Lock] = {}  # by this process: the run that it writes
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """One training's directory."""
 
     path: Path
@@ -60,7 +60,7 @@ class Run:
 
     def write(self, name: str, text: str) -> None:
         """Write a file as a whole or not at all."""
-        disk.rewrite(self.path / name, text.encode())
+        disk.write_atomically(self.path / name, text.encode())
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a document."""
@@ -70,7 +70,7 @@ class Run:
         """Write an array for other programs; it holds numbers only, and loads without pickle."""
         out = io.BytesIO()
         np.save(out, values, allow_pickle=False)
-        disk.rewrite(self.path / name, out.getvalue())
+        disk.write_atomically(self.path / name, out.getvalue())
 
     def write_history(self, rows: Sequence[Row]) -> None:
         """Write the table of epochs, with the columns of any row; metrics stand in the middle."""
@@ -79,7 +79,7 @@ class Run:
         table = csv.DictWriter(out, columns, restval="", lineterminator="\n")
         table.writeheader()
         table.writerows(
-            {name: _written(value) for name, value in row.items() if not math.isnan(value)} for row in rows
+            {name: _format_value(value) for name, value in row.items() if not math.isnan(value)} for row in rows
         )
         self.write(HISTORY, out.getvalue())
 
@@ -100,7 +100,7 @@ class Run:
     def keep_best(self, checkpoint: Path) -> None:
         """Keep the best network so far with a checkpoint: who goes on from there has it as it was then."""
         if not (checkpoint / BEST).exists():
-            with disk.named(checkpoint):
+            with disk.write_errors_named(checkpoint):
                 disk.link(self.path / WEIGHTS, checkpoint / BEST)
 
     def take_best(self, checkpoint: Path) -> None:
@@ -109,14 +109,14 @@ class Run:
             self.keep_best(checkpoint)
         elif not (self.path / WEIGHTS).exists() or not (checkpoint / BEST).samefile(self.path / WEIGHTS):
             part = self.path / f".{WEIGHTS}.part"
-            with disk.named(self.path):
+            with disk.write_errors_named(self.path):
                 disk.remove(part)
                 disk.link(checkpoint / BEST, part)
                 disk.replace(part, self.path / WEIGHTS)
 
     def forget_checkpoints(self, *, keep: int) -> None:
         """Drop what was only kept to be resumed; `keep` of them stay for the person who asked."""
-        let_go(self.path)
+        unlock_run(self.path)
         if keep:
             (self.checkpoints / LOCK).unlink(missing_ok=True)
             return
@@ -148,24 +148,24 @@ def _check_order(rows: Sequence[Row]) -> None:
         raise ValueError("its epochs are not in order")
 
 
-def _written(value: float) -> str:
+def _format_value(value: float) -> str:
     return f"{value:.6g}"
 
 
-def as_written(value: float) -> float:
+def round_trip(value: float) -> float:
     """Return a figure as it is read back: a resumed run must choose as one that was not cut off.
 
     >>> as_written(2 / 3)
     0.666667
     """
-    return float(_written(value))
+    return float(_format_value(value))
 
 
-def make(path: Path, options: Options) -> Run:
+def create_directory(path: Path, options: TrainingOptions) -> TrainingRun:
     """Make the directory, and write down how the run was asked for."""
-    run = Run(path)
+    run = TrainingRun(path)
     try:
-        hold(path)
+        lock_run(path)
         run.write_json(OPTIONS, options.as_json())
     except CannotWrite:
         run.forget_checkpoints(keep=0)  # an empty directory can be named again
@@ -173,22 +173,22 @@ def make(path: Path, options: Options) -> Run:
     return run
 
 
-def hold(path: Path) -> None:
+def lock_run(path: Path) -> None:
     """Let no other process write this run while this one lives, and sweep what a killed one left."""
     checkpoints = path / CHECKPOINTS
-    with disk.named(path):
+    with disk.write_errors_named(path):
         _check_inside(path)
         disk.make_folder(checkpoints)
     lock = Lock(checkpoints / LOCK)  # whose being there says that the run has not ended
-    if path.resolve() not in _held:
-        if not lock.take():
+    if path.resolve() not in _locked:
+        if not lock.acquire():
             raise RunBusy(
-                f"another training writes {path}: {lock.holder()}.",
+                f"another training writes {path}: {lock.describe_holder()}.",
                 "Wait for its end, or name another --out.",
             )
-        for other in list(_held):  # a program that trains again has left what it trained before
-            let_go(other)
-        _held[path.resolve()] = lock
+        for other in list(_locked):  # a program that trains again has left what it trained before
+            unlock_run(other)
+        _locked[path.resolve()] = lock
     for left in path.iterdir():
         if _LEFT.fullmatch(left.name):
             shutil.rmtree(left, ignore_errors=True)
@@ -211,23 +211,23 @@ def _check_inside(path: Path) -> None:
                 raise TrainingError(f"{inside} is neither a file nor a folder.", "Remove it.")
 
 
-def give_up() -> None:
+def discard_run() -> None:
     """Take back the run that was begun, if nothing was learned: what was asked for could not be done."""
-    for path in list(_held):
+    for path in list(_locked):
         if not (path / WEIGHTS).exists():
-            Run(path).forget_checkpoints(keep=0)
+            TrainingRun(path).forget_checkpoints(keep=0)
             with suppress(OSError):
                 for name in (OPTIONS, SPLITS):
                     disk.remove(path / name)
                 path.rmdir()
 
 
-def held() -> Path | None:
+def current_run() -> Path | None:
     """Return the run that this process writes; none before it has begun one, or when it ended."""
-    return next(iter(_held), None)
+    return next(iter(_locked), None)
 
 
-def let_go(path: Path) -> None:
+def unlock_run(path: Path) -> None:
     """Let others write this run."""
-    if lock := _held.pop(path.resolve(), None):
+    if lock := _locked.pop(path.resolve(), None):
         lock.release()

@@ -10,61 +10,61 @@ from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
 from harvest.training import choose_run_directory, run_directory
-from harvest.training.inference.model_export import check
+from harvest.training.inference.model_export import check_exports
 from harvest.training.processes import Processes
-from harvest.training.progress import Noting, Silence
+from harvest.training.progress import NoProgress, RecordingProgress
 from harvest.training.resume import resumed
-from harvest.training.training_options import Options
+from harvest.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
-    from harvest.training.progress import Teller
-    from harvest.training.run_directory import Run
+    from harvest.training.progress import Progress
+    from harvest.training.run_directory import TrainingRun
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """What every step of `train.py` is given."""
 
-    options: Options
-    run: Run
-    teller: Noting
+    options: TrainingOptions
+    run: TrainingRun
+    progress: RecordingProgress
     processes: Processes
     began: datetime
 
-    def dismiss_others(self) -> None:
+    def end_other_processes(self) -> None:
         """End every process but the first: what is left to do is for one."""
         self.processes.end()
         if not self.processes.is_first:
             raise SystemExit(0)
 
 
-def begin(options: Options, teller: Teller) -> Session:
+def begin_session(options: TrainingOptions, teller: Progress) -> Session:
     """Open the run's directory: a new one, or with `--resume` the one that was cut off, as it was begun."""
     _check_extras(options)
     processes = Processes(cpu=options.cpu)
-    noting = Noting(teller if processes.is_first else Silence())
+    noting = RecordingProgress(teller if processes.is_first else NoProgress())
     if options.resume:
-        path = Path(processes.agree(str(_taken_up(options) if processes.is_first else "")))
-        begun = Options.of_run(path)
-        noting.say(f"going on with {path}")
+        path = Path(processes.agree(str(_resume_run(options) if processes.is_first else "")))
+        begun = TrainingOptions.of_run(path)
+        noting.info(f"going on with {path}")
         if other := options.unlike(begun):
             noting.warn(f"{', '.join(other)}: not heeded, a run goes on as it was begun")
         options = resumed(options, begun, path)
         _check_extras(options)
     else:
-        path = Path(processes.agree(str(choose_run_directory.begin(options) if processes.is_first else "")))
-    return Session(options, run_directory.Run(path), noting, processes, datetime.now().astimezone())
+        path = Path(processes.agree(str(choose_run_directory.create_run(options) if processes.is_first else "")))
+    return Session(options, run_directory.TrainingRun(path), noting, processes, datetime.now().astimezone())
 
 
-def _check_extras(options: Options) -> None:
+def _check_extras(options: TrainingOptions) -> None:
     """Refuse what needs a package that is not installed, before a training and not after it."""
-    check(options.export)
+    check_exports(options.export)
     if "tensorboard" in options.log and find_spec("tensorboard") is None:
         raise UsageError("--log tensorboard needs TensorBoard.", "pip install tensorboard")
 
 
-def _taken_up(options: Options) -> Path:
+def _resume_run(options: TrainingOptions) -> Path:
     """Return the run to go on with, which is ours from now on."""
-    path = choose_run_directory.unfinished(options)
-    run_directory.hold(path)
+    path = choose_run_directory.find_unfinished_run(options)
+    run_directory.lock_run(path)
     return path

@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import Album
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
 
     View = Callable[[Image.Image, int, random.Random], Image.Image]
 
 ROOM = 512 << 20  # bytes of decoded pictures that are kept: decoding again costs as much as a small network
 
 
-class Lesson(TypedDict):
+class Sample(TypedDict):
     """What the network's `forward` takes: one picture in all its views, or a batch of them."""
 
     pixel_values: Tensor
     labels: Tensor
 
 
-class Lessons(Dataset[Lesson]):
+class ImageDataset(Dataset[Sample]):
     """Pictures with their classes; each comes in `times` views, or as it is where there is no `view`."""
 
     def __init__(
         self,
-        album: Album,
+        album: LabelledPictures,
         rows: Sequence[int],
         network: Network,
         *,
@@ -61,7 +61,7 @@ class Lessons(Dataset[Lesson]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, place: int) -> Lesson:
+    def __getitem__(self, place: int) -> Sample:
         row = self.rows[place]
         image = self._picture(row)
         views = [] if image is None else self._views(image, self._album.examples[row].content)
@@ -73,26 +73,26 @@ class Lessons(Dataset[Lesson]):
 
     def _views(self, image: Image.Image, content: str) -> list[Tensor]:
         if self._view is None:
-            return [self._tensor(image_array.crop(image, self._size))]
+            return [self._tensor(image_array.centre_crop(image, self._size))]
         return [
-            self._tensor(self._view(image, self._size, self._dice(content, number)))
+            self._tensor(self._view(image, self._size, self._random_state(content, number)))
             for number in range(self._times)
         ]
 
-    def _dice(self, content: str, number: int) -> random.Random:
+    def _random_state(self, content: str, number: int) -> random.Random:
         """Return the chances of one view: the same in any process, and after a run was resumed."""
         name = f"{self._seed}/{self.epoch}/{content}/{number}"
         return random.Random(hashlib.blake2b(name.encode(), digest_size=8).digest())  # noqa: S311
 
     def _tensor(self, image: Image.Image) -> Tensor:
-        return image_array.tensor(image, self._mean, self._std)
+        return image_array.to_tensor(image, self._mean, self._std)
 
     def _picture(self, row: int) -> Image.Image | None:
         """Return a decoded picture; None when its file went away or broke since the folders were read."""
         if row in self._kept:
             return self._kept[row]
         example = self._album.examples[row]
-        image = image_array.see(self._album.file(example), self._size)
+        image = image_array.load_image(self._album.file(example), self._size)
         if isinstance(image, Refusal):
             self.gone.add(example.path)
             return None
@@ -103,7 +103,7 @@ class Lessons(Dataset[Lesson]):
         return image
 
 
-def together(lessons: Sequence[Lesson]) -> dict[str, Tensor]:
+def collate(lessons: Sequence[Sample]) -> dict[str, Tensor]:
     """Make one batch of several pictures' views."""
     return {
         "pixel_values": torch.cat([lesson["pixel_values"] for lesson in lessons]),

@@ -40,7 +40,7 @@ _COUNTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class TrainingOptions:
     """Everything on the command line; `tree` alone is needed."""
 
     tree: Path
@@ -98,8 +98,8 @@ class Options:
                 f"--lr {self.lr[0]:g} {self.lr[1]:g}: the rate of the first layer, then that of the last.",
                 "For example: --lr 1e-5 1e-4. Or --lr find.",
             )
-        _among("export", self.export, EXPORTS)
-        _among("log", self.log, LOGS)
+        _check_choice("export", self.export, EXPORTS)
+        _check_choice("log", self.log, LOGS)
         if self.monitor == "custom" and not self.metric:
             raise UsageError("--monitor custom needs --metric module:function.")
 
@@ -111,9 +111,7 @@ class Options:
     @property
     def rounds(self) -> int:
         """How often every picture is seen."""
-        return (
-            self.epochs if self.epochs is not None else EPOCHS_FROM_SCRATCH if self.from_scratch else EPOCHS
-        )
+        return self.epochs if self.epochs is not None else EPOCHS_FROM_SCRATCH if self.from_scratch else EPOCHS
 
     @property
     def runs(self) -> Path:
@@ -121,9 +119,7 @@ class Options:
         tree = Path(self.tree).absolute()
         tree = tree.resolve() if ".." in tree.parts else tree  # a name of its own, to stand beside
         if not tree.name:
-            raise UsageError(
-                f"{tree} has nothing beside it, where its runs could be.", "Name a folder in it."
-            )
+            raise UsageError(f"{tree} has nothing beside it, where its runs could be.", "Name a folder in it.")
         return tree.with_name(f"{tree.name}.runs")
 
     @property
@@ -131,21 +127,17 @@ class Options:
         """Where features are kept between runs."""
         return self.cache or self.runs / "cache"
 
-    def unlike(self, begun: Options) -> list[str]:
+    def unlike(self, begun: TrainingOptions) -> list[str]:
         """Name what was asked for and is not how another training was begun; defaults ask for nothing."""
-        usual = Options(self.tree)
+        usual = TrainingOptions(self.tree)
         names = [each.name for each in fields(self) if each.name not in _NOW]
         return [
-            _option(name)
-            for name in names
-            if getattr(self, name) not in (getattr(usual, name), getattr(begun, name))
+            _option(name) for name in names if getattr(self, name) not in (getattr(usual, name), getattr(begun, name))
         ]
 
     def as_json(self) -> dict[str, Any]:
         """Return what a run writes down of how it was asked for."""
-        return {
-            name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()
-        }
+        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -220,14 +212,10 @@ def _is_rate(value: object) -> bool:
 
 # What each option may be in options.json, and whether it may be null.
 _KINDS: dict[str, tuple[Callable[[object], bool], bool]] = {
-    **dict.fromkeys(
-        ("batch", "valid", "test", "seed", "keep", "n_augmentation", "save_every"), (_is_integer, False)
-    ),
+    **dict.fromkeys(("batch", "valid", "test", "seed", "keep", "n_augmentation", "save_every"), (_is_integer, False)),
     **dict.fromkeys(("size", "epochs", "patience"), (_is_integer, True)),
     **dict.fromkeys(("random_crop", "random_scale", "random_brightness"), (_is_integer, True)),
-    **dict.fromkeys(
-        ("augment", "flip_left_right", "two_stage", "resume", "cpu", "from_scratch"), (_is_flag, False)
-    ),
+    **dict.fromkeys(("augment", "flip_left_right", "two_stage", "resume", "cpu", "from_scratch"), (_is_flag, False)),
     **dict.fromkeys(("tree", "model"), (_is_text, False)),
     **dict.fromkeys(("out", "cost_matrix", "cache"), (_is_text, True)),
     **dict.fromkeys(("transform", "metric"), (_is_code, True)),
@@ -242,7 +230,7 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _check_percentages(options: Options) -> None:
+def _check_percentages(options: TrainingOptions) -> None:
     for name in ("random_crop", "random_scale", "random_brightness"):
         percent = getattr(options, name)
         if percent is not None and not 0 <= percent < 100:  # noqa: PLR2004
@@ -256,7 +244,7 @@ def _check_count(name: str, value: int, least: int, most: int) -> None:
         raise UsageError(f"{_option(name)} {value}: at most {most:,}.")
 
 
-def _among(name: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
+def _check_choice(name: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
     for value in values:
         if value not in known:
             raise UsageError(f"{_option(name)} {value}: one of {', '.join(known)}, or several by commas.")

@@ -50,7 +50,7 @@ def load_object(name: str, *, beside: Path | None = None) -> Any:
                 + (f" and in {folders[1]}, beside the data." if folders[1:] else "."),
             ) from error
         except Exception as error:  # whatever a person's own lines raise is theirs, and named
-            raise UserCodeError(f"{name}: {module_name} {failed(error)}") from error
+            raise UserCodeError(f"{name}: {module_name} {describe_failure(error)}") from error
     try:
         return reduce(getattr, path.split("."), module)
     except AttributeError:
@@ -69,10 +69,10 @@ def own_code(what: str, hint: str = "") -> Iterator[None]:
     except (HarvestError, MemoryError, getattr(torch, "OutOfMemoryError", MemoryError)):
         raise
     except Exception as error:  # whatever a person's own lines raise is theirs, and named
-        raise UserCodeError(f"{what} {failed(error)}", hint) from error
+        raise UserCodeError(f"{what} {describe_failure(error)}", hint) from error
 
 
-def failed(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """Say what code of the person's own raised, and by which lines of it.
 
     >>> failed(ValueError("no such thing"))
@@ -115,9 +115,7 @@ class Transform:
         with own_code(f"--transform {self.name}", "It takes (x, seed=None): rows × columns × 3, as bytes."):
             made = np.asarray(self.object.random_transform(np.array(image), seed=rng.randrange(1 << 32)))
         if made.shape[2:] != (3,) or not made.size:
-            raise UsageError(
-                f"--transform {self.name} made an array of {made.shape}, not of rows × columns × 3."
-            )
+            raise UsageError(f"--transform {self.name} made an array of {made.shape}, not of rows × columns × 3.")
         if made.dtype.kind not in "biuf":
             raise UsageError(f"--transform {self.name} made an array of {made.dtype}, not of numbers.")
         levels = np.nan_to_num(made.astype(np.float32)).round().clip(0, 255).astype(np.uint8)
@@ -134,7 +132,7 @@ class Transformed:
 
     def view(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
         """Return one view of a picture, as a square of `size`."""
-        seen = self.ours.view(image, size, rng) if self.ours else image_array.crop(image, size)
+        seen = self.ours.view(image, size, rng) if self.ours else image_array.centre_crop(image, size)
         return self.transform(seen, size, rng)
 
 

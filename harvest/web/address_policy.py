@@ -29,19 +29,19 @@ _LONGEST = 8190  # the usual limit of servers for a request line
 _PORTS = {"http": 80, "https": 443}
 
 
-class NotAllowed(Exception):
+class AddressRefused(Exception):
     """An address we will not contact; says why, as the verdict of its hit."""
 
     verdict: ClassVar[Verdict]
 
 
-class BadAddress(NotAllowed):
+class BadAddress(AddressRefused):
     """No http(s) address that a picture could have."""
 
     verdict = Verdict.BAD_ADDRESS
 
 
-class PrivateAddress(NotAllowed):
+class PrivateAddress(AddressRefused):
     """An address of this machine, of its network, or one that hides where it leads."""
 
     verdict = Verdict.BLOCKED_ADDRESS
@@ -56,14 +56,14 @@ class Address:
     port: int
 
     @property
-    def place(self) -> str:
+    def host_and_port(self) -> str:
         """The `host:port` it is served from."""
-        return place(self.host, self.port)
+        return join_host_port(self.host, self.port)
 
     @property
     def server(self) -> str:
         """What shares one server's patience: http and https of a host, but not another port of it."""
-        return self.host if self.port in _PORTS.values() else self.place
+        return self.host if self.port in _PORTS.values() else self.host_and_port
 
 
 def is_public(ip: str) -> bool:
@@ -107,9 +107,7 @@ def check_host(host: str, allowed: Allowed = is_public) -> None:
         raise PrivateAddress(f"{host} is this machine")
 
 
-def check_url(
-    url: str | httpx.URL, *, allowed: Allowed = is_public, trusted: Collection[str] = ()
-) -> Address:
+def check_url(url: str | httpx.URL, *, allowed: Allowed = is_public, trusted: Collection[str] = ()) -> Address:
     """Return a web address fit to be fetched, or raise `BadAddress` or `PrivateAddress`.
 
     `trusted` holds each `host:port` that we serve ourselves.
@@ -121,12 +119,12 @@ def check_url(
     harvest.web.address_policy.BadAddress: 'file:' is not http or https
     """
     address = _parse(url)
-    if address.place not in trusted:
+    if address.host_and_port not in trusted:
         check_host(address.host, allowed)
     return address
 
 
-def place(host: str, port: int) -> str:
+def join_host_port(host: str, port: int) -> str:
     """Return `host:port`, with the brackets an IPv6 address needs.
 
     >>> place("::1", 8080)

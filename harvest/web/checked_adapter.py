@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from harvest.web.address_policy import Allowed, is_public, place
+from harvest.web.address_policy import Allowed, is_public, join_host_port
 from harvest.web.dns import Resolve, check_answer, resolve
 
 Find = Callable[[str, int], list[str]]
@@ -30,9 +30,7 @@ class CheckedAdapter(HTTPAdapter):
     public or hold nothing that the first did not: for servers that the user chose, at home perhaps.
     """
 
-    def __init__(
-        self, *, resolve: Resolve = resolve, allowed: Allowed = is_public, keep_first: bool = False
-    ) -> None:
+    def __init__(self, *, resolve: Resolve = resolve, allowed: Allowed = is_public, keep_first: bool = False) -> None:
         self._resolve = resolve
         self._allowed = allowed
         self._first: dict[str, list[str]] | None = {} if keep_first else None
@@ -40,16 +38,14 @@ class CheckedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Use connections that ask `find` where to connect to; requests calls this."""
-        self.poolmanager = _CheckedPools(
-            self.find, num_pools=connections, maxsize=maxsize, block=block, **options
-        )
+        self.poolmanager = _CheckedPools(self.find, num_pools=connections, maxsize=maxsize, block=block, **options)
 
     def find(self, host: str, port: int) -> list[str]:
         """Return the addresses to connect to, at least one; raise `PrivateAddress` or `OSError`."""
         found = self._resolve(host)
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, "no address")
-        known = [] if self._first is None else self._first.setdefault(place(host, port), found)
+        known = [] if self._first is None else self._first.setdefault(join_host_port(host, port), found)
         check_answer(host, [ip for ip in found if ip not in known], self._allowed)
         return found
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _GLANCE = 0.1  # how often to look whether somebody wants to stop
 
 
-def within(seconds: float, stop: threading.Event, work: Callable[[threading.Event], T]) -> T:
+def run_within(seconds: float, stop: threading.Event, work: Callable[[threading.Event], T]) -> T:
     """Return what `work` returns; raise `TimeoutError` when it takes longer, `Interrupted` on `stop`.
 
     It runs in a daemon thread, left to itself when it is late: `work` gets the event that tells it so.

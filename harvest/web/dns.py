@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from harvest.web.address_policy import Allowed, PrivateAddress, place
+from harvest.web.address_policy import Allowed, PrivateAddress, join_host_port
 
 Resolve = Callable[[str], list[str]]
 
@@ -42,7 +42,7 @@ def check_answer(host: str, ips: Iterable[str], allowed: Allowed) -> None:
             raise PrivateAddress(f"{host} leads to {ip}, not to the public Internet")
 
 
-class Lookups:
+class Resolver:
     """Looks names up, each in a thread of its own: a name that hangs keeps no other one waiting.
 
     The threads are daemons; those of a pool would be waited for when the program ends.
@@ -54,7 +54,7 @@ class Lookups:
         self._running: dict[str, asyncio.Future[list[str]]] = {}
         self._room = asyncio.Semaphore(_MOST_THREADS)
 
-    async def find(self, name: str) -> list[str]:
+    async def look_up(self, name: str) -> list[str]:
         """Return the addresses of a name, at least one, or raise `LookupFailed`."""
         try:
             async with asyncio.timeout(self._deadline):
@@ -99,7 +99,7 @@ class Lookups:
 class GuardedResolver(AbstractResolver):
     """Resolves for aiohttp, and refuses a name when any of its addresses is not allowed."""
 
-    def __init__(self, lookups: Lookups, *, allowed: Allowed, trusted: Collection[str] = ()) -> None:
+    def __init__(self, lookups: Resolver, *, allowed: Allowed, trusted: Collection[str] = ()) -> None:
         self._lookups = lookups
         self._allowed = allowed
         self._trusted = trusted
@@ -108,8 +108,8 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the addresses to connect to, or raise `LookupFailed` or `PrivateAddress`."""
-        found = await self._lookups.find(host)
-        if place(host, port) not in self._trusted:
+        found = await self._lookups.look_up(host)
+        if join_host_port(host, port) not in self._trusted:
             check_answer(host, found, self._allowed)
         return [
             ResolveResult(

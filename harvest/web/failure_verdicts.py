@@ -16,14 +16,14 @@ import aiohttp
 import httpx
 
 from harvest.models import Refusal, Verdict
-from harvest.web.address_policy import NotAllowed
+from harvest.web.address_policy import AddressRefused
 from harvest.web.dns import LookupFailed
-from harvest.web.exception_chain import causes
+from harvest.web.exception_chain import exception_chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ERRORS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, NotAllowed, LookupFailed)
+ERRORS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, AddressRefused, LookupFailed)
 
 
 def _reason(error: Any) -> str:
@@ -52,21 +52,21 @@ class Failure:
     """Why one try failed, and whether another may go better."""
 
     refusal: Refusal
-    passing: bool = True
+    is_transient: bool = True
     wait: float | None = None  # the server asks for this pause
     busy: bool = False  # it is the host that is busy, not the picture that fails
     answered: bool = False
 
 
-def failure(error: BaseException) -> Failure:
+def classify_error(error: BaseException) -> Failure:
     """Return what an error of `ERRORS` means."""
-    for cause in causes(error):
-        if isinstance(cause, NotAllowed):
-            return Failure(Refusal(cause.verdict, str(cause)), passing=False)
+    for cause in exception_chain(error):
+        if isinstance(cause, AddressRefused):
+            return Failure(Refusal(cause.verdict, str(cause)), is_transient=False)
         if isinstance(cause, LookupFailed):
-            return Failure(Refusal(Verdict.DNS, str(cause)), passing=not cause.final)
+            return Failure(Refusal(Verdict.DNS, str(cause)), is_transient=not cause.final)
         for kind, verdict, detail in _KINDS:
             if isinstance(cause, kind) and not isinstance(cause, aiohttp.ClientSSLError):
                 passing = verdict not in (Verdict.TLS, Verdict.BAD_ADDRESS)
-                return Failure(Refusal(verdict, detail(cause)), passing=passing)
+                return Failure(Refusal(verdict, detail(cause)), is_transient=passing)
     return Failure(Refusal(Verdict.BROKEN_TRANSFER, type(error).__name__))

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.web.domains import hostname, registrable_domain
 
 if TYPE_CHECKING:
-    from harvest.web.limits import Limits
+    from harvest.web.limits import ImageLimits
 
 # Domains, their hosts included.
-_BUILT_FOR_IT = (
+_IMAGE_CDNS = (
     "staticflickr.com",  # the network that serves Flickr's pictures; a page of results shows 100 of them
     "mm.bing.net",  # Bing's thumbnails, 35 to a page
     "inaturalist-open-data.s3.amazonaws.com",  # put there by iNaturalist to be taken in bulk
@@ -25,10 +25,10 @@ _BUILT_FOR_IT = (
 _AT_MOST = {"wikimedia.org": 2}  # "a total concurrency of at most 2" for media, in its robot policy
 
 
-class Manner(NamedTuple):
+class HostLimits(NamedTuple):
     """What one server is asked for."""
 
-    places: int  # requests at once
+    connections: int  # requests at once
     pace: float  # seconds between two
 
 
@@ -39,7 +39,7 @@ class Share(NamedTuple):
     places: int
 
 
-def manner(server: str, limits: Limits) -> Manner:
+def host_limits(server: str, limits: ImageLimits) -> HostLimits:
     """Return how a server, named with or without its port, is to be treated.
 
     >>> from harvest.web.limits import Limits
@@ -49,20 +49,20 @@ def manner(server: str, limits: Limits) -> Manner:
     (2, 4)
     """
     domains = _domains(server)
-    if not domains.isdisjoint(_BUILT_FOR_IT):
-        return Manner(2 * limits.per_host, limits.pace / 2)
+    if not domains.isdisjoint(_IMAGE_CDNS):
+        return HostLimits(2 * limits.per_host, limits.pace / 2)
     places = min((_AT_MOST[domain] for domain in domains & _AT_MOST.keys()), default=limits.per_host)
-    return Manner(min(places, limits.per_host), limits.pace)
+    return HostLimits(min(places, limits.per_host), limits.pace)
 
 
-def share(server: str, limits: Limits) -> Share:
+def share(server: str, limits: ImageLimits) -> Share:
     """Return the domain of a server, and how many connections its hosts may have together.
 
     >>> from harvest.web.limits import Limits
     >>> share("img7.example.co.uk:8080", Limits()), share("tse1.mm.bing.net", Limits())
     (Share(domain='example.co.uk', places=8), Share(domain='mm.bing.net', places=16))
     """
-    for domain in _domains(server).intersection(_BUILT_FOR_IT):
+    for domain in _domains(server).intersection(_IMAGE_CDNS):
         return Share(domain, 2 * limits.per_domain)
     return Share(registrable_domain(hostname(server)), limits.per_domain)
 

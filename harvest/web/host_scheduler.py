@@ -10,18 +10,18 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from harvest.models import Verdict
-from harvest.web.host_limits import manner, share
-from harvest.web.response_timeout import Patience
-from harvest.web.retry import in_words
+from harvest.web.host_limits import host_limits, share
+from harvest.web.response_timeout import ResponseTimeout
+from harvest.web.retry import describe_wait
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from harvest.web.failure_verdicts import Failure
-    from harvest.web.limits import Limits
+    from harvest.web.limits import ImageLimits
 
-_PATIENCE = 3  # pauses in a row without one good answer between them
-_SLICE = 1.0  # a host may be parked while somebody waits for it: look up this often
+_MAX_PAUSES_IN_A_ROW = 3  # pauses in a row without one good answer between them
+_WAIT_STEP = 1.0  # a host may be parked while somebody waits for it: look up this often
 
 
 class HostParked(Exception):
@@ -31,7 +31,7 @@ class HostParked(Exception):
 class Domain:
     """What the hosts of one domain share: a bound on their connections, and the end of our patience."""
 
-    def __init__(self, name: str, places: int, limits: Limits, say: Callable[[str], None]) -> None:
+    def __init__(self, name: str, places: int, limits: ImageLimits, say: Callable[[str], None]) -> None:
         self.name = name
         self.parked = ""
         self.gate = asyncio.Semaphore(places)
@@ -54,7 +54,7 @@ class Host:
         self,
         name: str,
         domain: Domain,
-        limits: Limits,
+        limits: ImageLimits,
         say: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
@@ -63,9 +63,9 @@ class Host:
         self.parked = ""
         self._limits = limits
         self._say = say
-        places, self.pace = manner(name, limits)
-        self.gate = asyncio.Semaphore(places)
-        self.patience = Patience(limits, clock)
+        places, self.pace = host_limits(name, limits)
+        self.slots = asyncio.Semaphore(places)
+        self.response_timeout = ResponseTimeout(limits, clock)
         self.users = 0
         self.free_at = 0.0  # by the pace
         self.opens_at = 0.0  # by its own wish
@@ -78,7 +78,7 @@ class Host:
         """Why it gets no more requests, by its own fault or that of its domain; empty while it does."""
         return self.parked or self.domain.parked
 
-    def answered(self) -> None:
+    def record_success(self) -> None:
         """Note a good answer."""
         self._in_a_row = self._strikes = self.domain.unfinished = 0
 
@@ -91,11 +91,11 @@ class Host:
             self._in_a_row += 1
             self.pace = min(max(2 * self.pace, 0.5), 8.0)  # it found us too fast; stay slower
         if seconds > self._limits.retry_after:
-            self.park(f"{self.name} asks to wait {in_words(seconds)}")
-        elif self._in_a_row >= _PATIENCE:
-            self.park(f"{self.name} refused {_PATIENCE} times in a row")
+            self.park(f"{self.name} asks to wait {describe_wait(seconds)}")
+        elif self._in_a_row >= _MAX_PAUSES_IN_A_ROW:
+            self.park(f"{self.name} refused {_MAX_PAUSES_IN_A_ROW} times in a row")
 
-    def strike(self) -> None:
+    def record_failure(self) -> None:
         """Note a picture whose every try went without an answer."""
         self._strikes += 1
         if self._strikes >= self._limits.strikes:
@@ -107,17 +107,17 @@ class Host:
             self.parked = reason
             self._say(f"{reason}: its other pictures are left for the next run.")
 
-    def is_memorable(self, now: float) -> bool:
+    def has_state(self, now: float) -> bool:
         """Tell whether forgetting the host would lose anything."""
         return bool(self.users or self.parked or self._strikes or self.pauses or self.free_at > now)
 
 
-class Hosts:
+class HostScheduler:
     """The servers of a run."""
 
     def __init__(
         self,
-        limits: Limits,
+        limits: ImageLimits,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -137,29 +137,29 @@ class Hosts:
         known: dict[str, Domain | Host] = {**self._domains, **self._hosts}
         return {name: each.parked for name, each in known.items() if each.parked}
 
-    def gave_up(self, name: str, end: Failure) -> None:
+    def record_failure(self, name: str, end: Failure) -> None:
         """Note that a picture failed for good; a host that never answers is parked in the end."""
         host = self._hosts.get(name)
         if host is None:
             return
-        if not end.answered and end.refusal.verdict.is_passing:
-            host.strike()
-        elif end.answered and not end.passing and end.refusal.verdict is Verdict.TIMEOUT:
+        if not end.answered and end.refusal.verdict.is_transient:
+            host.record_failure()
+        elif end.answered and not end.is_transient and end.refusal.verdict is Verdict.TIMEOUT:
             host.domain.leave_unfinished()
 
     @asynccontextmanager
-    async def visit(self, name: str, *, polite: bool = True) -> AsyncIterator[Host]:
+    async def request_slot(self, name: str, *, polite: bool = True) -> AsyncIterator[Host]:
         """Wait for a host's turn and hold one of its places; raise `HostParked` when there will be none.
 
         Its domain's place is taken last: who waits for a slow host keeps none from the others.
         """
-        host = self._hosts.get(name) or self._meet(name)
+        host = self._hosts.get(name) or self._add_host(name)
         host.users += 1
         try:
             if host.given_up:
                 raise HostParked(host.given_up)
-            async with host.gate:
-                await self._wait_for(host, polite=polite)
+            async with host.slots:
+                await self._wait_for_turn(host, polite=polite)
                 async with host.domain.gate if polite else nullcontext():
                     if host.given_up:
                         raise HostParked(host.given_up)
@@ -167,20 +167,20 @@ class Hosts:
         finally:
             host.users -= 1
 
-    async def _wait_for(self, host: Host, *, polite: bool) -> None:
+    async def _wait_for_turn(self, host: Host, *, polite: bool) -> None:
         while not host.given_up:
             now = self._clock()
             start = max(host.opens_at, host.free_at if polite else 0.0)
             if start <= now:
                 host.free_at = now + host.pace
                 return
-            await self._sleep(min(start - now, _SLICE))
+            await self._sleep(min(start - now, _WAIT_STEP))
         raise HostParked(host.given_up)
 
-    def _meet(self, name: str) -> Host:
+    def _add_host(self, name: str) -> Host:
         if len(self._hosts) >= self._sweep_at:
             now = self._clock()
-            self._hosts = {name: host for name, host in self._hosts.items() if host.is_memorable(now)}
+            self._hosts = {name: host for name, host in self._hosts.items() if host.has_state(now)}
             self._sweep_at = max(1024, 2 * len(self._hosts))
             used = {host.domain.name for host in self._hosts.values()}
             self._domains = {

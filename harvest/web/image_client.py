@@ -20,28 +20,28 @@ from harvest.models import Body, Refusal, Verdict
 from harvest.web import image_response, tls
 from harvest.web.address_policy import (
     Address,
+    AddressRefused,
     Allowed,
     BadAddress,
-    NotAllowed,
     check_host,
     check_url,
     is_public,
 )
-from harvest.web.connection_slots import Place, Places
+from harvest.web.connection_slots import ConnectionSlot, ConnectionSlots
 from harvest.web.dns import (
     GuardedResolver,
-    Lookups,
     Resolve,
+    Resolver,
     resolve,
 )
-from harvest.web.failure_verdicts import ERRORS, Failure, failure
-from harvest.web.host_scheduler import HostParked, Hosts
-from harvest.web.image_response import Moved
-from harvest.web.limits import Limits
-from harvest.web.pending_fetch import Fetching
+from harvest.web.failure_verdicts import ERRORS, Failure, classify_error
+from harvest.web.host_scheduler import HostParked, HostScheduler
+from harvest.web.image_response import Redirect
+from harvest.web.limits import ImageLimits
+from harvest.web.pending_fetch import PendingFetch
 from harvest.web.proxies import Proxies
-from harvest.web.retry import backoff
-from harvest.web.transport import Ways
+from harvest.web.retry import backoff_seconds
+from harvest.web.transport import ProxyRouter
 from harvest.web.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
-__all__ = ["Bodies", "Limits"]
+__all__ = ["ImageClient", "ImageLimits"]
 
-End = Body | Refusal | Failure | Moved
+End = Body | Refusal | Failure | Redirect
 
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
 _PROXY_NOTICE = (
@@ -60,7 +60,7 @@ _PROXY_NOTICE = (
 )
 
 
-class Bodies:
+class ImageClient:
     """Fetches picture bodies; an async context manager.
 
     `trusted` holds each `host:port` that we serve ourselves: no guard, no proxy and no pace apply to it.
@@ -71,7 +71,7 @@ class Bodies:
     def __init__(
         self,
         *,
-        limits: Limits | None = None,
+        limits: ImageLimits | None = None,
         proxy: str | None = None,
         allow_private: bool = False,
         trusted: Collection[str] = (),
@@ -84,28 +84,28 @@ class Bodies:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.bytes_read = 0
-        self._limits = limits or Limits()
+        self._limits = limits or ImageLimits()
         self._proxies = Proxies(proxy, trusted=trusted)
         self._allow_private = allow_private
-        self._allowed = _anything if allow_private else allowed
+        self._allowed = _allow_any if allow_private else allowed
         self._trusted = frozenset(trusted)
         self._obey_opt_out = obey_opt_out
-        self._say = say or _silence
+        self._say = say or _ignore_message
         self._resolve = resolve
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._hosts = Hosts(self._limits, clock=clock, sleep=sleep, say=self._say)
-        self._places = Places(self._limits)
-        self._ways: Ways | None = None
+        self._hosts = HostScheduler(self._limits, clock=clock, sleep=sleep, say=self._say)
+        self._places = ConnectionSlots(self._limits)
+        self._ways: ProxyRouter | None = None
 
     async def __aenter__(self) -> Self:
-        lookups = Lookups(self._resolve, self._limits.dns)
-        self._ways = Ways(
+        lookups = Resolver(self._resolve, self._limits.dns)
+        self._ways = ProxyRouter(
             self._proxies,
-            tls=tls.context(),
+            tls=tls.ssl_context(),
             direct=GuardedResolver(lookups, allowed=self._allowed, trusted=self._trusted),
-            proxied=GuardedResolver(lookups, allowed=_anything),
+            proxied=GuardedResolver(lookups, allowed=_allow_any),
         )
         if self._proxies:
             self._say(_PROXY_NOTICE.format(self._proxies.describe()))
@@ -122,79 +122,81 @@ class Bodies:
         """Which hosts are left alone for the rest of the run, and why."""
         return self._hosts.parked
 
-    def fetch(self, url: str, *, referer: str | None = None) -> Fetching:
+    def fetch(self, url: str, *, referer: str | None = None) -> PendingFetch:
         """Return the body of an address, or why there is none; `referer` is the page that shows it.
 
         Waits for the host's turn first, however long that takes; the picture's own deadline runs only while
         it is asked for. Awaited, it gives the body and is done. As `async with bodies.fetch(url) as body` it
         keeps its place among the connections until the block ends: that bounds the bodies in memory.
         """
-        return Fetching(self._hold(url, referer))
+        return PendingFetch(self._open_fetch(url, referer))
 
     @asynccontextmanager
-    async def _hold(self, url: str, referer: str | None) -> AsyncIterator[Body | Refusal]:
+    async def _open_fetch(self, url: str, referer: str | None) -> AsyncIterator[Body | Refusal]:
         end: Body | Refusal
-        place = Place(self._places)
+        place = ConnectionSlot(self._places)
         try:
             end = await self._fetch(self._check(url), referer, place)
-        except NotAllowed as error:
+        except AddressRefused as error:
             end = Refusal(error.verdict, str(error))
         except HostParked as error:
             end = Refusal(Verdict.HOST_PARKED, str(error))
         try:
             yield end
         finally:
-            place.leave()
+            place.release()
 
-    async def _fetch(self, address: Address, referer: str | None, place: Place) -> Body | Refusal:
+    async def _fetch(self, address: Address, referer: str | None, place: ConnectionSlot) -> Body | Refusal:
         headers = _HEADERS | _referer(referer, address)
         left = self._limits.total
         failures = hops = 0
         while True:
-            end, spent = await self._visit(address, headers, failures, left, place)
+            end, spent = await self._try_once(address, headers, failures, left, place)
             left -= spent
-            if isinstance(end, Moved):
+            if isinstance(end, Redirect):
                 hops += 1
                 if hops > self._limits.redirects:
                     return Refusal(Verdict.TOO_MANY_REDIRECTS, f"{hops} redirects")
                 address = self._check(_join(address, end.location))
             elif isinstance(end, Failure):
                 failures += 1
-                wait = 0.0 if end.busy else backoff(failures, self._jitter())
-                if not end.passing or failures >= self._limits.attempts or wait >= left:
-                    self._hosts.gave_up(address.server, end)
+                wait = 0.0 if end.busy else backoff_seconds(failures, self._jitter())
+                if not end.is_transient or failures >= self._limits.attempts or wait >= left:
+                    self._hosts.record_failure(address.server, end)
                     return end.refusal
                 left -= wait
                 await self._sleep(wait)  # for a busy host it is the host that waits, with all its pictures
             else:
                 return end
 
-    async def _visit(
-        self, address: Address, headers: dict[str, str], failures: int, left: float, place: Place
+    async def _try_once(
+        self, address: Address, headers: dict[str, str], failures: int, left: float, place: ConnectionSlot
     ) -> tuple[End, float]:
         """Ask once, in the host's turn; a body keeps its place among the connections."""
-        polite = address.place not in self._trusted and not (
-            self._allow_private and _is_private(address.host)
-        )
-        async with self._hosts.visit(address.server, polite=polite) as host:
-            await place.take()
+        polite = address.host_and_port not in self._trusted and not (self._allow_private and _is_private(address.host))
+        async with self._hosts.request_slot(address.server, polite=polite) as host:
+            await place.acquire()
             end: End | None = None
             try:
                 seen, started = host.pauses, self._clock()
                 request = self._request(address, headers, failures)
-                end = await self._ask(request, left, place, host.patience.answer(failures))
+                end = await self._send(request, left, place, host.response_timeout.limit_wait(failures))
                 now = self._clock()
             finally:
                 if not isinstance(end, Body):
-                    place.leave()
+                    place.release()
             if not isinstance(end, Failure):
-                host.answered()
+                host.record_success()
             elif end.busy:
-                host.pause(backoff(1, self._jitter()) if end.wait is None else end.wait, now, seen)
+                host.pause(backoff_seconds(1, self._jitter()) if end.wait is None else end.wait, now, seen)
             return end, now - started
 
-    async def _ask(
-        self, request: httpx.Request, left: float, place: Place, begins: AbstractAsyncContextManager[None]
+    async def _send(
+        self,
+        request: httpx.Request,
+        left: float,
+        place: ConnectionSlot,
+        begins: AbstractAsyncContextManager[None],
     ) -> End:
         # Without a client of httpx: its redirects, cookies and passwords are what we must not have, and going
         # through them takes a tenth of what fetching takes.
@@ -207,25 +209,25 @@ class Bodies:
                     response = await self._ways.handle_async_request(request)
                 answered = True
                 try:
-                    return await image_response.judge(
+                    return await image_response.read_response(
                         response,
                         self._limits,
                         obey_opt_out=self._obey_opt_out,
                         count=self._count,
-                        grow=place.grow,
+                        grow=place.acquire_large,
                     )
                 finally:
                     await response.aclose()
         except ERRORS as error:
             if deadline.expired():
                 late = Refusal(Verdict.TIMEOUT, f"not finished within {self._limits.total:g} s")
-                return Failure(late, passing=False, answered=answered)
-            return replace(failure(error), answered=answered)
+                return Failure(late, is_transient=False, answered=answered)
+            return replace(classify_error(error), answered=answered)
 
     def _request(self, address: Address, headers: dict[str, str], failures: int) -> httpx.Request:
         connect = self._limits.connect
         together = self._limits.dns + connect  # what aiohttp calls the pool's
-        timeout = httpx.Timeout(self._limits.patience(failures), connect=connect, pool=together)
+        timeout = httpx.Timeout(self._limits.idle_timeout(failures), connect=connect, pool=together)
         extensions = {"address": address, "timeout": timeout.as_dict()}
         # Of a host like xn--ls8h, an emoji, httpx cannot make the header itself: it raises IDNAError.
         headers = {"Host": address.url.netloc.decode("ascii"), **headers}
@@ -248,8 +250,8 @@ def _join(address: Address, location: str) -> httpx.URL:
 def _referer(page: str | None, address: Address) -> dict[str, str]:
     """Return the header naming the page that shows a picture, as a browser would send it."""
     try:
-        url = check_url(page or "", allowed=_anything).url
-    except NotAllowed:
+        url = check_url(page or "", allowed=_allow_any).url
+    except AddressRefused:
         return {}
     return {} if (url.scheme, address.url.scheme) == ("https", "http") else {"Referer": str(url)}
 
@@ -257,14 +259,14 @@ def _referer(page: str | None, address: Address) -> dict[str, str]:
 def _is_private(host: str) -> bool:
     try:
         check_host(host)
-    except NotAllowed:
+    except AddressRefused:
         return True
     return False
 
 
-def _anything(_ip: str) -> bool:
+def _allow_any(_ip: str) -> bool:
     return True
 
 
-def _silence(_text: str) -> None:
+def _ignore_message(_text: str) -> None:
     pass

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from harvest.models import Body, Refusal, Verdict
 from harvest.web.failure_verdicts import Failure
-from harvest.web.opt_out import opted_out
-from harvest.web.retry import retry_after, today
+from harvest.web.opt_out import find_opt_out
+from harvest.web.retry import parse_retry_after, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import httpx
 
-    from harvest.web.limits import Limits
+    from harvest.web.limits import ImageLimits
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WHOLE = frozenset({200, 203})
@@ -24,30 +24,30 @@ _TIMEOUT, _PARTIAL, _BUSY, _UNAVAILABLE, _ERRORS = 408, 206, 429, 503, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Redirect:
     """A redirect, as the server wrote it."""
 
     location: str
 
 
-async def judge(
+async def read_response(
     response: httpx.Response,
-    limits: Limits,
+    limits: ImageLimits,
     *,
     obey_opt_out: bool,
     count: Callable[[int], None],
     grow: Callable[[], Awaitable[None]],
-) -> Body | Refusal | Failure | Moved:
+) -> Body | Refusal | Failure | Redirect:
     """Read an answer as far as it is worth reading.
 
     `count` is told of every piece of the body; `grow` is waited for before it outgrows the ordinary size.
     """
     status = response.status_code
     if status in _REDIRECTS and "location" in response.headers:
-        return Moved(response.headers["location"])
+        return Redirect(response.headers["location"])
     if status not in _WHOLE:
-        return _without_picture(response)
-    if refusal := _refusal(response, limits, obey_opt_out=obey_opt_out):
+        return _failed_response(response)
+    if refusal := _check_headers(response, limits, obey_opt_out=obey_opt_out):
         return refusal
     size = 0
     body = BytesIO()  # hands its bytes on without a copy: half the memory of joining pieces
@@ -62,10 +62,10 @@ async def judge(
     return Body(body.getvalue(), str(response.request.url))
 
 
-def _without_picture(response: httpx.Response) -> Refusal | Failure:
+def _failed_response(response: httpx.Response) -> Refusal | Failure:
     status = response.status_code
     detail = f"HTTP {status}"
-    wait = retry_after(response.headers.get("retry-after"), today())
+    wait = parse_retry_after(response.headers.get("retry-after"), utc_now())
     if status == _BUSY:
         return Failure(Refusal(Verdict.HOST_PARKED, detail), wait=wait, busy=True, answered=True)
     if status >= _ERRORS or status == _TIMEOUT:
@@ -76,9 +76,9 @@ def _without_picture(response: httpx.Response) -> Refusal | Failure:
     return Refusal(Verdict.GONE, detail)
 
 
-def _refusal(response: httpx.Response, limits: Limits, *, obey_opt_out: bool) -> Refusal | None:
+def _check_headers(response: httpx.Response, limits: ImageLimits, *, obey_opt_out: bool) -> Refusal | None:
     headers = response.headers
-    if obey_opt_out and (directive := opted_out(headers.get_list("x-robots-tag"))):
+    if obey_opt_out and (directive := find_opt_out(headers.get_list("x-robots-tag"))):
         return Refusal(Verdict.OPTED_OUT, f"X-Robots-Tag: {directive}")
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):

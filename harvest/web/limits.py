@@ -8,7 +8,7 @@ MiB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ImageLimits:
     """Limits of picture bodies; seconds unless said otherwise."""
 
     connect: float = 10
@@ -41,7 +41,7 @@ class Limits:
         share = max(self.connections // 4, self.per_host)
         return max(1, min(share, self.connections // 2))
 
-    def patience(self, failures: int) -> float:
+    def idle_timeout(self, failures: int) -> float:
         """Return how long to wait between two reads after so many failed tries.
 
         >>> [Limits().patience(failures) for failures in range(4)]

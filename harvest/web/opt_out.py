@@ -15,7 +15,7 @@ _WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview"
 _AGENT = re.compile(r"[a-z*][\w.-]*")
 
 
-def opted_out(tags: Iterable[str]) -> str | None:
+def find_opt_out(tags: Iterable[str]) -> str | None:
     """Return the directive that asks us to leave a picture alone, if there is one.
 
     A user agent's name opens the directives that are for it; those of others do not concern us.

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from harvest.models import Body, Refusal
 
 
-class Fetching:
+class PendingFetch:
     """`await` it for the body alone, or use it up inside `async with`, as aiohttp's own requests."""
 
     def __init__(self, held: AbstractAsyncContextManager[Body | Refusal]) -> None:
         self._held = held
 
     def __await__(self) -> Generator[Any, None, Body | Refusal]:
-        return self._end().__await__()
+        return self._wait().__await__()
 
     async def __aenter__(self) -> Body | Refusal:
         return await self._held.__aenter__()
@@ -29,6 +29,6 @@ class Fetching:
     ) -> None:
         await self._held.__aexit__(kind, error, trace)
 
-    async def _end(self) -> Body | Refusal:
+    async def _wait(self) -> Body | Refusal:
         async with self._held as end:
             return end

@@ -50,7 +50,7 @@ class Proxies:
     def choose(self, address: Address) -> Proxy | None:
         """Return the proxy for an address, or `None` for the direct way."""
         proxy = self._by_scheme.get(address.url.scheme)
-        if proxy is None or address.place in self._trusted:
+        if proxy is None or address.host_and_port in self._trusted:
             return None
         return None if should_bypass_proxies(str(address.url), no_proxy=None) else proxy
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from harvest.web.limits import Limits
+    from harvest.web.limits import ImageLimits
 
 _TIMES = 6  # what is this much later than usual will hardly come at all
 _SHARE = 0.2  # of the latest answer in what is usual
 
 
-class Patience:
+class ResponseTimeout:
     """One host's; `clock` tells the seconds."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(self, limits: ImageLimits, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
         self._usual: float | None = None
@@ -36,24 +36,24 @@ class Patience:
         if self._usual is None or failures + 1 >= self._limits.attempts:
             return None
         wait = max(self._limits.least_idle, _TIMES * self._usual) * 2.0**failures
-        return min(wait, self._limits.patience(failures))
+        return min(wait, self._limits.idle_timeout(failures))
 
     @asynccontextmanager
-    async def answer(self, failures: int) -> AsyncIterator[None]:
+    async def limit_wait(self, failures: int) -> AsyncIterator[None]:
         """Raise `TimeoutError` when the block takes too long, and learn from how long it takes."""
         begun = self._clock()
         try:
             async with asyncio.timeout(self.seconds(failures)):
                 yield
         except TimeoutError:
-            self._was_late()
+            self._record_timeout()
             raise
-        self._came_after(self._clock() - begun)
+        self._record_time(self._clock() - begun)
 
-    def _came_after(self, seconds: float) -> None:
+    def _record_time(self, seconds: float) -> None:
         self._usual = seconds if self._usual is None else self._usual + _SHARE * (seconds - self._usual)
 
-    def _was_late(self) -> None:
+    def _record_timeout(self) -> None:
         """Wait longer for the next ones: a host that has become slow must not be asked everything twice."""
         if self._usual is not None:
             self._usual = min(2 * self._usual, self._limits.first_idle)

@@ -10,7 +10,7 @@ _SECONDS = re.compile(r"\d+(\.\d*)?")
 _AVAILABLE = re.compile(r"available in (\d{1,9}) second")
 
 
-def backoff(failures: int, jitter: float) -> float:
+def backoff_seconds(failures: int, jitter: float) -> float:
     """Return 1, 2, 4 … seconds, and up to half as much again: `jitter` is a random number below 1.
 
     >>> [backoff(n, 0) for n in (1, 2, 3)], backoff(1, 0.5)
@@ -19,7 +19,7 @@ def backoff(failures: int, jitter: float) -> float:
     return 2.0 ** (failures - 1) * (1 + jitter / 2)
 
 
-def retry_after(value: str | None, now: float) -> float | None:
+def parse_retry_after(value: str | None, now: float) -> float | None:
     """Return the seconds a `Retry-After` header asks for; `None` when it says nothing we understand.
 
     `now` is the time of day, in seconds since 1970: the header may name a date.
@@ -37,7 +37,7 @@ def retry_after(value: str | None, now: float) -> float | None:
         return None
 
 
-def available_in(text: str) -> float | None:
+def parse_wait_hint(text: str) -> float | None:
     """Return the seconds that a refusal asks for in its text; Openverse's says them nowhere else.
 
     >>> available_in("Request was throttled. Expected available in 45 seconds."), available_in("Slow down")
@@ -47,7 +47,7 @@ def available_in(text: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def in_words(seconds: float) -> str:
+def describe_wait(seconds: float) -> str:
     """Return a wait as a person says it.
 
     >>> in_words(30), in_words(600), in_words(7200), in_words(3e8)
@@ -59,6 +59,6 @@ def in_words(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def today() -> float:
+def utc_now() -> float:
     """Return the time of day, in seconds since 1970."""
     return datetime.now(UTC).timestamp()

@@ -19,7 +19,7 @@ _CHARSETS = re.compile(  # the text encodings of the web; Python knows others, s
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SearchPage:
     """The final answer to a request; `url` is the address after redirects. No key is left in any of it."""
 
     url: str
@@ -36,18 +36,18 @@ class Page:
         try:
             value = json.loads(self.text, parse_constant=_refuse)
         except (ValueError, RecursionError):
-            raise self._strange("is not the JSON it used to be") from None
+            raise self._page_changed("is not the JSON it used to be") from None
         if not isinstance(value, dict | list):
-            raise self._strange("is JSON of another kind than it used to be")
+            raise self._page_changed("is JSON of another kind than it used to be")
         if _is_deeper(value, _DEEPEST):
-            raise self._strange(f"is JSON of more than {_DEEPEST} levels")
+            raise self._page_changed(f"is JSON of more than {_DEEPEST} levels")
         return value
 
-    def _strange(self, what: str) -> PageChanged:
+    def _page_changed(self, what: str) -> PageChanged:
         return PageChanged(f"The answer of {self.url} (HTTP {self.status}) {what}.", page=self.text)
 
 
-def decode(body: bytes, content_type: str) -> str:
+def decode_text(body: bytes, content_type: str) -> str:
     r"""Return the text of a page, in the encoding it says it has, else in UTF-8; never fails.
 
     >>> decode(b"\xfcber", "text/html; charset=ISO-8859-1")

@@ -10,22 +10,22 @@ from urllib.parse import urlsplit
 
 from harvest.errors import ASK_THE_DOCTOR, Interrupted, RateLimited, Unreachable
 from harvest.web.address_policy import Allowed, is_public
-from harvest.web.deadline import within
+from harvest.web.deadline import run_within
 from harvest.web.dns import Resolve, resolve
 from harvest.web.limits import PageLimits
-from harvest.web.page_client import BUSY, Trouble, Visitor
+from harvest.web.page_client import TOO_MANY_REQUESTS, PageClient, RequestFailed
 from harvest.web.proxies import Proxies
-from harvest.web.retry import backoff, in_words
-from harvest.web.search_page import Page
+from harvest.web.retry import backoff_seconds, describe_wait
+from harvest.web.search_page import SearchPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
-__all__ = ["Page", "PageLimits", "Pages"]
+__all__ = ["PageLimits", "SearchPage", "SearchSession"]
 
 
-class Pages:
+class SearchSession:
     """Asks for search pages; a context manager, for one thread.
 
     `pace` is the pause in seconds between two requests. `name` is what messages call the source, its host
@@ -59,9 +59,7 @@ class Pages:
         self._clock = clock
         self._jitter = jitter
         self._free_at = clock()
-        self._visitor = Visitor(
-            Proxies(proxy), self._limits, secrets=secrets, resolve=resolve, allowed=allowed
-        )
+        self._visitor = PageClient(Proxies(proxy), self._limits, secrets=secrets, resolve=resolve, allowed=allowed)
 
     def __enter__(self) -> Self:
         return self
@@ -82,24 +80,24 @@ class Pages:
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         patient: bool = True,
-    ) -> Page:
+    ) -> SearchPage:
         """Return the final answer to a request, whatever its status below 500, 429 apart.
 
         Raises `RateLimited`, `Unreachable`, `PageChanged` for a page that is too large, or `Interrupted`;
         without patience at the first refusal.
         """
         asked = {name: str(value) for name, value in (params or {}).items()}
-        return self._ask(url, asked, headers or {}, attempts=self._limits.attempts if patient else 1)
+        return self._request(url, asked, headers or {}, attempts=self._limits.attempts if patient else 1)
 
-    def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Page:
+    def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> SearchPage:
         """Return the final answer to a form, as `get` does; a form is never sent on to another address."""
-        return self._ask(url, {}, headers or {}, form, attempts=self._limits.attempts)
+        return self._request(url, {}, headers or {}, form, attempts=self._limits.attempts)
 
     def pause(self, seconds: float) -> None:
         """Wait, as a source asks for in an answer of its own; raise `Interrupted` on a stop."""
-        self._rest(seconds)
+        self._sleep(seconds)
 
-    def _ask(
+    def _request(
         self,
         url: str,
         params: Mapping[str, str],
@@ -107,49 +105,47 @@ class Pages:
         form: Mapping[str, str] | None = None,
         *,
         attempts: int,
-    ) -> Page:
+    ) -> SearchPage:
         left = self._limits.total
         tries = 0
         while True:
-            self._rest(self._free_at - self._clock())
+            self._sleep(self._free_at - self._clock())
             started = self._clock()
             try:
-                return within(
-                    left, self._stop, lambda late: self._visitor.visit(url, params, headers, late, form)
-                )
-            except Trouble as error:
+                return run_within(left, self._stop, lambda late: self._visitor.fetch(url, params, headers, late, form))
+            except RequestFailed as error:
                 trouble = error
             except TimeoutError:
-                trouble = Trouble(f"did not finish a page within {self._limits.total:g} s", again=False)
+                trouble = RequestFailed(f"did not finish a page within {self._limits.total:g} s", again=False)
             finally:
                 self._free_at = self._clock() + self._pace
             left -= self._clock() - started
             tries += 1
-            self._bear(trouble, tries, attempts - tries, self._name or urlsplit(url).hostname or "the source")
+            self._wait_or_raise(trouble, tries, attempts - tries, self._name or urlsplit(url).hostname or "the source")
 
-    def _bear(self, trouble: Trouble, tries: int, left: int, name: str) -> None:
+    def _wait_or_raise(self, trouble: RequestFailed, tries: int, left: int, name: str) -> None:
         """Wait until another try makes sense, or raise."""
-        wait = backoff(tries, self._jitter()) if trouble.wait is None else trouble.wait
-        if not trouble.again or left <= 0 or wait > self._limits.retry_after:
-            _give_up(trouble, tries, name)
+        wait = backoff_seconds(tries, self._jitter()) if trouble.wait is None else trouble.wait
+        if not trouble.can_retry or left <= 0 or wait > self._limits.retry_after:
+            _raise_final(trouble, tries, name)
         if self._say is not None:
             self._say(
-                f"{name} {trouble}. Waiting {in_words(wait)}; {left} of {self._limits.attempts} tries left. "
+                f"{name} {trouble}. Waiting {describe_wait(wait)}; {left} of {self._limits.attempts} tries left. "
                 "Ctrl-C keeps what you have."
             )
-        self._rest(wait)
+        self._sleep(wait)
 
-    def _rest(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         if (seconds > 0 and self._wait(seconds)) or self._stop.is_set():
             raise Interrupted("Stopped before the next page.")
 
 
-def _give_up(trouble: Trouble, tries: int, name: str) -> NoReturn:
+def _raise_final(trouble: RequestFailed, tries: int, name: str) -> NoReturn:
     times = "once" if tries == 1 else f"{tries} times"
-    if trouble.status == BUSY:
-        asks = f" and asks to wait {in_words(trouble.wait)}" if trouble.wait else ""
+    if trouble.status == TOO_MANY_REQUESTS:
+        asks = f" and asks to wait {describe_wait(trouble.wait)}" if trouble.wait else ""
         raise RateLimited(
-            f"{name} refused {times} ({BUSY}){asks}.",
+            f"{name} refused {times} ({TOO_MANY_REQUESTS}){asks}.",
             "What was found is kept; the same line goes on from there, later.",
             retry_after=trouble.wait,
         )

@@ -16,17 +16,17 @@ from harvest.errors import UsageError
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
-def authorities() -> Path:
+def certificate_path() -> Path:
     """Return the file, or the folder, of the certificate authorities to believe; it can be read."""
-    path, origin = _named()
+    path, origin = _path_from_environment()
     if origin in _VARIABLES:
-        context()
+        ssl_context()
     return path
 
 
-def context() -> ssl.SSLContext:
+def ssl_context() -> ssl.SSLContext:
     """Return a context that verifies every server; raise `UsageError` when the list cannot be read."""
-    path, origin = _named()
+    path, origin = _path_from_environment()
     try:
         if path.is_dir():
             return ssl.create_default_context(capath=path)
@@ -39,7 +39,7 @@ def context() -> ssl.SSLContext:
         ) from error
 
 
-def _named() -> tuple[Path, str]:
+def _path_from_environment() -> tuple[Path, str]:
     for variable in _VARIABLES:
         if value := os.environ.get(variable):
             return Path(value), variable

@@ -26,7 +26,7 @@ _KEEP_ALIVE = 5.0  # idle connections to thousands of hosts would use up the ope
 _as_written: ContextVar[str] = ContextVar("as_written")
 
 
-async def _write_as_given(
+async def _send_url_unchanged(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     """Send the address as its page wrote it: aiohttp would decode `%3D` and break signed ones."""
@@ -36,7 +36,7 @@ async def _write_as_given(
     return response
 
 
-class _Way(AiohttpTransport):
+class _AiohttpTransport(AiohttpTransport):
     """One session of aiohttp under httpx."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -47,7 +47,7 @@ class _Way(AiohttpTransport):
         return response
 
 
-class Ways(httpx.AsyncBaseTransport):
+class ProxyRouter(httpx.AsyncBaseTransport):
     """Sends each request its way. Made inside the event loop."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Ways(httpx.AsyncBaseTransport):
         self._proxies = proxies
         self._tls = tls
         self._proxied = proxied
-        self._ways: dict[Proxy | None, _Way] = {None: self._open(direct)}
+        self._ways: dict[Proxy | None, _AiohttpTransport] = {None: self._open(direct)}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; its address stands in its extensions, checked."""
@@ -77,7 +77,7 @@ class Ways(httpx.AsyncBaseTransport):
         for way in self._ways.values():
             await way.aclose()
 
-    def _open(self, resolver: AbstractResolver, proxy: Proxy | None = None) -> _Way:
+    def _open(self, resolver: AbstractResolver, proxy: Proxy | None = None) -> _AiohttpTransport:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=resolver,
@@ -89,9 +89,9 @@ class Ways(httpx.AsyncBaseTransport):
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=_CHUNK,
-            middlewares=[_write_as_given],
+            middlewares=[_send_url_unchanged],
         )
-        return _Way(verify=self._tls, client=session, proxy=_for_httpx(proxy) if proxy else None)
+        return _AiohttpTransport(verify=self._tls, client=session, proxy=_for_httpx(proxy) if proxy else None)
 
 
 def _for_httpx(proxy: Proxy) -> httpx.Proxy:

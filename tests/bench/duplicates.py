@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from harvest.duplicates.fingerprint import alike, look, unpack
+from harvest.duplicates.fingerprint import compute_fingerprint, similarity, unpack
 from harvest.duplicates.hamming import RADIUS
 from harvest.providers.sample_drawing import draw
 
@@ -165,21 +165,19 @@ class Rule:
             np.bitwise_count(one["hashes"][:, :, None] ^ two["hashes"][:, None]) <= self.radius
         )
         if self.second_look:
-            row = row[alike(one[row], part, two[row], other) > 0]
+            row = row[similarity(one[row], part, two[row], other) > 0]
         return np.isin(np.arange(len(one)), row)
 
     def false(self, looks: np.ndarray) -> int:
         """Count the twins among looks of which no two are of one picture."""
-        return sum(
-            int(self.twins(np.repeat(looks[[row]], row), looks[:row]).sum()) for row in range(1, len(looks))
-        )
+        return sum(int(self.twins(np.repeat(looks[[row]], row), looks[:row]).sum()) for row in range(1, len(looks)))
 
 
 def main() -> None:
     real = (DATA / "flowers").is_dir()
     images = [image for image, _ in zip(photographs() if real else drawings(), range(COUNT), strict=False)]
     how, phash = theirs()
-    looks = unpack([look(image) for image in images])
+    looks = unpack([compute_fingerprint(image) for image in images])
     hashes = np.array([phash(image) for image in images], np.uint64)
     rules = [Rule(6), Rule(RADIUS), Rule(10), Rule(RADIUS, second_look=False)]
 
@@ -189,7 +187,7 @@ def main() -> None:
     for name, wanted, change in CHANGES:
         changed = [change(image) for image in images]
         found = np.bitwise_count(hashes ^ np.array([phash(image) for image in changed], np.uint64)) <= 10
-        new = unpack([look(image) for image in changed])
+        new = unpack([compute_fingerprint(image) for image in changed])
         ours = "".join(f"{100 * rule.twins(looks, new).mean():14.1f}" for rule in rules)
         print(f"{name:28}{wanted:9}{100 * found.mean():18.1f}{ours}", flush=True)
     near = np.bitwise_count(hashes[:, None] ^ hashes) <= 10

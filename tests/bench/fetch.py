@@ -154,9 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--rivals-python", default=sys.executable, help="the interpreter that has img2dataset"
-    )
+    parser.add_argument("--rivals-python", default=sys.executable, help="the interpreter that has img2dataset")
     parser.add_argument("--tune", action="store_true", help="only try settings of img2dataset")
     options = parser.parse_args()
     print(f"{options.pictures:,} pictures, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")

@@ -65,10 +65,10 @@ def warm_up() -> None:
     import torch  # noqa: PLC0415 - a second, which `--help` does without
 
     from harvest.cli.app import app  # noqa: PLC0415
-    from harvest.cli.train import the_page  # noqa: PLC0415
+    from harvest.cli.train import load_train_script  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    the_page()
+    load_train_script()
     typer.main.get_command(app)
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads are lost in a forked process"
 
@@ -96,9 +96,7 @@ def prepare(bench: Bench, names: Sequence[str]) -> None:
         raise SystemExit(f"cannot prepare:\n{next(iter(bench.account.failures.values()))[0].text}")
 
 
-def work(
-    base: Path, templates: Path, names: Sequence[str], seeds: range, seconds: float
-) -> dict[str, Account]:
+def work(base: Path, templates: Path, names: Sequence[str], seeds: range, seconds: float) -> dict[str, Account]:
     """Be one worker: run its share of the seeds, a part after the other."""
     bench = Bench(base)
     bench.templates = templates
@@ -120,9 +118,7 @@ def print_account(name: str, account: Account) -> None:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run it, and return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--seconds",
         type=float,

@@ -17,9 +17,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.duplicates.fingerprint import PACKED
-from harvest.duplicates.hamming import RADIUS, join
-from harvest.duplicates.index import Twins, pairs
-from harvest.models import Look
+from harvest.duplicates.hamming import RADIUS, find_pairs
+from harvest.duplicates.index import DuplicateIndex, find_duplicates
+from harvest.models import Fingerprint
 
 
 def hashes(count: int) -> np.ndarray:
@@ -35,7 +35,7 @@ def hashes(count: int) -> np.ndarray:
 
 def ours(values: np.ndarray) -> tuple[float, int]:
     start = time.perf_counter()
-    found = sum(len(one) for one, _ in join(values))
+    found = sum(len(one) for one, _ in find_pairs(values))
     return time.perf_counter() - start, found
 
 
@@ -50,20 +50,20 @@ def theirs(values: np.ndarray) -> tuple[float, int] | None:
     return time.perf_counter() - start, sum(map(len, found.values())) // 2
 
 
-def looks(count: int) -> list[Look]:
+def looks(count: int) -> list[Fingerprint]:
     """Return looks of pictures that never were, all different."""
     rng = np.random.default_rng(count)
     packed = np.zeros(count, PACKED)
     packed["hashes"] = rng.integers(0, 2**64, packed["hashes"].shape, dtype=np.uint64)
     packed["luma"] = rng.integers(0, 256, packed["luma"].shape)
     packed["chroma"] = 128
-    return [Look(one.tobytes()) for one in packed]
+    return [Fingerprint(one.tobytes()) for one in packed]
 
 
 def online(count: int) -> None:
     known, new = looks(count), looks(300)
     start = time.perf_counter()
-    twins = Twins(enumerate(known))
+    twins = DuplicateIndex(enumerate(known))
     built = time.perf_counter() - start
     times = {}
     for name, some in (("a new picture", new), ("a known one", known[:300])):
@@ -91,16 +91,14 @@ def main() -> None:
     rival = theirs(hashes(20_000))
     if rival:
         ratio = rival[0] / took[20_000]
-        print(
-            f"imagededup, 20,000: {rival[1]:,} pairs in {rival[0]:.1f} s, {ratio:.0f} x ours (to reach: 50)"
-        )
+        print(f"imagededup, 20,000: {rival[1]:,} pairs in {rival[0]:.1f} s, {ratio:.0f} x ours (to reach: 50)")
     else:
         print("imagededup does not import here: not compared")
     for count in (1_000, 50_000, 200_000):
         online(count)
     some = looks(20_000)
     start = time.perf_counter()
-    pairs(some)
+    find_duplicates(some)
     print(f"twins among 20,000 pictures in one go: {time.perf_counter() - start:.1f} s")
 
 

@@ -46,9 +46,7 @@ class Hosts:
     @property
     def urls(self) -> list[str]:
         """One address for each picture, turn by turn from every host."""
-        return [
-            f"http://127.0.0.1:{self._ports[number % HOSTS]}/{number}.jpg" for number in range(self._pictures)
-        ]
+        return [f"http://127.0.0.1:{self._ports[number % HOSTS]}/{number}.jpg" for number in range(self._pictures)]
 
     def departures(self) -> list[float]:
         """Return when pictures left since this was asked last."""
@@ -104,8 +102,7 @@ async def _serve(pictures: int) -> None:
     times: list[float] = []
     loop = asyncio.get_running_loop()
     servers = [
-        await loop.create_server(lambda: _Host(bodies, times), "127.0.0.1", 0, backlog=1000)
-        for _ in range(HOSTS)
+        await loop.create_server(lambda: _Host(bodies, times), "127.0.0.1", 0, backlog=1000) for _ in range(HOSTS)
     ]
     print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)  # the bench is over, however it ended

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from harvest.training.inference.model_export import export
-from harvest.training.network.network import open_run
+from harvest.training.inference.model_export import export_model
+from harvest.training.network.network import open_trained_network
 from harvest.training.predictor import BATCH, Predictor
 from tests.pictures import photo
 
@@ -38,11 +38,11 @@ def turns(judges: dict[str, Predictor], views: list[np.ndarray]) -> dict[str, li
     """Time both engines turn by turn, in milliseconds a picture."""
     spent: dict[str, list[float]] = {name: [] for name in judges}
     for predictor in judges.values():
-        predictor.judge(views)
+        predictor.predict_batch(views)
     for _ in range(ROUNDS if len(views) == 1 else ROUNDS // 8):
         for name, predictor in judges.items():
             began = time.perf_counter()
-            predictor.judge(views)
+            predictor.predict_batch(views)
             spent[name].append((time.perf_counter() - began) * 1000 / len(views))
     return spent
 
@@ -114,9 +114,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         run.mkdir()
-        network = open_run(source)
+        network = open_trained_network(source)
         network.save(run)
-        export(network, run, ["onnx"])
+        export_model(network, run, ["onnx"])
         judges = {"onnx": Predictor.open(run), "torch": Predictor.open(run, prefer_onnx=False)}
         assert [judge.engine for judge in judges.values()] == list(judges)
         pictures = sorted((DATA / "flowers").glob("*/*.jpg"))[:64]
@@ -124,7 +124,7 @@ def main() -> None:
             pictures = [Path(folder) / f"{number}.jpg" for number in range(64)]
             for number, path in enumerate(pictures):
                 photo(500, 333, number).save(path)
-        views = [judges["onnx"].see(path) for path in pictures[:BATCH]]
+        views = [judges["onnx"].prepare(path) for path in pictures[:BATCH]]
 
         print(f"{'a picture, ' + str(network.size) + ' px':<34}{'onnx':>12}{'torch':>12}{'ratio':>10}")
         compare("the network, one at a time", turns(judges, views[:1]))

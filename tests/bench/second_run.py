@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.dataset import LIMIT_REACHED, Dataset, Placement
 from harvest.duplicates.fingerprint import PACKED
-from harvest.duplicates.index import Twins
-from harvest.models import Look, Picture, Query, Task
+from harvest.duplicates.index import DuplicateIndex
+from harvest.models import Fingerprint, Picture, Query, Task
 from tests.datasets import a_hit
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def picture(number: int, filling: bytes) -> Picture:
     """Make what the pipeline would hand over; nothing here is ever decoded."""
     data = b"%d" % number + filling
     body, pixels = (hashlib.sha256(b"%s %d" % (what, number)).hexdigest() for what in (b"body", b"pixels"))
-    content, look = hashlib.sha256(data).hexdigest(), Look(os.urandom(PACKED.itemsize))
+    content, look = hashlib.sha256(data).hexdigest(), Fingerprint(os.urandom(PACKED.itemsize))
     return Picture(data, content, body, pixels, look, 500, 400, 2000, 1600, "JPEG")
 
 
@@ -48,7 +48,7 @@ def fill(root: Path, count: int) -> float:
             first = int(class_name[-1]) * count // CLASSES
             for start in range(first, first + count // CLASSES, BATCH):
                 hits = [a_hit(number, title=f"Picture {number}") for number in range(start, start + BATCH)]
-                tasks = [way for way in dataset.record(search.id, class_name, hits) if isinstance(way, Task)]
+                tasks = [way for way in dataset.record_hits(search.id, class_name, hits) if isinstance(way, Task)]
                 placements = [Placement(task, picture(task.hit.rank, filling)) for task in tasks]
                 begun = time.perf_counter()
                 dataset.place(placements)
@@ -109,8 +109,10 @@ def main(count: int) -> None:
         with Dataset.open(root) as dataset:
             steps = {
                 "reconcile": dataset.reconcile,
-                "known pictures": lambda: list(dataset.known()),
-                "index of twins": lambda: Twins([(one.id, one.look) for one in dataset.known() if one.look]),
+                "known pictures": lambda: list(dataset.list_present()),
+                "index of twins": lambda: DuplicateIndex(
+                    [(one.id, one.fingerprint) for one in dataset.list_present() if one.fingerprint]
+                ),
             }
             for name, step in steps.items():
                 print(f"  {name:<22} {best(step):8.2f} s")

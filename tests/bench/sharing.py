@@ -19,7 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.training import cpu_parallel
-from harvest.training.network.network import load
+from harvest.training.network.network import load_pretrained
 from harvest.training.trainer import schedule
 from harvest.training.trainer.loss import Loss
 
@@ -34,8 +34,8 @@ LABELS = tuple("abcde")
 
 def network(name: str) -> Network:
     """Return a network of random weights, which takes as long as any, with its norms at rest."""
-    made = load(name, LABELS, from_scratch=True)
-    schedule.rest_batch_norm(made.model)
+    made = load_pretrained(name, LABELS, from_scratch=True)
+    schedule.freeze_batch_norm(made.model)
     made.model.train().to(memory_format=torch.channels_last)
     return made
 
@@ -49,11 +49,11 @@ def a_step(made: Network, *, by_hands: bool) -> float:
     }
     loss = Loss(lesson["labels"].numpy(), len(LABELS))
     times = []
-    own = nullcontext(cpu_parallel.Hands(1))
-    with cpu_parallel.to_learn(made, batch=BATCH, seed=0, together=False) if by_hands else own as used:
+    own = nullcontext(cpu_parallel.CpuWorkers(1))
+    with cpu_parallel.workers_for_training(made, batch=BATCH, seed=0, together=False) if by_hands else own as used:
         for step in range(STEPS + 1):
             began = time.monotonic()
-            used.learn(made.model, lesson, loss.of, step=step)
+            used.compute_gradients(made.model, lesson, loss.compute, step=step)
             times.append(time.monotonic() - began)
     return 1000 * median(times[1:])
 

@@ -31,15 +31,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from harvest.cli.train import the_page
-from harvest.training.features.compute_features import Features, compute
+from harvest.cli.train import load_train_script
+from harvest.training.features.compute_features import Features, compute_features
 from harvest.training.head import solve_head
-from harvest.training.network.network import load
-from harvest.training.pictures.labelled_pictures import gather
-from harvest.training.pictures.leak_groups import groups
-from harvest.training.progress import Silence
-from harvest.training.splits.split import deal
-from harvest.training.training_options import Options
+from harvest.training.network.network import load_pretrained
+from harvest.training.pictures.labelled_pictures import load_pictures
+from harvest.training.pictures.leak_groups import find_leak_groups
+from harvest.training.progress import NoProgress
+from harvest.training.splits.split import make_split
+from harvest.training.training_options import TrainingOptions
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 FLOWERS, WEIGHTS = DATA / "flowers", DATA / "mobilenet_v2"
@@ -142,10 +142,10 @@ class Bench:
 
     def flips(self) -> None:
         """Print how many turned labels are among those that look worst."""
-        album = gather(FLOWERS, say=print, cache=self._folder)
-        values = compute(load(str(WEIGHTS), album.labels), album, cache=self._folder).values
-        together = groups(album, say=print)
-        split = deal(album, together, valid=20, test=10, seed=42, remembered={})
+        album = load_pictures(FLOWERS, say=print, cache=self._folder)
+        values = compute_features(load_pretrained(str(WEIGHTS), album.labels), album, cache=self._folder).values
+        together = find_leak_groups(album, say=print)
+        split = make_split(album, together, valid=20, test=10, seed=42, remembered={})
         count, classes = len(album.examples), len(album.labels)
         shares = []
         for seed in range(10):
@@ -153,8 +153,8 @@ class Bench:
             turned = dice.permutation(count)[: round(TURNED * count)]
             targets = album.targets.copy()
             targets[turned] = (targets[turned] + dice.integers(1, classes, len(turned))) % classes
-            strength = solve_head.solve(Features(values), targets, split, classes).strength
-            told, _ = solve_head.out_of_fold(values, targets, split.groups, classes, strength=strength)
+            strength = solve_head.solve_head(Features(values), targets, split, classes).strength
+            told, _ = solve_head.predict_out_of_fold(values, targets, split.groups, classes, strength=strength)
             losses = -np.log(told[np.arange(count), targets])
             worst = np.argsort(-losses)[: round(LOOKED_AT * count)]
             shares.append(float(np.isin(turned, worst).mean()))
@@ -164,8 +164,8 @@ class Bench:
 
 def once(asked: dict[str, Any]) -> None:
     """Train, and print how long that took without the imports."""
-    page = the_page()
-    options = Options(
+    page = load_train_script()
+    options = TrainingOptions(
         FLOWERS,
         model=str(WEIGHTS),
         out=Path(asked["out"]),
@@ -175,7 +175,7 @@ def once(asked: dict[str, Any]) -> None:
         cpu=True,
     )
     began, worked = time.monotonic(), _used()
-    page(options, Silence())
+    page(options, NoProgress())
     print(json.dumps([time.monotonic() - began, _used() - worked]))
 
 

@@ -137,9 +137,7 @@ def loaded(*args: str, cwd: Path | None = None) -> set[str]:
         "app._run()\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=cwd, check=True, capture_output=True, encoding="utf-8"
-    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=cwd, check=True, capture_output=True, encoding="utf-8")
     assert ran.stdout
     return set(json.loads(ran.stderr.splitlines()[-1]))
 

@@ -78,14 +78,12 @@ def test_on_a_terminal_a_key_is_asked_for_without_an_echo(
 
     assert asked == ["FLICKR_API_KEY: "]
     assert SECRET not in told.out + told.err
-    assert credentials.kept() == {"FLICKR_API_KEY": SECRET}
+    assert credentials.load_keys() == {"FLICKR_API_KEY": SECRET}
     assert file.exists()
 
 
 @pytest.mark.parametrize("text", ["", "\n", "   \n", f"{SECRET}\x1b[2J\n", "\udcff\x00"])
-def test_what_is_no_key_changes_nothing(
-    harvest: Harvest, file: Path, typed: Callable[[str], None], text: str
-) -> None:
+def test_what_is_no_key_changes_nothing(harvest: Harvest, file: Path, typed: Callable[[str], None], text: str) -> None:
     """Nothing, blanks and control characters are refused, and not repeated."""
     typed(text)
 
@@ -117,13 +115,11 @@ def test_a_wrong_line_says_what_is_right(harvest: Harvest, file: Path, words: li
     assert not file.exists()
 
 
-def test_V04_list_names_places_and_never_keys(
-    harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_V04_list_names_places_and_never_keys(harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`list` tells of each key whether it is the environment's, the file's or not set, and shows none."""
-    credentials.keep("FLICKR_API_KEY", SECRET)
-    credentials.keep("SOMEBODYS_KEY", SECRET)
-    credentials.keep("GOOGLE_CSE_ID", SECRET)
+    credentials.save_key("FLICKR_API_KEY", SECRET)
+    credentials.save_key("SOMEBODYS_KEY", SECRET)
+    credentials.save_key("GOOGLE_CSE_ID", SECRET)
     monkeypatch.setenv("BRAVE_API_KEY", SECRET)
     monkeypatch.setenv("GOOGLE_CSE_ID", "")
 
@@ -141,7 +137,7 @@ def test_V04_list_names_places_and_never_keys(
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
 def test_V04_list_warns_of_a_file_that_others_can_read(harvest: Harvest, file: Path) -> None:
     """A file whose mode was loosened is told."""
-    credentials.keep("FLICKR_API_KEY", SECRET)
+    credentials.save_key("FLICKR_API_KEY", SECRET)
     file.chmod(0o640)
 
     assert f"others can read {file}" in harvest("keys", "list").err
@@ -163,13 +159,11 @@ def test_a_key_of_the_environment_is_said_to_come_first(
 
     assert "comes first" in told.err
     assert "another" not in told.out
-    assert credentials.kept() == {"FLICKR_API_KEY": SECRET}
+    assert credentials.load_keys() == {"FLICKR_API_KEY": SECRET}
     assert file.exists()
 
 
-def test_a_broken_file_is_told_by_every_command(
-    harvest: Harvest, file: Path, typed: Callable[[str], None]
-) -> None:
+def test_a_broken_file_is_told_by_every_command(harvest: Harvest, file: Path, typed: Callable[[str], None]) -> None:
     """A file of keys that cannot be read ends `keys` and a harvest with its name, and `doctor` goes on."""
     file.parent.mkdir(parents=True)
     file.write_text("{")

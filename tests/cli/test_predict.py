@@ -58,8 +58,7 @@ SHOWN = ["a.PNG", "b.jpg", "c.webp", "deep/d.jpg", "deep/deeper/e.bmp"]
 def labels(run: Path, *pictures: Path) -> list[list[tuple[str, float]]]:
     """Return what the network says, rounded."""
     return [
-        [(guess.label, guess.probability) for guess in guesses]
-        for guesses in Predictor.open(run).predict(pictures)
+        [(guess.label, guess.probability) for guess in guesses] for guesses in Predictor.open(run).predict(pictures)
     ]
 
 
@@ -103,21 +102,17 @@ def test_labels_that_do_not_fit_are_left_out_on_a_terminal(
     """On a terminal each picture keeps to its line, with the labels that fit; a file gets all of them."""
     in_full = harvest("predict", run, camera).out.splitlines()
     room = max(map(len, in_full)) - 1
-    monkeypatch.setattr("harvest.cli.console.room", lambda: room)
+    monkeypatch.setattr("harvest.cli.console.terminal_width", lambda: room)
 
     fitted = harvest("predict", run, camera).out.splitlines()
 
-    assert all(
-        len(line) <= room and full.startswith(line) for line, full in zip(fitted, in_full, strict=True)
-    )
+    assert all(len(line) <= room and full.startswith(line) for line, full in zip(fitted, in_full, strict=True))
     assert all(line.endswith(" %") for line in fitted)
     assert fitted != in_full
 
 
 @pytest.mark.parametrize(("top", "count"), [(1, 1), (2, 2), (3, 3), (50, 3)])
-def test_top_is_how_many_labels_there_are(
-    harvest: Harvest, run: Path, camera: Path, top: int, count: int
-) -> None:
+def test_top_is_how_many_labels_there_are(harvest: Harvest, run: Path, camera: Path, top: int, count: int) -> None:
     """`--top` asks for more or fewer labels than five."""
     assert len(harvest("predict", run, camera / "b.jpg", "--top", top).lines) == 1 + count
 
@@ -133,15 +128,11 @@ def test_json_has_a_document_of_all(harvest: Harvest, run: Path, camera: Path) -
     expected = labels(run, *(camera / name for name in SHOWN))
     for each, ranked in zip(told.json, expected, strict=True):
         assert [guess["label"] for guess in each["ranked"]] == [label for label, _ in ranked]
-        assert [guess["probability"] for guess in each["ranked"]] == pytest.approx(
-            [part for _, part in ranked]
-        )
+        assert [guess["probability"] for guess in each["ranked"]] == pytest.approx([part for _, part in ranked])
 
 
 @pytest.mark.parametrize("where", ["-", "answers.csv"])
-def test_csv_has_a_row_for_each(
-    harvest: Harvest, run: Path, camera: Path, tmp_path: Path, where: str
-) -> None:
+def test_csv_has_a_row_for_each(harvest: Harvest, run: Path, camera: Path, tmp_path: Path, where: str) -> None:
     """`--csv` writes a table: the picture, the best label, the others to its right."""
     told = harvest("predict", run, camera, "--csv", where, "--top", 2)
 
@@ -151,9 +142,7 @@ def test_csv_has_a_row_for_each(
     assert [row["picture"] for row in rows] == [str(camera / name) for name in SHOWN]
     expected = labels(run, *(camera / name for name in SHOWN))
     assert [row["label"] for row in rows] == [ranked[0][0] for ranked in expected]
-    assert [float(row["probability_2"]) for row in rows] == pytest.approx(
-        [r[1][1] for r in expected], abs=1e-6
-    )
+    assert [float(row["probability_2"]) for row in rows] == pytest.approx([r[1][1] for r in expected], abs=1e-6)
     assert where == "-" or told.out == ""
 
 
@@ -177,9 +166,7 @@ def some_broken(camera: Path) -> Path:
     return camera
 
 
-def test_T02_broken_pictures_are_named_and_the_others_told(
-    harvest: Harvest, run: Path, some_broken: Path
-) -> None:
+def test_T02_broken_pictures_are_named_and_the_others_told(harvest: Harvest, run: Path, some_broken: Path) -> None:
     """A picture that cannot be read is named on stderr, the others are told, and the code is 3."""
     told = harvest("predict", run, some_broken)
 
@@ -195,14 +182,14 @@ def test_X07_X08_pictures_that_cannot_be_decoded_are_named(
 ) -> None:
     """A PNG without its palette and a picture that meets a bug are named, and the others are told."""
     (camera / "a.PNG").write_bytes(bombs.without_palette())
-    crop = image_array.crop
+    crop = image_array.centre_crop
 
     def fail_on_one(image: Image.Image, size: int) -> Image.Image:
         if image.width > image.height * 2:
             raise ZeroDivisionError("in the works")
         return crop(image, size)
 
-    monkeypatch.setattr(image_array, "crop", fail_on_one)
+    monkeypatch.setattr(image_array, "centre_crop", fail_on_one)
     photo(200, 60).save(camera / "b.jpg")
 
     told = harvest("predict", run, camera)
@@ -213,9 +200,7 @@ def test_X07_X08_pictures_that_cannot_be_decoded_are_named(
     assert f"{camera / 'b.jpg'}: ZeroDivisionError: in the works" in told.err
 
 
-def test_T02_broken_pictures_keep_their_place_for_scripts(
-    harvest: Harvest, run: Path, some_broken: Path
-) -> None:
+def test_T02_broken_pictures_keep_their_place_for_scripts(harvest: Harvest, run: Path, some_broken: Path) -> None:
     """In the document and in the table a picture that cannot be read has its place, with the reason."""
     document = harvest("predict", run, some_broken, "--json")
     table = harvest("predict", run, some_broken, "--csv", "-")
@@ -253,9 +238,7 @@ def test_no_picture_at_all_is_a_code_of_its_own(harvest: Harvest, run: Path, tmp
         (("RUN",), "Missing argument"),
     ],
 )
-def test_a_line_that_cannot_be_is_told_before_anything(
-    harvest: Harvest, run: Path, words: tuple, said: str
-) -> None:
+def test_a_line_that_cannot_be_is_told_before_anything(harvest: Harvest, run: Path, words: tuple, said: str) -> None:
     """What is not there, or cannot be written, is an error of the command line; nothing is printed before."""
     told = harvest("predict", *(run if word == "RUN" else word for word in words))
 
@@ -266,9 +249,7 @@ def test_a_line_that_cannot_be_is_told_before_anything(
 # Names from outside.
 
 
-def test_C09_names_cannot_steer_a_terminal_nor_a_spreadsheet(
-    harvest: Harvest, run: Path, tmp_path: Path
-) -> None:
+def test_C09_names_cannot_steer_a_terminal_nor_a_spreadsheet(harvest: Harvest, run: Path, tmp_path: Path) -> None:
     """Whatever a file is called no escape is printed, no cell begins a formula, and JSON names it exactly."""
     names = ["=cmd|calc.png", "a\x1b[2J.png", "b\n,c.png", "d\u202egnp.png", 'e,"f".png']
     if sys.platform == "linux":
@@ -314,13 +295,9 @@ def test_a_pipe_in_a_folder_is_not_waited_for(harvest: Harvest, run: Path, camer
 # What it takes.
 
 
-def test_what_is_missing_is_named(
-    harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_missing_is_named(harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without torch and onnxruntime the error names the one, and what to install."""
-    monkeypatch.setattr(
-        optional_packages, "find_spec", lambda name: None if name in {"torch", "onnxruntime"} else True
-    )
+    monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name in {"torch", "onnxruntime"} else True)
 
     told = harvest("predict", run, camera)
 

@@ -167,7 +167,7 @@ def test_last_undoes_deletions_in_the_file_manager(root: Path, harvest: Harvest)
     assert told.lines[0] == "2 pictures to be fetched again by the next get: no file was left"
     assert "next harvest QUERIES.csv -o dataset the line you harvested with" in told.lines
     with Dataset.open(root) as dataset:
-        assert [task.hit.rank for task in dataset.waiting(1)] == [3, 4]
+        assert [task.hit.rank for task in dataset.unsettled_tasks(1)] == [3, 4]
 
 
 def test_last_undoes_files_dragged_to_the_rejected(root: Path, harvest: Harvest) -> None:
@@ -351,7 +351,7 @@ def test_what_was_restored_is_fetched_and_kept_by_the_next_get(root: Path, harve
     harvest("restore", name(3))
 
     with Dataset.open(root, exclusive=True) as dataset:
-        assert [task.hit.rank for task in dataset.waiting(1)] == [3]
+        assert [task.hit.rank for task in dataset.unsettled_tasks(1)] == [3]
         assert len(find(dataset, [a_hit(3, "FLICKR")], text="another")) == 1
         fill(dataset, "king", [50])
 

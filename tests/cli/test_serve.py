@@ -19,7 +19,7 @@ pytest.importorskip("starlette")
 
 from harvest.cli import optional_packages
 from harvest.serving.listener import listen
-from harvest.training.inference.model_export import export
+from harvest.training.inference.model_export import export_model
 from harvest.training.predictor import Predictor
 from tests.pictures import encoded, photo
 from tests.training.tiny import LABELS, network, write_run
@@ -43,14 +43,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a run with model.onnx, where it can be made: it starts in a tenth of the time."""
     path = write_run(tmp_path_factory.mktemp("serve") / "snakes.runs" / "first")
     if find_spec("onnxscript") and find_spec("onnxruntime"):
-        export(network(), path, ["onnx"])
+        export_model(network(), path, ["onnx"])
     return path
 
 
 @contextmanager
-def serving(
-    cli: Command, run: Path, *more: object, **variables: str
-) -> Iterator[tuple[Running, httpx.Client]]:
+def serving(cli: Command, run: Path, *more: object, **variables: str) -> Iterator[tuple[Running, httpx.Client]]:
     """Start the service, and give it with a client of its own once it listens."""
     running = cli.start("serve", run, "--port", 0, *more, **variables)
     end = time.monotonic() + 60
@@ -77,9 +75,7 @@ def test_it_prints_its_address_and_answers(cli: Command, run: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
-@pytest.mark.parametrize(
-    ("name", "busy"), [("SIGINT", False), ("SIGINT", True), ("SIGTERM", True), ("SIGHUP", False)]
-)
+@pytest.mark.parametrize(("name", "busy"), [("SIGINT", False), ("SIGINT", True), ("SIGTERM", True), ("SIGHUP", False)])
 def test_P06_P07_a_stop_is_its_good_end(cli: Command, run: Path, name: str, *, busy: bool) -> None:
     """Ctrl-C, a kind kill and a closed terminal end it soon, in silence and with code 0."""
     with serving(cli, run) as (running, client):
@@ -134,9 +130,7 @@ def test_private_addresses_can_be_allowed(cli: Command, internet: Internet, run:
 def test_a_name_can_be_given(cli: Command, run: Path) -> None:
     """A name that `--name` gives is answered, one that nobody gave is not."""
     with serving(cli, run, "--name", "snakes.example") as (_, client):
-        codes = [
-            client.get("/", headers={"Host": host}).status_code for host in ("snakes.example", "evil.example")
-        ]
+        codes = [client.get("/", headers={"Host": host}).status_code for host in ("snakes.example", "evil.example")]
 
     assert codes == [200, 403]
 
@@ -172,9 +166,7 @@ def test_what_is_no_run_is_told(harvest: Harvest, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["starlette", "uvicorn", "python_multipart"])
-def test_what_is_missing_is_named(
-    harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str
-) -> None:
+def test_what_is_missing_is_named(harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     """Without a part of the server the error names it, and what to install."""
     monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name == module else True)
 

@@ -61,7 +61,7 @@ def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
 ) -> None:
     """An exception that nobody foresaw costs one file: it is named, and can be reported."""
     (root / "king" / "odd.jpg").write_bytes(jpeg(501))
-    look = process.fingerprint.look
+    look = process.fingerprint.compute_fingerprint
     calls = iter([True])
 
     def fail_once(image: object) -> object:
@@ -69,7 +69,7 @@ def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
             raise ZeroDivisionError("in the works")
         return look(image)
 
-    monkeypatch.setattr(process.fingerprint, "look", fail_once)
+    monkeypatch.setattr(process.fingerprint, "compute_fingerprint", fail_once)
 
     told = harvest(*command)
 
@@ -82,7 +82,7 @@ def test_X07_a_bug_is_not_remembered(root: Path, harvest: Harvest, monkeypatch: 
     """A file that met a bug is tried again by the next command: the next version may be without it."""
     (root / "king" / "odd.jpg").write_bytes(jpeg(501))
     with monkeypatch.context() as broken:
-        broken.setattr(process.fingerprint, "look", lambda _: 1 / 0)
+        broken.setattr(process.fingerprint, "compute_fingerprint", lambda _: 1 / 0)
         assert "is skipped" in harvest("status").err
         assert "is skipped" in harvest("status").err
 
@@ -168,7 +168,7 @@ def test_ends_tell_huge_files_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
         files = tree.Tree(tmp_path / "t")
-        found.update(files.digests([tree.Spot("king", path.name)]))
+        found.update(files.hash_files([tree.FileKey("king", path.name)]))
         files.close()
 
     assert len(found) == len(bodies)

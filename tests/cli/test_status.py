@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.dataset import Dataset, Placement, Settlement
-from harvest.images import develop
+from harvest.dataset import Dataset, HitVerdict, Placement
+from harvest.images import process_image
 from harvest.models import Picture, Recipe, Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
 
@@ -131,8 +131,8 @@ def test_conflicts_are_listed_with_their_files(root: Path, harvest: Harvest) -> 
     """A picture that two classes want is named with the other class and what settles it."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900)], "coral")
-        (known,) = (known for known in dataset.known() if known.content == a_picture(3).content)
-        dataset.settle([Settlement(task.id, Verdict.CONFLICT, "the same picture", known.id)])
+        (known,) = (known for known in dataset.list_present() if known.content == a_picture(3).content)
+        dataset.record_verdicts([HitVerdict(task.id, Verdict.CONFLICT, "the same picture", known.id)])
 
     status = harvest("status")
 
@@ -185,7 +185,7 @@ def test_a_search_without_pictures_has_no_rate(tmp_path: Path, harvest: Harvest)
     """Where nothing was placed there is nothing to rate."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(1)], text="x" * 60)
-        dataset.settle([Settlement(task.id, Verdict.GONE, "HTTP 404")])
+        dataset.record_verdicts([HitVerdict(task.id, Verdict.GONE, "HTTP 404")])
 
     status = harvest("status")
 
@@ -308,9 +308,7 @@ def test_several_datasets_are_named(root: Path, harvest: Harvest) -> None:
     assert "Datasets there: dataset, 'my snakes'" in status.err
 
 
-def test_inside_a_dataset_the_way_is_told(
-    root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_inside_a_dataset_the_way_is_told(root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who stands in the dataset learns how to ask about it."""
     monkeypatch.chdir(root)
 
@@ -363,7 +361,7 @@ def test_hostile_names_are_escaped_in_json(root: Path, harvest: Harvest) -> None
 
 def test_X14_a_lost_ledger_is_named(root: Path, harvest: Harvest) -> None:
     """A folder of images that harvest placed, without their ledger, is not called an unknown folder."""
-    picture = develop(jpeg(1, 240), a_hit(1), Recipe())
+    picture = process_image(jpeg(1, 240), a_hit(1), Recipe())
     assert isinstance(picture, Picture)
     shutil.rmtree(root / "king")
     (root / "king").mkdir()

@@ -19,9 +19,7 @@ from harvest.training.output_files import Prediction
 def result(path: Path, *, suspects: int = 0) -> Any:
     """Give a training that came to so many suspects."""
     right = [Prediction(f"{x}/1.jpg", x, x, x, 0.8, 0.8, 0.2, 0) for x in ("coral", "king")]
-    wrong = [
-        Prediction(f"king/{n}.jpg", f"{n}", "king", "coral", 0.01, 0.99, 4.6, 0) for n in range(suspects)
-    ]
+    wrong = [Prediction(f"king/{n}.jpg", f"{n}", "king", "coral", 0.01, 0.99, 4.6, 0) for n in range(suspects)]
     judged = SimpleNamespace(saved="frozen head", of=lambda _: None, predictions=(*right, *wrong))
     tuned = SimpleNamespace(best={"epoch": 0.0}, stopped=False)
     return SimpleNamespace(path=path, tree=path.parent, labels=("coral", "king"), judged=judged, tuned=tuned)
@@ -46,9 +44,7 @@ def test_paths_below_are_told_from_here(
     assert any("harvest serve /elsewhere/first  " in line for line in elsewhere)
 
 
-def test_wide_lines_are_explained_below(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wide_lines_are_explained_below(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """On a terminal no explanation is cut in two: where one has no room beside its line it stands below."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -56,9 +52,7 @@ def test_wide_lines_are_explained_below(
     told = lines(Path("/tmp/a folder of a person/small.runs/2026-11-21_13-09-55"), capsys)
     short = lines(Path("/a/b"), capsys)
 
-    place = told.index(
-        "        harvest predict '/tmp/a folder of a person/small.runs/2026-11-21_13-09-55' PICTURE"
-    )
+    place = told.index("        harvest predict '/tmp/a folder of a person/small.runs/2026-11-21_13-09-55' PICTURE")
     assert told[place + 1] == "          what it makes of a picture"
     assert "        harvest predict /a/b PICTURE   what it makes of a picture" in short
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.cli.verdict_text import in_words
-from harvest.dataset import Dataset, Placement, Settlement
+from harvest.cli.verdict_text import describe_verdict
+from harvest.dataset import Dataset, HitVerdict, Placement
 from harvest.models import Evidence, Licence, Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
 
@@ -33,7 +33,7 @@ def refuse(root: Path, verdict: Verdict, detail: str = "", **more: object) -> st
     """Let a hit come to nothing, and return its address."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900, **more)])
-        dataset.settle([Settlement(task.id, verdict, detail)])
+        dataset.record_verdicts([HitVerdict(task.id, verdict, detail)])
     return task.hit.url
 
 
@@ -68,9 +68,7 @@ def test_every_way_to_name_a_picture_leads_to_it(root: Path, harvest: Harvest, w
     assert told.lines[0] == f"king/{name(3)} is kept"
 
 
-@pytest.mark.parametrize(
-    ("folder", "word"), [("", "king/{}"), ("", "{}"), ("king", "{}"), ("coral", "../king/{}")]
-)
+@pytest.mark.parametrize(("folder", "word"), [("", "king/{}"), ("", "{}"), ("king", "{}"), ("coral", "../king/{}")])
 def test_inside_a_dataset_names_are_enough(
     root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch, folder: str, word: str
 ) -> None:
@@ -107,9 +105,7 @@ def test_the_story_tells_source_licence_and_sizes(tmp_path: Path, harvest: Harve
     assert "title Scarlet kingsnake" in told.lines
     assert "author Ana Díaz" in told.lines
     assert "page https://www.example.com/snakes/3" in told.lines
-    assert (
-        "licence CC-BY-4.0, stated by the source https://creativecommons.org/licenses/by/4.0/" in told.lines
-    )
+    assert "licence CC-BY-4.0, stated by the source https://creativecommons.org/licenses/by/4.0/" in told.lines
     assert told.lines[-2:] == [URL, "flickr, result 3 for 'scarlet king snake' (king): gave the picture"]
 
 
@@ -138,8 +134,8 @@ def test_every_address_of_a_picture_is_told_with_its_end(root: Path, harvest: Ha
     """Other addresses of the picture are listed with what became of them, and lead to the same story."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900, "FLICKR")])
-        (known,) = (known for known in dataset.known() if known.content == a_picture(3).content)
-        dataset.settle([Settlement(task.id, Verdict.DUPLICATE, "looks the same", known.id)])
+        (known,) = (known for known in dataset.list_present() if known.content == a_picture(3).content)
+        dataset.record_verdicts([HitVerdict(task.id, Verdict.DUPLICATE, "looks the same", known.id)])
 
     told = harvest("why", task.hit.url)
 
@@ -157,7 +153,7 @@ def test_a_replaced_copy_leads_to_what_took_its_place(root: Path, harvest: Harve
     """Who asks for a file that a better copy replaced learns of that, and its licence is the better one's."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900, "FLICKR", **TOLD)])
-        (known,) = (known for known in dataset.known() if known.content == a_picture(3).content)
+        (known,) = (known for known in dataset.list_present() if known.content == a_picture(3).content)
         dataset.place([Placement(task, a_picture(900), known)])
 
     told = harvest("why", f"dataset/king/{name(3)}")
@@ -282,8 +278,8 @@ def test_the_page_of_a_refused_address_leads_to_it(root: Path, harvest: Harvest)
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_verdict_has_words(verdict: Verdict) -> None:
     """No verdict is told by its bare name."""
-    assert in_words(verdict)
-    assert "_" not in in_words(verdict)
+    assert describe_verdict(verdict)
+    assert "_" not in describe_verdict(verdict)
 
 
 # What is not known.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 
-from harvest.images import develop
+from harvest.images import process_image
 from harvest.models import Hit, Picture, Recipe, Verdict
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Darkroom:
         for listing in listings:
             if listing.verdict is not Verdict.KEPT or listing.body in self.bodies:
                 continue
-            picture = develop(listing.body, Hit(listing.url, "BING", "x"), self._recipe)
+            picture = process_image(listing.body, Hit(listing.url, "BING", "x"), self._recipe)
             assert isinstance(picture, Picture), picture
             path = self._aside / "developed.jpg"
             path.write_bytes(picture.data)

@@ -104,9 +104,7 @@ def test_P02_each_step_is_on_disk_before_the_next(cli: Command, corals: Shelf, t
         pytest.skip(f"strace may not trace here: {ran.stderr}")
     assert ran.returncode == 0, ran.stderr
     events = list(events_in(trace.read_text("utf-8", "replace")))
-    named = [
-        (at, event[1:]) for at, event in enumerate(events) if event[0] == "name" and event[1][-4:] == ".jpg"
-    ]
+    named = [(at, event[1:]) for at, event in enumerate(events) if event[0] == "name" and event[1][-4:] == ".jpg"]
     assert len(named) == len(corals)
     for at, (name, part) in named:
         made, flushed = events.index(("make", part)), events.index(("flush", part))

@@ -22,9 +22,7 @@ def test_a_source_that_answers_is_well(internet, cli):
     assert "✓ ok     bing        answers, and its results can be read" in run.out
 
 
-@pytest.mark.parametrize(
-    ("mood", "words"), [("blocked", "challenge page"), ("changed", "neither results nor a sign")]
-)
+@pytest.mark.parametrize(("mood", "words"), [("blocked", "challenge page"), ("changed", "neither results nor a sign")])
 def test_a_source_that_fails_is_told_from_a_broken_one(internet, cli, mood, words):
     """Blocked and changed are different answers, each with exit code 3."""
     internet.bing.shows("cat", 3)

@@ -176,7 +176,7 @@ def test_P05_6_when_another_harvest_holds_the_dataset(internet, cli):
     """A second run on one dataset ends with 6 and names the process that has it."""
     (cli.folder / "dataset").mkdir()
     with Lock(cli.folder / "dataset" / "harvest.files.lock") as lock:
-        assert lock.take()
+        assert lock.acquire()
 
         run = cli(*URLS)
 

@@ -69,9 +69,7 @@ class Story:
         return self.internet.log.to(f"{temper}.pictures.test", path)
 
 
-def harvest(
-    internet: Internet, cli: Command, shelves: dict[str, Shelf], *urls: str, timeout: float = 60
-) -> Story:
+def harvest(internet: Internet, cli: Command, shelves: dict[str, Shelf], *urls: str, timeout: float = 60) -> Story:
     """Harvest a class a temper, and one of bare addresses."""
     query = ["class,query"]
     lists = {name: [(each.url, each.page) for each in shelf] for name, shelf in shelves.items()}

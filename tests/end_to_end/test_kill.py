@@ -164,7 +164,7 @@ def assert_finished(world: World, out: Path, undisturbed: Path) -> None:
     assert not decisions(out)
     with Dataset.open(out, read_only=True) as dataset:
         assert dataset.changes == Changes()
-        tallies = dataset.tallies()
+        tallies = dataset.count_classes()
     sums = Counter[str]()
     for tally in tallies:
         sums.update(kept=tally.kept, other=tally.own + tally.rejected + tally.moved + tally.edited)
@@ -182,9 +182,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("step", ["replace", "remove"])
-def test_P01_no_original_stays_without_its_picture(
-    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_P01_no_original_stays_without_its_picture(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An original placed for a picture that never was, or that was replaced, goes at the next opening."""
     root, raw = tmp_path / "dataset", tmp_path / "dataset.raw"
     with Dataset.open(root, create=True, exclusive=True) as dataset:

@@ -30,9 +30,7 @@ class Engine:
     front: int = 0  # pages asked for before the first results
 
 
-CSE = Engine(
-    "GOOGLE", "custom_search", {"GOOGLE_API_KEY": CustomSearch.key, "GOOGLE_CSE_ID": CustomSearch.engine}
-)
+CSE = Engine("GOOGLE", "custom_search", {"GOOGLE_API_KEY": CustomSearch.key, "GOOGLE_CSE_ID": CustomSearch.engine})
 SERPAPI = Engine("GOOGLE", "serpapi", {"SERPAPI_API_KEY": "serp-a-key-of-tests"})
 PLAIN = Engine("GOOGLE", "google")
 BRAVE = Engine("BRAVE", "brave", {"BRAVE_API_KEY": "BSA-a-key-of-tests"})
@@ -52,9 +50,7 @@ def ask(cli):
     write(cli.folder, CORALS)
 
     def ask(engine, *options, **variables):
-        return cli(
-            "-c", "BING", "-c", engine.name, "--json", *options, "snakes.csv", **engine.keys | variables
-        )
+        return cli("-c", "BING", "-c", engine.name, "--json", *options, "snakes.csv", **engine.keys | variables)
 
     return ask
 
@@ -406,9 +402,7 @@ def test_pages_saved_later_are_read_with_refresh(internet, cli, saved):
 
     assert cli(*line, "--refresh").code == 0
     assert len(corals(cli.folder)) == 10
-    assert not [
-        url for url in saved.urls if internet.log.count(url) and url not in [x.url for x in saved.of("dead")]
-    ]
+    assert not [url for url in saved.urls if internet.log.count(url) and url not in [x.url for x in saved.of("dead")]]
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
@@ -474,9 +468,7 @@ def test_V06_one_picture_from_four_engines_is_one_picture(internet, cli):
 
 def test_a_picture_that_stands_in_for_another_is_not_taken(internet, cli):
     """Where a host sends visitors on to its picture "no longer available", nothing is kept."""
-    gone = Listing(
-        4712, "https://i.imgur.com/AbCdEfG.jpg", "https://x.stories.test/", "gone", Photo(4712, WIDE)
-    )
+    gone = Listing(4712, "https://i.imgur.com/AbCdEfG.jpg", "https://x.stories.test/", "gone", Photo(4712, WIDE))
     internet.brave.shows(CORAL, 1, also=[gone])
     internet.sites["i.imgur.com"] = lambda request: (
         picture(gone.photo)

@@ -154,9 +154,7 @@ def test_V05_the_quota_is_used_up_midway(internet, cli):
 
     assert run.code == 3
     assert [line["end"] for line in run.json["lines"]] == ["exhausted", "RateLimited"]
-    assert {name: len(paths) for name, paths in pictures(cli.folder / "dataset").items()} == {
-        "coral_snake": 4
-    }
+    assert {name: len(paths) for name, paths in pictures(cli.folder / "dataset").items()} == {"coral_snake": 4}
     internet.flickr.calms_down()
     internet.log.clear()
     again = cli(*line, FLICKR_API_KEY=internet.flickr.key)

@@ -423,9 +423,7 @@ def test_R07_no_command_touches_what_is_not_ours(home: Home) -> None:
 def test_P09_a_missing_class_folder_stops_everything(home: Home) -> None:
     """With a class folder away nothing is asked or recorded, exit 3; once it is back all is as before."""
     away = (home.out / "king").rename(home.cli.folder / "drive")
-    ran = home.cli(
-        "-c", "BING", "-c", "FLICKR", "--refresh", "snakes.csv", FLICKR_API_KEY=home.internet.flickr.key
-    )
+    ran = home.cli("-c", "BING", "-c", "FLICKR", "--refresh", "snakes.csv", FLICKR_API_KEY=home.internet.flickr.key)
     assert ran.code == 3
     assert "24 of 24 pictures of king are gone" in ran.err
     assert "--accept-missing" in ran.err

@@ -62,9 +62,7 @@ def test_the_options_are_those_of_the_command_line(online, cli, tmp_path):
     write(tmp_path, ADDRESSES)
     assert cli("-c", "URLS", "-p", "-s", "320", "-k", "-m", "3", "snakes.csv", "-o", "one").code == 0
 
-    summary = harvest(
-        "snakes.csv", "URLS", "two", size=320, pad=False, keep_originals=True, limit=3, min_size=200
-    )
+    summary = harvest("snakes.csv", "URLS", "two", size=320, pad=False, keep_originals=True, limit=3, min_size=200)
 
     assert summary.exit_code == 0
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
@@ -80,7 +78,7 @@ def test_again_and_a_dataset():
     assert second.kept == first.kept
     with Dataset.open("shapes") as dataset:
         assert dataset.counts() == first.kept
-        assert {tally.class_name for tally in dataset.tallies()} == {"red_circle"}
+        assert {tally.class_name for tally in dataset.count_classes()} == {"red_circle"}
 
 
 def test_inside_a_running_loop():

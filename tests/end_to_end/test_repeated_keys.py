@@ -99,9 +99,7 @@ def test_X15_signed_calls_and_a_key_file(internet, cli):
     internet.sites["api.flickr.com"] = site
     write(cli.folder, CORALS)
 
-    run = cli(
-        "-c", "FLICKR", "snakes.csv", "--log", "run.log", "--json", XDG_CONFIG_HOME=str(settings.parent)
-    )
+    run = cli("-c", "FLICKR", "snakes.csv", "--log", "run.log", "--json", XDG_CONFIG_HOME=str(settings.parent))
 
     assert run.code == 5
     assert "Flickr does not accept the key: …" in run.json["problems"][0]["message"]
@@ -133,9 +131,7 @@ def test_X15_results_that_hold_the_key(internet, cli):
     assert "snake …" in why.out
     for place in (run.out, run.err, why.out):
         assert key not in place
-    assert not [
-        path for path in cli.folder.rglob("*") if path.is_file() and key.encode() in path.read_bytes()
-    ]
+    assert not [path for path in cli.folder.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
 
 
 def test_X15_doctor_saves_no_key(internet, cli):

@@ -209,7 +209,7 @@ def test_P06_a_stop_before_the_run(internet, cli):
     shelve(internet, cli)
     (cli.folder / "dataset").mkdir()
     with Lock(cli.folder / "dataset" / "harvest.files.lock") as lock:
-        assert lock.take()
+        assert lock.acquire()
         running = cli.start(*LINE, "--log", "run.log")
         until((cli.folder / "run.log").exists, running)
         time.sleep(0.2)
@@ -270,6 +270,4 @@ def test_P07_a_terminal_that_is_gone(internet, cli):
 def piped(cli: Command, *args: str) -> subprocess.Popen[bytes]:
     """Start the command as a shell's pipe does."""
     command = [sys.executable, "-m", "harvest", *args]
-    return subprocess.Popen(
-        command, cwd=cli.folder, env=cli.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return subprocess.Popen(command, cwd=cli.folder, env=cli.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -11,7 +11,7 @@ import pytest
 
 from harvest import dataset as dataset_module
 from harvest.dataset import Changes, Dataset
-from harvest.dataset.file_operations import Journal
+from harvest.dataset.file_operations import FileOperations
 from harvest.files.tree import Tree
 from harvest.images import source_of
 from tests import datasets
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from harvest.files.paths import Spot
+    from harvest.files.paths import FileKey
     from tests.command import Command, Ran, Running
     from tests.web import Internet, Listing, Shelf
 
@@ -163,7 +163,7 @@ def test_R02_a_file_moved_while_the_folders_are_listed_is_moved(tmp_path: Path, 
     moves: dict[str, str] = {}
     real = Tree._scan_class
 
-    def scan_class(tree: Tree, here: Spot, *more: object) -> None:
+    def scan_class(tree: Tree, here: FileKey, *more: object) -> None:
         real(tree, here, *more)
         listed.append(here.class_name)
         if len(listed) == 1:
@@ -202,27 +202,25 @@ def test_R01_a_class_folder_deleted_while_a_get_runs_does_not_end_it(
     assert not gone & {path.name for path in pictures(tmp_path / "dataset")}
 
 
-def test_P01_what_a_run_takes_out_between_look_and_record_is_not_restored(
-    tmp_path: Path, monkeypatch
-) -> None:
+def test_P01_what_a_run_takes_out_between_look_and_record_is_not_restored(tmp_path: Path, monkeypatch) -> None:
     """A file that a run sets aside just when another command has seen it in its class stays set aside."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(4))
-    look, carry_out = dataset_module.survey, Journal.carry_out
+    look, carry_out = dataset_module.compare_with_disk, FileOperations.complete_moves
     with Dataset.open(root) as run:
 
         def look_meanwhile(*values: object, **more: bool) -> object:
-            monkeypatch.setattr(Journal, "carry_out", lambda _: None)
+            monkeypatch.setattr(FileOperations, "complete_moves", lambda _: None)
             run.reject(run.find(datasets.name(1)), by="harvest")
             seen = look(*values, **more)
             carry_out(run._journal)
-            monkeypatch.setattr(Journal, "carry_out", carry_out)
+            monkeypatch.setattr(FileOperations, "complete_moves", carry_out)
             return seen
 
         monkeypatch.setattr(dataset_module, "survey", look_meanwhile)
         with Dataset.open(root) as onlooker:
             assert onlooker.changes == Changes()
-            assert onlooker.kept("king") == 3
+            assert onlooker.count_present("king") == 3
     monkeypatch.undo()
     with Dataset.open(root) as dataset:
         assert dataset.changes == Changes()

@@ -274,9 +274,7 @@ def test_license_open(internet, cli):
     internet.flickr.shows(CORAL, 2, licence=2, also=opened)  # 2: CC BY-NC
     write(cli.folder, CORALS)
 
-    run = cli(
-        "--license", "open", "-c", "BING", "-c", "FLICKR", "snakes.csv", FLICKR_API_KEY=internet.flickr.key
-    )
+    run = cli("--license", "open", "-c", "BING", "-c", "FLICKR", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
 
     assert run.code == 0, run.err
     (asked,) = internet.log.to("api.flickr.com")

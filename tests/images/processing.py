@@ -15,7 +15,7 @@ AS_IT_IS = Recipe(size=0, min_size=1, quality=95)
 
 def developed(body: bytes, recipe: Recipe = AS_IT_IS, hit: Hit = HIT) -> Picture:
     """Develop a body that is expected to be good."""
-    picture = images.develop(body, hit, recipe)
+    picture = images.process_image(body, hit, recipe)
     assert isinstance(picture, Picture), picture
     return picture
 
@@ -34,7 +34,7 @@ def opened(data: bytes) -> Image.Image:
 
 def verdict(body: bytes, recipe: Recipe = AS_IT_IS) -> Verdict:
     """Develop a body that is expected to be refused, and say how."""
-    refusal = images.develop(body, HIT, recipe)
+    refusal = images.process_image(body, HIT, recipe)
     assert isinstance(refusal, Refusal), refusal
     assert refusal.detail
     return refusal.verdict

@@ -13,7 +13,7 @@ from harvest import images
 from harvest.images import headers
 from harvest.images.allocation import AllocationTooLarge, check_allocation
 from harvest.images.coded_size import av1_sizes, check_sizes, hevc_size
-from harvest.images.containers import Broken
+from harvest.images.containers import BrokenContainer
 from harvest.images.heif_items import items
 from harvest.models import Refusal, Verdict
 from tests.images.processing import AS_IT_IS, HIT, developed, verdict
@@ -63,7 +63,7 @@ class Bits:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 def test_X10_an_honest_avif_is_read(size, mode):
     """What Pillow writes announces what it codes, whatever size or channels it has."""
-    header = headers.read(encoded(photo(*size).convert(mode), "AVIF", speed=10))
+    header = headers.read_header(encoded(photo(*size).convert(mode), "AVIF", speed=10))
     assert (header.width, header.height) == size
 
 
@@ -83,8 +83,8 @@ def test_X10_a_frame_of_another_size_is_broken(size):
     body = announce(avif(), *size)
 
     assert verdict(body) is Verdict.BROKEN_IMAGE
-    assert images.examine(body).verdict is Verdict.BROKEN_IMAGE
-    assert "320 x 240, which is not announced" in images.examine(body).detail
+    assert images.inspect_image(body).verdict is Verdict.BROKEN_IMAGE
+    assert "320 x 240, which is not announced" in images.inspect_image(body).detail
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="memory is measured the POSIX way")
@@ -109,9 +109,7 @@ def test_X10_a_frame_over_the_pixel_limit_takes_no_memory():
     from PIL import Image  # noqa: PLC0415
 
     body = encoded(Image.new("RGB", (8192, 8192), "teal"), "AVIF", quality=1, speed=10)
-    child = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, input=body
-    )
+    child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, input=body)
     unit = 1 if sys.platform == "darwin" else 1024
     assert int(child.stdout) * unit < 20e6
 
@@ -148,7 +146,7 @@ def frame(override: int) -> bytes:
 def test_X10_a_frame_with_a_size_of_its_own_is_broken():
     """AV1 lets a frame override the size of its sequence: up to 65,536 where the sequence says 300."""
     assert list(av1_sizes(sequence(300, 200) + frame(0))) == [(300, 200)]
-    with pytest.raises(Broken, match="size of its own"):
+    with pytest.raises(BrokenContainer, match="size of its own"):
         list(av1_sizes(sequence(300, 200) + frame(1)))
 
 
@@ -160,7 +158,7 @@ def test_X10_every_sequence_counts():
 
 def test_X10_frames_without_a_sequence_are_broken():
     """A frame that leans on another image's sequence header is refused."""
-    with pytest.raises(Broken, match="before its sequence"):
+    with pytest.raises(BrokenContainer, match="before its sequence"):
         list(av1_sizes(frame(0)))
 
 
@@ -220,7 +218,7 @@ def test_X10_an_image_made_of_others_counts(kind, start):
 @pytest.mark.parametrize("kind", [b"unci", b"j2k1"])
 def test_X10_a_codec_that_is_not_read_is_refused(kind):
     """What is coded in another way than HEVC or AV1 says its size in a way that is not read here."""
-    with pytest.raises(Broken, match="coded as"):
+    with pytest.raises(BrokenContainer, match="coded as"):
         check_sizes(heic((300, 200), sps(304, 200), kind=kind), {(300, 200)})
 
 
@@ -233,4 +231,4 @@ def test_the_limit_on_what_an_operation_allocates():
     with pytest.raises(AllocationTooLarge) as error:
         check_allocation(256, 16_777_216)
     assert error.value.refusal.verdict is Verdict.TOO_MANY_PIXELS
-    assert not isinstance(images.develop(avif(), HIT, AS_IT_IS), Refusal)
+    assert not isinstance(images.process_image(avif(), HIT, AS_IT_IS), Refusal)

@@ -41,7 +41,7 @@ def test_I05_sixteen_bits_are_scaled():
 def test_I05_deeper_numbers_are_scaled(mode):
     """Pixels that are whole or real numbers of any range are scaled to 8 bits, not clipped."""
     ramp = np.tile(np.linspace(-5000, 90_000, 512), (8, 1)).astype(np.int32 if mode == "I" else np.float32)
-    out = np.asarray(colour.on_white(Image.fromarray(ramp)))
+    out = np.asarray(colour.flatten_on_white(Image.fromarray(ramp)))
     assert out.dtype == np.uint8
     assert (out.min(), out.max()) == (0, 255)
     assert len(np.unique(out)) >= 200
@@ -51,7 +51,7 @@ def test_I05_one_number_everywhere_is_no_division_by_zero():
     """A deep picture of one number, or of none at all, becomes one grey."""
     for number in (7.0, float("nan"), float("inf")):
         flat = Image.fromarray(np.full((8, 8), number, np.float32))
-        assert len(np.unique(np.asarray(colour.on_white(flat)))) == 1
+        assert len(np.unique(np.asarray(colour.flatten_on_white(flat)))) == 1
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from harvest.images import containers
-from harvest.images.containers import Broken
+from harvest.images.containers import BrokenContainer
 from tests import pictures
 
 
@@ -13,9 +13,7 @@ def box(kind, content, size=None):
     return struct.pack(">I4s", len(content) + 8 if size is None else size, kind) + content
 
 
-@pytest.mark.parametrize(
-    "before", [b"", b"\xff", b"\xff\xff\xff", b"\xff\0\xff\0", b"\xff\x01", b"\xff\xd0", b"ab"]
-)
+@pytest.mark.parametrize("before", [b"", b"\xff", b"\xff\xff\xff", b"\xff\0\xff\0", b"\xff\x01", b"\xff\xd0", b"ab"])
 def test_padding_and_junk_between_segments_is_skipped(before):
     """Padding, escapes, bare markers and stray bytes do not hide a segment."""
     body = b"\xff\xd8" + before + pictures.segment(0xDB, b"table") + pictures.segment(0xDA, b"scan")
@@ -27,16 +25,14 @@ def test_padding_and_junk_between_segments_is_skipped(before):
 )
 def test_a_jpeg_without_a_scan_is_broken(rest):
     """A JPEG that ends, or whose segment ends outside it, before its first scan is broken."""
-    with pytest.raises(Broken, match="it ends"):
+    with pytest.raises(BrokenContainer, match="it ends"):
         list(containers.segments(b"\xff\xd8" + rest))
 
 
 def test_an_animation_ends_with_its_first_frame():
     """Chunks behind the first picture's pixels are not walked."""
     frame = pictures.chunk(b"fcTL", b"")
-    body = (
-        b"\x89PNG\r\n\x1a\n" + frame + pictures.chunk(b"IDAT", b"a") + frame + pictures.chunk(b"fdAT", b"b")
-    )
+    body = b"\x89PNG\r\n\x1a\n" + frame + pictures.chunk(b"IDAT", b"a") + frame + pictures.chunk(b"fdAT", b"b")
     assert [part.kind for part in containers.chunks(body)] == [b"fcTL", b"IDAT"]
 
 
@@ -44,7 +40,7 @@ def test_a_gif_without_a_frame_is_broken():
     """A GIF that ends before a frame, or within its descriptor, is broken."""
     head = b"GIF89a\1\0\1\0\0\0\0"
     for rest in (b"", b";", b"!\xfe\1a\0;", b"!", b",\0\0"):
-        with pytest.raises(Broken, match=r"no frame|within its first"):
+        with pytest.raises(BrokenContainer, match=r"no frame|within its first"):
             list(containers.gif_parts(head + rest))
 
 
@@ -56,16 +52,14 @@ def test_boxes_of_every_size_are_walked():
     assert parts == [(b"ftyp", b"avif"), (b"long", b"ab"), (b"last", b"abc")]
 
 
-@pytest.mark.parametrize(
-    "wrong", [box(b"meta", b"", size=7), box(b"meta", b"", size=9), b"\0\0\0\1meta" + bytes(8)]
-)
+@pytest.mark.parametrize("wrong", [box(b"meta", b"", size=7), box(b"meta", b"", size=9), b"\0\0\0\1meta" + bytes(8)])
 def test_a_box_that_ends_elsewhere_is_broken(wrong):
     """A box shorter than its own head, or longer than the file, is broken."""
-    with pytest.raises(Broken, match="within a box"):
+    with pytest.raises(BrokenContainer, match="within a box"):
         list(containers.boxes(wrong))
 
 
 def test_a_flood_of_boxes_ends():
     """Thousands of empty boxes are not walked."""
-    with pytest.raises(Broken, match="more than"):
+    with pytest.raises(BrokenContainer, match="more than"):
         list(containers.boxes(box(b"free", b"") * 100_000))

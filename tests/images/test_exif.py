@@ -36,7 +36,7 @@ def with_exif(block):
 
 def test_the_source_is_written_as_fastclass_wrote_it():
     """The comment has the tag, the type, the length and the bytes that FastClass's library writes."""
-    ours = exif.written(hit("http://example.org/a.jpg"))
+    ours = exif.build_exif(hit("http://example.org/a.jpg"))
     entry, comment = FASTCLASS[34:42], FASTCLASS[46:]
     assert entry in ours
     assert ours.endswith(comment)
@@ -144,4 +144,4 @@ def test_no_source_is_none(data):
 
 def test_our_block_turns_nothing():
     """What we write does not say that the picture lies on its side."""
-    assert exif.orientation(exif.written(HIT)[6:]) == 1
+    assert exif.orientation(exif.build_exif(HIT)[6:]) == 1

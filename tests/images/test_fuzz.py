@@ -44,9 +44,7 @@ def damaged(body: bytes, rng: random.Random) -> bytes:
                 data[rng.randrange(len(data))] = rng.randrange(256)
         case 2:  # headers are where it hurts
             for _ in range(rng.choice((1, 2, 8))):
-                data[rng.randrange(min(len(data), 300))] = rng.choice(
-                    (0, 1, 127, 128, 255, rng.randrange(256))
-                )
+                data[rng.randrange(min(len(data), 300))] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))
         case 3:
             del data[here : here + rng.randrange(1, 200)]
         case 4:
@@ -75,8 +73,8 @@ def test_damaged_files_never_raise(name):
     for _ in range(ROUNDS):
         body = damaged(GOOD[name], rng)
         recipe = Recipe(size=rng.choice((0, 100)), pad=rng.random() < 0.5, min_size=1)
-        assert isinstance(images.develop(body, HIT, recipe), Picture | Refusal)
-        assert isinstance(images.examine(body), images.Seen | Refusal)
+        assert isinstance(images.process_image(body, HIT, recipe), Picture | Refusal)
+        assert isinstance(images.inspect_image(body), images.InspectedImage | Refusal)
         assert images.memory_needed(body) >= 0
         assert images.source_of(body) is None
 
@@ -84,12 +82,12 @@ def test_damaged_files_never_raise(name):
 @pytest.mark.parametrize("name", GOOD)
 def test_undamaged_files_are_pictures(name):
     """The files that are damaged here are good ones."""
-    assert isinstance(images.develop(GOOD[name], HIT, Recipe(size=0, min_size=1)), Picture)
+    assert isinstance(images.process_image(GOOD[name], HIT, Recipe(size=0, min_size=1)), Picture)
 
 
 def test_every_short_start_of_a_header_is_survived():
     """A file may end anywhere in its first bytes."""
     for body in GOOD.values():
         for length in range(64):
-            assert isinstance(images.develop(body[:length], HIT, Recipe()), Refusal)
+            assert isinstance(images.process_image(body[:length], HIT, Recipe()), Refusal)
             assert images.memory_needed(body[:length]) >= 0

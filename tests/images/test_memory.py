@@ -29,9 +29,7 @@ def test_a_jpeg_of_fifty_megapixels_is_small_at_a_small_size():
 
 def test_a_progressive_jpeg_is_kept_as_a_whole():
     """A JPEG in passes needs its coefficients, however small it is decoded."""
-    plain, progressive = (
-        pictures.encoded(pictures.photo(1600, 1200), progressive=way) for way in (False, True)
-    )
+    plain, progressive = (pictures.encoded(pictures.photo(1600, 1200), progressive=way) for way in (False, True))
     assert images.memory_needed(progressive, 299) > images.memory_needed(plain, 299) + 10 * MB
 
 
@@ -54,9 +52,7 @@ def test_too_little_memory_is_a_verdict():
         print(images.develop(bombs.bomb(10_000, 5_000), HIT, AS_IT_IS).verdict)
         developed(pictures.encoded(pictures.photo()))
     """
-    child = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True
-    )
+    child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)
     assert child.stdout.strip() == Verdict.DECODER_DIED
 
 
@@ -85,9 +81,7 @@ def test_a_decode_takes_no_more_than_is_reserved(kind):
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(grown, images.memory_needed(body))
     """
-    child = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True
-    )
+    child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)
     grown, reserved = (int(number) for number in child.stdout.split())
     unit = 1 if sys.platform == "darwin" else 1024
     assert grown * unit < reserved + 8 * MB

@@ -73,9 +73,7 @@ def test_I02_a_bomb_takes_no_memory():
             images.develop(bomb, HIT, AS_IT_IS)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
-    child = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True
-    )
+    child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)
     unit = 1 if sys.platform == "darwin" else 1024
     assert int(child.stdout) * unit < 20e6
 
@@ -160,7 +158,7 @@ def test_I11_avif_is_taken():
 @pytest.mark.skipif(importlib.util.find_spec("pillow_heif") is not None, reason="the extra is installed")
 def test_I11_heic_names_the_extra():
     """Without its decoder, a HEIC picture is told by its first bytes and the extra that helps is named."""
-    refusal = images.develop(pictures.heic(), HIT, AS_IT_IS)
+    refusal = images.process_image(pictures.heic(), HIT, AS_IT_IS)
     assert isinstance(refusal, Refusal)
     assert refusal.verdict is Verdict.NEEDS_HEIF_EXTRA
     assert "heif" in refusal.detail

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, JpegImagePlugin
 
 from harvest import images
 from harvest.duplicates import fingerprint
-from harvest.duplicates.index import Twins
+from harvest.duplicates.index import DuplicateIndex
 from harvest.models import Recipe
 from tests import pictures
 from tests.images.processing import AS_IT_IS, HIT, developed, near, opened, shown
@@ -101,22 +101,20 @@ def test_the_names_are_hashes():
 def test_the_same_body_gives_the_same_file():
     """Developing again, and in many threads at once, gives the same bytes; another source gives others."""
     with ThreadPoolExecutor(4) as threads:
-        again = list(threads.map(lambda _: images.develop(LARGE, HIT, Recipe()), range(8)))
+        again = list(threads.map(lambda _: images.process_image(LARGE, HIT, Recipe()), range(8)))
     assert set(again) == {developed(LARGE, Recipe())}
     other = developed(LARGE, Recipe(), dataclasses.replace(HIT, url="https://example.org/other.jpg"))
     assert other.content != again[0].content
     assert other.pixels == again[0].pixels
 
 
-@pytest.mark.parametrize(
-    "body", [LARGE, pictures.encoded(pictures.photo(1600, 1200), "PNG")], ids=["jpeg", "png"]
-)
+@pytest.mark.parametrize("body", [LARGE, pictures.encoded(pictures.photo(1600, 1200), "PNG")], ids=["jpeg", "png"])
 def test_pixels_and_look_do_not_depend_on_the_recipe(body):
     """A picture has one name for its pixels, and nearly one look, whatever size it is written in."""
-    seen = images.examine(body)
+    seen = images.inspect_image(body)
     written = [developed(body, Recipe(size=size)) for size in (0, 50, 299, 500, 1000)]
     assert {picture.pixels for picture in written} == {seen.pixels}
-    hashes = fingerprint.unpack([seen.look, *(picture.look for picture in written)])["hashes"]
+    hashes = fingerprint.unpack([seen.fingerprint, *(picture.fingerprint for picture in written)])["hashes"]
     for one, other in itertools.combinations(hashes, 2):
         assert np.bitwise_count(one ^ other).max() <= 4
 
@@ -165,20 +163,20 @@ def test_other_pictures_have_other_pixels():
 
 def test_a_file_on_disk_is_examined_as_it_is():
     """A file of one's own is looked at whatever its shape; what is none is refused in the same words."""
-    seen = images.examine(pictures.turned(6))
+    seen = images.inspect_image(pictures.turned(6))
     assert (seen.width, seen.height, seen.format) == (320, 240, "JPEG")
-    banner = images.examine(pictures.encoded(pictures.photo(1300, 100)))
+    banner = images.inspect_image(pictures.encoded(pictures.photo(1300, 100)))
     assert (banner.width, banner.height) == (1300, 100)
-    assert isinstance(images.examine(pictures.encoded(Image.new("RGB", (1, 1)), "PNG")), images.Seen)
-    assert images.examine(b"<html>") == images.develop(b"<html>", HIT, AS_IT_IS)
+    assert isinstance(images.inspect_image(pictures.encoded(Image.new("RGB", (1, 1)), "PNG")), images.InspectedImage)
+    assert images.inspect_image(b"<html>") == images.process_image(b"<html>", HIT, AS_IT_IS)
 
 
 def test_a_written_picture_is_found_by_its_look():
     """A picture that was padded and written looks like the one it was made of."""
     picture = developed(LARGE, Recipe(size=299))
-    seen = images.examine(picture.data)
+    seen = images.inspect_image(picture.data)
     assert (seen.width, seen.height) == (299, 299)
-    first, second = fingerprint.unpack([picture.look, seen.look])["hashes"]
+    first, second = fingerprint.unpack([picture.fingerprint, seen.fingerprint])["hashes"]
     assert min(np.bitwise_count(first ^ part).min() for part in second) <= 6
 
 
@@ -187,7 +185,7 @@ def test_nothing_is_printed_or_warned(capfd):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for body in (pictures.private(), LARGE[:5000], pictures.encoded(pictures.photo(), "PNG")[:900]):
-            assert not isinstance(images.develop(body, HIT, AS_IT_IS), Exception)
+            assert not isinstance(images.process_image(body, HIT, AS_IT_IS), Exception)
     assert not caught
     assert capfd.readouterr() == ("", "")
 
@@ -197,6 +195,6 @@ def test_a_padded_picture_looks_like_the_picture(shape):
     """A file of ours is known again by its look, whatever white was put around it."""
     picture = developed(pictures.encoded(pictures.photo(*shape)), Recipe(size=299))
 
-    seen = images.examine(picture.data)
+    seen = images.inspect_image(picture.data)
 
-    assert Twins([(1, picture.look)]).find(seen.look) == [1]
+    assert DuplicateIndex([(1, picture.fingerprint)]).find(seen.fingerprint) == [1]

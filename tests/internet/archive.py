@@ -42,9 +42,7 @@ class Archive(SearchService):
         text = json.dumps(answer)
         if mood == "changed":
             text = text.replace(f'"{self.renamed}":', '"hits":')
-        return Answer(
-            (text[: len(text) // 2] if mood == "cut" else text).encode(), kind="application/json", wait=wait
-        )
+        return Answer((text[: len(text) // 2] if mood == "cut" else text).encode(), kind="application/json", wait=wait)
 
     def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
         """Give what the request asks for."""

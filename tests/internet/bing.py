@@ -45,11 +45,7 @@ class Bing(SearchService):
             return _answer(_frame(shelf.query, nothing), wait)
         text = self._results(request, shelf)
         if mood == "changed":
-            text = (
-                text.replace('class="iusc"', 'class="rslt"')
-                .replace(" m=", " data-p=")
-                .replace("dgControl", "gx")
-            )
+            text = text.replace('class="iusc"', 'class="rslt"').replace(" m=", " data-p=").replace("dgControl", "gx")
         if request.route == "/images/search":
             text = _frame(shelf.query, text)
         return _answer(text, wait)
@@ -68,9 +64,7 @@ class Bing(SearchService):
         count = min(COUNT, int(request.fields.get("count", COUNT)))
         listings = shelf.listings[first - 1 :][:count] or shelf.listings[-count:]
         more = self.never_ends or first - 1 + len(listings) < len(shelf)
-        following = (
-            f"/images/async?{urlencode({'q': shelf.query, 'first': first + len(listings), 'count': count})}"
-        )
+        following = f"/images/async?{urlencode({'q': shelf.query, 'first': first + len(listings), 'count': count})}"
         following = following + "&datsrc=I&layout=RowBased&mmasync=1" if more else ""
         items = "\n".join(_item(listing, shelf.query, first + i) for i, listing in enumerate(listings))
         related = "\n".join(_related(shelf.query, i) for i in range(RELATED))
@@ -125,9 +119,7 @@ def _item(listing: Listing, query: str, index: int) -> str:
 
 def _related(query: str, number: int) -> str:
     """Write an item of the "related" carousel: an anchor of the same class whose `m` lacks `t` and `mid`."""
-    about = json.dumps(
-        {"sid": "", "purl": "", "murl": f"https://related.pictures.test/{number}.jpg", "turl": ""}
-    )
+    about = json.dumps({"sid": "", "purl": "", "murl": f"https://related.pictures.test/{number}.jpg", "turl": ""})
     href = f"/images/search?view=detailV2&exph=1000&expw=750&q={quote_plus(query)}+art&FORM=IVCLIG"
     return f'<li><a role="link" class="iusc" m="{escape(about)}" href="{escape(href)}"></a></li>'
 

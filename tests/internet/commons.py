@@ -41,9 +41,7 @@ class Commons(Archive):
     def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
         """Give a part of a batch, and what to ask next."""
         if not CONTACT.search(request.headers.get("user-agent", "")):
-            return Answer(
-                b"Please set a user-agent and respect our robot policy https://w.wiki/4wJS", status=403
-            )
+            return Answer(b"Please set a user-agent and respect our robot policy https://w.wiki/4wJS", status=403)
         fields = request.fields
         if request.route != "/w/api.php" or fields.get("action") != "query":
             return refused(404, error={"code": "unknown_action", "info": "Unrecognized value for parameter"})
@@ -65,9 +63,7 @@ class Commons(Archive):
     def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
         """Answer a request, or say that the databases lag."""
         if mood == "lagging":
-            return refused(
-                200, error={"code": "maxlag", "info": "Waiting for db1: 9 seconds lagged", "lag": 9}
-            )
+            return refused(200, error={"code": "maxlag", "info": "Waiting for db1: 9 seconds lagged", "lag": 9})
         return super().page(request, shelf, mood, wait)
 
     def picture(self, request: Request) -> Answer:

@@ -89,9 +89,7 @@ def _paint(number: int, width: int, height: int) -> Image.Image:
     """Draw a soft field of colour with things in it and the grain of a sensor over it."""
     rng = np.random.default_rng(number)
     coarse = rng.integers(20, 236, (10, 10, 1)) + rng.integers(-45, 46, (10, 10, 3))
-    image = Image.fromarray(coarse.clip(0, 255).astype(np.uint8)).resize(
-        (width, height), Image.Resampling.BICUBIC
-    )
+    image = Image.fromarray(coarse.clip(0, 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(image)
     for _ in range(12):
         x, y = int(rng.integers(width)), int(rng.integers(height))

@@ -60,9 +60,7 @@ class Flickr(SearchService):
         if request.route.rstrip("/") != "/services/rest":
             return Answer(b"<h1>Not Found</h1>", status=404)
         if fields.get("format") != "json" or fields.get("nojsoncallback") != "1":
-            return Answer(
-                b'<rsp stat="fail"><err code="111" msg="Format not found" /></rsp>', kind="text/xml"
-            )
+            return Answer(b'<rsp stat="fail"><err code="111" msg="Format not found" /></rsp>', kind="text/xml")
         if fields.get("method") != "flickr.photos.search":
             return _fail(112, f'Method "{fields.get("method")}" not found')
         if complaint := self._refuses(request):

@@ -26,9 +26,7 @@ class Gbif(Archive):
         """Read the name, or which name the taxon's number stands for."""
         fields = request.fields
         number = int(fields.get("taxonKey", KEYS)) - KEYS
-        return fields.get("name") or (
-            list(self.shelves)[number - 1] if 0 < number <= len(self.shelves) else ""
-        )
+        return fields.get("name") or (list(self.shelves)[number - 1] if 0 < number <= len(self.shelves) else "")
 
     def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
         """Give the taxon of a name, or a page of records."""

@@ -23,9 +23,7 @@ class INaturalist(Archive):
 
     def address(self, listing: Listing) -> str:
         """Tell the original's address; photos of all rights reserved lie elsewhere."""
-        host = (
-            "inaturalist-open-data.s3.amazonaws.com" if listing.licence in TERMS else "static.inaturalist.org"
-        )
+        host = "inaturalist-open-data.s3.amazonaws.com" if listing.licence in TERMS else "static.inaturalist.org"
         return f"https://{host}/photos/{PHOTOS + int(owned(listing))}/original.jpg"
 
     def query(self, request: Request) -> str:
@@ -47,9 +45,7 @@ class INaturalist(Archive):
         if size > 200 or fields.get("order_by") != "id" or fields.get("order") != "asc":
             return refused(422, error="Unprocessable", status=422)
         codes = {code for code in fields.get("photo_license", "").split(",") if code}
-        left = sorted(
-            (listing for listing in shelf if not codes or _code(listing) in codes), key=lambda each: each.id
-        )
+        left = sorted((listing for listing in shelf if not codes or _code(listing) in codes), key=lambda each: each.id)
         left = [listing for listing in left if OBSERVATIONS + listing.id > above]
         results = [_observation(listing, shelf.query) for listing in left[:size]]
         return {"total_results": len(left), "page": 1, "per_page": size, "results": results}

@@ -105,9 +105,7 @@ def _fits(listing: Listing, fields: dict[str, str]) -> bool:
 def _result(listing: Listing) -> dict[str, Any]:
     terms, ident = _terms(listing), f"00000000-0000-4000-8000-{listing.id:012x}"
     width, height = listing.photo.size
-    path = {"cc0": "publicdomain/zero/1.0", "pdm": "publicdomain/mark/1.0"}.get(
-        terms, f"licenses/{terms}/2.0"
-    )
+    path = {"cc0": "publicdomain/zero/1.0", "pdm": "publicdomain/mark/1.0"}.get(terms, f"licenses/{terms}/2.0")
     known = bool(listing.id % 5)  # some archives tell no sizes
     return {
         "id": ident,

@@ -190,9 +190,7 @@ def _kinds(count: int, special: dict[str, int]) -> list[str]:
     """List what each of `count` listings is to be: what is said, and good ones for the rest."""
     unknown = special.keys() - TEMPERS.keys() - {"twin", "copy"}
     if unknown:
-        raise ValueError(
-            f"no kind {', '.join(unknown)}; there are {', '.join(sorted(TEMPERS))}, twin and copy"
-        )
+        raise ValueError(f"no kind {', '.join(unknown)}; there are {', '.join(sorted(TEMPERS))}, twin and copy")
     good = count - sum(special.values())
     if good < 0 or (special["twin"] + special["copy"] and not good):
         raise ValueError(f"{count} listings cannot be {special}")

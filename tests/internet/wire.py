@@ -144,9 +144,7 @@ class Wire:
         finally:
             self.log.closed(peer)
 
-    async def _exchange(
-        self, line: _Line, method: str, target: str, headers: Mapping[str, str], tunnel: str
-    ) -> bool:
+    async def _exchange(self, line: _Line, method: str, target: str, headers: Mapping[str, str], tunnel: str) -> bool:
         address = urlsplit(target if "//" in target else f"//{headers.get('host', '')}{target}")
         host = tunnel or (address.hostname or "")
         path = (address.path or "/") + (f"?{address.query}" if address.query else "")

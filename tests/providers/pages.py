@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harvest.providers.base import Found
+    from harvest.providers.base import PageResults
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
@@ -36,7 +36,7 @@ class FakePages:
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         patient: bool = True,  # noqa: ARG002 - nobody here says "later"
-    ) -> Page:
+    ) -> SearchPage:
         """Return the page of an address."""
         if params:
             url += "?" + urlencode(params)
@@ -44,9 +44,9 @@ class FakePages:
         self.headers.append(dict(headers or {}))
         answer = self._answer(url)
         status, text = answer if isinstance(answer, tuple) else (200, answer)
-        return Page(url, status, text, {})
+        return SearchPage(url, status, text, {})
 
-    def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Page:
+    def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> SearchPage:
         """Return the page of an address that a form is posted to."""
         self.forms.append(dict(form))
         return self.get(url, headers=headers)
@@ -66,6 +66,6 @@ def serving(*texts: str | tuple[int, str]) -> FakePages:
     return FakePages(lambda _: left.pop(0) if len(left) > 1 else left[0])
 
 
-def plain(found: Found) -> object:
+def plain(found: PageResults) -> object:
     """Return what a parser found as JSON has it."""
     return json.loads(json.dumps(asdict(found)))

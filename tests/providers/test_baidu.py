@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from harvest.errors import Blocked, PageChanged
 from harvest.models import Query
 from harvest.providers import for_all
-from harvest.providers.baidu import Baidu, deciphered, parse
-from harvest.web.search_session import Page
+from harvest.providers.baidu import Baidu, decipher_url, parse
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import serving
 
 ADDRESS = "https://image.baidu.com/search/acjson?word=snake&pn=0"
@@ -25,9 +25,7 @@ def ciphered(url):
 
 
 def results(*numbers, total=1000):
-    data = [
-        {"objURL": ciphered(f"https://a.example/{n}.jpg"), "fromPageTitle": f"snake {n}"} for n in numbers
-    ]
+    data = [{"objURL": ciphered(f"https://a.example/{n}.jpg"), "fromPageTitle": f"snake {n}"} for n in numbers]
     return json.dumps({"listNum": total, "data": [*data, {}]})
 
 
@@ -36,7 +34,7 @@ def search(pages):
 
 
 def page(text, status=200, url=ADDRESS):
-    return Page(url, status, text, {})
+    return SearchPage(url, status, text, {})
 
 
 def test_a_cookie_is_fetched_and_then_pages_of_thirty():
@@ -93,13 +91,13 @@ def test_V03_nothing_is_nothing():
 @given(st.from_regex(r"https?://[a-w0-9.]+(/[a-w0-9.]+)*", fullmatch=True))
 def test_the_cipher_is_undone(url):
     """An address in Baidu's cipher comes out as it went in."""
-    assert deciphered(ciphered(url)) == url
+    assert decipher_url(ciphered(url)) == url
 
 
 @pytest.mark.parametrize("value", [None, 7, "", "https://a.example/1.jpg"])
 def test_what_is_in_clear_stays(value):
     """What is not in the cipher is left as it is."""
-    assert deciphered(value) == value
+    assert decipher_url(value) == value
 
 
 def test_it_is_not_in_ALL():

@@ -7,7 +7,7 @@ import pytest
 from harvest import source_keys
 from harvest.errors import KeyMissing
 from harvest.models import Hit
-from harvest.providers import Key, Provider, Sieve
+from harvest.providers import Key, NewHits, Provider
 
 PIN = "ab/cd/ef/abcdef0123456789abcdef0123456789.jpg"
 SMALL, LARGE, BETWEEN = (f"https://i.pinimg.com/{size}/{PIN}" for size in ("236x", "originals", "736x"))
@@ -27,18 +27,18 @@ class Keyed(Provider):
 
 
 def hit(url, **values):
-    return Hit(url, "BING", source_keys.key(url), **values)
+    return Hit(url, "BING", source_keys.source_key(url), **values)
 
 
 def test_V06_the_largest_rendition_comes_first():
     """A hit that is somebody's thumbnail asks for the picture first, and then for the thumbnail."""
-    (found,) = Sieve(10).fresh([[hit(SMALL, width=236, height=314)]])
+    (found,) = NewHits(10).filter_new([[hit(SMALL, width=236, height=314)]])
     assert (found.url, found.others) == (LARGE, (BETWEEN, SMALL))
 
 
 def test_V06_the_size_of_a_thumbnail_is_not_the_size_of_its_picture():
     """A picture is not thought small because its thumbnail is; what is no thumbnail keeps its size."""
-    (small, plain) = Sieve(10).fresh(
+    (small, plain) = NewHits(10).filter_new(
         [[hit(SMALL, width=236, height=314), hit("https://a.example/1.jpg", width=9, height=8)]]
     )
     assert (small.width, small.height) == (None, None)
@@ -47,19 +47,19 @@ def test_V06_the_size_of_a_thumbnail_is_not_the_size_of_its_picture():
 
 def test_V06_renditions_that_the_source_names_come_after():
     """What the source itself calls smaller is tried last, and nothing is tried twice."""
-    (found,) = Sieve(10).fresh([[hit(SMALL, others=(BETWEEN, "https://mm.example/th"))]])
+    (found,) = NewHits(10).filter_new([[hit(SMALL, others=(BETWEEN, "https://mm.example/th"))]])
     assert (found.url, found.others) == (LARGE, (BETWEEN, SMALL, "https://mm.example/th"))
 
 
 def test_a_source_that_names_every_size_is_believed():
     """Where the source lists all sizes there are, no other is guessed."""
-    (found,) = Sieve(10, enlarge=False).fresh([[hit(SMALL, width=236)]])
+    (found,) = NewHits(10, enlarge=False).filter_new([[hit(SMALL, width=236)]])
     assert (found.url, found.others, found.width) == (SMALL, (), 236)
 
 
 def test_V06_renditions_of_one_photograph_are_one_hit():
     """Two sizes of one photograph pass once, numbered in the order of the others."""
-    hits = Sieve(10).fresh([[hit(SMALL), hit("https://a.example/1.jpg"), hit(LARGE)]])
+    hits = NewHits(10).filter_new([[hit(SMALL), hit("https://a.example/1.jpg"), hit(LARGE)]])
     assert [(found.rank, found.url) for found in hits] == [(1, LARGE), (2, "https://a.example/1.jpg")]
 
 

@@ -11,7 +11,7 @@ import pytest
 from harvest.errors import Blocked, PageChanged, UsageError
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers.bing import Bing, parse
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 ADDRESS = "https://www.bing.com/images/async?q=snake&first=1"
@@ -38,7 +38,7 @@ def search(pages, text="snake", **filters):
 
 
 def page(text, url=ADDRESS, status=200):
-    return Page(url, status, text, {})
+    return SearchPage(url, status, text, {})
 
 
 def test_the_address_asks_what_the_query_says():
@@ -97,7 +97,7 @@ def test_filters_are_asked_for_in_bings_words(filters, narrowed):
     pages = serving(results(1))
     next(search(pages, **filters))
     assert pages.asked[0].endswith(f"adlt=strict&qft=+filterui:{narrowed}" if narrowed else "adlt=strict")
-    assert filters.keys() <= Bing.knows
+    assert filters.keys() <= Bing.supported_filters
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_filters_that_are_words_of_their_own(filters, asked, accepted):
     plain = {"q": "snake", "async": "1", "first": "1", "count": "35", "mkt": "en-US", "adlt": "strict"}
     assert pages.arguments(0) == plain | asked
     assert pages.headers[0]["Accept-Language"] == accepted
-    assert filters.keys() <= Bing.knows
+    assert filters.keys() <= Bing.supported_filters
 
 
 def test_a_claim_does_not_meet_a_narrower_wish():

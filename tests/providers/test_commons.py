@@ -11,7 +11,7 @@ from harvest import providers
 from harvest.errors import Blocked, KeyMissing, PageChanged, RateLimited, Unanswerable
 from harvest.models import Evidence, Filters, LicenceFilter, Query
 from harvest.providers.commons import Commons, parse
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from harvest.web.user_agent import USER_AGENT
 from tests.providers.pages import FIXTURES, RECORDINGS, serving
 
@@ -21,7 +21,7 @@ LAGGING = '{"error": {"code": "maxlag", "info": "Waiting for db1: 7.1 seconds la
 
 
 def page(text, status=200):
-    return Page("https://commons.wikimedia.org/w/api.php?action=query", status, text, {})
+    return SearchPage("https://commons.wikimedia.org/w/api.php?action=query", status, text, {})
 
 
 def search(pages, text="king snake", limit=None, **filters):
@@ -134,7 +134,7 @@ def test_filters_are_asked_for(filters, words):
     pages = serving(EMPTY)
     list(search(pages, "snake", **filters))
     assert pages.arguments(0)["gsrsearch"] == f"filetype:bitmap snake{words}"
-    assert filters.keys() <= Commons.knows
+    assert filters.keys() <= Commons.supported_filters
 
 
 # ---- what comes next

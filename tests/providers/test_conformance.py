@@ -23,7 +23,7 @@ from harvest import providers
 from harvest.errors import Blocked, KeyMissing, PageChanged, Unavailable
 from harvest.models import Query
 from harvest.providers.base import PATIENCE, Provider
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, plain, serving
 
 ENVIRON = {"FLICKR_API_KEY": "a-key", "BRAVE_API_KEY": "a-key", "HARVEST_CONTACT": "ada@example.org"}
@@ -49,7 +49,7 @@ def fixture(folder, kind):
 def parse(folder, answer):
     status, text = answer
     module = about(folder).get("module") or provider(folder).__module__
-    return import_module(module).parse(Page(about(folder)["address"], status, text, {}))
+    return import_module(module).parse(SearchPage(about(folder)["address"], status, text, {}))
 
 
 def about(folder):

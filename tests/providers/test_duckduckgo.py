@@ -10,7 +10,7 @@ from harvest.errors import Blocked, PageChanged
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers import for_all
 from harvest.providers.duckduckgo import DuckDuckGo, token
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import serving
 
 FRONT = 'DDG.go();vqd="4-123456789012345678901234567890";'
@@ -81,12 +81,10 @@ def test_the_next_page_is_where_the_answer_says():
     assert all(url.startswith("https://duckduckgo.com/") for url in pages.asked)
 
 
-@pytest.mark.parametrize(
-    "text", ['x;vqd="4-1234567890";', "vqd='4-1234567890'", "/d.js?q=x&vqd=4-1234567890&p=1"]
-)
+@pytest.mark.parametrize("text", ['x;vqd="4-1234567890";', "vqd='4-1234567890'", "/d.js?q=x&vqd=4-1234567890&p=1"])
 def test_the_token_is_found_however_it_is_written(text):
     """The token stands in quotes of either kind, or in an address."""
-    assert token(Page("https://duckduckgo.com/", 200, text, {})) == "4-1234567890"
+    assert token(SearchPage("https://duckduckgo.com/", 200, text, {})) == "4-1234567890"
 
 
 @pytest.mark.parametrize(
@@ -99,9 +97,7 @@ def test_V01_a_refusal_is_a_block(answers):
     assert "-c BING" in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "answers", [["<title>DuckDuckGo</title>"], [""], [FRONT, ""], [FRONT, "[" * 100_000]]
-)
+@pytest.mark.parametrize("answers", [["<title>DuckDuckGo</title>"], [""], [FRONT, ""], [FRONT, "[" * 100_000]])
 def test_V02_a_page_without_token_or_results_has_changed(answers):
     """A first page without a token, and results that are none, are changed pages."""
     with pytest.raises(PageChanged):

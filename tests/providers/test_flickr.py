@@ -17,7 +17,7 @@ from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLim
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers.flickr import Flickr
 from harvest.providers.flickr_answers import LICENCES, SIZES, parse
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 KEY, SECRET = "0123456789abcdef0123456789abcdef", "fedcba9876543210"
@@ -26,7 +26,7 @@ EMPTY = (FIXTURES / "flickr" / "empty.json").read_text("utf-8")
 
 
 def page(text, status=200):
-    return Page("https://api.flickr.com/services/rest/", status, text, {})
+    return SearchPage("https://api.flickr.com/services/rest/", status, text, {})
 
 
 def search(pages, text="king snake", limit=None, secret=None, **filters):
@@ -35,9 +35,7 @@ def search(pages, text="king snake", limit=None, secret=None, **filters):
 
 
 def answer(identities, number=1, pages=1, total=None, per_page=500):
-    photos = [
-        {"id": str(i), "url_m": f"https://live.staticflickr.com/1/{i}_a1b2c3d4e5.jpg"} for i in identities
-    ]
+    photos = [{"id": str(i), "url_m": f"https://live.staticflickr.com/1/{i}_a1b2c3d4e5.jpg"} for i in identities]
     listed = {"page": number, "pages": pages, "perpage": per_page, "total": total or len(photos)}
     return json.dumps({"photos": listed | {"photo": photos}, "stat": "ok"})
 
@@ -65,9 +63,7 @@ def test_with_a_secret_the_call_is_signed():
     pages = serving(EMPTY)
     list(search(pages, 'snake "-king" ü', secret=SECRET))
     scheme, _, signed = pages.headers[0]["Authorization"].partition(" ")
-    oauth = {
-        name: unquote(value.strip('"')) for name, value in (part.split("=", 1) for part in signed.split(", "))
-    }
+    oauth = {name: unquote(value.strip('"')) for name, value in (part.split("=", 1) for part in signed.split(", "))}
     signature = oauth.pop("oauth_signature")
     assert (scheme, oauth["oauth_consumer_key"]) == ("OAuth", KEY)
     assert KEY not in pages.asked[0]
@@ -151,7 +147,7 @@ def test_filters_are_asked_for(filters, asked):
     list(search(pages, **filters))
     assert pages.arguments(0) | asked == pages.arguments(0)
     assert ("min_upload_date" in pages.arguments(0)) == ("since" in filters)
-    assert filters.keys() <= Flickr.knows
+    assert filters.keys() <= Flickr.supported_filters
 
 
 def test_until_never_goes_beyond_now():
@@ -237,9 +233,7 @@ def test_a_total_that_never_falls_ends_all_the_same():
 
 def test_the_largest_rendition_comes_first():
     """The address is the largest present, and the smaller ones are tried after it."""
-    photo = {"id": "7"} | {
-        f"url_{size}": f"https://live.staticflickr.com/1/7_aabbcc_{size}.jpg" for size in SIZES
-    }
+    photo = {"id": "7"} | {f"url_{size}": f"https://live.staticflickr.com/1/7_aabbcc_{size}.jpg" for size in SIZES}
     del photo["url_o"]
     (hit,) = parse(page(json.dumps({"photos": {"total": 1, "photo": [photo]}, "stat": "ok"}))).hits
     assert hit.url.endswith("_6k.jpg")
@@ -325,9 +319,7 @@ def test_V07_hostile_answers_are_changed_pages(photos):
         parse(page(json.dumps({"photos": photos, "stat": "ok"})))
 
 
-@pytest.mark.parametrize(
-    "name", ["id", "title", "owner", "pathalias", "ownername", "license", "width_m", "url_m"]
-)
+@pytest.mark.parametrize("name", ["id", "title", "owner", "pathalias", "ownername", "license", "width_m", "url_m"])
 @pytest.mark.parametrize("value", [None, True, 1.5, 10**30, [], {}, "\x00", "<" * 5000, "https://[", "../.."])
 def test_V07_one_hostile_value_takes_no_other_with_it(name, value):
     """Whatever one value of one photo is, the photo beside it is read."""
@@ -366,10 +358,7 @@ def test_the_recorded_table_of_licences_is_ours():
     """Every licence that Flickr lists is known by the same address."""
     text = recorded("licenses_getInfo.vcr.yml")
     table = (
-        text[text.index("<rsp") : text.index("</rsp>") + 6]
-        .replace("\\n", " ")
-        .replace("\\t", " ")
-        .replace('\\"', '"')
+        text[text.index("<rsp") : text.index("</rsp>") + 6].replace("\\n", " ").replace("\\t", " ").replace('\\"', '"')
     )
     for licence in ET.fromstring(table.replace("\n        ", " ")).iter("license"):
         url = licence.get("url")

@@ -11,7 +11,7 @@ import pytest
 from harvest.errors import Blocked, PageChanged, Unanswerable
 from harvest.models import Evidence, Filters, LicenceFilter, Query
 from harvest.providers.gbif import Gbif, parse, parse_match
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 API = "https://api.gbif.org/v1"
@@ -21,7 +21,7 @@ EMPTY = (FIXTURES / "gbif" / "empty.json").read_text("utf-8")
 
 
 def page(text, status=200):
-    return Page(f"{API}/occurrence/search?taxonKey=42&offset=0", status, text, {})
+    return SearchPage(f"{API}/occurrence/search?taxonKey=42&offset=0", status, text, {})
 
 
 def search(pages, text="Lampropeltis elapsoides", limit=None, **filters):
@@ -50,7 +50,7 @@ def asked(pages, ask):
 
 
 def match(**said):
-    return Page(f"{API}/species/match", 200, json.dumps(said), {})
+    return SearchPage(f"{API}/species/match", 200, json.dumps(said), {})
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,7 @@ def test_V01_a_block_at_the_name_is_a_block(status):
         next(search(serving((status, "<h1>Forbidden</h1>"))))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "<html>", '{"matchType": 7}', '{"usageKey": 42}', "[" * 100_000]
-)
+@pytest.mark.parametrize("text", ["", "{}", "[]", "<html>", '{"matchType": 7}', '{"usageKey": 42}', "[" * 100_000])
 def test_V07_a_hostile_answer_to_the_name_is_a_changed_page(text):
     """What does not say whether there is such a name does not look like one that nothing bears."""
     with pytest.raises(PageChanged):
@@ -131,7 +129,7 @@ def test_filters_are_asked_for(filters, added):
     list(search(pages, limit=9, **filters))
     plain = {"taxonKey": "42", "mediaType": "StillImage", "basisOfRecord": "HUMAN_OBSERVATION"}
     assert asked(pages, 1) == plain | {"limit": "9", "offset": "0"} | added
-    assert filters.keys() <= Gbif.knows
+    assert filters.keys() <= Gbif.supported_filters
 
 
 def test_pages_go_on_to_the_end_of_records():
@@ -194,9 +192,7 @@ def test_an_error_of_the_service_is_told():
 )
 def test_a_licence_is_the_pictures_own(text, spdx):
     """What the medium states counts where it leaves no doubt, and never what its record states."""
-    pictured = record(
-        1, medium(1, license=text), license="http://creativecommons.org/licenses/by/4.0/legalcode"
-    )
+    pictured = record(1, medium(1, license=text), license="http://creativecommons.org/licenses/by/4.0/legalcode")
     (hit,) = parse(page(answer(pictured))).hits
     assert hit.licence.id == spdx
     assert hit.licence.evidence is (Evidence.STATED if spdx else Evidence.UNKNOWN)
@@ -208,12 +204,8 @@ def test_V06_a_photo_of_inaturalist_is_known_as_one():
         serving(
             MATCH,
             answer(
-                record(
-                    1, {"identifier": "https://inaturalist-open-data.s3.amazonaws.com/photos/7/medium.jpg"}
-                ),
-                record(
-                    2, {"identifier": "https://inaturalist-open-data.s3.amazonaws.com/photos/7/original.jpg"}
-                ),
+                record(1, {"identifier": "https://inaturalist-open-data.s3.amazonaws.com/photos/7/medium.jpg"}),
+                record(2, {"identifier": "https://inaturalist-open-data.s3.amazonaws.com/photos/7/original.jpg"}),
             ),
         )
     )
@@ -249,9 +241,7 @@ def test_a_picture_has_a_page(about, of_record, address):
     assert hit.page == address
 
 
-@pytest.mark.parametrize(
-    "name", ["key", "media", "species", "scientificName", "references", "vernacularName"]
-)
+@pytest.mark.parametrize("name", ["key", "media", "species", "scientificName", "references", "vernacularName"])
 @pytest.mark.parametrize("value", [None, True, 1.5, 10**30, [], {}, [[]], "\x00", "<" * 5000, "../.."])
 def test_V07_one_hostile_value_spoils_no_other(name, value):
     """Whatever one value of a record is, the one beside it is read."""

@@ -17,7 +17,7 @@ from harvest.providers.google import (
     live_page,
     serpapi,
 )
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 CSE = {"GOOGLE_API_KEY": "k-cse", "GOOGLE_CSE_ID": "engine"}
@@ -98,7 +98,7 @@ def test_V04_half_a_key_names_the_other_half(given, missing):
 
 def test_each_way_knows_its_own_filters():
     """A run warns by the way: only Custom Search filters by licence, and saved pages by nothing."""
-    ways = [Google(environ).knows for environ in (CSE, SERPAPI, {}, {"HARVEST_GOOGLE_PAGES": "x"})]
+    ways = [Google(environ).supported_filters for environ in (CSE, SERPAPI, {}, {"HARVEST_GOOGLE_PAGES": "x"})]
     assert ["licence" in knows for knows in ways] == [True, False, False, False]
     assert ["until" in knows for knows in ways] == [False, True, True, False]
     assert set().union(*ways) <= {field.name for field in fields(Filters)}
@@ -307,7 +307,7 @@ def test_V04_serpapi_says_why_it_refuses(answer, error):
 
 
 def plain_page(text, url=ADDRESS, status=200):
-    return live_page.parse(Page(url, status, text, {}))
+    return live_page.parse(SearchPage(url, status, text, {}))
 
 
 def test_the_plain_page_is_asked_once_and_honestly():
@@ -421,7 +421,7 @@ def test_the_recorded_pages_give_their_results(name, first, size):
 def test_the_recorded_answer_of_custom_search_gives_its_results():
     """A real answer gives 10 results, and says where the next page starts."""
     address = "https://www.googleapis.com/customsearch/v1?q=dog&start=1"
-    found = custom_search.parse(Page(address, 200, recorded("google/custom_search_2018.json"), {}))
+    found = custom_search.parse(SearchPage(address, 200, recorded("google/custom_search_2018.json"), {}))
     assert len(found.hits) == 10
     assert found.more == 11
     assert all(hit.width and hit.height and hit.page and hit.title for hit in found.hits)
@@ -444,4 +444,4 @@ def test_the_ways_read_their_own_answers_only():
     """What is no answer of a way is a changed page to it."""
     for parse in (custom_search.parse, serpapi.parse):
         with pytest.raises(PageChanged):
-            parse(Page(ADDRESS, 200, '{"results": []}', {}))
+            parse(SearchPage(ADDRESS, 200, '{"results": []}', {}))

@@ -7,7 +7,7 @@ import pytest
 from harvest.errors import PageChanged, Unanswerable, Unavailable
 from harvest.models import Query
 from harvest.providers.google import Google
-from harvest.providers.google.saved_pages import Saved
+from harvest.providers.google.saved_pages import SavedPages
 from tests.providers.pages import FIXTURES
 
 PAGE = (FIXTURES / "google_html" / "found.html").read_text("utf-8")
@@ -170,9 +170,9 @@ def test_a_page_is_read_once_for_its_name(tmp_path, monkeypatch):
     save(tmp_path, "coral snake.html", page(1))
     read = []
     monkeypatch.setattr(
-        "harvest.providers.google.saved_pages._searched", lambda text: read.append(text) or set()
+        "harvest.providers.google.saved_pages._read_search_box", lambda text: read.append(text) or set()
     )
-    saved = Saved({"HARVEST_GOOGLE_PAGES": str(tmp_path)})
+    saved = SavedPages({"HARVEST_GOOGLE_PAGES": str(tmp_path)})
     for _ in range(3):
         list(saved.search(Query("coral snake", "snake"), None))
     assert len(read) == 1

@@ -9,7 +9,7 @@ import pytest
 from harvest.errors import Blocked, PageChanged, Unanswerable
 from harvest.models import Evidence, Filters, LicenceFilter, Query
 from harvest.providers.inaturalist import INaturalist, parse, parse_taxa
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 API = "https://api.inaturalist.org/v1"
@@ -19,7 +19,7 @@ EMPTY = (FIXTURES / "inaturalist" / "empty.json").read_text("utf-8")
 
 
 def page(text, status=200):
-    return Page(f"{API}/observations?taxon_id=42&id_above=0", status, text, {})
+    return SearchPage(f"{API}/observations?taxon_id=42&id_above=0", status, text, {})
 
 
 def search(pages, text="king snake", limit=None, **filters):
@@ -50,7 +50,7 @@ def only(picture):
 
 
 def taxa(*taxa):
-    return Page(f"{API}/taxa/autocomplete", 200, json.dumps({"results": taxa}), {})
+    return SearchPage(f"{API}/taxa/autocomplete", 200, json.dumps({"results": taxa}), {})
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,7 @@ def test_V01_a_block_at_the_name_is_a_block(status):
         next(search(serving((status, "<h1>Forbidden</h1>"))))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "<html>", '{"results": 7}', '{"results": [7]}', "[" * 100_000]
-)
+@pytest.mark.parametrize("text", ["", "{}", "[]", "<html>", '{"results": 7}', '{"results": [7]}', "[" * 100_000])
 def test_V07_a_hostile_answer_to_the_name_is_a_changed_page(text):
     """What is no list of taxa does not look like a name that nothing bears."""
     with pytest.raises(PageChanged):
@@ -156,7 +154,7 @@ def test_filters_are_asked_for(filters, asked):
     plain = {"taxon_id", "photos", "quality_grade", "per_page", "order_by", "order", "id_above"}
     assert {name: value for name, value in pages.arguments(1).items() if name not in plain} == asked
     assert pages.arguments(1)["per_page"] == "9"
-    assert filters.keys() <= INaturalist.knows
+    assert filters.keys() <= INaturalist.supported_filters
 
 
 def test_pages_go_on_above_the_last_number():
@@ -310,4 +308,4 @@ def test_a_recorded_photo_with_a_null_licence_is_all_rights_reserved():
 )
 def test_the_recorded_taxa_are_found_by_their_names(name, taxon):
     """In a real list of what a word may mean only the very name counts."""
-    assert parse_taxa(Page(API, 200, recorded("taxa_autocomplete.json"), {}), name) == taxon
+    assert parse_taxa(SearchPage(API, 200, recorded("taxa_autocomplete.json"), {}), name) == taxon

@@ -37,7 +37,7 @@ from harvest.providers import licence_parsing
 )
 def test_words_name_a_licence_or_none(words, spdx):
     """Words are a licence, and stated, only where version and terms are beyond doubt."""
-    licence = licence_parsing.read_words(words)
+    licence = licence_parsing.parse_licence_words(words)
     assert licence.id == spdx
     assert licence.evidence is (Evidence.STATED if spdx else Evidence.UNKNOWN)
 
@@ -54,4 +54,4 @@ def test_public_domain_is_open_and_reserved_rights_are_not():
 @given(st.text())
 def test_V07_any_words_are_read(words):
     """Whatever the words, reading them ends without an error."""
-    licence_parsing.read_words(words)
+    licence_parsing.parse_licence_words(words)

@@ -14,7 +14,7 @@ from harvest import providers
 from harvest.errors import Blocked, HarvestError, KeyMissing, KeyRefused, PageChanged, Unanswerable
 from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
 from harvest.providers.openverse import Openverse, parse
-from harvest.web.search_session import Page
+from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 ID, SECRET, TOKEN = "an-id", "a-secret-0123456789", "a-token-0123456789"
@@ -24,7 +24,7 @@ EMPTY = (FIXTURES / "openverse" / "empty.json").read_text("utf-8")
 
 
 def page(text, status=200, number=1):
-    return Page(f"{SEARCH}?q=snake&page={number}", status, text, {})
+    return SearchPage(f"{SEARCH}?q=snake&page={number}", status, text, {})
 
 
 def search(pages, text="king snake", limit=None, environ=None, **filters):
@@ -35,9 +35,7 @@ def search(pages, text="king snake", limit=None, environ=None, **filters):
 def answer(identities, total=None, size=20):
     results = [{"url": f"https://a.example/{i}.jpg"} for i in identities]
     total = len(results) if total is None else total
-    return json.dumps(
-        {"result_count": total, "page_count": -(-total // size), "page_size": size, "results": results}
-    )
+    return json.dumps({"result_count": total, "page_count": -(-total // size), "page_size": size, "results": results})
 
 
 def with_token(text, token=None):
@@ -96,7 +94,7 @@ def test_filters_are_asked_for(filters, asked):
     list(search(pages, **filters))
     plain = {"q": "king snake", "page_size": "20", "mature": "false", "page": "1"}
     assert pages.arguments(0) == plain | asked
-    assert filters.keys() <= Openverse.knows
+    assert filters.keys() <= Openverse.supported_filters
 
 
 def test_a_long_query_is_cut_where_openverse_cuts_it():
@@ -132,9 +130,7 @@ class Catalogue:
             return 400, '{"detail": {"page": ["Invalid page."]}}'
         results = found[(number - 1) * size : number * size]
         pages = -(-len(found) // size)
-        return json.dumps(
-            {"result_count": len(found), "page_count": pages, "page_size": size, "results": results}
-        )
+        return json.dumps({"result_count": len(found), "page_count": pages, "page_size": size, "results": results})
 
     @staticmethod
     def fits(picture, asked):
@@ -362,11 +358,11 @@ def test_the_recorded_answer_gives_20_pictures():
 
 def test_the_recorded_refusal_says_how_long():
     """The words of a real throttled answer, which has no `Retry-After`, are those that the web part reads."""
-    from harvest.web.retry import available_in  # noqa: PLC0415
+    from harvest.web.retry import parse_wait_hint  # noqa: PLC0415
 
     text = recorded("images_429_throttled_2023-07.json5")
     assert "retry-after" not in text.casefold()
-    assert available_in(text) == 3600
+    assert parse_wait_hint(text) == 3600
 
 
 def test_errors_of_openverse_name_it():

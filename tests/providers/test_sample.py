@@ -17,15 +17,15 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from harvest.duplicates.fingerprint import look
-from harvest.duplicates.index import pairs
+from harvest.duplicates.fingerprint import compute_fingerprint
+from harvest.duplicates.index import find_duplicates
 from harvest.models import Evidence, LicenceFilter, Query
-from harvest.providers.sample import Sample, answer
+from harvest.providers.sample import Sample, render_response
 from harvest.providers.sample_drawing import (
     COLOURS,
     SHAPES,
     draw,
-    understood,
+    parse_shape,
 )
 from tests.providers.pages import FakePages
 
@@ -107,28 +107,28 @@ def test_what_is_served_is_like_the_web(sample):
 @pytest.mark.parametrize("number", [4, 17, 24, 117])
 def test_twins_are_the_picture_before_in_other_bytes(number):
     """A twin has the look of the picture before it, and other bytes."""
-    _, _, twin = answer("red circle", number)
-    _, _, before = answer("red circle", number - 1)
+    _, _, twin = render_response("red circle", number)
+    _, _, before = render_response("red circle", number - 1)
     assert twin != before
     assert len(twin) < len(before)
     with Image.open(BytesIO(twin)) as small, Image.open(BytesIO(before)) as large:
-        assert len(pairs([look(small), look(large)])) == 1
+        assert len(find_duplicates([compute_fingerprint(small), compute_fingerprint(large)])) == 1
 
 
 def test_drawings_are_the_same_for_the_same_query_and_number():
     """What a query and a number give does not depend on what was drawn before."""
-    wanted = answer("king snake", 7)
-    answer("red circle", 1)
-    assert answer("king snake", 7) == wanted
-    assert answer("king snake", 8) != wanted
-    assert answer("coral snake", 7) != wanted
+    wanted = render_response("king snake", 7)
+    render_response("red circle", 1)
+    assert render_response("king snake", 7) == wanted
+    assert render_response("king snake", 8) != wanted
+    assert render_response("coral snake", 7) != wanted
 
 
 @pytest.mark.parametrize("query", ["red circle", "black square", "white star", "coral snake", "triangle"])
 def test_drawings_of_one_query_are_no_twins(query):
     """No two of a query's own pictures are taken for one."""
-    looks = [look(draw(query, number)) for number in range(1, 61)]
-    assert pairs(looks).tolist() == []
+    looks = [compute_fingerprint(draw(query, number)) for number in range(1, 61)]
+    assert find_duplicates(looks).tolist() == []
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -164,14 +164,14 @@ def test_shapes_differ():
 )
 def test_a_query_is_understood(query, meant):
     """Colour and shape are found in any case and number, and not among what is excluded."""
-    assert understood(query) == meant
+    assert parse_shape(query) == meant
 
 
 @pytest.mark.parametrize("text", ["..", "a/b", "a?b#c", "ü 蛇", 'x" <b>', "%2F", "a\nb", "x" * 500])
 def test_any_query_can_be_served(sample, text):
     """Whatever the text, its address leads back to its own picture."""
     hit = next(search(sample, Query(text, "x")))
-    assert get(hit.url)[2] == answer(text, 1)[2]
+    assert get(hit.url)[2] == render_response(text, 1)[2]
 
 
 @pytest.mark.parametrize(

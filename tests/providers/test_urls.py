@@ -135,16 +135,14 @@ def test_a_path_starts_at_the_current_folder(find, tmp_path):
 )
 def test_a_licence_is_read_and_never_guessed(text, spdx):
     """Only an SPDX id or an address of Creative Commons is a licence, and stated; the rest is unknown."""
-    licence = licence_parsing.read(text)
+    licence = licence_parsing.parse_licence(text)
     assert licence.id == spdx
     assert (licence.evidence is Evidence.STATED) == (spdx is not None)
 
 
 def test_a_licence_address_serves_where_the_name_is_vague(find):
     """Where one column is vague and another has the address of the licence, the address is taken."""
-    (hit,) = find(
-        "a.csv", f"url,license,license_url\n{A},Attribution,https://creativecommons.org/licenses/by/2.0/\n"
-    )
+    (hit,) = find("a.csv", f"url,license,license_url\n{A},Attribution,https://creativecommons.org/licenses/by/2.0/\n")
     assert hit.licence.id == "CC-BY-2.0"
 
 
@@ -172,9 +170,7 @@ def test_a_bad_file_is_a_clear_error(find, name, content, message):
     assert name in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["nowhere.txt", "nowhere.parquet", "folder.csv", "a\0b.txt", f"{'x' * 5000}.txt"]
-)
+@pytest.mark.parametrize("name", ["nowhere.txt", "nowhere.parquet", "folder.csv", "a\0b.txt", f"{'x' * 5000}.txt"])
 def test_what_is_no_file_is_a_clear_error(tmp_path, monkeypatch, name):
     """A missing file, a folder and an impossible name end in a message."""
     monkeypatch.chdir(tmp_path)

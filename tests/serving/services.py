@@ -11,13 +11,13 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from harvest.images import examine
+from harvest.images import inspect_image
 from harvest.models import Refusal
 from harvest.serving.app import make_app
 from harvest.serving.listener import listen
 from harvest.serving.server import Server
-from harvest.serving.service_limits import Bounds
-from harvest.web.image_client import Bodies
+from harvest.serving.service_limits import ServiceLimits
+from harvest.web.image_client import ImageClient
 from tests.pictures import encoded
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Colours:
             self._reading += 1
             self.most = max(self.most, self._reading)
         try:
-            seen = examine(picture)
+            seen = inspect_image(picture)
             if isinstance(seen, Refusal):
                 return seen
             return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB").resize((8, 8)))
@@ -79,16 +79,14 @@ class Service:
         self,
         judge: Any = None,
         *,
-        bounds: Bounds | None = None,
-        bodies: Callable[[], Bodies] = Bodies,
+        bounds: ServiceLimits | None = None,
+        bodies: Callable[[], ImageClient] = ImageClient,
         names: Iterable[str] = ("localhost",),
     ) -> None:
-        bounds = bounds or Bounds()
+        bounds = bounds or ServiceLimits()
         self.judge = judge or Colours()
         self.door = listen("127.0.0.1", 0)
-        self._server = Server(
-            make_app(self.judge, bodies, names=tuple(names), bounds=bounds), self.door, bounds
-        )
+        self._server = Server(make_app(self.judge, bodies, names=tuple(names), bounds=bounds), self.door, bounds)
         self._thread = threading.Thread(target=self._server.run)
         self.client = httpx.Client(base_url=self.door.url, trust_env=False, timeout=20)
 
@@ -111,9 +109,7 @@ class Service:
     ) -> httpx.Response:
         """Send a picture."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.post(
-            path, content=content, headers={"Content-Type": kind, **given} if kind else given
-        )
+        return self.client.post(path, content=content, headers={"Content-Type": kind, **given} if kind else given)
 
     def ask_for(self, url: object) -> httpx.Response:
         """Have a picture fetched."""

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from harvest.serving.batch_queue import Batches
+from harvest.serving.batch_queue import BatchQueue
 
 
 class Doubler:
@@ -29,7 +29,7 @@ def told(scene, *, most=4):
 
     async def play():
         with ThreadPoolExecutor(1) as threads:
-            return await scene(Batches(doubler, threads, most), doubler)
+            return await scene(BatchQueue(doubler, threads, most), doubler)
 
     return asyncio.run(play()), doubler.batches
 

@@ -38,7 +38,7 @@ def test_everywhere_is_opened_as_this_machine():
     door = listen("0.0.0.0", 0)
     try:
         assert door.url == f"http://127.0.0.1:{door.port}/"
-        assert not door.is_private
+        assert not door.is_loopback
     finally:
         door.close()
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from harvest.serving.service_limits import Bounds
-from harvest.web.image_client import Bodies
+from harvest.serving.service_limits import ServiceLimits
+from harvest.web.image_client import ImageClient
 from tests.pictures import encoded
 from tests.serving.services import RED, Colours, Service
 from tests.web_server import HostileServer, answer
@@ -54,7 +54,7 @@ def test_a_form_gives_the_same_answer(service):
 def test_an_address_gives_the_same_answer():
     """A picture named by its address is fetched and judged as one that is sent."""
     with (
-        Service(bodies=lambda: Bodies(allow_private=True)) as service,
+        Service(bodies=lambda: ImageClient(allow_private=True)) as service,
         HostileServer({"/a.png": answer(RED)}) as far,
     ):
         fetched = service.ask_for(f"{far.url}/a.png")
@@ -86,7 +86,7 @@ def test_health_tells_what_is_served(service):
         "engine": "colours",
         "size": 8,
         "labels": ["blue", "green", "red"],
-        "largest": Bounds().body,
+        "largest": ServiceLimits().body,
     }
 
 

@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from harvest.serving.service_limits import Bounds, MiB
-from harvest.web.image_client import Bodies, Limits
+from harvest.serving.service_limits import MiB, ServiceLimits
+from harvest.web.image_client import ImageClient, ImageLimits
 from tests import bombs
 from tests.pictures import encoded, photo
 from tests.serving.services import RED, Colours, Service
 from tests.web_server import HostileServer, answer, trickle
 
-SHORT = Bounds(head=0.5, idle=0.4, upload=1.2, farewell=0.3)
+SHORT = ServiceLimits(head=0.5, idle=0.4, upload=1.2, farewell=0.3)
 MARGIN = 2.0  # seconds a busy machine may add
 
 
@@ -36,9 +36,7 @@ def hasty():
         yield service
 
 
-def request(
-    body: bytes = RED, *headers: str, line: str = "POST /classify HTTP/1.1", host: str = "localhost"
-) -> bytes:
+def request(body: bytes = RED, *headers: str, line: str = "POST /classify HTTP/1.1", host: str = "localhost") -> bytes:
     """Write a request; a header of its own takes the place of the usual one."""
     fields = {
         "Host": host,
@@ -64,9 +62,7 @@ def heard(line: socket.socket) -> bytes:
     answer = b""
     while b"\r\n\r\n" not in answer:
         answer += line.recv(1)
-    length = next(
-        int(field.split(b":")[1]) for field in answer.lower().splitlines() if b"content-length" in field
-    )
+    length = next(int(field.split(b":")[1]) for field in answer.lower().splitlines() if b"content-length" in field)
     return answer + line.recv(length, socket.MSG_WAITALL)
 
 
@@ -262,7 +258,7 @@ def test_N09_refusing_costs_no_memory():
         finally:
             tracemalloc.stop()
 
-    assert peak < 3 * Bounds().body
+    assert peak < 3 * ServiceLimits().body
 
 
 @pytest.mark.parametrize("pace", [0.1, 10])
@@ -326,7 +322,7 @@ def test_too_many_requests_are_sent_away():
     """Who comes when all places are taken is told to come again; page and health check still work."""
     judge = Colours()
     judge.hold.clear()
-    with Service(judge, bounds=Bounds(requests=3)) as service, ThreadPoolExecutor(3) as crowd:
+    with Service(judge, bounds=ServiceLimits(requests=3)) as service, ThreadPoolExecutor(3) as crowd:
         inside = [crowd.submit(service.post) for _ in range(3)]
         end = time.monotonic() + 20
         while judge.seen < 3 and time.monotonic() < end:
@@ -343,7 +339,7 @@ def test_too_many_requests_are_sent_away():
 
 def test_uploads_share_the_memory_there_is():
     """Bodies under way together take no more than their bound: who finds no room is told to come again."""
-    with Service(bounds=Bounds(held=2 * MiB)) as service:
+    with Service(bounds=ServiceLimits(held=2 * MiB)) as service:
         lines = [socket.create_connection(("127.0.0.1", service.door.port), 10) for _ in range(3)]
         for line in lines[:2]:
             line.sendall(request(b"x" * 900_000, f"Content-Length: {MiB}"))
@@ -538,9 +534,7 @@ def test_what_is_no_request_is_told(service, raw):
 
 
 @pytest.mark.parametrize("length", [20_000, 1_000_000])
-@pytest.mark.parametrize(
-    "head", ["GET /{} HTTP/1.1\r\nHost: localhost", "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}"]
-)
+@pytest.mark.parametrize("head", ["GET /{} HTTP/1.1\r\nHost: localhost", "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}"])
 def test_long_heads_do_no_harm(service, head, length):
     """A path or a header of a megabyte is refused or without meaning, and the next request is served."""
     told = service.raw(head.format("a" * length).encode() + b"\r\nConnection: close\r\n\r\n")
@@ -551,9 +545,7 @@ def test_long_heads_do_no_harm(service, head, length):
 
 def test_an_upgrade_is_no_way_around(service):
     """A request to become a WebSocket is answered as what it is besides."""
-    told = service.raw(
-        request(RED, "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Key: eA==")
-    )
+    told = service.raw(request(RED, "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Key: eA=="))
 
     assert status(told) == 200
 
@@ -623,7 +615,7 @@ def test_N13_the_service_does_not_ask_itself(service):
 
 def test_N13_what_a_name_leads_to_within_is_not_told():
     """A name that leads to a private address is refused, and the address stays untold."""
-    bodies = lambda: Bodies(resolve=lambda _: ["10.20.30.40"])  # noqa: E731
+    bodies = lambda: ImageClient(resolve=lambda _: ["10.20.30.40"])  # noqa: E731
     with Service(bodies=bodies) as service:
         told = service.ask_for("http://intranet.example/a.png")
 
@@ -649,10 +641,10 @@ FAR = {
 @pytest.mark.parametrize("path", FAR)
 def test_N02_N03_N07_N09_N10_N11_N12_far_servers_cost_no_more_than_they_may(path):
     """Whatever the server of a picture does, the answer is the right status, in plain words and in time."""
-    limits = Limits(total=1, idle=1, first_idle=1, attempts=1, body=2 * MiB)
+    limits = ImageLimits(total=1, idle=1, first_idle=1, attempts=1, body=2 * MiB)
     with (
         HostileServer({path: FAR[path][0]}) as far,
-        Service(bodies=lambda: Bodies(limits=limits, allow_private=True)) as service,
+        Service(bodies=lambda: ImageClient(limits=limits, allow_private=True)) as service,
     ):
         began = time.monotonic()
         told = service.ask_for(f"{far.url}{path}")
@@ -663,10 +655,10 @@ def test_N02_N03_N07_N09_N10_N11_N12_far_servers_cost_no_more_than_they_may(path
 
 def test_one_bad_host_is_not_remembered_for_ever():
     """A host that failed again and again is asked again for the next request."""
-    limits = Limits(attempts=1, strikes=2)
+    limits = ImageLimits(attempts=1, strikes=2)
     with (
         HostileServer({"/bad": ["reset"], "/good": answer(RED)}) as far,
-        Service(bodies=lambda: Bodies(limits=limits, allow_private=True)) as service,
+        Service(bodies=lambda: ImageClient(limits=limits, allow_private=True)) as service,
     ):
         codes = [service.ask_for(f"{far.url}/{path}").status_code for path in ["bad"] * 4 + ["good"]]
 
@@ -678,7 +670,7 @@ def test_only_so_many_addresses_are_asked_at_a_time():
     slow = [0.1, *answer(RED)]
     with (
         HostileServer({"/a": slow}) as far,
-        Service(bounds=Bounds(fetches=2), bodies=lambda: Bodies(allow_private=True)) as service,
+        Service(bounds=ServiceLimits(fetches=2), bodies=lambda: ImageClient(allow_private=True)) as service,
         ThreadPoolExecutor(8) as crowd,
     ):
         codes = [told.status_code for told in crowd.map(service.ask_for, [f"{far.url}/a"] * 8)]
@@ -690,7 +682,7 @@ def test_only_so_many_addresses_are_asked_at_a_time():
 def test_pictures_of_many_pixels_do_not_pile_up():
     """Large pictures are decoded within a budget of memory, one at a time if need be."""
     large = encoded(Image.new("RGB", (2000, 1500), (10, 200, 10)), "PNG")
-    with Service(bounds=Bounds(decoding=32 * MiB)) as service, ThreadPoolExecutor(6) as crowd:
+    with Service(bounds=ServiceLimits(decoding=32 * MiB)) as service, ThreadPoolExecutor(6) as crowd:
         told = list(crowd.map(lambda _: service.post(large), range(6)))
 
         assert {each.json()[0]["label"] for each in told} == {"green"}

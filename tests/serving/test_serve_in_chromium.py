@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from harvest.web.image_client import Bodies
+from harvest.web.image_client import ImageClient
 from tests.pictures import encoded
 from tests.serving.services import RED, Colours, Service
 from tests.web_server import HostileServer, answer
@@ -29,7 +29,7 @@ class Evil(Colours):
 
 @pytest.fixture(scope="module")
 def service():
-    with Service(bodies=lambda: Bodies(allow_private=True)) as service:
+    with Service(bodies=lambda: ImageClient(allow_private=True)) as service:
         yield service
 
 
@@ -59,10 +59,7 @@ def look(chromium: Browser, service: Service):
 
 def choose(page: Page, *bodies: bytes) -> None:
     """Choose files."""
-    files = [
-        {"name": f"{number}.png", "mimeType": "image/png", "buffer": body}
-        for number, body in enumerate(bodies)
-    ]
+    files = [{"name": f"{number}.png", "mimeType": "image/png", "buffer": body} for number, body in enumerate(bodies)]
     page.set_input_files("#files", files)
 
 
@@ -82,9 +79,7 @@ def test_a_picture_is_shown_with_its_labels(look):
     assert page.locator(".card img").is_visible()
     assert page.locator(".card figcaption").inner_text() == "0.png"
     page.wait_for_timeout(700)
-    shares = page.eval_on_selector_all(
-        ".track", "all => all.map(t => t.firstChild.offsetWidth / t.offsetWidth)"
-    )
+    shares = page.eval_on_selector_all(".track", "all => all.map(t => t.firstChild.offsetWidth / t.offsetWidth)")
     assert shares == pytest.approx([0.827, 0.128, 0.045], abs=0.01)
 
 

@@ -56,10 +56,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
-    from harvest.training.inference.model_export import export  # noqa: PLC0415 - torch may not be there
+    from harvest.training.inference.model_export import export_model  # noqa: PLC0415 - torch may not be there
     from tests.training.tiny import network, write_run  # noqa: PLC0415
 
     path = write_run(tmp_path_factory.mktemp("exported.runs", numbered=False) / "first")
-    differences = export(network(), path, ["pt2", "onnx"])
+    differences = export_model(network(), path, ["pt2", "onnx"])
     assert max(differences.values()) < 1e-5
     return path

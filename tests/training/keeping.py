@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvest.training.features.feature_cache import Store
+from harvest.training.features.feature_cache import FeatureCache
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,8 +15,8 @@ WIDTH = 5000
 ROUNDS = 30
 
 
-def store(path: Path) -> Store:
-    return Store(path, (WIDTH,))
+def store(path: Path) -> FeatureCache:
+    return FeatureCache(path, (WIDTH,))
 
 
 def keep(path: Path, writer: int) -> None:

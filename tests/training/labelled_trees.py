@@ -6,14 +6,14 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from harvest.training.pictures.labelled_pictures import Album, Example, gather
+from harvest.training.pictures.labelled_pictures import Example, LabelledPictures, load_pictures
 from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from harvest.training.pictures.labelled_pictures import Part
+    from harvest.training.pictures.labelled_pictures import SplitPart
 
 
 @cache
@@ -31,19 +31,19 @@ def plant(root: Path, classes: Mapping[str, Iterable[int]]) -> Path:
     return root
 
 
-def look(root: Path, **more: Path) -> Album:
+def look(root: Path, **more: Path) -> LabelledPictures:
     """Gather a tree, and hear nothing but what it says of itself."""
     said: list[str] = []
-    album = gather(root, say=said.append, **more)
+    album = load_pictures(root, say=said.append, **more)
     assert said == []
     return album
 
 
-def paths(album: Album) -> list[str]:
+def paths(album: LabelledPictures) -> list[str]:
     return [example.path for example in album.examples]
 
 
-def reasons(album: Album) -> dict[str, str]:
+def reasons(album: LabelledPictures) -> dict[str, str]:
     return {skipped.path: skipped.reason for skipped in album.skipped}
 
 
@@ -51,10 +51,10 @@ def content(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-def imagine(root: Path, pictures: Iterable[tuple[str, int]], part: Part | None = None) -> Album:
+def imagine(root: Path, pictures: Iterable[tuple[str, int]], part: SplitPart | None = None) -> LabelledPictures:
     """Return an album of pictures that are nowhere: a class and the number of a content each."""
     examples = sorted(
         (Example(f"{label}/{number:06}.jpg", label, content(number), part) for label, number in pictures),
         key=lambda example: example.path,
     )
-    return Album(root, tuple(examples), tuple(sorted({example.label for example in examples})))
+    return LabelledPictures(root, tuple(examples), tuple(sorted({example.label for example in examples})))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.training.metrics.evaluate_predictions import judge
-from harvest.training.metrics.metric_functions import named
+from harvest.training.metrics.evaluate_predictions import evaluate_part
+from harvest.training.metrics.metric_functions import get_metric
 from harvest.training.output_files import Prediction
-from harvest.training.report import Candidate, Search, Story
+from harvest.training.report import Candidate, RateSearch, ReportData
 from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:
@@ -46,20 +46,18 @@ def foretold(labels: Sequence[str], per: int, names: Sequence[str] = ()) -> list
             mine = 1 - sure if wrong else sure
             name = names[i % len(names)] if names else f"{i}.jpg"
             content = f"{number * per + i:064x}"
-            rows.append(
-                Prediction(f"{number}/{name}", content, label, said, mine, sure, -math.log(mine), i % 5)
-            )
+            rows.append(Prediction(f"{number}/{name}", content, label, said, mine, sure, -math.log(mine), i % 5))
     return rows
 
 
 def judged(labels: Sequence[str], rows: Sequence[Prediction], part: str):
     """Judge a network that says what these predictions say."""
-    metrics = [named(name, labels=labels) for name in METRICS]
+    metrics = [get_metric(name, labels=labels) for name in METRICS]
     answers = np.full((len(rows), len(labels)), 0.0)
     for answer, row in zip(answers, rows, strict=True):
         answer[labels.index(row.label)] = row.p_label
         answer[labels.index(row.predicted)] = row.p_predicted
-    return judge(part, [labels.index(row.label) for row in rows], answers, labels, metrics)
+    return evaluate_part(part, [labels.index(row.label) for row in rows], answers, labels, metrics)
 
 
 def drawn(tree: Path, rows: Sequence[Prediction]) -> Path:
@@ -71,14 +69,14 @@ def drawn(tree: Path, rows: Sequence[Prediction]) -> Path:
     return tree
 
 
-def story(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per: int = 20) -> Story:
+def story(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per: int = 20) -> ReportData:
     """Tell a whole training, its pictures drawn."""
     labels = tuple(labels)
     rows = foretold(labels, per)
     drawn(tree, rows)
     valid, test = rows[::2], rows[1::2]
     epochs = range(5)
-    return Story(
+    return ReportData(
         title="snakes",
         labels=labels,
         tree=tree,
@@ -110,10 +108,10 @@ def story(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per
                 answers=[*valid, *test],
             ),
         ],
-        metrics=[named(name, labels=labels) for name in METRICS],
+        metrics=[get_metric(name, labels=labels) for name in METRICS],
         predictions=rows,
         learning_curve=curve(0.7, 0.8, 0.85),
-        search=Search([(10 ** (i / 5 - 6), 2 - i / 20 + max(0, i - 22) ** 2 / 9) for i in range(26)], 3e-4),
+        search=RateSearch([(10 ** (i / 5 - 6), 2 - i / 20 + max(0, i - 22) ** 2 / 9) for i in range(26)], 3e-4),
         options={"epochs": 4, "seed": 42},
         versions={"harvest": "0.1.0"},
     )
@@ -139,7 +137,7 @@ FILES = (
 )
 
 
-def hostile(tree: Path) -> Story:
+def hostile(tree: Path) -> ReportData:
     """Tell a training whose every text was written by somebody who means harm."""
     rows = foretold(HOSTILE, 10, FILES)
     told = story(tree, HOSTILE, 10)
@@ -152,12 +150,9 @@ def hostile(tree: Path) -> Story:
         began="<u>",
         warnings=["<script>alert(7)</script>" + "w" * 300],
         notes=["</main></body><style>body{display:none}</style>"],
-        skipped=[
-            (f"<img src=http://example.test/{i} onerror=alert(8)>" + "s" * 200, "<b>") for i in range(150)
-        ],
+        skipped=[(f"<img src=http://example.test/{i} onerror=alert(8)>" + "s" * 200, "<b>") for i in range(150)],
         candidates=[
-            replace(each, name="<i>" + "c" * 150, answers=rows if each.saved else ())
-            for each in told.candidates
+            replace(each, name="<i>" + "c" * 150, answers=rows if each.saved else ()) for each in told.candidates
         ],
         predictions=rows,
         options={"<b>" + "o" * 100: "<i>" + "v" * 300},
@@ -165,19 +160,19 @@ def hostile(tree: Path) -> Story:
     )
 
 
-def diverged() -> Story:
+def diverged() -> ReportData:
     """Tell a training that came to nothing: not one number in it."""
     labels = ("a", "b", "c")
-    metrics = [named(name, labels=labels) for name in METRICS]
-    return Story(
+    metrics = [get_metric(name, labels=labels) for name in METRICS]
+    return ReportData(
         title="diverged",
         labels=labels,
         candidates=[
             Candidate(
                 "fine-tuned",
                 [
-                    judge("valid", [0, 1, 2] * 5, np.full((15, 3), math.nan), labels, metrics),
-                    judge("test", [], np.empty((0, 3)), labels, metrics),
+                    evaluate_part("valid", [0, 1, 2] * 5, np.full((15, 3), math.nan), labels, metrics),
+                    evaluate_part("test", [], np.empty((0, 3)), labels, metrics),
                 ],
                 saved=True,
             )
@@ -185,6 +180,6 @@ def diverged() -> Story:
         metrics=metrics,
         history=[dict.fromkeys(("train_loss", "valid_loss", "accuracy"), math.nan) | {"epoch": 1.0}],
         learning_curve=[Point(5, math.nan, math.nan, math.nan)],
-        search=Search([(1e-6, math.nan), (1e-5, math.inf)], 1e-5),
+        search=RateSearch([(1e-6, math.nan), (1e-5, math.inf)], 1e-5),
         seconds=0.0,
     )

@@ -13,11 +13,11 @@ from harvest.errors import UsageError
 from harvest.training import image_array
 from harvest.training.augment import (
     Augmentation,
-    augmentation,
     load_object,
-    views,
+    make_augmentation,
+    view_function,
 )
-from harvest.training.training_options import Options
+from harvest.training.training_options import TrainingOptions
 from tests.pictures import photo
 
 STILL = Augmentation(
@@ -173,49 +173,49 @@ def test_each_way_to_move_moves(field):
 
 def test_options_ask_for_views(tmp_path):
     """What the command line gives goes before our defaults; --no-augment shows pictures as they are."""
-    assert augmentation(Options(tmp_path)) == Augmentation()
-    asked = augmentation(
-        Options(tmp_path, flip_left_right=False, random_crop=3, random_scale=4, random_brightness=5)
+    assert make_augmentation(TrainingOptions(tmp_path)) == Augmentation()
+    asked = make_augmentation(
+        TrainingOptions(tmp_path, flip_left_right=False, random_crop=3, random_scale=4, random_brightness=5)
     )
     assert asked == Augmentation(flip_left_right=False, random_crop=3, random_scale=4, random_brightness=5)
-    assert views(Options(tmp_path, augment=False)) is None
-    assert augmentation(Options(tmp_path, augment=False)) is None
+    assert view_function(TrainingOptions(tmp_path, augment=False)) is None
+    assert make_augmentation(TrainingOptions(tmp_path, augment=False)) is None
 
 
 def test_a_transform_of_ones_own(own):
     """An object's random_transform is given the view as an array and a seed, and its answer is shown."""
-    options = Options(own, augment=False, transform="own_views:ready")
+    options = TrainingOptions(own, augment=False, transform="own_views:ready")
     image = photo(96, 72)
 
-    seen = views(options)(image, 64, random.Random(5))
+    seen = view_function(options)(image, 64, random.Random(5))
 
-    assert (levels(seen) == 255 - levels(image_array.crop(image, 64))).all()
+    assert (levels(seen) == 255 - levels(image_array.centre_crop(image, 64))).all()
     assert 0 <= load_object("own_views:ready", beside=own).seed < 1 << 32
 
 
 def test_a_transform_after_ours(own):
     """With augmentation on, a person's own transform is given our views; a class is made an object."""
     image = photo(96, 72)
-    ours = augmentation(Options(own)).view(image, 64, random.Random(5))
+    ours = make_augmentation(TrainingOptions(own)).view(image, 64, random.Random(5))
 
-    both = augmentation(Options(own, transform="own_views:Negative")).view(image, 64, random.Random(5))
+    both = make_augmentation(TrainingOptions(own, transform="own_views:Negative")).view(image, 64, random.Random(5))
 
     assert (levels(both) == 255 - levels(ours)).all()
 
 
 def test_a_transform_may_change_size_and_kind(own):
     """Floats of another size are made fit for the network."""
-    made = augmentation(Options(own, augment=False, transform="own_views:Doubled"))
+    made = make_augmentation(TrainingOptions(own, augment=False, transform="own_views:Doubled"))
 
     seen = levels(made.view(photo(96, 72), 64, random.Random(5)))
 
     assert seen.shape == (64, 64, 3)
-    assert abs(seen.mean() * 2 - levels(image_array.crop(photo(96, 72), 64)).mean()) < 2
+    assert abs(seen.mean() * 2 - levels(image_array.centre_crop(photo(96, 72), 64)).mean()) < 2
 
 
 def test_a_transform_that_answers_nonsense(own):
     """An answer that is no picture is refused in words."""
-    made = augmentation(Options(own, transform="own_views:Flat"))
+    made = make_augmentation(TrainingOptions(own, transform="own_views:Flat"))
 
     with pytest.raises(UsageError, match=r"own_views:Flat made an array of \(64, 64\)"):
         made.view(photo(), 64, random.Random(0))
@@ -223,11 +223,11 @@ def test_a_transform_that_answers_nonsense(own):
 
 def test_another_transform_has_another_name(own):
     """Views that are kept are told apart by the code that made them."""
-    before = repr(augmentation(Options(own, transform="own_views:ready")))
+    before = repr(make_augmentation(TrainingOptions(own, transform="own_views:ready")))
     sys.modules.pop("own_views")
     (own.parent / "own_views.py").write_text(OWN.replace("255 - x", "1000 - x - 745"), "utf-8")
 
-    assert repr(augmentation(Options(own, transform="own_views:ready"))) != before
+    assert repr(make_augmentation(TrainingOptions(own, transform="own_views:ready"))) != before
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_another_transform_has_another_name(own):
 def test_a_transform_that_is_not_there(own, name, reason):
     """A name that leads nowhere says where it stopped."""
     with pytest.raises(UsageError, match=reason):
-        augmentation(Options(own, transform=name))
+        make_augmentation(TrainingOptions(own, transform=name))
 
 
 def test_a_module_with_a_mistake(own):
@@ -274,7 +274,7 @@ def test_a_transform_that_fails(own, body, said):
     """What a transform raises is told in the words of the command line, with its line."""
     text = f"import numpy as np\nclass Mine:\n    def random_transform(self, x, seed=None): {body}\n"
     (own.parent / "own_views.py").write_text(text, "utf-8")
-    made = augmentation(Options(own, transform="own_views:Mine"))
+    made = make_augmentation(TrainingOptions(own, transform="own_views:Mine"))
     with pytest.raises(UsageError, match=said):
         made.view(photo(), 64, random.Random(0))
 
@@ -284,7 +284,7 @@ def test_a_transform_that_cannot_be_made(own):
     text = "class Mine:\n    def __init__(self, size): pass\n"
     (own.parent / "own_views.py").write_text(text, "utf-8")
     with pytest.raises(UsageError, match="TypeError"):
-        augmentation(Options(own, transform="own_views:Mine"))
+        make_augmentation(TrainingOptions(own, transform="own_views:Mine"))
 
 
 def test_where_a_module_is_looked_for_is_said_once(own, monkeypatch):

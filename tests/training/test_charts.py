@@ -44,7 +44,7 @@ def test_axis_holds_all_values(values) -> None:
     """Every value has its place on the axis, which begins and ends on a tick and has few of them."""
     axis = linear(values)
 
-    assert all(-0.01 <= axis.at(value) <= 100.01 for value in values)
+    assert all(-0.01 <= axis.percent(value) <= 100.01 for value in values)
     assert (axis.ticks[0], axis.ticks[-1]) == (axis.low, axis.high)
     assert list(axis.ticks) == sorted(set(axis.ticks))
     assert 2 <= len(axis.ticks) <= 12
@@ -55,7 +55,7 @@ def test_logarithmic_axis_holds_all_values(values) -> None:
     """The same on an axis where each step multiplies."""
     axis = logarithmic(values)
 
-    assert all(-0.01 <= axis.at(value) <= 100.01 for value in values)
+    assert all(-0.01 <= axis.percent(value) <= 100.01 for value in values)
 
 
 @pytest.mark.parametrize("values", [[], [NAN], [math.inf, NAN], [0.0], [5.0, 5.0]])
@@ -97,9 +97,7 @@ def test_plot() -> None:
     page = parsed(losses(TRAIN, VALID, note="lower is better"))
 
     assert texts(page, "title")[0] == "Loss"
-    assert texts(page, "desc") == [
-        "Loss: train from 0.9 at epoch 1 to 0.5 at 2; valid from 1 at epoch 0 to 0.6 at 2."
-    ]
+    assert texts(page, "desc") == ["Loss: train from 0.9 at epoch 1 to 0.5 at 2; valid from 1 at epoch 0 to 0.6 at 2."]
     assert texts(page, "th") == ["epoch", "train", "valid", "0", "1", "2"]
     assert texts(page, "td") == ["–", "1", "0.9", "0.8", "0.5", "0.6"]
     assert len([each for each in page.iter("path") if each.get("class") == "line"]) == 2
@@ -119,9 +117,7 @@ def test_gap() -> None:
     assert texts(page, "td")[2] == "–"
 
 
-@pytest.mark.parametrize(
-    "points", [[], [(1, NAN)], [(1, 0.5)], [(1, 0.5)] * 2, [(i, i % 7) for i in range(500)]]
-)
+@pytest.mark.parametrize("points", [[], [(1, NAN)], [(1, 0.5)], [(1, 0.5)] * 2, [(i, i % 7) for i in range(500)]])
 def test_few_points_and_many(points) -> None:
     """No point, one point and five hundred are drawn."""
     page = parsed(losses(Series("valid", points), VALID))
@@ -133,9 +129,7 @@ def test_names_at_the_ends_stand_apart() -> None:
     """Names of curves that end at one place are not written over each other."""
     page = parsed(losses(*(Series(f"c{i}", [(0, 0.0), (1, 0.5 + i / 1e3)]) for i in range(4))))
 
-    places = sorted(
-        float(each.get("y")[:-1]) for each in page.iter("text") if each.get("class", "").startswith("name")
-    )
+    places = sorted(float(each.get("y")[:-1]) for each in page.iter("text") if each.get("class", "").startswith("name"))
     assert min(np.diff(places)) >= 8.9
     assert places[-1] <= 100
 

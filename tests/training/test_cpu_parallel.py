@@ -7,7 +7,7 @@ import torch
 from transformers import ViTConfig, ViTForImageClassification
 
 from harvest.training import cpu_parallel
-from harvest.training.cpu_parallel import to_ask, to_learn
+from harvest.training.cpu_parallel import workers_for_prediction, workers_for_training
 from harvest.training.network.network import Network
 from harvest.training.trainer import schedule
 from harvest.training.trainer.loss import Loss
@@ -28,16 +28,16 @@ def network(dropout: float = 0.0) -> Network:
     made = tiny.network()
     model = made.model
     model.classifier.insert(1, torch.nn.Dropout(dropout))
-    schedule.rest_batch_norm(model)
+    schedule.freeze_batch_norm(model)
     return made
 
 
 def gradients(network: Network, *, step: int = 0, seed: int = 0) -> tuple[float, list[torch.Tensor]]:
     """Learn the batch by hands; return its loss and the gradients."""
-    with to_learn(network, batch=7, seed=seed, together=False) as pair:
+    with workers_for_training(network, batch=7, seed=seed, together=False) as pair:
         assert pair.count == 2
         network.model.train()
-        loss = pair.learn(network.model, BATCH, LOSS.of, step=step)
+        loss = pair.compute_gradients(network.model, BATCH, LOSS.compute, step=step)
     return float(loss), [weight.grad.clone() for weight in network.model.parameters()]
 
 
@@ -51,7 +51,7 @@ def test_two_hands_learn_what_one_learns(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("harvest.training.processes._has_tiles", lambda: False)
     made = network()
     made.model.train()
-    whole = LOSS.of(made.model(pixel_values=BATCH["pixel_values"]).logits, BATCH["labels"])
+    whole = LOSS.compute(made.model(pixel_values=BATCH["pixel_values"]).logits, BATCH["labels"])
     whole.backward()
     expected = [weight.grad.clone() for weight in made.model.parameters()]
 
@@ -90,7 +90,7 @@ def test_norms_that_learn_see_a_batch_whole() -> None:
     """Asked to keep batches together there is one hand; to look at the network teaches no norm."""
     made = tiny.network()
     before = {name: value.clone() for name, value in made.model.state_dict().items()}
-    with to_learn(made, batch=7, seed=0, together=True) as one:
+    with workers_for_training(made, batch=7, seed=0, together=True) as one:
         assert one.count == 1
         assert torch.get_num_threads() == 2
     assert all(torch.equal(before[name], value) for name, value in made.model.state_dict().items())
@@ -109,9 +109,9 @@ def test_a_network_that_draws_lots_elsewhere_has_one_hand() -> None:
         attention_probs_dropout_prob=0.1,
     )
     made = Network(ViTForImageClassification(config), tiny.LABELS, tiny.SEEN, "vit")
-    with to_learn(made, batch=7, seed=0, together=False) as one:
+    with workers_for_training(made, batch=7, seed=0, together=False) as one:
         assert one.count == 1
-    with to_ask(made, batch=7) as two:
+    with workers_for_prediction(made, batch=7) as two:
         assert two.count == 2
 
 
@@ -119,17 +119,17 @@ def test_many_cores_are_dealt_to_four_hands() -> None:
     """With eight threads each of four hands has two for its sums, and all learn what one would."""
     before = gradients(made := network())
     torch.set_num_threads(8)
-    with to_learn(made, batch=7, seed=0, together=False) as four:
+    with workers_for_training(made, batch=7, seed=0, together=False) as four:
         assert four.count == 4
         assert torch.get_num_threads() == 2
-        loss = four.learn(made.model.train(), BATCH, LOSS.of, step=0)
+        loss = four.compute_gradients(made.model.train(), BATCH, LOSS.compute, step=0)
     assert float(loss) == pytest.approx(before[0], abs=1e-2)
 
 
 def test_little_work_is_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a network that is done in no time, threads would spend their time waiting for each other."""
     monkeypatch.setattr(cpu_parallel, "_LITTLE", 2_000_000_000)
-    with to_learn(network(), batch=7, seed=0, together=False) as one:
+    with workers_for_training(network(), batch=7, seed=0, together=False) as one:
         assert one.count == 1
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2
@@ -140,8 +140,8 @@ def test_answers_come_in_the_order_of_the_pictures(count: int) -> None:
     """Asked in shares, of which the last may be small, a network answers each picture as it does alone."""
     made = tiny.network()
     some = {name: value[:count] for name, value in BATCH.items()}
-    with to_ask(made, batch=count) as pair, torch.no_grad():
-        found = pair.ask(made.model, some)
+    with workers_for_prediction(made, batch=count) as pair, torch.no_grad():
+        found = pair.predict(made.model, some)
         alone = torch.cat([made.model(pixel_values=each[None]).logits for each in some["pixel_values"]])
     assert torch.allclose(found, alone, atol=1e-4)
     assert not found.requires_grad

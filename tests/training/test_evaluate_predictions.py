@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from harvest.training.metrics.evaluate_predictions import (
-    Pair,
-    confused_pairs,
-    interval,
-    judge,
-    together,
+    ConfusedPair,
+    combine_parts,
+    evaluate_part,
+    list_confused_pairs,
+    wilson_interval,
 )
-from harvest.training.metrics.metric_functions import named
+from harvest.training.metrics.metric_functions import get_metric
 from harvest.training.output_files import predictions, write_metrics, write_predictions
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ SURE = np.eye(3)
 
 
 def judged(targets=TARGETS, called=CALLED, part="valid"):
-    metrics = [named(name, labels=LABELS) for name in ("accuracy", "roc_auc")]
-    return judge(part, targets, SURE[called] if len(called) else np.empty((0, 3)), LABELS, metrics)
+    metrics = [get_metric(name, labels=LABELS) for name in ("accuracy", "roc_auc")]
+    return evaluate_part(part, targets, SURE[called] if len(called) else np.empty((0, 3)), LABELS, metrics)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def judged(targets=TARGETS, called=CALLED, part="valid"):
 )
 def test_interval(right, count, low, high) -> None:
     """The interval is Wilson's: inside 0 and 1, and never a point, however few pictures there are."""
-    assert interval(right, count) == pytest.approx((low, high), abs=1e-4)
+    assert wilson_interval(right, count) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_judgement() -> None:
@@ -74,7 +74,7 @@ def test_pictures_without_an_answer_are_counted_apart() -> None:
     answers = SURE[CALLED].copy()
     answers[3] = np.nan
 
-    judgement = judge("valid", TARGETS, answers, LABELS, [named("accuracy", labels=LABELS)])
+    judgement = evaluate_part("valid", TARGETS, answers, LABELS, [get_metric("accuracy", labels=LABELS)])
 
     assert (judgement.count, judgement.right, judgement.lost) == (5, 4, 1)
     assert judgement.metrics["accuracy"] == 4 / 5
@@ -82,20 +82,23 @@ def test_pictures_without_an_answer_are_counted_apart() -> None:
 
 def test_together() -> None:
     """Several parts make one judgement: pictures are counted, metrics are not averaged."""
-    both = together([judged(), judged([2], [2], "test")])
+    both = combine_parts([judged(), judged([2], [2], "test")])
 
     assert both is not None
     assert (both.part, both.count, both.right, both.metrics) == ("valid and test", 7, 5, {})
     assert both.per_class[2].recall == 1
-    assert together([]) is None
+    assert combine_parts([]) is None
 
 
 def test_confused_pairs() -> None:
     """Pairs are unordered, most often confused first; each begins with the class that is mistaken more."""
     confusion = np.array([[9, 1, 0], [4, 9, 1], [0, 0, 9]])
 
-    assert confused_pairs(confusion, LABELS) == [Pair("king", "coral", 4, 1), Pair("king", "milk", 1, 0)]
-    assert confused_pairs(np.eye(3, dtype=int), LABELS) == []
+    assert list_confused_pairs(confusion, LABELS) == [
+        ConfusedPair("king", "coral", 4, 1),
+        ConfusedPair("king", "milk", 1, 0),
+    ]
+    assert list_confused_pairs(np.eye(3, dtype=int), LABELS) == []
 
 
 # What is written down
@@ -172,9 +175,7 @@ def test_T07_no_name_is_a_formula(tmp_path: Path, name) -> None:
 @pytest.mark.parametrize("name", ['a,"b"', "two\nlines", "\udcff\udcfe", "蛇 🐍", "\u202egpj"])
 def test_odd_names_are_written(tmp_path: Path, name) -> None:
     """Any name that a file can have is written, also one that is no text in any encoding."""
-    write_predictions(
-        tmp_path / "x.csv", predictions(album(f"{name}/a.jpg", labels=("a", name)), [[0.1, 0.9]], [0])
-    )
+    write_predictions(tmp_path / "x.csv", predictions(album(f"{name}/a.jpg", labels=("a", name)), [[0.1, 0.9]], [0]))
     write_metrics(tmp_path / "metrics.json", {name: [judged()]}, saved=name)
 
     with (tmp_path / "x.csv").open(newline="", encoding="utf-8") as file:
@@ -218,7 +219,7 @@ def test_of_many_classes_only_what_is_confused_is_written() -> None:
     """A matrix of two thousand classes would be four million numbers, nearly all of them nothing."""
     labels = [f"class {number}" for number in range(300)]
     answers = np.eye(300)[[0, 7, 2]]
-    told = judge("valid", [0, 1, 2], answers, labels, []).as_json()["confusion"]
+    told = evaluate_part("valid", [0, 1, 2], answers, labels, []).as_json()["confusion"]
     assert told == {
         "class 0": {"class 0": 1},
         "class 1": {"class 7": 1},

@@ -19,7 +19,7 @@ from harvest.errors import TrainingError, UsageError
 from harvest.training import image_array
 from harvest.training.inference import model_export as exporting
 from harvest.training.inference import onnx_engine
-from harvest.training.inference.model_export import export
+from harvest.training.inference.model_export import export_model
 from harvest.training.predictor import Predictor
 from tests.pictures import encoded, photo
 from tests.readme import block
@@ -31,7 +31,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 @pytest.fixture
 def picture():
     """Return a photograph as the network sees it: bytes."""
-    return np.asarray(image_array.crop(photo(), SEEN.size))
+    return np.asarray(image_array.centre_crop(photo(), SEEN.size))
 
 
 def by_hand(views: np.ndarray) -> np.ndarray:
@@ -128,7 +128,7 @@ def test_what_differs_is_not_written(run, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.export, "load", load_another)
 
     with pytest.raises(TrainingError, match=r"model\.pt2 would differ from the network by"):
-        export(network(), path, ["pt2"])
+        export_model(network(), path, ["pt2"])
     assert (path / "model.pt2").read_bytes() == b"as it was"
     assert not list(path.glob(".*"))
 
@@ -140,10 +140,10 @@ def test_what_is_missing_is_named_before(tmp_path, monkeypatch, missing):
     monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == missing else known(name))
 
     with pytest.raises(UsageError, match=f"needs {missing}") as told:
-        export(network(), tmp_path, ["onnx"])
+        export_model(network(), tmp_path, ["onnx"])
 
     assert told.value.hint == "pip install onnx onnxscript onnxruntime"
-    exporting.check(["pt2"])
+    exporting.check_exports(["pt2"])
 
 
 def test_an_export_of_an_earlier_training_is_not_used(exported, tmp_path):
@@ -172,12 +172,8 @@ def test_model_onnx_alone_is_enough(exported, tmp_path):
 def another_model(labels: str) -> bytes:
     from onnx import TensorProto, helper  # noqa: PLC0415 - an extra
 
-    values = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in ("image", "probability")
-    ]
-    graph = helper.make_graph(
-        [helper.make_node("Identity", ["image"], ["probability"])], "g", values[:1], values[1:]
-    )
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in ("image", "probability")]
+    graph = helper.make_graph([helper.make_node("Identity", ["image"], ["probability"])], "g", values[:1], values[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     helper.set_model_props(model, {"labels": labels})
     return model.SerializeToString()
@@ -230,9 +226,7 @@ def test_the_origin_is_of_all_that_is_exported(exported, tmp_path):
 def test_the_lines_of_the_readme_run(exported, tmp_path, monkeypatch, capsys):
     """What the README shows for model.onnx runs as it stands, and gives the label that `predict` gives."""
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    (lines,) = [
-        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "model.onnx" in block
-    ]
+    (lines,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "model.onnx" in block]
     monkeypatch.chdir(tmp_path)
     shutil.copytree(exported, "dataset.runs/first")
     photo(300, 300, 3).save("snake.jpg")

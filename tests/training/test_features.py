@@ -16,11 +16,11 @@ from harvest.errors import TrainingError
 from harvest.files import disk
 from harvest.training import image_array
 from harvest.training.augment import Augmentation
-from harvest.training.features.compute_features import compute
-from harvest.training.features.feature_cache import Store
+from harvest.training.features.compute_features import compute_features
+from harvest.training.features.feature_cache import FeatureCache
 from harvest.training.inference import optimized
-from harvest.training.inference.optimized import swift
-from harvest.training.network.network import load
+from harvest.training.inference.optimized import optimize_features
+from harvest.training.network.network import load_pretrained
 from tests.training import keeping
 from tests.training.labelled_trees import jpeg, look, plant
 from tests.training.tiny import network
@@ -42,13 +42,13 @@ def cache(tmp_path):
 def decoded(monkeypatch):
     """List the pictures that are decoded."""
     seen = []
-    see = image_array.see
+    see = image_array.load_image
 
     def noted(picture, size):
         seen.append(picture)
         return see(picture, size)
 
-    monkeypatch.setattr(image_array, "see", noted)
+    monkeypatch.setattr(image_array, "load_image", noted)
     return seen
 
 
@@ -59,10 +59,10 @@ def kept(cache):
 def expected(network, album):
     """Compute features the plain way."""
     images = [
-        image_array.crop(image_array.see(album.file(each), network.size), network.size)
+        image_array.centre_crop(image_array.load_image(album.file(each), network.size), network.size)
         for each in album.examples
     ]
-    batch = torch.stack([image_array.tensor(image, network.mean, network.std) for image in images])
+    batch = torch.stack([image_array.to_tensor(image, network.mean, network.std) for image in images])
     with torch.inference_mode():
         return network.features(batch).numpy()
 
@@ -76,7 +76,7 @@ def test_features_are_the_networks(album, cache):
     tiny = network()
     plain = expected(tiny, album)
 
-    values = compute(tiny, album, cache=cache, batch=2).values
+    values = compute_features(tiny, album, cache=cache, batch=2).values
 
     assert values.shape == (9, tiny.head.in_features)
     assert close(values, plain)
@@ -85,9 +85,9 @@ def test_features_are_the_networks(album, cache):
 
 def test_a_second_time_nothing_is_decoded(album, cache, decoded):
     """From the cache, the same numbers come without a look at a picture."""
-    first = compute(network(), album, cache=cache).values
+    first = compute_features(network(), album, cache=cache).values
     assert len(decoded) == 9
-    again = compute(network(), album, cache=cache).values
+    again = compute_features(network(), album, cache=cache).values
     assert len(decoded) == 9
     assert np.array_equal(first, again)
 
@@ -98,7 +98,7 @@ def test_a_picture_twice_is_looked_at_once(tmp_path, cache, decoded):
     (root / "king" / "copy.jpg").write_bytes(jpeg(1))
     album = look(root)
 
-    values = compute(network(), album, cache=cache).values
+    values = compute_features(network(), album, cache=cache).values
 
     assert len(decoded) == 3
     rows = [row for row, each in enumerate(album.examples) if each.content == album.examples[0].content]
@@ -108,13 +108,13 @@ def test_a_picture_twice_is_looked_at_once(tmp_path, cache, decoded):
 
 def test_only_what_is_new_is_looked_at(tmp_path, album, cache, decoded):
     """A picture that is added or replaced is looked at; the others are known."""
-    compute(network(), album, cache=cache)
+    compute_features(network(), album, cache=cache)
     decoded.clear()
     root = plant(tmp_path / "tree", {"king": [20]})
     album.file(album.examples[0]).write_bytes(jpeg(21))
 
     changed = look(root)
-    values = compute(network(), changed, cache=cache).values
+    values = compute_features(network(), changed, cache=cache).values
 
     assert len(decoded) == 2
     assert close(values, expected(network(), changed))
@@ -122,18 +122,16 @@ def test_only_what_is_new_is_looked_at(tmp_path, album, cache, decoded):
 
 def test_other_networks_have_their_own(album, cache):
     """Another network, or another size, does not get the features of the first."""
-    first = compute(network(), album, cache=cache).values
-    other = compute(network(seed=1), album, cache=cache).values
+    first = compute_features(network(), album, cache=cache).values
+    other = compute_features(network(seed=1), album, cache=cache).values
     assert not close(first, other)
     assert len(kept(cache)) == 2
 
 
-@pytest.mark.parametrize(
-    "harm", ["empty", "cut off", "noise", "other shape", "other kind", "other names", "a folder"]
-)
+@pytest.mark.parametrize("harm", ["empty", "cut off", "noise", "other shape", "other kind", "other names", "a folder"])
 def test_a_damaged_cache_is_computed_anew(album, cache, harm):
     """Whatever lies where features are kept, the features are right."""
-    right = compute(network(), album, cache=cache).values
+    right = compute_features(network(), album, cache=cache).values
     (path,) = kept(cache)
     contents = load_file(path)["contents"]
     body = path.read_bytes()
@@ -141,9 +139,7 @@ def test_a_damaged_cache_is_computed_anew(album, cache, harm):
         path.unlink()
         path.mkdir()
     elif harm in {"empty", "cut off", "noise"}:
-        path.write_bytes(
-            {"empty": b"", "cut off": body[:-7], "noise": random.Random(0).randbytes(5000)}[harm]
-        )
+        path.write_bytes({"empty": b"", "cut off": body[:-7], "noise": random.Random(0).randbytes(5000)}[harm])
     elif harm == "other names":
         save_file({"x": right}, path)
     else:
@@ -151,7 +147,7 @@ def test_a_damaged_cache_is_computed_anew(album, cache, harm):
         save_file({"contents": contents, "values": values}, path)
 
     said: list[str] = []
-    again = compute(network(), album, cache=cache, say=said.append).values
+    again = compute_features(network(), album, cache=cache, say=said.append).values
 
     assert np.array_equal(again, right)
     assert bool(said) == (harm == "a folder")
@@ -165,7 +161,7 @@ def test_a_cache_of_other_numbers_is_none(tmp_path, kind, shape):
     contents = torch.zeros(2, 32, dtype=torch.uint8)
     save_torch({"contents": contents, "values": torch.zeros(shape).to(kind)}, path)
 
-    assert Store(path, (16,)).read() == {}
+    assert FeatureCache(path, (16,)).read() == {}
 
 
 def test_features_that_cannot_be_kept_are_used(album, cache, monkeypatch):
@@ -177,7 +173,7 @@ def test_features_that_cannot_be_kept_are_used(album, cache, monkeypatch):
     monkeypatch.setattr(disk, "write", full)
     said: list[str] = []
 
-    values = compute(network(), album, cache=cache, say=said.append).values
+    values = compute_features(network(), album, cache=cache, say=said.append).values
 
     assert np.isfinite(values).all()
     assert len(said) == 1
@@ -189,7 +185,7 @@ def test_a_cache_that_is_a_file(album, cache):
     """A cache that cannot be a folder stops nothing either."""
     cache.write_text("not a folder")
     said: list[str] = []
-    assert np.isfinite(compute(network(), album, cache=cache, say=said.append).values).all()
+    assert np.isfinite(compute_features(network(), album, cache=cache, say=said.append).values).all()
     assert said
 
 
@@ -201,10 +197,10 @@ def test_what_is_done_when_stopped_is_kept(album, cache, decoded):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compute(network(), album, cache=cache, batch=2, tick=stop)
+        compute_features(network(), album, cache=cache, batch=2, tick=stop)
     decoded.clear()
 
-    compute(network(), album, cache=cache)
+    compute_features(network(), album, cache=cache)
 
     assert len(decoded) == 5
 
@@ -212,7 +208,7 @@ def test_what_is_done_when_stopped_is_kept(album, cache, decoded):
 def test_how_far_it_is(album, cache):
     """Every picture is counted, and the last count is all of them."""
     heard: list[tuple[int, int]] = []
-    compute(network(), album, cache=cache, batch=4, tick=lambda *now: heard.append(now))
+    compute_features(network(), album, cache=cache, batch=4, tick=lambda *now: heard.append(now))
     assert heard == [(number, 9) for number in range(1, 10)]
 
 
@@ -222,12 +218,12 @@ def test_a_picture_that_changed_meanwhile_has_none(album, cache):
     album.file(gone).unlink()
     album.file(changed).write_bytes(jpeg(50))
 
-    values = compute(network(), album, cache=cache).values
+    values = compute_features(network(), album, cache=cache).values
 
     assert np.isnan(values[[1, 4]]).all()
     assert np.isfinite(np.delete(values, [1, 4], axis=0)).all()
     album.file(gone).write_bytes(jpeg(1))
-    assert np.isfinite(compute(network(), album, cache=cache).values[1]).all()
+    assert np.isfinite(compute_features(network(), album, cache=cache).values[1]).all()
 
 
 def test_pictures_that_are_all_gone_are_no_fault_of_the_network(album, cache):
@@ -235,7 +231,7 @@ def test_pictures_that_are_all_gone_are_no_fault_of_the_network(album, cache):
     for example in album.examples:
         album.file(example).unlink()
     with pytest.raises(TrainingError, match="they went away"):
-        compute(network(), album, cache=cache)
+        compute_features(network(), album, cache=cache)
 
 
 def test_a_broken_network_is_named(album, cache):
@@ -245,7 +241,7 @@ def test_a_broken_network_is_named(album, cache):
         next(broken.model.parameters()).fill_(float("nan"))
 
     with pytest.raises(TrainingError, match="its weights are broken"):
-        compute(broken, album, cache=cache)
+        compute_features(broken, album, cache=cache)
 
 
 def test_processes_that_keep_at_once(tmp_path):
@@ -277,7 +273,7 @@ def test_augmented_views(album, cache, decoded):
 
     def look_again(**more):
         more = {"views": 3, "augmentation": ways, "seed": 1} | more
-        return compute(tiny, album, cache=cache, **more).views
+        return compute_features(tiny, album, cache=cache, **more).views
 
     first = look_again()
     count = len(decoded)
@@ -295,12 +291,12 @@ def test_augmented_views(album, cache, decoded):
 def test_views_are_of_their_picture(album, cache):
     """A view's features are those of the picture that the augmentation drew."""
     tiny = network()
-    views = compute(tiny, album, cache=cache, views=2, augmentation=Augmentation(), seed=4).views
-    image = image_array.see(album.file(album.examples[3]), tiny.size)
+    views = compute_features(tiny, album, cache=cache, views=2, augmentation=Augmentation(), seed=4).views
+    image = image_array.load_image(album.file(album.examples[3]), tiny.size)
     drawn = Augmentation().view(image, tiny.size, random.Random(f"4/{album.examples[3].content}/1"))
 
     with torch.inference_mode():
-        plain = tiny.features(image_array.tensor(drawn, tiny.mean, tiny.std)[None]).numpy()[0]
+        plain = tiny.features(image_array.to_tensor(drawn, tiny.mean, tiny.std)[None]).numpy()[0]
 
     assert close(views[3, 1], plain)
 
@@ -309,7 +305,7 @@ def test_views_are_of_their_picture(album, cache):
 def test_the_swift_way_tells_the_same(name, monkeypatch):
     """Folded and channels last, features are what they were, and the network is as it was."""
     monkeypatch.setattr(optimized, "mixed_precision", lambda _: "no")
-    whole = load(name, ["a", "b"], from_scratch=True, size=64)
+    whole = load_pretrained(name, ["a", "b"], from_scratch=True, size=64)
     with torch.no_grad():
         for module in whole.model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):  # as if it had learned
@@ -320,7 +316,7 @@ def test_the_swift_way_tells_the_same(name, monkeypatch):
     with torch.inference_mode():
         plain = whole.features(pictures)
 
-    quick = swift(whole)(pictures)
+    quick = optimize_features(whole)(pictures)
 
     torch.testing.assert_close(quick, plain, rtol=0, atol=1e-4 * float(plain.abs().max()))
     assert whole.fingerprint == before
@@ -329,7 +325,7 @@ def test_the_swift_way_tells_the_same(name, monkeypatch):
 def test_folding_takes_every_batch_norm():
     """No batch norm of a ResNet is left after folding."""
     model = network().model
-    optimized.fold(model, torch.randn(1, 3, 32, 32))
+    optimized.fold_batch_norm(model, torch.randn(1, 3, 32, 32))
     assert not [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
 
 
@@ -357,6 +353,6 @@ def test_what_cannot_be_folded_is_left(monkeypatch):
     with torch.inference_mode():
         plain = odd.features(pictures)
 
-    quick = swift(odd)(pictures)
+    quick = optimize_features(odd)(pictures)
 
     torch.testing.assert_close(quick, plain, rtol=0, atol=1e-4 * float(plain.abs().max()))

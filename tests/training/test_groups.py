@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from harvest.dataset import Consultation, Dataset, Origin
-from harvest.training.pictures.leak_groups import groups
-from harvest.training.pictures.ledger_facts import Background
-from harvest.training.splits.split import deal
-from harvest.training.splits.warnings import warnings
+from harvest.dataset import Dataset, Origin, ReadOnlyDataset
+from harvest.training.pictures.leak_groups import find_leak_groups
+from harvest.training.pictures.ledger_facts import LedgerFacts
+from harvest.training.splits.split import make_split
+from harvest.training.splits.warnings import find_warnings
 from tests import datasets
 from tests.pictures import encoded, photo
 from tests.training.labelled_trees import content, imagine, look, paths, plant
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from harvest.training.pictures.labelled_pictures import Album
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
 
 
-def together(album: Album) -> list[set[str]]:
+def together(album: LabelledPictures) -> list[set[str]]:
     """Return the names of those that are in one group with others; nothing is said of it."""
     return told(album, [])
 
 
-def told(album: Album, said: list[str]) -> list[set[str]]:
-    numbers = groups(album, say=said.append).tolist()
+def told(album: LabelledPictures, said: list[str]) -> list[set[str]]:
+    numbers = find_leak_groups(album, say=said.append).tolist()
     found = {number: set() for number in numbers}
     for number, path in zip(numbers, paths(album), strict=True):
         found[number].add(path)
     return sorted((names for names in found.values() if len(names) > 1), key=sorted)
 
 
-def with_origins(root: Path, count: int, origins: Iterable[tuple[int, dict[str, str]]]) -> Album:
+def with_origins(root: Path, count: int, origins: Iterable[tuple[int, dict[str, str]]]) -> LabelledPictures:
     """Return an album of so many pictures of one class, and what a ledger would say of some of them."""
     album = imagine(root, ((("king", "coral")[number % 2], number) for number in range(count)))
     usual = {"provider": "FLICKR", "page": None, "author": None, "author_url": None}
     known = tuple(Origin(content(number), **usual | what) for number, what in origins)
-    object.__setattr__(album, "background", Background(known))
+    object.__setattr__(album, "background", LedgerFacts(known))
     return album
 
 
@@ -90,9 +90,7 @@ def test_names_equal_up_to_nohash_are_one_group(tmp_path: Path) -> None:
     }.items():
         (tmp_path / f"{old}.jpg").rename(tmp_path / f"{new}.jpg")
     (tmp_path / "coral" / "002.jpg").unlink()
-    assert together(look(tmp_path)) == [
-        {"king/ada_nohash_1.jpg", "king/ada_nohash_2.jpg", "coral/ada_nohash_1.jpg"}
-    ]
+    assert together(look(tmp_path)) == [{"king/ada_nohash_1.jpg", "king/ada_nohash_2.jpg", "coral/ada_nohash_1.jpg"}]
 
 
 def test_T05_groups_do_not_depend_on_the_path(tmp_path: Path) -> None:
@@ -100,7 +98,7 @@ def test_T05_groups_do_not_depend_on_the_path(tmp_path: Path) -> None:
     deals = []
     for place in ("here", "there/further down"):
         album = look(plant(tmp_path / place, {"king": range(20), "coral": range(20, 40)}))
-        split = deal(album, groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
+        split = make_split(album, find_leak_groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
         contents = (example.content for example in album.examples)
         deals.append(dict(zip(contents, split.parts, strict=True)))
     assert deals[0] == deals[1]
@@ -221,8 +219,8 @@ def test_a_damaged_ledger_stops_no_training(tmp_path: Path, damage: str) -> None
     file.write_bytes(DAMAGE[damage](file.read_bytes()))
     before = file.read_bytes()
     album = look(root)
-    split = deal(album, groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
-    assert any("without the ledger" in text and "harvest.db" in text for text in warnings(album, split))
+    split = make_split(album, find_leak_groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
+    assert any("without the ledger" in text and "harvest.db" in text for text in find_warnings(album, split))
     assert file.read_bytes() == before
 
 
@@ -232,13 +230,11 @@ def test_a_newer_ledger_stops_no_training(tmp_path: Path) -> None:
     datasets.new(root, king=range(3), coral=range(10, 13))
     with closing(sqlite3.connect(root / "harvest.db")) as connection:
         connection.execute("PRAGMA user_version = 99")
-    assert "newer harvest" in look(root).background.trouble
+    assert "newer harvest" in look(root).ledger_facts.trouble
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
-def test_a_ledger_in_use_is_read_all_the_same(
-    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ledger_in_use_is_read_all_the_same(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program writes, the ledger is read beside it or from a copy."""
     monkeypatch.setattr("harvest.ledger.PATIENCE", 0.1)
     root = tmp_path / "dataset"
@@ -246,13 +242,13 @@ def test_a_ledger_in_use_is_read_all_the_same(
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:
         other.execute(f"PRAGMA journal_mode = {mode}")
         other.execute("BEGIN EXCLUSIVE")
-        assert look(root).background.trouble == ""
+        assert look(root).ledger_facts.trouble == ""
 
 
 def test_a_ledger_that_is_a_folder_stops_no_training(tmp_path: Path) -> None:
     """Something else called harvest.db is no reason not to train."""
     (plant(tmp_path, {"king": [1], "coral": [2]}) / "harvest.db").mkdir()
-    assert look(tmp_path).background.trouble
+    assert look(tmp_path).ledger_facts.trouble
 
 
 def test_a_ledger_that_cannot_be_written_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +263,7 @@ def test_a_ledger_that_cannot_be_written_is_copied(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sqlite3, "connect", frozen)
     with closing(real(root / "harvest.db")) as connection:
         connection.execute("PRAGMA journal_mode = delete")
-    with Consultation.open(root) as consulted:
+    with ReadOnlyDataset.open(root) as consulted:
         assert consulted.counts() == {"king": 3, "coral": 3}
 
 

@@ -10,13 +10,13 @@ from sklearn.linear_model import LogisticRegression
 from harvest.errors import TrainingError
 from harvest.training.features.compute_features import Features
 from harvest.training.head import folds, logistic_regression
-from harvest.training.head.logistic_regression import Space, Task
-from harvest.training.head.solve_head import learning_curve, out_of_fold, solve
-from harvest.training.pictures.labelled_pictures import Part
+from harvest.training.head.logistic_regression import FeatureSpace, RegressionProblem
+from harvest.training.head.solve_head import compute_learning_curve, predict_out_of_fold, solve_head
+from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.splits.split import Split
 from tests.training.tiny import network
 
-TRAIN, VALID, TEST = Part
+TRAIN, VALID, TEST = SplitPart
 
 
 def clusters(counts, *, width=40, apart=4.0, seed=0):
@@ -43,7 +43,7 @@ def test_classes_that_lie_apart_are_told_apart():
     """What can be told apart is, on pictures the head did not see, also where features outnumber them."""
     for width in (20, 400):
         values, targets = clusters([30, 30, 30], width=width, apart=8)
-        head = solve(Features(values), targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), 3)
+        head = solve_head(Features(values), targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), 3)
         assert right(head, values, targets) > 0.95
 
 
@@ -51,9 +51,11 @@ def test_classes_that_lie_apart_are_told_apart():
 def test_it_is_the_least_loss(width):
     """L-BFGS finds what scikit-learn finds, in fewer dimensions or in all."""
     values, targets = clusters([40, 30, 30], width=width, apart=2)
-    space = Space.of(values)
+    space = FeatureSpace.of(values)
 
-    found = logistic_regression.solve(Task(space.rows, targets, np.ones(100), 3), penalty=5.0)
+    found = logistic_regression.fit_logistic_regression(
+        RegressionProblem(space.rows, targets, np.ones(100), 3), penalty=5.0
+    )
 
     scaled = (values - values.mean(axis=0)) / values.std(axis=0)
     model = LogisticRegression(C=1 / 5.0, tol=1e-8, max_iter=1000).fit(scaled, targets)
@@ -66,8 +68,10 @@ def test_outside_its_space_it_says_the_same():
     for width in (10, 300):
         values, targets = clusters([40, 30, 30], width=width)
         values = values * np.geomspace(1e-3, 1e3, width, dtype=np.float32) + 5
-        space = Space.of(values)
-        found = logistic_regression.solve(Task(space.rows, targets, np.ones(100), 3), penalty=5.0)
+        space = FeatureSpace.of(values)
+        found = logistic_regression.fit_logistic_regression(
+            RegressionProblem(space.rows, targets, np.ones(100), 3), penalty=5.0
+        )
 
         weight, bias = space.outside(found)
 
@@ -80,9 +84,9 @@ def test_put_into_the_network_it_answers_the_same():
     """The network with the solved head says what the head says of its features."""
     tiny = network()
     values, targets = clusters([10, 10, 10], width=tiny.head.in_features)
-    head = solve(Features(values), targets, dealt(targets), 3)
+    head = solve_head(Features(values), targets, dealt(targets), 3)
 
-    head.put(tiny)
+    head.install_in(tiny)
 
     with torch.inference_mode():
         told = tiny.head(torch.from_numpy(values)).softmax(dim=1).numpy()
@@ -93,11 +97,11 @@ def test_only_the_training_part_is_learned_from():
     """Other features and other labels in valid and test change neither the head nor the strength."""
     values, targets = clusters([30, 30], apart=1)
     split = dealt(targets, parts=(TRAIN, VALID, TEST))
-    head = solve(Features(values), targets, split, 2)
-    others = np.concatenate([split.where(VALID), split.where(TEST)])
+    head = solve_head(Features(values), targets, split, 2)
+    others = np.concatenate([split.rows(VALID), split.rows(TEST)])
     values[others], targets[others] = 1e6, 1 - targets[others]
 
-    again = solve(Features(values), targets, split, 2)
+    again = solve_head(Features(values), targets, split, 2)
 
     assert np.array_equal(head.weight, again.weight)
     assert head.strength == again.strength
@@ -108,7 +112,7 @@ def test_what_tells_little_is_held_back_more():
     weak, targets = clusters([60, 60], apart=0.5, width=200)
     plain, _ = clusters([60, 60], apart=12, width=200)
     split = dealt(targets)
-    held, free = (solve(Features(values), targets, split, 2).strength for values in (weak, plain))
+    held, free = (solve_head(Features(values), targets, split, 2).strength for values in (weak, plain))
     assert held > 10 * free
 
 
@@ -117,7 +121,7 @@ def test_T04_a_rare_class_is_not_passed_over():
     values, targets = clusters([500, 10], apart=3)
     exam, answers = clusters([500, 500], apart=3)
 
-    told = solve(Features(values), targets, dealt(targets), 2).probabilities(exam).argmax(axis=1)
+    told = solve_head(Features(values), targets, dealt(targets), 2).probabilities(exam).argmax(axis=1)
 
     assert (told[answers == 1] == 1).mean() > 0.6
 
@@ -126,8 +130,8 @@ def test_T01_classes_of_one_picture():
     """Classes of one picture are learned: nothing can be left out to choose by, and nothing fails."""
     values, targets = clusters([1, 1, 1], apart=8)
 
-    head = solve(Features(values), targets, dealt(targets), 3)
-    told, fold = out_of_fold(values, targets, range(3), 3)
+    head = solve_head(Features(values), targets, dealt(targets), 3)
+    told, fold = predict_out_of_fold(values, targets, range(3), 3)
 
     assert right(head, values, targets) == 1
     assert np.isfinite(told).all()
@@ -137,9 +141,9 @@ def test_T01_classes_of_one_picture():
 def test_T01_one_class_of_one_picture_among_others():
     """A lone picture is neither lost nor does it spoil what is chosen for the others."""
     values, targets = clusters([30, 30, 1], apart=8)
-    head = solve(Features(values), targets, dealt(targets), 3)
+    head = solve_head(Features(values), targets, dealt(targets), 3)
     assert right(head, values, targets) > 0.95
-    told, _ = out_of_fold(values, targets, range(61), 3)
+    told, _ = predict_out_of_fold(values, targets, range(61), 3)
     assert 0 < told[60, 2] < 0.2
 
 
@@ -147,7 +151,7 @@ def test_a_class_without_training_pictures():
     """A class whose pictures are all elsewhere gets small chances, not none."""
     values, targets = clusters([20, 20, 2])
     split = Split((TRAIN,) * 40 + (VALID,) * 2, tuple(range(42)))
-    head = solve(Features(values), targets, split, 3)
+    head = solve_head(Features(values), targets, split, 3)
     assert np.isfinite(head.weight).all()
     assert (head.probabilities(values[:40])[:, 2] < 0.1).all()
 
@@ -156,11 +160,11 @@ def test_a_class_without_training_pictures():
 def test_features_that_never_change(value):
     """A feature that is always the same is passed over, whatever it is; so are all of them."""
     values, targets = clusters([20, 20], apart=8)
-    plain = right(solve(Features(values), targets, dealt(targets), 2), values, targets)
+    plain = right(solve_head(Features(values), targets, dealt(targets), 2), values, targets)
     values[:, 3] = value
-    assert right(solve(Features(values), targets, dealt(targets), 2), values, targets) > plain - 0.1
+    assert right(solve_head(Features(values), targets, dealt(targets), 2), values, targets) > plain - 0.1
     values[:] = value
-    head = solve(Features(values), targets, dealt(targets), 2)
+    head = solve_head(Features(values), targets, dealt(targets), 2)
     assert np.allclose(head.probabilities(values), 0.5, atol=0.02)
 
 
@@ -170,8 +174,8 @@ def test_pictures_without_features_are_left_out():
     values[[0, 25]] = np.nan
     values[41, 3] = np.inf
 
-    head = solve(Features(values), targets, dealt(targets), 3)
-    told, _ = out_of_fold(values, targets, range(60), 3)
+    head = solve_head(Features(values), targets, dealt(targets), 3)
+    told, _ = predict_out_of_fold(values, targets, range(60), 3)
 
     for answers in (head.probabilities(values), told):
         assert np.allclose(answers[[0, 25, 41]], 1 / 3)
@@ -184,16 +188,16 @@ def test_no_features_at_all_is_an_error():
     values, targets = clusters([5, 5])
     values[:] = np.nan
     with pytest.raises(TrainingError, match="not one picture of the training part"):
-        solve(Features(values), targets, dealt(targets), 2)
-    assert learning_curve(values, targets, dealt(targets)) == []
+        solve_head(Features(values), targets, dealt(targets), 2)
+    assert compute_learning_curve(values, targets, dealt(targets)) == []
 
 
 def test_many_classes_of_two_pictures():
     """Two hundred classes of two pictures are solved, and most are told apart."""
     values, targets = clusters([2] * 200, width=64, apart=16)
-    head = solve(Features(values), targets, dealt(targets), 200)
+    head = solve_head(Features(values), targets, dealt(targets), 200)
     assert right(head, values, targets) > 0.95
-    told, _ = out_of_fold(values, targets, range(400), 200)
+    told, _ = predict_out_of_fold(values, targets, range(400), 200)
     assert (told.argmax(axis=1) == targets).mean() > 0.5
 
 
@@ -203,8 +207,8 @@ def test_views_teach_as_well():
     blank = np.zeros_like(values)
     views = np.stack([values, values], axis=1)
 
-    without = solve(Features(blank), targets, dealt(targets), 2)
-    taught = solve(Features(blank, views), targets, dealt(targets), 2)
+    without = solve_head(Features(blank), targets, dealt(targets), 2)
+    taught = solve_head(Features(blank, views), targets, dealt(targets), 2)
 
     assert right(without, values, targets) < 0.6
     assert right(taught, values, targets) > 0.95
@@ -218,7 +222,7 @@ def test_T05_nobody_is_judged_by_a_twin():
     groups = np.repeat(np.arange(60), 2)
 
     def known(groups):
-        told, _ = out_of_fold(values, targets, groups, 2, strength=0.01)
+        told, _ = predict_out_of_fold(values, targets, groups, 2, strength=0.01)
         return (told.argmax(axis=1) == targets).mean()
 
     assert known(np.arange(120)) > 0.75
@@ -228,7 +232,7 @@ def test_T05_nobody_is_judged_by_a_twin():
 def test_every_picture_is_judged_out_of_fold():
     """Each picture has a fold and probabilities that add up to one."""
     values, targets = clusters([20, 20, 20])
-    told, fold = out_of_fold(values, targets, range(60), 3)
+    told, fold = predict_out_of_fold(values, targets, range(60), 3)
     assert np.allclose(told.sum(axis=1), 1)
     assert np.bincount(fold).tolist() == [12] * 5
 
@@ -241,7 +245,7 @@ def test_labels_that_are_wrong_are_found():
     turned = targets.copy()
     turned[wrong] = (turned[wrong] + 1) % 3
 
-    told, _ = out_of_fold(values, turned, range(300), 3)
+    told, _ = predict_out_of_fold(values, turned, range(300), 3)
 
     losses = -np.log(told[np.arange(300), turned])
     assert np.isin(wrong, np.argsort(-losses)[:30]).mean() > 0.85
@@ -250,7 +254,7 @@ def test_labels_that_are_wrong_are_found():
 def test_the_learning_curve_rises():
     """More pictures of each class make better heads, each point with its interval."""
     values, targets = clusters([150, 150, 150], apart=2, width=100)
-    points = learning_curve(values, targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), strength=0.3)
+    points = compute_learning_curve(values, targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), strength=0.3)
 
     assert [point.per_class for point in points] == [5, 10, 20, 40, 80, 120]
     assert points[-1].accuracy > points[0].accuracy + 0.1
@@ -261,17 +265,17 @@ def test_the_learning_curve_leaves_the_test_part_alone():
     """Pictures of the test part have no say in it."""
     values, targets = clusters([40, 40])
     split = dealt(targets, parts=(TRAIN, VALID, TEST))
-    before = learning_curve(values, targets, split)
-    values[split.where(TEST)] = np.random.default_rng(9).normal(0, 50, (len(split.where(TEST)), 40))
+    before = compute_learning_curve(values, targets, split)
+    values[split.rows(TEST)] = np.random.default_rng(9).normal(0, 50, (len(split.rows(TEST)), 40))
 
-    assert learning_curve(values, targets, split) == before
+    assert compute_learning_curve(values, targets, split) == before
 
 
 @pytest.mark.parametrize("counts", [[1, 1], [2, 1], [3, 40], [5, 5]])
 def test_a_learning_curve_of_few_pictures(counts):
     """However few pictures there are, a curve is drawn without complaint."""
     values, targets = clusters(counts, apart=8)
-    points = learning_curve(values, targets, dealt(targets))
+    points = compute_learning_curve(values, targets, dealt(targets))
     assert all(0 <= point.low <= point.accuracy <= point.high <= 1 for point in points)
 
 
@@ -282,7 +286,7 @@ def test_folds_keep_groups_and_spread_classes():
     groups = dice.integers(0, 250, 400)
     targets = targets[groups]  # a group's pictures are of one class
 
-    fold = folds.deal(groups, targets, 4, 5)
+    fold = folds.assign_folds(groups, targets, 4, 5)
 
     assert all(len(np.unique(fold[groups == group])) == 1 for group in np.unique(groups))
     counts = np.array([np.bincount(fold[targets == label], minlength=5) for label in range(4)])
@@ -292,6 +296,6 @@ def test_folds_keep_groups_and_spread_classes():
 def test_the_same_pictures_give_the_same_head():
     """Nothing in the head is left to chance."""
     values, targets = clusters([30, 30], apart=1)
-    first, second = (solve(Features(values), targets, dealt(targets), 2) for _ in range(2))
+    first, second = (solve_head(Features(values), targets, dealt(targets), 2) for _ in range(2))
     assert np.array_equal(first.weight, second.weight)
-    assert np.array_equal(*(out_of_fold(values, targets, range(60), 2)[0] for _ in range(2)))
+    assert np.array_equal(*(predict_out_of_fold(values, targets, range(60), 2)[0] for _ in range(2)))

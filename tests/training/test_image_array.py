@@ -31,7 +31,7 @@ SIZES = [(320, 240), (240, 320), (300, 300), (50, 37), (20, 31), (1, 500), (333,
 
 
 def shown(picture, size):
-    return image_array.crop(image_array.see(picture, size), size)
+    return image_array.centre_crop(image_array.load_image(picture, size), size)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_same_as_transformers(processor, size):
     """What preprocessor_config.json says gives transformers' own processor the numbers that we give."""
     tiny, image = network(), photo(*size)
 
-    ours = image_array.tensor(shown(encoded(image, "PNG"), tiny.size), tiny.mean, tiny.std)
+    ours = image_array.to_tensor(shown(encoded(image, "PNG"), tiny.size), tiny.mean, tiny.std)
 
     theirs = processor(image, return_tensors="pt")["pixel_values"][0]
     assert (ours - theirs).abs().max() < 0.06  # a level is 0.018: here and there three
@@ -55,7 +55,7 @@ def test_a_large_jpeg_is_nearly_the_same(processor):
     """Decoded at a quarter, a JPEG shows what it shows in full."""
     tiny, body = network(), encoded(photo(1600, 1200), quality=95)
 
-    ours = image_array.tensor(shown(body, tiny.size), tiny.mean, tiny.std)
+    ours = image_array.to_tensor(shown(body, tiny.size), tiny.mean, tiny.std)
 
     with Image.open(io.BytesIO(body)) as image:
         theirs = processor(image, return_tensors="pt")["pixel_values"][0]
@@ -66,10 +66,10 @@ def test_a_large_jpeg_is_nearly_the_same(processor):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
 def test_any_picture_becomes_a_square(size, kind):
     """Whatever the shape and format, what is seen is an RGB square; before, it is no larger than needed."""
-    seen = image_array.see(encoded(photo(*size), kind), 32)
+    seen = image_array.load_image(encoded(photo(*size), kind), 32)
 
-    assert min(seen.size) == min(*size, image_array.shorter(32))
-    assert image_array.crop(seen, 32).size == (32, 32)
+    assert min(seen.size) == min(*size, image_array.resize_side(32))
+    assert image_array.centre_crop(seen, 32).size == (32, 32)
     assert seen.mode == "RGB"
 
 
@@ -81,7 +81,7 @@ def test_pictures_stand_upright(orientation):
     lying = corners(48, 64) if orientation >= 5 else corners(64, 48)
     turned = BACK[orientation](lying)
 
-    seen = image_array.see(encoded(turned, quality=95, subsampling=0, exif=exif), 28)
+    seen = image_array.load_image(encoded(turned, quality=95, subsampling=0, exif=exif), 28)
 
     assert seen.size == ((32, 42) if orientation >= 5 else (42, 32))
     for place, colour in CORNERS.items():
@@ -101,23 +101,23 @@ def test_a_file_is_read_as_its_bytes(tmp_path):
     path = tmp_path / "picture"
     path.write_bytes(encoded(photo()))
 
-    assert image_array.see(path, 64) == image_array.see(path.read_bytes(), 64)
+    assert image_array.load_image(path, 64) == image_array.load_image(path.read_bytes(), 64)
 
 
 @pytest.mark.parametrize("body", [b"", b"no picture", encoded(photo())[:400], encoded(photo(), "PNG")[:-900]])
 def test_T02_a_broken_file_is_a_reason(body):
     """What does not decode is a reason in words, and no exception."""
-    assert isinstance(image_array.see(body, 32), Refusal)
+    assert isinstance(image_array.load_image(body, 32), Refusal)
 
 
 def test_a_bomb_is_refused_by_its_header():
     """A picture of too many pixels is not decoded."""
-    assert image_array.see(bomb(), 32).verdict == Verdict.TOO_MANY_PIXELS
+    assert image_array.load_image(bomb(), 32).verdict == Verdict.TOO_MANY_PIXELS
 
 
 def test_a_file_that_went_away_is_a_reason(tmp_path):
     """A picture that was deleted meanwhile is no exception either."""
-    assert "cannot be read" in image_array.see(tmp_path / "gone.jpg", 32).detail
+    assert "cannot be read" in image_array.load_image(tmp_path / "gone.jpg", 32).detail
 
 
 def test_numbers_of_a_batch_lie_channels_last():
@@ -125,10 +125,10 @@ def test_numbers_of_a_batch_lie_channels_last():
     levels = np.stack([np.asarray(photo(32, 32, seed)) for seed in (1, 2)])
     mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
 
-    batch = image_array.numbers(torch.from_numpy(levels), mean, std)
+    batch = image_array.normalize(torch.from_numpy(levels), mean, std)
 
     assert batch.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(batch[1], image_array.tensor(photo(32, 32, 2), mean, std))
+    torch.testing.assert_close(batch[1], image_array.to_tensor(photo(32, 32, 2), mean, std))
 
 
 @pytest.fixture
@@ -170,6 +170,6 @@ def test_cropping_first_changes_no_more_than_rounding(size):
 
     expected = np.asarray(whole.crop((left, top, left + 224, top + 224)), np.int16)
 
-    apart = np.abs(np.asarray(image_array.crop(image, 224), np.int16) - expected)
+    apart = np.abs(np.asarray(image_array.centre_crop(image, 224), np.int16) - expected)
     assert apart.max() <= 2
     assert apart.mean() < 0.3

@@ -19,13 +19,13 @@ from harvest.images import process
 from harvest.training.pictures import decode_cache
 from harvest.training.pictures.labelled_pictures import (
     Example,
-    Part,
     Skipped,
-    gather,
+    SplitPart,
+    load_pictures,
 )
-from harvest.training.pictures.leak_groups import groups
-from harvest.training.splits.split import deal
-from harvest.training.splits.warnings import warnings
+from harvest.training.pictures.leak_groups import find_leak_groups
+from harvest.training.splits.split import make_split
+from harvest.training.splits.warnings import find_warnings
 from tests import bombs, datasets
 from tests.pictures import encoded, photo, turned
 from tests.training.labelled_trees import jpeg, look, paths, plant, reasons
@@ -33,7 +33,7 @@ from tests.training.labelled_trees import jpeg, look, paths, plant, reasons
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.images.process import Seen
+    from harvest.images.process import InspectedImage
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def test_only_some(tree: Path) -> None:
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
     album = look(tree)
     king, again = paths(album).index("king/002.jpg"), paths(album).index("coral/again.png")
-    assert album.twins.tolist() == [sorted((king, again))]
-    assert album.only([0, king]).twins.tolist() == []
-    some = album.only([king, again])
-    assert (paths(some), some.labels, some.twins.tolist()) == (
+    assert album.duplicates.tolist() == [sorted((king, again))]
+    assert album.subset([0, king]).duplicates.tolist() == []
+    some = album.subset([king, again])
+    assert (paths(some), some.labels, some.duplicates.tolist()) == (
         ["king/002.jpg", "coral/again.png"],
         album.labels,
         [[0, 1]],
@@ -125,11 +125,9 @@ def test_T02_broken_picture_is_listed_and_skipped(tree: Path, damage: str) -> No
     assert album.examples == before.examples
 
 
-def test_X07_a_picture_that_meets_a_bug_is_listed_and_skipped(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_X07_a_picture_that_meets_a_bug_is_listed_and_skipped(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nobody foresaw in decoding costs one picture, which is listed with it."""
-    monkeypatch.setattr("harvest.images.process.Seen", _FailOnce())
+    monkeypatch.setattr("harvest.images.process.InspectedImage", _FailOnce())
     album = look(tree)
     (reason,) = reasons(album).values()
     assert "ZeroDivisionError: in the works" in reason
@@ -139,11 +137,11 @@ class _FailOnce:
     """Stands for a class that cannot be made the first time."""
 
     def __init__(self) -> None:
-        self._kind = process.Seen
+        self._kind = process.InspectedImage
         self._lock = threading.Lock()
         self._failed = False
 
-    def __call__(self, *values: object) -> process.Seen:
+    def __call__(self, *values: object) -> process.InspectedImage:
         with self._lock:
             first, self._failed = not self._failed, True
         if first:
@@ -181,9 +179,9 @@ def test_huge_files_are_not_even_read(tree: Path) -> None:
 
 def test_a_picture_in_memory_that_is_not_there(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that the machine has no memory for is listed, and the others are read."""
-    real = decode_cache.examine
+    real = decode_cache.inspect_image
 
-    def short(data: bytes) -> Seen:
+    def short(data: bytes) -> InspectedImage:
         if data == jpeg(11):
             raise MemoryError
         return real(data)
@@ -321,7 +319,7 @@ def test_links_are_followed(tree: Path, tmp_path: Path) -> None:
     linked(tmp_path / "way", tree)
     album = look(tmp_path / "way")
     assert album.counts() == {"coral": 3, "king": 4, "milk": 3}
-    numbers = groups(album, say=pytest.fail)
+    numbers = find_leak_groups(album, say=pytest.fail)
     assert numbers[paths(album).index("king/link.jpg")] == numbers[paths(album).index("king/000.jpg")]
 
 
@@ -340,9 +338,9 @@ def test_loops_of_links_end(tree: Path) -> None:
 
 def test_a_file_deleted_while_the_folders_are_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that is gone when its turn comes is listed, and the others are read."""
-    real = decode_cache.examine
+    real = decode_cache.inspect_image
 
-    def deletes(data: bytes) -> Seen:
+    def deletes(data: bytes) -> InspectedImage:
         (tree / "king" / "002.jpg").unlink(missing_ok=True)
         return real(data)
 
@@ -434,12 +432,12 @@ def test_T01_empty_and_one_picture_classes_are_told(tree: Path) -> None:
     """Before the training begins, classes without and with few pictures are named."""
     plant(tree, {"milk": [], "rat": [20]})
     album = look(tree)
-    split = deal(album, groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
-    told = "\n".join(warnings(album, split))
+    split = make_split(album, find_leak_groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
+    told = "\n".join(find_warnings(album, split))
     assert "without a picture" in told
     assert "milk" in told
     assert "rat (1)" in told
-    assert [split.parts[row] for row in np.flatnonzero(album.targets == 2)] == [Part.TRAIN]
+    assert [split.parts[row] for row in np.flatnonzero(album.targets == 2)] == [SplitPart.TRAIN]
 
 
 # Folders for train, valid and test.
@@ -452,10 +450,10 @@ def test_folders_for_parts_are_used(tmp_path: Path, valid: str) -> None:
     album = look(tmp_path)
     assert album.labels == ("coral", "king")
     assert {example.path: example.part for example in album.examples} == {
-        "train/king/001.jpg": Part.TRAIN,
-        "train/coral/002.jpg": Part.TRAIN,
-        f"{valid}/king/003.jpg": Part.VALID,
-        "test/coral/004.jpg": Part.TEST,
+        "train/king/001.jpg": SplitPart.TRAIN,
+        "train/coral/002.jpg": SplitPart.TRAIN,
+        f"{valid}/king/003.jpg": SplitPart.VALID,
+        "test/coral/004.jpg": SplitPart.TEST,
     }
 
 
@@ -498,10 +496,10 @@ def test_a_second_look_decodes_nothing(tree: Path, tmp_path: Path, monkeypatch: 
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
     first = look(tree, cache=tmp_path / "cache")
     monkeypatch.setattr(decode_cache, "examine", lambda _: pytest.fail("decoded again"))
-    monkeypatch.setattr(index, "pairs", lambda _: pytest.fail("compared again"))
+    monkeypatch.setattr(index, "find_duplicates", lambda _: pytest.fail("compared again"))
     second = look(tree, cache=tmp_path / "cache")
     assert second == first
-    assert second.twins.tolist() == first.twins.tolist() != []
+    assert second.duplicates.tolist() == first.duplicates.tolist() != []
     monkeypatch.undo()
     monkeypatch.setattr(decode_cache, "examine", lambda _: pytest.fail("decoded again"))
     (tree / "king").rename(tree / "queen")
@@ -513,7 +511,7 @@ def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest
     look(tree, cache=tmp_path / "cache")
     plant(tree, {"king": [5, 6]})
     seen: list[bytes] = []
-    real = decode_cache.examine
+    real = decode_cache.inspect_image
     monkeypatch.setattr(decode_cache, "examine", lambda data: seen.append(data) or real(data))
     look(tree, cache=tmp_path / "cache")
     assert sorted(seen) == sorted([jpeg(5), jpeg(6)])
@@ -521,9 +519,7 @@ def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest
     assert len(seen) == 2
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda d: d[:-7], lambda d: d[:60], lambda _: b"", lambda d: d[:-1] + b"\0\0"]
-)
+@pytest.mark.parametrize("damage", [lambda d: d[:-7], lambda d: d[:60], lambda _: b"", lambda d: d[:-1] + b"\0\0"])
 def test_a_damaged_memory_is_made_anew(tree: Path, tmp_path: Path, damage: object) -> None:
     """A cache that was cut, emptied or scribbled into is nothing but forgotten."""
     (tree / "king" / "copy.jpg").write_bytes(jpeg(1))
@@ -533,7 +529,7 @@ def test_a_damaged_memory_is_made_anew(tree: Path, tmp_path: Path, damage: objec
         (tmp_path / "cache" / name).write_bytes(damage(data))
     after = look(tree, cache=tmp_path / "cache")
     assert after == before
-    assert after.twins.tolist() == before.twins.tolist() != []
+    assert after.duplicates.tolist() == before.duplicates.tolist() != []
     assert datasets.tree(tmp_path / "cache") == whole
 
 
@@ -541,7 +537,7 @@ def test_a_memory_that_cannot_be_written_is_said(tree: Path, tmp_path: Path) -> 
     """Where no cache can be made, the album is gathered all the same, and why it will be slow is said."""
     (tmp_path / "cache").write_bytes(b"a file")
     said: list[str] = []
-    album = gather(tree, say=said.append, cache=tmp_path / "cache" / "inner")
+    album = load_pictures(tree, say=said.append, cache=tmp_path / "cache" / "inner")
     assert len(album.examples) == 6
     assert ["decode every picture again" in text for text in said] == [True]
 
@@ -554,14 +550,12 @@ def test_a_full_disk_is_said(tree: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(disk, "write", full)
     said: list[str] = []
-    gather(tree, say=said.append, cache=tmp_path / "cache")
+    load_pictures(tree, say=said.append, cache=tmp_path / "cache")
     assert "No space left" in said[0]
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_an_interrupted_look_is_remembered(
-    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_look_is_remembered(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was decoded before a person stopped is not decoded again."""
 
     def stop(done: int, _total: int) -> None:
@@ -569,9 +563,9 @@ def test_an_interrupted_look_is_remembered(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        gather(tree, say=pytest.fail, tick=stop, cache=tmp_path / "cache")
+        load_pictures(tree, say=pytest.fail, tick=stop, cache=tmp_path / "cache")
     seen: list[bytes] = []
-    real = decode_cache.examine
+    real = decode_cache.inspect_image
     monkeypatch.setattr(decode_cache, "examine", lambda data: seen.append(data) or real(data))
     look(tree, cache=tmp_path / "cache")
     assert len(seen) == 2
@@ -580,7 +574,7 @@ def test_an_interrupted_look_is_remembered(
 def test_it_tells_how_far_it_is(tree: Path) -> None:
     """Every file is one tick of all of them, in order."""
     ticks: list[tuple[int, int]] = []
-    gather(tree, say=pytest.fail, tick=lambda done, total: ticks.append((done, total)))
+    load_pictures(tree, say=pytest.fail, tick=lambda done, total: ticks.append((done, total)))
     assert ticks == [(done, 6) for done in range(1, 7)]
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from harvest.errors import UsageError
 from harvest.training.metrics import cost_matrix
-from harvest.training.metrics.metric_functions import LIFTED, NAMES, named
+from harvest.training.metrics.metric_functions import LIFTED, NAMES, get_metric
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ PLAIN = tuple(name for name in NAMES if name not in {"cost_matrix_gain", "cumula
 
 
 def measured(name: str, targets=TARGETS, answers=ANSWERS, labels=LABELS, **options) -> float:
-    return named(name, labels=labels, **options).measure(targets, answers)
+    return get_metric(name, labels=labels, **options).measure(targets, answers)
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,13 @@ def test_values(name, value) -> None:
 def test_ranking_metrics_are_those_of_the_library() -> None:
     """ROC AUC and average precision are scikit-learn's own, each class against the rest."""
     assert measured("roc_auc") == pytest.approx(roc_auc_score(TARGETS, ANSWERS, multi_class="ovr"))
-    assert measured("average_precision") == pytest.approx(
-        average_precision_score(TARGETS, ANSWERS, average="macro")
-    )
+    assert measured("average_precision") == pytest.approx(average_precision_score(TARGETS, ANSWERS, average="macro"))
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_direction_is_known(name) -> None:
     """A perfect network is better than a guessing one, in the direction that the metric states."""
-    metric = named(name, labels=LABELS)
+    metric = get_metric(name, labels=LABELS)
     perfect, guess = (
         metric.measure(TARGETS, np.eye(3)[TARGETS]),
         metric.measure(TARGETS, np.full((6, 3), 1 / 3)),
@@ -107,7 +105,7 @@ def test_nothing_to_measure(name, kind) -> None:
 def test_one_class_alone_cannot_be_ranked(name) -> None:
     """Where all pictures are of one class there is nothing to rank, and the metric says what it needs."""
     assert math.isnan(measured(name, targets=np.zeros(6, int)))
-    assert named(name, labels=LABELS).needs == "pictures of two classes"
+    assert get_metric(name, labels=LABELS).needs == "pictures of two classes"
 
 
 def test_half_precision_adds_up() -> None:
@@ -118,13 +116,13 @@ def test_half_precision_adds_up() -> None:
 @pytest.mark.parametrize("name", ["Accuracy", " log-loss ", "ROC AUC"])
 def test_spelling(name) -> None:
     """Case, dashes and spaces do not matter."""
-    assert named(name, labels=LABELS).name in PLAIN
+    assert get_metric(name, labels=LABELS).name in PLAIN
 
 
 def test_unknown_name() -> None:
     """A name that is none gets the one that was meant, and all there are."""
     with pytest.raises(UsageError, match=r"no metric 'acuracy'\. Did you mean accuracy\?") as raised:
-        named("acuracy", labels=LABELS)
+        get_metric("acuracy", labels=LABELS)
 
     assert all(name in raised.value.hint for name in NAMES)
 
@@ -150,11 +148,11 @@ def test_lift_of_a_guess() -> None:
 
 def test_lift_says_which_class_and_share() -> None:
     """The metric tells what it counts and among how many; for more than two classes it is refused."""
-    assert named("cumulative_lift", labels=("no", "yes")).about.startswith(
+    assert get_metric("cumulative_lift", labels=("no", "yes")).about.startswith(
         "how many times more yes there is in the 40%"
     )
     with pytest.raises(UsageError, match="cumulative_lift is for two classes; there are 3"):
-        named("cumulative_lift", labels=LABELS)
+        get_metric("cumulative_lift", labels=LABELS)
 
 
 # The cost matrix
@@ -180,7 +178,7 @@ def test_gain_is_of_the_best_decision(matrix) -> None:
     # A coral taken for a king costs 9: at 30 % of coral, saying coral is the better bet.
     answers = np.array([[0.3, 0.6, 0.1]])
 
-    gain = named("cost_matrix_gain", labels=LABELS, cost_matrix=matrix(GOOD))
+    gain = get_metric("cost_matrix_gain", labels=LABELS, cost_matrix=matrix(GOOD))
 
     assert gain.measure([0], answers) == 1
     assert gain.measure([1], answers) == -1
@@ -207,14 +205,18 @@ def test_gain_is_of_the_best_decision(matrix) -> None:
 )
 def test_forms_of_a_matrix(matrix, text) -> None:
     """CSV with any separator, a byte-order mark, any order of classes, and JSON are the same matrix."""
-    assert cost_matrix.read(matrix(text), LABELS).tolist() == [[1, -9, -9], [-1, 1, 0], [-1, 0, 1]]
+    assert cost_matrix.read_cost_matrix(matrix(text), LABELS).tolist() == [
+        [1, -9, -9],
+        [-1, 1, 0],
+        [-1, 0, 1],
+    ]
 
 
 def test_class_with_a_separator_in_its_name(matrix) -> None:
     """A class whose name holds a comma or a quote is written as CSV writes it."""
     labels = ("a,b", 'c"d')
 
-    assert cost_matrix.read(matrix(',"a,b","c""d"\n"a,b",1,2\n"c""d",3,4\n'), labels).tolist() == [
+    assert cost_matrix.read_cost_matrix(matrix(',"a,b","c""d"\n"a,b",1,2\n"c""d",3,4\n'), labels).tolist() == [
         [1, 2],
         [3, 4],
     ]
@@ -246,16 +248,18 @@ def test_class_with_a_separator_in_its_name(matrix) -> None:
 def test_bad_matrix(matrix, text, message) -> None:
     """What is wrong with a cost matrix is said with its file and line."""
     with pytest.raises(UsageError, match=message):
-        cost_matrix.read(matrix(text), LABELS)
+        cost_matrix.read_cost_matrix(matrix(text), LABELS)
 
 
 def test_matrix_that_reads_like_costs_is_warned_of(matrix) -> None:
     """Where another name is worth more than a class's own the cells are costs, mistaken for gains."""
-    (said,) = cost_matrix.cautions(matrix(",coral,king,milk\ncoral,0,9,1\nking,1,0,0\nmilk,0,0,0\n"), LABELS)
+    (said,) = cost_matrix.cost_matrix_warnings(
+        matrix(",coral,king,milk\ncoral,0,9,1\nking,1,0,0\nmilk,0,0,0\n"), LABELS
+    )
 
     assert "to call 'coral' by its name is worth 0, to call it 'king' 9 (1 more of the kind)." in said
     assert "Cells are gains: what costs is negative." in said
-    assert not list(cost_matrix.cautions(matrix(GOOD), LABELS))
+    assert not list(cost_matrix.cost_matrix_warnings(matrix(GOOD), LABELS))
 
 
 def test_matrix_that_cannot_be_read(tmp_path: Path) -> None:
@@ -270,9 +274,9 @@ def test_matrix_that_cannot_be_read(tmp_path: Path) -> None:
         (huge, "has more than"),
     ):
         with pytest.raises(UsageError, match=message):
-            cost_matrix.read(path, LABELS)
+            cost_matrix.read_cost_matrix(path, LABELS)
     with pytest.raises(UsageError, match="needs --cost-matrix FILE"):
-        named("cost_matrix_gain", labels=LABELS)
+        get_metric("cost_matrix_gain", labels=LABELS)
 
 
 # A person's own
@@ -307,18 +311,18 @@ def own(tmp_path: Path, monkeypatch) -> None:
 @pytest.mark.usefixtures("own")
 def test_own_metric() -> None:
     """A function of targets and probabilities is a metric; its attribute turns the direction."""
-    metric = named("custom", labels=LABELS, custom="own_metrics:worst_class")
+    metric = get_metric("custom", labels=LABELS, custom="own_metrics:worst_class")
 
     assert metric.measure(TARGETS, ANSWERS) == 0.5
     assert (metric.name, metric.greater_is_better) == ("custom", True)
-    assert not named("own_metrics:distance", labels=LABELS).greater_is_better
+    assert not get_metric("own_metrics:distance", labels=LABELS).greater_is_better
 
 
 def test_own_metric_beside_the_tree(tmp_path: Path) -> None:
     """The module may also lie beside the folder of pictures, wherever the command runs."""
     (tmp_path / "metrics_beside.py").write_text(OWN)
 
-    metric = named("custom", labels=LABELS, custom="metrics_beside:worst_class", beside=tmp_path / "snakes")
+    metric = get_metric("custom", labels=LABELS, custom="metrics_beside:worst_class", beside=tmp_path / "snakes")
 
     assert metric.measure(TARGETS, ANSWERS) == 0.5
 
@@ -338,4 +342,4 @@ def test_own_metric_beside_the_tree(tmp_path: Path) -> None:
 def test_own_metric_that_is_none(place, message) -> None:
     """What cannot be a metric is found before anything is trained."""
     with pytest.raises(UsageError, match=message):
-        named("custom", labels=LABELS, custom=place)
+        get_metric("custom", labels=LABELS, custom=place)

@@ -29,10 +29,10 @@ from transformers import (
 
 from harvest.errors import CannotWrite, TrainingError
 from harvest.files import disk
-from harvest.training.inference.optimized import swift
-from harvest.training.network.architectures import BLUEPRINTS
-from harvest.training.network.network import load, open_run
-from harvest.training.network.write_weights import weights_named
+from harvest.training.inference.optimized import optimize_features
+from harvest.training.network.architectures import ARCHITECTURES
+from harvest.training.network.network import load_pretrained, open_trained_network
+from harvest.training.network.write_weights import weight_errors_named
 from tests.pictures import photo
 from tests.training.tiny import LABELS, network, write_run
 
@@ -58,7 +58,7 @@ def test_what_is_saved_opens_the_same(tmp_path, pictures):
     saved = network()
     saved.save(tmp_path)
 
-    opened = open_run(tmp_path)
+    opened = open_trained_network(tmp_path)
 
     assert opened.labels == LABELS
     assert opened.preprocessing == saved.preprocessing
@@ -80,19 +80,19 @@ def test_labels_of_any_script(tmp_path):
     labels = ("Äpfel, grün", "a b", "a-b", "яблоко", "蛇\N{COMBINING ACUTE ACCENT}")
     network(labels).save(tmp_path)
 
-    assert open_run(tmp_path).labels == labels
+    assert open_trained_network(tmp_path).labels == labels
     assert (tmp_path / "labels.txt").read_text("utf-8").splitlines() == list(labels)
 
 
 def test_the_head_is_kept_for_the_same_classes(run, pictures):
     """An earlier run with the same classes goes on where it was."""
-    torch.testing.assert_close(answers(load(str(run), LABELS), pictures), answers(network(), pictures))
+    torch.testing.assert_close(answers(load_pretrained(str(run), LABELS), pictures), answers(network(), pictures))
 
 
 @pytest.mark.parametrize("labels", [("coral", "king", "milk"), LABELS[::-1], LABELS[:2], (*LABELS, "adder")])
 def test_T09_other_classes_get_a_new_head(run, labels):
     """An earlier run with other classes keeps all but its head, also where there are as many."""
-    changed = load(str(run), labels)
+    changed = load_pretrained(str(run), labels)
 
     assert changed.labels == labels
     assert changed.head.out_features == len(labels)
@@ -106,7 +106,7 @@ def test_a_new_head_is_the_same_by_the_same_seed(run):
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    first, again, other = (load(str(run), ["a", "b"], seed=seed).head.weight for seed in (1, 1, 2))
+    first, again, other = (load_pretrained(str(run), ["a", "b"], seed=seed).head.weight for seed in (1, 1, 2))
 
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -167,7 +167,7 @@ def test_T06_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, step):
         network(seed=1).save(tmp_path)
 
     prints = {network(seed=seed).fingerprint for seed in (0, 1)}
-    assert open_run(tmp_path).fingerprint in prints
+    assert open_trained_network(tmp_path).fingerprint in prints
     assert {path.name for path in tmp_path.iterdir()} == {
         "model.safetensors",
         "config.json",
@@ -202,20 +202,22 @@ def test_networks_of_many_kinds(tmp_path, config, headless):
     maker.from_config(config).save_pretrained(tmp_path / "theirs")
     pictures = torch.randn(2, 3, 32, 32)
 
-    made = load(str(tmp_path / "theirs"), LABELS, size=32)
+    made = load_pretrained(str(tmp_path / "theirs"), LABELS, size=32)
     made.save(tmp_path)
 
     with torch.inference_mode():
         plain = made.features(pictures)
-        again = open_run(tmp_path).features(pictures)
+        again = open_trained_network(tmp_path).features(pictures)
     torch.testing.assert_close(again, plain, rtol=0, atol=0)
-    assert (swift(made)(pictures) - plain).abs().max() < 0.1 * plain.abs().max()  # in half precision perhaps
+    assert (
+        optimize_features(made)(pictures) - plain
+    ).abs().max() < 0.1 * plain.abs().max()  # in half precision perhaps
 
 
-@pytest.mark.parametrize("name", BLUEPRINTS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_T08_from_scratch_downloads_nothing(name):
     """Every network that is known by its shape works at once, and by its seed alone."""
-    made, again, other = (load(name, ["a", "b"], from_scratch=True, seed=seed) for seed in (3, 3, 4))
+    made, again, other = (load_pretrained(name, ["a", "b"], from_scratch=True, seed=seed) for seed in (3, 3, 4))
 
     assert made.size == (64 if name == "small" else 224)
     assert made.fingerprint == again.fingerprint != other.fingerprint
@@ -223,7 +225,7 @@ def test_T08_from_scratch_downloads_nothing(name):
 
 def test_a_directory_from_scratch(run):
     """The shape of any network can be trained anew: its weights are not read."""
-    fresh = load(str(run), LABELS, from_scratch=True, seed=1)
+    fresh = load_pretrained(str(run), LABELS, from_scratch=True, seed=1)
 
     assert fresh.fingerprint != network().fingerprint
     assert fresh.size == 32
@@ -231,20 +233,18 @@ def test_a_directory_from_scratch(run):
 
 def test_the_size_is_the_networks_own_unless_it_is_given(run):
     """Pictures go in at the size that the network was trained at, or at the one asked for."""
-    assert load(str(run), LABELS).size == 32
-    assert load(str(run), LABELS, size=48).size == 48
+    assert load_pretrained(str(run), LABELS).size == 32
+    assert load_pretrained(str(run), LABELS, size=48).size == 48
 
 
 def test_a_size_that_a_network_does_not_take(tmp_path):
     """A network of fixed patches says which size it cannot take before anything is computed."""
-    config = ViTConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32
-    )
+    config = ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32)
     ViTForImageClassification(config).save_pretrained(tmp_path)
 
-    assert load(str(tmp_path), LABELS).size == 32
+    assert load_pretrained(str(tmp_path), LABELS).size == 32
     with pytest.raises(TrainingError, match="takes no picture of 48 × 48 pixels") as refused:
-        load(str(tmp_path), LABELS, size=48)
+        load_pretrained(str(tmp_path), LABELS, size=48)
     assert "--size" in refused.value.hint
 
 
@@ -253,7 +253,7 @@ def test_a_network_of_words_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(BertConfig().to_dict()), "utf-8")
 
     with pytest.raises(TrainingError, match="cannot tell pictures apart"):
-        load(str(tmp_path), LABELS, from_scratch=True)
+        load_pretrained(str(tmp_path), LABELS, from_scratch=True)
 
 
 def test_a_network_with_two_heads_is_refused(tmp_path):
@@ -262,7 +262,7 @@ def test_a_network_with_two_heads_is_refused(tmp_path):
     SwiftFormerForImageClassification(config).save_pretrained(tmp_path)
 
     with pytest.raises(TrainingError, match="does not end in one linear layer"):
-        load(str(tmp_path), LABELS, size=64)
+        load_pretrained(str(tmp_path), LABELS, size=64)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_how_pictures_go_in_is_read(tmp_path, preprocessor, size, mean, std):
     path = write_run(tmp_path / "model")
     (path / "preprocessor_config.json").write_text(json.dumps(preprocessor), "utf-8")
 
-    read = load(str(path), LABELS)
+    read = load_pretrained(str(path), LABELS)
 
     assert read.size == size
     assert read.mean == pytest.approx((mean,) * 3)
@@ -302,14 +302,14 @@ def test_greys_that_cannot_be_are_refused(tmp_path, broken):
     (path / "preprocessor_config.json").write_text(json.dumps(broken), "utf-8")
 
     with pytest.raises(TrainingError, match=next(iter(broken))):
-        load(str(path), LABELS)
+        load_pretrained(str(path), LABELS)
 
 
 @pytest.mark.skipif(not MOBILENET.is_dir(), reason="the real weights are not here")
 def test_real_weights():
     """A directory of from_pretrained loads, with its own head or another."""
-    assert open_run(MOBILENET).labels[:2] == ("tench", "goldfish")
-    assert load(str(MOBILENET), LABELS).head.in_features == 1280
+    assert open_trained_network(MOBILENET).labels[:2] == ("tench", "goldfish")
+    assert load_pretrained(str(MOBILENET), LABELS).head.in_features == 1280
 
 
 NO_ROOM = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
@@ -321,14 +321,14 @@ def test_no_room_for_weights_is_said_as_for_all_else(tmp_path, problem):
     """Whatever a library says of a full disk, the place is named and the exit code is that of storage."""
     with (
         pytest.raises(CannotWrite, match="cannot write"),
-        weights_named(tmp_path / "checkpoints"),
+        weight_errors_named(tmp_path / "checkpoints"),
     ):
         raise problem
 
 
 def test_a_network_is_not_changed_by_its_file(tmp_path, pictures):
     """Whoever overwrites the file under a network that is served changes nothing of what it answers."""
-    opened = open_run(write_run(tmp_path / "run"))
+    opened = open_trained_network(write_run(tmp_path / "run"))
     before = answers(opened, pictures)
     path = tmp_path / "run" / "model.safetensors"
     with path.open("r+b") as file:
@@ -338,7 +338,7 @@ def test_a_network_is_not_changed_by_its_file(tmp_path, pictures):
 
 def test_other_errors_are_none_of_the_disk(tmp_path):
     """What is no refusal to write stays what it is."""
-    with pytest.raises(RuntimeError, match="shapes"), weights_named(tmp_path):
+    with pytest.raises(RuntimeError, match="shapes"), weight_errors_named(tmp_path):
         raise RuntimeError("shapes do not fit")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harvest.errors import TrainingError, UsageError
-from harvest.training.training_options import Options
+from harvest.training.training_options import TrainingOptions
 
 TREE = Path("snakes")
 
@@ -36,28 +36,28 @@ TREE = Path("snakes")
 def test_what_cannot_be_is_refused(options, said):
     """An option out of bounds is named as it was typed."""
     with pytest.raises(UsageError) as caught:
-        Options(TREE, **options)
+        TrainingOptions(TREE, **options)
     assert said in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_defaults_depend_on_where_weights_come_from():
     """Pretrained weights need four rounds, random ones twenty, and a small network."""
-    assert (Options(TREE).source, Options(TREE).rounds) == ("resnet34", 4)
-    scratch = Options(TREE, from_scratch=True)
+    assert (TrainingOptions(TREE).source, TrainingOptions(TREE).rounds) == ("resnet34", 4)
+    scratch = TrainingOptions(TREE, from_scratch=True)
     assert (scratch.source, scratch.rounds) == ("small", 20)
-    assert Options(TREE, epochs=0).rounds == 0
+    assert TrainingOptions(TREE, epochs=0).rounds == 0
 
 
 def test_runs_lie_beside_the_tree(tmp_path):
     """Runs and features lie in a folder beside the tree: within it, they would be a class."""
-    options = Options(tmp_path / "snakes")
+    options = TrainingOptions(tmp_path / "snakes")
     assert options.runs == tmp_path / "snakes.runs"
     assert tmp_path / "snakes" not in options.store.parents
 
 
 def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
     """What is written down of the options is what is read back."""
-    options = Options(
+    options = TrainingOptions(
         TREE,
         out=tmp_path,
         lr=(1e-5, 1e-4),
@@ -66,7 +66,7 @@ def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
         cost_matrix=Path("costs.csv"),
     )
     (tmp_path / "options.json").write_text(json.dumps(options.as_json()), "utf-8")
-    assert Options.of_run(tmp_path) == options
+    assert TrainingOptions.of_run(tmp_path) == options
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,4 @@ def test_a_damaged_note_is_said(tmp_path, text):
     """A run that cannot tell how it was begun is not resumed by guessing."""
     (tmp_path / "options.json").write_text(text, "utf-8")
     with pytest.raises(TrainingError, match="does not tell how this run was begun"):
-        Options.of_run(tmp_path)
+        TrainingOptions.of_run(tmp_path)

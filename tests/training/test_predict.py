@@ -19,7 +19,7 @@ from PIL import Image
 from harvest.errors import HarvestError, TrainingError, UsageError
 from harvest.models import Refusal, Verdict
 from harvest.training import predictor as predicting
-from harvest.training.predictor import Guess, Predictor
+from harvest.training.predictor import LabelProbability, Predictor
 from tests import bombs
 from tests.pictures import encoded, photo
 from tests.readme import block
@@ -108,9 +108,9 @@ def test_T02_I01_I02_I10_what_is_broken_is_told(predictor, album, tmp_path, what
     body, verdict = BROKEN[what][0](), BROKEN[what][1]
     (tmp_path / "odd.jpg").write_bytes(body)
 
-    first, second, third, fourth = predictor.predict(
-        [album[0], tmp_path / "odd.jpg", album[1]]
-    ) + predictor.predict([body])
+    first, second, third, fourth = predictor.predict([album[0], tmp_path / "odd.jpg", album[1]]) + predictor.predict(
+        [body]
+    )
 
     assert (first, third) == tuple(predictor.predict(album[:2]))
     assert isinstance(second, Refusal)
@@ -347,6 +347,6 @@ def test_memory_stays_flat(predictor, tmp_path):
 
 def test_a_guess_is_a_pair():
     """A guess unpacks, and tells its parts by name."""
-    label, probability = guess = Guess("king", 0.5)
+    label, probability = guess = LabelProbability("king", 0.5)
 
     assert (label, probability) == (guess.label, guess.probability) == ("king", 0.5)

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from harvest.cli.train import saying_how_to_go_on
+from harvest.cli.train import resume_hint
 from harvest.errors import CannotWrite, HarvestError, TrainingError
 from harvest.training import run_directory
-from harvest.training.training_options import Options
+from harvest.training.training_options import TrainingOptions
 from tests.training.shapes import tree
 
 PAGE = Path(__file__).parents[2] / "train.py"
@@ -122,15 +122,15 @@ def test_ctrl_c_saves_the_best_and_says_how_to_go_on(shapes, tmp_path):
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), CannotWrite("no room", "The same line again.")])
 def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, problem):
     """The same line would begin another run: `--resume` is named, where there is a run to go on with."""
-    if left := run_directory.held():
-        run_directory.let_go(left)
-    options = Options(shapes, out=tmp_path / "my run")
-    with pytest.raises(HarvestError) as early, saying_how_to_go_on(options):
+    if left := run_directory.current_run():
+        run_directory.unlock_run(left)
+    options = TrainingOptions(shapes, out=tmp_path / "my run")
+    with pytest.raises(HarvestError) as early, resume_hint(options):
         raise problem
-    run_directory.make(options.out, options)
-    with pytest.raises(HarvestError) as late, saying_how_to_go_on(options):
+    run_directory.create_directory(options.out, options)
+    with pytest.raises(HarvestError) as late, resume_hint(options):
         raise problem
-    run_directory.let_go(options.out)
+    run_directory.unlock_run(options.out)
     assert "--resume" not in early.value.hint
     assert f"--resume --out '{options.out}' goes on with it." in late.value.hint
     assert early.value.exit_code == late.value.exit_code in {6, 130}
@@ -139,15 +139,15 @@ def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, pr
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_mistake_takes_back_only_what_it_began(shapes, tmp_path, resume):
     """A new run that cannot be goes again; checkpoints of one that is gone on with are somebody's work."""
-    options = Options(shapes, out=tmp_path / "run", resume=resume)
-    run = run_directory.make(tmp_path / "run", options)
+    options = TrainingOptions(shapes, out=tmp_path / "run", resume=resume)
+    run = run_directory.create_directory(tmp_path / "run", options)
     checkpoint = run.checkpoints / "unfrozen" / "checkpoint-9"
     checkpoint.mkdir(parents=True)
-    with pytest.raises(TrainingError), saying_how_to_go_on(options):
+    with pytest.raises(TrainingError), resume_hint(options):
         raise TrainingError("other classes")
     assert checkpoint.is_dir() == resume
     assert run.path.is_dir() == resume
-    run_directory.let_go(run.path)
+    run_directory.unlock_run(run.path)
 
 
 def test_without_its_libraries_the_page_says_what_to_install(tmp_path):
@@ -161,22 +161,22 @@ def test_without_its_libraries_the_page_says_what_to_install(tmp_path):
 
 def test_what_is_not_heeded_is_said(shapes, tmp_path):
     """A run goes on as it was begun; what else is asked for is named."""
-    begun = Options(shapes, epochs=2, batch=8)
-    assert Options(shapes, resume=True, out=tmp_path, epochs=2, cpu=True).unlike(begun) == []
-    assert Options(shapes, epochs=6, export=("onnx",)).unlike(begun) == ["--epochs", "--export"]
+    begun = TrainingOptions(shapes, epochs=2, batch=8)
+    assert TrainingOptions(shapes, resume=True, out=tmp_path, epochs=2, cpu=True).unlike(begun) == []
+    assert TrainingOptions(shapes, epochs=6, export=("onnx",)).unlike(begun) == ["--epochs", "--export"]
 
 
 def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
     """A process that only lost another one has nothing to add; the first tells how to go on."""
     lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:56486.")
-    with pytest.raises(RuntimeError), saying_how_to_go_on(Options(shapes)):
+    with pytest.raises(RuntimeError), resume_hint(TrainingOptions(shapes)):
         raise lost  # alone it is a bug
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    with pytest.raises(typer.Exit), saying_how_to_go_on(Options(shapes)):
+    with pytest.raises(typer.Exit), resume_hint(TrainingOptions(shapes)):
         raise lost
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(HarvestError, match="another process"), saying_how_to_go_on(Options(shapes)):
+    with pytest.raises(HarvestError, match="another process"), resume_hint(TrainingOptions(shapes)):
         raise lost
 
 

@@ -20,14 +20,14 @@ from PIL import Image
 from harvest.errors import CannotWrite
 from harvest.training.report import (
     Candidate,
-    Story,
+    ReportData,
     number_format,
     render,
     write,
 )
-from harvest.training.report.mistakes import suspects
+from harvest.training.report.mistakes import list_suspects
 from harvest.training.report.thumbnails import Thumbnails
-from harvest.training.report.training_charts import epochs
+from harvest.training.report.training_charts import epoch_charts
 from tests import bombs
 from tests.pictures import encoded, photo
 from tests.training import report_examples as stories
@@ -69,18 +69,16 @@ class Reader(HTMLParser):
     def all(self, tag: str, attribute: str) -> list[str]:
         """List an attribute of all tags of a kind."""
         return [
-            attributes[attribute] or ""
-            for name, attributes in self.tags
-            if name == tag and attribute in attributes
+            attributes[attribute] or "" for name, attributes in self.tags if name == tag and attribute in attributes
         ]
 
 
-def read(story: Story, folder: Path) -> Reader:
+def read(story: ReportData, folder: Path) -> Reader:
     return Reader(render(story, folder))
 
 
 @pytest.fixture
-def snakes(tmp_path: Path) -> Story:
+def snakes(tmp_path: Path) -> ReportData:
     return stories.story(tmp_path / "tree")
 
 
@@ -139,7 +137,7 @@ def test_every_section_is_there(snakes, tmp_path: Path) -> None:
 
 def test_nothing_known(tmp_path: Path) -> None:
     """A story of a title and two classes is a page that says what it does not know."""
-    page = read(Story("nothing", ("a", "b")), tmp_path)
+    page = read(ReportData("nothing", ("a", "b")), tmp_path)
 
     assert page.text.count("Not known") == 3
     assert "No picture was held out to judge it by." in page.text
@@ -178,11 +176,11 @@ def test_one_epoch(snakes, tmp_path: Path) -> None:
 
 def test_the_mark_is_at_the_epoch_that_was_saved(snakes) -> None:
     """Of the epochs the one whose network is in the run is marked, whatever others came to."""
-    charts = {chart.split('aria-label="')[1].split(":")[0]: chart for chart in map(str, epochs(snakes))}
+    charts = {chart.split('aria-label="')[1].split(":")[0]: chart for chart in map(str, epoch_charts(snakes))}
 
     assert re.findall('class="mark"[^>]*>([^<]*)<', charts["Accuracy"]) == ["85\N{NO-BREAK SPACE}%"]
     assert 'class="mark"' not in charts["Loss"]
-    assert not any('class="mark"' in str(chart) for chart in epochs(replace(snakes, kept=None)))
+    assert not any('class="mark"' in str(chart) for chart in epoch_charts(replace(snakes, kept=None)))
 
 
 def test_all_is_right(snakes, tmp_path: Path) -> None:
@@ -209,16 +207,14 @@ def test_all_is_right(snakes, tmp_path: Path) -> None:
 def test_a_mistake_that_the_network_is_unsure_of_is_no_suspect(snakes, tmp_path: Path) -> None:
     """Suspect is what looks like another class as surely as the pictures there, and no other mistake."""
     row = snakes.predictions[0]
-    right = [
-        row._replace(label=label, predicted=label, p_label=0.8, p_predicted=0.8) for label in snakes.labels
-    ]
+    right = [row._replace(label=label, predicted=label, p_label=0.8, p_predicted=0.8) for label in snakes.labels]
     sure, unsure = (
         row._replace(label="coral snake", predicted="king snake", p_label=1 - p, p_predicted=p, loss=1)
         for p in (0.9, 0.7)
     )
 
-    assert suspects([*right, unsure, sure]) == [sure]
-    assert suspects([unsure]) == []
+    assert list_suspects([*right, unsure, sure]) == [sure]
+    assert list_suspects([unsure]) == []
     text = read(replace(snakes, predictions=[*right, unsure, sure]), tmp_path).text
     assert "Look at the suspect." in text
     assert "A suspect is a picture of which a network that had not seen it is as sure" in text
@@ -230,9 +226,7 @@ def test_a_mistake_that_the_network_is_unsure_of_is_no_suspect(snakes, tmp_path:
 def test_metric_that_could_not_be_measured(snakes, tmp_path: Path) -> None:
     """A metric that is no number is a dash in the table, and beneath it stands what it needs."""
     one = [row for row in snakes.predictions if row.label == snakes.labels[0]]
-    told = replace(
-        snakes, candidates=[Candidate("frozen head", [stories.judged(snakes.labels, one, "test")])]
-    )
+    told = replace(snakes, candidates=[Candidate("frozen head", [stories.judged(snakes.labels, one, "test")])])
 
     assert "– ROC AUC of test needs pictures of two classes." in read(told, tmp_path).text
 
@@ -259,15 +253,12 @@ def test_small_classes_come_first(snakes, tmp_path: Path) -> None:
 )
 def test_outlook(accuracies, answer) -> None:
     """Whether more pictures would help is read off the last doubling of the learning curve."""
-    assert number_format.outlook(stories.curve(*accuracies)).answer == answer
+    assert number_format.judge_outlook(stories.curve(*accuracies)).answer == answer
 
 
 def test_shares_are_never_rounded_to_all_or_nothing() -> None:
     """One mistake in a thousand is not 100 %, and one hit is not 0 %."""
-    shown = [
-        number_format.percent(share).replace("\u00a0", " ")
-        for share in (0, 0.0001, 0.004, 0.5, 0.996, 0.9999, 1)
-    ]
+    shown = [number_format.percent(share).replace("\u00a0", " ") for share in (0, 0.0001, 0.004, 0.5, 0.996, 0.9999, 1)]
 
     assert shown == ["0 %", "0.1 %", "0.4 %", "50 %", "99.6 %", "99.9 %", "100 %"]
 
@@ -382,9 +373,7 @@ def test_page_asks_for_nothing(snakes, tmp_path: Path) -> None:
     (policy,) = [content for content in page.all("meta", "content") if "default-src" in content]
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
     assert all(source.startswith("data:image/webp;base64,") for source in page.all("img", "src"))
-    assert not {"script", "iframe", "object", "embed", "form", "base", "audio", "video"} & {
-        t for t, _ in page.tags
-    }
+    assert not {"script", "iframe", "object", "embed", "form", "base", "audio", "video"} & {t for t, _ in page.tags}
     assert page.all("link", "href") == ["data:,"]
     assert not re.search(r"https?://|@import|url\(", text)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.training.report import Story, write
+from harvest.training.report import ReportData, write
 from tests.training import report_examples as stories
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def snakes(tmp_path: Path) -> Story:
+def snakes(tmp_path: Path) -> ReportData:
     return stories.story(tmp_path / "tree")
 
 
@@ -28,7 +28,7 @@ def look(chromium: Browser, tmp_path: Path):
     strange: list[str] = []
     opened: list[Page] = []
 
-    def look(story: Story, width: int = 1400, scheme: str = "light") -> Page:
+    def look(story: ReportData, width: int = 1400, scheme: str = "light") -> Page:
         run = tmp_path / "runs" / "1"
         run.mkdir(parents=True, exist_ok=True)
         write(run, story)
@@ -54,7 +54,7 @@ TELLERS = {
     "two hundred": lambda tree: stories.story(tree, [f"Micrurus no. {i}" for i in range(200)], 5),
     "hostile": stories.hostile,
     "diverged": lambda _: stories.diverged(),
-    "nothing": lambda _: Story("nothing", ("a", "b")),
+    "nothing": lambda _: ReportData("nothing", ("a", "b")),
 }
 WIDTHS = (400, 1400)
 
@@ -174,12 +174,9 @@ def test_accessible(look, snakes) -> None:
     levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(each => +each.tagName[1])")
     assert levels[0] == 1
     assert all(below - above <= 1 for above, below in pairwise(levels))
+    assert page.evaluate("[...document.querySelectorAll('table')].every(each => each.querySelector('th[scope]'))")
     assert page.evaluate(
-        "[...document.querySelectorAll('table')].every(each => each.querySelector('th[scope]'))"
-    )
-    assert page.evaluate(
-        "[...document.querySelectorAll('a[href^=\"#\"]')]"
-        ".every(each => document.getElementById(each.hash.slice(1)))"
+        "[...document.querySelectorAll('a[href^=\"#\"]')].every(each => document.getElementById(each.hash.slice(1)))"
     )
     assert page.evaluate("document.documentElement.lang") == "en"
 

@@ -12,10 +12,10 @@ from harvest.errors import CannotWrite, RunBusy, TrainingError, UsageError
 from harvest.files import disk
 from harvest.files.lock import Lock
 from harvest.training import choose_run_directory, run_directory
-from harvest.training.metrics.metric_functions import named
-from harvest.training.run_directory import Run
-from harvest.training.trainer.epoch_callback import Table
-from harvest.training.training_options import Options
+from harvest.training.metrics.metric_functions import get_metric
+from harvest.training.run_directory import TrainingRun
+from harvest.training.trainer.epoch_callback import EpochTable
+from harvest.training.training_options import TrainingOptions
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ def tree(tmp_path):
 
 def test_runs_of_one_second_are_apart(tree):
     """Two runs begun in one second have directories of their own."""
-    options = Options(tree)
-    first = choose_run_directory.begin(options)
-    run_directory.make(first, options)
-    assert choose_run_directory.begin(options) != first
+    options = TrainingOptions(tree)
+    first = choose_run_directory.create_run(options)
+    run_directory.create_directory(first, options)
+    assert choose_run_directory.create_run(options) != first
     assert first.parent == tree.with_name("snakes.runs")
 
 
@@ -38,28 +38,28 @@ def test_runs_of_one_second_are_apart(tree):
 def test_nothing_is_written_within_the_tree(tree, place):
     """A run within the tree would be a class: it is refused."""
     with pytest.raises(UsageError, match="where every folder is a class"):
-        choose_run_directory.begin(Options(tree, out=tree / place))
+        choose_run_directory.create_run(TrainingOptions(tree, out=tree / place))
 
 
 def test_the_cache_is_no_class_either(tree):
     """Features within the tree would be one more class: that place is refused, too."""
     with pytest.raises(UsageError, match="cache lies within"):
-        choose_run_directory.begin(Options(tree, cache=tree / "cache"))
+        choose_run_directory.create_run(TrainingOptions(tree, cache=tree / "cache"))
 
 
 def test_runs_of_the_folder_above_are_beside_it(tree, monkeypatch):
     """`..` has no name of its own: the folder's is looked up, and its runs are not put into it."""
     (tree / "coral").mkdir()
     monkeypatch.chdir(tree / "coral")
-    assert Options(Path("..")).runs == tree.resolve().with_name("snakes.runs")
+    assert TrainingOptions(Path("..")).runs == tree.resolve().with_name("snakes.runs")
 
 
 def test_places_that_cannot_be_are_said(tree, tmp_path):
     """The root has nothing beside it, and no file system takes a name of a thousand letters."""
     with pytest.raises(UsageError, match="nothing beside it"):
-        choose_run_directory.begin(Options(Path("/")))
+        choose_run_directory.create_run(TrainingOptions(Path("/")))
     with pytest.raises(UsageError, match="cannot be looked into"):
-        choose_run_directory.begin(Options(tree, out=tmp_path / ("x" * 1000)))
+        choose_run_directory.create_run(TrainingOptions(tree, out=tmp_path / ("x" * 1000)))
 
 
 def test_what_is_there_is_not_covered(tree, tmp_path):
@@ -69,14 +69,14 @@ def test_what_is_there_is_not_covered(tree, tmp_path):
     (tmp_path / "file").write_text("")
     for name in ("full", "file"):
         with pytest.raises(UsageError):
-            choose_run_directory.begin(Options(tree, out=tmp_path / name))
+            choose_run_directory.create_run(TrainingOptions(tree, out=tmp_path / name))
     (tmp_path / "empty").mkdir()
-    assert choose_run_directory.begin(Options(tree, out=tmp_path / "empty")) == tmp_path / "empty"
+    assert choose_run_directory.create_run(TrainingOptions(tree, out=tmp_path / "empty")) == tmp_path / "empty"
 
 
 def test_history_is_read_back(tmp_path):
     """The table of epochs has a column for all that any row knows, and comes back as it was."""
-    run = Run(tmp_path)
+    run = TrainingRun(tmp_path)
     rows = [{"epoch": 0.0, "accuracy": 0.5}, {"epoch": 1.0, "train_loss": 0.25, "accuracy": 0.75}]
     run.write_history(rows)
     assert (tmp_path / "history.csv").read_text("utf-8").startswith("epoch,train_loss,accuracy\n0,,0.5\n")
@@ -87,7 +87,7 @@ def test_history_is_read_back(tmp_path):
 
 def test_no_history_and_a_damaged_one(tmp_path):
     """No table is no epochs; one that is no table is said."""
-    run = Run(tmp_path)
+    run = TrainingRun(tmp_path)
     assert run.history() == []
     run.write("history.csv", "epoch,accuracy\n1,good\n")
     with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
@@ -96,7 +96,7 @@ def test_no_history_and_a_damaged_one(tmp_path):
 
 def test_the_columns_of_history_stay_where_they_are(tmp_path):
     """The first epoch has no training loss; read back and written again, its column stays the second."""
-    run = run_directory.Run(tmp_path)
+    run = run_directory.TrainingRun(tmp_path)
     first = {"epoch": 0.0, "train_loss": math.nan, "valid_loss": 1.0, "accuracy": 0.5, "time": math.nan}
     run.write_history([first])
     before = (tmp_path / "history.csv").read_text("utf-8")
@@ -113,7 +113,7 @@ def test_the_columns_of_history_stay_where_they_are(tmp_path):
 )
 def test_a_table_of_no_epochs_is_said(tmp_path, table):
     """What somebody else made of the table is not taken for epochs."""
-    run = Run(tmp_path)
+    run = TrainingRun(tmp_path)
     run.write("history.csv", table)
     with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
         run.history()
@@ -122,8 +122,8 @@ def test_a_table_of_no_epochs_is_said(tmp_path, table):
 @pytest.mark.parametrize("name", ["checkpoints", "checkpoints/unfrozen", "checkpoints/lock"])
 def test_nothing_is_written_through_a_link(tree, tmp_path, name):
     """A run of somebody else may lead out of itself: what lies there is not changed."""
-    run = run_directory.make(tmp_path / "run", Options(tree))
-    run_directory.let_go(run.path)
+    run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
+    run_directory.unlock_run(run.path)
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.tex").write_text("years of work")
     target = tmp_path / "precious"
@@ -135,46 +135,46 @@ def test_nothing_is_written_through_a_link(tree, tmp_path, name):
         target /= "thesis.tex"
     (run.path / name).symlink_to(target)
     with pytest.raises(TrainingError, match="is a link"):
-        run_directory.hold(run.path)
+        run_directory.lock_run(run.path)
     assert [path.read_text() for path in (tmp_path / "precious").iterdir()] == ["years of work"]
 
 
 def test_the_newest_unfinished_run_is_resumed(tree):
     """Without a name it is the newest that did not end; a finished one is left alone."""
-    options = Options(tree)
+    options = TrainingOptions(tree)
     made = []
     for number, name in enumerate(("old", "new", "done")):
-        run = run_directory.make(options.runs / name, options)
+        run = run_directory.create_directory(options.runs / name, options)
         os.utime(run.path / "options.json", (number, number))
         made.append(run)
     made[2].write("metrics.json", "{}")
     made[2].forget_checkpoints(keep=0)
-    assert choose_run_directory.unfinished(options) == made[1].path
+    assert choose_run_directory.find_unfinished_run(options) == made[1].path
 
 
 def test_nothing_to_resume_is_said(tree, tmp_path):
     """Where there is no unfinished run, or the one named is none, that is said."""
     with pytest.raises(UsageError, match="no unfinished run"):
-        choose_run_directory.unfinished(Options(tree))
+        choose_run_directory.find_unfinished_run(TrainingOptions(tree))
     with pytest.raises(UsageError, match="is no run"):
-        choose_run_directory.unfinished(Options(tree, out=tmp_path))
+        choose_run_directory.find_unfinished_run(TrainingOptions(tree, out=tmp_path))
 
 
 def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
     """A run that ended is left as it is, though it is named: going on would begin it anew."""
-    run = run_directory.make(tmp_path / "run", Options(tree))
+    run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     run.write("metrics.json", "{}")
     assert not run.is_done  # report and exports come later
     run.forget_checkpoints(keep=0)
     assert run.is_done
     assert {path.name for path in run.path.iterdir()} == {"options.json", "metrics.json"}
     with pytest.raises(UsageError, match="nothing to go on with"):
-        choose_run_directory.unfinished(Options(tree, out=run.path))
+        choose_run_directory.find_unfinished_run(TrainingOptions(tree, out=run.path))
 
 
 def test_a_run_that_keeps_checkpoints_has_ended_too(tree):
     """Checkpoints that stay for the person are no sign that a run was cut off; while it is written it is."""
-    run = run_directory.make(tree.with_name("kept"), Options(tree, keep=2))
+    run = run_directory.create_directory(tree.with_name("kept"), TrainingOptions(tree, keep=2))
     (run.checkpoints / "unfrozen" / "checkpoint-9").mkdir(parents=True)
     run.write_json("metrics.json", {})
     assert not run.is_done
@@ -185,24 +185,24 @@ def test_a_run_that_keeps_checkpoints_has_ended_too(tree):
 
 def test_one_training_writes_a_run(tree, tmp_path):
     """Two that want the same directory do not both get it, and the second one changes nothing."""
-    run = run_directory.make(tmp_path / "run", Options(tree))
-    run_directory.let_go(run.path)
+    run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
+    run_directory.unlock_run(run.path)
     with Lock(run.checkpoints / "lock") as another:
-        assert another.take()
+        assert another.acquire()
         with pytest.raises(RunBusy, match="process"):
-            run_directory.make(run.path, Options(tree, epochs=7))
-    assert Options.of_run(run.path).epochs is None
-    assert run_directory.make(run.path, Options(tree)).checkpoints.exists()
+            run_directory.create_directory(run.path, TrainingOptions(tree, epochs=7))
+    assert TrainingOptions.of_run(run.path).epochs is None
+    assert run_directory.create_directory(run.path, TrainingOptions(tree)).checkpoints.exists()
 
 
 def test_what_a_killed_process_left_is_swept(tree, tmp_path):
     """Halves of files that a killed process was writing go; nothing else does."""
-    run = run_directory.make(tmp_path / "run", Options(tree))
+    run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     (run.path / ".history.csv.4711.part").write_text("epo")
     (run.path / ".network-abc").mkdir()
     (run.path / ".network-abc" / "model.safetensors").write_bytes(b"half")
     (run.path / ".gitignore").write_text("*")
-    run_directory.hold(run.path)
+    run_directory.lock_run(run.path)
     assert {path.name for path in run.path.iterdir()} == {"options.json", "checkpoints", ".gitignore"}
 
 
@@ -212,25 +212,25 @@ def test_where_nothing_can_be_written_nothing_stands_in_the_way(tree, tmp_path, 
     def full(path, _data):
         raise CannotWrite(f"cannot write {path}")
 
-    monkeypatch.setattr(disk, "rewrite", full)
+    monkeypatch.setattr(disk, "write_atomically", full)
     with pytest.raises(CannotWrite):
-        run_directory.make(tmp_path / "run", Options(tree))
-    assert choose_run_directory.begin(Options(tree, out=tmp_path / "run")) == tmp_path / "run"
+        run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
+    assert choose_run_directory.create_run(TrainingOptions(tree, out=tmp_path / "run")) == tmp_path / "run"
 
 
 def test_a_resumed_run_chooses_as_one_that_was_not_cut_off(tmp_path):
     """Rows that were read back rank as those that were not: the file rounds."""
-    run = Run(tmp_path)
+    run = TrainingRun(tmp_path)
     third = {"epoch": 0.0, "accuracy": 1 / 3, "valid_loss": 1.0}
     better = {"epoch": 1.0, "accuracy": 1 / 3, "valid_loss": 0.9}
     worse = {"epoch": 2.0, "accuracy": 1 / 3, "valid_loss": 0.95}
     run.write_history([third, better])
-    accuracy = named("accuracy", labels=("a", "b"))
+    accuracy = get_metric("accuracy", labels=("a", "b"))
     for rows in ([third, better, worse], [*run.history(), worse]):
-        table = Table(rows, accuracy)
+        table = EpochTable(rows, accuracy)
         assert table.best["epoch"] == 1
         assert table.best_until(0)["epoch"] == 0
-        assert table.still(0, by=0.0) == 2  # as accurate is no gain
+        assert table.epochs_without_progress(0, by=0.0) == 2  # as accurate is no gain
 
 
 def test_a_link_where_there_are_none_is_a_copy(tmp_path, monkeypatch):

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 import pytest
 
 from harvest.serving.admission import Admission
-from harvest.serving.service_limits import Bounds, MiB
+from harvest.serving.service_limits import MiB, ServiceLimits
 from harvest.serving.upload_rate import MinimumRate
-from harvest.web.image_client import Bodies
+from harvest.web.image_client import ImageClient
 from tests.serving.services import RED, Colours, Service
 from tests.web_server import HostileServer, answer
 
@@ -79,7 +79,7 @@ def until(condition) -> None:
 @pytest.mark.parametrize("own", [8, 100], ids=["own limit", "limit of all"])
 def test_N02_connections_that_wait_keep_nobody_out(sent, own, client):
     """Sixty connections that idle or upload slowly keep out no honest request, of whatever address."""
-    bounds = Bounds(connections=20, client_connections=own, requests=3, **PATIENT)
+    bounds = ServiceLimits(connections=20, client_connections=own, requests=3, **PATIENT)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         for _ in range(60):
             line = lines.enter_context(connect(service, ATTACKER))
@@ -95,7 +95,7 @@ def test_N02_an_idle_connection_is_closed_before_an_upload():
     """Where there are too many connections the one closed is idle, and an upload comes to its end."""
     head = HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(RED)
     with (
-        Service(bounds=Bounds(connections=2, **PATIENT)) as service,
+        Service(bounds=ServiceLimits(connections=2, **PATIENT)) as service,
         connect(service, "127.0.0.1") as idle,
         connect(service, "127.0.0.1") as upload,
     ):
@@ -113,7 +113,7 @@ def test_N02_a_connection_at_work_is_not_closed():
     judge = Colours()
     judge.hold.clear()
     with (
-        Service(judge, bounds=Bounds(connections=1, **PATIENT)) as service,
+        Service(judge, bounds=ServiceLimits(connections=1, **PATIENT)) as service,
         connect(service, "127.0.0.1") as line,
     ):
         line.sendall(whole())
@@ -127,7 +127,7 @@ def test_N02_a_connection_at_work_is_not_closed():
 
 def test_N02_the_client_with_the_most_connections_loses_one():
     """At the limit of all clients an attacker's connection is closed, and no other client's idle one."""
-    bounds = Bounds(connections=6, client_connections=6, **PATIENT)
+    bounds = ServiceLimits(connections=6, client_connections=6, **PATIENT)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         honest = lines.enter_context(connect(service, "127.0.0.3"))
         for _ in range(20):
@@ -142,7 +142,7 @@ def test_N02_an_answer_that_nobody_reads_keeps_no_connection():
     """A client that asks on and on and reads nothing is cut off, also while an answer to it is on its way."""
     request = b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with (
-        Service(bounds=Bounds(**PATIENT | {"idle": 0.2})) as service,
+        Service(bounds=ServiceLimits(**PATIENT | {"idle": 0.2})) as service,
         connect(service, ATTACKER) as line,
         pytest.raises((ConnectionResetError, BrokenPipeError)),
     ):
@@ -153,7 +153,7 @@ def test_N02_requests_at_work_are_shared():
     """A client with its share of requests at work is told to come again; another client is served."""
     judge = Colours()
     judge.hold.clear()
-    bounds = Bounds(requests=4, client_requests=2, **PATIENT)
+    bounds = ServiceLimits(requests=4, client_requests=2, **PATIENT)
     with Service(judge, bounds=bounds) as service, ExitStack() as lines:
         for _ in range(2):
             lines.enter_context(connect(service, ATTACKER)).sendall(whole())
@@ -170,7 +170,7 @@ def test_N02_requests_at_work_are_shared():
 
 def test_N09_memory_for_uploads_is_shared():
     """A client whose uploads hold its share of the memory is told to come again; another client is served."""
-    bounds = Bounds(held=8 * MiB, client_held=MiB, **PATIENT)
+    bounds = ServiceLimits(held=8 * MiB, client_held=MiB, **PATIENT)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         big = RED + b"\0" * (MiB // 2)
         for _ in range(2):
@@ -192,7 +192,8 @@ def test_fetches_are_shared():
     with (
         HostileServer({"/slow": [60], "/quick": answer(RED)}) as far,
         Service(
-            bounds=Bounds(fetches=2, client_fetches=1, **PATIENT), bodies=lambda: Bodies(allow_private=True)
+            bounds=ServiceLimits(fetches=2, client_fetches=1, **PATIENT),
+            bodies=lambda: ImageClient(allow_private=True),
         ) as service,
         ExitStack() as lines,
     ):
@@ -244,7 +245,7 @@ class Fake:
 
 def test_the_slowest_connection_is_closed():
     """Of a client's connections that wait the slowest is closed, and one at work never."""
-    admission = Admission(Bounds(client_connections=3))
+    admission = Admission(ServiceLimits(client_connections=3))
     fakes = [Fake("a", 5), Fake("a", 0, is_waiting=False), Fake("a", 2)]
 
     assert all(admission.admit(each) for each in fakes)
@@ -254,7 +255,7 @@ def test_the_slowest_connection_is_closed():
 
 def test_connections_that_are_gone_count_no_more():
     """A connection that ended, was closed or was refused takes no place; to forget it twice is no harm."""
-    admission = Admission(Bounds(connections=2))
+    admission = Admission(ServiceLimits(connections=2))
     for _ in range(10):
         fake = Fake("a", 1)
         assert admission.admit(fake)

@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 
 from harvest.dataset import Conflict, Dataset
 from harvest.errors import CannotWrite
-from harvest.training.pictures.labelled_pictures import Album, Part, gather
-from harvest.training.pictures.leak_groups import groups
-from harvest.training.pictures.ledger_facts import Background
+from harvest.training.pictures.labelled_pictures import LabelledPictures, SplitPart, load_pictures
+from harvest.training.pictures.leak_groups import find_leak_groups
+from harvest.training.pictures.ledger_facts import LedgerFacts
 from harvest.training.splits.split import (
-    Rule,
     Split,
-    deal,
-    learned_by,
-    remember,
-    remembered,
-    warnings,
+    SplitRule,
+    find_warnings,
+    load_split,
+    load_training_contents,
+    make_split,
+    save_split,
 )
 from tests import datasets
 from tests.training.labelled_trees import content, imagine, jpeg, look, paths, plant
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-RULE = Rule(valid=20, test=10, seed=42)
+RULE = SplitRule(valid=20, test=10, seed=42)
 NOWHERE = os.devnull
 
 
-def dealt(album: Album, numbers: Sequence[int] | NDArray[np.int64], **more: object) -> Split:
-    return deal(album, np.asarray(numbers, np.int64), **{**RULE._asdict(), "remembered": {}} | more)
+def dealt(album: LabelledPictures, numbers: Sequence[int] | NDArray[np.int64], **more: object) -> Split:
+    return make_split(album, np.asarray(numbers, np.int64), **{**RULE._asdict(), "remembered": {}} | more)
 
 
-def by_content(album: Album, split: Split) -> dict[str, Part]:
+def by_content(album: LabelledPictures, split: Split) -> dict[str, SplitPart]:
     return {example.content: part for example, part in zip(album.examples, split.parts, strict=True)}
 
 
@@ -57,7 +57,7 @@ def straddling(split: Split) -> list[int]:
     return [number for number, found in parts.items() if len(found) > 1]
 
 
-def shares(album: Album, split: Split) -> dict[str, list[int]]:
+def shares(album: LabelledPictures, split: Split) -> dict[str, list[int]]:
     return {label: list(counts.values()) for label, counts in split.table(album).items()}
 
 
@@ -78,10 +78,10 @@ def pictures(draw: st.DrawFn, *, mixed: bool = True, least: int = 2) -> Pictures
     return found
 
 
-RULES = st.builds(Rule, st.integers(1, 60), st.integers(0, 39), st.integers())
+RULES = st.builds(SplitRule, st.integers(1, 60), st.integers(0, 39), st.integers())
 
 
-def laid(found: Pictures, tmp: str = NOWHERE) -> tuple[Album, list[int]]:
+def laid(found: Pictures, tmp: str = NOWHERE) -> tuple[LabelledPictures, list[int]]:
     """Return the album of drawn pictures, and the groups in its order."""
     from pathlib import Path  # noqa: PLC0415
 
@@ -90,8 +90,8 @@ def laid(found: Pictures, tmp: str = NOWHERE) -> tuple[Album, list[int]]:
     return album, [group[example.content] for example in album.examples]
 
 
-@given(pictures(), RULES, st.dictionaries(st.integers(0, 90), st.sampled_from(Part)))
-def test_T05_no_group_straddles(found: Pictures, rule: Rule, before: dict[int, Part]) -> None:
+@given(pictures(), RULES, st.dictionaries(st.integers(0, 90), st.sampled_from(SplitPart)))
+def test_T05_no_group_straddles(found: Pictures, rule: SplitRule, before: dict[int, SplitPart]) -> None:
     """Whatever the classes, groups, percentages, seed and memory: a group lies in one part alone."""
     album, numbers = laid(found)
     known = {content(number): part for number, part in before.items()}
@@ -100,7 +100,7 @@ def test_T05_no_group_straddles(found: Pictures, rule: Rule, before: dict[int, P
 
 
 @given(pictures(), pictures(), RULES)
-def test_T05_adding_pictures_moves_none(found: Pictures, more: Pictures, rule: Rule) -> None:
+def test_T05_adding_pictures_moves_none(found: Pictures, more: Pictures, rule: SplitRule) -> None:
     """Pictures stay where they are when others come, unless these tie together what was apart."""
     album, numbers = laid(found)
     first = dealt(album, numbers, **rule._asdict())
@@ -117,7 +117,7 @@ def test_T05_adding_pictures_moves_none(found: Pictures, more: Pictures, rule: R
 
 
 @given(pictures(mixed=False), pictures(mixed=False), RULES)
-def test_T05_adding_to_classes_of_their_own_moves_none(found: Pictures, more: Pictures, rule: Rule) -> None:
+def test_T05_adding_to_classes_of_their_own_moves_none(found: Pictures, more: Pictures, rule: SplitRule) -> None:
     """Where no group holds two classes, there is no reason to move anything when pictures come."""
     album, numbers = laid(found)
     known = by_content(album, dealt(album, numbers, **rule._asdict()))
@@ -129,7 +129,7 @@ def test_T05_adding_to_classes_of_their_own_moves_none(found: Pictures, more: Pi
 
 
 @given(pictures(), pictures(), RULES)
-def test_T05_a_new_member_follows_its_group(found: Pictures, more: Pictures, rule: Rule) -> None:
+def test_T05_a_new_member_follows_its_group(found: Pictures, more: Pictures, rule: SplitRule) -> None:
     """A picture that belongs to a group goes where the group is."""
     album, numbers = laid(found)
     where = dict(zip(numbers, dealt(album, numbers, **rule._asdict()).parts, strict=True))
@@ -143,9 +143,9 @@ def test_T05_a_new_member_follows_its_group(found: Pictures, more: Pictures, rul
 
 
 @given(pictures(mixed=False), pictures(mixed=False), RULES)
-def test_percentages_are_kept_within_a_group(found: Pictures, more: Pictures, rule: Rule) -> None:
+def test_percentages_are_kept_within_a_group(found: Pictures, more: Pictures, rule: SplitRule) -> None:
     """Each class gives valid and test what was asked for, to within the largest of its groups."""
-    known: Mapping[str, Part] = {}
+    known: Mapping[str, SplitPart] = {}
     apart = [(label, group + 100) for label, group in more]
     for all_of_them in (found, found + apart):
         album, numbers = laid(all_of_them)
@@ -161,7 +161,7 @@ def test_percentages_are_kept_within_a_group(found: Pictures, more: Pictures, ru
 
 
 @given(pictures(), RULES)
-def test_every_class_is_learned_and_chosen_by(found: Pictures, rule: Rule) -> None:
+def test_every_class_is_learned_and_chosen_by(found: Pictures, rule: SplitRule) -> None:
     """A class trains on a group at least; with two groups of its own, one of them is for valid."""
     album, numbers = laid(found)
     split = dealt(album, numbers, **rule._asdict())
@@ -176,7 +176,7 @@ def test_every_class_is_learned_and_chosen_by(found: Pictures, rule: Rule) -> No
 
 
 @given(pictures(), RULES)
-def test_a_deal_is_the_same_again(found: Pictures, rule: Rule) -> None:
+def test_a_deal_is_the_same_again(found: Pictures, rule: SplitRule) -> None:
     """The same pictures are dealt the same way again, remembered or not, however groups are numbered."""
     album, numbers = laid(found)
     first = dealt(album, numbers, **rule._asdict())
@@ -196,7 +196,7 @@ def test_without_memory_little_moves(found: Pictures, more: int) -> None:
     album, numbers = laid(found + [(0, 1000 + number) for number in range(more)])
     second = by_content(album, dealt(album, numbers))
     moved = {(first[name], second[name]) for name in first if first[name] != second[name]}
-    assert not moved & {(Part.VALID, Part.TEST), (Part.TEST, Part.VALID)}
+    assert not moved & {(SplitPart.VALID, SplitPart.TEST), (SplitPart.TEST, SplitPart.VALID)}
 
 
 # By example.
@@ -204,19 +204,15 @@ def test_without_memory_little_moves(found: Pictures, more: int) -> None:
 
 def test_a_hundred_pictures_are_dealt_as_asked(tmp_path: Path) -> None:
     """Of a hundred pictures without twins, 70 train, 20 validate and 10 test, in each class."""
-    album = imagine(
-        tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100))
-    )
+    album = imagine(tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100)))
     split = dealt(album, range(200))
     assert shares(album, split) == {"a": [70, 20, 10], "b": [70, 20, 10]}
-    assert split.where(Part.TEST).tolist() == [row for row, p in enumerate(split.parts) if p == "test"]
+    assert split.rows(SplitPart.TEST).tolist() == [row for row, p in enumerate(split.parts) if p == "test"]
 
 
 def test_the_seed_deals_anew(tmp_path: Path) -> None:
     """Another seed gives another deal of the same shares."""
-    album = imagine(
-        tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100))
-    )
+    album = imagine(tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100)))
     one, two = dealt(album, range(200), seed=1), dealt(album, range(200), seed=2)
     assert one.parts != two.parts
     assert shares(album, one) == shares(album, two)
@@ -232,7 +228,7 @@ def test_T01_one_picture_trains(tmp_path: Path) -> None:
 def test_T01_the_last_pictures_of_a_class_train(tmp_path: Path) -> None:
     """When a person deletes all that a class was learned from, what validated it trains, and that is told."""
     album = imagine(tmp_path, [("a", n) for n in range(9)] + [("b", 20), ("b", 21)])
-    known = {content(20): Part.VALID, content(21): Part.TEST}
+    known = {content(20): SplitPart.VALID, content(21): SplitPart.TEST}
     split = dealt(album, range(11), remembered=known)
     assert shares(album, split)["b"][0] == 1
     assert "all that was left of their class" in split.notes[0]
@@ -242,13 +238,13 @@ def test_T05_merged_groups_go_to_train(tmp_path: Path) -> None:
     """Groups that lay apart and turn out to be one go to train together, and are told; then they stay."""
     album = imagine(tmp_path, [("a", n) for n in range(30)] + [("b", n) for n in range(30, 60)])
     known = by_content(album, dealt(album, range(60)))
-    valid = next(row for row, example in enumerate(album.examples) if known[example.content] is Part.VALID)
-    test = next(row for row, example in enumerate(album.examples) if known[example.content] is Part.TEST)
+    valid = next(row for row, example in enumerate(album.examples) if known[example.content] is SplitPart.VALID)
+    test = next(row for row, example in enumerate(album.examples) if known[example.content] is SplitPart.TEST)
     numbers = list(range(60))
     numbers[test] = valid
     split = dealt(album, numbers, remembered=known)
     assert split.merged == (valid,)
-    assert split.parts[valid] == split.parts[test] == Part.TRAIN
+    assert split.parts[valid] == split.parts[test] == SplitPart.TRAIN
     assert split.notes[0].startswith("2 pictures had been in different parts")
     assert paths(album)[valid] in split.notes[0]
     again = dealt(album, numbers, remembered=by_content(album, split))
@@ -264,7 +260,7 @@ def test_T05_twins_of_a_real_tree_never_straddle(tmp_path: Path) -> None:
         (tmp_path / "coral" / f"wrong {number}.jpg").write_bytes(jpeg(number))
     album = look(tmp_path)
     for seed in range(20):
-        split = dealt(album, groups(album, say=pytest.fail), seed=seed)
+        split = dealt(album, find_leak_groups(album, say=pytest.fail), seed=seed)
         where = dict(zip(paths(album), split.parts, strict=True))
         for number in range(12):
             assert where[f"king/{number:03}.jpg"] == where[f"king/poor {number}.jpg"]
@@ -274,15 +270,15 @@ def test_T05_twins_of_a_real_tree_never_straddle(tmp_path: Path) -> None:
 # Folders that say it themselves.
 
 
-def of_parts(root: Path, **counts: Mapping[str, int]) -> Album:
+def of_parts(root: Path, **counts: Mapping[str, int]) -> LabelledPictures:
     """Return an album whose folders say the part: so many pictures of each class in each."""
     album, start = None, 0
     for part, classes in counts.items():
         for label, count in classes.items():
-            more = imagine(root, ((label, n) for n in range(start, start + count)), Part(part))
+            more = imagine(root, ((label, n) for n in range(start, start + count)), SplitPart(part))
             start += count
             examples = (*(album.examples if album else ()), *more.examples)
-            album = Album(root, examples, tuple(sorted({example.label for example in examples})))
+            album = LabelledPictures(root, examples, tuple(sorted({example.label for example in examples})))
     assert album
     return album
 
@@ -290,7 +286,7 @@ def of_parts(root: Path, **counts: Mapping[str, int]) -> Album:
 def test_folders_decide(tmp_path: Path) -> None:
     """Where there is a folder for train, valid and test, nothing is dealt and nothing remembered matters."""
     album = of_parts(tmp_path, train={"a": 5, "b": 5}, valid={"a": 30, "b": 1}, test={"a": 2})
-    known = {example.content: Part.TEST for example in album.examples}
+    known = {example.content: SplitPart.TEST for example in album.examples}
     split = dealt(album, range(43), remembered=known)
     assert split.parts == tuple(example.part for example in album.examples)
     assert split.notes == ()
@@ -302,7 +298,7 @@ def test_valid_is_taken_from_train_where_it_has_no_folder(tmp_path: Path) -> Non
     split = dealt(album, range(120))
     assert shares(album, split) == {"a": [40, 10, 10], "b": [40, 10, 10]}
     assert "no folder for valid" in split.notes[0]
-    again = dealt(album, range(120), remembered=by_content(album, split) | {content(0): Part.TEST})
+    again = dealt(album, range(120), remembered=by_content(album, split) | {content(0): SplitPart.TEST})
     assert shares(album, again) == shares(album, split)
 
 
@@ -321,19 +317,19 @@ def test_T05_folders_that_share_a_picture_are_told(tmp_path: Path) -> None:
     numbers[40] = numbers[0]
     for seed in range(20):
         split = dealt(album, numbers, seed=seed)
-        assert (split.parts[0], split.parts[40]) == (Part.TRAIN, Part.TEST)
-    assert any("twin in train" in text and paths(album)[40] in text for text in warnings(album, split))
+        assert (split.parts[0], split.parts[40]) == (SplitPart.TRAIN, SplitPart.TEST)
+    assert any("twin in train" in text and paths(album)[40] in text for text in find_warnings(album, split))
 
 
 # Remembered.
 
 
-def keep(album: Album, run: Path, rule: Rule = RULE) -> Split:
+def keep(album: LabelledPictures, run: Path, rule: SplitRule = RULE) -> Split:
     """Deal as a training does, and remember it in its run."""
     run.mkdir(parents=True, exist_ok=True)
-    known = remembered(album, run.parent, rule=rule)
-    split = dealt(album, groups(album, say=pytest.fail), **rule._asdict(), remembered=known)
-    remember(album, split, run, say=pytest.fail)
+    known = load_split(album, run.parent, rule=rule)
+    split = dealt(album, find_leak_groups(album, say=pytest.fail), **rule._asdict(), remembered=known)
+    save_split(album, split, run, say=pytest.fail)
     return split
 
 
@@ -358,12 +354,12 @@ def test_T05_a_run_elsewhere_is_remembered_beside_the_tree(tmp_path: Path) -> No
     for run in (tmp_path / "else" / "where", beside / "first"):
         run.mkdir(parents=True)
     split = dealt(album, range(40), seed=7)
-    remember(album, split, beside / "first", beside=beside, say=pytest.fail)
+    save_split(album, split, beside / "first", beside=beside, say=pytest.fail)
     assert not (beside / "splits.csv").exists()
     (beside / "first" / "splits.csv").unlink()
 
-    remember(album, split, tmp_path / "else" / "where", beside=beside, say=pytest.fail)
-    assert remembered(album, beside, rule=split.rule) == by_content(album, split)
+    save_split(album, split, tmp_path / "else" / "where", beside=beside, say=pytest.fail)
+    assert load_split(album, beside, rule=split.rule) == by_content(album, split)
 
 
 def test_a_split_that_the_next_run_will_not_find_is_told(tmp_path: Path) -> None:
@@ -371,7 +367,7 @@ def test_a_split_that_the_next_run_will_not_find_is_told(tmp_path: Path) -> None
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     (tmp_path / "tree.runs").write_text("a file")
     said: list[str] = []
-    remember(album, dealt(album, range(40)), tmp_path, beside=tmp_path / "tree.runs", say=said.append)
+    save_split(album, dealt(album, range(40)), tmp_path, beside=tmp_path / "tree.runs", say=said.append)
     assert len(said) == 1
     assert "will not find this split" in said[0]
     assert (tmp_path / "splits.csv").exists()
@@ -382,43 +378,41 @@ def test_what_the_network_learned_from_is_told(tmp_path: Path) -> None:
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     run = tmp_path / "runs" / "first"
     split = keep(album, run)
-    train = int((np.array(split.parts) == Part.TRAIN).sum())
+    train = int((np.array(split.parts) == SplitPart.TRAIN).sum())
 
-    assert learned_by(run) == {
+    assert load_training_contents(run) == {
         content for content, part in by_content(album, split).items() if part == "train"
     }
-    assert learned_by(tmp_path) == frozenset()
-    (told,) = (text for text in warnings(album, split, source=run) if str(run) in text)
+    assert load_training_contents(tmp_path) == frozenset()
+    (told,) = (text for text in find_warnings(album, split, source=run) if str(run) in text)
     assert f"learned from {train} of these pictures" in told
-    turned = replace(split, parts=(Part.TEST,) * len(split.parts))
-    assert any(
-        f"{train} of them are in valid or test" in text for text in warnings(album, turned, source=run)
-    )
-    assert not any("learned from" in text for text in warnings(album, split, source=tmp_path))
+    turned = replace(split, parts=(SplitPart.TEST,) * len(split.parts))
+    assert any(f"{train} of them are in valid or test" in text for text in find_warnings(album, turned, source=run))
+    assert not any("learned from" in text for text in find_warnings(album, split, source=tmp_path))
 
 
 def test_runs_of_another_deal_are_not_asked(tmp_path: Path) -> None:
     """With another seed or percentage it is another deal; the first is remembered behind the newer ones."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     first = keep(album, tmp_path / "runs" / "1")
-    other = Rule(valid=30, test=0, seed=42)
+    other = SplitRule(valid=30, test=0, seed=42)
     assert shares(album, keep(album, tmp_path / "runs" / "2", other)) == {
         "king": [14, 6, 0],
         "coral": [14, 6, 0],
     }
-    assert remembered(album, tmp_path / "runs", rule=RULE) == by_content(album, first)
-    assert remembered(album, tmp_path / "runs", rule=Rule(20, 10, 43)) == {}
+    assert load_split(album, tmp_path / "runs", rule=RULE) == by_content(album, first)
+    assert load_split(album, tmp_path / "runs", rule=SplitRule(20, 10, 43)) == {}
 
 
 def test_the_newest_run_counts(tmp_path: Path) -> None:
     """Of several runs by one deal the newest is believed, whatever its name; a run itself may be asked."""
     album = look(plant(tmp_path / "tree", {"king": [1], "coral": [2]}))
-    for age, (name, part) in enumerate({"z": Part.TEST, "a": Part.VALID}.items()):
+    for age, (name, part) in enumerate({"z": SplitPart.TEST, "a": SplitPart.VALID}.items()):
         (tmp_path / "runs" / name).mkdir(parents=True)
-        remember(album, Split((part, part), (0, 1), RULE), tmp_path / "runs" / name, say=pytest.fail)
+        save_split(album, Split((part, part), (0, 1), RULE), tmp_path / "runs" / name, say=pytest.fail)
         os.utime(tmp_path / "runs" / name / "splits.csv", ns=(age, age))
-    assert set(remembered(album, tmp_path / "runs", rule=RULE).values()) == {Part.VALID}
-    assert set(remembered(album, tmp_path / "runs" / "z", rule=RULE).values()) == {Part.TEST}
+    assert set(load_split(album, tmp_path / "runs", rule=RULE).values()) == {SplitPart.VALID}
+    assert set(load_split(album, tmp_path / "runs" / "z", rule=RULE).values()) == {SplitPart.TEST}
 
 
 def test_splits_csv_can_be_read(tmp_path: Path) -> None:
@@ -461,14 +455,14 @@ def test_a_damaged_splits_csv_is_passed_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "runs" / "2" / "splits.csv").write_text(text)
     (tmp_path / "runs" / "3" / "splits.csv").mkdir(parents=True)
     (tmp_path / "runs" / "a file").write_text("")
-    assert remembered(album, tmp_path / "runs", rule=RULE) == by_content(album, split)
+    assert load_split(album, tmp_path / "runs", rule=RULE) == by_content(album, split)
 
 
 def test_a_run_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """A run's directory that is gone is the run's failure, with its path."""
     album = look(plant(tmp_path / "tree", {"king": [1], "coral": [2]}))
     with pytest.raises(CannotWrite, match=r"splits\.csv"):
-        remember(album, dealt(album, [0, 1]), tmp_path / "gone", say=pytest.fail)
+        save_split(album, dealt(album, [0, 1]), tmp_path / "gone", say=pytest.fail)
 
 
 # Remembered by a ledger.
@@ -505,13 +499,16 @@ def test_a_ledger_knows_better_than_a_run(root: Path, tmp_path: Path) -> None:
     album = look(root)
     run = tmp_path / "runs" / "1"
     run.mkdir(parents=True)
-    everywhere = Split((Part.TEST,) * 40, tuple(range(40)), RULE)
-    remember(replace(album, root=tmp_path), everywhere, run, say=pytest.fail)
-    remember(
-        album.only(range(10)), Split((Part.VALID,) * 10, tuple(range(10)), RULE), tmp_path, say=pytest.fail
+    everywhere = Split((SplitPart.TEST,) * 40, tuple(range(40)), RULE)
+    save_split(replace(album, root=tmp_path), everywhere, run, say=pytest.fail)
+    save_split(
+        album.subset(range(10)),
+        Split((SplitPart.VALID,) * 10, tuple(range(10)), RULE),
+        tmp_path,
+        say=pytest.fail,
     )
-    known = remembered(album, tmp_path / "runs", rule=RULE)
-    assert [known[example.content] for example in album.examples] == [Part.VALID] * 10 + [Part.TEST] * 30
+    known = load_split(album, tmp_path / "runs", rule=RULE)
+    assert [known[example.content] for example in album.examples] == [SplitPart.VALID] * 10 + [SplitPart.TEST] * 30
 
 
 def test_a_ledger_that_is_held_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -522,8 +519,8 @@ def test_a_ledger_that_is_held_is_told(root: Path, tmp_path: Path, monkeypatch: 
     said: list[str] = []
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        remember(album, split, tmp_path, say=said.append)
-        assert remembered(album, tmp_path, rule=RULE) == by_content(album, split)
+        save_split(album, split, tmp_path, say=said.append)
+        assert load_split(album, tmp_path, rule=RULE) == by_content(album, split)
     assert len(said) == 1
     assert "splits.csv alone" in said[0]
 
@@ -533,8 +530,8 @@ def test_a_damaged_ledger_is_told_once(root: Path, tmp_path: Path) -> None:
     (root / "harvest.db").write_bytes(b"")
     album = look(root)
     split = keep(album, tmp_path / "runs" / "1")
-    assert remembered(album, tmp_path / "runs", rule=RULE) == by_content(album, split)
-    assert sum("harvest.db" in text for text in warnings(album, split)) == 1
+    assert load_split(album, tmp_path / "runs", rule=RULE) == by_content(album, split)
+    assert sum("harvest.db" in text for text in find_warnings(album, split)) == 1
     assert (root / "harvest.db").read_bytes() == b""
 
 
@@ -550,8 +547,8 @@ def test_remembering_the_same_writes_nothing(root: Path, tmp_path: Path) -> None
 # Warnings.
 
 
-def warned(album: Album, numbers: Sequence[int] | None = None) -> str:
-    return "\n".join(warnings(album, dealt(album, numbers or range(len(album.examples)))))
+def warned(album: LabelledPictures, numbers: Sequence[int] | None = None) -> str:
+    return "\n".join(find_warnings(album, dealt(album, numbers or range(len(album.examples)))))
 
 
 def test_nothing_to_warn_of(tmp_path: Path) -> None:
@@ -589,7 +586,7 @@ def test_T05_twins_across_labels_are_told(tmp_path: Path) -> None:
     (tmp_path / "coral" / "poor.jpg").write_bytes(jpeg(4, quality=50))
     (tmp_path / "king" / "fine.jpg").write_bytes(jpeg(5, quality=50))
     album = look(tmp_path)
-    text = warned(album, groups(album, say=pytest.fail).tolist())
+    text = warned(album, find_leak_groups(album, say=pytest.fail).tolist())
     assert "2 pictures are in two classes" in text
     assert "coral/same.jpg = king/003.jpg" in text
     assert "coral/poor.jpg = king/004.jpg" in text
@@ -607,7 +604,7 @@ def test_unresolved_conflicts_are_told(tmp_path: Path) -> None:
     """A picture that two classes want is told as long as it lies where the ledger thinks."""
     album = imagine(tmp_path, [("a", n) for n in range(40)] + [("b", n) for n in range(40, 80)])
     conflicts = (Conflict(1, "a", "000003.jpg", "b"), Conflict(2, "a", "gone.jpg", "b"))
-    album = replace(album, background=Background(conflicts=conflicts))
+    album = replace(album, background=LedgerFacts(conflicts=conflicts))
     assert "1 pictures are wanted by two classes" in warned(album)
     assert "a/000003.jpg (or b?)" in warned(album)
 
@@ -617,6 +614,6 @@ def test_a_harvests_conflicts_reach_the_album(root: Path) -> None:
     with closing(sqlite3.connect(root / "harvest.db")) as connection:
         connection.execute("INSERT INTO conflict (picture, class, at) VALUES (1, 'coral', 'now')")
         connection.commit()
-    album = gather(root, say=pytest.fail)
-    assert [conflict.other for conflict in album.background.conflicts] == ["coral"]
+    album = load_pictures(root, say=pytest.fail)
+    assert [conflict.other for conflict in album.ledger_facts.conflicts] == ["coral"]
     assert "wanted by two classes" in warned(album)

@@ -163,9 +163,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 def test_X11_a_network_takes_no_more_memory_than_there_is(tmp_path):
     """An operator that makes a tensor of 10 GB of nothing fails, and nothing of it is there."""
     nodes = (
-        node(
-            "ConstantOfShape", "shape", "huge", value=helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0])
-        ),
+        node("ConstantOfShape", "shape", "huge", value=helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0])),
         node("ReduceSum", "huge", "sum", keepdims=0),
         node("Add", "middle", "sum", "added"),
         node("Slice", "added", "begin", "end", "last", "probability"),

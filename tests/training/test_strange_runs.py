@@ -13,14 +13,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from harvest.cli.train import saying_how_to_go_on, the_page
+from harvest.cli.train import load_train_script, resume_hint
 from harvest.errors import HarvestError, TrainingError, UsageError, UserCodeError
 from harvest.training import run_directory
-from harvest.training.run_directory import Run
+from harvest.training.run_directory import TrainingRun
 from harvest.training.trainer.checkpoint_files import check_size
-from harvest.training.trainer.fit import latest
+from harvest.training.trainer.fit import latest_checkpoint
 from harvest.training.trainer.user_callbacks import from_worker
-from harvest.training.training_options import Options
+from harvest.training.training_options import TrainingOptions
 from tests.training.shapes import Listener, tree
 
 OWN = """
@@ -38,7 +38,7 @@ class Flip:
 
 
 def train(folder, **more):
-    return the_page()(Options(folder, cpu=True, **more), Listener())
+    return load_train_script()(TrainingOptions(folder, cpu=True, **more), Listener())
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def begun(tmp_path_factory):
     train(shapes, out=home / "shapes.runs" / "x", keep=2, **options)
     run = home / "shapes.runs" / "x"
     (run / "metrics.json").unlink()  # as if it had been cut off before it was judged
-    shutil.rmtree(latest(run / "checkpoints" / "unfrozen"))
+    shutil.rmtree(latest_checkpoint(run / "checkpoints" / "unfrozen"))
     (run / "checkpoints" / "lock").touch()
     return home
 
@@ -68,8 +68,8 @@ def change(home, **options):
 
 
 def resume(home, **more):
-    with saying_how_to_go_on(options := Options(home / "shapes", cpu=True, resume=True, **more)):
-        return the_page()(options, Listener())
+    with resume_hint(options := TrainingOptions(home / "shapes", cpu=True, resume=True, **more)):
+        return load_train_script()(options, Listener())
 
 
 def snapshot(folder):
@@ -103,7 +103,7 @@ def test_X01_code_that_is_named_again_is_run(stranger, monkeypatch):
     (stranger / "trusted_code.py").write_text(OWN, "utf-8")
     monkeypatch.chdir(stranger)
     change(stranger, callbacks=["trusted_code:Watch"])
-    assert resume(stranger, callbacks=("trusted_code:Watch",)).tuned.rows
+    assert resume(stranger, callbacks=("trusted_code:Watch",)).fine_tuned.rows
     assert (stranger / "code was run").exists()
 
 
@@ -118,11 +118,11 @@ def test_X01_other_code_is_not_run_either(stranger):
 
 def test_X01_a_run_says_with_which_code_it_goes_on(tmp_path):
     """The line that goes on with a run names its code again."""
-    options = Options(tmp_path / "shapes", callbacks=("mine:Watch",), metric="mine:score")
-    run_directory.make(tmp_path / "run", options)
-    with pytest.raises(HarvestError) as stopped, saying_how_to_go_on(options):
+    options = TrainingOptions(tmp_path / "shapes", callbacks=("mine:Watch",), metric="mine:score")
+    run_directory.create_directory(tmp_path / "run", options)
+    with pytest.raises(HarvestError) as stopped, resume_hint(options):
         raise KeyboardInterrupt
-    run_directory.let_go(tmp_path / "run")
+    run_directory.unlock_run(tmp_path / "run")
     assert "--callback mine:Watch --metric mine:score goes on with it" in stopped.value.hint
 
 
@@ -140,7 +140,7 @@ def test_X01_no_link_within_a_run_is_followed(stranger, tmp_path, place):
     run = stranger / "shapes.runs" / "x"
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "profile").write_text("mine", "utf-8")
-    checkpoint = latest(run / "checkpoints" / "unfrozen")
+    checkpoint = latest_checkpoint(run / "checkpoints" / "unfrozen")
     places = {
         "checkpoint": (checkpoint.with_name("checkpoint-99"), tmp_path / "home"),
         "optimizer.pt": (checkpoint / "optimizer.pt", tmp_path / "home" / "profile"),
@@ -199,10 +199,10 @@ def test_X01_a_pipe_in_a_run_is_not_waited_for(stranger):
 )
 def test_X01_options_are_checked_as_the_command_lines(tmp_path, options):
     """A value in options.json that no command line could give is one error, which names the file."""
-    document = Options(Path("snakes")).as_json() | options
+    document = TrainingOptions(Path("snakes")).as_json() | options
     (tmp_path / "options.json").write_text(json.dumps(document), "utf-8")
     with pytest.raises(TrainingError, match=r"options\.json does not tell how this run was begun"):
-        Options.of_run(tmp_path)
+        TrainingOptions.of_run(tmp_path)
 
 
 def test_X01_options_of_any_size_are_not_read(tmp_path):
@@ -210,7 +210,7 @@ def test_X01_options_of_any_size_are_not_read(tmp_path):
     with (tmp_path / "options.json").open("wb") as file:
         file.truncate(50 << 30)
     with pytest.raises(TrainingError, match="more than 16,777,216 bytes"):
-        Options.of_run(tmp_path)
+        TrainingOptions.of_run(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_X01_a_table_of_epochs_in_no_order_is_said(tmp_path, table):
     """Epochs that no training writes are not gone on from."""
     (tmp_path / "history.csv").write_text(table, "utf-8")
     with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
-        Run(tmp_path).history()
+        TrainingRun(tmp_path).history()
 
 
 @pytest.mark.parametrize("value", ["1e308", "-1e308", "inf", "nan", "1e-320"])
@@ -258,9 +258,7 @@ def test_X01_figures_of_any_size_are_shown(stranger, value):
     path = stranger / "shapes.runs" / "x" / "history.csv"
     head, *rows = path.read_text("utf-8").splitlines()
     count = head.count(",")
-    path.write_text(
-        "\n".join([head, *(row.partition(",")[0] + f",{value}" * count for row in rows)]), "utf-8"
-    )
+    path.write_text("\n".join([head, *(row.partition(",")[0] + f",{value}" * count for row in rows)]), "utf-8")
     assert (resume(stranger).path / "report.html").exists()
 
 
@@ -283,7 +281,7 @@ def test_X01_figures_of_any_size_are_shown(stranger, value):
 )
 def test_X01_a_checkpoint_in_no_state_is_left_out(stranger, state):
     """A trainer_state.json that says nothing that can be is as good as a checkpoint that was cut off."""
-    checkpoint = latest(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     path = checkpoint / "trainer_state.json"
     known = json.loads(path.read_text("utf-8"))
     try:
@@ -291,7 +289,7 @@ def test_X01_a_checkpoint_in_no_state_is_left_out(stranger, state):
     except (ValueError, RecursionError):
         said = None
     path.write_text(json.dumps(known | said) if isinstance(said, dict) else state, "utf-8")
-    assert latest(checkpoint.parent) is None
+    assert latest_checkpoint(checkpoint.parent) is None
 
 
 def inside(checkpoint):
@@ -318,7 +316,7 @@ def of_nothing(state):
 @pytest.mark.parametrize("damage", [larger, of_words, of_other_groups, of_nothing])
 def test_X01_an_optimizer_of_another_shape_is_refused(stranger, damage):
     """The state of an optimizer is taken only where it is one of this training's."""
-    checkpoint = latest(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     state = inside(checkpoint)
     damage(state)
     torch.save(state, checkpoint / "optimizer.pt")
@@ -329,7 +327,7 @@ def test_X01_an_optimizer_of_another_shape_is_refused(stranger, damage):
 @pytest.mark.parametrize("state", [{"step": 7}, {}, [], {"last_epoch": 10**400}])
 def test_X01_a_schedule_of_another_shape_is_refused(stranger, state):
     """The state of a schedule cannot replace its methods, nor its numbers by others than numbers."""
-    checkpoint = latest(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     torch.save(state, checkpoint / "scheduler.pt")
     with pytest.raises(TrainingError, match=r"cannot be taken up: scheduler\.pt"):
         resume(stranger)
@@ -337,7 +335,7 @@ def test_X01_a_schedule_of_another_shape_is_refused(stranger, state):
 
 def test_X01_weights_of_a_checkpoint_are_of_this_network(stranger):
     """Weights of another shape are refused before they are loaded."""
-    checkpoint = latest(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     weights = load_file(checkpoint / "model.safetensors")
     save_file({name: torch.zeros(3, 3) for name in weights}, checkpoint / "model.safetensors")
     with pytest.raises(TrainingError, match="is of another network"):
@@ -401,7 +399,7 @@ def test_X11_code_of_the_user_that_raises_shows_its_own_trace(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     named = named.format(option)
     value = named.partition(" ")[2]
-    options = Options(
+    options = TrainingOptions(
         shapes,
         out=tmp_path / "run",
         from_scratch=True,
@@ -411,8 +409,8 @@ def test_X11_code_of_the_user_that_raises_shows_its_own_trace(tmp_path, monkeypa
         cpu=True,
         **{option: (value,) if option == "callbacks" else value},
     )
-    with pytest.raises(UserCodeError) as raised, saying_how_to_go_on(options):
-        the_page()(options, Listener())
+    with pytest.raises(UserCodeError) as raised, resume_hint(options):
+        load_train_script()(options, Listener())
     said = raised.value.message
     assert said.startswith(f"{named} failed at ")
     assert "ZeroDivisionError: three of none" in said
@@ -420,17 +418,15 @@ def test_X11_code_of_the_user_that_raises_shows_its_own_trace(tmp_path, monkeypa
     assert "harvest/training" not in said
     assert raised.value.exit_code == 2
     assert f"--resume --out run {named} goes on with it." in raised.value.hint
-    run_directory.let_go(tmp_path / "run")
+    run_directory.unlock_run(tmp_path / "run")
     (tmp_path / f"bad_code_{option}.py").write_text(BAD.replace("raise Zero", "return 1  # "), "utf-8")
-    assert not Run(tmp_path / "run").is_done
+    assert not TrainingRun(tmp_path / "run").is_done
 
 
 def test_X11_a_callback_that_cannot_be_made_is_named(tmp_path, monkeypatch):
     """A class that raises while it is made is the user's, too."""
     shapes = tree(tmp_path / "shapes", {"disc": 8, "square": 8})
-    (tmp_path / "bad_callback.py").write_text(
-        "class Watch:\n    def __init__(self):\n        1 / 0\n", "utf-8"
-    )
+    (tmp_path / "bad_callback.py").write_text("class Watch:\n    def __init__(self):\n        1 / 0\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserCodeError, match=r"--callback bad_callback:Watch failed at .*, line 3"):
         train(shapes, out=tmp_path / "run", from_scratch=True, size=32, callbacks=("bad_callback:Watch",))

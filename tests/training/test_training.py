@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 from transformers import TrainerCallback, pipeline
 
-from harvest.cli.train import the_page
-from harvest.cli.training_progress import Training
+from harvest.cli.train import load_train_script
+from harvest.cli.training_progress import TerminalProgress
 from harvest.errors import TrainingError, UsageError, UserCodeError
 from harvest.training import fine_tuning, run_directory
-from harvest.training.network.network import load, open_run
-from harvest.training.trainer.fit import latest
-from harvest.training.training_options import Options
+from harvest.training.network.network import load_pretrained, open_trained_network
+from harvest.training.trainer.fit import latest_checkpoint
+from harvest.training.training_options import TrainingOptions
 from tests.training.shapes import Listener, tree
 
 COUNTS = {"cross": 24, "disc": 24, "square": 24}
@@ -49,7 +49,7 @@ def pretrained(tmp_path_factory, whole):
 def train(tree, **more):
     listener = more.pop("listener", None) or Listener()
     more.setdefault("batch", 16)
-    return the_page()(Options(tree, cpu=True, **more), listener)
+    return load_train_script()(TrainingOptions(tree, cpu=True, **more), listener)
 
 
 def rows_of(path):
@@ -103,10 +103,10 @@ def test_the_directory_is_a_model_of_transformers(shapes, pretrained):
 def test_the_head_alone(shapes, pretrained, tmp_path):
     """`--epochs 0` stops at the frozen head; what it saves answers as the figures say."""
     result = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0)
-    assert result.judged.saved == "frozen head"
+    assert result.evaluation.saved == "frozen head"
     assert not (tmp_path / "run" / "checkpoints").exists()
     assert [row["epoch"] for row in rows_of(tmp_path / "run" / "history.csv")] == ["0"]
-    assert open_run(tmp_path / "run").labels == tuple(sorted(COUNTS))
+    assert open_trained_network(tmp_path / "run").labels == tuple(sorted(COUNTS))
 
 
 def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monkeypatch):
@@ -123,9 +123,7 @@ def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monk
 
 def test_two_stages_from_random_weights_learn(shapes, tmp_path):
     """Where the head alone gained nothing, the second stage begins with a head that can learn."""
-    table = train(
-        shapes, out=tmp_path / "run", from_scratch=True, epochs=3, size=32, two_stage=True
-    ).tuned.rows
+    table = train(shapes, out=tmp_path / "run", from_scratch=True, epochs=3, size=32, two_stage=True).fine_tuned.rows
     assert len(table) == 7
     assert table[-1]["train_loss"] < 1.2
     assert table[-1]["valid_loss"] < 3
@@ -150,8 +148,8 @@ def test_an_heir_is_told_what_it_knows(shapes, pretrained, tmp_path):
         for run, is_train in ((once.path, True), (heir.path, False))
     )
     assert not learned & others
-    assert heir.judged.knew
-    assert not once.judged.knew
+    assert heir.evaluation.learned_before
+    assert not once.evaluation.learned_before
     assert "Not known" in (heir.path / "report.html").read_text("utf-8")
     assert any(f"learned from {len(learned)} of these pictures" in text for text in listener.warnings)
 
@@ -160,9 +158,9 @@ def test_the_better_one_is_saved(shapes, pretrained, tmp_path):
     """A fine-tuning that only spoils is not saved: the frozen head, candidate 0, is."""
     ruined = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, lr=(5.0, 5.0))
     train(shapes, model=str(pretrained), out=tmp_path / "alone", epochs=0)
-    assert ruined.tuned.best["epoch"] == 0
-    assert ruined.judged.saved == "frozen head"
-    mine, other = (open_run(tmp_path / name).model.state_dict() for name in ("run", "alone"))
+    assert ruined.fine_tuned.best["epoch"] == 0
+    assert ruined.evaluation.saved == "frozen head"
+    mine, other = (open_trained_network(tmp_path / name).model.state_dict() for name in ("run", "alone"))
     assert all(np.allclose(mine[name], other[name], atol=1e-5) for name in mine)
 
 
@@ -208,9 +206,7 @@ def test_every_option_at_once(shapes, pretrained, tmp_path, monkeypatch):
     run = tmp_path / "run"
     history = rows_of(run / "history.csv")
     assert {"log_loss", "custom", "cost_matrix_gain"} <= history[0].keys()
-    assert any(
-        "to call 'disc' by its name is worth 1, to call it 'cross' 3." in each for each in listener.warnings
-    )
+    assert any("to call 'disc' by its name is worth 1, to call it 'cross' 3." in each for each in listener.warnings)
     assert (tmp_path / "epochs.txt").read_text() == "x" * (len(history) - 1)
     assert any("batch 16 × 2 views = 32" in step for step in listener.steps)
     assert json.loads((run / "finder.json").read_text("utf-8"))["chosen"] > 0
@@ -270,8 +266,7 @@ def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
     asked = {"model": str(pretrained), "epochs": 2, "n_augmentation": 2, "lr": "find"}
     runs = [train(shapes, out=tmp_path / name, **asked).path for name in ("one", "two")]
     one, two = (
-        [{**row, "time": ""} for row in rows_of(run / "history.csv")] + rows_of(run / "predictions.csv")
-        for run in runs
+        [{**row, "time": ""} for row in rows_of(run / "history.csv")] + rows_of(run / "predictions.csv") for run in runs
     )
     assert one == two
     assert len({row["train_loss"] for row in one if "train_loss" in row}) == 3
@@ -279,11 +274,11 @@ def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
 
 def test_killed_before_it_had_anything_a_run_still_ends_with_a_network(shapes, pretrained, tmp_path):
     """A run that was killed before its head was solved begins when it is resumed, and lacks nothing."""
-    options = Options(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0, cpu=True)
-    run_directory.make(tmp_path / "run", options)
+    options = TrainingOptions(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0, cpu=True)
+    run_directory.create_directory(tmp_path / "run", options)
     result = train(shapes, out=tmp_path / "run", resume=True)
-    assert result.judged.saved == "frozen head"
-    assert open_run(tmp_path / "run").labels == tuple(sorted(COUNTS))
+    assert result.evaluation.saved == "frozen head"
+    assert open_trained_network(tmp_path / "run").labels == tuple(sorted(COUNTS))
     assert len(rows_of(tmp_path / "run" / "history.csv")) == 1
 
 
@@ -337,13 +332,13 @@ def unplugged(shapes, pretrained, run):
 def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_path):
     """Epochs after the last checkpoint are done again: their network is not what the run goes on with."""
     run = unplugged(shapes, pretrained, tmp_path / "run")
-    begun = latest(run / "checkpoints" / "unfrozen")
+    begun = latest_checkpoint(run / "checkpoints" / "unfrozen")
     kept = (begun / "best.safetensors").read_bytes()
     (run / "model.safetensors").unlink()
     (run / "model.safetensors").write_bytes(b"of an epoch after it")
-    run_directory.Run(run).take_best(begun)
+    run_directory.TrainingRun(run).take_best(begun)
     assert (run / "model.safetensors").read_bytes() == kept
-    run_directory.Run(run).take_best(begun)  # which changes nothing
+    run_directory.TrainingRun(run).take_best(begun)  # which changes nothing
     assert (run / "model.safetensors").read_bytes() == kept
     assert not list(run.glob(".*"))
 
@@ -353,7 +348,7 @@ def test_a_checkpoint_that_is_none_is_named(shapes, pretrained, tmp_path, name):
     """A checkpoint that is damaged, or holds a pickle that would run code, is named and not run."""
     run = unplugged(shapes, pretrained, tmp_path / "run")
     evil = b"cos\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
-    begun = latest(run / "checkpoints" / "unfrozen")
+    begun = latest_checkpoint(run / "checkpoints" / "unfrozen")
     (begun / name).write_bytes(evil)
     (begun.with_name("checkpoint-mine")).mkdir()  # is left alone
     with pytest.raises(TrainingError, match=f"{begun.name} cannot be taken up"):
@@ -369,9 +364,9 @@ def test_a_checkpoint_that_is_none_is_named(shapes, pretrained, tmp_path, name):
 def test_a_rate_that_was_not_found_is_looked_for(tmp_path, text):
     """What tells of no rate is as good as nothing."""
     (tmp_path / "finder.json").write_text(text)
-    assert fine_tuning._found(tmp_path / "finder.json") is None
+    assert fine_tuning._read_found_rate(tmp_path / "finder.json") is None
     (tmp_path / "finder.json").write_text('{"rates": [1e-3], "losses": [1.0], "chosen": 1e-3}')
-    assert fine_tuning._found(tmp_path / "finder.json").chosen == 1e-3
+    assert fine_tuning._read_found_rate(tmp_path / "finder.json").chosen == 1e-3
 
 
 def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
@@ -394,8 +389,8 @@ def test_stopped_by_a_person_it_keeps_the_best(shapes, pretrained, tmp_path):
         epochs=3,
         callbacks=("tests.training.test_training:Stop",),
     )
-    assert result.tuned.stopped
-    assert len(result.tuned.rows) == 3
+    assert result.fine_tuned.stopped
+    assert len(result.fine_tuned.rows) == 3
     assert (tmp_path / "run" / "report.html").exists()
     assert (tmp_path / "run" / "checkpoints").exists()
 
@@ -442,9 +437,7 @@ def test_nothing_to_choose_by_is_said_before_the_wait(tmp_path):
     two = tree(tmp_path / "two", {"disc": 1, "square": 1})
     with pytest.raises(TrainingError, match="no picture is left to choose"):
         train(two, out=tmp_path / "run", from_scratch=True, epochs=1, size=32)
-    assert (
-        train(two, out=tmp_path / "head", from_scratch=True, epochs=0, size=32).judged.saved == "frozen head"
-    )
+    assert train(two, out=tmp_path / "head", from_scratch=True, epochs=0, size=32).evaluation.saved == "frozen head"
 
 
 def test_pictures_to_choose_by_that_go_away_cost_no_training(tmp_path):
@@ -460,8 +453,8 @@ def test_pictures_to_choose_by_that_go_away_cost_no_training(tmp_path):
         callbacks=("tests.training.test_training:Thief",),
         listener=listener,
     )
-    assert result.judged.saved == "frozen head"
-    assert result.tuned.gone
+    assert result.evaluation.saved == "frozen head"
+    assert result.fine_tuned.gone
     assert any("went away or broke meanwhile" in warning for warning in listener.warnings)
 
 
@@ -488,19 +481,19 @@ def test_X09_thin_images_are_trained_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "resize", noted)
     result = train(mine, out=tmp_path / "run", from_scratch=True, epochs=1, size=32)
-    assert len(result.judged.predictions) == 14
+    assert len(result.evaluation.predictions) == 14
     assert max(across * down for across, down in sizes) <= 1 << 20
 
 
 def test_T08_from_scratch_needs_no_hub():
     """Random weights need no file at all."""
-    network = load("resnet18", ("a", "b"), from_scratch=True)
+    network = load_pretrained("resnet18", ("a", "b"), from_scratch=True)
     assert network.labels == ("a", "b")
 
 
 def test_what_a_step_is_called_is_plain(capsys):
     """A tree may be called anything: no terminal obeys its name."""
-    Training(quiet=False).step("folders → splits: red\x1b[2J\nsnakes\u202e")
+    TerminalProgress(quiet=False).step("folders → splits: red\x1b[2J\nsnakes\u202e")
     assert "red?[2J snakes?" in capsys.readouterr().err
 
 
@@ -510,7 +503,7 @@ def test_table_of_epochs_keeps_to_the_terminal(capsys, monkeypatch):
     row |= {"average_precision": 0.25, "cost_matrix_gain": -0.75, "time": 7.0}
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    Training(quiet=False).row(row)
+    TerminalProgress(quiet=False).row(row)
 
     head, figures = capsys.readouterr().err.splitlines()
 

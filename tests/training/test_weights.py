@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from harvest.errors import TrainingError
 from harvest.training.network import model_files
-from harvest.training.network.network import load, open_run
+from harvest.training.network.network import load_pretrained, open_trained_network
 from tests.training.hub import Hub
 from tests.training.tiny import LABELS, network, write_run
 
@@ -70,7 +70,7 @@ def test_T07_pickled_weights_are_refused(folder, marker, name):
     (folder / name).write_bytes(pickle.dumps(Bomb(marker)))
 
     with pytest.raises(TrainingError, match=rf"only {name}: refused") as refused:
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
     assert refused.value.exit_code == 2
     assert not marker.exists()
@@ -82,7 +82,7 @@ def test_T07_torchs_own_format_is_refused(folder, marker):
     torch.save({"classifier.weight": Bomb(marker)}, folder / "pytorch_model.bin")
 
     with pytest.raises(TrainingError, match="refused"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
     assert not marker.exists()
 
 
@@ -91,7 +91,7 @@ def test_T07_a_pickle_under_another_name_is_no_weights(folder, marker):
     (folder / "model.safetensors").write_bytes(pickle.dumps(Bomb(marker)))
 
     with pytest.raises(TrainingError, match="damaged or cut off"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
     assert not marker.exists()
 
 
@@ -99,7 +99,7 @@ def test_T07_a_pickle_beside_good_weights_is_not_read(folder, marker):
     """Weights are safetensors, whatever else lies there."""
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb(marker)))
 
-    assert load(str(folder), LABELS).labels == LABELS
+    assert load_pretrained(str(folder), LABELS).labels == LABELS
     assert not marker.exists()
 
 
@@ -109,7 +109,7 @@ def test_T07_code_that_a_model_brings_is_not_run(folder, marker):
     own = {"AutoConfig": "own.Config", "AutoModelForImageClassification": "own.Model"}
     rewrite(folder / "config.json", auto_map=own)
 
-    assert load(str(folder), LABELS).labels == LABELS
+    assert load_pretrained(str(folder), LABELS).labels == LABELS
     assert not marker.exists()
 
 
@@ -119,7 +119,7 @@ def test_T07_a_network_that_is_only_code_is_refused(folder, marker):
     rewrite(folder / "config.json", model_type="own", auto_map={"AutoConfig": "own.Config"})
 
     with pytest.raises(TrainingError, match="knows no network of the type 'own'"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
     assert not marker.exists()
 
 
@@ -127,7 +127,7 @@ def test_T07_a_kernel_to_download_is_passed_over(folder):
     """config.json cannot make transformers fetch code for attention; conftest would see it try."""
     rewrite(folder / "config.json", attn_implementation="evil/kernel", _attn_implementation="evil/kernel")
 
-    load(str(folder), LABELS)
+    load_pretrained(str(folder), LABELS)
 
 
 def test_code_is_left_out_at_any_depth(folder):
@@ -135,7 +135,7 @@ def test_code_is_left_out_at_any_depth(folder):
     inner = {"auto_map": {}, "list": [{"checkpoint_path": "x"}], "kept": 1}
     rewrite(folder / "config.json", vision_config=inner)
 
-    assert model_files.find(str(folder)).config["vision_config"] == {"list": [{}], "kept": 1}
+    assert model_files.find_model_files(str(folder)).config["vision_config"] == {"list": [{}], "kept": 1}
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.01, 0.5, 0.999])
@@ -146,7 +146,7 @@ def test_weights_that_were_cut_off_are_named(folder, share):
     path.write_bytes(whole[: int(share * len(whole))])
 
     with pytest.raises(TrainingError, match=r"model\.safetensors is damaged or cut off"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 def test_weights_of_another_network_are_refused(folder):
@@ -154,7 +154,7 @@ def test_weights_of_another_network_are_refused(folder):
     rewrite(folder / "config.json", hidden_sizes=[8, 24])
 
     with pytest.raises(TrainingError, match=r"weights are not those of its config\.json: \d+ are missing"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -181,18 +181,18 @@ def test_a_senseless_description_is_refused(folder, text, reason):
     (folder / "config.json").write_text(text, "utf-8")
 
     with pytest.raises(TrainingError, match=reason):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 def test_what_is_missing_is_named(folder):
     """A directory without a description, or without weights, says which."""
     (folder / "config.json").rename(folder / "description.json")
     with pytest.raises(TrainingError, match=r"has no config\.json"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
     (folder / "description.json").rename(folder / "config.json")
     (folder / "model.safetensors").unlink()
     with pytest.raises(TrainingError, match=r"has no model\.safetensors"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 def test_a_folder_of_runs_brings_the_newest_to_mind(folder, tmp_path):
@@ -202,7 +202,7 @@ def test_a_folder_of_runs_brings_the_newest_to_mind(folder, tmp_path):
     folder.rename(run)
 
     with pytest.raises(TrainingError, match=r"has no config\.json") as told:
-        load(str(run.parent), LABELS)
+        load_pretrained(str(run.parent), LABELS)
 
     assert told.value.hint == f"Did you mean {run}?"
 
@@ -212,19 +212,19 @@ def test_a_name_that_is_nothing_lists_what_is(name, tmp_path, monkeypatch):
     """A word that is no directory, short name or hub id is answered with what there is."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TrainingError) as refused:
-        load(name, LABELS) if name else model_files.find("nowhere")
+        load_pretrained(name, LABELS) if name else model_files.find_model_files("nowhere")
     assert "resnet34" in refused.value.hint
 
 
 def test_a_file_is_no_directory(folder):
     """Naming the weights themselves is answered with what to name."""
     with pytest.raises(TrainingError, match="is a file"):
-        load(str(folder / "model.safetensors"), LABELS)
+        load_pretrained(str(folder / "model.safetensors"), LABELS)
 
 
 def test_weights_in_several_files(folder):
     """Large networks come in several files with an index."""
-    whole = model_files.find(str(folder)).weights
+    whole = model_files.find_model_files(str(folder)).weights
     names = sorted(whole)
     (folder / "model.safetensors").unlink()
     parts = {"one.safetensors": names[::2], "two.safetensors": names[1::2]}
@@ -233,7 +233,7 @@ def test_weights_in_several_files(folder):
     index = {"weight_map": {name: file for file, held in parts.items() for name in held}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
 
-    assert model_files.find(str(folder)).weights.keys() == whole.keys()
+    assert model_files.find_model_files(str(folder)).weights.keys() == whole.keys()
 
 
 @pytest.mark.parametrize("name", ["../model/stolen.safetensors", "/etc/passwd", "x.bin", ["y"]])
@@ -244,17 +244,17 @@ def test_an_index_names_only_its_own_files(folder, name):
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
 
     with pytest.raises(TrainingError, match="none of its files"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 def test_from_the_hub_and_then_from_its_cache(hub):
     """A hub id is downloaded once; the second time nobody is asked, not even whether it is new."""
     said: list[str] = []
-    first = load("someone/tiny", LABELS, say=said.append)
+    first = load_pretrained("someone/tiny", LABELS, say=said.append)
     assert said == ["downloading model.safetensors of someone/tiny"]
     hub.asked.clear()
 
-    second = load("someone/tiny", LABELS)
+    second = load_pretrained("someone/tiny", LABELS)
 
     assert hub.asked == []
     assert second.fingerprint == first.fingerprint == network().fingerprint
@@ -266,7 +266,7 @@ def test_T07_pickled_weights_on_the_hub_are_refused(hub, marker):
     hub.files["someone/tiny/pytorch_model.bin"] = pickle.dumps(Bomb(marker))
 
     with pytest.raises(TrainingError, match=r"tiny has no model\.safetensors, only pytorch_model\.bin"):
-        load("someone/tiny", LABELS)
+        load_pretrained("someone/tiny", LABELS)
 
     assert not marker.exists()
     assert "GET someone/tiny/pytorch_model.bin" not in hub.asked
@@ -276,7 +276,7 @@ def test_T07_pickled_weights_on_the_hub_are_refused(hub, marker):
 def test_a_repository_that_is_not_there():
     """A misspelt hub id is told from a hub without an answer."""
     with pytest.raises(TrainingError, match=r"config\.json of someone/tinny: the hub has no such repository"):
-        load("someone/tinny", LABELS)
+        load_pretrained("someone/tinny", LABELS)
 
 
 def test_T08_without_a_network(monkeypatch, tmp_path):
@@ -287,7 +287,7 @@ def test_T08_without_a_network(monkeypatch, tmp_path):
     began = time.monotonic()
 
     with pytest.raises(TrainingError, match=r"cannot fetch config\.json of microsoft/resnet-34") as refused:
-        load("resnet34", LABELS)
+        load_pretrained("resnet34", LABELS)
 
     assert "--model DIR" in refused.value.hint
     assert "--from-scratch" in refused.value.hint
@@ -300,7 +300,7 @@ def test_T08_the_hub_forbidden(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
 
     with pytest.raises(TrainingError, match=r"config\.json of facebook/dinov2-small: .*HF_HUB_OFFLINE"):
-        load("dinov2", LABELS)
+        load_pretrained("dinov2", LABELS)
 
 
 def test_a_run_is_opened_by_its_path_alone(tmp_path, monkeypatch):
@@ -308,14 +308,14 @@ def test_a_run_is_opened_by_its_path_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("resnet34", "microsoft/resnet-34"):
         write_run(Path(name))
-        assert open_run(Path(name)).labels == LABELS
+        assert open_trained_network(Path(name)).labels == LABELS
 
 
 def test_nothing_of_the_libraries_reaches_the_terminal(folder, capfd):
     """No bar and no report of mismatched keys appears, and what a person had set is set again."""
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
 
-    load(str(folder), ["other", "classes"]).save(folder)
+    load_pretrained(str(folder), ["other", "classes"]).save(folder)
 
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
@@ -334,7 +334,7 @@ def test_pictures_that_cannot_be_wanted(folder, changes, reason):
     """Absurd sizes and channels are refused before memory is asked for."""
     rewrite(folder / "preprocessor_config.json", **changes)
     with pytest.raises(TrainingError, match=reason):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 def test_a_pipe_is_not_waited_for(folder):
@@ -343,7 +343,7 @@ def test_a_pipe_is_not_waited_for(folder):
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "b.safetensors"}}')
     os.mkfifo(folder / "b.safetensors")
     with pytest.raises(TrainingError, match="is no file"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 def test_X11_weights_of_any_size_are_not_loaded(folder, monkeypatch):
@@ -355,7 +355,7 @@ def test_X11_weights_of_any_size_are_not_loaded(folder, monkeypatch):
         file.truncate(8 + len(head) + (1 << 35))  # 34 GB, of which the disk has nothing
 
     with pytest.raises(TrainingError, match="are 8,589,934,592 numbers; the most is 2,147,483,648"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 def test_X11_weights_are_no_larger_than_their_network(folder, monkeypatch):
@@ -367,7 +367,7 @@ def test_X11_weights_are_no_larger_than_their_network(folder, monkeypatch):
         file.truncate(8 + len(head) + (1 << 32))
 
     with pytest.raises(TrainingError, match="its weights have 1,073,741,824"):
-        load(str(folder), LABELS)
+        load_pretrained(str(folder), LABELS)
 
 
 @pytest.mark.parametrize("from_scratch", [False, True])
@@ -376,4 +376,4 @@ def test_X11_a_network_of_any_size_is_not_made(folder, from_scratch):
     rewrite(folder / "config.json", hidden_sizes=[30_000, 30_000])
 
     with pytest.raises(TrainingError, match=r"its config\.json wants a network of [\d,]+ numbers"):
-        load(str(folder), LABELS, from_scratch=from_scratch)
+        load_pretrained(str(folder), LABELS, from_scratch=from_scratch)

@@ -143,7 +143,7 @@ def test_N13_literals_in_urls() -> None:
 def test_trusted_is_exact() -> None:
     """A server of our own is trusted by host and port, not by host alone."""
     assert check_url("http://127.0.0.1:8080/a.jpg", trusted={"127.0.0.1:8080"}).port == 8080
-    assert check_url("http://[::1]/a.jpg", trusted={"[::1]:80"}).place == "[::1]:80"
+    assert check_url("http://[::1]/a.jpg", trusted={"[::1]:80"}).host_and_port == "[::1]:80"
     with pytest.raises(PrivateAddress):
         check_url("http://127.0.0.1:8081/a.jpg", trusted={"127.0.0.1:8080"})
 

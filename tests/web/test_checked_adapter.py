@@ -15,7 +15,7 @@ from harvest import providers as registry
 from harvest.errors import Unreachable
 from harvest.providers.base import Provider
 from harvest.web.address_policy import is_public
-from harvest.web.search_session import Pages
+from harvest.web.search_session import SearchSession
 from tests.web_server import HostileServer, answer
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def inside() -> Iterator[Inside]:
     server.close()
 
 
-def pages(names: Names, **options: Any) -> Pages:
+def pages(names: Names, **options: Any) -> SearchSession:
     """Make pages for which one loopback address is public; every other reserved address stays private."""
-    return Pages(
+    return SearchSession(
         **{
             "pace": 0,
             "wait": lambda _: False,
@@ -263,7 +263,7 @@ class _Hostile(Provider):
     pace = 0
     port = 0
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:  # noqa: ARG002
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002
         """Ask the engine once."""
         pages.get(f"http://localhost:{self.port}/q")
         return iter(())

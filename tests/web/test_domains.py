@@ -12,8 +12,8 @@ import pytest
 from harvest.models import Body, Refusal, Verdict
 from harvest.web.domains import registrable_domain
 from harvest.web.failure_verdicts import Failure
-from harvest.web.host_scheduler import Hosts
-from harvest.web.image_client import Bodies, Limits
+from harvest.web.host_scheduler import HostScheduler
+from harvest.web.image_client import ImageClient, ImageLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,13 +77,13 @@ class Web:
 
 
 @asynccontextmanager
-async def web(**limits: Any) -> AsyncIterator[tuple[Web, int, Bodies]]:
+async def web(**limits: Any) -> AsyncIterator[tuple[Web, int, ImageClient]]:
     """Give a web on loopback, its port, and bodies for which every name leads there."""
     told = Web()
     server = await asyncio.start_server(told.meet, "127.0.0.1", 0, backlog=1000)
     try:
-        async with Bodies(
-            limits=Limits(**{"total": PLENTY, "pace": 0, **limits}),
+        async with ImageClient(
+            limits=ImageLimits(**{"total": PLENTY, "pace": 0, **limits}),
             resolve=lambda _: ["127.0.0.1"],
             allowed=lambda _: True,
         ) as bodies:
@@ -92,11 +92,11 @@ async def web(**limits: Any) -> AsyncIterator[tuple[Web, int, Bodies]]:
         server.close()
 
 
-async def fetch(bodies: Bodies, url: str) -> Body | Refusal:
+async def fetch(bodies: ImageClient, url: str) -> Body | Refusal:
     return await bodies.fetch(url)
 
 
-async def flood_and_fetch(bodies: Bodies, told: Web, port: int, flooding: list[str]) -> int:
+async def flood_and_fetch(bodies: ImageClient, told: Web, port: int, flooding: list[str]) -> int:
     """Fetch floods first and good images after them; return how many floods have ended by then."""
     floods = [asyncio.create_task(fetch(bodies, url)) for url in flooding]
     await told.reached.wait()
@@ -126,7 +126,7 @@ def test_a_flooding_domain_holds_its_share(name: str) -> None:
         async with web() as (told, port, bodies):
             flooding = [f"http://{NAMES[name].format(n=n + 1)}:{port}/flood{n}" for n in range(FLOOD)]
             assert await flood_and_fetch(bodies, told, port, flooding) == 0
-            assert told.most <= Limits().connections // 4
+            assert told.most <= ImageLimits().connections // 4
 
     asyncio.run(run())
 
@@ -183,26 +183,24 @@ def test_a_domain_that_finishes_nothing_is_left_alone() -> None:
     verdicts = Counter(end.verdict for end in ends if isinstance(end, Refusal))
     assert verdicts.keys() == {Verdict.TIMEOUT, Verdict.HOST_PARKED}
     assert verdicts[Verdict.TIMEOUT] < 2 * 8
-    assert said == [
-        "flood.test left 6 images in a row unfinished: its other images are left for the next run."
-    ]
+    assert said == ["flood.test left 6 images in a row unfinished: its other images are left for the next run."]
 
 
-UNFINISHED = Failure(Refusal(Verdict.TIMEOUT, "not finished"), passing=False, answered=True)
-SILENT = Failure(Refusal(Verdict.TIMEOUT, "not finished"), passing=False, answered=False)
+UNFINISHED = Failure(Refusal(Verdict.TIMEOUT, "not finished"), is_transient=False, answered=True)
+SILENT = Failure(Refusal(Verdict.TIMEOUT, "not finished"), is_transient=False, answered=False)
 
 
 def park(*events: Failure | None) -> dict[str, str]:
     """Let images of a domain's hosts end, `None` being a good answer; return what is left alone after it."""
 
     async def run() -> dict[str, str]:
-        hosts = Hosts(Limits(pace=0), clock=lambda: 0.0, sleep=asyncio.sleep, say=lambda _: None)
+        hosts = HostScheduler(ImageLimits(pace=0), clock=lambda: 0.0, sleep=asyncio.sleep, say=lambda _: None)
         for number, end in enumerate(events):
-            async with hosts.visit(f"h{number}.slow.test") as host:
+            async with hosts.request_slot(f"h{number}.slow.test") as host:
                 if end is None:
-                    host.answered()
+                    host.record_success()
             if end is not None:
-                hosts.gave_up(host.name, end)
+                hosts.record_failure(host.name, end)
         return hosts.parked
 
     return asyncio.run(run())

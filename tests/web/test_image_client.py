@@ -17,8 +17,8 @@ import trustme
 from harvest.errors import UsageError
 from harvest.models import Body, Refusal, Verdict
 from harvest.web.address_policy import is_public
-from harvest.web.host_scheduler import Hosts
-from harvest.web.image_client import Bodies, Limits
+from harvest.web.host_scheduler import HostScheduler
+from harvest.web.image_client import ImageClient, ImageLimits
 from tests.web_server import HostileServer, Scenario, answer, trickle
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ def gather(urls: list[str], **options: Any) -> list[Body | Refusal]:
     }
 
     async def run() -> list[Body | Refusal]:
-        async with Bodies(**options) as bodies:
+        async with ImageClient(**options) as bodies:
             ends = list(await asyncio.gather(*(one(bodies, url) for url in urls)))
         if any(url.startswith("https:") for url in urls):
             await asyncio.sleep(0.25)  # TLS takes its leave, and only then closes the socket
         return ends
 
-    async def one(bodies: Bodies, url: str) -> Body | Refusal:
+    async def one(bodies: ImageClient, url: str) -> Body | Refusal:
         return await bodies.fetch(url)
 
     return asyncio.run(run())
@@ -99,7 +99,7 @@ def test_honest_request() -> None:
     """We say who we are, ask for no packing, and send the page that shows the picture."""
 
     async def run(url: str) -> None:
-        async with Bodies(allow_private=True) as bodies:
+        async with ImageClient(allow_private=True) as bodies:
             await bodies.fetch(url, referer="http://page.example/ü#top")
 
     with serve(answer(b"x")) as server:
@@ -111,14 +111,12 @@ def test_honest_request() -> None:
     assert "cookie" not in head
 
 
-@pytest.mark.parametrize(
-    "page", ["", "javascript:alert(1)", "https://page.example/", "http://a:b@page.example/"]
-)
+@pytest.mark.parametrize("page", ["", "javascript:alert(1)", "https://page.example/", "http://a:b@page.example/"])
 def test_referer_of_a_strange_page(page: str) -> None:
     """A page that is none, holds a password, or is more private than the picture, is not sent along."""
 
     async def run(url: str) -> None:
-        async with Bodies(allow_private=True) as bodies:
+        async with ImageClient(allow_private=True) as bodies:
             assert isinstance(await bodies.fetch(url, referer=page), Body)
 
     with serve(answer(b"x")) as server:
@@ -138,7 +136,7 @@ def test_no_cookies_are_kept() -> None:
     """A picture's server cannot follow us from one picture to the next."""
     told = answer(b"x", set_cookie="id=1; Path=/")
     with serve(told) as server:
-        gather([f"{server.url}/a.jpg"] * 3, limits=Limits(per_host=1, pace=0))
+        gather([f"{server.url}/a.jpg"] * 3, limits=ImageLimits(per_host=1, pace=0))
         assert not any("cookie" in head.lower() for head in server.heads)
 
 
@@ -146,7 +144,7 @@ def test_bytes_are_counted() -> None:
     """`bytes_read` counts what came, also of bodies that were refused half-way."""
 
     async def run(url: str) -> int:
-        async with Bodies(allow_private=True, limits=Limits(body=1000)) as bodies:
+        async with ImageClient(allow_private=True, limits=ImageLimits(body=1000)) as bodies:
             await bodies.fetch(f"{url}/a.jpg")
             await bodies.fetch(f"{url}/b.jpg")
             return bodies.bytes_read
@@ -208,7 +206,7 @@ def test_N01_hanging_lookup() -> None:
     with serve(answer(b"x")) as server:
         good = f"http://img.example.test:{server.port}/a.jpg"
         started = time.monotonic()
-        ends = gather([*hanging, good], resolve=resolve, limits=Limits(dns=0.3, attempts=1, connections=64))
+        ends = gather([*hanging, good], resolve=resolve, limits=ImageLimits(dns=0.3, attempts=1, connections=64))
         seconds = time.monotonic() - started
     release.set()
     assert {end.verdict for end in ends[:-1] if isinstance(end, Refusal)} == {Verdict.DNS}
@@ -226,7 +224,7 @@ def test_N02_slow_loris(where: str) -> None:
     told = trickle(head * 9, 0.02) if where == "head" else [head, *trickle(b"x" * 1000, 0.02)]
     with serve(told) as server:
         started = time.monotonic()
-        assert verdict(f"{server.url}/a.jpg", limits=Limits(idle=0.5, total=1)) == Verdict.TIMEOUT
+        assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(idle=0.5, total=1)) == Verdict.TIMEOUT
         assert time.monotonic() - started < 5
 
 
@@ -245,7 +243,7 @@ def test_N02_slow_loris(where: str) -> None:
 def test_N03_stall_and_reset(told: Scenario, expected: Verdict) -> None:
     """A stall or a reset is tried three times, then recorded."""
     with serve(told) as server:
-        assert verdict(f"{server.url}/a.jpg", limits=Limits(idle=1 if 5.0 in told else 10)) == expected
+        assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(idle=1 if 5.0 in told else 10)) == expected
         assert len(set(server.heads)) == 1
         assert len(server.heads) in {3, 6}  # aiohttp itself asks once more on a connection that was closed
 
@@ -253,7 +251,7 @@ def test_N03_stall_and_reset(told: Scenario, expected: Verdict) -> None:
 def test_N03_better_the_second_time() -> None:
     """A reset is no reason to go without the picture when the next try gives it."""
     with serve([["reset"], [5.0], answer(b"x")]) as server:
-        assert verdict(f"{server.url}/a.jpg", limits=Limits(idle=1)) == "body"
+        assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(idle=1)) == "body"
 
 
 def test_N03_patience_grows() -> None:
@@ -261,15 +259,15 @@ def test_N03_patience_grows() -> None:
     slow = [0.5, *answer(b"x")]
     with serve([[60.0], slow, slow]) as server:
         started = time.monotonic()
-        assert verdict(f"{server.url}/a.jpg", limits=Limits(first_idle=0.1, idle=20)) == Verdict.TIMEOUT
+        assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(first_idle=0.1, idle=20)) == Verdict.TIMEOUT
         assert time.monotonic() - started < 10
     with serve([[60.0], slow]) as server:
-        assert verdict(f"{server.url}/a.jpg", limits=Limits(first_idle=0.4, idle=20)) == "body"
+        assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(first_idle=0.4, idle=20)) == "body"
 
 
 def test_N03_patience_is_what_is_usual() -> None:
     """What stalls at a quick host is asked for again long before the patience with a slow one is over."""
-    limits = Limits(first_idle=60, idle=60, least_idle=0.2, total=20, per_host=1, pace=0)
+    limits = ImageLimits(first_idle=60, idle=60, least_idle=0.2, total=20, per_host=1, pace=0)
     with serve(answer(b"x"), b=[[60.0], answer(b"y")]) as server:
         urls = [f"{server.url}/a.jpg", f"{server.url}/b.jpg"]
         assert all(isinstance(end, Body) for end in gather(urls, limits=limits))
@@ -278,7 +276,7 @@ def test_N03_patience_is_what_is_usual() -> None:
 
 def test_N03_pause_in_a_body_is_no_stall() -> None:
     """Once its answer has begun, a body may pause for longer than answers take to begin."""
-    limits = Limits(first_idle=20, least_idle=0.1, per_host=1, pace=0)
+    limits = ImageLimits(first_idle=20, least_idle=0.1, per_host=1, pace=0)
     [whole] = answer(b"xy")
     with serve(answer(b"x"), b=[whole[:-1], 0.5, whole[-1:]]) as server:
         urls = [f"{server.url}/a.jpg", f"{server.url}/b.jpg"]
@@ -333,7 +331,7 @@ def test_N05_retry_after(asked: str | Callable[[], str], least: float, most: flo
     header = asked if isinstance(asked, str) else asked()
     with serve([answer(status="429 Slow Down", retry_after=header), answer(b"x")]) as server:
         url = f"{server.url}/a.jpg"
-        assert verdict(url, clock=fake.clock, sleep=fake.sleep, limits=Limits(pace=0)) == "body"
+        assert verdict(url, clock=fake.clock, sleep=fake.sleep, limits=ImageLimits(pace=0)) == "body"
     assert least <= sum(fake.slept) <= max(most, 0.5)  # at least the slower pace that a refusal earns
 
 
@@ -366,7 +364,7 @@ def test_N05_the_host_waits_not_the_picture() -> None:
             [f"{server.url}/a.jpg", f"{server.url}/b.jpg"],
             clock=fake.clock,
             sleep=fake.sleep,
-            limits=Limits(per_host=1, total=60),
+            limits=ImageLimits(per_host=1, total=60),
         )
     assert all(isinstance(end, Body) for end in ends)
     assert fake.now >= 200
@@ -388,14 +386,12 @@ def test_N06_backoff() -> None:
     failing = answer(status="500 Oops")
     with serve([failing, failing, answer(b"x")]) as server:
         url = f"{server.url}/a.jpg"
-        assert verdict(url, sleep=fake.sleep, jitter=lambda: 0.5, limits=Limits(pace=0)) == "body"
+        assert verdict(url, sleep=fake.sleep, jitter=lambda: 0.5, limits=ImageLimits(pace=0)) == "body"
         assert len(server.heads) == 3
     assert fake.slept == [1.25, 2.5]
 
 
-@pytest.mark.parametrize(
-    "status", ["500 Oops", "502 Bad Gateway", "503 Busy", "504 Late", "408 Request Timeout"]
-)
+@pytest.mark.parametrize("status", ["500 Oops", "502 Bad Gateway", "503 Busy", "504 Late", "408 Request Timeout"])
 def test_N06_failing_for_good(status: str) -> None:
     """A server that keeps failing is asked three times."""
     with serve(answer(status=status)) as server:
@@ -408,7 +404,7 @@ def test_silent_host_is_parked() -> None:
     with serve(answer(b"x")) as server:
         pass
     urls = [f"{server.url}/{n}.jpg" for n in range(100)]
-    ends = gather(urls, limits=Limits(pace=0, strikes=3))
+    ends = gather(urls, limits=ImageLimits(pace=0, strikes=3))
     verdicts = [end.verdict for end in ends if isinstance(end, Refusal)]
     assert 3 <= verdicts.count(Verdict.UNREACHABLE) <= 6
     assert verdicts.count(Verdict.HOST_PARKED) == 100 - verdicts.count(Verdict.UNREACHABLE)
@@ -417,7 +413,7 @@ def test_silent_host_is_parked() -> None:
 def test_dead_links_park_nobody() -> None:
     """A host that answers 404 a hundred times has answered."""
     with HostileServer({f"/{n}.jpg": GONE for n in range(30)}) as server:
-        ends = gather([f"{server.url}/{n}.jpg" for n in range(30)], limits=Limits(pace=0, strikes=3))
+        ends = gather([f"{server.url}/{n}.jpg" for n in range(30)], limits=ImageLimits(pace=0, strikes=3))
     assert {end.verdict for end in ends if isinstance(end, Refusal)} == {Verdict.GONE}
 
 
@@ -452,7 +448,7 @@ def test_N08_memory_of_the_largest_body() -> None:
     """The largest body there may be costs less than twice its size."""
     piece = bytes(64 * 1024)
     with serve([b"HTTP/1.1 200 OK\r\n\r\n", *[piece] * 256]) as server:
-        peak, end = peak_of(lambda: fetch(f"{server.url}/a.jpg", limits=Limits(body=16 * MiB)))
+        peak, end = peak_of(lambda: fetch(f"{server.url}/a.jpg", limits=ImageLimits(body=16 * MiB)))
     assert isinstance(end, Body)
     assert len(end.data) == 16 * MiB
     assert peak < 2 * 16 * MiB
@@ -461,7 +457,7 @@ def test_N08_memory_of_the_largest_body() -> None:
 def test_N09_endless_body() -> None:
     """A stream without an end is cut at the cap, and is `too_big`."""
     with serve([b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(64 * 1024)] * 10_000]) as server:
-        peak, end = peak_of(lambda: fetch(f"{server.url}/a.jpg", limits=Limits(body=2 * MiB)))
+        peak, end = peak_of(lambda: fetch(f"{server.url}/a.jpg", limits=ImageLimits(body=2 * MiB)))
     assert isinstance(end, Refusal)
     assert end.verdict == Verdict.TOO_BIG
     assert peak < 2 * 2 * MiB
@@ -469,7 +465,7 @@ def test_N09_endless_body() -> None:
 
 def test_N09_endless_bodies_at_once() -> None:
     """Of many bodies that outgrow the ordinary size only a few are read at a time; the others wait."""
-    limits = Limits(body=4 * MiB, large=64 * 1024, large_at_once=2, per_host=16, pace=0)
+    limits = ImageLimits(body=4 * MiB, large=64 * 1024, large_at_once=2, per_host=16, pace=0)
     with serve([b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(64 * 1024)] * 1000]) as server:
         peak, ends = peak_of(lambda: gather([f"{server.url}/a.jpg"] * 16, limits=limits))
     assert {end.verdict for end in ends if isinstance(end, Refusal)} == {Verdict.TOO_BIG}
@@ -482,15 +478,13 @@ def test_N10_lying_length(declared: str) -> None:
     """A declared length beyond the cap is refused before a byte is read."""
 
     async def run(url: str) -> None:
-        async with Bodies(allow_private=True) as bodies:
+        async with ImageClient(allow_private=True) as bodies:
             end = await bodies.fetch(url)
             assert isinstance(end, Refusal)
             assert end.verdict == Verdict.TOO_BIG
             assert bodies.bytes_read == 0
 
-    with serve(
-        [f"HTTP/1.1 200 OK\r\nContent-Length: {declared}\r\n\r\n".encode(), b"x" * 100, 5.0]
-    ) as server:
+    with serve([f"HTTP/1.1 200 OK\r\nContent-Length: {declared}\r\n\r\n".encode(), b"x" * 100, 5.0]) as server:
         asyncio.run(run(f"{server.url}/a.jpg"))
 
 
@@ -544,7 +538,7 @@ def test_N13_default_rule() -> None:
     """Without a word from the user, the rule is that of the public Internet."""
 
     async def run(url: str) -> Body | Refusal:
-        async with Bodies(resolve=lambda _: ["127.0.0.1"]) as bodies:
+        async with ImageClient(resolve=lambda _: ["127.0.0.1"]) as bodies:
             return await bodies.fetch(url)
 
     with serve(answer(b"secret")) as server:
@@ -559,7 +553,7 @@ def test_N13_allow_private() -> None:
     """`allow_private` turns the guard off, for people with an image server at home."""
 
     async def run(url: str) -> Body | Refusal:
-        async with Bodies(allow_private=True) as bodies:
+        async with ImageClient(allow_private=True) as bodies:
             return await bodies.fetch(url)
 
     with serve(answer(b"x")) as server:
@@ -581,9 +575,7 @@ def test_N14_rebinding() -> None:
         assert f"host: img.example.test:{server.port}" in server.heads[0].lower()
 
 
-@pytest.mark.parametrize(
-    "answers", [["127.0.0.1", "10.0.0.1"], ["::1", "127.0.0.1"], ["fe80::1%1"], ["nonsense"]]
-)
+@pytest.mark.parametrize("answers", [["127.0.0.1", "10.0.0.1"], ["::1", "127.0.0.1"], ["fe80::1%1"], ["nonsense"]])
 def test_N14_mixed_answers(answers: list[str]) -> None:
     """One bad address among a name's answers refuses it, and nobody is connected to."""
     with serve(answer(b"x")) as server:
@@ -708,7 +700,7 @@ def test_N16_proxy_cannot(told: Scenario, expected: str) -> None:
 def test_N16_unusable_proxy(proxy: str) -> None:
     """A proxy we cannot speak to is said, and never silently gone around."""
     with pytest.raises(UsageError, match="--proxy"):
-        Bodies(proxy=proxy)
+        ImageClient(proxy=proxy)
 
 
 # ---- what a server says about its pictures
@@ -716,9 +708,7 @@ def test_N16_unusable_proxy(proxy: str) -> None:
 
 def test_N17_content_type_is_advisory() -> None:
     """A page served as a picture, or a picture as text, comes as it is: its bytes decide later."""
-    with serve(
-        answer(b"<html>", content_type="image/jpeg"), b=answer(b"\xff\xd8", content_type="text/html")
-    ) as server:
+    with serve(answer(b"<html>", content_type="image/jpeg"), b=answer(b"\xff\xd8", content_type="text/html")) as server:
         assert fetch(f"{server.url}/a.jpg") == Body(b"<html>", f"{server.url}/a.jpg")
         assert fetch(f"{server.url}/b.jpg") == Body(b"\xff\xd8", f"{server.url}/b.jpg")
 
@@ -760,11 +750,11 @@ def test_N20_four_at_once() -> None:
         order: list[str] = []
 
         async def run() -> None:
-            async with Bodies(allow_private=True) as bodies:
+            async with ImageClient(allow_private=True) as bodies:
                 urls = [*(f"{crowded.url}/{n}.jpg" for n in range(40)), f"{other.url}/a.jpg"]
                 await asyncio.gather(*(one(bodies, url) for url in urls))
 
-        async def one(bodies: Bodies, url: str) -> None:
+        async def one(bodies: ImageClient, url: str) -> None:
             assert isinstance(await bodies.fetch(url), Body)
             order.append(url)
 
@@ -791,7 +781,7 @@ def test_N20_places_of_known_hosts(host: str, most: int) -> None:
     """Hosts built for it have eight of our requests at once, who wishes for two has two, others have four."""
     with HostileServer({f"/{n}.jpg": [0.05, *answer(b"x")] for n in range(24)}) as server:
         urls = [f"http://{host}:{server.port}/{n}.jpg" for n in range(24)]
-        assert all(isinstance(end, Body) for end in gather(urls, limits=Limits(pace=0)))
+        assert all(isinstance(end, Body) for end in gather(urls, limits=ImageLimits(pace=0)))
         assert server.most == most
 
 
@@ -801,7 +791,7 @@ def test_N20_pace_of_known_hosts(host: str, seconds: float) -> None:
     fake = FakeTime()
     with HostileServer({f"/{n}.jpg": answer(b"x") for n in range(6)}) as server:
         urls = [f"http://{host}:{server.port}/{n}.jpg" for n in range(6)]
-        gather(urls, clock=fake.clock, sleep=fake.sleep, limits=Limits(pace=0.5))
+        gather(urls, clock=fake.clock, sleep=fake.sleep, limits=ImageLimits(pace=0.5))
     assert fake.now == pytest.approx(seconds)
 
 
@@ -821,7 +811,7 @@ def test_N20_redirects_wait_for_their_host_too() -> None:
         routes = {f"/{n}": answer(status="302 Found", location=f"{crowded.url}/{n}") for n in range(12)}
         with HostileServer(routes) as one, HostileServer(routes) as two, HostileServer(routes) as three:
             urls = [f"{(one, two, three)[n % 3].url}/{n}" for n in range(12)]
-            ends = gather(urls, limits=Limits(pace=0))
+            ends = gather(urls, limits=ImageLimits(pace=0))
         assert all(isinstance(end, Body) for end in ends)
         assert crowded.most <= 4
 
@@ -834,7 +824,7 @@ def test_N20_pace() -> None:
             [f"{server.url}/{n}.jpg" for n in range(6)],
             clock=fake.clock,
             sleep=fake.sleep,
-            limits=Limits(pace=0.5),
+            limits=ImageLimits(pace=0.5),
         )
     assert fake.now == pytest.approx(2.5)
 
@@ -844,7 +834,7 @@ def test_N20_connections_in_all() -> None:
     told = {"/a.jpg": [0.1, *answer(b"x")]}
     with HostileServer(told) as server:
         urls = [f"http://host.example{n}.test:{server.port}/a.jpg" for n in range(30)]
-        assert all(isinstance(end, Body) for end in gather(urls, limits=Limits(connections=5)))
+        assert all(isinstance(end, Body) for end in gather(urls, limits=ImageLimits(connections=5)))
         assert server.most == 5
 
 
@@ -852,7 +842,7 @@ def test_place_is_held_while_a_body_is_used() -> None:
     """Inside `async with` a body keeps its place among the connections, which bounds the bodies in memory."""
 
     async def run(url: str) -> None:
-        async with Bodies(allow_private=True, limits=Limits(connections=1, pace=0)) as bodies:
+        async with ImageClient(allow_private=True, limits=ImageLimits(connections=1, pace=0)) as bodies:
             async with bodies.fetch(url) as first:
                 assert isinstance(first, Body)
                 with pytest.raises(TimeoutError):
@@ -869,7 +859,7 @@ def test_cancelled_fetch_leaves_nothing() -> None:
     """A fetch that is cancelled gives its places back."""
 
     async def run(url: str) -> None:
-        async with Bodies(allow_private=True, limits=Limits(connections=1, per_host=1, pace=0)) as bodies:
+        async with ImageClient(allow_private=True, limits=ImageLimits(connections=1, per_host=1, pace=0)) as bodies:
             for _ in range(5):
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.05):
@@ -885,9 +875,9 @@ def test_hosts_are_forgotten() -> None:
 
     async def run() -> int:
         fake = FakeTime()
-        hosts = Hosts(Limits(pace=0), clock=fake.clock, sleep=fake.sleep, say=print)
+        hosts = HostScheduler(ImageLimits(pace=0), clock=fake.clock, sleep=fake.sleep, say=print)
         for number in range(5000):
-            async with hosts.visit(f"host{number}.example.org") as host:
+            async with hosts.request_slot(f"host{number}.example.org") as host:
                 if number == 7:
                     host.park("asks for a year")
         assert hosts.parked == {"host7.example.org": "asks for a year"}
@@ -951,4 +941,4 @@ def test_X07_a_resolver_that_raises_anything_is_heard() -> None:
         raise ZeroDivisionError("in the works")
 
     with pytest.raises(ZeroDivisionError, match="in the works"):
-        verdict("http://img.example.test/a.jpg", resolve=resolve, limits=Limits(dns=600))
+        verdict("http://img.example.test/a.jpg", resolve=resolve, limits=ImageLimits(dns=600))

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from harvest.errors import HarvestError, Interrupted, RateLimited, Unreachable
-from harvest.web.search_session import PageLimits, Pages
+from harvest.web.search_session import PageLimits, SearchSession
 from tests.web_server import HostileServer, answer
 
 SECRET = "0123456789abcdef-secret"
@@ -32,7 +32,7 @@ def waits():
 
 @pytest.fixture
 def pages(waits):
-    with Pages(pace=0, wait=waits, jitter=lambda: 0.0, limits=PageLimits(idle=2)) as pages:
+    with SearchSession(pace=0, wait=waits, jitter=lambda: 0.0, limits=PageLimits(idle=2)) as pages:
         yield pages
 
 
@@ -47,9 +47,7 @@ def test_a_form_is_posted(pages):
     assert "User-Agent: image-harvest/" in server.heads[0]
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
-)
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 def test_a_form_is_never_sent_on(pages, status):
     """A redirect, be it to the same server, is not followed with what a form holds."""
     routes = {"/token": answer(status=status, location="/other"), "/other": answer(b"{}")}
@@ -75,11 +73,7 @@ def test_V04_a_forms_secret_is_in_no_message(pages, caplog, told):
 def test_N05_a_wait_said_in_words_is_kept(pages, waits, packed):
     """Where only the text of a refusal says how long to wait, that long is waited."""
     text = THROTTLED % 45
-    refusal = (
-        answer(gzip.compress(text), "429 Slow", content_encoding="gzip")
-        if packed
-        else answer(text, "429 Slow")
-    )
+    refusal = answer(gzip.compress(text), "429 Slow", content_encoding="gzip") if packed else answer(text, "429 Slow")
     with HostileServer({"/q": [refusal, answer(b"x")]}) as server:
         assert pages.get(f"{server.url}/q").text == "x"
     assert waits == [45]
@@ -125,7 +119,7 @@ def test_V07_words_that_are_none(pages, waits, body):
 def test_a_pause_can_be_stopped():
     """A source's own pause ends when the person stops."""
     stop = threading.Event()
-    with Pages(pace=0, stop=stop) as pages:
+    with SearchSession(pace=0, stop=stop) as pages:
         threading.Timer(0.1, stop.set).start()
         with pytest.raises(Interrupted):
             pages.pause(60)

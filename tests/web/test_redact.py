@@ -12,7 +12,7 @@ import pytest
 from harvest import providers as registry
 from harvest.errors import Unreachable
 from harvest.web.redact import Secrets
-from harvest.web.search_session import Page, Pages
+from harvest.web.search_session import SearchPage, SearchSession
 from tests.web_server import HostileServer, answer
 
 KEY = "AIza-k3y/of+tests=&\"<'\\0"
@@ -86,8 +86,8 @@ def test_X15_other_parameters_stay() -> None:
     assert sent(url, User_Agent="image-harvest", Accept_Language="de-german").hide(text) == text
 
 
-def pages(**options: Any) -> Pages:
-    return Pages(pace=0, wait=lambda _: False, **options)
+def pages(**options: Any) -> SearchSession:
+    return SearchSession(pace=0, wait=lambda _: False, **options)
 
 
 def test_X15_page_and_headers() -> None:
@@ -120,7 +120,7 @@ def test_X15_a_token_can_be_read() -> None:
     told = b'{"access_token": "t0ken-of-tests", "client_id": "id-of-tests"}'
     with HostileServer({"/token": answer(told)}) as server, pages() as asked:
         form = {"client_id": "id-of-tests", "client_secret": "secret-of-tests"}
-        page: Page = asked.post(f"{server.url}/token", form=form)
+        page: SearchPage = asked.post(f"{server.url}/token", form=form)
     assert page.json() == {"access_token": "t0ken-of-tests", "client_id": "…"}
 
 

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from harvest.web.limits import Limits
-from harvest.web.response_timeout import Patience
+from harvest.web.limits import ImageLimits
+from harvest.web.response_timeout import ResponseTimeout
 
-LIMITS = Limits(first_idle=5, idle=20, least_idle=2, attempts=3)
+LIMITS = ImageLimits(first_idle=5, idle=20, least_idle=2, attempts=3)
 
 
 class Host:
@@ -17,12 +17,12 @@ class Host:
 
     def __init__(self, *seconds: float) -> None:
         self.now = 0.0
-        self.patience = Patience(LIMITS, lambda: self.now)
+        self.patience = ResponseTimeout(LIMITS, lambda: self.now)
         for second in seconds:
             asyncio.run(self._answer(second))
 
     async def _answer(self, seconds: float) -> None:
-        async with self.patience.answer(0):
+        async with self.patience.limit_wait(0):
             self.now += seconds
 
     def stalls(self) -> None:
@@ -31,7 +31,7 @@ class Host:
 
     async def _stall(self) -> None:
         with pytest.raises(TimeoutError):
-            async with self.patience.answer(0):
+            async with self.patience.limit_wait(0):
                 raise TimeoutError
 
 

@@ -15,7 +15,7 @@ import trustme
 
 from harvest.errors import HarvestError, Interrupted, PageChanged, RateLimited, Unreachable, UsageError
 from harvest.web.proxies import proxy_in_use
-from harvest.web.search_session import Page, PageLimits, Pages
+from harvest.web.search_session import PageLimits, SearchPage, SearchSession
 from tests.web_server import HostileServer, Scenario, answer, trickle
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ class Waits(list[float]):
         return False
 
 
-def pages(**options: Any) -> Pages:
-    return Pages(**{"pace": 0, "wait": Waits(), "jitter": lambda: 0.0, **options})
+def pages(**options: Any) -> SearchSession:
+    return SearchSession(**{"pace": 0, "wait": Waits(), "jitter": lambda: 0.0, **options})
 
 
 def serve(told: Scenario | list[Scenario], **more: Scenario) -> HostileServer:
     return HostileServer({"/q": told, **{f"/{name}": scenario for name, scenario in more.items()}})
 
 
-def get(server: HostileServer, path: str = "/q", **options: Any) -> Page:
+def get(server: HostileServer, path: str = "/q", **options: Any) -> SearchPage:
     with pages(**options) as asked:
         return asked.get(server.url + path)
 
@@ -200,9 +200,7 @@ def test_N05_retry_after(asked: str, least: float, most: float) -> None:
     with serve([answer(status="429 Slow Down", retry_after=asked), answer(b"x")]) as server:
         assert get(server, wait=waits, say=said.append, name="Flickr").text == "x"
     assert least <= sum(waits) <= most
-    assert said == [
-        f"Flickr refused (429). Waiting {least} s; 2 of 3 tries left. Ctrl-C keeps what you have."
-    ]
+    assert said == [f"Flickr refused (429). Waiting {least} s; 2 of 3 tries left. Ctrl-C keeps what you have."]
 
 
 def test_N05_refused_for_good() -> None:
@@ -296,9 +294,7 @@ def test_N12_redirect_to_another_scheme(location: str) -> None:
         get(server)
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "127.1", "localhost", "[::1]", "2130706433", "169.254.169.254"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "localhost", "[::1]", "2130706433", "169.254.169.254"])
 def test_N13_redirect_to_a_private_address(host: str) -> None:
     """A search page cannot lead us to a private address, save that of its own server."""
     with serve(answer(b"secret")) as inside:
@@ -333,9 +329,7 @@ def test_N15_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "no certificate", ""])
-def test_N15_unreadable_authorities(
-    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_N15_unreadable_authorities(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of authorities that cannot be read is said at once, with the variable that names it."""
     bundle = tmp_path / "ca.pem"
     if content is not None:
@@ -382,7 +376,7 @@ def test_stop_ends_a_wait() -> None:
     threading.Timer(0.2, stop.set).start()
     with serve(answer(status="429 Slow Down", retry_after="100")) as server:
         started = time.monotonic()
-        with Pages(pace=0, stop=stop) as asked, pytest.raises(Interrupted):
+        with SearchSession(pace=0, stop=stop) as asked, pytest.raises(Interrupted):
             asked.get(f"{server.url}/q")
         assert time.monotonic() - started < 2
 
@@ -393,7 +387,7 @@ def test_stop_ends_a_request() -> None:
     threading.Timer(0.2, stop.set).start()
     with serve([9.0]) as server:
         started = time.monotonic()
-        with Pages(pace=0, stop=stop) as asked, pytest.raises(Interrupted):
+        with SearchSession(pace=0, stop=stop) as asked, pytest.raises(Interrupted):
             asked.get(f"{server.url}/q")
         assert time.monotonic() - started < 2
         assert len(server.heads) == 1
@@ -462,9 +456,7 @@ def test_V04_key_stays_with_its_host() -> None:
     first = answer(status="302 Found", location=route)
     with HostileServer({"http://api.example.test/q": first, route: answer(b"x")}) as proxy:
         with pages(proxy=proxy.url) as asked:
-            asked.get(
-                "http://api.example.test/q", headers={"Authorization": KEY, "X-Key": KEY, "User-Agent": "ua"}
-            )
+            asked.get("http://api.example.test/q", headers={"Authorization": KEY, "X-Key": KEY, "User-Agent": "ua"})
         assert KEY in proxy.heads[0]
         assert KEY not in proxy.heads[1]
         assert "User-Agent: ua" in proxy.heads[1]
@@ -494,17 +486,17 @@ def test_V04_key_stays_with_its_host() -> None:
 def test_V07_hostile_json(text: str) -> None:
     """JSON that is none, too deep, or of another kind is `PageChanged`; the page is kept for a report."""
     with pytest.raises(PageChanged) as caught:
-        Page("https://api.example.org/", 200, text, {}).json()
+        SearchPage("https://api.example.org/", 200, text, {}).json()
     assert caught.value.page == text
 
 
 def test_V07_real_json() -> None:
     """Ordinary JSON is read as it is."""
     value = {"photos": {"photo": [{"id": "1", "tags": [["a"], ["b"]], "views": 3.5, "none": None}]}}
-    assert Page("https://api.example.org/", 200, json.dumps(value), {}).json() == value
+    assert SearchPage("https://api.example.org/", 200, json.dumps(value), {}).json() == value
 
 
-def peak_of_refusal(asked: Pages, url: str) -> int:
+def peak_of_refusal(asked: SearchSession, url: str) -> int:
     import tracemalloc  # noqa: PLC0415
 
     tracemalloc.start()

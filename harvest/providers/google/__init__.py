@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harvest.providers.base import Provider
 from harvest.providers.google.custom_search import CustomSearch
-from harvest.providers.google.live_page import Html
-from harvest.providers.google.saved_pages import Saved
+from harvest.providers.google.live_page import LivePage
+from harvest.providers.google.saved_pages import SavedPages
 from harvest.providers.google.serpapi import SerpApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harvest.models import Hit, Query
-    from harvest.web.search_session import Pages
+    from harvest.web.search_session import SearchSession
 
-_WAYS: tuple[type[Provider], ...] = (Saved, CustomSearch, SerpApi)
+_WAYS: tuple[type[Provider], ...] = (SavedPages, CustomSearch, SerpApi)
 
 
 class Google(Provider):
@@ -32,13 +32,13 @@ class Google(Provider):
     label: ClassVar = "Google"
     about: ClassVar = "pages you saved, Custom Search or SerpApi; licences unknown"
     by_words: ClassVar = True
-    knows: ClassVar = CustomSearch.knows | SerpApi.knows
+    knows: ClassVar = CustomSearch.supported_filters | SerpApi.supported_filters
     variables: ClassVar = (*CustomSearch.variables, *SerpApi.variables)
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
         self._way = _choose(environ)
-        self.knows, self.probe = self._way.knows, self._way.probe  # type: ignore[misc] # as the way has it
+        self.supported_filters, self.probe = self._way.supported_filters, self._way.probe  # type: ignore[misc] # as the way has it
 
     def check(self) -> None:
         """Raise `KeyMissing` for half a key, `Unavailable` for saved pages that are not there."""
@@ -46,13 +46,13 @@ class Google(Provider):
 
     def is_dependable(self) -> bool:
         """Tell whether there is a way other than the plain try."""
-        return not isinstance(self._way, Html)
+        return not isinstance(self._way, LivePage)
 
     def notes(self) -> list[str]:
         """Say what is to be known of the way that is gone."""
         return self._way.notes()
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query."""
         return self._way.search(query, pages)
 
@@ -63,4 +63,4 @@ def _choose(environ: Mapping[str, str]) -> Provider:
         for way in _WAYS:
             if enough(environ.get(variable, "").strip() for variable in way.variables):
                 return way(environ)
-    return Html(environ)
+    return LivePage(environ)

@@ -11,15 +11,15 @@ from harvest import source_keys
 from harvest.errors import Blocked, KeyMissing, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit, Licence, LicenceFilter, Safe
 from harvest.providers import parsing
-from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.google import google_filters
-from harvest.providers.json_response import changed
+from harvest.providers.json_response import page_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _ADDRESS = "https://www.googleapis.com/customsearch/v1"
 _NAME = "Google Custom Search"
@@ -45,7 +45,7 @@ class CustomSearch(Provider):
     label: ClassVar = "Google"
     about: ClassVar = "Custom Search"
     variables: ClassVar = ("GOOGLE_API_KEY", "GOOGLE_CSE_ID")
-    knows: ClassVar = google_filters.KNOWS - {"min_size", "until"} | {"licence"}
+    knows: ClassVar = google_filters.SUPPORTED_FILTERS - {"min_size", "until"} | {"licence"}
     most: ClassVar = _CAP
 
     def check(self) -> None:
@@ -61,13 +61,13 @@ class CustomSearch(Provider):
         """Say when it ends."""
         return [f"{_END}; saved pages (--google-pages) and SerpApi go on."]
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, ten a page."""
         self.check()
-        return Sieve(self.most).fresh(self._walk(query, pages))
+        return NewHits(self.most).filter_new(self._walk(query, pages))
 
-    def _walk(self, query: Query, pages: Pages) -> Iterator[list[Hit]]:
-        claim = Licence.claimed(query.filters.licence)
+    def _walk(self, query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
+        claim = Licence.from_filter(query.filters.licence)
         key = self._setting("GOOGLE_API_KEY")
         asked = {**_arguments(query), "cx": self._setting("GOOGLE_CSE_ID"), "key": key}
         start: int | None = 1
@@ -80,7 +80,7 @@ class CustomSearch(Provider):
 
 def _arguments(query: Query) -> dict[str, object]:
     filters = query.filters
-    colour = google_filters.colour(filters)
+    colour = google_filters.google_colour(filters)
     asked = {
         "q": query.text,
         "searchType": "image",
@@ -100,62 +100,60 @@ def _arguments(query: Query) -> dict[str, object]:
 
 
 def _days_since(day: str) -> int:
-    return max(1, int(time.time() - parsing.moment(day)) // _DAY + 1)
+    return max(1, int(time.time() - parsing.parse_day(day)) // _DAY + 1)
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read an answer; raise what it says when it is no list of results."""
     if page.status != HTTPStatus.OK:
         raise _failure(page)
-    answer = parsing.fields(page.json())
+    answer = parsing.as_object(page.json())
     if "error" in answer:
         raise _failure(page)
-    queries = parsing.fields(answer.get("queries"))
-    hits = [hit for hit in map(_hit, parsing.objects(answer.get("items"))) if hit]
+    queries = parsing.as_object(answer.get("queries"))
+    hits = [hit for hit in map(_hit, parsing.as_objects(answer.get("items"))) if hit]
     known = answer.get("kind") == "customsearch#search"
     if known and "items" not in answer and _says_none(answer, queries):
-        return Found([])
+        return PageResults([])
     if not (known and hits):
-        raise changed(page, _NAME, "an answer with neither results nor a sign that there are none")
+        raise page_changed(page, _NAME, "an answer with neither results nor a sign that there are none")
     following = _start(queries, "nextPage")
-    return Found(hits, following if following and following <= _CAP else None)
+    return PageResults(hits, following if following and following <= _CAP else None)
 
 
 def _says_none(answer: dict[str, Any], queries: dict[str, Any]) -> bool:
     """Tell whether an answer without results means it: it counts none, or is a page after the first."""
-    total = parsing.fields(answer.get("searchInformation")).get("totalResults")
+    total = parsing.as_object(answer.get("searchInformation")).get("totalResults")
     return str(total) == "0" or (_start(queries, "request") or 1) > 1
 
 
 def _start(queries: dict[str, Any], name: str) -> int | None:
-    return next((parsing.number(page.get("startIndex")) for page in parsing.objects(queries.get(name))), None)
+    return next((parsing.parse_number(page.get("startIndex")) for page in parsing.as_objects(queries.get(name))), None)
 
 
 def _hit(item: dict[str, Any]) -> Hit | None:
-    if (url := parsing.address(item.get("link"))) is None:
+    if (url := parsing.parse_url(item.get("link"))) is None:
         return None
-    image = parsing.fields(item.get("image"))
+    image = parsing.as_object(item.get("image"))
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=source_keys.key(url),
-        page=parsing.address(image.get("contextLink")),
-        title=parsing.text(item.get("title")),
-        width=parsing.number(image.get("width")),
-        height=parsing.number(image.get("height")),
+        source=source_keys.source_key(url),
+        page=parsing.parse_url(image.get("contextLink")),
+        title=parsing.parse_text(item.get("title")),
+        width=parsing.parse_number(image.get("width")),
+        height=parsing.parse_number(image.get("height")),
     )
 
 
-def _failure(page: Page) -> ProviderError:
+def _failure(page: SearchPage) -> ProviderError:
     """Return what an error means; it tells bad keys, empty accounts and odd queries apart by words only."""
-    answer = parsing.fields(page.json()) if page.text.lstrip().startswith("{") else {}
-    error = parsing.fields(answer.get("error"))
+    answer = parsing.as_object(page.json()) if page.text.lstrip().startswith("{") else {}
+    error = parsing.as_object(answer.get("error"))
     if not error:
-        return Blocked(
-            f"Google answers {page.status} instead of results.", "We asked no further; try again later."
-        )
-    reasons = " ".join(str(cause.get("reason")) for cause in parsing.objects(error.get("errors")))
-    said = parsing.text(error.get("message")) or reasons
+        return Blocked(f"Google answers {page.status} instead of results.", "We asked no further; try again later.")
+    reasons = " ".join(str(cause.get("reason")) for cause in parsing.as_objects(error.get("errors")))
+    said = parsing.parse_text(error.get("message")) or reasons
     if any(word in f"{reasons} {said}".lower() for word in _EXHAUSTED):
         return RateLimited(
             f"{_NAME} has had too many queries with this key: {said}",

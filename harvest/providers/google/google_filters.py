@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from harvest.models import Filters, Query
 
 # The fields of `Filters` that `words` and `arguments` speak of.
-KNOWS = frozenset({"min_size", "photos", "colour", "since", "until", "safe", "language", "region", "site"})
+SUPPORTED_FILTERS = frozenset({"min_size", "photos", "colour", "since", "until", "safe", "language", "region", "site"})
 COLOURS = frozenset(
-    {"red", "orange", "yellow", "green", "teal", "blue"}
-    | {"purple", "pink", "white", "gray", "black", "brown"}
+    {"red", "orange", "yellow", "green", "teal", "blue"} | {"purple", "pink", "white", "gray", "black", "brown"}
 )
 _SPELT = {"grey": "gray"}
 _KINDS = {"transparent": "ic:trans", "bw": "ic:gray"}
@@ -23,14 +22,14 @@ _KINDS = {"transparent": "ic:trans", "bw": "ic:gray"}
 _SIZES = {"qsvga": 400 * 300, "vga": 640 * 480, "svga": 800 * 600, "xga": 1024 * 768, "2mp": 1600 * 1200}
 
 
-def colour(filters: Filters) -> str | None:
+def google_colour(filters: Filters) -> str | None:
     """Return a colour by Google's name: one of `COLOURS`, "transparent" or "bw"."""
     wanted = (filters.colour or "").casefold()
     wanted = _SPELT.get(wanted, wanted)
     return wanted if wanted in COLOURS or wanted in _KINDS else None
 
 
-def words(query: Query) -> str:
+def search_text(query: Query) -> str:
     """Return what is typed into the search box.
 
     >>> from harvest.models import Filters, Query
@@ -40,7 +39,7 @@ def words(query: Query) -> str:
     return f"{query.text} site:{query.filters.site}" if query.filters.site else query.text
 
 
-def arguments(filters: Filters) -> dict[str, str]:
+def search_parameters(filters: Filters) -> dict[str, str]:
     """Return the arguments that every search of Google's takes, and `tbs`, which holds the filters of images.
 
     >>> from harvest.models import Filters
@@ -58,7 +57,7 @@ def arguments(filters: Filters) -> dict[str, str]:
 
 def _tbs(filters: Filters) -> list[str]:
     tbs = ["itp:photo"] if filters.photos else []
-    if wanted := colour(filters):
+    if wanted := google_colour(filters):
         tbs.append(_KINDS.get(wanted, f"ic:specific,isc:{wanted}"))
     # The filter counts pixels: one with fewer than a square of the shorter side loses nothing wanted.
     if fitting := [name for name, pixels in _SIZES.items() if pixels <= filters.min_size**2]:
@@ -71,5 +70,5 @@ def _tbs(filters: Filters) -> list[str]:
 
 
 def _day(text: str) -> str:
-    day = datetime.fromtimestamp(parsing.moment(text), UTC)
+    day = datetime.fromtimestamp(parsing.parse_day(text), UTC)
     return f"{day.month}/{day.day}/{day.year}"

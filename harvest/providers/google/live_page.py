@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from harvest.errors import Blocked, PageChanged, RateLimited
-from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.google import google_filters
-from harvest.providers.google.result_page import read, thumbnails_only
+from harvest.providers.google.result_page import has_only_thumbnails, parse_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Hit, Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _HOST = "www.google.com"
 _OTHER_WAYS = (
@@ -34,20 +34,24 @@ _SIGNS = {
 }
 
 
-class Html(Provider):
+class LivePage(Provider):
     """Google's page as anybody may ask for it."""
 
     name: ClassVar = "GOOGLE"
     label: ClassVar = "Google"
     about: ClassVar = "one plain try"
-    knows: ClassVar = google_filters.KNOWS
+    knows: ClassVar = google_filters.SUPPORTED_FILTERS
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of the one page that comes, if it comes."""
-        return Sieve(self.most).fresh(self._ask(query, pages))
+        return NewHits(self.most).filter_new(self._ask(query, pages))
 
-    def _ask(self, query: Query, pages: Pages) -> Iterator[list[Hit]]:
-        asked = {"q": google_filters.words(query), "udm": 2, **google_filters.arguments(query.filters)}
+    def _ask(self, query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
+        asked = {
+            "q": google_filters.search_text(query),
+            "udm": 2,
+            **google_filters.search_parameters(query.filters),
+        }
         try:
             page = pages.get(f"https://{_HOST}/search", params=asked, patient=False)
         except RateLimited:
@@ -55,23 +59,21 @@ class Html(Provider):
         yield parse(page).hits
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read a page of results; raise when it is neither results nor says that there are none."""
     parts = urlsplit(page.url)
     if parts.hostname != _HOST or parts.path.startswith("/sorry/"):
         raise _blocked(f"sends us to {parts.hostname}{parts.path}")
     if page.status != HTTPStatus.OK:
         raise _blocked(f"answers {page.status}")
-    if hits := read(page.text):
-        return Found(hits)
+    if hits := parse_results(page.text):
+        return PageResults(hits)
     for sign, what in _SIGNS.items():
         if re.search(sign, page.text):
             raise _blocked(what)
     if "did not match any" in page.text:
-        return Found([])
-    what = (
-        "thumbnails only" if thumbnails_only(page.text) else "neither results nor a sign that there are none"
-    )
+        return PageResults([])
+    what = "thumbnails only" if has_only_thumbnails(page.text) else "neither results nor a sign that there are none"
     raise PageChanged(f"Google sent a page with {what}: its layout is not known.", _OTHER_WAYS, page.text)
 
 

@@ -20,12 +20,12 @@ _LINK = re.compile(r"""<a\s[^<>]*?href="([^"<>]*/imgres\?[^"<>]*)\"""", re.ASCII
 _DECODER = json.JSONDecoder()
 
 
-def read(text: str) -> list[Hit]:
+def parse_results(text: str) -> list[Hit]:
     """Return the pictures of a page, each once; none when its layout is not known."""
     return list({hit.source: hit for hit in reversed(_results(text) or _links(text))}.values())[::-1]
 
 
-def thumbnails_only(text: str) -> bool:
+def has_only_thumbnails(text: str) -> bool:
     """Tell whether a page shows pictures, though none that `read` can name."""
     return "encrypted-tbn" in text or "data:image/" in text
 
@@ -39,7 +39,7 @@ def _results(text: str) -> list[Hit]:
             result, _ = _DECODER.raw_decode(text[start : start + _LONGEST])
         except (ValueError, RecursionError):
             continue
-        if url := parsing.address(_at(result, 3, 0)):
+        if url := parsing.parse_url(_at(result, 3, 0)):
             # A page of 2026 has every result twice; the id is the picture's.
             hits.setdefault(result[1], _hit(url, result))
     return list(hits.values())
@@ -49,11 +49,11 @@ def _hit(url: str, result: Any) -> Hit:
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=source_keys.key(url),
-        page=parsing.address(_at(result, 9, "2003", 2)),
-        title=parsing.text(_at(result, 9, "2003", 3)),
-        width=parsing.number(_at(result, 3, 2)),
-        height=parsing.number(_at(result, 3, 1)),
+        source=source_keys.source_key(url),
+        page=parsing.parse_url(_at(result, 9, "2003", 2)),
+        title=parsing.parse_text(_at(result, 9, "2003", 3)),
+        width=parsing.parse_number(_at(result, 3, 2)),
+        height=parsing.parse_number(_at(result, 3, 1)),
     )
 
 
@@ -71,18 +71,18 @@ def _at(value: Any, *path: int | str) -> Any:
 
 def _links(text: str) -> list[Hit]:
     """Read the older form: links to /imgres that carry everything as arguments."""
-    found = (_linked(unescape(link[1])) for link in islice(_LINK.finditer(text), _MOST))
+    found = (_parse_link(unescape(link[1])) for link in islice(_LINK.finditer(text), _MOST))
     return [hit for hit in found if hit]
 
 
-def _linked(link: str) -> Hit | None:
-    if (url := parsing.address(parsing.argument(link, "imgurl"))) is None:
+def _parse_link(link: str) -> Hit | None:
+    if (url := parsing.parse_url(parsing.url_parameter(link, "imgurl"))) is None:
         return None
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=source_keys.key(url),
-        page=parsing.address(parsing.argument(link, "imgrefurl")),
-        width=parsing.number(parsing.argument(link, "w")),
-        height=parsing.number(parsing.argument(link, "h")),
+        source=source_keys.source_key(url),
+        page=parsing.parse_url(parsing.url_parameter(link, "imgrefurl")),
+        width=parsing.parse_number(parsing.url_parameter(link, "w")),
+        height=parsing.parse_number(parsing.url_parameter(link, "h")),
     )

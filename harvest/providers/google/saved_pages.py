@@ -16,14 +16,14 @@ from bs4 import BeautifulSoup
 
 from harvest.errors import PageChanged, Unanswerable, Unavailable
 from harvest.providers import parsing
-from harvest.providers.base import Provider, Sieve
-from harvest.providers.google.result_page import read, thumbnails_only
+from harvest.providers.base import NewHits, Provider
+from harvest.providers.google.result_page import has_only_thumbnails, parse_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Hit, Query
-    from harvest.web.search_session import Pages
+    from harvest.web.search_session import SearchSession
 
 _LARGEST = 64 * 2**20  # bytes of a page; one that was scrolled for long had 9 million
 _HOW = (
@@ -37,7 +37,7 @@ _WORD = re.compile(r"-?[^\W_]+")
 _BOX = re.compile(r"<(?:textarea|input)\s[^<>]*>[^<]*", re.ASCII | re.IGNORECASE)
 
 
-class Saved(Provider):
+class SavedPages(Provider):
     """Pages that a person saved; nobody is asked."""
 
     name: ClassVar = "GOOGLE"
@@ -60,7 +60,7 @@ class Saved(Provider):
         """Say how pages saved later are found."""
         return ["Google: pages saved since the last run of a query are read with --refresh."]
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
         """Yield the hits of the pages that belong to the query, file by file."""
         self.check()
         mine = [path for path, names in self._names.items() if _belongs(path, names, query.text)]
@@ -71,7 +71,7 @@ class Saved(Provider):
                 f"They are of: {'; '.join(searched[:9]) or 'nothing that they name'}.\n"
                 f"Save one of it, or name its file by the query. {_HOW}",
             )
-        yield from Sieve(self.most).fresh((_hits(path) for path in mine), patience=len(mine))
+        yield from NewHits(self.most).filter_new((_hits(path) for path in mine), patience=len(mine))
 
     def _files(self) -> list[Path]:
         try:
@@ -82,7 +82,7 @@ class Saved(Provider):
     @cached_property
     def _names(self) -> dict[Path, set[str]]:
         """What stands in each page's search box; every page is read for it, once."""
-        return {path: _searched(_text(path)) for path in self._files()}
+        return {path: _read_search_box(_text(path)) for path in self._files()}
 
 
 def _text(path: Path) -> str:
@@ -94,12 +94,12 @@ def _text(path: Path) -> str:
         raise Unavailable(f"Google: {path} cannot be read: {error.strerror}.") from None
 
 
-def _searched(text: str) -> set[str]:
+def _read_search_box(text: str) -> set[str]:
     """Return what stands in the search box, if there is one."""
     boxes = (box[0] for box in _BOX.finditer(text) if len(box[0]) <= _LONGEST and "name" in box[0])
     found = BeautifulSoup("".join(islice(boxes, _MOST)), "html.parser").select("[name=q]")
     said = (str(box.get("value") or "") if box.name == "input" else box.get_text() for box in found)
-    return {name for name in map(parsing.text, said) if name}
+    return {name for name in map(parsing.parse_text, said) if name}
 
 
 def _belongs(path: Path, names: set[str], query: str) -> bool:
@@ -126,9 +126,7 @@ def _words(text: str) -> list[str]:
 
 def _hits(path: Path) -> list[Hit]:
     text = _text(path)
-    if hits := read(text):
+    if hits := parse_results(text):
         return hits
-    what = (
-        "thumbnails only, in a layout not known" if thumbnails_only(text) else "no results that can be read"
-    )
+    what = "thumbnails only, in a layout not known" if has_only_thumbnails(text) else "no results that can be read"
     raise PageChanged(f"Google: {path} has {what}.", _HOW, text)

@@ -9,15 +9,15 @@ from harvest import source_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit
 from harvest.providers import parsing
-from harvest.providers.base import Found, Provider, Sieve
+from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.google import google_filters
-from harvest.providers.json_response import changed
+from harvest.providers.json_response import page_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import Page, Pages
+    from harvest.web.search_session import SearchPage, SearchSession
 
 _ADDRESS = "https://serpapi.com/search.json"
 _NONE = "hasn't returned any results"
@@ -30,27 +30,27 @@ class SerpApi(Provider):
     label: ClassVar = "Google"
     about: ClassVar = "SerpApi"
     variables: ClassVar = ("SERPAPI_API_KEY",)
-    knows: ClassVar = google_filters.KNOWS
+    knows: ClassVar = google_filters.SUPPORTED_FILTERS
 
-    def search(self, query: Query, pages: Pages) -> Iterator[Hit]:
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, a hundred a page."""
-        return Sieve(self.most).fresh(self._walk(query, pages))
+        return NewHits(self.most).filter_new(self._walk(query, pages))
 
-    def _walk(self, query: Query, pages: Pages) -> Iterator[list[Hit]]:
+    def _walk(self, query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
         number: int | None = 0
         while number is not None:
             found = self._ask(query, number, pages)
             yield found.hits
             number = found.more
 
-    def _ask(self, query: Query, number: int, pages: Pages) -> Found:
+    def _ask(self, query: Query, number: int, pages: SearchSession) -> PageResults:
         """Ask for a page, and once more when it is empty: one in ten is, for no reason (SerpApi #3614)."""
         key = self._setting("SERPAPI_API_KEY")
         asked = {
             "engine": "google_images",
-            "q": google_filters.words(query),
+            "q": google_filters.search_text(query),
             "ijn": number,
-            **google_filters.arguments(query.filters),
+            **google_filters.search_parameters(query.filters),
             "api_key": key,
         }
         found = parse(pages.get(_ADDRESS, params=asked))
@@ -60,41 +60,39 @@ class SerpApi(Provider):
         return parse(pages.get(_ADDRESS, params={**asked, "no_cache": "true"}))
 
 
-def parse(page: Page) -> Found:
+def parse(page: SearchPage) -> PageResults:
     """Read an answer; raise what it says when it is no list of results."""
     readable = page.status == HTTPStatus.OK or page.text.lstrip().startswith("{")
-    answer = parsing.fields(page.json()) if readable else {}
-    error = parsing.text(answer.get("error"))
+    answer = parsing.as_object(page.json()) if readable else {}
+    error = parsing.parse_text(answer.get("error"))
     if error and _NONE in error:
-        return Found([])
+        return PageResults([])
     if error or page.status != HTTPStatus.OK:
         raise _failure(page, error)
-    hits = [hit for hit in map(_hit, parsing.objects(answer.get("images_results"))) if hit]
+    hits = [hit for hit in map(_hit, parsing.as_objects(answer.get("images_results"))) if hit]
     if not hits:
-        raise changed(page, "SerpApi", "an answer with neither results nor a sign that there are none")
-    return Found(hits, (parsing.number(parsing.argument(page.url, "ijn")) or 0) + 1)
+        raise page_changed(page, "SerpApi", "an answer with neither results nor a sign that there are none")
+    return PageResults(hits, (parsing.parse_number(parsing.url_parameter(page.url, "ijn")) or 0) + 1)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    if (url := parsing.address(result.get("original"))) is None:
+    if (url := parsing.parse_url(result.get("original"))) is None:
         return None
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=source_keys.key(url),
-        page=parsing.address(result.get("link")),
-        title=parsing.text(result.get("title")),
-        width=parsing.number(result.get("original_width")),
-        height=parsing.number(result.get("original_height")),
+        source=source_keys.source_key(url),
+        page=parsing.parse_url(result.get("link")),
+        title=parsing.parse_text(result.get("title")),
+        width=parsing.parse_number(result.get("original_width")),
+        height=parsing.parse_number(result.get("original_height")),
     )
 
 
-def _failure(page: Page, error: str | None) -> ProviderError:
+def _failure(page: SearchPage, error: str | None) -> ProviderError:
     said = (error or "").lower()
     if "run out of searches" in said or "limit" in said:
-        return RateLimited(
-            f"SerpApi has no searches left for this key: {error}", "https://serpapi.com/dashboard"
-        )
+        return RateLimited(f"SerpApi has no searches left for this key: {error}", "https://serpapi.com/dashboard")
     if page.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and error:
         return KeyRefused(
             f"SerpApi does not accept the key: {error}",

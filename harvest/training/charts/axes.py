@@ -24,7 +24,7 @@ class Axis:
     text: Callable[[float], str]
     is_log: bool = False
 
-    def at(self, value: float) -> float:
+    def percent(self, value: float) -> float:
         """Return the place of a value in percent of the axis.
 
         >>> linear([0, 10]).at(2.5)

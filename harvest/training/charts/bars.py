@@ -47,9 +47,7 @@ def _interval(share: Share, guess: float | None) -> Markup:
 
 
 def _between(low: float, high: float) -> Markup:
-    return Markup('<line class="between" x1="{}%" x2="{}%" y1="50%" y2="50%"/>').format(
-        _percent(low), _percent(high)
-    )
+    return Markup('<line class="between" x1="{}%" x2="{}%" y1="50%" y2="50%"/>').format(_percent(low), _percent(high))
 
 
 def _guess(guess: float) -> Markup:
@@ -76,9 +74,9 @@ def stack(counts: Iterable[tuple[str, int]], most: int) -> Markup:
     for kind, count in counts:
         width = 100 * count / most if most else 0
         parts.append(
-            Markup(
-                '<rect class="{}" x="{:.2f}%" width="{:.2f}%" height="100%"><title>{}: {}</title></rect>'
-            ).format(kind, start, width, kind, count)
+            Markup('<rect class="{}" x="{:.2f}%" width="{:.2f}%" height="100%"><title>{}: {}</title></rect>').format(
+                kind, start, width, kind, count
+            )
         )
         start += width
     return Markup('<svg class="stack" aria-hidden="true">{}</svg>').format(Markup().join(parts))

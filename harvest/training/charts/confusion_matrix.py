@@ -33,11 +33,10 @@ def confusion(matrix: NDArray[np.int64], labels: Sequence[str], *, caption: str)
 
     Of over 40 classes those with the most mistakes are drawn; all others are one row and one column.
     """
-    grid = _condensed(np.asarray(matrix), tuple(labels))
+    grid = _condense(np.asarray(matrix), tuple(labels))
     size = next((name for most, name in _SIZES if len(grid.labels) <= most), "many")
     head = Markup().join(
-        Markup('<th scope="col"><span title="{0}"><bdi>{0}</bdi></span></th>').format(label)
-        for label in grid.labels
+        Markup('<th scope="col"><span title="{0}"><bdi>{0}</bdi></span></th>').format(label) for label in grid.labels
     )
     rows = Markup().join(_row(grid, number) for number in range(len(grid.labels)))
     return Markup(
@@ -45,10 +44,10 @@ def confusion(matrix: NDArray[np.int64], labels: Sequence[str], *, caption: str)
         '<table class="matrix {}"><caption>{}</caption>'
         '<thead><tr><th scope="col" class="corner">in the folder ↓ called →</th>{}</tr></thead>'
         "<tbody>{}</tbody></table></div>{}"
-    ).format(size, caption, head, rows, _told(grid))
+    ).format(size, caption, head, rows, _describe(grid))
 
 
-def _told(grid: _Grid) -> Markup:
+def _describe(grid: _Grid) -> Markup:
     if not grid.rest:
         return Markup()
     return Markup(
@@ -56,7 +55,7 @@ def _told(grid: _Grid) -> Markup:
     ).format(len(grid.labels) - 1, grid.rest)
 
 
-def _condensed(matrix: NDArray[np.int64], labels: tuple[str, ...]) -> _Grid:
+def _condense(matrix: NDArray[np.int64], labels: tuple[str, ...]) -> _Grid:
     if len(labels) <= MOST:
         return _Grid(matrix, labels)
     wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()
@@ -84,6 +83,4 @@ def _cell(grid: _Grid, row: int, column: int, total: int) -> Markup:
         return Markup('<td class="same"></td>') if row == column else Markup("<td></td>")
     shade = max(1, round(_SHADES * count / total))
     title = f"{count} of {total} in {grid.labels[row]} called {grid.labels[column]}"
-    return Markup('<td class="{}{}" title="{}">{}</td>').format(
-        "r" if row == column else "w", shade, title, count
-    )
+    return Markup('<td class="{}{}" title="{}">{}</td>').format("r" if row == column else "w", shade, title, count)

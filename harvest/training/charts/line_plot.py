@@ -79,19 +79,15 @@ def _tag(template: str, *values: object, **named: object) -> Markup:
 
 def _grid(x: Axis, y: Axis) -> Iterator[Markup]:
     for tick in y.ticks:
-        place = 100 - y.at(tick)
+        place = 100 - y.percent(tick)
         yield _tag('<line class="grid" x1="0" x2="100%" y1="{0}%" y2="{0}%"/>', place)
-        yield _tag(
-            '<text x="0" dx="-.6em" y="{}%" dy=".32em" text-anchor="end">{}</text>', place, y.text(tick)
-        )
+        yield _tag('<text x="0" dx="-.6em" y="{}%" dy=".32em" text-anchor="end">{}</text>', place, y.text(tick))
     for tick in x.ticks:
-        yield _tag(
-            '<text x="{}%" y="100%" dy="1.5em" text-anchor="middle">{}</text>', x.at(tick), x.text(tick)
-        )
+        yield _tag('<text x="{}%" y="100%" dy="1.5em" text-anchor="middle">{}</text>', x.percent(tick), x.text(tick))
 
 
 def _upright(mark: Mark, x: Axis) -> Markup:
-    place = x.at(mark.x)
+    place = x.percent(mark.x)
     side, away = ("end", "-.5em") if place > 50 else ("start", ".5em")  # noqa: PLR2004
     return _tag(
         '<line class="at" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>'
@@ -106,13 +102,12 @@ def _upright(mark: Mark, x: Axis) -> Markup:
 def _curve(series: Series, x: Axis, y: Axis) -> Markup:
     band = ""
     if series.band:
-        there = [(x.at(a), 100 - y.at(low), 100 - y.at(high)) for a, low, high in series.band]
+        there = [(x.percent(a), 100 - y.percent(low), 100 - y.percent(high)) for a, low, high in series.band]
         edge = [f"{a} {high}" for a, _, high in there] + [f"{a} {low}" for a, low, _ in reversed(there)]
         band = _tag('<path class="band" d="M{}Z"/>', "L".join(edge))
     lines = _tag('<path class="line" d="{}"/>', " ".join(_strokes(series, x, y)))
     return _tag(
-        '<svg class="{}" viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">'
-        "{}{}</svg>",
+        '<svg class="{}" viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">{}{}</svg>',
         series.kind,
         band,
         lines,
@@ -124,7 +119,7 @@ def _strokes(series: Series, x: Axis, y: Axis) -> Iterator[str]:
     pen = "M"
     for a, b in series.points:
         if math.isfinite(b):
-            yield f"{pen}{x.at(a)} {100 - y.at(b):g}"
+            yield f"{pen}{x.percent(a)} {100 - y.percent(b):g}"
             pen = "L"
         else:
             pen = "M"
@@ -135,8 +130,8 @@ def _dots(series: Series, x: Axis, y: Axis) -> Markup:
         _tag(
             '<circle class="{}" cx="{}%" cy="{}%" r="3.5"><title>{} {}: {}</title></circle>',
             series.kind,
-            x.at(a),
-            100 - y.at(b),
+            x.percent(a),
+            100 - y.percent(b),
             series.name,
             x.text(a),
             y.text(b),
@@ -148,7 +143,7 @@ def _dots(series: Series, x: Axis, y: Axis) -> Markup:
 
 def _marks(marks: Iterable[Mark], x: Axis, y: Axis) -> Iterator[Markup]:
     for mark in marks:
-        left, top = x.at(mark.x), 100 - y.at(mark.y)
+        left, top = x.percent(mark.x), 100 - y.percent(mark.y)
         anchor = "start" if left < 20 else "end" if left > 80 else "middle"  # noqa: PLR2004
         above = "1.8em" if top < 15 else "-.9em"  # noqa: PLR2004
         yield _tag('<circle class="ring" cx="{}%" cy="{}%" r="6.5"/>', left, top)
@@ -165,7 +160,9 @@ def _marks(marks: Iterable[Mark], x: Axis, y: Axis) -> Iterator[Markup]:
 def _names(series: Sequence[Series], x: Axis, y: Axis) -> Iterator[Markup]:
     """Write each curve's name at its end, none over another; one curve alone is what the title says."""
     ends = sorted(
-        (100 - y.at(each.points[-1][1]), each.kind, each.name) for each in map(_known, series) if each.points
+        (100 - y.percent(each.points[-1][1]), each.kind, each.name)
+        for each in map(_known_points, series)
+        if each.points
     )
     if len(ends) < 2:  # noqa: PLR2004
         return
@@ -174,30 +171,26 @@ def _names(series: Sequence[Series], x: Axis, y: Axis) -> Iterator[Markup]:
         places[i] = max(places[i], places[i - 1] + _APART)
     for i in reversed(range(len(places))):
         places[i] = min(places[i], 100 if i == len(places) - 1 else places[i + 1] - _APART)
-    right = max(x.at(each.points[-1][0]) for each in map(_known, series) if each.points)
+    right = max(x.percent(each.points[-1][0]) for each in map(_known_points, series) if each.points)
     for place, (_, kind, name) in zip(places, ends, strict=True):
-        yield _tag(
-            '<text class="name {}" x="{}%" dx=".8em" y="{}%" dy=".32em">{}</text>', kind, right, place, name
-        )
+        yield _tag('<text class="name {}" x="{}%" dx=".8em" y="{}%" dy=".32em">{}</text>', kind, right, place, name)
 
 
-def _known(series: Series) -> Series:
+def _known_points(series: Series) -> Series:
     return replace(series, points=[point for point in series.points if math.isfinite(point[1])])
 
 
 def _in_words(title: str, series: Sequence[Series], x: Axis, y: Axis, across: str) -> str:
     """Say what the curves do, for who cannot see them."""
     said = []
-    for each in map(_known, series):
+    for each in map(_known_points, series):
         if not each.points:
             said.append(f"{each.name} has no numbers")
             continue
         (first, begin), (last, end) = each.points[0], each.points[-1]
         way = f"{y.text(begin)} at {across} {x.text(first)}"
         said.append(
-            f"{each.name} {way}"
-            if first == last
-            else f"{each.name} from {way} to {y.text(end)} at {x.text(last)}"
+            f"{each.name} {way}" if first == last else f"{each.name} from {way} to {y.text(end)} at {x.text(last)}"
         )
     return f"{title}: {'; '.join(said)}."
 
@@ -208,9 +201,7 @@ def _table(series: Sequence[Series], x: Axis, y: Axis, across: str) -> Markup:
         bands = {a: f" ({y.text(low)} to {y.text(high)})" for a, low, high in each.band}
         for a, b in each.points:
             rows.setdefault(a, {})[each.name] = (y.text(b) if math.isfinite(b) else "–") + bands.get(a, "")
-    head = Markup().join(
-        _tag('<th scope="col">{}</th>', name) for name in (across, *(each.name for each in series))
-    )
+    head = Markup().join(_tag('<th scope="col">{}</th>', name) for name in (across, *(each.name for each in series)))
     body = Markup().join(
         _tag(
             '<tr><th scope="row">{}</th>{}</tr>',

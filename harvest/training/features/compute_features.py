@@ -20,8 +20,8 @@ import torch
 from harvest.errors import TrainingError
 from harvest.models import Refusal
 from harvest.training import image_array
-from harvest.training.features.feature_cache import Store
-from harvest.training.inference.optimized import swift
+from harvest.training.features.feature_cache import FeatureCache
+from harvest.training.inference.optimized import optimize_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.training.augment import Views
+    from harvest.training.augment import ViewMaker
     from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import Album, Example
+    from harvest.training.pictures.labelled_pictures import Example, LabelledPictures
 
     Made = dict[str, NDArray[np.float32]]
     _Row = tuple[str, NDArray[np.float32]]
@@ -48,12 +48,12 @@ class Features:
     views: NDArray[np.float32] | None = None  # pictures × views × features
 
 
-class _Way(NamedTuple):
+class _ViewSettings(NamedTuple):
     """How a picture is looked at: as it is, or in so many views that are drawn by `seed`."""
 
     size: int
     views: int = 0
-    augmentation: Views | None = None
+    augmentation: ViewMaker | None = None
     seed: int = 0
 
     @property
@@ -72,38 +72,38 @@ class _Way(NamedTuple):
             return None
         if hashlib.sha256(body).hexdigest() != content:
             return None
-        image = image_array.see(body, self.size)
+        image = image_array.load_image(body, self.size)
         if isinstance(image, Refusal):
             return None
         if self.augmentation is None:
-            return np.asarray(image_array.crop(image, self.size))[None]
+            return np.asarray(image_array.centre_crop(image, self.size))[None]
         dice = (random.Random(f"{self.seed}/{content}/{number}") for number in range(self.views))  # noqa: S311
         return np.stack([np.asarray(self.augmentation.view(image, self.size, each)) for each in dice])
 
 
-def compute(
+def compute_features(
     network: Network,
-    album: Album,
+    album: LabelledPictures,
     *,
     cache: Path,
     batch: int = 32,
     views: int = 0,
-    augmentation: Views | None = None,
+    augmentation: ViewMaker | None = None,
     seed: int = 0,
     device: torch.device | None = None,
     tick: Callable[[int, int], None] = lambda _done, _total: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Features:
     """Return the features of all pictures, and of `views` augmented views of each."""
-    ways = [_Way(network.size)]
+    ways = [_ViewSettings(network.size)]
     if views and augmentation is not None:
-        ways.append(_Way(network.size, views, augmentation, seed))
+        ways.append(_ViewSettings(network.size, views, augmentation, seed))
     width, fingerprint = network.head.in_features, network.fingerprint
-    machine = _Machine(network, device or network.model.device, batch)
+    machine = _FeatureWorkers(network, device or network.model.device, batch)
     found = []
     for way in ways:
         shape = (way.views, width) if way.views else (width,)
-        store = Store(cache / f"features-{fingerprint[:32]}{way.name}.safetensors", shape)
+        store = FeatureCache(cache / f"features-{fingerprint[:32]}{way.name}.safetensors", shape)
         known = store.read()
         missing = {each.content: each for each in album.examples if each.content not in known}
         made: Made = {}
@@ -118,15 +118,13 @@ def compute(
         gone = np.full(shape, np.nan, np.float32)
         found.append(np.stack([known.get(each.content, gone) for each in album.examples]))
         if not known:
-            raise TrainingError(
-                "not one picture can be read any more: they went away since the folders were."
-            )
+            raise TrainingError("not one picture can be read any more: they went away since the folders were.")
     if not np.isfinite(found[0]).any():
         raise TrainingError(f"{network.source} makes no numbers of these pictures: its weights are broken.")
     return Features(*found)
 
 
-class _Machine:
+class _FeatureWorkers:
     """As many workers as there are cores; each decodes some pictures and asks the network about them.
 
     A network of several threads waits for its slowest one at every layer. On a machine that others use too,
@@ -141,9 +139,9 @@ class _Machine:
 
     @cached_property
     def _features(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        return swift(self._network, self._device)
+        return optimize_features(self._network, self._device)
 
-    def run(self, album: Album, examples: Sequence[Example], way: _Way) -> Iterator[_Row]:
+    def run(self, album: LabelledPictures, examples: Sequence[Example], way: _ViewSettings) -> Iterator[_Row]:
         """Yield each picture's content and its features, view by view; none for one that went away."""
         if not examples:
             return
@@ -159,14 +157,14 @@ class _Machine:
                     return
                 yield from ahead.popleft().result()
 
-    def _answers(self, album: Album, examples: Sequence[Example], way: _Way) -> list[_Row]:
+    def _answers(self, album: LabelledPictures, examples: Sequence[Example], way: _ViewSettings) -> list[_Row]:
         seen = [(each.content, way.of(album.file(each), each.content)) for each in examples]
         shown = [(content, levels) for content, levels in seen if levels is not None]
         if not shown:
             return []
         levels = torch.from_numpy(np.concatenate([levels for _, levels in shown]))
         with self._turn:
-            given = image_array.numbers(levels.to(self._device), self._network.mean, self._network.std)
+            given = image_array.normalize(levels.to(self._device), self._network.mean, self._network.std)
             rows = self._features(given).cpu().numpy()
         return list(zip((content for content, _ in shown), rows.reshape(len(shown), -1), strict=True))
 

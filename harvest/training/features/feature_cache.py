@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _DIGEST = 32  # bytes of a SHA-256
 
 
-class Store:
+class FeatureCache:
     """One file of features. A damaged one counts as none; of two writers at once, one writes in vain."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
@@ -59,8 +59,8 @@ class Store:
             "values": np.stack(list(kept.values())),
         }
         try:
-            with disk.named(self._path.parent):
+            with disk.write_errors_named(self._path.parent):
                 disk.make_folder(self._path.parent)
-            disk.rewrite(self._path, save(document))
+            disk.write_atomically(self._path, save(document))
         except CannotWrite as error:
             say(f"features are not kept: {error.message}. The training goes on.")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def deal(
+def assign_folds(
     groups: Sequence[int] | NDArray[np.int64],
     targets: NDArray[np.int64],
     classes: int,
@@ -40,7 +40,7 @@ def deal(
     return fold_of
 
 
-def even(targets: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+def class_weights(targets: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
     """Return a weight for each picture, so that every class weighs the same, however few its pictures.
 
     >>> even(np.array([0, 0, 0, 1]), 2)

@@ -30,7 +30,7 @@ _LARGE = 1 << 30
 _SAME = 1e-7  # of a picture's square: two pictures that differ by less are one
 
 
-class Space(NamedTuple):
+class FeatureSpace(NamedTuple):
     """Features made comparable: of mean 0 and spread 1, in no more dimensions than there are pictures.
 
     Turning the axes changes no answer, since the penalty is the same in all directions.
@@ -100,7 +100,7 @@ class Solution(NamedTuple):
         return np.asarray(softmax(rows @ self.weight + self.bias, axis=1), np.float64)
 
 
-class Task(NamedTuple):
+class RegressionProblem(NamedTuple):
     """Rows of a space, the class of each and how much each counts."""
 
     rows: Singles
@@ -109,7 +109,7 @@ class Task(NamedTuple):
     classes: int
 
 
-def solve(task: Task, penalty: float, start: Solution | None = None) -> Solution:
+def fit_logistic_regression(task: RegressionProblem, penalty: float, start: Solution | None = None) -> Solution:
     """Find the weights of least mean loss, plus `penalty / sum(weights)` halves of their squares.
 
     The penalty so counts pictures: more outweigh it, and what was chosen on a part holds for the whole.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harvest.training.head import folds as dealing
-from harvest.training.head.logistic_regression import Space
-from harvest.training.head.training_set import Lot
-from harvest.training.metrics.evaluate_predictions import interval
-from harvest.training.pictures.find_files import Part
+from harvest.training.head.logistic_regression import FeatureSpace
+from harvest.training.head.training_set import TrainingSet
+from harvest.training.metrics.evaluate_predictions import wilson_interval
+from harvest.training.pictures.find_files import SplitPart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ _FIRST = 5  # pictures of a class: where the learning curve begins
 _NEAR = 0.75  # of the last point: a point beyond tells the same
 
 
-class Point(NamedTuple):
+class LearningCurvePoint(NamedTuple):
     """How good a head is that learned from so many pictures of each class, with a 95 % interval."""
 
     per_class: int
@@ -40,7 +40,7 @@ class Point(NamedTuple):
     high: float
 
 
-def out_of_fold(
+def predict_out_of_fold(
     values: Singles,
     targets: Ints,
     groups: Sequence[int] | Ints,
@@ -50,30 +50,30 @@ def out_of_fold(
     folds: int = _FOLDS,
 ) -> tuple[Floats, Ints]:
     """Return what heads think of pictures that they did not learn from, and the fold of each picture."""
-    space = Space.of(values)
-    lot = Lot(space, np.arange(len(values)), targets, np.asarray(groups), classes)
-    fold = dealing.deal(groups, targets, classes, folds)
+    space = FeatureSpace.of(values)
+    lot = TrainingSet(space, np.arange(len(values)), targets, np.asarray(groups), classes)
+    fold = dealing.assign_folds(groups, targets, classes, folds)
     told = np.full((len(values), classes), 1 / classes)
     for number in range(folds):
-        solution = lot.learned(fold != number, strength)
+        solution = lot.fit_subset(fold != number, strength)
         asked = np.flatnonzero((fold == number) & space.sound)
         if solution is not None and len(asked):
             told[asked] = solution.probabilities(space.rows[asked])
     return told, fold
 
 
-def learning_curve(
+def compute_learning_curve(
     values: Singles, targets: Ints, split: Split, *, strength: float = STRENGTH, folds: int = _FOLDS
-) -> list[Point]:
+) -> list[LearningCurvePoint]:
     """Return how good heads are that learn from ever more pictures of each class; the test part stays out.
 
     Every picture is asked about once at each point, by a head that learned from others.
     """
-    rows = np.sort(np.concatenate([split.where(Part.TRAIN), split.where(Part.VALID)]))
+    rows = np.sort(np.concatenate([split.rows(SplitPart.TRAIN), split.rows(SplitPart.VALID)]))
     classes = int(targets.max(initial=0)) + 1
-    space = Space.of(values[rows])
-    lot = Lot(space, np.arange(len(rows)), targets[rows], np.asarray(split.groups)[rows], classes)
-    fold = dealing.deal(lot.groups, lot.targets, classes, folds)
+    space = FeatureSpace.of(values[rows])
+    lot = TrainingSet(space, np.arange(len(rows)), targets[rows], np.asarray(split.groups)[rows], classes)
+    fold = dealing.assign_folds(lot.groups, lot.targets, classes, folds)
     places = [_places(lot.targets, fold != number) for number in range(folds)]
     most = 1 + max(int(place[place < len(rows)].max(initial=0)) for place in places)
     sizes = [_FIRST * 2**step for step in range(20) if _FIRST * 2**step < _NEAR * most]
@@ -83,7 +83,7 @@ def learning_curve(
         right = asked = learned = heads = 0
         for number in range(folds):
             learning = places[number] < size
-            found[number] = solution = lot.learned(learning, strength, found[number])
+            found[number] = solution = lot.fit_subset(learning, strength, found[number])
             exam = np.flatnonzero((fold == number) & space.sound)
             if solution is None or not len(exam):
                 continue
@@ -93,7 +93,9 @@ def learning_curve(
             learned += int(learning.sum())
             heads += 1
         if asked:
-            points.append(Point(round(learned / heads / classes), right / asked, *interval(right, asked)))
+            points.append(
+                LearningCurvePoint(round(learned / heads / classes), right / asked, *wilson_interval(right, asked))
+            )
     return points
 
 

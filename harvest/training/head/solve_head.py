@@ -11,16 +11,16 @@ from scipy.special import softmax
 
 from harvest.errors import TrainingError
 from harvest.training.head import folds
-from harvest.training.head.folds import even
-from harvest.training.head.logistic_regression import Space
+from harvest.training.head.folds import class_weights
+from harvest.training.head.logistic_regression import FeatureSpace
 from harvest.training.head.out_of_fold import (
     STRENGTH,
-    Point,
-    learning_curve,
-    out_of_fold,
+    LearningCurvePoint,
+    compute_learning_curve,
+    predict_out_of_fold,
 )
-from harvest.training.head.training_set import Lot
-from harvest.training.pictures.find_files import Part
+from harvest.training.head.training_set import TrainingSet
+from harvest.training.pictures.find_files import SplitPart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Singles = NDArray[np.float32]
     Ints = NDArray[np.int64]
 
-__all__ = ["Head", "Point", "learning_curve", "out_of_fold", "solve"]
+__all__ = ["Head", "LearningCurvePoint", "compute_learning_curve", "predict_out_of_fold", "solve_head"]
 
 _STRENGTHS = tuple(10 ** (step / 2) for step in range(2, -8, -1))  # strong to weak
 _FOLDS = 5
@@ -58,32 +58,30 @@ class Head:
         answers = np.where(sound[:, None], values, 0) @ self.weight.T + self.bias
         return np.asarray(np.where(sound[:, None], softmax(answers, axis=1), 1 / len(self.bias)))
 
-    def put(self, network: Network) -> None:
+    def install_in(self, network: Network) -> None:
         """Make it the last layer of a network."""
         with torch.no_grad():
             network.head.weight.copy_(torch.from_numpy(self.weight))
             network.head.bias.copy_(torch.from_numpy(self.bias))
 
 
-def solve(features: Features, targets: Ints, split: Split, classes: int) -> Head:
+def solve_head(features: Features, targets: Ints, split: Split, classes: int) -> Head:
     """Solve the head on the training part, from which the strength of the penalty is chosen too."""
-    rows = split.where(Part.TRAIN)
+    rows = split.rows(SplitPart.TRAIN)
     values, owner = features.values[rows], np.arange(len(rows))
     if features.views is not None:
         views = features.views[rows].swapaxes(0, 1)
         values = np.concatenate([values, *views])
         owner = np.tile(owner, 1 + len(views))
-    lot = Lot(Space.of(values), owner, targets[rows], np.asarray(split.groups)[rows], classes)
-    strength = _chosen(_sample(lot))
-    found = lot.learned(np.ones(len(rows), np.bool_), strength)
+    lot = TrainingSet(FeatureSpace.of(values), owner, targets[rows], np.asarray(split.groups)[rows], classes)
+    strength = _choose_strength(_sample(lot))
+    found = lot.fit_subset(np.ones(len(rows), np.bool_), strength)
     if found is None:
-        raise TrainingError(
-            "not one picture of the training part has features: they are gone, or all broken."
-        )
+        raise TrainingError("not one picture of the training part has features: they are gone, or all broken.")
     return Head(*lot.space.outside(found), strength)
 
 
-def _sample(lot: Lot) -> Lot:
+def _sample(lot: TrainingSet) -> TrainingSet:
     """Return as much of a lot as the strength is chosen by: it hardly depends on the rest."""
     dice = np.random.default_rng(0)
     some = np.sort(dice.permutation(lot.classes)[:_CLASSES])
@@ -91,7 +89,7 @@ def _sample(lot: Lot) -> Lot:
     pictures = np.sort(dice.permutation(pictures)[:_CHOOSING])
     rows = np.flatnonzero(np.isin(lot.owner, pictures))
     space = lot.space._replace(rows=lot.space.rows[rows], sound=lot.space.sound[rows])
-    return Lot(
+    return TrainingSet(
         space,
         np.searchsorted(pictures, lot.owner[rows]),
         np.searchsorted(some, lot.targets[pictures]),
@@ -100,16 +98,16 @@ def _sample(lot: Lot) -> Lot:
     )
 
 
-def _chosen(lot: Lot) -> float:
+def _choose_strength(lot: TrainingSet) -> float:
     """Return the strength of least loss on pictures that were left out, going from strong to weak."""
-    fold = folds.deal(lot.groups, lot.targets, lot.classes, _FOLDS)
+    fold = folds.assign_folds(lot.groups, lot.targets, lot.classes, _FOLDS)
     found: list[Solution | None] = [None] * _FOLDS
     losses: list[float] = []
-    weights = even(lot.targets, lot.classes)
+    weights = class_weights(lot.targets, lot.classes)
     for strength in _STRENGTHS:
         total = weight = 0.0
         for number in range(_FOLDS):
-            found[number] = solution = lot.learned(fold != number, strength, found[number])
+            found[number] = solution = lot.fit_subset(fold != number, strength, found[number])
             learnable = np.isin(lot.targets, lot.targets[fold != number])
             asked = np.flatnonzero((fold == number) & learnable & lot.space.sound[: len(fold)])
             if solution is None or not len(asked):

@@ -7,33 +7,35 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harvest.training.head import logistic_regression
-from harvest.training.head.folds import even
-from harvest.training.head.logistic_regression import Task
+from harvest.training.head.folds import class_weights
+from harvest.training.head.logistic_regression import RegressionProblem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harvest.training.head.logistic_regression import Solution, Space
+    from harvest.training.head.logistic_regression import FeatureSpace, Solution
 
     Flags = NDArray[np.bool_]
     Ints = NDArray[np.int64]
 
 
-class Lot(NamedTuple):
+class TrainingSet(NamedTuple):
     """Pictures with their classes, each in one or several rows of a space."""
 
-    space: Space
+    space: FeatureSpace
     owner: Ints  # the picture of each row; the first rows are the pictures as they are
     targets: Ints  # of pictures
     groups: Ints
     classes: int
 
-    def learned(self, pictures: Flags, strength: float, start: Solution | None = None) -> Solution | None:
+    def fit_subset(self, pictures: Flags, strength: float, start: Solution | None = None) -> Solution | None:
         """Solve a head on some pictures; none where not one of them has features."""
         rows = np.flatnonzero(pictures[self.owner] & self.space.sound)
         if not len(rows):
             return None
         targets = self.targets[self.owner[rows]]
         views = len(self.owner) / len(self.targets)  # each picture's rows together count as one picture
-        task = Task(self.space.rows[rows], targets, even(targets, self.classes) / views, self.classes)
-        return logistic_regression.solve(task, strength * self.space.size, start)
+        task = RegressionProblem(
+            self.space.rows[rows], targets, class_weights(targets, self.classes) / views, self.classes
+        )
+        return logistic_regression.fit_logistic_regression(task, strength * self.space.size, start)

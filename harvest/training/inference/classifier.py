@@ -26,5 +26,5 @@ class Classifier(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return a row of probabilities for each picture."""
-        logits = self.model(pixel_values=image_array.numbers(image, self.mean, self.std)).logits
+        logits = self.model(pixel_values=image_array.normalize(image, self.mean, self.std)).logits
         return torch.softmax(logits.float(), dim=-1)

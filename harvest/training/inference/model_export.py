@@ -35,20 +35,20 @@ _NEEDED = ("onnx", "onnxscript", "onnxruntime")
 _LOUD = "torch.onnx._internal.exporter._registration"  # warns of torchvision, which nobody needs
 
 
-def check(kinds: Collection[str]) -> None:
+def check_exports(kinds: Collection[str]) -> None:
     """Raise `UsageError` where an export needs what is not installed: before a training, not after it."""
     missing = [name for name in _NEEDED if "onnx" in kinds and find_spec(name) is None]
     if missing:
         raise UsageError(f"--export onnx needs {' and '.join(missing)}.", f"pip install {' '.join(_NEEDED)}")
 
 
-def export(
+def export_model(
     network: Network, run: Path, kinds: Collection[str], *, say: Callable[[str], None] | None = None
 ) -> dict[str, float]:
     """Write a network's exports into the run it was saved to; return by how much each differs from it."""
-    check(kinds)
+    check_exports(kinds)
     classifier = Classifier(network).to("cpu")
-    pictures = _made_up(network.size)
+    pictures = _example_images(network.size)
     with torch.inference_mode():
         right = [classifier(picture) for picture in pictures]
     with _quiet():
@@ -60,15 +60,14 @@ def export(
         with _quiet():
             data, run_it = _WRITE[kind](program, network, run)
             differences[kind] = max(
-                float((run_it(picture) - answer).abs().max())
-                for picture, answer in zip(pictures, right, strict=True)
+                float((run_it(picture) - answer).abs().max()) for picture, answer in zip(pictures, right, strict=True)
             )
         if not differences[kind] <= MOST:
             raise TrainingError(
                 f"model.{kind} would differ from the network by {differences[kind]:.2g}: it was not written.",
                 "Please report the model; the run itself is complete.",
             )
-        disk.rewrite(run / f"model.{kind}", data)
+        disk.write_atomically(run / f"model.{kind}", data)
         if say is not None:
             say(f"model.{kind} written; it differs from the network by {differences[kind]:.1g} at most")
     return differences
@@ -109,7 +108,7 @@ def _pt2(program: ExportedProgram, network: Network, _run: Path) -> Written:
 _WRITE: dict[str, Callable[[ExportedProgram, Network, Path], Written]] = {"onnx": _onnx, "pt2": _pt2}
 
 
-def _made_up(size: int) -> list[Tensor]:
+def _example_images(size: int) -> list[Tensor]:
     """Return one picture, then three: an export may have taken a number of pictures for good."""
     dice = torch.Generator().manual_seed(0)
     return [torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=dice) for count in (1, 3)]

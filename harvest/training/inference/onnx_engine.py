@@ -123,13 +123,9 @@ def _labels(text: str) -> tuple[str, ...]:
         labels: Any = json.loads(text)
     except (ValueError, RecursionError):
         return ()
-    return (
-        tuple(labels) if isinstance(labels, list) and all(isinstance(label, str) for label in labels) else ()
-    )
+    return tuple(labels) if isinstance(labels, list) and all(isinstance(label, str) for label in labels) else ()
 
 
 def _unusable(model: Path | bytes, why: str) -> TrainingError:
     name = FILE if isinstance(model, bytes) else model
-    return TrainingError(
-        f"{name} cannot be used: {why}", "Export it again, or delete it: model.safetensors will do."
-    )
+    return TrainingError(f"{name} cannot be used: {why}", "Export it again, or delete it: model.safetensors will do.")

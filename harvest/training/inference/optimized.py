@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from harvest.training.processes import mixed_precision
+from harvest.training.processes import choose_mixed_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ _CLOSE = 1e-3  # of the largest number: what reordering sums may change
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def swift(network: Network, device: torch.device | None = None) -> Callable[[Tensor], Tensor]:
+def optimize_features(network: Network, device: torch.device | None = None) -> Callable[[Tensor], Tensor]:
     """Return `network.features` as a faster function, on that device; the network itself stays as it is."""
     device = device or network.model.device
     copied = copy.deepcopy(network)
@@ -40,11 +40,11 @@ def swift(network: Network, device: torch.device | None = None) -> Callable[[Ten
     with torch.inference_mode():
         expected = copied.features(probe)
         folded = copy.deepcopy(copied)
-        fold(folded.model, probe)
+        fold_batch_norm(folded.model, probe)
         apart = (folded.features(probe) - expected).abs().max()
         if apart <= _CLOSE * expected.abs().max():
             copied = folded
-    half = _HALF.get(mixed_precision(device))
+    half = _HALF.get(choose_mixed_precision(device))
     caught = local()  # each thread catches its own
     copied.head.register_forward_pre_hook(lambda _, given: setattr(caught, "given", given[0]))
 
@@ -60,7 +60,7 @@ def swift(network: Network, device: torch.device | None = None) -> Callable[[Ten
     return features
 
 
-def fold(model: nn.Module, probe: Tensor) -> None:
+def fold_batch_norm(model: nn.Module, probe: Tensor) -> None:
     """Fold each batch norm into the convolution whose answer it is given, as one picture shows."""
     # The answers are kept, so that none takes another's place in memory.
     came: dict[int, tuple[str, nn.Conv2d, Tensor]] = {}

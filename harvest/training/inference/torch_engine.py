@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harvest.training.inference.classifier import Classifier
-from harvest.training.network.network import open_run
+from harvest.training.network.network import open_trained_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ class TorchEngine:
     name = "torch"
 
     def __init__(self, run: Path) -> None:
-        network = open_run(run)
+        network = open_trained_network(run)
         self.labels = network.labels
         self.size = network.size
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -32,7 +32,5 @@ class TorchEngine:
     def __call__(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return a row of probabilities for each view."""
         with torch.inference_mode():
-            rows: NDArray[np.float32] = (
-                self._classifier(torch.from_numpy(views).to(self._device)).cpu().numpy()
-            )
+            rows: NDArray[np.float32] = self._classifier(torch.from_numpy(views).to(self._device)).cpu().numpy()
         return rows

@@ -30,7 +30,7 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 _FORM = "The first line is ',daisy,tulip', the next 'daisy,1,-0.5': the gain of calling a daisy that."
 
 
-def read(path: Path, labels: Sequence[str]) -> NDArray[np.float64]:
+def read_cost_matrix(path: Path, labels: Sequence[str]) -> NDArray[np.float64]:
     """Return the gains by true class and decision, in the order of `labels`; UsageError says what is off."""
     text = _text(path)
     try:
@@ -41,9 +41,9 @@ def read(path: Path, labels: Sequence[str]) -> NDArray[np.float64]:
         raise UsageError(f"--cost-matrix {path}{message}", *hint) from None
 
 
-def cautions(path: Path, labels: Sequence[str]) -> Iterator[str]:
+def cost_matrix_warnings(path: Path, labels: Sequence[str]) -> Iterator[str]:
     """Warn of a file that reads like costs: by it the best classifier would be wrong on purpose."""
-    gains = read(path, labels)
+    gains = read_cost_matrix(path, labels)
     worse = [row for row in range(len(labels)) if gains[row].max() > gains[row, row]]
     if worse:
         row, column = worse[0], int(gains[worse[0]].argmax())
@@ -94,11 +94,11 @@ def _from_csv(text: str, labels: Sequence[str]) -> dict[str, dict[str, float]]:
     number, header = next(rows, (1, []))
     if len(header) < 2:  # noqa: PLR2004
         raise ValueError(f" line {number}: no classes beside each other.", _FORM)
-    columns = [_spelt(name, labels) for name in header[1:]]
+    columns = [_quote_name(name, labels) for name in header[1:]]
     _check(columns, labels, f" line {number}", "column")
     gains: dict[str, dict[str, float]] = {}
     for number, (first, *cells) in rows:
-        name, place = _spelt(first, labels), f" line {number}"
+        name, place = _quote_name(first, labels), f" line {number}"
         _check([*gains, name], labels, place, "row", whole=False)
         if len(cells) != len(columns):
             raise ValueError(f"{place}: {len(cells)} numbers under {len(columns)} classes.", _FORM)
@@ -114,15 +114,13 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         try:
             cells = next(csv.reader([line], delimiter=separator, strict=True))
         except csv.Error:
-            raise ValueError(
-                f" line {number}: a quote is not closed, or text follows the closing one."
-            ) from None
+            raise ValueError(f" line {number}: a quote is not closed, or text follows the closing one.") from None
         while not cells[-1].strip():  # a spreadsheet pads its rows
             cells.pop()
         yield number, cells
 
 
-def _spelt(name: str, labels: Sequence[str]) -> str:
+def _quote_name(name: str, labels: Sequence[str]) -> str:
     return name if name in labels else name.strip()
 
 

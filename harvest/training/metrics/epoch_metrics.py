@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvest.training.metrics.metric_functions import named
+from harvest.training.metrics.metric_functions import get_metric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from harvest.training.metrics.metric_functions import Metric
-    from harvest.training.training_options import Options
+    from harvest.training.training_options import TrainingOptions
 
 ALWAYS = ("accuracy", "f1")
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class EpochMetrics:
     """Metrics by their names, `monitor` among them."""
 
     by_name: dict[str, Metric]
     monitor: Metric
 
-    def of(self, targets: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
+    def measure(self, targets: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
         """Measure answers by every one of them."""
         return {name: metric.measure(targets, probabilities) for name, metric in self.by_name.items()}
 
 
-def chosen(options: Options, labels: Sequence[str]) -> Measures:
+def select_metrics(options: TrainingOptions, labels: Sequence[str]) -> EpochMetrics:
     """Return what the command line asks for, beside what everybody wants to see."""
     names = [*ALWAYS, options.monitor]
     if options.cost_matrix:
@@ -38,7 +38,7 @@ def chosen(options: Options, labels: Sequence[str]) -> Measures:
     if options.metric:
         names.append("custom")
     found = [
-        named(
+        get_metric(
             name,
             labels=labels,
             cost_matrix=options.cost_matrix,
@@ -47,4 +47,4 @@ def chosen(options: Options, labels: Sequence[str]) -> Measures:
         )
         for name in names
     ]
-    return Measures({metric.name: metric for metric in found}, found[len(ALWAYS)])
+    return EpochMetrics({metric.name: metric for metric in found}, found[len(ALWAYS)])

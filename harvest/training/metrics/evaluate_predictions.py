@@ -37,7 +37,7 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class PartEvaluation:
     """What a network is worth on one part of the album."""
 
     part: str
@@ -57,11 +57,11 @@ class Judgement:
             "count": self.count,
             "right": self.right,
             "lost": self.lost,
-            "accuracy": number(self.accuracy),
-            "interval_95": [number(self.low), number(self.high)],
-            "metrics": {name: number(value) for name, value in self.metrics.items()},
+            "accuracy": json_number(self.accuracy),
+            "interval_95": [json_number(self.low), json_number(self.high)],
+            "metrics": {name: json_number(value) for name, value in self.metrics.items()},
             "classes": [
-                {name: number(value) for name, value in asdict(figures).items()} for figures in self.per_class
+                {name: json_number(value) for name, value in asdict(figures).items()} for figures in self.per_class
             ],
             "confusion": self._confusion(),
         }
@@ -78,7 +78,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ConfusedPair:
     """Two classes taken for each other: `forth` of the first for the second, `back` the other way."""
 
     first: str
@@ -92,14 +92,14 @@ class Pair:
         return self.forth + self.back
 
 
-def number(value: object) -> object:
+def json_number(value: object) -> object:
     """Return a value as JSON can hold it: rounded, and null where it is not a number."""
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value
 
 
-def interval(right: int, count: int) -> tuple[float, float]:
+def wilson_interval(right: int, count: int) -> tuple[float, float]:
     """Return where the true share lies, as sure as 95 %, by Wilson's score: sane for few pictures too.
 
     >>> "{:.1%} to {:.1%}".format(*interval(79, 85))
@@ -115,9 +115,9 @@ def interval(right: int, count: int) -> tuple[float, float]:
     return max(0.0, middle - half) if right else 0.0, min(1.0, middle + half) if right < count else 1.0
 
 
-def judge(
+def evaluate_part(
     part: str, targets: ArrayLike, probabilities: ArrayLike, labels: Sequence[str], metrics: Iterable[Metric]
-) -> Judgement:
+) -> PartEvaluation:
     """Judge one part's answers: a row of probabilities a picture, and the numbers of the true classes."""
     true = np.asarray(targets, np.int64)
     chances = np.asarray(probabilities, np.float64).reshape(len(true), len(labels))
@@ -127,26 +127,26 @@ def judge(
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (true, chances.argmax(axis=1)), 1)
     measured = {metric.name: metric.measure(true, chances) for metric in metrics}
-    return _judgement(part, confusion, labels, measured, lost)
+    return _evaluation_of(part, confusion, labels, measured, lost)
 
 
-def together(judgements: Sequence[Judgement]) -> Judgement | None:
+def combine_parts(judgements: Sequence[PartEvaluation]) -> PartEvaluation | None:
     """Put the same classes' judgements of several parts into one; metrics do not add up and are left out."""
     if not judgements:
         return None
     labels = [figures.label for figures in judgements[0].per_class]
     confusion = np.sum([each.confusion for each in judgements], axis=0)
     part = " and ".join(each.part for each in judgements)
-    return _judgement(part, confusion, labels, {}, sum(each.lost for each in judgements))
+    return _evaluation_of(part, confusion, labels, {}, sum(each.lost for each in judgements))
 
 
-def _judgement(
+def _evaluation_of(
     part: str, confusion: NDArray[np.int64], labels: Sequence[str], metrics: dict[str, float], lost: int
-) -> Judgement:
+) -> PartEvaluation:
     right, count = int(confusion.trace()), int(confusion.sum())
-    low, high = interval(right, count)
+    low, high = wilson_interval(right, count)
     figures = tuple(_figures(confusion, labels))
-    return Judgement(part, count, right, _share(right, count), low, high, figures, confusion, metrics, lost)
+    return PartEvaluation(part, count, right, _share(right, count), low, high, figures, confusion, metrics, lost)
 
 
 def _figures(confusion: NDArray[np.int64], labels: Sequence[str]) -> Iterator[ClassFigures]:
@@ -154,14 +154,14 @@ def _figures(confusion: NDArray[np.int64], labels: Sequence[str]) -> Iterator[Cl
     for i, label in enumerate(labels):
         count, called, right = int(counts[i]), int(calls[i]), int(confusion[i, i])
         precision, recall, f1 = _share(right, called), _share(right, count), _share(2 * right, count + called)
-        yield ClassFigures(label, count, called, right, precision, recall, f1, *interval(right, count))
+        yield ClassFigures(label, count, called, right, precision, recall, f1, *wilson_interval(right, count))
 
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
-def confused_pairs(confusion: NDArray[np.int64], labels: Sequence[str]) -> list[Pair]:
+def list_confused_pairs(confusion: NDArray[np.int64], labels: Sequence[str]) -> list[ConfusedPair]:
     """List the pairs of classes that are taken for each other, the most often confused first.
 
     >>> confused_pairs(np.array([[5, 2], [1, 7]]), ["coral", "king"])
@@ -169,10 +169,10 @@ def confused_pairs(confusion: NDArray[np.int64], labels: Sequence[str]) -> list[
     """
     both = np.triu(confusion + confusion.T, k=1)
     pairs = [
-        Pair(labels[i], labels[j], int(confusion[i, j]), int(confusion[j, i])) for i, j in np.argwhere(both)
+        ConfusedPair(labels[i], labels[j], int(confusion[i, j]), int(confusion[j, i])) for i, j in np.argwhere(both)
     ]
     turned = [
-        pair if pair.forth >= pair.back else Pair(pair.second, pair.first, pair.back, pair.forth)
+        pair if pair.forth >= pair.back else ConfusedPair(pair.second, pair.first, pair.back, pair.forth)
         for pair in pairs
     ]
     return sorted(turned, key=lambda pair: (-pair.count, -pair.forth, pair.first, pair.second))

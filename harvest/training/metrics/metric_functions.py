@@ -43,7 +43,7 @@ class Metric:
     needs: str = "pictures"
 
 
-def named(
+def get_metric(
     name: str,
     *,
     labels: Sequence[str],
@@ -57,7 +57,7 @@ def named(
     """
     plain = name.strip().lower().replace("-", "_").replace(" ", "_")
     if plain == "custom" or ":" in name:
-        return _own(custom if plain == "custom" else name, labels, beside)
+        return _load_user_metric(custom if plain == "custom" else name, labels, beside)
     if plain == "cost_matrix_gain":
         return _gain(cost_matrix, labels)
     if plain == "cumulative_lift":
@@ -67,10 +67,10 @@ def named(
         guess = f" Did you mean {close[0]}?" if close else ""
         raise UsageError(f"no metric {name!r}.{guess}", f"There are {', '.join(NAMES)}.")
     greater, function, about, needs = _TABLE[plain]
-    return Metric(plain, greater, partial(_measured, function), about, needs)
+    return Metric(plain, greater, partial(_measure, function), about, needs)
 
 
-def _measured(
+def _measure(
     function: Callable[[Targets, Probabilities], float], targets: ArrayLike, probabilities: ArrayLike
 ) -> float:
     """Measure what can be measured: some pictures, and answers that are numbers."""
@@ -164,15 +164,13 @@ def _gain(path: Path | None, labels: Sequence[str]) -> Metric:
             "cost_matrix_gain needs --cost-matrix FILE.",
             "A CSV or JSON: one row a class, one column a decision.",
         )
-    gains = cost_matrix.read(path, labels)
+    gains = cost_matrix.read_cost_matrix(path, labels)
 
     def measure(targets: Targets, probabilities: Probabilities) -> float:
         return float(gains[targets, (probabilities @ gains).argmax(axis=1)].mean())
 
     about = "what a picture gains on average, by the cost matrix and the decision that promises most"
-    return Metric(
-        "cost_matrix_gain", greater_is_better=True, measure=partial(_measured, measure), about=about
-    )
+    return Metric("cost_matrix_gain", greater_is_better=True, measure=partial(_measure, measure), about=about)
 
 
 def _lift(labels: Sequence[str]) -> Metric:
@@ -194,21 +192,19 @@ def _lift(labels: Sequence[str]) -> Metric:
     return Metric(
         "cumulative_lift",
         greater_is_better=True,
-        measure=partial(_measured, measure),
+        measure=partial(_measure, measure),
         about=about,
         needs=_TWO,
     )
 
 
-def _own(place: str | None, labels: Sequence[str], beside: Path | None) -> Metric:
+def _load_user_metric(place: str | None, labels: Sequence[str], beside: Path | None) -> Metric:
     """Load a person's function of targets and probabilities, and try it before hours are spent on it."""
     if not place:
         raise UsageError("the metric 'custom' needs --metric module:function.")
     function = load_object(place, beside=beside)
     if not callable(function):
-        raise UsageError(
-            f"--metric {place} is no function.", "It takes (targets, probabilities) and returns a number."
-        )
+        raise UsageError(f"--metric {place} is no function.", "It takes (targets, probabilities) and returns a number.")
 
     def measure(targets: Targets, probabilities: Probabilities) -> float:
         with own_code(f"--metric {place}", _TAKES):
@@ -223,7 +219,7 @@ def _own(place: str | None, labels: Sequence[str], beside: Path | None) -> Metri
     metric = Metric(
         "custom",
         bool(getattr(function, "greater_is_better", True)),
-        partial(_measured, measure),
+        partial(_measure, measure),
         f"your own {place}",
     )
     count = len(labels)

@@ -26,7 +26,7 @@ _TIMES, _MORE = (
 )  # how far weights and network may differ: a file may hold a part for texts, too
 
 # What transformers raises on a description that makes no sense, or that it does not know.
-SENSELESS = (
+BUILD_ERRORS = (
     ValueError,
     TypeError,
     LookupError,
@@ -39,7 +39,7 @@ SENSELESS = (
 )
 
 
-def described(files: model_files.Files) -> PretrainedConfig:
+def read_config(files: model_files.ModelFiles) -> PretrainedConfig:
     """Read what kind of network it is."""
     document = dict(files.config)
     kind = document.pop("model_type", "timm_wrapper" if "architecture" in document else None)
@@ -51,11 +51,11 @@ def described(files: model_files.Files) -> PretrainedConfig:
     _check_bounds(files.source, document)
     if kind == "timm_wrapper":
         _check_timms(files.source, document)
-    with model_files.quiet():
+    with model_files.silence_libraries():
         try:
             config = CONFIG_MAPPING[kind].from_dict(document)
-        except SENSELESS as error:
-            raise _senseless(files, error) from error
+        except BUILD_ERRORS as error:
+            raise _unusable_model(files, error) from error
     if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         raise TrainingError(
             f"{files.source} cannot tell pictures apart: transformers classifies none with {kind}.",
@@ -91,11 +91,11 @@ def labels_of(config: PretrainedConfig) -> tuple[str, ...]:
     return tuple(str(known[number]) for number in sorted(known))
 
 
-def assembled(files: model_files.Files, config: PretrainedConfig, classes: int) -> PreTrainedModel:
+def build_model(files: model_files.ModelFiles, config: PretrainedConfig, classes: int) -> PreTrainedModel:
     """Build the model, and give it the weights of its files; a last layer that does not fit them is new."""
     kind: Any = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING[type(config)]
     kind = kind[0] if isinstance(kind, tuple) else kind  # DeiT and LeViT have a second one, with a teacher
-    with model_files.quiet():
+    with model_files.silence_libraries():
         try:
             _check_count(files, _counted(kind, config))
             if files.paths is None:
@@ -109,8 +109,8 @@ def assembled(files: model_files.Files, config: PretrainedConfig, classes: int) 
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-        except SENSELESS as error:
-            raise _senseless(files, error) from error
+        except BUILD_ERRORS as error:
+            raise _unusable_model(files, error) from error
     head = last_layer(made, classes)[0]
     body = [
         name
@@ -130,12 +130,12 @@ def _counted(kind: Any, config: PretrainedConfig) -> int:
     try:
         with torch.device("meta"):
             model: nn.Module = kind(copy.deepcopy(config))
-    except SENSELESS:
+    except BUILD_ERRORS:
         return 0  # it will say so when it is made
     return sum(each.numel() for each in (*model.parameters(), *model.buffers()))
 
 
-def _check_count(files: model_files.Files, count: int) -> None:
+def _check_count(files: model_files.ModelFiles, count: int) -> None:
     """Refuse a description that asks for far more numbers than its weights have, or far fewer."""
     few, many = sorted((count, files.count))
     if count > model_files.MOST_NUMBERS or (count and files.paths and many > _TIMES * few + _MORE):
@@ -161,6 +161,6 @@ def last_layer(model: nn.Module, classes: int) -> tuple[str, nn.Linear]:
     return found[-1]
 
 
-def _senseless(files: model_files.Files, error: Exception) -> TrainingError:
+def _unusable_model(files: model_files.ModelFiles, error: Exception) -> TrainingError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     return TrainingError(f"{files.source}: no network can be made of its {model_files.CONFIG}: {reason}")

@@ -29,7 +29,7 @@ from safetensors.torch import load_file
 from transformers.utils import logging
 
 from harvest.errors import TrainingError
-from harvest.training.find_run import newest
+from harvest.training.find_run import newest_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,9 +47,7 @@ _INDEX = "model.safetensors.index.json"  # of weights in several files
 _NO_ANSWER = hub.HTTPError  # type: ignore[attr-defined]  # of whichever httpx the hub uses
 _MOST_JSON = 16 << 20
 _MOST_FILES = 1000
-MOST_NUMBERS = (
-    1 << 31
-)  # in a network: 8 GB as they are computed with; the largest classifiers have half of it
+MOST_NUMBERS = 1 << 31  # in a network: 8 GB as they are computed with; the largest classifiers have half of it
 
 _PICKLES = ("*.bin", "*.pkl", "*.pickle", "*.pt", "*.pth", "*.ckpt", "*.joblib")
 # Keys of a config.json that name code, other files or other places to load from, wherever they stand.
@@ -64,7 +62,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
-class Files:
+class ModelFiles:
     """What was found under a name: descriptions, and weights where they were asked for."""
 
     source: str
@@ -85,15 +83,15 @@ class Files:
         return {name: tensor for path in self.paths for name, tensor in _tensors(path).items()}
 
 
-def find(source: str, *, weights: bool = True, say: Callable[[str], None] | None = None) -> Files:
+def find_model_files(source: str, *, weights: bool = True, say: Callable[[str], None] | None = None) -> ModelFiles:
     """Read a network's files by a short name, a directory or a hub id."""
     where = SHORT.get(source, source)
     folder = Path(os.path.expanduser(where))  # noqa: PTH111 - pathlib raises where there is no such user
-    with quiet():
+    with silence_libraries():
         place = _Hub(where, say) if source in SHORT or _is_hub_id(where, folder) else _Folder(folder)
         config = _document(place, CONFIG)
         preprocessor = _document(place, PREPROCESSOR) if place.has(PREPROCESSOR) else {}
-        files = Files(source, config, preprocessor, _weights(place) if weights else None)
+        files = ModelFiles(source, config, preprocessor, _weights(place) if weights else None)
         if files.count > MOST_NUMBERS:
             raise TrainingError(
                 f"the weights of {source} are {files.count:,} numbers; the most is {MOST_NUMBERS:,}.",
@@ -147,16 +145,16 @@ class _Hub:
             if isinstance(cached, str):
                 return Path(cached)
             if cached is None:
-                return self._downloaded(name)
+                return self._download(name)
         except hub.LocalEntryNotFoundError as error:
-            raise self._unfetched(name, "no network, and it was not downloaded before") from error
+            raise self._not_downloaded(name, "no network, and it was not downloaded before") from error
         except hub.EntryNotFoundError:
             raise
         except (_NO_ANSWER, OSError, hub.HFValidationError) as error:
-            raise self._unfetched(name, _reason(error)) from error
+            raise self._not_downloaded(name, _reason(error)) from error
         raise hub.EntryNotFoundError(name)  # as the hub said once
 
-    def _downloaded(self, name: str) -> Path:
+    def _download(self, name: str) -> Path:
         if not self._answers:  # where there is no network, hf_hub_download would try for 23 s
             huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(self.name, name))
             self._answers = True
@@ -173,7 +171,7 @@ class _Hub:
             return []
         return [name]
 
-    def _unfetched(self, name: str, why: str) -> TrainingError:
+    def _not_downloaded(self, name: str, why: str) -> TrainingError:
         return TrainingError(
             f"cannot fetch {name} of {self.name}: {why}.",
             f"Where there is a network, hf download {self.name} --local-dir DIR; here, --model DIR. "
@@ -260,12 +258,10 @@ def _no_weights(place: _Folder | _Hub, name: str) -> TrainingError:
             f"{place.name} has no {name}, only {', '.join(pickles)}: refused, for that can run code.",
             "Use weights saved as safetensors.",
         )
-    meant = newest(Path(place.name)) if isinstance(place, _Folder) and name == CONFIG else None
+    meant = newest_run(Path(place.name)) if isinstance(place, _Folder) and name == CONFIG else None
     return TrainingError(
         f"{place.name} has no {name}: no network can be made of it.",
-        f"Did you mean {meant}?"
-        if meant
-        else f"Needed are {CONFIG} and {WEIGHTS}, as save_pretrained writes them.",
+        f"Did you mean {meant}?" if meant else f"Needed are {CONFIG} and {WEIGHTS}, as save_pretrained writes them.",
     )
 
 
@@ -279,7 +275,7 @@ def _without_code(value: Any) -> Any:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_libraries() -> Iterator[None]:
     """Keep the libraries' bars, reports and advice from the terminal: what matters is said in our words."""
     logs: tuple[Any, ...] = (logging, hub_logging)
     before = [log.get_verbosity() for log in logs]

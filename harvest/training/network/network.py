@@ -15,9 +15,9 @@ import torch
 from harvest.errors import TrainingError
 from harvest.files import disk
 from harvest.training.network import build_model, model_files
-from harvest.training.network.architectures import BLUEPRINTS
+from harvest.training.network.architectures import ARCHITECTURES
 from harvest.training.network.preprocessing import Preprocessing
-from harvest.training.network.write_weights import weights_named
+from harvest.training.network.write_weights import weight_errors_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,9 +70,9 @@ class Network:
 
     def features(self, pixels: Tensor) -> Tensor:
         """Return what the head gets for a batch of pictures."""
-        return self._seen(pixels)[0]
+        return self._head_input_and_output(pixels)[0]
 
-    def _seen(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def _head_input_and_output(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the head gets, and what the model answers."""
         caught: list[Tensor] = []
         hook = self.head.register_forward_pre_hook(lambda _, given: caught.append(given[0]))
@@ -87,12 +87,12 @@ class Network:
 
         Last comes what a run is known by: without the others it would answer, and wrongly.
         """
-        disk.rewrite(
+        disk.write_atomically(
             run / model_files.PREPROCESSOR, json.dumps(self.preprocessing.as_json(), indent=2).encode()
         )
-        disk.rewrite(run / LABELS, "".join(f"{label}\n" for label in self.labels).encode())
-        with weights_named(run), tempfile.TemporaryDirectory(prefix=".network-", dir=run) as part:
-            with model_files.quiet():
+        disk.write_atomically(run / LABELS, "".join(f"{label}\n" for label in self.labels).encode())
+        with weight_errors_named(run), tempfile.TemporaryDirectory(prefix=".network-", dir=run) as part:
+            with model_files.silence_libraries():
                 self.model.save_pretrained(part)
             mode = (Path(part) / model_files.CONFIG).stat().st_mode
             for path in sorted(Path(part).iterdir(), reverse=True):
@@ -102,7 +102,7 @@ class Network:
 
     def restore(self, run: Path) -> None:
         """Take up the weights that `save` wrote."""
-        kept = open_run(run).model
+        kept = open_trained_network(run).model
         try:
             self.model.load_state_dict(kept.state_dict())
         except RuntimeError as error:
@@ -112,7 +112,7 @@ class Network:
             ) from error
 
 
-def load(
+def load_pretrained(
     source: str,
     labels: Sequence[str],
     *,
@@ -125,17 +125,17 @@ def load(
 
     Its head is new, unless the source tells just these classes apart.
     """
-    if from_scratch and source in BLUEPRINTS:
-        files = model_files.Files(source, *BLUEPRINTS[source], None)
+    if from_scratch and source in ARCHITECTURES:
+        files = model_files.ModelFiles(source, *ARCHITECTURES[source], None)
     else:
-        files = model_files.find(source, weights=not from_scratch, say=say)
-    config = build_model.described(files)
+        files = model_files.find_model_files(source, weights=not from_scratch, say=say)
+    config = build_model.read_config(files)
     known = build_model.labels_of(config)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        model = build_model.assembled(files, config, len(labels))
+        model = build_model.build_model(files, config, len(labels))
         if known != tuple(labels):
             build_model.last_layer(model, len(labels))[1].reset_parameters()
     network = Network(model, tuple(labels), Preprocessing.read(files, config, size), source)
@@ -143,12 +143,12 @@ def load(
     return network
 
 
-def open_run(run: Path) -> Network:
+def open_trained_network(run: Path) -> Network:
     """Open what a training wrote, to use it as it is."""
-    files = model_files.find(str(run if run.is_absolute() else Path.cwd() / run))
-    config = build_model.described(files)
+    files = model_files.find_model_files(str(run if run.is_absolute() else Path.cwd() / run))
+    config = build_model.read_config(files)
     labels = build_model.labels_of(config)
-    model = build_model.assembled(files, config, len(labels))
+    model = build_model.build_model(files, config, len(labels))
     network = Network(model, labels, Preprocessing.read(files, config, None), str(run))
     _check(network)
     return network
@@ -159,11 +159,11 @@ def _check(network: Network) -> None:
     head, grey = network.head, torch.zeros(1, 3, network.size, network.size)
     try:
         with torch.inference_mode():
-            features, answer = network._seen(grey)  # noqa: SLF001 - a part of this module
+            features, answer = network._head_input_and_output(grey)  # noqa: SLF001 - a part of this module
             agrees = features.shape == (1, head.in_features) and torch.allclose(
                 head(features), answer, atol=1e-4, equal_nan=True
             )
-    except build_model.SENSELESS as error:
+    except build_model.BUILD_ERRORS as error:
         raise TrainingError(
             f"{network.source} takes no picture of {network.size} × {network.size} pixels: {error}",
             "Try another --size.",

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from harvest.errors import TrainingError
-from harvest.training.image_array import shorter
+from harvest.training.image_array import resize_side
 from harvest.training.network.model_files import PREPROCESSOR
 from harvest.training.training_options import LARGEST
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-    from harvest.training.network.model_files import Files
+    from harvest.training.network.model_files import ModelFiles
 
 Channels = tuple[float, float, float]
 
@@ -30,7 +30,7 @@ class Preprocessing:
     std: Channels
 
     @classmethod
-    def read(cls, files: Files, config: PretrainedConfig, size: int | None) -> Self:
+    def read(cls, files: ModelFiles, config: PretrainedConfig, size: int | None) -> Self:
         """Read it from a network's files; a size that is given goes before."""
         document = files.preprocessor or _timms(files.config)
         side = size or _side(document) or _side({"size": getattr(config, "image_size", None)}) or 224
@@ -45,7 +45,7 @@ class Preprocessing:
         # A factor other than 1/255 is as good as other numbers for grey.
         factor = document.get("rescale_factor") or 1 / 255 if document.get("do_rescale", True) else 1.0
         scale = 1 / (255 * _number(factor, "rescale_factor"))
-        return cls(side, _scaled(mean, scale), _scaled(std, scale))
+        return cls(side, _scale_channels(mean, scale), _scale_channels(std, scale))
 
     def as_json(self) -> dict[str, Any]:
         """Say it as transformers reads it."""
@@ -53,7 +53,7 @@ class Preprocessing:
             "image_processor_type": "BitImageProcessor",
             "do_convert_rgb": True,
             "do_resize": True,
-            "size": {"shortest_edge": shorter(self.size)},
+            "size": {"shortest_edge": resize_side(self.size)},
             "resample": _BILINEAR,
             "do_center_crop": True,
             "crop_size": {"height": self.size, "width": self.size},
@@ -115,6 +115,6 @@ def _number(said: Any, name: str) -> float:
     return float(said)
 
 
-def _scaled(channels: Channels, scale: float) -> Channels:
+def _scale_channels(channels: Channels, scale: float) -> Channels:
     first, second, third = channels
     return first * scale, second * scale, third * scale

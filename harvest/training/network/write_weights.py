@@ -20,17 +20,17 @@ _NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
-def weights_named(path: Path) -> Iterator[None]:
+def weight_errors_named(path: Path) -> Iterator[None]:
     """Turn a refusal to write weights within the block into an error that names the place and the way out."""
     try:
-        with disk.named(path):
+        with disk.write_errors_named(path):
             yield
     except SafetensorError as error:
-        raise disk.refusal(path, _of_safetensors(error)) from error
+        raise disk.write_error(path, _of_safetensors(error)) from error
     except RuntimeError as error:
         if not any(sign in str(error) for sign in _TORCHS):
             raise
-        raise disk.refusal(path, OSError("it could not be written to its end")) from error
+        raise disk.write_error(path, OSError("it could not be written to its end")) from error
 
 
 def _of_safetensors(error: SafetensorError) -> OSError:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SUM = hashlib.sha256().digest_size
 
 
-def read(path: Path | None, head: bytes) -> bytes:
+def read_cache(path: Path | None, head: bytes) -> bytes:
     """Return what was written under a head; nothing where that is gone, damaged or of another kind."""
     try:
         data = path.read_bytes() if path and path.is_file() else b""
@@ -23,8 +23,8 @@ def read(path: Path | None, head: bytes) -> bytes:
     return body if data.startswith(head + hashlib.sha256(body).digest()) else b""
 
 
-def write(path: Path, head: bytes, body: bytes) -> None:
+def write_cache(path: Path, head: bytes, body: bytes) -> None:
     """Write a body for the next run."""
-    with disk.named(path.parent):
+    with disk.write_errors_named(path.parent):
         disk.make_folder(path.parent)
-    disk.rewrite(path, head + hashlib.sha256(body).digest() + body)
+    disk.write_atomically(path, head + hashlib.sha256(body).digest() + body)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 
 
-class Part(StrEnum):
+class SplitPart(StrEnum):
     """What a picture is there for: to learn from, to choose by, to judge by."""
 
     TRAIN = "train"
@@ -31,11 +31,11 @@ class Part(StrEnum):
 
 # How people call the folders that hold class folders of one part each.
 _NAMES = {
-    "train": Part.TRAIN,
-    "valid": Part.VALID,
-    "val": Part.VALID,
-    "validation": Part.VALID,
-    "test": Part.TEST,
+    "train": SplitPart.TRAIN,
+    "valid": SplitPart.VALID,
+    "val": SplitPart.VALID,
+    "validation": SplitPart.VALID,
+    "test": SplitPart.TEST,
 }
 # What systems and programs leave in any folder; hidden files and folders are ignored anyway.
 _CLUTTER = frozenset(
@@ -51,25 +51,25 @@ class Skipped(NamedTuple):
     reason: str
 
 
-class Spotted(NamedTuple):
+class ImageFile(NamedTuple):
     """A file called like a picture: where, of which class, and in which part if its folder says so."""
 
     path: str
     label: str
-    part: Part | None
+    part: SplitPart | None
 
 
 @dataclass(slots=True)
-class Found:
+class FoundFiles:
     """What a tree holds, by its names."""
 
-    spotted: list[Spotted] = field(default_factory=list)
+    files: list[ImageFile] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)  # class folders, with and without pictures
     deeper: set[str] = field(default_factory=set)  # those of them that hold folders
 
 
-def find(root: Path) -> Found:
+def find_files(root: Path) -> FoundFiles:
     """List what may be a picture in a tree of class folders, or of parts that hold class folders."""
     try:
         entries = _entries(root)
@@ -79,23 +79,23 @@ def find(root: Path) -> Found:
             f"{root} cannot be read: {reason}.", "Name a folder that holds one folder of pictures a class."
         ) from error
     folders = [entry.name for entry in entries if _is_folder(entry)]
-    found = Found()
+    found = FoundFiles()
     parts = _parts(root, folders)
     for name in folders:
         if not parts:
-            _look_into(root, name, found, label=name, part=None)
+            _scan_folder(root, name, found, label=name, part=None)
         elif name in parts:
-            with _bearing(name, found):
+            with _skip_unreadable(name, found):
                 for entry in _entries(root / name):
                     if _is_folder(entry):
-                        _look_into(root, f"{name}/{entry.name}", found, label=entry.name, part=parts[name])
+                        _scan_folder(root, f"{name}/{entry.name}", found, label=entry.name, part=parts[name])
         else:
             found.skipped.append(Skipped(name, "a folder beside those for train, valid and test"))
     return found
 
 
-def _look_into(root: Path, folder: str, found: Found, *, label: str, part: Part | None) -> None:
-    with _bearing(folder, found):
+def _scan_folder(root: Path, folder: str, found: FoundFiles, *, label: str, part: SplitPart | None) -> None:
+    with _skip_unreadable(folder, found):
         found.folders.add(label)
         for entry in _entries(root / folder):
             path = f"{folder}/{entry.name}"
@@ -103,26 +103,22 @@ def _look_into(root: Path, folder: str, found: Found, *, label: str, part: Part 
             if _is_folder(entry):
                 found.deeper.add(label)
             elif suffix not in SUFFIXES:
-                found.skipped.append(
-                    Skipped(path, f"no picture by its name ({suffix or 'without a suffix'})")
-                )
+                found.skipped.append(Skipped(path, f"no picture by its name ({suffix or 'without a suffix'})"))
             elif not _is_file(entry):
                 found.skipped.append(Skipped(path, "no regular file, or a link that leads nowhere"))
             else:
-                found.spotted.append(Spotted(path, label, part))
+                found.files.append(ImageFile(path, label, part))
 
 
-def _parts(root: Path, folders: list[str]) -> dict[str, Part]:
+def _parts(root: Path, folders: list[str]) -> dict[str, SplitPart]:
     """Return the folders that hold one part each; none, where there is no `train` of class folders.
 
     A class may be called "train": then it holds pictures.
     """
     parts = {
-        name: _NAMES[name.casefold()]
-        for name in folders
-        if name.casefold() in _NAMES and _holds_classes(root / name)
+        name: _NAMES[name.casefold()] for name in folders if name.casefold() in _NAMES and _holds_classes(root / name)
     }
-    return parts if Part.TRAIN in parts.values() else {}
+    return parts if SplitPart.TRAIN in parts.values() else {}
 
 
 def _holds_classes(folder: Path) -> bool:
@@ -161,7 +157,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 @contextmanager
-def _bearing(folder: str, found: Found) -> Iterator[None]:
+def _skip_unreadable(folder: str, found: FoundFiles) -> Iterator[None]:
     """List a folder that cannot be read with the others that were left out."""
     try:
         yield

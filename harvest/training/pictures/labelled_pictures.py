@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvest.errors import TrainingError
-from harvest.training.pictures.decode_cache import Sight, Sights
-from harvest.training.pictures.find_duplicates import find_twins
-from harvest.training.pictures.find_files import Part, Skipped, find
-from harvest.training.pictures.ledger_facts import Background, background
+from harvest.training.pictures.decode_cache import DecodeCache, DecodedFile
+from harvest.training.pictures.find_duplicates import find_duplicate_pairs
+from harvest.training.pictures.find_files import Skipped, SplitPart, find_files
+from harvest.training.pictures.ledger_facts import LedgerFacts, read_ledger_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.training.pictures.find_files import Found
+    from harvest.training.pictures.find_files import FoundFiles
 
-__all__ = ["Album", "Example", "Part", "Skipped", "gather"]
+__all__ = ["Example", "LabelledPictures", "Skipped", "SplitPart", "load_pictures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Example:
     path: str  # relative to the tree, with slashes
     label: str
     content: str  # SHA-256 of the file
-    part: Part | None = None
+    part: SplitPart | None = None
     size: tuple[int, int] = (0, 0)
 
 
@@ -41,7 +41,7 @@ def _none() -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, slots=True)
-class Album:
+class LabelledPictures:
     """The pictures of a tree, in the order of their paths."""
 
     root: Path
@@ -49,8 +49,8 @@ class Album:
     labels: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     empty: tuple[str, ...] = ()  # class folders without a picture
-    twins: NDArray[np.int64] = field(default_factory=_none, repr=False, compare=False)  # rows of two places
-    background: Background = field(default_factory=Background, repr=False)
+    duplicates: NDArray[np.int64] = field(default_factory=_none, repr=False, compare=False)  # rows of two places
+    ledger_facts: LedgerFacts = field(default_factory=LedgerFacts, repr=False)
 
     def file(self, example: Example) -> Path:
         """Return where a picture lies."""
@@ -67,39 +67,39 @@ class Album:
         place = {label: number for number, label in enumerate(self.labels)}
         return np.fromiter((place[example.label] for example in self.examples), np.int64, len(self.examples))
 
-    def only(self, rows: Sequence[int]) -> Album:
+    def subset(self, rows: Sequence[int]) -> LabelledPictures:
         """Return an album of some of the pictures, with all the classes."""
         place = np.full(len(self.examples), -1, np.int64)
         place[np.asarray(rows, np.intp)] = np.arange(len(rows))
-        twins = np.sort(place[self.twins], axis=1)
+        twins = np.sort(place[self.duplicates], axis=1)
         return replace(
             self,
             examples=tuple(self.examples[row] for row in rows),
-            twins=twins[(twins >= 0).all(axis=1)],
+            duplicates=twins[(twins >= 0).all(axis=1)],
         )
 
 
-def _nobody(_done: int, _total: int) -> None:
+def _ignore_progress(_done: int, _total: int) -> None:
     """Hear how far it is, and do nothing."""
 
 
-def gather(
+def load_pictures(
     root: Path,
     *,
     say: Callable[[str], None],
-    tick: Callable[[int, int], None] = _nobody,
+    tick: Callable[[int, int], None] = _ignore_progress,
     cache: Path | None = None,
-) -> Album:
+) -> LabelledPictures:
     """Decode every picture of a tree of class folders; `cache` is a folder that remembers what was seen."""
-    found = find(root)
+    found = find_files(root)
     _check_names(root, found.folders)
     skipped = list(found.skipped)
     examples: list[Example] = []
-    taken: list[Sight] = []
-    sights = Sights(cache, say)
+    taken: list[DecodedFile] = []
+    sights = DecodeCache(cache, say)
     try:
-        paths = [root / spotted.path for spotted in found.spotted]
-        for spotted, seen in zip(found.spotted, sights.see(paths, tick), strict=True):
+        paths = [root / spotted.path for spotted in found.files]
+        for spotted, seen in zip(found.files, sights.inspect(paths, tick), strict=True):
             if isinstance(seen, str):
                 skipped.append(Skipped(spotted.path, seen))
             else:
@@ -107,7 +107,7 @@ def gather(
                 taken.append(seen)
     finally:
         sights.save()
-    taught = {example.label for example in examples if example.part in {None, Part.TRAIN}}
+    taught = {example.label for example in examples if example.part in {None, SplitPart.TRAIN}}
     skipped += [
         Skipped(example.path, "there is nothing of its class to train on")
         for example in examples
@@ -119,14 +119,14 @@ def gather(
         key=lambda row: examples[row].path,
     )
     examples = [examples[row] for row in order]
-    return Album(
+    return LabelledPictures(
         root=root,
         examples=tuple(examples),
         labels=tuple(sorted(taught)),
         skipped=tuple(sorted(skipped)),
         empty=tuple(sorted(found.folders - taught)),
-        twins=find_twins([taken[row] for row in order], cache),
-        background=background(root, {example.content for example in examples}),
+        duplicates=find_duplicate_pairs([taken[row] for row in order], cache),
+        ledger_facts=read_ledger_facts(root, {example.content for example in examples}),
     )
 
 
@@ -148,7 +148,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _check_enough(root: Path, taught: set[str], found: Found, skipped: Sequence[Skipped]) -> None:
+def _check_enough(root: Path, taught: set[str], found: FoundFiles, skipped: Sequence[Skipped]) -> None:
     if len(taught) > 1:
         return
     holds = f"pictures of one class only, {next(iter(taught))}" if taught else "no picture in a class folder"

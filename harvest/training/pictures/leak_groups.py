@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.dataset import Origin
-    from harvest.training.pictures.labelled_pictures import Album
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
 
 _VARIANT = "_nohash_"  # TensorFlow's sign: what follows it numbers variants of one thing
 # An author or page with more pictures than this is an agency, a museum or a page of results: no bond.
@@ -28,10 +28,15 @@ _NOBODY = frozenset({"", "unknown", "anonymous", "unknown author", "n/a", "none"
 Bonds = dict[tuple[str, ...], list[int]]  # what pictures share, and their places
 
 
-def groups(album: Album, *, say: Callable[[str], None]) -> NDArray[np.int64]:
+def find_leak_groups(album: LabelledPictures, *, say: Callable[[str], None]) -> NDArray[np.int64]:
     """Return one number for each picture, the same for all that must not be dealt to different parts."""
-    bonds = [_chain(_contents(album)), album.twins, _chain(_variants(album)), _chain(_shared(album, say))]
-    return index.groups(np.concatenate(bonds), len(album.examples))
+    bonds = [
+        _chain(_group_by_content(album)),
+        album.duplicates,
+        _chain(_group_by_name(album)),
+        _chain(_group_by_origin(album, say)),
+    ]
+    return index.group_duplicates(np.concatenate(bonds), len(album.examples))
 
 
 def _chain(bonds: Bonds) -> NDArray[np.int64]:
@@ -40,29 +45,29 @@ def _chain(bonds: Bonds) -> NDArray[np.int64]:
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def _gathered(keys: Iterable[tuple[tuple[str, ...], int]]) -> Bonds:
+def _group_by_key(keys: Iterable[tuple[tuple[str, ...], int]]) -> Bonds:
     bonds: Bonds = defaultdict(list)
     for key, row in keys:
         bonds[key].append(row)
     return bonds
 
 
-def _contents(album: Album) -> Bonds:
-    return _gathered(((example.content,), row) for row, example in enumerate(album.examples))
+def _group_by_content(album: LabelledPictures) -> Bonds:
+    return _group_by_key(((example.content,), row) for row, example in enumerate(album.examples))
 
 
-def _variants(album: Album) -> Bonds:
+def _group_by_name(album: LabelledPictures) -> Bonds:
     """Gather names equal up to `_nohash_`, in whatever class: "ada_nohash_1.jpg" shows Ada in all of them."""
     names = (PurePosixPath(example.path).name.partition(_VARIANT) for example in album.examples)
-    return _gathered(((name,), row) for row, (name, sign, _) in enumerate(names) if name and sign)
+    return _group_by_key(((name,), row) for row, (name, sign, _) in enumerate(names) if name and sign)
 
 
-def _shared(album: Album, say: Callable[[str], None]) -> Bonds:
+def _group_by_origin(album: LabelledPictures, say: Callable[[str], None]) -> Bonds:
     """Gather pictures of one landing page or one author, as far as the ledger knows them."""
-    rows = _contents(album)
-    bonds = _gathered(
+    rows = _group_by_content(album)
+    bonds = _group_by_key(
         (key, row)
-        for origin in album.background.origins
+        for origin in album.ledger_facts.origins
         for key in _keys(origin)
         for row in rows.get((origin.content,), ())
     )
@@ -77,8 +82,8 @@ def _shared(album: Album, say: Callable[[str], None]) -> Bonds:
 
 def _keys(origin: Origin) -> Iterator[tuple[str, ...]]:
     if origin.page and origin.page.strip():
-        yield "page", source_keys.key(origin.page)
+        yield "page", source_keys.source_key(origin.page)
     if origin.author_url and origin.author_url.strip():
-        yield "author", source_keys.key(origin.author_url)
+        yield "author", source_keys.source_key(origin.author_url)
     elif origin.author and origin.author.strip().casefold() not in _NOBODY:
         yield "author", origin.provider, origin.author.strip()

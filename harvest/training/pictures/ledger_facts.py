@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvest.dataset import Consultation
+from harvest.dataset import ReadOnlyDataset
 from harvest.errors import StorageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
+class LedgerFacts:
     """Where pictures are from and which of them two classes want; or why the ledger does not tell."""
 
     origins: tuple[Origin, ...] = ()
@@ -25,14 +25,14 @@ class Background:
     damage: str = ""  # rows of the ledger that were skipped
 
 
-def background(root: Path, contents: Collection[str]) -> Background:
+def read_ledger_facts(root: Path, contents: Collection[str]) -> LedgerFacts:
     """Ask the ledger of a tree, where there is one, about pictures of these contents."""
     try:
-        consulted = Consultation.open(root)
+        consulted = ReadOnlyDataset.open(root)
         if consulted is None:
-            return Background()
+            return LedgerFacts()
         with consulted:
             origins = tuple(origin for origin in consulted.origins() if origin.content in contents)
-            return Background(origins, tuple(consulted.conflicts()), damage=consulted.damage())
+            return LedgerFacts(origins, tuple(consulted.conflicts()), damage=consulted.damage())
     except StorageError as error:
-        return Background(trouble=error.message)
+        return LedgerFacts(trouble=error.message)

@@ -19,18 +19,18 @@ from harvest.training.report.html_page import render
 from harvest.training.report.report_data import (
     Candidate,
     LearningPoint,
-    Search,
-    Story,
+    RateSearch,
+    ReportData,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Candidate", "LearningPoint", "Search", "Story", "render", "write"]
+__all__ = ["Candidate", "LearningPoint", "RateSearch", "ReportData", "render", "write"]
 
 NAME = "report.html"
 
 
-def write(run: Path, story: Story) -> None:
+def write(run: Path, story: ReportData) -> None:
     """Write a run's report.html, as a whole or not at all; it asks for nothing outside itself."""
-    disk.rewrite(run / NAME, render(story, run).encode())
+    disk.write_atomically(run / NAME, render(story, run).encode())

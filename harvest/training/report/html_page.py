@@ -24,7 +24,7 @@ from harvest.training.report.thumbnails import Thumbnails
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.training.report.report_data import Story
+    from harvest.training.report.report_data import ReportData
 
 _TEMPLATES = ("page.html", "sections.html", "parts.html")
 _STYLE = "page.css"
@@ -34,51 +34,51 @@ _UNSEEN = re.compile(
 )
 
 
-def render(story: Story, folder: Path) -> str:
+def render(story: ReportData, folder: Path) -> str:
     """Write the page that will lie in a folder."""
-    text = _environment().get_template("page.html").render(_told(story, folder))
+    text = _environment().get_template("page.html").render(_template_values(story, folder))
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text).strip() + "\n"
 
 
-def _told(story: Story, folder: Path) -> dict[str, object]:
+def _template_values(story: ReportData, folder: Path) -> dict[str, object]:
     """Gather what the templates ask for."""
     thumbnails = Thumbnails(story.tree, folder)
-    suspected = mistakes.suspects(story.predictions)
+    suspected = mistakes.list_suspects(story.predictions)
     saved = story.saved
-    held_out = mistakes.held_out(saved) if saved else None
+    held_out = mistakes.combine_held_out(saved) if saved else None
     classes = headline.by_weakness(held_out)
-    outlook = number_format.outlook(story.learning_curve)
+    outlook = number_format.judge_outlook(story.learning_curve)
     return {
         "story": story,
         "pictures": len(story.predictions) or sum(sum(parts.values()) for parts in story.split.values()),
         # the first screen
-        "good": headline.good(story),
+        "good": headline.make_headline(story),
         "lost": sum(each.lost for each in saved.judgements) if saved else 0,
         "held_out": held_out,
-        "ways": mistakes.ways(story, thumbnails),
+        "ways": mistakes.list_confusions(story, thumbnails),
         "weakest": classes[0] if classes and classes[0].right < classes[0].count else None,
         "outlook": outlook,
-        "outline": training_charts.outline(story.learning_curve),
-        "steps": list(headline.steps(story, len(suspected), outlook)),
+        "outline": training_charts.curve_outline(story.learning_curve),
+        "steps": list(headline.next_steps(story, len(suspected), outlook)),
         # the sections
         "suspected": len(suspected),
-        "suspects": mistakes.tiles(suspected[: mistakes.SUSPECTS], thumbnails),
-        "matrix": tables.matrix(held_out, story.labels) if held_out else None,
+        "suspects": mistakes.make_tiles(suspected[: mistakes.SUSPECTS], thumbnails),
+        "matrix": tables.draw_matrix(held_out, story.labels) if held_out else None,
         "classes": classes,
-        "mixups": mistakes.mixups(story, thumbnails),
-        "worst_answers": mistakes.tiles(
-            mistakes.worst(saved.answers if saved else ())[: mistakes.WORST], thumbnails
+        "mixups": mistakes.list_mixups(story, thumbnails),
+        "worst_answers": mistakes.make_tiles(
+            mistakes.list_worst(saved.answers if saved else ())[: mistakes.WORST], thumbnails
         ),
         "learning_curve": training_charts.learning_curve(story.learning_curve),
-        "measured": tables.measured(story),
-        "unmeasured": tables.unmeasured(story),
-        "epochs": list(training_charts.epochs(story)),
+        "measured": tables.measured_metrics(story),
+        "unmeasured": tables.unmeasured_metrics(story),
+        "epochs": list(training_charts.epoch_charts(story)),
         "rounds": sum(row.get("epoch", 0) > 0 for row in story.history),
-        "diverged": training_charts.diverged(story),
+        "diverged": training_charts.has_diverged(story),
         "columns": list(dict.fromkeys(name for row in story.history for name in row)),
-        "finder": training_charts.finder(story.search) if story.search else None,
-        "others": list(tables.others(story, thumbnails)),
-        "split": tables.split(story),
+        "finder": training_charts.finder_chart(story.search) if story.search else None,
+        "others": list(tables.list_others(story, thumbnails)),
+        "split": tables.make_split_table(story),
     }
 
 
@@ -96,8 +96,8 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": number_format.percent,
         "count": number_format.count,
-        "of": number_format.of,
-        "result": number_format.result,
+        "of": number_format.count_of,
+        "result": number_format.result_text,
         "duration": number_format.duration,
         "metric": number_format.metric,
         "setting": number_format.setting,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harvest.training.metrics.evaluate_predictions import Judgement
+    from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.report_data import LearningPoint
 
 _GAP = "\N{NO-BREAK SPACE}"
@@ -37,22 +37,22 @@ def figure(share: float) -> str:
     return f"{value:.0f}"
 
 
-def of(part: int, whole: int) -> str:
+def count_of(part: int, whole: int) -> str:
     """Write a count of a count: `79 of 85`."""
     return f"{part:,} of {whole:,}"
 
 
-def between(low: float, high: float) -> str:
+def range_text(low: float, high: float) -> str:
     """Write where a share lies: `85–97 %`."""
     return f"{figure(low)}–{percent(high)}"
 
 
-def result(judgement: Judgement) -> str:
+def result_text(judgement: PartEvaluation) -> str:
     """Write what a network is worth on a part: `79 of 85 right, 93 % (85–97 %)`."""
     if not judgement.count:
         return "no pictures"
-    share = f"{percent(judgement.accuracy)} ({between(judgement.low, judgement.high)})"
-    return f"{of(judgement.right, judgement.count)} right, {share}"
+    share = f"{percent(judgement.accuracy)} ({range_text(judgement.low, judgement.high)})"
+    return f"{count_of(judgement.right, judgement.count)} right, {share}"
 
 
 def count(number: int, noun: str, nouns: str = "") -> str:
@@ -109,13 +109,11 @@ _ENOUGH = 0.985
 _DOUBLED = 0.75  # doublings: points nearer than that tell noise
 
 
-def outlook(points: Sequence[LearningPoint]) -> Outlook:
+def judge_outlook(points: Sequence[LearningPoint]) -> Outlook:
     """Tell from the learning curve whether more pictures would help."""
     if not points:
         return Outlook("Not known", "No learning curve was measured.")
-    known = sorted(
-        (p for p in points if math.isfinite(p.accuracy) and p.per_class > 0), key=lambda p: p.per_class
-    )
+    known = sorted((p for p in points if math.isfinite(p.accuracy) and p.per_class > 0), key=lambda p: p.per_class)
     if len(known) < 2 or math.log2(known[-1].per_class / known[0].per_class) < _DOUBLED:  # noqa: PLR2004
         return Outlook("Not known", "There are too few pictures to learn from fewer and compare.")
     last = known[-1]
@@ -131,8 +129,6 @@ def outlook(points: Sequence[LearningPoint]) -> Outlook:
         points_more = f"{100 * gain / 2:.0f}–{100 * gain:.0f}" if gain >= 2 * _MUCH else f"{100 * gain:.0f}"
         return Outlook("Yes", f"{seen}. Twice as many again should bring about {points_more} points more.")
     if gain >= _LITTLE:
-        return Outlook(
-            "A little", f"{seen}. Twice as many again may bring a point; cleaner folders may bring more."
-        )
+        return Outlook("A little", f"{seen}. Twice as many again may bring a point; cleaner folders may bring more.")
     shape = "is flat" if gain > -_LITTLE else "does not rise"
     return Outlook("Hardly", f"{seen}: the curve {shape}. Cleaner folders or a larger network help more.")

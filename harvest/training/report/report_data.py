@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from harvest.training.metrics.evaluate_predictions import Judgement
+    from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.metrics.metric_functions import Metric
     from harvest.training.output_files import Prediction
 
@@ -39,13 +39,13 @@ class Candidate:
     """One network that the run might have saved, and what it is worth on each part that it was judged on."""
 
     name: str  # "frozen head", "fine-tuned"
-    judgements: Sequence[Judgement] = ()
+    judgements: Sequence[PartEvaluation] = ()
     saved: bool = False
     answers: Sequence[Prediction] = ()  # to the pictures it was judged on: its mistakes are shown
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class RateSearch:
     """What the learning-rate finder tried: rates, the losses they led to, and the one it chose."""
 
     points: Sequence[tuple[float, float]]
@@ -53,7 +53,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ReportData:
     """Everything that the report can tell; all but the title and the classes may be missing."""
 
     title: str
@@ -74,7 +74,7 @@ class Story:
     predictions: Sequence[Prediction] = ()  # of every picture, out of fold
     knew: bool = False  # whether the network below the heads had learned from these pictures
     learning_curve: Sequence[LearningPoint] = ()
-    search: Search | None = None
+    search: RateSearch | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 

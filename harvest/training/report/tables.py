@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from harvest.training.metrics.evaluate_predictions import Judgement
+    from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.mistakes import Tile
-    from harvest.training.report.report_data import Candidate, Story
+    from harvest.training.report.report_data import Candidate, ReportData
     from harvest.training.report.thumbnails import Thumbnails
 
 
@@ -36,7 +36,7 @@ class Row(NamedTuple):
     bar: Markup
 
 
-class Split(NamedTuple):
+class SplitTable(NamedTuple):
     """Where all pictures went."""
 
     parts: dict[str, int]
@@ -44,28 +44,28 @@ class Split(NamedTuple):
     total: int
 
 
-def matrix(judgement: Judgement, labels: Sequence[str]) -> Markup:
+def draw_matrix(judgement: PartEvaluation, labels: Sequence[str]) -> Markup:
     """Draw who is taken for whom."""
     caption = f"Who is taken for whom: {number_format.count(judgement.count, 'picture')} of {judgement.part}"
     return charts.confusion(judgement.confusion, labels, caption=caption)
 
 
-def others(story: Story, thumbnails: Thumbnails) -> Iterator[Other]:
+def list_others(story: ReportData, thumbnails: Thumbnails) -> Iterator[Other]:
     """Give the networks that were not saved."""
     for candidate in story.candidates:
-        judgement = mistakes.held_out(candidate)
+        judgement = mistakes.combine_held_out(candidate)
         if judgement and candidate is not story.saved:
-            worst = mistakes.worst(candidate.answers)[: mistakes.OF_OTHERS]
-            yield Other(candidate, matrix(judgement, story.labels), mistakes.tiles(worst, thumbnails))
+            worst = mistakes.list_worst(candidate.answers)[: mistakes.OF_OTHERS]
+            yield Other(candidate, draw_matrix(judgement, story.labels), mistakes.make_tiles(worst, thumbnails))
 
 
-def measured(story: Story) -> list[str]:
+def measured_metrics(story: ReportData) -> list[str]:
     """Name the metrics that any judgement holds; accuracy is told in words."""
     found = (name for candidate in story.candidates for each in candidate.judgements for name in each.metrics)
     return [name for name in dict.fromkeys(found) if name != "accuracy"]
 
 
-def unmeasured(story: Story) -> list[str]:
+def unmeasured_metrics(story: ReportData) -> list[str]:
     """Say what could not be measured, and why."""
     said = (
         text
@@ -76,7 +76,7 @@ def unmeasured(story: Story) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _unmeasured(story: Story, candidate: Candidate, judgement: Judgement) -> Iterator[str]:
+def _unmeasured(story: ReportData, candidate: Candidate, judgement: PartEvaluation) -> Iterator[str]:
     if judgement.lost:
         lost = number_format.count(judgement.lost, "picture")
         yield f"{lost} of {judgement.part} got no answer: gone since, or {candidate.name} diverged."
@@ -87,7 +87,7 @@ def _unmeasured(story: Story, candidate: Candidate, judgement: Judgement) -> Ite
             yield f"{number_format.metric(metric.name)} of {judgement.part} needs {metric.needs}."
 
 
-def split(story: Story) -> Split | None:
+def make_split_table(story: ReportData) -> SplitTable | None:
     """Count the pictures by class and part."""
     names = list(dict.fromkeys(part for parts in story.split.values() for part in parts))
     totals = {label: sum(parts.values()) for label, parts in story.split.items()}
@@ -99,4 +99,4 @@ def split(story: Story) -> Split | None:
         for label, parts in story.split.items()
     ]
     sums = {name: sum(parts.get(name, 0) for parts in story.split.values()) for name in names}
-    return Split(sums, rows, sum(totals.values()))
+    return SplitTable(sums, rows, sum(totals.values()))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from harvest.images import headers
-from harvest.images.decode import expose
+from harvest.images.decode import decode
 from harvest.models import Refusal
 from harvest.unexpected import refuse_unexpected
 
@@ -58,7 +58,7 @@ class Thumbnails:
                 return Thumbnail(hole="gone since")
             if file.stat().st_size > _LARGEST:
                 return Thumbnail(hole="too large to show")
-            image = _decoded(file.read_bytes())
+            image = _decode(file.read_bytes())
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             return Thumbnail(hole=f"cannot be read: {getattr(error, 'strerror', None) or error}")
         if isinstance(image, Refusal):
@@ -74,12 +74,12 @@ class Thumbnails:
 
 
 @refuse_unexpected
-def _decoded(data: bytes) -> Image.Image | Refusal:
-    header = headers.read(data)
+def _decode(data: bytes) -> Image.Image | Refusal:
+    header = headers.read_header(data)
     if isinstance(header, Refusal):
         return header
-    negative = expose(data, header, SIDE)
-    return negative if isinstance(negative, Refusal) else negative.printed(SIDE)
+    negative = decode(data, header, SIDE)
+    return negative if isinstance(negative, Refusal) else negative.resized(SIDE)
 
 
 def _uri(image: Image.Image) -> str:

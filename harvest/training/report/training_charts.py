@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from harvest.training.report.report_data import LearningPoint, Search, Story
+    from harvest.training.report.report_data import LearningPoint, RateSearch, ReportData
 
 _NO_METRICS = frozenset({"epoch", "train_loss", "valid_loss", "time"})
 _SHARES = frozenset({"accuracy", "error_rate", "precision", "recall", "f1"})
@@ -34,7 +34,7 @@ _CROWDED = 1.25  # two ticks of the learning curve are at least so many times ap
 _LOWEST = 0.98  # room under a curve of shares, so that one at 100 % is seen as such
 
 
-def epochs(story: Story) -> Iterator[Markup]:
+def epoch_charts(story: ReportData) -> Iterator[Markup]:
     """Draw a chart for the losses, and one for each metric, the epoch that was saved marked.
 
     One row alone is no curve.
@@ -65,14 +65,14 @@ def epochs(story: Story) -> Iterator[Markup]:
         )
 
 
-def diverged(story: Story) -> bool:
+def has_diverged(story: ReportData) -> bool:
     """Tell whether there were epochs, and not one of them brought a number."""
     rows = [row for row in story.history if row.get("epoch", 0) > 0]
     values = [value for row in rows for name, value in row.items() if name not in {"epoch", "time"}]
     return bool(rows) and not any(map(math.isfinite, values))
 
 
-def _directions(story: Story) -> dict[str, bool]:
+def _directions(story: ReportData) -> dict[str, bool]:
     return {each.name: each.greater_is_better for each in story.metrics}
 
 
@@ -97,19 +97,15 @@ def _text(name: str) -> Callable[[float], str]:
 def _scale(name: str, values: Sequence[float]) -> Axis:
     if name not in _SHARES:
         return linear(values)
-    return linear(
-        values if name in _LOWER else [*values, _LOWEST], text=percent, finest=0.01, least=0, most=1
-    )
+    return linear(values if name in _LOWER else [*values, _LOWEST], text=percent, finest=0.01, least=0, most=1)
 
 
 def learning_curve(points: Sequence[LearningPoint]) -> Markup | None:
     """Draw how good the network is by how many pictures of a class it learns from; each step doubles them."""
-    series = _learned(points)
+    series = _curve_points(points)
     if series is None:
         return None
-    x = logarithmic(
-        [a for a, _ in series.points], text="{:.0f}".format, ticks=_apart([a for a, _ in series.points])
-    )
+    x = logarithmic([a for a, _ in series.points], text="{:.0f}".format, ticks=_apart([a for a, _ in series.points]))
     y = linear(_heights(series), text=percent, finest=0.01, least=0, most=1)
     last = series.points[-1]
     return plot(
@@ -123,19 +119,17 @@ def learning_curve(points: Sequence[LearningPoint]) -> Markup | None:
     )
 
 
-def outline(points: Sequence[LearningPoint]) -> Markup | None:
+def curve_outline(points: Sequence[LearningPoint]) -> Markup | None:
     """Draw the same as a small curve for the first screen."""
-    series = _learned(points)
+    series = _curve_points(points)
     if series is None:
         return None
     x = logarithmic(a for a, _ in series.points)
     return sparkline(series, x, linear(_heights(series), least=0, most=1), "The learning curve")
 
 
-def _learned(points: Sequence[LearningPoint]) -> Series | None:
-    known = sorted(
-        (p for p in points if math.isfinite(p.accuracy) and p.per_class > 0), key=lambda p: p.per_class
-    )
+def _curve_points(points: Sequence[LearningPoint]) -> Series | None:
+    known = sorted((p for p in points if math.isfinite(p.accuracy) and p.per_class > 0), key=lambda p: p.per_class)
     if not known:
         return None
     band = [(p.per_class, p.low, p.high) for p in known if math.isfinite(p.low) and math.isfinite(p.high)]
@@ -155,14 +149,14 @@ def _apart(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(reversed(kept))
 
 
-def finder(search: Search) -> Markup | None:
+def finder_chart(search: RateSearch) -> Markup | None:
     """Draw the losses that rising rates led to, and the rate that was chosen."""
     tried = [(rate, loss) for rate, loss in search.points if rate > 0 and math.isfinite(loss)]
     if not tried:
         return None
     ceiling = _MANY * max(tried[0][1], 1e-9)
     tried = [(rate, min(loss, ceiling)) for rate, loss in tried]
-    smooth = _smoothed(tried)
+    smooth = _smooth_losses(tried)
     y = linear([loss for _, loss in tried], least=0)
     chosen = search.chosen if search.chosen and tried[0][0] <= search.chosen <= tried[-1][0] else None
     marks = []
@@ -181,7 +175,7 @@ def finder(search: Search) -> Markup | None:
     )
 
 
-def _smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _smooth_losses(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     mean, told = 0.0, []
     for number_of, (rate, loss) in enumerate(points, 1):
         mean = _MEMORY * mean + (1 - _MEMORY) * loss

@@ -7,26 +7,31 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from harvest.dataset import Consultation, remember_deal
+from harvest.dataset import ReadOnlyDataset, save_split_in_ledger
 from harvest.errors import StorageError
 from harvest.files import disk
-from harvest.files.names import cell
-from harvest.training.pictures.find_files import Part
+from harvest.files.names import escape_formula
+from harvest.training.pictures.find_files import SplitPart
 from harvest.training.run_directory import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from harvest.training.pictures.labelled_pictures import Album
-    from harvest.training.splits.split import Rule, Split
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
+    from harvest.training.splits.split import Split, SplitRule
 
 _LARGEST = 1 << 30  # bytes of a table of splits: five million images
 _COLUMNS = ("path", "content", "label", "group", "part", "deal")
 
 
-def remember(
-    album: Album, split: Split, run: Path, *, beside: Path | None = None, say: Callable[[str], None]
+def save_split(
+    album: LabelledPictures,
+    split: Split,
+    run: Path,
+    *,
+    beside: Path | None = None,
+    say: Callable[[str], None],
 ) -> None:
     """Write down where the pictures are: with what was learned, and in the ledger where there is one.
 
@@ -36,60 +41,67 @@ def remember(
     table = csv.writer(out, lineterminator="\n")
     table.writerow(_COLUMNS)
     for example, group, part in zip(album.examples, split.groups, split.parts, strict=True):
-        row = (cell(example.path), example.content, cell(example.label), group, part, split.rule)
+        row = (
+            escape_formula(example.path),
+            example.content,
+            escape_formula(example.label),
+            group,
+            part,
+            split.rule,
+        )
         table.writerow(row)
     text = out.getvalue().encode("utf-8", "backslashreplace")
-    disk.rewrite(run / SPLITS, text)
+    disk.write_atomically(run / SPLITS, text)
     try:
         if beside and run.resolve().parent != beside.resolve():
-            with disk.named(beside):
+            with disk.write_errors_named(beside):
                 disk.make_folder(beside)
-            disk.rewrite(beside / SPLITS, text)
+            disk.write_atomically(beside / SPLITS, text)
     except StorageError as error:
         say(f"the next run will not find this split by itself: {error.message}")
-    if album.background.trouble:
+    if album.ledger_facts.trouble:
         return  # which has been said
     contents = (example.content for example in album.examples)
     try:
-        remember_deal(album.root, str(split.rule), dict(zip(contents, map(str, split.parts), strict=True)))
+        save_split_in_ledger(album.root, str(split.rule), dict(zip(contents, map(str, split.parts), strict=True)))
     except StorageError as error:
         say(f"the split is remembered in {run / SPLITS} alone: {error.message}")
 
 
-def remembered(album: Album, *folders: Path, rule: Rule) -> Mapping[str, Part]:
+def load_split(album: LabelledPictures, *folders: Path, rule: SplitRule) -> Mapping[str, SplitPart]:
     """Return where pictures, by content, were dealt by this rule.
 
     The ledger knows best; what it does not know is looked up in the newest run in or at the folders.
     """
     known = _of_runs(folders, str(rule))
-    if not album.background.trouble:
+    if not album.ledger_facts.trouble:
         known |= _of_ledger(album.root, str(rule))
     return known
 
 
-def learned_by(run: Path) -> frozenset[str]:
+def load_training_contents(run: Path) -> frozenset[str]:
     """Return the pictures, by content, that an earlier run learned from; none where it is no run."""
     rows = _rows(run / SPLITS)
-    return frozenset(row.get("content", "") for row in rows if row.get("part") == Part.TRAIN)
+    return frozenset(row.get("content", "") for row in rows if row.get("part") == SplitPart.TRAIN)
 
 
-def _of_ledger(root: Path, deal: str) -> dict[str, Part]:
+def _of_ledger(root: Path, deal: str) -> dict[str, SplitPart]:
     try:
-        consulted = Consultation.open(root)
+        consulted = ReadOnlyDataset.open(root)
         if consulted is None:
             return {}
         with consulted:
-            return {content: Part(part) for content, part in consulted.dealt(deal).items()}
+            return {content: SplitPart(part) for content, part in consulted.load_split(deal).items()}
     except StorageError:  # remembering it will fail too, and say so
         return {}
 
 
-def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, Part]:
+def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, SplitPart]:
     """Read the newest split of this deal that can be read."""
     files = [path for folder in folders for path in (folder / SPLITS, *_within(folder))]
     for path in sorted(files, key=_age, reverse=True):
         try:
-            known = {row["content"]: Part(row["part"]) for row in _rows(path) if row.get("deal") == deal}
+            known = {row["content"]: SplitPart(row["part"]) for row in _rows(path) if row.get("deal") == deal}
         except (KeyError, ValueError):  # not ours
             continue
         if known:

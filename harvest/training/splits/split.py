@@ -7,25 +7,33 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.training.pictures.find_files import Part
-from harvest.training.splits.assign import deal_groups
-from harvest.training.splits.persist import learned_by, remember, remembered
-from harvest.training.splits.warnings import warnings
+from harvest.training.pictures.find_files import SplitPart
+from harvest.training.splits.assign import assign_groups
+from harvest.training.splits.persist import load_split, load_training_contents, save_split
+from harvest.training.splits.warnings import find_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from harvest.training.pictures.labelled_pictures import Album
-    from harvest.training.splits.assign import Group
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
+    from harvest.training.splits.assign import LeakGroup
 
-__all__ = ["Rule", "Split", "deal", "learned_by", "remember", "remembered", "warnings"]
+__all__ = [
+    "Split",
+    "SplitRule",
+    "find_warnings",
+    "load_split",
+    "load_training_contents",
+    "make_split",
+    "save_split",
+]
 
 _NAMED = 3
 
 
-class Rule(NamedTuple):
+class SplitRule(NamedTuple):
     """By what a split was dealt; with other numbers it is another split, and remembered apart."""
 
     valid: int  # percent of each class
@@ -37,70 +45,70 @@ class Rule(NamedTuple):
         return f"valid {self.valid} test {self.test} seed {self.seed}"
 
 
-USUAL = Rule(valid=20, test=10, seed=42)
+USUAL = SplitRule(valid=20, test=10, seed=42)
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """The part and the group of each picture, in the album's order."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SplitPart, ...]
     groups: tuple[int, ...]
-    rule: Rule = USUAL
+    rule: SplitRule = USUAL
     merged: tuple[int, ...] = ()  # groups whose pictures lay in several parts; they are in train now
     needed: tuple[int, ...] = ()  # groups that left their part since their class had nothing to learn from
     notes: tuple[str, ...] = ()  # what was done, and why
 
-    def where(self, part: Part) -> NDArray[np.intp]:
+    def rows(self, part: SplitPart) -> NDArray[np.intp]:
         """Return the rows of the album that a part holds."""
         return np.flatnonzero([here == part for here in self.parts])
 
-    def table(self, album: Album) -> dict[str, dict[str, int]]:
+    def table(self, album: LabelledPictures) -> dict[str, dict[str, int]]:
         """Count pictures by class and part."""
-        counted = {label: dict.fromkeys(map(str, Part), 0) for label in album.labels}
+        counted = {label: dict.fromkeys(map(str, SplitPart), 0) for label in album.labels}
         for example, part in zip(album.examples, self.parts, strict=True):
             counted[example.label][part] += 1
         return counted
 
 
-def deal(
-    album: Album,
+def make_split(
+    album: LabelledPictures,
     groups: NDArray[np.int64],
     *,
     valid: int,
     test: int,
     seed: int,
-    remembered: Mapping[str, Part],
+    remembered: Mapping[str, SplitPart],
 ) -> Split:
     """Deal the pictures of an album by percentages; the folders of a tree that has some go first."""
     numbers: list[int] = groups.tolist()
-    rule = Rule(valid, test, seed)
+    rule = SplitRule(valid, test, seed)
     given = [example.part for example in album.examples]
     dealt: Sequence[int] = range(len(given))
-    shares = {Part.VALID: valid / 100, Part.TEST: test / 100}
+    shares = {SplitPart.VALID: valid / 100, SplitPart.TEST: test / 100}
     notes = []
     if any(given):
-        dealt, shares = (), {Part.VALID: valid / 100}
-        if Part.VALID not in given:
+        dealt, shares = (), {SplitPart.VALID: valid / 100}
+        if SplitPart.VALID not in given:
             # What has a twin in the test folder is nothing to choose by.
-            fixed = {number for number, part in zip(numbers, given, strict=True) if part is not Part.TRAIN}
+            fixed = {number for number, part in zip(numbers, given, strict=True) if part is not SplitPart.TRAIN}
             dealt = [row for row, number in enumerate(numbers) if number not in fixed]
             notes.append(f"there is no folder for valid: {valid} % of train were taken for it")
-        if Part.TEST not in given:
+        if SplitPart.TEST not in given:
             notes.append("there is no folder for test: nothing was kept for a last exam")
-    deal = deal_groups(
+    deal = assign_groups(
         [int(target) for target in album.targets[list(dealt)]],
         [album.examples[row].content for row in dealt],
         [numbers[row] for row in dealt],
         shares=shares,
         seed=seed,
-        remembered={content: part for content, part in remembered.items() if part in {*shares, Part.TRAIN}},
+        remembered={content: part for content, part in remembered.items() if part in {*shares, SplitPart.TRAIN}},
     )
-    parts = [part or Part.TRAIN for part in given]
+    parts = [part or SplitPart.TRAIN for part in given]
     for row, part in zip(dealt, deal.parts, strict=True):
         parts[row] = part
-    notes += _told(album, dealt, deal.merged, "had been in different parts and turned out to belong together")
-    notes += _told(album, dealt, deal.needed, "were all that was left of their class")
+    notes += _describe_moved(album, dealt, deal.merged, "had been in different parts and turned out to belong together")
+    notes += _describe_moved(album, dealt, deal.needed, "were all that was left of their class")
     return Split(
         tuple(parts),
         tuple(numbers),
@@ -111,7 +119,7 @@ def deal(
     )
 
 
-def _told(album: Album, dealt: Sequence[int], groups: Sequence[Group], why: str) -> list[str]:
+def _describe_moved(album: LabelledPictures, dealt: Sequence[int], groups: Sequence[LeakGroup], why: str) -> list[str]:
     """Say which pictures went to train that had not been there."""
     paths = [album.examples[dealt[row]].path for group in groups for row in group.rows]
     if not paths:

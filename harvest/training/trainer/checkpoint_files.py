@@ -91,11 +91,7 @@ def is_alike(found: Any, expected: Any) -> bool:
             and all(is_alike(found[name], value) for name, value in expected.items())
         )
     if isinstance(expected, list | tuple):
-        return (
-            isinstance(found, list | tuple)
-            and len(found) == len(expected)
-            and all(map(is_alike, found, expected))
-        )
+        return isinstance(found, list | tuple) and len(found) == len(expected) and all(map(is_alike, found, expected))
     if type(expected) in (int, float):
         return type(found) in (int, float) and math.isfinite(found) and abs(found) <= _LARGEST
     return type(found) is type(expected)

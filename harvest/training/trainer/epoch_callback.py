@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from harvest.training.run_directory import as_written
+from harvest.training.run_directory import round_trip
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from harvest.training.metrics.metric_functions import Metric
     from harvest.training.run_directory import Row
-    from harvest.training.torch_dataset import Lessons
-    from harvest.training.trainer.fit import Workbench
+    from harvest.training.torch_dataset import ImageDataset
+    from harvest.training.trainer.fit import TrainingContext
 
 
-class Table:
+class EpochTable:
     """The epochs of a run, and which of them is the best by the metric that is monitored."""
 
     def __init__(self, rows: list[Row], monitor: Metric) -> None:
@@ -37,12 +37,12 @@ class Table:
         return max((row for row in self.rows if row["epoch"] <= epoch), key=self._rank)
 
     def _rank(self, row: Row) -> tuple[float, float]:
-        value = as_written(row.get(self.monitor.name, math.nan))
+        value = round_trip(row.get(self.monitor.name, math.nan))
         value = value if self.monitor.greater_is_better else -value
-        loss = as_written(row.get("valid_loss", math.nan))
+        loss = round_trip(row.get("valid_loss", math.nan))
         return (-math.inf if math.isnan(value) else value, -math.inf if math.isnan(loss) else -loss)
 
-    def still(self, first_epoch: int, *, by: float) -> int:
+    def epochs_without_progress(self, first_epoch: int, *, by: float) -> int:
         """Count the latest epochs of a stage of which none was better by so much than all before it."""
         count = 0
         for place, row in enumerate(self.rows):
@@ -52,12 +52,12 @@ class Table:
         return count
 
 
-class Keeper(TrainerCallback):
+class EpochCallback(TrainerCallback):
     """Stands beside transformers' Trainer."""
 
-    def __init__(self, bench: Workbench, lessons: Lessons, first_epoch: int) -> None:
+    def __init__(self, bench: TrainingContext, lessons: ImageDataset, first_epoch: int) -> None:
         self._network, self._run, self._table = bench.network, bench.run, bench.table
-        self._options, self._teller = bench.options, bench.teller
+        self._options, self._teller = bench.options, bench.progress
         self._lessons = lessons
         self._first_epoch = first_epoch
         self._train_loss = math.nan
@@ -70,9 +70,7 @@ class Keeper(TrainerCallback):
         self._lessons.epoch = self._first_epoch + round(state.epoch or 0)
         self._began = time.monotonic()
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Tell how far it is."""
         self._teller.tick(state.global_step, state.max_steps)
 
@@ -112,9 +110,9 @@ class Keeper(TrainerCallback):
             if self._table.best is row:
                 self._network.save(self._run.path)
             self._run.write_history(self._table.rows)
-        still = self._table.still(self._first_epoch, by=self._options.min_delta)
+        still = self._table.epochs_without_progress(self._first_epoch, by=self._options.min_delta)
         if self._options.patience is not None and still >= self._options.patience:
-            self._teller.say(f"stopped early: no better {self._table.monitor.name} for {still} epochs.")
+            self._teller.info(f"stopped early: no better {self._table.monitor.name} for {still} epochs.")
             control.should_training_stop = True
         if not math.isfinite(self._train_loss):
             self._teller.warn(f"the loss became {self._train_loss}: these rates are too high. Try --lr find.")
@@ -122,9 +120,7 @@ class Keeper(TrainerCallback):
         last = control.should_training_stop  # also where all epochs are done: a resumed run sees it there
         control.should_save = last or round(state.epoch or 0) % self._options.save_every == 0
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Keep the best network so far with the checkpoint."""
         if state.is_world_process_zero:
             self._run.keep_best(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

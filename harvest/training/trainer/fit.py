@@ -15,16 +15,16 @@ from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from harvest.errors import UsageError
 from harvest.training.augment import load_object
-from harvest.training.cpu_parallel import to_learn
-from harvest.training.network.model_files import quiet
-from harvest.training.out_of_memory import within_memory
-from harvest.training.pictures.labelled_pictures import Part
-from harvest.training.processes import mixed_precision
-from harvest.training.torch_dataset import Lessons, together
+from harvest.training.cpu_parallel import workers_for_training
+from harvest.training.network.model_files import silence_libraries
+from harvest.training.out_of_memory import explain_out_of_memory
+from harvest.training.pictures.labelled_pictures import SplitPart
+from harvest.training.processes import choose_mixed_precision
+from harvest.training.torch_dataset import ImageDataset, collate
 from harvest.training.trainer import schedule
-from harvest.training.trainer.epoch_callback import Keeper, Table
+from harvest.training.trainer.epoch_callback import EpochCallback, EpochTable
 from harvest.training.trainer.loss import Loss
-from harvest.training.trainer.parallel_trainer import SharingTrainer
+from harvest.training.trainer.parallel_trainer import ParallelTrainer
 from harvest.training.trainer.trainer_state import read_state
 from harvest.training.trainer.user_callbacks import GuardedCallback, from_worker
 from harvest.training.user_code import own_code
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from harvest.training.cpu_parallel import Hands
-    from harvest.training.metrics.epoch_metrics import Measures
+    from harvest.training.cpu_parallel import CpuWorkers
+    from harvest.training.metrics.epoch_metrics import EpochMetrics
     from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import Album
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
     from harvest.training.processes import Processes
-    from harvest.training.progress import Teller
-    from harvest.training.run_directory import Run
+    from harvest.training.progress import Progress
+    from harvest.training.run_directory import TrainingRun
     from harvest.training.splits.split import Split
     from harvest.training.torch_dataset import View
-    from harvest.training.training_options import Options
+    from harvest.training.training_options import TrainingOptions
 
 _NUMBERED = re.compile(r"checkpoint-[0-9]{1,18}")
 
@@ -58,46 +58,46 @@ class Stage(NamedTuple):
 
 
 @dataclass
-class Workbench:
+class TrainingContext:
     """What every stage works with and on."""
 
     network: Network
-    album: Album
+    album: LabelledPictures
     split: Split
-    options: Options
-    run: Run
-    teller: Teller
+    options: TrainingOptions
+    run: TrainingRun
+    progress: Progress
     processes: Processes
-    measures: Measures
-    table: Table
+    measures: EpochMetrics
+    table: EpochTable
     view: View | None
     gone: set[str] = field(default_factory=set)
 
     @property
     def loss(self) -> Loss:
         """What the training part is learned by."""
-        return Loss(self.album.targets[self.split.where(Part.TRAIN)], len(self.album.labels))
+        return Loss(self.album.targets[self.split.rows(SplitPart.TRAIN)], len(self.album.labels))
 
-    def hands(self) -> AbstractContextManager[Hands]:
+    def cpu_workers(self) -> AbstractContextManager[CpuWorkers]:
         """Return who shares the batches; norms that learn see them whole, processes have their own."""
         options = self.options
-        return to_learn(
+        return workers_for_training(
             self.network,
             batch=options.batch * options.n_augmentation,
             seed=options.seed,
             together=options.from_scratch or self.processes.count > 1,
         )
 
-    def lessons(self, part: Part) -> Lessons:
+    def dataset(self, part: SplitPart) -> ImageDataset:
         """Return the pictures of a part, the training ones in views that are new every epoch."""
-        rows = self.split.where(part).tolist()
-        if part != Part.TRAIN:
-            return Lessons(self.album, rows, self.network)
+        rows = self.split.rows(part).tolist()
+        if part != SplitPart.TRAIN:
+            return ImageDataset(self.album, rows, self.network)
         times = self.options.n_augmentation if self.view else 1
-        return Lessons(self.album, rows, self.network, view=self.view, times=times, seed=self.options.seed)
+        return ImageDataset(self.album, rows, self.network, view=self.view, times=times, seed=self.options.seed)
 
 
-def fit(bench: Workbench, stage: Stage) -> bool:
+def fit_stage(bench: TrainingContext, stage: Stage) -> bool:
     """Run one stage, leave the best network so far, and tell whether the stage came to its end."""
     network, options = bench.network, bench.options
     if stage.whole:
@@ -105,11 +105,11 @@ def fit(bench: Workbench, stage: Stage) -> bool:
     else:
         schedule.freeze_body(network.model, network.head)
     if not options.from_scratch:
-        schedule.rest_batch_norm(network.model)
+        schedule.freeze_batch_norm(network.model)
     folder = bench.run.checkpoints / stage.name
-    begun = latest(folder) if options.resume else None
+    begun = latest_checkpoint(folder) if options.resume else None
     try:
-        with within_memory(options.batch * options.n_augmentation, network.size), from_worker():
+        with explain_out_of_memory(options.batch * options.n_augmentation, network.size), from_worker():
             _train(bench, stage, folder, begun)
     except KeyboardInterrupt:
         return False
@@ -119,24 +119,24 @@ def fit(bench: Workbench, stage: Stage) -> bool:
     return True
 
 
-def _train(bench: Workbench, stage: Stage, folder: Path, begun: Path | None) -> None:
-    lessons, exam = bench.lessons(Part.TRAIN), bench.lessons(Part.VALID)
+def _train(bench: TrainingContext, stage: Stage, folder: Path, begun: Path | None) -> None:
+    lessons, exam = bench.dataset(SplitPart.TRAIN), bench.dataset(SplitPart.VALID)
     model: Any = bench.network.model
     # Channels last is how convolutions are fastest: MobileNetV2 with tiles 82 → 67 ms a picture, both ways.
     model.to(bench.processes.device, memory_format=torch.channels_last)
     steps = stage.epochs * math.ceil(len(lessons) / (bench.options.batch * bench.processes.count))
-    optimizer = schedule.optimizer(model, *stage.rates)
-    with bench.hands() as hands, quiet():
-        trainer = SharingTrainer(
+    optimizer = schedule.make_optimizer(model, *stage.rates)
+    with bench.cpu_workers() as hands, silence_libraries():
+        trainer = ParallelTrainer(
             hands=hands,
             loss=bench.loss,
             model=model,
             args=_arguments(bench, stage, folder),
             train_dataset=lessons,
             eval_dataset=exam,
-            data_collator=together,
-            optimizers=(optimizer, schedule.one_cycle(optimizer, steps)),
-            compute_metrics=lambda answer: _measured(answer, bench.measures),
+            data_collator=collate,
+            optimizers=(optimizer, schedule.make_one_cycle(optimizer, steps)),
+            compute_metrics=lambda answer: _epoch_metrics(answer, bench.measures),
             callbacks=_callbacks(bench, lessons, stage),
         )
         trainer.remove_callback(PrinterCallback)
@@ -148,9 +148,9 @@ def _train(bench: Workbench, stage: Stage, folder: Path, begun: Path | None) -> 
             trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
 
 
-def _arguments(bench: Workbench, stage: Stage, folder: Path) -> TrainingArguments:
+def _arguments(bench: TrainingContext, stage: Stage, folder: Path) -> TrainingArguments:
     options, device = bench.options, bench.processes.device
-    precision = mixed_precision(device)
+    precision = choose_mixed_precision(device)
     return TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=options.batch,
@@ -166,7 +166,7 @@ def _arguments(bench: Workbench, stage: Stage, folder: Path) -> TrainingArgument
         use_cpu=device.type == "cpu",
         bf16=precision == "bf16",
         fp16=precision == "fp16",
-        dataloader_num_workers=workers(device),
+        dataloader_num_workers=decoding_workers(device),
         dataloader_pin_memory=device.type == "cuda",
         remove_unused_columns=False,
         label_names=["labels"],
@@ -178,19 +178,22 @@ def _arguments(bench: Workbench, stage: Stage, folder: Path) -> TrainingArgument
     )
 
 
-def workers(device: torch.device) -> int:
+def decoding_workers(device: torch.device) -> int:
     """Return how many processes decode beside this one: none where the network itself takes every core."""
     return 0 if device.type == "cpu" else min(8, max(0, (os.cpu_count() or 1) - 1))
 
 
-def _callbacks(bench: Workbench, lessons: Lessons, stage: Stage) -> list[TrainerCallback]:
-    found: list[TrainerCallback] = [Keeper(bench, lessons, stage.first_epoch), *own_callbacks(bench.options)]
+def _callbacks(bench: TrainingContext, lessons: ImageDataset, stage: Stage) -> list[TrainerCallback]:
+    found: list[TrainerCallback] = [
+        EpochCallback(bench, lessons, stage.first_epoch),
+        *load_user_callbacks(bench.options),
+    ]
     if "tensorboard" in bench.options.log and bench.processes.is_first:
         found.append(_tensorboard(bench.run.path / "logs"))
     return found
 
 
-def own_callbacks(options: Options) -> list[TrainerCallback]:
+def load_user_callbacks(options: TrainingOptions) -> list[TrainerCallback]:
     """Make what `--callback` names; UsageError where it is no callback."""
     found: list[TrainerCallback] = []
     for name in options.callbacks:
@@ -213,12 +216,12 @@ def _tensorboard(folder: Path) -> TrainerCallback:
     return made
 
 
-def _measured(answer: Any, measures: Measures) -> dict[str, float]:
+def _epoch_metrics(answer: Any, measures: EpochMetrics) -> dict[str, float]:
     logits = torch.from_numpy(np.asarray(answer.predictions, np.float64))
-    return measures.of(np.asarray(answer.label_ids, np.int64), torch.softmax(logits, dim=1).numpy())
+    return measures.measure(np.asarray(answer.label_ids, np.int64), torch.softmax(logits, dim=1).numpy())
 
 
-def latest(folder: Path) -> Path | None:
+def latest_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written to its end; what was cut off goes."""
     named = [path for path in folder.glob("checkpoint-*") if _NUMBERED.fullmatch(path.name)]
     for path in sorted(named, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
@@ -228,7 +231,7 @@ def latest(folder: Path) -> Path | None:
     return None
 
 
-def epochs_done(checkpoint: Path) -> int:
+def count_epochs_done(checkpoint: Path) -> int:
     """Return how many epochs a checkpoint has behind it."""
     return read_state(checkpoint).epochs
 

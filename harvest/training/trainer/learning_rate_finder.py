@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from harvest.training.torch_dataset import together
+from harvest.training.torch_dataset import collate
 from harvest.training.trainer import schedule
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from harvest.training.cpu_parallel import Hands
-    from harvest.training.progress import Teller
-    from harvest.training.torch_dataset import Lessons
+    from harvest.training.cpu_parallel import CpuWorkers
+    from harvest.training.progress import Progress
+    from harvest.training.torch_dataset import ImageDataset
 
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 60
@@ -30,7 +30,7 @@ MEMORY = 0.5  # of the smoothed loss
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRate:
     """The curve, and the rates read off it."""
 
     rates: tuple[float, ...]
@@ -43,32 +43,32 @@ class Found:
         return self.chosen / SPREAD, self.chosen
 
 
-def find(
+def find_learning_rate(
     model: nn.Module,
-    lessons: Lessons,
+    lessons: ImageDataset,
     loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
-    hands: Hands,
+    hands: CpuWorkers,
     *,
     batch: int,
     seed: int,
-    teller: Teller,
-) -> Found:
+    teller: Progress,
+) -> FoundRate:
     """Try rates from one millionth up to one, a batch each, and give the network back as it was."""
     device = next(model.parameters()).device
     before = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    optimizer = schedule.optimizer(model, LOWEST, LOWEST)
+    optimizer = schedule.make_optimizer(model, LOWEST, LOWEST)
     order = torch.Generator().manual_seed(seed)
-    batches = DataLoader(lessons, batch, shuffle=True, collate_fn=together, generator=order)
+    batches = DataLoader(lessons, batch, shuffle=True, collate_fn=collate, generator=order)
     rates: list[float] = []
     losses: list[float] = []
     model.train()
     try:
-        for number, (rate, lesson) in enumerate(zip(ladder(), _endless(batches), strict=False)):
+        for number, (rate, lesson) in enumerate(zip(rates_to_try(), _repeat_batches(batches), strict=False)):
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
             given = {name: value.to(device) for name, value in lesson.items()}
-            loss = hands.learn(model, given, loss_of, step=number)
+            loss = hands.compute_gradients(model, given, loss_of, step=number)
             optimizer.step()
             rates.append(rate)
             losses.append(float(loss))
@@ -77,33 +77,33 @@ def find(
                 break
     finally:
         model.load_state_dict(before)
-    return Found(tuple(rates), tuple(losses), choose(rates, losses))
+    return FoundRate(tuple(rates), tuple(losses), choose_rate(rates, losses))
 
 
-def ladder() -> list[float]:
+def rates_to_try() -> list[float]:
     """Return the rates that are tried, each the same factor above the one before."""
     return [float(rate) for rate in np.geomspace(LOWEST, HIGHEST, STEPS)]
 
 
-def _endless(batches: Iterable[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+def _repeat_batches(batches: Iterable[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
     while True:
         yield from batches
 
 
-def choose(rates: Sequence[float], losses: Sequence[float]) -> float:
+def choose_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     """Return the rate half way down the slope: where the smoothed loss falls, and is far from its rise.
 
     >>> rates = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
     >>> choose(rates, [2.0, 2.0, 1.5, 0.5, 0.2, 9.0])
     0.001
     """
-    smooth = _smoothed(losses)
+    smooth = _smooth(losses)
     bottom = int(np.argmin(smooth))
     top = bottom - int(np.argmax(smooth[bottom::-1]))
     return rates[(top + bottom + 1) // 2]
 
 
-def _smoothed(losses: Sequence[float]) -> list[float]:
+def _smooth(losses: Sequence[float]) -> list[float]:
     """Return the running mean, as finite numbers."""
     told: list[float] = []
     mean = 0.0

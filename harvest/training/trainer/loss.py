@@ -23,17 +23,13 @@ class Loss:
 
     def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ARG002
         """Return the mean loss of a batch, as the Trainer asks for it."""
-        return self.of(outputs["logits"].float(), labels)
+        return self.compute(outputs["logits"].float(), labels)
 
-    def of(
-        self, logits: torch.Tensor, labels: torch.Tensor, among: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def compute(self, logits: torch.Tensor, labels: torch.Tensor, among: torch.Tensor | None = None) -> torch.Tensor:
         """Return the mean loss of logits, or of the logarithms of probabilities.
 
         `among` are the labels of all that the mean is taken of, where these are a share of them.
         """
         weights = self._weights.to(logits.device)
-        total = functional.cross_entropy(
-            logits, labels, weight=weights, label_smoothing=SMOOTHING, reduction="sum"
-        )
+        total = functional.cross_entropy(logits, labels, weight=weights, label_smoothing=SMOOTHING, reduction="sum")
         return total / weights[labels if among is None else among].sum()

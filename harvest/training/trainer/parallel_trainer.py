@@ -12,9 +12,9 @@ from transformers import Trainer
 from transformers.trainer import OPTIMIZER_NAME, SCALER_NAME, SCHEDULER_NAME
 
 from harvest.errors import TrainingError
-from harvest.training.network.build_model import SENSELESS
+from harvest.training.network.build_model import BUILD_ERRORS
 from harvest.training.network.model_files import WEIGHTS
-from harvest.training.network.write_weights import weights_named
+from harvest.training.network.write_weights import weight_errors_named
 from harvest.training.trainer import checkpoint_files
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from harvest.training.cpu_parallel import Hands
+    from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.trainer.loss import Loss
 
 
-class SharingTrainer(Trainer):
+class ParallelTrainer(Trainer):
     """Learns and answers by hands; one hand alone leaves the learning to its Trainer."""
 
-    def __init__(self, *, hands: Hands, loss: Loss, **rest: Any) -> None:
+    def __init__(self, *, hands: CpuWorkers, loss: Loss, **rest: Any) -> None:
         super().__init__(compute_loss_func=loss, **rest)
         self._hands = hands
         self._loss = loss
@@ -41,7 +41,7 @@ class SharingTrainer(Trainer):
         if self._hands.count == 1:
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()
-        return self._hands.learn(model, inputs, self._loss.of, step=self.state.global_step)
+        return self._hands.compute_gradients(model, inputs, self._loss.compute, step=self.state.global_step)
 
     def prediction_step(
         self,
@@ -53,46 +53,46 @@ class SharingTrainer(Trainer):
         """Answer one batch, as the network that would be saved now answers."""
         network: Any = self.model
         network.eval()
-        answers = self._hands.ask(network, inputs)
-        return self._loss.of(answers, inputs["labels"]), answers, inputs["labels"]
+        answers = self._hands.predict(network, inputs)
+        return self._loss.compute(answers, inputs["labels"]), answers, inputs["labels"]
 
     def _load_from_checkpoint(self, folder: str, *given: Any) -> None:
-        with _taking_up(folder):
+        with _loading_checkpoint(folder):
             network: Any = self.model
             checkpoint_files.check_descriptions(Path(folder))
             checkpoint_files.check_weights(Path(folder) / WEIGHTS, network)
             super()._load_from_checkpoint(folder, *given)
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
-        with _taking_up(folder):
+        with _loading_checkpoint(folder):
             if folder is not None and (Path(folder) / OPTIMIZER_NAME).exists():
                 checkpoint_files.check_optimizer(Path(folder) / OPTIMIZER_NAME, self.optimizer)
                 checkpoint_files.check_schedule(Path(folder) / SCHEDULER_NAME, self.lr_scheduler)
             super()._load_optimizer_and_scheduler(folder)
 
     def _load_scaler(self, folder: str | None) -> None:
-        with _taking_up(folder):
+        with _loading_checkpoint(folder):
             if folder is not None and (Path(folder) / SCALER_NAME).exists():
                 checkpoint_files.check_size(Path(folder) / SCALER_NAME, 0)
             super()._load_scaler(folder)
 
     def _load_rng_state(self, folder: str | None) -> None:
-        with _taking_up(folder):
+        with _loading_checkpoint(folder):
             for path in Path(folder).glob("rng_state*.pth") if folder is not None else ():
                 checkpoint_files.check_size(path, 0)
             super()._load_rng_state(folder)
 
     def _save_checkpoint(self, *given: Any, **named: Any) -> None:
-        with weights_named(Path(str(self.args.output_dir))):
+        with weight_errors_named(Path(str(self.args.output_dir))):
             super()._save_checkpoint(*given, **named)
 
 
 @contextmanager
-def _taking_up(folder: str | None) -> Iterator[None]:
+def _loading_checkpoint(folder: str | None) -> Iterator[None]:
     """Name the checkpoint that cannot be gone on from; a pickle in it that would run code is none."""
     try:
         yield
-    except (*SENSELESS, OSError, EOFError, SafetensorError, UnpicklingError) as error:
+    except (*BUILD_ERRORS, OSError, EOFError, SafetensorError, UnpicklingError) as error:
         kind = "" if type(error) is ValueError else f"{type(error).__name__}, "
         why = f"{kind}{str(error).partition(chr(10))[0]:.150}"
         if isinstance(error, UnpicklingError):  # torch would have it loaded all the same

@@ -20,7 +20,7 @@ START = 0.04  # of its height a rate begins with
 DECAY = 0.01
 
 
-def optimizer(model: nn.Module, low: float, high: float) -> torch.optim.AdamW:
+def make_optimizer(model: nn.Module, low: float, high: float) -> torch.optim.AdamW:
     """Make AdamW with a rate for every layer: `low` at the first, `high` at the last, even steps between.
 
     What a pretrained network knows of edges and textures holds for any picture; only its last layers must
@@ -40,15 +40,15 @@ def optimizer(model: nn.Module, low: float, high: float) -> torch.optim.AdamW:
     )
 
 
-def one_cycle(optimizer: torch.optim.Optimizer, steps: int) -> LambdaLR:
+def make_one_cycle(optimizer: torch.optim.Optimizer, steps: int) -> LambdaLR:
     """Let every rate rise to its height and fall to nothing once, over so many steps.
 
     torch's own OneCycleLR divides by zero on cycles of a few steps, as a folder of few pictures has.
     """
-    return LambdaLR(optimizer, lambda step: height(step, steps))
+    return LambdaLR(optimizer, lambda step: rate_factor(step, steps))
 
 
-def height(step: int, steps: int) -> float:
+def rate_factor(step: int, steps: int) -> float:
     """Return the share of its height that a rate has at a step: half a cosine up, and half a one down.
 
     >>> [round(height(step, 8), 2) for step in range(9)]
@@ -60,7 +60,7 @@ def height(step: int, steps: int) -> float:
     return (1 + math.cos(math.pi * min(1.0, (step - top) / max(1.0, steps - top)))) / 2
 
 
-def rest_batch_norm(model: nn.Module) -> None:
+def freeze_batch_norm(model: nn.Module) -> None:
     """Keep the statistics of batch norm as they are: small batches spoil them (89.9 % against 93.8 %)."""
     for module in _batch_norms(model):
         module.eval()

@@ -106,9 +106,7 @@ class Bench:
         """Return the random numbers of the case: the same for the same part and seed."""
         return random.Random(f"{part} {self.seed}")
 
-    def harvest(
-        self, *args: object, seconds: float = SECONDS, before: Callable[[], None] | None = None
-    ) -> Ended:
+    def harvest(self, *args: object, seconds: float = SECONDS, before: Callable[[], None] | None = None) -> Ended:
         """Run `harvest` with these arguments, and note how it breaks the rules."""
         words = ["harvest", *map(str, args)]
 
@@ -234,8 +232,4 @@ def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[s
     """Name what differs between two snapshots."""
     names = sorted(before.keys() | after.keys())
     kinds = {(True, False): "deleted", (False, True): "created", (True, True): "changed"}
-    return [
-        f"{kinds[name in before, name in after]} {name}"
-        for name in names
-        if before.get(name) != after.get(name)
-    ]
+    return [f"{kinds[name in before, name in after]} {name}" for name in names if before.get(name) != after.get(name)]

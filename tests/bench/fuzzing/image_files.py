@@ -143,9 +143,7 @@ def _jpeg(body: bytes, rng: Random) -> bytes:
         at = end
         if segments[-1][:1] == b"\xda":
             break
-    frames = [
-        n for n, part in enumerate(segments) if part[:1] in {b"\xc0", b"\xc1", b"\xc2"} and len(part) > 7
-    ]
+    frames = [n for n, part in enumerate(segments) if part[:1] in {b"\xc0", b"\xc1", b"\xc2"} and len(part) > 7]
     if frames and rng.random() < 0.3:
         frame = bytearray(segments[frames[0]])
         frame[2 + rng.randrange(2) * 2 :][:2] = b""

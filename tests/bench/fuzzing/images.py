@@ -69,9 +69,9 @@ def _decode(folder: Path) -> None:
         body = path.read_bytes()
         hit = Hit(f"https://images.test/{path.name}", "URLS", f"url:{path.name}", 1)
         steps = (
-            lambda body=body, hit=hit: decoders.develop(body, hit, Recipe(size=299, min_size=1)),
-            lambda body=body, hit=hit: decoders.develop(body, hit, Recipe(size=0, pad=False, min_size=1)),
-            lambda body=body: decoders.examine(body),
+            lambda body=body, hit=hit: decoders.process_image(body, hit, Recipe(size=299, min_size=1)),
+            lambda body=body, hit=hit: decoders.process_image(body, hit, Recipe(size=0, pad=False, min_size=1)),
+            lambda body=body: decoders.inspect_image(body),
             lambda body=body: decoders.memory_needed(body),
             lambda body=body: decoders.source_of(body),
         )

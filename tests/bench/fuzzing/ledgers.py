@@ -43,7 +43,7 @@ def prepare(bench: Bench) -> None:
 
 
 def _write_dataset(folder: Path) -> None:
-    from harvest.dataset import Dataset, remember_deal  # noqa: PLC0415
+    from harvest.dataset import Dataset, save_split_in_ledger  # noqa: PLC0415
     from tests.datasets import fill, new  # noqa: PLC0415
 
     root = folder / "dataset"
@@ -58,7 +58,7 @@ def _write_dataset(folder: Path) -> None:
     with Dataset.open(root) as dataset:
         dataset.restore([known[0].id], by="cli")
     contents = {hashlib.sha256(path.read_bytes()).hexdigest(): "train" for path in root.glob("*/*.jpg")}
-    remember_deal(root, "valid 20 test 10 seed 42", contents)
+    save_split_in_ledger(root, "valid 20 test 10 seed 42", contents)
 
 
 def case(bench: Bench) -> int:
@@ -96,9 +96,7 @@ def damage_ledger(path: Path, home: Path, rng: Random) -> None:
             _try(ledger, "UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '') WHERE type = 'table'")
             ledger.execute("PRAGMA writable_schema=RESET")
             ledger.execute("PRAGMA writable_schema=ON")
-        change = rng.choice(
-            (_rows, _rows, _rows, _rows, _outside, _outside, _tables, _views, _triggers, _versions)
-        )
+        change = rng.choice((_rows, _rows, _rows, _rows, _outside, _outside, _tables, _views, _triggers, _versions))
         for _ in range(rng.choice((1, 1, 2, 5)) if change in {_rows, _outside} else 1):
             change(ledger, home, rng)
         _try(ledger, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -129,9 +127,7 @@ def _rows(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
         "../../documents/photo.jpg",
     )
     number = rng.choice([number for number in NUMBERS if -(2**63) <= number < 2**63])
-    value = rng.choice(
-        (None, rng.choice(HOSTILE), rng.choice(ENUMS), rng.choice(paths), rng.choice(TEXTS), number)
-    )
+    value = rng.choice((None, rng.choice(HOSTILE), rng.choice(ENUMS), rng.choice(paths), rng.choice(TEXTS), number))
     some = "" if rng.random() < 0.4 else f" WHERE abs(random()) % 3 = {rng.randrange(3)}"
     if table == "pending":
         _outside(ledger, home, rng)
@@ -158,9 +154,7 @@ def _outside(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
             f"../../documents/{target.name}",
         )
     )
-    content = rng.choice(
-        (hashlib.sha256(target.read_bytes()).hexdigest() if target.exists() else "0" * 64, "0" * 64)
-    )
+    content = rng.choice((hashlib.sha256(target.read_bytes()).hexdigest() if target.exists() else "0" * 64, "0" * 64))
     found = ledger.execute("SELECT id, class, name, content FROM picture ORDER BY id").fetchall()
     number, class_name, file, _ = rng.choice(found)
     match rng.randrange(5):
@@ -232,10 +226,7 @@ def _tables(ledger: sqlite3.Connection, _home: Path, rng: Random) -> None:
     table = rng.choice(_tables_of(ledger))
     column = rng.choice(_columns_of(ledger, table))
     indexes = [
-        name
-        for (name,) in ledger.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
-        )
+        name for (name,) in ledger.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
     ]
     _try(ledger, "PRAGMA legacy_alter_table=ON")
     _try(

@@ -76,9 +76,7 @@ def case(bench: Bench) -> int:
         body = damage_page(internet.google.saved(internet.google.shelves[QUERIES[0]]).encode(), rng)
         (saved / f"{QUERIES[0]} - Google Search.html").write_bytes(body)
         words += ["--google-pages", "inputs"]
-    words += rng.choice(
-        ([], ["--license", "open"], ["--photos", "--color", "red"], ["--since", "2020-01-01"])
-    )
+    words += rng.choice(([], ["--license", "open"], ["--photos", "--color", "red"], ["--since", "2020-01-01"]))
     rows = "".join(f"{query.replace(' ', '_')},{query}\n" for query in QUERIES)
     (bench.desk / "snakes.csv").write_text(f"class,query\n{rows}", "utf-8")
     with listening(bench, internet):
@@ -111,11 +109,7 @@ def _damaged(answer: Callable[[Request], Answer], seed: str) -> Callable[[Reques
             )
         if rng.random() < 0.2:
             return Raw(body, raw=damaged_head(kind, len(body), rng, _target))
-        head = (
-            b"HTTP/1.1 200 OK\r\nContent-Type: "
-            + kind
-            + b"\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
-        )
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
         return Raw(body, raw=head % len(body))
 
     return damaged
@@ -131,9 +125,7 @@ def damage_page(body: bytes, rng: Random) -> bytes:
         return damage(body, rng)
     text = body.decode("utf-8", "replace")
     if text.lstrip()[:1] in {"{", "["}:
-        return damage_json(
-            text, rng, odd_address(rng), "<b onload=alert(1)>", "999999999x999999999", "2020-99-99"
-        )
+        return damage_json(text, rng, odd_address(rng), "<b onload=alert(1)>", "999999999x999999999", "2020-99-99")
     for _ in range(rng.choice((1, 2, 5))):
         text = _damage_html(text, rng)
     return text.encode("utf-8", "surrogatepass")
@@ -148,13 +140,9 @@ def _damage_html(text: str, rng: Random) -> str:
     if pattern is _JSON:
         new = damage_json(piece[0], rng, odd_address(rng)).decode("utf-8", "replace")
     elif pattern is _TAG:
-        new = rng.choice(
-            ("", piece[0] * 2, "<div" * 500, "<!--", f"{piece[0]}<script>", "</html>", "<![CDATA[")
-        )
+        new = rng.choice(("", piece[0] * 2, "<div" * 500, "<!--", f"{piece[0]}<script>", "</html>", "<![CDATA["))
     else:
         new = (
-            '"'
-            + rng.choice((*TEXTS, odd_address(rng), "&#0;", "&#x110000;", "&quot;{", "{&quot;murl&quot;:5}"))
-            + '"'
+            '"' + rng.choice((*TEXTS, odd_address(rng), "&#0;", "&#x110000;", "&quot;{", "{&quot;murl&quot;:5}")) + '"'
         )
     return text[: piece.start()] + new + text[piece.end() :]

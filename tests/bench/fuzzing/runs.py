@@ -44,20 +44,21 @@ def prepare(bench: Bench) -> None:
 
 
 def _train(folder: Path) -> None:
-    from harvest.cli.train import the_page  # noqa: PLC0415
+    from harvest.cli.train import load_train_script  # noqa: PLC0415
     from harvest.training import run_directory  # noqa: PLC0415
-    from harvest.training.training_options import Options  # noqa: PLC0415
+    from harvest.training.training_options import TrainingOptions  # noqa: PLC0415
     from tests.training.shapes import Listener, tree  # noqa: PLC0415
 
     shapes = tree(folder / "shapes", {"cross": 10, "disc": 10})
     common = {"from_scratch": True, "epochs": 2, "size": 32, "batch": 4, "cpu": True}
-    the_page()(Options(shapes, out=folder / "whole", **common), Listener())
+    load_train_script()(TrainingOptions(shapes, out=folder / "whole", **common), Listener())
     cut = folder / "run"
     with suppress(RuntimeError):
-        the_page()(
-            Options(shapes, out=cut, callbacks=("tests.bench.fuzzing.plug:Plug",), **common), Listener()
+        load_train_script()(
+            TrainingOptions(shapes, out=cut, callbacks=("tests.bench.fuzzing.plug:Plug",), **common),
+            Listener(),
         )
-    run_directory.let_go(cut)
+    run_directory.unlock_run(cut)
     shutil.copy(folder / "whole" / "predictions.csv", cut)
     options = json.loads((cut / "options.json").read_text("utf-8")) | {"callbacks": []}
     (cut / "options.json").write_text(json.dumps(options, indent=2), "utf-8")
@@ -81,9 +82,7 @@ def case(bench: Bench) -> int:
     if resumed:
         bench.harvest("train", "shapes", "--resume", "--out", "run", "--cpu", "-q")
     else:
-        bench.harvest(
-            "train", "shapes", "--model", run, "--out", "run", "--cpu", "-q", "--epochs", 0, "--batch", 16
-        )
+        bench.harvest("train", "shapes", "--model", run, "--out", "run", "--cpu", "-q", "--epochs", 0, "--batch", 16)
     return inputs
 
 

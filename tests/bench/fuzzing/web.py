@@ -132,9 +132,7 @@ def odd_address(rng: Random) -> str:
     return rng.choice(SCHEMES) + rng.choice(("//", "//", "//", "/", "", "///")) + rng.choice(HOSTS) + path
 
 
-def damaged_head(
-    kind: bytes, length: int, rng: Random, address: Callable[[Random], str] = odd_address
-) -> bytes:
+def damaged_head(kind: bytes, length: int, rng: Random, address: Callable[[Random], str] = odd_address) -> bytes:
     """Return a status line and headers, of which one or two are odd."""
     end = rng.choice((b"\r\n", b"\r\n", b"\r\n", b"\n"))
     status, phrase = (rng.choice(STATUSES), rng.choice(PHRASES)) if rng.random() < 0.5 else (b"200", b"OK")
@@ -154,8 +152,7 @@ def _odd_header(rng: Random) -> bytes:
     return rng.choice(
         (
             b"Content-Length: " + rng.choice(NUMBERS),
-            b"Transfer-Encoding: "
-            + rng.choice((b"chunked", b"gzip", b"identity", b"chunked, chunked", b"\xff", b"")),
+            b"Transfer-Encoding: " + rng.choice((b"chunked", b"gzip", b"identity", b"chunked, chunked", b"\xff", b"")),
             b"Content-Encoding: "
             + rng.choice((b"gzip", b"br", b"deflate", b"zstd", b"identity", b"gzip, gzip", b"\xe9", b"")),
             b"Content-Type: "
@@ -185,9 +182,7 @@ def _odd_header(rng: Random) -> bytes:
             ),
             b"X-Robots-Tag: " + rng.choice((b"noai", b"\xff\xfe", b"a: " * 300, b"")),
             b"Set-Cookie: "
-            + rng.choice(
-                (b"", b"=;=;", b"a=\xe9", b"a=b; Expires=never; Domain=..", b"a=b; Max-Age=" + b"9" * 400)
-            ),
+            + rng.choice((b"", b"=;=;", b"a=\xe9", b"a=b; Expires=never; Domain=..", b"a=b; Max-Age=" + b"9" * 400)),
             b"Link: " + b"<" * 3000,
             b"X-\xe9: \xff",
             b": no name",
