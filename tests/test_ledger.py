@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from harvest import ledger
 from harvest.dataset import Dataset, HitVerdict
 from harvest.errors import CannotWrite, LedgerUnusable, UsageError
 from harvest.files import disk
-from harvest.ledger import Ledger
+from harvest.ledger import database
+from harvest.ledger.database import Ledger
 from harvest.models import Verdict
 from tests import datasets
 
@@ -70,7 +70,7 @@ def test_P10_damaged_ledger_is_refused(root: Path, damage: str, how: dict[str, b
 @pytest.mark.parametrize("how", [{"create": True, "exclusive": True}, {}, {"read_only": True}])
 def test_P10_newer_ledger_is_refused(root: Path, how: dict[str, bool]) -> None:
     """A ledger of a newer version is refused, with the line that updates the program."""
-    sql(root, f"PRAGMA user_version = {ledger.VERSION + 1}")
+    sql(root, f"PRAGMA user_version = {database.VERSION + 1}")
     with pytest.raises(LedgerUnusable, match="newer harvest") as raised, Dataset.open(root, **how):
         pass
     assert "pip install -U" in raised.value.hint
@@ -232,7 +232,7 @@ def test_P03_failed_commit_changes_nothing(root: Path, monkeypatch) -> None:
             raise error
 
         with monkeypatch.context() as patched:
-            patched.setattr(ledger, "_commit", full)
+            patched.setattr(database, "_commit", full)
             with pytest.raises(CannotWrite, match=r"disk is full \(.* GB free\)"):
                 dataset.record_verdicts([HitVerdict(task.id, Verdict.GONE)])
         assert [story.verdict for story in dataset.history_of_text(task.hit.url).sources] == [None]
@@ -242,7 +242,7 @@ def test_P03_failed_commit_changes_nothing(root: Path, monkeypatch) -> None:
 
 def test_locked_ledger_is_said(root: Path, monkeypatch) -> None:
     """A ledger that another program holds is an error that says so, after some patience."""
-    monkeypatch.setattr(ledger, "PATIENCE", 0.1)
+    monkeypatch.setattr(database, "PATIENCE", 0.1)
     other = sqlite3.connect(root / "harvest.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -287,8 +287,8 @@ def far_east(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.usefixtures("far_east")
 def test_P08_times_are_utc() -> None:
     """Stored times are UTC whatever the machine's zone, and say so."""
-    assert ledger.now().endswith("Z")
-    assert abs(datetime.fromisoformat(ledger.now()).timestamp() - time.time()) < 60
+    assert database.now().endswith("Z")
+    assert abs(datetime.fromisoformat(database.now()).timestamp() - time.time()) < 60
 
 
 def test_P08_clock_that_goes_back(root: Path, monkeypatch) -> None:

@@ -137,16 +137,16 @@ def test_X04_ledger_replaced_between_check_and_opening(
     other = tmp_path / "other"
     datasets.new(other, king=[9])
     before = datasets.sha((other / "harvest.db").read_bytes())
-    from harvest import ledger  # noqa: PLC0415 - its own name is needed for the patch
+    from harvest.ledger import database  # noqa: PLC0415 - its own name is needed for the patch
 
-    real, once = ledger.sqlite3.connect, [True]
+    real, once = database.sqlite3.connect, [True]
 
     def connect_late(*words: object, **more: object) -> object:
         if once and once.pop():
             plant(root / "harvest.db", other / "harvest.db")
         return real(*words, **more)
 
-    monkeypatch.setattr(ledger.sqlite3, "connect", connect_late)
+    monkeypatch.setattr(database.sqlite3, "connect", connect_late)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
         Dataset.open(root)
     assert datasets.sha((other / "harvest.db").read_bytes()) == before

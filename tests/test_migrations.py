@@ -10,7 +10,7 @@ import pytest
 
 from harvest.dataset import Dataset, ReadOnlyDataset, save_split_in_ledger
 from harvest.errors import CannotWrite, LedgerUnusable
-from harvest.ledger import VERSION, Ledger
+from harvest.ledger.database import VERSION, Ledger
 from harvest.ledger.migrations import STEPS
 from tests import datasets
 
@@ -85,7 +85,7 @@ def test_an_upgrade_that_fails_changes_nothing(root: Path, monkeypatch: pytest.M
 
 def test_an_upgrade_leaves_a_ledger_that_is_held(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program holds an old ledger, the upgrade is refused in words and nothing is half done."""
-    monkeypatch.setattr("harvest.ledger.PATIENCE", 0.1)
+    monkeypatch.setattr("harvest.ledger.database.PATIENCE", 0.1)
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(CannotWrite, match="another program holds it"):

@@ -16,7 +16,8 @@ from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import LedgerUnusable, StorageError
 from harvest.files.names import objection
 from harvest.files.paths import Area, DatasetPaths, FileKey
-from harvest.ledger import Ledger, untrusted
+from harvest.ledger import untrusted
+from harvest.ledger.database import Ledger
 from harvest.models import LOOK_BYTES
 from tests import datasets
 

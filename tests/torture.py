@@ -19,10 +19,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harvest import ledger
 from harvest.dataset import LIMIT_REACHED, Dataset, HitVerdict, Placement
 from harvest.errors import StorageError
 from harvest.files import disk
+from harvest.ledger import database
 from harvest.models import Task, Verdict
 from tests.datasets import a_hit, a_picture, a_query, name, sha, tree
 
@@ -165,7 +165,7 @@ def _fail(number: int, code: int, *values: object) -> None:
 WAYS = {way.__name__: way for way in (die, die_half_way, no_space, broken)}
 STEPS = ("make_folder", "make_subfolder", "write", "copy", "replace", "remove", "sync")
 CALLS = [(disk, name) for name in STEPS]
-CALLS += [(ledger, name) for name in ("_begin", "_commit")]
+CALLS += [(database, name) for name in ("_begin", "_commit")]
 
 
 def arm(number: int, way: Callable[..., object]) -> None:

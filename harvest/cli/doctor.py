@@ -37,7 +37,7 @@ PACKAGES = ("pillow", "requests", "httpx", "aiohttp", "imagehash", "flickrapi", 
 LITTLE_SPACE = 2 * 10**9  # a thousand pictures with originals come to this
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check ended; told by a word and a sign, never by colour alone."""
 
     OK = "ok"
@@ -45,7 +45,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-SIGNS = {State.OK: "✓", State.NOTE: "!", State.FAILED: "✗"}
+SIGNS = {CheckState.OK: "✓", CheckState.NOTE: "!", CheckState.FAILED: "✗"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Check:
     """One line of the report."""
 
     name: str
-    state: State
+    state: CheckState
     text: str
     repair: str = ""
     exit_code: int = 0
@@ -96,8 +96,8 @@ def _print(check: Check) -> None:
 def _checks(names: list[str], proxy: str | None, *, offline: bool) -> Iterator[Check]:
     from harvest import providers as registry
 
-    yield Check("harvest", State.OK, f"{__version__}, Python {platform.python_version()}, {platform.system()}")
-    yield Check("packages", State.OK, ", ".join(f"{name} {version(name)}" for name in PACKAGES))
+    yield Check("harvest", CheckState.OK, f"{__version__}, Python {platform.python_version()}, {platform.system()}")
+    yield Check("packages", CheckState.OK, ", ".join(f"{name} {version(name)}" for name in PACKAGES))
     yield _formats()
     yield _disk()
     if Path("dataset").is_dir():
@@ -105,7 +105,7 @@ def _checks(names: list[str], proxy: str | None, *, offline: bool) -> Iterator[C
     yield _network(proxy)
     yield _keys()
     for message in registry.broken():
-        yield Check("plug-in", State.FAILED, message, exit_code=ProviderError.exit_code)
+        yield Check("plug-in", CheckState.FAILED, message, exit_code=ProviderError.exit_code)
     settings = _settings()
     dependable = {registry.get(name).name for name in names} or set(registry.for_all(settings))
     for name in names or registry.names():
@@ -115,7 +115,7 @@ def _checks(names: list[str], proxy: str | None, *, offline: bool) -> Iterator[C
         finally:
             provider.close()
         # Best effort fails for most people: only who names such a source has something to mend.
-        yield check if provider.name in dependable or check.state is State.OK else _as_warning(check)
+        yield check if provider.name in dependable or check.state is CheckState.OK else _as_warning(check)
 
 
 def _formats() -> Check:
@@ -124,8 +124,8 @@ def _formats() -> Check:
     missing = [name for name in ("webp", "avif") if not features.check(name)]
     if missing:
         text = f"this Pillow cannot read {' and '.join(missing)}"
-        return Check("formats", State.NOTE, text, "pip install --upgrade pillow")
-    return Check("formats", State.OK, "JPEG, PNG, WebP, GIF, BMP, AVIF")
+        return Check("formats", CheckState.NOTE, text, "pip install --upgrade pillow")
+    return Check("formats", CheckState.OK, "JPEG, PNG, WebP, GIF, BMP, AVIF")
 
 
 def _disk() -> Check:
@@ -133,11 +133,11 @@ def _disk() -> Check:
     free = shutil.disk_usage(here).free
     if not os.access(here, os.W_OK):
         repair = "Go to a folder of your own, or name one with -o."
-        return Check("disk", State.FAILED, f"{here} cannot be written", repair, StorageError.exit_code)
+        return Check("disk", CheckState.FAILED, f"{here} cannot be written", repair, StorageError.exit_code)
     text = f"{console.format_size(free)} free in {here}"
     if free < LITTLE_SPACE:
-        return Check("disk", State.NOTE, text, "A thousand pictures with their originals take about 2 GB.")
-    return Check("disk", State.OK, text)
+        return Check("disk", CheckState.NOTE, text, "A thousand pictures with their originals take about 2 GB.")
+    return Check("disk", CheckState.OK, text)
 
 
 def _dataset(root: Path) -> Check:
@@ -146,16 +146,16 @@ def _dataset(root: Path) -> Check:
     try:
         with Dataset.open(root, read_only=True) as dataset:
             text = f"{root}/ has {sum(dataset.counts().values())} pictures; its ledger is in order"
-            return Check("dataset", State.OK, text)
+            return Check("dataset", CheckState.OK, text)
     except HarvestError as error:
-        return Check("dataset", State.FAILED, error.message, error.hint, error.exit_code)
+        return Check("dataset", CheckState.FAILED, error.message, error.hint, error.exit_code)
 
 
 def _network(proxy: str | None) -> Check:
     from harvest.web.proxies import Proxies
 
     in_use = Proxies(proxy).describe()
-    return Check("network", State.OK, f"through {in_use}" if in_use else "direct, no proxy")
+    return Check("network", CheckState.OK, f"through {in_use}" if in_use else "direct, no proxy")
 
 
 def _keys() -> Check:
@@ -164,10 +164,10 @@ def _keys() -> Check:
     try:
         count, file = len(credentials.load_keys()), credentials.key_file()
     except UsageError as error:
-        return Check("keys", State.FAILED, error.message, error.hint, error.exit_code)
+        return Check("keys", CheckState.FAILED, error.message, error.hint, error.exit_code)
     if count and credentials.is_readable_by_others(file):
-        return Check("keys", State.NOTE, f"others can read {file}", f"chmod 600 {file}")
-    return Check("keys", State.OK, f"{count} kept in {file}" if count else "none kept, only the environment's")
+        return Check("keys", CheckState.NOTE, f"others can read {file}", f"chmod 600 {file}")
+    return Check("keys", CheckState.OK, f"{count} kept in {file}" if count else "none kept, only the environment's")
 
 
 def _settings() -> Mapping[str, str]:
@@ -180,7 +180,7 @@ def _settings() -> Mapping[str, str]:
 
 
 def _as_warning(check: Check) -> Check:
-    return replace(check, state=State.NOTE, exit_code=0)
+    return replace(check, state=CheckState.NOTE, exit_code=0)
 
 
 def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
@@ -189,22 +189,22 @@ def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
     try:
         provider.check()
     except (KeyMissing, Unavailable) as error:
-        return Check(name, State.NOTE, error.message, error.hint)
+        return Check(name, CheckState.NOTE, error.message, error.hint)
     if provider.probe is None:
-        return Check(name, State.OK, provider.about)
+        return Check(name, CheckState.OK, provider.about)
     if offline:
-        return Check(name, State.OK, "not asked (--offline)")
+        return Check(name, CheckState.OK, "not asked (--offline)")
     try:
         found = _ask(provider, provider.probe, proxy)
     except ProviderError as error:
         page = save_page(error, provider.name, Path.cwd())
         kept = f"\nThe page is in {page.name}, for a bug report." if page else ""
         hint = error.hint.replace(ASK_THE_DOCTOR, "").strip()  # who asks it needs no such advice
-        return Check(name, State.FAILED, error.message, hint + kept, error.exit_code)
+        return Check(name, CheckState.FAILED, error.message, hint + kept, error.exit_code)
     if not found:
         text = f"answers, but has nothing for {provider.probe!r}"
-        return Check(name, State.FAILED, text, "Please report it.", ProviderError.exit_code)
-    return Check(name, State.OK, "answers, and its results can be read", "\n".join(provider.notes()))
+        return Check(name, CheckState.FAILED, text, "Please report it.", ProviderError.exit_code)
+    return Check(name, CheckState.OK, "answers, and its results can be read", "\n".join(provider.notes()))
 
 
 def _ask(provider: Provider, text: str, proxy: str | None) -> bool:

@@ -33,12 +33,12 @@ from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files.lock import Lock
 from harvest.files.tree import Tree
 from harvest.ledger import (
-    Ledger,
     class_table,
     pending_changes,
     provenance,
     run_table,
 )
+from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.history import PictureHistory
 from harvest.ledger.picture_table import KnownPicture

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset.file_operations import FileOperations
     from harvest.files.tree import Tree
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_table import PictureRow, PictureTable
 

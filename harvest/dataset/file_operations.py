@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harvest.files.tree import Tree
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
     from harvest.ledger.pending_changes import PendingMove, PendingPlacement
     from harvest.ledger.picture_table import KnownPicture, PictureTable
     from harvest.models import Picture, Task

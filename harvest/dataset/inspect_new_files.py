@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from harvest.files.tree import Tick, Tree
     from harvest.images import InspectedImage
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
     from harvest.ledger.picture_table import PictureTable
 
 _BATCH = 32  # files a transaction: what is looked at is not looked at again, also after a kill

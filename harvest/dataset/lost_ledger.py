@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.files.tree import Tree
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
     from harvest.models import Hit
 
 # What the journal names files: source and content. FastClass leaves the same mark, but no such name.
@@ -66,16 +66,16 @@ def _where_it_may_be(root: Path) -> str:
 def _marked_files(root: Path) -> Iterator[Path]:
     """Find images that we placed, reading a few files of each class folder, the rejected ones included."""
     for shelf in (Area.TREE, Area.REJECTED):
-        for folder in _listed(os.path.abspath(root) + shelf):  # noqa: PTH100 - keeps links
+        for folder in _list_folder(os.path.abspath(root) + shelf):  # noqa: PTH100 - keeps links
             if not folder.is_dir(follow_symlinks=False):
                 continue
-            ours = (file for file in _listed(folder) if _OUR_NAME.fullmatch(file.name))
+            ours = (file for file in _list_folder(folder) if _OUR_NAME.fullmatch(file.name))
             for file in itertools.islice(ours, _SAMPLE):
                 if file.is_file(follow_symlinks=False) and _read_hit(Path(file.path)) is not None:
                     yield Path(file.path)
 
 
-def _listed(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
+def _list_folder(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
     """List a folder as far as it is read: one that is not there, or cannot be read, shows nothing."""
     with suppress(OSError), os.scandir(folder) as entries:
         yield from entries
@@ -87,7 +87,7 @@ def read_provenance(ledger: Ledger, tree: Tree) -> int:
     Doing it again does no harm, so a run that was killed in the middle is completed by the same command.
     """
     found = 0
-    images = provenance.unsourced(ledger)
+    images = provenance.list_without_source(ledger)
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         paths = [tree.path(_spot(image)) for image in batch]

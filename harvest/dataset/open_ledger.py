@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harvest.errors import DatasetBusy, UsageError
 from harvest.files import disk
 from harvest.files.lock import Lock
-from harvest.ledger import Ledger
+from harvest.ledger.database import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Self
 from harvest.dataset.open_ledger import LEDGER
 from harvest.dataset.read_queries import ReadQueries
 from harvest.errors import CannotWrite
-from harvest.ledger import Ledger, split_table
+from harvest.ledger import split_table
+from harvest.ledger.database import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from harvest.ledger.picture_table import PictureTable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
     from harvest.ledger.history import PictureHistory
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.rejections import Rejection, RejectionBatch

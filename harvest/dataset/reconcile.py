@@ -169,8 +169,8 @@ class _Matching:
         images is neither: whose source it has is not certain. Of two files that are both copies of an image
         the first by name is that image, the other a person's own.
         """
-        rows = _grouped((row.class_name, row) for row in self._held if row.state == "present")
-        files = _grouped(
+        rows = _group((row.class_name, row) for row in self._held if row.state == "present")
+        files = _group(
             (file.spot.class_name, file)
             for file in self._files
             if file.spot.area is Area.TREE and not self._kin[file.content]
@@ -216,7 +216,7 @@ class _Matching:
         return Kind.MERGED if copies or FileKey(row.class_name, row.name) in self._occupied else Kind.GONE
 
 
-def _grouped(named: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+def _group(named: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
     groups: dict[str, list[T]] = {}
     for name, each in named:
         groups.setdefault(name, []).append(each)
@@ -227,7 +227,7 @@ def _same_stem(
     rows: Sequence[PictureRow], files: Sequence[UnexpectedFile]
 ) -> Iterator[tuple[PictureRow, UnexpectedFile]]:
     """Pair an image and a file whose names differ in the suffix alone, if no other file has that stem."""
-    by_stem = _grouped((_stem(file.spot.name), file) for file in files)
+    by_stem = _group((_stem(file.spot.name), file) for file in files)
     for row in rows:
         same = by_stem.get(_stem(row.name), ())
         if len(same) == 1:

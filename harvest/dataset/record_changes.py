@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harvest.dataset.changes import Changes
     from harvest.dataset.reconcile import Finding, Findings, UnexpectedFile
     from harvest.files.tree import Tree
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_table import PictureRow, PictureTable
 

@@ -38,11 +38,11 @@ class CopyFinder:
         if not looks:
             return
         twins = DuplicateIndex((number, look) for number, (_, look) in enumerate(looks))
-        for file, seen in self._examined(files):
+        for file, seen in self._inspect(files):
             for row in dict.fromkeys(looks[number][0] for number in twins.find(seen.fingerprint)):
                 yield row, file
 
-    def _examined(self, files: Sequence[UnexpectedFile]) -> Iterator[tuple[UnexpectedFile, InspectedImage]]:
+    def _inspect(self, files: Sequence[UnexpectedFile]) -> Iterator[tuple[UnexpectedFile, InspectedImage]]:
         """Yield files and how they look; a square also without its white bars.
 
         The fingerprint of an image that we padded was taken without them, and a conversion may drop our mark.

@@ -69,14 +69,14 @@ class DatasetPaths:
 
     def folder(self, spot: FileKey) -> Path:
         """Return the class folder of a spot, which need not exist."""
-        real = self._seen(spot).get(spot.class_name)  # from the disk's own listing, which names no other folder
-        return self.roots[spot.area] / (real or _checked(spot.class_name, "folder"))
+        real = self._known_folders(spot).get(spot.class_name)
+        return self.roots[spot.area] / (real or _check_name(spot.class_name, "folder"))
 
     def has_folder(self, spot: FileKey) -> bool:
         """Tell whether the class folder of a spot was seen on the disk, or made."""
-        return spot.class_name in self._seen(spot)
+        return spot.class_name in self._known_folders(spot)
 
-    def _seen(self, spot: FileKey) -> dict[str, str]:
+    def _known_folders(self, spot: FileKey) -> dict[str, str]:
         """Return how the disk spells the class folders of a shelf, that of the spot under its own name."""
         if spot.area not in self._folders:
             self._folders[spot.area] = self._list_folders(spot.area, (spot.class_name,))
@@ -96,7 +96,7 @@ class DatasetPaths:
 
     def path(self, spot: FileKey) -> Path:
         """Return where the file of a spot lies; a name that leads elsewhere raises `StorageError`."""
-        return self.folder(spot) / (self._spellings.get(spot) or _checked(spot.name, "file"))
+        return self.folder(spot) / (self._spellings.get(spot) or _check_name(spot.name, "file"))
 
     def ledger_name(self, here: FileKey, real: str) -> str:
         """Return the ledger's name of a file that the disk spells so, and remember the spelling."""
@@ -110,7 +110,7 @@ class DatasetPaths:
         self._spellings.pop(spot, None)
 
 
-def _checked(name: str, what: str) -> str:
+def _check_name(name: str, what: str) -> str:
     """Return a name from the ledger if it names an entry directly in a folder of the dataset."""
     if reason := objection(name):
         hint = "Nothing was read, moved or deleted there. If the dataset is not your own, do not trust it."

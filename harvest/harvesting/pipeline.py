@@ -91,7 +91,7 @@ class Pipeline:
             [provider.name for provider, _ in jobs],
             self._window(),
             begin=self._begin,
-            left_over=self._left_over,
+            left_over=self._unfinished_hits,
             is_full=self._is_full,
             arrive=self._arrive,
             out=self._searcher_out,
@@ -137,7 +137,7 @@ class Pipeline:
             finished = False  # its old addresses died with the run that made them
         return ProviderSearch(record.id, query, provider.name, record.asked if finished else limit, finished)
 
-    def _left_over(self, search: ProviderSearch) -> Sequence[Hit]:
+    def _unfinished_hits(self, search: ProviderSearch) -> Sequence[Hit]:
         tasks = self._keeper.submit(self._dataset.unsettled_tasks, search.id).result()
         return [task.hit for task in tasks]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harvest.files.names import fold_name
 
 if TYPE_CHECKING:
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
 
 
 def adopt_class(ledger: Ledger, name: str) -> None:

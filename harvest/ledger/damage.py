@@ -96,23 +96,23 @@ def hide_damaged_rows(connection: sqlite3.Connection) -> list[str]:
     connection.create_function("harvest_objection", 1, _objection, deterministic=True)
     found: list[str] = []
     for table, (key, columns) in _rules().items():
-        rules = [f"coalesce({rule.format(_quoted(name))}, 0)" for name, rule in columns.items()]
-        values = [f"quote(substr({_quoted(name)}, 1, 60))" for name in columns]
+        rules = [f"coalesce({rule.format(_quote(name))}, 0)" for name, rule in columns.items()]
+        values = [f"quote(substr({_quote(name)}, 1, 60))" for name in columns]
         is_sound = " AND ".join(rules)
         rows = connection.execute(
             f"SELECT {key}, {', '.join(rules)}, {', '.join(values)} FROM main.{table} WHERE NOT ({is_sound})"
         ).fetchall()
         if rows:
             connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM main.{table} WHERE {is_sound}")
-            found += [_described(table, row, list(columns)) for row in rows]
+            found += [_describe(table, row, list(columns)) for row in rows]
     return found
 
 
-def _quoted(column: str) -> str:
+def _quote(column: str) -> str:
     return f'"{column}"'
 
 
-def _described(table: str, row: tuple[object, ...], columns: list[str]) -> str:
+def _describe(table: str, row: tuple[object, ...], columns: list[str]) -> str:
     key, passed, values = row[0], row[1 : len(columns) + 1], row[len(columns) + 1 :]
     wrong = passed.index(0)
     return f"{table} {str(key)[:60]}: its {columns[wrong]} is {values[wrong]}"

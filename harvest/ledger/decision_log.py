@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.ledger import now
+from harvest.ledger.database import now
 
 if TYPE_CHECKING:
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
 
 
 class Action(StrEnum):

@@ -11,7 +11,7 @@ from harvest.ledger.hit_table import check_types
 from harvest.models import Evidence, Licence, Verdict
 
 if TYPE_CHECKING:
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
 
 
 @dataclass(frozen=True, slots=True)

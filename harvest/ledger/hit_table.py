@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harvest.models import Evidence, Hit, Licence
 
 if TYPE_CHECKING:
-    from harvest.ledger import Ledger, Row
+    from harvest.ledger.database import Ledger, Row
 
 COLUMNS = (
     "url, provider, source, rank, page, title, width, height, author, author_url,"

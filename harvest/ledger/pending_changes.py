@@ -10,7 +10,7 @@ from harvest.ledger import picture_updates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
 
 
 class PendingPlacement(NamedTuple):

@@ -10,7 +10,7 @@ from harvest.models import Fingerprint, Licence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harvest.ledger import Ledger, Row
+    from harvest.ledger.database import Ledger, Row
 
 _ROW_COLUMNS = "id, state, class, name, content, shelved, size, mtime_ns"
 _KNOWN_COLUMNS = (

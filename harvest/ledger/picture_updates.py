@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.files.paths import Area, FileStat
-from harvest.ledger import now
+from harvest.ledger.database import now
 from harvest.models import Verdict
 
 if TYPE_CHECKING:
     from harvest.files.paths import FileKey
-    from harvest.ledger import Ledger, Row
+    from harvest.ledger.database import Ledger, Row
     from harvest.ledger.picture_table import PictureRow
     from harvest.models import Picture, Task
 

@@ -9,7 +9,7 @@ from harvest.ledger import hit_table
 from harvest.models import Verdict
 
 if TYPE_CHECKING:
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
     from harvest.models import Hit
 
 NO_QUERY = ""  # the text of the search under which such hits are kept: no query of a person is empty
@@ -35,7 +35,7 @@ def has_images(ledger: Ledger) -> bool:
     return ledger.first_row("SELECT 1 FROM picture LIMIT 1") is not None
 
 
-def unsourced(ledger: Ledger) -> list[Unsourced]:
+def list_without_source(ledger: Ledger) -> list[Unsourced]:
     """Return the images that are there and were taken in as a person's own, the kept ones first."""
     rows = ledger.rows(
         "SELECT id, class, name, shelved FROM picture WHERE own AND hit IS NULL"

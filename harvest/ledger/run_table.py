@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest import __version__
-from harvest.ledger import now
+from harvest.ledger.database import now
 
 if TYPE_CHECKING:
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
 
 
 def begin_run(ledger: Ledger) -> int:

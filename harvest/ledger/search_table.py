@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from harvest import source_keys
-from harvest.ledger import hit_table, now
+from harvest.ledger import hit_table
 from harvest.ledger.class_table import adopt_class, is_adopted
+from harvest.ledger.database import now
 from harvest.models import Filters, Refusal, Task, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harvest.ledger import Ledger, Row
+    from harvest.ledger.database import Ledger, Row
     from harvest.models import Hit, Query
 
 # The two ends of a search that need no second asking; any other says why it ended early.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harvest.ledger import Ledger
+    from harvest.ledger.database import Ledger
 
 
 class Origin(NamedTuple):

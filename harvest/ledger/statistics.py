@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from harvest.ledger import Ledger, Row
+    from harvest.ledger.database import Ledger, Row
 
 
 @dataclass(frozen=True, slots=True)

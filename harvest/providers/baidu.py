@@ -74,10 +74,10 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
 def parse(page: SearchPage) -> PageResults:
     """Read an answer; raise when it is neither results nor says that there are none."""
     if page.status != HTTPStatus.OK:
-        raise _blocked(f"answers {page.status}")
+        raise _blocked_error(f"answers {page.status}")
     answer = parsing.as_object(_parse_json(page))
     if answer.get("antiFlag"):
-        raise _blocked(f'says "{parsing.parse_text(answer.get("message")) or "no"}"')
+        raise _blocked_error(f'says "{parsing.parse_text(answer.get("message")) or "no"}"')
     results, total = answer.get("data"), parsing.parse_number(answer.get("listNum"))
     given = [result for result in parsing.as_objects(results) if result]  # the last one is always empty
     hits = [hit for hit in map(_hit, given) if hit]
@@ -96,7 +96,7 @@ def _parse_json(page: SearchPage) -> Any:
         raise
 
 
-def _blocked(what: str) -> Blocked:
+def _blocked_error(what: str) -> Blocked:
     return Blocked(
         f"Baidu {what} instead of results.",
         "We asked no further, and solve no captchas. Try again in some hours, or leave Baidu out.",

@@ -72,14 +72,14 @@ def parse(page: SearchPage) -> PageResults:
     """Read a page of results; raise when it is neither results nor says that there are none."""
     host = urlsplit(page.url).hostname
     if page.status in _CHALLENGED or host != HOST:
-        raise _blocked(f"sends us to {host}" if host != HOST else f"answers {page.status}")
+        raise _blocked_error(f"sends us to {host}" if host != HOST else f"answers {page.status}")
     # html.parser takes time squared over tags that never close: 54 s for 60 kB of them.
     closed = page.text.count("<") <= 2 * page.text.count(">") + _UNCLOSED
     soup = BeautifulSoup(page.text if closed else "", "html.parser")
     anchors = soup.select("a.iusc")
     if not anchors and soup.select_one("div.captcha"):
         # Turnstile's script is no sign, as ordinary pages load it too; nor is the title, which is ordinary.
-        raise _blocked('shows a challenge page ("One last step")')
+        raise _blocked_error('shows a challenge page ("One last step")')
     hits = [hit for hit in map(_hit, anchors) if hit]
     if not hits and (page.status != HTTPStatus.OK or not _says_none(soup)):
         raise PageChanged(
@@ -95,7 +95,7 @@ def parse(page: SearchPage) -> PageResults:
     )
 
 
-def _blocked(what: str) -> Blocked:
+def _blocked_error(what: str) -> Blocked:
     return Blocked(
         f"Bing {what} instead of results.",
         "We asked no further; what was found is kept. Try again in some hours, or from another connection.",

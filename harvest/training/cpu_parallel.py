@@ -50,12 +50,12 @@ class CpuWorkers:
         """
         plain = type(model).forward  # accelerate puts one in its place that computes in halves
 
-        def asked(share: Lesson) -> Tensor:
+        def predict_share(share: Lesson) -> Tensor:
             with torch.no_grad():  # each thread says so for itself
                 answers: Tensor = plain(model, pixel_values=share["pixel_values"]).logits
                 return answers
 
-        return torch.cat(list(self._map(asked, self._split_batch(lesson))))
+        return torch.cat(list(self._map(predict_share, self._split_batch(lesson))))
 
     def compute_gradients(
         self,
@@ -71,7 +71,7 @@ class CpuWorkers:
         """
         weights = [weight for weight in model.parameters() if weight.requires_grad]
 
-        def learned(number: int, share: Lesson) -> tuple[Tensor, Sequence[Tensor | None]]:
+        def train_share(number: int, share: Lesson) -> tuple[Tensor, Sequence[Tensor | None]]:
             chance = random.Random(f"{self._seed}/{step}/{number}").getrandbits(63)  # noqa: S311
             self._dice.now = torch.Generator().manual_seed(chance)
             with half_precision(share["labels"].device):
@@ -80,7 +80,7 @@ class CpuWorkers:
             return loss.detach(), torch.autograd.grad(loss, weights, allow_unused=True)
 
         shares = self._split_batch(lesson)
-        losses, gradients = zip(*self._map(learned, range(len(shares)), shares), strict=True)
+        losses, gradients = zip(*self._map(train_share, range(len(shares)), shares), strict=True)
         for weight, *parts in zip(weights, *gradients, strict=True):
             known = [part for part in parts if part is not None]
             weight.grad = sum(known[1:], start=known[0]) if known else None

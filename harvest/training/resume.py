@@ -30,10 +30,10 @@ def code_options(options: TrainingOptions) -> list[tuple[str, str]]:
 
 def code_words(options: TrainingOptions) -> str:
     """Return the options that name code as they are typed; each run that goes on needs them again."""
-    return _typed(code_options(options))
+    return _as_option(code_options(options))
 
 
-def resumed(asked: TrainingOptions, begun: TrainingOptions, run: Path) -> TrainingOptions:
+def merge_options(asked: TrainingOptions, begun: TrainingOptions, run: Path) -> TrainingOptions:
     """Return the options of a run that goes on: as it was begun, but for what the command line must say."""
     _check_code(code_options(asked), code_options(begun), run)
     if (matrix := begun.cost_matrix) and not os.path.isfile(matrix):  # noqa: PTH113 - pathlib raises on long names
@@ -47,13 +47,13 @@ def _check_code(asked: list[tuple[str, str]], begun: list[tuple[str, str]], run:
     if not missing:
         return
     other = [each for each in asked if each[0] in dict(missing) and each not in begun]
-    instead = f", not with {_typed(other)}" if other else ""
+    instead = f", not with {_as_option(other)}" if other else ""
     raise UsageError(
-        f"{run} was begun with {_typed(begun)}{instead}. Code is run only if this command names it.",
-        f"If it is yours, or you trust it, add {_typed(missing)}"
-        + (f" in place of {_typed(other)}." if other else "."),
+        f"{run} was begun with {_as_option(begun)}{instead}. Code is run only if this command names it.",
+        f"If it is yours, or you trust it, add {_as_option(missing)}"
+        + (f" in place of {_as_option(other)}." if other else "."),
     )
 
 
-def _typed(options: Iterable[tuple[str, str]]) -> str:
+def _as_option(options: Iterable[tuple[str, str]]) -> str:
     return shlex.join(word for option in options for word in option)

@@ -13,7 +13,7 @@ from harvest.training import choose_run_directory, run_directory
 from harvest.training.inference.model_export import check_exports
 from harvest.training.processes import Processes
 from harvest.training.progress import NoProgress, RecordingProgress
-from harvest.training.resume import resumed
+from harvest.training.resume import merge_options
 from harvest.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def begin_session(options: TrainingOptions, teller: Progress) -> Session:
         noting.info(f"going on with {path}")
         if other := options.unlike(begun):
             noting.warn(f"{', '.join(other)}: not heeded, a run goes on as it was begun")
-        options = resumed(options, begun, path)
+        options = merge_options(options, begun, path)
         _check_extras(options)
     else:
         path = Path(processes.agree(str(choose_run_directory.create_run(options) if processes.is_first else "")))

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 ROOM = 512 << 20  # bytes of decoded pictures that are kept: decoding again costs as much as a small network
 
 
-class Sample(TypedDict):
+class TrainingSample(TypedDict):
     """What the network's `forward` takes: one picture in all its views, or a batch of them."""
 
     pixel_values: Tensor
     labels: Tensor
 
 
-class ImageDataset(Dataset[Sample]):
+class ImageDataset(Dataset[TrainingSample]):
     """Pictures with their classes; each comes in `times` views, or as it is where there is no `view`."""
 
     def __init__(
@@ -61,7 +61,7 @@ class ImageDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, place: int) -> Sample:
+    def __getitem__(self, place: int) -> TrainingSample:
         row = self.rows[place]
         image = self._picture(row)
         views = [] if image is None else self._views(image, self._album.examples[row].content)
@@ -103,7 +103,7 @@ class ImageDataset(Dataset[Sample]):
         return image
 
 
-def collate(lessons: Sequence[Sample]) -> dict[str, Tensor]:
+def collate(lessons: Sequence[TrainingSample]) -> dict[str, Tensor]:
     """Make one batch of several pictures' views."""
     return {
         "pixel_values": torch.cat([lesson["pixel_values"] for lesson in lessons]),

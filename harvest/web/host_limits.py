@@ -32,7 +32,7 @@ class HostLimits(NamedTuple):
     pace: float  # seconds between two
 
 
-class Share(NamedTuple):
+class DomainShare(NamedTuple):
     """The connections that all hosts of one domain share."""
 
     domain: str
@@ -55,7 +55,7 @@ def host_limits(server: str, limits: ImageLimits) -> HostLimits:
     return HostLimits(min(places, limits.per_host), limits.pace)
 
 
-def share(server: str, limits: ImageLimits) -> Share:
+def share(server: str, limits: ImageLimits) -> DomainShare:
     """Return the domain of a server, and how many connections its hosts may have together.
 
     >>> from harvest.web.limits import Limits
@@ -63,8 +63,8 @@ def share(server: str, limits: ImageLimits) -> Share:
     (Share(domain='example.co.uk', places=8), Share(domain='mm.bing.net', places=16))
     """
     for domain in _domains(server).intersection(_IMAGE_CDNS):
-        return Share(domain, 2 * limits.per_domain)
-    return Share(registrable_domain(hostname(server)), limits.per_domain)
+        return DomainShare(domain, 2 * limits.per_domain)
+    return DomainShare(registrable_domain(hostname(server)), limits.per_domain)
 
 
 def _domains(server: str) -> set[str]:

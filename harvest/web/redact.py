@@ -59,7 +59,7 @@ class Secrets:
 
     def with_sent(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> Secrets:
         """Return these and those that a request sends along, which are all that its server can repeat."""
-        return Secrets({*self._values, *_sent(url, headers, form or {})})
+        return Secrets({*self._values, *_sent_secrets(url, headers, form or {})})
 
     def hide(self, text: str) -> str:
         """Return a text with each secret replaced, also where it is URL-encoded or escaped."""
@@ -68,7 +68,7 @@ class Secrets:
         return text
 
 
-def _sent(url: str, headers: Mapping[str, str], form: Mapping[str, str]) -> Iterator[str]:
+def _sent_secrets(url: str, headers: Mapping[str, str], form: Mapping[str, str]) -> Iterator[str]:
     for name, value in (*parse_qsl(urlsplit(url).query), *form.items()):
         if _is_secret(name):
             yield value

@@ -20,7 +20,7 @@ from harvest.training.charts import (
     plot,
     whole,
 )
-from harvest.training.charts.bars import Share
+from harvest.training.charts.bars import MeasuredShare
 
 NAN = math.nan
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 4))
@@ -160,7 +160,8 @@ def test_intervals() -> None:
     """Each share is a dot on its band, told in words; one that is not known has neither."""
     page = parsed(
         charts.intervals(
-            [Share("test", 0.9, 0.8, 0.95, "9 of 10"), Share("valid", NAN, 0, 1, "no pictures")], guess=0.5
+            [MeasuredShare("test", 0.9, 0.8, 0.95, "9 of 10"), MeasuredShare("valid", NAN, 0, 1, "no pictures")],
+            guess=0.5,
         )
     )
 

@@ -55,7 +55,7 @@ class LivePage(Provider):
         try:
             page = pages.get(f"https://{_HOST}/search", params=asked, patient=False)
         except RateLimited:
-            raise _blocked("refuses us (429)") from None
+            raise _blocked_error("refuses us (429)") from None
         yield parse(page).hits
 
 
@@ -63,19 +63,19 @@ def parse(page: SearchPage) -> PageResults:
     """Read a page of results; raise when it is neither results nor says that there are none."""
     parts = urlsplit(page.url)
     if parts.hostname != _HOST or parts.path.startswith("/sorry/"):
-        raise _blocked(f"sends us to {parts.hostname}{parts.path}")
+        raise _blocked_error(f"sends us to {parts.hostname}{parts.path}")
     if page.status != HTTPStatus.OK:
-        raise _blocked(f"answers {page.status}")
+        raise _blocked_error(f"answers {page.status}")
     if hits := parse_results(page.text):
         return PageResults(hits)
     for sign, what in _SIGNS.items():
         if re.search(sign, page.text):
-            raise _blocked(what)
+            raise _blocked_error(what)
     if "did not match any" in page.text:
         return PageResults([])
     what = "thumbnails only" if has_only_thumbnails(page.text) else "neither results nor a sign that there are none"
     raise PageChanged(f"Google sent a page with {what}: its layout is not known.", _OTHER_WAYS, page.text)
 
 
-def _blocked(what: str) -> Blocked:
+def _blocked_error(what: str) -> Blocked:
     return Blocked(f"Google {what} instead of results.", _OTHER_WAYS)

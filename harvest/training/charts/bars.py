@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-class Share(NamedTuple):
+class MeasuredShare(NamedTuple):
     """A share that was measured, and where the true one lies."""
 
     name: str
@@ -21,7 +21,7 @@ class Share(NamedTuple):
     text: str
 
 
-def intervals(shares: Sequence[Share], *, guess: float | None = None) -> Markup:
+def intervals(shares: Sequence[MeasuredShare], *, guess: float | None = None) -> Markup:
     """Draw shares one below the other, from 0 to 100 %, each as a dot on the band where it truly lies.
 
     `guess` is the share that somebody gets who always names the most frequent class.
@@ -30,7 +30,7 @@ def intervals(shares: Sequence[Share], *, guess: float | None = None) -> Markup:
     return Markup('<div class="intervals">{}</div>').format(rows)
 
 
-def _interval(share: Share, guess: float | None) -> Markup:
+def _interval(share: MeasuredShare, guess: float | None) -> Markup:
     there = math.isfinite(share.value)
     return Markup(
         '<div class="interval"><span class="of">{name}</span>'

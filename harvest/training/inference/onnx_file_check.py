@@ -96,11 +96,11 @@ class _Reader:
             if number in (_EXTERNAL, _LOCATION) and value != 0:
                 raise ValueError("some of its tensors lie in other files")
             if number == _DIMENSIONS:
-                dimensions += [value] if isinstance(value, int) else self._packed(value)
+                dimensions += [value] if isinstance(value, int) else self._unpack(value)
         if math.prod(dimensions) > 2 * len(data):  # two of the smallest numbers share a byte
             raise ValueError(f"a tensor of {math.prod(dimensions):,} numbers has {len(data):,} bytes")
 
-    def _packed(self, data: memoryview) -> Iterator[int]:
+    def _unpack(self, data: memoryview) -> Iterator[int]:
         place = 0
         while place < len(data):
             self._count()

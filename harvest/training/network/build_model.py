@@ -97,7 +97,7 @@ def build_model(files: model_files.ModelFiles, config: PretrainedConfig, classes
     kind = kind[0] if isinstance(kind, tuple) else kind  # DeiT and LeViT have a second one, with a teacher
     with model_files.silence_libraries():
         try:
-            _check_count(files, _counted(kind, config))
+            _check_count(files, _count(kind, config))
             if files.paths is None:
                 made: PreTrainedModel = kind(config).eval()
                 return made
@@ -125,7 +125,7 @@ def build_model(files: model_files.ModelFiles, config: PretrainedConfig, classes
     return made
 
 
-def _counted(kind: Any, config: PretrainedConfig) -> int:
+def _count(kind: Any, config: PretrainedConfig) -> int:
     """Count the numbers of a network without making them; 0 where a network cannot be made so."""
     try:
         with torch.device("meta"):

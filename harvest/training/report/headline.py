@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.training import charts
-from harvest.training.charts.bars import Share
+from harvest.training.charts.bars import MeasuredShare
 from harvest.training.report import mistakes, number_format
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def make_headline(story: ReportData) -> Headline | None:
     if best is None:
         return None
     guess = max(figures.count for figures in best.per_class) / best.count
-    shares = [Share(each.part, each.accuracy, each.low, each.high, number_format.result_text(each)) for each in judged]
+    shares = [
+        MeasuredShare(each.part, each.accuracy, each.low, each.high, number_format.result_text(each)) for each in judged
+    ]
     return Headline(
         judgement=best,
         share=number_format.percent(best.accuracy),

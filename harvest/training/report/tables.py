@@ -71,12 +71,12 @@ def unmeasured_metrics(story: ReportData) -> list[str]:
         text
         for candidate in story.candidates
         for judgement in candidate.judgements
-        for text in _unmeasured(story, candidate, judgement)
+        for text in _unmeasured_parts(story, candidate, judgement)
     )
     return list(dict.fromkeys(said))
 
 
-def _unmeasured(story: ReportData, candidate: Candidate, judgement: PartEvaluation) -> Iterator[str]:
+def _unmeasured_parts(story: ReportData, candidate: Candidate, judgement: PartEvaluation) -> Iterator[str]:
     if judgement.lost:
         lost = number_format.count(judgement.lost, "picture")
         yield f"{lost} of {judgement.part} got no answer: gone since, or {candidate.name} diverged."

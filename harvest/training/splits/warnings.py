@@ -27,15 +27,15 @@ def find_warnings(album: LabelledPictures, split: Split, *, source: Path | None 
     `source` is where the network comes from: if it is an earlier run, some pictures may be no news to it.
     """
     return [
-        *(_of_the_network(album, split, source) if source else ()),
-        *_of_the_ledger(album),
-        *_of_the_classes(album),
-        *_of_the_labels(album),
-        *_of_the_parts(album, split),
+        *(_network_warnings(album, split, source) if source else ()),
+        *_ledger_warnings(album),
+        *_class_warnings(album),
+        *_label_warnings(album),
+        *_part_warnings(album, split),
     ]
 
 
-def _of_the_network(album: LabelledPictures, split: Split, source: Path) -> Iterator[str]:
+def _network_warnings(album: LabelledPictures, split: Split, source: Path) -> Iterator[str]:
     learned = load_training_contents(source)
     rows = [row for row, example in enumerate(album.examples) if example.content in learned]
     if not rows:
@@ -49,7 +49,7 @@ def _of_the_network(album: LabelledPictures, split: Split, source: Path) -> Iter
         yield f"{len(exam):,} of them are in valid or test, which flatters: {_some(exam)}"
 
 
-def _of_the_ledger(album: LabelledPictures) -> Iterator[str]:
+def _ledger_warnings(album: LabelledPictures) -> Iterator[str]:
     if album.ledger_facts.trouble:
         yield (
             f"going on without the ledger, so landing pages and authors are not known and the split is"
@@ -67,7 +67,7 @@ def _of_the_ledger(album: LabelledPictures) -> Iterator[str]:
         yield f"{len(wanted):,} pictures are wanted by two classes, and nobody has decided: {_some(wanted)}"
 
 
-def _of_the_classes(album: LabelledPictures) -> Iterator[str]:
+def _class_warnings(album: LabelledPictures) -> Iterator[str]:
     counts = album.counts()
     if album.empty:
         yield f"class folders without a picture to train on, left out: {_some(album.empty)}"
@@ -88,7 +88,7 @@ def _of_the_classes(album: LabelledPictures) -> Iterator[str]:
         yield f"classes that differ only in case or accents: {_some(alike)}; are they one?"
 
 
-def _of_the_labels(album: LabelledPictures) -> Iterator[str]:
+def _label_warnings(album: LabelledPictures) -> Iterator[str]:
     """Tell of one picture in two classes: whatever is answered, one of them is wrong."""
     copies = defaultdict(list)
     for row, example in enumerate(album.examples):
@@ -104,7 +104,7 @@ def _of_the_labels(album: LabelledPictures) -> Iterator[str]:
         yield f"{len(twins):,} pictures are in two classes: {_some(twins)}"
 
 
-def _of_the_parts(album: LabelledPictures, split: Split) -> Iterator[str]:
+def _part_warnings(album: LabelledPictures, split: Split) -> Iterator[str]:
     table = split.table(album)
     for part in (SplitPart.VALID, SplitPart.TEST):
         without = [label for label, counts in table.items() if not counts[part]]

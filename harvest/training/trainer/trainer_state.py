@@ -21,14 +21,14 @@ _COUNTS = ("global_step", "max_steps", "num_train_epochs")
 _NUMBERS = (*_COUNTS, "epoch", "logging_steps", "eval_steps", "save_steps", "total_flos")
 
 
-class State(NamedTuple):
+class SavedState(NamedTuple):
     """How far a checkpoint is, and whether the training was told to stop there."""
 
     epochs: int
     stopped: bool
 
 
-def read_state(checkpoint: Path) -> State:
+def read_state(checkpoint: Path) -> SavedState:
     """Read how far a checkpoint is; OSError, ValueError or RecursionError where its state is damaged."""
     document = json.loads(read_text(checkpoint / STATE))
     if not isinstance(document, dict) or "epoch" not in document or not document.keys() <= _KNOWN:
@@ -40,7 +40,7 @@ def read_state(checkpoint: Path) -> State:
     log, callbacks = document.get("log_history") or [], document.get("stateful_callbacks") or {}
     if not (isinstance(log, list) and isinstance(callbacks, dict)):
         raise ValueError("its log or its callbacks are damaged")  # noqa: TRY004 - as below
-    return State(round(document["epoch"]), _was_stopped(callbacks))
+    return SavedState(round(document["epoch"]), _was_stopped(callbacks))
 
 
 def _check_number(name: str, value: object, *, whole: bool) -> None:
