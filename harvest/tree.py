@@ -198,8 +198,6 @@ class Tree:
                     raise CannotWrite(f"cannot make a folder {spot.class_name!r}: {why}") from why
             folder = self._shelves.folder(spot)
             with disk.named(folder):
-                if folder.is_symlink():
-                    raise CannotWrite(f"cannot write {folder}: it is a link, and links are not followed")
                 if not folder.is_dir():
                     disk.make_folder(folder)
                     disk.sync(folder.parent)
