@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest import disk
-from harvest.errors import StorageError
+from harvest.errors import CannotWrite, StorageError
 from harvest.names import escape, fold, objection
 
 if TYPE_CHECKING:
@@ -68,11 +68,15 @@ class Shelves:
         return {}
 
     def folder(self, spot: Spot) -> Path:
-        """Return the class folder of a spot, which need not exist."""
-        real = self._seen(spot).get(
-            spot.class_name
-        )  # from the disk's own listing, which names no other folder
-        return self.roots[spot.shelf] / (real or _checked(spot.class_name, "folder"))
+        """Return the class folder of a spot, which need not exist; a link raises `CannotWrite`."""
+        root, real = self.roots[spot.shelf], self._seen(spot).get(spot.class_name)
+        if real is not None:  # from the disk's own listing, which names no other folder and no link
+            return root / real
+        folder = root / _checked(spot.class_name, "folder")
+        if folder.is_symlink():
+            hint = "Nothing was changed. Put the folder itself there, or remove the link."
+            raise CannotWrite(f"cannot use {folder}: it is a link, and links are not followed", hint)
+        return folder
 
     def has(self, spot: Spot) -> bool:
         """Tell whether the class folder of a spot was seen on the disk, or made."""
