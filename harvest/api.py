@@ -262,6 +262,9 @@ class HarvestRun:
             async with workers:
                 await pipeline.run(jobs, self.options.hit_limit, self._pages)
 
+        def run_loop() -> None:
+            asyncio.run(run())  # made here: where no thread can be started, no coroutine is left behind
+
         workers = self._workers([provider for provider, _ in jobs])
         pipeline = Pipeline(
             dataset,
@@ -272,7 +275,7 @@ class HarvestRun:
             progress=self._progress,
         )
         with ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
-            done = thread.submit(asyncio.run, run())
+            done = thread.submit(run_loop)
             try:
                 _wait(done)
             except KeyboardInterrupt:

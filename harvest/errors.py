@@ -24,6 +24,7 @@ HarvestError                  1   exit code
 │   ├── DatasetBusy               another `harvest get` holds it
 │   ├── RunBusy                   another training writes it
 │   └── LedgerUnusable            corrupt, or from a newer version
+├── OutOfResources            6   the machine has no memory, threads or file descriptors left
 └── Interrupted             130   stopped by the person; the same line goes on
 """
 
@@ -146,6 +147,10 @@ class RunBusy(StorageError):
 
 class LedgerUnusable(StorageError):
     pass
+
+
+class OutOfResources(HarvestError):
+    exit_code = 6
 
 
 class Interrupted(HarvestError):

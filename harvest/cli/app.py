@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from harvest.cli import console
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
+from harvest.cli.environment import explain
 from harvest.cli.get import get
 from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
@@ -25,6 +25,7 @@ from harvest.cli.predict import predict
 from harvest.cli.restore import restore
 from harvest.cli.serve import serve
 from harvest.cli.status import status
+from harvest.cli.streams import set_up_streams
 from harvest.cli.train import TrainCommand, train
 from harvest.cli.why import why
 from harvest.errors import HarvestError, Interrupted, UsageError
@@ -120,8 +121,7 @@ def _run_to_the_end(program: typer.Typer, name: str) -> NoReturn:
     for kind in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if (number := getattr(signal, kind, None)) and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a terminal may lack letters
+    set_up_streams()
     _leave(_run(program, name, stop))
 
 
@@ -131,30 +131,35 @@ def _run(program: typer.Typer = app, name: str = "harvest", stop: _Stop | None =
     except BrokenPipeError:
         return CUT_OFF
     except KeyboardInterrupt:
-        console.error(Interrupted("stopped."))
-        return Interrupted.exit_code
+        return _report(Interrupted("stopped."))
     except SystemExit as end:  # how Typer ends every command
         return end.code if isinstance(end.code, int) else 0
     except HarvestError as error:
-        console.error(error)
-        return error.exit_code
-    except Exception:
-        if stop is None or not stop.asked:
+        return _report(explain(error) or error)
+    except Exception as error:
+        # An import that a stop interrupts fails as it likes.
+        problem = Interrupted("stopped.") if stop is not None and stop.asked else explain(error)
+        if problem is None:
             raise
-        console.error(Interrupted("stopped."))  # within an import, that fails as it likes
-        return Interrupted.exit_code
+        return _report(problem)
     return 0
+
+
+def _report(problem: HarvestError) -> int:
+    console.error(problem)
+    return problem.exit_code
 
 
 def _leave(code: int) -> NoReturn:
     """Leave, though whoever read along may be gone, and stopped threads may still wait for the network."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:  # Python would flush again at its end, and complain
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            if stream is sys.stdout:
-                code = code or CUT_OFF
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = code or CUT_OFF
+    except HarvestError as error:
+        console.error(error)
+        code = code or error.exit_code
+    sys.stderr.flush()
     if code == Interrupted.exit_code:
         os._exit(code)
     sys.exit(code)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harvest.cli.environment import TO_HARVEST, need_room
 from harvest.cli.get import print_result
 from harvest.cli.progress import HarvestProgress
 
@@ -26,6 +27,7 @@ def demo(
     A server on this machine serves drawings, and among them what the web is full of: the same picture twice,
     dead links, pages instead of pictures, tiny ones. Everything else is the real thing.
     """
+    need_room(TO_HARVEST)
     from harvest import harvest, read_queries
 
     with as_file(files("harvest.cli") / "shapes.csv") as queries:

@@ -17,6 +17,7 @@ import typer
 from harvest import __version__
 from harvest.cli import console
 from harvest.cli.completion import complete_source
+from harvest.cli.environment import is_working_directory_gone
 from harvest.cli.save_pages import save_page
 from harvest.errors import (
     ASK_THE_DOCTOR,
@@ -129,6 +130,10 @@ def _formats() -> Check:
 
 
 def _disk() -> Check:
+    if is_working_directory_gone():
+        repair = "Change to one that does: cd ~"
+        text = "the working directory no longer exists"
+        return Check("disk", CheckState.FAILED, text, repair, UsageError.exit_code)
     here = Path.cwd()
     free = shutil.disk_usage(here).free
     if not os.access(here, os.W_OK):

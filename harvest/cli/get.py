@@ -10,6 +10,7 @@ import typer
 
 from harvest.cli import console
 from harvest.cli.completion import complete_datasets, complete_sources
+from harvest.cli.environment import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
 from harvest.cli.save_pages import save_strange_pages
 from harvest.cli.summary_table import print_summary
@@ -129,6 +130,7 @@ def get(
     log: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Write every hit's story to FILE.")] = None,
 ) -> None:
     """Harvest the pictures of a query file. This is what `harvest QUERIES.csv` does."""
+    need_room(TO_HARVEST)
     from harvest import harvest, read_queries
     from harvest import providers as registry
 

@@ -14,6 +14,13 @@ CUT_OFF = 141  # as the shell says of a program whose reader went away
 class InterruptibleCommand:
     """Mixed into a command or a group of them."""
 
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """Read the command line, where `--help` and `--version` print."""
+        try:
+            return super().make_context(*args, **more)  # type: ignore[misc]
+        except BrokenPipeError:
+            raise typer.Exit(CUT_OFF) from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
         try:

@@ -49,7 +49,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until a KeyboardInterrupt, which ends it within about a second."""
-        done = self._thread.submit(asyncio.run, self._server.serve([self._door.socket]))
+        done = self._thread.submit(self._serve)
         try:
             _wait(done)
         except KeyboardInterrupt:
@@ -58,6 +58,9 @@ class Server:
         finally:
             self._door.close()
             self._thread.shutdown(wait=False)
+
+    def _serve(self) -> None:
+        asyncio.run(self._server.serve([self._door.socket]))
 
     def stop(self) -> None:
         """Let nobody in any more, and finish what is under way."""
