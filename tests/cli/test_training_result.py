@@ -22,7 +22,7 @@ def result(path: Path, *, suspects: int = 0) -> Any:
     wrong = [Prediction(f"king/{n}.jpg", f"{n}", "king", "coral", 0.01, 0.99, 4.6, 0) for n in range(suspects)]
     judged = SimpleNamespace(saved="frozen head", of=lambda _: None, predictions=(*right, *wrong))
     tuned = SimpleNamespace(best={"epoch": 0.0}, stopped=False)
-    return SimpleNamespace(path=path, tree=path.parent, labels=("coral", "king"), judged=judged, tuned=tuned)
+    return SimpleNamespace(path=path, tree=path.parent, labels=("coral", "king"), evaluation=judged, fine_tuned=tuned)
 
 
 def lines(run: Path, capsys: pytest.CaptureFixture[str], **more: int) -> list[str]:

@@ -612,9 +612,7 @@ def test_unresolved_conflicts_are_told(tmp_path: Path) -> None:
 def test_a_harvests_conflicts_reach_the_album(root: Path) -> None:
     """A conflict that a harvest found, and nobody has decided, is in the album of its tree."""
     with closing(sqlite3.connect(root / "harvest.db")) as connection:
-        connection.execute(
-            "INSERT INTO conflict (picture, class, at) VALUES (1, 'coral', '2026-01-01T00:00:00Z')"
-        )
+        connection.execute("INSERT INTO conflict (picture, class, at) VALUES (1, 'coral', '2026-01-01T00:00:00Z')")
         connection.commit()
     album = load_pictures(root, say=pytest.fail)
     assert [conflict.other for conflict in album.ledger_facts.conflicts] == ["coral"]
