@@ -39,7 +39,7 @@ class Licence:
     def from_filter(cls, wish: LicenceFilter) -> Licence:
         """Return what a search narrowed to `wish` claims of its hits: a family of licences, not one.
 
-        >>> Licence.claimed(LicenceFilter.OPEN).allows(LicenceFilter.COMMERCIAL)
+        >>> Licence.from_filter(LicenceFilter.OPEN).allows(LicenceFilter.COMMERCIAL)
         True
         """
         return cls() if wish is LicenceFilter.ANY else cls(f"{_CLAIMED}{wish}", evidence=Evidence.CLAIMED)

@@ -88,7 +88,7 @@ class RunOptions:
     def unsupported_by(self, known: Collection[str]) -> list[str]:
         """Name the options given that a source knows nothing of.
 
-        >>> Order(filters=Filters(photos=True, site="zoo.example")).unheard({"photos"})
+        >>> RunOptions(filters=Filters(photos=True, site="zoo.example")).unsupported_by({"photos"})
         ['--site']
         """
         given = [item.name for item in fields(Filters) if getattr(self.filters, item.name) != getattr(_NONE, item.name)]

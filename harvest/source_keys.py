@@ -82,9 +82,9 @@ _PORTS = {"http": 80, "https": 443}
 def source_key(url: str) -> str:
     """Return one key for every address of the same photograph; it never raises, whatever the text.
 
-    >>> key("https://farm9.staticflickr.com/8193/8109766359_1f2d3c4b5a_z.jpg?zz=1")
+    >>> source_key("https://farm9.staticflickr.com/8193/8109766359_1f2d3c4b5a_z.jpg?zz=1")
     'flickr:8109766359'
-    >>> key("http://Example.com:80/king.jpg?utm_source=feed#top")
+    >>> source_key("http://Example.com:80/king.jpg?utm_source=feed#top")
     'url:https://example.com/king.jpg'
     """
     text = url.strip().encode(errors="replace").decode()
@@ -129,7 +129,7 @@ def renditions(url: str) -> tuple[str, ...]:
 def is_placeholder(url: str) -> bool:
     """Tell whether an address is the picture that a host shows in place of one it no longer has.
 
-    >>> is_stand_in("https://i.imgur.com/removed.png")
+    >>> is_placeholder("https://i.imgur.com/removed.png")
     True
     """
     return _PLACEHOLDER.fullmatch(url.partition("://")[2].partition("?")[0]) is not None

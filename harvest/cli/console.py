@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def printable(text: object) -> str:
     r"""Make text from outside safe to print: no control, escape or direction characters.
 
-    >>> plain("red\x1b[2Jcircle\u202e")
+    >>> printable("red\x1b[2Jcircle\u202e")
     'red?[2Jcircle?'
     """
     return "".join("?" if unicodedata.category(c) in _UNSAFE and c != "\n" else c for c in str(text))
@@ -33,7 +33,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 def one_line(text: object) -> str:
     r"""Make text from outside one plain line, so that it cannot pass for two of ours.
 
-    >>> line("king\nlicence CC0-1.0")
+    >>> one_line("king\nlicence CC0-1.0")
     'king licence CC0-1.0'
     """
     return printable(" ".join(str(text).splitlines()))
@@ -136,7 +136,7 @@ class _PlainLines(logging.Formatter):
 def format_size(count: float) -> str:
     """Write bytes as people do.
 
-    >>> size(31_400_000)
+    >>> format_size(31_400_000)
     '31 MB'
     """
     for unit in ("B", "kB", "MB", "GB"):
@@ -149,7 +149,7 @@ def format_size(count: float) -> str:
 def format_duration(seconds: float) -> str:
     """Write seconds as people do.
 
-    >>> duration(52.3), duration(125), duration(7325)
+    >>> format_duration(52.3), format_duration(125), format_duration(7325)
     ('52 s', '2 min 5 s', '2 h 2 min')
     """
     if seconds < 10:  # noqa: PLR2004

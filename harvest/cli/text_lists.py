@@ -48,7 +48,7 @@ def print_next(steps: Sequence[tuple[str, str]]) -> None:
 def count_images(count: int) -> str:
     """Count pictures.
 
-    >>> pictures(1), pictures(1200)
+    >>> count_images(1), count_images(1200)
     ('1 picture', '1,200 pictures')
     """
     return f"{count:,} picture{'' if count == 1 else 's'}"
@@ -57,7 +57,7 @@ def count_images(count: int) -> str:
 def shorten(text: str, most: int = 40) -> str:
     """Cut text that is too long for a column.
 
-    >>> short("scarlet king snake", 10)
+    >>> shorten("scarlet king snake", 10)
     'scarlet k…'
     """
     return text if len(text) <= most else f"{text[: most - 1]}…"

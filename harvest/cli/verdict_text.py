@@ -43,9 +43,9 @@ _WORDS = {
 def describe_verdict(verdict: Verdict | None, detail: str = "") -> str:
     """Say what became of an address, and what more is known of it.
 
-    >>> in_words(Verdict.TOO_SMALL, "120 × 90")
+    >>> describe_verdict(Verdict.TOO_SMALL, "120 × 90")
     'too small (120 × 90)'
-    >>> in_words(None)
+    >>> describe_verdict(None)
     'waits for the next run'
     """
     if verdict is None:

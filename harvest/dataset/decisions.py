@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from harvest.files.paths import Area, FileKey
 from harvest.ledger import picture_updates
-from harvest.ledger.decision_log import Action, Decision
+from harvest.ledger.actions import Action
+from harvest.ledger.decision_log import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

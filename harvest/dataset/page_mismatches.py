@@ -35,7 +35,7 @@ class PageMismatch(NamedTuple):
 def class_phrases(class_name: str, queries: Iterable[str]) -> set[str]:
     """Return the words by which a text would name a class: its own name and what was searched for.
 
-    >>> sorted(phrases("king_snake", ["scarlet king snake", '"king snake" -coral']))
+    >>> sorted(class_phrases("king_snake", ["scarlet king snake", '"king snake" -coral']))
     ['king snake', 'scarlet king snake']
     """
     texts = (class_name, *(_NEGATIVE.sub(" ", query) for query in queries))
@@ -45,8 +45,8 @@ def class_phrases(class_name: str, queries: Iterable[str]) -> set[str]:
 def find_page_mismatches(pictures: Iterable[PageText], words: Mapping[str, Collection[str]]) -> Iterator[PageMismatch]:
     """Find the pictures whose words name a class other than their own, and not their own.
 
-    >>> told = Told(1, "coral", "bing-1.jpg", "Scarlet kingsnake, https://example.com/a.jpg")
-    >>> [suspect.other for suspect in suspects([told], {"coral": ["coral snake"], "king": ["king snake"]})]
+    >>> told = PageText(1, "coral", "bing-1.jpg", "Scarlet kingsnake, https://example.com/a.jpg")
+    >>> [suspect.other for suspect in find_page_mismatches([told], {"coral": ["coral snake"], "king": ["king snake"]})]
     ['king']
     """
     classes = _Names(words)

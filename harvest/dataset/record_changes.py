@@ -8,8 +8,9 @@ from harvest.dataset.changes import describe_findings
 from harvest.dataset.reconcile import Kind
 from harvest.files.paths import Area, FileKey, FileStat
 from harvest.ledger import pending_changes, picture_updates
+from harvest.ledger.actions import Action
 from harvest.ledger.class_table import rename_class, renamed_classes
-from harvest.ledger.decision_log import Action, Decision
+from harvest.ledger.decision_log import Decision
 
 if TYPE_CHECKING:
     from harvest.dataset.changes import Changes

@@ -61,7 +61,7 @@ def compute_fingerprint(image: Image.Image) -> Fingerprint:
     """Return the look of an upright RGB picture.
 
     >>> square = Image.linear_gradient("L").convert("RGB")
-    >>> look(square) == look(square.copy())
+    >>> compute_fingerprint(square) == compute_fingerprint(square.copy())
     True
     """
     small = image.reduce(max(1, max(image.size) // _REDUCED))

@@ -36,7 +36,7 @@ def find_pairs(hashes: Hashes) -> Iterator[tuple[Ints, Ints]]:
 
     The hashes must be distinct: of equal ones there are as many pairs as one likes.
 
-    >>> [(int(a[0]), int(b[0])) for a, b in join(np.array([0b1000, 2**64 - 1, 0b0001], np.uint64))]
+    >>> [(int(a[0]), int(b[0])) for a, b in find_pairs(np.array([0b1000, 2**64 - 1, 0b0001], np.uint64))]
     [(0, 2)]
     """
     for block, (shift, _, mask) in enumerate(_BLOCKS[: RADIUS + 1]):
@@ -79,7 +79,7 @@ def _block_choices(
 def runs_of_equal_keys(key: NDArray[Any], most: int | None = None) -> Iterator[tuple[Ints, Ints]]:
     """Yield, in batches, the places of equal keys in a sorted array; of each with at most so many after it.
 
-    >>> [(a.tolist(), b.tolist()) for a, b in runs(np.array([3, 3, 3, 5]))]
+    >>> [(a.tolist(), b.tolist()) for a, b in runs_of_equal_keys(np.array([3, 3, 3, 5]))]
     [([0, 1], [1, 2]), ([0], [2])]
     """
     place = np.flatnonzero(key[1:] == key[:-1])
@@ -98,7 +98,7 @@ def runs_of_equal_keys(key: NDArray[Any], most: int | None = None) -> Iterator[t
 def count_up(many: Ints) -> Ints:
     """Return 0, 1, 2 and so on for each number, as many of them as it says.
 
-    >>> counted(np.array([2, 0, 3])).tolist()
+    >>> count_up(np.array([2, 0, 3])).tolist()
     [0, 1, 0, 1, 2]
     """
     ends = np.cumsum(many)
@@ -129,7 +129,8 @@ class HammingIndex:
     def find_neighbours(self, hashes: Hashes) -> tuple[Ints, Ints]:
         """Return which of the hashes asked for is near which of those that stay, as two equally long arrays.
 
-        >>> asked, found = Index(np.array([5, 2**64 - 1], np.uint64)).near(np.array([2**63, 7], np.uint64))
+        >>> index = HammingIndex(np.array([5, 2**64 - 1], np.uint64))
+        >>> asked, found = index.find_neighbours(np.array([2**63, 7], np.uint64))
         >>> asked.tolist(), found.tolist()
         ([0, 1], [0, 0])
         """

@@ -43,10 +43,10 @@ class DuplicateIndex:
     """The looks known so far, by their keys; finds the twins of another look among them.
 
     >>> from PIL import Image
-    >>> from harvest.duplicates.fingerprint import look
+    >>> from harvest.duplicates.fingerprint import compute_fingerprint
     >>> picture = Image.radial_gradient("L").convert("RGB")
-    >>> twins = Twins([(7, look(picture))])
-    >>> twins.find(look(picture.resize((90, 90))))
+    >>> twins = DuplicateIndex([(7, compute_fingerprint(picture))])
+    >>> twins.find(compute_fingerprint(picture.resize((90, 90))))
     [7]
     """
 
@@ -177,7 +177,7 @@ def _candidate_pairs(hashes: NDArray[np.uint64]) -> Iterator[tuple[Ints, Ints]]:
 def group_duplicates(twins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Return for each of `count` pictures the smallest position among those it hangs together with.
 
-    >>> groups(np.array([[1, 3], [3, 4]]), 5).tolist()
+    >>> group_duplicates(np.array([[1, 3], [3, 4]]), 5).tolist()
     [0, 1, 2, 1, 1]
     """
     head = np.arange(count)

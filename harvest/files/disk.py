@@ -202,7 +202,7 @@ def describe_free_space(path: Path) -> str:
     """Tell the room left at a path, which need not exist.
 
     >>> from pathlib import Path
-    >>> free(Path.cwd() / "not" / "there").endswith(" GB free")
+    >>> describe_free_space(Path.cwd() / "not" / "there").endswith(" GB free")
     True
     """
     for place in (path, *path.parents):

@@ -33,9 +33,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 def check_component(text: str) -> str:
     """Return `text`, composed (NFC), if it is one safe path component; else raise `ValueError`, why.
 
-    >>> component("coral_snake")
+    >>> check_component("coral_snake")
     'coral_snake'
-    >>> component("../coral_snake")
+    >>> check_component("../coral_snake")
     Traceback (most recent call last):
     ValueError: it holds '/'
     """
@@ -86,9 +86,9 @@ def escape(name: str) -> str:
 def derive_class_name(text: str, exclude: str = "") -> str:
     """Return FastClass's folder name for a search, less the words of `exclude` and every negative term.
 
-    >>> class_name('guitar gibson "Flying V"', exclude="guitar")
+    >>> derive_class_name('guitar gibson "Flying V"', exclude="guitar")
     'gibson_Flying_V'
-    >>> class_name('"g&l" asat'), class_name("micrurus tener -king")
+    >>> derive_class_name('"g&l" asat'), derive_class_name("micrurus tener -king")
     ('gandl_asat', 'micrurus_tener')
     """
     wanted = _NEGATIVE.sub(" ", unicodedata.normalize("NFC", text))
@@ -100,7 +100,7 @@ def derive_class_name(text: str, exclude: str = "") -> str:
 def fold_name(name: str) -> str:
     """Return what a file system that ignores case, or how an accent is encoded, makes of `name`.
 
-    >>> fold("Cafe\u0301") == fold("CAF\u00c9")
+    >>> fold_name("Cafe\u0301") == fold_name("CAF\u00c9")
     True
     """
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
@@ -109,7 +109,7 @@ def fold_name(name: str) -> str:
 def escape_formula(text: str) -> str:
     """Return `text` so that no spreadsheet takes it for a formula when it opens a CSV of ours.
 
-    >>> cell("=1+1"), cell("king snake")
+    >>> escape_formula("=1+1"), escape_formula("king snake")
     ("'=1+1", 'king snake')
     """
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -127,7 +127,7 @@ def _check_name(name: str, what: str) -> str:
 def normalize_name(name: str) -> str:
     r"""Return a name as the ledger keeps it: composed, and text whatever bytes the disk has.
 
-    >>> composed("Cafe\u0301"), composed("caf\udce9.jpg")
+    >>> normalize_name("Cafe\u0301"), normalize_name("caf\udce9.jpg")
     ('Café', 'caf\\xe9.jpg')
     """
     if name.isascii():

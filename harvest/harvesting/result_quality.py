@@ -16,7 +16,7 @@ SHARE = 0.2  # of the hits; honest pages have 60 % and more
 def query_words(query: str) -> frozenset[str]:
     """Return the words of a query that a result may be expected to name.
 
-    >>> sorted(words('"g&l" asat -bass site:example.org'))
+    >>> sorted(query_words('"g&l" asat -bass site:example.org'))
     ['asat', 'g', 'l']
     """
     plain = re.sub(r'(?:^|\s)-(?:"[^"]*"|\S+)|\b\w+:\S+', " ", query)

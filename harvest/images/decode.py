@@ -136,7 +136,7 @@ def _whole_fraction(longest: int, most: int = 1 << 16, least: int = _LEAST) -> i
 def decode_scale(header: Header, side: int) -> int:
     """Tell at which fraction a picture is decoded for a longest side; 0 asks for the original's.
 
-    >>> scale(headers.Header("JPEG", 4000, 3000), 500)
+    >>> decode_scale(headers.Header("JPEG", 4000, 3000), 500)
     8
     """
     longest = max(header.width, header.height)

@@ -41,9 +41,9 @@ _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # "BM" alone starts ma
 def detect_format(body: bytes) -> str | Refusal:
     """Return the format's name, or why bytes that start like these are none of ours.
 
-    >>> recognise(b"GIF89a...")
+    >>> detect_format(b"GIF89a...")
     'GIF'
-    >>> recognise(b"<!doctype html>")
+    >>> detect_format(b"<!doctype html>")
     Refusal(verdict=<Verdict.NOT_AN_IMAGE: 'not_an_image'>, detail='a web page')
     """
     for magic, name in _TAKEN:

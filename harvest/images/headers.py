@@ -63,7 +63,7 @@ def read_header(body: bytes) -> Header | Refusal:
 def check_pixel_count(width: int, height: int) -> Refusal:
     """Refuse a picture for its size, in words.
 
-    >>> too_many_pixels(50_000, 50_000).detail
+    >>> check_pixel_count(50_000, 50_000).detail
     '50000 x 50000 is 2,500 megapixels; the limit is 50'
     """
     megapixels = width * height / 1e6

@@ -37,7 +37,7 @@ def _one_of(*values: str) -> str:
 
 def _rules() -> dict[str, tuple[str, dict[str, str]]]:
     """Return the key of each table, and what its columns must be."""
-    from harvest.ledger.decision_log import Action  # noqa: PLC0415 - it imports the package that imports this
+    from harvest.ledger.actions import Action  # noqa: PLC0415 - it imports the package that imports this
 
     return {
         "picture": (

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.ledger.database import now
 
 if TYPE_CHECKING:
+    from harvest.ledger.actions import Action
     from harvest.ledger.database import Ledger
-
-
-class Action(StrEnum):
-    """What can be decided about a picture."""
-
-    REJECT = "reject"
-    RESTORE = "restore"
-    MOVE = "move"
-    EDIT = "edit"
-    KEEP = "keep"
-    RATE = "rate"
-    RENAME_CLASS = "rename_class"
 
 
 class Decision(NamedTuple):

@@ -130,7 +130,7 @@ def _hit(result: dict[str, Any]) -> Hit | None:
 def decipher_url(address: object) -> object:
     """Return an address in clear; what is not in Baidu's cipher stays as it is.
 
-    >>> deciphered("ippr_z2C$qAzdH3FAzdH3Fjxw4rsj_z&e3B562AzdH3F8_z&e3B3r2")
+    >>> decipher_url("ippr_z2C$qAzdH3FAzdH3Fjxw4rsj_z&e3B562AzdH3F8_z&e3B3r2")
     'http://example.org/1.jpg'
     """
     if not isinstance(address, str) or not address.startswith("ippr"):

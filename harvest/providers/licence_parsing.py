@@ -53,9 +53,9 @@ _NAMED = {
 def parse_licence(text: str) -> Licence:
     """Return the licence that an SPDX id or a creativecommons.org address names; any other text is unknown.
 
-    >>> read("https://creativecommons.org/licenses/by/4.0/deed.en").id, read("cc-by-sa-2.0").id
+    >>> parse_licence("https://creativecommons.org/licenses/by/4.0/deed.en").id, parse_licence("cc-by-sa-2.0").id
     ('CC-BY-4.0', 'CC-BY-SA-2.0')
-    >>> read("Creative Commons").id is None
+    >>> parse_licence("Creative Commons").id is None
     True
     """
     text = text.strip()
@@ -82,9 +82,9 @@ _BRACKETED = re.compile(r"(?:creative commons )?attribution[\w ,.-]*\((cc[^()]*)
 def parse_licence_words(text: str) -> Licence:
     """Return the licence that people's own words name, where they leave no doubt; else it is unknown.
 
-    >>> read_words("CC BY-NC 4.0").id, read_words("© All rights reserved.").id
+    >>> parse_licence_words("CC BY-NC 4.0").id, parse_licence_words("© All rights reserved.").id
     ('CC-BY-NC-4.0', 'LicenseRef-All-Rights-Reserved')
-    >>> read_words("CC BY").id is None
+    >>> parse_licence_words("CC BY").id is None
     True
     """
     words = " ".join(text[:_LONGEST].casefold().strip("©. \t\n").removeprefix("(c) ").split())

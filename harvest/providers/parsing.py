@@ -27,9 +27,9 @@ _SYNTAX = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snak
 def parse_text(value: object, *, html: bool = False) -> str | None:
     """Return one line of plain text: no markup, no control or private-use characters, of bounded length.
 
-    >>> text("Fish &amp; <b>chips</b>", html=True)
+    >>> parse_text("Fish &amp; <b>chips</b>", html=True)
     'Fish & chips'
-    >>> text(7) is None
+    >>> parse_text(7) is None
     True
     """
     if not isinstance(value, str):
@@ -53,9 +53,9 @@ def _space(character: str) -> str:
 def parse_url(value: object) -> str | None:
     """Return an http(s) address that names a host and carries no password, else `None`.
 
-    >>> address("https://example.org/two words.jpg")
+    >>> parse_url("https://example.org/two words.jpg")
     'https://example.org/two%20words.jpg'
-    >>> address("javascript:alert(1)") is None
+    >>> parse_url("javascript:alert(1)") is None
     True
     """
     if not isinstance(value, str) or len(value) > _LONGEST_ADDRESS:
@@ -74,7 +74,7 @@ def parse_url(value: object) -> str | None:
 def parse_number(value: object, most: int = _LARGEST) -> int | None:
     """Return a positive whole number of sane size, sent as a number or as its digits.
 
-    >>> number("1024"), number(-1), number("many"), number(True)
+    >>> parse_number("1024"), parse_number(-1), parse_number("many"), parse_number(True)
     (1024, None, None, None)
     """
     if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(most)):
@@ -87,7 +87,7 @@ def parse_number(value: object, most: int = _LARGEST) -> int | None:
 def parse_json_object(value: str) -> dict[str, object]:
     """Return the JSON object that stands in a page's attribute; an empty one for anything else.
 
-    >>> record('{"t": "a snake"}'), record("[" * 9999)
+    >>> parse_json_object('{"t": "a snake"}'), parse_json_object("[" * 9999)
     ({'t': 'a snake'}, {})
     """
     if len(value) <= _LONGEST_RECORD:
@@ -100,7 +100,7 @@ def parse_json_object(value: str) -> dict[str, object]:
 def as_object(value: object) -> dict[str, Any]:
     """Return an object of JSON as it is, and an empty one for anything else.
 
-    >>> fields({"login": "ada"}), fields(None)
+    >>> as_object({"login": "ada"}), as_object(None)
     ({'login': 'ada'}, {})
     """
     return value if isinstance(value, dict) else {}
@@ -109,7 +109,7 @@ def as_object(value: object) -> dict[str, Any]:
 def as_objects(value: object) -> list[dict[str, Any]]:
     """Return the objects of a list of JSON; none of anything else.
 
-    >>> objects([{"id": 1}, 2, None]), objects("12")
+    >>> as_objects([{"id": 1}, 2, None]), as_objects("12")
     ([{'id': 1}], [])
     """
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
@@ -118,7 +118,7 @@ def as_objects(value: object) -> list[dict[str, Any]]:
 def parse_day(day: str, *, end: bool = False) -> int:
     """Return when a day begins, or ends, by UTC: in seconds since 1970.
 
-    >>> moment("1970-01-02"), moment("1970-01-02", end=True)
+    >>> parse_day("1970-01-02"), parse_day("1970-01-02", end=True)
     (86400, 172799)
     """
     try:
@@ -131,7 +131,7 @@ def parse_day(day: str, *, end: bool = False) -> int:
 def plain_words(query: str) -> str:
     """Return what a query wants, without the syntax of search engines: the name of a species, say.
 
-    >>> words('"Micrurus tener" -king -"coral reef"')
+    >>> plain_words('"Micrurus tener" -king -"coral reef"')
     'Micrurus tener'
     """
     return " ".join(_SYNTAX.sub(" ", query).replace('"', " ").split())
@@ -140,7 +140,7 @@ def plain_words(query: str) -> str:
 def url_parameter(url: str, name: str) -> str | None:
     """Return one argument of an address's query.
 
-    >>> argument("/images?first=36&count=35", "first")
+    >>> url_parameter("/images?first=36&count=35", "first")
     '36'
     """
     with suppress(ValueError):

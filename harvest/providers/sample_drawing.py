@@ -75,7 +75,7 @@ def draw(query: str, number: int) -> Image.Image:
 def parse_shape(query: str) -> tuple[str | None, str | None]:
     """Return the colour and the shape that a query names.
 
-    >>> understood('"Blue squares" -red')
+    >>> parse_shape('"Blue squares" -red')
     ('blue', 'square')
     """
     words = re.findall(r"(?<![^\W_])-?[^\W_]+", query.lower())

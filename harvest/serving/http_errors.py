@@ -57,7 +57,7 @@ def http_error_for(refusal: Refusal) -> HttpError:
     """Say why a picture cannot be had or read.
 
     >>> from harvest.models import Refusal
-    >>> problem = of(Refusal(Verdict.NOT_AN_IMAGE, "a web page"))
+    >>> problem = http_error_for(Refusal(Verdict.NOT_AN_IMAGE, "a web page"))
     >>> problem.status, problem.words
     (415, 'This is no picture: a web page.')
     """

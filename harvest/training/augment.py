@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from harvest.training.user_code import Transformed, load_object, load_transform
+from harvest.training.user_code import Transformed, load_transform
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from harvest.training.training_options import TrainingOptions
-
-    View = Callable[[Image.Image, int, random.Random], Image.Image]
-
-__all__ = ["Augmentation", "ViewMaker", "load_object", "make_augmentation", "view_function"]
-
-
-class ViewMaker(Protocol):
-    """Whatever draws views of pictures; what it is called tells it from all others."""
-
-    def view(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
-        """Return one view of a picture, as a square of `size`."""
+    from harvest.training.view_maker import View, ViewMaker
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,13 @@ from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.probabilities import held_out_probabilities
 from harvest.training.read_files import read_text
+from harvest.training.stages import plan_stages
 from harvest.training.trainer import learning_rate_finder, schedule
-from harvest.training.trainer.epoch_callback import EpochTable
-from harvest.training.trainer.fit import (
-    Stage,
-    TrainingContext,
-    count_epochs_done,
-    fit_stage,
-    has_ended,
-    latest_checkpoint,
-)
+from harvest.training.trainer.checkpoints import Stage, count_epochs_done, has_ended, latest_checkpoint
+from harvest.training.trainer.epoch_table import EpochTable
+from harvest.training.trainer.fit import fit_stage
 from harvest.training.trainer.learning_rate_finder import FoundRate
+from harvest.training.trainer.training_context import TrainingContext
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,9 +36,6 @@ if TYPE_CHECKING:
 FINDER = "finder.json"
 FROZEN, HEAD, TUNED = "frozen head", "head alone", "fine-tuned"  # what can be saved
 
-HEAD_ALONE = (1e-3, 1e-3)
-PRETRAINED = (1e-5, 1e-4)  # as good as three times as much, and steadier from epoch to epoch
-FROM_SCRATCH = (3e-3, 3e-3)
 _HIGHEST, _LARGEST = 1e3, 1e30  # of a rate and of a loss in finder.json
 
 
@@ -121,22 +114,6 @@ def _reset_head(network: Network, seed: int) -> None:
         network.head.reset_parameters()
 
 
-def plan_stages(session: Session) -> tuple[Stage, ...]:
-    """Return the stages that were asked for; none where the head is all that is wanted."""
-    options = session.options
-    default = FROM_SCRATCH if options.from_scratch else PRETRAINED
-    rates = options.lr if isinstance(options.lr, tuple) else default
-    epochs = options.rounds
-    if not epochs:
-        return ()
-    if options.two_stage:
-        return (
-            Stage("frozen", epochs, 0, HEAD_ALONE, whole=False),
-            Stage("unfrozen", epochs, epochs, rates),
-        )
-    return (Stage("unfrozen", epochs, 0, rates),)
-
-
 def _title(stage: Stage, session: Session) -> str:
     """Say what is done, and how many views of pictures go into one step."""
     options = session.options
@@ -165,13 +142,6 @@ def _epochs_before(session: Session, frozen: Row) -> list[Row]:
         if begun is not None:
             done = stage.first_epoch + min(count_epochs_done(begun), stage.epochs)
     return [row for row in session.run.history() if row["epoch"] <= done] or [frozen]
-
-
-def can_resume(session: Session) -> bool:
-    """Tell whether there is a checkpoint to go on from; a run that was killed before it had any begins."""
-    return session.options.resume and any(
-        latest_checkpoint(session.run.checkpoints / stage.name) for stage in plan_stages(session)
-    )
 
 
 def _has_ended(session: Session, network: Network, stage: Stage) -> bool:

@@ -14,14 +14,14 @@ import torch
 from harvest.errors import TrainingError
 from harvest.training.augment import make_augmentation, view_function
 from harvest.training.features.compute_features import compute_features
-from harvest.training.fine_tuning import can_resume
 from harvest.training.head import solve_head
 from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.network.model_files import CONFIG
 from harvest.training.network.network import load_pretrained, open_trained_network
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.pictures.labelled_pictures import SplitPart
-from harvest.training.splits.split import load_training_contents
+from harvest.training.splits.persist import load_training_contents
+from harvest.training.stages import can_resume
 from harvest.training.trainer.fit import load_user_callbacks
 from harvest.training.trainer.loss import Loss
 

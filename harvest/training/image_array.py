@@ -28,7 +28,7 @@ _GAP = 3.0  # pictures over six times too large are averaged first: the same to 
 def resize_side(size: int) -> int:
     """Return what the shorter side becomes before the middle is cut out: 224 of 256, as networks are trained.
 
-    >>> shorter(224), shorter(64)
+    >>> resize_side(224), resize_side(64)
     (256, 73)
     """
     return round(size * 8 / 7)

@@ -10,14 +10,9 @@ from harvest.training import run_directory
 from harvest.training.metrics import cost_matrix
 from harvest.training.pictures.labelled_pictures import SplitPart, load_pictures
 from harvest.training.pictures.leak_groups import find_leak_groups
-from harvest.training.splits.split import (
-    SplitRule,
-    find_warnings,
-    load_split,
-    load_training_contents,
-    make_split,
-    save_split,
-)
+from harvest.training.splits.persist import load_split, load_training_contents, save_split
+from harvest.training.splits.split import SplitRule, make_split
+from harvest.training.splits.warnings import find_warnings
 
 if TYPE_CHECKING:
     from harvest.training.pictures.labelled_pictures import LabelledPictures

@@ -63,7 +63,7 @@ class Processes:
 def is_caused_by_other_process(error: RuntimeError) -> bool:
     """Tell whether a process of several only fails because another one went: that one says why.
 
-    >>> lost_another(RuntimeError("[…/gloo/transport/tcp/pair.cc:553] Connection closed by peer"))
+    >>> is_caused_by_other_process(RuntimeError("[…/gloo/transport/tcp/pair.cc:553] Connection closed by peer"))
     False
     """
     alone = int(os.environ.get("WORLD_SIZE", "1")) < 2  # noqa: PLR2004 - as torchrun tells

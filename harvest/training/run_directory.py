@@ -155,7 +155,7 @@ def _format_value(value: float) -> str:
 def round_trip(value: float) -> float:
     """Return a figure as it is read back: a resumed run must choose as one that was not cut off.
 
-    >>> as_written(2 / 3)
+    >>> round_trip(2 / 3)
     0.666667
     """
     return float(_format_value(value))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-    from harvest.training.augment import Augmentation
+    from harvest.training.view_maker import ViewMaker
 
 _PACKAGE = str(Path(harvest.__file__).parent)
 
@@ -75,7 +75,7 @@ def own_code(what: str, hint: str = "") -> Iterator[None]:
 def describe_failure(error: Exception) -> str:
     """Say what code of the person's own raised, and by which lines of it.
 
-    >>> failed(ValueError("no such thing"))
+    >>> describe_failure(ValueError("no such thing"))
     'failed: ValueError: no such thing'
     """
     told = traceback.TracebackException.from_exception(error)
@@ -128,7 +128,7 @@ class Transformed:
     """Views by a transform of the person's own, after ours or of the picture as it is."""
 
     transform: Transform
-    ours: Augmentation | None
+    ours: ViewMaker | None
 
     def view(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
         """Return one view of a picture, as a square of `size`."""

@@ -83,7 +83,7 @@ def command_line(options: TrainingOptions) -> str:
     """Return the line that does the same again, into a new directory.
 
     >>> from pathlib import Path
-    >>> command_line(Options(Path("my snakes"), epochs=8, lr=(1e-5, 1e-4)))
+    >>> command_line(TrainingOptions(Path("my snakes"), epochs=8, lr=(1e-5, 1e-4)))
     "harvest train 'my snakes' --epochs 8 --lr 1e-05 0.0001"
     """
     usual = TrainingOptions(options.tree)

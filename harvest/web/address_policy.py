@@ -127,7 +127,7 @@ def check_url(url: str | httpx.URL, *, allowed: Allowed = is_public, trusted: Co
 def join_host_port(host: str, port: int) -> str:
     """Return `host:port`, with the brackets an IPv6 address needs.
 
-    >>> place("::1", 8080)
+    >>> join_host_port("::1", 8080)
     '[::1]:8080'
     """
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def exception_chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and those behind it, the innermost last.
 
-    >>> list(causes(KeyError("alone")))
+    >>> list(exception_chain(KeyError("alone")))
     [KeyError('alone')]
     """
     seen: set[int] = set()

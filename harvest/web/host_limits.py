@@ -42,11 +42,13 @@ class DomainShare(NamedTuple):
 def host_limits(server: str, limits: ImageLimits) -> HostLimits:
     """Return how a server, named with or without its port, is to be treated.
 
-    >>> from harvest.web.limits import Limits
-    >>> manner("img.example.org", Limits()), manner("live.staticflickr.com", Limits())
-    (Manner(places=4, pace=0.05), Manner(places=8, pace=0.025))
-    >>> manner("upload.wikimedia.org:8443", Limits()).places, manner("mystaticflickr.com", Limits()).places
-    (2, 4)
+    >>> from harvest.web.limits import ImageLimits
+    >>> host_limits("img.example.org", ImageLimits()), host_limits("live.staticflickr.com", ImageLimits())
+    (HostLimits(connections=4, pace=0.05), HostLimits(connections=8, pace=0.025))
+    >>> host_limits("upload.wikimedia.org:8443", ImageLimits()).connections
+    2
+    >>> host_limits("mystaticflickr.com", ImageLimits()).connections
+    4
     """
     domains = _domains(server)
     if not domains.isdisjoint(_IMAGE_CDNS):
@@ -58,9 +60,9 @@ def host_limits(server: str, limits: ImageLimits) -> HostLimits:
 def share(server: str, limits: ImageLimits) -> DomainShare:
     """Return the domain of a server, and how many connections its hosts may have together.
 
-    >>> from harvest.web.limits import Limits
-    >>> share("img7.example.co.uk:8080", Limits()), share("tse1.mm.bing.net", Limits())
-    (Share(domain='example.co.uk', places=8), Share(domain='mm.bing.net', places=16))
+    >>> from harvest.web.limits import ImageLimits
+    >>> share("img7.example.co.uk:8080", ImageLimits()), share("tse1.mm.bing.net", ImageLimits())
+    (DomainShare(domain='example.co.uk', places=8), DomainShare(domain='mm.bing.net', places=16))
     """
     for domain in _domains(server).intersection(_IMAGE_CDNS):
         return DomainShare(domain, 2 * limits.per_domain)

@@ -35,7 +35,7 @@ class ImageLimits:
 
         Half of all are left to other domains in any case.
 
-        >>> [Limits(connections=number).per_domain for number in (1, 4, 8, 32, 256)]
+        >>> [ImageLimits(connections=number).per_domain for number in (1, 4, 8, 32, 256)]
         [1, 2, 4, 8, 64]
         """
         share = max(self.connections // 4, self.per_host)
@@ -44,7 +44,7 @@ class ImageLimits:
     def idle_timeout(self, failures: int) -> float:
         """Return how long to wait between two reads after so many failed tries.
 
-        >>> [Limits().patience(failures) for failures in range(4)]
+        >>> [ImageLimits().idle_timeout(failures) for failures in range(4)]
         [5.0, 10.0, 20.0, 20.0]
         """
         return float(min(self.idle, self.first_idle * 2**failures))

@@ -20,10 +20,10 @@ def find_opt_out(tags: Iterable[str]) -> str | None:
 
     A user agent's name opens the directives that are for it; those of others do not concern us.
 
-    >>> opted_out(["max-snippet: 20, NoAI"])
+    >>> find_opt_out(["max-snippet: 20, NoAI"])
     'noai'
-    >>> opted_out(["otherbot: noindex, noai"])
-    >>> opted_out(["otherbot: nofollow, image-harvest: noindex"])
+    >>> find_opt_out(["otherbot: noindex, noai"])
+    >>> find_opt_out(["otherbot: nofollow, image-harvest: noindex"])
     'noindex'
     """
     for tag in tags:

@@ -13,7 +13,7 @@ _AVAILABLE = re.compile(r"available in (\d{1,9}) second")
 def backoff_seconds(failures: int, jitter: float) -> float:
     """Return 1, 2, 4 … seconds, and up to half as much again: `jitter` is a random number below 1.
 
-    >>> [backoff(n, 0) for n in (1, 2, 3)], backoff(1, 0.5)
+    >>> [backoff_seconds(n, 0) for n in (1, 2, 3)], backoff_seconds(1, 0.5)
     ([1.0, 2.0, 4.0], 1.25)
     """
     return 2.0 ** (failures - 1) * (1 + jitter / 2)
@@ -24,7 +24,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 
     `now` is the time of day, in seconds since 1970: the header may name a date.
 
-    >>> retry_after("30", 0), retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 10), retry_after("soon", 0)
+    >>> parse_retry_after("30", 0), parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 10), parse_retry_after("soon", 0)
     (30.0, 50.0, None)
     """
     text = (value or "").strip()
@@ -40,7 +40,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 def parse_wait_hint(text: str) -> float | None:
     """Return the seconds that a refusal asks for in its text; Openverse's says them nowhere else.
 
-    >>> available_in("Request was throttled. Expected available in 45 seconds."), available_in("Slow down")
+    >>> parse_wait_hint("Request was throttled. Expected available in 45 seconds."), parse_wait_hint("Slow down")
     (45.0, None)
     """
     found = _AVAILABLE.search(text)
@@ -50,7 +50,7 @@ def parse_wait_hint(text: str) -> float | None:
 def describe_wait(seconds: float) -> str:
     """Return a wait as a person says it.
 
-    >>> in_words(30), in_words(600), in_words(7200), in_words(3e8)
+    >>> describe_wait(30), describe_wait(600), describe_wait(7200), describe_wait(3e8)
     ('30 s', '10 min', '2 h', '3472 days')
     """
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):

@@ -30,7 +30,7 @@ class SearchPage:
     def json(self) -> Any:
         """Return the page as JSON, an object or a list; raise `PageChanged` for anything else.
 
-        >>> Page("https://example.org", 200, '{"photos": []}', {}).json()
+        >>> SearchPage("https://example.org", 200, '{"photos": []}', {}).json()
         {'photos': []}
         """
         try:
@@ -50,7 +50,7 @@ class SearchPage:
 def decode_text(body: bytes, content_type: str) -> str:
     r"""Return the text of a page, in the encoding it says it has, else in UTF-8; never fails.
 
-    >>> decode(b"\xfcber", "text/html; charset=ISO-8859-1")
+    >>> decode_text(b"\xfcber", "text/html; charset=ISO-8859-1")
     'über'
     """
     named = _CHARSET.search(content_type.encode("latin-1", "replace"))

@@ -38,7 +38,7 @@ def command(request: pytest.FixtureRequest, root: Path, harvest: Harvest) -> tup
     if request.param == "get":
         (root.parent / "queries.csv").write_text("class,query\nking,king snake\n", "utf-8")
         shutil.rmtree(root)
-        assert harvest(*told).code == 0
+        assert harvest(*told, "--new-ledger").code == 0  # the one before was deleted on purpose
     return told
 
 

@@ -11,13 +11,9 @@ from PIL import Image, ImageOps
 
 from harvest.errors import UsageError
 from harvest.training import image_array
-from harvest.training.augment import (
-    Augmentation,
-    load_object,
-    make_augmentation,
-    view_function,
-)
+from harvest.training.augment import Augmentation, make_augmentation, view_function
 from harvest.training.training_options import TrainingOptions
+from harvest.training.user_code import load_object
 from tests.pictures import photo
 
 STILL = Augmentation(

@@ -14,7 +14,7 @@ from harvest.files.lock import Lock
 from harvest.training import choose_run_directory, run_directory
 from harvest.training.metrics.metric_functions import get_metric
 from harvest.training.run_directory import TrainingRun
-from harvest.training.trainer.epoch_callback import EpochTable
+from harvest.training.trainer.epoch_table import EpochTable
 from harvest.training.training_options import TrainingOptions
 
 

@@ -19,7 +19,7 @@ from harvest.cli.training_progress import TerminalProgress
 from harvest.errors import TrainingError, UsageError, UserCodeError
 from harvest.training import fine_tuning, run_directory
 from harvest.training.network.network import load_pretrained, open_trained_network
-from harvest.training.trainer.fit import latest_checkpoint
+from harvest.training.trainer.checkpoints import latest_checkpoint
 from harvest.training.training_options import TrainingOptions
 from tests.training.shapes import Listener, tree
 

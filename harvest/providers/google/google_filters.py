@@ -33,7 +33,7 @@ def search_text(query: Query) -> str:
     """Return what is typed into the search box.
 
     >>> from harvest.models import Filters, Query
-    >>> words(Query("king snake", "king", filters=Filters(site="example.org")))
+    >>> search_text(Query("king snake", "king", filters=Filters(site="example.org")))
     'king snake site:example.org'
     """
     return f"{query.text} site:{query.filters.site}" if query.filters.site else query.text
@@ -43,7 +43,7 @@ def search_parameters(filters: Filters) -> dict[str, str]:
     """Return the arguments that every search of Google's takes, and `tbs`, which holds the filters of images.
 
     >>> from harvest.models import Filters
-    >>> arguments(Filters(photos=True, colour="grey", min_size=700, since="2024-05-01", language="en"))["tbs"]
+    >>> search_parameters(Filters(photos=True, colour="grey", min_size=700, since="2024-05-01", language="en"))["tbs"]
     'itp:photo,ic:specific,isc:gray,isz:lt,islt:svga,cdr:1,cd_min:5/1/2024'
     """
     asked = {

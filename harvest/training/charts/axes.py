@@ -27,7 +27,7 @@ class Axis:
     def percent(self, value: float) -> float:
         """Return the place of a value in percent of the axis.
 
-        >>> linear([0, 10]).at(2.5)
+        >>> linear([0, 10]).percent(2.5)
         25.0
         """
         low, high, place = (math.log(v) if self.is_log else v for v in (self.low, self.high, value))

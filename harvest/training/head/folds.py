@@ -22,7 +22,7 @@ def assign_folds(
 ) -> NDArray[np.int64]:
     """Return the fold of each picture: groups, large ones first, go where their classes are fewest.
 
-    >>> deal([1, 1, 2, 3], np.array([0, 0, 0, 0]), classes=1, folds=2)
+    >>> assign_folds([1, 1, 2, 3], np.array([0, 0, 0, 0]), classes=1, folds=2)
     array([0, 0, 1, 1])
     """
     _, group_of = np.unique(np.asarray(groups), return_inverse=True)
@@ -43,7 +43,7 @@ def assign_folds(
 def class_weights(targets: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
     """Return a weight for each picture, so that every class weighs the same, however few its pictures.
 
-    >>> even(np.array([0, 0, 0, 1]), 2)
+    >>> class_weights(np.array([0, 0, 0, 1]), 2)
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
     counts = np.maximum(np.bincount(targets, minlength=classes), 1)

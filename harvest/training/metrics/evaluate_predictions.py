@@ -102,9 +102,9 @@ def json_number(value: object) -> object:
 def wilson_interval(right: int, count: int) -> tuple[float, float]:
     """Return where the true share lies, as sure as 95 %, by Wilson's score: sane for few pictures too.
 
-    >>> "{:.1%} to {:.1%}".format(*interval(79, 85))
+    >>> "{:.1%} to {:.1%}".format(*wilson_interval(79, 85))
     '85.4% to 96.7%'
-    >>> interval(0, 0)
+    >>> wilson_interval(0, 0)
     (0.0, 1.0)
     """
     if not count:
@@ -164,8 +164,8 @@ def _share(part: int, whole: int) -> float:
 def list_confused_pairs(confusion: NDArray[np.int64], labels: Sequence[str]) -> list[ConfusedPair]:
     """List the pairs of classes that are taken for each other, the most often confused first.
 
-    >>> confused_pairs(np.array([[5, 2], [1, 7]]), ["coral", "king"])
-    [Pair(first='coral', second='king', forth=2, back=1)]
+    >>> list_confused_pairs(np.array([[5, 2], [1, 7]]), ["coral", "king"])
+    [ConfusedPair(first='coral', second='king', forth=2, back=1)]
     """
     both = np.triu(confusion + confusion.T, k=1)
     pairs = [

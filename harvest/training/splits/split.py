@@ -9,8 +9,6 @@ import numpy as np
 
 from harvest.training.pictures.find_files import SplitPart
 from harvest.training.splits.assign import assign_groups
-from harvest.training.splits.persist import load_split, load_training_contents, save_split
-from harvest.training.splits.warnings import find_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,16 +17,6 @@ if TYPE_CHECKING:
 
     from harvest.training.pictures.labelled_pictures import LabelledPictures
     from harvest.training.splits.assign import LeakGroup
-
-__all__ = [
-    "Split",
-    "SplitRule",
-    "find_warnings",
-    "load_split",
-    "load_training_contents",
-    "make_split",
-    "save_split",
-]
 
 _NAMED = 3
 

@@ -4,97 +4,32 @@ from __future__ import annotations
 
 import math
 import os
-import re
-import shutil
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from harvest.errors import UsageError
-from harvest.training.augment import load_object
-from harvest.training.cpu_parallel import workers_for_training
 from harvest.training.network.model_files import silence_libraries
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.processes import choose_mixed_precision
 from harvest.training.torch_dataset import ImageDataset, collate
 from harvest.training.trainer import schedule
-from harvest.training.trainer.epoch_callback import EpochCallback, EpochTable
-from harvest.training.trainer.loss import Loss
+from harvest.training.trainer.checkpoints import latest_checkpoint
+from harvest.training.trainer.epoch_callback import EpochCallback
 from harvest.training.trainer.parallel_trainer import ParallelTrainer
-from harvest.training.trainer.trainer_state import read_state
 from harvest.training.trainer.user_callbacks import GuardedCallback, from_worker
-from harvest.training.user_code import own_code
+from harvest.training.user_code import load_object, own_code
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.metrics.epoch_metrics import EpochMetrics
-    from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import LabelledPictures
-    from harvest.training.processes import Processes
-    from harvest.training.progress import Progress
-    from harvest.training.run_directory import TrainingRun
-    from harvest.training.splits.split import Split
-    from harvest.training.torch_dataset import View
+    from harvest.training.trainer.checkpoints import Stage
+    from harvest.training.trainer.training_context import TrainingContext
     from harvest.training.training_options import TrainingOptions
-
-_NUMBERED = re.compile(r"checkpoint-[0-9]{1,18}")
-
-
-class Stage(NamedTuple):
-    """One fine-tuning: all of the network, or its head alone."""
-
-    name: str
-    epochs: int
-    first_epoch: int  # epochs before it
-    rates: tuple[float, float]  # of the first layer and the last
-    whole: bool = True
-
-
-@dataclass
-class TrainingContext:
-    """What every stage works with and on."""
-
-    network: Network
-    album: LabelledPictures
-    split: Split
-    options: TrainingOptions
-    run: TrainingRun
-    progress: Progress
-    processes: Processes
-    measures: EpochMetrics
-    table: EpochTable
-    view: View | None
-    gone: set[str] = field(default_factory=set)
-
-    @property
-    def loss(self) -> Loss:
-        """What the training part is learned by."""
-        return Loss(self.album.targets[self.split.rows(SplitPart.TRAIN)], len(self.album.labels))
-
-    def cpu_workers(self) -> AbstractContextManager[CpuWorkers]:
-        """Return who shares the batches; norms that learn see them whole, processes have their own."""
-        options = self.options
-        return workers_for_training(
-            self.network,
-            batch=options.batch * options.n_augmentation,
-            seed=options.seed,
-            together=options.from_scratch or self.processes.count > 1,
-        )
-
-    def dataset(self, part: SplitPart) -> ImageDataset:
-        """Return the pictures of a part, the training ones in views that are new every epoch."""
-        rows = self.split.rows(part).tolist()
-        if part != SplitPart.TRAIN:
-            return ImageDataset(self.album, rows, self.network)
-        times = self.options.n_augmentation if self.view else 1
-        return ImageDataset(self.album, rows, self.network, view=self.view, times=times, seed=self.options.seed)
 
 
 def fit_stage(bench: TrainingContext, stage: Stage) -> bool:
@@ -219,32 +154,3 @@ def _tensorboard(folder: Path) -> TrainerCallback:
 def _epoch_metrics(answer: Any, measures: EpochMetrics) -> dict[str, float]:
     logits = torch.from_numpy(np.asarray(answer.predictions, np.float64))
     return measures.measure(np.asarray(answer.label_ids, np.int64), torch.softmax(logits, dim=1).numpy())
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint that was written to its end; what was cut off goes."""
-    named = [path for path in folder.glob("checkpoint-*") if _NUMBERED.fullmatch(path.name)]
-    for path in sorted(named, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
-        if _is_whole(path):
-            return path
-        shutil.rmtree(path, ignore_errors=True)
-    return None
-
-
-def count_epochs_done(checkpoint: Path) -> int:
-    """Return how many epochs a checkpoint has behind it."""
-    return read_state(checkpoint).epochs
-
-
-def has_ended(checkpoint: Path, stage: Stage) -> bool:
-    """Tell whether a stage had nothing left to do at a checkpoint: all its epochs were done, or enough."""
-    state = read_state(checkpoint)
-    return state.stopped or state.epochs >= stage.epochs
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        read_state(checkpoint)
-    except (OSError, ValueError, RecursionError):
-        return False
-    return True

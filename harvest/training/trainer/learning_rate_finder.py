@@ -94,7 +94,7 @@ def choose_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     """Return the rate half way down the slope: where the smoothed loss falls, and is far from its rise.
 
     >>> rates = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
-    >>> choose(rates, [2.0, 2.0, 1.5, 0.5, 0.2, 9.0])
+    >>> choose_rate(rates, [2.0, 2.0, 1.5, 0.5, 0.2, 9.0])
     0.001
     """
     smooth = _smooth(losses)

@@ -51,7 +51,7 @@ def make_one_cycle(optimizer: torch.optim.Optimizer, steps: int) -> LambdaLR:
 def rate_factor(step: int, steps: int) -> float:
     """Return the share of its height that a rate has at a step: half a cosine up, and half a one down.
 
-    >>> [round(height(step, 8), 2) for step in range(9)]
+    >>> [round(rate_factor(step, 8), 2) for step in range(9)]
     [0.04, 0.52, 1.0, 0.93, 0.75, 0.5, 0.25, 0.07, 0.0]
     """
     top = max(1.0, WARM * steps)

@@ -1,0 +1,66 @@
+"""What every stage of a fine-tuning works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harvest.training.cpu_parallel import workers_for_training
+from harvest.training.pictures.find_files import SplitPart
+from harvest.training.torch_dataset import ImageDataset
+from harvest.training.trainer.loss import Loss
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from harvest.training.cpu_parallel import CpuWorkers
+    from harvest.training.metrics.epoch_metrics import EpochMetrics
+    from harvest.training.network.network import Network
+    from harvest.training.pictures.labelled_pictures import LabelledPictures
+    from harvest.training.processes import Processes
+    from harvest.training.progress import Progress
+    from harvest.training.run_directory import TrainingRun
+    from harvest.training.splits.split import Split
+    from harvest.training.trainer.epoch_table import EpochTable
+    from harvest.training.training_options import TrainingOptions
+    from harvest.training.view_maker import View
+
+
+@dataclass
+class TrainingContext:
+    """What every stage works with and on."""
+
+    network: Network
+    album: LabelledPictures
+    split: Split
+    options: TrainingOptions
+    run: TrainingRun
+    progress: Progress
+    processes: Processes
+    measures: EpochMetrics
+    table: EpochTable
+    view: View | None
+    gone: set[str] = field(default_factory=set)
+
+    @property
+    def loss(self) -> Loss:
+        """What the training part is learned by."""
+        return Loss(self.album.targets[self.split.rows(SplitPart.TRAIN)], len(self.album.labels))
+
+    def cpu_workers(self) -> AbstractContextManager[CpuWorkers]:
+        """Return who shares the batches; norms that learn see them whole, processes have their own."""
+        options = self.options
+        return workers_for_training(
+            self.network,
+            batch=options.batch * options.n_augmentation,
+            seed=options.seed,
+            together=options.from_scratch or self.processes.count > 1,
+        )
+
+    def dataset(self, part: SplitPart) -> ImageDataset:
+        """Return the pictures of a part, the training ones in views that are new every epoch."""
+        rows = self.split.rows(part).tolist()
+        if part != SplitPart.TRAIN:
+            return ImageDataset(self.album, rows, self.network)
+        times = self.options.n_augmentation if self.view else 1
+        return ImageDataset(self.album, rows, self.network, view=self.view, times=times, seed=self.options.seed)
