@@ -130,7 +130,7 @@ def test_a_file_is_examined_once(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     """What was compared with missing images is not decoded again to be taken in."""
     examined = []
     examine = images.inspect_image
-    monkeypatch.setattr(images, "examine", lambda data, **how: examined.append(data) or examine(data, **how))
+    monkeypatch.setattr(images, "inspect_image", lambda data, **how: examined.append(data) or examine(data, **how))
     files(root)[0].unlink()
     for number in range(3):
         (root / "king" / f"mine-{number}.png").write_bytes(encoded(photo(300, 220, 900 + number), "PNG"))

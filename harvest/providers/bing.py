@@ -39,7 +39,7 @@ class Bing(Provider):
     label: ClassVar = "Bing"
     about: ClassVar = "the whole web, without a key; licences unknown"
     by_words: ClassVar = True
-    knows: ClassVar = frozenset(
+    supported_filters: ClassVar = frozenset(
         {"licence", "min_size", "photos", "colour", "since", "safe", "language", "region", "site"}
     )
     pace: ClassVar = 2.5  # no limit is published; a page every 2-3 s is what it bears

@@ -36,7 +36,7 @@ class Brave(Provider):
         "It is a paid service with some free queries a month",
         also=("BRAVE_SEARCH_API_KEY",),
     )
-    knows: ClassVar = frozenset({"safe", "language", "region", "site"})
+    supported_filters: ClassVar = frozenset({"safe", "language", "region", "site"})
     by_words: ClassVar = True
     pace: ClassVar = 1.1  # the free plan allows one a second
     most: ClassVar = _MOST

@@ -47,7 +47,7 @@ class Commons(Provider):
     label: ClassVar = "Commons"
     about: ClassVar = "Wikimedia's archive of free pictures; wants to know whom to write to"
     variables: ClassVar = (_CONTACT,)
-    knows: ClassVar = frozenset({"licence", "min_size", "photos"})
+    supported_filters: ClassVar = frozenset({"licence", "min_size", "photos"})
     pace: ClassVar = 1.0
     most: ClassVar = 10_000  # results of a search
 

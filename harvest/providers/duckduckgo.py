@@ -42,7 +42,7 @@ class DuckDuckGo(Provider):
     name: ClassVar = "DUCKDUCKGO"
     label: ClassVar = "DuckDuckGo"
     about: ClassVar = "Bing's index without a key, best effort; licences unknown"
-    knows: ClassVar = frozenset({"licence", "photos", "colour", "safe", "language", "region", "site"})
+    supported_filters: ClassVar = frozenset({"licence", "photos", "colour", "safe", "language", "region", "site"})
     by_words: ClassVar = True
     in_all: ClassVar = False
     pace: ClassVar = 2.5

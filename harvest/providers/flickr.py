@@ -47,7 +47,7 @@ class Flickr(Provider):
         "Since 2025 Flickr makes new keys for Pro accounts only",
     )
     variables: ClassVar = ("FLICKR_API_SECRET",)
-    knows: ClassVar = frozenset({"licence", "photos", "since", "until", "safe"})
+    supported_filters: ClassVar = frozenset({"licence", "photos", "since", "until", "safe"})
     pace: ClassVar = 1.0  # 3600 calls an hour and key
     most: ClassVar = 100_000
 

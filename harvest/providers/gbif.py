@@ -32,7 +32,7 @@ class Gbif(Provider):
     name: ClassVar = "GBIF"
     label: ClassVar = "GBIF"
     about: ClassVar = "species by their Latin names, from hundreds of archives"
-    knows: ClassVar = frozenset({"licence", "photos", "since", "until"})  # observations are photographed
+    supported_filters: ClassVar = frozenset({"licence", "photos", "since", "until"})  # observations are photographed
     pace: ClassVar = 1.0
     most: ClassVar = _CAP
     probe: ClassVar = "Felis catus"

@@ -38,7 +38,7 @@ class INaturalist(Provider):
     name: ClassVar = "INATURALIST"
     label: ClassVar = "iNaturalist"
     about: ClassVar = "plants, animals and fungi, each identified by several people"
-    knows: ClassVar = frozenset({"licence", "photos", "since", "until", "language"})  # it has photos only
+    supported_filters: ClassVar = frozenset({"licence", "photos", "since", "until", "language"})  # it has photos only
     pace: ClassVar = 1.0  # 60 a minute, and 10,000 a day
     most: ClassVar = 100_000
     probe: ClassVar = "Felis catus"

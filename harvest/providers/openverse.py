@@ -40,7 +40,7 @@ class Openverse(Provider):
     label: ClassVar = "Openverse"
     about: ClassVar = "openly licensed pictures of many archives, without a key"
     variables: ClassVar = (_ID, _SECRET)
-    knows: ClassVar = frozenset({"licence", "min_size", "photos", "safe"})
+    supported_filters: ClassVar = frozenset({"licence", "min_size", "photos", "safe"})
     pace: ClassVar = 3.0  # without credentials 20 a minute, and 200 a day
     most: ClassVar = 10_000
 

@@ -37,7 +37,7 @@ class Sample(Provider):
     pace: ClassVar = 0.0
     most: ClassVar = 120
     probe: ClassVar = None
-    knows: ClassVar = frozenset({"licence"})  # stated beside each picture
+    supported_filters: ClassVar = frozenset({"licence"})  # stated beside each picture
     ephemeral: ClassVar = True
 
     _server: _Server | None = None
@@ -58,7 +58,7 @@ class Sample(Provider):
             )
 
     @property
-    def trusted(self) -> frozenset[str]:
+    def trusted_hosts(self) -> frozenset[str]:
         """The one "host:port" the drawings are served at; it is opened on the first question."""
         return frozenset({self._place()})
 

@@ -46,7 +46,7 @@ class Urls(Provider):
     pace: ClassVar = 0.0
     most: ClassVar = sys.maxsize
     probe: ClassVar = None
-    knows: ClassVar = frozenset({"licence"})  # stated beside each picture
+    supported_filters: ClassVar = frozenset({"licence"})  # stated beside each picture
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
         """Yield the addresses of the file that the query names, in its order."""

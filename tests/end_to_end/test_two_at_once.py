@@ -217,7 +217,7 @@ def test_P01_what_a_run_takes_out_between_look_and_record_is_not_restored(tmp_pa
             monkeypatch.setattr(FileOperations, "complete_moves", carry_out)
             return seen
 
-        monkeypatch.setattr(dataset_module, "survey", look_meanwhile)
+        monkeypatch.setattr(dataset_module, "compare_with_disk", look_meanwhile)
         with Dataset.open(root) as onlooker:
             assert onlooker.changes == Changes()
             assert onlooker.count_present("king") == 3

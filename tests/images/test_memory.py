@@ -49,7 +49,7 @@ def test_too_little_memory_is_a_verdict():
         developed(pictures.encoded(pictures.photo()))
         pages = int(open("/proc/self/statm").read().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100_000_000,) * 2)
-        print(images.develop(bombs.bomb(10_000, 5_000), HIT, AS_IT_IS).verdict)
+        print(images.process_image(bombs.bomb(10_000, 5_000), HIT, AS_IT_IS).verdict)
         developed(pictures.encoded(pictures.photo()))
     """
     child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)
@@ -73,11 +73,11 @@ def test_a_decode_takes_no_more_than_is_reserved(kind):
             kind = "PNG"
             image.putalpha(image.getchannel(0))
         for each in ("JPEG", "PNG", "GIF", "WEBP", "AVIF"):
-            images.develop(pictures.encoded(small, each), HIT, AS_IT_IS)
+            images.process_image(pictures.encoded(small, each), HIT, AS_IT_IS)
         body = pictures.encoded(image, kind, **options)
         del image
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        images.develop(body, HIT, AS_IT_IS)
+        images.process_image(body, HIT, AS_IT_IS)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(grown, images.memory_needed(body))
     """

@@ -67,10 +67,10 @@ def test_I02_a_bomb_takes_no_memory():
         from harvest import images
         from tests import bombs, pictures
         from tests.images.processing import HIT, AS_IT_IS
-        images.develop(pictures.encoded(pictures.photo()), HIT, AS_IT_IS)
+        images.process_image(pictures.encoded(pictures.photo()), HIT, AS_IT_IS)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for bomb in (bombs.bomb(), bombs.webp_bomb(), bombs.gif_bomb()):
-            images.develop(bomb, HIT, AS_IT_IS)
+            images.process_image(bomb, HIT, AS_IT_IS)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
     child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)

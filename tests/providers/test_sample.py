@@ -61,8 +61,8 @@ def test_every_hit_is_at_the_one_trusted_place(sample):
     """All addresses of a search are at the provider's own loopback port, and no page is asked."""
     hits = list(search(sample))
     assert len(hits) == Sample.most == 120
-    assert {urlsplit(hit.url).netloc for hit in hits} == sample.trusted
-    (place,) = sample.trusted
+    assert {urlsplit(hit.url).netloc for hit in hits} == sample.trusted_hosts
+    (place,) = sample.trusted_hosts
     assert place.startswith("127.0.0.1:")
 
 
@@ -71,7 +71,7 @@ def test_hits_are_the_same_in_every_run():
     first, second = Sample({}), Sample({})
     try:
         assert [hit.source for hit in search(first)] == [hit.source for hit in search(second)]
-        assert first.trusted != second.trusted
+        assert first.trusted_hosts != second.trusted_hosts
         assert len({hit.source for hit in search(first)}) == 120
     finally:
         first.close()
@@ -179,7 +179,7 @@ def test_any_query_can_be_served(sample, text):
 )
 def test_other_addresses_are_not_found(sample, path):
     """The server knows its own addresses and no files."""
-    (place,) = sample.trusted
+    (place,) = sample.trusted_hosts
     with socket.create_connection(place.split(":"), timeout=10) as caller:
         caller.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode("latin-1", "replace"))
         assert caller.makefile("rb").readline().split()[1] == b"404"
@@ -199,11 +199,11 @@ def test_a_caller_that_hangs_up_is_no_noise(sample, capfd):
 def test_closing_frees_the_port():
     """After closing nobody answers at the place, and another search opens a new one."""
     provider = Sample({})
-    (place,) = provider.trusted
+    (place,) = provider.trusted_hosts
     provider.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(place.split(":"), timeout=10)
-    assert provider.trusted
+    assert provider.trusted_hosts
     provider.close()
 
 

@@ -304,7 +304,7 @@ def test_views_are_of_their_picture(album, cache):
 @pytest.mark.parametrize("name", ["small", "mobilenet", "resnet18"])
 def test_the_swift_way_tells_the_same(name, monkeypatch):
     """Folded and channels last, features are what they were, and the network is as it was."""
-    monkeypatch.setattr(optimized, "mixed_precision", lambda _: "no")
+    monkeypatch.setattr(optimized, "choose_mixed_precision", lambda _: "no")
     whole = load_pretrained(name, ["a", "b"], from_scratch=True, size=64)
     with torch.no_grad():
         for module in whole.model.modules():
@@ -346,7 +346,7 @@ class Fork(torch.nn.Module):
 
 def test_what_cannot_be_folded_is_left(monkeypatch):
     """Where folding would change what a network says, it is left as it is."""
-    monkeypatch.setattr(optimized, "mixed_precision", lambda _: "no")
+    monkeypatch.setattr(optimized, "choose_mixed_precision", lambda _: "no")
     odd = network()
     odd.model.resnet.embedder.pooler = Fork().eval()
     pictures = torch.randn(2, 3, 32, 32)

@@ -186,7 +186,7 @@ def test_a_picture_in_memory_that_is_not_there(tree: Path, monkeypatch: pytest.M
             raise MemoryError
         return real(data)
 
-    monkeypatch.setattr(decode_cache, "examine", short)
+    monkeypatch.setattr(decode_cache, "inspect_image", short)
     assert reasons(look(tree)) == {"coral/011.jpg": "it needs more memory than there is"}
 
 
@@ -344,7 +344,7 @@ def test_a_file_deleted_while_the_folders_are_read(tree: Path, monkeypatch: pyte
         (tree / "king" / "002.jpg").unlink(missing_ok=True)
         return real(data)
 
-    monkeypatch.setattr(decode_cache, "examine", deletes)
+    monkeypatch.setattr(decode_cache, "inspect_image", deletes)
     monkeypatch.setattr(decode_cache, "_AT_ONCE", 1)
     assert reasons(look(tree)) == {"king/002.jpg": "it went away while the folders were read"}
 
@@ -495,13 +495,13 @@ def test_a_second_look_decodes_nothing(tree: Path, tmp_path: Path, monkeypatch: 
     """What is known by content is not decoded again, wherever it lies by then, and comes out the same."""
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
     first = look(tree, cache=tmp_path / "cache")
-    monkeypatch.setattr(decode_cache, "examine", lambda _: pytest.fail("decoded again"))
+    monkeypatch.setattr(decode_cache, "inspect_image", lambda _: pytest.fail("decoded again"))
     monkeypatch.setattr(index, "find_duplicates", lambda _: pytest.fail("compared again"))
     second = look(tree, cache=tmp_path / "cache")
     assert second == first
     assert second.duplicates.tolist() == first.duplicates.tolist() != []
     monkeypatch.undo()
-    monkeypatch.setattr(decode_cache, "examine", lambda _: pytest.fail("decoded again"))
+    monkeypatch.setattr(decode_cache, "inspect_image", lambda _: pytest.fail("decoded again"))
     (tree / "king").rename(tree / "queen")
     assert look(tree, cache=tmp_path / "cache").labels == ("coral", "queen")
 
@@ -512,7 +512,7 @@ def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest
     plant(tree, {"king": [5, 6]})
     seen: list[bytes] = []
     real = decode_cache.inspect_image
-    monkeypatch.setattr(decode_cache, "examine", lambda data: seen.append(data) or real(data))
+    monkeypatch.setattr(decode_cache, "inspect_image", lambda data: seen.append(data) or real(data))
     look(tree, cache=tmp_path / "cache")
     assert sorted(seen) == sorted([jpeg(5), jpeg(6)])
     look(tree, cache=tmp_path / "cache")
@@ -566,7 +566,7 @@ def test_an_interrupted_look_is_remembered(tree: Path, tmp_path: Path, monkeypat
         load_pictures(tree, say=pytest.fail, tick=stop, cache=tmp_path / "cache")
     seen: list[bytes] = []
     real = decode_cache.inspect_image
-    monkeypatch.setattr(decode_cache, "examine", lambda data: seen.append(data) or real(data))
+    monkeypatch.setattr(decode_cache, "inspect_image", lambda data: seen.append(data) or real(data))
     look(tree, cache=tmp_path / "cache")
     assert len(seen) == 2
 

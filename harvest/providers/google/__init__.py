@@ -32,7 +32,7 @@ class Google(Provider):
     label: ClassVar = "Google"
     about: ClassVar = "pages you saved, Custom Search or SerpApi; licences unknown"
     by_words: ClassVar = True
-    knows: ClassVar = CustomSearch.supported_filters | SerpApi.supported_filters
+    supported_filters: ClassVar = CustomSearch.supported_filters | SerpApi.supported_filters
     variables: ClassVar = (*CustomSearch.variables, *SerpApi.variables)
 
     def __init__(self, environ: Mapping[str, str]) -> None:

@@ -45,7 +45,7 @@ class CustomSearch(Provider):
     label: ClassVar = "Google"
     about: ClassVar = "Custom Search"
     variables: ClassVar = ("GOOGLE_API_KEY", "GOOGLE_CSE_ID")
-    knows: ClassVar = google_filters.SUPPORTED_FILTERS - {"min_size", "until"} | {"licence"}
+    supported_filters: ClassVar = google_filters.SUPPORTED_FILTERS - {"min_size", "until"} | {"licence"}
     most: ClassVar = _CAP
 
     def check(self) -> None:

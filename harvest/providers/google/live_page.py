@@ -40,7 +40,7 @@ class LivePage(Provider):
     name: ClassVar = "GOOGLE"
     label: ClassVar = "Google"
     about: ClassVar = "one plain try"
-    knows: ClassVar = google_filters.SUPPORTED_FILTERS
+    supported_filters: ClassVar = google_filters.SUPPORTED_FILTERS
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of the one page that comes, if it comes."""

@@ -30,7 +30,7 @@ class SerpApi(Provider):
     label: ClassVar = "Google"
     about: ClassVar = "SerpApi"
     variables: ClassVar = ("SERPAPI_API_KEY",)
-    knows: ClassVar = google_filters.SUPPORTED_FILTERS
+    supported_filters: ClassVar = google_filters.SUPPORTED_FILTERS
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, a hundred a page."""
