@@ -447,7 +447,7 @@ def test_changes_while_a_get_runs(root: Path) -> None:
     assert look(root) == Changes()
 
 
-@pytest.mark.parametrize("step", ["write", "replace", "sync"])
+@pytest.mark.parametrize("step", ["write", "replace", "sync_folder"])
 def test_placements_under_way_are_their_runs_business(root: Path, monkeypatch, step: str) -> None:
     """A command that looks while pictures are announced, written or named sees no person's doing."""
     seen = []

@@ -69,7 +69,7 @@ def test_X13_moved_between_two_batches(root: Path, way: Callable[[Path], None]) 
     assert snapshot(root.parent) == before
 
 
-@pytest.mark.parametrize("step", ["make_subfolder", "write", "replace", "sync"])
+@pytest.mark.parametrize("step", ["make_subfolder", "write", "replace", "sync_folder"])
 @pytest.mark.parametrize("way", [rename, delete])
 def test_X13_moved_in_the_middle_of_a_batch(
     root: Path, way: Callable[[Path], None], step: str, monkeypatch: pytest.MonkeyPatch

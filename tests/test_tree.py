@@ -161,7 +161,7 @@ class Tape:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[tuple[str, str]] = []
         self._lock = threading.Lock()
-        for name in ("make_subfolder", "write", "copy", "replace", "remove", "sync"):
+        for name in ("make_subfolder", "write", "copy", "replace", "remove", "sync_folder"):
             monkeypatch.setattr(disk, name, self._recording(name, getattr(disk, name)))
         real = os.fsync
         monkeypatch.setattr(os, "fsync", lambda handle: (self._note("fsync", ""), real(handle))[1])
@@ -189,12 +189,12 @@ def test_P02_flushed_before_named_and_the_name_flushed_last(tree: Tree, monkeypa
     tape = Tape(monkeypatch)
     tree.place([(FileKey("king", f"{number}.jpg"), b"x") for number in range(1, 4)])
     assert [name for name, _ in tape.calls[:6]].count("fsync") == 3
-    assert [name for name, _ in tape.calls[6:]] == ["replace"] * 3 + ["fsync", "sync"]
-    assert tape.only("replace", "sync") == [
+    assert [name for name, _ in tape.calls[6:]] == ["replace"] * 3 + ["fsync", "sync_folder"]
+    assert tape.only("replace", "sync_folder") == [
         ("replace", "1.jpg"),
         ("replace", "2.jpg"),
         ("replace", "3.jpg"),
-        ("sync", "king"),
+        ("sync_folder", "king"),
     ]
 
 
@@ -202,9 +202,9 @@ def test_P02_new_folder_is_flushed_into_its_parent(root: Path, tree: Tree, monke
     """A new class folder survives a power loss before a picture goes into it."""
     tape = Tape(monkeypatch)
     tree.place([(FileKey("king", "a.jpg"), b"a")])
-    steps = tape.only("make_subfolder", "sync", "write")
-    assert [name for name, _ in steps] == ["make_subfolder", "sync", "write", "sync"]
-    assert steps[1] == ("sync", root.name)
+    steps = tape.only("make_subfolder", "sync_folder", "write")
+    assert [name for name, _ in steps] == ["make_subfolder", "sync_folder", "write", "sync_folder"]
+    assert steps[1] == ("sync_folder", root.name)
 
 
 def test_moves_between_disks(root: Path, tree: Tree, monkeypatch) -> None:
@@ -220,10 +220,10 @@ def test_moves_between_disks(root: Path, tree: Tree, monkeypatch) -> None:
     monkeypatch.setattr(disk, "replace", replace)
     tape = Tape(monkeypatch)
     tree.move(FileKey("king", "a.jpg"), FileKey("king", "a.jpg", Area.REJECTED))
-    assert [name for name, _ in tape.only("copy", "replace", "sync", "remove")][-4:] == [
+    assert [name for name, _ in tape.only("copy", "replace", "sync_folder", "remove")][-4:] == [
         "copy",
         "replace",
-        "sync",
+        "sync_folder",
         "remove",
     ]
     assert [path.name for path in root.parent.rglob("*") if path.is_file()] == ["a.jpg"]

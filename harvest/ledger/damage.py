@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harvest.files.names import objection
 from harvest.files.paths import Area
+from harvest.ledger.actions import Action
 from harvest.models import LOOK_BYTES
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ def _one_of(*values: str) -> str:
 
 def _rules() -> dict[str, tuple[str, dict[str, str]]]:
     """Return the key of each table, and what its columns must be."""
-    from harvest.ledger.actions import Action  # noqa: PLC0415 - it imports the package that imports this
-
     return {
         "picture": (
             "id",
@@ -62,7 +61,9 @@ def _rules() -> dict[str, tuple[str, dict[str, str]]]:
             {
                 "action": _one_of("place", "move"),
                 "shelf": f"action = 'place' OR {_one_of(*Area)}",
-                **dict.fromkeys(("class", "name"), f"(action = 'place' AND {{0}} IS NULL) OR ({_NAME})"),
+                "class": f"(action = 'place' AND {{0}} IS NULL) OR ({_NAME})",
+                # Of a placement it is the part file, which is compared with names on disk and joined into no path.
+                "name": f"(action = 'place' AND ({{0}} IS NULL OR {_TEXT})) OR (action = 'move' AND {_NAME})",
                 "replaces": _maybe(_NUMBER),
             },
         ),

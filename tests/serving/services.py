@@ -45,7 +45,7 @@ class Colours:
         self._lock = threading.Lock()
         self.hold.set()
 
-    def see(self, picture: bytes) -> np.ndarray | Refusal:
+    def prepare(self, picture: bytes) -> np.ndarray | Refusal:
         """Return eight by eight pixels."""
         with self._lock:
             self._reading += 1
@@ -60,14 +60,14 @@ class Colours:
                 self._reading -= 1
                 self.seen += not isinstance(seen, Refusal)
 
-    def judge(self, views: list[np.ndarray]) -> np.ndarray:
+    def predict_batch(self, views: list[np.ndarray]) -> np.ndarray:
         """Return how much there is of each colour."""
         self.sizes.append(len(views))
         assert self.hold.wait(20)
         means = np.stack(views).mean((1, 2))[:, ::-1] + 1
         return (means / means.sum(1, keepdims=True)).astype(np.float32)
 
-    def ranked(self, row: np.ndarray, top: int) -> list[tuple[str, float]]:
+    def rank(self, row: np.ndarray, top: int) -> list[tuple[str, float]]:
         """Return the colours there is most of."""
         return [(self.labels[number], float(row[number])) for number in np.argsort(-row)[:top]]
 
