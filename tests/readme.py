@@ -1,13 +1,16 @@
-"""The README, whose code the tests run as it stands."""
+"""The pages of documentation, whose code the tests run as it stands."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = (README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
-def block(kind: str, word: str) -> str:
-    """Return the README's block of a kind that has a word in it."""
-    return next(text for text in re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL) if word in text)
+def block(page: str, kind: str, word: str) -> str:
+    """Return the block of a kind that has a word in it, from a page of `docs/`."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return next(code for code in re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) if word in code)

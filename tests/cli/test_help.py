@@ -1,6 +1,6 @@
-"""The help of every command: there, with an example, the same in the README, and fast.
+"""The help of every command: there, with an example, the same in the documentation, and fast.
 
-`python -m tests.cli.test_help` writes the program's help into the README, below each `<!-- help: NAME -->`.
+`python -m tests.cli.test_help` writes the program's help into the pages, below each `<!-- help: NAME -->`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harvest.cli.app import app
+from tests.readme import PAGES, README
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.cli.conftest import Said
 
     Harvest = Callable[..., Said]
 
-README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"(?P<mark><!-- help: (?P<name>\w+) -->\n)```\w*\n(?P<text>.*?)```\n", re.DOTALL)
 COMMANDS = [info.callback.__name__ for info in app.registered_commands if info.callback]
 # What reading, fetching and comparing pictures needs, and a person who asks for help does not.
@@ -44,9 +44,9 @@ def help_of(name: str) -> str:
     return subprocess.run(command, env=environ, check=True, capture_output=True, encoding="utf-8").stdout
 
 
-def rewritten(readme: str) -> str:
-    """Return the README with every block of help as the program prints it now."""
-    return BLOCK.sub(lambda block: f"{block['mark']}```\n{help_of(block['name'])}```\n", readme)
+def rewritten(page: str) -> str:
+    """Return the text of a page with every block of help as the program prints it now."""
+    return BLOCK.sub(lambda block: f"{block['mark']}```\n{help_of(block['name'])}```\n", page)
 
 
 def words(text: str) -> list[str]:
@@ -89,7 +89,7 @@ def test_examples_are_lines_that_the_command_takes(harvest: Harvest, name: str) 
 
 
 def test_no_line_of_help_is_wider_than_a_hundred(harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Help stays within the width that the README has for it."""
+    """Help stays within the width that the documentation has for it."""
     monkeypatch.setenv("COLUMNS", "200")
 
     for name in COMMANDS:
@@ -105,18 +105,26 @@ def test_the_program_lists_its_commands(harvest: Harvest) -> None:
         assert not line.endswith("...")
 
 
-# The README.
+# The documentation.
 
 
-def test_the_readme_shows_the_help_that_there_is() -> None:
-    """Every block of help in the README is what the program prints; this module rewrites them."""
-    readme = README.read_text("utf-8")
-    blocks = [block["name"] for block in BLOCK.finditer(readme)]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_documentation_shows_the_help_that_there_is(page: Path) -> None:
+    """Every block of help in a page is what the program prints; this module rewrites them."""
+    text = page.read_text("utf-8")
+    blocks = [block["name"] for block in BLOCK.finditer(text)]
 
-    assert blocks, "the README has no block of help"
     assert set(blocks) <= {"harvest", *COMMANDS}
-    assert readme.count("<!-- help:") == len(blocks), "a mark without its block"
-    assert words(rewritten(readme)) == words(readme), "python -m tests.cli.test_help rewrites the README"
+    # A page that quotes the mark in a sentence has it in backquotes.
+    assert len(re.findall(r"^<!-- help:", text, re.MULTILINE)) == len(blocks), "a mark without its block"
+    assert words(rewritten(text)) == words(text), "python -m tests.cli.test_help rewrites the pages"
+
+
+def test_the_documentation_has_the_help_of_the_main_commands() -> None:
+    """The options of `get`, `train`, `predict` and `serve` are each in one page."""
+    blocks = [block["name"] for page in PAGES for block in BLOCK.finditer(page.read_text("utf-8"))]
+
+    assert sorted(blocks) == ["get", "predict", "serve", "train"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -206,4 +214,5 @@ def test_the_shell_completes(root: Path, line: str, offers: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    README.write_text(rewritten(README.read_text("utf-8")), "utf-8")
+    for shown in PAGES:
+        shown.write_text(rewritten(shown.read_text("utf-8")), "utf-8")

@@ -1,4 +1,4 @@
-"""The source that the README shows in full works as it stands, as a package of its own."""
+"""The provider that docs/sources.md shows in full works as it stands, as a package of its own."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from tests.readme import block
 
 @pytest.fixture
 def package(tmp_path):
-    """Install the README's package as pip would: a module, and the entry point beside it."""
+    """Install the documented package as pip would: a module, and the entry point beside it."""
     home = tmp_path / "packages"
     metadata = home / "zoo-1.0.dist-info"
     metadata.mkdir(parents=True)
-    (home / "zoo.py").write_text(block("python", "class Zoo"))
+    (home / "zoo.py").write_text(block("sources.md", "python", "class Zoo"))
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo\nVersion: 1.0\n")
-    name, target = re.search(r'^(\w+) = "(.+)"$', block("toml", "harvest.providers"), re.MULTILINE).groups()
+    name, target = re.search(
+        r'^(\w+) = "(.+)"$', block("sources.md", "toml", "harvest.providers"), re.MULTILINE
+    ).groups()
     (metadata / "entry_points.txt").write_text(f"[harvest.providers]\n{name} = {target}\n")
     return os.pathsep.join((str(Path(guard).parent), str(home)))
 
@@ -44,7 +46,7 @@ def zoo(internet):
 
 
 @pytest.mark.usefixtures("zoo")
-def test_the_readmes_source_is_found_and_harvests(cli, package):
+def test_the_documented_provider_is_found_and_harvests(cli, package):
     """`-c ZOO` finds the package by its entry point and harvests every page it gives."""
     (cli.folder / "q.csv").write_text("class,query\notter,otter\n")
 
@@ -54,7 +56,7 @@ def test_the_readmes_source_is_found_and_harvests(cli, package):
     assert (run.json["total"]["found"], run.json["total"]["new"]) == (5, 5)
 
 
-def test_the_readmes_source_says_when_its_site_changed(internet, cli, package):
+def test_the_documented_provider_says_when_its_site_changed(internet, cli, package):
     """An answer without animals is a changed page and no empty result."""
     internet.sites["zoo.example"] = lambda _: Answer(b'{"beasts": []}', kind="application/json")
     (cli.folder / "q.csv").write_text("class,query\notter,otter\n")

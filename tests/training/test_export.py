@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import shutil
 from importlib import util
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,8 +53,8 @@ def test_onnx_has_everything_inside(exported, picture, count):
     assert rows.sum(1) == pytest.approx(np.ones(count))
 
 
-def test_the_readmes_program_says_what_predict_says(exported, tmp_path, monkeypatch, capsys):
-    """Who copies the README's program gets the answer of `harvest predict`, of a picture on its side too."""
+def test_the_documented_program_says_what_predict_says(exported, tmp_path, monkeypatch, capsys):
+    """The program in docs/serving.md gives the answer of `harvest predict`, also for an image on its side."""
     (tmp_path / "dataset.runs").mkdir()
     (tmp_path / "dataset.runs" / "first").symlink_to(exported)
     exif = Image.Exif()
@@ -64,7 +62,7 @@ def test_the_readmes_program_says_what_predict_says(exported, tmp_path, monkeypa
     (tmp_path / "snake.jpg").write_bytes(encoded(photo(70, 50), exif=exif))
     monkeypatch.chdir(tmp_path)
 
-    exec(block("python", "onnxruntime"), {})
+    exec(block("serving.md", "python", "onnxruntime"), {})
 
     label, share = capsys.readouterr().out.split()
     ((best, *_),) = Predictor.open(exported).predict([tmp_path / "snake.jpg"])
@@ -223,10 +221,9 @@ def test_the_origin_is_of_all_that_is_exported(exported, tmp_path):
     assert onnx_engine.origin(path) is None
 
 
-def test_the_lines_of_the_readme_run(exported, tmp_path, monkeypatch, capsys):
-    """What the README shows for model.onnx runs as it stands, and gives the label that `predict` gives."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    (lines,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "model.onnx" in block]
+def test_the_documented_lines_run(exported, tmp_path, monkeypatch, capsys):
+    """What docs/serving.md shows for model.onnx runs as it stands, and gives the label that `predict` gives."""
+    lines = block("serving.md", "python", "model.onnx")
     monkeypatch.chdir(tmp_path)
     shutil.copytree(exported, "dataset.runs/first")
     photo(300, 300, 3).save("snake.jpg")

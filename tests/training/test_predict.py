@@ -318,10 +318,10 @@ print(peak() - before)
 
 
 def test_X09_a_thin_image_takes_no_memory(exported, tmp_path):
-    """An image of 1 × 65,535 pixels takes a few megabytes in `predict`, and in the README's program."""
+    """An image of 1 × 65,535 pixels takes a few megabytes in `predict`, and in the program in docs/serving.md."""
     (tmp_path / "dataset.runs").mkdir()
     (tmp_path / "dataset.runs" / "first").symlink_to(exported)
-    (tmp_path / "program.py").write_text(block("python", "onnxruntime"), "utf-8")
+    (tmp_path / "program.py").write_text(block("serving.md", "python", "onnxruntime"), "utf-8")
     for name, size in (("ordinary", (300, 300)), ("thin", (1, 65_535)), ("flat", (65_535, 1))):
         Image.new("RGB", size, "red").save(tmp_path / f"{name}.png")
 

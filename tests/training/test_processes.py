@@ -66,7 +66,7 @@ def test_two_processes_train_one_network(shapes, tmp_path):
     """Under torchrun two processes share the work: one run, one table, features computed once."""
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d")
     torchrun += ("--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
-    words = [word for word in small(tmp_path / "run", "--epochs", "2") if word != "--cpu"]  # as in the README
+    words = [word for word in small(tmp_path / "run", "--epochs", "2") if word != "--cpu"]  # as in docs/training.md
     code, _, err = end(
         begin(shapes, *words, command=torchrun, GLOO_SOCKET_IFNAME="lo"),
         within=150,
