@@ -1,4 +1,4 @@
-"""`harvest why`: one picture's story, or what became of an address."""
+"""`harvest why`: the history of a picture, or the result of a URL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harvest.dataset import PictureHistory
     from harvest.ledger.history import HitRecord
 
-_MOST = 20  # pictures of one page
+_MOST = 20  # pictures from one page
 
 
 def why(
@@ -33,12 +33,12 @@ def why(
         list[str],
         typer.Argument(metavar="[DATASET] FILE|URL", autocompletion=complete_first, hidden=True),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the story as one JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the history as one JSON document.")] = False,
 ) -> None:
-    """Tell one picture's story: where it is from, under what licence, what became of it.
+    """Show an image's history: its source, its licence and what happened to it.
 
-    FILE is a path, class/name or a name, of a picture that is there or was. URL is the address of a picture
-    or of its page. A path tells its dataset; without a path and without DATASET it is `dataset`.
+    FILE is a path, class/name or a name of an image, which may be deleted. URL is the URL of an image or of
+    its page. A path determines the dataset; without a path and without DATASET it is `dataset`.
     """
     root, text = _parse_words(words)
     with open_dataset.open_dataset(root, only_to_read=True) as dataset:
@@ -59,16 +59,16 @@ def why(
 
 
 def _parse_words(words: Sequence[str]) -> tuple[Path, str]:
-    """Part the words into the dataset and the one thing that is asked about."""
+    """Split the words into the dataset and the one picture or URL."""
     if len(words) > 1:
         open_dataset.check_dataset(Path(words[0]))
     root, texts = split_dataset_argument(words)
     if not texts:
-        hint = f"Name one of its pictures: harvest why {open_dataset.quote_path(root)} FILE"
-        raise UsageError(console.one_line(f"{root} is a dataset. Which picture?"), hint)
+        hint = f"Name one of its images: harvest why {open_dataset.quote_path(root)} FILE"
+        raise UsageError(console.one_line(f"{root} is a dataset, not an image."), hint)
     if len(texts) > 1:
         hint = f"harvest why {open_dataset.quote_path(root)} {open_dataset.quote_path(texts[0])}"
-        raise UsageError("one picture at a time.", hint)
+        raise UsageError("harvest why takes one image or URL, but got several.", hint)
     return root, texts[0]
 
 
