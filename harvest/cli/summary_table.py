@@ -140,5 +140,5 @@ def _problem(problem: ProviderProblem) -> str:
 def _print_next(summary: Summary, out: Path) -> None:
     if summary.interrupted or summary.dry_run or not any(summary.kept.values()):
         return
-    print(f"\n next   look through {console.one_line(out)}/ and delete wrong images: they are never downloaded again")
+    print(f"\n next   look through {console.one_line(out)}/ and delete wrong images: they never come back")
     print(f"        harvest status {console.one_line(shlex.quote(str(out)))}")
