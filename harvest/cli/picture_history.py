@@ -33,55 +33,54 @@ _EVIDENCE = {
 }
 
 
-def print_picture(story: PictureHistory, root: Path, asked: str) -> None:
+def print_picture(history: PictureHistory, root: Path, asked: str) -> None:
     """Print the history of a picture; `asked` is the name that the user typed."""
-    print(console.one_line(f" {story.class_name}/{story.name}  {_state(story, root)}"))
-    if "://" not in asked and asked.rpartition("/")[2] != story.name:
-        print(console.one_line(f" {asked} {_earlier_name(story, asked)}"))
-    for other in story.wanted_by:
+    print(console.one_line(f" {history.class_name}/{history.name}  {_state(history, root)}"))
+    if "://" not in asked and asked.rpartition("/")[2] != history.name:
+        print(console.one_line(f" {asked} {_earlier_name(history, asked)}"))
+    for other in history.wanted_by:
         print(console.one_line(f" conflict: also found for {other}. Move it there, or delete it"))
     print()
-    for name, value in _facts(story, root):
+    for name, value in _facts(history, root):
         print(console.one_line(f"   {name:<9} {value}"))
-    _print_sources("URLs" if len(story.sources) > 1 else "URL", story.sources)
-    if story.events:
+    _print_sources("URLs" if len(history.sources) > 1 else "URL", history.sources)
+    if history.events:
         print("\n decisions")
-        print_list([_event(event) for event in story.events], None, more="")
+        print_list([_event(event) for event in history.events], None, more="")
 
 
-def _earlier_name(story: PictureHistory, asked: str) -> str:
+def _earlier_name(history: PictureHistory, asked: str) -> str:
     name = asked.replace("\\", "/").rpartition("/")[2]
-    if any(each.action == "edit" and (each.source or "").rpartition("/")[2] == name for each in story.events):
+    if any(each.action == "edit" and (each.source or "").rpartition("/")[2] == name for each in history.events):
         return "is its name before you edited it"
     return "was replaced by it: a better copy, or one of several"
 
 
-def _state(story: PictureHistory, root: Path) -> str:
-    command = (
-        f"harvest restore {open_dataset.quote_path(root)} {open_dataset.quote_path(f'{story.class_name}/{story.name}')}"
-    )
-    if story.state == "rejected":
+def _state(history: PictureHistory, root: Path) -> str:
+    name = open_dataset.quote_path(f"{history.class_name}/{history.name}")
+    command = f"harvest restore {open_dataset.quote_path(root)} {name}"
+    if history.state == "rejected":
         return f"was rejected. To restore it: {command}"
-    if story.state == "lifted":
+    if history.state == "lifted":
         return "was rejected and restored; the next get downloads its file again"
-    if story.own:
+    if history.own:
         return "is your own file; harvest never changes it"
     return "is kept"
 
 
-def _facts(story: PictureHistory, root: Path) -> Iterator[tuple[str, str]]:
+def _facts(history: PictureHistory, root: Path) -> Iterator[tuple[str, str]]:
     """Yield the facts about the picture and its first source, as labels and values."""
-    if (path := path_of(story, root)) is not None:
+    if (path := path_of(history, root)) is not None:
         yield "file", str(path)
-    yield ("seen" if story.own else "placed"), _time(story.at)
-    if made := _sizes(story):
+    yield ("seen" if history.own else "placed"), _time(history.at)
+    if made := _sizes(history):
         yield "size", made
-    for copy in story.copies:
+    for copy in history.copies:
         yield "same as", f"{copy}, byte for byte"
-    if story.own:
+    if history.own:
         yield "licence", "not known: harvest did not download it"
-    elif story.sources:
-        yield from _origin(story.sources[0])
+    elif history.sources:
+        yield from _origin(history.sources[0])
 
 
 def _origin(source: HitRecord) -> Iterator[tuple[str, str]]:
@@ -92,11 +91,11 @@ def _origin(source: HitRecord) -> Iterator[tuple[str, str]]:
     yield "licence", _licence(source.licence)
 
 
-def _sizes(story: PictureHistory) -> str:
-    made = "{} × {}".format(*story.size) if story.size else ""
-    if story.own or story.original is None:
+def _sizes(history: PictureHistory) -> str:
+    made = "{} × {}".format(*history.size) if history.size else ""
+    if history.own or history.original is None:
         return made
-    return f"{made}, made from {'{} × {}'.format(*story.original)} {story.format or ''}".rstrip()
+    return f"{made}, made from {'{} × {}'.format(*history.original)} {history.format or ''}".rstrip()
 
 
 def _search(source: HitRecord) -> str:
@@ -129,12 +128,12 @@ def print_others(others: Sequence[PictureHistory]) -> None:
         print_list([console.one_line(f"{each.class_name}/{each.name}") for each in others], None, more="")
 
 
-def path_of(story: PictureHistory, root: Path) -> Path | None:
+def path_of(history: PictureHistory, root: Path) -> Path | None:
     """Return the path of a picture's file, or None if it has no file."""
-    if story.state == "present":
-        return root / story.class_name / story.name
-    if story.shelved:
-        return sibling_folder(root, ".rejected") / story.class_name / story.name
+    if history.state == "present":
+        return root / history.class_name / history.name
+    if history.shelved:
+        return sibling_folder(root, ".rejected") / history.class_name / history.name
     return None
 
 

@@ -52,30 +52,30 @@ def serve(
     from harvest.web.image_client import ImageClient
 
     console.set_up_log(None, verbose=verbose)
-    door = listen(host, port)  # before the network is loaded, so that a port in use is reported at once
+    listener = listen(host, port)  # before the network is loaded, so that a port in use is reported at once
     try:
         predictor = Predictor.open(run, say=console.note)
         bounds = ServiceLimits()
         app = make_app(
             predictor,
             lambda: ImageClient(proxy=proxy, allow_private=allow_private),
-            names={"localhost", host, *(name or ()), *_own_names(door)},
+            names={"localhost", host, *(name or ()), *_own_names(listener)},
             bounds=bounds,
         )
-        server = Server(app, door, bounds)
-        _greet(door, f"{predictor.name}, {len(predictor.labels)} classes, by {predictor.engine}")
+        server = Server(app, listener, bounds)
+        _greet(listener, f"{predictor.name}, {len(predictor.labels)} classes, by {predictor.engine}")
         server.run()
     finally:
-        door.close()
+        listener.close()
 
 
-def _greet(door: Listener, what: str) -> None:
-    print(f"{console.one_line(what)}: {door.url}", flush=True)
-    if not door.is_loopback:
+def _greet(listener: Listener, what: str) -> None:
+    print(f"{console.one_line(what)}: {listener.url}", flush=True)
+    if not listener.is_loopback:
         console.warn("everyone who can reach this machine can use this server, and make it download images.")
 
 
-def _own_names(door: Listener) -> set[str]:
+def _own_names(listener: Listener) -> set[str]:
     """Return the host names that other machines use, if the server accepts other machines."""
     node = platform.node().lower()
-    return set() if door.is_loopback or not node else {node, f"{node.partition('.')[0]}.local"}
+    return set() if listener.is_loopback or not node else {node, f"{node.partition('.')[0]}.local"}

@@ -43,18 +43,18 @@ def why(
     root, text = _parse_words(words)
     with open_dataset.open_dataset(root, only_to_read=True) as dataset:
         open_dataset.print_changes_note(dataset, root)
-        story = dataset.history_of_text(text)
-        if story is None:
+        history = dataset.history_of_text(text)
+        if history is None:
             raise open_dataset.unknown_picture_error(dataset, root, text)
         others = [dataset.picture_history(number) for number in dataset.find(text)[1 : _MOST + 1]]
-        others = [other for other in others if (other.class_name, other.name) != (story.class_name, story.name)]
+        others = [other for other in others if (other.class_name, other.name) != (history.class_name, history.name)]
     if as_json:
         also = [f"{other.class_name}/{other.name}" for other in others]
-        console.print_json(_document(story, root) | {"also": also})
-    elif story.id is None:
-        print_address(story.sources, text)
+        console.print_json(_document(history, root) | {"also": also})
+    elif history.id is None:
+        print_address(history.sources, text)
     else:
-        print_picture(story, root, text)
+        print_picture(history, root, text)
         print_others(others)
 
 
@@ -72,26 +72,26 @@ def _parse_words(words: Sequence[str]) -> tuple[Path, str]:
     return root, texts[0]
 
 
-def _document(story: PictureHistory, root: Path) -> dict[str, Any]:
-    path = path_of(story, root)
+def _document(history: PictureHistory, root: Path) -> dict[str, Any]:
+    path = path_of(history, root)
     return {
         "dataset": str(root),
         "path": str(path) if path else None,
-        "class": story.class_name,
-        "name": story.name,
-        "state": story.state,
-        "own": story.own,
-        "at": story.at,
-        "content": story.content,
-        "size": story.size,
-        "original_size": story.original,
-        "original_format": story.format,
-        "wanted_by": story.wanted_by,
-        "copies": story.copies,
-        "sources": [_source(source) for source in story.sources],
+        "class": history.class_name,
+        "name": history.name,
+        "state": history.state,
+        "own": history.own,
+        "at": history.at,
+        "content": history.content,
+        "size": history.size,
+        "original_size": history.original,
+        "original_format": history.format,
+        "wanted_by": history.wanted_by,
+        "copies": history.copies,
+        "sources": [_source(source) for source in history.sources],
         "decisions": [
             {"at": e.at, "by": e.by, "action": e.action, "from": e.source, "to": e.target, "value": e.value}
-            for e in story.events
+            for e in history.events
         ],
     }
 
