@@ -1,11 +1,11 @@
-"""The command line: one file per command, and `main`, where every error becomes a line and an exit code."""
+"""The command line: one file per command, and `main`, which turns errors into a message and an exit code."""
 
 from __future__ import annotations
 
 import sys
 from typing import NoReturn
 
-_OUT_OF_RESOURCES = 6  # as `harvest.errors` has it, which there may be no room to import
+_OUT_OF_RESOURCES = 6  # as in `harvest.errors`, which may not fit into memory
 
 
 def main() -> NoReturn:

@@ -1,4 +1,4 @@
-"""The commands under one name; a query file alone is `get`."""
+"""The `harvest` program with its commands; `get` is the default command."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  harvest demo                                            a small set, no key, no Internet
+  harvest demo                                            a small dataset, no key, no Internet
   harvest -c BING -c FLICKR -p snakes.csv -s 500          two sources, no padding, longest side 500
-  harvest --license open -c FLICKR --target 200 birds.csv 200 a class that you may publish
-  harvest status dataset                                  what changed since, like git
+  harvest --license open -c FLICKR --target 200 birds.csv 200 images a class, openly licensed
+  harvest status dataset                                  what changed in the folders
 """
 
 
-SHOW_CURSOR = b"\x1b[?25h"  # a live table hides it
+SHOW_CURSOR = b"\x1b[?25h"  # the live table hides the cursor
 
 
 class Commands(InterruptibleCommand, TyperGroup):
-    """Takes what is no command for the arguments of `get`, so that `harvest snakes.csv` works."""
+    """A group that passes unknown commands to `get` as arguments, so that `harvest snakes.csv` works."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `get` in front, unless the first word is a command or a mistyped one."""
+        """Insert `get`, unless the first word is a command or a misspelled command."""
         first = args[0] if args else "--help"
         own = {name for param in self.get_params(ctx) for name in param.opts}
         if first in self.commands or first in own:
             return super().parse_args(ctx, args)
-        asks = not ctx.resilient_parsing  # the shell, for completions, must hear no complaint
+        asks = not ctx.resilient_parsing  # no errors while the shell completes
         if asks and not first.startswith("-") and not os.path.lexists(first) and not Path(first).suffix:
             close = get_close_matches(first, self.commands, n=1, cutoff=0.5)
             guess = f" Did you mean '{close[0]}'?" if close else ""
@@ -92,19 +92,19 @@ def harvest(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Harvest pictures into one folder per class, and remember where they came from.
+    """Download images into one folder per class, and record where they come from.
 
-    harvest QUERIES.csv is short for harvest get QUERIES.csv.
+    `harvest QUERIES.csv` is short for `harvest get QUERIES.csv`.
     """
 
 
 def main() -> NoReturn:
-    """Run the command line; a known error is a message and an exit code, never a traceback."""
+    """Run the command line; report known errors as a message and an exit code, without a traceback."""
     _run_to_the_end(app, "harvest")
 
 
 def run_alone(command: Callable[..., None], kind: type[Command], *, name: str, obj: object) -> NoReturn:
-    """Run one command as a program of its own, which knows of something that `harvest` does not."""
+    """Run one command as a separate program, with `obj` as the object of its context."""
     alone = typer.Typer(
         rich_markup_mode=None,
         add_completion=False,
@@ -117,7 +117,7 @@ def run_alone(command: Callable[..., None], kind: type[Command], *, name: str, o
 
 def _run_to_the_end(program: typer.Typer, name: str) -> NoReturn:
     stop = _Stop()
-    # A kind kill and a closed terminal end a run as Ctrl-C does; what nohup had ignored stays ignored.
+    # SIGTERM and a closed terminal end a run as Ctrl-C does; signals that nohup ignores stay ignored.
     for kind in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if (number := getattr(signal, kind, None)) and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
@@ -137,7 +137,7 @@ def _run(program: typer.Typer = app, name: str = "harvest", stop: _Stop | None =
     except HarvestError as error:
         return _report(explain(error) or error)
     except Exception as error:
-        # An import that a stop interrupts fails as it likes.
+        # An import that a signal interrupts can raise any exception.
         problem = Interrupted("stopped.") if stop is not None and stop.asked else explain(error)
         if problem is None:
             raise
@@ -151,7 +151,7 @@ def _report(problem: HarvestError) -> int:
 
 
 def _leave(code: int) -> NoReturn:
-    """Leave, though whoever read along may be gone, and stopped threads may still wait for the network."""
+    """Exit, even if the reader of the output is gone or stopped threads still wait for the network."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -166,7 +166,10 @@ def _leave(code: int) -> NoReturn:
 
 
 class _Stop:
-    """Winds down at the first signal, and leaves at once at the second: the tree is whole at any moment."""
+    """A signal handler that shuts down at the first signal and exits at the second.
+
+    Exiting at once is safe: the dataset is consistent at any moment.
+    """
 
     def __init__(self) -> None:
         self.asked = False

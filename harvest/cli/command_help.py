@@ -1,4 +1,4 @@
-"""How a command explains itself: its usage line as we wrote it, and examples at the end."""
+"""The usage line of a command, and the examples at the end of its help."""
 
 from __future__ import annotations
 
@@ -9,74 +9,74 @@ from typer.core import TyperArgument, TyperCommand
 if TYPE_CHECKING:
     import typer
 
-WIDTH = 100  # characters of a line of help, where the terminal has as many
+WIDTH = 100  # maximum characters in a line of help
 
 _EXAMPLES = {
     "get": (
         ("harvest -c BING -c FLICKR -p snakes.csv -s 500", "two sources, no padding, longest side 500"),
-        ("harvest --license open --target 200 birds.csv", "200 a class, of those you may pass on"),
-        ("harvest -n snakes.csv", "what the sources have, and nothing fetched"),
+        ("harvest --license open --target 200 birds.csv", "200 images a class, openly licensed"),
+        ("harvest -n snakes.csv", "search only, download nothing"),
     ),
-    "demo": (("harvest demo", "a small set in demo/, in ten seconds"),),
+    "demo": (("harvest demo", "a small dataset in demo/, in ten seconds"),),
     "status": (
-        ("harvest status", "of the dataset in dataset/"),
-        ("harvest status snakes --all", "of another, with every line"),
-        ("harvest status snakes --accept-missing", "you did delete all those files"),
+        ("harvest status", "the dataset in dataset/"),
+        ("harvest status snakes --all", "another dataset, with complete lists"),
+        ("harvest status snakes --accept-missing", "confirm that you deleted the missing files"),
     ),
     "why": (
-        ("harvest why dataset/coral_snake/bing-1f3c9a2e7b01.jpg", "as the shell completes it"),
+        ("harvest why dataset/coral_snake/bing-1f3c9a2e7b01.jpg", "by path"),
         ("harvest why snakes bing-1f3c9a2e7b01.jpg", "by name, also when the file is gone"),
-        ("harvest why https://example.com/snake.jpg", "what became of an address"),
+        ("harvest why https://example.com/snake.jpg", "the result of a URL"),
     ),
     "restore": (
-        ("harvest restore", "what can be restored"),
-        ("harvest restore --last", "undo the last pruning"),
-        ("harvest restore dataset.rejected/king/bing-1f3c9a2e7b01.jpg", "one picture"),
-        ("harvest restore snakes --class coral_snake -n", "what restoring a class would bring"),
+        ("harvest restore", "list what can be restored"),
+        ("harvest restore --last", "undo the last rejections"),
+        ("harvest restore dataset.rejected/king/bing-1f3c9a2e7b01.jpg", "one image"),
+        ("harvest restore snakes --class coral_snake -n", "show what a class would restore"),
     ),
     "train": (
         ("harvest train dataset", "four epochs from pretrained weights"),
-        ("harvest train dataset --epochs 0", "the head alone, in seconds"),
-        ("harvest train demo --from-scratch", "no download"),
+        ("harvest train dataset --epochs 0", "the head only, in seconds"),
+        ("harvest train demo --from-scratch", "from random weights, no download"),
         (
             "harvest train dataset --model runs/first --lr find",
-            "from an earlier run, at a rate that is found",
+            "from an earlier run, searching for rates",
         ),
     ),
     "predict": (
         ("harvest predict snakes.runs/first unknown.jpg", "the five most probable labels"),
-        ("harvest predict snakes.runs/first camera/ --csv camera.csv", "a folder, as a table"),
+        ("harvest predict snakes.runs/first camera/ --csv camera.csv", "a folder, as a CSV table"),
         ("harvest predict snakes.runs/first camera/ --top 1 --json", "for a script"),
     ),
     "serve": (
-        ("harvest serve snakes.runs/first", "a page at http://127.0.0.1:8000/"),
-        ("harvest serve snakes.runs/first --host 0.0.0.0", "for the telephone in the same network, too"),
+        ("harvest serve snakes.runs/first", "web page at http://127.0.0.1:8000/"),
+        ("harvest serve snakes.runs/first --host 0.0.0.0", "also for other devices in the network"),
     ),
     "keys": (
-        ("harvest keys set flickr", "asks for Flickr's key, and keeps it"),
-        ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by its variable, from a file"),
-        ("harvest keys list", "which keys there are, and where each comes from"),
+        ("harvest keys set flickr", "ask for the Flickr key, and store it"),
+        ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by variable, from a file"),
+        ("harvest keys list", "show which keys are set, and where"),
     ),
     "doctor": (
-        ("harvest doctor", "everything, with one live question to each source"),
-        ("harvest doctor bing", "is it me, or everyone?"),
-        ("harvest doctor --offline", "only what can be seen from here"),
+        ("harvest doctor", "everything, with one query to each source"),
+        ("harvest doctor bing", "one source"),
+        ("harvest doctor --offline", "local checks only"),
     ),
 }
 
 
 def examples(command: str) -> str:
-    """Return the end of a command's help."""
+    """Return the examples at the end of a command's help."""
     lines = _EXAMPLES[command]
     width = max(len(line) for line, _ in lines)
-    # Typer keeps the lines of a paragraph that begins with this mark as they are.
+    # Typer does not wrap a paragraph that starts with this mark.
     return "\n".join(["\b", "Examples:", *(f"  {line:<{width}}  {what}" for line, what in lines)])
 
 
 class Command(TyperCommand):
-    """A command whose usage names its arguments as they are declared; Typer would add brackets of its own."""
+    """A command whose usage shows its arguments as they are declared; Typer would add its own brackets."""
 
     def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        """Name the arguments, and that there are options."""
+        """Return the parts of the usage line: the options, then the arguments."""
         arguments = [param.metavar for param in self.get_params(ctx) if isinstance(param, TyperArgument)]
         return ["[OPTIONS]", *(name for name in arguments if name)]

@@ -1,4 +1,4 @@
-"""What the shell may complete: sources, datasets; files it completes by itself."""
+"""Shell completion of sources and datasets; the shell completes files itself."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def complete_source(incomplete: str) -> list[str]:
-    """Complete the name of a source, in the case it was begun in."""
+    """Complete the name of a source, in the case that was typed."""
     from harvest import providers
 
     return _matching_names(providers.names(), incomplete)
 
 
 def complete_sources(incomplete: str) -> list[str]:
-    """Complete the name of a source, or of all of them."""
+    """Complete the name of a source, or `ALL`."""
     return [*_matching_names(["ALL"], incomplete), *complete_source(incomplete)]
 
 
@@ -31,11 +31,11 @@ def _matching_names(names: Sequence[str], incomplete: str) -> list[str]:
 
 
 def complete_datasets(incomplete: str) -> list[str]:
-    """Complete the name of a dataset; the shell itself completes everything else."""
+    """Complete the name of a dataset; the shell completes everything else."""
     folder, start = os.path.split(incomplete)
     return [os.path.join(folder, name) for name in datasets_in(folder) if name.startswith(start)]  # noqa: PTH118
 
 
 def complete_first(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a dataset where it may stand: before all else."""
+    """Complete the name of a dataset, which can only be the first argument."""
     return [] if ctx.params.get("words") else complete_datasets(incomplete)

@@ -1,4 +1,4 @@
-"""What the program says: errors and notes go to stderr, data to stdout, and outside text is made plain."""
+"""Terminal output: errors and notes go to stderr, data to stdout, and text from outside is sanitized."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def printable(text: object) -> str:
-    r"""Make text from outside safe to print: no control, escape or direction characters.
+    r"""Return text from outside without control, escape or direction characters.
 
     >>> printable("red\x1b[2Jcircle\u202e")
     'red?[2Jcircle?'
@@ -31,7 +31,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
 def one_line(text: object) -> str:
-    r"""Make text from outside one plain line, so that it cannot pass for two of ours.
+    r"""Return text from outside as one printable line, so that it cannot imitate our own lines.
 
     >>> one_line("king\nlicence CC0-1.0")
     'king licence CC0-1.0'
@@ -40,7 +40,7 @@ def one_line(text: object) -> str:
 
 
 def pad(text: str, width: int) -> str:
-    """Fill a text up to a width in columns of the terminal, of which some letters take two.
+    """Pad a text with spaces to a width in terminal columns; some letters take two columns.
 
     >>> pad("珊瑚蛇", 8) + "|"
     '珊瑚蛇  |'
@@ -49,7 +49,7 @@ def pad(text: str, width: int) -> str:
 
 
 def display_width(text: str) -> int:
-    """Count the columns of the terminal that a text takes: accents none of their own, wide letters two."""
+    """Return the terminal columns that a text takes: none for combining accents, two for wide letters."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
@@ -57,18 +57,18 @@ def display_width(text: str) -> int:
 
 
 def terminal_width(stream: TextIO | None = None) -> int:
-    """Count the columns that a line may have on a terminal; in a file it may be as long as it likes."""
+    """Return the columns of a line on a terminal, or `sys.maxsize` for a file or pipe."""
     stream = stream or sys.stdout
     return shutil.get_terminal_size().columns if stream.isatty() else sys.maxsize
 
 
 def print_json(document: object) -> None:
-    """Print a document on stdout: readable in every script, and nothing in it that a terminal would obey."""
+    """Print a document as JSON on stdout, without characters that control a terminal."""
     print(as_json(document, indent=2))
 
 
 def as_json(document: object, indent: int | None = None) -> str:
-    r"""Write a document so that it can be printed; without `indent` it is one line.
+    r"""Return a document as printable JSON; without `indent` it is one line.
 
     >>> print(as_json({"name": "蛇\x1b[2J"}))
     {"name": "蛇\u001b[2J"}
@@ -88,7 +88,7 @@ def warn(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Say what is worth knowing."""
+    """Print a note on stderr."""
     _print_message("note", text)
 
 
@@ -99,7 +99,7 @@ def _print_message(kind: str, text: str, hint: str = "") -> None:
 
 
 def set_up_log(path: Path | None, *, verbose: bool) -> None:
-    """Send our own log to a file, and with `-v` to the terminal; libraries that print keys are not asked."""
+    """Send the log of harvest to a file, and with `-v` to the terminal; other libraries might log keys."""
     log = logging.getLogger("harvest")
     log.setLevel(logging.DEBUG)
     log.propagate = False
@@ -109,7 +109,7 @@ def set_up_log(path: Path | None, *, verbose: bool) -> None:
             handlers.append(logging.FileHandler(path, encoding="utf-8"))
         except OSError as reason:
             raise UsageError(
-                f"cannot write the log {path}: {reason.strerror}", "Name a file in a folder that is there."
+                f"cannot write the log {path}: {reason.strerror}", "Name a file in an existing folder."
             ) from None
     if verbose:
         handlers.append(_Stderr())
@@ -121,10 +121,10 @@ def set_up_log(path: Path | None, *, verbose: bool) -> None:
 
 
 class _Stderr(logging.Handler):
-    """Writes to what is standard error now: a live table takes its place, to stay below the lines."""
+    """A handler for the current `sys.stderr`, which a live table replaces to stay below the lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):  # a terminal that is gone must not cost a picture
+        with suppress(OSError):  # a closed terminal must not end the run
             print(self.format(record), file=sys.stderr, flush=True)
 
 
@@ -134,7 +134,7 @@ class _PlainLines(logging.Formatter):
 
 
 def format_size(count: float) -> str:
-    """Write bytes as people do.
+    """Return a number of bytes in readable units.
 
     >>> format_size(31_400_000)
     '31 MB'
@@ -147,7 +147,7 @@ def format_size(count: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Write seconds as people do.
+    """Return a duration in readable units.
 
     >>> format_duration(52.3), format_duration(125), format_duration(7325)
     ('52 s', '2 min 5 s', '2 h 2 min')

@@ -1,4 +1,4 @@
-"""`harvest demo`: the whole way of a picture with no key and no Internet."""
+"""`harvest demo`: a complete harvest without a key or Internet access."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from harvest.cli.progress import HarvestProgress
 
 
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="The dataset.")] = Path("demo"),
-    maximum: Annotated[int, typer.Option("-m", "--max", min=1, metavar="N", help="Hits per class.")] = 120,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Dataset folder.")] = Path("demo"),
+    maximum: Annotated[int, typer.Option("-m", "--max", min=1, metavar="N", help="Maximum hits per class.")] = 120,
     accept_missing: Annotated[
-        bool, typer.Option("--accept-missing", help="Record files that are gone as thrown out, however many.")
+        bool, typer.Option("--accept-missing", help="Record missing files as rejected, however many there are.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Hide progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")] = False,
 ) -> None:
     """Harvest a small set of drawn shapes: no key, no Internet.
 
-    A server on this machine serves drawings, and among them what the web is full of: the same picture twice,
-    dead links, pages instead of pictures, tiny ones. Everything else is the real thing.
+    A local server provides drawings, and the usual problems of the web: duplicates, dead links, web pages
+    in place of images, tiny images. Everything else works as in a real harvest.
     """
     need_room(TO_HARVEST)
     from harvest import harvest, read_queries
@@ -39,7 +39,7 @@ def demo(
             out,
             limit=maximum,
             accept_missing=accept_missing,
-            new_ledger=True,  # drawings can be drawn again: a demo that was deleted is no loss to ask about
+            new_ledger=True,  # the drawings can be made again, so a deleted demo needs no confirmation
             progress=progress.show,
             say=progress.say,
         )

@@ -1,4 +1,4 @@
-"""`harvest doctor`: what works here, what does not, and the repair beside it."""
+"""`harvest doctor`: check what works on this machine, and suggest fixes."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from harvest.providers.base import Provider
 
 PACKAGES = ("pillow", "requests", "httpx", "aiohttp", "imagehash", "flickrapi", "numpy")
-LITTLE_SPACE = 2 * 10**9  # a thousand pictures with originals come to this
+LITTLE_SPACE = 2 * 10**9  # what a thousand pictures with originals take
 
 
 class CheckState(StrEnum):
-    """How a check ended; told by a word and a sign, never by colour alone."""
+    """The result of a check; shown as a word and a sign, never by colour alone."""
 
     OK = "ok"
     NOTE = "note"
@@ -66,16 +66,18 @@ def doctor(
         typer.Argument(
             metavar="[NAME]...",
             autocompletion=complete_source,
-            help="Sources to look at.  [default: all of them]",
+            help="Sources to check.  [default: all of them]",
         ),
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no source.")] = False,
-    proxy: Annotated[str | None, typer.Option("--proxy", metavar="URL", help="Use this proxy.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Contact no source.")] = False,
+    proxy: Annotated[
+        str | None, typer.Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as one JSON document.")] = False,
 ) -> None:
-    """Check versions, keys, the disk and every source, and say what to do.
+    """Check versions, keys, the disk and every source, and suggest fixes.
 
-    Each source is asked one live question, so that you learn whether it is you or everyone.
+    Each source gets one live query, which shows whether a problem is local.
     """
     checks = []
     for check in _checks(names or [], proxy, offline=offline):
@@ -115,7 +117,7 @@ def _checks(names: list[str], proxy: str | None, *, offline: bool) -> Iterator[C
             check = _source(provider, proxy, offline=offline)
         finally:
             provider.close()
-        # Best effort fails for most people: only who names such a source has something to mend.
+        # Best-effort sources fail for most people: a failure counts only if the source was named.
         yield check if provider.name in dependable or check.state is CheckState.OK else _as_warning(check)
 
 
@@ -137,11 +139,11 @@ def _disk() -> Check:
     here = Path.cwd()
     free = shutil.disk_usage(here).free
     if not os.access(here, os.W_OK):
-        repair = "Go to a folder of your own, or name one with -o."
-        return Check("disk", CheckState.FAILED, f"{here} cannot be written", repair, StorageError.exit_code)
+        repair = "Change to a folder that you can write, or name one with -o."
+        return Check("disk", CheckState.FAILED, f"{here} is not writable", repair, StorageError.exit_code)
     text = f"{console.format_size(free)} free in {here}"
     if free < LITTLE_SPACE:
-        return Check("disk", CheckState.NOTE, text, "A thousand pictures with their originals take about 2 GB.")
+        return Check("disk", CheckState.NOTE, text, "A thousand images with their originals take about 2 GB.")
     return Check("disk", CheckState.OK, text)
 
 
@@ -150,7 +152,7 @@ def _dataset(root: Path) -> Check:
 
     try:
         with Dataset.open(root, read_only=True) as dataset:
-            text = f"{root}/ has {sum(dataset.counts().values())} pictures; its ledger is in order"
+            text = f"{root}/ has {sum(dataset.counts().values())} images; its ledger is valid"
             return Check("dataset", CheckState.OK, text)
     except HarvestError as error:
         return Check("dataset", CheckState.FAILED, error.message, error.hint, error.exit_code)
@@ -171,8 +173,12 @@ def _keys() -> Check:
     except UsageError as error:
         return Check("keys", CheckState.FAILED, error.message, error.hint, error.exit_code)
     if count and credentials.is_readable_by_others(file):
-        return Check("keys", CheckState.NOTE, f"others can read {file}", f"chmod 600 {file}")
-    return Check("keys", CheckState.OK, f"{count} kept in {file}" if count else "none kept, only the environment's")
+        return Check("keys", CheckState.NOTE, f"other users can read {file}", f"chmod 600 {file}")
+    return Check(
+        "keys",
+        CheckState.OK,
+        f"{count} stored in {file}" if count else "none stored; only environment variables are used",
+    )
 
 
 def _settings() -> Mapping[str, str]:
@@ -180,7 +186,7 @@ def _settings() -> Mapping[str, str]:
 
     try:
         return credentials.environ()
-    except UsageError:  # told already, and no reason to look at nothing else
+    except UsageError:  # reported by `_keys`; the other checks go on
         return os.environ
 
 
@@ -189,7 +195,7 @@ def _as_warning(check: Check) -> Check:
 
 
 def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
-    """Ask a source for one hit, and tell its answers apart."""
+    """Search a source for one hit, and return the result as a check."""
     name = provider.name.lower()
     try:
         provider.check()
@@ -198,16 +204,16 @@ def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
     if provider.probe is None:
         return Check(name, CheckState.OK, provider.about)
     if offline:
-        return Check(name, CheckState.OK, "not asked (--offline)")
+        return Check(name, CheckState.OK, "not contacted (--offline)")
     try:
         found = _ask(provider, provider.probe, proxy)
     except ProviderError as error:
         page = save_page(error, provider.name, Path.cwd())
-        kept = f"\nThe page is in {page.name}, for a bug report." if page else ""
-        hint = error.hint.replace(ASK_THE_DOCTOR, "").strip()  # who asks it needs no such advice
-        return Check(name, CheckState.FAILED, error.message, hint + kept, error.exit_code)
+        saved = f"\nThe page is saved in {page.name}; attach it to a bug report." if page else ""
+        hint = error.hint.replace(ASK_THE_DOCTOR, "").strip()  # the user is already running the doctor
+        return Check(name, CheckState.FAILED, error.message, hint + saved, error.exit_code)
     if not found:
-        text = f"answers, but has nothing for {provider.probe!r}"
+        text = f"answers, but returns no result for {provider.probe!r}"
         return Check(name, CheckState.FAILED, text, "Please report it.", ProviderError.exit_code)
     return Check(name, CheckState.OK, "answers, and its results can be read", "\n".join(provider.notes()))
 

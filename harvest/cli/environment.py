@@ -1,4 +1,4 @@
-"""Faults of the machine rather than of the program: a message and an exit code instead of a traceback."""
+"""Errors of the machine, not of the program: reported as a message and an exit code, not as a traceback."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 TO_HARVEST = 320  # megabytes of address space that NumPy and the rest take on two cores; measured
 _MOST_THREADS = 64  # OpenBLAS starts no more
-_MEMORY = "Close other programs, or raise the limit: ulimit -v shows it, in kilobytes."
-_THREADS = "Close other programs, or raise the limits: ulimit -u shows that of threads, ulimit -v of memory."
+_MEMORY = "Close other programs, or raise the limit: ulimit -v shows it in kilobytes."
+_THREADS = "Close other programs, or raise the limits: ulimit -u for threads, ulimit -v for memory."
 _FILES = "Close other programs, or raise the limit: ulimit -n shows it."
-# How the loader of the system says that a library finds no room; Python makes it an ImportError.
+# Messages of the system's loader when memory is short; Python raises them as ImportError.
 _NO_ROOM = ("failed to map segment", "cannot allocate memory", "cannot create shared object descriptor")
 
 
 def explain(error: BaseException) -> HarvestError | None:
-    """Return the error to show for one that the machine is the cause of, however it was wrapped."""
+    """Return the error to show for an error that the machine caused, also where it was wrapped."""
     for cause in _chain(error):
         if explained := _out_of_resources(cause):
             return explained
@@ -33,25 +33,26 @@ def explain(error: BaseException) -> HarvestError | None:
 
 
 def is_working_directory_gone() -> bool:
-    """Return whether the directory that the program was started in no longer exists."""
+    """Return whether the working directory no longer exists."""
     try:
-        os.getcwd()  # noqa: PTH109 - the question is whether it fails
+        os.getcwd()  # noqa: PTH109 - only whether it fails matters
     except OSError:
         return True
     return False
 
 
 def need_room(megabytes: int) -> None:
-    """Raise `OutOfResources` where the process may not have so much address space, or a thread per processor.
+    """Raise `OutOfResources` if the process cannot get this much address space, or a thread per processor.
 
-    A library's native code would end the process: OpenBLAS exits with 1 or raises SIGINT, and glibc aborts.
+    Without this check, native code of a library would end the process: OpenBLAS exits with 1 or raises SIGINT,
+    and glibc aborts.
     """
     _need_threads(min(os.cpu_count() or 1, _MOST_THREADS))
     _need_memory(megabytes)
 
 
 def _need_threads(count: int) -> None:
-    """Start some at the same time, which takes less than a millisecond for each."""
+    """Start this many threads at the same time; each takes less than a millisecond."""
     done = threading.Event()
     threads = [threading.Thread(target=done.wait, daemon=True) for _ in range(count)]
     started = []
@@ -66,23 +67,23 @@ def _need_threads(count: int) -> None:
 
 
 def _need_memory(megabytes: int) -> None:
-    """Reserve address space and give it back; no page of it is touched."""
+    """Reserve address space and release it, without touching a page."""
     if not hasattr(mmap, "MAP_PRIVATE"):  # Windows has no such limit
         return
     try:
         mmap.mmap(-1, megabytes * 2**20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
     except (OSError, MemoryError):
-        raise OutOfResources(f"this needs {megabytes} MB of address space at least.", _MEMORY) from None
+        raise OutOfResources(f"this needs at least {megabytes} MB of address space.", _MEMORY) from None
 
 
 def need_a_working_directory() -> None:
-    """Raise `UsageError` where there is none: without one, PyTorch's libraries end the process."""
+    """Raise `UsageError` without a working directory: PyTorch's libraries would end the process."""
     if is_working_directory_gone():
         raise _no_working_directory()
 
 
 def _no_working_directory() -> UsageError:
-    return UsageError("the working directory no longer exists.", "Change to one that does: cd ~")
+    return UsageError("the working directory no longer exists.", "Change to an existing directory: cd ~")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

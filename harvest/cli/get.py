@@ -1,4 +1,4 @@
-"""`harvest get`, the main command: from a query file to class folders."""
+"""`harvest get`, the main command: download the images of a query file into class folders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAYS = ["%Y-%m-%d"]
 
 
 def get(
-    queries: Annotated[Path, typer.Argument(metavar="QUERIES.csv", help="What to search for, one query a row.")],
+    queries: Annotated[Path, typer.Argument(metavar="QUERIES.csv", help="Query file, one query per row.")],
     crawler: Annotated[
         list[str] | None,
         typer.Option(
@@ -31,20 +31,24 @@ def get(
             "--crawler",
             metavar="NAME",
             autocompletion=complete_sources,
-            help="A source, any case; repeatable. ALL: every one that can be used.  [default: ALL]",
+            help="Source to search, in any case; repeatable. ALL: every usable source.  [default: ALL]",
         ),
     ] = None,
     maximum: Annotated[
         int | None,
-        typer.Option("-m", "--max", "--maxnum", min=1, metavar="N", help="Hits per source and class.  [default: 1000]"),
+        typer.Option(
+            "-m", "--max", "--maxnum", min=1, metavar="N", help="Maximum hits per source and class.  [default: 1000]"
+        ),
     ] = None,
     size: Annotated[
         int,
-        typer.Option("-s", "--size", min=0, max=20000, metavar="PX", help="Longest side; 0 keeps size and shape."),
+        typer.Option(
+            "-s", "--size", min=0, max=20000, metavar="PX", help="Longest side in pixels; 0 keeps size and shape."
+        ),
     ] = 299,
     no_pad: Annotated[
         bool,
-        typer.Option("-p", "--no-pad", help="Keep the picture's shape instead of padding it to a white square."),
+        typer.Option("-p", "--no-pad", help="Keep the aspect ratio instead of padding to a white square."),
     ] = False,
     out: Annotated[
         Path,
@@ -54,82 +58,88 @@ def get(
             "--outpath",
             metavar="FOLDER",
             autocompletion=complete_datasets,
-            help="The dataset.",
+            help="Dataset folder.",
         ),
     ] = Path("dataset"),
-    keep: Annotated[bool, typer.Option("-k", "--keep", help="Keep the originals too, in FOLDER.raw.")] = False,
+    keep: Annotated[bool, typer.Option("-k", "--keep", help="Also keep the original files, in FOLDER.raw.")] = False,
     target: Annotated[
         int | None,
-        typer.Option("--target", min=1, metavar="N", help="Go on until N pictures a class are kept."),
+        typer.Option("--target", min=1, metavar="N", help="Continue until each class has N images."),
     ] = None,
-    license: Annotated[  # noqa: A002 - the word people type
-        LicenceFilter, typer.Option("--license", help="Keep only pictures known to be under such a licence.")
+    license: Annotated[  # noqa: A002 - the name of the option
+        LicenceFilter, typer.Option("--license", help="Keep only images known to have such a licence.")
     ] = LicenceFilter.ANY,
     min_size: Annotated[
-        int, typer.Option("--min-size", min=1, metavar="PX", help="Shorter side a picture must have.")
+        int, typer.Option("--min-size", min=1, metavar="PX", help="Minimum shorter side in pixels.")
     ] = 200,
-    photos: Annotated[bool, typer.Option("--photos", help="Photographs only: no clip art.")] = False,
+    photos: Annotated[bool, typer.Option("--photos", help="Photographs only, no clip art.")] = False,
     color: Annotated[
         str | None,
-        typer.Option("--color", metavar="NAME", help="Mostly of this colour; grey is a colour too."),
+        typer.Option("--color", metavar="NAME", help="Dominant colour, such as red or gray."),
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", metavar="DAY", formats=DAYS, help="Not before this day: 2024-05-31."),
+        typer.Option("--since", metavar="DAY", formats=DAYS, help="Only images from this day on, such as 2024-05-31."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", metavar="DAY", formats=DAYS, help="Not after this day."),
+        typer.Option("--until", metavar="DAY", formats=DAYS, help="Only images up to this day."),
     ] = None,
-    safe: Annotated[Safe, typer.Option("--safe", help="How much of what is not for everybody may come.")] = Safe.STRICT,
+    safe: Annotated[Safe, typer.Option("--safe", help="Safe search level.")] = Safe.STRICT,
     language: Annotated[
-        str | None, typer.Option("--lang", metavar="CODE", help="Language of the results: en, de …")
+        str | None, typer.Option("--lang", metavar="CODE", help="Language of the results, such as en or de.")
     ] = None,
     region: Annotated[
-        str | None, typer.Option("--region", metavar="CODE", help="Country the results are for: US, DE …")
+        str | None, typer.Option("--region", metavar="CODE", help="Country of the results, such as US or DE.")
     ] = None,
-    site: Annotated[str | None, typer.Option("--site", metavar="HOST", help="Only pages of this site.")] = None,
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="HOST", help="Only images from pages of this site.")
+    ] = None,
     google_pages: Annotated[
         Path | None,
-        typer.Option("--google-pages", metavar="FOLDER", help="Pages of Google Images saved in your browser."),
+        typer.Option("--google-pages", metavar="FOLDER", help="Google Images pages saved in a browser."),
     ] = None,
     contact: Annotated[
         str | None,
-        typer.Option("--contact", metavar="TEXT", help="Your address, for archives that want to know who asks."),
+        typer.Option("--contact", metavar="TEXT", help="Contact address sent to archives that require one."),
     ] = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask finished searches again.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Repeat searches that are already finished.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("-n", "--dry-run", help="Ask the sources, download and write nothing.")
+        bool, typer.Option("-n", "--dry-run", help="Search the sources; download and write nothing.")
     ] = False,
     accept_missing: Annotated[
-        bool, typer.Option("--accept-missing", help="Record files that are gone as thrown out, however many.")
+        bool, typer.Option("--accept-missing", help="Record missing files as rejected, however many there are.")
     ] = False,
     new_ledger: Annotated[
         bool,
         typer.Option(
             "--new-ledger",
-            help="Begin a new ledger where it was lost, and read sources from the EXIF of the images.",
+            help="Create a new ledger for a dataset that lost its own; read the sources from the images' EXIF.",
         ),
     ] = False,
     allow_private: Annotated[
         bool,
-        typer.Option("--allow-private", help="Fetch from private addresses too: an image server at home."),
+        typer.Option("--allow-private", help="Also fetch from private addresses, such as a local image server."),
     ] = False,
     ignore_opt_out: Annotated[
         bool,
-        typer.Option("--ignore-opt-out", help="Take pictures whose server sends X-Robots-Tag noai or noindex."),
+        typer.Option("--ignore-opt-out", help="Also download images whose server sends X-Robots-Tag: noai or noindex."),
     ] = False,
     proxy: Annotated[
         str | None,
-        typer.Option("--proxy", metavar="URL", help="Use this proxy; HTTPS_PROXY is obeyed without it."),
+        typer.Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY."),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=256, metavar="N", help="Downloads at the same time.")] = 32,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=256, metavar="N", help="Number of parallel downloads.")
+    ] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; errors and the summary stay.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line for every hit.")] = False,
-    log: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Write every hit's story to FILE.")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Hide progress; show errors and the summary.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log one line per hit.")] = False,
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="FILE", help="Write the log of every hit to FILE.")
+    ] = None,
 ) -> None:
-    """Harvest the pictures of a query file. This is what `harvest QUERIES.csv` does."""
+    """Harvest images for the queries in a file. Same as `harvest QUERIES.csv`."""
     need_room(TO_HARVEST)
     from harvest import harvest, read_queries
     from harvest import providers as registry
@@ -177,7 +187,7 @@ def _day(when: datetime | None) -> str | None:
 
 
 def print_result(summary: Summary, out: Path, *, as_json: bool) -> None:
-    """Print the account of a run, and leave with its exit code unless that is 0."""
+    """Print the summary of a run, and exit with its exit code unless that is 0."""
     save_strange_pages(summary, out)
     if as_json:
         console.print_json(summary.as_json())

@@ -1,4 +1,4 @@
-"""Which pictures a person means: files as they are named, and folders looked through."""
+"""The images named on the command line: files, and the files in folders."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ if TYPE_CHECKING:
 
 
 def check_paths(words: Sequence[Path]) -> None:
-    """Raise for the first that cannot be meant, before anything is read."""
+    """Raise `UsageError` for the first path that cannot be classified, before anything is read."""
     for word in words:
         if not word.exists():
-            raise UsageError(console.one_line(f"there is no picture or folder {word}."), "Nothing was looked at.")
-        if (word / "config.json").is_file() and (word / "labels.txt").is_file():  # by runs/*, for example
+            raise UsageError(console.one_line(f"there is no image or folder {word}."), "No image was classified.")
+        if (word / "config.json").is_file() and (
+            word / "labels.txt"
+        ).is_file():  # `runs/*` names several runs, for example
             raise UsageError(
-                console.one_line(f"{word} is a run, and no folder of pictures."),
-                "Name one run, then the pictures.",
+                console.one_line(f"{word} is a run, not a folder of images."),
+                "Name one run, then the images.",
             )
 
 
 def list_images(words: Sequence[Path]) -> Iterator[Path]:
-    """Yield pictures in order: what is named, whatever it is called, and what in folders is called a picture.
+    """Yield paths in order: named files of any suffix, and the files in folders with an image suffix.
 
-    Hidden files and folders are left out; links to folders too, since they can lead round in a circle.
+    Hidden files and folders are skipped; so are links to folders, which can form a cycle.
     """
     from harvest.files.tree import SUFFIXES
 

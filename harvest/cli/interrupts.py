@@ -1,4 +1,4 @@
-"""How a command ends when it is stopped: Typer would be silent, and call a reader that went away a bug."""
+"""How a command ends on Ctrl-C or a closed pipe; Typer prints nothing, and treats a closed pipe as a bug."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import typer
 
 from harvest.errors import Interrupted
 
-CUT_OFF = 141  # as the shell says of a program whose reader went away
+CUT_OFF = 141  # 128 + SIGPIPE, as in a shell
 
 
 class InterruptibleCommand:
-    """Mixed into a command or a group of them."""
+    """A mixin for a command or a group of commands."""
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        """Read the command line, where `--help` and `--version` print."""
+        """Parse the command line; `--help` and `--version` print here."""
         try:
             return super().make_context(*args, **more)  # type: ignore[misc]
         except BrokenPipeError:
             raise typer.Exit(CUT_OFF) from None
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it."""
+        """Run the command."""
         try:
             return super().invoke(ctx)  # type: ignore[misc]
         except BrokenPipeError:
             raise typer.Exit(CUT_OFF) from None
         except KeyboardInterrupt:
-            raise Interrupted("stopped.", "The same line goes on where this one ended.") from None
+            raise Interrupted("stopped.", "Run the same command again to continue.") from None

@@ -1,4 +1,4 @@
-"""`harvest keys`: keeps keys in a file of yours, tells where each comes from, and never shows one."""
+"""`harvest keys`: stores keys in a private file and lists where each comes from; it never shows a key."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ class KeyAction(StrEnum):
 
 
 def keys(
-    action: Annotated[KeyAction, typer.Argument(metavar="set|list|path", help="What to do.")],
+    action: Annotated[KeyAction, typer.Argument(metavar="set|list|path", help="Action.")],
     name: Annotated[
         str | None,
         typer.Argument(
             metavar="[NAME]",
             autocompletion=complete_source,
-            help="With set: a source, or the variable of a key.",
+            help="With set: a source, or the environment variable of a key.",
         ),
     ] = None,
 ) -> None:
-    """Keep the keys of sources in a file that only you can read.
+    """Store the keys of sources in a file that only you can read.
 
-    set asks for a key without showing it, or reads it from standard input; list tells which keys there
-    are and where each comes from; path tells where the file is. Variables of the environment come first.
+    set asks for a key without showing it, or reads it from standard input. list shows which keys are set
+    and where each comes from. path prints the path of the file. Environment variables take precedence.
     """
     from harvest import credentials as store
 
     if action is KeyAction.SET:
         if name is None:
-            raise UsageError("harvest keys set needs a name.", "A source (flickr), or a variable.")
+            raise UsageError("harvest keys set needs a name.", "Name a source (flickr) or an environment variable.")
         _set(_variable(name))
     elif name is not None:
-        raise UsageError(f"harvest keys {action} takes no name, and {name!r} is one.")
+        raise UsageError(f"harvest keys {action} takes no name, but got {name!r}.")
     elif action is KeyAction.LIST:
         _list()
     else:
@@ -58,13 +58,13 @@ def _set(variable: str) -> None:
 
     value = _prompt(variable).strip()
     if not value:
-        raise UsageError(f"No key was given for {variable}.", "Nothing was changed.")
+        raise UsageError(f"the key for {variable} is empty.", "Nothing was changed.")
     if not value.isprintable():
-        raise UsageError(f"What was given for {variable} is no key: it holds control characters.")
+        raise UsageError(f"the key for {variable} contains control characters.", "Nothing was changed.")
     file = store.save_key(variable, value)
-    print(f"{variable} is kept in {console.one_line(file)}")
+    print(f"{variable} is stored in {console.one_line(file)}")
     if os.environ.get(variable, value) != value:
-        console.note(f"{variable} of the environment is another, and comes first")
+        console.note(f"the environment has another value for {variable}, which takes precedence")
 
 
 def _prompt(variable: str) -> str:
@@ -73,7 +73,7 @@ def _prompt(variable: str) -> str:
     except EOFError:
         return ""
     except UnicodeDecodeError:
-        raise UsageError(f"What was given for {variable} is no text.") from None
+        raise UsageError(f"the key for {variable} is not valid text.", "Nothing was changed.") from None
 
 
 def _list() -> None:
@@ -89,11 +89,11 @@ def _list() -> None:
             where = console.one_line(file) if variable in kept else "not set"
         print(f"{variable:<{width}}  {known.get(variable, ''):<11}  {where}")
     if store.is_readable_by_others(file):
-        console.warn(f"others can read {file}; `harvest keys set` makes it yours alone again")
+        console.warn(f"other users can read {file}; `harvest keys set` makes it private again")
 
 
 def _variable(name: str) -> str:
-    """Return the variable that a name means: its own, or that of a source's key."""
+    """Return the environment variable for a name, which is a variable or a source."""
     from harvest import providers as registry
 
     variable = name.strip().upper().replace("-", "_")
@@ -104,21 +104,21 @@ def _variable(name: str) -> str:
         return source.key.variable
     if source.variables:
         raise UsageError(
-            f"{source.label} takes keys of several kinds: {', '.join(source.variables)}.",
-            f"Name the one you have: harvest keys set {source.variables[0]}",
+            f"{source.label} accepts several keys: {', '.join(source.variables)}.",
+            f"Name the one to store: harvest keys set {source.variables[0]}",
         )
     raise UsageError(f"{source.label} needs no key.")
 
 
 def _known_variables() -> dict[str, str]:
-    """Return the variables that sources read, each with the name of its source."""
+    """Return the environment variables that sources read, each with the name of its source."""
     from harvest import providers as registry
 
     known = {}
     for name in registry.names():
         try:
             source = registry.get(name)
-        except HarvestError:  # somebody's, and broken: `harvest doctor` tells
+        except HarvestError:  # a broken plug-in: `harvest doctor` reports it
             continue
         of_key = (source.key.variable, *source.key.also) if source.key else ()
         known.update(dict.fromkeys((*of_key, *source.variables), name))

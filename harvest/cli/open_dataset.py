@@ -1,4 +1,4 @@
-"""The dataset a command works on: opened, or told from what it might be instead."""
+"""Open the dataset that a command works on, and explain errors with a suggestion."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 Folder = Annotated[
     Path,
-    typer.Argument(metavar="[DATASET]", autocompletion=complete_datasets, help="The folder of a dataset."),
+    typer.Argument(metavar="[DATASET]", autocompletion=complete_datasets, help="Dataset folder."),
 ]
 
 
 @contextmanager
 def open_dataset(root: Path, *, accept_missing: bool = False, only_to_read: bool = False) -> Iterator[Dataset]:
-    """Open a dataset that is there, and name the damaged rows of its ledger at the end.
+    """Open an existing dataset, and report the damaged rows of its ledger at the end.
 
-    A command that has `only_to_read` works on a copy of the ledger where the dataset cannot be written.
+    With `only_to_read`, a dataset that is not writable is read through a copy of its ledger.
     """
     from harvest.dataset import Dataset
 
@@ -48,7 +48,7 @@ def open_dataset(root: Path, *, accept_missing: bool = False, only_to_read: bool
         if not only_to_read:
             raise
         dataset = Dataset.open(root, accept_missing=accept_missing, read_only=True, say=console.note)
-        console.note(console.one_line(f"{root} is read-only: nothing is recorded."))
+        console.note(console.one_line(f"{root} is read-only: changes are not recorded."))
     with dataset:
         for text in dataset.describe_skipped():
             console.warn(console.one_line(text))
@@ -58,7 +58,7 @@ def open_dataset(root: Path, *, accept_missing: bool = False, only_to_read: bool
 
 
 def check_dataset(root: Path) -> None:
-    """Raise unless a folder is a dataset, and guess which one was meant."""
+    """Raise `UsageError` unless a folder is a dataset, and suggest the one that was meant."""
     from harvest.dataset.lost_ledger import refuse_lost_ledger
 
     if is_dataset(root):
@@ -68,67 +68,67 @@ def check_dataset(root: Path) -> None:
     if not os.path.lexists(root):
         problem = f"there is no folder {root}."
     elif not root.is_dir():
-        problem = f"{root} is no folder, and so no dataset."
+        problem = f"{root} is not a folder, so not a dataset."
     else:
-        problem = f"{root} is no dataset: it has no harvest.db."
+        problem = f"{root} is not a dataset: it has no harvest.db."
     raise UsageError(console.one_line(problem), _hint(root))
 
 
 def _hint(root: Path) -> str:
     if (around := _nearby_dataset(root)) is not None:
-        return f"You mean the dataset around it? {quote_path(around)}"
+        return f"Did you mean the dataset that contains it? {quote_path(around)}"
     there = datasets_in(root.parent)
     close = get_close_matches(root.name, there, cutoff=0.5) or (there if len(there) == 1 else [])
     if close:
         return f"Did you mean {quote_path(root.parent / close[0])}?"
     if there:
-        more = ", …" if len(there) > 5 else ""  # noqa: PLR2004 - as many as a line takes
+        more = ", …" if len(there) > 5 else ""  # noqa: PLR2004 - as many as fit on a line
         return f"Datasets there: {', '.join(quote_path(root.parent / name) for name in there[:5])}{more}"
-    return f"Name the folder of a dataset, or make one: harvest QUERIES.csv -o {quote_path(root)}"
+    return f"Name a dataset folder, or create one: harvest QUERIES.csv -o {quote_path(root)}"
 
 
 def _nearby_dataset(root: Path) -> Path | None:
-    """Find the dataset that a folder is a class of, or lies beside as its rejected pictures."""
-    path = os.path.abspath(root)  # noqa: PTH100 - links lead to other siblings
+    """Return the dataset of a class folder, or of a sibling folder such as the rejected pictures."""
+    path = os.path.abspath(root)  # noqa: PTH100 - resolving links would lead to other siblings
     for folder in (path, *(os.fspath(parent) for parent in Path(path).parents[:2])):
-        for shelf in SIBLING_SUFFIXES:
-            home = folder.removesuffix(shelf)
-            if folder.endswith(shelf) and is_dataset(home):
-                return as_typed(home, root)
+        for suffix in SIBLING_SUFFIXES:
+            candidate = folder.removesuffix(suffix)
+            if folder.endswith(suffix) and is_dataset(candidate):
+                return as_typed(candidate, root)
     return None
 
 
 def unknown_picture_error(dataset: Dataset, root: Path, text: str) -> UsageError:
-    """Say that a dataset knows nothing of a word, and guess what was meant."""
+    """Return the error for a name that a dataset does not know, with a suggestion."""
     if "://" in text:
         return UsageError(
-            console.one_line(f"no search for {root} ever gave the address {text}."),
-            "Addresses are known from the moment a source names them; each search ends at its -m.",
+            console.one_line(f"no search for {root} has returned the URL {text}."),
+            "Only URLs that a source returned are known. Each search ends after -m hits.",
         )
     stem = text.rpartition("/")[2].partition(".")[0]
     close = [console.one_line(name) for name in dataset.similar_names(stem)] if stem else []
     close = close or [quote_path(name) for name in get_close_matches(text, datasets_in(os.curdir))]
-    hint = f"Did you mean {' or '.join(close)}?" if close else "Name it by path, class/name, name or address."
-    return UsageError(console.one_line(f"{root} knows no picture {text}."), hint)
+    hint = f"Did you mean {' or '.join(close)}?" if close else "Name an image by path, class/name, name or URL."
+    return UsageError(console.one_line(f"{root} has no image {text}."), hint)
 
 
 def quote_path(path: str | os.PathLike[str]) -> str:
-    """Write a path so that it can be copied into a shell."""
+    """Quote a path for the shell."""
     from shlex import quote
 
     return quote(console.one_line(os.fspath(path)))
 
 
 def missing_files_error(root: Path, changes: Changes) -> MissingFiles:
-    """Say that too many files are gone to be believed, and how to say that they were deleted."""
+    """Return the error for too many missing files, with the option that confirms their deletion."""
     return MissingFiles(
         console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."),
-        f"Is the drive attached? If you deleted them: harvest status {quote_path(root)} --accept-missing",
+        f"Check that the drive is attached. If you deleted them: harvest status {quote_path(root)} --accept-missing",
     )
 
 
 def print_changes_note(dataset: Dataset, root: Path) -> None:
-    """Say on stderr what was recorded on the way to an answer; `status` alone tells each."""
+    """Print on stderr how many changes in the folders were recorded; `status` lists each."""
     changes = dataset.changes
     if changes.missing_files:
         console.warn(console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."))
@@ -136,4 +136,4 @@ def print_changes_note(dataset: Dataset, root: Path) -> None:
     counts = {name: by_class.total() for name, by_class in changes.counts().items()}
     if counts:
         words = ", ".join(f"{count:,} {CHANGE_KINDS[name]}" for name, count in counts.items())
-        console.note(f"recorded what you did to the folders: {words}")
+        console.note(f"recorded changes in the folders: {words}")

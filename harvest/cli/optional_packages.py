@@ -1,4 +1,4 @@
-"""What a command needs beyond what everybody has, named before anything is read."""
+"""Checks for the optional packages that a command needs, made before anything is read."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TO_PREDICT = 640
 
 
 def require_training() -> None:
-    """Refuse where there is nothing to train with."""
+    """Raise `UsageError` if packages for training are missing."""
     _require(_TRAINER)
     need_a_working_directory()
     need_room(_TO_TRAIN)
 
 
 def require_inference() -> None:
-    """Refuse where there is nothing to run a network with; onnxruntime alone runs what was exported."""
+    """Raise `UsageError` if packages for inference are missing; onnxruntime alone runs an export."""
     if find_spec("onnxruntime") is None:
         _require(_NETWORK)
     need_a_working_directory()
@@ -35,13 +35,13 @@ def require_inference() -> None:
 
 
 def require_serving() -> None:
-    """Refuse where there is nothing to serve with."""
+    """Raise `UsageError` if packages for serving are missing."""
     _require(_SERVER)
 
 
 def _require(modules: Iterable[str]) -> None:
     if missing := [name for name in modules if find_spec(name) is None]:
         raise UsageError(
-            f"this needs {', '.join(missing)}, which this environment lacks.",
+            f"this needs {', '.join(missing)}, which is not installed.",
             "In a checkout of harvest: pip install -e '.[train]'",
         )

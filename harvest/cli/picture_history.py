@@ -1,4 +1,4 @@
-"""A picture's story as `harvest why` tells it to a person."""
+"""The history of a picture, as `harvest why` prints it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from harvest.ledger.history import DecisionRecord, HitRecord
     from harvest.models import Licence
 
-_MOST = 20  # addresses of one picture
+_MOST = 20  # URLs of one picture
 _ACTION_WORDS = {
-    "reject": "thrown out",
+    "reject": "rejected",
     "restore": "restored",
     "move": "moved",
     "rate": "rated",
@@ -33,55 +33,54 @@ _EVIDENCE = {
 }
 
 
-def print_picture(story: PictureHistory, root: Path, asked: str) -> None:
-    """Tell a picture's story to a person who asked for it under some name."""
-    print(console.one_line(f" {story.class_name}/{story.name}  {_state(story, root)}"))
-    if "://" not in asked and asked.rpartition("/")[2] != story.name:
-        print(console.one_line(f" {asked} {_earlier_name(story, asked)}"))
-    for other in story.wanted_by:
-        print(console.one_line(f" in conflict: {other} wants it too. Move it there, or delete it"))
+def print_picture(history: PictureHistory, root: Path, asked: str) -> None:
+    """Print the history of a picture; `asked` is the name that the user typed."""
+    print(console.one_line(f" {history.class_name}/{history.name}  {_state(history, root)}"))
+    if "://" not in asked and asked.rpartition("/")[2] != history.name:
+        print(console.one_line(f" {asked} {_earlier_name(history, asked)}"))
+    for other in history.wanted_by:
+        print(console.one_line(f" conflict: also found for {other}. Move it there, or delete it"))
     print()
-    for name, value in _facts(story, root):
+    for name, value in _facts(history, root):
         print(console.one_line(f"   {name:<9} {value}"))
-    _print_sources("all its addresses" if len(story.sources) > 1 else "its address", story.sources)
-    if story.events:
-        print("\n decided")
-        print_list([_event(event) for event in story.events], None, more="")
+    _print_sources("URLs" if len(history.sources) > 1 else "URL", history.sources)
+    if history.events:
+        print("\n decisions")
+        print_list([_event(event) for event in history.events], None, more="")
 
 
-def _earlier_name(story: PictureHistory, asked: str) -> str:
+def _earlier_name(history: PictureHistory, asked: str) -> str:
     name = asked.replace("\\", "/").rpartition("/")[2]
-    if any(each.action == "edit" and (each.source or "").rpartition("/")[2] == name for each in story.events):
-        return "is what it was before you edited it"
-    return "gave its place to it: a better copy, or one of several"
+    if any(each.action == "edit" and (each.source or "").rpartition("/")[2] == name for each in history.events):
+        return "is its name before you edited it"
+    return "was replaced by it: a better copy, or one of several"
 
 
-def _state(story: PictureHistory, root: Path) -> str:
-    back = (
-        f"harvest restore {open_dataset.quote_path(root)} {open_dataset.quote_path(f'{story.class_name}/{story.name}')}"
-    )
-    if story.state == "rejected":
-        return f"was thrown out, for good. To take that back: {back}"
-    if story.state == "lifted":
-        return "was thrown out and taken back; there is no file until a get fetches it again"
-    if story.own:
-        return "is your own: you put it there, and harvest never changes it"
+def _state(history: PictureHistory, root: Path) -> str:
+    name = open_dataset.quote_path(f"{history.class_name}/{history.name}")
+    command = f"harvest restore {open_dataset.quote_path(root)} {name}"
+    if history.state == "rejected":
+        return f"was rejected. To restore it: {command}"
+    if history.state == "lifted":
+        return "was rejected and restored; the next get downloads its file again"
+    if history.own:
+        return "is your own file; harvest never changes it"
     return "is kept"
 
 
-def _facts(story: PictureHistory, root: Path) -> Iterator[tuple[str, str]]:
-    """Give what is known of the picture, and of the source that gave it."""
-    if (path := path_of(story, root)) is not None:
+def _facts(history: PictureHistory, root: Path) -> Iterator[tuple[str, str]]:
+    """Yield the facts about the picture and its first source, as labels and values."""
+    if (path := path_of(history, root)) is not None:
         yield "file", str(path)
-    yield ("seen" if story.own else "placed"), _time(story.at)
-    if made := _sizes(story):
+    yield ("seen" if history.own else "placed"), _time(history.at)
+    if made := _sizes(history):
         yield "size", made
-    for copy in story.copies:
+    for copy in history.copies:
         yield "same as", f"{copy}, byte for byte"
-    if story.own:
-        yield "licence", "yours to know: harvest did not fetch it"
-    elif story.sources:
-        yield from _origin(story.sources[0])
+    if history.own:
+        yield "licence", "not known: harvest did not download it"
+    elif history.sources:
+        yield from _origin(history.sources[0])
 
 
 def _origin(source: HitRecord) -> Iterator[tuple[str, str]]:
@@ -92,16 +91,16 @@ def _origin(source: HitRecord) -> Iterator[tuple[str, str]]:
     yield "licence", _licence(source.licence)
 
 
-def _sizes(story: PictureHistory) -> str:
-    made = "{} × {}".format(*story.size) if story.size else ""
-    if story.own or story.original is None:
+def _sizes(history: PictureHistory) -> str:
+    made = "{} × {}".format(*history.size) if history.size else ""
+    if history.own or history.original is None:
         return made
-    return f"{made}, made from {'{} × {}'.format(*story.original)} {story.format or ''}".rstrip()
+    return f"{made}, made from {'{} × {}'.format(*history.original)} {history.format or ''}".rstrip()
 
 
 def _search(source: HitRecord) -> str:
     if not source.query:
-        return f"{source.provider.lower()}, read back from its file ({source.class_name})"
+        return f"{source.provider.lower()}, read from its EXIF data ({source.class_name})"
     return f"{source.provider.lower()}, result {source.rank} for {source.query!r} ({source.class_name})"
 
 
@@ -112,10 +111,10 @@ def _licence(licence: Licence) -> str:
 
 
 def _event(event: DecisionRecord) -> str:
-    deed = _ACTION_WORDS.get(event.action, f"{event.action}ed")
+    action = _ACTION_WORDS.get(event.action, f"{event.action}ed")
     way = f"  {event.source} → {event.target}" if event.target and event.target != event.source else ""
     value = f"  {event.value}" if event.value else ""
-    return console.one_line(f"{_time(event.at)}  {deed} {PLACES.get(event.by, f'by {event.by}')}{way}{value}")
+    return console.one_line(f"{_time(event.at)}  {action} {PLACES.get(event.by, f'by {event.by}')}{way}{value}")
 
 
 def _time(at: str) -> str:
@@ -123,27 +122,27 @@ def _time(at: str) -> str:
 
 
 def print_others(others: Sequence[PictureHistory]) -> None:
-    """Name the other pictures that a name or a page means."""
+    """Print the other pictures that the same name or page stands for."""
     if others:
-        print("\n what you asked for also means")
+        print("\n other matches")
         print_list([console.one_line(f"{each.class_name}/{each.name}") for each in others], None, more="")
 
 
-def path_of(story: PictureHistory, root: Path) -> Path | None:
-    """Tell where a picture's file lies, if there is one."""
-    if story.state == "present":
-        return root / story.class_name / story.name
-    if story.shelved:
-        return sibling_folder(root, ".rejected") / story.class_name / story.name
+def path_of(history: PictureHistory, root: Path) -> Path | None:
+    """Return the path of a picture's file, or None if it has no file."""
+    if history.state == "present":
+        return root / history.class_name / history.name
+    if history.shelved:
+        return sibling_folder(root, ".rejected") / history.class_name / history.name
     return None
 
 
-# Addresses.
+# URLs.
 
 
 def print_address(sources: Sequence[HitRecord], text: str) -> None:
-    """Tell what became of an address that no picture came from."""
-    print(console.one_line(f" {text} gave no picture"))
+    """Print the results of a URL that gave no picture."""
+    print(console.one_line(f" {text} gave no image"))
     _print_sources("found", sources)
 
 
@@ -152,9 +151,9 @@ def _print_sources(title: str, sources: Sequence[HitRecord]) -> None:
         return
     print(f"\n {title}")
     for number, source in enumerate(sources[:_MOST]):
-        told = describe_verdict(source.verdict, source.detail)
+        result = describe_verdict(source.verdict, source.detail)
         if number and source.verdict in (Verdict.KEPT, Verdict.BETTER):
-            told = "gave a copy, until another took its place"
+            result = "gave a copy that another one replaced"
         print(console.one_line(f"   {source.url}"))
-        print(console.one_line(f"     {_search(source)}: {told}"))
+        print(console.one_line(f"     {_search(source)}: {result}"))
     print_rest(len(sources) - _MOST, "--json shows them")

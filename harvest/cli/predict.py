@@ -1,4 +1,4 @@
-"""`harvest predict`: what a trained network makes of pictures."""
+"""`harvest predict`: classify images with a trained network."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ if TYPE_CHECKING:
     from harvest.cli.prediction_output import PredictionOutput
     from harvest.training.predictor import Predictor
 
-INCOMPLETE = 3  # finished, but not all of it could be done
+INCOMPLETE = 3  # finished, but some images could not be read
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The directory that a training wrote.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a training run.")],
     words: Annotated[
         list[Path],
-        typer.Argument(metavar="PICTURE|FOLDER...", help="Pictures, and folders to look through, of any depth."),
+        typer.Argument(metavar="PICTURE|FOLDER...", help="Images, and folders to search recursively."),
     ],
-    top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Labels of each picture.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answers as one JSON document.")] = False,
+    top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Number of labels per image.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as one JSON document.")] = False,
     csv: Annotated[
         str | None,
-        typer.Option("--csv", metavar="FILE", help="Write one row a picture; - is standard output."),
+        typer.Option("--csv", metavar="FILE", help="Write one row per image; - is standard output."),
     ] = None,
 ) -> None:
-    """Tell what is on pictures, by a trained network: the most probable labels of each.
+    """Classify images with a trained network: print the most probable labels of each.
 
-    A picture that cannot be read is named on stderr, and the others go on; the exit code is then 3.
+    An image that cannot be read is reported on stderr; the others are classified, and the exit code is 3.
     """
     if as_json and csv == "-":
-        raise UsageError("--json and --csv - both want standard output.", "Name a file: --csv answers.csv")
+        raise UsageError(
+            "--json and --csv - both write to standard output.", "Write the table to a file: --csv answers.csv"
+        )
     optional_packages.require_inference()
     from harvest.cli.image_arguments import check_paths
     from harvest.cli.prediction_output import PredictionOutput
@@ -63,14 +65,14 @@ def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOut
             bar.tick(number, max(count, number))
             answers.write(picture, ranked)
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped after {answers.read + answers.unread:,} pictures.") from None
+        raise Interrupted(f"stopped after {answers.read + answers.unread:,} images.") from None
 
 
 def _conclude(words: Sequence[Path], answers: PredictionOutput) -> None:
-    """Say what could not be done, and leave with a code that a script can go by."""
+    """Report what could not be read, and exit with a code that scripts can check."""
     if not answers.read:
         looked = f"none of {answers.unread:,} can be read" if answers.unread else "there are none"
-        raise NothingHarvested(console.one_line(f"no picture in {', '.join(map(str, words))}: {looked}."))
+        raise NothingHarvested(console.one_line(f"no image in {', '.join(map(str, words))}: {looked}."))
     if answers.unread:
-        console.warn(f"{answers.unread:,} of {answers.read + answers.unread:,} pictures could not be read.")
+        console.warn(f"{answers.unread:,} of {answers.read + answers.unread:,} images could not be read.")
         raise typer.Exit(INCOMPLETE)

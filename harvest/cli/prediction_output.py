@@ -1,4 +1,4 @@
-"""What a network makes of pictures, as it comes: for a person, as JSON, or as a table."""
+"""The output of `harvest predict`, image by image: for a terminal, as JSON or as CSV."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BAR = 24  # columns
 
 
 class PredictionOutput:
-    """Tells one picture after another, and keeps none; those that cannot be read are named on stderr."""
+    """Writes predictions one by one and keeps none in memory; unreadable images are reported on stderr."""
 
     def __init__(self, *, several: bool, top: int, as_json: bool, csv: str | None) -> None:
         self.read = self.unread = 0
@@ -37,7 +37,7 @@ class PredictionOutput:
         self._table: Any = None
 
     def __enter__(self) -> Self:
-        """Open the table, and begin the document."""
+        """Open the table, and start the JSON document."""
         if self._csv is not None:
             self._table = csv.writer(self._file(self._csv), lineterminator="\n")
             more = [f"{name}_{number}" for number in range(2, self._top + 1) for name in ("label", "probability")]
@@ -49,18 +49,18 @@ class PredictionOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close both, so that what was told can be read, however it ended."""
+        """Close both, so that the output is valid even after an error."""
         self._open.close()
         if self._json and kind is not BrokenPipeError:
             print("\n]", flush=True)
 
     @property
     def is_interactive(self) -> bool:
-        """Tell whether a person sees the answers come."""
+        """Return whether the predictions are shown on a terminal."""
         return (self._csv in {None, "-"} or self._json) and sys.stdout.isatty()
 
     def write(self, picture: Path, ranked: Ranked) -> None:
-        """Tell what is on a picture, or why nobody knows."""
+        """Write the labels of an image, or the reason why there are none."""
         if self._json:
             self._as_json(picture, ranked)
         if self._table is not None:
@@ -74,12 +74,12 @@ class PredictionOutput:
             (self._as_line if self._several else self._as_bars)(picture, ranked)
 
     def _as_json(self, picture: Path, ranked: Ranked) -> None:
-        told: dict[str, Any] = {"picture": str(picture)}
+        entry: dict[str, Any] = {"picture": str(picture)}
         if isinstance(ranked, Refusal):
-            told["error"] = ranked.detail or ranked.verdict
+            entry["error"] = ranked.detail or ranked.verdict
         else:
-            told["ranked"] = [guess._asdict() for guess in ranked]
-        print("," if self.read + self.unread else "", console.as_json(told), sep="\n  ", end="")
+            entry["ranked"] = [guess._asdict() for guess in ranked]
+        print("," if self.read + self.unread else "", console.as_json(entry), sep="\n  ", end="")
 
     def _as_row(self, picture: Path, ranked: Ranked) -> None:
         guesses = () if isinstance(ranked, Refusal) else ranked
@@ -88,14 +88,14 @@ class PredictionOutput:
         self._table.writerow([_safe(picture), *cells, _safe(ranked.detail) if isinstance(ranked, Refusal) else ""])
 
     def _as_line(self, picture: Path, ranked: Sequence[LabelProbability]) -> None:
-        """Tell the labels that fit: on a terminal the last ones would begin a line of their own."""
-        told, *others = (console.one_line(f"{guess.label} {_percent(guess.probability)}") for guess in ranked)
-        told = f"{console.one_line(picture)}  {told}"
+        """Print the labels on one line; on a terminal, omit those that do not fit."""
+        first, *others = (console.one_line(f"{guess.label} {_percent(guess.probability)}") for guess in ranked)
+        text = f"{console.one_line(picture)}  {first}"
         for other in others:
-            if console.display_width(f"{told}, {other}") > console.terminal_width():
+            if console.display_width(f"{text}, {other}") > console.terminal_width():
                 break
-            told += f", {other}"
-        print(told, flush=True)
+            text += f", {other}"
+        print(text, flush=True)
 
     def _as_bars(self, picture: Path, ranked: Sequence[LabelProbability]) -> None:
         print(console.one_line(picture))
@@ -113,13 +113,13 @@ class PredictionOutput:
         except OSError as error:
             raise UsageError(
                 console.one_line(f"cannot write {name}: {error.strerror}"),
-                "Name a file in a folder that is there.",
+                "Name a file in an existing folder.",
             ) from None
         return self._open.enter_context(file)
 
 
 def _percent(share: float) -> str:
-    """Write a probability as the training and the report write shares.
+    """Return a probability as a percentage, as in the training report.
 
     >>> _percent(0.4884)
     '48.8 %'

@@ -1,4 +1,4 @@
-"""Live progress: a table that moves on a terminal, one line a class and source where output is piped."""
+"""Progress of a harvest: a live table on a terminal, else one line per class and source."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from harvest.harvesting.summary import Summary, SummaryLine
 
-# More rows than this fold into one a class.
+# With more rows than this, the sources of a class share one row.
 ROWS = 12
 
 
 class HarvestProgress:
-    """Shows a summary that grows; everything it prints goes to stderr, as long as somebody reads it."""
+    """Shows the summary of a running harvest on stderr, as long as stderr is open."""
 
     def __init__(self, title: str, *, quiet: bool) -> None:
         self._title = title
@@ -54,7 +54,7 @@ class HarvestProgress:
                 self._live.stop()
 
     def show(self, summary: Summary) -> None:
-        """Show where the run stands."""
+        """Show the current state of the run."""
         with self._ignore_closed_terminal():
             if self._live is not None:
                 self._live.update(self._table(summary), refresh=True)
@@ -62,7 +62,7 @@ class HarvestProgress:
                 self._print_ended(summary)
 
     def say(self, what: str | HarvestError) -> None:
-        """Tell why it takes longer, or of a source that cannot work; the table moves down for it."""
+        """Print a note or an error above the table, such as a source that does not work."""
         with self._ignore_closed_terminal():
             if isinstance(what, HarvestError):
                 console.error(what)
@@ -71,7 +71,7 @@ class HarvestProgress:
 
     @contextmanager
     def _ignore_closed_terminal(self) -> Iterator[None]:
-        """Fall silent when the terminal is closed or the pipe cut: that must not cost a picture."""
+        """Stop printing when the terminal or the pipe is closed, which must not end the run."""
         try:
             yield
         except OSError:
@@ -113,7 +113,7 @@ class HarvestProgress:
         return table
 
     def _rows(self, summary: Summary) -> list[SummaryLine]:
-        """One row a class and source while they fit, else one a class, and of those the latest."""
+        """Return one row per class and source if they fit, else the latest rows of one per class."""
         lines = [
             summary.lines[name, provider]
             for name in summary.classes
@@ -127,7 +127,7 @@ class HarvestProgress:
     def _status_line(self, summary: Summary) -> str:
         seconds = max(time.monotonic() - self._started, 0.001)
         total = summary.total()
-        rate = f"{total.settled / seconds:.1f} pictures/s · {console.format_size(summary.bytes_read / seconds)}/s"
+        rate = f"{total.settled / seconds:.1f} images/s · {console.format_size(summary.bytes_read / seconds)}/s"
         return f"{rate} · {total.settled}/{total.found} · {console.format_duration(seconds)}"
 
 

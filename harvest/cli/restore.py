@@ -1,4 +1,4 @@
-"""`harvest restore`: takes back what was thrown out."""
+"""`harvest restore`: restore rejected images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset import Dataset, Rejection, RejectionBatch
 
-# What restoring a picture comes to: its file returns, it is fetched again, or nothing is left of it.
+# The results of restoring: the file returns, it is downloaded again, or nothing is left of it.
 RESULTS = {"back": "with a file", "to_fetch": "to fetch again", "lost": "lost"}
 
 
@@ -36,20 +36,23 @@ def restore(
         typer.Argument(metavar="[DATASET] [FILE|URL]...", autocompletion=complete_first, hidden=True),
     ] = None,
     class_names: Annotated[
-        list[str] | None, typer.Option("--class", metavar="NAME", help="All of a class; repeatable.")
+        list[str] | None,
+        typer.Option("--class", metavar="NAME", help="Restore all rejected images of a class; repeatable."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Restore all rejected images.")] = False,
     last: Annotated[
-        bool, typer.Option("--last", help="What was thrown out last, on the page or in the folders.")
+        bool, typer.Option("--last", help="Restore the last rejections, made on the page or in the folders.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only tell what would come back.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as one JSON document.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Show what would be restored, and change nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> None:
-    """Take back what was thrown out: the file returns, or the next get fetches it again.
+    """Restore rejected images: put the file back, or let the next get download it again.
 
-    FILE is a path, class/name or a name, URL the address of a picture or of its page. A path tells its
-    dataset; without a path and without DATASET it is `dataset`. With nothing chosen, what can be restored is
-    listed.
+    FILE is a path, class/name or a name; URL is the URL of an image or of its page. A path determines the
+    dataset; without a path and without DATASET it is `dataset`. Without a selection, the images that can be
+    restored are listed.
     """
     root, texts = split_dataset_argument(words or [])
     with open_dataset.open_dataset(root) as dataset:
@@ -73,11 +76,11 @@ def restore(
         _print_outcome(root, outcome, dry_run=dry_run)
 
 
-# What is chosen.
+# The selection.
 
 
 def _find_named(dataset: Dataset, root: Path, texts: Sequence[str]) -> set[int]:
-    """Find the pictures that were named; every name must mean something before anything is done."""
+    """Return the ids of the named pictures; raise for an unknown name before anything is changed."""
     found = {text: dataset.find(text) for text in texts}
     for text, ids in found.items():
         if not ids:
@@ -85,7 +88,7 @@ def _find_named(dataset: Dataset, root: Path, texts: Sequence[str]) -> set[int]:
     for text, ids in found.items():
         states = {dataset.picture_history(number).state for number in ids}
         if "rejected" not in states:
-            there = "is there" if "present" in states else "was taken back already; the next get fetches it"
+            there = "is not rejected" if "present" in states else "is already restored; the next get downloads it"
             console.note(console.one_line(f"{text} {there}"))
     return {number for ids in found.values() for number in ids}
 
@@ -93,10 +96,9 @@ def _find_named(dataset: Dataset, root: Path, texts: Sequence[str]) -> set[int]:
 def _unknown(dataset: Dataset, root: Path, text: str) -> UsageError:
     name = text.rstrip("/").rpartition("/")[2]
     if any(each.class_name == name for each in dataset.rejections()):
-        hint = (
-            f"All of a class: harvest restore {open_dataset.quote_path(root)} --class {open_dataset.quote_path(name)}"
-        )
-        return UsageError(console.one_line(f"{name} is a class, not a picture."), hint)
+        command = f"harvest restore {open_dataset.quote_path(root)} --class {open_dataset.quote_path(name)}"
+        hint = f"To restore the whole class: {command}"
+        return UsageError(console.one_line(f"{name} is a class, not an image."), hint)
     return open_dataset.unknown_picture_error(dataset, root, text)
 
 
@@ -104,16 +106,16 @@ def _of_classes(rejections: Sequence[Rejection], class_names: Sequence[str]) -> 
     there = {each.class_name for each in rejections}
     for name in class_names:
         if name not in there:
-            guess = f"There are: {', '.join(sorted(there))}." if there else ""
-            raise UsageError(console.one_line(f"nothing of a class {name} was thrown out."), console.one_line(guess))
+            guess = f"Classes with rejected images: {', '.join(sorted(there))}." if there else ""
+            raise UsageError(console.one_line(f"no image of a class {name} was rejected."), console.one_line(guess))
     return {each.id for each in rejections if each.class_name in class_names}
 
 
-# What comes of it.
+# The result.
 
 
 def _outcome(dataset: Dataset, chosen: Sequence[Rejection]) -> dict[str, list[str]]:
-    """Sort pictures by what restoring them comes to."""
+    """Group the names of pictures by the result of restoring them."""
     outcome: dict[str, list[str]] = {fate: [] for fate in RESULTS}
     for each in chosen:
         outcome[_predict_result(each)].append(_place(dataset, each))
@@ -127,7 +129,7 @@ def _predict_result(each: Rejection) -> str:
 
 
 def _place(dataset: Dataset, each: Rejection) -> str:
-    """Name a picture as it is named now: another may have taken its name meanwhile."""
+    """Return the current name of a picture: another picture may have taken the old one."""
     now = dataset.picture_history(each.id)
     return f"{now.class_name}/{now.name}"
 
@@ -138,11 +140,11 @@ def _print_outcome(root: Path, outcome: dict[str, list[str]], *, dry_run: bool) 
         return
     back, to_fetch, lost = (outcome[name] for name in ("back", "to_fetch", "lost"))
     _print_group(back, f"{'would be' if dry_run else 'back'} in {console.one_line(root)}/")
-    _print_group(to_fetch, "to be fetched again by the next get: no file was left")
-    _print_group(lost, "allowed again, but not to be fetched: put the files back yourself")
+    _print_group(to_fetch, "to be downloaded again by the next get: the file is gone")
+    _print_group(lost, "allowed again, but not downloadable: put the files back yourself")
     if to_fetch and not dry_run:
         print()
-        print_next([(f"harvest QUERIES.csv -o {open_dataset.quote_path(root)}", "the line you harvested with")])
+        print_next([(f"harvest QUERIES.csv -o {open_dataset.quote_path(root)}", "the command you harvested with")])
 
 
 def _print_group(places: Sequence[str], what: str) -> None:
@@ -151,7 +153,7 @@ def _print_group(places: Sequence[str], what: str) -> None:
         print_list([console.one_line(place) for place in places], MOST, more="--json shows them")
 
 
-# What there is to choose from.
+# The list of rejected images.
 
 
 def _print_choice(last: RejectionBatch, root: Path, rejections: Sequence[Rejection], *, as_json: bool) -> None:
@@ -168,27 +170,27 @@ def _print_choice(last: RejectionBatch, root: Path, rejections: Sequence[Rejecti
         )
         return
     if not rejections:
-        print(console.one_line(f" nothing was thrown out of {root}/"))
+        print(console.one_line(f" no image was rejected from {root}/"))
         return
-    print(console.one_line(f" {count_images(len(rejections))} thrown out of {root}/"))
+    print(console.one_line(f" {count_images(len(rejections))} rejected from {root}/"))
     _print_counts(rejections)
     _print_last(rejections, last)
     line = f"harvest restore {open_dataset.quote_path(root)}"
     print()
     print_next(
         [
-            (f"{line} --last", "those thrown out last"),
-            (f"{line} FILE", "by name, path or address"),
-            (f"{line} --class NAME", "all of a class"),
-            (f"{line} --all", "all of them"),
+            (f"{line} --last", "the last rejections"),
+            (f"{line} FILE", "by name, path or URL"),
+            (f"{line} --class NAME", "all images of a class"),
+            (f"{line} --all", "all rejected images"),
         ]
     )
 
 
 def _print_last(rejections: Sequence[Rejection], last: RejectionBatch) -> None:
-    together = set(last.pictures)
-    print(f"\n thrown out last, {PLACES.get(last.by, last.by)}, {last.at[:10]} {last.at[11:16]} UTC")
-    lines = [console.one_line(f"{each.class_name}/{each.name}") for each in rejections if each.id in together]
+    batch = set(last.pictures)
+    print(f"\n last rejections, {PLACES.get(last.by, last.by)}, {last.at[:10]} {last.at[11:16]} UTC")
+    lines = [console.one_line(f"{each.class_name}/{each.name}") for each in rejections if each.id in batch]
     print_list(lines, MOST, more="--json shows them")
 
 

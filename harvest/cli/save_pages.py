@@ -1,4 +1,4 @@
-"""Keeps the page that a source changed, so that a bug report can show it."""
+"""Save pages whose format a source changed, for bug reports."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 
 
 def save_strange_pages(summary: Summary, out: Path) -> None:
-    """Write each page that could not be read to a file, and note where it is."""
+    """Write each page that could not be parsed to a file, and add a note with its path."""
     if summary.dry_run:
         return
     for problem in summary.problems:
         if path := save_page(problem.error, problem.provider, out):
-            summary.notes.append(f"{problem.provider.lower()}'s page is in {path}, for a bug report")
+            summary.notes.append(
+                f"the page of {problem.provider.lower()} is saved in {path}; attach it to a bug report"
+            )
 
 
 def save_page(error: ProviderError, provider: str, folder: Path) -> Path | None:
-    """Write the page that an error brings along, and return where; nothing where there is none."""
+    """Write the page of an error to a file, and return its path, or None if there is no page."""
     if not (isinstance(error, PageChanged) and error.page):
         return None
     path = folder / f"harvest-{provider.lower()}-page.txt"  # not .html: nobody should open it in a browser
     try:
         disk.write_atomically(path, error.page.encode("utf-8", "replace"))
     except CannotWrite:
-        return None  # what happened is told in any case
+        return None  # the error itself is reported in any case
     return path

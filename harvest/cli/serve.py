@@ -1,4 +1,4 @@
-"""`harvest serve`: a trained network as a page, and as an address for programs."""
+"""`harvest serve`: a trained network as a web page and an HTTP API."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ if TYPE_CHECKING:
 
 
 def serve(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The directory that a training wrote.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a training run.")],
     host: Annotated[
         str,
-        typer.Option("--host", metavar="HOST", help="0.0.0.0 lets in everybody who reaches this machine."),
+        typer.Option("--host", metavar="HOST", help="Address to listen on; 0.0.0.0 accepts other machines too."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0: any that is free.")] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, metavar="N", help="Port to listen on; 0 picks a free one.")
+    ] = 8000,
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", metavar="HOST", help="A name it is reached by, besides localhost; repeatable."),
+        typer.Option("--name", metavar="HOST", help="Accepted host name besides localhost; repeatable."),
     ] = None,
     allow_private: Annotated[
         bool,
-        typer.Option("--allow-private", help="Fetch from private addresses too: an image server at home."),
+        typer.Option("--allow-private", help="Also fetch from private addresses, such as a local image server."),
     ] = False,
     proxy: Annotated[
         str | None,
-        typer.Option("--proxy", metavar="URL", help="Use this proxy; HTTPS_PROXY is obeyed without it."),
+        typer.Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line for every request.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log one line per request.")] = False,
 ) -> None:
-    """Serve a trained network: a page to try it on, and an address for programs. Ctrl-C ends it.
+    """Serve a trained network over HTTP: a web page to try it, and an API. Ctrl-C stops it.
 
-    POST /classify takes a picture as a form's file, as the body itself, or as {"url": "https://…"};
-    GET /health tells what is served.
+    POST /classify accepts an image as a form file, as the request body, or as {"url": "https://…"};
+    GET /health describes the model.
     """
     optional_packages.require_serving()
     optional_packages.require_inference()
@@ -50,30 +52,30 @@ def serve(
     from harvest.web.image_client import ImageClient
 
     console.set_up_log(None, verbose=verbose)
-    door = listen(host, port)  # before the network is loaded: a port that is taken is known at once
+    listener = listen(host, port)  # before the network is loaded, so that a port in use is reported at once
     try:
         predictor = Predictor.open(run, say=console.note)
         bounds = ServiceLimits()
         app = make_app(
             predictor,
             lambda: ImageClient(proxy=proxy, allow_private=allow_private),
-            names={"localhost", host, *(name or ()), *_own_names(door)},
+            names={"localhost", host, *(name or ()), *_own_names(listener)},
             bounds=bounds,
         )
-        server = Server(app, door, bounds)
-        _greet(door, f"{predictor.name}, {len(predictor.labels)} classes, by {predictor.engine}")
+        server = Server(app, listener, bounds)
+        _greet(listener, f"{predictor.name}, {len(predictor.labels)} classes, by {predictor.engine}")
         server.run()
     finally:
-        door.close()
+        listener.close()
 
 
-def _greet(door: Listener, what: str) -> None:
-    print(f"{console.one_line(what)}: {door.url}", flush=True)
-    if not door.is_loopback:
-        console.warn("everybody who reaches this machine can use it, and have it fetch pictures.")
+def _greet(listener: Listener, what: str) -> None:
+    print(f"{console.one_line(what)}: {listener.url}", flush=True)
+    if not listener.is_loopback:
+        console.warn("everyone who can reach this machine can use this server, and make it download images.")
 
 
-def _own_names(door: Listener) -> set[str]:
-    """Name this machine as others call it, where others may come in."""
+def _own_names(listener: Listener) -> set[str]:
+    """Return the host names that other machines use, if the server accepts other machines."""
     node = platform.node().lower()
-    return set() if door.is_loopback or not node else {node, f"{node.partition('.')[0]}.local"}
+    return set() if listener.is_loopback or not node else {node, f"{node.partition('.')[0]}.local"}

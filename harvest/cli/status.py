@@ -1,4 +1,4 @@
-"""`harvest status`: what a person did to the folders, what each class holds, and what to look at next."""
+"""`harvest status`: the changes in the folders, the counts of each class, and what to check next."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
 
 
 ALL = "--all shows them"
-# The columns after the class, which are shown where they count anything, and what their names do not say.
+# The columns after the class, shown where any count is not zero, and the legend of each.
 COLUMNS = {
     "kept": ("kept", ""),
     "new": ("new", "by the last run"),
     "own": ("by hand", "your own files"),
-    "unreadable": ("unreadable", "own files that are no pictures"),
+    "unreadable": ("unreadable", "own files that cannot be decoded"),
     "moved": ("moved", "from another class"),
     "edited": ("edited", ""),
-    "rejected": ("rejected", "for good, unless you restore them"),
-    "conflicts": ("conflicts", "wanted by another class too"),
-    "suspects": ("suspects", "their source names another class"),
+    "rejected": ("rejected", "never downloaded again unless restored"),
+    "conflicts": ("conflicts", "also found for another class"),
+    "suspects": ("suspects", "source mentions another class"),
 }
 
 
 def status(
     dataset: Folder = DEFAULT,
-    show_all: Annotated[bool, typer.Option("--all", help="Show every line of every list.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show complete lists.")] = False,
     accept_missing: Annotated[
-        bool, typer.Option("--accept-missing", help="Record files that are gone as thrown out, however many.")
+        bool, typer.Option("--accept-missing", help="Record missing files as rejected, however many there are.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
 ) -> None:
-    """Tell what changed in the folders, count every class, and list what needs a look."""
+    """Show changes in the folders, counts of each class, and images to check."""
     with open_dataset.open_dataset(dataset, accept_missing=accept_missing, only_to_read=True) as opened:
         report = StatusReport.collect(opened, dataset)
     if as_json:
@@ -63,7 +63,7 @@ def status(
 def _print(report: StatusReport, most: int | None) -> None:
     _print_changes(report.changes, most)
     if report.changes.missing_files:
-        return  # what the ledger counts is not what is there
+        return  # the counts in the ledger differ from the folders
     print()
     _print_classes(report.rows())
     _print_conflicts(report, most)
@@ -74,16 +74,18 @@ def _print(report: StatusReport, most: int | None) -> None:
 
 
 def _print_changes(changes: Changes, most: int | None) -> None:
-    told = {kind: list(_describe_changes(changes, kind)) for kind in CHANGE_KINDS}
+    lines_by_kind = {kind: list(_describe_changes(changes, kind)) for kind in CHANGE_KINDS}
     if changes.missing_files:
-        print(" seen on disk, and not recorded:")
+        print(" seen on disk, but not recorded:")
     else:
-        print(f" changed on disk since the last command:{'' if any(told.values()) else ' nothing'}")
-    for lines in told.values():
+        print(f" changed on disk since the last command:{'' if any(lines_by_kind.values()) else ' nothing'}")
+    for lines in lines_by_kind.values():
         print_list(lines, most, more=ALL)
     for old, new in changes.renamed.items():
         print(console.one_line(f"   {'class renamed':<14}  {old} → {new}"))
-        print(console.one_line(f"   {'':<14}  nothing is fetched for it until the query file says {new} too"))
+        print(
+            console.one_line(f"   {'':<14}  nothing is downloaded for it until the query file uses the name {new} too")
+        )
 
 
 def _describe_changes(changes: Changes, kind: str) -> Iterator[str]:
@@ -109,32 +111,34 @@ def _print_classes(rows: Sequence[dict[str, Any]]) -> None:
 
 def _print_conflicts(report: StatusReport, most: int | None) -> None:
     if report.conflicts:
-        print(f"\n conflicts: {count_images(len(report.conflicts))} wanted by two classes")
-        print_list([_look(report, each, "is wanted by") for each in report.conflicts], most, more=ALL)
-        print("   Each belongs to one class: move it there, or delete the copy that is wrong.")
+        print(f"\n conflicts: {count_images(len(report.conflicts))} found for two classes")
+        print_list(
+            [_describe_mismatch(report, each, "was also found for") for each in report.conflicts], most, more=ALL
+        )
+        print("   An image belongs to one class: move it there, or delete the wrong copy.")
 
 
 def _print_suspects(report: StatusReport, most: int | None) -> None:
     if report.suspects:
-        print(f"\n suspects: {count_images(len(report.suspects))} whose source names another class")
-        print_list([_look(report, each, "may be of") for each in report.suspects], most, more=ALL)
+        print(f"\n suspects: {count_images(len(report.suspects))} whose source mentions another class")
+        print_list([_describe_mismatch(report, each, "may belong to") for each in report.suspects], most, more=ALL)
 
 
 def _print_unreadable(report: StatusReport, most: int | None) -> None:
     if report.unreadable:
-        print("\n unreadable: files of your own that cannot be decoded; every command skips them")
+        print("\n unreadable: your own files that cannot be decoded; every command skips them")
         paths = [console.one_line(report.root / class_name / name) for class_name, name in report.unreadable]
         print_list(paths, most, more=ALL)
 
 
-def _look(report: StatusReport, each: Conflict | PageMismatch, relation: str) -> str:
+def _describe_mismatch(report: StatusReport, each: Conflict | PageMismatch, relation: str) -> str:
     return console.one_line(f"{report.root / each.class_name / each.name}  {relation} {each.other}")
 
 
 def _print_keep_rates(rates: Sequence[KeepRate], most: int | None) -> None:
     if not rates:
         return
-    print("\n what you left of the pictures that each query and source gave")
+    print("\n images that you kept, by query and source")
     shown = rates[:most]
     table = [["class", "source", "query", "found", "placed", "kept", "rate"]]
     table += [
@@ -155,11 +159,11 @@ def _print_next(report: StatusReport) -> None:
     name = quote_path(report.root)
     steps = []
     if report.conflicts or report.suspects:
-        steps.append((f"harvest why {name} FILE", "where a picture came from"))
+        steps.append((f"harvest why {name} FILE", "where an image comes from"))
     if rejected := sum(tally.rejected for tally in report.tallies):
-        steps.append((f"harvest restore {name}", f"what of the {rejected:,} rejected can come back"))
+        steps.append((f"harvest restore {name}", f"which of the {rejected:,} rejected images can be restored"))
     if any(tally.kept for tally in report.tallies):
-        steps.append((f"look through {name}/ and delete what is wrong: it never comes back", ""))
+        steps.append((f"look through {name}/ and delete wrong images: they never come back", ""))
     else:
         steps.append((f"harvest QUERIES.csv -o {name}", ""))
     print()

@@ -1,4 +1,4 @@
-"""Everything that `harvest status` has to say, for its tables and for `--json`."""
+"""The data that `harvest status` reports, for its tables and for `--json`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from harvest.dataset import Change, Changes, ClassCounts, Conflict, Dataset, KeepRate, PageMismatch
 
-# What a person can have done to a picture, as a dataset's changes name it, and in words.
+# The kinds of changes to pictures: the attribute of `Changes`, and its label.
 CHANGE_KINDS = {
     "deleted": "deleted",
-    "rejected": "thrown out",
+    "rejected": "rejected",
     "moved": "moved",
     "edited": "edited",
     "restored": "restored",
@@ -26,7 +26,7 @@ CHANGE_KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """Everything `status` has to say."""
+    """The data that `status` reports."""
 
     root: Path
     changes: Changes
@@ -38,7 +38,7 @@ class StatusReport:
 
     @classmethod
     def collect(cls, dataset: Dataset, root: Path) -> StatusReport:
-        """Ask a dataset everything."""
+        """Collect the data from a dataset."""
         return cls(
             root,
             dataset.changes,
@@ -50,7 +50,7 @@ class StatusReport:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """Count each class under the names that `--json` uses."""
+        """Return the counts of each class under the names that `--json` uses."""
         suspects = Counter(suspect.class_name for suspect in self.suspects)
         return [
             {"class": tally.class_name, **_numbers(tally), "suspects": suspects[tally.class_name]}
@@ -58,7 +58,7 @@ class StatusReport:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """Give everything under the names that `--json` uses."""
+        """Return the whole report under the names that `--json` uses."""
         return {
             "dataset": str(self.root),
             "changes": {kind: [_change_as_json(each) for each in getattr(self.changes, kind)] for kind in CHANGE_KINDS},

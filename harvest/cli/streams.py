@@ -1,8 +1,8 @@
-"""The standard streams: one that is closed, full or without a reader never ends in a traceback.
+"""The standard streams: a closed or full stream, or one without a reader, never causes a traceback.
 
-The first write to standard output that fails raises: `BrokenPipeError` where the reader is gone, which is how
-`harvest status | head -1` ends, and `CannotWrite` for everything else. Standard error never fails: there is
-nobody left to tell, and a run must not end because its terminal was closed.
+The first failed write to standard output raises `BrokenPipeError` if the reader is gone, which is how
+`harvest status | head -1` ends, and `CannotWrite` otherwise. Failed writes to standard error are ignored: there
+is nowhere to report them, and a run must not end because its terminal was closed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def set_up_streams() -> None:
-    """Replace the standard streams by ones that are open, and whose failures are handled."""
-    # In this order each takes the number of the stream it stands for. Otherwise the ledger could get number
-    # 2, and what a library writes to standard error would go into it.
+    """Replace the standard streams by open ones with error handling."""
+    # In this order each gets the file descriptor of the stream it replaces. Otherwise the ledger could get
+    # descriptor 2, and a library that writes to standard error would write into it.
     sys.stdin = sys.stdin or _open_null("r")
     sys.stdout = _guard(sys.stdout or _open_null("w"), _Output)
     sys.stderr = _guard(sys.stderr or _open_null("w"), _ErrorOutput)
@@ -33,7 +33,7 @@ def _open_null(mode: str) -> TextIO:
 
 
 def _guard(stream: TextIO, kind: type[_Raw]) -> TextIO:
-    """Wrap what is a file, pipe or terminal; a console of Windows or a notebook has no such faults."""
+    """Wrap a stream that is a file, pipe or terminal; a Windows console or a notebook does not need it."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     if not isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO):
@@ -42,27 +42,29 @@ def _guard(stream: TextIO, kind: type[_Raw]) -> TextIO:
     return io.TextIOWrapper(
         raw if stream.write_through else io.BufferedWriter(raw),
         encoding=stream.encoding,
-        errors="backslashreplace" if stream.errors in _FAILS else stream.errors,  # a terminal may lack letters
+        errors="backslashreplace"
+        if stream.errors in _FAILS
+        else stream.errors,  # the encoding of a terminal may lack characters
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
 
 
-_FAILS = {"strict", "surrogateescape"}  # the second is Python's choice in the locales C and POSIX
+_FAILS = {"strict", "surrogateescape"}  # Python uses the second in the locales C and POSIX
 
 
 class _Raw(io.FileIO):
-    """A stream that fails at most once, and from then on discards what is written."""
+    """A stream that reports its first failure, and discards everything written after it."""
 
     _is_lost = False
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write some of the data, and return how much."""
+        """Write data, and return the number of bytes written."""
         if self._is_lost:
             return len(memoryview(data))
         try:
             while (count := super().write(data)) is None:
-                select.select([], [self], [])  # another program, which has it too, made it non-blocking
+                select.select([], [self], [])  # another program that shares the stream made it non-blocking
         except OSError as error:
             self._is_lost = True
             self._fail(error)
@@ -79,7 +81,7 @@ class _Output(_Raw):
             raise error
         raise CannotWrite(
             f"cannot write standard output: {error.strerror or error}.",
-            "Nothing that was harvested is lost. Send the output to a place with room.",
+            "The harvested images are safe. Redirect the output to a place with free space.",
         ) from None
 
 

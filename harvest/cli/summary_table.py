@@ -1,4 +1,4 @@
-"""The summary at the end: a table whose columns add up to the hits found, and what to do next."""
+"""The summary at the end of a run: a table whose columns add up to the hits found, and the next steps."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 WIDTH = 80
 
 MEANINGS = {
-    "had": "known from before",
-    "dup": "the same picture again",
-    "small": "too small, blank or too long",
-    "bad": "no picture, or broken",
-    "dead": "no answer",
-    "refused": "against a rule",
-    "before": "thrown out before",
-    "left": "for the next run",
+    "had": "downloaded earlier",
+    "dup": "duplicate of another image",
+    "small": "too small, blank or too elongated",
+    "bad": "not an image, or damaged",
+    "dead": "download failed",
+    "refused": "blocked by policy",
+    "before": "rejected earlier",
+    "left": "left for the next run",
 }
 
 
 def print_summary(summary: Summary, out: Path) -> None:
-    """Print the account of a run on stdout."""
+    """Print the summary of a run on stdout."""
     classes = [summary.of_class(name) for name in summary.classes]
     used = [name for name in columns_in_use(classes) if name != "new"]
     rows = [["class", "kept", "new", "found", *used]]
@@ -53,7 +53,7 @@ def print_summary(summary: Summary, out: Path) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]], *, names: int = 1) -> None:
-    """Print rows with the columns of names to the left and numbers to the right."""
+    """Print a table with the columns of names aligned left and numbers aligned right."""
     lines = [[console.one_line(cell) for cell in row] for row in rows]
     widths = [max(console.display_width(line[i]) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
@@ -65,7 +65,7 @@ def print_table(rows: Sequence[Sequence[str]], *, names: int = 1) -> None:
 
 
 def print_facts(facts: Sequence[str]) -> None:
-    """Print short facts side by side, as many as a line of a terminal takes."""
+    """Print short facts side by side, as many as fit on a line of the terminal."""
     lines: list[str] = []
     for fact in facts:
         if lines and len(lines[-1]) + len(fact) + 3 < WIDTH:
@@ -87,52 +87,52 @@ def _facts(summary: Summary) -> list[str]:
     if summary.pictures:
         facts.append(f"licence known for {summary.licence_known} of {summary.pictures}")
     if summary.conflicts:
-        facts.append(f"{summary.conflicts} wanted by two classes")
+        facts.append(f"{summary.conflicts} found for two classes")
     if summary.set_aside:
-        facts.append(f"{summary.set_aside} set aside as a host's placeholder")
+        facts.append(f"{summary.set_aside} set aside as placeholders of a host")
     return facts
 
 
 def _print_problems(summary: Summary) -> list[str]:
-    """Tell blocked, changed, keyless and truly nothing apart, each in a line of its own."""
+    """Return one line per problem: blocked, changed, without a key, or without results."""
     texts = [f" {_problem(problem)}" for problem in _without_repeats(summary.problems)]
     texts += [
-        f" {line.provider.lower()} has no pictures for {line.class_name}; it was searched to the end"
+        f" {line.provider.lower()} has no images for {line.class_name}; the search is complete"
         for line in summary.lines.values()
         if line.end == EXHAUSTED and not line.found
     ]
     texts += [
-        f" {line.provider.lower()} was searched before and has nothing new for {line.class_name}; --refresh asks again"
+        f" {line.provider.lower()} was searched earlier: nothing new for {line.class_name}; --refresh searches again"
         for line in summary.lines.values()
         if line.end == FINISHED_EARLIER and not line.found and not summary.kept.get(line.class_name)
     ]
     texts += [f" {_short(summary, name)}" for name in summary.short_of_target]
     if summary.interrupted:
-        texts.append(" stopped; the same line goes on where this one ended")
+        texts.append(" stopped; run the same command again to continue")
     if private := summary.total().verdicts[Verdict.BLOCKED_ADDRESS]:
-        texts.append(f" {private} private addresses were not contacted; if they are yours: --allow-private")
+        texts.append(f" {private} private addresses were not contacted; --allow-private permits them")
     return texts + [f" {note}" for note in summary.notes]
 
 
 def _short(summary: Summary, class_name: str) -> str:
-    """Tell what kept a class from its target."""
+    """Return why a class is below its target."""
     ends = {line.end for line in summary.lines.values() if line.class_name == class_name}
     if summary.interrupted:
         reason = ""
     elif LIMIT_REACHED in ends:
-        reason = ": -m allows no more hits"
+        reason = ": the limit -m is reached"
     else:
-        reason = ": the sources gave no more"
+        reason = ": the sources have no more"
     return f"{class_name} has {summary.kept.get(class_name, 0)} of {summary.target}{reason}"
 
 
 def _without_repeats(problems: Sequence[ProviderProblem]) -> list[ProviderProblem]:
-    """Tell the reason of a parked provider once: it fails for every class."""
+    """Drop repeated problems: a provider that is unavailable fails for every class."""
     return list({(problem.provider, problem.error.message): problem for problem in problems}.values())
 
 
 def _problem(problem: ProviderProblem) -> str:
-    """Tell a problem in a line; what to do about a missing key was said before the run began."""
+    """Return a problem as one line; the hint for a missing key was printed before the run."""
     hint = "" if isinstance(problem.error, KeyMissing) else problem.error.hint.replace("\n", " ")
     return f"{problem.provider.lower()}: {problem.error.message}" + (f"  {hint}" if hint else "")
 
@@ -140,5 +140,5 @@ def _problem(problem: ProviderProblem) -> str:
 def _print_next(summary: Summary, out: Path) -> None:
     if summary.interrupted or summary.dry_run or not any(summary.kept.values()):
         return
-    print(f"\n next   look through {console.one_line(out)}/ and delete what is wrong: it never comes back")
+    print(f"\n next   look through {console.one_line(out)}/ and delete wrong images: they never come back")
     print(f"        harvest status {console.one_line(shlex.quote(str(out)))}")

@@ -1,4 +1,4 @@
-"""Lists that stay short unless all is asked for."""
+"""Print lists that are shortened by default."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from harvest.cli import console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_INDENT = 8  # columns before what may be done next
+_INDENT = 8  # columns before the next steps
 MOST = 10  # lines of a list
 # Where a decision was made.
 PLACES = {"files": "in the folders", "page": "on the review page", "cli": "on the command line"}
 
 
 def print_list(lines: Sequence[str], most: int | None, *, more: str) -> None:
-    """Print lines, and in place of those over `most` how many they are and what shows them."""
+    """Print up to `most` lines, then how many more there are and how to show them."""
     # "and 1 more" would save no line.
     shown = lines if most is None or len(lines) <= most + 1 else lines[:most]
     for line in shown:
@@ -25,16 +25,16 @@ def print_list(lines: Sequence[str], most: int | None, *, more: str) -> None:
 
 
 def print_rest(count: int, more: str) -> None:
-    """Say how much is not shown."""
+    """Print how many lines are not shown."""
     if count > 0:
         print(f"   … and {count:,} more ({more})")
 
 
 def print_next(steps: Sequence[tuple[str, str]]) -> None:
-    """Print what a person may do now: lines to copy, and what each is for; or prose alone.
+    """Print the next steps: commands to copy with their purpose, or text alone.
 
-    Where that is too wide for the terminal, what each is for stands below it: words cut in two are hard to
-    read and to copy.
+    If a line is too wide for the terminal, each purpose is printed below its command: wrapped lines are hard
+    to read and to copy.
     """
     width = max((console.display_width(line) for line, what in steps if what), default=0)
     beside = [f"{console.pad(line, width)}   {what}".rstrip() for line, what in steps]
@@ -46,16 +46,20 @@ def print_next(steps: Sequence[tuple[str, str]]) -> None:
 
 
 def count_images(count: int) -> str:
-    """Count pictures.
+    """Return a count of images as text.
 
     >>> count_images(1), count_images(1200)
+<<<<<<< HEAD
     ('1 picture', '1,200 pictures')
+=======
+    ('1 image', '1,200 images')
+>>>>>>> lang-b
     """
-    return f"{count:,} picture{'' if count == 1 else 's'}"
+    return f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def shorten(text: str, most: int = 40) -> str:
-    """Cut text that is too long for a column.
+    """Shorten text that is too long for a column.
 
     >>> shorten("scarlet king snake", 10)
     'scarlet k…'

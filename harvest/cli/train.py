@@ -1,4 +1,4 @@
-"""`harvest train`, and what `python train.py` runs: from class folders to a classifier."""
+"""`harvest train` and `python train.py`: train a classifier on class folders."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class TrainCommand(InterruptibleCommand, Command):
-    """Lets `--lr` take one word or two numbers, as `--lr 1e-5 1e-4`."""
+    """A command whose `--lr` takes one word or two numbers, as in `--lr 1e-5 1e-4`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        """Join the two numbers of `--lr` before they are told apart from the folder."""
+        """Join the two numbers of `--lr`, so that the second is not read as the folder."""
         joined: list[str] = []
         for word in args:
             if len(joined) > 1 and joined[-2] == "--lr" and _is_number(joined[-1]) and _is_number(word):
@@ -44,106 +44,126 @@ def train(
     ctx: typer.Context,
     tree: Annotated[
         Path,
-        typer.Argument(metavar="TREE", autocompletion=complete_datasets, help="One folder per class."),
+        typer.Argument(metavar="TREE", autocompletion=complete_datasets, help="Folder with one subfolder per class."),
     ] = Path("dataset"),
     model: Annotated[
         str,
         typer.Option(
             "--model",
             metavar="NAME",
-            help="resnet18, resnet34, mobilenet, dinov2, any hub id, a directory, or an earlier run.  "
-            "[default: resnet34]",
+            help="resnet18, resnet34, mobilenet, dinov2, a hub id, a directory or an earlier run.  [default: resnet34]",
         ),
     ] = "",
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="What is written.  [default: TREE.runs/<time>]"),
+        typer.Option("--out", metavar="FOLDER", help="Output directory.  [default: TREE.runs/<time>]"),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", min=0, metavar="N", help="0: only the head.  [default: 4; 20 from scratch]"),
+        typer.Option(
+            "--epochs",
+            min=0,
+            metavar="N",
+            help="Number of epochs; 0 trains the head only.  [default: 4; 20 from scratch]",
+        ),
     ] = None,
     lr: Annotated[
         str | None,
-        typer.Option("--lr", metavar="LO HI|find", help="Rates of the first and last layer, or find them."),
+        typer.Option(
+            "--lr", metavar="LO HI|find", help="Learning rates of the first and last layer; find searches for them."
+        ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", metavar="PX", help="Side of the picture the network sees.")
+        int | None, typer.Option("--size", metavar="PX", help="Input size of the network in pixels.")
     ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Pictures at a time.")] = 32,
-    valid: Annotated[int, typer.Option("--valid", metavar="%", help="To choose by.")] = 20,
-    test: Annotated[int, typer.Option("--test", metavar="%", help="Untouched, for the last word.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of every chance there is.")] = 42,
+    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Batch size in images.")] = 32,
+    valid: Annotated[int, typer.Option("--valid", metavar="%", help="Validation share in percent.")] = 20,
+    test: Annotated[int, typer.Option("--test", metavar="%", help="Test share in percent.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Random seed.")] = 42,
     two_stage: Annotated[
-        bool, typer.Option("--two-stage", help="So many epochs of the head alone, then so many of all.")
+        bool, typer.Option("--two-stage", help="Train the head for N epochs, then the whole network for N.")
     ] = False,
     from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Begin with random weights: nothing is downloaded.")
+        bool, typer.Option("--from-scratch", help="Start from random weights; nothing is downloaded.")
     ] = False,
     monitor: Annotated[
-        str, typer.Option("--monitor", metavar="METRIC", help="Which epoch is the best, and when to stop.")
+        str,
+        typer.Option(
+            "--monitor", metavar="METRIC", help="Metric that selects the best epoch, and stops with --patience."
+        ),
     ] = "accuracy",
     patience: Annotated[
-        int | None, typer.Option("--patience", min=1, metavar="N", help="Stop after N epochs without a gain.")
+        int | None, typer.Option("--patience", min=1, metavar="N", help="Stop after N epochs without improvement.")
     ] = None,
-    min_delta: Annotated[float, typer.Option("--min-delta", min=0, metavar="X", help="What counts as a gain.")] = 0.0,
+    min_delta: Annotated[
+        float, typer.Option("--min-delta", min=0, metavar="X", help="Smallest change that counts as an improvement.")
+    ] = 0.0,
     metric: Annotated[
-        str | None, typer.Option("--metric", metavar="MODULE:FUNCTION", help="A metric of your own: custom.")
+        str | None,
+        typer.Option("--metric", metavar="MODULE:FUNCTION", help="Function of your own metric, named custom."),
     ] = None,
     cost_matrix: Annotated[
         Path | None,
         typer.Option(
             "--cost-matrix",
             metavar="FILE",
-            help="What an answer is worth, as CSV: right ones high, mistakes low.",
+            help="CSV file with the value of each prediction: high if right, low if wrong.",
         ),
     ] = None,
     augment: Annotated[
-        bool, typer.Option("--augment/--no-augment", help="Show training pictures anew every epoch.")
+        bool, typer.Option("--augment/--no-augment", help="Augment the training images anew in every epoch.")
     ] = True,
     flip_left_right: Annotated[
-        bool, typer.Option("--flip-left-right/--no-flip-left-right", help="Mirrored pictures too.")
+        bool, typer.Option("--flip-left-right/--no-flip-left-right", help="Mirror training images at random.")
     ] = True,
     random_crop: Annotated[
-        int | None, typer.Option("--random-crop", metavar="%", help="How much may be cut away.")
+        int | None, typer.Option("--random-crop", metavar="%", help="Maximum share to cut away, in percent.")
     ] = None,
     random_scale: Annotated[
-        int | None, typer.Option("--random-scale", metavar="%", help="How much larger it may be.")
+        int | None, typer.Option("--random-scale", metavar="%", help="Maximum enlargement in percent.")
     ] = None,
     random_brightness: Annotated[
-        int | None, typer.Option("--random-brightness", metavar="%", help="How much brighter or darker.")
+        int | None, typer.Option("--random-brightness", metavar="%", help="Maximum change of brightness in percent.")
     ] = None,
     n_augmentation: Annotated[
-        int, typer.Option("--n-augmentation", min=1, metavar="N", help="Views of a picture in every batch.")
+        int, typer.Option("--n-augmentation", min=1, metavar="N", help="Augmented views per image in each batch.")
     ] = 1,
     transform: Annotated[
         str | None,
-        typer.Option("--transform", metavar="MODULE:OBJECT", help="With random_transform(x, seed=None)."),
+        typer.Option(
+            "--transform", metavar="MODULE:OBJECT", help="Object with a method random_transform(x, seed=None)."
+        ),
     ] = None,
     callback: Annotated[
         list[str] | None,
-        typer.Option("--callback", metavar="MODULE:CLASS", help="A TrainerCallback; repeatable."),
+        typer.Option("--callback", metavar="MODULE:CLASS", help="TrainerCallback class; repeatable."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that was cut off, as it was begun.")
+        bool, typer.Option("--resume", help="Continue an interrupted run with its original options.")
     ] = False,
     save_every: Annotated[
-        int, typer.Option("--save-every", min=1, metavar="N", help="Epochs between two checkpoints.")
+        int, typer.Option("--save-every", min=1, metavar="N", help="Epochs between checkpoints.")
     ] = 1,
-    keep: Annotated[int, typer.Option("--keep", min=0, metavar="K", help="Checkpoints that stay when it is done.")] = 0,
-    export: Annotated[str, typer.Option("--export", metavar="KINDS", help="onnx, pt2, or both by a comma.")] = "",
-    log: Annotated[str, typer.Option("--log", metavar="KINDS", help="csv, tensorboard, or both by a comma.")] = "csv",
-    cpu: Annotated[bool, typer.Option("--cpu", help="Leave the graphics card alone.")] = False,
+    keep: Annotated[
+        int, typer.Option("--keep", min=0, metavar="K", help="Number of checkpoints to keep after training.")
+    ] = 0,
+    export: Annotated[
+        str, typer.Option("--export", metavar="KINDS", help="Export formats: onnx, pt2 or onnx,pt2.")
+    ] = "",
+    log: Annotated[
+        str, typer.Option("--log", metavar="KINDS", help="Log formats: csv, tensorboard or csv,tensorboard.")
+    ] = "csv",
+    cpu: Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")] = False,
     cache: Annotated[
         Path | None,
-        typer.Option("--cache", metavar="FOLDER", help="Features of pictures.  [default: TREE.runs/cache]"),
+        typer.Option("--cache", metavar="FOLDER", help="Cache folder for image features.  [default: TREE.runs/cache]"),
     ] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Warnings and the result only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings and the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> None:
-    """Fine-tune a pretrained network on class folders, and tell how good it became.
+    """Fine-tune a pretrained network on class folders, and evaluate it.
 
-    Everything that a training gives is one directory: weights, labels, figures, report.html.
+    The output directory holds all results: weights, labels, metrics and report.html.
     """
     optional_packages.require_training()
     from harvest.cli.training_progress import TerminalProgress
@@ -193,7 +213,7 @@ def train(
 
 @contextmanager
 def resume_hint(options: TrainingOptions) -> Iterator[None]:
-    """Name the line that goes on with a run that was cut off: the same line would begin another."""
+    """Add the command that continues an interrupted run to errors: the same command would start a new run."""
     from harvest.cli.locate_dataset import from_here
     from harvest.cli.open_dataset import quote_path
     from harvest.training import run_directory
@@ -203,39 +223,39 @@ def resume_hint(options: TrainingOptions) -> Iterator[None]:
     def line() -> str:
         tree, run = (quote_path(from_here(path)) for path in (options.tree, run_directory.current_run() or Path()))
         words = " ".join(["harvest train", tree, "--resume --out", run, code_words(options)]).strip()
-        return f"{words} goes on with it."
+        return f"To continue: {words}"
 
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted("stopped.", line() if run_directory.current_run() else "Nothing was begun.") from None
+        raise Interrupted("stopped.", line() if run_directory.current_run() else "No run was started.") from None
     except UsageError as error:
-        if not options.resume:  # what somebody goes on with is theirs
+        if not options.resume:  # a resumed run belongs to the user: keep it
             run_directory.discard_run()
         raise _with_line(error, line) from error.__cause__
     except RuntimeError as error:
         if not is_caused_by_other_process(error):
             raise
-        if os.environ.get("RANK") != "0":  # what the first one says is enough
+        if os.environ.get("RANK") != "0":  # one message is enough: that of the first process
             raise typer.Exit(HarvestError.exit_code) from None
-        raise HarvestError("another process of this training ended before it was done.", line()) from None
+        raise HarvestError("another process of this training ended early.", line()) from None
     except CannotWrite as error:
         if not run_directory.current_run():
             raise
-        raise CannotWrite(error.message, f"Make room there, or see to it that it can be written: {line()}") from error
+        raise CannotWrite(error.message, f"Free some space there, or make it writable. {line()}") from error
 
 
 def _with_line(error: UsageError, line: Callable[[], str]) -> UsageError:
-    """Add to an error of the user's own code how the run goes on when that is fixed."""
+    """Add to an error in the user's own code how to continue the run once it is fixed."""
     from harvest.training import run_directory
 
     if isinstance(error, UserCodeError) and run_directory.current_run():
-        error.hint = f"{error.hint}\nWhen it is fixed: {line()}".strip()
+        error.hint = f"{error.hint}\nFix the code first. {line()}".strip()
     return error
 
 
 def load_train_script() -> Story:
-    """Return what train.py tells: an installed package brings it along, a checkout has it beside."""
+    """Return `train` of train.py, which lies in an installed package or beside the package in a checkout."""
     package = Path(harvest.__file__).parent
     for path in (package / "training" / "train_script.py", package.parent / "train.py"):
         spec = importlib.util.spec_from_file_location("harvest_train_page", path)
@@ -243,18 +263,20 @@ def load_train_script() -> Story:
             page = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(page)
             return page.train  # type: ignore[no-any-return]
-    raise UsageError("this installation lacks train.py.", "Take it from the repository: python train.py TREE")
+    raise UsageError(
+        "this installation has no train.py.", "Download it from the repository, and run: python train.py TREE"
+    )
 
 
 def _rates(text: str | None) -> Rates:
-    """Read `--lr`."""
+    """Parse the value of `--lr`."""
     words = (text or "").replace(",", " ").split()
     if not words:
         return None
     if words == ["find"]:
         return "find"
     if len(words) > 2 or not all(_is_number(word) for word in words):  # noqa: PLR2004
-        raise UsageError(f"--lr {text}: two numbers, or find.", "For example: --lr 1e-5 1e-4")
+        raise UsageError(f"--lr {text} is neither two numbers nor the word find.", "For example: --lr 1e-5 1e-4")
     return float(words[0]), float(words[-1])
 
 

@@ -1,4 +1,4 @@
-"""What runs train.py, and a copy of it; importing this says what is missing before the page imports it."""
+"""The entry point of train.py and its copies; importing it reports missing packages first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ except UsageError as error:
 
 
 def main(story: Story) -> None:
-    """Run the command with a page of one's own, as `python train.py` does."""
+    """Run the train command with the `train` function of a script, as `python train.py` does."""
     from harvest.cli.app import run_alone
     from harvest.cli.train import TrainCommand, train
 

@@ -1,4 +1,4 @@
-"""How a training is shown: its steps, a bar while one takes long, and the table of epochs."""
+"""Progress of a training on a terminal: its steps, a bar for slow ones, and the table of epochs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from harvest.cli.text_lists import shorten
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-WIDTH = 28  # of the bar
-SOON = 0.5  # seconds that a step may take before its bar is shown
+WIDTH = 28  # columns of the bar
+SOON = 0.5  # seconds before the bar of a step is shown
 LEAST = 7  # columns of a figure: -0.1234
-OFTEN = 0.1  # seconds between two looks of the bar
+OFTEN = 0.1  # seconds between updates of the bar
 
 
 class TerminalProgress:
-    """Tells a training on stderr; `quiet` leaves warnings."""
+    """Shows the progress of a training on stderr; with `quiet`, only warnings."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -31,24 +31,24 @@ class TerminalProgress:
         self._columns: dict[str, int] = {}
 
     def step(self, title: str) -> None:
-        """Begin a step of the story."""
+        """Start a numbered step."""
         self._step += 1
         self._columns = {}
         self._since = time.monotonic()
         self._print(f"\n{self._step}  {console.one_line(title)}")
 
     def info(self, text: str) -> None:
-        """Tell something that is worth knowing."""
+        """Print information about the step."""
         for line in text.split("\n"):
             self._print(f"   {console.one_line(line)}")
 
     def warn(self, text: str) -> None:
-        """Tell something that may surprise."""
+        """Print a warning."""
         self._clear()
         console.warn(console.one_line(text))
 
     def tick(self, done: int, total: int) -> None:
-        """Tell how far the step is: a bar on a terminal, nothing in a file."""
+        """Show the progress of the step: a bar on a terminal, nothing in a file."""
         now = time.monotonic()
         if done >= total:
             self._clear()
@@ -62,7 +62,7 @@ class TerminalProgress:
             self._bar = True
 
     def row(self, values: Mapping[str, float]) -> None:
-        """Tell one row of the table of epochs; the first one brings the head of the table."""
+        """Print a row of the table of epochs; the first row is preceded by the header."""
         if not self._columns:
             self._columns = _columns(values, console.terminal_width(sys.stderr))
             self._print(
@@ -89,12 +89,12 @@ class TerminalProgress:
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
-        except OSError:  # the terminal is closed: that must not cost a training
+        except OSError:  # a closed terminal must not end the training
             self._quiet, self._moves, self._bar = True, False, False
 
 
 def _columns(names: Iterable[str], room: int) -> dict[str, int]:
-    """Give each name of a table its width; where all do not fit the longest give way.
+    """Return the width of each column; if they do not fit, the widest are narrowed.
 
     >>> _columns(["epoch", "accuracy", "average_precision"], 40)
     {'epoch': 7, 'accuracy': 8, 'average_precision': 17}
@@ -112,7 +112,7 @@ def _columns(names: Iterable[str], room: int) -> dict[str, int]:
 
 
 def _cell(name: str, value: float | None) -> str:
-    """Write a figure as its column is read.
+    """Return a value in the format of its column.
 
     >>> _cell("epoch", 3.0), _cell("time", 75.0), _cell("accuracy", 0.93456), _cell("train_loss", None)
     ('3', '1 min 15 s', '0.9346', '')

@@ -1,4 +1,4 @@
-"""What a training came to, as the last thing on the terminal."""
+"""The result of a training, printed at its end."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from harvest.training.export_step import TrainingResult
 
 _GAP = "\N{NO-BREAK SPACE}"
-_PAIRS = 3  # of classes, the most confused
+_PAIRS = 3  # of the most confused classes
 
 
 def print_result(result: TrainingResult, *, as_json: bool, code: str = "") -> None:
-    """Print how good it is, where everything lies, and what to do next; a run that was stopped says so.
+    """Print the metrics, the output directory and the next steps; raise `Interrupted` for a stopped run.
 
-    `code` are the options that name code: whoever goes on with a run has to type them again.
+    `code` holds the options that name code, which have to be repeated to resume a run.
     """
     if as_json:
         console.print_json(_document(result))
@@ -31,8 +31,8 @@ def print_result(result: TrainingResult, *, as_json: bool, code: str = "") -> No
     if result.fine_tuned.stopped:
         line = f"harvest train {_as_typed(result.tree)} --resume --out {_as_typed(result.path)} {code}".strip()
         raise Interrupted(
-            f"stopped; the best so far is saved: epoch {result.fine_tuned.best['epoch']:.0f}.",
-            f"{line} goes on with it.",
+            f"stopped; the best epoch so far is saved: {result.fine_tuned.best['epoch']:.0f}.",
+            f"To continue: {line}",
         )
 
 
@@ -61,17 +61,16 @@ def _print(result: TrainingResult) -> None:
     print()
     print_next(
         [
-            (f"open {path}/report.html", "how good it is, and where it goes wrong"),
-            (f"harvest predict {path} PICTURE", "what it makes of a picture"),
-            (f"harvest serve {path}", "the same as a page, and for programs"),
+            (f"open {path}/report.html", "metrics and mistakes"),
+            (f"harvest predict {path} IMAGE", "classify an image"),
+            (f"harvest serve {path}", "web page and API"),
         ]
     )
 
 
 def _print_suspects(count: int) -> None:
     if count:
-        look = "looks as if it" if count == 1 else "look as if they"
-        print(f"   suspects: {count_images(count)} {look} lay in the wrong folder: see report.html")
+        print(f"   suspects: {count_images(count)} may be in the wrong folder: see report.html")
 
 
 def _document(result: TrainingResult) -> dict[str, Any]:

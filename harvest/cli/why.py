@@ -1,4 +1,4 @@
-"""`harvest why`: one picture's story, or what became of an address."""
+"""`harvest why`: the history of a picture, or the result of a URL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harvest.dataset import PictureHistory
     from harvest.ledger.history import HitRecord
 
-_MOST = 20  # pictures of one page
+_MOST = 20  # pictures from one page
 
 
 def why(
@@ -33,65 +33,65 @@ def why(
         list[str],
         typer.Argument(metavar="[DATASET] FILE|URL", autocompletion=complete_first, hidden=True),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the story as one JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the history as one JSON document.")] = False,
 ) -> None:
-    """Tell one picture's story: where it is from, under what licence, what became of it.
+    """Show an image's history: its source, its licence and what happened to it.
 
-    FILE is a path, class/name or a name, of a picture that is there or was. URL is the address of a picture
-    or of its page. A path tells its dataset; without a path and without DATASET it is `dataset`.
+    FILE is a path, class/name or a name of an image, which may be deleted. URL is the URL of an image or of
+    its page. A path determines the dataset; without a path and without DATASET it is `dataset`.
     """
     root, text = _parse_words(words)
     with open_dataset.open_dataset(root, only_to_read=True) as dataset:
         open_dataset.print_changes_note(dataset, root)
-        story = dataset.history_of_text(text)
-        if story is None:
+        history = dataset.history_of_text(text)
+        if history is None:
             raise open_dataset.unknown_picture_error(dataset, root, text)
         others = [dataset.picture_history(number) for number in dataset.find(text)[1 : _MOST + 1]]
-        others = [other for other in others if (other.class_name, other.name) != (story.class_name, story.name)]
+        others = [other for other in others if (other.class_name, other.name) != (history.class_name, history.name)]
     if as_json:
         also = [f"{other.class_name}/{other.name}" for other in others]
-        console.print_json(_document(story, root) | {"also": also})
-    elif story.id is None:
-        print_address(story.sources, text)
+        console.print_json(_document(history, root) | {"also": also})
+    elif history.id is None:
+        print_address(history.sources, text)
     else:
-        print_picture(story, root, text)
+        print_picture(history, root, text)
         print_others(others)
 
 
 def _parse_words(words: Sequence[str]) -> tuple[Path, str]:
-    """Part the words into the dataset and the one thing that is asked about."""
+    """Split the words into the dataset and the one picture or URL."""
     if len(words) > 1:
         open_dataset.check_dataset(Path(words[0]))
     root, texts = split_dataset_argument(words)
     if not texts:
-        hint = f"Name one of its pictures: harvest why {open_dataset.quote_path(root)} FILE"
-        raise UsageError(console.one_line(f"{root} is a dataset. Which picture?"), hint)
+        hint = f"Name one of its images: harvest why {open_dataset.quote_path(root)} FILE"
+        raise UsageError(console.one_line(f"{root} is a dataset, not an image."), hint)
     if len(texts) > 1:
         hint = f"harvest why {open_dataset.quote_path(root)} {open_dataset.quote_path(texts[0])}"
-        raise UsageError("one picture at a time.", hint)
+        raise UsageError("harvest why takes one image or URL, but got several.", hint)
     return root, texts[0]
 
 
-def _document(story: PictureHistory, root: Path) -> dict[str, Any]:
-    path = path_of(story, root)
+def _document(history: PictureHistory, root: Path) -> dict[str, Any]:
+    path = path_of(history, root)
     return {
         "dataset": str(root),
         "path": str(path) if path else None,
-        "class": story.class_name,
-        "name": story.name,
-        "state": story.state,
-        "own": story.own,
-        "at": story.at,
-        "content": story.content,
-        "size": story.size,
-        "original_size": story.original,
-        "original_format": story.format,
-        "wanted_by": story.wanted_by,
-        "copies": story.copies,
-        "sources": [_source(source) for source in story.sources],
+        "class": history.class_name,
+        "name": history.name,
+        "state": history.state,
+        "own": history.own,
+        "at": history.at,
+        "content": history.content,
+        "size": history.size,
+        "original_size": history.original,
+        "original_format": history.format,
+        "wanted_by": history.wanted_by,
+        "copies": history.copies,
+        "sources": [_source(source) for source in history.sources],
         "decisions": [
             {"at": e.at, "by": e.by, "action": e.action, "from": e.source, "to": e.target, "value": e.value}
-            for e in story.events
+            for e in history.events
         ],
     }
 

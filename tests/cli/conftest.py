@@ -1,4 +1,4 @@
-"""The commands run in this process, as `harvest.cli.main` runs them, in a folder of the test's own."""
+"""Run commands in this process, as `harvest.cli.main` runs them, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTROL = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a command said, and how it ended; nothing of it may steer a terminal."""
+    """The output and exit code of a command; the output must not contain control characters."""
 
     code: int
     out: str
@@ -35,18 +35,18 @@ class Said:
 
     @property
     def json(self) -> Any:
-        """What `--json` printed."""
+        """Return the parsed output of `--json`."""
         return json.loads(self.out)
 
     @property
     def lines(self) -> list[str]:
-        """What is on stdout, line by line, the columns one space apart."""
+        """Return the lines of stdout, with columns separated by one space."""
         return [" ".join(line.split()) for line in self.out.splitlines()]
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a dataset of two classes in `dataset`, in the folder that the commands run in."""
+    """Return a dataset of two classes in `dataset`, in the working directory."""
     monkeypatch.chdir(tmp_path)
     new(tmp_path / "dataset", king=range(25), coral=range(100, 125))
     return tmp_path / "dataset"
@@ -54,7 +54,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Give `harvest("status", …)`."""
+    """Return a function that runs a command: `harvest("status", …)`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """The help of every command: there, with an example, the same in the documentation, and fast.
+=======
+"""The help of every command: complete, with examples, shown in the README, and fast.
+>>>>>>> lang-b
 
 `python -m tests.cli.test_help` writes the program's help into the pages, below each `<!-- help: NAME -->`.
 """
@@ -50,7 +54,7 @@ def rewritten(page: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return what we wrote of a help: neither line breaks nor Typer's decoration."""
+    """Return the words of a help text, without line breaks and Typer's decoration."""
     return re.findall(r"\w+", DECORATION.sub(" ", text))
 
 
@@ -75,7 +79,7 @@ def test_every_command_explains_itself(harvest: Harvest, name: str, option: str)
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_are_lines_that_the_command_takes(harvest: Harvest, name: str) -> None:
-    """Every word of an example that is an option is one of the command's."""
+    """Every option in an example is an option of the command."""
     told = harvest(name, "--help")
     options, _, examples = told.out.partition("Examples:\n")
     lines = [line for line in examples.splitlines() if line.strip()]
@@ -89,7 +93,11 @@ def test_examples_are_lines_that_the_command_takes(harvest: Harvest, name: str) 
 
 
 def test_no_line_of_help_is_wider_than_a_hundred(harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
+<<<<<<< HEAD
     """Help stays within the width that the documentation has for it."""
+=======
+    """Help is at most 100 columns wide, as in the README."""
+>>>>>>> lang-b
     monkeypatch.setenv("COLUMNS", "200")
 
     for name in COMMANDS:
@@ -97,7 +105,7 @@ def test_no_line_of_help_is_wider_than_a_hundred(harvest: Harvest, monkeypatch: 
 
 
 def test_the_program_lists_its_commands(harvest: Harvest) -> None:
-    """`harvest` alone is its help: every command with what it does, in full."""
+    """`harvest --help` lists every command with its complete description."""
     told = harvest("--help")
 
     for name in COMMANDS:
@@ -108,11 +116,18 @@ def test_the_program_lists_its_commands(harvest: Harvest) -> None:
 # The documentation.
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_documentation_shows_the_help_that_there_is(page: Path) -> None:
     """Every block of help in a page is what the program prints; this module rewrites them."""
     text = page.read_text("utf-8")
     blocks = [block["name"] for block in BLOCK.finditer(text)]
+=======
+def test_the_readme_shows_the_help_that_there_is() -> None:
+    """Every help block in the README is up to date; running this module rewrites them."""
+    readme = README.read_text("utf-8")
+    blocks = [block["name"] for block in BLOCK.finditer(readme)]
+>>>>>>> lang-b
 
     assert set(blocks) <= {"harvest", *COMMANDS}
     # A page that quotes the mark in a sentence has it in backquotes.
@@ -129,7 +144,7 @@ def test_the_documentation_has_the_help_of_the_main_commands() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_readme_mentions_every_command(name: str) -> None:
-    """No command is left out of the README."""
+    """The README mentions every command."""
     assert f"harvest {name}" in README.read_text("utf-8")
 
 
@@ -152,12 +167,12 @@ def loaded(*args: str, cwd: Path | None = None) -> set[str]:
 
 @pytest.mark.parametrize("args", [["--help"], ["get", "--help"], ["status", "-h"], ["--version"]])
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
-    """Help needs neither pictures nor network nor ledger, and loads nothing for them."""
+    """Help loads no module for images, network or ledger."""
     assert not loaded(*args) & HEAVY
 
 
 def test_status_loads_no_decoder_and_no_network(root: Path) -> None:
-    """To look at folders that nobody changed takes the ledger alone."""
+    """`status` on unchanged folders loads only SQLite."""
     assert loaded("status", cwd=root.parent) & HEAVY == {"sqlite3"}
 
 
@@ -205,7 +220,7 @@ def completed(folder: Path, line: str) -> list[str]:
     ],
 )
 def test_the_shell_completes(root: Path, line: str, offers: list[str]) -> None:
-    """Commands, sources and datasets complete; where nothing is offered the shell completes files."""
+    """Commands, sources and datasets complete; otherwise the shell completes files."""
     (root.parent / "snakes" / "deep").mkdir(parents=True)
     (root.parent / "snakes" / "deep" / "harvest.db").touch()
     (root.parent / "data").mkdir()

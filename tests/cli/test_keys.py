@@ -1,4 +1,4 @@
-"""`harvest keys`: keeps what it is given, tells where keys come from, and shows none."""
+"""`harvest keys`: stores keys, lists where they come from, and never shows one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SECRET = "s3cret-0123"
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep keys in a folder of the test's own."""
+    """Store keys in a temporary folder."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     return tmp_path / "settings" / "harvest" / "keys.json"
 
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Give a function that puts a text on standard input."""
+    """Return a function that sets the text on standard input."""
     return lambda text: monkeypatch.setattr(sys, "stdin", io.StringIO(text))
 
 
@@ -51,20 +51,20 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 def test_a_key_is_read_from_standard_input(
     harvest: Harvest, file: Path, typed: Callable[[str], None], name: str, variable: str
 ) -> None:
-    """`set` takes a source or a variable, in any case, and keeps the first line without its blanks."""
+    """`set` takes a source or a variable, in any case, and stores the first line, stripped."""
     typed(f"  {SECRET} \nmore\n")
 
     told = harvest("keys", "set", name)
 
     assert (told.code, told.err) == (0, "")
-    assert told.out == f"{variable} is kept in {file}\n"
+    assert told.out == f"{variable} is stored in {file}\n"
     assert json.loads(file.read_text()) == {variable: SECRET}
 
 
 def test_on_a_terminal_a_key_is_asked_for_without_an_echo(
     harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person is asked by the variable's name, and what they type is not shown."""
+    """The prompt names the variable, and the input is not shown."""
     asked = []
 
     class Terminal(io.StringIO):
@@ -84,7 +84,7 @@ def test_on_a_terminal_a_key_is_asked_for_without_an_echo(
 
 @pytest.mark.parametrize("text", ["", "\n", "   \n", f"{SECRET}\x1b[2J\n", "\udcff\x00"])
 def test_what_is_no_key_changes_nothing(harvest: Harvest, file: Path, typed: Callable[[str], None], text: str) -> None:
-    """Nothing, blanks and control characters are refused, and not repeated."""
+    """Empty input, blanks and control characters are refused, and not printed."""
     typed(text)
 
     told = harvest("keys", "set", "flickr")
@@ -107,7 +107,7 @@ def test_what_is_no_key_changes_nothing(harvest: Harvest, file: Path, typed: Cal
     ],
 )
 def test_a_wrong_line_says_what_is_right(harvest: Harvest, file: Path, words: list[str], said: str) -> None:
-    """A name that is missing, misspelt or needless is an error of usage."""
+    """A missing, misspelled or superfluous name is a usage error."""
     told = harvest("keys", *words)
 
     assert told.code == 2
@@ -116,7 +116,7 @@ def test_a_wrong_line_says_what_is_right(harvest: Harvest, file: Path, words: li
 
 
 def test_V04_list_names_places_and_never_keys(harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`list` tells of each key whether it is the environment's, the file's or not set, and shows none."""
+    """`list` shows for each key whether it comes from the environment or the file, and never its value."""
     credentials.save_key("FLICKR_API_KEY", SECRET)
     credentials.save_key("SOMEBODYS_KEY", SECRET)
     credentials.save_key("GOOGLE_CSE_ID", SECRET)
@@ -136,35 +136,35 @@ def test_V04_list_names_places_and_never_keys(harvest: Harvest, file: Path, monk
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
 def test_V04_list_warns_of_a_file_that_others_can_read(harvest: Harvest, file: Path) -> None:
-    """A file whose mode was loosened is told."""
+    """`list` warns about a key file that others can read."""
     credentials.save_key("FLICKR_API_KEY", SECRET)
     file.chmod(0o640)
 
-    assert f"others can read {file}" in harvest("keys", "list").err
+    assert f"other users can read {file}" in harvest("keys", "list").err
 
 
 def test_path_tells_where_the_file_is_or_would_be(harvest: Harvest, file: Path) -> None:
-    """`path` prints the file's path, alone, whether it is there or not."""
+    """`path` prints only the path of the key file, whether it exists or not."""
     assert harvest("keys", "path").out == f"{file}\n"
 
 
 def test_a_key_of_the_environment_is_said_to_come_first(
     harvest: Harvest, file: Path, typed: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who keeps a key while another is set is told which one counts."""
+    """`set` prints a note if the environment has another value."""
     monkeypatch.setenv("FLICKR_API_KEY", "another")
     typed(SECRET)
 
     told = harvest("keys", "set", "flickr")
 
-    assert "comes first" in told.err
+    assert "takes precedence" in told.err
     assert "another" not in told.out
     assert credentials.load_keys() == {"FLICKR_API_KEY": SECRET}
     assert file.exists()
 
 
 def test_a_broken_file_is_told_by_every_command(harvest: Harvest, file: Path, typed: Callable[[str], None]) -> None:
-    """A file of keys that cannot be read ends `keys` and a harvest with its name, and `doctor` goes on."""
+    """An unreadable key file ends `keys` and `get` with its name; `doctor` continues."""
     file.parent.mkdir(parents=True)
     file.write_text("{")
     typed(SECRET)

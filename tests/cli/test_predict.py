@@ -1,4 +1,4 @@
-"""`harvest predict`: labels for pictures, for a person, a script and a table; and codes to go by."""
+"""`harvest predict`: labels for images as text, JSON and CSV, and the exit codes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def camera(tmp_path: Path) -> Path:
-    """Give a folder with five pictures, one of them deeper, and what is none."""
+    """Return a folder with five images, one in a subfolder, and other files."""
     folder = tmp_path / "camera"
     (folder / "deep" / "deeper").mkdir(parents=True)
     (folder / ".hidden").mkdir()
@@ -56,7 +56,7 @@ SHOWN = ["a.PNG", "b.jpg", "c.webp", "deep/d.jpg", "deep/deeper/e.bmp"]
 
 
 def labels(run: Path, *pictures: Path) -> list[list[tuple[str, float]]]:
-    """Return what the network says, rounded."""
+    """Return the rounded probabilities of the network."""
     return [
         [(guess.label, guess.probability) for guess in guesses] for guesses in Predictor.open(run).predict(pictures)
     ]
@@ -66,7 +66,7 @@ def labels(run: Path, *pictures: Path) -> list[list[tuple[str, float]]]:
 
 
 def test_one_picture_has_its_labels_below_it(harvest: Harvest, run: Path, camera: Path) -> None:
-    """One picture is told with a line and a bar for each label, the best first."""
+    """One image is printed with a line and a bar for each label, the best first."""
     told = harvest("predict", run, camera / "a.PNG")
 
     (expected,) = labels(run, camera / "a.PNG")
@@ -79,7 +79,7 @@ def test_one_picture_has_its_labels_below_it(harvest: Harvest, run: Path, camera
 
 
 def test_a_folder_has_a_line_for_each_picture(harvest: Harvest, run: Path, camera: Path) -> None:
-    """Of a folder every picture has its line, those deeper too, hidden ones and other files not."""
+    """Each image in a folder and its subfolders has a line; hidden and other files have none."""
     told = harvest("predict", run, camera, "--top", 1)
 
     assert told.code == 0
@@ -88,7 +88,7 @@ def test_a_folder_has_a_line_for_each_picture(harvest: Harvest, run: Path, camer
 
 
 def test_pictures_and_folders_come_as_they_are_named(harvest: Harvest, run: Path, camera: Path) -> None:
-    """Pictures and folders may be mixed; what is named is looked at, whatever it is called."""
+    """Images and folders can be mixed; named files are read whatever their suffix."""
     (camera / "a.PNG").rename(camera / "notes")
 
     told = harvest("predict", run, camera / "deep", camera / "notes", camera / ".g.jpg")
@@ -99,7 +99,7 @@ def test_pictures_and_folders_come_as_they_are_named(harvest: Harvest, run: Path
 def test_labels_that_do_not_fit_are_left_out_on_a_terminal(
     harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a terminal each picture keeps to its line, with the labels that fit; a file gets all of them."""
+    """On a terminal each image takes one line, with the labels that fit; a file gets all labels."""
     in_full = harvest("predict", run, camera).out.splitlines()
     room = max(map(len, in_full)) - 1
     monkeypatch.setattr("harvest.cli.console.terminal_width", lambda: room)
@@ -113,7 +113,7 @@ def test_labels_that_do_not_fit_are_left_out_on_a_terminal(
 
 @pytest.mark.parametrize(("top", "count"), [(1, 1), (2, 2), (3, 3), (50, 3)])
 def test_top_is_how_many_labels_there_are(harvest: Harvest, run: Path, camera: Path, top: int, count: int) -> None:
-    """`--top` asks for more or fewer labels than five."""
+    """`--top` sets the number of labels."""
     assert len(harvest("predict", run, camera / "b.jpg", "--top", top).lines) == 1 + count
 
 
@@ -121,7 +121,7 @@ def test_top_is_how_many_labels_there_are(harvest: Harvest, run: Path, camera: P
 
 
 def test_json_has_a_document_of_all(harvest: Harvest, run: Path, camera: Path) -> None:
-    """`--json` prints one document: a list with each picture and its ranked labels."""
+    """`--json` prints one document: a list of images with their ranked labels."""
     told = harvest("predict", run, camera, "--json")
 
     assert [each["picture"] for each in told.json] == [str(camera / name) for name in SHOWN]
@@ -133,7 +133,7 @@ def test_json_has_a_document_of_all(harvest: Harvest, run: Path, camera: Path) -
 
 @pytest.mark.parametrize("where", ["-", "answers.csv"])
 def test_csv_has_a_row_for_each(harvest: Harvest, run: Path, camera: Path, tmp_path: Path, where: str) -> None:
-    """`--csv` writes a table: the picture, the best label, the others to its right."""
+    """`--csv` writes a row per image: the image, the best label, then the other labels."""
     told = harvest("predict", run, camera, "--csv", where, "--top", 2)
 
     text = told.out if where == "-" else (tmp_path / where).read_text("utf-8")
@@ -167,20 +167,20 @@ def some_broken(camera: Path) -> Path:
 
 
 def test_T02_broken_pictures_are_named_and_the_others_told(harvest: Harvest, run: Path, some_broken: Path) -> None:
-    """A picture that cannot be read is named on stderr, the others are told, and the code is 3."""
+    """An unreadable image is reported on stderr, the others are classified, and the exit code is 3."""
     told = harvest("predict", run, some_broken)
 
     assert told.code == 3
     assert [Path(line.split()[0]).name for line in told.lines] == ["a.PNG", "d.jpg", "e.bmp"]
     assert f"{some_broken / 'b.jpg'}: JPEG: " in told.err
     assert f"{some_broken / 'c.webp'}: a web page" in told.err
-    assert "2 of 5 pictures could not be read" in told.err
+    assert "2 of 5 images could not be read" in told.err
 
 
 def test_X07_X08_pictures_that_cannot_be_decoded_are_named(
     harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A PNG without its palette and a picture that meets a bug are named, and the others are told."""
+    """A PNG without its palette and an image that triggers a bug are reported; the others are classified."""
     (camera / "a.PNG").write_bytes(bombs.without_palette())
     crop = image_array.centre_crop
 
@@ -201,7 +201,7 @@ def test_X07_X08_pictures_that_cannot_be_decoded_are_named(
 
 
 def test_T02_broken_pictures_keep_their_place_for_scripts(harvest: Harvest, run: Path, some_broken: Path) -> None:
-    """In the document and in the table a picture that cannot be read has its place, with the reason."""
+    """An unreadable image has an entry with the reason in the JSON document and the CSV table."""
     document = harvest("predict", run, some_broken, "--json")
     table = harvest("predict", run, some_broken, "--csv", "-")
 
@@ -214,14 +214,14 @@ def test_T02_broken_pictures_keep_their_place_for_scripts(harvest: Harvest, run:
 
 
 def test_no_picture_at_all_is_a_code_of_its_own(harvest: Harvest, run: Path, tmp_path: Path) -> None:
-    """Where there is no picture, or none that can be read, the code is 4, and JSON stays JSON."""
+    """Without a readable image the exit code is 4, and the JSON document stays valid."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "x.jpg").write_bytes(b"")
 
     for path in ("empty", "x.jpg"):
         told = harvest("predict", run, path, "--json")
         assert told.code == 4
-        assert f"no picture in {path}" in told.err
+        assert f"no image in {path}" in told.err
         assert isinstance(told.json, list)
 
 
@@ -230,16 +230,16 @@ def test_no_picture_at_all_is_a_code_of_its_own(harvest: Harvest, run: Path, tmp
     [
         (("nothing there", "."), "there is no run nothing there."),
         ((".", "."), "is no run: it has no config.json."),
-        (("RUN", "nothing.jpg"), "there is no picture or folder nothing.jpg."),
-        (("RUN", ".", "nothing.jpg"), "there is no picture or folder nothing.jpg."),
-        (("RUN", "RUN", "."), "is a run, and no folder of pictures"),
+        (("RUN", "nothing.jpg"), "there is no image or folder nothing.jpg."),
+        (("RUN", ".", "nothing.jpg"), "there is no image or folder nothing.jpg."),
+        (("RUN", "RUN", "."), "is a run, not a folder of images"),
         (("RUN", ".", "--csv", "no/where.csv"), "cannot write no/where.csv"),
         (("RUN", ".", "--top", "0"), "--top"),
         (("RUN",), "Missing argument"),
     ],
 )
 def test_a_line_that_cannot_be_is_told_before_anything(harvest: Harvest, run: Path, words: tuple, said: str) -> None:
-    """What is not there, or cannot be written, is an error of the command line; nothing is printed before."""
+    """A missing input or an unwritable output is a usage error, raised before anything is printed."""
     told = harvest("predict", *(run if word == "RUN" else word for word in words))
 
     assert (told.code, told.out) == (2, "")
@@ -250,7 +250,7 @@ def test_a_line_that_cannot_be_is_told_before_anything(harvest: Harvest, run: Pa
 
 
 def test_C09_names_cannot_steer_a_terminal_nor_a_spreadsheet(harvest: Harvest, run: Path, tmp_path: Path) -> None:
-    """Whatever a file is called no escape is printed, no cell begins a formula, and JSON names it exactly."""
+    """For any file name no escape is printed, no cell starts a formula, and JSON has the exact name."""
     names = ["=cmd|calc.png", "a\x1b[2J.png", "b\n,c.png", "d\u202egnp.png", 'e,"f".png']
     if sys.platform == "linux":
         names.append(os.fsdecode(b"g\xff.png"))
@@ -272,7 +272,7 @@ def harvest_here(harvest: Harvest, run: Path, *more: str) -> Said:
 
 
 def test_a_label_from_outside_is_plain(harvest: Harvest, tmp_path: Path, camera: Path) -> None:
-    """A label that would steer a terminal, or begin a formula, is made harmless."""
+    """A label with terminal escapes or a formula is sanitized."""
     odd = write_run(tmp_path / "odd", ("=1+1", "a\x1b[31mred", "b\u202ec"))
 
     for more in ((), ("--csv", "-"), ("--json",)):
@@ -285,7 +285,7 @@ def test_a_label_from_outside_is_plain(harvest: Harvest, tmp_path: Path, camera:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_in_a_folder_is_not_waited_for(harvest: Harvest, run: Path, camera: Path) -> None:
-    """A named pipe that is called a picture is passed by; a link that leads in a circle, too."""
+    """A named pipe with an image suffix and a cyclic link are skipped."""
     os.mkfifo(camera / "pipe.jpg")
     (camera / "deep" / "circle").symlink_to(camera, target_is_directory=True)
 
@@ -296,7 +296,7 @@ def test_a_pipe_in_a_folder_is_not_waited_for(harvest: Harvest, run: Path, camer
 
 
 def test_what_is_missing_is_named(harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without torch and onnxruntime the error names the one, and what to install."""
+    """Without torch and onnxruntime the error names the missing package, and the install command."""
     monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name in {"torch", "onnxruntime"} else True)
 
     told = harvest("predict", run, camera)
@@ -307,7 +307,7 @@ def test_what_is_missing_is_named(harvest: Harvest, run: Path, camera: Path, mon
 
 
 def test_help_and_errors_load_no_network(harvest: Harvest, run: Path) -> None:
-    """To say that a picture is not there takes no network."""
+    """A missing image is reported without loading a network."""
     program = f"import sys\nsys.argv = ['harvest', 'predict', {str(run)!r}, 'nothing']\n"
     program += "from harvest.cli import app\ncode = app._run()\nprint(code, 'torch' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""A dataset that may be read and not written: `status` and `why` answer, and record nothing."""
+"""A read-only dataset: `status` and `why` work, and record nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOBODY = 65534
 
 @contextmanager
 def without_permission(folder: Path) -> Iterator[None]:
-    """Take the permission to write away; root, whom permissions do not bind, becomes somebody else."""
+    """Remove write permission; root, who ignores permissions, switches to another user."""
     everything = [folder, *folder.rglob("*")]
     for path in everything:
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -46,7 +46,7 @@ def without_permission(folder: Path) -> Iterator[None]:
 
 @pytest.fixture
 def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a dataset in a folder that everybody can reach, which pytest's own are not."""
+    """Return a dataset in a folder that every user can reach, unlike pytest's own folders."""
     folder = Path(tempfile.mkdtemp(prefix="harvest-read-only-"))
     folder.chmod(0o755)
     new(folder / "dataset", king=range(3), coral=range(10, 12))
@@ -61,19 +61,19 @@ def everything(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("command", ["status", "why"])
 def test_X16_a_read_only_dataset_is_read(root: Path, harvest: Harvest, command: str) -> None:
-    """The answer is as ever, with one line that nothing is recorded, and no byte changes."""
+    """The output is unchanged except for one note, and no byte on disk changes."""
     words = [command, root] if command == "status" else [command, root, name(0)]
     usual = harvest(*words)
     before = everything(root)
     with without_permission(root.parent):
         said = harvest(*words)
     assert (said.code, said.out) == (0, usual.out)
-    assert said.err == f"note: {root} is read-only: nothing is recorded.\n"
+    assert said.err == f"note: {root} is read-only: changes are not recorded.\n"
     assert everything(root) == before
 
 
 def test_X16_changes_on_a_read_only_dataset_are_shown(root: Path, harvest: Harvest) -> None:
-    """What a person did is told each time, since it cannot be recorded."""
+    """Changes in the folders are reported each time, since they cannot be recorded."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(500))
     with without_permission(root.parent):
         for _ in range(2):
@@ -81,7 +81,7 @@ def test_X16_changes_on_a_read_only_dataset_are_shown(root: Path, harvest: Harve
 
 
 def test_X16_a_killed_writers_log_is_read(root: Path, harvest: Harvest) -> None:
-    """What a killed command left in the write-ahead log counts, though nobody may write an index of it."""
+    """Data that a killed command left in the write-ahead log is read, though no index can be written."""
     copy = root.with_name("copy")
     with Dataset.open(root, exclusive=True) as dataset:
         fill(dataset, "king", [50])

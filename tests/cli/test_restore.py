@@ -1,4 +1,4 @@
-"""`harvest restore`: what comes back, what is fetched again, and what was never meant."""
+"""`harvest restore`: restored files, images to download again, and usage errors."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 def reject(root: Path, *numbers: int) -> None:
-    """Throw pictures out as the review page does: their files lie in dataset.rejected."""
+    """Reject pictures as the review page does: their files move to dataset.rejected."""
     with Dataset.open(root) as dataset:
         dataset.reject([dataset.find(name(number))[0] for number in numbers], by="page")
 
 
 def delete(root: Path, *numbers: int) -> None:
-    """Delete pictures as the file manager does, and let a command see it."""
+    """Delete pictures as a file manager does, and let a command record it."""
     for number in numbers:
         next(root.glob(f"*/{name(number)}")).unlink()
     Dataset.open(root).close()
 
 
 def there(root: Path, numbers: Iterable[int]) -> set[int]:
-    """Tell which of the pictures lie in a class folder."""
+    """Return which of the pictures lie in a class folder."""
     return {number for number in numbers if any(root.glob(f"*/{name(number)}"))}
 
 
@@ -42,14 +42,14 @@ def there(root: Path, numbers: Iterable[int]) -> set[int]:
 
 @pytest.mark.usefixtures("root")
 def test_with_nothing_thrown_out_there_is_nothing_to_do(harvest: Harvest) -> None:
-    """A dataset without rejections says so."""
+    """A dataset without rejections is reported."""
     told = harvest("restore")
 
-    assert (told.code, told.lines) == (0, ["nothing was thrown out of dataset/"])
+    assert (told.code, told.lines) == (0, ["no image was rejected from dataset/"])
 
 
 def test_without_a_selection_it_lists_and_changes_nothing(root: Path, harvest: Harvest) -> None:
-    """What could be restored is counted by class and by what it comes to, and the ways to choose are told."""
+    """Rejected images are counted by class and result, and the options are listed."""
     reject(root, 0, 1, 100)
     delete(root, *range(5, 17))
 
@@ -57,15 +57,15 @@ def test_without_a_selection_it_lists_and_changes_nothing(root: Path, harvest: H
 
     assert told.code == 0
     assert told.lines[:4] == [
-        "15 pictures thrown out of dataset/",
+        "15 images rejected from dataset/",
         "class with a file to fetch again",
         "coral 1 –",
         "king 2 12",
     ]
-    assert "thrown out last, in the folders, " in told.out
+    assert "last rejections, in the folders, " in told.out
     assert "… and 2 more (--json shows them)" in told.lines
-    assert "next harvest restore dataset --last those thrown out last" in told.lines
-    assert "harvest restore dataset --class NAME all of a class" in told.lines
+    assert "next harvest restore dataset --last the last rejections" in told.lines
+    assert "harvest restore dataset --class NAME all images of a class" in told.lines
     assert not there(root, [0, 1, 100])
 
 
@@ -98,33 +98,33 @@ def test_json_lists_everything(root: Path, harvest: Harvest) -> None:
     ],
 )
 def test_every_way_to_name_a_picture_restores_it(root: Path, harvest: Harvest, words: list[str]) -> None:
-    """By name, class/name, path or address: the file is back, and only that one."""
+    """A name, class/name, path or URL restores exactly one file."""
     reject(root, 3, 4)
 
     told = harvest("restore", *(word.format(name=name(3), root=root) for word in words))
 
     assert (told.code, told.err) == (0, "")
-    assert told.lines[0].startswith("1 picture back in ")
+    assert told.lines[0].startswith("1 image back in ")
     assert told.lines[1:] == [f"king/{name(3)}"]
     assert there(root, [3, 4]) == {3}
 
 
 def test_several_pictures_can_be_named(root: Path, harvest: Harvest) -> None:
-    """What a shell makes of a pattern is restored, each once."""
+    """Paths from a shell pattern are restored, each once."""
     reject(root, 3, 4, 5)
 
     files = [f"dataset.rejected/king/{name(number)}" for number in (3, 4, 5)]
     told = harvest("restore", *files, name(3))
 
-    assert told.lines[0] == "3 pictures back in dataset/"
+    assert told.lines[0] == "3 images back in dataset/"
     assert there(root, [3, 4, 5]) == {3, 4, 5}
 
 
 def test_a_class_can_be_restored(root: Path, harvest: Harvest) -> None:
-    """`--class` restores what was thrown out of a class, and may be given twice."""
+    """`--class` restores the rejected images of a class, and can be repeated."""
     reject(root, 3, 100, 101)
 
-    assert harvest("restore", "--class", "coral").lines[0] == "2 pictures back in dataset/"
+    assert harvest("restore", "--class", "coral").lines[0] == "2 images back in dataset/"
     assert there(root, [3, 100, 101]) == {100, 101}
 
     reject(root, 100)
@@ -133,45 +133,45 @@ def test_a_class_can_be_restored(root: Path, harvest: Harvest) -> None:
 
 
 def test_all_restores_everything(root: Path, harvest: Harvest) -> None:
-    """`--all` leaves nothing thrown out."""
+    """`--all` restores all rejected images."""
     reject(root, 3, 100)
     delete(root, 4)
 
     told = harvest("restore", "--all")
 
-    assert told.lines[0] == "2 pictures back in dataset/"
-    assert "1 picture to be fetched again by the next get: no file was left" in told.lines
-    assert harvest("restore").lines == ["nothing was thrown out of dataset/"]
+    assert told.lines[0] == "2 images back in dataset/"
+    assert "1 image to be downloaded again by the next get: the file is gone" in told.lines
+    assert harvest("restore").lines == ["no image was rejected from dataset/"]
 
 
 def test_last_undoes_the_last_pruning_and_then_the_one_before(root: Path, harvest: Harvest) -> None:
-    """`--last` restores what was thrown out together last; said again, what was before that."""
+    """`--last` restores the last batch; a second call restores the batch before it."""
     reject(root, 3, 4)
     reject(root, 5)
 
-    assert harvest("restore", "--last").lines == ["1 picture back in dataset/", f"king/{name(5)}"]
-    assert harvest("restore", "--last").lines[0] == "2 pictures back in dataset/"
+    assert harvest("restore", "--last").lines == ["1 image back in dataset/", f"king/{name(5)}"]
+    assert harvest("restore", "--last").lines[0] == "2 images back in dataset/"
     assert harvest("restore", "--last").lines == ["nothing to restore"]
     assert there(root, [3, 4, 5]) == {3, 4, 5}
 
 
 def test_last_undoes_deletions_in_the_file_manager(root: Path, harvest: Harvest) -> None:
-    """Files deleted since the last command are its last batch: the next get fetches them again."""
+    """Files deleted since the last command form the last batch; the next get downloads them again."""
     reject(root, 5)
     for number in (3, 4):
         (root / "king" / name(number)).unlink()
 
     told = harvest("restore", "--last")
 
-    assert told.err == "note: recorded what you did to the folders: 2 deleted\n"
-    assert told.lines[0] == "2 pictures to be fetched again by the next get: no file was left"
-    assert "next harvest QUERIES.csv -o dataset the line you harvested with" in told.lines
+    assert told.err == "note: recorded changes in the folders: 2 deleted\n"
+    assert told.lines[0] == "2 images to be downloaded again by the next get: the file is gone"
+    assert "next harvest QUERIES.csv -o dataset the command you harvested with" in told.lines
     with Dataset.open(root) as dataset:
         assert [task.hit.rank for task in dataset.unsettled_tasks(1)] == [3, 4]
 
 
 def test_last_undoes_files_dragged_to_the_rejected(root: Path, harvest: Harvest) -> None:
-    """A batch may be of files moved by hand, the person's own among them."""
+    """A batch can consist of files that the user moved, including own files."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(500))
     harvest("status")
     shelf = root.with_name("dataset.rejected") / "king"
@@ -182,7 +182,7 @@ def test_last_undoes_files_dragged_to_the_rejected(root: Path, harvest: Harvest)
 
     told = harvest("restore", "--last")
 
-    assert told.lines[0] == "3 pictures back in dataset/"
+    assert told.lines[0] == "3 images back in dataset/"
     assert {path.name for path in (root / "king").iterdir()} >= {name(3), "mine.jpg", "new.jpg"}
 
 
@@ -190,19 +190,19 @@ def test_last_undoes_files_dragged_to_the_rejected(root: Path, harvest: Harvest)
 
 
 def test_dry_run_changes_nothing(root: Path, harvest: Harvest) -> None:
-    """`-n` tells what would come back, and leaves it where it is."""
+    """`-n` shows what would be restored, and changes nothing."""
     reject(root, 3)
     delete(root, 4)
 
     told = harvest("restore", "--all", "-n")
 
-    assert told.lines[0] == "1 picture would be in dataset/"
+    assert told.lines[0] == "1 image would be in dataset/"
     assert not there(root, [3])
     assert len(harvest("restore", "--json").json["rejected"]) == 2
 
 
 def test_json_tells_what_came_back(root: Path, harvest: Harvest) -> None:
-    """`--json` names every picture by what became of it."""
+    """`--json` lists the pictures by result."""
     reject(root, 3)
     delete(root, 4)
 
@@ -214,19 +214,19 @@ def test_json_tells_what_came_back(root: Path, harvest: Harvest) -> None:
 
 
 def test_what_cannot_be_fetched_is_said_to_be_lost(root: Path, harvest: Harvest) -> None:
-    """A person's own file that was deleted is allowed again, but nobody can bring it back."""
+    """A deleted own file is allowed again, but cannot be downloaded."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(500))
     harvest("status")
     (root / "king" / "mine.jpg").unlink()
 
     told = harvest("restore", "mine.jpg")
 
-    assert told.lines[0] == "1 picture allowed again, but not to be fetched: put the files back yourself"
+    assert told.lines[0] == "1 image allowed again, but not downloadable: put the files back yourself"
     assert "next" not in told.out
 
 
 def test_a_name_that_was_taken_meanwhile_is_told(root: Path, harvest: Harvest) -> None:
-    """A file never overwrites another: it returns under a name that is free, and that is the name told."""
+    """A restored file never overwrites another: it gets a free name, which is printed."""
     reject(root, 3)
     (root / "king" / name(3)).write_bytes(jpeg(500))
 
@@ -244,64 +244,64 @@ def test_many_pictures_are_not_all_listed(root: Path, harvest: Harvest) -> None:
 
     told = harvest("restore", "--all")
 
-    assert told.lines[0] == "15 pictures back in dataset/"
+    assert told.lines[0] == "15 images back in dataset/"
     assert told.lines[-1] == "… and 5 more (--json shows them)"
 
 
 @pytest.mark.usefixtures("root")
 def test_what_is_there_needs_no_restoring(harvest: Harvest) -> None:
-    """A picture that was not thrown out is no error."""
+    """Restoring a picture that is not rejected is not an error."""
     told = harvest("restore", name(3))
 
     assert (told.code, told.lines) == (0, ["nothing to restore"])
-    assert f"{name(3)} is there" in told.err
+    assert f"{name(3)} is not rejected" in told.err
 
 
 def test_restored_twice_is_restored_once(root: Path, harvest: Harvest) -> None:
-    """A rejection that was taken back already is no error."""
+    """Restoring a picture twice is not an error."""
     delete(root, 3)
     harvest("restore", name(3))
 
     told = harvest("restore", name(3))
 
     assert (told.code, told.lines) == (0, ["nothing to restore"])
-    assert "was taken back already" in told.err
+    assert "is already restored" in told.err
 
 
 # What was never meant.
 
 
 def test_one_unknown_name_stops_everything(root: Path, harvest: Harvest) -> None:
-    """Nothing is restored when one of the names means nothing."""
+    """Nothing is restored if one of the names is unknown."""
     reject(root, 3)
 
     told = harvest("restore", name(3), "holiday.jpg")
 
     assert (told.code, told.out) == (2, "")
-    assert "dataset knows no picture holiday.jpg." in told.err
+    assert "dataset has no image holiday.jpg." in told.err
     assert not there(root, [3])
 
 
 def test_a_class_without_its_option_is_explained(root: Path, harvest: Harvest) -> None:
-    """Who names a class, or its folder among the rejected, learns the option."""
+    """For the name or the rejected folder of a class, the error names `--class`."""
     reject(root, 3)
 
     for word in ("king", "dataset.rejected/king", "dataset.rejected/king/"):
         told = harvest("restore", word)
         assert told.code == 2
-        assert "king is a class, not a picture." in told.err
+        assert "king is a class, not an image." in told.err
         assert "harvest restore dataset --class king" in told.err
 
 
 def test_an_unknown_class_names_those_there_are(root: Path, harvest: Harvest) -> None:
-    """A class of which nothing was thrown out is an error that lists the others."""
+    """A class without rejected images is an error that lists the classes with some."""
     reject(root, 3)
 
     told = harvest("restore", "--class", "kings")
 
     assert told.code == 2
-    assert "nothing of a class kings was thrown out." in told.err
-    assert "There are: king." in told.err
+    assert "no image of a class kings was rejected." in told.err
+    assert "Classes with rejected images: king." in told.err
 
 
 @pytest.mark.parametrize(
@@ -309,12 +309,12 @@ def test_an_unknown_class_names_those_there_are(root: Path, harvest: Harvest) ->
     [
         (["datset", "--last"], "Did you mean dataset?"),
         (["snakes/king/a.jpg"], "there is no folder snakes."),
-        (["https://www.example.com/x.jpg"], "no search for dataset ever gave the address"),
+        (["https://www.example.com/x.jpg"], "no search for dataset has returned the URL"),
     ],
 )
 @pytest.mark.usefixtures("root")
 def test_wrong_words_are_named(harvest: Harvest, words: list[str], told: str) -> None:
-    """What cannot be meant is an error with exit code 2."""
+    """Invalid arguments are an error with exit code 2."""
     said = harvest("restore", *words)
 
     assert (said.code, said.out) == (2, "")
@@ -322,7 +322,7 @@ def test_wrong_words_are_named(harvest: Harvest, words: list[str], told: str) ->
 
 
 def test_a_misspelt_dataset_is_recognised(root: Path, harvest: Harvest) -> None:
-    """A bare word is the dataset's name gone wrong where there is no `dataset`."""
+    """Without a `dataset`, a bare word is taken for a misspelled dataset."""
     root.rename(root.with_name("snakes"))
 
     told = harvest("restore", "snake", "--last")
@@ -333,7 +333,7 @@ def test_a_misspelt_dataset_is_recognised(root: Path, harvest: Harvest) -> None:
 
 
 def test_with_the_brake_on_nothing_is_restored(root: Path, harvest: Harvest) -> None:
-    """Where a class is missing as a whole, nothing on disk is believed, nor changed: exit code 3."""
+    """If a whole class is missing, nothing is changed, and the exit code is 3."""
     reject(root, 3)
     shutil.rmtree(root / "coral")
 
@@ -346,7 +346,7 @@ def test_with_the_brake_on_nothing_is_restored(root: Path, harvest: Harvest) -> 
 
 
 def test_what_was_restored_is_fetched_and_kept_by_the_next_get(root: Path, harvest: Harvest) -> None:
-    """After a restoration the picture's addresses are no longer refused."""
+    """The URLs of a restored picture are no longer refused."""
     delete(root, 3)
     harvest("restore", name(3))
 
@@ -357,7 +357,7 @@ def test_what_was_restored_is_fetched_and_kept_by_the_next_get(root: Path, harve
 
 
 def test_hostile_class_names_stay_on_their_line(root: Path, harvest: Harvest) -> None:
-    """A class folder whose name would steer the terminal is listed as harmless text."""
+    """A class folder with terminal escapes in its name is printed as sanitized text."""
     evil = root.with_name("dataset.rejected") / "king\x1b[2J\nall is well"
     try:
         evil.mkdir(parents=True)
@@ -369,4 +369,4 @@ def test_hostile_class_names_stay_on_their_line(root: Path, harvest: Harvest) ->
     told_class = harvest("restore", "--class", "x\x1b[2J\ny")
 
     assert "king\\x1b[2J\\x0aall is well 1" in told.lines
-    assert "nothing of a class x?[2J y was thrown out." in told_class.err
+    assert "no image of a class x?[2J y was rejected." in told_class.err

@@ -1,4 +1,4 @@
-"""`harvest serve`: started, asked and stopped as a person does it."""
+"""`harvest serve`: started, queried and stopped as by a user."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MARGIN = 2.5  # seconds a busy machine may add to the two that a stop may take
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a run with model.onnx, where it can be made: it starts in a tenth of the time."""
+    """Return a run, with model.onnx if it can be exported: it starts in a tenth of the time."""
     path = write_run(tmp_path_factory.mktemp("serve") / "snakes.runs" / "first")
     if find_spec("onnxscript") and find_spec("onnxruntime"):
         export_model(network(), path, ["onnx"])
@@ -49,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(cli: Command, run: Path, *more: object, **variables: str) -> Iterator[tuple[Running, httpx.Client]]:
-    """Start the service, and give it with a client of its own once it listens."""
+    """Start the service, and return it with a client once it listens."""
     running = cli.start("serve", run, "--port", 0, *more, **variables)
     end = time.monotonic() + 60
     while "http://" not in running.printed:
@@ -61,7 +61,7 @@ def serving(cli: Command, run: Path, *more: object, **variables: str) -> Iterato
 
 
 def test_it_prints_its_address_and_answers(cli: Command, run: Path) -> None:
-    """The service says what it serves and where; a picture sent there gets the answer of `predict`."""
+    """The service prints its model and URL; an uploaded image gets the result of `predict`."""
     body = encoded(photo())
     with serving(cli, run) as (running, client):
         told = client.post("/classify", files={"file": body}).json()
@@ -77,7 +77,7 @@ def test_it_prints_its_address_and_answers(cli: Command, run: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 @pytest.mark.parametrize(("name", "busy"), [("SIGINT", False), ("SIGINT", True), ("SIGTERM", True), ("SIGHUP", False)])
 def test_P06_P07_a_stop_is_its_good_end(cli: Command, run: Path, name: str, *, busy: bool) -> None:
-    """Ctrl-C, a kind kill and a closed terminal end it soon, in silence and with code 0."""
+    """Ctrl-C, SIGTERM and SIGHUP stop it quickly, without output and with exit code 0."""
     with serving(cli, run) as (running, client):
         client.get("/health")
         with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
@@ -93,7 +93,7 @@ def test_P06_P07_a_stop_is_its_good_end(cli: Command, run: Path, name: str, *, b
 
 
 def test_a_port_that_is_taken_is_told_at_once(cli: Command, run: Path) -> None:
-    """Where another program listens the error names the port and another one, before a network is loaded."""
+    """A port in use is an error that suggests another one, before a network is loaded."""
     door = listen("127.0.0.1", 0)
     port = door.port
     try:
@@ -107,7 +107,7 @@ def test_a_port_that_is_taken_is_told_at_once(cli: Command, run: Path) -> None:
 
 
 def test_an_address_is_fetched_as_in_a_harvest(cli: Command, internet: Internet, run: Path) -> None:
-    """An address is fetched by the harvest's own downloader, proxy and all; a private one is refused."""
+    """A URL is fetched by the downloader of `get`, through the proxy; a private one is refused."""
     shelf = internet.addresses(1)
     with serving(cli, run) as (_, client):
         told = client.post("/classify", json={"url": shelf.urls[0]})
@@ -119,7 +119,7 @@ def test_an_address_is_fetched_as_in_a_harvest(cli: Command, internet: Internet,
 
 
 def test_private_addresses_can_be_allowed(cli: Command, internet: Internet, run: Path) -> None:
-    """`--allow-private` is for an image server at home."""
+    """`--allow-private` permits a local image server."""
     with serving(cli, run, "--allow-private") as (_, client):
         told = client.post("/classify", json={"url": "http://10.0.0.1/a.jpg"})
 
@@ -128,7 +128,7 @@ def test_private_addresses_can_be_allowed(cli: Command, internet: Internet, run:
 
 
 def test_a_name_can_be_given(cli: Command, run: Path) -> None:
-    """A name that `--name` gives is answered, one that nobody gave is not."""
+    """A host name given with `--name` is accepted, another one is not."""
     with serving(cli, run, "--name", "snakes.example") as (_, client):
         codes = [client.get("/", headers={"Host": host}).status_code for host in ("snakes.example", "evil.example")]
 
@@ -136,16 +136,16 @@ def test_a_name_can_be_given(cli: Command, run: Path) -> None:
 
 
 def test_who_lets_everybody_in_is_told(cli: Command, run: Path) -> None:
-    """On an address for others the service says so, and prints one that can be opened here."""
+    """Listening for other machines prints a warning, and a URL that works locally."""
     with serving(cli, run, "--host", "0.0.0.0") as (running, client):
         assert client.get("/").status_code == 200
 
     assert client.base_url.host == "127.0.0.1"
-    assert "everybody who reaches this machine can use it" in running.said
+    assert "everyone who can reach this machine can use this server" in running.said
 
 
 def test_verbose_tells_each_request_on_a_line(cli: Command, run: Path) -> None:
-    """`-v` tells each request with its status on stderr, and nothing that would steer a terminal."""
+    """`-v` logs each request with its status on stderr, without terminal escapes."""
     with serving(cli, run, "-v") as (running, client):
         client.get("/")
         client.get("/%1b[2J%0aGET")
@@ -158,7 +158,7 @@ def test_verbose_tells_each_request_on_a_line(cli: Command, run: Path) -> None:
 
 
 def test_what_is_no_run_is_told(harvest: Harvest, tmp_path: Path) -> None:
-    """A folder that no training wrote is an error that says so, and the door is closed again."""
+    """A folder that is not a run is an error, and the port is released."""
     told = harvest("serve", tmp_path, "--port", 0)
 
     assert told.code == 2
@@ -167,7 +167,7 @@ def test_what_is_no_run_is_told(harvest: Harvest, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["starlette", "uvicorn", "python_multipart"])
 def test_what_is_missing_is_named(harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
-    """Without a part of the server the error names it, and what to install."""
+    """Without a server package the error names it, and the install command."""
     monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name == module else True)
 
     told = harvest("serve", run)

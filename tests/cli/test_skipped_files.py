@@ -45,7 +45,7 @@ def command(request: pytest.FixtureRequest, root: Path, harvest: Harvest) -> tup
 def test_X08_a_file_that_cannot_be_decoded_is_named_and_skipped(
     command: tuple[str, ...], root: Path, harvest: Harvest
 ) -> None:
-    """A PNG without its palette among the images is named with the reason, and the command does its work."""
+    """A PNG without its palette is reported with the reason, and the command continues."""
     file = root / "king" / "odd.png"
     file.write_bytes(without_palette())
 
@@ -59,7 +59,7 @@ def test_X08_a_file_that_cannot_be_decoded_is_named_and_skipped(
 def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
     command: tuple[str, ...], root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An exception that nobody foresaw costs one file: it is named, and can be reported."""
+    """An unexpected exception skips one file, which is named for a bug report."""
     (root / "king" / "odd.jpg").write_bytes(jpeg(501))
     look = process.fingerprint.compute_fingerprint
     calls = iter([True])
@@ -79,7 +79,7 @@ def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
 
 
 def test_X07_a_bug_is_not_remembered(root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that met a bug is tried again by the next command: the next version may be without it."""
+    """A file that triggered a bug is retried by the next command: a new version may have fixed it."""
     (root / "king" / "odd.jpg").write_bytes(jpeg(501))
     with monkeypatch.context() as broken:
         broken.setattr(process.fingerprint, "compute_fingerprint", lambda _: 1 / 0)
@@ -93,13 +93,13 @@ def test_X07_a_bug_is_not_remembered(root: Path, harvest: Harvest, monkeypatch: 
 
 
 def test_X08_status_lists_the_files_that_cannot_be_decoded(root: Path, harvest: Harvest) -> None:
-    """Files are named as long as they are there, by `status` and its `--json`."""
+    """`status` and its `--json` list unreadable files as long as they exist."""
     (root / "king" / "odd.png").write_bytes(without_palette())
     harvest("status")
 
     told = harvest("status")
 
-    assert "unreadable: files of your own that cannot be decoded; every command skips them" in told.lines
+    assert "unreadable: your own files that cannot be decoded; every command skips them" in told.lines
     assert "dataset/king/odd.png" in told.lines
     assert told.err == ""
     assert harvest("status", "--json").json["unreadable"] == [{"class": "king", "name": "odd.png"}]
@@ -121,7 +121,7 @@ def test_X08_many_files_are_not_all_named(root: Path, harvest: Harvest) -> None:
 
 @pytest.fixture
 def huge(root: Path) -> Path:
-    """Put a file of 50 GB into a class folder that takes no room on the disk."""
+    """Put a sparse file of 50 GB into a class folder."""
     file = root / "king" / "huge.jpg"
     file.touch()
     os.truncate(file, 50 * 10**9)
@@ -129,7 +129,7 @@ def huge(root: Path) -> Path:
 
 
 def test_a_huge_file_is_named_and_skipped(command: tuple[str, ...], huge: Path, harvest: Harvest) -> None:
-    """A file of 50 GB is not read whole: it is the person's own, named, counted and left alone."""
+    """A file of 50 GB is not read completely: it is reported, counted as an own file and not changed."""
     told = harvest(*command)
 
     assert told.code == 0

@@ -1,4 +1,4 @@
-"""`harvest status`: what changed, what there is, what needs a look."""
+"""`harvest status`: changes, counts and images to check."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.usefixtures("root")
 def test_an_untouched_dataset_counts_its_pictures(harvest: Harvest) -> None:
-    """Nothing changed: each class with its pictures, their sum, and no column that counts nothing."""
+    """Without changes: the count of each class, the total, and no empty column."""
     status = harvest("status")
 
     assert (status.code, status.err) == (0, "")
@@ -39,7 +39,7 @@ def test_the_dataset_may_be_named(root: Path, harvest: Harvest) -> None:
 
 
 def test_each_change_is_told_once(root: Path, harvest: Harvest) -> None:
-    """What a person did to the folders is told by its kind, at the first command that sees it."""
+    """Changes in the folders are listed by kind, by the first command after them."""
     king, coral = root / "king", root / "coral"
     rejected = root.with_name("dataset.rejected") / "king"
     rejected.mkdir(parents=True)
@@ -56,7 +56,7 @@ def test_each_change_is_told_once(root: Path, harvest: Harvest) -> None:
     assert told.lines[:7] == [
         "changed on disk since the last command:",
         f"deleted king/{name(0)}",
-        f"thrown out king/{name(2)}",
+        f"rejected king/{name(2)}",
         f"moved king/{name(1)} → coral/{name(1)}",
         f"edited king/{name(3)}",
         "added by hand king/mine.jpg",
@@ -66,7 +66,7 @@ def test_each_change_is_told_once(root: Path, harvest: Harvest) -> None:
 
 
 def test_what_is_dragged_back_is_told(root: Path, harvest: Harvest) -> None:
-    """A picture that is in its folder again is restored."""
+    """A picture that is back in its folder counts as restored."""
     spot = root / "king" / name(0)
     data = spot.read_bytes()
     spot.unlink()
@@ -77,7 +77,7 @@ def test_what_is_dragged_back_is_told(root: Path, harvest: Harvest) -> None:
 
 
 def test_the_table_counts_what_a_person_did(root: Path, harvest: Harvest) -> None:
-    """Columns appear for what there is to count, each with its meaning below."""
+    """Only columns with counts appear, each with its legend."""
     (root / "king" / name(0)).unlink()
     (root / "king" / name(1)).rename(root / "coral" / name(1))
     (root / "coral" / "mine.jpg").write_bytes(jpeg(501))
@@ -90,22 +90,22 @@ def test_the_table_counts_what_a_person_did(root: Path, harvest: Harvest) -> Non
     assert "king 23 23 – – – 1" in status.lines
     assert "51 49 2 1 1 1" in status.lines
     assert "your own files" in status.out
-    assert "what of the 1 rejected can come back" in status.out
+    assert "which of the 1 rejected images can be restored" in status.out
 
 
 def test_a_renamed_class_is_told_until_the_query_file_agrees(root: Path, harvest: Harvest) -> None:
-    """A class folder under a new name is said each time, and none of its pictures counts as moved."""
+    """A renamed class folder is reported each time, and its pictures do not count as moved."""
     (root / "king").rename(root / "lampropeltis")
 
     for _ in range(2):
         status = harvest("status")
         assert "class renamed king → lampropeltis" in status.lines
-        assert "until the query file says lampropeltis too" in status.out
+        assert "until the query file uses the name lampropeltis too" in status.out
         assert "lampropeltis 25 25" in status.lines
 
 
 def test_lists_are_short_unless_all_is_asked_for(root: Path, harvest: Harvest) -> None:
-    """Ten lines of a kind are shown, and how many are not; `--all` shows them."""
+    """Ten lines of a kind are shown, then the number of hidden ones; `--all` shows them."""
     for number in range(15):
         (root / "king" / name(number)).unlink()
         (root / "coral" / f"mine-{number}.jpg").write_bytes(jpeg(500 + number))
@@ -117,7 +117,7 @@ def test_lists_are_short_unless_all_is_asked_for(root: Path, harvest: Harvest) -
 
 
 def test_all_shows_every_line(root: Path, harvest: Harvest) -> None:
-    """`--all` leaves nothing out."""
+    """`--all` shows every line."""
     for number in range(15):
         (root / "king" / name(number)).unlink()
 
@@ -128,7 +128,7 @@ def test_all_shows_every_line(root: Path, harvest: Harvest) -> None:
 
 
 def test_conflicts_are_listed_with_their_files(root: Path, harvest: Harvest) -> None:
-    """A picture that two classes want is named with the other class and what settles it."""
+    """A picture found for two classes is listed with the other class and how to resolve it."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900)], "coral")
         (known,) = (known for known in dataset.list_present() if known.content == a_picture(3).content)
@@ -136,14 +136,14 @@ def test_conflicts_are_listed_with_their_files(root: Path, harvest: Harvest) -> 
 
     status = harvest("status")
 
-    assert "conflicts: 1 picture wanted by two classes" in status.lines
-    assert f"dataset/king/{name(3)} is wanted by coral" in status.lines
+    assert "conflicts: 1 image found for two classes" in status.lines
+    assert f"dataset/king/{name(3)} was also found for coral" in status.lines
     assert "king 25 25 1" in status.lines
-    assert "where a picture came from" in status.out
+    assert "where an image comes from" in status.out
 
 
 def test_suspects_are_listed_with_the_class_they_name(tmp_path: Path, harvest: Harvest) -> None:
-    """A picture whose source names another class and not its own is a suspect, and counted."""
+    """A picture whose source mentions another class and not its own is counted as a suspect."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         fill(dataset, "coral", [1])
         (task,) = find(dataset, [a_hit(2, title="A coral snake")], "king", "lampropeltis")
@@ -151,13 +151,13 @@ def test_suspects_are_listed_with_the_class_they_name(tmp_path: Path, harvest: H
 
     status = harvest("status")
 
-    assert "suspects: 1 picture whose source names another class" in status.lines
-    assert f"dataset/king/{name(2)} may be of coral" in status.lines
+    assert "suspects: 1 image whose source mentions another class" in status.lines
+    assert f"dataset/king/{name(2)} may belong to coral" in status.lines
     assert "king 1 1 1" in status.lines
 
 
 def test_keep_rates_tell_which_search_was_worth_it(root: Path, harvest: Harvest) -> None:
-    """Each query and source is rated by what a person left of the pictures it gave."""
+    """Each query and source is rated by the share of its pictures that the user kept."""
     with Dataset.open(root) as dataset:
         fill(dataset, "king", range(30, 34), provider="FLICKR")
     for number in (0, 1, 2, 3, 4, 30):
@@ -172,7 +172,7 @@ def test_keep_rates_tell_which_search_was_worth_it(root: Path, harvest: Harvest)
 
 
 def test_a_better_copy_counts_as_one_picture(root: Path, harvest: Harvest) -> None:
-    """Two hits of a search that became one picture, the better copy in the other's place, are one."""
+    """Two hits of a search that became one picture are counted once."""
     with Dataset.open(root) as dataset:
         first, better = find(dataset, [a_hit(900), a_hit(901)], text="another")
         (known,) = dataset.place([Placement(first, a_picture(900))])
@@ -182,7 +182,7 @@ def test_a_better_copy_counts_as_one_picture(root: Path, harvest: Harvest) -> No
 
 
 def test_a_search_without_pictures_has_no_rate(tmp_path: Path, harvest: Harvest) -> None:
-    """Where nothing was placed there is nothing to rate."""
+    """Without placed pictures there are no rates."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(1)], text="x" * 60)
         dataset.record_verdicts([HitVerdict(task.id, Verdict.GONE, "HTTP 404")])
@@ -194,7 +194,7 @@ def test_a_search_without_pictures_has_no_rate(tmp_path: Path, harvest: Harvest)
 
 
 def test_a_dataset_without_classes_is_no_error(tmp_path: Path, harvest: Harvest) -> None:
-    """A dataset in which nothing was asked yet says so."""
+    """A dataset without a search is reported."""
     new(tmp_path / "dataset")
 
     status = harvest("status")
@@ -232,16 +232,16 @@ def test_json_says_the_same_in_full(root: Path, harvest: Harvest) -> None:
 
 
 def test_the_brake_records_nothing_and_says_how_to_go_on(root: Path, harvest: Harvest) -> None:
-    """A class that is gone as a whole is no pruning: exit code 3, the line to type, and nothing recorded."""
+    """A missing class is not taken for a deletion: exit code 3, a command to confirm, nothing recorded."""
     shutil.move(root / "king", root.with_name("elsewhere"))
 
     status = harvest("status")
 
     assert status.code == 3
     assert "25 of 25 pictures of king are gone from dataset. Nothing was recorded." in status.err
-    assert "Is the drive attached?" in status.err
+    assert "Check that the drive is attached." in status.err
     assert "If you deleted them: harvest status dataset --accept-missing" in status.err
-    assert status.lines[0] == "seen on disk, and not recorded:"
+    assert status.lines[0] == "seen on disk, but not recorded:"
     assert "… and 15 more (--all shows them)" in status.lines
 
     shutil.move(root.with_name("elsewhere"), root / "king")
@@ -260,7 +260,7 @@ def test_the_brake_speaks_to_programs_too(root: Path, harvest: Harvest) -> None:
 
 
 def test_accept_missing_records_them(root: Path, harvest: Harvest) -> None:
-    """`--accept-missing` lifts the brake: the pictures are thrown out."""
+    """`--accept-missing` records the missing pictures as rejected."""
     shutil.rmtree(root / "king")
 
     status = harvest("status", "--accept-missing")
@@ -282,13 +282,13 @@ def test_accept_missing_records_them(root: Path, harvest: Harvest) -> None:
             "there is no folder ../nowhere/snakes.",
             "harvest QUERIES.csv -o ../nowhere/snakes",
         ),
-        ("dataset/king", "dataset/king is no dataset: it has no harvest.db.", "around it? dataset"),
-        ("dataset.rejected", "there is no folder dataset.rejected.", "around it? dataset"),
-        ("file.csv", "file.csv is no folder, and so no dataset.", "Did you mean dataset?"),
+        ("dataset/king", "dataset/king is not a dataset: it has no harvest.db.", "contains it? dataset"),
+        ("dataset.rejected", "there is no folder dataset.rejected.", "contains it? dataset"),
+        ("file.csv", "file.csv is not a folder, so not a dataset.", "Did you mean dataset?"),
     ],
 )
 def test_what_is_no_dataset_is_named(root: Path, harvest: Harvest, asked: str, told: str, guess: str) -> None:
-    """A folder that is no dataset is an error that names it, and guesses which one was meant."""
+    """A folder that is not a dataset is an error with a suggestion."""
     root.with_name("file.csv").touch()
 
     status = harvest("status", asked)
@@ -299,7 +299,7 @@ def test_what_is_no_dataset_is_named(root: Path, harvest: Harvest, asked: str, t
 
 
 def test_several_datasets_are_named(root: Path, harvest: Harvest) -> None:
-    """Where no name is close, the datasets there are listed."""
+    """Without a similar name, the datasets in the folder are listed."""
     new(root.with_name("my snakes"))
 
     status = harvest("status", "xyz")
@@ -309,15 +309,15 @@ def test_several_datasets_are_named(root: Path, harvest: Harvest) -> None:
 
 
 def test_inside_a_dataset_the_way_is_told(root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who stands in the dataset learns how to ask about it."""
+    """Inside the dataset, the error shows the right command."""
     monkeypatch.chdir(root)
 
-    assert "around it? ." in harvest("status").err
+    assert "contains it? ." in harvest("status").err
     assert harvest("status", ".").code == 0
 
 
 def test_a_damaged_ledger_is_an_error_of_its_own(root: Path, harvest: Harvest) -> None:
-    """A ledger that cannot be read is said to be damaged, with exit code 6."""
+    """An unreadable ledger is reported as damaged, with exit code 6."""
     (root / "harvest.db").write_bytes(b"no ledger" * 1000)
 
     status = harvest("status")
@@ -330,7 +330,7 @@ def test_a_damaged_ledger_is_an_error_of_its_own(root: Path, harvest: Harvest) -
 
 
 def test_hostile_names_do_not_reach_the_terminal(root: Path, harvest: Harvest) -> None:
-    """A name with escapes, newlines and direction marks is printed as harmless text on its own line."""
+    """A name with escapes, newlines and direction marks is printed as sanitized text on one line."""
     evil = root / "king\x1b[2J\n deleted  x"
     try:
         evil.mkdir()
@@ -345,7 +345,7 @@ def test_hostile_names_do_not_reach_the_terminal(root: Path, harvest: Harvest) -
 
 
 def test_hostile_names_are_escaped_in_json(root: Path, harvest: Harvest) -> None:
-    """JSON keeps every character, escaped where a terminal would obey it."""
+    """JSON keeps every character; control characters are escaped."""
     evil = "king\x9b2J\u202e\U000e0041"
     try:
         (root / evil).mkdir()

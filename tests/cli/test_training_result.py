@@ -1,4 +1,4 @@
-"""What stands last on the terminal after a training: how good it is, and lines to copy that fit."""
+"""The result printed after a training: metrics, and commands that fit the terminal."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from harvest.training.output_files import Prediction
 
 
 def result(path: Path, *, suspects: int = 0) -> Any:
-    """Give a training that came to so many suspects."""
+    """Return a training result with this many suspects."""
     right = [Prediction(f"{x}/1.jpg", x, x, x, 0.8, 0.8, 0.2, 0) for x in ("coral", "king")]
     wrong = [Prediction(f"king/{n}.jpg", f"{n}", "king", "coral", 0.01, 0.99, 4.6, 0) for n in range(suspects)]
-    judged = SimpleNamespace(saved="frozen head", of=lambda _: None, predictions=(*right, *wrong))
+    judged = SimpleNamespace(saved="frozen head", part_evaluation=lambda _: None, predictions=(*right, *wrong))
     tuned = SimpleNamespace(best={"epoch": 0.0}, stopped=False)
     return SimpleNamespace(path=path, tree=path.parent, labels=("coral", "king"), evaluation=judged, fine_tuned=tuned)
 
@@ -33,7 +33,7 @@ def lines(run: Path, capsys: pytest.CaptureFixture[str], **more: int) -> list[st
 def test_paths_below_are_told_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A run below the folder that the command runs in is named from there; another as it is."""
+    """A run below the working directory is printed as a relative path, another one unchanged."""
     monkeypatch.chdir(tmp_path)
 
     below = lines(tmp_path / "snakes.runs" / "first", capsys)
@@ -45,37 +45,37 @@ def test_paths_below_are_told_from_here(
 
 
 def test_wide_lines_are_explained_below(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a terminal no explanation is cut in two: where one has no room beside its line it stands below."""
+    """On a terminal no purpose is wrapped: without room beside its command it is printed below."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
     told = lines(Path("/tmp/a folder of a person/small.runs/2026-11-21_13-09-55"), capsys)
     short = lines(Path("/a/b"), capsys)
 
-    place = told.index("        harvest predict '/tmp/a folder of a person/small.runs/2026-11-21_13-09-55' PICTURE")
-    assert told[place + 1] == "          what it makes of a picture"
-    assert "        harvest predict /a/b PICTURE   what it makes of a picture" in short
+    place = told.index("        harvest predict '/tmp/a folder of a person/small.runs/2026-11-21_13-09-55' IMAGE")
+    assert told[place + 1] == "          classify an image"
+    assert "        harvest predict /a/b IMAGE   classify an image" in short
 
 
 def test_in_a_file_lines_are_as_long_as_they_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where no terminal would cut it, what a line is for stands beside it."""
+    """Without a terminal the purpose is printed beside its command."""
     monkeypatch.setenv("COLUMNS", "40")
 
-    assert any(line.endswith("PICTURE   what it makes of a picture") for line in lines(Path("/a/b"), capsys))
+    assert any(line.endswith("IMAGE   classify an image") for line in lines(Path("/a/b"), capsys))
 
 
 @pytest.mark.parametrize(
     ("count", "said"),
     [
         (0, ""),
-        (1, "   suspects: 1 picture looks as if it lay in the wrong folder: see report.html"),
-        (2, "   suspects: 2 pictures look as if they lay in the wrong folder: see report.html"),
+        (1, "   suspects: 1 image may be in the wrong folder: see report.html"),
+        (2, "   suspects: 2 images may be in the wrong folder: see report.html"),
     ],
 )
 def test_suspects_are_counted(count: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """How many pictures look as if they lay in the wrong folder is said, where there are any."""
+    """The number of images that may be in the wrong folder is printed, if there are any."""
     told = lines(Path("/a/b"), capsys, suspects=count)
 
     assert "".join(line for line in told if "suspects" in line) == said

@@ -1,4 +1,4 @@
-"""`harvest why`: one picture's story, and the many ways to ask for it."""
+"""`harvest why`: the history of a picture, and the ways to name it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOLD = {
 
 
 def refuse(root: Path, verdict: Verdict, detail: str = "", **more: object) -> str:
-    """Let a hit come to nothing, and return its address."""
+    """Record a failed hit, and return its URL."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900, **more)])
         dataset.record_verdicts([HitVerdict(task.id, verdict, detail)])
@@ -60,7 +60,7 @@ def refuse(root: Path, verdict: Verdict, detail: str = "", **more: object) -> st
     ],
 )
 def test_every_way_to_name_a_picture_leads_to_it(root: Path, harvest: Harvest, words: list[str]) -> None:
-    """A path, class/name, name or address, with and without the dataset before it, tell one story."""
+    """A path, class/name, name or URL, with or without the dataset, gives the same history."""
     stem = name(3).removesuffix(".jpg")
     told = harvest("why", *(word.format(name=name(3), stem=stem, root=root) for word in words))
 
@@ -72,14 +72,14 @@ def test_every_way_to_name_a_picture_leads_to_it(root: Path, harvest: Harvest, w
 def test_inside_a_dataset_names_are_enough(
     root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch, folder: str, word: str
 ) -> None:
-    """Who stands in the dataset or a class folder names the picture as the shell does."""
+    """Inside the dataset or a class folder, relative paths work."""
     monkeypatch.chdir(root / folder)
 
     assert harvest("why", word.format(name(3))).lines[0] == f"king/{name(3)} is kept"
 
 
 def test_a_dataset_of_another_name_is_found_from_the_path(root: Path, harvest: Harvest) -> None:
-    """The path of a picture names its dataset, whatever that is called and wherever it lies."""
+    """The path of a picture determines its dataset, whatever its name and location."""
     (root.parent / "deep").mkdir()
     root.rename(root.parent / "deep" / "snakes")
 
@@ -92,7 +92,7 @@ def test_a_dataset_of_another_name_is_found_from_the_path(root: Path, harvest: H
 
 
 def test_the_story_tells_source_licence_and_sizes(tmp_path: Path, harvest: Harvest) -> None:
-    """Where it is from, who made it, under what licence and on whose word, how large it was and is."""
+    """The history shows the source, the author, the licence with its evidence, and both sizes."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(3, "FLICKR", **TOLD)], text="scarlet king snake")
         dataset.place([Placement(task, a_picture(3))])
@@ -106,7 +106,7 @@ def test_the_story_tells_source_licence_and_sizes(tmp_path: Path, harvest: Harve
     assert "author Ana Díaz" in told.lines
     assert "page https://www.example.com/snakes/3" in told.lines
     assert "licence CC-BY-4.0, stated by the source https://creativecommons.org/licenses/by/4.0/" in told.lines
-    assert told.lines[-2:] == [URL, "flickr, result 3 for 'scarlet king snake' (king): gave the picture"]
+    assert told.lines[-2:] == [URL, "flickr, result 3 for 'scarlet king snake' (king): gave the image"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_the_story_tells_source_licence_and_sizes(tmp_path: Path, harvest: Harve
 def test_a_licence_is_never_more_certain_than_it_is(
     tmp_path: Path, harvest: Harvest, licence: Licence, told: str
 ) -> None:
-    """An unknown licence is unknown, and a claim is told as one."""
+    """An unknown licence is shown as unknown, and a claimed one as a claim."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(3, licence=licence)])
         dataset.place([Placement(task, a_picture(3))])
@@ -131,7 +131,7 @@ def test_a_licence_is_never_more_certain_than_it_is(
 
 
 def test_every_address_of_a_picture_is_told_with_its_end(root: Path, harvest: Harvest) -> None:
-    """Other addresses of the picture are listed with what became of them, and lead to the same story."""
+    """Other URLs of the picture are listed with their results, and give the same history."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900, "FLICKR")])
         (known,) = (known for known in dataset.list_present() if known.content == a_picture(3).content)
@@ -141,16 +141,16 @@ def test_every_address_of_a_picture_is_told_with_its_end(root: Path, harvest: Ha
 
     assert told.lines[0] == f"king/{name(3)} is kept"
     assert told.lines[-5:] == [
-        "all its addresses",
+        "URLs",
         URL,
-        "bing, result 3 for 'king snake' (king): gave the picture",
+        "bing, result 3 for 'king snake' (king): gave the image",
         task.hit.url,
-        "flickr, result 900 for 'king snake' (king): the same picture again (looks the same)",
+        "flickr, result 900 for 'king snake' (king): duplicate of another image (looks the same)",
     ]
 
 
 def test_a_replaced_copy_leads_to_what_took_its_place(root: Path, harvest: Harvest) -> None:
-    """Who asks for a file that a better copy replaced learns of that, and its licence is the better one's."""
+    """For a file that a better copy replaced, the history says so, and shows the licence of the copy."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900, "FLICKR", **TOLD)])
         (known,) = (known for known in dataset.list_present() if known.content == a_picture(3).content)
@@ -160,51 +160,49 @@ def test_a_replaced_copy_leads_to_what_took_its_place(root: Path, harvest: Harve
 
     assert told.lines[:2] == [
         f"king/{name(900, 'flickr')} is kept",
-        f"king/{name(3)} gave its place to it: a better copy, or one of several",
+        f"king/{name(3)} was replaced by it: a better copy, or one of several",
     ]
     assert any(line.startswith("licence CC-BY-4.0, stated") for line in told.lines)
-    assert "gave a better copy, which took the place of the one before" in told.out
-    assert told.lines[-1].endswith("gave a copy, until another took its place")
+    assert "gave a better copy, which replaced the earlier one" in told.out
+    assert told.lines[-1].endswith("gave a copy that another one replaced")
 
 
 def test_a_conflict_is_told_with_its_copies(root: Path, harvest: Harvest) -> None:
-    """A picture in two class folders names the class that wants it too, and where its copy lies."""
+    """For a picture in two class folders, the history names the other class and the copy."""
     shutil.copy(root / "king" / name(3), root / "coral" / "copy.jpg")
 
     told = harvest("why", f"king/{name(3)}")
 
-    assert "in conflict: coral wants it too. Move it there, or delete it" in told.lines
+    assert "conflict: also found for coral. Move it there, or delete it" in told.lines
     assert "same as coral/copy.jpg, byte for byte" in told.lines
-    assert told.err == "note: recorded what you did to the folders: 1 in two classes\n"
+    assert told.err == "note: recorded changes in the folders: 1 in two classes\n"
 
 
 def test_a_deleted_picture_is_told_with_the_way_back(root: Path, harvest: Harvest) -> None:
-    """A picture that was deleted still has its story, when it was thrown out, and how to take that back."""
+    """A deleted picture still has a history, with the time of its rejection and how to restore it."""
     (root / "king" / name(3)).unlink()
 
     told = harvest("why", f"dataset/king/{name(3)}")
 
-    assert told.lines[0] == (
-        f"king/{name(3)} was thrown out, for good. To take that back: harvest restore dataset king/{name(3)}"
-    )
+    assert told.lines[0] == (f"king/{name(3)} was rejected. To restore it: harvest restore dataset king/{name(3)}")
     assert not any(line.startswith("file ") for line in told.lines)
-    assert told.lines[-1].endswith("UTC thrown out in the folders")
+    assert told.lines[-1].endswith("UTC rejected in the folders")
     assert "from bing, result 3 for 'king snake' (king)" in told.lines
 
 
 def test_a_picture_rejected_on_the_page_is_found_where_it_lies(root: Path, harvest: Harvest) -> None:
-    """The path in dataset.rejected leads to the story, which tells by whom and why."""
+    """The path in dataset.rejected gives the history, with the place and reason of the rejection."""
     with Dataset.open(root) as dataset:
         dataset.reject(dataset.find(name(3)), by="page", reason="blurred")
 
     told = harvest("why", f"dataset.rejected/king/{name(3)}")
 
     assert f"file dataset.rejected/king/{name(3)}" in told.lines
-    assert told.lines[-1].endswith("UTC thrown out on the review page blurred")
+    assert told.lines[-1].endswith("UTC rejected on the review page blurred")
 
 
 def test_decisions_are_told_in_their_order(root: Path, harvest: Harvest) -> None:
-    """A picture that was moved and edited tells both."""
+    """The history of a moved and edited picture shows both."""
     (root / "king" / name(3)).rename(root / "coral" / name(3))
     harvest("status")
     (root / "coral" / name(3)).write_bytes(jpeg(500))
@@ -219,33 +217,33 @@ def test_decisions_are_told_in_their_order(root: Path, harvest: Harvest) -> None
 
 
 def test_a_picture_taken_back_waits_for_the_next_get(root: Path, harvest: Harvest) -> None:
-    """Restored without a file, it is neither there nor thrown out."""
+    """A picture restored without a file is neither present nor rejected."""
     (root / "king" / name(3)).unlink()
     harvest("restore", name(3))
 
-    assert "there is no file until a get fetches it again" in harvest("why", name(3)).out
-    assert "waits for the next run" in harvest("why", URL).out
+    assert "the next get downloads its file again" in harvest("why", name(3)).out
+    assert "left for the next run" in harvest("why", URL).out
 
 
 def test_a_picture_of_the_persons_own_is_said_to_be(root: Path, harvest: Harvest) -> None:
-    """A file that the user added has no source, and harvest claims nothing of it."""
+    """A file that the user added has no source and no known licence."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(500, 64))
 
     told = harvest("why", "dataset/king/mine.jpg")
 
-    assert told.lines[0] == "king/mine.jpg is your own: you put it there, and harvest never changes it"
+    assert told.lines[0] == "king/mine.jpg is your own file; harvest never changes it"
     assert "size 64 × 64" in told.lines
-    assert "licence yours to know: harvest did not fetch it" in told.lines
+    assert "licence not known: harvest did not download it" in told.lines
 
 
 def test_a_name_in_two_classes_names_both(root: Path, harvest: Harvest) -> None:
-    """A name that means several pictures tells the first one's story and names the others."""
+    """A name of several pictures gives the history of the first and lists the others."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(500))
     (root / "coral" / "mine.jpg").write_bytes(jpeg(501))
 
     told = harvest("why", "mine.jpg")
 
-    assert told.lines[-2:] == ["what you asked for also means", "king/mine.jpg"]
+    assert told.lines[-2:] == ["other matches", "king/mine.jpg"]
     assert told.lines[0].startswith("coral/mine.jpg ")
 
 
@@ -253,20 +251,18 @@ def test_a_name_in_two_classes_names_both(root: Path, harvest: Harvest) -> None:
 
 
 def test_a_refused_address_tells_its_verdict_in_words(root: Path, harvest: Harvest) -> None:
-    """What became of an address is told in words, with the detail, and whether it is tried again."""
+    """The result of a URL is shown as text, with the detail, and whether it is retried."""
     url = refuse(root, Verdict.TIMEOUT, "60 s")
 
     told = harvest("why", url)
 
     assert told.code == 0
-    assert told.lines[0] == f"{url} gave no picture"
-    assert told.lines[-1] == (
-        "bing, result 900 for 'king snake' (king): did not come in time (60 s); a later run tries it again"
-    )
+    assert told.lines[0] == f"{url} gave no image"
+    assert told.lines[-1] == ("bing, result 900 for 'king snake' (king): timed out (60 s); a later run retries it")
 
 
 def test_the_page_of_a_refused_address_leads_to_it(root: Path, harvest: Harvest) -> None:
-    """The page where a picture was found is an address of it."""
+    """The URL of a picture's page finds the picture."""
     url = refuse(root, Verdict.TOO_SMALL, "120 × 90", page="https://www.example.com/album")
 
     told = harvest("why", "https://www.example.com/album")
@@ -277,7 +273,7 @@ def test_the_page_of_a_refused_address_leads_to_it(root: Path, harvest: Harvest)
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_verdict_has_words(verdict: Verdict) -> None:
-    """No verdict is told by its bare name."""
+    """Every verdict has a text other than its name."""
     assert describe_verdict(verdict)
     assert "_" not in describe_verdict(verdict)
 
@@ -287,51 +283,51 @@ def test_every_verdict_has_words(verdict: Verdict) -> None:
 
 @pytest.mark.usefixtures("root")
 def test_an_unknown_name_is_an_error_with_a_guess(harvest: Harvest) -> None:
-    """The beginning of a name is not enough, but close names are offered."""
+    """The beginning of a name is not enough, but similar names are suggested."""
     start = name(3).removesuffix(".jpg")[:-3]
 
     told = harvest("why", "dataset", start)
 
     assert (told.code, told.out) == (2, "")
-    assert f"dataset knows no picture {start}." in told.err
+    assert f"dataset has no image {start}." in told.err
     assert f"Did you mean king/{name(3)}?" in told.err
 
 
 @pytest.mark.usefixtures("root")
 def test_an_unknown_path_names_its_dataset(harvest: Harvest) -> None:
-    """A path in a dataset that knows nothing of it says so, and how pictures are named."""
+    """An unknown path is an error that shows how to name pictures."""
     told = harvest("why", "dataset/king/holiday.jpg")
 
     assert told.code == 2
-    assert "dataset knows no picture king/holiday.jpg." in told.err
-    assert "Name it by path, class/name, name or address." in told.err
+    assert "dataset has no image king/holiday.jpg." in told.err
+    assert "Name an image by path, class/name, name or URL." in told.err
 
 
 @pytest.mark.usefixtures("root")
 def test_an_unknown_address_is_an_error(harvest: Harvest) -> None:
-    """An address that no source ever gave is not known, and why that may be is said."""
+    """A URL that no source returned is unknown, and the error explains why."""
     told = harvest("why", "https://www.example.com/elsewhere.jpg")
 
     assert told.code == 2
-    assert "no search for dataset ever gave the address https://www.example.com/elsewhere.jpg." in told.err
+    assert "no search for dataset has returned the URL https://www.example.com/elsewhere.jpg." in told.err
 
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["dataset"], "dataset is a dataset. Which picture?"),
+        (["dataset"], "dataset is a dataset, not an image."),
         (["datset", "a.jpg"], "there is no folder datset."),
-        (["dataset", "a.jpg", "b.jpg"], "one picture at a time."),
+        (["dataset", "a.jpg", "b.jpg"], "harvest why takes one image or URL, but got several."),
         (["snakes/king/a.jpg"], "there is no folder snakes."),
         (["dataset", "snakes/king/a.jpg"], "snakes/king/a.jpg is not in dataset."),
         ([], "Missing argument"),
-        (["x" * 5000], "knows no picture"),
-        (["", "a.jpg"], "is no dataset"),
+        (["x" * 5000], " has no image "),
+        (["", "a.jpg"], "is not a dataset"),
     ],
 )
 def test_wrong_words_are_named(harvest: Harvest, words: list[str], told: str) -> None:
-    """What cannot be meant is an error that says so, with exit code 2."""
+    """Invalid arguments are an error with exit code 2."""
     said = harvest("why", *words)
 
     assert (said.code, said.out) == (2, "")
@@ -339,7 +335,7 @@ def test_wrong_words_are_named(harvest: Harvest, words: list[str], told: str) ->
 
 
 def test_with_the_brake_on_stories_are_told(root: Path, harvest: Harvest) -> None:
-    """A missing drive is said, and changes nothing about where a picture came from."""
+    """A missing drive is reported, and the history stays the same."""
     shutil.rmtree(root / "king")
 
     told = harvest("why", name(3))
@@ -353,7 +349,7 @@ def test_with_the_brake_on_stories_are_told(root: Path, harvest: Harvest) -> Non
 
 
 def test_json_tells_the_same(tmp_path: Path, harvest: Harvest) -> None:
-    """`--json` is one document with the picture, its sources and what was decided."""
+    """`--json` is one document with the picture, its sources and its decisions."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(3, "FLICKR", **TOLD)])
         dataset.place([Placement(task, a_picture(3))])
@@ -374,13 +370,13 @@ def test_json_tells_the_same(tmp_path: Path, harvest: Harvest) -> None:
     assert source["url"] == URL
     assert (source["provider"], source["query"], source["rank"]) == ("FLICKR", "king snake", 3)
     assert (source["licence"], source["licence_evidence"]) == ("CC-BY-4.0", "stated")
-    assert (source["verdict"], source["in_words"]) == ("kept", "gave the picture")
+    assert (source["verdict"], source["in_words"]) == ("kept", "gave the image")
     (decision,) = story["decisions"]
     assert (decision["action"], decision["by"], decision["to"]) == ("move", "files", "coral/moved.jpg")
 
 
 def test_json_of_an_address_has_no_picture(root: Path, harvest: Harvest) -> None:
-    """An address that came to nothing is a document too."""
+    """A failed URL is a JSON document too."""
     story = harvest("why", refuse(root, Verdict.GONE, "HTTP 404"), "--json").json
 
     assert story["path"] is None
@@ -388,7 +384,7 @@ def test_json_of_an_address_has_no_picture(root: Path, harvest: Harvest) -> None
 
 
 def test_hostile_words_of_a_page_cannot_pass_for_ours(tmp_path: Path, harvest: Harvest) -> None:
-    """A title that breaks lines, clears screens or turns text round stays one harmless line."""
+    """A title with newlines, escapes or direction marks is printed as one sanitized line."""
     evil = "king\n   licence   CC0-1.0, stated by the source\x1b[2J\u202e"
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(3, title=evil, author=evil, page=f"https://example.com/{evil}")])
@@ -403,14 +399,14 @@ def test_hostile_words_of_a_page_cannot_pass_for_ours(tmp_path: Path, harvest: H
 
 
 def test_a_name_with_an_accent_is_found_however_it_is_typed(tmp_path: Path, harvest: Harvest) -> None:
-    """Composed or not, a name is the same name."""
+    """Composed and decomposed Unicode names are the same name."""
     new(tmp_path / "dataset", víbora=[3])
 
     assert harvest("why", f"vi\u0301bora/{name(3)}").lines[0] == f"víbora/{name(3)} is kept"
 
 
 def test_an_edited_image_is_found_by_its_earlier_name(root: Path, harvest: Harvest) -> None:
-    """Asked by the name it had before a conversion, the story says so."""
+    """For the name before a conversion, the history says so."""
     new_name = name(3).replace(".jpg", ".png")
     (root / "king" / name(3)).write_bytes(jpeg(700))
     (root / "king" / name(3)).rename(root / "king" / new_name)
@@ -418,4 +414,4 @@ def test_an_edited_image_is_found_by_its_earlier_name(root: Path, harvest: Harve
     why = harvest("why", "dataset", f"king/{name(3)}")
 
     assert f"king/{new_name} is kept" in why.lines[0]
-    assert "is what it was before you edited it" in why.lines[1]
+    assert "is its name before you edited it" in why.lines[1]

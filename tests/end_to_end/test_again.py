@@ -96,7 +96,7 @@ def test_nothing_is_said_to_be_finished_too(internet, flickr):
 
     assert run.code == 4
     assert not internet.log.visits
-    assert "flickr was searched before and has nothing new for coral_snake; --refresh asks again" in run.out
+    assert "flickr was searched earlier: nothing new for coral_snake; --refresh searches again" in run.out
     internet.flickr.shows(CORAL, 2)
     assert flickr("--refresh").code == 0
 
@@ -148,7 +148,7 @@ def test_a_target_that_is_missed_goes_on_later(internet, cli, flickr):
     shelf = internet.flickr.shows(CORAL, 3)
     run = flickr("--target", "5")
     assert run.code == 3
-    assert "coral_snake has 3 of 5: the sources gave no more" in run.out
+    assert "coral_snake has 3 of 5: the sources have no more" in run.out
     internet.flickr.shows(CORAL, 4, also=shelf)
 
     run = flickr("--target", "5", "--refresh")
@@ -164,7 +164,7 @@ def test_a_target_that_the_limit_does_not_allow(internet, cli, urls):
     run = urls("--target", "5", "-m", "3")
 
     assert run.code == 3
-    assert "coral_snake has 3 of 5: -m allows no more hits" in run.out
+    assert "coral_snake has 3 of 5: the limit -m is reached" in run.out
 
 
 def test_R06_a_row_added_and_removed(internet, cli):

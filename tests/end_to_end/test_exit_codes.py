@@ -88,7 +88,7 @@ def test_3_when_a_target_is_missed(cli, listed):
     run = cli(*URLS, "--target", "9")
 
     assert run.code == 3
-    assert f"coral_snake has {len(listed)} of 9: the sources gave no more" in run.out
+    assert f"coral_snake has {len(listed)} of 9: the sources have no more" in run.out
 
 
 @pytest.mark.usefixtures("listed")
@@ -116,7 +116,7 @@ def test_4_when_there_is_nothing(internet, cli):
     run = cli("-c", "BING", "snakes.csv")
 
     assert run.code == 4
-    assert "bing has no pictures for coral_snake; it was searched to the end" in run.out
+    assert "bing has no images for coral_snake; the search is complete" in run.out
     assert len(internet.log.to("www.bing.com")) == 2  # a page without results is asked for once more
 
 

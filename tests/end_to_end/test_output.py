@@ -126,7 +126,7 @@ def test_a_terminal_of_80_columns(internet, cli):
     assert ["class", "source", "done", "kept", "dup", "failed"] in rows
     assert any(row[:2] == ["coral_snake", "bing"] and row[-4:] == ["5/5", "5", "0", "0"] for row in rows)
     assert any("flickr" in row and row[-4:] == ["4/4", "4", "0", "0"] for row in rows)
-    assert any("pictures/s" in line and "9/9" in line for line in terminal.shown)
+    assert any("images/s" in line and "9/9" in line for line in terminal.shown)
     assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]  # the cursor is back
     assert " coral_snake     9    9      9" in terminal.shown
     assert COLOUR.search(terminal.sent)
@@ -146,7 +146,7 @@ def test_a_narrow_terminal_and_many_classes(internet, cli, columns):
         assert terminal.wait() == 0
     assert not COLOUR.search(terminal.sent)
 
-    end = max(i for i, line in enumerate(terminal.shown) if "pictures/s" in line)
+    end = max(i for i, line in enumerate(terminal.shown) if "images/s" in line)
     assert max(cell_len(line) for line in terminal.shown[:end]) <= columns
     assert sum("珊瑚" in line for line in terminal.shown[:end])
     assert len(pictures(cli.folder / "dataset")) == 21
@@ -182,7 +182,7 @@ def test_P06_ctrl_c_on_a_terminal(internet, cli, presses):
     assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]
     assert "Traceback" not in terminal.sent
     if presses == 1:
-        assert any("stopped; the same line goes on" in line for line in terminal.shown)
+        assert any("stopped; run the same command again" in line for line in terminal.shown)
 
 
 def test_verbose_on_a_terminal(internet, cli):

@@ -66,8 +66,8 @@ def test_V03_truly_nothing_is_said(internet, cli):
     run = cli(*BOTH, FLICKR_API_KEY=internet.flickr.key)
 
     assert run.code == 0
-    assert "flickr has no pictures for coral_snake; it was searched to the end" in run.out
-    assert "bing has no pictures" not in run.out
+    assert "flickr has no images for coral_snake; the search is complete" in run.out
+    assert "bing has no images" not in run.out
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_V02_a_new_layout(internet, cli, harvested):
     assert run.json["total"]["new"] == len(harvested.flickr)
     saved = cli.folder / "dataset" / "harvest-bing-page.txt"
     assert 'class="rslt"' in saved.read_text("utf-8")
-    assert f"bing's page is in {saved.relative_to(cli.folder)}" in " ".join(run.json["notes"])
+    assert f"the page of bing is saved in {saved.relative_to(cli.folder)}" in " ".join(run.json["notes"])
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def test_P06_a_stop_is_soon_and_clean(internet, cli, name):
 
     assert time.monotonic() - stopped < 2 + MARGIN
     assert run.code == 130
-    assert "stopped; the same line goes on where this one ended" in run.out
+    assert "stopped; run the same command again to continue" in run.out
     assert "Traceback" not in run.err
     assert not parts(cli.folder / "dataset")
     row = table(run)["coral_snake"]
@@ -186,7 +186,7 @@ def test_P06_a_stop_does_not_wait_for_decoders(cli, decoding):
 
     assert time.monotonic() - stopped < 2 + MARGIN
     assert run.code == 130
-    assert "stopped; the same line goes on" in run.out
+    assert "stopped; run the same command again" in run.out
     assert not parts(cli.folder / "dataset")
 
 

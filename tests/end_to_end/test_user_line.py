@@ -309,7 +309,7 @@ def test_a_conflict_is_said(internet, cli):
     run = cli("-c", "BING", "snakes.csv")
 
     assert run.code == 0
-    assert "1 wanted by two classes" in run.out
+    assert "1 found for two classes" in run.out
     found = pictures(cli.folder / "dataset")
     assert [len(found[name]) for name in ("coral_snake", "king_snake")] == [3, 2]
     assert table(run)["king_snake"]["dup"] == 1

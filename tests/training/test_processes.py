@@ -112,7 +112,7 @@ def test_ctrl_c_saves_the_best_and_says_how_to_go_on(shapes, tmp_path):
     process.send_signal(signal.SIGINT)
     code, out, err = end(process)
     assert code == 130, err
-    assert "the best so far is saved" in err
+    assert "the best epoch so far is saved" in err
     assert "--resume" in err
     assert "Traceback" not in err
     assert (run / "report.html").exists()
@@ -132,7 +132,8 @@ def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, pr
         raise problem
     run_directory.unlock_run(options.out)
     assert "--resume" not in early.value.hint
-    assert f"--resume --out '{options.out}' goes on with it." in late.value.hint
+    assert "To continue: harvest train " in late.value.hint
+    assert f"--resume --out '{options.out}'" in late.value.hint
     assert early.value.exit_code == late.value.exit_code in {6, 130}
 
 
@@ -184,7 +185,7 @@ def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
     ("words", "said"),
     [
         (["nowhere"], "nowhere"),
-        (["--lr", "fast"], "--lr fast: two numbers, or find"),
+        (["--lr", "fast"], "--lr fast is neither two numbers nor the word find"),
         (["--lr", "1e-5", "nowhere"], "nowhere"),
         (["--batch", "0"], "batch"),
         (["--monitor", "acuracy"], "Did you mean accuracy?"),
