@@ -49,11 +49,7 @@ def count_images(count: int) -> str:
     """Return a count of images as text.
 
     >>> count_images(1), count_images(1200)
-<<<<<<< HEAD
-    ('1 picture', '1,200 pictures')
-=======
     ('1 image', '1,200 images')
->>>>>>> lang-b
     """
     return f"{count:,} image{'' if count == 1 else 's'}"
 

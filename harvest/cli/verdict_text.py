@@ -46,11 +46,7 @@ def describe_verdict(verdict: Verdict | None, detail: str = "") -> str:
     >>> describe_verdict(Verdict.TOO_SMALL, "120 × 90")
     'too small (120 × 90)'
     >>> describe_verdict(None)
-<<<<<<< HEAD
-    'waits for the next run'
-=======
     'left for the next run'
->>>>>>> lang-b
     """
     if verdict is None:
         return "left for the next run"

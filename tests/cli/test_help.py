@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The help of every command: there, with an example, the same in the documentation, and fast.
-=======
-"""The help of every command: complete, with examples, shown in the README, and fast.
->>>>>>> lang-b
 
 `python -m tests.cli.test_help` writes the program's help into the pages, below each `<!-- help: NAME -->`.
 """
@@ -48,7 +44,7 @@ def help_of(name: str) -> str:
     return subprocess.run(command, env=environ, check=True, capture_output=True, encoding="utf-8").stdout
 
 
-def rewritten(page: str) -> str:
+def rewrite(page: str) -> str:
     """Return the text of a page with every block of help as the program prints it now."""
     return BLOCK.sub(lambda block: f"{block['mark']}```\n{help_of(block['name'])}```\n", page)
 
@@ -93,11 +89,7 @@ def test_examples_are_lines_that_the_command_takes(harvest: Harvest, name: str) 
 
 
 def test_no_line_of_help_is_wider_than_a_hundred(harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
-<<<<<<< HEAD
     """Help stays within the width that the documentation has for it."""
-=======
-    """Help is at most 100 columns wide, as in the README."""
->>>>>>> lang-b
     monkeypatch.setenv("COLUMNS", "200")
 
     for name in COMMANDS:
@@ -116,23 +108,16 @@ def test_the_program_lists_its_commands(harvest: Harvest) -> None:
 # The documentation.
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_documentation_shows_the_help_that_there_is(page: Path) -> None:
     """Every block of help in a page is what the program prints; this module rewrites them."""
     text = page.read_text("utf-8")
     blocks = [block["name"] for block in BLOCK.finditer(text)]
-=======
-def test_the_readme_shows_the_help_that_there_is() -> None:
-    """Every help block in the README is up to date; running this module rewrites them."""
-    readme = README.read_text("utf-8")
-    blocks = [block["name"] for block in BLOCK.finditer(readme)]
->>>>>>> lang-b
 
     assert set(blocks) <= {"harvest", *COMMANDS}
     # A page that quotes the mark in a sentence has it in backquotes.
     assert len(re.findall(r"^<!-- help:", text, re.MULTILINE)) == len(blocks), "a mark without its block"
-    assert words(rewritten(text)) == words(text), "python -m tests.cli.test_help rewrites the pages"
+    assert words(rewrite(text)) == words(text), "python -m tests.cli.test_help rewrites the pages"
 
 
 def test_the_documentation_has_the_help_of_the_main_commands() -> None:
@@ -230,4 +215,4 @@ def test_the_shell_completes(root: Path, line: str, offers: list[str]) -> None:
 
 if __name__ == "__main__":
     for shown in PAGES:
-        shown.write_text(rewritten(shown.read_text("utf-8")), "utf-8")
+        shown.write_text(rewrite(shown.read_text("utf-8")), "utf-8")
