@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests import browser
 from tests.command import Command
 from tests.guard.sitecustomize import stray
 from tests.web import Internet
@@ -17,6 +18,8 @@ from tests.web import Internet
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
 # Variables of the person who runs the tests that would change what the tests see.
 FOREIGN = {
@@ -92,3 +95,10 @@ def cli(internet: Internet, tmp_path: Path, tmp_path_factory: pytest.TempPathFac
     command.close()
     if command.strays.exists():
         pytest.fail(f"the command left loopback: {command.strays.read_text('utf-8')}")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Give a browser; as long as it is there, an event loop runs, in which no other test could start one."""
+    with browser.chromium() as running:
+        yield running

@@ -193,7 +193,7 @@ def test_R05_own_file_that_cannot_be_looked_at(root: Path, monkeypatch) -> None:
     """A broken file of a person's own is counted, looked at once, and compared with nothing."""
     (root / "king" / "broken.jpg").write_bytes(jpeg(1)[:200])
     look(root)
-    monkeypatch.setattr("harvest.images.examine", lambda _: pytest.fail("looked at twice"))
+    monkeypatch.setattr("harvest.images.inspect_image", lambda _: pytest.fail("looked at twice"))
     with Dataset.open(root) as dataset:
         assert [(t.own, t.unreadable) for t in dataset.count_classes()] == [(0, 0), (1, 1)]
         assert [known.fingerprint for known in dataset.list_present() if known.protected] == [None]

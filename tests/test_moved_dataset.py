@@ -148,7 +148,7 @@ def test_new_ledger_takes_nothing_over_from_an_old_one(root: Path) -> None:
     (root / "harvest.db").unlink()
     dataset.close()
     assert (root / "harvest.db-wal").exists()
-    with Dataset.open(root, create=True, exclusive=True) as new:
+    with Dataset.open(root, create=True, exclusive=True, new_ledger=True) as new:
         assert new.counts() == {"king": 3}
         assert new.begin_search(datasets.a_query(), "BING", 1).asked == 0
 

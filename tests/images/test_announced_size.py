@@ -103,7 +103,7 @@ def test_X10_a_frame_over_the_pixel_limit_takes_no_memory():
         lie = announce(body, 300, 300)
         assert images.memory_needed(lie) == 0
         assert images.develop(lie, HIT, AS_IT_IS).verdict is Verdict.TOO_MANY_PIXELS
-        assert images.examine(lie).verdict is Verdict.TOO_MANY_PIXELS
+        assert images.inspect_image(lie).verdict is Verdict.TOO_MANY_PIXELS
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
     from PIL import Image  # noqa: PLC0415

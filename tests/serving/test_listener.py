@@ -21,7 +21,7 @@ def test_any_free_port_is_one_of_the_address(door):
     """Port 0 is any that is free, and the address names the one it became."""
     assert door.port > 0
     assert door.url == f"http://127.0.0.1:{door.port}/"
-    assert door.is_private
+    assert door.is_loopback
     socket.create_connection(("127.0.0.1", door.port), 5).close()
 
 

@@ -157,11 +157,11 @@ def test_a_judge_that_fails_fails_its_batch_alone(caplog):
     """When judging breaks down the callers hear a 500 in plain words, and later ones get answers."""
 
     class Moody(Colours):
-        def judge(self, views):
+        def predict_batch(self, views):
             if not self.sizes:
                 self.sizes.append(0)
                 raise RuntimeError("out of sorts")
-            return super().judge(views)
+            return super().predict_batch(views)
 
     with Service(Moody()) as service:
         told = service.post()

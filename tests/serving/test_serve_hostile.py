@@ -391,7 +391,7 @@ def test_I01_I02_I10_no_picture_is_told(service, body, code, word):
 def test_X07_a_picture_that_meets_a_bug_is_told(service, monkeypatch):
     """An exception that nobody foresaw is answered with 500, and says nothing of this machine."""
     with monkeypatch.context() as broken:
-        broken.setattr("harvest.images.process.fingerprint.look", lambda _: 1 / 0)
+        broken.setattr("harvest.images.process.fingerprint.compute_fingerprint", lambda _: 1 / 0)
         told = service.post(encoded(photo()))
 
     assert (told.status_code, told.json()) == (500, {"error": "This picture met a bug in harvest."})

@@ -8,26 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import browser
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from playwright.sync_api import Browser
 
 # Networks of the tests are tiny: with threads, they would spend their time waiting for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if not (find_spec("torch") and find_spec("transformers")):
     collect_ignore_glob = ["test_*.py"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Give a browser; as long as it is there, an event loop runs, in which no other test could start one."""
-    with browser.chromium() as running:
-        yield running
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class Listener:
         """Remember a step."""
         self.steps.append(title)
 
-    def say(self, text):
+    def info(self, text):
         """Remember a sentence."""
         self.said.append(text)
 

@@ -158,7 +158,7 @@ def test_giants_are_decoded_one_after_another(predictor, monkeypatch):
             with lock:
                 giants -= 1
 
-    monkeypatch.setattr(predictor, "see", watched)
+    monkeypatch.setattr(predictor, "prepare", watched)
     monkeypatch.setattr(predicting, "_GIANT", 4 * MiB)
     monkeypatch.setattr(predicting.os, "cpu_count", lambda: 4)
 

@@ -1,0 +1,8 @@
+"""Who has not installed the extra `train` skips this folder."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+if not (find_spec("torch") and find_spec("starlette")):
+    collect_ignore_glob = ["test_*.py"]
