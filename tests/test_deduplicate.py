@@ -116,7 +116,7 @@ def test_all_sources_of_a_picture_are_remembered(web):
     first, second = web.outcome(1), web.outcome(1, "smaller")
     placer.record_outcomes([first, second])
 
-    story = web.dataset.why(web.files[0])
+    story = web.dataset.history_of_text(web.files[0])
 
     assert {source.url for source in story.sources} == {first.task.hit.url, second.task.hit.url}
 
@@ -287,7 +287,7 @@ def test_refusals_are_written_down(web):
 
     assert Deduplicator(web.dataset).record_outcomes([bad, good]) == [Verdict.GONE, Verdict.KEPT]
 
-    (source,) = web.dataset.why(bad.task.hit.url).sources
+    (source,) = web.dataset.history_of_text(bad.task.hit.url).sources
     assert (source.verdict, source.detail) == ("gone", "404")
 
 

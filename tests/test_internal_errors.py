@@ -55,7 +55,7 @@ FETCH_STAGES = {
     "address": (web_bodies, "check_url"),
     "request": (ImageClient, "_request"),
     "answer": (web_bodies.image_response, "read_response"),
-    "failure": (web_bodies, "failure"),
+    "failure": (web_bodies, "classify_error"),
     "stand-in": (source_keys, "is_placeholder"),
     "memory": (images, "memory_needed"),
 }
@@ -131,7 +131,7 @@ def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tup
         raise Unforeseen("in the works")
 
     kinds = {"SAMPLE": sample.Sample, "URLS": Bad}
-    setattr(Bad, method, property(raise_it) if method == "trusted" else raise_it)
+    setattr(Bad, method, property(raise_it) if method == "trusted_hosts" else raise_it)
     monkeypatch.setattr(api.registry, "get", lambda name: kinds[name])
     said: list[str] = []
     order = RunOptions(providers=("SAMPLE", "URLS"), out=tmp_path / "dataset", limit=3)
@@ -139,7 +139,7 @@ def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tup
     return job.run(), said
 
 
-@pytest.mark.parametrize("method", ["__init__", "check", "notes", "trusted", "search", "close"])
+@pytest.mark.parametrize("method", ["__init__", "check", "notes", "trusted_hosts", "search", "close"])
 def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
     """Whichever method of a provider raises, it is reported as failed with exit 3, and the others go on."""
     summary, _ = harvest(tmp_path, monkeypatch, method)

@@ -60,7 +60,7 @@ def open_all(root: Path) -> dict[str, Callable[[], object]]:
 
 def test_X04_linked_lock_is_not_followed(root: Path, target: Path) -> None:
     """A lock that is a link is refused by name, and what it leads to keeps its content."""
-    plant(root / "harvest.files.lock", target)
+    plant(root / "harvest.lock", target)
     with pytest.raises(CannotWrite, match=r"harvest\.lock is a symbolic link to .*thesis\.tex") as raised:
         Dataset.open(root, create=True, exclusive=True)
     assert raised.value.exit_code == 6
@@ -70,7 +70,7 @@ def test_X04_linked_lock_is_not_followed(root: Path, target: Path) -> None:
 
 def test_X04_dangling_lock_creates_nothing(root: Path, tmp_path: Path) -> None:
     """A lock that is a link to nothing is refused, and what it names is not made."""
-    plant(root / "harvest.files.lock", tmp_path / "new")
+    plant(root / "harvest.lock", tmp_path / "new")
     with pytest.raises(CannotWrite, match=r"harvest\.lock is a symbolic link"):
         Dataset.open(root, create=True, exclusive=True)
     assert not (tmp_path / "new").exists()
@@ -80,9 +80,9 @@ def test_X04_lock_is_checked_where_the_system_cannot(root: Path, target: Path, m
     """Without O_NOFOLLOW, as on Windows, a link is found all the same."""
     monkeypatch.setattr(disk, "_OPEN", disk._OPEN & ~disk._NO_FOLLOW)
     monkeypatch.setattr(disk, "_NO_FOLLOW", 0)
-    plant(root / "harvest.files.lock", target)
+    plant(root / "harvest.lock", target)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
-        Lock(root / "harvest.files.lock").acquire()
+        Lock(root / "harvest.lock").acquire()
     assert target.read_bytes() == SECRET
 
 
@@ -93,19 +93,19 @@ def test_X04_lock_replaced_between_check_and_opening(root: Path, target: Path, m
     real = os.open
 
     def open_late(path: Path, *more: int) -> int:
-        plant(root / "harvest.files.lock", target)
+        plant(root / "harvest.lock", target)
         return real(path, *more)
 
     monkeypatch.setattr(os, "open", open_late)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
-        Lock(root / "harvest.files.lock").acquire()
+        Lock(root / "harvest.lock").acquire()
     assert target.read_bytes() == SECRET
 
 
 def test_X04_holder_is_not_read_through_a_link(root: Path, target: Path) -> None:
     """The message about a lock in use shows nothing of a file elsewhere."""
-    plant(root / "harvest.files.lock", target)
-    assert Lock(root / "harvest.files.lock").describe_holder() == "another process"
+    plant(root / "harvest.lock", target)
+    assert Lock(root / "harvest.lock").describe_holder() == "another process"
 
 
 @pytest.mark.parametrize("command", ["get", "status", "dry run", "train"])
@@ -150,7 +150,7 @@ def test_X04_ledger_replaced_between_check_and_opening(
     with pytest.raises(CannotWrite, match="is a symbolic link"):
         Dataset.open(root)
     assert datasets.sha((other / "harvest.db").read_bytes()) == before
-    assert {path.name for path in other.iterdir()} == {"harvest.db", "harvest.files.lock", "king"}
+    assert {path.name for path in other.iterdir()} == {"harvest.db", "harvest.lock", "king"}
 
 
 @pytest.mark.parametrize("command", ["get", "status", "dry run"])
@@ -273,7 +273,7 @@ def test_X04_the_dataset_itself_may_be_a_link(root: Path, tmp_path: Path) -> Non
 
 def test_X04_fifo_in_place_of_the_lock_is_not_waited_for(root: Path) -> None:
     """A lock that is no regular file is refused at once."""
-    (root / "harvest.files.lock").unlink()
-    os.mkfifo(root / "harvest.files.lock")
+    (root / "harvest.lock").unlink()
+    os.mkfifo(root / "harvest.lock")
     with pytest.raises(CannotWrite, match="not a regular file"):
-        Lock(root / "harvest.files.lock").acquire()
+        Lock(root / "harvest.lock").acquire()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOLDER = "import sys; from harvest.files.lock import Lock; from pathlib import Path;\
- print(Lock(Path(sys.argv[1])).take(), flush=True); sys.stdin.read()"
+ print(Lock(Path(sys.argv[1])).acquire(), flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def holder(tmp_path: Path):
     """Run another process that holds the lock of the dataset, until it is killed."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3))
-    command = [sys.executable, "-c", HOLDER, str(root / "harvest.files.lock")]
+    command = [sys.executable, "-c", HOLDER, str(root / "harvest.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "True\n"
         yield process

@@ -430,7 +430,7 @@ _MEASURED = """
 # not ru_maxrss: a child begins with its parent's
 import re, sys, time
 from pathlib import Path
-from harvest.queries import read_queries
+from harvest.queries.query_file import read_queries
 start = time.process_time()
 queries = read_queries(sys.argv[1])
 seconds = time.process_time() - start

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEDGER = "harvest.db"
-LOCK = "harvest.files.lock"
+LOCK = "harvest.lock"
 PATIENCE = 3.0  # seconds a `get` waits for the lock: another command may hold it for a moment
 
 

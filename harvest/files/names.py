@@ -19,7 +19,7 @@ _FORBIDDEN = re.compile(r'[/\\<>:"|?*]')
 _LEAVING = re.compile(r"[/\\\x00-\x1f\x7f]")  # separators of any platform, and control characters
 _DRIVE = re.compile(r"[A-Za-z]:")
 _ESCAPED = re.compile(r"\\x[0-9a-f]{2}")  # how `escape` writes a character; only Windows sees a path in it
-_FILES = frozenset({"harvest.files.lock", *(f"harvest.db{end}" for end in ("", "-wal", "-shm", "-journal"))})
+_FILES = frozenset({"harvest.lock", *(f"harvest.db{end}" for end in ("", "-wal", "-shm", "-journal"))})
 _DEVICES = frozenset(
     {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
     | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}

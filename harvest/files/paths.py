@@ -13,7 +13,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.errors import CannotWrite, StorageError
+from harvest.errors import StorageError
 from harvest.files import disk
 from harvest.files.names import escape, fold_name, objection
 
@@ -69,14 +69,14 @@ class DatasetPaths:
 
     def folder(self, spot: FileKey) -> Path:
         """Return the class folder of a spot, which need not exist; a link raises `CannotWrite`."""
-        root, real = self.roots[spot.area], self._known_folders(spot).get(spot.class_name)
-        if real is not None:  # from the disk's own listing, which names no other folder and no link
-            return root / real
-        folder = root / _check_name(spot.class_name, "folder")
-        if folder.is_symlink():
-            hint = "Nothing was changed. Put the folder itself there, or remove the link."
-            raise CannotWrite(f"cannot use {folder}: it is a link, and links are not followed", hint)
+        folder = self._locate(spot)
+        if not self.has_folder(spot):  # a folder from the listing of the disk is no link
+            disk.refuse_link(folder)
         return folder
+
+    def _locate(self, spot: FileKey) -> Path:
+        real = self._known_folders(spot).get(spot.class_name)
+        return self.roots[spot.area] / (real or _check_name(spot.class_name, "folder"))
 
     def has_folder(self, spot: FileKey) -> bool:
         """Tell whether the class folder of a spot was seen on the disk, or made."""
@@ -94,7 +94,7 @@ class DatasetPaths:
     def folders(self, spot: FileKey) -> list[Path]:
         """Return the folders above a spot that must not be links."""
         roots = [] if spot.area is Area.TREE else [self.roots[spot.area]]
-        return [*roots, self.folder(spot)]
+        return [*roots, self._locate(spot)]
 
     def add_folder(self, spot: FileKey) -> None:
         """Remember a class folder that was just made."""

@@ -59,7 +59,7 @@ def _decode(path: Path) -> str:
 
 
 def _suggest_path(name: str) -> str:
-    for folder in (Path("queries"), Path(__file__).parents[1] / "queries"):
+    for folder in (Path("queries"), Path(__file__).parents[2] / "queries"):
         if (folder / name).is_file():
             return f"Did you mean {folder / name}?"
     return ""

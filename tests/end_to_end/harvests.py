@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.web import Listing, Photo, Shelf
 
 # What may lie in a dataset beside class folders, and what a killed run leaves for the next one to sweep.
-OURS = {"harvest.db", "harvest.files.lock"}
+OURS = {"harvest.db", "harvest.lock"}
 LEFT = ("harvest.db-journal", "harvest.db-wal", "harvest.db-shm", ".harvest-")
 
 

@@ -369,7 +369,7 @@ def test_P10_a_ledger_that_cannot_be_used_is_refused_by_every_command(
     """Each command ends with 6 and the ledger's path; not a byte is changed, and nobody is asked anything."""
     out = shutil.copytree(harvested, cli.folder / "dataset")
     damage(out / "harvest.db")
-    (out / "harvest.files.lock").unlink()
+    (out / "harvest.lock").unlink()
     before = files(out)
     for line in (LINE, ["status"], ["why", "dataset", "urls-1.jpg"], ["restore"], [*LINE, "--dry-run"]):
         ran = cli(*line)
@@ -383,7 +383,7 @@ def files(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in root.rglob("*")
-        if path.is_file() and path.name != "harvest.files.lock"
+        if path.is_file() and path.name != "harvest.lock"
     }
 
 
@@ -394,11 +394,11 @@ def test_X04_get_names_a_linked_lock(cli: Command, tmp_path: Path) -> None:
     """A lock that is a link ends the command with exit code 6, its name and what to do."""
     (tmp_path / "thesis.tex").write_text("years of work")
     (cli.folder / "dataset").mkdir()
-    (cli.folder / "dataset" / "harvest.files.lock").symlink_to(tmp_path / "thesis.tex")
+    (cli.folder / "dataset" / "harvest.lock").symlink_to(tmp_path / "thesis.tex")
     ran = cli(*LINE)
-    assert_refused(ran, "harvest.files.lock is a symbolic link", "thesis.tex", "Remove the link")
+    assert_refused(ran, "harvest.lock is a symbolic link", "thesis.tex", "Remove the link")
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
-    assert beside(cli.folder / "dataset") == {"harvest.files.lock"}
+    assert beside(cli.folder / "dataset") == {"harvest.lock"}
 
 
 @pytest.mark.parametrize("change", ["renamed", "deleted"])

@@ -175,7 +175,7 @@ def test_P04_6_when_the_dataset_is_a_file(internet, cli):
 def test_P05_6_when_another_harvest_holds_the_dataset(internet, cli):
     """A second run on one dataset ends with 6 and names the process that has it."""
     (cli.folder / "dataset").mkdir()
-    with Lock(cli.folder / "dataset" / "harvest.files.lock") as lock:
+    with Lock(cli.folder / "dataset" / "harvest.lock") as lock:
         assert lock.acquire()
 
         run = cli(*URLS)

@@ -208,7 +208,7 @@ def test_P06_a_stop_before_the_run(internet, cli):
     """A stop while the dataset is still being opened, here behind a lock, says that it was stopped."""
     shelve(internet, cli)
     (cli.folder / "dataset").mkdir()
-    with Lock(cli.folder / "dataset" / "harvest.files.lock") as lock:
+    with Lock(cli.folder / "dataset" / "harvest.lock") as lock:
         assert lock.acquire()
         running = cli.start(*LINE, "--log", "run.log")
         until((cli.folder / "run.log").exists, running)

@@ -80,7 +80,7 @@ def test_a_class_is_a_folder(story):
         "coral_snake",
         "king_snake",
         "harvest.db",
-        "harvest.files.lock",
+        "harvest.lock",
     }
     assert {path.name for path in story.folder.iterdir()} == {"dataset", "snakes.csv"}
 

@@ -217,7 +217,7 @@ def test_T03_what_systems_and_we_leave_is_ignored(tree: Path) -> None:
         (tree / name).write_bytes(b"\0\0\0\1Bud1")
     for name in (
         "harvest.db-journal",
-        "harvest.files.lock",
+        "harvest.lock",
         ".harvest-1234-5.part",
         "README.md",
         "stray.jpg",
