@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -191,7 +192,7 @@ def test_X04_nothing_is_removed_or_moved_through_a_linked_folder(root: Path, tar
         link.symlink_to(target.parent)
     tree = Tree(root)
     for change in (
-        lambda: tree.remove([spot]),
+        lambda: tree.remove([(spot, sha256(SECRET).hexdigest())]),
         lambda: tree.move(spot, FileKey("king", "stolen.jpg")),
     ):
         with pytest.raises(CannotWrite, match="is a symbolic link"):

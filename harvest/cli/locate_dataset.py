@@ -26,7 +26,7 @@ class PictureReference(NamedTuple):
 
 def is_dataset(folder: str | os.PathLike[str]) -> bool:
     """Return whether a folder contains a ledger; False for anything that is not a folder."""
-    from harvest.dataset.open_ledger import LEDGER
+    from harvest.dataset.ledger_and_lock import LEDGER
 
     return os.path.isfile(os.path.join(folder, LEDGER))  # noqa: PTH113, PTH118 - pathlib raises on long names
 

@@ -14,13 +14,13 @@ from harvest.dataset.decisions import Decisions, RestoreResult
 from harvest.dataset.file_operations import FileOperations, Placement
 from harvest.dataset.identity import Identity
 from harvest.dataset.inspect_new_files import SkippedFile, describe_skipped, inspect_new_files
-from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
-from harvest.dataset.open_ledger import (
+from harvest.dataset.ledger_and_lock import (
     LEDGER,
     LOCK,
     lock_for_placing,
     open_ledger,
 )
+from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
 from harvest.dataset.page_mismatches import PageMismatch
 from harvest.dataset.read_only import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.read_queries import ReadQueries

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.dataset import path_memory
-from harvest.dataset.open_ledger import LEDGER
+from harvest.dataset.ledger_and_lock import LEDGER
 from harvest.errors import LedgerMissing
 from harvest.files import disk
 from harvest.files.paths import Area, FileKey

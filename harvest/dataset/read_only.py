@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from harvest.dataset.open_ledger import LEDGER
+from harvest.dataset.ledger_and_lock import LEDGER
 from harvest.dataset.read_queries import ReadQueries
 from harvest.errors import CannotWrite
 from harvest.ledger import split_table

@@ -50,7 +50,7 @@ def test_X14_a_new_ledger_fetches_nothing_that_is_there(cli, out):
     assert table(run)["coral_snake"]["kept"] == 6
     assert pictures(out) == before
     told = cli("why", next(out.rglob("*.jpg")))
-    assert "read back from its file" in told.out
+    assert "read from its EXIF data" in told.out
     assert cli(*LINE).code == 0
 
 
