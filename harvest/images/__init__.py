@@ -1,17 +1,17 @@
 """Images: bytes to `Picture`, or the reason why not. Pure: no files, no network.
 
-formats    which format it is, by the first bytes; everything else is refused there
-headers    how large it is, before anything is decoded
-containers the walks through segments, chunks and boxes that others share
-bare       the picture taken out of its metadata
-items      the items of an AVIF or HEIC
-coded_size the size of their frames, whatever the file announces
-negative   the one place where Pillow decodes
-colour     any pixels to 8 bits, on white, in sRGB
-exif       what we write into a picture, and read back
-darkroom   all of it in order
-memory     what a decode takes, known from the header
-allocation the one limit on what a decode, a resize or a crop may allocate
+formats         which format the bytes are in, by the first ones; any other format is refused
+headers         the size of an image, read before anything is decoded
+containers      iterators over JPEG segments, PNG chunks, GIF blocks and ISO boxes
+strip_metadata  the image without its metadata
+heif_items      the items of an AVIF or HEIC file
+coded_size      the size of their frames, whatever the file announces
+decode          the only place where Pillow decodes
+colour          any pixels to 8 bits, on white, in sRGB
+exif            the EXIF block that is written, and read back
+process         all of it in order
+memory_budget   the memory that a decode takes, known from the header
+allocation      the limit on what a decode, a resize or a crop may allocate
 """
 
 from harvest.images.exif import read_hit, source_of

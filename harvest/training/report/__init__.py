@@ -1,13 +1,13 @@
 """report.html: one page that shows how good a network is, where it goes wrong, and what to do about it.
 
-story       what a run knows of itself
-words       numbers as people say them
-answers     the first screen
-mistakes    which pictures to show
-thumbnails  their copies within the page
-tables      networks side by side, and where the pictures went
-training    the charts of a training
-page        all of it as HTML, by page.html, sections.html, parts.html and page.css
+report_data      the results of a run, as the report needs them
+number_format    numbers as text
+headline         the first screen
+mistakes         which images to show
+thumbnails       their copies within the page
+tables           networks side by side, and the split
+training_charts  the charts of a training
+html_page        all of it as HTML, from page.html, sections.html, parts.html and page.css
 """
 
 from __future__ import annotations
