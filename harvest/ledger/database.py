@@ -330,7 +330,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     if application != APPLICATION or version < min(STEPS):
         raise LedgerUnusable(f"{path} is empty or no ledger of harvest.", ADVICE)
     if version > VERSION:
-        hint = "Nothing was changed. Update harvest: pip install -U image-harvest"
+        hint = "Nothing was changed. Update harvest: pip install -U classharvest"
         raise LedgerUnusable(f"{path} was written by a newer harvest (format {version}, not {VERSION}).", hint)
     pages, size = (connection.execute(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
     if not _size(path.with_name(path.name + "-wal")) and path.stat().st_size < pages * size:

@@ -23,7 +23,7 @@ def find_opt_out(tags: Iterable[str]) -> str | None:
     >>> find_opt_out(["max-snippet: 20, NoAI"])
     'noai'
     >>> find_opt_out(["otherbot: noindex, noai"])
-    >>> find_opt_out(["otherbot: nofollow, image-harvest: noindex"])
+    >>> find_opt_out(["otherbot: nofollow, classharvest: noindex"])
     'noindex'
     """
     for tag in tags:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-NAME = "image-harvest"
+NAME = "classharvest"
 try:
     USER_AGENT = f"{NAME}/{metadata.version(NAME)}"
 except metadata.PackageNotFoundError:  # run from a checkout that is not installed

@@ -323,7 +323,7 @@ def test_V01_google_without_a_key_is_tried_once(internet, cli, mood):
     for way in ("--google-pages FOLDER", "SERPAPI_API_KEY", "GOOGLE_API_KEY and GOOGLE_CSE_ID"):
         assert way in run.out
     searches = internet.log.to("www.google.com", "/search*")
-    assert [visit.headers["user-agent"].split("/")[0] for visit in searches] == ["image-harvest"]
+    assert [visit.headers["user-agent"].split("/")[0] for visit in searches] == ["classharvest"]
 
 
 def test_V02_google_with_thumbnails_only(internet, cli):

@@ -105,7 +105,7 @@ def test_honest_request() -> None:
     with serve(answer(b"x")) as server:
         asyncio.run(run(f"{server.url}/a.jpg"))
         head = server.heads[0].lower()
-    assert "user-agent: image-harvest/" in head
+    assert "user-agent: classharvest/" in head
     assert "accept-encoding: identity" in head
     assert "referer: http://page.example/%c3%bc\r\n" in head
     assert "cookie" not in head
@@ -721,13 +721,13 @@ def test_N17_content_type_is_advisory() -> None:
         ("noindex, nofollow", "opted_out"),
         ("nofollow, noimageindex", "opted_out"),
         ("none", "opted_out"),
-        ("image-harvest: noindex", "opted_out"),
-        ("Image-Harvest: nofollow, noai", "opted_out"),
+        ("classharvest: noindex", "opted_out"),
+        ("ClassHarvest: nofollow, noai", "opted_out"),
         ("otherbot: nofollow\r\nX-Robots-Tag: noai", "opted_out"),
         ("unavailable_after: 25 Jun 2030 15:00:00 PST, noai", "opted_out"),
         ("otherbot: noindex", "body"),
         ("otherbot: noindex, noai", "body"),
-        ("image-harvest: nofollow, otherbot: noindex", "body"),
+        ("classharvest: nofollow, otherbot: noindex", "body"),
         ("nofollow, max-image-preview: none", "body"),
         ("all", "body"),
         ("", "body"),

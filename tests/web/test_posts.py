@@ -44,7 +44,7 @@ def test_a_form_is_posted(pages):
     assert server.heads[0].startswith("POST /token HTTP/1.1")
     assert "Content-Type: application/x-www-form-urlencoded" in server.heads[0]
     assert f"Content-Length: {len(f'id=a+b&secret={SECRET}')}" in server.heads[0]
-    assert "User-Agent: image-harvest/" in server.heads[0]
+    assert "User-Agent: classharvest/" in server.heads[0]
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])

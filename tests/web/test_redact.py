@@ -83,7 +83,7 @@ def test_X15_other_parameters_stay() -> None:
     """Parameters and headers that are no keys are left in the page: it may repeat the query."""
     url = "https://api.test/?q=snakes&taxonKey=5219243&keywords=reptile&page=100000"
     text = '{"taxonKey": 5219243, "q": "snakes", "keywords": "reptile", "pages": 100000}'
-    assert sent(url, User_Agent="image-harvest", Accept_Language="de-german").hide(text) == text
+    assert sent(url, User_Agent="classharvest", Accept_Language="de-german").hide(text) == text
 
 
 def pages(**options: Any) -> SearchSession:

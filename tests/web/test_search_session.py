@@ -64,10 +64,10 @@ def test_honest_request() -> None:
     with serve(answer(b"x")) as server, pages() as asked:
         asked.get(f"{server.url}/q")
         asked.get(f"{server.url}/q", headers={"user-agent": "someone", "X-Key": "1"})
-    assert "User-Agent: image-harvest/" in server.heads[0]
+    assert "User-Agent: classharvest/" in server.heads[0]
     assert "python-requests" not in server.heads[0]
     assert "someone" in server.heads[1]
-    assert "image-harvest" not in server.heads[1]
+    assert "classharvest" not in server.heads[1]
     assert "X-Key: 1" in server.heads[1]
 
 
