@@ -223,8 +223,8 @@ def hurry() -> None:
     for name in providers.names():
         providers.get(name).pace = 0.0  # type: ignore[misc]
     for module in (image_client, search_session):
-        assert hasattr(module, "backoff")
-        module.backoff = lambda *_: 0.0  # type: ignore[assignment]
+        assert hasattr(module, "backoff_seconds")
+        module.backoff_seconds = lambda *_: 0.0  # type: ignore[assignment]
 
 
 @contextmanager
