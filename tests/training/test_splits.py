@@ -598,7 +598,7 @@ def test_unresolved_conflicts_are_told(tmp_path: Path) -> None:
     """A picture that two classes want is told as long as it lies where the ledger thinks."""
     album = imagine(tmp_path, [("a", n) for n in range(40)] + [("b", n) for n in range(40, 80)])
     conflicts = (Conflict(1, "a", "000003.jpg", "b"), Conflict(2, "a", "gone.jpg", "b"))
-    album = replace(album, background=LedgerFacts(conflicts=conflicts))
+    album = replace(album, ledger_facts=LedgerFacts(conflicts=conflicts))
     assert "1 pictures are wanted by two classes" in warned(album)
     assert "a/000003.jpg (or b?)" in warned(album)
 

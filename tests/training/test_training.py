@@ -111,7 +111,7 @@ def test_the_head_alone(shapes, pretrained, tmp_path):
 
 def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monkeypatch):
     """What is learned in half precision is measured in the whole one, in which it is saved and used."""
-    monkeypatch.setattr("harvest.training.trainer.fit.mixed_precision", lambda _: "bf16")
+    monkeypatch.setattr("harvest.training.trainer.fit.choose_mixed_precision", lambda _: "bf16")
     asked = {"from_scratch": True, "epochs": 6, "size": 32, "monitor": "log_loss"}
     run = train(shapes, out=tmp_path / "run", **asked).path
     told = json.loads((run / "metrics.json").read_text("utf-8"))
