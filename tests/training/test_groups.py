@@ -44,7 +44,7 @@ def with_origins(root: Path, count: int, origins: Iterable[tuple[int, dict[str, 
     album = imagine(root, ((("king", "coral")[number % 2], number) for number in range(count)))
     usual = {"provider": "FLICKR", "page": None, "author": None, "author_url": None}
     known = tuple(Origin(content(number), **usual | what) for number, what in origins)
-    object.__setattr__(album, "background", LedgerFacts(known))
+    object.__setattr__(album, "ledger_facts", LedgerFacts(known))
     return album
 
 
