@@ -97,12 +97,12 @@ def test_X10_a_frame_over_the_pixel_limit_takes_no_memory():
         from harvest.models import Verdict
         from tests.images.processing import AS_IT_IS, HIT
         from tests.images.test_announced_size import announce, avif
-        images.develop(avif(), HIT, AS_IT_IS)
+        images.process_image(avif(), HIT, AS_IT_IS)
         body = (open("/dev/stdin", "rb").read())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         lie = announce(body, 300, 300)
         assert images.memory_needed(lie) == 0
-        assert images.develop(lie, HIT, AS_IT_IS).verdict is Verdict.TOO_MANY_PIXELS
+        assert images.process_image(lie, HIT, AS_IT_IS).verdict is Verdict.TOO_MANY_PIXELS
         assert images.inspect_image(lie).verdict is Verdict.TOO_MANY_PIXELS
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
