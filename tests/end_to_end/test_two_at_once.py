@@ -195,9 +195,13 @@ def test_R01_a_class_folder_deleted_while_a_get_runs_does_not_end_it(
             gone |= names
             shutil.rmtree(folder, ignore_errors=True)
         time.sleep(0.001)
-    well(running)
+    ended = running.wait()
     internet.log.clear()
-    well(cli.start("-c", "URLS", "-q", "--refresh", "--accept-missing", "corals.csv"))
+    again = cli("-c", "URLS", "-q", "--refresh", "--accept-missing", "corals.csv")
+    left = pictures(tmp_path / "dataset")
+    # On a busy machine the folder is seen, and deleted, when all images are in it: then nothing is kept.
+    assert ended.code in (0, 4), ended.err
+    assert again.code == (0 if left else 4), again.err
     assert not internet.log.to()
     assert not gone & {path.name for path in pictures(tmp_path / "dataset")}
 
