@@ -22,10 +22,12 @@ from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.download import LocalWorkers
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import ProviderProblem, Summary
-from harvest.models import Filters, LicenceFilter, Query, Recipe, Safe, Verdict
+from harvest.licences import LicenceFilter
+from harvest.models import Filters, Query, Recipe, Safe
 from harvest.options import RunOptions
 from harvest.queries.query_file import read_queries
 from harvest.unexpected import ENDS_THE_RUN, provider_failure
+from harvest.verdicts import Verdict
 from harvest.web.image_client import ImageClient, ImageLimits
 from harvest.web.search_session import SearchSession
 

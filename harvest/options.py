@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
-from harvest.models import Filters, LicenceFilter, Recipe, Verdict
+from harvest.licences import LicenceFilter
+from harvest.models import Filters, Recipe
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection

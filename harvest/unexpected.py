@@ -11,7 +11,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from harvest.errors import HarvestError, ProviderError
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

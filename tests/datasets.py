@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from harvest.dataset import LIMIT_REACHED, Dataset, Placement
-from harvest.models import LOOK_BYTES, Fingerprint, Hit, Licence, Picture, Query, Task
+from harvest.licences import Licence
+from harvest.models import LOOK_BYTES, Fingerprint, Hit, Picture, Query, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,7 +16,8 @@ from tests.web import Photo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harvest.models import Query, Task, Verdict
+    from harvest.models import Query, Task
+    from harvest.verdicts import Verdict
 
 
 def hits(count: int, provider: str = "BING", *, start: int = 1, host: str = "pictures.example") -> list[Hit]:

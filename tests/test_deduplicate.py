@@ -7,7 +7,9 @@ import pytest
 from harvest.dataset import Dataset
 from harvest.harvesting.deduplicate import PLACEHOLDER_PAGES, Deduplicator
 from harvest.images import process_image
-from harvest.models import Hit, Licence, Outcome, Picture, Recipe, Refusal, Verdict
+from harvest.licences import Licence
+from harvest.models import Hit, Outcome, Picture, Recipe, Refusal
+from harvest.verdicts import Verdict
 from tests.datasets import find
 from tests.web import Photo
 

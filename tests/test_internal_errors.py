@@ -18,10 +18,11 @@ from harvest.images import (
     process,
     strip_metadata,
 )
-from harvest.models import Body, Hit, Recipe, Refusal, Task, Verdict
+from harvest.models import Body, Hit, Recipe, Refusal, Task
 from harvest.options import RunOptions
 from harvest.providers import sample
 from harvest.queries.query_file import Query
+from harvest.verdicts import Verdict
 from harvest.web import image_client as web_bodies
 from harvest.web.image_client import ImageClient
 from tests.pictures import encoded, photo

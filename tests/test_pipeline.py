@@ -20,7 +20,9 @@ from harvest.harvesting.summary import (
     NOT_ASKED,
     Summary,
 )
-from harvest.models import Filters, Hit, Licence, LicenceFilter, Query, Verdict
+from harvest.licences import Licence, LicenceFilter
+from harvest.models import Filters, Hit, Query
+from harvest.verdicts import Verdict
 from tests.scripted import Fetcher, Scripted, hits, no_pages
 from tests.web import Photo
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import EXHAUSTED, LIMIT_REACHED, Dataset, HitVerdict, Placement
-from harvest.models import Filters, Query, Refusal, Task, Verdict
+from harvest.models import Filters, Query, Refusal, Task
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, a_query, fill, find, name
 
 if TYPE_CHECKING:

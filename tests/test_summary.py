@@ -11,7 +11,7 @@ from harvest.harvesting.summary import (
     Summary,
     columns_in_use,
 )
-from harvest.models import COLUMNS, Verdict
+from harvest.verdicts import COLUMNS, Verdict
 
 
 def _summary(*, kept: int = 1, providers: tuple[str, ...] = ("BING", "FLICKR")) -> Summary:

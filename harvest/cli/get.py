@@ -14,7 +14,8 @@ from harvest.cli.environment import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
 from harvest.cli.save_pages import save_strange_pages
 from harvest.cli.summary_table import print_summary
-from harvest.models import LicenceFilter, Safe
+from harvest.licences import LicenceFilter
+from harvest.models import Safe
 
 if TYPE_CHECKING:
     from harvest.harvesting.summary import Summary

@@ -56,7 +56,8 @@ from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from harvest.models import Hit, Query, Refusal, Task, Verdict
+    from harvest.models import Hit, Query, Refusal, Task
+    from harvest.verdicts import Verdict
 
 __all__ = [
     "EXHAUSTED",

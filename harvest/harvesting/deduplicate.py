@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from harvest.dataset import HitVerdict, Placement
 from harvest.duplicates.index import DuplicateIndex
-from harvest.models import Outcome, Picture, Refusal, Verdict
+from harvest.models import Outcome, Picture, Refusal
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
 from harvest import images, source_keys
-from harvest.models import Body, Outcome, Picture, Refusal, Task, Verdict
+from harvest.models import Body, Outcome, Picture, Refusal, Task
 from harvest.unexpected import ENDS_THE_RUN, internal_error
+from harvest.verdicts import Followup, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,25 +26,6 @@ if TYPE_CHECKING:
 
 # Huge pictures share this much for decoding (a 50-MP PNG takes 375 MB); ordinary ones never wait for it.
 DECODE_BUDGET = 400 * 2**20
-
-# A smaller rendition is worth a try when the larger one is dead, too large or not a picture at all.
-_TRY_NEXT = frozenset(
-    {
-        Verdict.GONE,
-        Verdict.SERVER_ERROR,
-        Verdict.TOO_BIG,
-        Verdict.TOO_MANY_PIXELS,
-        Verdict.TIMEOUT,
-        Verdict.BROKEN_TRANSFER,
-        Verdict.BROKEN_IMAGE,
-        Verdict.NOT_AN_IMAGE,
-        Verdict.UNSUPPORTED,
-        Verdict.NEEDS_HEIF_EXTRA,
-        Verdict.INTERNAL_ERROR,
-        Verdict.TOO_MANY_REDIRECTS,
-        Verdict.ENCODED,
-    }
-)
 
 _NAMED = 5  # hosts that gave trouble, in the summary
 
@@ -122,7 +104,7 @@ class LocalWorkers:
             except Exception as error:  # noqa: BLE001 - of whatever kind, it is about this address alone
                 result, size = internal_error(error, url), 0
             read += size
-            if isinstance(result, Picture) or result.verdict not in _TRY_NEXT:
+            if isinstance(result, Picture) or Followup.NEXT_RENDITION not in result.verdict.followup:
                 break
         return Outcome(task, result, read)
 

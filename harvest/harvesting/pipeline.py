@@ -22,8 +22,9 @@ from harvest.harvesting.search import (
     SearchFinished,
 )
 from harvest.harvesting.summary import UNASKED, ProviderProblem
-from harvest.models import Outcome, Picture, Refusal, Task, Verdict
+from harvest.models import Outcome, Picture, Refusal, Task
 from harvest.unexpected import ENDS_THE_RUN, internal_error
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     import threading

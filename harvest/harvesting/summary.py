@@ -14,7 +14,7 @@ from harvest.errors import (
     ProviderError,
     Unavailable,
 )
-from harvest.models import COLUMNS, Verdict
+from harvest.verdicts import COLUMNS, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harvest.images.headers import MOST_PIXELS
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 
 # The largest image that is decoded, with transparency. A resize or a crop has no reason to make a larger one.
 MAX_BYTES = MOST_PIXELS * 4

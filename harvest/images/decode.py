@@ -23,8 +23,9 @@ from harvest.images import (
 )
 from harvest.images.allocation import AllocationTooLarge, check_allocation
 from harvest.images.containers import BrokenContainer
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
 from harvest.unexpected import refuse_unexpected
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from harvest.images.headers import Header

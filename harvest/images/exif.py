@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from harvest import source_keys
 from harvest.images import containers
-from harvest.models import Evidence, Hit, Licence
+from harvest.licences import Evidence, Licence
+from harvest.models import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 
 # What we take, as Pillow names it. Anything else is refused here, before a decoder sees a byte.
 _TAKEN = (

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from harvest.images import containers, formats
 from harvest.images.coded_size import check_sizes
 from harvest.images.containers import BrokenContainer
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
 from harvest.unexpected import refuse_unexpected
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

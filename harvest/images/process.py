@@ -13,8 +13,9 @@ from PIL import Image
 from harvest.duplicates import fingerprint
 from harvest.images import exif, headers
 from harvest.images.decode import decode
-from harvest.models import Fingerprint, Picture, Refusal, Verdict
+from harvest.models import Fingerprint, Picture, Refusal
 from harvest.unexpected import refuse_unexpected
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,8 @@ from harvest import source_keys
 from harvest.ledger import hit_table
 from harvest.ledger.class_table import adopt_class, is_adopted
 from harvest.ledger.database import now
-from harvest.models import Filters, Refusal, Task, Verdict
+from harvest.models import Filters, Refusal, Task
+from harvest.verdicts import Followup, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,8 @@ _KNOWN = frozenset(Verdict)  # another word, in a damaged ledger, is none
 ATTEMPTS = 3  # runs that may try a hit whose network had a bad day
 
 _TRANSIENT = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_transient)
-_BY_FILTER = frozenset({Verdict.TOO_SMALL, Verdict.LICENCE})  # final for searches with the same filters
-_BY_SWITCH = frozenset({Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT})  # final for one run: the next may differ
+_BY_FILTERS = frozenset(verdict for verdict in Verdict if Followup.OTHER_FILTERS in verdict.followup)
+_BY_OPTIONS = frozenset(verdict for verdict in Verdict if Followup.OTHER_OPTIONS in verdict.followup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +184,9 @@ class SearchTable:
             keys[1],
         )
         for verdict, run, same_filters in others:
-            if verdict in _BY_FILTER and not same_filters:
+            if verdict in _BY_FILTERS and not same_filters:
                 continue
-            if verdict in _BY_SWITCH | self.again and run != self.run:
+            if verdict in _BY_OPTIONS | self.again and run != self.run:
                 continue
             return Refusal(Verdict.HAD, f"{verdict} in another search")
         return None
@@ -199,7 +200,7 @@ class SearchTable:
             return False
         if Verdict(verdict).is_transient:
             return attempts >= ATTEMPTS
-        return verdict not in _BY_SWITCH
+        return verdict not in _BY_OPTIONS
 
     def record_verdicts(self, settlements: Sequence[HitVerdict]) -> None:
         """Write down what became of hits."""

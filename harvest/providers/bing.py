@@ -13,7 +13,8 @@ from bs4 import BeautifulSoup
 
 from harvest import source_keys
 from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged
-from harvest.models import Hit, Licence
+from harvest.licences import Licence
+from harvest.models import Hit
 from harvest.providers import parsing
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.bing_questions import HOST, page_url, request_headers

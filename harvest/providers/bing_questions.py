@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from harvest.models import LicenceFilter
+from harvest.licences import LicenceFilter
 from harvest.providers import parsing
 
 if TYPE_CHECKING:

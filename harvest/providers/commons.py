@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harvest.errors import KeyMissing, RateLimited
-from harvest.models import LicenceFilter
+from harvest.licences import LicenceFilter
 from harvest.providers.base import NewHits, Provider
 from harvest.providers.commons_answers import parse, parse_hits, read_batch
 from harvest.web.user_agent import USER_AGENT

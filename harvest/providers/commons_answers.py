@@ -9,7 +9,8 @@ from bs4 import BeautifulSoup
 
 from harvest import source_keys
 from harvest.errors import Unanswerable
-from harvest.models import Hit, Licence
+from harvest.licences import Licence
+from harvest.models import Hit
 from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import PageResults
 

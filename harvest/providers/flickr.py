@@ -12,7 +12,8 @@ import flickrapi
 import requests
 
 from harvest.errors import PageChanged, Unreachable
-from harvest.models import LicenceFilter, Safe
+from harvest.licences import LicenceFilter
+from harvest.models import Safe
 from harvest.providers import parsing
 from harvest.providers.base import Key, NewHits, PageResults, Provider
 from harvest.providers.flickr_answers import CAP, LICENCES, SIZES, parse

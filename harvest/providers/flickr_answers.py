@@ -15,7 +15,8 @@ from harvest.errors import (
     Unavailable,
     Unreachable,
 )
-from harvest.models import Hit, Licence
+from harvest.licences import Licence
+from harvest.models import Hit
 from harvest.providers import licence_parsing, parsing
 from harvest.providers.base import PageResults
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from harvest import source_keys
-from harvest.models import Hit, LicenceFilter
+from harvest.licences import LicenceFilter
+from harvest.models import Hit
 from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import NewHits, PageResults, Provider
 

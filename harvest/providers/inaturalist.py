@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from harvest.models import Hit, Licence, LicenceFilter
+from harvest.licences import Licence, LicenceFilter
+from harvest.models import Hit
 from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import NewHits, PageResults, Provider
 

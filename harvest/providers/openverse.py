@@ -6,7 +6,8 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from harvest.errors import KeyMissing
-from harvest.models import LicenceFilter, Safe
+from harvest.licences import LicenceFilter
+from harvest.models import Safe
 from harvest.providers.base import NewHits, Provider
 from harvest.providers.oauth import OAuthCredentials
 from harvest.providers.openverse_answers import CAP, openverse_licence, parse

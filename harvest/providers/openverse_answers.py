@@ -12,7 +12,7 @@ from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import PageResults
 
 if TYPE_CHECKING:
-    from harvest.models import Licence
+    from harvest.licences import Licence
     from harvest.web.search_session import SearchPage
 
 CAP = 240  # results of one search, whoever asks

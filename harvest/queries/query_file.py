@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from harvest.errors import QueryFileError
 from harvest.files.names import check_component, derive_class_name, fold_name
-from harvest.models import Filters, LicenceFilter, Query
+from harvest.licences import LicenceFilter
+from harvest.models import Filters, Query
 from harvest.queries.text_file import read_lines
 
 if TYPE_CHECKING:

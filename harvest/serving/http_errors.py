@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from harvest.models import Refusal

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import httpx
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from harvest.web.special_purpose import is_special_purpose
 
 Allowed = Callable[[str], bool]

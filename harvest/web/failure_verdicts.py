@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import httpx
 
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 from harvest.web.address_policy import AddressRefused
 from harvest.web.dns import LookupFailed
 from harvest.web.exception_chain import exception_chain

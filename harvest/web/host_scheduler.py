@@ -9,7 +9,7 @@ import asyncio
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from harvest.web.host_limits import host_limits, share
 from harvest.web.response_timeout import ResponseTimeout
 from harvest.web.retry import describe_wait

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from harvest.models import Body, Refusal, Verdict
+from harvest.models import Body, Refusal
+from harvest.verdicts import Verdict
 from harvest.web import image_response, tls
 from harvest.web.address_policy import (
     Address,

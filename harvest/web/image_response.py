@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from harvest.models import Body, Refusal, Verdict
+from harvest.models import Body, Refusal
+from harvest.verdicts import Verdict
 from harvest.web.failure_verdicts import Failure
 from harvest.web.opt_out import find_opt_out
 from harvest.web.retry import parse_retry_after, utc_now

@@ -9,7 +9,8 @@ import pytest
 
 from harvest.dataset import Dataset, HitVerdict, Placement
 from harvest.images import process_image
-from harvest.models import Picture, Recipe, Verdict
+from harvest.models import Picture, Recipe
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
 
 if TYPE_CHECKING:

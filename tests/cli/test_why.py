@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.cli.verdict_text import describe_verdict
+from harvest.cli.picture_history import describe_verdict
 from harvest.dataset import Dataset, HitVerdict, Placement
-from harvest.models import Evidence, Licence, Verdict
+from harvest.licences import Evidence, Licence
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from PIL import Image
 
 from harvest.images import process_image
-from harvest.models import Hit, Picture, Recipe, Verdict
+from harvest.models import Hit, Picture, Recipe
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

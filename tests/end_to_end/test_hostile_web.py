@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from tests.command import Command
 from tests.end_to_end.harvests import OURS, beside, pictures, pixels
 from tests.web import TEMPERS, Answer, Internet

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from harvest import images
-from harvest.models import Hit, Picture, Recipe, Refusal, Verdict
+from harvest.models import Hit, Picture, Recipe, Refusal
+
+if TYPE_CHECKING:
+    from harvest.verdicts import Verdict
 
 HIT = Hit(url="https://example.org/coral.jpg", provider="BING", source="url:example.org/coral.jpg")
 AS_IT_IS = Recipe(size=0, min_size=1, quality=95)

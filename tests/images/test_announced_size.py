@@ -15,7 +15,8 @@ from harvest.images.allocation import AllocationTooLarge, check_allocation
 from harvest.images.coded_size import av1_sizes, check_sizes, hevc_size
 from harvest.images.containers import BrokenContainer
 from harvest.images.heif_items import items
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 from tests.images.processing import AS_IT_IS, HIT, developed, verdict
 from tests.peak_memory import linux_only
 from tests.pictures import encoded, photo
@@ -94,7 +95,7 @@ def test_X10_a_frame_over_the_pixel_limit_takes_no_memory():
     script = """if True:
         from PIL import Image
         from harvest import images
-        from harvest.models import Verdict
+        from harvest.verdicts import Verdict
         from tests.peak_memory import peak_memory
         from tests.images.processing import AS_IT_IS, HIT
         from tests.images.test_announced_size import announce, avif

@@ -6,7 +6,8 @@ import pytest
 from PIL import ExifTags
 
 from harvest.images import exif, source_of
-from harvest.models import Evidence, Hit, Licence
+from harvest.licences import Evidence, Licence
+from harvest.models import Hit
 from tests import bombs, pictures
 from tests.images.processing import HIT, developed, opened
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harvest import images
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from tests import bombs, pictures
 from tests.peak_memory import linux_only
 

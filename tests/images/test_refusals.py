@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, ImageChops
 
 from harvest import images
-from harvest.models import Recipe, Refusal, Verdict
+from harvest.models import Recipe, Refusal
+from harvest.verdicts import Verdict
 from tests import bombs, pictures
 from tests.images.processing import AS_IT_IS, HIT, developed, opened, shown, verdict
 from tests.peak_memory import linux_only

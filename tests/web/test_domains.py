@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harvest.models import Body, Refusal, Verdict
+from harvest.models import Body, Refusal
+from harvest.verdicts import Verdict
 from harvest.web.domains import registrable_domain
 from harvest.web.failure_verdicts import Failure
 from harvest.web.host_scheduler import HostScheduler

@@ -15,7 +15,8 @@ import pytest
 import trustme
 
 from harvest.errors import UsageError
-from harvest.models import Body, Refusal, Verdict
+from harvest.models import Body, Refusal
+from harvest.verdicts import Verdict
 from harvest.web.address_policy import is_public
 from harvest.web.host_scheduler import HostScheduler
 from harvest.web.image_client import ImageClient, ImageLimits
