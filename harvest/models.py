@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from harvest.licences import Licence, LicenceFilter
+from harvest.option_fields import Option
 
 if TYPE_CHECKING:
     from harvest.verdicts import Verdict
 
 
 class Safe(StrEnum):
-    """How much of what is not for everybody a search may show."""
+    """How strictly a search leaves out images that are not for everyone."""
 
     STRICT = "strict"
     MODERATE = "moderate"
@@ -26,18 +27,33 @@ class Safe(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a search may be narrowed by; a provider maps what it knows and names the rest in a warning."""
+    """What narrows a search; a provider maps the filters that it supports, and a warning names the others."""
 
-    licence: LicenceFilter = LicenceFilter.ANY
-    min_size: int = 200
-    photos: bool = False  # no clip art, no drawings
-    colour: str | None = None  # "red", "grey", "transparent" …
-    since: str | None = None  # ISO dates, both included
-    until: str | None = None
-    safe: Safe = Safe.STRICT
-    language: str | None = None  # "en"
-    region: str | None = None  # "US"
-    site: str | None = None  # "example.org"
+    licence: Annotated[
+        LicenceFilter,
+        Option("--license", keyword="license", help="Keep only images known to have such a licence."),
+    ] = LicenceFilter.ANY
+    min_size: Annotated[int, Option("--min-size", min=1, metavar="PX", help="Minimum shorter side in pixels.")] = 200
+    photos: Annotated[bool, Option("--photos", help="Photographs only, no clip art.")] = False
+    colour: Annotated[
+        str | None,
+        Option("--color", keyword="color", metavar="NAME", help="Dominant colour, such as red or gray."),
+    ] = None
+    since: Annotated[
+        str | None,
+        Option("--since", metavar="DAY", is_day=True, help="Only images from this day on, such as 2024-05-31."),
+    ] = None
+    until: Annotated[str | None, Option("--until", metavar="DAY", is_day=True, help="Only images up to this day.")] = (
+        None
+    )
+    safe: Annotated[Safe, Option("--safe", help="Safe search level.")] = Safe.STRICT
+    language: Annotated[
+        str | None, Option("--lang", metavar="CODE", help="Language of the results, such as en or de.")
+    ] = None
+    region: Annotated[
+        str | None, Option("--region", metavar="CODE", help="Country of the results, such as US or DE.")
+    ] = None
+    site: Annotated[str | None, Option("--site", metavar="HOST", help="Only images from pages of this site.")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +108,22 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a picture is written: longest side (0 keeps size and shape), square padding, quality."""
+    """How an image is written."""
 
-    size: int = 299
-    pad: bool = True
+    size: Annotated[
+        int,
+        Option("-s", "--size", min=0, max=20000, metavar="PX", help="Longest side in pixels; 0 keeps size and shape."),
+    ] = 299
+    pad: Annotated[
+        bool,
+        Option("-p", "--no-pad", turns_off=True, help="Keep the aspect ratio instead of padding to a white square."),
+    ] = True
     quality: int = 90
-    min_size: int = 200
-    keep_original: bool = False
+    min_size: int = 200  # the filter's, which is checked again when the image is there
+    keep_original: Annotated[
+        bool,
+        Option("-k", "--keep", keyword="keep_originals", help="Also keep the original files, in FOLDER.raw."),
+    ] = False
 
 
 LOOK_BYTES = 484  # of a look, as `looks.PACKED` lays it out

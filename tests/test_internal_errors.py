@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import api, images, source_keys
+from harvest import images, source_keys
+from harvest import providers as registry
 from harvest.errors import CannotWrite, ProviderError
 from harvest.harvesting import download
+from harvest.harvesting.run import HarvestRun
 from harvest.images import (
     colour,
     decode,
@@ -133,10 +135,10 @@ def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tup
 
     kinds = {"SAMPLE": sample.Sample, "URLS": Bad}
     setattr(Bad, method, property(raise_it) if method == "trusted_hosts" else raise_it)
-    monkeypatch.setattr(api.registry, "get", lambda name: kinds[name])
+    monkeypatch.setattr(registry, "get", lambda name: kinds[name])
     said: list[str] = []
     order = RunOptions(providers=("SAMPLE", "URLS"), out=tmp_path / "dataset", limit=3)
-    job = api.HarvestRun(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
+    job = HarvestRun(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
     return job.run(), said
 
 
@@ -157,7 +159,7 @@ def test_X07_the_summary_says_how_to_report(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(process.fingerprint, "compute_fingerprint", fail)
     order = RunOptions(providers=("SAMPLE",), out=tmp_path / "dataset", limit=3)
     with caplog.at_level(logging.ERROR, "harvest"):
-        summary = api.HarvestRun(order, [Query("cat", "cat")], {}).run()
+        summary = HarvestRun(order, [Query("cat", "cat")], {}).run()
 
     assert summary.total().columns()["bad"] == summary.total().found == 3
     (note,) = [note for note in summary.notes if "internal error" in note]

@@ -20,7 +20,9 @@ ROOT = Path(harvest.__file__).parent
 # From the ground up. What is in one layer knows nothing of what is in the same layer, nor of what is above.
 LAYERS = (
     ("licences", "verdicts"),
-    ("errors", "models", "source_keys"),
+    ("errors", "source_keys"),
+    ("option_fields",),
+    ("models",),
     ("credentials", "duplicates", "files", "options", "unexpected", "web"),
     ("images", "ledger", "providers", "queries"),
     ("dataset",),

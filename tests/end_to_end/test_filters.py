@@ -28,7 +28,7 @@ def test_filters_that_a_source_does_not_know_are_said(cli):
     run = cli("-c", "SAMPLE", "q.csv", "-m", "3", "--photos", "--since", "2024-05-31")
 
     assert run.code == 0
-    assert "Sample knows nothing of --photos, --since" in run.err
+    assert "Sample does not support --photos, --since" in run.err
 
 
 @pytest.mark.usefixtures("internet")
