@@ -13,13 +13,13 @@ from harvest.dataset import Dataset
 from harvest.errors import CannotWrite
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.pipeline import Pipeline
-from harvest.harvesting.search import WINDOW
 from harvest.harvesting.summary import (
     EXHAUSTED,
     FAILED,
     NOT_ASKED,
     Summary,
 )
+from harvest.harvesting.target import WINDOW
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Filters, Hit, Query
 from harvest.verdicts import Verdict

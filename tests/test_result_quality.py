@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harvest.harvesting.result_quality import ENOUGH, Relevance, query_words
+from harvest.harvesting.result_quality import MIN_HITS, Relevance, query_words
 from harvest.models import Hit
 
 
@@ -25,7 +25,7 @@ def test_fewer_than_a_fifth_is_low(related, low):
 def test_few_hits_say_nothing():
     """A handful of unrelated hits is chance."""
     relevance = Relevance("micrurus")
-    for number in range(ENOUGH - 1):
+    for number in range(MIN_HITS - 1):
         relevance.see(_hit("colour chart", number))
 
     assert not relevance.is_low
