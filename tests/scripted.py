@@ -1,4 +1,4 @@
-"""A provider and workers that do as a test tells them, for the pipeline's real seams."""
+"""A provider and workers that follow the script of a test, at the real seams of the pipeline."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 def hits(count: int, provider: str = "BING", *, start: int = 1, host: str = "pictures.example") -> list[Hit]:
-    """Make hits whose addresses end in a number."""
+    """Return hits whose URLs end in a number."""
     urls = (f"https://{host}/{number}.jpg" for number in range(start, start + count))
     return [Hit(url, provider, f"url:{url}", rank) for rank, url in enumerate(urls, start=1)]
 
 
 class Odd(NamedTuple):
-    """What a provider yields that is no sound hit."""
+    """What a provider yields instead of a valid hit."""
 
     value: Any
 
 
 class Scripted(Provider):
-    """Answers each query with what `script` gives for it: hits to yield, errors to raise, calls to make."""
+    """Answers each query with what `script` has for it: hits to yield, errors to raise, functions to call."""
 
     name: ClassVar = "BING"
     label: ClassVar = "Bing"
@@ -65,15 +65,15 @@ class Scripted(Provider):
 
 
 def no_pages(_: Provider, __: threading.Event) -> nullcontext[None]:
-    """Stand for the pages of a provider that asks nobody."""
+    """Return a context for a provider that makes no requests."""
     return nullcontext()
 
 
 @dataclass
 class Fetcher:
-    """Workers without a network: a hit's picture is the photo of its number, or what `gives` says.
+    """Workers without a network: the image of a hit is the photo of its number, or what `gives` returns.
 
-    `log` tells what was fetched, in order; `at_once` which photographs were under way at once at the most.
+    `log` has the URLs in the order of their downloads, `at_once` the maximum of parallel downloads per photograph.
     """
 
     gives: Callable[[Hit], Photo | Verdict | None] = lambda _: None
@@ -92,7 +92,7 @@ class Fetcher:
         pass
 
     async def work(self, task: Task) -> Outcome:
-        """Take the time a host takes, and give what it gives."""
+        """Take the time that `seconds` returns, and return the outcome."""
         hit, me = task.hit, asyncio.current_task()
         assert me is not None
         self.log.append(hit.url)
@@ -117,10 +117,10 @@ class Fetcher:
         return picture
 
     def stop(self) -> None:
-        """Abandon everything, as nothing of it is downloaded."""
+        """Cancel everything, as nothing of it is downloaded."""
         self.stopped = True
         for task in self._under_way:
             task.cancel()
 
     async def idle(self) -> None:
-        """Have nothing left to develop."""
+        """Return at once: nothing is being processed."""
