@@ -184,7 +184,7 @@ def test_a_domain_that_finishes_nothing_is_left_alone() -> None:
     verdicts = Counter(end.verdict for end in ends if isinstance(end, Refusal))
     assert verdicts.keys() == {Verdict.TIMEOUT, Verdict.HOST_PARKED}
     assert verdicts[Verdict.TIMEOUT] < 2 * 8
-    assert said == ["flood.test left 6 images in a row unfinished: its other images are left for the next run."]
+    assert said == ["flood.test did not finish sending 6 images in a row. Its other images are left for the next run."]
 
 
 UNFINISHED = Failure(Refusal(Verdict.TIMEOUT, "not finished"), is_transient=False, answered=True)

@@ -112,7 +112,7 @@ def test_X15_redirect_that_is_refused() -> None:
     ):
         asked.get(f"{server.url}/q?key=k3y-sent")
     assert "k3y-sent" not in caught.value.message
-    assert "an address we do not visit" in caught.value.message
+    assert "an address that is not allowed" in caught.value.message
 
 
 def test_X15_a_token_can_be_read() -> None:
