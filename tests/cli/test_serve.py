@@ -102,7 +102,7 @@ def test_a_port_that_is_taken_is_told_at_once(cli: Command, run: Path) -> None:
         door.close()
 
     assert (ran.code, ran.out) == (2, "")
-    assert f"port {port} is taken" in ran.err
+    assert f"Port {port} is in use" in ran.err
     assert "--port 0" in ran.err
 
 
