@@ -11,10 +11,10 @@ import pytest
 
 from harvest import images
 from harvest.images import headers
-from harvest.images.allocation import AllocationTooLarge, check_allocation
 from harvest.images.coded_size import av1_sizes, check_sizes, hevc_size
 from harvest.images.containers import BrokenContainer
 from harvest.images.heif_items import items
+from harvest.images.memory_budget import AllocationTooLarge, check_allocation
 from harvest.models import Refusal
 from harvest.verdicts import Verdict
 from tests.images.processing import AS_IT_IS, HIT, developed, verdict
