@@ -53,7 +53,7 @@ def compared(looks: list[Fingerprint]) -> set[tuple[int, int]]:
 
 def test_find_equals_comparing_all(monkeypatch) -> None:
     """Looks that are indexed and looks that came later are found alike: those a full comparison finds."""
-    monkeypatch.setattr("harvest.duplicates.index._ROOM", 40)
+    monkeypatch.setattr("harvest.duplicates.index._UNINDEXED", 40)
     looks = families(1, 150)
     expected = compared(looks)
     assert len(expected) > 40
@@ -116,7 +116,7 @@ def test_a_forgotten_key_is_not_found() -> None:
 
 def test_any_order_of_adding_and_discarding(monkeypatch) -> None:
     """After a thousand random steps the twins are those of a dictionary with the same steps."""
-    monkeypatch.setattr("harvest.duplicates.index._ROOM", 16)
+    monkeypatch.setattr("harvest.duplicates.index._UNINDEXED", 16)
     rng = np.random.default_rng(3)
     looks = families(4, 60)
     expected = compared(looks)
