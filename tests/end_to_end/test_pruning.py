@@ -1,7 +1,7 @@
-"""What a person does to the folders stays done: the real command again, after pictures moved or went.
+"""Changes that the user makes in the folders last: the real command again, after images were moved or deleted.
 
-One harvest is made once: corals from Bing, kings from Flickr. Each test works on a copy of it, and every
-photo can also be had from other hosts, as it was or changed as the web changes pictures.
+One harvest is made once: corals from Bing, kings from Flickr. Each test works on a copy of it. Other hosts
+serve every photo too, unchanged or changed as copies on the web are.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from tests.command import Ran
     from tests.internet.wire import Request
 
-# Everything the web does to a picture but what makes ours too small to be wanted at all.
+# Every change that copies on the web have, except those that make an image too small to be kept.
 WAYS = ("as it is", *sorted(CHANGES.keys() - {"thumbnail"}))
 QUERIES = "class,query,providers\ncoral,coral snake,BING\nking,king snake,FLICKR\n"
 
 
 @dataclass(frozen=True)
 class Home:
-    """A harvested dataset, and the person who lives with it."""
+    """A harvested dataset, and the actions of its user."""
 
     internet: Internet
     cli: Command
@@ -48,17 +48,17 @@ class Home:
 
     @property
     def thrown_out(self) -> Path:
-        """Where rejected pictures may lie."""
+        """The folder of rejected images."""
         return self.cli.folder / "dataset.rejected"
 
     def get(self, *options: str, code: int = 0) -> dict[str, Any]:
-        """Run the line again, and return its account."""
+        """Run the command again, and return its summary."""
         ran = self._run("-c", "BING", "-c", "FLICKR", "snakes.csv", "--json", *options)
         assert ran.code == code, ran.err
         return ran.json
 
     def status(self, *options: str, code: int = 0) -> dict[str, Any]:
-        """Ask what is going on."""
+        """Return the output of `harvest status --json`."""
         ran = self._run("status", "--json", *options)
         assert ran.code == code, ran.err
         return ran.json
@@ -78,36 +78,36 @@ class Home:
         (self.cli.folder / "snakes.csv").write_text(text, "utf-8")
 
     def offers(self, *urls: str, name: str = "again.txt") -> str:
-        """Make a list of addresses for a row of the query file."""
+        """Write a list of URLs, and return a row of the query file for it."""
         (self.cli.folder / name).write_text("\n".join(urls), "utf-8")
         return name
 
     def elsewhere(self, listing: Listing) -> list[str]:
-        """Name other addresses of a photo, one for each way to pass it on."""
+        """Return other URLs of a photo, one for each kind of change."""
         return [f"https://mirror.test/{way.replace(' ', '-')}/{listing.id}.jpg" for way in WAYS]
 
     def file(self, listing: Listing) -> Path:
-        """Find the file that shows a listing's photo, by the address that is written in it."""
+        """Return the file that shows a listing's photo, by the URL in its EXIF."""
         addresses = {self.address(each) for each in self.showing(listing)}
         [path] = [path for path in pictures(self.out) if source_of(path.read_bytes()) in addresses]
         return path
 
     def showing(self, listing: Listing) -> list[Listing]:
-        """Give all listings of the same photo."""
+        """Return all listings of the same photo."""
         return [each for each in (*self.corals, *self.kings) if each.photo == listing.photo]
 
     def address(self, listing: Listing) -> str:
-        """Tell at which address the harvest found a listing."""
+        """Return the URL at which the harvest found a listing."""
         return self.internet.flickr.address(listing) if listing in self.kings else listing.url
 
     def downloads(self) -> list[str]:
-        """Tell what pictures the last command asked for, but for the dead, to which --refresh gives a try."""
+        """Return which images the last command requested, except dead URLs, which --refresh retries."""
         others = (self.internet.bing.host, self.internet.flickr.host, "dead.pictures.test")
         return [visit.url for visit in self.internet.log.to() if visit.host not in others]
 
 
 def mirror(internet: Internet, request: Request) -> Answer:
-    """Serve any photo of this Internet, changed as the address says."""
+    """Serve any photo of the test Internet, changed as the URL says."""
     way, _, name = request.route.strip("/").partition("/")
     listing = internet.catalogue.numbered(int(name.removesuffix(".jpg")))
     assert listing
@@ -134,14 +134,14 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture
 def home(harvested: Home, cli_in: Command) -> Home:
-    """Give a copy of the harvest, with the times of its files."""
+    """Return a copy of the harvest, with the times of its files."""
     shutil.copytree(harvested.cli.folder, cli_in.folder, dirs_exist_ok=True)
     return Home(harvested.internet, cli_in, harvested.corals, harvested.kings)
 
 
 @pytest.fixture
 def cli_in(harvested: Home, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """Give the command in a folder of the test's own, on the Internet that all tests here share."""
+    """Return the command in a temporary folder, on the test Internet that all tests here share."""
     command = Command(tmp_path, tmp_path_factory.mktemp("aside"), harvested.internet.environ)
     yield command
     command.close()
@@ -149,27 +149,27 @@ def cli_in(harvested: Home, tmp_path: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def verdicts(account: dict[str, Any], class_name: str, provider: str) -> dict[str, int]:
-    """Read what became of the hits of a class at a source."""
+    """Return the verdicts of the hits of a class at a source."""
     [line] = [x for x in account["lines"] if (x["class"], x["provider"]) == (class_name, provider)]
     return line["verdicts"]
 
 
 def changes(told: dict[str, Any]) -> dict[str, int]:
-    """Count what `status` says that a person did."""
+    """Count the changes that `status` reports."""
     return {kind: len(each) for kind, each in told["changes"].items() if each}
 
 
 def row(told: dict[str, Any], class_name: str) -> dict[str, int]:
-    """Read the numbers of a class in what `status` says."""
+    """Return the numbers of a class in the output of `status`."""
     [found] = [each for each in told["classes"] if each["class"] == class_name]
     return found
 
 
-# ---- R01: thrown out
+# ---- R01: deleted
 
 
 def test_R01_a_deleted_picture_never_returns_from_its_address(home: Home) -> None:
-    """Neither the same line nor asking everything anew asks for a deleted picture, on any source."""
+    """Neither the same command nor --refresh requests a deleted image, from any source."""
     twin = home.corals.twins[0]
     for listing in (twin, home.kings[3], home.kings[4]):
         home.file(listing).unlink()
@@ -183,7 +183,7 @@ def test_R01_a_deleted_picture_never_returns_from_its_address(home: Home) -> Non
 
 
 def test_R01_a_deleted_picture_never_returns_changed(home: Home) -> None:
-    """Thrown out of one class it returns to none, from no host, resized, re-encoded, cropped or framed."""
+    """An image deleted from one class returns to none, from any host, resized, re-encoded, cropped or framed."""
     gone = [home.corals.of("good")[0], home.kings[7]]
     addresses = [url for listing in gone for url in home.elsewhere(listing)]
     for listing in gone:
@@ -197,7 +197,7 @@ def test_R01_a_deleted_picture_never_returns_changed(home: Home) -> None:
 
 
 def test_R01_other_addresses_of_a_deleted_photograph_are_not_even_asked(home: Home) -> None:
-    """A photograph is known by its number on every host and in every size, and through picture proxies."""
+    """A photograph is recognised by its number on every host, in every size, and through image proxies."""
     flickr, bing = home.kings[9], home.corals.of("good")[1]
     address = home.address(flickr)
     for listing in (flickr, bing):
@@ -213,12 +213,12 @@ def test_R01_other_addresses_of_a_deleted_photograph_are_not_even_asked(home: Ho
     home.also_asks(f"king,{others},URLS\n")
     account = home.get("-c", "URLS")
     assert not home.downloads()
-    assert verdicts(account, "king", "URLS")["rejected"] >= 4  # those with one key are one hit
+    assert verdicts(account, "king", "URLS")["rejected"] >= 4  # those with the same key are one hit
     assert account["total"]["new"] == 0
 
 
 def test_R01_status_tells_what_was_deleted_once(home: Home) -> None:
-    """Between deleting and harvesting, `status` names the pictures, counts them, and tells them once."""
+    """Between deleting and harvesting, `status` names and counts the images, once."""
     path = home.file(home.kings[0])
     path.unlink()
     told = home.status()
@@ -233,7 +233,7 @@ def test_R01_status_tells_what_was_deleted_once(home: Home) -> None:
 
 
 def test_R02_a_moved_picture_stays_and_its_old_class_is_not_refilled(home: Home) -> None:
-    """A picture moved to another class stays as it is, and no copy of it comes to the old class."""
+    """An image moved to another class stays unchanged, and no copy of it comes to the old class."""
     listing = home.corals.of("good")[3]
     path = home.file(listing)
     moved = path.rename(home.out / "king" / path.name)
@@ -250,7 +250,7 @@ def test_R02_a_moved_picture_stays_and_its_old_class_is_not_refilled(home: Home)
 
 
 def test_R02_status_tells_where_a_picture_went(home: Home) -> None:
-    """`status` names the picture, where it was and where it is now."""
+    """`status` names the image, its old place and its new one."""
     path = home.file(home.kings[5])
     path.rename(home.out / "coral" / path.name)
     [change] = home.status()["changes"]["moved"]
@@ -261,7 +261,7 @@ def test_R02_status_tells_where_a_picture_went(home: Home) -> None:
 
 
 def test_R03_a_renamed_file_is_recognised(home: Home) -> None:
-    """A picture under another name is the same picture: not thrown out, not fetched, its source known."""
+    """A renamed image is the same image: not rejected, not downloaded, its source known."""
     listing = home.kings[6]
     path = home.file(listing).rename(home.out / "king" / "My best king.jpg")
     told = home.status()
@@ -276,7 +276,7 @@ def test_R03_a_renamed_file_is_recognised(home: Home) -> None:
 
 
 def test_R03_an_edited_picture_is_never_touched(home: Home) -> None:
-    """A picture edited in place is no rejection, keeps its bytes, and no larger copy takes its place."""
+    """An image edited in place is not rejected, keeps its bytes, and is not replaced by a larger copy."""
     listing = home.corals.of("good")[4]
     path = home.file(listing)
     path.write_bytes(encoded(photo(300, 200, seed=77)))
@@ -294,7 +294,7 @@ def test_R03_an_edited_picture_is_never_touched(home: Home) -> None:
 
 
 def test_R04_nothing_is_fetched_for_a_renamed_class(home: Home) -> None:
-    """A class folder with a new name is said, and its source not even asked; other classes go on."""
+    """A renamed class folder is reported, and nothing is searched for it; other classes continue."""
     (home.out / "coral").rename(home.out / "venomous")
     told = home.status()
     assert told["renamed"] == {"coral": "venomous"}
@@ -310,7 +310,7 @@ def test_R04_nothing_is_fetched_for_a_renamed_class(home: Home) -> None:
 
 
 def test_R04_once_the_query_file_agrees_nothing_is_fetched_twice(home: Home) -> None:
-    """Under its new name the class goes on where it was: what it has is had."""
+    """Under its new name in the query file, the class continues with its existing images."""
     (home.out / "coral").rename(home.out / "venomous")
     home.status()
     home.asks(QUERIES.replace("coral,", "venomous,"))
@@ -321,11 +321,11 @@ def test_R04_once_the_query_file_agrees_nothing_is_fetched_twice(home: Home) -> 
     assert account["classes"][0]["kept"] == 7
 
 
-# ---- R05: a person's own
+# ---- R05: the user's own images
 
 
 def test_R05_own_pictures_are_compared_with_and_left_alone(home: Home) -> None:
-    """A person's own pictures count, keep their bytes, and no copy of them comes from the web."""
+    """The user's own images count, keep their bytes, and no copy of them is downloaded."""
     shelf = home.internet.addresses(2, "own")
     own = home.out / "coral" / "IMG 0001.JPEG"
     own.write_bytes(shelf[0].photo.changed("smaller"))
@@ -346,7 +346,7 @@ def test_R05_own_pictures_are_compared_with_and_left_alone(home: Home) -> None:
 
 
 def test_R06_pictures_of_a_row_that_is_gone_stay(home: Home) -> None:
-    """A class that left the query file keeps its pictures, and nobody is asked about it."""
+    """A class that was removed from the query file keeps its images, and is not searched."""
     before = snapshot(home.out)
     home.asks(QUERIES.replace("king,king snake,FLICKR\n", ""))
     account = home.get("--refresh")
@@ -357,7 +357,7 @@ def test_R06_pictures_of_a_row_that_is_gone_stay(home: Home) -> None:
 
 
 def test_R06_a_higher_limit_fetches_only_the_difference(home: Home) -> None:
-    """Asked for more than before, a source is asked again, and only what is new is fetched."""
+    """With a larger limit, a source is searched again, and only new images are downloaded."""
     shelf = home.internet.addresses(6, "limit")
     home.also_asks(f"more,{home.offers(*shelf.urls)},URLS\n")
     home.get("-c", "URLS", "-m", "4")
@@ -368,7 +368,7 @@ def test_R06_a_higher_limit_fetches_only_the_difference(home: Home) -> None:
 
 
 def test_R06_a_higher_target_goes_on_from_what_is_kept(home: Home) -> None:
-    """A raised target adds the pictures that are missing, asks for none that is there, and none returns."""
+    """A larger target adds the missing images, requests no existing ones, and none returns."""
     shelf = home.internet.addresses(8, "target")
     home.asks(f"class,query,providers\nmore,{home.offers(*shelf.urls)},URLS\n")
     home.get("-c", "URLS", "--target", "3")
@@ -382,11 +382,11 @@ def test_R06_a_higher_target_goes_on_from_what_is_kept(home: Home) -> None:
     assert not first[0].exists()
 
 
-# ---- R07: nothing of a person's is ever deleted
+# ---- R07: no file of the user is ever deleted
 
 
 def test_R07_no_command_touches_what_is_not_ours(home: Home) -> None:
-    """Strangers in every place a person can put them survive all commands, down to the byte."""
+    """Unknown files in every place survive all commands, unchanged."""
     ours = home.file(home.kings[1])
     listing = home.corals.of("good")[5]
     taken = home.file(listing)
@@ -401,7 +401,7 @@ def test_R07_no_command_touches_what_is_not_ours(home: Home) -> None:
         home.out / ".ipynb_checkpoints" / "x.jpg": encoded(photo(seed=4)),
         home.thrown_out / "king" / "own.jpg": encoded(photo(seed=5)),
         home.thrown_out / "list.txt": b"why",
-        taken: encoded(photo(seed=6)),  # put in the place of one of ours
+        taken: encoded(photo(seed=6)),  # replaces one of ours
     }
     for path, data in strangers.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -417,11 +417,11 @@ def test_R07_no_command_touches_what_is_not_ours(home: Home) -> None:
     assert {path: path.read_bytes() for path in strangers} == strangers
 
 
-# ---- P09: missing, not thrown out
+# ---- P09: missing, not deleted
 
 
 def test_P09_a_missing_class_folder_stops_everything(home: Home) -> None:
-    """With a class folder away nothing is asked or recorded, exit 3; once it is back all is as before."""
+    """With a missing class folder nothing is requested or recorded, exit code 3; once it is back all is as before."""
     away = (home.out / "king").rename(home.cli.folder / "drive")
     ran = home.cli("-c", "BING", "-c", "FLICKR", "--refresh", "snakes.csv", FLICKR_API_KEY=home.internet.flickr.key)
     assert ran.code == 3
@@ -441,7 +441,7 @@ def test_P09_a_missing_class_folder_stops_everything(home: Home) -> None:
 
 
 def test_P09_an_emptied_tree_stops_everything_before_anybody_is_asked(home: Home) -> None:
-    """With the ledger there and every picture gone, no source hears of the run."""
+    """With a ledger but no image left, no source is contacted."""
     for folder in ("coral", "king"):
         shutil.rmtree(home.out / folder)
         (home.out / folder).mkdir()
@@ -453,7 +453,7 @@ def test_P09_an_emptied_tree_stops_everything_before_anybody_is_asked(home: Home
 
 
 def test_P09_a_person_who_means_it_is_believed(home: Home) -> None:
-    """With --accept-missing the pictures of a whole class are thrown out, and none of them returns."""
+    """With --accept-missing the images of a whole class are rejected, and none of them returns."""
     shutil.rmtree(home.out / "king")
     account = home.get("--refresh", "--accept-missing")
     assert verdicts(account, "king", "FLICKR") == {"rejected": 24}
@@ -463,11 +463,11 @@ def test_P09_a_person_who_means_it_is_believed(home: Home) -> None:
     assert home.status()["brake"] == ""
 
 
-# ---- dragged out, and back
+# ---- moved to dataset.rejected, and back
 
 
 def test_R01_dragged_to_the_rejected_and_back(home: Home) -> None:
-    """A picture dragged to dataset.rejected is not asked for; dragged back it is there, as it was."""
+    """An image moved to dataset.rejected is not requested; moved back it is present, as before."""
     listing = home.kings[11]
     path = home.file(listing)
     data = path.read_bytes()
