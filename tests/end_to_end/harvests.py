@@ -66,7 +66,7 @@ def decisions(root: Path) -> list[tuple[str, str]]:
         return ledger.execute("SELECT by, action FROM decision ORDER BY seq").fetchall()
 
 
-class Darkroom:
+class ExpectedImages:
     """The expected pixels of listed images, as harvest writes them into a class folder."""
 
     def __init__(self, recipe: Recipe, aside: Path) -> None:
@@ -75,14 +75,14 @@ class Darkroom:
         self.photos: dict[str, Photo] = {}
         self.bodies: set[bytes] = set()
 
-    def knows(self, listings: Iterable[Listing]) -> None:
+    def add(self, listings: Iterable[Listing]) -> None:
         """Process the images that harvest should keep, and remember their pixels."""
         for listing in listings:
             if listing.verdict is not Verdict.KEPT or listing.body in self.bodies:
                 continue
             picture = process_image(listing.body, Hit(listing.url, "BING", "x"), self._recipe)
             assert isinstance(picture, Picture), picture
-            path = self._aside / "developed.jpg"
+            path = self._aside / "processed.jpg"
             path.write_bytes(picture.data)
             self.photos[pixels(path)] = listing.photo
             self.bodies.add(listing.body)

@@ -48,7 +48,7 @@ def parts(root: Path) -> list[Path]:
     return list(root.parent.rglob("*.part"))
 
 
-def told(path: Path) -> dict[str, str]:
+def exif_texts(path: Path) -> dict[str, str]:
     """Return the source, author and rights in the EXIF of an image."""
     with Image.open(path) as image:
         exif = image.getexif()

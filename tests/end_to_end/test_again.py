@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.datasets import tree
-from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, list_addresses, pictures, table, told, write
+from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, exif_texts, list_addresses, pictures, table, write
 
 ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
 URLS = ("-c", "URLS", "snakes.csv")
@@ -88,7 +88,7 @@ def test_a_finished_search_is_asked_again_with_refresh(internet, cli, flickr):
     assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 5
 
 
-def test_nothing_is_said_to_be_finished_too(internet, flickr):
+def test_a_search_without_results_is_finished_too(internet, flickr):
     """A class for which a source had no results is not searched again, and the output says why it is empty."""
     assert flickr().code == 4
 
@@ -115,7 +115,7 @@ def test_a_target_is_exact(internet, cli, urls):
     assert sum(row.values()) - row["kept"] - row["found"] == row["found"]
 
 
-def test_a_target_that_is_met_asks_nobody(internet, cli, flickr):
+def test_a_target_that_is_met_sends_no_request(internet, cli, flickr):
     """A class that has enough images is not searched, and the run succeeds."""
     internet.flickr.shows(CORAL, 60)
     assert flickr("--target", "3").code == 0
@@ -131,9 +131,9 @@ def test_a_larger_target_goes_on(internet, cli, urls):
     """A larger target is filled with images other than the existing and the rejected ones."""
     list_addresses(cli.folder, internet.addresses(30).urls)
     assert urls("--target", "4").code == 0
-    thrown, *kept = pictures(cli.folder / "dataset")["coral_snake"]
-    before = {told(path)["source"] for path in (thrown, *kept)}
-    thrown.unlink()
+    deleted, *kept = pictures(cli.folder / "dataset")["coral_snake"]
+    before = {exif_texts(path)["source"] for path in (deleted, *kept)}
+    deleted.unlink()
 
     run = urls("--target", "9")
 
@@ -206,7 +206,7 @@ def test_a_source_added(internet, cli):
     assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 5
 
 
-def test_a_bad_day_is_tried_again(internet, cli, urls):
+def test_network_failures_are_retried(internet, cli, urls):
     """Downloads that failed because of the network are retried by the next runs; permanent failures are not."""
     shelf = internet.addresses(7, patience=1, dead=2)
     list_addresses(cli.folder, shelf.urls)
@@ -227,7 +227,7 @@ def test_R01_what_was_deleted_stays_away(internet, cli, flickr):
     shelf = internet.flickr.shows(CORAL, 3)
     assert flickr().code == 0
     victim = pictures(cli.folder / "dataset")["coral_snake"][0]
-    source = told(victim)["source"]
+    source = exif_texts(victim)["source"]
     victim.unlink()
     (listing,) = (listing for listing in shelf if listing.url == source)
     internet.flickr.shows("coral again", 1, also=[listing])

@@ -20,7 +20,7 @@ def counts(run) -> dict[str, int]:
 
 
 @pytest.mark.usefixtures("served")
-def test_a_lifted_opt_out_is_fetched(cli):
+def test_an_ignored_opt_out_is_downloaded(cli):
     """Images whose server opted out are downloaded by the next run with `--ignore-opt-out`, without `--refresh`."""
     first = cli("-c", "URLS", "q.csv", "--json")
     assert counts(first)["verdicts"]["opted_out"] == 2
@@ -30,7 +30,7 @@ def test_a_lifted_opt_out_is_fetched(cli):
     assert (counts(again)["found"], counts(again)["new"]) == (2, 2)
 
 
-def test_refresh_gives_the_dead_another_try(internet, cli, served):
+def test_refresh_retries_dead_urls(internet, cli, served):
     """`--refresh` requests a dead URL again; the same command without it does not."""
     cli("-c", "URLS", "q.csv")
     dead = served.of("dead")[0].url

@@ -20,7 +20,7 @@ import pytest
 
 from harvest.models import Recipe
 from tests import datasets
-from tests.end_to_end.harvests import OURS, Darkroom, beside, decisions, pictures, pixels
+from tests.end_to_end.harvests import OURS, ExpectedImages, beside, decisions, pictures, pixels
 from tests.guard.sitecustomize import SLOW
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ def assert_whole(out: Path) -> None:
     assert not list(out.glob(".harvest-*"))
 
 
-def shows_all(out: Path, corals: Shelf, darkroom: Path) -> bool:
+def shows_all(out: Path, corals: Shelf, expected: Path) -> bool:
     """Return whether each listed image exists, once, and nothing else."""
-    known = Darkroom(Recipe(), darkroom)
-    known.knows(corals)
+    known = ExpectedImages(Recipe(), expected)
+    known.add(corals)
     return sorted(known.photos) == sorted(pixels(path) for path in pictures(out))
 
 

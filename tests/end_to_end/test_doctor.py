@@ -12,7 +12,7 @@ def checks(run) -> dict[str, dict]:
     return {check["name"]: check for check in json.loads(run.out)}
 
 
-def test_a_source_that_answers_is_well(internet, cli):
+def test_a_source_that_works_is_ok(internet, cli):
     """A source whose results can be parsed today is ok, and the exit code is 0."""
     internet.bing.shows("cat", 3)
 
@@ -23,7 +23,7 @@ def test_a_source_that_answers_is_well(internet, cli):
 
 
 @pytest.mark.parametrize(("mood", "words"), [("blocked", "challenge page"), ("changed", "neither results nor a sign")])
-def test_a_source_that_fails_is_told_from_a_broken_one(internet, cli, mood, words):
+def test_a_blocked_source_and_a_changed_page_differ(internet, cli, mood, words):
     """A blocked source and a changed page are different results, each with exit code 3."""
     internet.bing.shows("cat", 3)
     internet.bing.turns(mood)
@@ -36,7 +36,7 @@ def test_a_source_that_fails_is_told_from_a_broken_one(internet, cli, mood, word
     assert "harvest doctor" not in run.out
 
 
-def test_a_changed_page_is_kept(internet, cli):
+def test_a_changed_page_is_saved(internet, cli):
     """A page that could not be parsed is saved to a file, which is named."""
     internet.bing.shows("cat", 3)
     internet.bing.turns("changed")
@@ -67,7 +67,7 @@ def test_a_refused_key_fails(cli):
     assert "wrong-key" not in run.out + run.err
 
 
-def test_offline_asks_nobody(internet, cli):
+def test_offline_sends_no_request(internet, cli):
     """With `--offline` no request is sent."""
     run = cli("doctor", "--offline")
 
@@ -88,7 +88,7 @@ def test_a_damaged_dataset_is_found(cli):
 
 
 @pytest.mark.usefixtures("internet")
-def test_an_unknown_source_is_a_mistake(cli):
+def test_an_unknown_source_is_a_usage_error(cli):
     """An unknown source is a usage error with a suggestion."""
     run = cli("doctor", "bink")
 

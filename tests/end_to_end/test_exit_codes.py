@@ -22,7 +22,7 @@ def listed(internet, cli):
     return shelf
 
 
-def test_0_also_when_there_is_less_than_wanted(cli, listed):
+def test_0_also_with_fewer_images_than_the_limit(cli, listed):
     """A source with fewer images than `-m` is not an error."""
     run = cli(*URLS, "-m", "100")
 
@@ -47,7 +47,7 @@ def test_0_also_when_there_is_less_than_wanted(cli, listed):
         (["snakes.csv", "--log", "no/such/folder/x.log"], "no/such/folder/x.log"),
     ],
 )
-def test_2_for_a_line_that_cannot_be(internet, cli, args, words):
+def test_2_for_an_invalid_command_line(internet, cli, args, words):
     """An invalid command line ends with exit code 2, names the wrong argument, and leaves no files behind."""
     write(cli.folder, CORALS)
 
@@ -120,7 +120,7 @@ def test_4_when_there_is_nothing(internet, cli):
     assert len(internet.log.to("www.bing.com")) == 2  # a page without results is requested once more
 
 
-def test_4_when_nothing_can_be_had(internet, cli):
+def test_4_when_no_hit_gives_an_image(internet, cli):
     """Hits without a single valid image are not a success."""
     shelf = internet.addresses(3, dead=1, html=1, gone=1)
     list_addresses(cli.folder, shelf.urls)
@@ -132,7 +132,7 @@ def test_4_when_nothing_can_be_had(internet, cli):
     assert table(run)["coral_snake"] == {"kept": 0, "new": 0, "found": 3, "bad": 1, "dead": 2}
 
 
-def test_5_when_nobody_has_a_key(internet, cli):
+def test_5_when_all_keys_are_missing(internet, cli):
     """If no source is usable because keys are missing, no request is sent and no folder created."""
     write(cli.folder, CORALS)
 
@@ -210,7 +210,7 @@ def test_a_class_named_like_a_command(cli, listed):
     assert len(pictures(cli.folder / "dataset")["coral_snake"]) == len(listed)
 
 
-def test_no_words_at_all(cli):
+def test_no_arguments(cli):
     """`harvest` without arguments shows its help."""
     run = cli()
 

@@ -21,7 +21,7 @@ def test_filters_reach_a_source_that_knows_them(internet, cli):
 
 
 @pytest.mark.usefixtures("internet")
-def test_filters_that_a_source_does_not_know_are_said(cli):
+def test_sources_without_support_for_a_filter_are_named(cli):
     """A source that does not support a filter is named with it, and is still harvested."""
     (cli.folder / "q.csv").write_text("class,query\nred,red circle\n")
 
@@ -32,6 +32,6 @@ def test_filters_that_a_source_does_not_know_are_said(cli):
 
 
 @pytest.mark.usefixtures("internet")
-def test_a_day_that_is_none_is_refused(cli):
+def test_an_impossible_date_is_refused(cli):
     """An impossible date is a usage error."""
     assert cli("-c", "SAMPLE", "q.csv", "--since", "yesterday").code == 2

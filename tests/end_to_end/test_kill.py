@@ -18,7 +18,7 @@ from harvest.files import disk
 from harvest.images import source_of
 from harvest.models import Recipe
 from tests.datasets import a_hit, a_picture, find
-from tests.end_to_end.harvests import LEFT, OURS, Darkroom, beside, decisions, pictures, pixels, wanted
+from tests.end_to_end.harvests import LEFT, OURS, ExpectedImages, beside, decisions, pictures, pixels, wanted
 from tests.guard.sitecustomize import SLOW
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class World:
 
     internet: Internet
     cli: Command
-    darkroom: Darkroom
+    expected: ExpectedImages
     homes: dict[Photo, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class World:
         kings = flickr.shows("scarlet king snake", 14, blank=1, twin=1, also=corals.of("good")[6:9])
         self.homes = wanted(coral=[corals, more], king=[kings])
         for shelf in (corals, more, kings):
-            self.darkroom.knows(shelf)
+            self.expected.add(shelf)
         (self.cli.folder / "snakes.csv").write_text(QUERIES, "utf-8")
 
     @property
@@ -95,8 +95,8 @@ class World:
         found: dict[Photo, list[str]] = {}
         for path in pictures(out):
             shown = pixels(path)
-            assert shown in self.darkroom.photos, f"{path} shows what nobody served"
-            found.setdefault(self.darkroom.photos[shown], []).append(path.parent.name)
+            assert shown in self.expected.photos, f"{path} shows an image that no host served"
+            found.setdefault(self.expected.photos[shown], []).append(path.parent.name)
         return found
 
 
@@ -105,7 +105,7 @@ def test_P01_killed_at_50_moments_it_ends_as_if_nobody_had_killed_it(
     internet: Internet, cli: Command, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """After every kill all files are complete, and the final result equals that of an undisturbed run."""
-    world = World(internet, cli, Darkroom(Recipe(), tmp_path_factory.mktemp("darkroom")))
+    world = World(internet, cli, ExpectedImages(Recipe(), tmp_path_factory.mktemp("expected")))
     undisturbed = tmp_path / "undisturbed"
     took = world.finish(undisturbed)
     assert_whole(world, undisturbed)
@@ -140,7 +140,7 @@ def assert_whole(world: World, out: Path) -> None:
     strange = [name for name in beside(out) - OURS if not name.startswith(LEFT)]
     assert not strange
     for original in pictures(out.with_name(f"{out.name}.raw")):
-        assert original.read_bytes() in world.darkroom.bodies, f"{original} is not what was served"
+        assert original.read_bytes() in world.expected.bodies, f"{original} is not as it was served"
 
 
 def assert_nothing_was_decided(out: Path) -> None:

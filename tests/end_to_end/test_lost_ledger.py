@@ -49,8 +49,8 @@ def test_X14_a_new_ledger_fetches_nothing_that_is_there(cli, out):
     assert "read where 6 images come from back from their files" in run.out
     assert table(run)["coral_snake"]["kept"] == 6
     assert pictures(out) == before
-    told = cli("why", next(out.rglob("*.jpg")))
-    assert "read from its EXIF data" in told.out
+    result = cli("why", next(out.rglob("*.jpg")))
+    assert "read from its EXIF data" in result.out
     assert cli(*LINE).code == 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest import providers
-from tests.end_to_end.snakes import CORAL, CORALS, SNAKES, pictures, size, table, told, write
+from tests.end_to_end.snakes import CORAL, CORALS, SNAKES, exif_texts, pictures, size, table, write
 from tests.internet.custom_search import CustomSearch
 from tests.internet.temper import picture
 from tests.web import Answer, Listing, Photo
@@ -80,8 +80,8 @@ def test_an_engine_fills_a_class(internet, cli, engine):
     assert len(corals(cli.folder)) == 6
     for path in corals(cli.folder):
         assert path.name.startswith(f"{engine.name.lower()}-")
-        assert told(path)["source"] in shelf.urls
-        assert not told(path)["copyright"]
+        assert exif_texts(path)["source"] in shelf.urls
+        assert not exif_texts(path)["copyright"]
     assert {size(path) for path in corals(cli.folder)} >= {WIDE}
     asked = internet.log.to(service.host)
     assert all(CORAL in (visit.asked.get("q"), visit.asked.get("word")) for visit in asked[engine.front :])
@@ -175,7 +175,7 @@ def test_engines_alone_and_blocked_are_no_success(internet, cli):
     assert run.out.count("instead of results") == 4
 
 
-def test_all_asks_for_what_is_dependable(internet, cli):
+def test_all_leaves_out_best_effort_engines(internet, cli):
     """Without -c, best-effort engines and those without a key are not asked; one with a key is."""
     internet.bing.shows(CORAL, 1)
     internet.custom_search.shows(CORAL, 1)
@@ -254,9 +254,9 @@ def test_a_key_of_the_file_is_used(internet, cli):
     assert cli("-c", "BRAVE", "snakes.csv", **settings).code == 0
     assert len(corals(cli.folder)) == 2
     assert cli("doctor", "brave", **settings).code == 0
-    told = cli("keys", "list", **settings)
-    assert str(file) in told.out
-    assert BRAVE.keys["BRAVE_API_KEY"] not in told.out
+    result = cli("keys", "list", **settings)
+    assert str(file) in result.out
+    assert BRAVE.keys["BRAVE_API_KEY"] not in result.out
     assert cli("-c", "BRAVE", "--refresh", "snakes.csv", **settings, BRAVE_API_KEY="wrong").code == 5
 
 
@@ -276,7 +276,7 @@ def test_V05_a_quota_reached_midway(internet, cli):
     assert len(corals(cli.folder)) == 25
 
 
-def test_the_end_of_custom_search_is_said(internet, cli):
+def test_the_end_of_custom_search_is_announced(internet, cli):
     """A user of Custom Search is warned about its end date."""
     internet.custom_search.shows(CORAL, 1)
     write(cli.folder, CORALS)
@@ -284,7 +284,7 @@ def test_the_end_of_custom_search_is_said(internet, cli):
     assert "Google ends Custom Search on 2027-01-01" in cli("-c", "GOOGLE", "snakes.csv", **CSE.keys).err
 
 
-def test_serpapis_false_nothing_is_asked_again(internet, cli):
+def test_an_empty_response_of_serpapi_is_retried(internet, cli):
     """One empty response among good ones costs a request, and no image."""
     internet.serpapi.shows(CORAL, 3)
     internet.serpapi.turns("hollow", times=1)
@@ -304,7 +304,7 @@ def test_license_open_is_custom_searchs_claim(internet, cli):
 
     assert run.code == 0, run.err
     assert len(corals(cli.folder)) == 2
-    assert all("claimed" in told(path)["copyright"] for path in corals(cli.folder))
+    assert all("claimed" in exif_texts(path)["copyright"] for path in corals(cli.folder))
 
 
 # ---- Google without a key
@@ -365,7 +365,7 @@ def saved(internet, cli):
 
 @pytest.mark.parametrize("how", ["--google-pages", "HARVEST_GOOGLE_PAGES"])
 @pytest.mark.parametrize("chosen", [["-c", "GOOGLE"], []], ids=["GOOGLE", "ALL"])
-def test_saved_pages_need_no_key_and_ask_nobody(internet, cli, saved, how, chosen):
+def test_saved_pages_need_no_key_and_no_request(internet, cli, saved, how, chosen):
     """The images of a saved page are harvested without contacting Google; ALL includes saved pages."""
     given = [how, "saved"] if how.startswith("--") else []
     variables = {} if given else {how: "saved"}
@@ -374,13 +374,13 @@ def test_saved_pages_need_no_key_and_ask_nobody(internet, cli, saved, how, chose
 
     assert run.code == 0, run.err
     assert len(corals(cli.folder)) == 7
-    assert {told(path)["source"] for path in corals(cli.folder)} <= set(saved.urls)
+    assert {exif_texts(path)["source"] for path in corals(cli.folder)} <= set(saved.urls)
     assert not internet.log.to("*google*")
     assert "are read with --refresh" in run.err
 
 
 @pytest.mark.usefixtures("saved")
-def test_a_query_without_a_saved_page_is_told_and_the_others_go_on(cli):
+def test_a_query_without_a_saved_page_is_named_and_the_others_continue(cli):
     """A query without a matching page is named, with the available searches, and does not stop other queries."""
     write(cli.folder, f"class,query\nking_snake,scarlet king snake\ncoral_snake,{CORAL}\n")
 
@@ -406,7 +406,7 @@ def test_pages_saved_later_are_read_with_refresh(internet, cli, saved):
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
-def test_a_folder_without_pages_is_told(internet, cli, folder):
+def test_a_folder_without_pages_is_an_error(internet, cli, folder):
     """A missing or empty folder is an error that says how to save pages; no request is sent."""
     (cli.folder / "empty").mkdir()
     write(cli.folder, CORALS)
@@ -466,7 +466,7 @@ def test_V06_one_picture_from_four_engines_is_one_picture(internet, cli):
     assert [internet.log.count(url) for url in shelf.urls] == [1, 1, 1]
 
 
-def test_a_picture_that_stands_in_for_another_is_not_taken(internet, cli):
+def test_an_unavailable_image_is_not_kept(internet, cli):
     """If a host redirects to its "no longer available" image, nothing is kept."""
     gone = Listing(4712, "https://i.imgur.com/AbCdEfG.jpg", "https://x.stories.test/", "gone", Photo(4712, WIDE))
     internet.brave.shows(CORAL, 1, also=[gone])
@@ -487,7 +487,7 @@ def test_a_picture_that_stands_in_for_another_is_not_taken(internet, cli):
 # ---- the doctor
 
 
-def test_the_doctor_excuses_best_effort(internet, cli):
+def test_best_effort_sources_do_not_fail_the_doctor(internet, cli):
     """A source that is not in ALL may fail without failing the doctor, unless it is named."""
     for name in ("BING", "OPENVERSE", "INATURALIST", "GBIF"):
         getattr(internet, name.lower()).shows(providers.get(name).probe, 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.snakes import CORALS, pictures, table, told, write
+from tests.end_to_end.snakes import CORALS, exif_texts, pictures, table, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_an_archive_fills_a_class(internet, cli, name):
     assert table(run)["coral_snake"]["found"] == 12
     assert len(corals(cli.folder)) == table(run)["coral_snake"]["kept"] >= 10
     for path in corals(cli.folder):
-        words = told(path)
+        words = exif_texts(path)
         assert path.name.startswith(f"{name.lower()}-")
         assert words["source"] in shelf.urls
         assert words["artist"].startswith("photographer ")
@@ -110,7 +110,7 @@ def test_V02_V07_a_strange_answer_ends_one_archive(internet, cli, name, mood):
     assert len(corals(cli.folder)) == 2
 
 
-def test_alone_and_without_anything_is_not_success(internet, cli):
+def test_archives_alone_and_blocked_are_no_success(internet, cli):
     """A run with archives only, which received only block pages, reports that nothing was harvested."""
     for name in NAMES:
         archive(internet, name).turns("blocked")
@@ -130,11 +130,11 @@ def test_license_open(internet, cli, name):
     run = cli("-c", name, "--license", "open", "snakes.csv", **CONTACT)
 
     assert run.code == 0, run.err
-    assert {told(path)["source"] for path in corals(cli.folder)} == set(opened.urls[:3])
+    assert {exif_texts(path)["source"] for path in corals(cli.folder)} == set(opened.urls[:3])
     assert not [url for url in closed.urls if internet.log.count(url)]
 
 
-def test_all_asks_the_archives_that_need_nothing(internet, cli):
+def test_all_includes_the_archives_without_keys(internet, cli):
     """Without -c, Openverse, iNaturalist and GBIF are searched, and Commons if there is a contact."""
     shown = [archive(internet, name).shows(CORAL, 2) for name in NAMES]
     write(cli.folder, ROWS)
@@ -285,7 +285,7 @@ def test_inaturalist_records_reserved_rights(internet, cli):
     assert {row[1:3] for row in recorded(cli.folder)} == {("LicenseRef-All-Rights-Reserved", "stated")}
 
 
-def test_inaturalist_pages_above_a_number(internet, cli):
+def test_inaturalist_pages_by_id(internet, cli):
     """More observations than fit on a page are all found; each request continues after the last id."""
     internet.inaturalist.shows(CORAL, 230)
     write(cli.folder, ROWS)

@@ -71,7 +71,7 @@ def test_json_parses_alone_and_adds_up(harvested):
     assert "found (" not in run.err  # no progress
 
 
-def test_json_of_a_run_that_cannot_be(cli):
+def test_json_of_a_failed_run(cli):
     """With `--json`, an error is text on standard error, and standard output stays empty."""
     run = cli("not_there.csv", "--json")
 
@@ -200,7 +200,7 @@ def test_verbose_on_a_terminal(internet, cli):
         assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ kept {re.escape(url)} *", line)
 
 
-def test_wide_letters_stand_in_columns(internet, cli):
+def test_wide_characters_stay_in_columns(internet, cli):
     """Double-width characters do not misalign the numbers of their row."""
     list_addresses(cli.folder, internet.addresses(2).urls)
     write(cli.folder, "class,query\n珊瑚蛇,coral.txt\nking_snake,coral.txt\n")
@@ -211,7 +211,7 @@ def test_wide_letters_stand_in_columns(internet, cli):
     assert {cell_len(row) for row in rows} == {cell_len(header.rstrip())}
 
 
-def test_letters_that_a_terminal_lacks_are_spelt(internet, cli):
+def test_characters_that_a_terminal_lacks_are_escaped(internet, cli):
     """A terminal without Chinese characters gets escaped ones, and the command finishes."""
     list_addresses(cli.folder, internet.addresses(1).urls)
     write(cli.folder, "class,query\n珊瑚蛇,coral.txt\n")
@@ -225,7 +225,7 @@ def test_letters_that_a_terminal_lacks_are_spelt(internet, cli):
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u200b\r[bold red]"
 
 
-def test_what_servers_say_cannot_steer_a_terminal(internet, cli):
+def test_server_texts_cannot_control_a_terminal(internet, cli):
     """Control, escape and direction characters from a server are not printed, and markup is not interpreted."""
     answer = json.dumps({"stat": "fail", "code": 999, "message": f"no {EVIL}"}).encode()
     internet.sites["api.flickr.com"] = lambda _: Answer(answer, kind="application/json")
@@ -241,7 +241,7 @@ def test_what_servers_say_cannot_steer_a_terminal(internet, cli):
         assert text not in terminal.sent, repr(text)
 
 
-def test_what_a_query_file_says_cannot_steer_a_terminal(internet, cli):
+def test_query_files_cannot_control_a_terminal(internet, cli):
     """File names and queries are printed as plain text."""
     list_addresses(cli.folder, internet.addresses(1).urls)
     name = "snakes \x1b[2J[red].csv"

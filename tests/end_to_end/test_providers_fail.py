@@ -71,7 +71,7 @@ def test_V03_truly_nothing_is_said(internet, cli):
 
 
 @pytest.mark.slow
-def test_a_hiccup_is_not_the_end(internet, harvested):
+def test_a_short_rate_limit_is_waited_for(internet, harvested):
     """An empty page, as Bing sends one time in ten, is requested once more."""
     internet.bing.turns("hiccup", times=1)
 
@@ -163,7 +163,7 @@ def test_V05_the_quota_is_used_up_midway(internet, cli):
     assert len(pictures(cli.folder / "dataset")["king_snake"]) == 3
 
 
-def test_a_parked_provider_asks_no_more(internet, cli):
+def test_a_failed_provider_is_not_asked_again(internet, cli):
     """A provider that failed for one class is not asked for the next, and the summary says so once."""
     internet.flickr.shows(KING, 2)
     internet.bing.turns("blocked")
@@ -234,7 +234,7 @@ def test_V02_a_dry_run_saves_no_page(internet, cli, harvested):
     assert [path.name for path in cli.folder.iterdir()] == ["snakes.csv"]
 
 
-def test_everybody_fails(internet, harvested):
+def test_all_providers_fail(internet, harvested):
     """If every source fails, nothing is harvested, and each reason is printed."""
     internet.bing.turns("blocked")
     internet.flickr.turns("expired")
@@ -259,7 +259,7 @@ def test_no_network_at_all(cli):
 
 
 @pytest.mark.slow
-def test_bing_for_ever(internet, cli):
+def test_bing_repeats_its_last_page(internet, cli):
     """If Bing repeats its last page for ever, the search still ends."""
     shelf = internet.bing.shows(CORAL, 5)
     internet.bing.never_ends = True

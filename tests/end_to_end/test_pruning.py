@@ -47,7 +47,7 @@ class Home:
         return self.cli.folder / "dataset"
 
     @property
-    def thrown_out(self) -> Path:
+    def rejected_folder(self) -> Path:
         """The folder of rejected images."""
         return self.cli.folder / "dataset.rejected"
 
@@ -69,30 +69,30 @@ class Home:
         assert "Traceback" not in ran.err, ran.err
         return ran
 
-    def also_asks(self, text: str) -> None:
+    def add_queries(self, text: str) -> None:
         """Add rows to the query file."""
-        self.asks(QUERIES + text)
+        self.write_queries(QUERIES + text)
 
-    def asks(self, text: str) -> None:
+    def write_queries(self, text: str) -> None:
         """Write another query file."""
         (self.cli.folder / "snakes.csv").write_text(text, "utf-8")
 
-    def offers(self, *urls: str, name: str = "again.txt") -> str:
-        """Write a list of URLs, and return a row of the query file for it."""
+    def write_url_list(self, *urls: str, name: str = "again.txt") -> str:
+        """Write a list of URLs, and return its file name, which is a query of `URLS`."""
         (self.cli.folder / name).write_text("\n".join(urls), "utf-8")
         return name
 
-    def elsewhere(self, listing: Listing) -> list[str]:
+    def other_urls(self, listing: Listing) -> list[str]:
         """Return other URLs of a photo, one for each kind of change."""
         return [f"https://mirror.test/{way.replace(' ', '-')}/{listing.id}.jpg" for way in WAYS]
 
     def file(self, listing: Listing) -> Path:
         """Return the file that shows a listing's photo, by the URL in its EXIF."""
-        addresses = {self.address(each) for each in self.showing(listing)}
+        addresses = {self.address(each) for each in self.same_photo(listing)}
         [path] = [path for path in pictures(self.out) if source_of(path.read_bytes()) in addresses]
         return path
 
-    def showing(self, listing: Listing) -> list[Listing]:
+    def same_photo(self, listing: Listing) -> list[Listing]:
         """Return all listings of the same photo."""
         return [each for each in (*self.corals, *self.kings) if each.photo == listing.photo]
 
@@ -125,7 +125,7 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         folder = tmp_path_factory.mktemp("harvested")
         cli = Command(folder, tmp_path_factory.mktemp("aside"), internet.environ)
         home = Home(internet, cli, corals, kings)
-        home.asks(QUERIES)
+        home.write_queries(QUERIES)
         account = home.get()
         assert [row["kept"] for row in account["classes"]] == [7, 24]
         yield home
@@ -154,14 +154,14 @@ def verdicts(account: dict[str, Any], class_name: str, provider: str) -> dict[st
     return line["verdicts"]
 
 
-def changes(told: dict[str, Any]) -> dict[str, int]:
+def changes(status: dict[str, Any]) -> dict[str, int]:
     """Count the changes that `status` reports."""
-    return {kind: len(each) for kind, each in told["changes"].items() if each}
+    return {kind: len(each) for kind, each in status["changes"].items() if each}
 
 
-def row(told: dict[str, Any], class_name: str) -> dict[str, int]:
+def row(status: dict[str, Any], class_name: str) -> dict[str, int]:
     """Return the numbers of a class in the output of `status`."""
-    [found] = [each for each in told["classes"] if each["class"] == class_name]
+    [found] = [each for each in status["classes"] if each["class"] == class_name]
     return found
 
 
@@ -177,7 +177,7 @@ def test_R01_a_deleted_picture_never_returns_from_its_address(home: Home) -> Non
     assert not home.downloads()
     account = home.get("--refresh")
     assert not home.downloads()
-    assert verdicts(account, "coral", "BING")["rejected"] == len(home.showing(twin)) > 1
+    assert verdicts(account, "coral", "BING")["rejected"] == len(home.same_photo(twin)) > 1
     assert verdicts(account, "king", "FLICKR")["rejected"] == 2
     assert len(pictures(home.out)) == 28
 
@@ -185,11 +185,11 @@ def test_R01_a_deleted_picture_never_returns_from_its_address(home: Home) -> Non
 def test_R01_a_deleted_picture_never_returns_changed(home: Home) -> None:
     """An image deleted from one class returns to none, from any host, resized, re-encoded, cropped or framed."""
     gone = [home.corals.of("good")[0], home.kings[7]]
-    addresses = [url for listing in gone for url in home.elsewhere(listing)]
+    addresses = [url for listing in gone for url in home.other_urls(listing)]
     for listing in gone:
         home.file(listing).unlink()
     before = snapshot(home.out)
-    home.also_asks(f"coral,{home.offers(*addresses)},URLS\nking,again.txt,URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*addresses)},URLS\nking,again.txt,URLS\n")
     account = home.get("-c", "URLS")
     for class_name in ("coral", "king"):
         assert verdicts(account, class_name, "URLS") == {"rejected": len(addresses)}
@@ -202,7 +202,7 @@ def test_R01_other_addresses_of_a_deleted_photograph_are_not_even_asked(home: Ho
     address = home.address(flickr)
     for listing in (flickr, bing):
         home.file(listing).unlink()
-    others = home.offers(
+    others = home.write_url_list(
         address.replace("_b.jpg", ".jpg"),
         address.replace("live.", "farm7."),
         address.replace("_b.jpg", "_z.jpg?zz=1"),
@@ -210,7 +210,7 @@ def test_R01_other_addresses_of_a_deleted_photograph_are_not_even_asked(home: Ho
         bing.url.replace("https:", "http:"),
         f"{bing.url}?utm_source=feed#top",
     )
-    home.also_asks(f"king,{others},URLS\n")
+    home.add_queries(f"king,{others},URLS\n")
     account = home.get("-c", "URLS")
     assert not home.downloads()
     assert verdicts(account, "king", "URLS")["rejected"] >= 4  # those with the same key are one hit
@@ -221,12 +221,12 @@ def test_R01_status_tells_what_was_deleted_once(home: Home) -> None:
     """Between deleting and harvesting, `status` names and counts the images, once."""
     path = home.file(home.kings[0])
     path.unlink()
-    told = home.status()
-    assert told["changes"]["deleted"] == [{"class": "king", "name": path.name, "to": ""}]
-    assert (row(told, "king")["kept"], row(told, "king")["rejected"]) == (23, 1)
-    told = home.status()
-    assert changes(told) == {}
-    assert row(told, "king")["rejected"] == 1
+    status = home.status()
+    assert status["changes"]["deleted"] == [{"class": "king", "name": path.name, "to": ""}]
+    assert (row(status, "king")["kept"], row(status, "king")["rejected"]) == (23, 1)
+    status = home.status()
+    assert changes(status) == {}
+    assert row(status, "king")["rejected"] == 1
 
 
 # ---- R02: moved
@@ -238,14 +238,14 @@ def test_R02_a_moved_picture_stays_and_its_old_class_is_not_refilled(home: Home)
     path = home.file(listing)
     moved = path.rename(home.out / "king" / path.name)
     before = snapshot(home.out)
-    home.also_asks(f"coral,{home.offers(*home.elsewhere(listing))},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(listing))},URLS\n")
     account = home.get("--refresh", "-c", "URLS")
     assert account["total"]["new"] == 0
     assert not home.internet.log.count(listing.url)
     assert snapshot(home.out) == before
     assert account["conflicts"] == 0, "who moved it has decided where it belongs"
-    told = home.status()
-    assert (row(told, "coral")["kept"], row(told, "king")["kept"], row(told, "king")["moved"]) == (6, 25, 1)
+    status = home.status()
+    assert (row(status, "coral")["kept"], row(status, "king")["kept"], row(status, "king")["moved"]) == (6, 25, 1)
     assert moved.exists()
 
 
@@ -264,8 +264,8 @@ def test_R03_a_renamed_file_is_recognised(home: Home) -> None:
     """A renamed image is the same image: not rejected, not downloaded, its source known."""
     listing = home.kings[6]
     path = home.file(listing).rename(home.out / "king" / "My best king.jpg")
-    told = home.status()
-    assert changes(told) == {"moved": 1}
+    status = home.status()
+    assert changes(status) == {"moved": 1}
     home.get("--refresh")
     assert not home.downloads()
     assert not decisions(home.out)
@@ -281,7 +281,7 @@ def test_R03_an_edited_picture_is_never_touched(home: Home) -> None:
     path = home.file(listing)
     path.write_bytes(encoded(photo(300, 200, seed=77)))
     before = snapshot(home.out)
-    home.also_asks(f"coral,{home.offers(*home.elsewhere(listing))},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(listing))},URLS\n")
     account = home.get("--refresh", "-c", "URLS")
     assert verdicts(account, "coral", "URLS") == {"duplicate": len(WAYS)}
     assert not home.internet.log.count(listing.url)
@@ -296,9 +296,9 @@ def test_R03_an_edited_picture_is_never_touched(home: Home) -> None:
 def test_R04_nothing_is_fetched_for_a_renamed_class(home: Home) -> None:
     """A renamed class folder is reported, and nothing is searched for it; other classes continue."""
     (home.out / "coral").rename(home.out / "venomous")
-    told = home.status()
-    assert told["renamed"] == {"coral": "venomous"}
-    assert changes(told) == {}
+    status = home.status()
+    assert status["renamed"] == {"coral": "venomous"}
+    assert changes(status) == {}
     account = home.get("--refresh")
     [note] = account["notes"]
     assert "coral" in note
@@ -313,7 +313,7 @@ def test_R04_once_the_query_file_agrees_nothing_is_fetched_twice(home: Home) -> 
     """Under its new name in the query file, the class continues with its existing images."""
     (home.out / "coral").rename(home.out / "venomous")
     home.status()
-    home.asks(QUERIES.replace("coral,", "venomous,"))
+    home.write_queries(QUERIES.replace("coral,", "venomous,"))
     account = home.get("--refresh")
     assert account["notes"] == []
     assert not home.downloads()
@@ -331,11 +331,11 @@ def test_R05_own_pictures_are_compared_with_and_left_alone(home: Home) -> None:
     own.write_bytes(shelf[0].photo.changed("smaller"))
     (home.out / "mine").mkdir()
     (home.out / "mine" / "a.png").write_bytes(encoded(photo(seed=5), "PNG"))
-    told = home.status()
-    assert changes(told) == {"added": 2}
-    assert (row(told, "coral")["own"], row(told, "mine")["own"]) == (1, 1)
+    status = home.status()
+    assert changes(status) == {"added": 2}
+    assert (row(status, "coral")["own"], row(status, "mine")["own"]) == (1, 1)
     before = snapshot(home.out)
-    home.also_asks(f"coral,{home.offers(*home.elsewhere(shelf[0]), shelf[1].url)},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(shelf[0]), shelf[1].url)},URLS\n")
     account = home.get("--refresh", "-c", "URLS")
     assert verdicts(account, "coral", "URLS") == {"duplicate": len(WAYS), "kept": 1}
     after = snapshot(home.out)
@@ -348,7 +348,7 @@ def test_R05_own_pictures_are_compared_with_and_left_alone(home: Home) -> None:
 def test_R06_pictures_of_a_row_that_is_gone_stay(home: Home) -> None:
     """A class that was removed from the query file keeps its images, and is not searched."""
     before = snapshot(home.out)
-    home.asks(QUERIES.replace("king,king snake,FLICKR\n", ""))
+    home.write_queries(QUERIES.replace("king,king snake,FLICKR\n", ""))
     account = home.get("--refresh")
     assert [each["class"] for each in account["classes"]] == ["coral"]
     assert not home.internet.log.to(home.internet.flickr.host)
@@ -359,7 +359,7 @@ def test_R06_pictures_of_a_row_that_is_gone_stay(home: Home) -> None:
 def test_R06_a_higher_limit_fetches_only_the_difference(home: Home) -> None:
     """With a larger limit, a source is searched again, and only new images are downloaded."""
     shelf = home.internet.addresses(6, "limit")
-    home.also_asks(f"more,{home.offers(*shelf.urls)},URLS\n")
+    home.add_queries(f"more,{home.write_url_list(*shelf.urls)},URLS\n")
     home.get("-c", "URLS", "-m", "4")
     assert sorted(home.downloads()) == sorted(shelf.urls[:4])
     account = home.get("-c", "URLS", "-m", "6")
@@ -370,7 +370,7 @@ def test_R06_a_higher_limit_fetches_only_the_difference(home: Home) -> None:
 def test_R06_a_higher_target_goes_on_from_what_is_kept(home: Home) -> None:
     """A larger target adds the missing images, requests no existing ones, and none returns."""
     shelf = home.internet.addresses(8, "target")
-    home.asks(f"class,query,providers\nmore,{home.offers(*shelf.urls)},URLS\n")
+    home.write_queries(f"class,query,providers\nmore,{home.write_url_list(*shelf.urls)},URLS\n")
     home.get("-c", "URLS", "--target", "3")
     first = sorted((home.out / "more").iterdir())
     assert len(first) == 3
@@ -399,14 +399,14 @@ def test_R07_no_command_touches_what_is_not_ours(home: Home) -> None:
         home.out / "coral" / f"{ours.stem}-2.jpg": encoded(photo(seed=2)),
         home.out / "king" / ".harvest-0.part.jpg": encoded(photo(seed=3)),
         home.out / ".ipynb_checkpoints" / "x.jpg": encoded(photo(seed=4)),
-        home.thrown_out / "king" / "own.jpg": encoded(photo(seed=5)),
-        home.thrown_out / "list.txt": b"why",
+        home.rejected_folder / "king" / "own.jpg": encoded(photo(seed=5)),
+        home.rejected_folder / "list.txt": b"why",
         taken: encoded(photo(seed=6)),  # replaces one of ours
     }
     for path, data in strangers.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    home.also_asks(f"coral,{home.offers(*home.elsewhere(listing))},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(listing))},URLS\n")
     home.status()
     home.get("--refresh", "-c", "URLS")
     ours.unlink()
@@ -427,13 +427,13 @@ def test_P09_a_missing_class_folder_stops_everything(home: Home) -> None:
     assert ran.code == 3
     assert "24 of 24 pictures of king are gone" in ran.err
     assert "--accept-missing" in ran.err
-    told = home.status(code=3)
-    assert "24 of 24" in told["brake"]
+    status = home.status(code=3)
+    assert "24 of 24" in status["brake"]
     assert not decisions(home.out)
     assert not (home.out / "king").exists()
     away.rename(home.out / "king")
-    told = home.status()
-    assert (changes(told), told["brake"]) == ({}, "")
+    status = home.status()
+    assert (changes(status), status["brake"]) == ({}, "")
     account = home.get("--refresh")
     assert not home.downloads()
     assert (account["total"]["had"], account["total"]["dead"]) == (34, 1)
@@ -471,7 +471,7 @@ def test_R01_dragged_to_the_rejected_and_back(home: Home) -> None:
     listing = home.kings[11]
     path = home.file(listing)
     data = path.read_bytes()
-    shelf = home.thrown_out / "king"
+    shelf = home.rejected_folder / "king"
     shelf.mkdir(parents=True)
     path.rename(shelf / path.name)
     assert changes(home.status()) == {"rejected": 1}
@@ -479,9 +479,9 @@ def test_R01_dragged_to_the_rejected_and_back(home: Home) -> None:
     assert not home.downloads()
     assert verdicts(account, "king", "FLICKR") == {"had": 23, "rejected": 1}
     (shelf / path.name).rename(path)
-    told = home.status()
-    assert changes(told) == {"restored": 1}
-    assert (row(told, "king")["kept"], row(told, "king")["rejected"]) == (24, 0)
+    status = home.status()
+    assert changes(status) == {"restored": 1}
+    assert (row(status, "king")["kept"], row(status, "king")["rejected"]) == (24, 0)
     account = home.get("--refresh")
     assert verdicts(account, "king", "FLICKR") == {"had": 24}
     assert path.read_bytes() == data

@@ -138,7 +138,7 @@ def test_a_progress_that_fails():
     assert harvest(SHAPES, "SAMPLE", "shapes", limit=20).exit_code == 0
 
 
-def test_what_it_has_to_say(online, tmp_path):
+def test_messages_for_the_user(online, tmp_path):
     """`say` receives the messages for the user: a proxy, an odd row."""
     list_addresses(tmp_path, online.addresses(1).urls)
     write(tmp_path, "class,query,exclude\ncoral_snake,coral.txt,snake\n")
@@ -161,7 +161,7 @@ def test_nothing_is_left_running():
     assert set(threading.enumerate()) <= before
 
 
-def test_a_stopped_cell(online, tmp_path):
+def test_an_interrupted_cell(online, tmp_path):
     """Interrupting the cell ends the run with its summary, and the next call continues."""
     list_addresses(tmp_path, online.addresses(20).urls)
     write(tmp_path, ADDRESSES)
@@ -210,7 +210,7 @@ def test_a_dry_run():
     assert not list(Path().iterdir())
 
 
-def test_the_account_as_json():
+def test_the_summary_as_json():
     """The summary consists of plain values, so that it can be stored."""
     summary = harvest(SHAPES, "SAMPLE", "shapes", limit=4)
 
@@ -238,7 +238,7 @@ def test_the_account_as_json():
         ({"queries": [Query("red circle", "../red")]}, UsageError, "class '../red' cannot be a folder"),
     ],
 )
-def test_what_cannot_be_is_said_at_once(arguments, error, words):
+def test_invalid_arguments_raise_at_once(arguments, error, words):
     """An invalid argument raises before anything is created."""
     with pytest.raises(error, match=words.replace("?", r"\?")):
         harvest(**{"queries": SHAPES, "providers": "SAMPLE", "out": "shapes"} | arguments)

@@ -103,11 +103,11 @@ def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
     running = get()
     deleted: set[str] = set()
     moved: set[str] = set()
-    told: dict[str, list[str]] = {"deleted": [], "moved": []}
+    reported: dict[str, list[str]] = {"deleted": [], "moved": []}
     for changes in looks(running, out):
-        for kind, names in told.items():
+        for kind, names in reported.items():
             names += [change.name for change in getattr(changes, kind)]
-        assert set(changes.counts()) <= told.keys()
+        assert set(changes.counts()) <= reported.keys()
         for path in files_of(out, alone):
             if path.name not in moved and len(deleted) < 3:
                 deleted.add(path.name)
@@ -119,7 +119,7 @@ def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
     well(running)
     with Dataset.open(out) as dataset:
         assert dataset.changes == Changes()
-    assert {kind: sorted(names) for kind, names in told.items()} == {
+    assert {kind: sorted(names) for kind, names in reported.items()} == {
         "deleted": sorted(deleted),
         "moved": sorted(moved),
     }

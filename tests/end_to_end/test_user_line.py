@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.command import Command, Ran
-from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, pictures, size, table, told, write
+from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, exif_texts, pictures, size, table, write
 from tests.web import SMALL, Answer, Internet, Shelf
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         assert not cli.strays.exists()
 
 
-def test_the_line_ends_well(story):
+def test_the_command_succeeds(story):
     """The command does its job and returns the right exit code."""
     assert story.run.code == 0, story.run.err
     assert "Traceback" not in story.run.err
@@ -96,7 +96,7 @@ def test_columns_add_up_to_found(story):
         assert rows[""][name] == rows["coral_snake"][name] + rows["king_snake"][name]
 
 
-def test_the_table_tells_the_truth(story):
+def test_the_table_matches_what_was_listed(story):
     """The table counts what was listed, including dead links, duplicates, and pages instead of images."""
     rows = table(story.run)
 
@@ -110,7 +110,7 @@ def test_the_table_tells_the_truth(story):
 def test_pictures_name_their_source(story):
     """The EXIF of each image has its source as FastClass writes it, and the file name has its provider."""
     shown = {listing.url for shelf in (*story.corals, *story.kings) for listing in shelf}
-    sources = [told(path)["source"] for path in story.kept]
+    sources = [exif_texts(path)["source"] for path in story.kept]
 
     assert set(sources) <= shown
     assert len(set(sources)) == len(sources)
@@ -121,7 +121,7 @@ def test_pictures_name_their_source(story):
 def test_flickr_pictures_name_author_and_licence(story):
     """An image from Flickr has its author and licence; one from Bing, which states neither, has none."""
     for path in story.kept:
-        words = told(path)
+        words = exif_texts(path)
         if path.name.startswith("flickr-"):
             assert words["artist"].startswith("photographer ")
             assert words["copyright"].startswith("CC-BY-2.0 ")
@@ -132,7 +132,7 @@ def test_flickr_pictures_name_author_and_licence(story):
     assert f"licence known for {flickr} of {len(story.kept)}" in story.run.out
 
 
-def test_each_address_is_asked_once(story):
+def test_each_url_is_requested_once(story):
     """No image is requested twice, and no thumbnail if the image itself can be downloaded."""
     for shelf in (*story.corals, *story.kings):
         for listing in shelf:
@@ -165,7 +165,7 @@ def test_related_searches_are_no_hits(story):
     assert not story.internet.log.to("related.pictures.test")
 
 
-def test_hosts_are_not_crowded(story):
+def test_hosts_get_few_parallel_requests(story):
     """No host has more than four parallel requests, except Flickr's own network, which has eight."""
     most = dict(story.internet.log.most_at_once)
 
@@ -182,7 +182,7 @@ ORDERS = [
 
 
 @pytest.mark.parametrize("line", ORDERS)
-def test_any_order_will_do(internet, cli, line):
+def test_arguments_in_any_order(internet, cli, line):
     """The arguments may come in any order, sources in any case, options long or joined."""
     internet.bing.shows(CORAL, 2, size=WIDE)
     internet.flickr.shows(CORAL, 2, size=WIDE)
@@ -281,7 +281,7 @@ def test_license_open(internet, cli):
     assert "2" not in asked.asked["license"].split(",")
     assert {"4", "5", "9"} <= set(asked.asked["license"].split(","))
     assert "+filterui:license-L2_L3" in internet.log.to("www.bing.com")[0].path
-    words = {path.name.split("-")[0]: told(path) for path in pictures(cli.folder / "dataset")["coral_snake"]}
+    words = {path.name.split("-")[0]: exif_texts(path) for path in pictures(cli.folder / "dataset")["coral_snake"]}
     assert words["flickr"]["copyright"].startswith("CC-BY-2.0")
     assert "claimed by the search engine" in words["bing"]["copyright"]
     assert "licence known for 2 of 4" in run.out
@@ -300,7 +300,7 @@ def test_min_size_is_seen_before_the_download(internet, cli):
     assert sum(internet.log.count(listing.url) for listing in small) == 0
 
 
-def test_a_conflict_is_said(internet, cli):
+def test_a_conflict_is_reported(internet, cli):
     """A photograph listed for two classes stays where it was first, and the summary reports the conflict."""
     first = internet.bing.shows(CORAL, 3)
     internet.bing.shows(KING, 2, also=[first[0]])
@@ -315,7 +315,7 @@ def test_a_conflict_is_said(internet, cli):
     assert table(run)["king_snake"]["dup"] == 1
 
 
-def test_a_query_file_that_lies_in_queries(cli):
+def test_a_query_file_that_is_in_queries(cli):
     """A query file that is missing but exists in `queries/` is named in the error, with the correct command."""
     (cli.folder / "queries").mkdir()
     write(cli.folder / "queries")
@@ -327,7 +327,7 @@ def test_a_query_file_that_lies_in_queries(cli):
     assert not (cli.folder / "dataset").exists()
 
 
-def test_a_query_file_may_lie_anywhere(internet, cli):
+def test_a_query_file_may_be_anywhere(internet, cli):
     """The query file and the dataset may be in other folders than the working directory."""
     internet.bing.shows(CORAL, 1)
     (cli.folder / "my queries").mkdir()
