@@ -1,4 +1,4 @@
-"""A provider and workers that follow the script of a test, at the real seams of the pipeline."""
+"""A scripted provider and workers, for tests of the pipeline."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def hits(count: int, provider: str = "BING", *, start: int = 1, host: str = "pic
 
 
 class Odd(NamedTuple):
-    """What a provider yields instead of a valid hit."""
+    """A value that a provider yields instead of a valid hit."""
 
     value: Any
 
 
 class Scripted(Provider):
-    """Answers each query with what `script` has for it: hits to yield, errors to raise, functions to call."""
+    """Answers each query with the steps in `script`: hits to yield, errors to raise, calls to make."""
 
     name: ClassVar = "BING"
     label: ClassVar = "Bing"
-    about: ClassVar = "as a test tells it"
+    about: ClassVar = "as a test scripts it"
     pace: ClassVar = 0.0
 
     def __init__(self, script: dict[str, Iterable[object]], name: str = "BING") -> None:
         super().__init__({})
-        self.name = name  # type: ignore[misc] # as if there were a class of its own
+        self.name = name  # as if it had a class of its own
         self._script = script
         self.asked: list[str] = []
         self.limits: list[int | None] = []
@@ -50,7 +50,7 @@ class Scripted(Provider):
         self.thread: threading.Thread | None = None
 
     def search(self, query: Query, pages: object) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
-        """Follow the script."""
+        """Run the steps of the script."""
         self.asked.append(query.text)
         self.limits.append(query.limit)
         self.thread = threading.current_thread()
@@ -65,15 +65,15 @@ class Scripted(Provider):
 
 
 def no_pages(_: Provider, __: threading.Event) -> nullcontext[None]:
-    """Return a context for a provider that makes no requests."""
+    """Replace the search session of a provider that sends no request."""
     return nullcontext()
 
 
 @dataclass
 class Fetcher:
-    """Workers without a network: the image of a hit is the photo of its number, or what `gives` returns.
+    """Workers without a network: the image of a hit is the photo of its number, or the result of `gives`.
 
-    `log` has the URLs in the order of their downloads, `at_once` the maximum of parallel downloads per photograph.
+    `log` has the URLs in the order of their downloads; `at_once` the most parallel downloads of a photograph.
     """
 
     gives: Callable[[Hit], Photo | Verdict | None] = lambda _: None
@@ -92,7 +92,7 @@ class Fetcher:
         pass
 
     async def work(self, task: Task) -> Outcome:
-        """Take the time that `seconds` returns, and return the outcome."""
+        """Take the time that the host takes, and return its result."""
         hit, me = task.hit, asyncio.current_task()
         assert me is not None
         self.log.append(hit.url)
@@ -110,17 +110,17 @@ class Fetcher:
     def _result(self, hit: Hit) -> Picture | Refusal:
         given = self.gives(hit)
         if isinstance(given, str):
-            return Refusal(given, "as told")
+            return Refusal(given, "as scripted")
         photo = given or Photo(int(hit.url.rpartition("/")[2].removesuffix(".jpg")))
         picture = process_image(photo.body, hit, Recipe())
         assert isinstance(picture, Picture), picture
         return picture
 
     def stop(self) -> None:
-        """Cancel everything, as nothing of it is downloaded."""
+        """Cancel all downloads."""
         self.stopped = True
         for task in self._under_way:
             task.cancel()
 
     async def idle(self) -> None:
-        """Return at once: nothing is being processed."""
+        """Return at once, since nothing is left to process."""
