@@ -1,4 +1,7 @@
-"""The real `harvest` command as tests run it: a process of its own, on the small Internet."""
+"""The real `harvest` command as tests run it: a process of its own, on the small Internet.
+
+The process is forked from one that has imported `harvest` (`tests.fork_server`), where that makes no difference.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.fork_server import GUARD, HEAVY_COMMANDS, ForkedProcess, can_fork, fork_server
 from tests.guard.sitecustomize import STRAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tests.web import Internet
 
-GUARD = Path(__file__).parent / "guard"
 # What a command keeps of the environment of the tests; HOME and the rest are the test's own.
 KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "COVERAGE_PROCESS_START")
 
@@ -40,17 +43,47 @@ class Ran:
         return json.loads(self.out)
 
 
+HARVEST = [sys.executable, "-m", "harvest"]
+
+
+def start(
+    command: list[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    streams: Sequence[int],
+    *,
+    new_session: bool = False,
+    fork: bool = True,
+) -> ForkedProcess | subprocess.Popen[bytes]:
+    """Start a command with these standard streams; `harvest` is forked where it can be."""
+    if fork and command[:3] == HARVEST and can_fork(environ):
+        args = command[3:]
+        server = fork_server(heavy=args[:1] != [] and args[0] in HEAVY_COMMANDS)
+        return server.start("harvest", args, folder=folder, environ=environ, streams=streams, new_session=new_session)
+    stdin, stdout, stderr = streams
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(environ),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=new_session,
+    )
+
+
 class Running:
     """A command under way: wait for it, interrupt it, kill it."""
 
-    def __init__(self, command: list[str], folder: Path, environ: Mapping[str, str], aside: Path) -> None:
+    def __init__(
+        self, command: list[str], folder: Path, environ: Mapping[str, str], aside: Path, *, fork: bool = True
+    ) -> None:
         self._out, self._err = (aside / f"{time.monotonic_ns()}.{stream}" for stream in ("out", "err"))
         self._began = time.monotonic()
         self._peak = 0
-        with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(
-                command, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=out, stderr=err
-            )
+        with open(os.devnull) as null, self._out.open("wb") as out, self._err.open("wb") as err:  # noqa: PTH123
+            streams = [null.fileno(), out.fileno(), err.fileno()]
+            self.process = start(command, folder, environ, streams, fork=fork)
 
     @property
     def said(self) -> str:
@@ -121,11 +154,11 @@ class Command:
         """Run the command to its end."""
         return self.start(*args, **variables).wait(timeout)
 
-    def start(self, *args: object, **variables: str | None) -> Running:
-        """Start the command; what still runs when the test ends is killed."""
+    def start(self, *args: object, new_interpreter: bool = False, **variables: str | None) -> Running:
+        """Start the command, forked unless it needs a new interpreter; what runs when the test ends is killed."""
         environ = {name: value for name, value in {**self.environ, **variables}.items() if value is not None}
-        command = [sys.executable, "-m", "harvest", *map(str, args)]
-        running = Running(command, self.folder, environ, self.aside)
+        command = [*HARVEST, *map(str, args)]
+        running = Running(command, self.folder, environ, self.aside, fork=not new_interpreter)
         self._started.append(running)
         return running
 

@@ -7,11 +7,11 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 import threading
 from typing import TYPE_CHECKING, Self
+
+from tests.command import HARVEST, start
 
 if TYPE_CHECKING:
     from tests.command import Command
@@ -29,15 +29,8 @@ class Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environ = {name: value for name, value in cli.environ.items() if name != "COLUMNS"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "harvest", *args],
-            cwd=cli.folder,
-            env={"TERM": "xterm-256color", **environ, **variables},
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
+        environ = {"TERM": "xterm-256color", **environ, **variables}
+        self.process = start([*HARVEST, *args], cli.folder, environ, [slave] * 3, new_session=True)
         os.close(slave)
         self._master = master
         self._bytes = b""

@@ -227,7 +227,7 @@ def test_P07_nohup_goes_on(internet, cli):
     internet.weather = Weather(latency=0.5)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        running = cli.start(*LINE)
+        running = cli.start(*LINE, new_interpreter=True)  # which inherits what is ignored
     finally:
         signal.signal(signal.SIGHUP, before)
     until(lambda: internet.log.visits, running)
