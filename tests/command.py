@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.fork_server import GUARD, HEAVY_COMMANDS, ForkedProcess, can_fork, fork_server
+from tests.fork_server import GUARD, HEAVY_COMMANDS, ROOT, ForkedProcess, can_fork, fork_server
 from tests.guard.sitecustomize import STRAYS
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def start(
     new_session: bool = False,
     fork: bool = True,
 ) -> ForkedProcess | subprocess.Popen[bytes]:
-    """Start a command with these standard streams; `harvest` is forked where it can be."""
-    if fork and command[:3] == HARVEST and can_fork(environ):
-        args = command[3:]
-        server = fork_server(heavy=args[:1] != [] and args[0] in HEAVY_COMMANDS)
-        return server.start("harvest", args, folder=folder, environ=environ, streams=streams, new_session=new_session)
+    """Start a command with these standard streams; `harvest`, scripts and code are forked where they can be."""
+    if fork and can_fork(environ) and (split := _split(command)):
+        program, args = split
+        server = fork_server(heavy=program.endswith(".py") or (program == "harvest" and args[0] in HEAVY_COMMANDS))
+        return server.start(program, args, folder=folder, environ=environ, streams=streams, new_session=new_session)
     stdin, stdout, stderr = streams
     return subprocess.Popen(
         command,
@@ -70,6 +70,28 @@ def start(
         stderr=stderr,
         start_new_session=new_session,
     )
+
+
+def _split(command: list[str]) -> tuple[str, list[str]] | None:
+    """Split a command into the program and its arguments, if it is one of those that can be forked."""
+    if command[:3] == HARVEST and command[3:]:
+        return "harvest", command[3:]
+    if command[0] == sys.executable and (command[1] == "-c" or command[1].endswith(".py")):
+        return command[1], command[2:]
+    return None
+
+
+def clean_environ() -> dict[str, str]:
+    """Return the variables that every command of a test has."""
+    own = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**own, "PYTHONPATH": str(GUARD), "PYTHONUTF8": "1"}
+
+
+def run_code(code: str, aside: Path, *args: object) -> str:
+    """Run code in a process of its own, which has imported `harvest`, and return what it prints."""
+    ran = Running([sys.executable, "-c", code, *map(str, args)], ROOT, clean_environ(), aside).wait()
+    assert ran.code == 0, ran.err
+    return ran.out
 
 
 class Running:
@@ -138,12 +160,10 @@ class Command:
         self.folder = folder
         self.aside = aside
         self.strays = aside / "strays"
-        self.environ = {name: os.environ[name] for name in KEPT if name in os.environ}
-        self.environ |= {
+        self.environ = {
+            **clean_environ(),
             "HOME": str(aside),
             "USERPROFILE": str(aside),
-            "PYTHONPATH": str(GUARD),
-            "PYTHONUTF8": "1",
             "COLUMNS": "110",
             STRAYS: str(self.strays),
             **environ,

@@ -104,6 +104,7 @@ class ForkServer:
         with theirs:
             own = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
             own |= {"PYTHONPATH": str(GUARD), "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+            own["HF_HUB_OFFLINE"] = "1"  # read when it is imported
             command = [sys.executable, "-m", "tests.fork_server", str(theirs.fileno()), "heavy" if heavy else ""]
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=own, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
@@ -120,7 +121,10 @@ class ForkServer:
         streams: Sequence[int],
         new_session: bool = False,
     ) -> ForkedProcess:
-        """Fork a command; `streams` are the descriptors of standard input, output and error."""
+        """Fork a command: `harvest`, the path of a script, or `-c` with code as the first of its arguments.
+
+        `streams` are the descriptors of standard input, output and error.
+        """
         request = {"program": program, "args": [*args], "folder": str(folder), "environ": {**environ}}
         request["new_session"] = new_session
         body = json.dumps(request).encode()
@@ -218,7 +222,7 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.update(request["environ"])
     time.tzset()
     sys.path[0] = request["folder"]
-    sys.argv = ["harvest", *request["args"]]
+    sys.argv = [request["program"], *request["args"]]
     importlib.import_module("sitecustomize").watch()
 
 
@@ -263,6 +267,9 @@ def _main() -> None:
 def _run(program: str) -> None:
     if program == "harvest":
         runpy.run_module("harvest", run_name="__main__", alter_sys=True)
+    elif program == "-c":
+        sys.path[0] = str(ROOT)
+        exec(compile(sys.argv.pop(1), "<string>", "exec"), {"__name__": "__main__"})
     else:
         sys.path[0] = str(Path(program).parent)
         runpy.run_path(program, run_name="__main__")
