@@ -12,9 +12,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from typer.main import get_command
+
+from harvest.cli import app
 from tests.fork_server import GUARD, HEAVY_COMMANDS, ROOT, ForkedProcess, can_fork, fork_server
 from tests.guard.sitecustomize import STRAYS
 
@@ -92,6 +96,12 @@ def run_code(code: str, aside: Path, *args: object) -> str:
     ran = Running([sys.executable, "-c", code, *map(str, args)], ROOT, clean_environ(), aside).wait()
     assert ran.code == 0, ran.err
     return ran.out
+
+
+@cache
+def parser() -> Any:
+    """Return the commands as `harvest.cli.app` builds them at each start, which takes 0.1 s of CPU."""
+    return get_command(app.app)
 
 
 class Running:
