@@ -48,7 +48,13 @@ def are_twins(one: Fingerprint, two: Fingerprint) -> bool:
 
 
 def compared(looks: list[Fingerprint]) -> set[tuple[int, int]]:
-    return {(a, b) for b in range(len(looks)) for a in range(b) if are_twins(looks[a], looks[b])}
+    """Compare all with all; those without a near part, which cannot be twins, are left out first."""
+    hashes = unpack(looks)["hashes"]
+    pairs = set()
+    for b in range(1, len(looks)):
+        near = (np.bitwise_count(hashes[:b, :, None] ^ hashes[b]) <= RADIUS).any((1, 2))
+        pairs |= {(a, b) for a in np.flatnonzero(near).tolist() if are_twins(looks[a], looks[b])}
+    return pairs
 
 
 def test_find_equals_comparing_all(monkeypatch) -> None:
