@@ -63,7 +63,7 @@ class Colours:
     def predict_batch(self, views: list[np.ndarray]) -> np.ndarray:
         """Return how much there is of each colour."""
         self.sizes.append(len(views))
-        assert self.hold.wait(20)
+        assert self.hold.wait(60)
         means = np.stack(views).mean((1, 2))[:, ::-1] + 1
         return (means / means.sum(1, keepdims=True)).astype(np.float32)
 
@@ -88,7 +88,7 @@ class Service:
         self.door = listen("127.0.0.1", 0)
         self._server = Server(make_app(self.judge, bodies, names=tuple(names), bounds=bounds), self.door, bounds)
         self._thread = threading.Thread(target=self._server.run)
-        self.client = httpx.Client(base_url=self.door.url, trust_env=False, timeout=20)
+        self.client = httpx.Client(base_url=self.door.url, trust_env=False, timeout=60)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -97,7 +97,7 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self.client.close()
         self._server.stop()
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def get(self, path: str = "/", **more: Any) -> httpx.Response:
@@ -115,7 +115,7 @@ class Service:
         """Have a picture fetched."""
         return self.client.post("/classify", json={"url": url})
 
-    def raw(self, *pieces: bytes, timeout: float = 10) -> bytes:
+    def raw(self, *pieces: bytes, timeout: float = 60) -> bytes:
         """Send bytes as they are, and return all that comes until the other side hangs up."""
         with socket.create_connection(("127.0.0.1", self.door.port), timeout) as line:
             try:
