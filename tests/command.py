@@ -47,6 +47,7 @@ class Ran:
         return json.loads(self.out)
 
 
+PATIENCE = 600  # seconds, for what takes few when the machine is quiet
 HARVEST = [sys.executable, "-m", "harvest"]
 
 
@@ -135,7 +136,7 @@ class Running:
         """Kill it as nothing can be caught."""
         self.process.kill()
 
-    def wait(self, timeout: float = 60) -> Ran:
+    def wait(self, timeout: float = PATIENCE) -> Ran:
         """Wait for its end; past the time it is killed, and that is a failure."""
         while self.process.poll() is None:
             if time.monotonic() - self._began > timeout:
@@ -180,7 +181,7 @@ class Command:
         }
         self._started: list[Running] = []
 
-    def __call__(self, *args: object, timeout: float = 60, **variables: str | None) -> Ran:
+    def __call__(self, *args: object, timeout: float = PATIENCE, **variables: str | None) -> Ran:
         """Run the command to its end."""
         return self.start(*args, **variables).wait(timeout)
 

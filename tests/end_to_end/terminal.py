@@ -11,7 +11,7 @@ import termios
 import threading
 from typing import TYPE_CHECKING, Self
 
-from tests.command import HARVEST, start
+from tests.command import HARVEST, PATIENCE, start
 
 if TYPE_CHECKING:
     from tests.command import Command
@@ -57,10 +57,10 @@ class Terminal:
         """The lines without their escape codes; a table that was drawn anew is there as often."""
         return [ESCAPE.sub("", line) for line in _LINE_ENDS.split(self.sent)]
 
-    def wait(self, timeout: float = 60) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for the end, and give the exit code."""
         code = self.process.wait(timeout)
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=60)
         return code
 
     def __enter__(self) -> Self:

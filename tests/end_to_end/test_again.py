@@ -28,9 +28,9 @@ def flickr(internet, cli):
 def urls(internet, cli):
     """Give the line on a list of addresses, which no search engine paces."""
 
-    def run(*args, timeout=60):
+    def run(*args):
         internet.log.clear()
-        return cli(*URLS, *args, timeout=timeout)
+        return cli(*URLS, *args)
 
     write(cli.folder, ADDRESSES)
     return run

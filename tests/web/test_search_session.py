@@ -141,7 +141,7 @@ def test_N02_late_page_is_dropped() -> None:
             get(server, limits=PageLimits(total=0.2))
         for thread in threading.enumerate():
             if thread.name == "page":
-                thread.join(5)
+                thread.join(60)
                 assert not thread.is_alive()
 
 
