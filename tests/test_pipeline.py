@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-import time
 
 import pytest
 
@@ -67,10 +66,14 @@ class Harvest:
             if before:
                 before(dataset, pipeline)
             jobs = [(provider, queries) for provider in providers]
-            asyncio.run(asyncio.wait_for(pipeline.run(jobs, limit, no_pages), 30))
+            asyncio.run(asyncio.wait_for(pipeline.run(jobs, limit, no_pages), 300))
             summary.kept = {name: dataset.count_present(name) for name in summary.classes}
             self.conflicts = dataset.conflicts()
         return summary
+
+    def is_kept(self, count: int) -> bool:
+        """Return whether the summary counts as many images of the corals as kept."""
+        return self.summary.kept["coral_snake"] == count
 
     @property
     def files(self) -> int:
@@ -109,7 +112,7 @@ def test_from_hits_to_files(harvest):
 def test_providers_work_at_once(harvest):
     """Each provider has its own thread: one that waits for a page does not delay the others."""
     gate = threading.Event()
-    slow = Scripted({"coral": [lambda: gate.wait(10), *hits(1)]})
+    slow = Scripted({"coral": [lambda: gate.wait(60), *hits(1)]})
     quick = Scripted({"coral": [*hits(3, "FLICKR", start=9), gate.set]}, "FLICKR")
 
     summary = harvest(slow, quick, workers=Fetcher())
@@ -169,13 +172,31 @@ def test_a_photograph_that_failed_is_tried_at_its_next_address(harvest):
 
 
 def test_a_hit_that_a_search_gives_twice_is_one_hit(harvest):
-    """A search that repeats itself does not count double."""
-    workers = Fetcher()
+    """A search that repeats itself while the first hits are under way does not count double."""
 
-    summary = harvest(Scripted({"coral": [*hits(3), *hits(3), *hits(3)]}), workers=workers)
+    class Patient(Fetcher):
+        async def work(self, task):
+            await asyncio.to_thread(repeated.wait, 60)
+            return await super().work(task)
 
-    assert summary.total().found in {3, 9}  # seen while under way, or known by then
-    assert counts(summary)["new"] == 3
+    repeated, workers = threading.Event(), Patient()
+
+    summary = harvest(Scripted({"coral": [*hits(3), *hits(3), *hits(3), repeated.set]}), workers=workers)
+
+    assert summary.total().found == 3
+    assert counts(summary) == {"new": 3}
+    assert len(workers.log) == 3
+
+
+def test_a_hit_that_a_search_gives_again_later_is_had(harvest):
+    """A search that repeats what has been placed by then finds what the dataset has, and fetches nothing."""
+    placed, workers = threading.Event(), Fetcher()
+    provider = Scripted({"coral": [*hits(3), lambda: placed.wait(60), *hits(3), *hits(3)]})
+
+    summary = harvest(provider, workers=workers, stop_when=lambda: harvest.is_kept(3) and placed.set())
+
+    assert summary.total().found == 9
+    assert counts(summary) == {"new": 3, "had": 6}
     assert len(workers.log) == 3
 
 
@@ -280,15 +301,11 @@ def test_a_disk_that_fails_ends_the_run(harvest):
 
         dataset.place = place
 
-    began = time.monotonic()
+    workers = Fetcher(seconds=lambda hit: 0 if hit.rank < 9 else 3600)
     with pytest.raises(CannotWrite, match="no room"):
-        harvest(
-            Scripted({"coral": hits(2000)}),
-            workers=Fetcher(seconds=lambda hit: 0 if hit.rank < 9 else 60),
-            before=break_disk,
-        )
+        harvest(Scripted({"coral": hits(2000)}), workers=workers, before=break_disk)
 
-    assert time.monotonic() - began < 10
+    assert len(workers.log) < 2000
     assert harvest.files == 0
 
 
@@ -347,24 +364,22 @@ def test_P06_a_stop(harvest):
 def test_P06_a_stop_while_a_provider_thinks(harvest):
     """A stop does not wait for a provider that does not answer."""
     gate = threading.Event()
-    provider = Scripted({"coral": [*hits(2), lambda: gate.wait(20)]})
-    began = time.monotonic()
+    answers = []
+    provider = Scripted({"coral": [*hits(2), lambda: gate.wait(60) or answers.append("late")]})
 
     summary = harvest(provider, workers=Fetcher(), stop_when=lambda: harvest.files == 2)
 
-    assert time.monotonic() - began < 5
+    assert not answers
     assert counts(summary) == {"new": 2}
     gate.set()
 
 
 def test_P06_a_stop_before_the_start(harvest):
     """A stop before the event loop starts is not lost."""
-    workers = Fetcher(seconds=lambda _: 60)
-    began = time.monotonic()
+    workers = Fetcher(seconds=lambda _: 3600)
 
     summary = harvest(Scripted({"coral": hits(5)}), workers=workers, before=lambda _, pipeline: pipeline.stop())
 
-    assert time.monotonic() - began < 5
     assert summary.interrupted
     assert harvest.files == 0
 
