@@ -1,4 +1,4 @@
-"""Which run is meant by a folder that is none."""
+"""Find the newest run in a folder, to suggest it where a folder is not a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CONFIG = "config.json"  # which every run has
 
 
 def newest_run(folder: Path) -> Path | None:
-    """Return the newest run in a folder of runs, or of those beside a tree; None where there is none."""
+    """Return the newest run in a folder of runs, or beside a tree; None if there is none."""
     around = folder.absolute()
     places = (around, around.parent / f"{around.name}.runs")
     runs = [path for place in places for path in place.glob("*") if (path / _CONFIG).is_file()]

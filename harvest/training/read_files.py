@@ -1,4 +1,4 @@
-"""Reading what a run directory holds: it may come from anybody, so only regular files of a bounded size."""
+"""Read files of a run directory, which may come from a stranger: only regular files, of a limited size."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MOST = 16 << 20  # bytes of a description or a table of epochs
 
 
 def read_text(path: Path, most: int = MOST) -> str:
-    """Return the text of a file; OSError or ValueError where it is not a file, too large or not UTF-8."""
-    if path.exists() and not path.is_file():  # a pipe would be waited for
+    """Return the text of a file; raise OSError or ValueError if it is not a file, too large or not UTF-8."""
+    if path.exists() and not path.is_file():  # reading a pipe would block
         raise OSError("it is not a regular file")
     with path.open("rb") as file:
         data = file.read(most + 1)

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 # Learning rates of the first and the last layer.
 HEAD_ALONE = (1e-3, 1e-3)
-PRETRAINED = (1e-5, 1e-4)  # as good as three times as much, and steadier from epoch to epoch
+PRETRAINED = (1e-5, 1e-4)  # as good as rates three times as high, and steadier from epoch to epoch
 FROM_SCRATCH = (3e-3, 3e-3)
 
 
 def plan_stages(session: Session) -> tuple[Stage, ...]:
-    """Return the stages that were asked for; none where the head is all that is wanted."""
+    """Return the stages of the training; none if only the head is trained (`--epochs 0`)."""
     options = session.options
     default = FROM_SCRATCH if options.from_scratch else PRETRAINED
     rates = options.lr if isinstance(options.lr, tuple) else default
@@ -32,7 +32,7 @@ def plan_stages(session: Session) -> tuple[Stage, ...]:
 
 
 def can_resume(session: Session) -> bool:
-    """Tell whether there is a checkpoint to go on from; a run that was killed before it had any begins."""
+    """Return whether there is a checkpoint to resume from: a run killed before its first one starts anew."""
     return session.options.resume and any(
         latest_checkpoint(session.run.checkpoints / stage.name) for stage in plan_stages(session)
     )

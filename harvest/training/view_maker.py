@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ViewMaker(Protocol):
-    """Whatever draws views of pictures; what it is called tells it from all others."""
+    """Makes augmented views of images; its `repr` is part of the key of the feature cache."""
 
     def view(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
-        """Return one view of a picture, as a square of `size`."""
+        """Return one view of an image, as a square of `size`."""

@@ -228,8 +228,8 @@ def test_no_picture_at_all_is_a_code_of_its_own(harvest: Harvest, run: Path, tmp
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nothing there", "."), "there is no run nothing there."),
-        ((".", "."), "is no run: it has no config.json."),
+        (("nothing there", "."), "there is no run at nothing there."),
+        ((".", "."), "is not a run: it has no config.json."),
         (("RUN", "nothing.jpg"), "there is no image or folder nothing.jpg."),
         (("RUN", ".", "nothing.jpg"), "there is no image or folder nothing.jpg."),
         (("RUN", "RUN", "."), "is a run, not a folder of images"),

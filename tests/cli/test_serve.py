@@ -162,7 +162,7 @@ def test_what_is_no_run_is_told(harvest: Harvest, tmp_path: Path) -> None:
     told = harvest("serve", tmp_path, "--port", 0)
 
     assert told.code == 2
-    assert "is no run" in told.err
+    assert "is not a run" in told.err
 
 
 @pytest.mark.parametrize("module", ["starlette", "uvicorn", "python_multipart"])

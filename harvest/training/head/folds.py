@@ -1,4 +1,4 @@
-"""Pictures dealt into folds: groups stay together, and every class is spread as evenly as they allow."""
+"""Assign images to folds: each group to one fold, each class spread as evenly as possible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def assign_folds(
     *,
     seed: int = 0,
 ) -> NDArray[np.int64]:
-    """Return the fold of each picture: groups, large ones first, go where their classes are fewest.
+    """Return the fold of each image: each group, the largest first, goes to the fold with the fewest of its classes.
 
     >>> assign_folds([1, 1, 2, 3], np.array([0, 0, 0, 0]), classes=1, folds=2)
     array([0, 0, 1, 1])
@@ -28,20 +28,20 @@ def assign_folds(
     _, group_of = np.unique(np.asarray(groups), return_inverse=True)
     members = np.split(np.argsort(group_of, kind="stable"), np.cumsum(np.bincount(group_of))[:-1])
     order = np.random.default_rng(seed).permutation(len(members))
-    held = np.zeros((folds, classes))
+    counts = np.zeros((folds, classes))
     fold_of = np.empty(len(group_of), np.int64)
     for number in sorted(order, key=lambda number: -len(members[number])):
         rows = members[number]
-        ours = targets[rows]
-        # By class first; among equals, the fold with the fewest pictures.
-        fold = int(np.argmin(held[:, ours].sum(axis=1) + held.sum(axis=1) / (len(group_of) + 1)))
+        row_targets = targets[rows]
+        # By class first; of equal folds, the one with the fewest images.
+        fold = int(np.argmin(counts[:, row_targets].sum(axis=1) + counts.sum(axis=1) / (len(group_of) + 1)))
         fold_of[rows] = fold
-        np.add.at(held[fold], ours, 1)
+        np.add.at(counts[fold], row_targets, 1)
     return fold_of
 
 
 def class_weights(targets: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """Return a weight for each picture, so that every class weighs the same, however few its pictures.
+    """Return a weight for each image, so that every class has the same total weight.
 
     >>> class_weights(np.array([0, 0, 0, 1]), 2)
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])

@@ -1,4 +1,4 @@
-"""Pictures that heads learn from: any of them can be left out, and asked about."""
+"""Images to fit heads on; any subset can be left out for predictions."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class TrainingSet(NamedTuple):
-    """Pictures with their classes, each in one or several rows of a space."""
+    """Images with their classes; each has one or several rows of a feature space."""
 
     space: FeatureSpace
-    owner: Ints  # the picture of each row; the first rows are the pictures as they are
-    targets: Ints  # of pictures
+    owner: Ints  # the image of each row; the first rows are the images without augmentation
+    targets: Ints  # of images
     groups: Ints
     classes: int
 
     def fit_subset(self, pictures: Flags, strength: float, start: Solution | None = None) -> Solution | None:
-        """Solve a head on some pictures; none where not one of them has features."""
+        """Return a head fitted on some images; None if none of them has features."""
         rows = np.flatnonzero(pictures[self.owner] & self.space.sound)
         if not len(rows):
             return None
         targets = self.targets[self.owner[rows]]
-        views = len(self.owner) / len(self.targets)  # each picture's rows together count as one picture
+        views = len(self.owner) / len(self.targets)  # all rows of an image together count as one image
         task = RegressionProblem(
             self.space.rows[rows], targets, class_weights(targets, self.classes) / views, self.classes
         )
