@@ -1,4 +1,4 @@
-"""Choose the run directory: a new one beside the tree, or an unfinished one to resume."""
+"""Choose a run directory: a new one beside the tree, an unfinished one to resume, or the newest one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from harvest.training.run_directory import OPTIONS, TrainingRun
 
 if TYPE_CHECKING:
     from harvest.training.training_options import TrainingOptions
+
+
+_CONFIG = "config.json"  # which every run has
 
 
 def create_run(options: TrainingOptions) -> Path:
@@ -47,6 +50,14 @@ def find_unfinished_run(options: TrainingOptions) -> Path:
             "Name a run elsewhere with --out RUN, or start a new one without --resume.",
         )
     return max(runs, key=lambda path: (path / OPTIONS).stat().st_mtime_ns)
+
+
+def newest_run(folder: Path) -> Path | None:
+    """Return the newest run in a folder of runs, or beside a tree; None if there is none."""
+    around = folder.absolute()
+    places = (around, around.parent / f"{around.name}.runs")
+    runs = [path for place in places for path in place.glob("*") if (path / _CONFIG).is_file()]
+    return max(runs, key=lambda path: (path / _CONFIG).stat().st_mtime_ns, default=None)
 
 
 def _check_outside(option: str, folder: Path, tree: Path, name: str) -> None:

@@ -14,10 +14,9 @@ from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.probabilities import held_out_probabilities
-from harvest.training.read_files import read_text
-from harvest.training.stages import plan_stages
+from harvest.training.run_directory import read_text
 from harvest.training.trainer import learning_rate_finder, schedule
-from harvest.training.trainer.checkpoints import Stage, count_epochs_done, has_ended, latest_checkpoint
+from harvest.training.trainer.checkpoints import Stage, count_epochs_done, has_ended, latest_checkpoint, plan_stages
 from harvest.training.trainer.epoch_table import EpochTable
 from harvest.training.trainer.fit import fit_stage
 from harvest.training.trainer.learning_rate_finder import FoundRate

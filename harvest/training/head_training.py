@@ -21,7 +21,7 @@ from harvest.training.network.network import load_pretrained, open_trained_netwo
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.splits.persist import load_training_contents
-from harvest.training.stages import can_resume
+from harvest.training.trainer.checkpoints import can_resume
 from harvest.training.trainer.fit import load_user_callbacks
 from harvest.training.trainer.loss import Loss
 

@@ -17,7 +17,7 @@ from harvest import images
 from harvest.errors import TrainingError, UsageError
 from harvest.models import Refusal
 from harvest.training import image_array
-from harvest.training.find_run import newest_run
+from harvest.training.choose_run_directory import newest_run
 from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 

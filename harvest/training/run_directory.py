@@ -20,7 +20,6 @@ import numpy as np
 from harvest.errors import CannotWrite, RunBusy, TrainingError
 from harvest.files import disk
 from harvest.files.lock import Lock
-from harvest.training.read_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, float]  # of history.csv
 
+MOST = 16 << 20  # bytes of a description or a table of epochs
 SPLITS, LOCK = "splits.csv", "lock"
 OPTIONS, HISTORY, CHECKPOINTS, DONE = "options.json", "history.csv", "checkpoints", "metrics.json"
 WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # of the best epoch so far; of the best up to a checkpoint
@@ -125,6 +125,20 @@ class TrainingRun:
             self.checkpoints.rename(gone)
         for folder in (gone, self.checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_text(path: Path, most: int = MOST) -> str:
+    """Return the text of a file; raise OSError or ValueError if it is not a file, too large or not UTF-8.
+
+    A run directory may come from a stranger.
+    """
+    if path.exists() and not path.is_file():  # reading a pipe would block
+        raise OSError("it is not a regular file")
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than {most:,} bytes")
+    return data.decode("utf-8")
 
 
 def _column(name: str) -> int:

@@ -13,15 +13,14 @@ from harvest.models import Refusal
 from harvest.training import image_array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from PIL import Image
     from torch import Tensor
 
+    from harvest.training.augment import View
     from harvest.training.network.network import Network
     from harvest.training.pictures.labelled_pictures import LabelledPictures
-
-    View = Callable[[Image.Image, int, random.Random], Image.Image]
 
 ROOM = 512 << 20  # bytes of decoded images kept in memory: decoding again takes as long as a small network
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import inspect
 import sys
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import reduce
 from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
 import harvest
 from harvest.errors import HarvestError, UsageError, UserCodeError
-from harvest.training import image_array
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator
 
-    from harvest.training.view_maker import ViewMaker
 
 _PACKAGE = str(Path(harvest.__file__).parent)
 
@@ -100,52 +91,3 @@ def _importing(*folders: Path) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
-
-
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """A user's `random_transform(x, seed=None)`, as in Keras: x has rows × columns × channels."""
-
-    name: str
-    code: str  # digest of the source file: part of the key of the feature cache
-    object: Any = field(repr=False)
-
-    def __call__(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
-        """Return the transformed image, as a square of `size`."""
-        with own_code(f"--transform {self.name}", "It is called with (x, seed=None): x has rows × columns × 3 bytes."):
-            made = np.asarray(self.object.random_transform(np.array(image), seed=rng.randrange(1 << 32)))
-        if made.shape[2:] != (3,) or not made.size:
-            raise UsageError(
-                f"--transform {self.name} returned an array of shape {made.shape}, not rows × columns × 3."
-            )
-        if made.dtype.kind not in "biuf":
-            raise UsageError(f"--transform {self.name} returned an array of {made.dtype}, not of numbers.")
-        levels = np.nan_to_num(made.astype(np.float32)).round().clip(0, 255).astype(np.uint8)
-        picture = Image.fromarray(levels)
-        return picture if picture.size == (size, size) else picture.resize((size, size))
-
-
-@dataclass(frozen=True, slots=True)
-class Transformed:
-    """Makes views with a transform of the user, after our augmentation if there is one."""
-
-    transform: Transform
-    ours: ViewMaker | None
-
-    def view(self, image: Image.Image, size: int, rng: random.Random) -> Image.Image:
-        """Return one view of an image, as a square of `size`."""
-        view = self.ours.view(image, size, rng) if self.ours else image_array.centre_crop(image, size)
-        return self.transform(view, size, rng)
-
-
-def load_transform(name: str, *, beside: Path | None = None) -> Transform:
-    """Import a transform; if it is a class, create an instance."""
-    found = load_object(name, beside=beside)
-    if isinstance(found, type):
-        with own_code(f"--transform {name}", "The class is called without arguments."):
-            found = found()
-    if not callable(getattr(found, "random_transform", None)):
-        raise UsageError(f"--transform {name} has no method random_transform(x, seed=None).")
-    source = inspect.getsourcefile(type(found)) if type(found).__module__ != "builtins" else None
-    code = Path(source).read_bytes() if source else b""
-    return Transform(name, hashlib.sha256(code).hexdigest()[:16], found)

@@ -25,7 +25,7 @@ from tests.training import keeping
 from tests.training.labelled_trees import jpeg, look, plant
 from tests.training.tiny import network
 
-HALF = 0.05  # of the largest feature: what half precision may change, where the hardware has it
+HALF = 0.05  # share of the largest feature: the error of half precision, on hardware that has it
 
 
 @pytest.fixture
@@ -308,7 +308,7 @@ def test_the_swift_way_tells_the_same(name, monkeypatch):
     whole = load_pretrained(name, ["a", "b"], from_scratch=True, size=64)
     with torch.no_grad():
         for module in whole.model.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):  # as if it had learned
+            if isinstance(module, torch.nn.BatchNorm2d):  # as after a training
                 module.running_mean.normal_(0, 0.1)
                 module.running_var.uniform_(0.5, 2)
     before = whole.fingerprint

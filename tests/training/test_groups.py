@@ -104,7 +104,7 @@ def test_T05_groups_do_not_depend_on_the_path(tmp_path: Path) -> None:
     assert deals[0] == deals[1]
 
 
-# What a ledger tells.
+# Facts of a ledger.
 
 
 def test_one_landing_page_is_one_group(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_asking_a_ledger_records_nothing(tmp_path: Path) -> None:
         assert [change.name for change in dataset.changes.deleted] == [datasets.name(2)]
 
 
-# A ledger that does not help.
+# Unusable ledgers.
 
 
 DAMAGE = {

@@ -9,9 +9,10 @@ from sklearn.linear_model import LogisticRegression
 
 from harvest.errors import TrainingError
 from harvest.training.features.compute_features import Features
-from harvest.training.head import folds, logistic_regression
+from harvest.training.head import logistic_regression
 from harvest.training.head.logistic_regression import FeatureSpace, RegressionProblem
 from harvest.training.head.solve_head import compute_learning_curve, predict_out_of_fold, solve_head
+from harvest.training.head.training_set import assign_folds
 from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.splits.split import Split
 from tests.training.tiny import network
@@ -284,9 +285,9 @@ def test_folds_keep_groups_and_spread_classes():
     dice = np.random.default_rng(0)
     targets = dice.integers(0, 4, 400)
     groups = dice.integers(0, 250, 400)
-    targets = targets[groups]  # a group's pictures are of one class
+    targets = targets[groups]  # all images of a group have one class
 
-    fold = folds.assign_folds(groups, targets, 4, 5)
+    fold = assign_folds(groups, targets, 4, 5)
 
     assert all(len(np.unique(fold[groups == group])) == 1 for group in np.unique(groups))
     counts = np.array([np.bincount(fold[targets == label], minlength=5) for label in range(4)])

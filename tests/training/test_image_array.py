@@ -17,7 +17,7 @@ from tests.bombs import bomb
 from tests.pictures import CORNERS, corners, encoded, photo
 from tests.training.tiny import network
 
-# What a camera did to an upright picture that it stores with this orientation.
+# The transformation that a camera applies to an upright image before storing it with this orientation.
 BACK = {
     1: lambda image: image,
     2: ImageOps.mirror,
@@ -48,7 +48,7 @@ def test_the_same_as_transformers(processor, size):
     ours = image_array.to_tensor(shown(encoded(image, "PNG"), tiny.size), tiny.mean, tiny.std)
 
     theirs = processor(image, return_tensors="pt")["pixel_values"][0]
-    assert (ours - theirs).abs().max() < 0.06  # a level is 0.018: here and there three
+    assert (ours - theirs).abs().max() < 0.06  # one level is 0.018: some pixels differ by three
     assert (ours - theirs).abs().mean() < 0.006
 
 

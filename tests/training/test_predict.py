@@ -221,7 +221,7 @@ def test_what_is_no_run_is_told_from_the_one_meant(run, tmp_path, monkeypatch):
         Predictor.open(".")
     assert told.value.hint == f"Did you mean {runs / 'new'}?"
     for name in ("empty", "nothing there", "snakes.runs/new/config.json", "/"):
-        with pytest.raises(UsageError, match="no run"):
+        with pytest.raises(UsageError, match="no run at|not a run"):
             Predictor.open(tmp_path / name)
 
 

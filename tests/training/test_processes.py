@@ -44,7 +44,7 @@ def end(process, within=120):
     try:
         out, err = process.communicate(timeout=within)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # torchrun and those it began
+        os.killpg(process.pid, signal.SIGKILL)  # torchrun and its processes
         out, err = process.communicate()
         pytest.fail(f"still running after {within} s:\n{err}")
     return process.returncode, out, err
@@ -91,7 +91,7 @@ def test_T06_killed_it_can_be_resumed(shapes, tmp_path):
     process.kill()
     end(process)
     options = json.loads((run / "options.json").read_text("utf-8")) | {"epochs": 3}
-    (run / "options.json").write_text(json.dumps(options), "utf-8")  # forty would be long to wait for
+    (run / "options.json").write_text(json.dumps(options), "utf-8")  # forty epochs would take too long
 
     code, _, err = end(begin(shapes, "--resume", "--out", run, "--cpu"))
 
@@ -171,7 +171,7 @@ def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
     """A process that only lost another one prints nothing; the first prints how to resume."""
     lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:56486.")
     with pytest.raises(RuntimeError), resume_hint(TrainingOptions(shapes)):
-        raise lost  # alone it is a bug
+        raise lost  # in a single process it is a bug
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(typer.Exit), resume_hint(TrainingOptions(shapes)):

@@ -165,7 +165,7 @@ def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
     """A complete run is not resumed even if it is named: that would start it anew."""
     run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     run.write("metrics.json", "{}")
-    assert not run.is_done  # report and exports come later
+    assert not run.is_done  # the report and the exports are not written yet
     run.forget_checkpoints(keep=0)
     assert run.is_done
     assert {path.name for path in run.path.iterdir()} == {"options.json", "metrics.json"}
@@ -231,7 +231,7 @@ def test_a_resumed_run_chooses_as_one_that_was_not_cut_off(tmp_path):
         table = EpochTable(rows, accuracy)
         assert table.best["epoch"] == 1
         assert table.best_until(0)["epoch"] == 0
-        assert table.epochs_without_progress(0, by=0.0) == 2  # as accurate is no gain
+        assert table.epochs_without_progress(0, by=0.0) == 2  # equal accuracy is not an improvement
 
 
 def test_a_link_where_there_are_none_is_a_copy(tmp_path, monkeypatch):

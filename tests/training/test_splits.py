@@ -55,9 +55,9 @@ def shares(album: LabelledPictures, split: Split) -> dict[str, list[int]]:
     return {label: list(counts.values()) for label, counts in split.table(album).items()}
 
 
-# What holds for any pictures at all.
+# Properties that hold for any images.
 
-Pictures = list[tuple[int, int]]  # class and group of each, the content being its place
+Pictures = list[tuple[int, int]]  # class and group of each; its index is the content
 
 
 @st.composite
@@ -106,8 +106,8 @@ def test_T05_adding_pictures_moves_none(found: Pictures, more: Pictures, rule: S
         for example, part, number in zip(album.examples, second.parts, second.groups, strict=True)
         if known.get(example.content, part) != part
     }
-    assert moved <= set(second.needed)  # a new class may have no picture but such as lie in an exam
-    assert second.merged == ()  # groups grew, and none met
+    assert moved <= set(second.needed)  # all images of a new class can be in groups of valid or test
+    assert second.merged == ()  # groups grew, but none were merged
 
 
 @given(pictures(mixed=False), pictures(mixed=False), RULES)
@@ -149,7 +149,7 @@ def test_percentages_are_kept_within_a_group(found: Pictures, more: Pictures, ru
             largest = max(count for (name, _), count in sizes.items() if name == label)
             whole = album.counts()[label]
             assert abs(valid - whole * rule.valid / 100) <= largest
-            # What valid takes at least, and train keeps at least, test may have to do without.
+            # Test may get less, because valid and train get their minimum first.
             assert -2 * largest <= test - whole * rule.test / 100 <= largest
         known = by_content(album, split)
 
@@ -193,7 +193,7 @@ def test_without_memory_little_moves(found: Pictures, more: int) -> None:
     assert not moved & {(SplitPart.VALID, SplitPart.TEST), (SplitPart.TEST, SplitPart.VALID)}
 
 
-# By example.
+# Examples.
 
 
 def test_a_hundred_pictures_are_dealt_as_asked(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_T05_twins_of_a_real_tree_never_straddle(tmp_path: Path) -> None:
         assert all(where[f"king/{n:03}.jpg"] == where[f"coral/wrong {n}.jpg"] for n in (3, 4, 5))
 
 
-# Folders that say it themselves.
+# Folders named after parts.
 
 
 def of_parts(root: Path, **counts: Mapping[str, int]) -> LabelledPictures:
@@ -315,7 +315,7 @@ def test_T05_folders_that_share_a_picture_are_told(tmp_path: Path) -> None:
     assert any("near-duplicate in train" in text and paths(album)[40] in text for text in find_warnings(album, split))
 
 
-# Remembered.
+# Saved in runs.
 
 
 def keep(album: LabelledPictures, run: Path, rule: SplitRule = RULE) -> Split:
@@ -459,7 +459,7 @@ def test_a_run_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         save_split(album, dealt(album, [0, 1]), tmp_path / "gone", say=pytest.fail)
 
 
-# Remembered by a ledger.
+# Saved in a ledger.
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def begun(tmp_path_factory):
     options = {"from_scratch": True, "epochs": 2, "size": 32, "batch": 8}
     train(shapes, out=home / "shapes.runs" / "x", keep=2, **options)
     run = home / "shapes.runs" / "x"
-    (run / "metrics.json").unlink()  # as if it had been cut off before it was judged
+    (run / "metrics.json").unlink()  # as if interrupted before the evaluation
     shutil.rmtree(latest_checkpoint(run / "checkpoints" / "unfrozen"))
     (run / "checkpoints" / "lock").touch()
     return home

@@ -338,7 +338,7 @@ def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_p
     (run / "model.safetensors").write_bytes(b"of an epoch after it")
     run_directory.TrainingRun(run).take_best(begun)
     assert (run / "model.safetensors").read_bytes() == kept
-    run_directory.TrainingRun(run).take_best(begun)  # which changes nothing
+    run_directory.TrainingRun(run).take_best(begun)  # changes nothing
     assert (run / "model.safetensors").read_bytes() == kept
     assert not list(run.glob(".*"))
 
@@ -350,7 +350,7 @@ def test_a_checkpoint_that_is_none_is_named(shapes, pretrained, tmp_path, name):
     evil = b"cos\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
     begun = latest_checkpoint(run / "checkpoints" / "unfrozen")
     (begun / name).write_bytes(evil)
-    (begun.with_name("checkpoint-mine")).mkdir()  # is left alone
+    (begun.with_name("checkpoint-mine")).mkdir()  # not deleted
     with pytest.raises(TrainingError, match=f"{begun.name} cannot be loaded"):
         train(shapes, out=run, resume=True)
     assert not (tmp_path / "pwned").exists()
@@ -374,7 +374,7 @@ def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
     mine = tmp_path / "mine"
     shutil.copytree(shapes, mine)
     train(mine, model=str(pretrained), out=tmp_path / "run", epochs=1, keep=1)
-    (tmp_path / "run" / "metrics.json").unlink()  # as if it had been cut off before it was judged
+    (tmp_path / "run" / "metrics.json").unlink()  # as if interrupted before the evaluation
     (mine / "disc").rename(mine / "ring")
     with pytest.raises(TrainingError, match=r"missing: disc; new: ring"):
         train(mine, out=tmp_path / "run", resume=True)
@@ -429,7 +429,7 @@ def test_what_is_no_callback_is_refused(shapes, pretrained, tmp_path):
     """An object that is not a callback is named as typed."""
     with pytest.raises(UsageError, match="is not a transformers"):
         train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, callbacks=("json:JSONDecoder",))
-    assert not (tmp_path / "run" / "model.safetensors").exists()  # before anything was learned
+    assert not (tmp_path / "run" / "model.safetensors").exists()  # before the training
 
 
 def test_nothing_to_choose_by_is_said_before_the_wait(tmp_path):

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harvest.training.augment import ViewMaker
     from harvest.training.network.network import Network
     from harvest.training.pictures.labelled_pictures import Example, LabelledPictures
-    from harvest.training.view_maker import ViewMaker
 
     FeatureRows = dict[str, NDArray[np.float32]]
     _Row = tuple[str, NDArray[np.float32]]

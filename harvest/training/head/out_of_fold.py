@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.training.head.folds import assign_folds
 from harvest.training.head.logistic_regression import FeatureSpace
-from harvest.training.head.training_set import TrainingSet
+from harvest.training.head.training_set import TrainingSet, assign_folds
 from harvest.training.metrics.evaluate_predictions import wilson_interval
 from harvest.training.pictures.find_files import SplitPart
 

@@ -10,8 +10,6 @@ import torch
 from scipy.special import softmax
 
 from harvest.errors import TrainingError
-from harvest.training.head import folds
-from harvest.training.head.folds import class_weights
 from harvest.training.head.logistic_regression import FeatureSpace
 from harvest.training.head.out_of_fold import (
     STRENGTH,
@@ -19,7 +17,7 @@ from harvest.training.head.out_of_fold import (
     compute_learning_curve,
     predict_out_of_fold,
 )
-from harvest.training.head.training_set import TrainingSet
+from harvest.training.head.training_set import TrainingSet, assign_folds, class_weights
 from harvest.training.pictures.find_files import SplitPart
 
 if TYPE_CHECKING:
@@ -100,7 +98,7 @@ def _sample(training_set: TrainingSet) -> TrainingSet:
 
 def _choose_strength(training_set: TrainingSet) -> float:
     """Return the strength with the lowest loss on held-out folds, trying strong to weak ones."""
-    fold = folds.assign_folds(training_set.groups, training_set.targets, training_set.classes, _FOLDS)
+    fold = assign_folds(training_set.groups, training_set.targets, training_set.classes, _FOLDS)
     solutions: list[Solution | None] = [None] * _FOLDS
     losses: list[float] = []
     weights = class_weights(training_set.targets, training_set.classes)

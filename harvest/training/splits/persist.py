@@ -99,7 +99,7 @@ def _load_from_ledger(root: Path, rule: str) -> dict[str, SplitPart]:
 def _load_from_runs(folders: Iterable[Path], rule: str) -> dict[str, SplitPart]:
     """Return the newest readable split by this rule."""
     files = [path for folder in folders for path in (folder / SPLITS, *_split_files(folder))]
-    for path in sorted(files, key=_modified, reverse=True):
+    for path in sorted(files, key=_modification_time, reverse=True):
         try:
             parts = {row["content"]: SplitPart(row["part"]) for row in _read_rows(path) if row.get("deal") == rule}
         except (KeyError, ValueError):  # of another program
@@ -127,7 +127,7 @@ def _split_files(folder: Path) -> Iterator[Path]:
         return
 
 
-def _modified(path: Path) -> tuple[int, str]:
+def _modification_time(path: Path) -> tuple[int, str]:
     try:
         return path.stat().st_mtime_ns, path.name
     except OSError:

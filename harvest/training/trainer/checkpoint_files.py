@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import safe_open
 
-from harvest.training.read_files import MOST
+from harvest.training.run_directory import MOST
 
 if TYPE_CHECKING:
     from pathlib import Path

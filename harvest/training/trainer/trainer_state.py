@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from transformers import TrainerState
 
-from harvest.training.read_files import read_text
+from harvest.training.run_directory import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path

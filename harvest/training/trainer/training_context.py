@@ -13,6 +13,7 @@ from harvest.training.trainer.loss import Loss
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from harvest.training.augment import View
     from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.metrics.epoch_metrics import EpochMetrics
     from harvest.training.network.network import Network
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from harvest.training.splits.split import Split
     from harvest.training.trainer.epoch_table import EpochTable
     from harvest.training.training_options import TrainingOptions
-    from harvest.training.view_maker import View
 
 
 @dataclass
