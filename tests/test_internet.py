@@ -28,9 +28,9 @@ from PIL import Image
 from harvest.verdicts import COLUMNS, Verdict
 from tests.command import GUARD, Running
 from tests.guard.sitecustomize import STRAYS
-from tests.internet.apart import Apart
 from tests.internet.drawing import CHANGES
-from tests.web import LARGE, TEMPERS, Answer, Internet, Photo, Weather
+from tests.internet.internet_process import InternetProcess
+from tests.web import BEHAVIOURS, LARGE, Answer, Internet, NetworkConditions, Photo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,10 +110,10 @@ def test_a_name_that_nobody_has(internet: Internet, session: requests.Session) -
     assert internet.log.unknown == {"nowhere.pictures.test": 1}
 
 
-@pytest.mark.parametrize("temper", ["expired", "misnamed", "selfsigned"])
-def test_a_bad_certificate_is_refused(internet: Internet, session: requests.Session, temper: str) -> None:
+@pytest.mark.parametrize("behaviour", ["expired", "misnamed", "selfsigned"])
+def test_a_bad_certificate_is_refused(internet: Internet, session: requests.Session, behaviour: str) -> None:
     """A client that verifies does not speak to a host whose certificate is not in order."""
-    (listing,) = internet.addresses(1, **{temper: 1})
+    (listing,) = internet.addresses(1, **{behaviour: 1})
     with pytest.raises(requests.exceptions.SSLError):
         session.get(listing.url, timeout=5)
     assert not internet.log.visits
@@ -121,7 +121,7 @@ def test_a_bad_certificate_is_refused(internet: Internet, session: requests.Sess
 
 def test_the_log_knows_how_many_came_at_once(internet: Internet, session: requests.Session) -> None:
     """Requests under way together are counted by host."""
-    internet.weather = Weather(latency=0.2)
+    internet.conditions = NetworkConditions(latency=0.2)
     shelf = internet.addresses(8, hosts=2)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda url: session.get(url, timeout=5).content, shelf.urls))
@@ -171,11 +171,11 @@ def test_every_change_can_be_opened() -> None:
 # ---- what hosts do
 
 
-def test_every_temper_is_served(internet: Internet, session: requests.Session) -> None:
-    """Each temper can be put on a shelf, lives on a host of its name and has a verdict."""
-    shelf = internet.addresses(len(TEMPERS), **dict.fromkeys(TEMPERS, 1))
-    assert {listing.temper for listing in shelf} == set(TEMPERS)
-    assert all(listing.temper in listing.url for listing in shelf if listing.temper != "good")
+def test_every_behaviour_is_served(internet: Internet, session: requests.Session) -> None:
+    """Each behaviour can be put on a shelf, lives on a host of its name and has a verdict."""
+    shelf = internet.addresses(len(BEHAVIOURS), **dict.fromkeys(BEHAVIOURS, 1))
+    assert {listing.behaviour for listing in shelf} == set(BEHAVIOURS)
+    assert all(listing.behaviour in listing.url for listing in shelf if listing.behaviour != "good")
     kept = [listing for listing in shelf if listing.verdict is Verdict.KEPT]
     for listing in kept:
         while not (answer := session.get(listing.url, timeout=5)).ok:
@@ -185,7 +185,7 @@ def test_every_temper_is_served(internet: Internet, session: requests.Session) -
 
 
 @pytest.mark.parametrize(
-    ("temper", "error"),
+    ("behaviour", "error"),
     [
         ("stall", httpx.ReadTimeout),
         ("freeze", httpx.ReadTimeout),
@@ -195,19 +195,19 @@ def test_every_temper_is_served(internet: Internet, session: requests.Session) -
     ],
 )
 def test_a_transfer_that_fails(
-    internet: Internet, session: requests.Session, temper: str, error: type[Exception]
+    internet: Internet, session: requests.Session, behaviour: str, error: type[Exception]
 ) -> None:
     """Stalls, resets and short bodies fail as themselves."""
     del session  # httpx reads the same environment
-    (listing,) = internet.addresses(1, **{temper: 1})
+    (listing,) = internet.addresses(1, **{behaviour: 1})
     with pytest.raises(error):
         httpx.get(listing.url, timeout=0.5)
 
 
-@pytest.mark.parametrize(("temper", "status"), [("dead", 404), ("gone", 410), ("forbidden", 403), ("down", 500)])
-def test_a_refusal_has_its_status(internet: Internet, session: requests.Session, temper: str, status: int) -> None:
+@pytest.mark.parametrize(("behaviour", "status"), [("dead", 404), ("gone", 410), ("forbidden", 403), ("down", 500)])
+def test_a_refusal_has_its_status(internet: Internet, session: requests.Session, behaviour: str, status: int) -> None:
     """Dead links say so."""
-    (listing,) = internet.addresses(1, **{temper: 1})
+    (listing,) = internet.addresses(1, **{behaviour: 1})
     assert session.get(listing.url, timeout=5).status_code == status
 
 
@@ -231,17 +231,17 @@ def test_a_drip_is_a_byte_a_second(internet: Internet, session: requests.Session
     assert visit.sent < 3
 
 
-@pytest.mark.parametrize("temper", ["private", "metadata"])
-def test_a_private_address_is_answered(internet: Internet, session: requests.Session, temper: str) -> None:
+@pytest.mark.parametrize("behaviour", ["private", "metadata"])
+def test_a_private_address_is_answered(internet: Internet, session: requests.Session, behaviour: str) -> None:
     """Who follows a redirect to a private address gets a good picture, and is found out."""
-    (listing,) = internet.addresses(1, **{temper: 1})
+    (listing,) = internet.addresses(1, **{behaviour: 1})
     _image(session.get(listing.url, timeout=5).content)
     assert [visit.host for visit in internet.log.visits][1] in {"127.0.0.1", "169.254.169.254"}
 
 
-def test_weather_is_far_and_dead_for_the_same_addresses(internet: Internet, session: requests.Session) -> None:
-    """Latency holds for every answer; the truth knows which links the weather kills."""
-    internet.weather = Weather(latency=0.01, dead=0.3)
+def test_conditions_are_the_same_for_the_same_addresses(internet: Internet, session: requests.Session) -> None:
+    """Latency holds for every answer; the truth knows which links are dead."""
+    internet.conditions = NetworkConditions(latency=0.01, dead=0.3)
     shelf = internet.addresses(40)
     began = time.monotonic()
     dead = sum(session.get(url, timeout=5).status_code == 404 for url in shelf.urls)
@@ -252,9 +252,9 @@ def test_weather_is_far_and_dead_for_the_same_addresses(internet: Internet, sess
 
 def test_a_stall_is_drawn_anew_for_each_attempt(internet: Internet, session: requests.Session) -> None:
     """A stalled request may fare better when it is repeated."""
-    internet.weather = Weather(stalls=0.5)
+    internet.conditions = NetworkConditions(stalls=0.5)
     (listing,) = internet.addresses(1)
-    fates = [internet.weather.stalls_at(listing.url, attempt) for attempt in range(1, 20)]
+    fates = [internet.conditions.is_stalled(listing.url, attempt) for attempt in range(1, 20)]
     assert len(set(fates)) == 2
     with ThreadPoolExecutor(1) as pool:
         for stalls in fates[:4]:
@@ -413,10 +413,10 @@ def test_flickr_pages_and_serves_its_renditions(internet: Internet, session: req
     assert "description" not in photos[0]
 
 
-def test_flickrs_pictures_have_tempers_too(internet: Internet, session: requests.Session) -> None:
+def test_flickrs_pictures_have_behaviours_too(internet: Internet, session: requests.Session) -> None:
     """On Flickr's one host each picture behaves as its listing says."""
     shelf = internet.flickr.shows("snake", 3, dead=1, twin=1)
-    answers = {listing.temper: session.get(listing.url, timeout=5) for listing in shelf if not listing.change}
+    answers = {listing.behaviour: session.get(listing.url, timeout=5) for listing in shelf if not listing.change}
     assert answers["dead"].status_code == 404
     assert answers["good"].content == shelf.of("good")[0].photo.body
 
@@ -472,7 +472,7 @@ def test_flickrs_moods(internet: Internet, session: requests.Session) -> None:
     assert answer.status_code == 429
 
 
-# ---- apart, and the guard
+# ---- another process, and the guard
 
 
 def _two_classes(internet: Internet) -> Shelf:
@@ -482,7 +482,7 @@ def _two_classes(internet: Internet) -> Shelf:
 
 def test_apart_is_the_same_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known here is what is served there, and its log can be had."""
-    with Apart(_two_classes) as internet:
+    with InternetProcess(_two_classes) as internet:
         for name, value in internet.environ.items():
             monkeypatch.setenv(name, value)
         shelf = internet.bing.shelves["coral snake"]

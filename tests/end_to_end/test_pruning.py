@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.command import Ran
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 # Everything the web does to a picture but what makes ours too small to be wanted at all.
 WAYS = ("as it is", *sorted(CHANGES.keys() - {"thumbnail"}))
