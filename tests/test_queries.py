@@ -146,7 +146,7 @@ def test_the_wide_form(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (",king snake", "class '' cannot be a folder: it is empty"),
+        (",king snake", "class '' is not a valid folder name: it is empty"),
         ("king,", "'king' has no query"),
         ("king", "'king' has no query"),
         ("king,x,0", "max is '0'"),
@@ -155,7 +155,7 @@ def test_the_wide_form(tmp_path):
         ("king,x,999999999999999999999", "max is"),
         ("king,x,,FLIKR", "Did you mean FLICKR?"),
         ("king,x,,,opem", "Did you mean open?"),
-        ("king,a,b,c,d,e", "6 cells under 5 columns"),
+        ("king,a,b,c,d,e", "the row has 6 cells, but the header has 5 columns"),
     ],
 )
 def test_a_wrong_cell_is_named_with_its_line(refuse, row, message):
@@ -323,7 +323,7 @@ def test_C05_a_path_for_a_class_is_refused(refuse, name):
     """A class that is a path is refused with its line, never repaired into another class."""
     error = refuse(f"{WIDE}ok,fine\n{name},x\n")
     assert error.line == 3
-    assert "cannot be a folder" in str(error)
+    assert "is not a valid folder name" in str(error)
 
 
 @pytest.mark.parametrize("form", [WIDE + "a\0b,x\n", FASTCLASS + "a\0b,\n"])
@@ -374,7 +374,7 @@ def test_C07_an_empty_file_is_refused(refuse, content):
 @pytest.mark.parametrize("header", [FASTCLASS, WIDE, WIDE + "\n\n"])
 def test_C07_a_header_alone_is_refused(refuse, header):
     """A file with a header and no row is refused."""
-    assert "no query below it" in str(refuse(header))
+    assert "it has a header but no queries" in str(refuse(header))
 
 
 def test_C07_unknown_columns_are_named_in_a_warning(read):

@@ -115,7 +115,7 @@ def test_a_day_becomes_an_age(days, minutes):
 def test_a_day_that_is_none_is_told():
     """A date that cannot be is an error of usage, before Bing is asked."""
     pages = serving(results(1))
-    with pytest.raises(UsageError, match="'last week' is no day"):
+    with pytest.raises(UsageError, match="'last week' is not a date"):
         next(search(pages, since="last week"))
     assert not pages.asked
 

@@ -81,7 +81,7 @@ def test_V04_without_a_contact_nothing_is_asked(contact):
     environ = {} if contact is None else {"HARVEST_CONTACT": contact}
     pages = serving(EMPTY)
     for work in (Commons(environ).check, lambda: next(Commons(environ).search(Query("x", "x"), pages))):
-        with pytest.raises(KeyMissing, match="Commons wants to know whom to write to") as caught:
+        with pytest.raises(KeyMissing, match="Commons requires a contact") as caught:
             work()
         assert "HARVEST_CONTACT" in caught.value.message
         assert "--contact" in caught.value.hint

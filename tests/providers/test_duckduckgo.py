@@ -10,7 +10,7 @@ from harvest.errors import Blocked, PageChanged
 from harvest.licences import Evidence, LicenceFilter
 from harvest.models import Filters, Query, Safe
 from harvest.providers import for_all
-from harvest.providers.duckduckgo import DuckDuckGo, token
+from harvest.providers.duckduckgo import DuckDuckGo, parse_token
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import serving
 
@@ -85,7 +85,7 @@ def test_the_next_page_is_where_the_answer_says():
 @pytest.mark.parametrize("text", ['x;vqd="4-1234567890";', "vqd='4-1234567890'", "/d.js?q=x&vqd=4-1234567890&p=1"])
 def test_the_token_is_found_however_it_is_written(text):
     """The token stands in quotes of either kind, or in an address."""
-    assert token(SearchPage("https://duckduckgo.com/", 200, text, {})) == "4-1234567890"
+    assert parse_token(SearchPage("https://duckduckgo.com/", 200, text, {})) == "4-1234567890"
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,7 @@ def test_the_recorded_answer_gives_30_photos():
 
 def test_the_recorded_answer_without_a_list_is_no_crash():
     """A total without a list is told as an odd answer, not as "no results"."""
-    with pytest.raises(PageChanged, match="Flickr counts 30 photos and sends none"):
+    with pytest.raises(PageChanged, match="Flickr reports 30 photos, and none"):
         parse(page(recorded("total_but_no_photo_list.json")))
 
 

@@ -160,7 +160,7 @@ def test_custom_search_narrows():
 @pytest.mark.parametrize("environ", [CSE, SERPAPI], ids=["cse", "serpapi"])
 def test_a_day_that_is_none_is_told(environ):
     """A date that cannot be is an error of usage, with the form it has to have."""
-    with pytest.raises(UsageError, match="no day"):
+    with pytest.raises(UsageError, match="not a date"):
         next(search(environ, serving(""), since="yesterday"))
 
 
@@ -322,8 +322,8 @@ def test_the_plain_page_is_asked_once_and_honestly():
 @pytest.mark.parametrize(
     ("text", "url", "status", "what"),
     [
-        ("", "https://www.google.com/sorry/index?continue=x", 200, "sends us to www.google.com/sorry/index"),
-        ("", "https://consent.google.com/ml?continue=x", 200, "sends us to consent.google.com/ml"),
+        ("", "https://www.google.com/sorry/index?continue=x", 200, "redirects to www.google.com/sorry/index"),
+        ("", "https://consent.google.com/ml?continue=x", 200, "redirects to consent.google.com/ml"),
         ("", ADDRESS, 403, "answers 403"),
         ('<form id="captcha-form" action="index">', ADDRESS, 200, "shows a captcha"),
         ('<div id="recaptcha" class="g-recaptcha">', ADDRESS, 200, "shows a captcha"),
@@ -352,7 +352,7 @@ def test_V01_a_429_is_a_block_and_not_waited_for():
             raise RateLimited("Google refused once (429).")
 
     pages = Refusing(lambda _: "")
-    with pytest.raises(Blocked, match="refuses us"):
+    with pytest.raises(Blocked, match="refuses the request"):
         next(search({}, pages))
     assert len(pages.asked) == 1
 

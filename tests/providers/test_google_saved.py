@@ -109,7 +109,7 @@ def test_a_query_without_a_page_says_what_there_is(tmp_path):
     save(tmp_path, "a.html", page(1, box='<textarea name="q">coral snake</textarea>'))
     with pytest.raises(Unanswerable, match="'king snake'") as caught:
         next(search(tmp_path))
-    assert "They are of: coral snake." in caught.value.hint
+    assert "They are for: coral snake." in caught.value.hint
     assert len(list(search(tmp_path, "coral snake"))) == 1
 
 

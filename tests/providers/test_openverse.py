@@ -252,7 +252,7 @@ def test_V04_refused_credentials_are_told(status):
 )
 def test_V07_a_token_that_is_none_is_shown_to_nobody(token):
     """A hostile answer to the form is a changed page, and whatever it holds is not carried on."""
-    with pytest.raises(PageChanged, match="no token that can be read") as caught:
+    with pytest.raises(PageChanged, match="sent no valid token") as caught:
         next(search(with_token(EMPTY, token), environ=CREDENTIALS))
     assert TOKEN not in caught.value.page + caught.value.message + caught.value.hint
 

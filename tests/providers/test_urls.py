@@ -150,18 +150,18 @@ def test_a_licence_address_serves_where_the_name_is_vague(find):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "", "holds no address"),
-        ("a.txt", "nothing here\n", "holds no address"),
-        ("a.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF", "holds no address"),
-        ("a.csv", f"picture;title\n{A};x\n", "no column of addresses; it has: picture, title"),
-        ("a.csv", f"{A}\n{B}\n", "no column of addresses"),
-        ("a.csv", "", "no column of addresses"),
-        ("a.csv", "url\n\n", "holds no address"),
-        ("a.jsonl", '{"a": 1}\nnot json\n', "holds no address"),
+        ("a.txt", "", "holds no URL"),
+        ("a.txt", "nothing here\n", "holds no URL"),
+        ("a.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF", "holds no URL"),
+        ("a.csv", f"picture;title\n{A};x\n", "has no URL column. Its columns: picture, title"),
+        ("a.csv", f"{A}\n{B}\n", "has no URL column"),
+        ("a.csv", "", "has no URL column"),
+        ("a.csv", "url\n\n", "holds no URL"),
+        ("a.jsonl", '{"a": 1}\nnot json\n', "holds no URL"),
         ("a.parquet", b"PAR1 not really PAR1", "cannot be read"),
         ("a.parquet", b"", "cannot be read"),
-        ("a.xlsx", b"PK", "no file of addresses"),
-        ("addresses", A, "no file of addresses"),
+        ("a.xlsx", b"PK", "not a supported file of URLs"),
+        ("addresses", A, "not a supported file of URLs"),
     ],
 )
 def test_a_bad_file_is_a_clear_error(find, name, content, message):
@@ -182,7 +182,7 @@ def test_what_is_no_file_is_a_clear_error(tmp_path, monkeypatch, name):
 
 def test_a_parquet_file_without_a_url_column_is_refused(find, tmp_path):
     """A Parquet file without addresses is told by its columns, before it is read."""
-    with pytest.raises(Unavailable, match="it has: picture"):
+    with pytest.raises(Unavailable, match="Its columns: picture"):
         find("a.parquet", written(["picture"], [(A,)], tmp_path / "t"))
 
 
