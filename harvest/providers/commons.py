@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
 _API = "https://commons.wikimedia.org/w/api.php"
 _CONTACT = "HARVEST_CONTACT"
-# Without parentheses, because it is sent within parentheses.
-_REACHABLE = re.compile(
-    r"[!-'*-~]+@[!-'*-~]+\.[!-'*-~]+|https?://[!-'*-~]+\.[!-'*-~]+"
-)  # no parentheses, since it is sent in parentheses
+# No parentheses, because the contact is sent within parentheses.
+_REACHABLE = re.compile(r"[!-'*-~]+@[!-'*-~]+\.[!-'*-~]+|https?://[!-'*-~]+\.[!-'*-~]+")
 _CATEGORY = re.compile(r"category:\s*(.+)", re.IGNORECASE)
 _COUNT = 50  # files in one response
 _PARTS = 20  # responses that one batch may be split into
