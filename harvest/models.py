@@ -1,6 +1,6 @@
-"""The words of the program as types: what travels from a query to a picture on disk.
+"""The data that moves from stage to stage, from a query to a picture on disk.
 
-Everything here is frozen and can be pickled, so that the heavy stage may run in a thread, a process or on
+Everything here is frozen and can be pickled, so that downloading and decoding may run in a thread, a process or on
 another machine.
 """
 
@@ -58,7 +58,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One row of the query file: what to search for, and the class it fills."""
+    """One row of the query file: what to search for, and the class that the images belong to."""
 
     text: str
     class_name: str
@@ -70,9 +70,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A search result: addresses and what the source says of the picture. Nothing is downloaded yet.
+    """A search result: URLs, and what the source says of the image. Nothing is downloaded yet.
 
-    `source` is the same for every address of one photograph (`flickr:8109766359`); `others` are smaller
+    `source` is the same for every URL of one photograph (`flickr:8109766359`); `others` are smaller
     renditions of it, tried in order when `url` fails.
     """
 
@@ -92,7 +92,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a hit gave no picture: the verdict, and the detail a person would ask for."""
+    """Why a hit gave no picture: the verdict, and a detail for people."""
 
     verdict: Verdict
     detail: str = ""
@@ -100,9 +100,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The bytes of one address as downloaded, and the address that gave them after redirects."""
+    """The bytes of a download, and the URL that they came from after redirects."""
 
-    data: bytes = field(repr=False)  # asyncio shows results in its messages: 64 MB for 16
+    data: bytes = field(repr=False)  # asyncio prints results in its messages: 64 MB for 16
     url: str
 
 
@@ -126,36 +126,36 @@ class Recipe:
     ] = False
 
 
-LOOK_BYTES = 484  # of a look, as `looks.PACKED` lays it out
+FINGERPRINT_BYTES = 484  # of a fingerprint, as `duplicates.fingerprint.PACKED` lays it out
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a picture looks like, as `looks.look` packs it: to store as it is, to compare by `duplicates`."""
+    """What recognises a picture after resizing, cropping or recompression; `duplicates` makes and compares it."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A hit made good: decoded, upright, on white, resized, hashed, ready to write."""
+    """A downloaded and processed image: decoded, upright, on white, resized, hashed, ready to write."""
 
     data: bytes = field(repr=False)  # the file as it will be written
     content: str  # SHA-256 of `data`; names the file
     body: str  # SHA-256 of the bytes as downloaded
-    pixels: str  # SHA-256 of the upright pixels before resizing: exact twins under any metadata
+    pixels: str  # SHA-256 of the upright pixels before resizing: the same under any metadata
     fingerprint: Fingerprint = field(repr=False)
     width: int
     height: int
     original_width: int
     original_height: int
     original_format: str  # as Pillow names it: "JPEG"
-    original: bytes | None = field(default=None, repr=False)  # the download itself, when it is to be kept
+    original: bytes | None = field(default=None, repr=False)  # the download itself, with --keep
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One hit on its way to one class: what the heavy stage takes in. `id` is the ledger's."""
+    """One hit to download for one class; `id` is the id of its row in the ledger."""
 
     id: int
     class_name: str
@@ -164,7 +164,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the heavy stage gives back for a task, with the bytes that travelled for it."""
+    """The result of a task, and the number of bytes downloaded for it."""
 
     task: Task
     result: Picture | Refusal

@@ -33,8 +33,10 @@ class Option:
         metavar: str | None = None,
         min: float | None = None,  # noqa: A002
         max: float | None = None,  # noqa: A002
+        sanity_max: float | None = None,
         turns_off: bool = False,
         is_day: bool = False,
+        parse: Callable[[str], Any] | None = None,
     ) -> None:
         self.flags = flags
         self.help = help
@@ -42,8 +44,10 @@ class Option:
         self.metavar = metavar
         self.min = min
         self.max = max
+        self.sanity_max = sanity_max  # more is a typing error; the help does not show it
         self.turns_off = turns_off  # the flag makes the field False, as --no-pad does
         self.is_day = is_day  # a date as text: 2024-05-31
+        self.parse = parse  # makes the value of what is typed, for a field that is not of a simple type
 
     @property
     def long_flag(self) -> str:
@@ -98,16 +102,18 @@ def from_keywords(options: Callable[..., T], values: Mapping[str, Any]) -> T:
     return options(**made)
 
 
-def check_ranges(options: Any) -> None:
-    """Raise `UsageError` for a number that is out of the range of its declaration."""
+def check_ranges(options: Any, *, name_flags: bool = False) -> None:
+    """Raise `UsageError` for a number that is out of the range of its declaration, by its keyword or its flag."""
     for field in own_fields(options.__class__):
         value = getattr(options, field.name)
-        if field.option is None or value is None:
+        if (option := field.option) is None or value is None:
             continue
-        if field.option.min is not None and value < field.option.min:
-            raise UsageError(f"{field.keyword} is {value}; the minimum is {field.option.min:,}.")
-        if field.option.max is not None and value > field.option.max:
-            raise UsageError(f"{field.keyword} is {value}; the maximum is {field.option.max:,}.")
+        name = option.long_flag if name_flags else field.keyword
+        if option.min is not None and not value >= option.min:
+            raise UsageError(f"{name} is {value}; the minimum is {option.min:,}.")
+        for maximum in (option.max, option.sanity_max):
+            if maximum is not None and not value <= maximum:
+                raise UsageError(f"{name} is {value}; the maximum is {maximum:,}.")
 
 
 def changed_fields(options: Any) -> list[OptionField]:
@@ -133,7 +139,8 @@ def _read_field(field: Field[Any], hint: Any) -> OptionField:
     if get_origin(hint) is Annotated:
         hint, option = get_args(hint)
     if isinstance(hint, UnionType):
-        (hint,) = (kind for kind in get_args(hint) if kind is not NoneType)
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        hint = kinds[0] if len(kinds) == 1 else hint
     default = field.default if field.default_factory is MISSING else field.default_factory()
     return OptionField(field.name, hint, default, option)
 

@@ -107,6 +107,22 @@ def test_passing_failures_get_three_runs(dataset: Dataset) -> None:
     dataset.close()
 
 
+def test_recorded_hits_are_looked_up_again(dataset: Dataset) -> None:
+    """A hit that waited is a task still, or has the verdict of what its photograph got meanwhile."""
+    left = find(dataset, [a_hit(1), a_hit(2), a_hit(3)])
+    dataset = again(dataset)
+    other = dataset.begin_search(a_query(text="kingsnake"), "FLICKR", 1)
+    (task,) = dataset.record_hits(other.id, "king", [a_hit(2, "FLICKR")])
+    dataset.record_verdicts([HitVerdict(task.id, Verdict.TOO_SMALL)])
+
+    decisions = dataset.recheck_hits(left)
+
+    assert decisions == [left[0], Refusal(Verdict.HAD, "too_small in another search"), left[2]]
+    search = dataset.begin_search(a_query(), "BING", 3)
+    assert dataset.unsettled_tasks(search.id) == []  # this run has them in hand
+    dataset.close()
+
+
 def test_final_verdict_is_had(dataset: Dataset) -> None:
     """A hit with a final verdict is not fetched again when its search gives it again."""
     (task,) = find(dataset, [a_hit(1)])

@@ -18,8 +18,9 @@ from harvest.files.names import objection
 from harvest.files.paths import Area, DatasetPaths, FileKey
 from harvest.ledger import untrusted
 from harvest.ledger.database import Ledger
-from harvest.models import LOOK_BYTES
+from harvest.models import FINGERPRINT_BYTES
 from tests import datasets
+from tests.command import parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +89,7 @@ def root(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(home))
     root = tmp_path / "work" / "dataset"
     root.parent.mkdir()
-    datasets.new(root, king=range(3), coral=range(10, 12))
+    datasets.copied(root, king=range(3), coral=range(10, 12))
     (root / "king" / "planted.jpg").write_bytes(datasets.jpeg(901))
     (root.parent / "q.csv").write_text("searchterm,exclude\nking,\n")
     monkeypatch.chdir(root.parent)
@@ -102,7 +103,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(*args: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["harvest", *args])
         capsys.readouterr()
-        code = app._run()
+        code = app._run(parser())
         said = capsys.readouterr().err
         assert "Traceback" not in said
         return code, said
@@ -407,7 +408,7 @@ def test_X03_a_damaged_row_is_named(root: Path, row: str) -> None:
 
 def test_X03_a_look_has_one_length() -> None:
     """The length by which a damaged look is known is that of a look."""
-    assert PACKED.itemsize == LOOK_BYTES
+    assert PACKED.itemsize == FINGERPRINT_BYTES
 
 
 def test_a_name_is_judged_alone() -> None:

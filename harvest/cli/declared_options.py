@@ -42,8 +42,12 @@ def as_keywords(options: type, typed: Mapping[str, Any]) -> dict[str, Any]:
         value = typed[field.keyword]
         if isinstance(value, datetime):
             value = value.date().isoformat()
-        if field.option is not None and field.option.turns_off:
+        option = field.option
+        assert option is not None
+        if option.turns_off:
             value = not value
+        elif option.parse is not None and value is not None:
+            value = option.parse(value)
         if value is not None:
             values[field.keyword] = value
     return values
@@ -54,7 +58,9 @@ def _parameter(field: OptionField, completion: Callable[..., Any] | None) -> ins
     assert option is not None
     kind: Any = field.kind
     default = field.default
-    if get_origin(kind) is tuple:
+    if option.parse is not None:
+        kind, default = str, ",".join(default) if default else None
+    elif get_origin(kind) is tuple:
         kind, default = list[str], None  # Typer collects the values of a repeated option in a list
     elif option.turns_off:
         default = False

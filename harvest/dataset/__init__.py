@@ -272,6 +272,10 @@ class Dataset(ReadQueries):
         """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
         return self._searches.record_hits(search_id, class_name, hits)
 
+    def recheck_hits(self, tasks: Sequence[Task]) -> list[Task | Refusal]:
+        """Look up again what is known of recorded hits; return for each the task, or why it is not to be downloaded."""
+        return self._searches.recheck_hits(tasks)
+
     def unsettled_tasks(self, search_id: int) -> list[Task]:
         """Return a search's hits that an earlier run left, or could not reach on a bad day."""
         return self._searches.unsettled_tasks(search_id)

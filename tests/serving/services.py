@@ -63,7 +63,7 @@ class Colours:
     def predict_batch(self, views: list[np.ndarray]) -> np.ndarray:
         """Return the share of each colour."""
         self.sizes.append(len(views))
-        assert self.hold.wait(20)
+        assert self.hold.wait(60)
         means = np.stack(views).mean((1, 2))[:, ::-1] + 1
         return (means / means.sum(1, keepdims=True)).astype(np.float32)
 
@@ -90,7 +90,7 @@ class Service:
             make_app(self.predictor, bodies, names=tuple(names), bounds=bounds), self.listener, bounds
         )
         self._thread = threading.Thread(target=self._server.run)
-        self.client = httpx.Client(base_url=self.listener.url, trust_env=False, timeout=20)
+        self.client = httpx.Client(base_url=self.door.url, trust_env=False, timeout=60)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -99,7 +99,7 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self.client.close()
         self._server.stop()
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def get(self, path: str = "/", **more: Any) -> httpx.Response:
@@ -117,9 +117,9 @@ class Service:
         """Send the URL of an image."""
         return self.client.post("/classify", json={"url": url})
 
-    def raw(self, *pieces: bytes, timeout: float = 10) -> bytes:
+    def raw(self, *pieces: bytes, timeout: float = 60) -> bytes:
         """Send raw bytes, and return everything until the server closes the connection."""
-        with socket.create_connection(("127.0.0.1", self.listener.port), timeout) as line:
+        with socket.create_connection(("127.0.0.1", self.door.port), timeout) as line:
             try:
                 for piece in pieces:
                     line.sendall(piece)

@@ -19,7 +19,7 @@ class Doubler:
     def __call__(self, numbers):
         """Double each number of a batch."""
         self.batches.append(list(numbers))
-        assert self.hold.wait(20)
+        assert self.hold.wait(60)
         return [number + number // 1 for number in numbers]
 
 

@@ -188,7 +188,7 @@ def test_nobody_waits_for_a_batch_to_fill(service):
 
 def until(condition) -> None:
     """Wait until a condition is true."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -6,7 +6,6 @@ import gzip
 import json
 import logging
 import threading
-import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -131,11 +130,8 @@ def test_N02_slow_loris(where: str) -> None:
         "body": [head + b"\r\n", *trickle(b"x" * 1000, 0.02)],
         "chunk": [head + b"Transfer-Encoding: chunked\r\n\r\n", *trickle(b"0" * 1000, 0.02)],
     }[where]
-    with serve(scenario) as server:
-        started = time.monotonic()
-        with pytest.raises(Unreachable, match="within 1 s"):
-            get(server, limits=PageLimits(idle=0.5, total=1))
-        assert time.monotonic() - started < 5
+    with serve(scenario) as server, pytest.raises(Unreachable, match="within 1 s"):
+        get(server, limits=PageLimits(idle=0.5, total=1))
 
 
 def test_N02_late_page_is_dropped() -> None:
@@ -145,7 +141,7 @@ def test_N02_late_page_is_dropped() -> None:
             get(server, limits=PageLimits(total=0.2))
         for thread in threading.enumerate():
             if thread.name == "page":
-                thread.join(5)
+                thread.join(60)
                 assert not thread.is_alive()
 
 
@@ -377,21 +373,18 @@ def test_stop_ends_a_wait() -> None:
     stop = threading.Event()
     threading.Timer(0.2, stop.set).start()
     with serve(answer(status="429 Slow Down", retry_after="100")) as server:
-        started = time.monotonic()
-        with SearchSession(pace=0, stop=stop) as session, pytest.raises(Interrupted):
-            session.get(f"{server.url}/q")
-        assert time.monotonic() - started < 2
+        with SearchSession(pace=0, stop=stop) as asked, pytest.raises(Interrupted):
+            asked.get(f"{server.url}/q")
+        assert len(server.heads) == 1
 
 
 def test_stop_ends_a_request() -> None:
     """A stop ends the wait for a page."""
     stop = threading.Event()
     threading.Timer(0.2, stop.set).start()
-    with serve([9.0]) as server:
-        started = time.monotonic()
-        with SearchSession(pace=0, stop=stop) as session, pytest.raises(Interrupted):
-            session.get(f"{server.url}/q")
-        assert time.monotonic() - started < 2
+    with serve([600.0]) as server:
+        with SearchSession(pace=0, stop=stop) as asked, pytest.raises(Interrupted):
+            asked.get(f"{server.url}/q")
         assert len(server.heads) == 1
 
 
