@@ -21,7 +21,7 @@ ROOT = Path(harvest.__file__).parent
 LAYERS = (
     ("licences", "verdicts"),
     ("errors", "source_keys"),
-    ("option_fields",),
+    ("option_fields", "settings"),
     ("models",),
     ("credentials", "duplicates", "files", "options", "unexpected", "web"),
     ("queries",),
@@ -44,6 +44,7 @@ HOMES = {
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},
+    "platformdirs": {"settings"},
     "bs4": {"providers"},
     "PIL": {"images", "duplicates", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},
