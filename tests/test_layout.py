@@ -19,7 +19,7 @@ ROOT = Path(harvest.__file__).parent
 
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
-    ("licences", "verdicts"),
+    ("callbacks", "licences", "verdicts"),
     ("errors", "source_keys"),
     ("option_fields", "settings"),
     ("models",),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from harvest.callbacks import ignore_message
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
 from harvest.web import image_response, tls
@@ -111,7 +112,7 @@ class ImageClient:
         self._allowed = _allow_any if allow_private else allowed
         self._trusted = frozenset(trusted)
         self._obey_opt_out = obey_opt_out
-        self._say = say or _ignore_message
+        self._say = say or ignore_message
         self._resolve = resolve
         self._clock = clock
         self._sleep = sleep
@@ -292,7 +293,3 @@ def _is_private(host: str) -> bool:
 
 def _allow_any(_ip: str) -> bool:
     return True
-
-
-def _ignore_message(_text: str) -> None:
-    pass
