@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +28,17 @@ FLAGS = (
 )
 
 
+def is_installed() -> bool:
+    """Return whether there is a browser, and what drives it."""
+    return CHROMIUM.exists() and find_spec("playwright") is not None
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run Chromium without a window, and without asking anybody for anything by itself."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}")
-    playwright = pytest.importorskip("playwright.sync_api")
+    if not is_installed():
+        pytest.skip(f"there is no {CHROMIUM}, or no playwright")
+    playwright = import_module("playwright.sync_api")
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser

@@ -1,4 +1,7 @@
-"""The real `harvest` command as tests run it: a process of its own, on the small Internet."""
+"""The real `harvest` command as tests run it: a process of its own, on the small Internet.
+
+The process is forked from one that has imported `harvest` (`tests.fork_server`), where that makes no difference.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,21 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from typer.main import get_command
+
+from harvest.cli import app
+from tests.fork_server import GUARD, HEAVY_COMMANDS, ROOT, ForkedProcess, can_fork, fork_server
 from tests.guard.sitecustomize import STRAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tests.web import Internet
 
-GUARD = Path(__file__).parent / "guard"
 # What a command keeps of the environment of the tests; HOME and the rest are the test's own.
 KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "COVERAGE_PROCESS_START")
 
@@ -40,17 +47,76 @@ class Ran:
         return json.loads(self.out)
 
 
+PATIENCE = 600  # seconds, for what takes few when the machine is quiet
+HARVEST = [sys.executable, "-m", "harvest"]
+
+
+def start(
+    command: list[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    streams: Sequence[int],
+    *,
+    new_session: bool = False,
+    fork: bool = True,
+) -> ForkedProcess | subprocess.Popen[bytes]:
+    """Start a command with these standard streams; `harvest`, scripts and code are forked where they can be."""
+    if fork and can_fork(environ) and (split := _split(command)):
+        program, args = split
+        server = fork_server(heavy=program.endswith(".py") or (program == "harvest" and args[0] in HEAVY_COMMANDS))
+        return server.start(program, args, folder=folder, environ=environ, streams=streams, new_session=new_session)
+    stdin, stdout, stderr = streams
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(environ),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=new_session,
+    )
+
+
+def _split(command: list[str]) -> tuple[str, list[str]] | None:
+    """Split a command into the program and its arguments, if it is one of those that can be forked."""
+    if command[:3] == HARVEST and command[3:]:
+        return "harvest", command[3:]
+    if command[0] == sys.executable and (command[1] == "-c" or command[1].endswith(".py")):
+        return command[1], command[2:]
+    return None
+
+
+def clean_environ() -> dict[str, str]:
+    """Return the variables that every command of a test has."""
+    own = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**own, "PYTHONPATH": str(GUARD), "PYTHONUTF8": "1"}
+
+
+def run_code(code: str, aside: Path, *args: object) -> str:
+    """Run code in a process of its own, which has imported `harvest`, and return what it prints."""
+    ran = Running([sys.executable, "-c", code, *map(str, args)], ROOT, clean_environ(), aside).wait()
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+@cache
+def parser() -> Any:
+    """Return the commands as `harvest.cli.app` builds them at each start, which takes 0.1 s of CPU."""
+    return get_command(app.app)
+
+
 class Running:
     """A command under way: wait for it, interrupt it, kill it."""
 
-    def __init__(self, command: list[str], folder: Path, environ: Mapping[str, str], aside: Path) -> None:
+    def __init__(
+        self, command: list[str], folder: Path, environ: Mapping[str, str], aside: Path, *, fork: bool = True
+    ) -> None:
         self._out, self._err = (aside / f"{time.monotonic_ns()}.{stream}" for stream in ("out", "err"))
         self._began = time.monotonic()
         self._peak = 0
-        with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(
-                command, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=out, stderr=err
-            )
+        with open(os.devnull) as null, self._out.open("wb") as out, self._err.open("wb") as err:  # noqa: PTH123
+            streams = [null.fileno(), out.fileno(), err.fileno()]
+            self.process = start(command, folder, environ, streams, fork=fork)
 
     @property
     def said(self) -> str:
@@ -70,7 +136,7 @@ class Running:
         """Kill it as nothing can be caught."""
         self.process.kill()
 
-    def wait(self, timeout: float = 60) -> Ran:
+    def wait(self, timeout: float = PATIENCE) -> Ran:
         """Wait for its end; past the time it is killed, and that is a failure."""
         while self.process.poll() is None:
             if time.monotonic() - self._began > timeout:
@@ -105,27 +171,25 @@ class Command:
         self.folder = folder
         self.aside = aside
         self.strays = aside / "strays"
-        self.environ = {name: os.environ[name] for name in KEPT if name in os.environ}
-        self.environ |= {
+        self.environ = {
+            **clean_environ(),
             "HOME": str(aside),
             "USERPROFILE": str(aside),
-            "PYTHONPATH": str(GUARD),
-            "PYTHONUTF8": "1",
             "COLUMNS": "110",
             STRAYS: str(self.strays),
             **environ,
         }
         self._started: list[Running] = []
 
-    def __call__(self, *args: object, timeout: float = 60, **variables: str | None) -> Ran:
+    def __call__(self, *args: object, timeout: float = PATIENCE, **variables: str | None) -> Ran:
         """Run the command to its end."""
         return self.start(*args, **variables).wait(timeout)
 
-    def start(self, *args: object, **variables: str | None) -> Running:
-        """Start the command; what still runs when the test ends is killed."""
+    def start(self, *args: object, new_interpreter: bool = False, **variables: str | None) -> Running:
+        """Start the command, forked unless it needs a new interpreter; what runs when the test ends is killed."""
         environ = {name: value for name, value in {**self.environ, **variables}.items() if value is not None}
-        command = [sys.executable, "-m", "harvest", *map(str, args)]
-        running = Running(command, self.folder, environ, self.aside)
+        command = [*HARVEST, *map(str, args)]
+        running = Running(command, self.folder, environ, self.aside, fork=not new_interpreter)
         self._started.append(running)
         return running
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +39,8 @@ FOREIGN = {
 }
 FOREIGN_PREFIXES = ("FLICKR_", "GOOGLE_", "SERPAPI_", "OPENVERSE_", "BRAVE_", "HARVEST_")
 
+FEW = 3  # files and tests that are run without workers
+
 _strays: list[str] = []
 
 
@@ -51,6 +55,26 @@ settings.register_profile("any machine", deadline=None)  # a busy one is no faul
 settings.load_profile("any machine")
 
 sys.addaudithook(_watch)  # for good: an audit hook cannot be taken away, nor got around by any library
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run a few named files or tests in this process: workers would take longer to start."""
+    is_small = len(config.args) <= FEW and all("::" in arg or arg.endswith(".py") for arg in config.args)
+    return 0 if is_small else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line each which tests were left out because something is not installed."""
+    if not (find_spec("torch") and find_spec("transformers")):
+        terminalreporter.write_line("Left out the training tests: they need pip install -e '.[train]'.")
+    if not browser.is_installed():
+        terminalreporter.write_line(f"Left out the tests in a browser: they need {browser.CHROMIUM} and playwright.")
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported and collected out of every later garbage collection: each took 0.5 s and more."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

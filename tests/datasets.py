@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -15,7 +21,6 @@ from harvest.models import FINGERPRINT_BYTES, Fingerprint, Hit, Picture, Query, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from harvest.dataset import KnownPicture
 
@@ -80,6 +85,23 @@ def new(root: Path, **classes: Iterable[int]) -> None:
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         for class_name, numbers in classes.items():
             fill(dataset, class_name, numbers)
+
+
+def copied(root: Path, **classes: range) -> Path:
+    """Make the same dataset as `new` by copying one that was made before, which takes a tenth of the time."""
+    shutil.copytree(_template(**classes), root)
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
+        ledger.execute("UPDATE dataset SET id = lower(hex(randomblob(16)))")
+    return root
+
+
+@cache
+def _template(**classes: range) -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="datasets-")
+    atexit.register(folder.cleanup)
+    root = Path(folder.name) / "dataset"
+    new(root, **classes)
+    return root
 
 
 def tree(root: Path) -> dict[str, bytes]:

@@ -46,7 +46,7 @@ def recorded(name: str) -> str:
 
 
 def ask(session: requests.Session, url: str, headers: dict[str, str] | None = None, **params: Any) -> Any:
-    return session.get(url, params=params, headers=headers, timeout=5).json()
+    return session.get(url, params=params, headers=headers, timeout=60).json()
 
 
 def test_openverse_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
@@ -64,14 +64,14 @@ def test_openverse_keeps_its_limits(internet: Internet, session: requests.Sessio
     url = f"{OPENVERSE}/images/"
     assert ask(session, url, q="snake", page_size=21)["detail"].startswith("page_size may not exceed 20")
     assert len(ask(session, url, q="snake", page=12)["results"]) == 20
-    assert session.get(url, params={"q": "snake", "page": 13}, timeout=5).status_code == 400
+    assert session.get(url, params={"q": "snake", "page": 13}, timeout=60).status_code == 400
     known = {"client_id": internet.openverse.client_id, "client_secret": internet.openverse.client_secret}
     form = known | {"grant_type": "client_credentials"}
-    token = session.post(f"{OPENVERSE}/auth_tokens/token/", data=form, timeout=5).json()["access_token"]
+    token = session.post(f"{OPENVERSE}/auth_tokens/token/", data=form, timeout=60).json()["access_token"]
     door = {"Authorization": f"Bearer {token}"}
     assert len(ask(session, url, door, q="snake", page_size=48)["results"]) == 48
-    assert session.get(url, headers={"Authorization": "Bearer x"}, timeout=5).status_code == 401
-    assert session.post(f"{OPENVERSE}/auth_tokens/token/", data={}, timeout=5).status_code == 401
+    assert session.get(url, headers={"Authorization": "Bearer x"}, timeout=60).status_code == 401
+    assert session.post(f"{OPENVERSE}/auth_tokens/token/", data={}, timeout=60).status_code == 401
 
 
 def test_openverses_parts_make_up_the_whole(internet: Internet, session: requests.Session) -> None:
@@ -84,7 +84,7 @@ def test_openverses_parts_make_up_the_whole(internet: Internet, session: request
     ):
         found = [ask(session, f"{OPENVERSE}/images/", q="snake", **part)["results"] for part in parts]
         assert sorted(result["url"] for part in found for result in part) == sorted(shelf.urls)
-    thumbnail = session.get(found[0][0]["thumbnail"], timeout=5)
+    thumbnail = session.get(found[0][0]["thumbnail"], timeout=60)
     assert thumbnail.headers["Content-Type"] == "image/jpeg"
 
 
@@ -94,7 +94,7 @@ def test_openverse_gives_the_waiting_time_as_text(
 ) -> None:
     """A rate-limited response has the text of the recorded one, and no header."""
     internet.openverse.turns(mood)
-    answer = session.get(f"{OPENVERSE}/images/", timeout=5)
+    answer = session.get(f"{OPENVERSE}/images/", timeout=60)
     assert answer.status_code == 429
     assert "Retry-After" not in answer.headers
     theirs = re.search(r"detail: '(.*?)'", recorded("openverse/images_429_throttled_2023-07.json5"))
@@ -105,7 +105,7 @@ def test_openverse_gives_the_waiting_time_as_text(
 def test_commons_refuses_clients_without_a_contact(internet: Internet, session: requests.Session) -> None:
     """A client without a contact in its User-Agent is refused."""
     internet.commons.shows("snake", 1)
-    assert session.get(COMMONS, params=FILES, timeout=5).status_code == 403
+    assert session.get(COMMONS, params=FILES, timeout=60).status_code == 403
     assert ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"][0]["imageinfo"]
 
 
@@ -128,9 +128,9 @@ def test_commons_serves_certain_widths(internet: Internet, session: requests.Ses
     (listing,) = internet.commons.shows("snake", 1, size=(1920, 1280))
     (file,) = ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"]
     info = file["imageinfo"][0]
-    assert session.get(info["url"], timeout=5).content == listing.body
-    assert session.get(info["thumburl"], timeout=5).ok
-    assert session.get(info["thumburl"].replace("/1280px", "/1000px"), timeout=5).status_code == 429
+    assert session.get(info["url"], timeout=60).content == listing.body
+    assert session.get(info["thumburl"], timeout=60).ok
+    assert session.get(info["thumburl"].replace("/1280px", "/1000px"), timeout=60).status_code == 429
 
 
 def test_inaturalist_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
@@ -156,7 +156,7 @@ def test_inaturalist_pages_by_id(internet: Internet, session: requests.Session) 
     assert [first["total_results"], last["total_results"]] == [7, 2]
     urls = [each["photos"][0]["url"] for page in (first, last) for each in page["results"]]
     assert [url.replace("square", "original") for url in urls] == shelf.urls
-    assert session.get(urls[0].replace("square", "original"), timeout=5).content == shelf[0].body
+    assert session.get(urls[0].replace("square", "original"), timeout=60).content == shelf[0].body
 
 
 def test_gbif_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:

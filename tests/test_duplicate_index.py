@@ -48,9 +48,14 @@ def are_duplicates(one: Fingerprint, two: Fingerprint) -> bool:
 
 
 def compared(fingerprints: list[Fingerprint]) -> set[tuple[int, int]]:
-    return {
-        (a, b) for b in range(len(fingerprints)) for a in range(b) if are_duplicates(fingerprints[a], fingerprints[b])
-    }
+    """Compare all pairs; those without a near part, which cannot be duplicates, are left out first."""
+    hashes = unpack(fingerprints)["hashes"]
+    pairs = set()
+    for b in range(1, len(fingerprints)):
+        near = (np.bitwise_count(hashes[:b, :, None] ^ hashes[b]) <= RADIUS).any((1, 2))
+        near = np.flatnonzero(near).tolist()
+        pairs |= {(a, b) for a in near if are_duplicates(fingerprints[a], fingerprints[b])}
+    return pairs
 
 
 def test_find_equals_comparing_all(monkeypatch) -> None:

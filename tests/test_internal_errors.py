@@ -1,4 +1,4 @@
-"""An exception that nobody foresaw, at every stage of a run: it costs one image or one provider."""
+"""An unexpected exception at any stage of a run costs one image or one provider."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 
 class Unforeseen(Exception):
-    """What no `except` of ours names."""
+    """An exception that no `except` of harvest names."""
 
 
 def fail(*_: object, **__: object) -> object:
-    """Raise it."""
+    """Raise the exception."""
     raise Unforeseen("in the works")
 
 
@@ -65,7 +65,7 @@ FETCH_STAGES = {
 
 
 def work(url: str, *others: str) -> tuple[Refusal | object, int]:
-    """Let the workers fetch and decode one hit."""
+    """Fetch and decode one hit."""
 
     async def one() -> object:
         bodies = ImageClient(allow_private=True)
@@ -79,7 +79,7 @@ def work(url: str, *others: str) -> tuple[Refusal | object, int]:
 
 @pytest.mark.parametrize("stage", [*IMAGE_STAGES, *FETCH_STAGES])
 def test_X07_workers_turn_an_exception_into_a_verdict(stage, monkeypatch, caplog):
-    """Whatever raises in fetching or decoding, the hit is an internal error, and its traceback is logged."""
+    """If download or decoding raises, the hit is an internal error, and its traceback is logged."""
     monkeypatch.setattr(*(IMAGE_STAGES | FETCH_STAGES)[stage], fail)
     told = [b"no HTTP at all\r\n\r\n"] if stage == "failure" else answer(encoded(photo()))
     with HostileServer({"/a.jpg": told}) as server:
@@ -92,7 +92,7 @@ def test_X07_workers_turn_an_exception_into_a_verdict(stage, monkeypatch, caplog
 
 
 def test_X07_the_next_rendition_is_tried(monkeypatch):
-    """After an internal error with one address of an image, its next one is fetched."""
+    """After an internal error with one URL of an image, its next URL is tried."""
     judge = web_bodies.image_response.read_response
 
     async def fail_once(response, *args, **more):
@@ -110,7 +110,7 @@ def test_X07_the_next_rendition_is_tried(monkeypatch):
 
 @pytest.mark.parametrize("error", [CannotWrite("the disk is full"), MemoryError(), KeyboardInterrupt()])
 def test_X07_what_ends_a_run_still_does(error, monkeypatch):
-    """Our own errors, Ctrl-C and running out of memory are no internal errors of one hit."""
+    """`HarvestError`, Ctrl-C and running out of memory end the run."""
 
     async def judge(*_: object, **__: object) -> Body:
         raise error
@@ -124,7 +124,7 @@ def test_X07_what_ends_a_run_still_does(error, monkeypatch):
 
 
 def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tuple[Summary, list[str]]:
-    """Run two providers, of which one raises in this method."""
+    """Run two providers, one of which raises in this method."""
 
     class Bad(sample.Sample):
         name = "URLS"
@@ -144,7 +144,7 @@ def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tup
 
 @pytest.mark.parametrize("method", ["__init__", "check", "notes", "trusted_hosts", "search", "close"])
 def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
-    """Whichever method of a provider raises, it is reported as failed with exit 3, and the others go on."""
+    """A provider that raises in any method is reported as failed with exit code 3, and the others continue."""
     summary, _ = harvest(tmp_path, monkeypatch, method)
 
     assert summary.kept["cat"] > 0
@@ -155,7 +155,7 @@ def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
 
 
 def test_X07_the_summary_says_how_to_report(tmp_path, monkeypatch, caplog):
-    """Internal errors count as bad, and the summary mentions them once, with what to do."""
+    """Internal errors count as bad, and the summary mentions them once, with a hint."""
     monkeypatch.setattr(process.fingerprint, "compute_fingerprint", fail)
     order = RunOptions(providers=("SAMPLE",), out=tmp_path / "dataset", limit=3)
     with caplog.at_level(logging.ERROR, "harvest"):

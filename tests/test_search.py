@@ -1,4 +1,4 @@
-"""One provider asked query after query: limits, ends, parking, and never far ahead."""
+"""One provider searched for query after query: limits, ends, failures, and never far ahead."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ CORAL, KING = Query("coral", "coral_snake"), Query("king", "king_snake")
 
 
 def test_a_search_to_its_end():
-    """A provider that has no more ends its search as exhausted, with the number of hits it gave."""
+    """A provider that has no more results ends its search as exhausted, with the number of its hits."""
     channel = search(Channel(), Scripted({"coral": hits(7)}), [CORAL])
 
     assert channel.hits == hits(7)
@@ -85,7 +85,7 @@ def test_a_search_to_its_end():
 
 
 def test_a_provider_is_asked_no_more_than_is_wanted():
-    """A limit ends a search at its last hit; the provider is told the limit, and not drawn any further."""
+    """A limit ends a search at its last hit; the provider gets the limit, and is asked for no more."""
     provider = Scripted({"coral": hits(50)})
 
     channel = search(Channel(), provider, [CORAL], limit=8)
@@ -96,7 +96,7 @@ def test_a_provider_is_asked_no_more_than_is_wanted():
 
 
 def test_rows_of_a_class_share_its_limit():
-    """Each row may take an even part of what the rows before it left over."""
+    """Each query may use an even part of what the queries before it did not use."""
     rows = [Query(text, "coral_snake") for text in ("few", "many", "more")]
     provider = Scripted({"few": hits(2), "many": hits(50), "more": hits(50)})
 
@@ -107,7 +107,7 @@ def test_rows_of_a_class_share_its_limit():
 
 
 def test_a_row_with_a_limit_of_its_own():
-    """A row's own `max` is what that row may take."""
+    """A query with a limit of its own uses that limit."""
     rows = [Query("one", "coral_snake", limit=3), Query("two", "coral_snake")]
     provider = Scripted({"one": hits(50), "two": hits(50)})
 
@@ -117,7 +117,7 @@ def test_a_row_with_a_limit_of_its_own():
 
 
 def test_classes_do_not_share():
-    """The limit is a class's: each has all of it."""
+    """The limit is per class: each class has all of it."""
     provider = Scripted({"coral": hits(50), "king": hits(50)})
 
     search(Channel(), provider, [CORAL, KING], limit=6)
@@ -126,7 +126,7 @@ def test_classes_do_not_share():
 
 
 def test_a_limit_used_up_by_the_rows_before():
-    """A row for which nothing is left is not asked for."""
+    """A query for which nothing of the limit is left is not searched."""
     rows = [Query("one", "coral_snake", limit=5), Query("two", "coral_snake")]
     provider = Scripted({"one": hits(50), "two": hits(50)})
 
@@ -137,7 +137,7 @@ def test_a_limit_used_up_by_the_rows_before():
 
 
 def test_a_finished_search_is_not_asked():
-    """What is finished is not asked again; what it left over is taken up."""
+    """A finished search is not repeated; its unfinished hits are resumed."""
     provider = Scripted({"coral": hits(5)})
 
     channel = search(Channel(finished={"coral"}, unfinished={"coral": hits(2)}), provider, [CORAL])
@@ -148,7 +148,7 @@ def test_a_finished_search_is_not_asked():
 
 
 def test_a_full_class_is_not_asked():
-    """A class that has its target is not asked for; the next one is."""
+    """A class that has reached its target is not searched; the next one is."""
     provider = Scripted({"coral": hits(5), "king": hits(5)})
 
     channel = search(Channel(full={"coral_snake"}), provider, [CORAL, KING])
@@ -158,7 +158,7 @@ def test_a_full_class_is_not_asked():
 
 
 def test_a_class_that_becomes_full():
-    """A search ends as soon as its class has what it needs."""
+    """A search ends as soon as its class reaches the target."""
     channel = Channel()
     steps = [*hits(3), lambda: channel.full.add("coral_snake"), *hits(50, start=4)]
 
@@ -169,7 +169,7 @@ def test_a_class_that_becomes_full():
 
 
 def test_a_failure_parks_the_provider():
-    """After a failure the provider is not asked again; each class it owes tells why."""
+    """After a failure the provider is not asked again; the searches of the other classes say why."""
     provider = Scripted({"coral": [*hits(3), Blocked("a challenge")], "king": hits(5)})
 
     channel = search(Channel(), provider, [CORAL, KING])
@@ -181,7 +181,7 @@ def test_a_failure_parks_the_provider():
 
 
 def test_left_overs_of_a_parked_provider_are_taken_up():
-    """A provider that fails does not keep what earlier runs found from being fetched."""
+    """Unfinished hits of earlier runs are resumed even if their provider fails."""
     provider = Scripted({"coral": [RateLimited("later")]})
 
     channel = search(Channel(unfinished={"coral": hits(4)}), provider, [CORAL])
@@ -191,7 +191,7 @@ def test_left_overs_of_a_parked_provider_are_taken_up():
 
 
 def test_a_query_that_is_beyond_a_provider():
-    """A query the provider cannot answer is told, and the next one is asked."""
+    """A query that the provider cannot answer ends with an error, and the next query is searched."""
     provider = Scripted({"coral": [Unanswerable("not that")], "king": hits(2)})
 
     channel = search(Channel(), provider, [CORAL, KING])
@@ -201,7 +201,7 @@ def test_a_query_that_is_beyond_a_provider():
 
 
 def test_another_error_of_ours_is_the_providers():
-    """Whatever error of ours a provider raises, it ends its own searches and not the run."""
+    """Any error of ours that a provider raises ends its searches and not the run."""
     channel = search(Channel(), Scripted({"coral": [CannotWrite("its cache", "Make room.")]}), [CORAL])
 
     (ended,) = channel.ends
@@ -210,7 +210,7 @@ def test_another_error_of_ours_is_the_providers():
 
 
 def test_a_bug_of_a_provider(caplog):
-    """A provider's bug ends its own searches, is named as a bug, and has its trace in the log."""
+    """A bug of a provider ends its searches, is reported as a bug, and its traceback is in the log."""
     provider = Scripted({"coral": [*hits(2), ZeroDivisionError("oops")], "king": hits(5)})
 
     with caplog.at_level(logging.ERROR, "harvest"):
@@ -240,7 +240,7 @@ GOOD = hits(1)[0]
     ids=repr,
 )
 def test_a_hit_that_is_none(wrong):
-    """What is no sound hit ends its provider's search as a bug, and nothing of it arrives."""
+    """A malformed hit ends the search of its provider as a bug, and is not passed on."""
     channel = search(Channel(), Scripted({"coral": [GOOD, Odd(wrong)]}), [CORAL])
 
     assert channel.endings == [account.FAILED]
@@ -248,7 +248,7 @@ def test_a_hit_that_is_none(wrong):
 
 
 def test_a_provider_that_wants_to_leave():
-    """A provider that calls `sys.exit` leaves alone."""
+    """A provider that calls `sys.exit` ends its own searches only."""
     channel = search(Channel(), Scripted({"coral": [SystemExit(0)]}), [CORAL])
 
     assert channel.endings == [account.FAILED]
@@ -277,7 +277,7 @@ def test_a_search_waits_for_a_slot():
 
 
 def test_results_that_have_little_to_do_with_the_query():
-    """An engine whose results do not share a word with the query is doubted aloud; an archive is not."""
+    """An engine whose results share no word with the query gives a warning; an archive does not."""
     provider = Scripted({"coral": hits(20)})
     provider.by_words = True  # type: ignore[misc]
 
@@ -287,7 +287,7 @@ def test_results_that_have_little_to_do_with_the_query():
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_nothing_to_do(count):
-    """No queries, or one that has nothing, is an end like any other."""
+    """No queries, or one without results, end like any other."""
     channel = search(Channel(), Scripted({}), [CORAL][:count])
 
     assert channel.endings == [account.EXHAUSTED] * count

@@ -20,6 +20,7 @@ from harvest.ledger import untrusted
 from harvest.ledger.database import Ledger
 from harvest.models import FINGERPRINT_BYTES
 from tests import datasets
+from tests.command import parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +89,7 @@ def root(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(home))
     root = tmp_path / "work" / "dataset"
     root.parent.mkdir()
-    datasets.new(root, king=range(3), coral=range(10, 12))
+    datasets.copied(root, king=range(3), coral=range(10, 12))
     (root / "king" / "planted.jpg").write_bytes(datasets.jpeg(901))
     (root.parent / "q.csv").write_text("searchterm,exclude\nking,\n")
     monkeypatch.chdir(root.parent)
@@ -102,7 +103,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(*args: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["harvest", *args])
         capsys.readouterr()
-        code = app._run()
+        code = app._run(parser())
         said = capsys.readouterr().err
         assert "Traceback" not in said
         return code, said

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
@@ -71,7 +72,7 @@ class Pipeline:
         self._slots = {name: threading.Semaphore(self._target.window) for name in summary.providers}
         self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._in_flight = InFlight()
-        self._tasks: set[asyncio.Task[None]] = set()  # downloads, mostly
+        self._tasks: set[asyncio.Task[None]] = set()  # stages and downloads
         # An arrival is done when its hit has a verdict or is left for the next run.
         self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
@@ -97,19 +98,13 @@ class Pipeline:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                stages = [
-                    group.create_task(stage)
-                    for stage in (
-                        self._record_arrivals(),
-                        self._record_outcomes(),
-                        self._report_progress(),
-                        self._finish_all(searchers),
-                    )
-                ]
+                for stage in (self._record_arrivals, self._record_outcomes, self._report_progress):
+                    self._start(stage())
+                self._start(self._finish_all(searchers))
                 if self._summary.interrupted:  # stopped before there was a loop
                     self._wind_down()
                 await self._over.wait()
-                for task in (*stages, *self._tasks):
+                for task in self._tasks:
                     task.cancel()
         except BaseExceptionGroup as failures:
             # The stages fail together; the reason is the error that is not a consequence.
@@ -171,10 +166,8 @@ class Pipeline:
             for search, group in groupby(batch, key=lambda item: item.search):
                 items = list(group)
                 if hits := [item.hit for item in items if isinstance(item, HitFound)]:
-                    class_name = search.query.class_name
-                    self._accept(
-                        search, hits, await self._use_ledger(self._dataset.record_hits, search.id, class_name, hits)
-                    )
+                    record = partial(self._dataset.record_hits, search.id, search.class_name, hits)
+                    self._accept(search, hits, await self._use_ledger(record))
                 if tasks := [item.task for item in items if isinstance(item, TaskResumed)]:
                     hits = [task.hit for task in tasks]
                     self._accept(search, hits, await self._use_ledger(self._dataset.recheck_hits, tasks))
@@ -203,8 +196,7 @@ class Pipeline:
         """Record how a search ended."""
         self._line(item.search).end = item.end
         if item.error is not None:
-            problem = ProviderProblem(item.search.provider, item.error, item.search.query.class_name)
-            self._summary.problems.append(problem)
+            self._summary.problems.append(ProviderProblem(item.search.provider, item.error, item.search.class_name))
         if item.warning:
             self._summary.notes.append(item.warning)
         if item.end not in UNASKED:
@@ -261,7 +253,7 @@ class Pipeline:
         self._arrivals.task_done()
 
     def _line(self, search: ProviderSearch) -> SummaryLine:
-        return self._summary.line(search.query.class_name, search.provider)
+        return self._summary.line(search.class_name, search.provider)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = self._group.create_task(work)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+from harvest.queries import query_syntax
 
 if TYPE_CHECKING:
     from harvest.models import Hit
@@ -19,8 +20,8 @@ def query_words(query: str) -> frozenset[str]:
     >>> sorted(query_words('"g&l" asat -bass site:example.org'))
     ['asat', 'g', 'l']
     """
-    plain = re.sub(r'(?:^|\s)-(?:"[^"]*"|\S+)|\b\w+:\S+', " ", query)
-    return frozenset(re.findall(r"[^\W_]+", plain.casefold()))
+    plain = query_syntax.without_operators(query_syntax.without_negative_terms(query))
+    return frozenset(query_syntax.split_words(plain.casefold()))
 
 
 def is_related(asked: frozenset[str], hit: Hit) -> bool:

@@ -43,6 +43,11 @@ class ProviderSearch:
     limit: int
     finished: bool
 
+    @property
+    def class_name(self) -> str:
+        """The class that the search is for."""
+        return self.query.class_name
+
     def refusal_before_download(self, hit: Hit) -> Refusal | None:
         """Return why the filters refuse a hit, by what its source says of it."""
         filters = self.query.filters
@@ -175,7 +180,7 @@ class Searcher(threading.Thread):
             return FINISHED_EARLIER
         if self._failure is not None:
             return NOT_ASKED
-        if self._channel.has_enough(search.query.class_name):
+        if self._channel.has_enough(search.class_name):
             return FULL
         try:
             return self._collect(search, share, session, progress)
@@ -199,7 +204,7 @@ class Searcher(threading.Thread):
             return LIMIT_REACHED
         query = replace(search.query, limit=share)  # so that a source's pages are no larger than needed
         for hit in self._provider.search(query, session):
-            if self._channel.has_enough(search.query.class_name):
+            if self._channel.has_enough(search.class_name):
                 return TARGET_REACHED
             self._channel.put(HitFound(search, _check_hit(hit, search.provider)))
             progress.count += 1

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from harvest.errors import TrainingError, UsageError
+from harvest.errors import UsageError
 from harvest.option_fields import Option, changed_fields, check_ranges
-from harvest.training.read_files import read_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 Rates = tuple[float, float] | Literal["find"] | None
 
@@ -25,7 +18,6 @@ EXPORTS = ("onnx", "pt2")
 LOGS = ("csv", "tensorboard")
 SMALLEST, LARGEST = 16, 2048  # pixels a side
 LAST_SEED = (1 << 32) - 1  # as numpy has it
-LONGEST = 4096  # characters of a text in options.json: the longest path of Linux
 
 # What each command says anew, and what is never taken from a run's directory: where it reads and writes.
 _NOW = frozenset({"tree", "out", "resume", "cpu", "cache"})
@@ -250,92 +242,6 @@ class TrainingOptions:
     def as_json(self) -> dict[str, Any]:
         """Return what a run writes down of how it was asked for."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Take up what a run wrote down; TypeError or ValueError where it is not that."""
-        if not isinstance(document, dict) or not isinstance(document.get("tree"), str):
-            raise TypeError("no options")
-        known = {each.name for each in fields(cls)}
-        values = {name: value for name, value in document.items() if name in known}
-        _check_kinds(values)
-        for name in ("tree", "out", "cost_matrix", "cache"):
-            values[name] = Path(values[name]) if values.get(name) is not None else None
-        for name in ("callbacks", "export", "log", "lr"):
-            if isinstance(values.get(name), list):
-                values[name] = tuple(values[name])
-        return cls(**values)
-
-    @classmethod
-    def of_run(cls, folder: Path) -> Self:
-        """Read how a run was asked for."""
-        path = folder / "options.json"
-        try:
-            return cls.from_json(json.loads(read_text(path)))
-        except (OSError, ValueError, TypeError, RecursionError, UsageError) as error:
-            raise TrainingError(
-                f"{path} does not tell how this run was begun: {error}", "Begin a new one, without --resume."
-            ) from None
-
-
-def _check_kinds(values: Mapping[str, Any]) -> None:
-    """Refuse what no command line could have brought: a text for a number, a number for a name."""
-    for name, value in values.items():
-        is_kind, may_be_none = _KINDS[name]
-        if not (is_kind(value) or (may_be_none and value is None)):
-            raise TypeError(f"{name} cannot be {value!r:.60}")
-
-
-def _is_integer(value: object) -> bool:
-    return type(value) is int
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is int or (type(value) is float and math.isfinite(value))
-
-
-def _is_flag(value: object) -> bool:
-    return type(value) is bool
-
-
-def _is_text(value: object) -> bool:
-    """Return whether a value can be a name or a path: the system must be able to encode it."""
-    if not isinstance(value, str) or "\0" in value or len(value) > LONGEST:
-        return False
-    try:
-        os.fsencode(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_code(value: object) -> bool:
-    """Return whether a value can name code: it is printed, so nothing in it may look like another line."""
-    return isinstance(value, str) and len(value) <= LONGEST and value.isprintable()
-
-
-def _are_names(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_code, value))
-
-
-def _is_rate(value: object) -> bool:
-    return value == "find" or (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)))  # noqa: PLR2004
-
-
-# What each option may be in options.json, and whether it may be null.
-_KINDS: dict[str, tuple[Callable[[object], bool], bool]] = {
-    **dict.fromkeys(("batch", "valid", "test", "seed", "keep", "n_augmentation", "save_every"), (_is_integer, False)),
-    **dict.fromkeys(("size", "epochs", "patience"), (_is_integer, True)),
-    **dict.fromkeys(("random_crop", "random_scale", "random_brightness"), (_is_integer, True)),
-    **dict.fromkeys(("augment", "flip_left_right", "two_stage", "resume", "cpu", "from_scratch"), (_is_flag, False)),
-    **dict.fromkeys(("tree", "model"), (_is_text, False)),
-    **dict.fromkeys(("out", "cost_matrix", "cache"), (_is_text, True)),
-    **dict.fromkeys(("transform", "metric"), (_is_code, True)),
-    "monitor": (_is_code, False),
-    **dict.fromkeys(("callbacks", "export", "log"), (_are_names, False)),
-    "min_delta": (_is_number, False),
-    "lr": (_is_rate, True),
-}
 
 
 def _check_choices(flag: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:

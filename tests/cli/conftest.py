@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harvest.cli import app
-from tests.datasets import new
+from tests.command import parser
+from tests.datasets import copied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +49,7 @@ class Result:
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a dataset of two classes in `dataset`, in the working directory."""
     monkeypatch.chdir(tmp_path)
-    new(tmp_path / "dataset", king=range(25), coral=range(100, 125))
-    return tmp_path / "dataset"
+    return copied(tmp_path / "dataset", king=range(25), coral=range(100, 125))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def harvest(
     def run(*args: object) -> Result:
         monkeypatch.setattr(sys, "argv", ["harvest", *map(str, args)])
         capsys.readouterr()
-        code = app._run()
+        code = app._run(parser())
         return Result(code, *capsys.readouterr())
 
     return run

@@ -7,11 +7,11 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 import threading
 from typing import TYPE_CHECKING, Self
+
+from tests.command import HARVEST, PATIENCE, start
 
 if TYPE_CHECKING:
     from tests.command import Command
@@ -29,15 +29,8 @@ class Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environ = {name: value for name, value in cli.environ.items() if name != "COLUMNS"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "harvest", *args],
-            cwd=cli.folder,
-            env={"TERM": "xterm-256color", **environ, **variables},
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
+        environ = {"TERM": "xterm-256color", **environ, **variables}
+        self.process = start([*HARVEST, *args], cli.folder, environ, [slave] * 3, new_session=True)
         os.close(slave)
         self._master = master
         self._bytes = b""
@@ -64,10 +57,10 @@ class Terminal:
         """The lines without escape codes; a table that was redrawn is contained once per redraw."""
         return [ESCAPE.sub("", line) for line in _LINE_ENDS.split(self.sent)]
 
-    def wait(self, timeout: float = 60) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for the end, and return the exit code."""
         code = self.process.wait(timeout)
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=60)
         return code
 
     def __enter__(self) -> Self:

@@ -28,9 +28,9 @@ def flickr(internet, cli):
 def urls(internet, cli):
     """Return a function that runs the command with a list of URLs, which is not rate-limited."""
 
-    def run(*args, timeout=60):
+    def run(*args):
         internet.log.clear()
-        return cli(*URLS, *args, timeout=timeout)
+        return cli(*URLS, *args)
 
     write(cli.folder, ADDRESSES)
     return run

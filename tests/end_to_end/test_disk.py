@@ -257,7 +257,7 @@ def test_P05_other_outputs_are_free(cli: Command) -> None:
     assert (first.wait().code, second.code) == (0, 0)
 
 
-def wait_until(happens: Callable[[], object], patience: float = 20) -> None:
+def wait_until(happens: Callable[[], object], patience: float = 60) -> None:
     """Wait for a condition, with a time limit."""
     deadline = time.monotonic() + patience
     while not happens():

@@ -212,7 +212,7 @@ def test_N05_openverse_throttled_is_waited_for(internet, cli):
     run = cli("-c", "OPENVERSE", "snakes.csv")
 
     assert run.code == 0, run.err
-    assert "Openverse refused (429). Waiting 1 s" in run.err
+    assert "Openverse refused (429). Retrying in 1 s" in run.err
     assert len(corals(cli.folder)) == 3
 
 

@@ -177,7 +177,7 @@ def test_P06_ctrl_c_on_a_terminal(internet, cli, presses):
             time.sleep(0.01)
         for _ in range(presses):
             os.killpg(terminal.process.pid, signal.SIGINT)
-        assert terminal.wait(10) == 130
+        assert terminal.wait() == 130
 
     assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]
     assert "Traceback" not in terminal.sent

@@ -254,7 +254,7 @@ def test_no_network_at_all(cli):
     run = cli("-c", "BING", "snakes.csv", HTTPS_PROXY=dead, HTTP_PROXY=dead)
 
     assert run.code == 4
-    assert "bing: Bing is out of reach" in run.out
+    assert "bing: Bing cannot be reached" in run.out
     assert "Traceback" not in run.err
 
 

@@ -157,7 +157,7 @@ def test_nothing_is_left_running():
     harvest(SHAPES, "SAMPLE", "shapes", limit=10)
 
     for thread in set(threading.enumerate()) - before:
-        thread.join(timeout=5)
+        thread.join(timeout=60)
     assert set(threading.enumerate()) <= before
 
 

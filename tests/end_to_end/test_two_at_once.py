@@ -142,7 +142,7 @@ def test_R01_what_was_just_deleted_does_not_come_back_in_better_copies(
     (tmp_path / "late.txt").write_text("https://late.test/1.jpg", "utf-8")
     (tmp_path / "snakes.csv").write_text(f"{QUERIES}coral,late.txt,URLS\n", "utf-8")
     running = get("-c", "URLS")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (found := files_of(out, corals.of("good")[:1])):
         assert time.monotonic() < deadline
         time.sleep(0.01)

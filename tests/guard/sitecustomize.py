@@ -54,14 +54,17 @@ def _watch(event: str, args: tuple[object, ...]) -> None:
         raise OSError(f"a test must not leave loopback: {event} {host}")
 
 
-if STRAYS in os.environ:
-    sys.addaudithook(_watch)
-
-
 def _delay(event: str, _: tuple[object, ...]) -> None:
     if event == "os.rename":
         time.sleep(float(os.environ[SLOW]))
 
 
-if SLOW in os.environ:
-    sys.addaudithook(_delay)
+def watch() -> None:
+    """Install what the environment asks for: at the start, and again in a forked command."""
+    if STRAYS in os.environ:
+        sys.addaudithook(_watch)
+    if SLOW in os.environ:
+        sys.addaudithook(_delay)
+
+
+watch()

@@ -1,17 +1,15 @@
 """The memory reserved for a decode, compared with what it takes."""
 
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from harvest import images
 from harvest.verdicts import Verdict
 from tests import bombs, pictures
+from tests.command import run_code
 from tests.peak_memory import linux_only
 
-ROOT = Path(__file__).parents[2]
 MB = 1_000_000
 
 
@@ -40,7 +38,7 @@ def test_a_png_of_fifty_megapixels_takes_hundreds_of_megabytes():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
-def test_too_little_memory_is_a_verdict():
+def test_too_little_memory_is_a_verdict(tmp_path):
     """An image that does not fit into the memory of the process is refused; the process continues."""
     script = """if True:
         import resource
@@ -53,13 +51,13 @@ def test_too_little_memory_is_a_verdict():
         print(images.process_image(bombs.bomb(10_000, 5_000), HIT, AS_IT_IS).verdict)
         developed(pictures.encoded(pictures.photo()))
     """
-    child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)
-    assert child.stdout.strip() == Verdict.DECODER_DIED
+    printed = run_code(script, tmp_path)
+    assert printed.strip() == Verdict.DECODER_DIED
 
 
 @linux_only
 @pytest.mark.parametrize("kind", ["JPEG", "progressive", "PNG", "RGBA", "GIF", "BMP", "WEBP", "AVIF"])
-def test_a_decode_takes_no_more_than_is_reserved(kind):
+def test_a_decode_takes_no_more_than_is_reserved(tmp_path, kind):
     """The process grows by no more than the reservation, apart from what the allocator keeps."""
     script = f"""if True:
         from harvest import images
@@ -82,6 +80,6 @@ def test_a_decode_takes_no_more_than_is_reserved(kind):
         grown = peak_memory() - before
         print(grown, images.memory_needed(body))
     """
-    child = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)
-    grown, reserved = (int(number) for number in child.stdout.split())
+    printed = run_code(script, tmp_path)
+    grown, reserved = (int(number) for number in printed.split())
     assert grown < reserved + 8 * MB

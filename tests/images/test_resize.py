@@ -7,6 +7,7 @@ import pickle
 import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import pytest
@@ -20,7 +21,12 @@ from tests import pictures
 from tests.images.processing import AS_IT_IS, HIT, developed, near, opened, shown
 
 LOSSLESS = ["PNG", "BMP", "GIF", "WEBP"]
-LARGE = pictures.encoded(pictures.photo(1600, 1200), quality=92)
+
+
+@cache
+def large(kind="JPEG"):
+    """Draw a photograph of two megapixels, once."""
+    return pictures.encoded(pictures.photo(1600, 1200), kind, quality=92)
 
 
 def lossless(image, kind):
@@ -32,8 +38,7 @@ def lossless(image, kind):
 @pytest.mark.parametrize("size", [50, 64, 299, 500, 799, 800, 801, 1599])
 def test_the_longest_side_is_the_size(kind, size):
     """Without padding the longest side is exactly the size, and the aspect ratio is kept."""
-    body = LARGE if kind == "JPEG" else pictures.encoded(pictures.photo(1600, 1200), "PNG")
-    picture = developed(body, Recipe(size=size, pad=False))
+    picture = developed(large(kind), Recipe(size=size, pad=False))
     assert (picture.width, picture.height) == (size, round(size * 3 / 4)) == opened(picture.data).size
     assert (picture.original_width, picture.original_height) == (1600, 1200)
     assert picture.original_format == kind
@@ -62,7 +67,7 @@ def test_a_small_picture_is_not_enlarged():
 @pytest.mark.parametrize("pad", [True, False])
 def test_size_zero_keeps_size_and_shape(pad):
     """Size 0 neither scales nor pads."""
-    assert shown(LARGE, Recipe(size=0, pad=pad)).size == (1600, 1200)
+    assert shown(large(), Recipe(size=0, pad=pad)).size == (1600, 1200)
 
 
 def test_a_thin_picture_keeps_a_line():
@@ -74,13 +79,13 @@ def test_a_thin_picture_keeps_a_line():
 def test_scaled_decoding_shows_the_same():
     """A JPEG decoded at a reduced scale looks like one decoded completely and then scaled."""
     full = pictures.photo(1600, 1200).resize((500, 375), Image.Resampling.LANCZOS)
-    difference = np.asarray(ImageChops.difference(shown(LARGE, Recipe(size=500, pad=False)), full))
+    difference = np.asarray(ImageChops.difference(shown(large(), Recipe(size=500, pad=False)), full))
     assert difference.mean() < 4
 
 
 def test_the_file_is_a_plain_jpeg():
     """The file is a baseline JPEG in RGB with 4:2:0, at the given quality."""
-    rough, fine = (developed(LARGE, Recipe(size=299, quality=quality)).data for quality in (30, 90))
+    rough, fine = (developed(large(), Recipe(size=299, quality=quality)).data for quality in (30, 90))
     image = opened(fine)
     assert (image.format, image.mode) == ("JPEG", "RGB")
     assert JpegImagePlugin.get_sampling(image) == 2
@@ -90,27 +95,28 @@ def test_the_file_is_a_plain_jpeg():
 
 def test_the_names_are_hashes():
     """`content` is the hash of the file, `body` that of the download; the original is kept on request."""
-    picture = developed(LARGE, Recipe())
+    picture = developed(large(), Recipe())
     assert picture.content == hashlib.sha256(picture.data).hexdigest()
-    assert picture.body == hashlib.sha256(LARGE).hexdigest()
+    assert picture.body == hashlib.sha256(large()).hexdigest()
     assert picture.original is None
-    assert developed(LARGE, Recipe(keep_original=True)).original == LARGE
+    assert developed(large(), Recipe(keep_original=True)).original == large()
     assert pickle.loads(pickle.dumps(picture)) == picture
 
 
 def test_the_same_body_gives_the_same_file():
     """Processing again, and in many threads at once, gives the same bytes; another source gives others."""
     with ThreadPoolExecutor(4) as threads:
-        again = list(threads.map(lambda _: images.process_image(LARGE, HIT, Recipe()), range(8)))
-    assert set(again) == {developed(LARGE, Recipe())}
-    other = developed(LARGE, Recipe(), dataclasses.replace(HIT, url="https://example.org/other.jpg"))
+        again = list(threads.map(lambda _: images.process_image(large(), HIT, Recipe()), range(8)))
+    assert set(again) == {developed(large(), Recipe())}
+    other = developed(large(), Recipe(), dataclasses.replace(HIT, url="https://example.org/other.jpg"))
     assert other.content != again[0].content
     assert other.pixels == again[0].pixels
 
 
-@pytest.mark.parametrize("body", [LARGE, pictures.encoded(pictures.photo(1600, 1200), "PNG")], ids=["jpeg", "png"])
-def test_pixels_and_fingerprint_do_not_depend_on_the_recipe(body):
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_pixels_and_fingerprint_do_not_depend_on_the_recipe(kind):
     """The hash of the pixels is the same for every recipe, and the fingerprint nearly so."""
+    body = large(kind)
     seen = images.inspect_image(body)
     written = [developed(body, Recipe(size=size)) for size in (0, 50, 299, 500, 1000)]
     assert {picture.pixels for picture in written} == {seen.pixels}
@@ -173,7 +179,7 @@ def test_a_file_on_disk_is_examined_as_it_is():
 
 def test_a_written_picture_is_found_by_its_fingerprint():
     """An image that was padded and written has a fingerprint like its original's."""
-    picture = developed(LARGE, Recipe(size=299))
+    picture = developed(large(), Recipe(size=299))
     seen = images.inspect_image(picture.data)
     assert (seen.width, seen.height) == (299, 299)
     first, second = fingerprint.unpack([picture.fingerprint, seen.fingerprint])["hashes"]
@@ -184,7 +190,7 @@ def test_nothing_is_printed_or_warned(capfd):
     """No output of Pillow or of a decoder reaches the user, whatever is wrong with the image."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for body in (pictures.private(), LARGE[:5000], pictures.encoded(pictures.photo(), "PNG")[:900]):
+        for body in (pictures.private(), large()[:5000], pictures.encoded(pictures.photo(), "PNG")[:900]):
             assert not isinstance(images.process_image(body, HIT, AS_IT_IS), Exception)
     assert not caught
     assert capfd.readouterr() == ("", "")

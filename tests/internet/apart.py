@@ -51,7 +51,7 @@ class Apart(Internet):
 
     def __exit__(self, *_: object) -> None:
         """End the process; it would end by itself, too, were this one killed."""
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     def seen(self) -> Log:
         """Ask the process for its log."""

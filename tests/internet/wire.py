@@ -190,7 +190,7 @@ class _Line:
         """Say yes to a tunnel, and be its other end."""
         self.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         # No await between the two: the client's hello must reach TLS, not this reader.
-        await self.writer.start_tls(context, ssl_handshake_timeout=10)
+        await self.writer.start_tls(context, ssl_handshake_timeout=60)
 
     async def send(self, answer: Answer, visit: Visit | None = None, *, bodyless: bool = False) -> None:
         """Send an answer, part by part."""

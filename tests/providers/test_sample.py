@@ -51,7 +51,7 @@ def search(provider, query=CIRCLES):
 
 def get(url):
     try:
-        with DIRECT.open(url, timeout=10) as response:
+        with DIRECT.open(url, timeout=60) as response:
             return response.status, response.headers["Content-Type"], response.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -181,7 +181,7 @@ def test_any_query_can_be_served(sample, text):
 def test_other_addresses_are_not_found(sample, path):
     """The server knows its own addresses and no files."""
     (place,) = sample.trusted_hosts
-    with socket.create_connection(place.split(":"), timeout=10) as caller:
+    with socket.create_connection(place.split(":"), timeout=60) as caller:
         caller.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode("latin-1", "replace"))
         assert caller.makefile("rb").readline().split()[1] == b"404"
 
@@ -190,7 +190,7 @@ def test_a_caller_that_hangs_up_is_no_noise(sample, capfd):
     """Nothing is printed when a caller goes away in the middle, and the next one is served."""
     hit = next(search(sample))
     place = urlsplit(hit.url)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as caller:
+    with socket.create_connection((place.hostname, place.port), timeout=60) as caller:
         caller.sendall(f"GET {place.path} HTTP/1.0\r\n\r\n".encode())
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset at once
     assert get(hit.url)[0] == 200
@@ -203,7 +203,7 @@ def test_closing_frees_the_port():
     (place,) = provider.trusted_hosts
     provider.close()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(place.split(":"), timeout=10)
+        socket.create_connection(place.split(":"), timeout=60)
     assert provider.trusted_hosts
     provider.close()
 

@@ -12,6 +12,7 @@ from harvest.cli.app import app
 from harvest.cli.declared_options import as_keywords
 from harvest.errors import TrainingError, UsageError
 from harvest.option_fields import all_options, from_keywords
+from harvest.training.read_options import read_options
 from harvest.training.training_options import TrainingOptions
 
 TREE = Path("snakes")
@@ -72,7 +73,7 @@ def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
         cost_matrix=Path("costs.csv"),
     )
     (tmp_path / "options.json").write_text(json.dumps(options.as_json()), "utf-8")
-    assert TrainingOptions.of_run(tmp_path) == options
+    assert read_options(tmp_path) == options
 
 
 @pytest.mark.parametrize(
@@ -96,8 +97,8 @@ def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
 def test_a_damaged_note_is_said(tmp_path, text):
     """A run that cannot tell how it was begun is not resumed by guessing."""
     (tmp_path / "options.json").write_text(text, "utf-8")
-    with pytest.raises(TrainingError, match="does not tell how this run was begun"):
-        TrainingOptions.of_run(tmp_path)
+    with pytest.raises(TrainingError, match="does not contain the options of a run"):
+        read_options(tmp_path)
 
 
 def test_the_command_has_the_declared_options():

@@ -142,7 +142,7 @@ def test_no_more_is_read_of_a_file_than_a_picture_has(predictor, tmp_path, monke
 def test_giants_are_decoded_one_after_another(predictor, monkeypatch):
     """Of pictures that take much memory to decode one is decoded at a time; the others go side by side."""
     giant, small = encoded(photo(1200, 900), "PNG"), encoded(photo(), "PNG")
-    lock, side_by_side, see = threading.Lock(), threading.Barrier(2, timeout=10), predictor.prepare
+    lock, side_by_side, see = threading.Lock(), threading.Barrier(2, timeout=60), predictor.prepare
     giants, most = 0, 0
 
     def watched(body):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,9 +15,11 @@ from harvest.cli.train import resume_hint
 from harvest.errors import CannotWrite, HarvestError, TrainingError
 from harvest.training import run_directory
 from harvest.training.training_options import TrainingOptions
+from tests.command import Running, clean_environ
 from tests.training.shapes import tree
 
 PAGE = Path(__file__).parents[2] / "train.py"
+PATIENCE = 600  # seconds, for what takes ten when the machine is quiet
 
 
 @pytest.fixture(scope="module")
@@ -28,49 +27,58 @@ def shapes(tmp_path_factory):
     return tree(tmp_path_factory.mktemp("album") / "shapes", {"disc": 20, "square": 20})
 
 
-def begin(*words, command=(), **environ):
-    line = [sys.executable, *command, str(PAGE), *map(str, words)]
-    return subprocess.Popen(
-        line,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environ},
-    )
+@pytest.fixture
+def begin(tmp_path_factory):
+    """Return a function that starts train.py, which is killed when the test ends."""
+    aside = tmp_path_factory.mktemp("aside")
+    began = []
+
+    def begin(*words, command=(), new_interpreter=False, **environ):
+        """Start it, forked from a process that has imported torch unless it needs a new interpreter."""
+        line = [sys.executable, *command, str(PAGE), *map(str, words)]
+        environ = {**clean_environ(), "HOME": str(aside), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **environ}
+        began.append(Running(line, PAGE.parent, environ, aside, fork=not (command or new_interpreter)))
+        return began[-1]
+
+    yield begin
+    for running in began:
+        if running.process.poll() is None:
+            running.kill()
+        running.process.wait()
 
 
-def end(process, within=120):
-    try:
-        out, err = process.communicate(timeout=within)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # torchrun and those it began
-        out, err = process.communicate()
-        pytest.fail(f"still running after {within} s:\n{err}")
-    return process.returncode, out, err
+def end(running):
+    ran = running.wait(PATIENCE)
+    return ran.code, ran.out, ran.err
+
+
+def until(condition, running):
+    """Wait for something to happen while the training runs."""
+    limit = time.monotonic() + PATIENCE
+    while not condition():
+        assert running.process.poll() is None, running.said
+        assert time.monotonic() < limit
+        time.sleep(0.02)
 
 
 def small(out, *more):
     return ("--from-scratch", "--size", "32", "--batch", "8", "--cpu", "--out", out, *more)
 
 
-def test_the_page_is_a_program(shapes, tmp_path):
+def test_the_page_is_a_program(begin, shapes, tmp_path):
     """`python train.py TREE` trains, prints what came of it as JSON, and nothing else on stdout."""
-    code, out, err = end(begin(shapes, *small(tmp_path / "run", "--epochs", "1", "--json")))
+    code, out, err = end(begin(shapes, *small(tmp_path / "run", "--epochs", "1", "--json"), new_interpreter=True))
     assert code == 0, err
     assert json.loads(out)["run"] == str(tmp_path / "run")
     assert (tmp_path / "run" / "report.html").exists()
 
 
-def test_two_processes_train_one_network(shapes, tmp_path):
+def test_two_processes_train_one_network(begin, shapes, tmp_path):
     """Under torchrun two processes share the work: one run, one table, features computed once."""
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d")
     torchrun += ("--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
     words = [word for word in small(tmp_path / "run", "--epochs", "2") if word != "--cpu"]  # as in docs/training.md
-    code, _, err = end(
-        begin(shapes, *words, command=torchrun, GLOO_SOCKET_IFNAME="lo"),
-        within=150,
-    )
+    code, _, err = end(begin(shapes, *words, command=torchrun, GLOO_SOCKET_IFNAME="lo"))
     assert code == 0, err
     assert err.count("folders → splits") == 1
     assert "× 2 processes = 16" in err
@@ -79,15 +87,11 @@ def test_two_processes_train_one_network(shapes, tmp_path):
     assert len(list((shapes.with_name("shapes.runs") / "cache").glob("features-*"))) >= 1
 
 
-def test_T06_killed_it_can_be_resumed(shapes, tmp_path):
+def test_T06_killed_it_can_be_resumed(begin, shapes, tmp_path):
     """Killed at once after its first checkpoint, a run is taken up by `--resume` and comes to its end."""
     run = tmp_path / "run"
     process = begin(shapes, *small(run, "--epochs", "40"))
-    limit = time.monotonic() + 100
-    while not list(run.glob("checkpoints/*/checkpoint-*/trainer_state.json")):
-        assert process.poll() is None, end(process)
-        assert time.monotonic() < limit
-        time.sleep(0.02)
+    until(lambda: list(run.glob("checkpoints/*/checkpoint-*/trainer_state.json")), process)
     process.kill()
     end(process)
     options = json.loads((run / "options.json").read_text("utf-8")) | {"epochs": 3}
@@ -100,16 +104,13 @@ def test_T06_killed_it_can_be_resumed(shapes, tmp_path):
     assert not (run / "checkpoints").exists()
 
 
-def test_ctrl_c_saves_the_best_and_says_how_to_go_on(shapes, tmp_path):
+def test_ctrl_c_saves_the_best_and_says_how_to_go_on(begin, shapes, tmp_path):
     """Ctrl-C ends with 130, a report of the best so far, and the line that goes on."""
     run = tmp_path / "run"
     process = begin(shapes, *small(run, "--epochs", "40"))
-    limit = time.monotonic() + 100
-    while not (run / "history.csv").exists() or (run / "history.csv").read_text("utf-8").count("\n") < 3:
-        assert process.poll() is None, end(process)
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    history = run / "history.csv"
+    until(lambda: history.exists() and history.read_text("utf-8").count("\n") >= 3, process)
+    process.interrupt()
     code, out, err = end(process)
     assert code == 130, err
     assert "the best epoch so far is saved" in err
@@ -151,7 +152,7 @@ def test_a_mistake_takes_back_only_what_it_began(shapes, tmp_path, resume):
     run_directory.unlock_run(run.path)
 
 
-def test_without_its_libraries_the_page_says_what_to_install(tmp_path):
+def test_without_its_libraries_the_page_says_what_to_install(begin, tmp_path):
     """Where the extra is not installed, train.py ends with a message, before it imports what is missing."""
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules.update(torch=None, sklearn=None)")
     code, _, err = end(begin("nowhere", PYTHONPATH=str(tmp_path)))
@@ -192,10 +193,10 @@ def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
         (["--model", "owner/not-there"], "cannot fetch config.json of owner/not-there"),
     ],
 )
-def test_mistakes_end_with_two(shapes, tmp_path, words, said):
+def test_mistakes_end_with_two(begin, shapes, tmp_path, words, said):
     """A mistake on the line ends with 2 and a message, before anything is written into the tree."""
     line = words if words[-1] == "nowhere" else [shapes, *words]
-    code, _, err = end(begin(*line, "--cpu", "--out", tmp_path / "run", HF_HUB_OFFLINE="1"))
+    code, _, err = end(begin(*line, "--cpu", "--out", tmp_path / "run"))
     assert code == 2, err
     assert said in err
     assert "Traceback" not in err

@@ -319,8 +319,10 @@ class SecondPlug(TrainerCallback):
             raise RuntimeError("the plug was pulled")
 
 
-def unplugged(shapes, pretrained, run):
-    """Give a run that was cut off in its third epoch, with the checkpoint of one before it."""
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory, shapes, pretrained):
+    """Give a run that was cut off in its third epoch, with the checkpoint of one before it; nobody changes it."""
+    run = tmp_path_factory.mktemp("cut") / "run"
     callbacks = ("tests.training.test_training:Plug",)
     with pytest.raises(UserCodeError, match="the plug was pulled"):
         train(shapes, model=str(pretrained), out=run, epochs=3, callbacks=callbacks)
@@ -329,9 +331,9 @@ def unplugged(shapes, pretrained, run):
     return run
 
 
-def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_path):
+def test_what_is_best_is_what_it_was_at_the_checkpoint(cut_off, tmp_path):
     """Epochs after the last checkpoint are done again: their network is not what the run goes on with."""
-    run = unplugged(shapes, pretrained, tmp_path / "run")
+    run = shutil.copytree(cut_off, tmp_path / "run")
     begun = latest_checkpoint(run / "checkpoints" / "unfrozen")
     kept = (begun / "best.safetensors").read_bytes()
     (run / "model.safetensors").unlink()
@@ -344,9 +346,9 @@ def test_what_is_best_is_what_it_was_at_the_checkpoint(shapes, pretrained, tmp_p
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "model.safetensors"])
-def test_a_checkpoint_that_is_none_is_named(shapes, pretrained, tmp_path, name):
+def test_a_checkpoint_that_is_none_is_named(shapes, cut_off, tmp_path, name):
     """A checkpoint that is damaged, or holds a pickle that would run code, is named and not run."""
-    run = unplugged(shapes, pretrained, tmp_path / "run")
+    run = shutil.copytree(cut_off, tmp_path / "run")
     evil = b"cos\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
     begun = latest_checkpoint(run / "checkpoints" / "unfrozen")
     (begun / name).write_bytes(evil)
