@@ -103,8 +103,8 @@ def harvest(root: Path, internet: Internet) -> tuple[float, int]:
 def icrawler(root: Path, internet: Internet, python: str, *, sizes: bool) -> tuple[float, int]:
     """Run icrawler for the same job, with or without a call for the sizes of every Flickr photo."""
     out = root / f"icrawler-{sizes}"
-    told = json.dumps([CLASSES, HITS, str(out), internet.flickr.key, sizes])
-    return _timed([python, "-c", ICRAWLER, told], root, internet.environ), _files(out)
+    arguments = json.dumps([CLASSES, HITS, str(out), internet.flickr.key, sizes])
+    return _timed([python, "-c", ICRAWLER, arguments], root, internet.environ), _files(out)
 
 
 def _timed(command: list[str], folder: Path, environ: dict[str, str]) -> float:
@@ -127,7 +127,7 @@ def main() -> None:
         root = Path(temporary)
         ours, pictures = harvest(root, internet)
         print(f"  harvest             {ours:6.1f} s  {pictures:5} images", flush=True)
-        for name, sizes in (("icrawler", True), ("  told the sizes", False)):
+        for name, sizes in (("icrawler", True), ("  without sizes", False)):
             seconds, pictures = icrawler(root, internet, python, sizes=sizes)
             print(f"  {name:<18}  {seconds:6.1f} s  {pictures:5} images  {seconds / ours:5.1f}x our time")
     print(f"  goal: {GOAL}x")

@@ -63,14 +63,14 @@ def looks(count: int) -> list[Fingerprint]:
 def online(count: int) -> None:
     known, new = looks(count), looks(300)
     start = time.perf_counter()
-    twins = DuplicateIndex(enumerate(known))
+    index = DuplicateIndex(enumerate(known))
     built = time.perf_counter() - start
     times = {}
     for name, some in (("a new picture", new), ("a known one", known[:300])):
         spent = []
         for one in some:
             start = time.perf_counter()
-            found = twins.find(one)
+            found = index.find(one)
             spent.append(time.perf_counter() - start)
             assert bool(found) == (name == "a known one")
         times[name] = np.median(spent) * 1e3

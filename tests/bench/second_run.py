@@ -110,7 +110,7 @@ def main(count: int) -> None:
             steps = {
                 "reconcile": dataset.reconcile,
                 "known pictures": lambda: list(dataset.list_present()),
-                "index of twins": lambda: DuplicateIndex(
+                "duplicate index": lambda: DuplicateIndex(
                     [(one.id, one.fingerprint) for one in dataset.list_present() if one.fingerprint]
                 ),
             }

@@ -77,8 +77,8 @@ class Bench:
         out = self._folder / name
         asked = {"out": str(out), "cache": str(self._folder / cache), "epochs": epochs, "seed": seed}
         seconds, cpu = _said(sys.executable, __file__, "--once", json.dumps(asked))
-        told = json.loads((out / "metrics.json").read_text("utf-8"))
-        figures = told["candidates"][told["saved"]]
+        metrics = json.loads((out / "metrics.json").read_text("utf-8"))
+        figures = metrics["candidates"][metrics["saved"]]
         return Came(seconds, cpu, figures["valid"]["accuracy"], figures["test"]["accuracy"])
 
     def fastai(self, name: str, *, epochs: int, seed: int, setting: tuple[int, int] = BEST) -> Came:
@@ -104,8 +104,8 @@ class Bench:
         }
         path = self._folder / "task.json"
         path.write_text(json.dumps(task), "utf-8")
-        told = _said(self._python, str(RIVAL), str(path))
-        return Came(told["seconds"], told["cpu"], told["valid"], told["test"])
+        result = _said(self._python, str(RIVAL), str(path))
+        return Came(result["seconds"], result["cpu"], result["valid"], result["test"])
 
     def tune(self) -> None:
         """Print fastai with each setting."""
@@ -154,8 +154,8 @@ class Bench:
             targets = album.targets.copy()
             targets[turned] = (targets[turned] + dice.integers(1, classes, len(turned))) % classes
             strength = solve_head.solve_head(Features(values), targets, split, classes).strength
-            told, _ = solve_head.predict_out_of_fold(values, targets, split.groups, classes, strength=strength)
-            losses = -np.log(told[np.arange(count), targets])
+            predictions, _ = solve_head.predict_out_of_fold(values, targets, split.groups, classes, strength=strength)
+            losses = -np.log(predictions[np.arange(count), targets])
             worst = np.argsort(-losses)[: round(LOOKED_AT * count)]
             shares.append(float(np.isin(turned, worst).mean()))
         print(f"found {mean(shares):.0%} of {len(turned)}, {min(shares):.0%} to {max(shares):.0%} by seed")

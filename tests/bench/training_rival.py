@@ -90,8 +90,8 @@ def main() -> None:
     for part, pictures in task["exams"].items():
         asked = loaders.test_dl(DataFrame(pictures), with_labels=True)
         with learner.no_bar():
-            told, truth = learner.get_preds(dl=asked)
-        answers[part] = float((told.argmax(dim=1) == truth).float().mean())
+            predicted, truth = learner.get_preds(dl=asked)
+        answers[part] = float((predicted.argmax(dim=1) == truth).float().mean())
     print(json.dumps({"seconds": seconds, "cpu": worked, **answers}))
 
 
