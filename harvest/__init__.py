@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from harvest.dataset import Dataset
     from harvest.errors import HarvestError
     from harvest.harvesting.summary import Summary
-    from harvest.models import Hit, Licence, Query, Verdict
+    from harvest.licences import Licence
+    from harvest.models import Hit, Query
     from harvest.queries.query_file import read_queries
+    from harvest.verdicts import Verdict
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # a traceback is printed only where one asks
 
@@ -36,10 +38,10 @@ _HOMES = {
     "Dataset": "dataset",
     "HarvestError": "errors",
     "Hit": "models",
-    "Licence": "models",
+    "Licence": "licences",
     "Query": "models",
     "Summary": "harvesting.summary",
-    "Verdict": "models",
+    "Verdict": "verdicts",
     "harvest": "api",
     "read_queries": "queries.query_file",
 }

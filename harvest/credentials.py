@@ -1,4 +1,4 @@
-"""Keys kept in a file of one's own, which nobody else may read; what the environment says comes first."""
+"""API keys: from the environment, then from a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
-_LARGEST = 2**16  # bytes of a file of keys
+_MAX_SIZE = 2**16  # bytes of the key file
 
 
 def environ() -> Mapping[str, str]:
-    """Return the environment, and the keys of the file under names that the environment has not."""
+    """Return the environment, with the keys of the file for variables that are not set."""
     return {**load_keys(), **os.environ}
 
 
 def key_file() -> Path:
-    """Return where keys are kept on this system, whether or not there is such a file."""
+    """Return the path of the key file, whether or not it exists."""
     return _settings_folder() / "harvest" / "keys.json"
 
 
@@ -46,32 +46,32 @@ def _settings_folder() -> Path:
 
 
 def load_keys() -> dict[str, str]:
-    """Return the keys of the file, by their variables; none where there is no file."""
+    """Return the keys of the file by variable name; empty if there is no file."""
     try:
         file = key_file()
     except UsageError:
-        return {}  # nobody can have kept any
+        return {}  # without a settings folder there is no file
     try:
         with file.open("rb") as opened:
-            values = json.loads(opened.read(_LARGEST))
+            values = json.loads(opened.read(_MAX_SIZE))
         if not isinstance(values, dict) or not all(map(_is_valid, values, values.values())):
-            raise ValueError  # noqa: TRY301 - as for what is no JSON
+            raise ValueError  # noqa: TRY301 - handled like invalid JSON
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.", "It holds your keys.") from None
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", "It contains your API keys.") from None
     except (ValueError, RecursionError):
         raise UsageError(
-            f"{file} is no file of keys.",
-            "Mend it or delete it; `harvest keys set` writes a new one.",
+            f"{file} is not a valid key file.",
+            "Fix or delete it; `harvest keys set` writes a new one.",
         ) from None
     return values
 
 
 def save_key(variable: str, value: str) -> Path:
-    """Put a key into the file, with mode 0600, and return the file."""
+    """Save a key in the file, with mode 0600, and return the path of the file."""
     values = load_keys() | {variable: value}
-    file = Path(os.path.realpath(key_file()))  # a link stays one
+    file = Path(os.path.realpath(key_file()))  # a symbolic link is kept
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         number, new = tempfile.mkstemp(dir=file.parent, prefix=".keys-")  # it is made with mode 0600
@@ -91,7 +91,7 @@ def save_key(variable: str, value: str) -> Path:
 
 
 def is_readable_by_others(file: Path) -> bool:
-    """Tell whether somebody else on this machine can read the file, where the system tells."""
+    """Return whether other users of this machine can read the file; False where that is unknown."""
     try:
         return os.name == "posix" and bool(stat.S_IMODE(file.stat().st_mode) & 0o077)
     except OSError:

@@ -1,40 +1,40 @@
-"""What can go wrong with a run. What becomes of a single hit is a `Verdict`, not an error.
+"""The errors that end a run or a search. The result of a single hit is a `Verdict`, not an error.
 
 HarvestError                  1   exit code
-├── UsageError                2   the command line or the Python call asks for something that cannot be
-│   ├── QueryFileError        2   a line of the query file, named
-│   ├── UserCodeError         2   a metric, transform or callback that the command line names raised
-│   └── TrainingError         2   the folders or the model given are nothing to train with
-├── ProviderError             3   one provider's search ended early; the others go on
+├── UsageError                2   the command line or the arguments of a Python call are invalid
+│   ├── QueryFileError        2   a line of the query file is invalid
+│   ├── UserCodeError         2   a metric, transform or callback of the user raised an exception
+│   └── TrainingError         2   the folders or the model cannot be used for training
+├── ProviderError             3   the search of one provider ended early; the others continue
 │   ├── Blocked                   a captcha, consent or challenge page instead of results
-│   ├── PageChanged               neither results nor a sign that there are none: the layout is new
+│   ├── PageChanged               neither results nor a notice that there are none: the layout has changed
 │   ├── KeyMissing            5   the provider needs a key that is not set
 │   ├── KeyRefused            5   the provider does not accept the key
-│   ├── RateLimited               too many requests, or the day's quota is used up
-│   ├── Unreachable               no answer at all
-│   ├── Unanswerable              this query is beyond the provider; it is asked the others
-│   └── Unavailable               the provider cannot work here, and says why
-├── NothingHarvested          4   not one picture, though sources were asked
-├── MissingFiles              3   so many files are gone that nobody meant it: nothing was recorded
-├── LedgerMissing             3   there was a ledger and it is gone: nothing was recorded
+│   ├── RateLimited               too many requests, or the daily quota is used up
+│   ├── Unreachable               no usable response
+│   ├── Unanswerable              the provider does not support this query; it still gets the others
+│   └── Unavailable               the provider cannot be used here; the message says why
+├── NothingHarvested          4   no image, although sources were searched
+├── MissingFiles              3   too many files are missing to be intended: nothing was recorded
+├── LedgerMissing             3   the ledger of the dataset is missing: nothing was recorded
 ├── StorageError              6   the dataset cannot be written or read
 │   ├── CannotWrite               not a folder, no space left
-│   │   └── ReadOnly              the place may be read and not written
+│   │   └── ReadOnly              the folder can be read but not written
 │   ├── DatasetMoved              moved, renamed or deleted while it was being written
-│   ├── DatasetBusy               another `harvest get` holds it
-│   ├── RunBusy                   another training writes it
+│   ├── DatasetBusy               another `harvest get` is using it
+│   ├── RunBusy                   another training is writing this run
 │   └── LedgerUnusable            corrupt, or from a newer version
 ├── OutOfResources            6   the machine has no memory, threads or file descriptors left
-└── Interrupted             130   stopped by the person; the same line goes on
+└── Interrupted             130   stopped by the user; the same command continues
 """
 
 from __future__ import annotations
 
-ASK_THE_DOCTOR = "`harvest doctor` tells whether it is you or everyone."
+ASK_THE_DOCTOR = "Run `harvest doctor` to check your network and the source."
 
 
 class HarvestError(Exception):
-    """Says what happened, to which thing, what we did and what to do; `hint` is the last part."""
+    """An error with a message for the user: what happened and to what; `hint` is what the user can do."""
 
     exit_code = 1
 
@@ -49,11 +49,11 @@ class UsageError(HarvestError):
 
 
 class QueryFileError(UsageError):
-    """Names the file and, where there is one, the line."""
+    """The message starts with the file and, if known, the line."""
 
     def __init__(self, path: object, line: int | None, message: str, hint: str = "") -> None:
-        place = f"{path} line {line}" if line else f"{path}"
-        super().__init__(f"{place}: {message}", hint)
+        location = f"{path} line {line}" if line else f"{path}"
+        super().__init__(f"{location}: {message}", hint)
         self.line = line
 
 
@@ -74,7 +74,7 @@ class Blocked(ProviderError):
 
 
 class PageChanged(ProviderError):
-    """Carries the page, so that it can be saved to a named file for a bug report."""
+    """`page` is the text of the page, to be saved for a bug report."""
 
     def __init__(self, message: str, hint: str = "", page: str = "") -> None:
         super().__init__(message, hint)
@@ -90,7 +90,7 @@ class KeyRefused(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Carries the seconds the source asks for, where it says so."""
+    """`retry_after` is the wait in seconds that the source asks for, if it does."""
 
     def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, hint)

@@ -1,95 +1,136 @@
-"""What a person asks of a run, beside the queries: the options of the command line as one value."""
+"""The options of a run, declared once: `harvest get` and `harvest()` derive theirs from here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from harvest.errors import UsageError
-from harvest.models import Filters, LicenceFilter, Recipe, Verdict
+from harvest.models import Filters, Recipe
+from harvest.option_fields import Option, changed_fields, check_ranges
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from harvest.models import Query
 
-LIMIT = 1000  # hits per provider and class, FastClass's own default
-UNLIMITED = 1_000_000  # with a target and no limit of their own, searches go on as far as the source does
-
-# Fields of `Filters` as they are written on the command line; the size is seen to here, whoever knows of it.
-_OPTIONS = {
-    "licence": "--license",
-    "photos": "--photos",
-    "colour": "--color",
-    "since": "--since",
-    "until": "--until",
-    "safe": "--safe",
-    "language": "--lang",
-    "region": "--region",
-    "site": "--site",
-}
-_NONE = Filters()
+LIMIT = 1000  # hits per provider and class, as in FastClass
+UNLIMITED = 1_000_000  # with a target and no limit, a search continues as long as the source has results
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Everything about a run but its queries."""
+    """Everything about a run except its queries."""
 
-    providers: tuple[str, ...] = ("ALL",)
-    out: Path = Path("dataset")
-    limit: int | None = None
-    target: int | None = None
+    providers: Annotated[
+        tuple[str, ...],
+        Option(
+            "-c",
+            "--crawler",
+            metavar="NAME",
+            help="Source to search, in any case; repeatable. ALL: every usable source.  [default: ALL]",
+        ),
+    ] = ("ALL",)
+    limit: Annotated[
+        int | None,
+        Option(
+            "-m", "--max", "--maxnum", min=1, metavar="N", help="Maximum hits per source and class.  [default: 1000]"
+        ),
+    ] = None
     recipe: Recipe = field(default_factory=Recipe)
+    out: Annotated[Path, Option("-o", "--out", "--outpath", metavar="FOLDER", help="Dataset folder.")] = Path("dataset")
+    target: Annotated[
+        int | None, Option("--target", min=1, metavar="N", help="Continue until each class has N images.")
+    ] = None
     filters: Filters = field(default_factory=Filters)
-    refresh: bool = False
-    dry_run: bool = False
-    accept_missing: bool = False
-    new_ledger: bool = False
-    proxy: str | None = None
-    allow_private: bool = False
-    obey_opt_out: bool = True
-    connections: int = 32
+    google_pages: Annotated[
+        Path | None, Option("--google-pages", metavar="FOLDER", help="Google Images pages saved in a browser.")
+    ] = None
+    contact: Annotated[
+        str | None, Option("--contact", metavar="TEXT", help="Contact address sent to archives that require one.")
+    ] = None
+    refresh: Annotated[bool, Option("--refresh", help="Repeat searches that are already finished.")] = False
+    dry_run: Annotated[bool, Option("-n", "--dry-run", help="Search the sources; download and write nothing.")] = False
+    accept_missing: Annotated[
+        bool, Option("--accept-missing", help="Record missing files as rejected, however many there are.")
+    ] = False
+    new_ledger: Annotated[
+        bool,
+        Option(
+            "--new-ledger",
+            help="Create a new ledger for a dataset that lost its own; read the sources from the images' EXIF.",
+        ),
+    ] = False
+    allow_private: Annotated[
+        bool, Option("--allow-private", help="Also fetch from private addresses, such as a local image server.")
+    ] = False
+    obey_opt_out: Annotated[
+        bool,
+        Option(
+            "--ignore-opt-out",
+            turns_off=True,
+            help="Also download images whose server sends X-Robots-Tag: noai or noindex.",
+        ),
+    ] = True
+    proxy: Annotated[
+        str | None, Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY.")
+    ] = None
+    connections: Annotated[int, Option("--jobs", min=1, max=256, metavar="N", help="Number of parallel downloads.")] = (
+        32
+    )
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot be."""
-        for name, value, least in (
-            ("limit", self.limit, 1),
-            ("target", self.target, 1),
-            ("size", self.recipe.size, 0),
-            ("min_size", self.recipe.min_size, 1),
-            ("connections", self.connections, 1),
-        ):
-            if value is not None and value < least:
-                raise UsageError(f"{name} is {value}; it must be {least} at least.")
+        """Check the ranges."""
+        for options in (self, self.recipe, self.filters):
+            check_ranges(options)
 
     @property
     def hit_limit(self) -> int:
-        """How many hits a provider is asked for, a class."""
+        """The maximum number of hits per provider and class."""
         if self.limit is not None:
             return self.limit
         return LIMIT if self.target is None else UNLIMITED
 
     @property
     def verdicts_to_retry(self) -> frozenset[Verdict]:
-        """Which ends of earlier runs this one does not take for the last word."""
+        """The verdicts of earlier runs that are not final for this one."""
         if self.refresh:
-            mendable = {v for v in Verdict if v.column in {"small", "bad", "dead", "refused"}}
-            return frozenset(mendable - {Verdict.PLACEHOLDER})  # that one was thrown out
+            fixable = {verdict for verdict in Verdict if verdict.column in {"small", "bad", "dead", "refused"}}
+            return frozenset(fixable - {Verdict.PLACEHOLDER})  # that image was rejected
         lifted = {Verdict.BLOCKED_ADDRESS: self.allow_private, Verdict.OPTED_OUT: not self.obey_opt_out}
         return frozenset(verdict for verdict, is_lifted in lifted.items() if is_lifted)
 
+    @property
+    def provider_settings(self) -> dict[str, str]:
+        """The options that providers read like environment variables."""
+        settings = {"HARVEST_GOOGLE_PAGES": self.google_pages, "HARVEST_CONTACT": self.contact}
+        return {name: str(value) for name, value in settings.items() if value is not None}
+
     def apply_filters(self, query: Query) -> Query:
-        """Give a query the filters; a licence of its own row is the row's to say."""
-        own = query.filters.licence
-        licence = self.filters.licence if own is LicenceFilter.ANY else own
-        return replace(query, filters=replace(self.filters, licence=licence))
+        """Return the query with the filters of the run, except where the query has its own.
 
-    def unsupported_by(self, known: Collection[str]) -> list[str]:
-        """Name the options given that a source knows nothing of.
-
-        >>> RunOptions(filters=Filters(photos=True, site="zoo.example")).unsupported_by({"photos"})
-        ['--site']
+        >>> from harvest.licences import LicenceFilter
+        >>> from harvest.models import Query
+        >>> options = RunOptions(filters=Filters(photos=True, language="de"))
+        >>> filters = options.apply_filters(Query("king", "king", filters=Filters(language="en"))).filters
+        >>> filters.photos, filters.language
+        (True, 'en')
         """
-        given = [item.name for item in fields(Filters) if getattr(self.filters, item.name) != getattr(_NONE, item.name)]
-        return [_OPTIONS[name] for name in given if name in _OPTIONS and name not in known]
+        own = {item.name: getattr(query.filters, item.name) for item in changed_fields(query.filters)}
+        return replace(query, filters=replace(self.filters, **own))
+
+
+def unsupported_filters(filters: Filters, supported: Collection[str]) -> list[str]:
+    """Return the flags of the filters in use that a provider does not support.
+
+    The size is not among them: it is checked here, whether or not the provider can search by it.
+
+    >>> unsupported_filters(Filters(photos=True, site="zoo.example", min_size=10), {"photos"})
+    ['--site']
+    """
+    return [
+        item.option.long_flag
+        for item in changed_fields(filters)
+        if item.option is not None and item.name not in {*supported, "min_size"}
+    ]

@@ -1,4 +1,4 @@
-"""What an address says of its source: which photograph it is, whatever the host, size or secret."""
+"""Identify the photograph behind a URL, whatever its host, size or secret."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _patterns(*rules: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], tuple[str
     return tuple((re.compile(rule[0], re.ASCII | re.IGNORECASE), rule[1:]) for rule in rules)
 
 
-# The first group names the photograph.
+# The first group is the identifier of the photograph.
 _PHOTO_PATTERNS = _patterns(
     (r"(?:\w+\.)?static\.?flickr\.com/(?:\d+/)*(\d+)_[0-9a-f]{6,}(?:_\w+)?\.\w+$", "flickr"),
     (r"(?:www\.|m\.)?flickr\.com/photos/(?!tags/)[^/]+/(\d+)(?:/|$)", "flickr"),
@@ -32,12 +32,12 @@ _PHOTO_PATTERNS = _patterns(
     (rf"[\w-]+\.pinimg\.com/(?:originals|\d+x\d*(?:_RS)?)/({_PIN})\.\w+$", "pinterest"),
     (rf"{_YOUTUBE}/([\w-]{{11}})/(?:(?:maxres|sd|hq|mq)?default|0|hq720)\.\w+$", "youtube"),
 )
-# Of an address without its query: where its host keeps larger renditions, the largest first. Frames of a
-# film other than the one it is shown by, and pictures that only a thumbnail makes a picture (SVG), have none.
+# A pattern for a URL without its query, and the URLs of larger renditions, the largest first. There are none for
+# frames of a video other than its cover, and for formats of which only the thumbnail is a bitmap image (SVG).
 _LARGER = _patterns(
     (
         r"((?:\w+\.)?static\.?flickr\.com/(?:\d+/)*\d+_[0-9a-f]{6,})(?:_[sqtmnwzc])?(?:_d)?\.jpg",
-        r"\1_b.jpg",  # what is larger still has a secret of its own
+        r"\1_b.jpg",  # larger renditions have a secret of their own
     ),
     (rf"({_NATURE})/(?:square|thumb|small|medium|large)\.(\w+)", r"\1/original.\2"),
     (
@@ -49,7 +49,7 @@ _LARGER = _patterns(
     (
         rf"[\w-]+\.pinimg\.com/(?:\d\d|[1-6]\d\d)x\d*(?:_RS)?/({_PIN})\.(\w+)",
         r"i.pinimg.com/originals/\1.\2",
-        r"i.pinimg.com/736x/\1.jpg",  # always there; the original may be of another format
+        r"i.pinimg.com/736x/\1.jpg",  # always exists; the original may have another format
     ),
     (rf"[\w-]+\.pinimg\.com/\d+x\d*(?:_RS)?/({_PIN})\.(\w+)", r"i.pinimg.com/originals/\1.\2"),
     (
@@ -62,9 +62,9 @@ _LARGER = _patterns(
         r"i.ytimg.com/vi/\1/maxresdefault.jpg",
     ),
 )
-_PROXY = re.compile(r"i[0-3]\.wp\.com")  # WordPress's picture proxy: the true address is its path
+_PROXY = re.compile(r"i[0-3]\.wp\.com")  # WordPress's image proxy: its path is the original URL
 _SHRUNK = re.compile(r"(/wp-content/uploads/.+)-(?:\d{2,4}x\d{2,4}|scaled)(\.\w{3,4})$", re.ASCII)
-# What hosts send visitors on to, with status 200, where a picture is no more.
+# Images to which hosts redirect, with status 200, in place of one that no longer exists.
 _PLACEHOLDER = re.compile(
     r"(?:combo\.staticflickr|s\.yimg)\.com/.*photo_unavailable\w*\.\w+|i\.imgur\.com/removed\.png",
     re.ASCII | re.IGNORECASE,
@@ -80,7 +80,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def source_key(url: str) -> str:
-    """Return one key for every address of the same photograph; it never raises, whatever the text.
+    """Return the key that all URLs of one photograph share; never raises, whatever the text.
 
     >>> source_key("https://farm9.staticflickr.com/8193/8109766359_1f2d3c4b5a_z.jpg?zz=1")
     'flickr:8109766359'
@@ -93,15 +93,15 @@ def source_key(url: str) -> str:
         host, port = _host(parts), parts.port
     except ValueError:
         return f"url:{text}"
-    place = host + unquote(parts.path)
+    location = host + unquote(parts.path)
     for pattern, (source,) in _PHOTO_PATTERNS:
-        if found := pattern.match(place):
+        if found := pattern.match(location):
             return f"{source}:{_normalize_name(source, found[1])}"
     scheme = parts.scheme
     if port not in (None, _PORTS.get(scheme)):
         host = f"{host}:{port}"
     elif scheme == "http":
-        scheme = "https"  # one server, one picture
+        scheme = "https"  # the same server, the same image
     path = _SHRUNK.sub(r"\1\2", parts.path) or "/"
     query = "&".join(
         pair for pair in parts.query.split("&") if pair and not _TRACKING.fullmatch(pair.partition("=")[0])
@@ -110,7 +110,7 @@ def source_key(url: str) -> str:
 
 
 def renditions(url: str) -> tuple[str, ...]:
-    """Return the addresses that an address tells of: larger renditions, the largest first, and itself, last.
+    """Return the known URLs of larger renditions, the largest first, and the URL itself, last.
 
     >>> renditions("https://live.staticflickr.com/8193/8109766359_1f2d3c4b5a_m.jpg")[0]
     'https://live.staticflickr.com/8193/8109766359_1f2d3c4b5a_b.jpg'
@@ -127,7 +127,7 @@ def renditions(url: str) -> tuple[str, ...]:
 
 
 def is_placeholder(url: str) -> bool:
-    """Tell whether an address is the picture that a host shows in place of one it no longer has.
+    """Return whether a URL is an image that a host shows in place of one that no longer exists.
 
     >>> is_placeholder("https://i.imgur.com/removed.png")
     True
@@ -137,18 +137,18 @@ def is_placeholder(url: str) -> bool:
 
 def _larger_renditions(parts: SplitResult, host: str) -> list[str]:
     if _PROXY.fullmatch(host):
-        # Without its sizes the proxy gives the picture as its host has it; `ssl` says how to reach that.
+        # Without size parameters the proxy returns the original; `ssl` selects https for its host.
         query = "ssl=1" if "ssl=1" in parts.query.split("&") else ""
         return [parts._replace(path=_SHRUNK.sub(r"\1\2", parts.path), query=query, fragment="").geturl()]
-    for pattern, places in _LARGER:
+    for pattern, templates in _LARGER:
         if found := pattern.fullmatch(host + parts.path):
-            return [f"{parts.scheme}://{found.expand(place)}" for place in places]
+            return [f"{parts.scheme}://{found.expand(template)}" for template in templates]
     path = _SHRUNK.sub(r"\1\2", parts.path)
     return [parts._replace(path=path).geturl()] if path != parts.path else []
 
 
 def _normalize_name(source: str, name: str) -> str:
-    """Return a photograph's name as its source writes it: Commons takes spaces and a small first letter."""
+    """Return the canonical identifier of a photograph: Commons accepts spaces and a lower-case first letter."""
     if source != "commons":
         return name
     name = name.replace(" ", "_")
@@ -157,7 +157,7 @@ def _normalize_name(source: str, name: str) -> str:
 
 def _unwrap_proxy(url: str) -> SplitResult:
     parts = urlsplit(url)
-    for _ in range(3):  # a proxy of a proxy is rare, a longer chain is a trap
+    for _ in range(3):  # a proxy of a proxy is rare; a longer chain is malicious
         if not _PROXY.fullmatch(parts.hostname or ""):
             break
         parts = urlsplit("https:/" + parts.path)

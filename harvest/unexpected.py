@@ -1,7 +1,7 @@
-"""Turn an exception that nobody foresaw into a result, so that one image or one provider cannot end a run.
+"""Turn an unexpected exception into a result, so that one image or one provider cannot end a run.
 
-What ends a run on purpose is passed on: our own errors (a full disk), running out of memory, and whatever is
-not an `Exception` (Ctrl-C, a cancelled task).
+Exceptions that must end a run are raised again: `HarvestError` (such as a full disk), `MemoryError`, and those
+that are not an `Exception` (Ctrl-C, a cancelled task).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from harvest.errors import HarvestError, ProviderError
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ _MAX_LENGTH = 200
 
 
 def internal_error(error: Exception, subject: str) -> Refusal:
-    """Log the traceback of an unexpected exception, and return the verdict on what it happened to.
+    """Log the traceback of an unexpected exception, and return the refusal of its subject.
 
     >>> internal_error(KeyError("palette"), "an image").detail
     "KeyError: 'palette'"
@@ -43,7 +44,7 @@ def refuse_unexpected(function: Callable[P, T | Refusal]) -> Callable[P, T | Ref
             return function(*args, **kwargs)
         except ENDS_THE_RUN:
             raise
-        except Exception as error:  # noqa: BLE001 - that is what it is for
+        except Exception as error:  # noqa: BLE001 - the purpose of this function
             return internal_error(error, f"an image, in {function.__qualname__}")
 
     return call
@@ -54,7 +55,7 @@ def provider_failure(error: BaseException, provider: str, task: str = "") -> Pro
     log.error("%s failed%s", provider, task, exc_info=error)
     return ProviderError(
         f"{provider} failed{task}: {_describe(error)}",
-        "This is a bug of the provider: --log FILE has its trace.",
+        "This is a bug of the provider: use --log FILE to record its traceback.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Pictures made in code that mean harm or look like it: broken, huge, endless, two files in one."""
+"""Images made in code that are malicious or look so: broken, huge, endless, two files in one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cut(body: bytes, share: float = 0.6) -> bytes:
 
 
 def wrong_checksum() -> bytes:
-    """Return a PNG whose pixels are right and their checksum is not."""
+    """Return a PNG with correct pixels and a wrong checksum."""
     body = bytearray(encoded(photo(), "PNG"))
     last_of_data = body.rindex(b"IEND") - 5
     body[last_of_data] ^= 1
@@ -28,13 +28,13 @@ def wrong_checksum() -> bytes:
 
 
 def without_palette(width: int = 300, height: int = 300) -> bytes:
-    """Return a PNG whose pixels are indices into a palette that is not there."""
+    """Return a PNG whose pixels are indices into a missing palette."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
     pixels = chunk(b"IDAT", zlib.compress(bytes((width + 1) * height)))
     return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
 
 
-# Huge by their header
+# Huge according to their header
 
 
 def bomb(width: int = 50_000, height: int = 50_000) -> bytes:
@@ -44,7 +44,7 @@ def bomb(width: int = 50_000, height: int = 50_000) -> bytes:
 
 
 def webp_bomb() -> bytes:
-    """Return a WebP that claims 16,384 pixels a side: its decoder would take 2 GB when it is opened."""
+    """Return a WebP that claims 16,384 pixels per side: its decoder would allocate 2 GB when it is opened."""
     canvas = b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\xff\x3f\0" * 2
     return b"RIFF" + struct.pack("<I", 4 + len(canvas)) + b"WEBP" + canvas
 
@@ -61,7 +61,7 @@ def gif_bomb() -> bytes:
 
 
 def apng(frames: int) -> bytes:
-    """Return an animated PNG: a photograph first, then very many frames of one pixel."""
+    """Return an animated PNG: first a photograph, then very many frames of one pixel."""
     still = encoded(photo(), "PNG")
     control = struct.pack(">IIIIIHHBB", 0, 320, 240, 0, 0, 1, 25, 0, 0)
     body = png_with(still, chunk(b"acTL", struct.pack(">II", frames, 0)), chunk(b"fcTL", control))
@@ -74,14 +74,14 @@ def apng(frames: int) -> bytes:
 
 
 def gif(frames: int) -> bytes:
-    """Return an animated GIF: a photograph first, then very many frames of one red pixel."""
+    """Return an animated GIF: first a photograph, then very many frames of one red pixel."""
     still = encoded(photo().quantize(64), "GIF")
     dot = encoded(Image.new("P", (1, 1)), "GIF")
     return still[:-1] + dot[dot.index(b",") : -1] * (frames - 1) + b";"
 
 
 def webp(frames: int) -> bytes:
-    """Return an animated WebP: a photograph first, then very many frames of another."""
+    """Return an animated WebP: first a photograph, then very many frames of another one."""
     two = [photo(), photo(seed=1)]
     body = encoded(two[0], "WEBP", save_all=True, append_images=two[1:], quality=10, method=0)
     second = body.rindex(b"ANMF")
@@ -93,7 +93,7 @@ def webp(frames: int) -> bytes:
 
 
 def jpeg_and_zip() -> bytes:
-    """Return a JPEG that is a ZIP archive too."""
+    """Return a JPEG that is also a ZIP archive."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as folder:
         folder.writestr("appended.txt", SCRIPT)
@@ -101,11 +101,11 @@ def jpeg_and_zip() -> bytes:
 
 
 def gif_and_script() -> bytes:
-    """Return a GIF with a script in a comment and another behind its end."""
+    """Return a GIF with a script in a comment and another one after its end."""
     return encoded(photo().quantize(64), "GIF", comment=SCRIPT) + SCRIPT
 
 
-# Metadata that floods its reader
+# Metadata that floods a parser
 
 
 def exif_flood(segments: int) -> bytes:
@@ -114,14 +114,14 @@ def exif_flood(segments: int) -> bytes:
 
 
 def comment_flood(blocks: int) -> bytes:
-    """Return a GIF whose comment comes in blocks of one byte."""
+    """Return a GIF whose comment consists of blocks of one byte."""
     body = encoded(photo().quantize(64), "GIF")
     start = 13 + (3 << (body[10] & 7) + 1)
     return body[:start] + b"!\xfe" + b"\1a" * blocks + b"\0" + body[start:]
 
 
 def scan_flood(scans: int) -> bytes:
-    """Return a progressive JPEG whose last scan, 14 bytes for a walk over all blocks, comes very often."""
+    """Return a progressive JPEG that repeats its last scan, 14 bytes for a pass over all blocks, very often."""
     body = encoded(Image.new("RGB", (2000, 2000), "teal"), progressive=True)
     last = body.rindex(b"\xff\xda")
     return body[:-2] + body[last:-2] * scans + body[-2:]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from harvest.dataset import LIMIT_REACHED, Dataset, Placement
-from harvest.models import LOOK_BYTES, Fingerprint, Hit, Licence, Picture, Query, Task
+from harvest.licences import Licence
+from harvest.models import FINGERPRINT_BYTES, Fingerprint, Hit, Picture, Query, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +51,7 @@ def a_picture(number: int, *, size: int = 24, original: bytes | None = None) -> 
         content=sha(data),
         body=sha(b"body" + data if original is None else original),
         pixels=sha(b"pixels" + data),
-        fingerprint=Fingerprint((number.to_bytes(8, "big") * 61)[:LOOK_BYTES]),
+        fingerprint=Fingerprint((number.to_bytes(8, "big") * 61)[:FINGERPRINT_BYTES]),
         width=size,
         height=size,
         original_width=size * 10,

@@ -1,4 +1,4 @@
-"""Pictures made in code, good and odd ones; `bombs` holds those that mean harm. No binaries lie here."""
+"""Images drawn in code, valid and unusual; `bombs` has the malicious ones. The repository contains no binaries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GPS = b"51 deg 28' 38\""
 
 @cache
 def photo(width: int = 320, height: int = 240, seed: int = 0) -> Image.Image:
-    """Draw something like a photograph: soft colours, things with edges, grain. Another seed, another one."""
+    """Draw something like a photograph: soft colours, shapes with edges, grain. Each seed gives another one."""
     rng = np.random.default_rng(seed)
     sky = Image.fromarray(rng.integers(20, 236, (6, 6, 3), dtype=np.uint8))
     image = sky.resize((width, height), Image.Resampling.BICUBIC)
@@ -31,7 +31,7 @@ def photo(width: int = 320, height: int = 240, seed: int = 0) -> Image.Image:
 
 
 def corners(width: int = 320, height: int = 240) -> Image.Image:
-    """Paint a corner of each colour of `CORNERS`, so that it shows how a picture was turned."""
+    """Paint each corner in a colour of `CORNERS`, so that the orientation is visible."""
     image = Image.new("RGB", (width, height))
     for place, colour in CORNERS.items():
         left, top = "left" in place, "top" in place
@@ -41,7 +41,7 @@ def corners(width: int = 320, height: int = 240) -> Image.Image:
 
 
 def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    """Return a picture as a file of that kind."""
+    """Return an image as a file of that kind."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -53,7 +53,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png_with(body: bytes, *chunks: bytes) -> bytes:
-    """Put chunks into a PNG, behind its header."""
+    """Insert chunks into a PNG, after its header."""
     return body[:33] + b"".join(chunks) + body[33:]
 
 
@@ -61,7 +61,7 @@ def png_with(body: bytes, *chunks: bytes) -> bytes:
 
 
 def ycck() -> tuple[bytes, Image.Image]:
-    """Return a JPEG in YCCK, as Photoshop writes CMYK, and what it shows in RGB."""
+    """Return a JPEG in YCCK, as Photoshop writes CMYK, and the RGB image that it shows."""
     image = photo()
     luma, blue, red = image.convert("YCbCr").split()
     inverted = [channel.point(lambda level: 255 - level) for channel in (luma, blue, red)]
@@ -73,13 +73,13 @@ def ycck() -> tuple[bytes, Image.Image]:
 
 
 def ramp_16_bit() -> bytes:
-    """Return a grey PNG of 16 bits that goes evenly from black to white."""
+    """Return a grey PNG of 16 bits with a linear ramp from black to white."""
     ramp = np.linspace(0, 65535, 512).astype(np.uint16)
     return encoded(Image.fromarray(np.tile(ramp, (256, 1))), "PNG")
 
 
 def hidden_colour(mode: str = "RGBA") -> bytes:
-    """Return a PNG: a green ring, and around and in it bright red that nobody is meant to see."""
+    """Return a PNG of a green ring on transparent pixels whose hidden colour is bright red."""
     image = Image.new("RGBA", (256, 256), (255, 0, 0, 0))
     ImageDraw.Draw(image).ellipse((48, 48, 208, 208), fill=(255, 0, 0, 0), outline=(0, 128, 0, 255), width=30)
     if mode == "LA":
@@ -93,7 +93,7 @@ def hidden_colour(mode: str = "RGBA") -> bytes:
 
 
 def profile(red: tuple[float, ...], green: tuple[float, ...], blue: tuple[float, ...], gamma: float) -> bytes:
-    """Return an ICC profile of three primaries (XYZ under D50) and a gamma."""
+    """Return an ICC profile with three primaries (XYZ under D50) and a gamma."""
 
     def numbers(*values: float) -> bytes:
         return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
@@ -126,12 +126,12 @@ def segment(marker: int, content: bytes) -> bytes:
 
 
 def jpeg_with(body: bytes, *segments: bytes) -> bytes:
-    """Put segments into a JPEG, in front of all others."""
+    """Insert segments into a JPEG, before all others."""
     return body[:2] + b"".join(segments) + body[2:]
 
 
 def turned(orientation: int, kind: str = "JPEG") -> bytes:
-    """Return `corners` stored so that this Exif orientation puts them upright."""
+    """Return `corners` stored so that this EXIF orientation turns them upright."""
     stored = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -150,7 +150,7 @@ def turned(orientation: int, kind: str = "JPEG") -> bytes:
 
 
 def private() -> bytes:
-    """Return a JPEG that tells where it was taken, by whom and with what, in every place that can."""
+    """Return a JPEG with the place, the camera and comments in every kind of metadata."""
     exif = Image.Exif()
     exif[0x010F] = "A Camera"
     exif[0x8825] = {1: "N", 2: (51.0, 28.0, 38.0), 29: GPS.decode()}
@@ -163,7 +163,7 @@ def private() -> bytes:
 
 
 def others() -> dict[str, bytes]:
-    """Return a file of each format that is known and not taken."""
+    """Return a file of each known format that is not supported."""
     image = photo()
     svg = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="300" height="300"/>'
     psd = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, 240, 320, 8, 3) + bytes(12)
@@ -172,7 +172,7 @@ def others() -> dict[str, bytes]:
 
 
 def heic() -> bytes:
-    """Return the head of a HEIC picture of 4032 x 3024, as a telephone writes it."""
+    """Return the start of a HEIC image of 4032 x 3024, as a phone writes it."""
     size = struct.pack(">I4s4xII", 20, b"ispe", 4032, 3024)
     meta = struct.pack(">I4s4x", 12 + len(size), b"meta") + size
     return struct.pack(">I4s4s4x8s", 24, b"ftyp", b"heic", b"mif1heic") + meta

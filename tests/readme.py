@@ -1,4 +1,4 @@
-"""The pages of documentation, whose code the tests run as it stands."""
+"""The pages of documentation, whose code the tests run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ PAGES = (README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
 def block(page: str, kind: str, word: str) -> str:
-    """Return the block of a kind that has a word in it, from a page of `docs/`."""
+    """Return the code block of a kind that contains a word, from a page of `docs/`."""
     text = (ROOT / "docs" / page).read_text("utf-8")
     return next(code for code in re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) if word in code)

@@ -1,4 +1,4 @@
-"""A provider and workers that do as a test tells them, for the pipeline's real seams."""
+"""A scripted provider and workers, for tests of the pipeline."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from tests.web import Photo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harvest.models import Query, Task, Verdict
+    from harvest.models import Query, Task
+    from harvest.verdicts import Verdict
 
 
 def hits(count: int, provider: str = "BING", *, start: int = 1, host: str = "pictures.example") -> list[Hit]:
-    """Make hits whose addresses end in a number."""
+    """Return hits whose URLs end in a number."""
     urls = (f"https://{host}/{number}.jpg" for number in range(start, start + count))
     return [Hit(url, provider, f"url:{url}", rank) for rank, url in enumerate(urls, start=1)]
 
 
 class Odd(NamedTuple):
-    """What a provider yields that is no sound hit."""
+    """A value that a provider yields instead of a valid hit."""
 
     value: Any
 
 
 class Scripted(Provider):
-    """Answers each query with what `script` gives for it: hits to yield, errors to raise, calls to make."""
+    """Answers each query with the steps in `script`: hits to yield, errors to raise, calls to make."""
 
     name: ClassVar = "BING"
     label: ClassVar = "Bing"
-    about: ClassVar = "as a test tells it"
+    about: ClassVar = "as a test scripts it"
     pace: ClassVar = 0.0
 
     def __init__(self, script: dict[str, Iterable[object]], name: str = "BING") -> None:
         super().__init__({})
-        self.name = name  # type: ignore[misc] # as if there were a class of its own
+        self.name = name  # as if it had a class of its own
         self._script = script
         self.asked: list[str] = []
         self.limits: list[int | None] = []
@@ -49,7 +50,7 @@ class Scripted(Provider):
         self.thread: threading.Thread | None = None
 
     def search(self, query: Query, pages: object) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
-        """Follow the script."""
+        """Run the steps of the script."""
         self.asked.append(query.text)
         self.limits.append(query.limit)
         self.thread = threading.current_thread()
@@ -64,15 +65,15 @@ class Scripted(Provider):
 
 
 def no_pages(_: Provider, __: threading.Event) -> nullcontext[None]:
-    """Stand for the pages of a provider that asks nobody."""
+    """Replace the search session of a provider that sends no request."""
     return nullcontext()
 
 
 @dataclass
 class Fetcher:
-    """Workers without a network: a hit's picture is the photo of its number, or what `gives` says.
+    """Workers without a network: the image of a hit is the photo of its number, or the result of `gives`.
 
-    `log` tells what was fetched, in order; `at_once` which photographs were under way at once at the most.
+    `log` has the URLs in the order of their downloads; `at_once` the most parallel downloads of a photograph.
     """
 
     gives: Callable[[Hit], Photo | Verdict | None] = lambda _: None
@@ -91,7 +92,7 @@ class Fetcher:
         pass
 
     async def work(self, task: Task) -> Outcome:
-        """Take the time a host takes, and give what it gives."""
+        """Take the time that the host takes, and return its result."""
         hit, me = task.hit, asyncio.current_task()
         assert me is not None
         self.log.append(hit.url)
@@ -109,17 +110,17 @@ class Fetcher:
     def _result(self, hit: Hit) -> Picture | Refusal:
         given = self.gives(hit)
         if isinstance(given, str):
-            return Refusal(given, "as told")
+            return Refusal(given, "as scripted")
         photo = given or Photo(int(hit.url.rpartition("/")[2].removesuffix(".jpg")))
         picture = process_image(photo.body, hit, Recipe())
         assert isinstance(picture, Picture), picture
         return picture
 
     def stop(self) -> None:
-        """Abandon everything, as nothing of it is downloaded."""
+        """Cancel all downloads."""
         self.stopped = True
         for task in self._under_way:
             task.cancel()
 
     async def idle(self) -> None:
-        """Have nothing left to develop."""
+        """Return at once, since nothing is left to process."""

@@ -1,4 +1,4 @@
-"""The open archives of the small Internet: they answer as the real ones do, and refuse what those refuse."""
+"""The open archives of the test Internet respond as the real ones do, and refuse what those refuse."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONTACT = {"User-Agent": "tests/1 (ada@example.org)"}
 
 @pytest.fixture
 def session(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
-    """Give a client that is led here as the program is: by its environment."""
+    """Return a client that is directed here as the program is: by its environment."""
     for name, value in internet.environ.items():
         monkeypatch.setenv(name, value)
     with requests.Session() as session:
@@ -50,7 +50,7 @@ def ask(session: requests.Session, url: str, headers: dict[str, str] | None = No
 
 
 def test_openverse_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
-    """What a recorded result carries, ours carries."""
+    """Our results have all fields of a recorded result."""
     theirs = json.loads(recorded("openverse/images_search_2022-01.json"))
     internet.openverse.shows("snake", 3)
     ours = ask(session, f"{OPENVERSE}/images/", q="snake")
@@ -59,7 +59,7 @@ def test_openverse_answers_in_the_shape_recorded(internet: Internet, session: re
 
 
 def test_openverse_keeps_its_limits(internet: Internet, session: requests.Session) -> None:
-    """Anybody has 20 a page, who has a token more, and nobody more than 240 of a search."""
+    """A page has 20 results, more with a token, and a search never more than 240."""
     internet.openverse.shows("snake", 300)
     url = f"{OPENVERSE}/images/"
     assert ask(session, url, q="snake", page_size=21)["detail"].startswith("page_size may not exceed 20")
@@ -75,7 +75,7 @@ def test_openverse_keeps_its_limits(internet: Internet, session: requests.Sessio
 
 
 def test_openverses_parts_make_up_the_whole(internet: Internet, session: requests.Session) -> None:
-    """Every picture is in one part by source, by licence and by size, and its thumbnail is there."""
+    """Filters by source, licence and size partition the images, and each has its thumbnail."""
     shelf = internet.openverse.shows("snake", 10)
     for parts in (
         [{"source": "flickr"}, {"source": "wikimedia"}, {"excluded_source": "flickr,wikimedia"}],
@@ -89,10 +89,10 @@ def test_openverses_parts_make_up_the_whole(internet: Internet, session: request
 
 
 @pytest.mark.parametrize(("mood", "seconds"), [("throttled", 1), ("spent", 43_200)])
-def test_openverse_says_in_words_how_long_to_wait(
+def test_openverse_gives_the_waiting_time_as_text(
     internet: Internet, session: requests.Session, mood: str, seconds: int
 ) -> None:
-    """A throttled answer has the words of the recorded one, and no header."""
+    """A rate-limited response has the text of the recorded one, and no header."""
     internet.openverse.turns(mood)
     answer = session.get(f"{OPENVERSE}/images/", timeout=60)
     assert answer.status_code == 429
@@ -102,15 +102,15 @@ def test_openverse_says_in_words_how_long_to_wait(
     assert answer.json()["detail"] == theirs[1].replace("3600", str(seconds))
 
 
-def test_commons_answers_nobody_without_a_contact(internet: Internet, session: requests.Session) -> None:
-    """A program that does not say whom to write to is sent away."""
+def test_commons_refuses_clients_without_a_contact(internet: Internet, session: requests.Session) -> None:
+    """A client without a contact in its User-Agent is refused."""
     internet.commons.shows("snake", 1)
     assert session.get(COMMONS, params=FILES, timeout=60).status_code == 403
     assert ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"][0]["imageinfo"]
 
 
-def test_commons_tells_a_batch_in_parts(internet: Internet, session: requests.Session) -> None:
-    """What one answer leaves out, those that follow tell, until the batch is complete."""
+def test_commons_splits_a_batch(internet: Internet, session: requests.Session) -> None:
+    """Later responses add what the first leaves out, until the batch is complete."""
     internet.commons.shows("snake", 60)
     told: set[int] = set()
     following: dict[str, Any] = {}
@@ -123,8 +123,8 @@ def test_commons_tells_a_batch_in_parts(internet: Internet, session: requests.Se
     assert not following
 
 
-def test_commons_serves_widths_it_likes(internet: Internet, session: requests.Session) -> None:
-    """Originals and renditions are there; those of other widths are refused."""
+def test_commons_serves_certain_widths(internet: Internet, session: requests.Session) -> None:
+    """Originals and renditions can be downloaded; those of other widths are refused."""
     (listing,) = internet.commons.shows("snake", 1, size=(1920, 1280))
     (file,) = ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"]
     info = file["imageinfo"][0]
@@ -134,7 +134,7 @@ def test_commons_serves_widths_it_likes(internet: Internet, session: requests.Se
 
 
 def test_inaturalist_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
-    """What our answers carry is what a recorded taxon, observation and photo carry."""
+    """Our responses have all fields of a recorded taxon, observation and photo."""
     taxa = json.loads(recorded("inaturalist/taxa_autocomplete.json"))["results"][0]
     observation = json.loads(recorded("inaturalist/observations_page1.json"))["results"][0]
     internet.inaturalist.shows("micrurus tener", 3)
@@ -147,8 +147,8 @@ def test_inaturalist_answers_in_the_shape_recorded(internet: Internet, session: 
     assert first["photos"][0].keys() == observation["photos"][0].keys()
 
 
-def test_inaturalist_goes_on_above_a_number(internet: Internet, session: requests.Session) -> None:
-    """Observations come by their numbers, and what is left is counted."""
+def test_inaturalist_pages_by_id(internet: Internet, session: requests.Session) -> None:
+    """Observations are sorted by id, and the remaining ones are counted."""
     shelf = internet.inaturalist.shows("micrurus tener", 7)
     asked = {"taxon_id": 7001, "order_by": "id", "order": "asc", "per_page": 5}
     first = ask(session, f"{NATURE}/observations", **asked)
@@ -160,7 +160,7 @@ def test_inaturalist_goes_on_above_a_number(internet: Internet, session: request
 
 
 def test_gbif_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
-    """What our answers carry is what a recorded record and its picture carry."""
+    """Our responses have all fields of a recorded occurrence and its image."""
     text = recorded("gbif/occurrence_search.vcr.yaml")
     internet.gbif.shows("Micrurus tener", 3)
     key = ask(session, f"{GBIF}/species/match", name="Micrurus tener")["usageKey"]

@@ -1,4 +1,4 @@
-"""Keys in a file: for its owner only, second to the environment, and never half written."""
+"""The key file: readable by its owner only, overridden by the environment, and written atomically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _settings(tmp_path, monkeypatch):
 
 
 def test_a_key_is_kept_and_found(tmp_path):
-    """What is kept is in the environment that sources are given, among what was kept before."""
+    """A saved key is in the environment of the providers, together with earlier ones."""
     assert credentials.load_keys() == {}
     assert credentials.save_key("FLICKR_API_KEY", "k1") == tmp_path / "harvest" / "keys.json"
     credentials.save_key("BRAVE_API_KEY", "k2 – ü")
@@ -31,7 +31,7 @@ def test_a_key_is_kept_and_found(tmp_path):
 
 @pytest.mark.parametrize("value", ["other", ""])
 def test_the_environment_comes_first(monkeypatch, value):
-    """A variable that is set wins, also by being empty: so a key is left out for once."""
+    """A variable that is set has precedence, even if empty, so that a key can be disabled once."""
     credentials.save_key("FLICKR_API_KEY", "kept")
     monkeypatch.setenv("FLICKR_API_KEY", value)
     assert credentials.environ()["FLICKR_API_KEY"] == value
@@ -39,7 +39,7 @@ def test_the_environment_comes_first(monkeypatch, value):
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_V04_nobody_else_can_read_the_file(tmp_path):
-    """The file has mode 0600 and its folder 0700, whatever the umask, also in place of one that was open."""
+    """The file has mode 0600 and its folder 0700, whatever the umask and the mode of an earlier file."""
     file = tmp_path / "harvest" / "keys.json"
     before = os.umask(0)
     try:
@@ -58,8 +58,8 @@ def test_V04_nobody_else_can_read_the_file(tmp_path):
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "7", '{"a": "lower"}', '{"A": 7}', '{"../A": "x"}', "[" * 70_000, "\udcff"]
 )
-def test_a_file_that_is_none_is_told_and_left(tmp_path, text):
-    """A file that holds anything but keys is named, and not written over."""
+def test_an_invalid_file_is_reported_and_kept(tmp_path, text):
+    """A file with other content is an error that names it, and is not overwritten."""
     file = tmp_path / "harvest" / "keys.json"
     file.parent.mkdir()
     file.write_text(text, "utf-8", "surrogateescape")
@@ -68,14 +68,14 @@ def test_a_file_that_is_none_is_told_and_left(tmp_path, text):
         credentials.environ,
         lambda: credentials.save_key("FLICKR_API_KEY", "k"),
     ):
-        with pytest.raises(UsageError, match="is no file of keys") as caught:
+        with pytest.raises(UsageError, match="is not a valid key file") as caught:
             action()
         assert str(file) in caught.value.message
     assert file.read_text("utf-8", "surrogateescape") == text
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
-    """Where no file can be made, the error says so, and that nothing was changed."""
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
+    """If the file cannot be created, the error says so, and that nothing was changed."""
     (tmp_path / "harvest").write_text("a file where the folder should be")
     assert credentials.load_keys() == {}
     with pytest.raises(CannotWrite, match="cannot be written"):
@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 
 
 def test_a_full_disk_leaves_the_old_keys(tmp_path, monkeypatch):
-    """When writing fails, the keys of before are there, and no file is left beside them."""
+    """If writing fails, the earlier keys are kept, and no temporary file remains."""
     credentials.save_key("FLICKR_API_KEY", "old")
 
     def full(_):
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_old_keys(tmp_path, monkeypatch):
 
 
 def test_a_link_stays_a_link(tmp_path):
-    """Who keeps settings elsewhere, by a link, finds the keys there."""
+    """A symbolic link to a file elsewhere is kept, and the keys are written to its target."""
     there = tmp_path / "dotfiles.json"
     there.write_text("{}")
     (tmp_path / "harvest").mkdir()
@@ -119,8 +119,8 @@ def test_a_link_stays_a_link(tmp_path):
         ("win32", {}, "AppData/Roaming/harvest/keys.json"),
     ],
 )
-def test_each_system_has_its_place(tmp_path, monkeypatch, platform, given, expected):
-    """The file is in the folder for settings of the system, or where XDG_CONFIG_HOME says."""
+def test_each_system_has_its_folder(tmp_path, monkeypatch, platform, given, expected):
+    """The file is in the settings folder of the system, or in XDG_CONFIG_HOME."""
     for name in ("XDG_CONFIG_HOME", "APPDATA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
@@ -130,8 +130,8 @@ def test_each_system_has_its_place(tmp_path, monkeypatch, platform, given, expec
     assert credentials.key_file() == tmp_path / expected
 
 
-def test_without_a_home_nothing_is_kept(monkeypatch):
-    """Where there is no home folder there are no keys, and keeping one is told to be impossible."""
+def test_without_a_home_nothing_is_saved(monkeypatch):
+    """Without a home folder there are no keys, and saving one is an error."""
 
     def nowhere():
         raise RuntimeError("Could not determine home directory.")

@@ -13,7 +13,8 @@ import pytest
 from harvest.dataset import Change, Changes, Dataset, Placement
 from harvest.errors import MissingFiles
 from harvest.files import disk
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, a_query, fill, find, jpeg, name, new, tree
 
 if TYPE_CHECKING:

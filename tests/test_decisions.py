@@ -11,7 +11,9 @@ import pytest
 from harvest.dataset import Changes, Dataset, Placement
 from harvest.errors import CannotWrite
 from harvest.files import disk
-from harvest.models import Licence, Refusal, Verdict
+from harvest.licences import Licence
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, a_query, fill, find, jpeg, name, new, tree
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Seen before? What becomes of each picture that arrives, on a real dataset and with real pictures."""
+"""Deduplication: the verdict on each downloaded picture, on a real dataset and with real pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import pytest
 from harvest.dataset import Dataset
 from harvest.harvesting.deduplicate import PLACEHOLDER_PAGES, Deduplicator
 from harvest.images import process_image
-from harvest.models import Hit, Licence, Outcome, Picture, Recipe, Refusal, Verdict
+from harvest.licences import Licence
+from harvest.models import Hit, Outcome, Picture, Recipe, Refusal
+from harvest.verdicts import Verdict
 from tests.datasets import find
 from tests.web import Photo
 
@@ -23,7 +25,7 @@ def dataset(tmp_path):
 
 
 class Arrivals:
-    """Makes pictures arrive at a dataset, each from an address of its own."""
+    """Adds pictures to a dataset, each from a URL of its own."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -39,7 +41,7 @@ class Arrivals:
         page: str | None = None,
         licence: Licence = UNKNOWN,
     ) -> Outcome:
-        """Give the outcome for one more address of a photo, as it was or changed as the web changes it."""
+        """Return the outcome for one more URL of a photo, unchanged or changed as the web changes images."""
         self._count += 1
         url = f"https://{host or f'host{self._count}.example'}/{self._count}.jpg"
         hit = Hit(url, "BING", f"url:{url}", self._count, page=page, licence=licence)
@@ -50,13 +52,13 @@ class Arrivals:
         return Outcome(task, picture)
 
     def arrive(self, *arguments, **options) -> Verdict:
-        """Let one picture arrive in a run of its own."""
+        """Add one picture in a run of its own."""
         (verdict,) = Deduplicator(self.dataset).record_outcomes([self.outcome(*arguments, **options)])
         return verdict
 
     @property
     def files(self) -> list[str]:
-        """List the files of the class folders."""
+        """Return the files of the class folders."""
         return sorted(str(path.relative_to(self.dataset.root)) for path in self.dataset.root.glob("*/*"))
 
 
@@ -66,7 +68,7 @@ def web(dataset):
 
 
 def test_a_new_picture_is_kept(web):
-    """A picture nobody has seen is placed in the folder of its class."""
+    """A new picture is placed in the folder of its class."""
     assert web.arrive(1) is Verdict.KEPT
 
     (file,) = web.files
@@ -85,7 +87,7 @@ def test_different_pictures_are_all_kept(web):
 
 @pytest.mark.parametrize("change", ["", "smaller", "rough", "webp", "grey", "cropped"])
 def test_V06_the_same_picture_again_is_a_duplicate(web, change):
-    """The same photo from another address, as it was or changed as the web does, is placed once."""
+    """The same photo from another URL, unchanged or changed as the web changes images, is placed once."""
     placer = Deduplicator(web.dataset)
     assert placer.record_outcomes([web.outcome(1)]) == [Verdict.KEPT]
 
@@ -93,8 +95,8 @@ def test_V06_the_same_picture_again_is_a_duplicate(web, change):
     assert len(web.files) == 1
 
 
-def test_twins_within_one_batch(web):
-    """Twins that arrive in one batch are found too; the first of them has the place."""
+def test_duplicates_within_one_batch(web):
+    """Duplicates within one batch are found too; the first of them is kept."""
     batch = [web.outcome(1), web.outcome(2), web.outcome(1, "rough"), web.outcome(1)]
 
     verdicts = Deduplicator(web.dataset).record_outcomes(batch)
@@ -103,15 +105,15 @@ def test_twins_within_one_batch(web):
     assert len(web.files) == 2
 
 
-def test_twins_of_an_earlier_run(web):
-    """A picture of an earlier run is known again by its look."""
+def test_duplicates_of_an_earlier_run(web):
+    """A picture of an earlier run is recognised by its fingerprint."""
     assert web.arrive(1) is Verdict.KEPT
 
     assert web.arrive(1, "rough") is Verdict.DUPLICATE
 
 
 def test_all_sources_of_a_picture_are_remembered(web):
-    """A duplicate's address is remembered with the picture it is the same as."""
+    """The URL of a duplicate is recorded with the picture that it duplicates."""
     placer = Deduplicator(web.dataset)
     first, second = web.outcome(1), web.outcome(1, "smaller")
     placer.record_outcomes([first, second])
@@ -121,7 +123,7 @@ def test_all_sources_of_a_picture_are_remembered(web):
     assert {source.url for source in story.sources} == {first.task.hit.url, second.task.hit.url}
 
 
-def test_the_larger_copy_has_the_place(web):
+def test_the_larger_copy_is_kept(web):
     """A larger original replaces a smaller one in place, and the class does not grow."""
     placer = Deduplicator(web.dataset)
     assert placer.record_outcomes([web.outcome(1, "smaller")]) == [Verdict.KEPT]
@@ -134,15 +136,15 @@ def test_the_larger_copy_has_the_place(web):
     assert placer.record_outcomes([web.outcome(1, "smaller")]) == [Verdict.DUPLICATE]
 
 
-def test_the_larger_copy_of_one_batch_has_the_place(web):
-    """Of twins in one batch the larger has the place in the end, whatever their order."""
+def test_the_larger_copy_of_one_batch_is_kept(web):
+    """Of duplicates in one batch the larger is kept in the end, whatever their order."""
     batch = [web.outcome(1, "smaller"), web.outcome(1), web.outcome(1, "larger")]
 
     assert Deduplicator(web.dataset).record_outcomes(batch) == [Verdict.KEPT, Verdict.BETTER, Verdict.BETTER]
     assert len(web.files) == 1
 
 
-def test_a_known_open_licence_comes_before_size(web):
+def test_an_open_licence_outranks_size(web):
     """A copy under a known open licence replaces a larger one of unknown licence, and not the reverse."""
     placer = Deduplicator(web.dataset)
     assert placer.record_outcomes([web.outcome(1)]) == [Verdict.KEPT]
@@ -154,7 +156,7 @@ def test_a_known_open_licence_comes_before_size(web):
 
 
 def test_equal_is_not_better(web):
-    """Nothing is replaced without a reason: the same size and licence stays a duplicate."""
+    """Nothing is replaced by its equal: with the same size and licence, a copy is a duplicate."""
     assert web.arrive(1, "rough") is Verdict.KEPT
     (before,) = web.files
 
@@ -164,7 +166,7 @@ def test_equal_is_not_better(web):
 
 @pytest.mark.parametrize("change", ["", "rough", "larger"])
 def test_wanted_by_two_classes(web, change):
-    """A picture that another class has is a conflict: it stays where it was first, however good the copy."""
+    """A picture that another class has is a conflict: it stays in the first class, however good the copy."""
     assert web.arrive(1) is Verdict.KEPT
     before = web.files
 
@@ -183,8 +185,8 @@ def test_wanted_by_two_classes_within_one_batch(web):
 
 
 @pytest.mark.parametrize("change", ["", "smaller", "rough", "larger"])
-def test_R01_what_was_thrown_out_stays_out(web, change):
-    """A picture that a person threw out is known again from any address and in any size, for every class."""
+def test_R01_a_rejected_picture_stays_rejected(web, change):
+    """A rejected picture is recognised from any URL and in any size, for every class."""
     web.arrive(1)
     web.dataset.reject(web.dataset.find(web.files[0]), by="cli")
 
@@ -192,8 +194,8 @@ def test_R01_what_was_thrown_out_stays_out(web, change):
     assert not web.files
 
 
-def test_a_picture_on_disk_is_stronger_than_a_rejection(web):
-    """Where a look was thrown out once and is on disk again, the arrival is a duplicate of what is there."""
+def test_a_picture_on_disk_outranks_a_rejection(web):
+    """Where a fingerprint was rejected once and is on disk again, a new picture is a duplicate of the file on disk."""
     web.arrive(1)
     web.dataset.reject(web.dataset.find(web.files[0]), by="cli")
     own = web.dataset.root / "coral" / "mine.jpg"
@@ -206,7 +208,7 @@ def test_a_picture_on_disk_is_stronger_than_a_rejection(web):
 
 
 def test_R05_the_persons_own_file_is_never_replaced(web):
-    """A file that a person added is compared with and keeps its place, however small it is."""
+    """A file that a person added is compared with new pictures and never replaced, however small it is."""
     own = web.dataset.root / "coral" / "mine.jpg"
     own.parent.mkdir()
     own.write_bytes(Photo(1).changed("thumbnail"))
@@ -217,7 +219,7 @@ def test_R05_the_persons_own_file_is_never_replaced(web):
 
 
 def test_R02_a_picture_that_was_moved_is_never_replaced(web):
-    """A picture that a person gave another class keeps its place; a better copy for it is a duplicate."""
+    """A picture that a person moved to another class is never replaced; a better copy is a duplicate."""
     web.arrive(1, "smaller")
     web.dataset.move(web.dataset.find(web.files[0]), "king", by="cli")
     before = web.files
@@ -226,8 +228,8 @@ def test_R02_a_picture_that_was_moved_is_never_replaced(web):
     assert web.files == before
 
 
-def test_thrown_out_while_the_better_copy_was_on_its_way(web):
-    """A better copy of what a person throws out meanwhile is thrown out with it."""
+def test_rejected_while_the_better_copy_is_downloaded(web):
+    """A better copy of a picture that is rejected at the same time is rejected too."""
     placer = Deduplicator(web.dataset)
     placer.record_outcomes([web.outcome(1, "smaller")])
     better = web.outcome(1)
@@ -239,8 +241,8 @@ def test_thrown_out_while_the_better_copy_was_on_its_way(web):
     assert placer.record_outcomes([web.outcome(1, "larger")]) == [Verdict.REJECTED]
 
 
-def test_N18_a_hosts_placeholder_is_set_aside(web):
-    """The same file at five pages of one host is what it shows instead: it leaves its class, and is told."""
+def test_N18_a_placeholder_is_rejected(web):
+    """The same file on five pages of one host is a placeholder: it leaves its class, and the summary counts it."""
     placer = Deduplicator(web.dataset)
     outcomes = [web.outcome(7, host="hot.example", page=f"https://hot.example/{n}") for n in range(7)]
 
@@ -257,8 +259,8 @@ def test_N18_a_hosts_placeholder_is_set_aside(web):
     assert len(list(web.dataset.root.with_name("dataset.rejected").glob("coral/*"))) == 1
 
 
-def test_N18_a_placeholder_is_known_in_the_next_run(web):
-    """What was set aside does not come back, and a person can restore it."""
+def test_N18_a_placeholder_is_recognised_in_the_next_run(web):
+    """A placeholder is not downloaded again, and a person can restore it."""
     placer = Deduplicator(web.dataset)
     placer.record_outcomes([web.outcome(7, host="hot.example", page=f"https://hot.example/{n}") for n in range(5)])
 
@@ -268,8 +270,8 @@ def test_N18_a_placeholder_is_known_in_the_next_run(web):
     assert web.files == [f"coral/{shelved.name}"]
 
 
-def test_N18_a_popular_picture_is_no_placeholder(web):
-    """The same file at many hosts, or many times on one page, is a popular picture and stays."""
+def test_N18_a_popular_picture_is_not_a_placeholder(web):
+    """The same file on many hosts, or many times on one page, is a popular image and stays."""
     placer = Deduplicator(web.dataset)
     outcomes = [web.outcome(7, page=f"https://pages{n}.example/") for n in range(8)]
     outcomes += [web.outcome(7, host="one.example", page="https://one.example/") for _ in range(8)]
@@ -280,8 +282,8 @@ def test_N18_a_popular_picture_is_no_placeholder(web):
     assert len(web.files) == 1
 
 
-def test_refusals_are_written_down(web):
-    """What gave no picture keeps its verdict and its reason, in its place among the others."""
+def test_refusals_are_recorded(web):
+    """A refusal keeps its verdict and its detail, at its place among the others."""
     good, bad = web.outcome(1), web.outcome(2)
     bad = Outcome(bad.task, Refusal(Verdict.GONE, "404"))
 
@@ -292,5 +294,5 @@ def test_refusals_are_written_down(web):
 
 
 def test_an_empty_batch(web):
-    """A batch of nothing is nothing."""
+    """An empty batch gives no verdicts."""
     assert Deduplicator(web.dataset).record_outcomes([]) == []

@@ -9,7 +9,7 @@ import pytest
 from harvest.dataset import Changes, Dataset, Placement
 from harvest.dataset.file_operations import FileOperations
 from harvest.files import disk
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from tests import datasets
 from tests.datasets import a_hit, a_picture, find
 

@@ -1,4 +1,4 @@
-"""The documentation: its links lead somewhere, and the README stays short."""
+"""The documentation: its links resolve, and the README stays short."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_relative_link_resolves(page: Path) -> None:
-    """A link to a file of the repository names one that is there, and a heading that the file has."""
+    """A link to a file of the repository names an existing file, and an existing heading."""
     for link in LINK.findall(FENCE.sub("", page.read_text("utf-8"))):
         if link.startswith("https://"):
             continue
@@ -39,7 +39,7 @@ def test_every_relative_link_resolves(page: Path) -> None:
 
 
 def test_the_readme_links_every_page() -> None:
-    """Each page of documentation can be found from the README."""
+    """Each page of documentation is linked from the README."""
     links = {link.partition("#")[0] for link in LINK.findall(README.read_text("utf-8"))}
 
     assert {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"} <= links
@@ -51,13 +51,13 @@ def test_the_readme_is_short() -> None:
 
 
 def test_the_readme_has_the_line_that_installs_and_tests() -> None:
-    """The line that installs everything and runs the tests is in the README as it is run."""
+    """The command that installs everything and runs the tests is in the README exactly as it is run."""
     assert "\npip install -e '.[test,train,onnx]' && pytest " in README.read_text("utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_import_what_there_is(page: Path) -> None:
-    """Every name that a Python example imports from harvest is there."""
+def test_examples_import_existing_names(page: Path) -> None:
+    """Every name that a Python example imports from harvest exists."""
     for code in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "harvest":

@@ -1,4 +1,4 @@
-"""Every fault that the program promises to withstand has a test that carries its id in its name."""
+"""Every fault that the program must withstand has a test with its id in the name."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TESTS = Path(__file__).parent
 TABLE = TESTS.parents[1] / "shared" / "reference" / "faults.md"
 MOST = {"C": 9, "N": 20, "I": 15, "P": 10, "V": 7, "R": 7, "W": 8, "T": 9, "X": 16}
 KNOWN = {f"{letter}{number:02}" for letter, most in MOST.items() for number in range(1, most + 1)}
-# Still to come: the review page, and a decoder that crashes its process.
+# Not implemented yet: the review page, and a decoder that crashes its process.
 LATER = {"W03", "W04", "W06", "W08", "I15"}
 
 
 def faults(name: str) -> list[str]:
-    """Read the ids in the name of a test.
+    """Return the fault ids in the name of a test.
 
     >>> faults("test_N02_N09_one_byte_a_second"), faults("test_I_am_no_id")
     (['N02', 'N09'], [])
@@ -28,7 +28,7 @@ def faults(name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def tests() -> dict[str, list[str]]:
-    """List all tests under this folder by the ids they carry."""
+    """Return all tests below this folder by the ids in their names."""
     found = defaultdict(list)
     for path in sorted(TESTS.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -39,16 +39,16 @@ def tests() -> dict[str, list[str]]:
 
 
 def test_every_fault_has_a_test(tests):
-    """No promise is without a test."""
+    """Every fault id has a test."""
     assert sorted(KNOWN - LATER - tests.keys()) == []
 
 
 def test_no_test_carries_an_unknown_id(tests):
-    """No test carries the id of a fault that nobody has written down."""
+    """No test has the id of an unknown fault."""
     assert {fault: names for fault, names in tests.items() if fault not in KNOWN} == {}
 
 
 @pytest.mark.skipif(not TABLE.exists(), reason="the table of faults is not here")
 def test_the_ids_are_those_of_the_table():
-    """The ids are those of the table of faults, no more and no fewer."""
+    """The ids are exactly those of the table of faults."""
     assert set(re.findall(r"^\| ([A-Z]\d\d) \|", TABLE.read_text("utf-8"), re.MULTILINE)) == KNOWN

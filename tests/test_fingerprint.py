@@ -1,4 +1,4 @@
-"""What a picture looks like, and which changes of the web it survives."""
+"""The fingerprint of an image, and the changes that it survives."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "data" / "flowers"
 
 
 def scene(number: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
-    """Draw a soft field of colour with a dozen things in it, another one for each number."""
+    """Draw a soft field of colour with a dozen ellipses; each number gives another image."""
     rng = np.random.default_rng(number)
     field = rng.integers(30, 225, (6, 8, 3)).astype(np.uint8)
     image = Image.fromarray(field).resize(size, Image.Resampling.BICUBIC)
@@ -51,7 +51,7 @@ def encoded(image: Image.Image, kind: str, quality: int) -> Image.Image:
 
 
 def cropped(image: Image.Image, *shares: float) -> Image.Image:
-    """Cut shares of the sides off: left, top, right, bottom."""
+    """Crop shares of the sides: left, top, right, bottom."""
     width, height = image.size
     left, top, right, bottom = shares
     return image.crop(
@@ -65,7 +65,7 @@ def marked(image: Image.Image) -> Image.Image:
     return image
 
 
-def are_twins(first: Image.Image, second: Image.Image) -> bool:
+def are_duplicates(first: Image.Image, second: Image.Image) -> bool:
     one, two = unpack([compute_fingerprint(first), compute_fingerprint(second)])
     near = np.bitwise_count(one["hashes"][:, None] ^ two["hashes"]) <= RADIUS
     part, other = np.nonzero(near)
@@ -100,18 +100,20 @@ CHANGES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_changed_picture_is_a_twin(change: Change) -> None:
-    """What the web does to a picture leaves it a twin of the original."""
-    assert [number for number in range(20) if not are_twins(scene(number), change(scene(number)))] == []
+def test_a_changed_picture_is_a_duplicate(change: Change) -> None:
+    """An image with a change that is common on the web is a duplicate of the original."""
+    assert [number for number in range(20) if not are_duplicates(scene(number), change(scene(number)))] == []
 
 
-def test_other_pictures_are_no_twins() -> None:
-    """Of 60 pictures of a kind no two are twins."""
-    looks = unpack([compute_fingerprint(scene(number)) for number in range(60)])
-    near = np.bitwise_count(looks["hashes"][:, None, :, None] ^ looks["hashes"][None, :, None, :]) <= RADIUS
+def test_other_pictures_are_not_duplicates() -> None:
+    """Of 60 similar drawings no two are duplicates."""
+    fingerprints = unpack([compute_fingerprint(scene(number)) for number in range(60)])
+    near = (
+        np.bitwise_count(fingerprints["hashes"][:, None, :, None] ^ fingerprints["hashes"][None, :, None, :]) <= RADIUS
+    )
     row, other_row, part, other = np.nonzero(near & (np.arange(60)[:, None] < np.arange(60))[:, :, None, None])
-    twins = similarity(looks[row], part, looks[other_row], other) > 0
-    assert list(zip(row[twins], other_row[twins], strict=True)) == []
+    duplicates = similarity(fingerprints[row], part, fingerprints[other_row], other) > 0
+    assert list(zip(row[duplicates], other_row[duplicates], strict=True)) == []
 
 
 def disc(colour: str, ground: str, x: float = 0.5, y: float = 0.5, radius: float = 0.25) -> Image.Image:
@@ -135,38 +137,38 @@ def disc(colour: str, ground: str, x: float = 0.5, y: float = 0.5, radius: float
     ],
     ids=["blue", "on black", "on blue", "to the left", "lower", "larger", "smaller", "square"],
 )
-def test_a_drawn_disc_is_no_twin_of_another(other: Image.Image) -> None:
-    """A red disc is told from a blue one, from one elsewhere or of another size, and from a square."""
-    assert are_twins(disc("red", "white"), disc("red", "white").resize((300, 300)))
-    assert not are_twins(disc("red", "white"), other)
+def test_a_drawn_disc_is_not_a_duplicate_of_another(other: Image.Image) -> None:
+    """A red disc differs from a blue one, from one elsewhere or of another size, and from a square."""
+    assert are_duplicates(disc("red", "white"), disc("red", "white").resize((300, 300)))
+    assert not are_duplicates(disc("red", "white"), other)
 
 
-def test_brightness_and_contrast_tell_drawings_apart() -> None:
-    """A light disc on grey is no twin of a grey one on black, nor of a fainter one on grey."""
-    assert not are_twins(disc("#ffffff", "#909090"), disc("#6f6f6f", "#000000"))
-    assert not are_twins(disc("#ffffff", "#909090"), disc("#c0c0c0", "#909090"))
+def test_brightness_and_contrast_distinguish_drawings() -> None:
+    """A light disc on grey is not a duplicate of a grey one on black, nor of a fainter one on grey."""
+    assert not are_duplicates(disc("#ffffff", "#909090"), disc("#6f6f6f", "#000000"))
+    assert not are_duplicates(disc("#ffffff", "#909090"), disc("#c0c0c0", "#909090"))
 
 
 def test_I14_flat_pictures_share_a_hash_and_are_no_twins() -> None:
-    """White, red and grey have one and the same hash, and the second look joins none of them."""
+    """White, red and grey have the same hash, and comparing their thumbnails finds no duplicate."""
     colours = [Image.new("RGB", (300, 200), colour) for colour in ("white", "red", "grey")]
     assert len({unpack([compute_fingerprint(colour)])["hashes"].tobytes() for colour in colours}) == 1
-    assert not any(are_twins(colours[a], colours[b]) for a in range(3) for b in range(3))
+    assert not any(are_duplicates(colours[a], colours[b]) for a in range(3) for b in range(3))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 3), (7, 7), (9000, 3), (3, 9000), (127, 128)])
-def test_every_size_has_a_look(size: tuple[int, int]) -> None:
-    """A picture of one pixel has a look, and so has a line of 9,000."""
+def test_every_size_has_a_fingerprint(size: tuple[int, int]) -> None:
+    """An image of one pixel has a fingerprint, and so has a line of 9,000."""
     assert len(compute_fingerprint(Image.radial_gradient("L").resize(size).convert("RGB")).data) == PACKED.itemsize
 
 
-def test_a_look_is_small() -> None:
-    """A look stays under 600 bytes, so that those of a million pictures fit in memory."""
+def test_a_fingerprint_is_small() -> None:
+    """A fingerprint has less than 600 bytes, so that those of a million images fit into memory."""
     assert len(compute_fingerprint(scene(1)).data) < 600
 
 
-def test_a_draft_looks_like_the_full_picture() -> None:
-    """What libjpeg scales down while decoding has nearly the same hashes as the full picture."""
+def test_a_scaled_jpeg_has_nearly_the_same_hashes() -> None:
+    """A JPEG that libjpeg scales while decoding has nearly the same hashes as the full image."""
     file = io.BytesIO()
     scene(3, (1600, 1200)).save(file, "JPEG", quality=90)
     draft = Image.open(file)
@@ -179,7 +181,7 @@ def test_a_draft_looks_like_the_full_picture() -> None:
 
 @pytest.mark.parametrize("number", range(5))
 def test_the_hashes_are_those_of_imagehash(number: int) -> None:
-    """Each part's hash is imagehash's pHash of that part cut out, a few bits apart by the scaling."""
+    """The hash of each part is imagehash's pHash of that crop, except for a few bits because of the scaling."""
     image = scene(number)
     hashes = unpack([compute_fingerprint(image)])["hashes"][0]
     for part, shares in enumerate(PARTS.tolist()):
@@ -187,8 +189,8 @@ def test_the_hashes_are_those_of_imagehash(number: int) -> None:
         assert (theirs ^ int(hashes[part])).bit_count() <= 6
 
 
-def test_a_frame_must_be_as_broad_across() -> None:
-    """A thing at the edge of a plain ground has no frame; a border has one, and is not part of the parts."""
+def test_a_frame_has_equal_widths() -> None:
+    """An object at the edge of a plain background is not a frame; a border is, and is not included in the parts."""
     bare, framed = scene(5), ImageOps.expand(scene(5), 30, "white")
     at_the_edge = disc("red", "white", x=0.33, y=0.33, radius=0.3)
     frames = unpack([compute_fingerprint(picture) for picture in (bare, framed, at_the_edge)])["frame"]
@@ -197,27 +199,29 @@ def test_a_frame_must_be_as_broad_across() -> None:
     assert frames[2].tolist() == [0, 0, 0, 0]
 
 
-def test_the_same_picture_always_has_the_same_look() -> None:
-    """Two looks at one picture are equal, so that a look can be compared as bytes."""
+def test_the_same_picture_always_has_the_same_fingerprint() -> None:
+    """Two fingerprints of one image are equal, so that they can be compared as bytes."""
     assert compute_fingerprint(scene(8)) == compute_fingerprint(scene(8))
 
 
-def test_a_look_of_another_version_is_refused() -> None:
-    """Looks that another version packed are not taken for ours."""
+def test_a_fingerprint_of_another_version_is_refused() -> None:
+    """Fingerprints of another version are refused."""
     with pytest.raises(ValueError, match="another version"):
         unpack([compute_fingerprint(scene(1)), Fingerprint(b"short")])
 
 
-def test_importing_looks_leaves_scipy_alone() -> None:
-    """The hash library and scipy are loaded with the first picture, not with the module."""
+def test_importing_fingerprint_does_not_import_scipy() -> None:
+    """The hash library and scipy are loaded with the first image, not with the module."""
     code = "import sys, harvest.duplicates.fingerprint; sys.exit('scipy' in sys.modules or 'imagehash' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="no photographs beside the repository")
-def test_photographs_survive_the_web() -> None:
-    """At most one change in a hundred hides one of 25 photographs, and no two of them are twins."""
+@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="no photographs next to the repository")
+def test_changed_photographs_are_duplicates() -> None:
+    """At most one change in a hundred hides one of 25 photographs, and no two of them are duplicates."""
     images = [Image.open(path).convert("RGB") for path in sorted(PHOTOGRAPHS.glob("*/*.jpg"))[::24]]
-    lost = [(name, n) for name, change in CHANGES.items() for n, i in enumerate(images) if not are_twins(i, change(i))]
+    lost = [
+        (name, n) for name, change in CHANGES.items() for n, i in enumerate(images) if not are_duplicates(i, change(i))
+    ]
     assert len(lost) <= len(images) * len(CHANGES) / 100, lost
-    assert not any(are_twins(one, two) for n, one in enumerate(images) for two in images[:n])
+    assert not any(are_duplicates(one, two) for n, one in enumerate(images) for two in images[:n])

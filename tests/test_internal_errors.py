@@ -1,4 +1,4 @@
-"""An exception that nobody foresaw, at every stage of a run: it costs one image or one provider."""
+"""An unexpected exception at any stage of a run costs one image or one provider."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import api, images, source_keys
+from harvest import images, source_keys
+from harvest import providers as registry
 from harvest.errors import CannotWrite, ProviderError
 from harvest.harvesting import download
+from harvest.harvesting.run import HarvestRun
 from harvest.images import (
     colour,
     decode,
@@ -18,10 +20,11 @@ from harvest.images import (
     process,
     strip_metadata,
 )
-from harvest.models import Body, Hit, Recipe, Refusal, Task, Verdict
+from harvest.models import Body, Hit, Recipe, Refusal, Task
 from harvest.options import RunOptions
 from harvest.providers import sample
 from harvest.queries.query_file import Query
+from harvest.verdicts import Verdict
 from harvest.web import image_client as web_bodies
 from harvest.web.image_client import ImageClient
 from tests.pictures import encoded, photo
@@ -34,11 +37,11 @@ if TYPE_CHECKING:
 
 
 class Unforeseen(Exception):
-    """What no `except` of ours names."""
+    """An exception that no `except` of harvest names."""
 
 
 def fail(*_: object, **__: object) -> object:
-    """Raise it."""
+    """Raise the exception."""
     raise Unforeseen("in the works")
 
 
@@ -62,7 +65,7 @@ FETCH_STAGES = {
 
 
 def work(url: str, *others: str) -> tuple[Refusal | object, int]:
-    """Let the workers fetch and decode one hit."""
+    """Fetch and decode one hit."""
 
     async def one() -> object:
         bodies = ImageClient(allow_private=True)
@@ -76,7 +79,7 @@ def work(url: str, *others: str) -> tuple[Refusal | object, int]:
 
 @pytest.mark.parametrize("stage", [*IMAGE_STAGES, *FETCH_STAGES])
 def test_X07_workers_turn_an_exception_into_a_verdict(stage, monkeypatch, caplog):
-    """Whatever raises in fetching or decoding, the hit is an internal error, and its traceback is logged."""
+    """If download or decoding raises, the hit is an internal error, and its traceback is logged."""
     monkeypatch.setattr(*(IMAGE_STAGES | FETCH_STAGES)[stage], fail)
     told = [b"no HTTP at all\r\n\r\n"] if stage == "failure" else answer(encoded(photo()))
     with HostileServer({"/a.jpg": told}) as server:
@@ -89,7 +92,7 @@ def test_X07_workers_turn_an_exception_into_a_verdict(stage, monkeypatch, caplog
 
 
 def test_X07_the_next_rendition_is_tried(monkeypatch):
-    """After an internal error with one address of an image, its next one is fetched."""
+    """After an internal error with one URL of an image, its next URL is tried."""
     judge = web_bodies.image_response.read_response
 
     async def fail_once(response, *args, **more):
@@ -107,7 +110,7 @@ def test_X07_the_next_rendition_is_tried(monkeypatch):
 
 @pytest.mark.parametrize("error", [CannotWrite("the disk is full"), MemoryError(), KeyboardInterrupt()])
 def test_X07_what_ends_a_run_still_does(error, monkeypatch):
-    """Our own errors, Ctrl-C and running out of memory are no internal errors of one hit."""
+    """`HarvestError`, Ctrl-C and running out of memory end the run."""
 
     async def judge(*_: object, **__: object) -> Body:
         raise error
@@ -121,7 +124,7 @@ def test_X07_what_ends_a_run_still_does(error, monkeypatch):
 
 
 def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tuple[Summary, list[str]]:
-    """Run two providers, of which one raises in this method."""
+    """Run two providers, one of which raises in this method."""
 
     class Bad(sample.Sample):
         name = "URLS"
@@ -132,16 +135,16 @@ def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tup
 
     kinds = {"SAMPLE": sample.Sample, "URLS": Bad}
     setattr(Bad, method, property(raise_it) if method == "trusted_hosts" else raise_it)
-    monkeypatch.setattr(api.registry, "get", lambda name: kinds[name])
+    monkeypatch.setattr(registry, "get", lambda name: kinds[name])
     said: list[str] = []
     order = RunOptions(providers=("SAMPLE", "URLS"), out=tmp_path / "dataset", limit=3)
-    job = api.HarvestRun(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
+    job = HarvestRun(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
     return job.run(), said
 
 
 @pytest.mark.parametrize("method", ["__init__", "check", "notes", "trusted_hosts", "search", "close"])
 def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
-    """Whichever method of a provider raises, it is reported as failed with exit 3, and the others go on."""
+    """A provider that raises in any method is reported as failed with exit code 3, and the others continue."""
     summary, _ = harvest(tmp_path, monkeypatch, method)
 
     assert summary.kept["cat"] > 0
@@ -152,11 +155,11 @@ def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
 
 
 def test_X07_the_summary_says_how_to_report(tmp_path, monkeypatch, caplog):
-    """Internal errors count as bad, and the summary mentions them once, with what to do."""
+    """Internal errors count as bad, and the summary mentions them once, with a hint."""
     monkeypatch.setattr(process.fingerprint, "compute_fingerprint", fail)
     order = RunOptions(providers=("SAMPLE",), out=tmp_path / "dataset", limit=3)
     with caplog.at_level(logging.ERROR, "harvest"):
-        summary = api.HarvestRun(order, [Query("cat", "cat")], {}).run()
+        summary = HarvestRun(order, [Query("cat", "cat")], {}).run()
 
     assert summary.total().columns()["bad"] == summary.total().found == 3
     (note,) = [note for note in summary.notes if "internal error" in note]

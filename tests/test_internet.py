@@ -25,7 +25,7 @@ import requests
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from harvest.models import COLUMNS, Verdict
+from harvest.verdicts import COLUMNS, Verdict
 from tests.command import GUARD, Running
 from tests.guard.sitecustomize import STRAYS
 from tests.internet.apart import Apart

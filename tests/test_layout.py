@@ -1,4 +1,4 @@
-"""The layout of the package: imports run one way, names are unique, and each library has one place."""
+"""The layout of the package: imports go one way, names are unique, and each library is imported in one place."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ import harvest
 
 ROOT = Path(harvest.__file__).parent
 
-# From the ground up. What is in one layer knows nothing of what is in the same layer, nor of what is above.
+# From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
-    ("errors", "models", "source_keys"),
+    ("licences", "verdicts"),
+    ("errors", "source_keys"),
+    ("option_fields",),
+    ("models",),
     ("credentials", "duplicates", "files", "options", "unexpected", "web"),
-    ("images", "ledger", "providers", "queries"),
+    ("queries",),
+    ("images", "ledger", "providers"),
     ("dataset",),
     ("harvesting", "training"),
     ("api", "serving"),
@@ -57,12 +61,12 @@ HOMES = {
     "rich": {"cli"},
 }
 HEAVY = {*HOMES, "asyncio"} - {"socket", "ssl"}
-# What can turn data that is read into code that runs.
+# Modules that can turn data into code that runs.
 RUNNERS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "code", "runpy"}
 
 
 class Import(NamedTuple):
-    """One name that a module imports, and where."""
+    """One import statement: its place, its module and the imported names."""
 
     path: Path
     line: int
@@ -71,7 +75,7 @@ class Import(NamedTuple):
 
     @property
     def part(self) -> str:
-        """The part of the house that imports: `web` for all of harvest/web/."""
+        """The part that imports: `web` for all of harvest/web/."""
         return part_of(self.path)
 
     def __str__(self) -> str:
@@ -88,7 +92,7 @@ def trees() -> dict[Path, ast.Module]:
 
 
 def imports() -> list[Import]:
-    """List every import, those for type checkers and those within functions too."""
+    """List every import, including those for type checkers and those inside functions."""
     found = []
     for path, tree in trees().items():
         for node in ast.walk(tree):
@@ -105,7 +109,7 @@ def imports() -> list[Import]:
 
 
 def calls(name: str) -> list[str]:
-    """List where a function of this name is called."""
+    """List the calls of a function."""
     return [
         f"{path.relative_to(ROOT.parent)}:{node.lineno}"
         for path, tree in trees().items()
@@ -114,8 +118,8 @@ def calls(name: str) -> list[str]:
     ]
 
 
-def test_every_part_has_its_layer():
-    """A part of the house stands in exactly one layer, and every layer's part exists."""
+def test_every_part_has_a_layer():
+    """A part is in exactly one layer, and every part of the layers exists."""
     parts = {part_of(path) for path in trees()} - {"__init__", "__main__"}
 
     assert set(LEVEL) == parts
@@ -123,17 +127,17 @@ def test_every_part_has_its_layer():
 
 
 def is_sound(found: Import) -> bool:
-    """Tell whether an import of ours goes down, or is of a name that the package gives to everybody."""
+    """Return whether an import within the package goes down, or imports a public name of the package."""
     name = found.module.split(".")[1]
     if name == "__version__" or found.part not in LEVEL:
         return True
     if name in harvest.__all__:
-        return found.part == "cli"  # the command line may take what Python takes
+        return found.part == "cli"  # the command line may use the public Python API
     return name == found.part or LEVEL[name] < LEVEL[found.part]
 
 
 def test_imports_run_one_way():
-    """A part imports from lower layers alone: no cycle, and no sibling, can come about."""
+    """A part imports only from lower layers, so that there are no cycles."""
     ours = [found for found in imports() if found.module.startswith("harvest.")]
 
     assert len(ours) > len(LEVEL)
@@ -141,7 +145,7 @@ def test_imports_run_one_way():
 
 
 def _module_imports() -> dict[str, set[str]]:
-    """Map each module to the modules of the package it imports, those for type checkers included."""
+    """Map each module to the modules of the package that it imports, including those for type checkers."""
     names = {
         ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__") for path in trees()
     }
@@ -156,7 +160,7 @@ def _module_imports() -> dict[str, set[str]]:
 
 
 def test_no_two_modules_import_each_other():
-    """No module imports one that imports it, through others or for type checkers either."""
+    """No module imports one that imports it, directly, through others or for type checkers."""
     graph = _module_imports()
     done: set[str] = set()
 
@@ -183,7 +187,7 @@ def test_no_two_public_classes_share_a_name():
 
 
 def test_no_two_modules_share_a_file_name():
-    """A file name outside `cli/` tells one module from all others."""
+    """A file name outside `cli/` identifies one module."""
     places = defaultdict(list)
     for path in trees():
         if path.name != "__init__.py" and part_of(path) != "cli":
@@ -200,7 +204,7 @@ NOT_PARTICIPLES = {"embed", "exceed", "feed", "need", "resized", "seed", "speed"
 
 
 def test_functions_are_not_named_with_participles():
-    """No function is named with a participle alone: `load_image`, not `loaded`."""
+    """No function name is only a participle: `load_image`, not `loaded`."""
     wrong = []
     for path, tree in trees().items():
         properties = {
@@ -218,8 +222,8 @@ def test_functions_are_not_named_with_participles():
     assert not wrong, "\n".join(wrong)
 
 
-def test_nobody_imports_what_is_private():
-    """A name that begins with an underscore stays in its module."""
+def test_private_names_are_not_imported():
+    """A name that begins with an underscore is used only in its module."""
     wrong = [
         f"{found}.{name}"
         for found in imports()
@@ -232,8 +236,8 @@ def test_nobody_imports_what_is_private():
 
 
 @pytest.mark.parametrize("library", HOMES)
-def test_each_library_has_its_home(library):
-    """What is not ours is imported where it belongs: a database in the ledger, a network in web."""
+def test_each_library_has_its_place(library):
+    """Third-party libraries are imported where they belong: the database in the ledger, the network in web."""
     users = {found.part for found in imports() if found.module.partition(".")[0] == library}
 
     assert users
@@ -241,13 +245,13 @@ def test_each_library_has_its_home(library):
 
 
 def test_only_the_command_line_prints():
-    """Nothing but harvest/cli prints: a notebook and a server have their own ways to show things."""
+    """Only harvest/cli prints, because notebooks and servers show output in their own ways."""
     assert not [place for place in calls("print") if not place.startswith("harvest/cli/")]
     assert calls("print")
 
 
-def test_nothing_read_can_run():
-    """No module loads what could run code, and none calls `eval` or `exec`."""
+def test_no_data_can_run_as_code():
+    """No module loads data that can run code, and none calls `eval` or `exec`."""
     wrong = [
         str(found)
         for found in imports()
@@ -258,7 +262,7 @@ def test_nothing_read_can_run():
 
 
 def test_N15_no_insecure_switch():
-    """Nothing anywhere turns the check of certificates off."""
+    """Certificate verification is never turned off."""
     for path, tree in trees().items():
         for node in ast.walk(tree):
             place = f"{path}:{getattr(node, 'lineno', 0)}"
@@ -274,7 +278,7 @@ def test_N15_no_insecure_switch():
 
 
 def test_X05_pages_are_asked_for_in_one_place():
-    """Only `web` opens connections for search pages: providers can use `requests` to sign, not to send."""
+    """Only `web` opens connections for search pages: providers may use `requests` to sign, not to send."""
     senders = {
         "Session",
         "session",
@@ -303,7 +307,7 @@ def test_X05_pages_are_asked_for_in_one_place():
 
 
 def test_the_package_loads_nothing_heavy():
-    """`import harvest` loads no decoder, no network and no database: they come when they are used."""
+    """`import harvest` loads no decoder, no network and no database: they are loaded when they are used."""
     program = "import json, sys, harvest; print(json.dumps(list(sys.modules)))"
 
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
@@ -313,8 +317,8 @@ def test_the_package_loads_nothing_heavy():
     assert not loaded & HEAVY
 
 
-def test_all_that_is_promised_is_there():
-    """`from harvest import *` gives exactly the public names, each from where its type checker looks."""
+def test_all_public_names_exist():
+    """`from harvest import *` gives exactly the public names, each from the module that type checkers read."""
     namespace: dict[str, object] = {}
 
     exec("from harvest import *", namespace)  # the statement itself is what is tested

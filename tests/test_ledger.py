@@ -19,7 +19,7 @@ from harvest.errors import CannotWrite, LedgerUnusable, UsageError
 from harvest.files import disk
 from harvest.ledger import database
 from harvest.ledger.database import Ledger
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from tests import datasets
 
 

@@ -13,7 +13,9 @@ import pytest
 from harvest.dataset import Dataset, Placement, path_memory
 from harvest.errors import LedgerMissing
 from harvest.images import process_image
-from harvest.models import Evidence, Licence, Picture, Recipe, Refusal, Verdict
+from harvest.licences import Evidence, Licence
+from harvest.models import Picture, Recipe, Refusal
+from harvest.verdicts import Verdict
 from tests import datasets
 from tests.datasets import a_hit, a_query, find, tree
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 import unicodedata
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from harvest.files.names import (
     check_component,
-    derive_class_name,
     escape_formula,
     fold_name,
 )
@@ -83,49 +81,6 @@ def test_the_ledgers_own_name_is_no_class():
 def test_a_name_is_composed():
     """An accent typed in two parts gives the same folder as one typed whole."""
     assert check_component("cafe\u0301") == "caf\u00e9"
-
-
-@pytest.mark.parametrize(
-    ("text", "exclude", "name"),
-    [
-        ('guitar gibson "Flying V"', "guitar", "gibson_Flying_V"),
-        ("guitar fender jaguar", " guitar", "fender_jaguar"),
-        ('guitar "g&l" asat', " guitar", "gandl_asat"),
-        ('"g&l" asat', " guitar", "gandl_asat"),
-        ("guitar prs s2", " guitar", "prs_s2"),
-        ("guitar gibson les paul", "guitar", "gibson_les_paul"),
-        ("micrurus tener -king", "", "micrurus_tener"),
-        ('coral snake -"king snake" -site:x.org', "", "coral_snake"),
-        ("kingsnake king", "king", "kingsnake"),  # FastClass's substring gave "snake"
-        ("Guitar gibson", "guitar", "gibson"),
-        ("gibson  guitar   sg", "guitar", "gibson_sg"),
-        ("Ωμέγα змея 蛇 हिन्दी", "", "Ωμέγα_змея_蛇_हिन्दी"),
-        ("cafe\u0301", "", "caf\u00e9"),
-        ("king-snake v1.5", "", "king-snake_v1.5"),
-        ("what? a/b: c*", "", "what_ab_c"),
-    ],
-)
-def test_fastclass_folder_names(text, exclude, name):
-    """A search gives FastClass's folder name, whole words of exclude and negative terms left out."""
-    assert derive_class_name(text, exclude) == name
-
-
-@pytest.mark.parametrize(("text", "exclude"), [("king", "king"), ("-king", ""), ("../x", ""), ("con", ""), ("?", "")])
-def test_a_search_without_a_safe_name_is_refused(text, exclude):
-    """A search of which no safe name is left is refused, not given an invented one."""
-    with pytest.raises(ValueError, match=r"it |CON"):
-        derive_class_name(text, exclude)
-
-
-@given(ANY, ANY)
-def test_class_names_are_components(text, exclude):
-    """Any search is refused or gives a name that passes as a component."""
-    try:
-        name = derive_class_name(text, exclude)
-    except ValueError:
-        return
-    assert check_component(name) == name
-    assert re.search(r'[\s/"&]', name) is None
 
 
 @given(st.text())

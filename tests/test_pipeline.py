@@ -1,4 +1,4 @@
-"""The pipeline's own promises, with a provider and workers that do as told, on a real dataset."""
+"""The promises of the pipeline, with a scripted provider and scripted workers, on a real dataset."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from harvest.dataset import Dataset
 from harvest.errors import CannotWrite
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.pipeline import Pipeline
-from harvest.harvesting.search import WINDOW
 from harvest.harvesting.summary import (
     EXHAUSTED,
     FAILED,
     NOT_ASKED,
     Summary,
 )
-from harvest.models import Filters, Hit, Licence, LicenceFilter, Query, Verdict
+from harvest.harvesting.target import WINDOW
+from harvest.licences import Licence, LicenceFilter
+from harvest.models import Filters, Hit, Query
+from harvest.verdicts import Verdict
 from tests.scripted import Fetcher, Scripted, hits, no_pages
 from tests.web import Photo
 
@@ -27,7 +29,7 @@ CORAL, KING = Query("coral", "coral_snake"), Query("king", "king_snake")
 
 
 class Harvest:
-    """Runs pipelines over one dataset, each run with what a test gives it."""
+    """Runs pipelines over one dataset, each run with what a test passes."""
 
     def __init__(self, root) -> None:
         self.root = root
@@ -43,7 +45,7 @@ class Harvest:
         stop_when=None,
         before=None,
     ) -> Summary:
-        """Run to the end, or stop as soon as `stop_when` says so."""
+        """Run to the end, or stop as soon as `stop_when` returns true."""
         self.summary = summary = Summary(
             classes=tuple(dict.fromkeys(query.class_name for query in queries)),
             providers=tuple(provider.name for provider in providers),
@@ -71,7 +73,7 @@ class Harvest:
 
     @property
     def files(self) -> int:
-        """Count the files in the class folders."""
+        """The number of files in the class folders."""
         return len(list(self.root.glob("*/*")))
 
 
@@ -81,7 +83,7 @@ def harvest(tmp_path):
 
 
 def counts(summary: Summary) -> dict[str, int]:
-    """Give the columns that count anything, after checking that they add up."""
+    """Return the columns that are not zero, after checking that they add up."""
     for line in (*summary.lines.values(), summary.total()):
         assert sum(line.columns().values()) + line.left == line.found
     total = summary.total()
@@ -89,7 +91,7 @@ def counts(summary: Summary) -> dict[str, int]:
 
 
 def test_from_hits_to_files(harvest):
-    """Hits of all providers become files, and the account adds up."""
+    """Hits of all providers become files, and the summary adds up."""
     summary = harvest(
         Scripted({"coral": hits(5)}),
         Scripted({"coral": hits(4, "FLICKR", start=100)}, "FLICKR"),
@@ -104,7 +106,7 @@ def test_from_hits_to_files(harvest):
 
 
 def test_providers_work_at_once(harvest):
-    """Each provider has a thread of its own: one that waits for its page holds up no other."""
+    """Each provider has its own thread: one that waits for a page does not delay the others."""
     gate = threading.Event()
     slow = Scripted({"coral": [lambda: gate.wait(60), *hits(1)]})
     quick = Scripted({"coral": [*hits(3, "FLICKR", start=9), gate.set]}, "FLICKR")
@@ -118,7 +120,7 @@ def test_providers_work_at_once(harvest):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_the_order_of_arrival(harvest, seed):
-    """Whichever host is quick, the same photographs are kept."""
+    """The same photographs are kept, whichever host is fast."""
     draw = random.Random(seed)
     workers = Fetcher(
         gives=lambda hit: Photo(int(hit.url.rpartition("/")[2][:-4]) % 6),
@@ -132,12 +134,12 @@ def test_whatever_the_order_of_arrival(harvest, seed):
 
 
 def same_photograph(count: int, provider: str = "BING") -> list[Hit]:
-    """Make hits at several addresses of one photograph."""
+    """Return hits at several URLs of one photograph."""
     return [Hit(f"https://a.example/{n}.jpg", provider, "flickr:7", n) for n in range(1, count + 1)]
 
 
 def test_V06_one_photograph_is_fetched_once(harvest):
-    """Other addresses of a photograph wait for the first, and are not fetched when it came."""
+    """Other URLs of a photograph wait for the first, and are not downloaded if it succeeded."""
     workers = Fetcher(seconds=lambda _: 0.05)
 
     summary = harvest(
@@ -151,7 +153,7 @@ def test_V06_one_photograph_is_fetched_once(harvest):
 
 
 def test_a_photograph_that_failed_is_tried_at_its_next_address(harvest):
-    """When the first address of a photograph fails, one that waited takes its turn, one at a time."""
+    """When the first URL of a photograph fails, the ones that waited are tried, one at a time."""
     providers = [
         Scripted({"coral": [hit for hit in same_photograph(4, name) if hit.rank == rank]}, name)
         for rank, name in enumerate(("BING", "FLICKR", "GOOGLE", "OTHER"), start=1)
@@ -195,7 +197,7 @@ def test_a_hit_that_a_search_gives_again_later_is_had(harvest):
 
 
 def test_two_queries_of_a_class_share_what_they_find(harvest):
-    """An address that two rows of a class find is fetched once."""
+    """A URL that two queries of a class find is downloaded once."""
     workers = Fetcher()
     rows = (Query("one", "coral_snake"), Query("two", "coral_snake"))
 
@@ -208,7 +210,7 @@ def test_two_queries_of_a_class_share_what_they_find(harvest):
 
 
 def test_what_two_classes_find_is_a_conflict(harvest):
-    """A photograph that two classes find is placed once, and the other class is told."""
+    """A photograph that two classes find is placed once, and recorded as a conflict of both."""
     summary = harvest(Scripted({"coral": hits(3), "king": hits(2, start=3)}), queries=(CORAL, KING), workers=Fetcher())
 
     assert harvest.files == 4
@@ -218,7 +220,7 @@ def test_what_two_classes_find_is_a_conflict(harvest):
 
 @pytest.mark.parametrize("target", [1, 5, 12])
 def test_a_target_is_exact(harvest, target):
-    """A class ends with as many pictures as wanted, however many come at once; the rest waits."""
+    """A class ends with exactly as many images as wanted, however many arrive at once; the rest is left."""
     draw = random.Random(target)
     workers = Fetcher(
         gives=lambda _: Verdict.GONE if draw.random() < 0.3 else None, seconds=lambda _: draw.random() / 100
@@ -246,7 +248,7 @@ def test_a_target_is_of_each_class(harvest):
 
 
 def test_what_was_left_is_taken_up_by_the_next_run(harvest):
-    """Hits beyond a target, and those of a stopped run, are fetched by a run that wants them."""
+    """Hits beyond a target, and those of a stopped run, are downloaded by a run that wants them."""
     harvest(Scripted({"coral": hits(20)}), workers=Fetcher(), target=4)
     workers = Fetcher()
 
@@ -257,7 +259,7 @@ def test_what_was_left_is_taken_up_by_the_next_run(harvest):
 
 
 def test_memory_stays_flat(harvest):
-    """A search never has more than a window of hits ahead of the downloads, however much it could give."""
+    """A search is never more than a window of hits ahead of the downloads, however many it has."""
     workers = Fetcher(gives=lambda _: Verdict.GONE)
     ahead = []
     steps = []
@@ -271,7 +273,7 @@ def test_memory_stays_flat(harvest):
 
 
 def test_a_providers_bug_ends_only_its_own_search(harvest):
-    """One provider's bug is its problem: the others' pictures are kept, and the account names it."""
+    """A bug of one provider ends its searches only: the images of the others are kept, and the summary names it."""
     summary = harvest(
         Scripted({"coral": [*hits(2), RuntimeError("oops")], "king": hits(2, start=50)}),
         Scripted({"coral": hits(3, "FLICKR", start=10), "king": hits(2, "FLICKR", start=20)}, "FLICKR"),
@@ -287,7 +289,7 @@ def test_a_providers_bug_ends_only_its_own_search(harvest):
 
 
 def test_a_disk_that_fails_ends_the_run(harvest):
-    """When the dataset cannot be written any more, the run ends at once with that reason."""
+    """When the dataset can no longer be written, the run ends at once with that error."""
 
     def break_disk(dataset, _):
         def place(_):
@@ -304,7 +306,7 @@ def test_a_disk_that_fails_ends_the_run(harvest):
 
 
 def test_a_ledger_that_fails_ends_the_run(harvest):
-    """When a search cannot be opened, the run ends with that reason, and nobody waits for ever."""
+    """When a search cannot be opened, the run ends with that error, and nothing hangs."""
 
     def break_ledger(dataset, _):
         def begin_search(*_):
@@ -317,7 +319,7 @@ def test_a_ledger_that_fails_ends_the_run(harvest):
 
 
 def test_a_dry_run_fetches_nothing(harvest):
-    """Without workers hits are found and judged, and nothing is written anywhere."""
+    """Without workers hits are searched and judged, and nothing is written."""
     summary = harvest(Scripted({"coral": hits(5)}))
 
     assert counts(summary) == {"left": 5}
@@ -325,7 +327,7 @@ def test_a_dry_run_fetches_nothing(harvest):
 
 
 def test_what_a_source_says_is_judged_before_the_download(harvest):
-    """A hit that is too small or under another licence by its source's own words is not fetched."""
+    """A hit that is too small or under another licence, as its source says, is not downloaded."""
     query = Query("coral", "coral_snake", filters=Filters(licence=LicenceFilter.OPEN, min_size=300))
     good, bad = Licence("CC-BY-4.0"), Licence("CC-BY-NC-4.0")
     found = [
@@ -344,7 +346,7 @@ def test_what_a_source_says_is_judged_before_the_download(harvest):
 
 
 def test_P06_a_stop(harvest):
-    """A stop abandons what is not downloaded, keeps what is, and the account still adds up."""
+    """A stop cancels what is not downloaded, keeps what is, and the summary still adds up."""
     workers = Fetcher(seconds=lambda hit: 0 if hit.rank <= 6 else 60)
 
     summary = harvest(Scripted({"coral": hits(40)}), workers=workers, stop_when=lambda: harvest.files == 6)
@@ -369,7 +371,7 @@ def test_P06_a_stop_while_a_provider_thinks(harvest):
 
 
 def test_P06_a_stop_before_the_start(harvest):
-    """A stop that comes before there is a loop to hear it is heard all the same."""
+    """A stop before the event loop starts is not lost."""
     workers = Fetcher(seconds=lambda _: 3600)
 
     summary = harvest(Scripted({"coral": hits(5)}), workers=workers, before=lambda _, pipeline: pipeline.stop())
@@ -379,7 +381,7 @@ def test_P06_a_stop_before_the_start(harvest):
 
 
 def test_P06_after_a_stop_the_next_run_finishes(harvest):
-    """The next run fetches what was left, and nothing twice."""
+    """The next run downloads what was left, and nothing twice."""
     stuck = Fetcher(seconds=lambda hit: 0 if hit.rank <= 6 else 60)
     harvest(Scripted({"coral": hits(40)}), workers=stuck, stop_when=lambda: harvest.files == 6)
     workers = Fetcher()

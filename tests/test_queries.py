@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harvest.errors import QueryFileError
 from harvest.files.names import check_component, fold_name
-from harvest.models import LicenceFilter
+from harvest.licences import LicenceFilter
 from harvest.queries.query_file import read_queries
 
 REPOSITORY = Path(__file__).parents[1]

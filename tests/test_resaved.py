@@ -16,7 +16,8 @@ from harvest.dataset import (
     record_changes,
 )
 from harvest.images import process_image
-from harvest.models import Picture, Recipe, Refusal, Verdict
+from harvest.models import Picture, Recipe, Refusal
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_query, find
 from tests.pictures import encoded, photo
 

@@ -1,10 +1,10 @@
-"""Degraded answers are noticed."""
+"""Degraded search results are detected."""
 
 from __future__ import annotations
 
 import pytest
 
-from harvest.harvesting.result_quality import ENOUGH, Relevance, query_words
+from harvest.harvesting.result_quality import MIN_HITS, Relevance, query_words
 from harvest.models import Hit
 
 
@@ -23,16 +23,16 @@ def test_fewer_than_a_fifth_is_low(related, low):
 
 
 def test_few_hits_say_nothing():
-    """A handful of unrelated hits is chance."""
+    """A handful of unrelated hits may be chance."""
     relevance = Relevance("micrurus")
-    for number in range(ENOUGH - 1):
+    for number in range(MIN_HITS - 1):
         relevance.see(_hit("colour chart", number))
 
     assert not relevance.is_low
 
 
 def test_excluded_words_do_not_count():
-    """A word after a minus, a quoted one too, is not expected in a result; nor is an operator."""
+    """A word after a minus, quoted or not, is not expected in a result; nor is an operator."""
     assert query_words('coral -king -"scarlet snake" site:zoo.example') == {"coral"}
 
 

@@ -1,78 +1,58 @@
-"""One provider asked query after query: limits, ends, parking, and never far ahead."""
+"""One provider searched for query after query: limits, ends, failures, and never far ahead."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import threading
+import time
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from harvest.errors import Blocked, CannotWrite, ProviderError, RateLimited, Unanswerable
+from harvest.errors import Blocked, CannotWrite, Interrupted, ProviderError, RateLimited, Unanswerable
 from harvest.harvesting import summary as account
-from harvest.harvesting.search import (
-    HitFound,
-    ProviderSearch,
-    SearchChannel,
-    Searcher,
-    SearchFinished,
-)
-from harvest.models import Query
+from harvest.harvesting.search import HitFound, ProviderSearch, Searcher, SearchFinished, TaskResumed
+from harvest.models import Hit, Query, Task
 from tests.scripted import Odd, Scripted, hits, no_pages
 
 
 @dataclass
-class Clerk:
-    """Serves at the desk: knows finished searches and left-overs, and sees all that arrives."""
+class Channel:
+    """Stands for the run: knows finished searches and unfinished tasks, and keeps all that arrives."""
 
     finished: set[str] = field(default_factory=set)
-    left: dict[str, list] = field(default_factory=dict)
+    unfinished: dict[str, list] = field(default_factory=dict)
     full: set[str] = field(default_factory=set)
-    window: int = 1000
-    room: bool = True  # every hit is done with at once
-    found: list[HitFound] = field(default_factory=list)
+    slots: int = 1000  # hits that it takes before it makes the search wait
+    hits: list[Hit] = field(default_factory=list)
+    resumed: list[Hit] = field(default_factory=list)
     ends: list[SearchFinished] = field(default_factory=list)
-    failure: BaseException | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
 
-    def begin(self, query: Query, provider: Scripted, limit: int) -> ProviderSearch:
+    def begin_search(self, query: Query, provider: Scripted, limit: int) -> ProviderSearch:
         """Open a search."""
         return ProviderSearch(len(self.ends), query, provider.name, limit, query.text in self.finished)
 
-    def arrive(self, item: HitFound | SearchFinished) -> None:
-        """Take what a search brings."""
+    def unfinished_tasks(self, search: ProviderSearch) -> list[Task]:
+        """Return what earlier runs did not finish."""
+        left = self.unfinished.get(search.query.text, [])
+        return [Task(number, search.query.class_name, hit) for number, hit in enumerate(left)]
+
+    def has_enough(self, class_name: str) -> bool:
+        """Return whether a class is full."""
+        return class_name in self.full
+
+    def put(self, item: HitFound | TaskResumed | SearchFinished) -> None:
+        """Keep what a search found; without a slot, wait for a stop."""
         if isinstance(item, SearchFinished):
             self.ends.append(item)
-            return
-        self.found.append(item)
-        if self.room:
-            self.desk.release_slot(item.search.provider)
-
-    def out(self, failure: BaseException | None) -> None:
-        """Hear that the searcher is done."""
-        self.failure = failure
-        self.over.set()
-
-    async def run(self, provider: Scripted, queries: list[Query], limit: int = 100, stop_after: float = 0):
-        """Search to the end, or until stopped."""
-        self.over = asyncio.Event()
-        self.desk = SearchChannel(
-            [provider.name],
-            self.window,
-            begin=self.begin,
-            left_over=lambda search: self.left.get(search.query.text, []),
-            is_full=lambda name: name in self.full,
-            arrive=self.arrive,
-            out=self.out,
-        )
-        searcher = Searcher(provider, queries, limit, self.desk, no_pages)
-        searcher.start()
-        if stop_after:
-            await asyncio.sleep(stop_after)
-            self.desk.stopping.set()
-            await asyncio.to_thread(searcher.join, 60)
-            assert not searcher.is_alive()
+        elif len(self.hits) == self.slots:
+            self.stopping.wait(60)
+            raise Interrupted("stopped")
+        elif isinstance(item, HitFound):
+            self.hits.append(item.hit)
         else:
-            await asyncio.wait_for(self.over.wait(), 60)
+            self.resumed.append(item.task.hit)
 
     @property
     def endings(self) -> list[str]:
@@ -80,163 +60,166 @@ class Clerk:
         return [ended.end for ended in self.ends]
 
 
-def search(clerk: Clerk, provider: Scripted, queries: list[Query], **options) -> Clerk:
-    """Run a searcher over queries, and give the clerk back."""
-    asyncio.run(clerk.run(provider, queries, **options))
-    return clerk
+def search(channel: Channel, provider: Scripted, queries: list[Query], limit: int = 100, *, stop: bool = False):
+    """Run a searcher to its end, or stop it once it waits for a slot; return the channel."""
+    searcher = Searcher(provider, queries, limit, channel, no_pages)
+    searcher.start()
+    if stop:
+        while len(channel.hits) < channel.slots:
+            time.sleep(0.01)
+        channel.stopping.set()
+    searcher.finished.result(30)
+    return channel
 
 
 CORAL, KING = Query("coral", "coral_snake"), Query("king", "king_snake")
 
 
 def test_a_search_to_its_end():
-    """A provider that has no more ends its search as exhausted, with the number of hits it gave."""
-    clerk = search(Clerk(), Scripted({"coral": hits(7)}), [CORAL])
+    """A provider that has no more results ends its search as exhausted, with the number of its hits."""
+    channel = search(Channel(), Scripted({"coral": hits(7)}), [CORAL])
 
-    assert [item.hit for item in clerk.found] == hits(7)
-    assert clerk.endings == [account.EXHAUSTED]
-    assert clerk.ends[0].asked == 7
-    assert clerk.failure is None
+    assert channel.hits == hits(7)
+    assert channel.endings == [account.EXHAUSTED]
+    assert channel.ends[0].asked == 7
 
 
 def test_a_provider_is_asked_no_more_than_is_wanted():
-    """A limit ends a search at its last hit; the provider is told the limit, and not drawn any further."""
+    """A limit ends a search at its last hit; the provider gets the limit, and is asked for no more."""
     provider = Scripted({"coral": hits(50)})
 
-    clerk = search(Clerk(), provider, [CORAL], limit=8)
+    channel = search(Channel(), provider, [CORAL], limit=8)
 
-    assert clerk.endings == [account.LIMIT_REACHED]
-    assert provider.yielded == len(clerk.found) == 8
+    assert channel.endings == [account.LIMIT_REACHED]
+    assert provider.yielded == len(channel.hits) == 8
     assert provider.limits == [8]
 
 
 def test_rows_of_a_class_share_its_limit():
-    """Each row may take an even part of what the rows before it left over."""
+    """Each query may use an even part of what the queries before it did not use."""
     rows = [Query(text, "coral_snake") for text in ("few", "many", "more")]
     provider = Scripted({"few": hits(2), "many": hits(50), "more": hits(50)})
 
-    clerk = search(Clerk(), provider, rows, limit=12)
+    channel = search(Channel(), provider, rows, limit=12)
 
     assert provider.limits == [4, 5, 5]
-    assert len(clerk.found) == 12
+    assert len(channel.hits) == 12
 
 
 def test_a_row_with_a_limit_of_its_own():
-    """A row's own `max` is what that row may take."""
+    """A query with a limit of its own uses that limit."""
     rows = [Query("one", "coral_snake", limit=3), Query("two", "coral_snake")]
     provider = Scripted({"one": hits(50), "two": hits(50)})
 
-    search(Clerk(), provider, rows, limit=10)
+    search(Channel(), provider, rows, limit=10)
 
     assert provider.limits == [3, 7]
 
 
 def test_classes_do_not_share():
-    """The limit is a class's: each has all of it."""
+    """The limit is per class: each class has all of it."""
     provider = Scripted({"coral": hits(50), "king": hits(50)})
 
-    search(Clerk(), provider, [CORAL, KING], limit=6)
+    search(Channel(), provider, [CORAL, KING], limit=6)
 
     assert provider.limits == [6, 6]
 
 
 def test_a_limit_used_up_by_the_rows_before():
-    """A row for which nothing is left is not asked for."""
+    """A query for which nothing of the limit is left is not searched."""
     rows = [Query("one", "coral_snake", limit=5), Query("two", "coral_snake")]
     provider = Scripted({"one": hits(50), "two": hits(50)})
 
-    clerk = search(Clerk(), provider, rows, limit=5)
+    channel = search(Channel(), provider, rows, limit=5)
 
     assert provider.asked == ["one"]
-    assert clerk.endings == [account.LIMIT_REACHED, account.LIMIT_REACHED]
+    assert channel.endings == [account.LIMIT_REACHED, account.LIMIT_REACHED]
 
 
 def test_a_finished_search_is_not_asked():
-    """What is finished is not asked again; what it left over is taken up."""
+    """A finished search is not repeated; its unfinished hits are resumed."""
     provider = Scripted({"coral": hits(5)})
 
-    clerk = search(Clerk(finished={"coral"}, left={"coral": hits(2)}), provider, [CORAL])
+    channel = search(Channel(finished={"coral"}, unfinished={"coral": hits(2)}), provider, [CORAL])
 
     assert provider.asked == []
-    assert [item.hit for item in clerk.found] == hits(2)
-    assert clerk.endings == [account.FINISHED_EARLIER]
+    assert channel.resumed == hits(2)
+    assert channel.endings == [account.FINISHED_EARLIER]
 
 
 def test_a_full_class_is_not_asked():
-    """A class that has its target is not asked for; the next one is."""
+    """A class that has reached its target is not searched; the next one is."""
     provider = Scripted({"coral": hits(5), "king": hits(5)})
 
-    clerk = search(Clerk(full={"coral_snake"}), provider, [CORAL, KING])
+    channel = search(Channel(full={"coral_snake"}), provider, [CORAL, KING])
 
     assert provider.asked == ["king"]
-    assert clerk.endings == [account.FULL, account.EXHAUSTED]
+    assert channel.endings == [account.FULL, account.EXHAUSTED]
 
 
 def test_a_class_that_becomes_full():
-    """A search ends as soon as its class has what it needs."""
-    clerk = Clerk()
-    steps = [*hits(3), lambda: clerk.full.add("coral_snake"), *hits(50, start=4)]
+    """A search ends as soon as its class reaches the target."""
+    channel = Channel()
+    steps = [*hits(3), lambda: channel.full.add("coral_snake"), *hits(50, start=4)]
 
-    search(clerk, Scripted({"coral": steps}), [CORAL])
+    search(channel, Scripted({"coral": steps}), [CORAL])
 
-    assert clerk.endings == [account.TARGET_REACHED]
-    assert len(clerk.found) == 3
+    assert channel.endings == [account.TARGET_REACHED]
+    assert len(channel.hits) == 3
 
 
 def test_a_failure_parks_the_provider():
-    """After a failure the provider is not asked again; each class it owes tells why."""
+    """After a failure the provider is not asked again; the searches of the other classes say why."""
     provider = Scripted({"coral": [*hits(3), Blocked("a challenge")], "king": hits(5)})
 
-    clerk = search(Clerk(), provider, [CORAL, KING])
+    channel = search(Channel(), provider, [CORAL, KING])
 
     assert provider.asked == ["coral"]
-    assert len(clerk.found) == 3  # what came before the failure counts
-    assert clerk.endings == ["Blocked", account.NOT_ASKED]
-    assert [str(ended.error) for ended in clerk.ends] == ["a challenge"] * 2
+    assert len(channel.hits) == 3  # what came before the failure counts
+    assert channel.endings == ["Blocked", account.NOT_ASKED]
+    assert [str(ended.error) for ended in channel.ends] == ["a challenge"] * 2
 
 
 def test_left_overs_of_a_parked_provider_are_taken_up():
-    """A provider that fails does not keep what earlier runs found from being fetched."""
+    """Unfinished hits of earlier runs are resumed even if their provider fails."""
     provider = Scripted({"coral": [RateLimited("later")]})
 
-    clerk = search(Clerk(left={"coral": hits(4)}), provider, [CORAL])
+    channel = search(Channel(unfinished={"coral": hits(4)}), provider, [CORAL])
 
-    assert len(clerk.found) == 4
-    assert clerk.endings == ["RateLimited"]
+    assert len(channel.resumed) == 4
+    assert channel.endings == ["RateLimited"]
 
 
 def test_a_query_that_is_beyond_a_provider():
-    """A query the provider cannot answer is told, and the next one is asked."""
+    """A query that the provider cannot answer ends with an error, and the next query is searched."""
     provider = Scripted({"coral": [Unanswerable("not that")], "king": hits(2)})
 
-    clerk = search(Clerk(), provider, [CORAL, KING])
+    channel = search(Channel(), provider, [CORAL, KING])
 
-    assert clerk.endings == ["Unanswerable", account.EXHAUSTED]
-    assert [str(ended.error or "") for ended in clerk.ends] == ["not that", ""]
+    assert channel.endings == ["Unanswerable", account.EXHAUSTED]
+    assert [str(ended.error or "") for ended in channel.ends] == ["not that", ""]
 
 
 def test_another_error_of_ours_is_the_providers():
-    """Whatever error of ours a provider raises, it ends its own searches and not the run."""
-    clerk = search(Clerk(), Scripted({"coral": [CannotWrite("its cache", "Make room.")]}), [CORAL])
+    """Any error of ours that a provider raises ends its searches and not the run."""
+    channel = search(Channel(), Scripted({"coral": [CannotWrite("its cache", "Make room.")]}), [CORAL])
 
-    (ended,) = clerk.ends
+    (ended,) = channel.ends
     assert isinstance(ended.error, ProviderError)
     assert (ended.error.message, ended.error.hint) == ("its cache", "Make room.")
-    assert clerk.failure is None
 
 
 def test_a_bug_of_a_provider(caplog):
-    """A provider's bug ends its own searches, is named as a bug, and has its trace in the log."""
+    """A bug of a provider ends its searches, is reported as a bug, and its traceback is in the log."""
     provider = Scripted({"coral": [*hits(2), ZeroDivisionError("oops")], "king": hits(5)})
 
     with caplog.at_level(logging.ERROR, "harvest"):
-        clerk = search(Clerk(), provider, [CORAL, KING])
+        channel = search(Channel(), provider, [CORAL, KING])
 
-    assert clerk.endings == [account.FAILED, account.NOT_ASKED]
-    assert "BING failed on 'coral': ZeroDivisionError: oops" in str(clerk.ends[0].error)
-    assert "This is a bug of the provider" in clerk.ends[0].error.hint
+    assert channel.endings == [account.FAILED, account.NOT_ASKED]
+    assert "BING failed on 'coral': ZeroDivisionError: oops" in str(channel.ends[0].error)
+    assert "This is a bug of the provider" in channel.ends[0].error.hint
     assert "Traceback" in caplog.text
-    assert clerk.failure is None
 
 
 GOOD = hits(1)[0]
@@ -257,78 +240,55 @@ GOOD = hits(1)[0]
     ids=repr,
 )
 def test_a_hit_that_is_none(wrong):
-    """What is no sound hit ends its provider's search as a bug, and nothing of it arrives."""
-    clerk = search(Clerk(), Scripted({"coral": [GOOD, Odd(wrong)]}), [CORAL])
+    """A malformed hit ends the search of its provider as a bug, and is not passed on."""
+    channel = search(Channel(), Scripted({"coral": [GOOD, Odd(wrong)]}), [CORAL])
 
-    assert clerk.endings == [account.FAILED]
-    assert [item.hit for item in clerk.found] == [GOOD]
-    assert clerk.failure is None
+    assert channel.endings == [account.FAILED]
+    assert channel.hits == [GOOD]
 
 
 def test_a_provider_that_wants_to_leave():
-    """A provider that calls `sys.exit` leaves alone."""
-    clerk = search(Clerk(), Scripted({"coral": [SystemExit(0)]}), [CORAL])
+    """A provider that calls `sys.exit` ends its own searches only."""
+    channel = search(Channel(), Scripted({"coral": [SystemExit(0)]}), [CORAL])
 
-    assert clerk.endings == [account.FAILED]
-    assert clerk.failure is None
+    assert channel.endings == [account.FAILED]
 
 
-def test_a_failure_after_a_stop_reaches_nobody():
-    """What fails after a stop is nobody's business any more, and no thread complains."""
+def test_a_failure_of_the_run_ends_the_search():
+    """When the run itself cannot continue, the thread ends with that error."""
 
-    class Late(Clerk):
-        def begin(self, *_: object) -> ProviderSearch:
-            self.desk.stopping.set()
+    class Broken(Channel):
+        def begin_search(self, *_: object) -> ProviderSearch:
             raise CannotWrite("no room")
 
-    assert search(Late(), Scripted({}), [CORAL], stop_after=0.1).failure is None
+    with pytest.raises(CannotWrite, match="no room"):
+        search(Broken(), Scripted({}), [CORAL])
 
 
-def test_a_failure_of_the_desk_is_the_runs():
-    """When the desk itself cannot go on, the run hears of it."""
-
-    class Broken(Clerk):
-        def begin(self, *_: object) -> ProviderSearch:
-            raise CannotWrite("no room")
-
-    clerk = search(Broken(), Scripted({}), [CORAL])
-
-    assert isinstance(clerk.failure, CannotWrite)
-
-
-def test_a_search_never_runs_far_ahead():
-    """With a window of 5, a provider of a thousand hits is drawn no further until there is room."""
+def test_a_search_waits_for_a_slot():
+    """With 5 slots, a provider of a thousand hits is asked for one hit more, until a stop ends the wait."""
     provider = Scripted({"coral": hits(1000)})
-    clerk = Clerk(window=5, room=False)
 
-    search(clerk, provider, [CORAL], limit=1000, stop_after=0.5)
+    channel = search(Channel(slots=5), provider, [CORAL], limit=1000, stop=True)
 
-    assert len(clerk.found) == 5
-    assert provider.yielded == 6  # the sixth waits at the desk
-
-
-def test_a_stop_ends_every_wait():
-    """A stop ends a search that waits for room, and what it does afterwards reaches nobody."""
-    clerk = Clerk(window=2, room=False)
-
-    search(clerk, Scripted({"coral": hits(9)}), [CORAL], stop_after=0.1)  # joins the searcher
-
-    assert not clerk.ends
+    assert len(channel.hits) == 5
+    assert provider.yielded == 6  # the sixth waits
+    assert not channel.ends
 
 
 def test_results_that_have_little_to_do_with_the_query():
-    """An engine whose results do not share a word with the query is doubted aloud; an archive is not."""
+    """An engine whose results share no word with the query gives a warning; an archive does not."""
     provider = Scripted({"coral": hits(20)})
     provider.by_words = True  # type: ignore[misc]
 
-    assert "only 0 of 20 for 'coral' share a word with it" in search(Clerk(), provider, [CORAL]).ends[0].doubt
-    assert search(Clerk(), Scripted({"coral": hits(20)}), [CORAL]).ends[0].doubt == ""
+    assert "only 0 of 20 for 'coral' share a word with it" in search(Channel(), provider, [CORAL]).ends[0].warning
+    assert search(Channel(), Scripted({"coral": hits(20)}), [CORAL]).ends[0].warning == ""
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_nothing_to_do(count):
-    """No queries, or one that has nothing, is an end like any other."""
-    clerk = search(Clerk(), Scripted({}), [CORAL][:count])
+    """No queries, or one without results, end like any other."""
+    channel = search(Channel(), Scripted({}), [CORAL][:count])
 
-    assert clerk.endings == [account.EXHAUSTED] * count
-    assert not clerk.found
+    assert channel.endings == [account.EXHAUSTED] * count
+    assert not channel.hits

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import EXHAUSTED, LIMIT_REACHED, Dataset, HitVerdict, Placement
-from harvest.models import Filters, Query, Refusal, Task, Verdict
+from harvest.models import Filters, Query, Refusal, Task
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, a_query, fill, find, name
 
 if TYPE_CHECKING:
@@ -103,6 +104,22 @@ def test_passing_failures_get_three_runs(dataset: Dataset) -> None:
         if waiting:
             assert dataset.record_hits(search.id, "king", [waiting[0].hit]) == [task]
     assert tries == [1, 1, 0, 0]
+    dataset.close()
+
+
+def test_recorded_hits_are_looked_up_again(dataset: Dataset) -> None:
+    """A hit that waited is a task still, or has the verdict of what its photograph got meanwhile."""
+    left = find(dataset, [a_hit(1), a_hit(2), a_hit(3)])
+    dataset = again(dataset)
+    other = dataset.begin_search(a_query(text="kingsnake"), "FLICKR", 1)
+    (task,) = dataset.record_hits(other.id, "king", [a_hit(2, "FLICKR")])
+    dataset.record_verdicts([HitVerdict(task.id, Verdict.TOO_SMALL)])
+
+    decisions = dataset.recheck_hits(left)
+
+    assert decisions == [left[0], Refusal(Verdict.HAD, "too_small in another search"), left[2]]
+    search = dataset.begin_search(a_query(), "BING", 3)
+    assert dataset.unsettled_tasks(search.id) == []  # this run has them in hand
     dataset.close()
 
 

@@ -1,4 +1,4 @@
-"""A long run: twenty thousand hits on ordinary pictures, half of them on pictures that are there already."""
+"""A long run: twenty thousand hits on ordinary images, half of them on images that are there already."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 MiB = 2**20
 HITS = 20_000
-HOSTS = 60  # each gives twenty pictures a second at most
+HOSTS = 60  # each serves at most twenty images a second
 
 
 def web(internet: Internet) -> None:
-    """Show each picture at two addresses; one in twenty has 2.5 megapixels, the others a tenth of that."""
+    """Show each image at two URLs; one in twenty has 2.5 megapixels, the others a tenth of that."""
     for part in range(HITS // 1000):
         internet.addresses(950, f"small {part}", hosts=HOSTS, copy=475)
         internet.addresses(50, f"large {part}", hosts=HOSTS, copy=25, size=LARGE)
@@ -30,7 +30,7 @@ def web(internet: Internet) -> None:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_hits(cli: Command, tmp_path: Path) -> None:
-    """The command stays under 400 MB on 20,000 hits; the 10,000 that give no picture add nothing to it."""
+    """The command stays under 400 MB on 20,000 hits; the 10,000 without a new image add nothing to it."""
     with Apart(web) as internet:
         cli.on(internet)
         hits = [internet.catalogue.numbered(number) for number in range(1, HITS + 1)]
@@ -46,7 +46,7 @@ def test_memory_does_not_grow_with_the_hits(cli: Command, tmp_path: Path) -> Non
 
 
 def harvest(cli: Command, folder: Path, name: str, urls: Collection[str]) -> Ran:
-    """Harvest addresses into a dataset of their own."""
+    """Harvest URLs into a dataset of their own."""
     (folder / f"{name}.txt").write_text("\n".join(urls), "utf-8")
     (folder / f"{name}.csv").write_text(f"class,query\nsoak,{name}.txt\n", "utf-8")
     ran = cli("-c", "URLS", "-m", len(urls), "-o", name, "--json", f"{name}.csv", timeout=600)

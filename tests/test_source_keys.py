@@ -1,4 +1,4 @@
-"""One key for every address of the same photograph."""
+"""One key for all URLs of the same photograph."""
 
 import pytest
 from hypothesis import example, given
@@ -87,7 +87,7 @@ SAME = {
 
 @pytest.mark.parametrize(("expected", "url"), [(name, url) for name, urls in SAME.items() for url in urls])
 def test_addresses_of_one_photograph_share_a_key(expected, url):
-    """Host, size, secret, proxy, port, fragment and tracking do not change which photograph it is."""
+    """Host, size, secret, proxy, port, fragment and tracking parameters do not change the key."""
     assert source_key(url) == expected
 
 
@@ -107,7 +107,7 @@ def test_addresses_of_one_photograph_share_a_key(expected, url):
     ],
 )  # fmt: skip
 def test_different_pictures_keep_different_keys(one, other):
-    """What may be another picture is never folded into one."""
+    """URLs that may be different images have different keys."""
     assert source_key(one) != source_key(other)
 
 
@@ -127,7 +127,7 @@ def test_different_pictures_keep_different_keys(one, other):
     ],
 )
 def test_a_stranger_cannot_pass_for_a_known_source(url):
-    """Only the source's own hosts and paths name its photographs."""
+    """Only the hosts and paths of a source give its keys."""
     assert source_key(url).startswith("url:")
 
 
@@ -141,7 +141,7 @@ def test_a_stranger_cannot_pass_for_a_known_source(url):
 @example("https://commons.wikimedia.org/wiki/File:%")
 @example("")
 def test_hostile_addresses_never_raise(url):
-    """Any text has a key, which can be stored, and the key of one text is always the same."""
+    """Any text has a key that can be stored and is always the same."""
     name = source_key(url)
     assert name.encode()
     assert ":" in name
@@ -220,13 +220,13 @@ COMMONS = "https://upload.wikimedia.org/wikipedia/commons"
     ],
 )
 def test_V06_a_smaller_rendition_tells_of_the_larger_ones(url, larger):
-    """Where the host of a thumbnail keeps the picture is told, the largest first and the thumbnail last."""
+    """The larger renditions of a thumbnail come first, and the thumbnail itself last."""
     assert renditions(url) == (*larger, url)
 
 
 @pytest.mark.parametrize("url", [url for urls in SAME.values() for url in urls])
 def test_renditions_are_of_one_photograph(url):
-    """Whatever is tried for an address has that address's key, and the largest tells of nothing larger."""
+    """Every rendition of a URL has its key, and the largest has no larger one."""
     told = renditions(url.strip())
     assert {source_key(one) for one in told} == {source_key(url)}
     assert renditions(told[0]) == told[:1]
@@ -238,7 +238,7 @@ def test_renditions_are_of_one_photograph(url):
 @example("https://i0.wp.com")
 @example("//\u2100.com/")
 def test_hostile_addresses_have_themselves(url):
-    """Any text is its own last rendition."""
+    """The last rendition of any text is the text itself."""
     assert renditions(url)[-1] == url
 
 
@@ -255,5 +255,5 @@ def test_hostile_addresses_have_themselves(url):
     ],
 )
 def test_what_a_host_shows_instead_is_known(url, expected):
-    """The picture that says "no longer available" is told by its address."""
+    """The image that says "no longer available" is recognized by its URL."""
     assert is_placeholder(url) is expected

@@ -1,4 +1,4 @@
-"""The account of a run."""
+"""The summary of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harvest.harvesting.summary import (
     Summary,
     columns_in_use,
 )
-from harvest.models import COLUMNS, Verdict
+from harvest.verdicts import COLUMNS, Verdict
 
 
 def _summary(*, kept: int = 1, providers: tuple[str, ...] = ("BING", "FLICKR")) -> Summary:
@@ -76,7 +76,7 @@ def test_columns_in_use_hides_empty_ones():
     ],
 )
 def test_exit_code_tells_the_worst(change, code):
-    """The exit code is the worst of what happened, in the words of the README."""
+    """The exit code is that of the worst event, as the README lists them."""
     summary = _summary()
     for name, value in change.items():
         setattr(summary, name, value)
@@ -85,7 +85,7 @@ def test_exit_code_tells_the_worst(change, code):
 
 
 def test_a_finished_dry_run_keeps_nothing_and_is_no_failure():
-    """A dry run is done when it found something, though it keeps nothing."""
+    """A dry run succeeds when it found something, though it keeps nothing."""
     summary = _summary(kept=0)
     summary.dry_run = True
     line = summary.line("coral", "BING")
@@ -95,7 +95,7 @@ def test_a_finished_dry_run_keeps_nothing_and_is_no_failure():
 
 
 def test_json_uses_the_names_of_the_table():
-    """`--json` gives the same numbers under the same names."""
+    """`--json` has the same numbers under the same names."""
     summary = _summary()
     line = summary.line("coral", "BING")
     line.found, line.end = 5, EXHAUSTED

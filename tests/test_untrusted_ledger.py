@@ -18,7 +18,7 @@ from harvest.files.names import objection
 from harvest.files.paths import Area, DatasetPaths, FileKey
 from harvest.ledger import untrusted
 from harvest.ledger.database import Ledger
-from harvest.models import LOOK_BYTES
+from harvest.models import FINGERPRINT_BYTES
 from tests import datasets
 from tests.command import parser
 
@@ -408,7 +408,7 @@ def test_X03_a_damaged_row_is_named(root: Path, row: str) -> None:
 
 def test_X03_a_look_has_one_length() -> None:
     """The length by which a damaged look is known is that of a look."""
-    assert PACKED.itemsize == LOOK_BYTES
+    assert PACKED.itemsize == FINGERPRINT_BYTES
 
 
 def test_a_name_is_judged_alone() -> None:

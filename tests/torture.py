@@ -23,7 +23,8 @@ from harvest.dataset import LIMIT_REACHED, Dataset, HitVerdict, Placement
 from harvest.errors import StorageError
 from harvest.files import disk
 from harvest.ledger import database
-from harvest.models import Task, Verdict
+from harvest.models import Task
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, a_query, name, sha, tree
 
 if TYPE_CHECKING:

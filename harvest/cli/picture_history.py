@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from harvest.cli import console, open_dataset
 from harvest.cli.locate_dataset import sibling_folder
 from harvest.cli.text_lists import PLACES, print_list, print_rest
-from harvest.cli.verdict_text import describe_verdict
-from harvest.models import Evidence, Verdict
+from harvest.licences import Evidence
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset import PictureHistory
     from harvest.ledger.history import DecisionRecord, HitRecord
-    from harvest.models import Licence
+    from harvest.licences import Licence
 
 _MOST = 20  # URLs of one picture
 _ACTION_WORDS = {
@@ -157,3 +157,17 @@ def _print_sources(title: str, sources: Sequence[HitRecord]) -> None:
         print(console.one_line(f"   {source.url}"))
         print(console.one_line(f"     {_search(source)}: {result}"))
     print_rest(len(sources) - _MOST, "--json shows them")
+
+
+def describe_verdict(verdict: Verdict | None, detail: str = "") -> str:
+    """Return the result of a URL as text, with details.
+
+    >>> describe_verdict(Verdict.TOO_SMALL, "120 × 90")
+    'too small (120 × 90)'
+    >>> describe_verdict(None)
+    'left for the next run'
+    """
+    if verdict is None:
+        return "left for the next run"
+    again = "; a later run retries it" if verdict.is_transient else ""
+    return verdict.wording + (f" ({detail})" if detail else "") + again

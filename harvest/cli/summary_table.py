@@ -15,7 +15,7 @@ from harvest.harvesting.summary import (
     Summary,
     columns_in_use,
 )
-from harvest.models import Verdict
+from harvest.verdicts import COLUMNS, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,16 +25,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 
-MEANINGS = {
-    "had": "downloaded earlier",
-    "dup": "duplicate of another image",
-    "small": "too small, blank or too elongated",
-    "bad": "not an image, or damaged",
-    "dead": "download failed",
-    "refused": "blocked by policy",
-    "before": "rejected earlier",
-    "left": "left for the next run",
-}
+MEANINGS = {**COLUMNS, "left": "left for the next run"}
 
 
 def print_summary(summary: Summary, out: Path) -> None:

@@ -14,16 +14,18 @@ import harvest
 from harvest.cli import optional_packages
 from harvest.cli.command_help import Command
 from harvest.cli.completion import complete_datasets
+from harvest.cli.declared_options import as_keywords, with_options
 from harvest.cli.interrupts import InterruptibleCommand
 from harvest.errors import CannotWrite, HarvestError, Interrupted, UsageError, UserCodeError
+from harvest.option_fields import from_keywords
+from harvest.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harvest.training.export_step import TrainingResult
-    from harvest.training.training_options import Rates, TrainingOptions
 
-    Story = Callable[[Any, Any], TrainingResult]
+    TrainScript = Callable[[Any, Any], TrainingResult]
 
 
 class TrainCommand(InterruptibleCommand, Command):
@@ -40,126 +42,17 @@ class TrainCommand(InterruptibleCommand, Command):
         return super().parse_args(ctx, joined)
 
 
+@with_options(TrainingOptions)
 def train(
     ctx: typer.Context,
     tree: Annotated[
         Path,
         typer.Argument(metavar="TREE", autocompletion=complete_datasets, help="Folder with one subfolder per class."),
     ] = Path("dataset"),
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            help="resnet18, resnet34, mobilenet, dinov2, a hub id, a directory or an earlier run.  [default: resnet34]",
-        ),
-    ] = "",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Output directory.  [default: TREE.runs/<time>]"),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            "--epochs",
-            min=0,
-            metavar="N",
-            help="Number of epochs; 0 trains the head only.  [default: 4; 20 from scratch]",
-        ),
-    ] = None,
-    lr: Annotated[
-        str | None,
-        typer.Option(
-            "--lr", metavar="LO HI|find", help="Learning rates of the first and last layer; find searches for them."
-        ),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option("--size", metavar="PX", help="Input size of the network in pixels.")
-    ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Batch size in images.")] = 32,
-    valid: Annotated[int, typer.Option("--valid", metavar="%", help="Validation share in percent.")] = 20,
-    test: Annotated[int, typer.Option("--test", metavar="%", help="Test share in percent.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Random seed.")] = 42,
-    two_stage: Annotated[
-        bool, typer.Option("--two-stage", help="Train the head for N epochs, then the whole network for N.")
-    ] = False,
-    from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Start from random weights; nothing is downloaded.")
-    ] = False,
-    monitor: Annotated[
-        str,
-        typer.Option(
-            "--monitor", metavar="METRIC", help="Metric that selects the best epoch, and stops with --patience."
-        ),
-    ] = "accuracy",
-    patience: Annotated[
-        int | None, typer.Option("--patience", min=1, metavar="N", help="Stop after N epochs without improvement.")
-    ] = None,
-    min_delta: Annotated[
-        float, typer.Option("--min-delta", min=0, metavar="X", help="Smallest change that counts as an improvement.")
-    ] = 0.0,
-    metric: Annotated[
-        str | None,
-        typer.Option("--metric", metavar="MODULE:FUNCTION", help="Function of your own metric, named custom."),
-    ] = None,
-    cost_matrix: Annotated[
-        Path | None,
-        typer.Option(
-            "--cost-matrix",
-            metavar="FILE",
-            help="CSV file with the value of each prediction: high if right, low if wrong.",
-        ),
-    ] = None,
-    augment: Annotated[
-        bool, typer.Option("--augment/--no-augment", help="Augment the training images anew in every epoch.")
-    ] = True,
-    flip_left_right: Annotated[
-        bool, typer.Option("--flip-left-right/--no-flip-left-right", help="Mirror training images at random.")
-    ] = True,
-    random_crop: Annotated[
-        int | None, typer.Option("--random-crop", metavar="%", help="Maximum share to cut away, in percent.")
-    ] = None,
-    random_scale: Annotated[
-        int | None, typer.Option("--random-scale", metavar="%", help="Maximum enlargement in percent.")
-    ] = None,
-    random_brightness: Annotated[
-        int | None, typer.Option("--random-brightness", metavar="%", help="Maximum change of brightness in percent.")
-    ] = None,
-    n_augmentation: Annotated[
-        int, typer.Option("--n-augmentation", min=1, metavar="N", help="Augmented views per image in each batch.")
-    ] = 1,
-    transform: Annotated[
-        str | None,
-        typer.Option(
-            "--transform", metavar="MODULE:OBJECT", help="Object with a method random_transform(x, seed=None)."
-        ),
-    ] = None,
-    callback: Annotated[
-        list[str] | None,
-        typer.Option("--callback", metavar="MODULE:CLASS", help="TrainerCallback class; repeatable."),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run with its original options.")
-    ] = False,
-    save_every: Annotated[
-        int, typer.Option("--save-every", min=1, metavar="N", help="Epochs between checkpoints.")
-    ] = 1,
-    keep: Annotated[
-        int, typer.Option("--keep", min=0, metavar="K", help="Number of checkpoints to keep after training.")
-    ] = 0,
-    export: Annotated[
-        str, typer.Option("--export", metavar="KINDS", help="Export formats: onnx, pt2 or onnx,pt2.")
-    ] = "",
-    log: Annotated[
-        str, typer.Option("--log", metavar="KINDS", help="Log formats: csv, tensorboard or csv,tensorboard.")
-    ] = "csv",
-    cpu: Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")] = False,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", metavar="FOLDER", help="Cache folder for image features.  [default: TREE.runs/cache]"),
-    ] = None,
+    *,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings and the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    **options: Any,
 ) -> None:
     """Fine-tune a pretrained network on class folders, and evaluate it.
 
@@ -169,46 +62,12 @@ def train(
     from harvest.cli.training_progress import TerminalProgress
     from harvest.cli.training_result import print_result
     from harvest.training.resume import code_words
-    from harvest.training.training_options import TrainingOptions
 
-    options = TrainingOptions(
-        tree=tree,
-        model=model,
-        out=out,
-        size=size,
-        epochs=epochs,
-        lr=_rates(lr),
-        batch=batch,
-        valid=valid,
-        test=test,
-        seed=seed,
-        monitor=monitor,
-        patience=patience,
-        min_delta=min_delta,
-        augment=augment,
-        flip_left_right=flip_left_right,
-        random_crop=random_crop,
-        random_scale=random_scale,
-        random_brightness=random_brightness,
-        n_augmentation=n_augmentation,
-        transform=transform,
-        callbacks=tuple(callback or ()),
-        metric=metric,
-        cost_matrix=cost_matrix,
-        two_stage=two_stage,
-        resume=resume,
-        save_every=save_every,
-        keep=keep,
-        export=_split_list(export),
-        log=_split_list(log),
-        cpu=cpu,
-        cache=cache,
-        from_scratch=from_scratch,
-    )
-    story: Story = ctx.obj or load_train_script()
-    with resume_hint(options):
-        result = story(options, TerminalProgress(quiet=quiet or as_json))
-    print_result(result, as_json=as_json, code=code_words(options))
+    training_options = from_keywords(TrainingOptions, {**as_keywords(TrainingOptions, options), "tree": tree})
+    train_script: TrainScript = ctx.obj or load_train_script()
+    with resume_hint(training_options):
+        result = train_script(training_options, TerminalProgress(quiet=quiet or as_json))
+    print_result(result, as_json=as_json, code=code_words(training_options))
 
 
 @contextmanager
@@ -254,7 +113,7 @@ def _with_line(error: UsageError, line: Callable[[], str]) -> UsageError:
     return error
 
 
-def load_train_script() -> Story:
+def load_train_script() -> TrainScript:
     """Return `train` of train.py, which lies in an installed package or beside the package in a checkout."""
     package = Path(harvest.__file__).parent
     for path in (package / "training" / "train_script.py", package.parent / "train.py"):
@@ -268,25 +127,9 @@ def load_train_script() -> Story:
     )
 
 
-def _rates(text: str | None) -> Rates:
-    """Parse the value of `--lr`."""
-    words = (text or "").replace(",", " ").split()
-    if not words:
-        return None
-    if words == ["find"]:
-        return "find"
-    if len(words) > 2 or not all(_is_number(word) for word in words):  # noqa: PLR2004
-        raise UsageError(f"--lr {text} is neither two numbers nor the word find.", "For example: --lr 1e-5 1e-4")
-    return float(words[0]), float(words[-1])
-
-
 def _is_number(word: str) -> bool:
     try:
         float(word)
     except ValueError:
         return False
     return True
-
-
-def _split_list(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))

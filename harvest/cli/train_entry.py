@@ -8,7 +8,7 @@ from harvest.cli import console, optional_packages
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:
-    from harvest.cli.train import Story
+    from harvest.cli.train import TrainScript
 
 try:
     optional_packages.require_training()
@@ -17,7 +17,7 @@ except UsageError as error:
     raise SystemExit(error.exit_code) from None
 
 
-def main(story: Story) -> None:
+def main(story: TrainScript) -> None:
     """Run the train command with the `train` function of a script, as `python train.py` does."""
     from harvest.cli.app import run_alone
     from harvest.cli.train import TrainCommand, train

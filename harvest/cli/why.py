@@ -11,12 +11,12 @@ from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_first
 from harvest.cli.locate_dataset import split_dataset_argument
 from harvest.cli.picture_history import (
+    describe_verdict,
     path_of,
     print_address,
     print_others,
     print_picture,
 )
-from harvest.cli.verdict_text import describe_verdict
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:

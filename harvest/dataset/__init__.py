@@ -56,7 +56,8 @@ from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from harvest.models import Hit, Query, Refusal, Task, Verdict
+    from harvest.models import Hit, Query, Refusal, Task
+    from harvest.verdicts import Verdict
 
 __all__ = [
     "EXHAUSTED",
@@ -270,6 +271,10 @@ class Dataset(ReadQueries):
     def record_hits(self, search_id: int, class_name: str, hits: Sequence[Hit]) -> list[Task | Refusal]:
         """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
         return self._searches.record_hits(search_id, class_name, hits)
+
+    def recheck_hits(self, tasks: Sequence[Task]) -> list[Task | Refusal]:
+        """Look up again what is known of recorded hits; return for each the task, or why it is not to be downloaded."""
+        return self._searches.recheck_hits(tasks)
 
     def unsettled_tasks(self, search_id: int) -> list[Task]:
         """Return a search's hits that an earlier run left, or could not reach on a bad day."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from harvest.files.paths import Area, FileKey
 from harvest.ledger import pending_changes, picture_updates
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,8 @@ from harvest.files import disk
 from harvest.files.paths import Area, FileKey
 from harvest.files.tree import MAX_FILE
 from harvest.ledger import picture_updates
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

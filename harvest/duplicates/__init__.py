@@ -1,1 +1,1 @@
-"""Finding copies of an image: fingerprints, and a radius search over them."""
+"""Find copies of an image: fingerprints, and a radius search over their hashes."""

@@ -1,8 +1,8 @@
-"""Which of a million 64-bit hashes lie near each other: exactly, and without a loop over pairs.
+"""Find all pairs within a Hamming distance of 8 among a million 64-bit hashes: exactly, without a loop over pairs.
 
-Two hashes that differ in at most 8 bits agree somewhere for certain. Cut into 12 blocks, at least 4 of them
-are the same, so `join` sorts by every choice of 4 blocks and compares only what lands side by side. Cut into
-4 words, the first differs in at most 2 bits or another in at most 1, so `Index` looks up those few words.
+Two hashes that differ in at most 8 bits must agree in some part. Split into 12 blocks, they agree in at least
+4 of them, so `find_pairs` sorts by every choice of 4 blocks and compares only equal keys. Split into 4 words,
+the first word differs in at most 2 bits or another one in at most 1, so `HammingIndex` looks up those words.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 RADIUS = 8  # bits of 64
 
-_AGREE = 4  # with 3 the sorts are a third as many, but at a million hashes the runs get long
+_AGREE = 4  # 3 would need a third of the sorts, but the runs of equal keys get long at a million hashes
 _EDGES = [round(64 * block / (RADIUS + _AGREE)) for block in range(RADIUS + _AGREE + 1)]
 _BLOCKS = [(np.uint64(low), high - low, np.uint64((1 << high - low) - 1)) for low, high in pairwise(_EDGES)]
-_CACHED = 60_000  # hashes sorted at a time: what a core keeps in its own cache
-_BATCH = 10_000  # pairs at a time; a second look at one takes 5 kB
-# Bits by which each 16-bit word may differ: were all to differ in more, it would be 3 + 2 + 2 + 2 > 8 bits.
+_CACHED = 60_000  # hashes sorted at a time: as many as fit into the cache of a core
+_BATCH = 10_000  # pairs at a time; confirming one takes 5 kB
+# Bits by which a 16-bit word may differ. If every word differed in more, that would be 3 + 2 + 2 + 2 > 8 bits.
 _WORDS = ((0, 2), (16, 1), (32, 1), (48, 1))
 
 
 def find_pairs(hashes: Hashes) -> Iterator[tuple[Ints, Ints]]:
-    """Yield, in batches, the positions of all hashes within the radius of each other, every pair once.
+    """Yield, in batches, the positions of all pairs of hashes within the radius, every pair once.
 
-    The hashes must be distinct: of equal ones there are as many pairs as one likes.
+    The hashes must be distinct, because the number of pairs of equal hashes is not limited.
 
     >>> [(int(a[0]), int(b[0])) for a, b in find_pairs(np.array([0b1000, 2**64 - 1, 0b0001], np.uint64))]
     [(0, 2)]
@@ -50,34 +50,34 @@ def find_pairs(hashes: Hashes) -> Iterator[tuple[Ints, Ints]]:
 
 
 def _pairs_sharing_block(hashes: Hashes, block: int) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the neighbours that agree in this block and in no block before it."""
-    for chosen, key in _block_choices(hashes, (), np.arange(len(hashes), dtype=np.uint64), block):
+    """Yield the neighbours that agree in this block and in no earlier block."""
+    for choice, key in _block_choices(hashes, (), np.arange(len(hashes), dtype=np.uint64), block):
         ordered = np.sort(key)
         order = (ordered & np.uint64(0xFFFFFFFF)).astype(np.intp)
-        inorder = hashes[order]
+        in_order = hashes[order]
         for place, other in runs_of_equal_keys(ordered >> np.uint64(32)):
-            differ = inorder[place] ^ inorder[other]
+            differ = in_order[place] ^ in_order[other]
             near = np.flatnonzero(np.bitwise_count(differ) <= RADIUS)
-            near = near[_is_first_match(differ[near], chosen)]
+            near = near[_is_first_match(differ[near], choice)]
             if len(near):
                 yield order[place[near]], order[other[near]]
 
 
 def _block_choices(
-    hashes: Hashes, chosen: tuple[int, ...], key: Hashes, *blocks: int
+    hashes: Hashes, choice: tuple[int, ...], key: Hashes, *blocks: int
 ) -> Iterator[tuple[tuple[int, ...], Hashes]]:
-    """Yield every choice of blocks that goes on from those chosen, and the key to sort by, above 32 bits."""
-    if len(chosen) == _AGREE:
-        yield chosen, key
+    """Yield every choice of blocks that begins with `choice`, and the key to sort by, in the bits from 32 on."""
+    if len(choice) == _AGREE:
+        yield choice, key
         return
-    for block in blocks or range(chosen[-1] + 1, RADIUS + len(chosen) + 1):
+    for block in blocks or range(choice[-1] + 1, RADIUS + len(choice) + 1):
         shift, _, mask = _BLOCKS[block]
-        above = np.uint64(32 + sum(_BLOCKS[other][1] for other in chosen))
-        yield from _block_choices(hashes, (*chosen, block), key | ((hashes >> shift & mask) << above))
+        above = np.uint64(32 + sum(_BLOCKS[other][1] for other in choice))
+        yield from _block_choices(hashes, (*choice, block), key | ((hashes >> shift & mask) << above))
 
 
 def runs_of_equal_keys(key: NDArray[Any], most: int | None = None) -> Iterator[tuple[Ints, Ints]]:
-    """Yield, in batches, the places of equal keys in a sorted array; of each with at most so many after it.
+    """Yield, in batches, the positions of pairs of equal keys in a sorted array; at most `most` pairs begin with each.
 
     >>> [(a.tolist(), b.tolist()) for a, b in runs_of_equal_keys(np.array([3, 3, 3, 5]))]
     [([0, 1], [1, 2]), ([0], [2])]
@@ -85,7 +85,7 @@ def runs_of_equal_keys(key: NDArray[Any], most: int | None = None) -> Iterator[t
     place = np.flatnonzero(key[1:] == key[:-1])
     for start in range(0, len(place), _BATCH):
         yield place[start : start + _BATCH], place[start : start + _BATCH] + 1
-    # Most runs are of two. Of longer ones every place but the last two has others after the next.
+    # Most runs have two keys. In a longer one, every position but the last two has more after the next one.
     place = place[:-1][np.diff(place) == 1]
     ends = np.append(np.flatnonzero(np.diff(place) > 1), len(place) - 1)
     many = np.repeat(ends, np.diff(ends, prepend=-1)) - np.arange(-1, len(place) - 1)
@@ -96,7 +96,7 @@ def runs_of_equal_keys(key: NDArray[Any], most: int | None = None) -> Iterator[t
 
 
 def count_up(many: Ints) -> Ints:
-    """Return 0, 1, 2 and so on for each number, as many of them as it says.
+    """Return 0, 1, 2, … up to below each number, one after the other.
 
     >>> count_up(np.array([2, 0, 3])).tolist()
     [0, 1, 0, 1, 2]
@@ -106,50 +106,50 @@ def count_up(many: Ints) -> Ints:
 
 
 def split_into_batches(many: Ints) -> list[slice]:
-    """Return slices of numbers that add up to about a batch."""
+    """Return slices of numbers; each adds up to about the size of a batch."""
     ends = np.cumsum(many)
     cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, _BATCH)))
     return [slice(*cut) for cut in pairwise([*cuts.tolist(), len(many)])]
 
 
-def _is_first_match(differ: Hashes, chosen: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Tell which pairs meet in no choice before this one."""
-    agree = [(differ >> shift) & mask == 0 for shift, _, mask in _BLOCKS[: chosen[-1]]]
+def _is_first_match(differ: Hashes, choice: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which pairs agree in no earlier choice of blocks."""
+    agree = [(differ >> shift) & mask == 0 for shift, _, mask in _BLOCKS[: choice[-1]]]
     first: NDArray[np.bool_] = np.sum(agree, axis=0) == _AGREE - 1
     return first
 
 
 class HammingIndex:
-    """Hashes that stay, ready to be asked for the neighbours of others."""
+    """An index over fixed hashes that finds the neighbours of other hashes."""
 
     def __init__(self, hashes: Hashes) -> None:
         self._hashes = hashes
         self._tables = [_table((hashes >> shift).astype(np.uint16)) for shift, _ in _WORDS if len(hashes)]
 
     def find_neighbours(self, hashes: Hashes) -> tuple[Ints, Ints]:
-        """Return which of the hashes asked for is near which of those that stay, as two equally long arrays.
+        """Return the pairs within the radius: positions in `hashes`, and positions in the index.
 
         >>> index = HammingIndex(np.array([5, 2**64 - 1], np.uint64))
-        >>> asked, found = index.find_neighbours(np.array([2**63, 7], np.uint64))
-        >>> asked.tolist(), found.tolist()
+        >>> query, found = index.find_neighbours(np.array([2**63, 7], np.uint64))
+        >>> query.tolist(), found.tolist()
         ([0, 1], [0, 0])
         """
-        met = [np.zeros(0, np.intp)]
+        matches = [np.zeros(0, np.intp)]
         for (shift, bits), (starts, order) in zip(_WORDS, self._tables, strict=False):
             words = ((hashes >> shift).astype(np.uint16)[:, None] ^ _FLIPS[bits]).ravel()
             low, many = starts[words], starts[words.astype(np.intp) + 1] - starts[words]
             place = np.repeat(low, many) + count_up(many)
-            asked = np.repeat(np.arange(len(words)) // len(_FLIPS[bits]), many)
+            query = np.repeat(np.arange(len(words)) // len(_FLIPS[bits]), many)
             found = order[place]
-            near = np.bitwise_count(hashes[asked] ^ self._hashes[found]) <= RADIUS
-            met.append(asked[near] * len(self._hashes) + found[near])
-        both = np.unique(np.concatenate(met))
-        asked, found = np.divmod(both, max(1, len(self._hashes)))
-        return asked, found
+            near = np.bitwise_count(hashes[query] ^ self._hashes[found]) <= RADIUS
+            matches.append(query[near] * len(self._hashes) + found[near])
+        both = np.unique(np.concatenate(matches))
+        query, found = np.divmod(both, max(1, len(self._hashes)))
+        return query, found
 
 
 def _table(words: NDArray[np.uint16]) -> tuple[Ints, Ints]:
-    """Return the places of all words in order, and where in it each word's places begin."""
+    """Return where the positions of each word begin in the sorted order of all words, and that order."""
     return (
         np.concatenate(([0], np.cumsum(np.bincount(words, minlength=1 << 16)))),
         np.argsort(words, kind="stable"),

@@ -1,4 +1,4 @@
-"""Perceptual twins: neighbours by hash of any part, confirmed by a second look at the parts that met."""
+"""Find near-duplicates: neighbours by the hash of any part, confirmed by comparing the thumbnails of those parts."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.duplicates.fingerprint import Looks
+    from harvest.duplicates.fingerprint import Fingerprints
     from harvest.models import Fingerprint
 
     Ints = NDArray[np.intp]
 
-_ROOM = 512  # looks that are compared one by one: as fast as asking an index
-# Pictures of next to nothing share a hash in any number. A second look is given to so many neighbours of one
-# picture, and in a batch to so many with one hash.
-_MOST = 1000
-_CROWD = 32
-_LUMP = 4096  # pairs that are given a second look at once
+_UNINDEXED = 512  # fingerprints that are compared one by one: as fast as an index
+# Any number of almost empty images may share a hash. So only this many neighbours of an image are confirmed,
+# and in a batch only this many with the same hash.
+_MOST_NEIGHBOURS = 1000
+_MOST_EQUAL = 32
+_BATCH = 4096  # pairs that are confirmed at a time
 
 
 class DuplicateIndex:
-    """The looks known so far, by their keys; finds the twins of another look among them.
+    """The known fingerprints by their keys; finds the duplicates of another fingerprint among them.
 
     >>> from PIL import Image
     >>> from harvest.duplicates.fingerprint import compute_fingerprint
     >>> picture = Image.radial_gradient("L").convert("RGB")
-    >>> twins = DuplicateIndex([(7, compute_fingerprint(picture))])
-    >>> twins.find(compute_fingerprint(picture.resize((90, 90))))
+    >>> duplicates = DuplicateIndex([(7, compute_fingerprint(picture))])
+    >>> duplicates.find(compute_fingerprint(picture.resize((90, 90))))
     [7]
     """
 
-    def __init__(self, looks: Iterable[tuple[int, Fingerprint]] = ()) -> None:
-        known = dict(looks)
+    def __init__(self, fingerprints: Iterable[tuple[int, Fingerprint]] = ()) -> None:
+        known = dict(fingerprints)
         self._keys = np.fromiter(known, np.int64, len(known))
-        self._looks = unpack(list(known.values()))
+        self._fingerprints = unpack(list(known.values()))
         self._alive = np.ones(len(known), np.bool_)
         self._rows = {key: row for row, key in enumerate(known)}
         self._rebuild()
@@ -61,93 +61,93 @@ class DuplicateIndex:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, key: int, look: Fingerprint) -> None:
-        """Remember a look under its key; a key already known gets the new look."""
+    def add(self, key: int, fingerprint: Fingerprint) -> None:
+        """Add a fingerprint under its key; replace that of a known key."""
         self.discard(key)
         if self._end == len(self._keys):
             self._rebuild()
         self._keys[self._end] = key
-        self._looks[self._end] = unpack([look])[0]
+        self._fingerprints[self._end] = unpack([fingerprint])[0]
         self._alive[self._end] = True
         self._rows[key] = self._end
         self._end += 1
 
     def discard(self, key: int) -> None:
-        """Forget a key; one not known is no error."""
+        """Remove a key; do nothing if it is not known."""
         row = self._rows.pop(key, None)
         if row is not None:
             self._alive[row] = False
 
-    def find(self, look: Fingerprint) -> list[int]:
-        """Return the keys of the confirmed twins of a look, the most alike first."""
+    def find(self, fingerprint: Fingerprint) -> list[int]:
+        """Return the keys of the confirmed duplicates of a fingerprint, the most similar first."""
         if not self._rows:
             return []
-        asked = unpack([look])
-        _, part = _distinct_hashes(asked)
-        met, row, other = self._find_near_hashes(asked["hashes"][0, part])
-        living = np.flatnonzero(self._alive[row])[:_MOST]
+        query = unpack([fingerprint])
+        _, part = _distinct_hashes(query)
+        matched, row, other = self._find_near_hashes(query["hashes"][0, part])
+        living = np.flatnonzero(self._alive[row])[:_MOST_NEIGHBOURS]
         if not len(living):
             return []
-        met, row, other = met[living], row[living], other[living]
-        likeness = similarity(np.repeat(asked, len(row)), part[met], self._looks[row], other)
-        best = np.argsort(-likeness, kind="stable")
-        twins = dict.fromkeys(row[best[likeness[best] > 0]].tolist())
-        return [int(self._keys[row]) for row in twins]
+        matched, row, other = matched[living], row[living], other[living]
+        similar = similarity(np.repeat(query, len(row)), part[matched], self._fingerprints[row], other)
+        best = np.argsort(-similar, kind="stable")
+        duplicates = dict.fromkeys(row[best[similar[best] > 0]].tolist())
+        return [int(self._keys[row]) for row in duplicates]
 
     def _find_near_hashes(self, hashes: NDArray[np.uint64]) -> tuple[Ints, Ints, Ints]:
-        """Return the hashes asked for, and the rows and parts that are near them."""
-        asked, found = self._index.find_neighbours(hashes)
-        late = self._looks["hashes"][self._settled : self._end].reshape(-1, 1)
-        place, near = np.divmod(np.flatnonzero(np.bitwise_count(late ^ hashes) <= RADIUS), len(hashes))
+        """Return positions in `hashes`, and the rows and parts of the known hashes that are near them."""
+        query, found = self._index.find_neighbours(hashes)
+        unindexed = self._fingerprints["hashes"][self._indexed : self._end].reshape(-1, 1)
+        place, near = np.divmod(np.flatnonzero(np.bitwise_count(unindexed ^ hashes) <= RADIUS), len(hashes))
         row, part = np.divmod(place, len(PARTS))
         return (
-            np.concatenate((asked, near)),
-            np.concatenate((self._row[found], self._settled + row)),
+            np.concatenate((query, near)),
+            np.concatenate((self._row[found], self._indexed + row)),
             np.concatenate((self._part[found], part)),
         )
 
     def _rebuild(self) -> None:
-        """Index what is alive, and make room for some more."""
+        """Index the fingerprints that were not discarded, and make room for more."""
         living = np.flatnonzero(self._alive)
         self._end = len(living)
-        room = max(_ROOM, self._end // 32)
+        room = max(_UNINDEXED, self._end // 32)
         self._keys = np.concatenate((self._keys[living], np.zeros(room, np.int64)))
-        self._looks = np.concatenate((self._looks[living], np.zeros(room, PACKED)))
+        self._fingerprints = np.concatenate((self._fingerprints[living], np.zeros(room, PACKED)))
         self._alive = np.arange(self._end + room) < self._end
         self._rows = {key: row for row, key in enumerate(self._keys[: self._end].tolist())}
-        self._settled = self._end if self._end > _ROOM else 0
-        settled = self._looks[: self._settled]
-        self._row, self._part = _distinct_hashes(settled)
-        self._index = HammingIndex(settled["hashes"][self._row, self._part])
+        self._indexed = self._end if self._end > _UNINDEXED else 0
+        indexed = self._fingerprints[: self._indexed]
+        self._row, self._part = _distinct_hashes(indexed)
+        self._index = HammingIndex(indexed["hashes"][self._row, self._part])
 
 
-def find_duplicates(looks: Sequence[Fingerprint]) -> NDArray[np.int64]:
-    """Return confirmed twins among looks, each pair once, as rows of two positions, the smaller first.
+def find_duplicates(fingerprints: Sequence[Fingerprint]) -> NDArray[np.int64]:
+    """Return confirmed duplicates, each pair once, as rows of two positions, the smaller first.
 
-    Of looks that are the same to the byte, only the pairs with the first are returned, and of a crowd with
-    one hash only those between next neighbours: as many as it takes for true twins to hang together.
+    Of identical fingerprints, only the pairs with the first one are returned, and of many with the same hash
+    only pairs of nearby positions: enough to connect all duplicates.
     """
-    packed = unpack(looks)
+    packed = unpack(fingerprints)
     _, first, same = np.unique(packed.view(f"V{PACKED.itemsize}"), return_index=True, return_inverse=True)
     row, part = _distinct_hashes(packed[first])
     row = first[row]
-    found = [np.stack((first[same], np.arange(len(looks))), axis=1)]
+    found = [np.stack((first[same], np.arange(len(fingerprints))), axis=1)]
     for one, two in _merge_batches(_candidate_pairs(packed["hashes"][row, part]), row):
-        twins = similarity(packed[row[one]], part[one], packed[row[two]], part[two]) > 0
-        found.append(np.stack((row[one[twins]], row[two[twins]]), axis=1))
+        confirmed = similarity(packed[row[one]], part[one], packed[row[two]], part[two]) > 0
+        found.append(np.stack((row[one[confirmed]], row[two[confirmed]]), axis=1))
     both = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
     return both[both[:, 0] < both[:, 1]]
 
 
 def _merge_batches(candidates: Iterable[tuple[Ints, Ints]], row: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Put candidates together, less the parts of one picture: of 600 pictures come 450 small batches."""
+    """Merge small batches (600 images give 450), without pairs of parts of the same image."""
     kept: list[tuple[Ints, Ints]] = []
     count = 0
     for one, two in candidates:
         apart = row[one] != row[two]
         kept.append((one[apart], two[apart]))
         count += len(kept[-1][0])
-        if count >= _LUMP:
+        if count >= _BATCH:
             yield _concatenate(kept)
             kept, count = [], 0
     if kept:
@@ -160,12 +160,12 @@ def _concatenate(pieces: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
 
 
 def _candidate_pairs(hashes: NDArray[np.uint64]) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the positions of hashes near each other, some thousands at a time."""
+    """Yield the positions of pairs of near hashes, some thousands at a time."""
     order = np.argsort(hashes, kind="stable")
     value, start, count = np.unique(hashes[order], return_index=True, return_counts=True)
-    for one, two in runs_of_equal_keys(hashes[order], _CROWD):
+    for one, two in runs_of_equal_keys(hashes[order], _MOST_EQUAL):
         yield order[one], order[two]
-    few = np.minimum(count, _CROWD)
+    few = np.minimum(count, _MOST_EQUAL)
     for one, two in find_pairs(value):
         many = few[one] * few[two]
         for some in split_into_batches(many):
@@ -174,15 +174,15 @@ def _candidate_pairs(hashes: NDArray[np.uint64]) -> Iterator[tuple[Ints, Ints]]:
             yield order[start[a] + number // few[b]], order[start[b] + number % few[b]]
 
 
-def group_duplicates(twins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return for each of `count` pictures the smallest position among those it hangs together with.
+def group_duplicates(pairs: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return for each of `count` images the smallest position in its group of connected duplicates.
 
     >>> group_duplicates(np.array([[1, 3], [3, 4]]), 5).tolist()
     [0, 1, 2, 1, 1]
     """
     head = np.arange(count)
     while True:
-        one, two = head[twins[:, 0]], head[twins[:, 1]]
+        one, two = head[pairs[:, 0]], head[pairs[:, 1]]
         if (one == two).all():
             return head
         np.minimum.at(head, np.maximum(one, two), np.minimum(one, two))
@@ -190,9 +190,9 @@ def group_duplicates(twins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
             head = head[head]
 
 
-def _distinct_hashes(looks: Looks) -> tuple[Ints, Ints]:
-    """Return the row and the part of every hash that no part before it in the same look has."""
-    hashes = looks["hashes"]
+def _distinct_hashes(fingerprints: Fingerprints) -> tuple[Ints, Ints]:
+    """Return the row and the part of every hash that differs from all earlier ones of the same fingerprint."""
+    hashes = fingerprints["hashes"]
     new = [(hashes[:, :part] != hashes[:, part : part + 1]).all(axis=1) for part in range(hashes.shape[1])]
     row, part = np.nonzero(np.stack(new, axis=1))
     return row, part

@@ -25,8 +25,6 @@ _DEVICES = frozenset(
     | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
 )
 _OURS = "harvest."  # the ledger and its companions lie beside the class folders
-_NEGATIVE = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snake" are search syntax
-_DROPPED = re.compile(r"[^\w.-]")  # by FastClass; but without its marks Hindi or Thai is another word
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -83,20 +81,6 @@ def escape(name: str) -> str:
     return _DRIVE.sub(lambda found: f"{found[0][0]}\\x3a", name)
 
 
-def derive_class_name(text: str, exclude: str = "") -> str:
-    """Return FastClass's folder name for a search, less the words of `exclude` and every negative term.
-
-    >>> derive_class_name('guitar gibson "Flying V"', exclude="guitar")
-    'gibson_Flying_V'
-    >>> derive_class_name('"g&l" asat'), derive_class_name("micrurus tener -king")
-    ('gandl_asat', 'micrurus_tener')
-    """
-    wanted = _NEGATIVE.sub(" ", unicodedata.normalize("NFC", text))
-    words = [_word(word) for word in wanted.split()]
-    unwanted = {_word(word).casefold() for word in exclude.split()}
-    return check_component("_".join(word for word in words if word and word.casefold() not in unwanted))
-
-
 def fold_name(name: str) -> str:
     """Return what a file system that ignores case, or how an accent is encoded, makes of `name`.
 
@@ -134,11 +118,3 @@ def _find_objections(name: str) -> Iterator[str]:
         yield f"names that begin with {_OURS!r} belong to the dataset itself"
     if (size := len(name.encode())) > _LONGEST:
         yield f"it is {size} bytes long, and {_LONGEST} is the most a folder name may have"
-
-
-def _word(text: str) -> str:
-    return _DROPPED.sub(_quote_odd, text.replace("&", "and"))
-
-
-def _quote_odd(odd: re.Match[str]) -> str:
-    return odd[0] if unicodedata.category(odd[0]).startswith("M") else ""

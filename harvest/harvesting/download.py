@@ -1,7 +1,7 @@
-"""The heavy stage: hit in, picture or the reason why not out.
+"""Download and process one hit: a task in, a picture or a refusal out.
 
-What goes in and comes out can be pickled, and the picture carries its bytes, so the stage may run here
-(asyncio and threads) or on other machines; ledger and tree stay with the one driver.
+What goes in and out can be pickled, and a picture has its bytes, so that this stage may run here (asyncio and
+threads) or on other machines; ledger and tree stay with the one driver.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
 from harvest import images, source_keys
-from harvest.models import Body, Outcome, Picture, Refusal, Task, Verdict
+from harvest.models import Body, Outcome, Picture, Refusal, Task
 from harvest.unexpected import ENDS_THE_RUN, internal_error
+from harvest.verdicts import Followup, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,29 +24,10 @@ if TYPE_CHECKING:
     from harvest.models import Recipe
     from harvest.web.image_client import ImageClient
 
-# Huge pictures share this much for decoding (a 50-MP PNG takes 375 MB); ordinary ones never wait for it.
+# Large images share this much memory for decoding (a 50-MP PNG takes 375 MB); ordinary ones never wait for it.
 DECODE_BUDGET = 400 * 2**20
 
-# A smaller rendition is worth a try when the larger one is dead, too large or not a picture at all.
-_TRY_NEXT = frozenset(
-    {
-        Verdict.GONE,
-        Verdict.SERVER_ERROR,
-        Verdict.TOO_BIG,
-        Verdict.TOO_MANY_PIXELS,
-        Verdict.TIMEOUT,
-        Verdict.BROKEN_TRANSFER,
-        Verdict.BROKEN_IMAGE,
-        Verdict.NOT_AN_IMAGE,
-        Verdict.UNSUPPORTED,
-        Verdict.NEEDS_HEIF_EXTRA,
-        Verdict.INTERNAL_ERROR,
-        Verdict.TOO_MANY_REDIRECTS,
-        Verdict.ENCODED,
-    }
-)
-
-_NAMED = 5  # hosts that gave trouble, in the summary
+_MAX_HOSTS = 5  # parked hosts that the summary names
 
 
 class Workers(Protocol):
@@ -58,60 +40,60 @@ class Workers(Protocol):
     ) -> None: ...
 
     async def work(self, task: Task) -> Outcome:
-        """Fetch and develop one hit."""
+        """Download and process one hit."""
         ...
 
     def stop(self) -> None:
-        """Abandon what is not downloaded yet: its `work` is cancelled, the rest comes to its end."""
+        """Cancel the `work` that is not downloaded yet; the rest is completed."""
         ...
 
     async def idle(self) -> None:
-        """Wait until nothing downloaded is left to develop."""
+        """Wait until everything downloaded is processed."""
         ...
 
 
 class LocalWorkers:
-    """Fetches with asyncio and decodes in threads: Pillow releases the GIL."""
+    """Downloads with asyncio and decodes in threads: Pillow releases the GIL."""
 
-    def __init__(self, bodies: ImageClient, recipe: Recipe, *, threads: int | None = None) -> None:
-        self._bodies = bodies
+    def __init__(self, client: ImageClient, recipe: Recipe, *, threads: int | None = None) -> None:
+        self._client = client
         self._recipe = recipe
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 2, thread_name_prefix="decode")
         self._memory = MemoryBudget(DECODE_BUDGET)
         self._fetching: set[asyncio.Task[object]] = set()
-        self._developing: set[asyncio.Task[object]] = set()
+        self._processing: set[asyncio.Task[object]] = set()
         self._stopped = False
 
     async def __aenter__(self) -> Self:
-        await self._bodies.__aenter__()
+        await self._client.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        await self._bodies.__aexit__(kind, error, trace)
+        await self._client.__aexit__(kind, error, trace)
 
     def stop(self) -> None:
-        """Abandon what is not downloaded yet."""
+        """Cancel what is not downloaded yet."""
         self._stopped = True
         for task in self._fetching:
             task.cancel()
 
     async def idle(self) -> None:
-        """Wait until nothing downloaded is left to develop."""
-        while self._developing:
-            await asyncio.wait(set(self._developing))
+        """Wait until everything downloaded is processed."""
+        while self._processing:
+            await asyncio.wait(set(self._processing))
 
     @property
     def describe_parked_hosts(self) -> list[str]:
-        """Say which hosts were left alone and why; of many, only how many more."""
-        reasons = list(self._bodies.parked.values())
-        more = [f"{len(reasons) - _NAMED:,} more hosts"] if len(reasons) > _NAMED else []
-        return [f"{reason}: left alone until the next run" for reason in reasons[:_NAMED] + more]
+        """The hosts that this run stopped asking, with the reasons; of many, the first ones and a count."""
+        reasons = list(self._client.parked.values())
+        more = [f"{len(reasons) - _MAX_HOSTS:,} more hosts"] if len(reasons) > _MAX_HOSTS else []
+        return [f"{reason}: left alone until the next run" for reason in reasons[:_MAX_HOSTS] + more]
 
     async def work(self, task: Task) -> Outcome:
-        """Try the largest rendition first and a smaller one only when that fails."""
+        """Try the largest rendition first, and a smaller one when that fails."""
         read = 0
         result: Picture | Refusal = Refusal(Verdict.BAD_ADDRESS, "no address")
         for url in (task.hit.url, *task.hit.others):
@@ -119,10 +101,10 @@ class LocalWorkers:
                 result, size = await self._attempt(url, task)
             except ENDS_THE_RUN:
                 raise
-            except Exception as error:  # noqa: BLE001 - of whatever kind, it is about this address alone
+            except Exception as error:  # noqa: BLE001 - of whatever kind, it is about this URL alone
                 result, size = internal_error(error, url), 0
             read += size
-            if isinstance(result, Picture) or result.verdict not in _TRY_NEXT:
+            if isinstance(result, Picture) or Followup.NEXT_RENDITION not in result.verdict.followup:
                 break
         return Outcome(task, result, read)
 
@@ -134,17 +116,17 @@ class LocalWorkers:
         self._fetching.add(me)
         try:
             # The connection's slot is held while its body is in memory: that bounds the bodies in memory.
-            async with self._bodies.fetch(url, referer=task.hit.page) as body:
+            async with self._client.fetch(url, referer=task.hit.page) as body:
                 self._fetching.discard(me)
                 if not isinstance(body, Body):
                     return body, 0
                 if source_keys.is_placeholder(body.url):
-                    return Refusal(Verdict.GONE, "the host shows another picture instead"), len(body.data)
-                self._developing.add(me)
+                    return Refusal(Verdict.GONE, "the host serves a placeholder instead of the image"), len(body.data)
+                self._processing.add(me)
                 return await self._process(body, task), len(body.data)
         finally:
             self._fetching.discard(me)
-            self._developing.discard(me)
+            self._processing.discard(me)
 
     async def _process(self, body: Body, task: Task) -> Picture | Refusal:
         async with self._memory.share(images.memory_needed(body.data, self._recipe.size)):
@@ -153,7 +135,7 @@ class LocalWorkers:
 
 
 class MemoryBudget:
-    """Hands out memory in bytes; whoever asks for more than there is waits, and a giant gets it all."""
+    """A number of bytes that decoders share; a decoder waits until its part is free."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -162,7 +144,7 @@ class MemoryBudget:
 
     @asynccontextmanager
     async def share(self, wanted: int) -> AsyncIterator[None]:
-        """Hold `wanted` bytes, or the whole budget where that is less, for the length of the block."""
+        """Reserve `wanted` bytes, or the whole budget where that is less, for the duration of the block."""
         held = min(wanted, self._total)
         async with self._changed:
             await self._changed.wait_for(lambda: self._free >= held)

@@ -1,38 +1,35 @@
-"""search → fetch → picture → twin? → place: the only module that knows all stages, and owns the concurrency.
+"""search → download → deduplicate → record: the only module that knows all stages, and owns the concurrency.
 
 Each provider is searched in a thread, at its own pace; one event loop moves the hits; threads decode; and one
-thread, the keeper, alone touches the dataset, batch by batch. A search waits while its hits pile up.
+thread, the ledger thread, alone uses the dataset, batch by batch. A search waits while too many hits are in flight.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
-from harvest.errors import HarvestError
-from harvest.harvesting.search import (
-    WINDOW,
-    HitFound,
-    ProviderSearch,
-    SearchChannel,
-    Searcher,
-    SearchFinished,
-)
+from harvest.errors import HarvestError, Interrupted
+from harvest.harvesting.in_flight import InFlight
+from harvest.harvesting.search import HitFound, ProviderSearch, Searcher, SearchFinished, TaskResumed
 from harvest.harvesting.summary import UNASKED, ProviderProblem
-from harvest.models import Outcome, Picture, Refusal, Task, Verdict
+from harvest.harvesting.target import Target
+from harvest.models import Outcome, Refusal, Task
 from harvest.unexpected import ENDS_THE_RUN, internal_error
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from harvest.dataset import Dataset
     from harvest.harvesting.deduplicate import Deduplicator
     from harvest.harvesting.download import Workers
-    from harvest.harvesting.summary import Summary
+    from harvest.harvesting.search import Arrival
+    from harvest.harvesting.summary import Summary, SummaryLine
     from harvest.models import Hit, Query
     from harvest.providers.base import Provider
     from harvest.web.search_session import SearchSession
@@ -40,252 +37,230 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-# What a stop leaves for pictures already downloaded to be decoded and placed.
+# Seconds that a stop leaves for images already downloaded to be decoded and placed.
 GRACE = 2.0
 # Seconds between two calls of the progress callback; a terminal's table takes 5 ms to draw.
 TICK = 0.2
 # Seconds in which outcomes gather before they are written: two commits and a flush cost as much for three
-# pictures as for thirty.
+# images as for thirty.
 GATHER = 0.1
+# Seconds between two looks whether a thread that waits must stop.
+POLL = 0.2
 
 
 class Pipeline:
-    """Runs searches over one dataset and fills in the summary as it goes."""
+    """Runs searches over one dataset and updates the summary as it goes; it is the channel of its searchers."""
 
     def __init__(
         self,
         dataset: Dataset,
-        placer: Deduplicator,
+        deduplicator: Deduplicator,
         summary: Summary,
         workers: Workers | None,
         *,
         refresh: bool = False,
         progress: Callable[[Summary], None] | None = None,
     ) -> None:
+        self.stopping = threading.Event()
         self._dataset = dataset
-        self._placer = placer
+        self._deduplicator = deduplicator
         self._summary = summary
-        self._workers = workers  # without any, hits are found and judged and nothing is fetched
+        self._workers = workers  # None: hits are searched and judged, and nothing is downloaded
         self._refresh = refresh
         self._progress = progress
-        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keeper")
-        self._under_way: dict[int, ProviderSearch] = {}  # tasks, and the search that each counts for
-        self._sources: dict[str, asyncio.Event] = {}  # photographs being fetched
-        self._carriers: set[asyncio.Task[None]] = set()
-        self._open = 0  # searchers at work, and arrivals without an end
-        self._failure: BaseException | None = None
+        self._target = Target(summary)
+        self._slots = {name: threading.Semaphore(self._target.window) for name in summary.providers}
+        self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._in_flight = InFlight()
+        self._tasks: set[asyncio.Task[None]] = set()  # stages and downloads
+        # An arrival is done when its hit has a verdict or is left for the next run.
+        self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue()
+        self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        self._over = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(
         self,
         jobs: Sequence[tuple[Provider, Sequence[Query]]],
         limit: int,
-        pages: Callable[[Provider, threading.Event], SearchSession],
+        open_session: Callable[[Provider, threading.Event], SearchSession],
     ) -> None:
-        """Search, fetch and place until nothing is left to do, or until `stop`."""
+        """Search, download and record until nothing is left to do, or until `stop`."""
         self._loop = asyncio.get_running_loop()
-        self._arrivals: asyncio.Queue[HitFound | SearchFinished] = asyncio.Queue()
-        self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
-        self._done = asyncio.Event()
-        self._desk = SearchChannel(
-            [provider.name for provider, _ in jobs],
-            self._window(),
-            begin=self._begin,
-            left_over=self._unfinished_hits,
-            is_full=self._is_full,
-            arrive=self._arrive,
-            out=self._searcher_out,
-        )
-        self._open = len(jobs)
-        for provider, queries in jobs:
-            Searcher(provider, queries, limit, self._desk, pages).start()
+        searchers = [Searcher(provider, queries, limit, self, open_session) for provider, queries in jobs]
         try:
-            await self._run_stages()
+            await self._run_stages(searchers)
         finally:
-            self._desk.stopping.set()
-            self._keeper.shutdown(wait=True)
+            self.stopping.set()
+            self._ledger_thread.shutdown(wait=True)
 
-    async def _run_stages(self) -> None:
+    async def _run_stages(self, searchers: Sequence[Searcher]) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                stages = [group.create_task(stage()) for stage in (self._record, self._settle, self._report)]
-                if self._summary.interrupted:  # before there was a loop to be told
+                for stage in (self._record_arrivals, self._record_outcomes, self._report_progress):
+                    self._start(stage())
+                self._start(self._finish_all(searchers))
+                if self._summary.interrupted:  # stopped before there was a loop
                     self._wind_down()
-                if self._open:
-                    await self._done.wait()
-                if self._failure is not None:
-                    raise self._failure
-                for task in (*stages, *self._carriers):
+                await self._over.wait()
+                for task in self._tasks:
                     task.cancel()
         except BaseExceptionGroup as failures:
-            # The stages fail together; the reason is the one that is not a consequence.
+            # The stages fail together; the reason is the error that is not a consequence.
             alone = failures.exceptions[0] if len(failures.exceptions) == 1 else failures
             raise next((e for e in failures.exceptions if isinstance(e, HarvestError)), alone) from None
 
-    def _window(self) -> int:
-        """With a target, a search must not run far ahead of the pictures that are still wanted."""
-        target = self._summary.target
-        return WINDOW if target is None else min(WINDOW, max(32, 2 * target))
+    async def _finish_all(self, searchers: Sequence[Searcher]) -> None:
+        for searcher in searchers:
+            searcher.start()
+        await asyncio.gather(*(asyncio.wrap_future(searcher.finished) for searcher in searchers))
+        await self._arrivals.join()
+        self._over.set()
 
-    # What the desk asks, from the searchers' threads.
+    # The channel of the searchers, called from their threads.
 
-    def _begin(self, query: Query, provider: Provider, limit: int) -> ProviderSearch:
-        record = self._keeper.submit(self._dataset.begin_search, query, provider.name, limit).result()
+    def begin_search(self, query: Query, provider: Provider, limit: int) -> ProviderSearch:
+        """Open a search in the ledger, which knows whether it is finished."""
+        self._check_running()
+        record = self._ledger_thread.submit(self._dataset.begin_search, query, provider.name, limit).result()
         finished = record.finished and not self._refresh
         if provider.ephemeral and record.waiting:
-            finished = False  # its old addresses died with the run that made them
+            finished = False  # the URLs of an earlier run are no longer valid
         return ProviderSearch(record.id, query, provider.name, record.asked if finished else limit, finished)
 
-    def _unfinished_hits(self, search: ProviderSearch) -> Sequence[Hit]:
-        tasks = self._keeper.submit(self._dataset.unsettled_tasks, search.id).result()
-        return [task.hit for task in tasks]
+    def unfinished_tasks(self, search: ProviderSearch) -> Sequence[Task]:
+        """Return what earlier runs found and did not finish."""
+        self._check_running()
+        return self._ledger_thread.submit(self._dataset.unsettled_tasks, search.id).result()
 
-    def _is_full(self, class_name: str) -> bool:
-        target = self._summary.target
-        return target is not None and self._summary.kept.get(class_name, 0) >= target
+    def has_enough(self, class_name: str) -> bool:
+        """Return whether a class has all the images that the run wants."""
+        return self._target.is_reached(class_name)
+
+    def put(self, item: Arrival) -> None:
+        """Pass an item on to the event loop; a hit waits for a slot of its provider."""
+        self._check_running()
+        if not isinstance(item, SearchFinished):
+            while not self._slots[item.search.provider].acquire(timeout=POLL):
+                self._check_running()
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self._arrivals.put_nowait, item)
+        except RuntimeError as closed:
+            raise Interrupted("the run is over") from closed
+
+    def _check_running(self) -> None:
+        if self.stopping.is_set():
+            raise Interrupted("stopped")
 
     # The stages, on the event loop.
 
-    def _arrive(self, item: HitFound | SearchFinished) -> None:
-        self._open += 1
-        self._arrivals.put_nowait(item)
+    async def _use_ledger(self, function: Callable[..., T], *values: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._ledger_thread, function, *values)
 
-    def _searcher_out(self, failure: BaseException | None) -> None:
-        if failure is not None:
-            self._failure = failure
-            self._done.set()
-        self._close()
-
-    def _close(self) -> None:
-        self._open -= 1
-        if self._open == 0:
-            self._done.set()
-
-    async def _keep(self, function: Callable[..., T], *values: object) -> T:
-        """Run one of the dataset's functions in the only thread that may."""
-        return await asyncio.get_running_loop().run_in_executor(self._keeper, function, *values)
-
-    async def _record(self) -> None:
-        """Write arriving hits to the ledger, as many at a time as have come, and send on what is new."""
+    async def _record_arrivals(self) -> None:
+        """Record arrivals in the ledger, as many at a time as there are, and start what is to be downloaded."""
         while True:
-            batch = await _drain(self._arrivals)
-            for search, items in groupby(batch, key=lambda item: item.search):
-                arrived = list(items)
-                await self._record_hits(search, [item for item in arrived if isinstance(item, HitFound)])
-                for item in arrived:
+            batch = await _take_batch(self._arrivals)
+            for search, group in groupby(batch, key=lambda item: item.search):
+                items = list(group)
+                if hits := [item.hit for item in items if isinstance(item, HitFound)]:
+                    record = partial(self._dataset.record_hits, search.id, search.class_name, hits)
+                    self._accept(search, hits, await self._use_ledger(record))
+                if tasks := [item.task for item in items if isinstance(item, TaskResumed)]:
+                    hits = [task.hit for task in tasks]
+                    self._accept(search, hits, await self._use_ledger(self._dataset.recheck_hits, tasks))
+                for item in items:
                     if isinstance(item, SearchFinished):
-                        await self._end_search(item)
+                        await self._finish_search(item)
 
-    async def _record_hits(self, search: ProviderSearch, found: Sequence[HitFound]) -> None:
-        if not found:
-            return
-        hits = [item.hit for item in found]
-        ways = await self._keep(self._dataset.record_hits, search.id, search.query.class_name, hits)
-        for item, way in zip(found, ways, strict=True):
-            self._send_on(item, way)
+    def _accept(self, search: ProviderSearch, hits: Sequence[Hit], decisions: Sequence[Task | Refusal]) -> None:
+        for hit, decision in zip(hits, decisions, strict=True):
+            if isinstance(decision, Task) and decision in self._in_flight:  # the search gave the hit twice
+                self._release(search)
+            else:
+                self._line(search).found += 1
+                self._follow(search, hit, decision)
 
-    def _send_on(self, item: HitFound, way: Task | Refusal) -> None:
-        """Fetch a task and count a refusal; a hit that its search gives twice is one hit."""
-        search = item.search
-        line = self._summary.line(search.query.class_name, search.provider)
-        if isinstance(way, Task) and way.id in self._under_way:
-            self._let_go(search)
-            return
-        line.found += not item.again
-        if isinstance(way, Refusal):
-            line.verdicts[way.verdict] += 1
-            log.debug("%s %s %s", way.verdict, item.hit.url, way.detail)
-            self._let_go(search)
-            return
-        self._under_way[way.id] = search
-        carrier = self._group.create_task(self._carry(way, search))
-        self._carriers.add(carrier)
-        carrier.add_done_callback(self._carriers.discard)
+    def _follow(self, search: ProviderSearch, hit: Hit, decision: Task | Refusal) -> None:
+        """Download a task, unless another URL of its photograph is being downloaded; count a refusal."""
+        if isinstance(decision, Refusal):
+            self._line(search).verdicts[decision.verdict] += 1
+            log.debug("%s %s %s", decision.verdict, hit.url, decision.detail)
+            self._release(search)
+        elif self._in_flight.start(decision, search):
+            self._start(self._download(decision, search))
 
-    async def _end_search(self, item: SearchFinished) -> None:
-        """Remember how the search ended, behind its last hit."""
-        search = item.search
-        line = self._summary.line(search.query.class_name, search.provider)
-        line.end = item.end
+    async def _finish_search(self, item: SearchFinished) -> None:
+        """Record how a search ended."""
+        self._line(item.search).end = item.end
         if item.error is not None:
-            self._summary.problems.append(ProviderProblem(search.provider, item.error, search.query.class_name))
-        if item.doubt:
-            self._summary.notes.append(item.doubt)
+            self._summary.problems.append(ProviderProblem(item.search.provider, item.error, item.search.class_name))
+        if item.warning:
+            self._summary.notes.append(item.warning)
         if item.end not in UNASKED:
-            await self._keep(self._dataset.finish_search, search.id, item.end, item.asked)
-        self._close()
+            await self._use_ledger(self._dataset.finish_search, item.search.id, item.end, item.asked)
+        self._arrivals.task_done()
 
-    async def _carry(self, task: Task, search: ProviderSearch) -> None:
-        """Bring one hit to its outcome; another address of the same photograph waits for the first."""
-        if (first := self._sources.get(task.hit.source)) is not None:
-            await first.wait()
-            del self._under_way[task.id]
-            self._arrivals.put_nowait(HitFound(search, task.hit, again=True))
-            return
-        self._sources[task.hit.source] = asyncio.Event()
-        if (refusal := _judge_unseen(task, search)) is not None:
+    async def _download(self, task: Task, search: ProviderSearch) -> None:
+        """Get the outcome of one task, or leave it for the next run."""
+        if (refusal := search.refusal_before_download(task.hit)) is not None:
             self._outcomes.put_nowait(Outcome(task, refusal))
-        elif self._workers is None or self._desk.stopping.is_set() or self._is_full(task.class_name):
-            self._leave(task)
+        elif self._workers is None or self.stopping.is_set() or self._target.is_reached(task.class_name):
+            self._finish(task)
         else:
             try:
                 self._outcomes.put_nowait(await self._workers.work(task))
             except asyncio.CancelledError:
-                self._leave(task)
+                self._finish(task)
             except ENDS_THE_RUN:
                 raise
             except Exception as error:  # noqa: BLE001 - of whatever kind, it is about this hit alone
                 self._outcomes.put_nowait(Outcome(task, internal_error(error, task.hit.url)))
 
-    async def _settle(self) -> None:
-        """Decide outcomes in batches: what has come while the last batch was written makes the next."""
+    async def _record_outcomes(self) -> None:
+        """Record outcomes in batches: those that arrive while one batch is written make the next."""
         while True:
-            batch = await _drain(self._outcomes, GATHER)
-            wanted, late = self._split_at_target(batch)
-            verdicts = await self._keep(self._placer.record_outcomes, wanted)
-            for outcome, verdict in zip(wanted, verdicts, strict=True):
-                self._count(outcome, verdict)
-            for outcome in late:
-                self._leave(outcome.task)
+            batch = await _take_batch(self._outcomes, GATHER)
+            within, beyond = self._target.split(batch)
+            verdicts = await self._use_ledger(self._deduplicator.record_outcomes, within)
+            for outcome, verdict in zip(within, verdicts, strict=True):
+                self._summary.count(outcome, self._in_flight.search_of(outcome.task).provider, verdict)
+                self._finish(outcome.task)
+            for outcome in beyond:
+                self._finish(outcome.task)
             for _ in batch:
                 self._outcomes.task_done()
 
-    def _split_at_target(self, batch: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
-        """Keep a class from overshooting its target: pictures beyond it wait for a run that wants more."""
-        if (target := self._summary.target) is None:
-            return list(batch), []
-        wanted: list[Outcome] = []
-        late: list[Outcome] = []
-        coming = dict(self._summary.kept)
-        for outcome in batch:
-            name = outcome.task.class_name
-            if isinstance(outcome.result, Picture):
-                coming[name] = coming.get(name, 0) + 1
-            (late if coming.get(name, 0) > target else wanted).append(outcome)
-        return wanted, late
+    def _finish(self, task: Task) -> None:
+        """Be done with a task, with or without a verdict, and look again at those that waited for it."""
+        search = self._in_flight.search_of(task)
+        if waiting := self._in_flight.finish(task):
+            self._start(self._recheck(waiting))
+        self._release(search)
 
-    def _count(self, outcome: Outcome, verdict: Verdict) -> None:
-        task = outcome.task
-        summary = self._summary
-        summary.line(task.class_name, self._under_way[task.id].provider).verdicts[verdict] += 1
-        summary.bytes_read += outcome.bytes_read
-        if verdict is Verdict.KEPT:
-            summary.kept[task.class_name] = summary.kept.get(task.class_name, 0) + 1
-        detail = outcome.result.detail if isinstance(outcome.result, Refusal) else ""
-        log.debug("%s %s %s", verdict, task.hit.url, detail)
-        self._leave(task)
+    async def _recheck(self, tasks: Sequence[Task]) -> None:
+        """Follow tasks that waited for another URL of their photograph: the ledger may know the photograph now."""
+        decisions = await self._use_ledger(self._dataset.recheck_hits, tasks)
+        for task, decision in zip(tasks, decisions, strict=True):
+            search = self._in_flight.search_of(task)
+            self._in_flight.drop(task)
+            self._follow(search, task.hit, decision)
 
-    def _leave(self, task: Task) -> None:
-        """Be done with a task, with or without a verdict, and wake those that wait for its photograph."""
-        self._sources.pop(task.hit.source).set()
-        self._let_go(self._under_way.pop(task.id))
+    def _release(self, search: ProviderSearch) -> None:
+        self._slots[search.provider].release()
+        self._arrivals.task_done()
 
-    def _let_go(self, search: ProviderSearch) -> None:
-        self._desk.release_slot(search.provider)
-        self._close()
+    def _line(self, search: ProviderSearch) -> SummaryLine:
+        return self._summary.line(search.class_name, search.provider)
 
-    async def _report(self) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _report_progress(self) -> None:
         while self._progress is not None:
             self._progress(self._summary)
             await asyncio.sleep(TICK)
@@ -299,36 +274,26 @@ class Pipeline:
             self._loop.call_soon_threadsafe(self._wind_down)
 
     def _wind_down(self) -> None:
-        self._desk.stopping.set()
+        self.stopping.set()
         if self._workers is not None:
             self._workers.stop()
-        self._group.create_task(self._give_up())
+        self._group.create_task(self._place_downloaded())
 
-    async def _give_up(self) -> None:
+    async def _place_downloaded(self) -> None:
         try:
             async with asyncio.timeout(GRACE):
                 if self._workers is not None:
                     await self._workers.idle()
                 await self._outcomes.join()
         except TimeoutError:
-            log.debug("some downloads were not placed in time; the next run takes them up")
-        self._done.set()
+            log.debug("some downloads were not placed in time; the next run resumes them")
+        self._over.set()
 
 
-def _judge_unseen(task: Task, search: ProviderSearch) -> Refusal | None:
-    """Refuse what the source itself says is not wanted, before anything is downloaded."""
-    hit, filters = task.hit, search.query.filters
-    if not hit.licence.allows(filters.licence):
-        return Refusal(Verdict.LICENCE, f"licence {hit.licence.id or 'unknown'}, not {filters.licence}")
-    if hit.width and hit.height and min(hit.width, hit.height) < filters.min_size:
-        return Refusal(Verdict.TOO_SMALL, f"{hit.width}x{hit.height}, as the source says")
-    return None
-
-
-async def _drain(queue: asyncio.Queue[T], patience: float = 0.0, most: int = 256) -> list[T]:
-    """Wait for one item and a moment for others, and take all that are there."""
+async def _take_batch(queue: asyncio.Queue[T], seconds: float = 0.0, most: int = 256) -> list[T]:
+    """Wait for one item and some time for others, and take all that are there."""
     items = [await queue.get()]
-    await asyncio.sleep(patience)
+    await asyncio.sleep(seconds)
     while len(items) < most and not queue.empty():
         items.append(queue.get_nowait())
     return items

@@ -1,37 +1,38 @@
-"""Does an engine still answer the question? Some serve automated clients what has little to do with it."""
+"""Measure how far search results match their query: some engines serve automated clients unrelated results."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+from harvest.queries import query_syntax
 
 if TYPE_CHECKING:
     from harvest.models import Hit
 
-ENOUGH = 10  # hits before anything can be said
-SHARE = 0.2  # of the hits; honest pages have 60 % and more
+MIN_HITS = 10  # with fewer, a low share may be chance
+MIN_SHARE = 0.2  # of the hits; ordinary result pages have 60 % and more
 
 
 def query_words(query: str) -> frozenset[str]:
-    """Return the words of a query that a result may be expected to name.
+    """Return the words of a query that a result is expected to contain.
 
     >>> sorted(query_words('"g&l" asat -bass site:example.org'))
     ['asat', 'g', 'l']
     """
-    plain = re.sub(r'(?:^|\s)-(?:"[^"]*"|\S+)|\b\w+:\S+', " ", query)
-    return frozenset(re.findall(r"[^\W_]+", plain.casefold()))
+    plain = query_syntax.without_operators(query_syntax.without_negative_terms(query))
+    return frozenset(query_syntax.split_words(plain.casefold()))
 
 
 def is_related(asked: frozenset[str], hit: Hit) -> bool:
-    """Tell whether a hit's title, page or address has a word of the query, also within another word.
+    """Return whether the title, page or URL of a hit contains a word of the query, also within another word.
 
     >>> from harvest.models import Hit
     >>> is_related(frozenset({"snake"}), Hit("https://a.example/kingsnakes.jpg", "BING", ""))
     True
     """
-    told = unquote(" ".join((hit.title or "", hit.page or "", hit.url))).casefold()
-    return any(word in told for word in asked)
+    text = unquote(" ".join((hit.title or "", hit.page or "", hit.url))).casefold()
+    return any(word in text for word in asked)
 
 
 class Relevance:
@@ -48,9 +49,9 @@ class Relevance:
 
     @property
     def is_low(self) -> bool:
-        """Tell whether too few hits are related for it to be chance."""
-        return bool(self._asked) and self._hits >= ENOUGH and self._related < SHARE * self._hits
+        """Whether too few hits match the query for it to be chance."""
+        return bool(self._asked) and self._hits >= MIN_HITS and self._related < MIN_SHARE * self._hits
 
     def __str__(self) -> str:
-        """Give the count in words."""
+        """Return the count as text."""
         return f"{self._related} of {self._hits}"

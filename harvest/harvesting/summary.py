@@ -1,7 +1,8 @@
-"""The account of a run: what became of every hit, by class and provider, and what it adds up to."""
+"""The summary of a run: the verdict of every hit, by class and provider, and the totals."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,13 @@ from harvest.errors import (
     ProviderError,
     Unavailable,
 )
-from harvest.models import COLUMNS, Verdict
+from harvest.models import Outcome, Refusal
+from harvest.verdicts import COLUMNS, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+log = logging.getLogger(__name__)
 
 FINISHED_EARLIER = "finished earlier"
 NOT_ASKED = "not asked"
@@ -27,33 +31,32 @@ EXHAUSTED = "exhausted"
 LIMIT_REACHED = "limit reached"
 TARGET_REACHED = "target reached"
 
-# Ends of a search that was not put to anybody: the ledger keeps the end it has.
+# Ends of a search for which the provider was not asked: the ledger keeps the end that it has.
 UNASKED = frozenset({FINISHED_EARLIER, NOT_ASKED, FULL})
 
 
 @dataclass(slots=True)
 class SummaryLine:
-    """One class at one provider: hits found, what became of them, and how the search ended."""
+    """One class at one provider: hits found, their verdicts, and how the search ended."""
 
     class_name: str
     provider: str
     found: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     end: str = ""
-    wanted: int | None = None  # how many hits were asked for, where that is bounded
 
     @property
     def settled(self) -> int:
-        """Count the hits that have a verdict."""
+        """The number of hits that have a verdict."""
         return self.verdicts.total()
 
     @property
     def left(self) -> int:
-        """Count the hits that wait for the next run."""
+        """The number of hits that are left for the next run."""
         return self.found - self.settled
 
     def columns(self) -> dict[str, int]:
-        """Give the verdicts by the summary's columns; with `left` they add up to `found`."""
+        """Return the number of verdicts per column; with `left` they add up to `found`."""
         counts = dict.fromkeys(COLUMNS, 0)
         for verdict, count in self.verdicts.items():
             counts[verdict.column] += count
@@ -62,7 +65,7 @@ class SummaryLine:
 
 @dataclass(frozen=True, slots=True)
 class ProviderProblem:
-    """A provider that could not do what it was asked, and for which classes."""
+    """The failure of a provider, and the class that it could not search for."""
 
     provider: str
     error: ProviderError
@@ -70,13 +73,13 @@ class ProviderProblem:
 
     @property
     def is_about_keys(self) -> bool:
-        """Tell whether a usable key would have helped."""
+        """Whether a usable key would have helped."""
         return isinstance(self.error, (KeyMissing, KeyRefused))
 
 
 @dataclass(slots=True)
 class Summary:
-    """Everything a run has to say for itself; `exit_code` follows from it."""
+    """The results of a run; its exit code follows from them."""
 
     classes: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
@@ -95,28 +98,37 @@ class Summary:
     dry_run: bool = False
 
     def line(self, class_name: str, provider: str) -> SummaryLine:
-        """Give the line of a class at a provider, new where there is none yet."""
+        """Return the line of a class at a provider; it is made when it is first needed."""
         key = (class_name, provider)
         return self.lines.setdefault(key, SummaryLine(class_name, provider))
 
+    def count(self, outcome: Outcome, provider: str, verdict: Verdict) -> None:
+        """Count the verdict of an outcome, and what was downloaded for it."""
+        class_name, result = outcome.task.class_name, outcome.result
+        self.line(class_name, provider).verdicts[verdict] += 1
+        self.bytes_read += outcome.bytes_read
+        if verdict is Verdict.KEPT:
+            self.kept[class_name] = self.kept.get(class_name, 0) + 1
+        log.debug("%s %s %s", verdict, outcome.task.hit.url, result.detail if isinstance(result, Refusal) else "")
+
     def of_class(self, class_name: str) -> SummaryLine:
-        """Add up a class over its providers."""
+        """Return the sum of a class over its providers."""
         return _add(class_name, "", (x for x in self.lines.values() if x.class_name == class_name))
 
     def total(self) -> SummaryLine:
-        """Add up everything."""
+        """Return the sum of all lines."""
         return _add("", "", self.lines.values())
 
     @property
     def short_of_target(self) -> list[str]:
-        """Name the classes that ended with fewer pictures than `--target`."""
+        """The classes that ended with fewer images than `--target`."""
         if self.target is None:
             return []
         return [name for name in self.classes if self.kept.get(name, 0) < self.target]
 
     @property
     def exit_code(self) -> int:
-        """Tell the worst that happened, in the words of DESIGN.md's exit codes."""
+        """The exit code for the worst that happened, as listed in README.md."""
         if self.interrupted:
             return Interrupted.exit_code
         if self._no_usable_key():
@@ -131,13 +143,13 @@ class Summary:
         return any(line.end != FINISHED_EARLIER for line in self.lines.values())
 
     def _no_usable_key(self) -> bool:
-        """No chosen provider could even be asked, and a key is what at least one of them lacked."""
+        """Return whether no chosen provider could be asked, and at least one of them for lack of a key."""
         without = {p.provider for p in self.problems if p.is_about_keys}
         out = without | {p.provider for p in self.problems if isinstance(p.error, Unavailable)}
         return bool(without) and out >= set(self.providers)
 
     def as_json(self) -> dict[str, Any]:
-        """Give the same account under the same names, for `--json`."""
+        """Return the summary as JSON objects, for `--json`."""
         return {
             "classes": [self._row(self.of_class(name)) for name in self.classes],
             "lines": [{"provider": x.provider, **self._row(x), "end": x.end} for x in self._lines_in_order()],
@@ -192,6 +204,6 @@ def _add(class_name: str, provider: str, lines: Iterable[SummaryLine]) -> Summar
 
 
 def columns_in_use(lines: Sequence[SummaryLine]) -> list[str]:
-    """Name the columns that count anything, in their order; `left` comes last."""
+    """Return the columns that are not all zero, in their order, `left` last."""
     used = [name for name in COLUMNS if any(line.columns()[name] for line in lines)]
     return [*used, "left"] if any(line.left for line in lines) else used

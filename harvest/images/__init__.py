@@ -1,17 +1,16 @@
-"""Images: bytes to `Picture`, or the reason why not. Pure: no files, no network.
+"""Images: bytes to a `Picture` or a `Refusal`. Pure: no files, no network.
 
-formats         which format the bytes are in, by the first ones; any other format is refused
-headers         the size of an image, read before anything is decoded
-containers      iterators over JPEG segments, PNG chunks, GIF blocks and ISO boxes
-strip_metadata  the image without its metadata
-heif_items      the items of an AVIF or HEIC file
-coded_size      the size of their frames, whatever the file announces
-decode          the only place where Pillow decodes
-colour          any pixels to 8 bits, on white, in sRGB
-exif            the EXIF block that is written, and read back
-process         all of it in order
-memory_budget   the memory that a decode takes, known from the header
-allocation      the limit on what a decode, a resize or a crop may allocate
+formats         detect the format from the first bytes; refuse unsupported ones
+headers         read the size of an image before anything is decoded
+containers      iterate over JPEG segments, PNG chunks, GIF blocks and ISO boxes
+strip_metadata  remove the metadata of an image
+heif_items      read the items of an AVIF or HEIC file
+coded_size      read the real size of their frames
+memory_budget   estimate the memory that a decode takes, and limit single allocations
+decode          the only module that decodes with Pillow
+colour          convert to 8 bits, on white, in sRGB
+exif            write the EXIF block, and read it back
+process         run all steps in order
 """
 
 from harvest.images.exif import read_hit, source_of

@@ -1,7 +1,7 @@
-"""The size at which the images in an AVIF or HEIC are coded, which a decoder allocates whatever is announced.
+"""Read the coded size of the images in an AVIF or HEIC file: a decoder allocates it, whatever the file announces.
 
-An AVIF that announces 300 x 300 and codes 16,384 x 16,384 in 3.5 kB took 576 MB and 1.4 s. So the headers of
-the coded images themselves are read: AV1's sequence and frame headers, HEVC's sequence parameter sets.
+An AVIF that announces 300 x 300 and codes 16,384 x 16,384 in 3.5 kB took 576 MB and 1.4 s. So this module
+reads the headers of the coded images: AV1's sequence and frame headers, HEVC's sequence parameter sets.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
     Size = tuple[int, int]
 
-_HEVC_PADDING = 64  # pixels by which HEVC may code more than is shown: the largest block
-_MAX_UNITS = 10_000  # OBUs or NAL units of an item; an image has a handful, and one for each of its tiles
+_HEVC_PADDING = 64  # HEVC may code up to this many more pixels than are shown: its largest block
+_MAX_UNITS = 10_000  # OBUs or NAL units per item; an image has a few, plus one per tile
 _OBU_SEQUENCE, _OBU_FRAMES = 1, frozenset({3, 6, 7})
-_SELECT = 2  # "chosen in each frame"
+_SELECT = 2  # each frame says it for itself
 _KEY_FRAME, _SWITCH_FRAME = 0, 3
 _SPS = 33
 _444 = 3
-# Codecs and containers that libheif may decode and whose headers are not read here.
+# Codecs and containers that libheif may decode, but whose headers this module does not read.
 _OTHER_CODECS = frozenset({b"unci", b"j2k1", b"j2ki", b"vvc1", b"avc1", b"evc1", b"jpeg", b"mski"})
 
 
 def check_sizes(body: bytes, announced: set[Size]) -> Size | None:
-    """Return the largest coded size that is not among those announced; `None` if there is none."""
-    lies = [size for size in _exact_sizes(body) if size not in announced]
-    lies += [size for size in _hevc_sizes(body) if not any(_is_padded(size, of) for of in announced)]
-    return max(lies, key=lambda size: size[0] * size[1], default=None)
+    """Return the largest coded size that is not among the announced ones, or `None`."""
+    unannounced = [size for size in _exact_sizes(body) if size not in announced]
+    unannounced += [size for size in _hevc_sizes(body) if not any(_is_padded(size, of) for of in announced)]
+    return max(unannounced, key=lambda size: size[0] * size[1], default=None)
 
 
 def _is_padded(coded: Size, shown: Size) -> bool:
@@ -52,7 +52,7 @@ def _exact_sizes(body: bytes) -> Iterator[Size]:
 
 
 def _canvas(data: bytes, at: int) -> Size:
-    """Read the size of an image put together from others: 16 or 32 bits a side, as a flag says."""
+    """Read the size of an image that consists of other images: 16 or 32 bits per side, depending on a flag."""
     side = 4 if data[1] & 1 else 2
     if len(data) < at + 2 * side:
         raise BrokenContainer("it ends within a grid")
@@ -65,10 +65,10 @@ def _canvas(data: bytes, at: int) -> Size:
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """What an AV1 sequence header says that is needed to read the size of its frames."""
+    """The fields of an AV1 sequence header that are needed to read the size of its frames."""
 
     size: Size
-    reduced: bool = True  # a still image: its one frame has the size of the sequence
+    reduced: bool = True  # a still image: its only frame has the size of the sequence
     presentation_bits: int = 0
     frame_id_bits: int = 0
     screen_content: int = _SELECT
@@ -76,7 +76,7 @@ class _Sequence:
 
 
 def av1_sizes(data: bytes) -> Iterator[Size]:
-    """Yield the sizes that the sequence headers of an AV1 image allow; refuse a frame of any other size."""
+    """Yield the sizes in the sequence headers of an AV1 image; raise `BrokenContainer` if a frame has another size."""
     sequence: _Sequence | None = None
     for kind, payload in _obus(data):
         if kind == _OBU_SEQUENCE:
@@ -89,7 +89,7 @@ def av1_sizes(data: bytes) -> Iterator[Size]:
 
 
 def _obus(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield kind and content of each unit of an AV1 stream."""
+    """Yield the type and the content of each unit (OBU) of an AV1 stream."""
     at = 0
     for _ in range(_MAX_UNITS):
         if at >= len(data):
@@ -106,7 +106,7 @@ def _obus(data: bytes) -> Iterator[tuple[int, bytes]]:
                 shift, at = shift + 7, at + 1
                 if data[at - 1] < 128:  # noqa: PLR2004 - the last group
                     break
-        yield header >> 3 & 15, data[at : at + min(size, 256)]  # their headers are shorter than that
+        yield header >> 3 & 15, data[at : at + min(size, 256)]  # the headers are shorter
         at += size
     raise BrokenContainer(f"more than {_MAX_UNITS} units of AV1")
 
@@ -136,7 +136,7 @@ def _sequence(bits: _Bits) -> _Sequence:
 
 
 def _operating_points(bits: _Bits) -> int:
-    """Skip timing and operating points; return how many bits each shown frame's time of display has."""
+    """Skip timing and operating points; return the number of bits of the presentation time of a shown frame."""
     delay_bits = presentation_bits = 0
     has_model = equal_interval = False
     if bits.read(1):
@@ -162,7 +162,7 @@ def _operating_points(bits: _Bits) -> int:
 
 
 def _check_frame(bits: _Bits, sequence: _Sequence) -> None:
-    """Refuse a frame that has a size of its own; those of still images have not."""
+    """Raise `BrokenContainer` if a frame has a size of its own; the frames of still images do not."""
     if sequence.reduced or bits.read(1):  # or an earlier frame is shown again
         return
     kind, is_shown = bits.read(2), bits.read(1)
@@ -182,7 +182,7 @@ def _check_frame(bits: _Bits, sequence: _Sequence) -> None:
 
 
 def _hevc_sizes(body: bytes) -> Iterator[Size]:
-    """Yield the sizes that all sequence parameter sets name, beside the images and among their data."""
+    """Yield the sizes in all sequence parameter sets, both in the decoder configuration and in the image data."""
     length_sizes: set[int] = set()
     for config in properties(body, b"hvcC"):
         length_sizes.add((config[21] & 3) + 1)
@@ -190,7 +190,7 @@ def _hevc_sizes(body: bytes) -> Iterator[Size]:
     if not length_sizes:
         return
     if len(length_sizes) > 1:
-        raise BrokenContainer("its images have lengths of several sizes")
+        raise BrokenContainer("its images use length fields of different sizes")
     for item in items(body):
         if item.kind in (b"hvc1", b"hev1"):
             yield from _sizes_of(_units(item.data, *length_sizes))
@@ -229,7 +229,7 @@ def _sizes_of(units: Iterator[bytes]) -> Iterator[Size]:
 
 
 def hevc_size(unit: bytes) -> Size:
-    """Read the coded size from a sequence parameter set, before what is cut off at its edges."""
+    """Read the coded size, before cropping, from a sequence parameter set."""
     bits = _Bits(unit[2:].replace(b"\0\0\3", b"\0\0"))
     bits.read(4)
     layers = bits.read(3)
@@ -245,7 +245,7 @@ def hevc_size(unit: bytes) -> Size:
 
 
 class _Bits:
-    """Reads numbers of so many bits, the highest first."""
+    """Reads unsigned integers of any number of bits, most significant bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -258,10 +258,10 @@ class _Bits:
         return self._value >> self._left & ((1 << count) - 1)
 
     def exp_golomb(self) -> int:
-        """Read a number that begins with as many zeros as it has bits, less one."""
+        """Read an Exp-Golomb number: as many zeros as it has bits, less one, and then the number."""
         zeros = 0
         while not self.read(1):
             zeros += 1
             if zeros > 32:  # noqa: PLR2004 - no number is longer
-                raise BrokenContainer("a number in its header has no end")
+                raise BrokenContainer("a number in its header is too long")
         return (1 << zeros) - 1 + self.read(zeros)

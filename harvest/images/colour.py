@@ -1,4 +1,4 @@
-"""Any kind of pixels to 8 bits on white, and any colour space to sRGB."""
+"""Convert any kind of pixels to 8 bits on white, and any colour space to sRGB."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 _PLAIN = frozenset({"L", "RGB", "CMYK"})
-_SAME = 2  # levels a profile may move a colour and still be sRGB under another name
-_STEPS = 17  # a side of the cube of colours a profile is tried on
+_SAME = 2  # a profile that changes no colour by more levels than this is treated as sRGB
+_STEPS = 17  # per side of the cube of colours that a profile is tested with
 
 _Transform = ImageCms.ImageCmsTransform
 
@@ -24,7 +24,7 @@ def flatten_on_white(image: Image.Image) -> Image.Image:
         white.paste(image.getchannel("L"), mask=image.getchannel("A"))
         return white
     if image.has_transparency_data:
-        # What is transparent has a colour too, often black or bright red; nobody was meant to see it.
+        # Transparent pixels have a colour too, often black or bright red, which must not become visible.
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image)
@@ -41,7 +41,7 @@ def _scale_to_eight_bits(image: Image.Image) -> Image.Image:
         grey = (values >> 8).astype(np.uint8)
         if isinstance(clear := image.info.get("transparency"), int):
             grey[values == clear] = 255
-    else:  # whatever range the numbers have: darkest to black, brightest to white
+    else:  # any range of numbers: the darkest becomes black, the brightest white
         numbers = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
         low, high = numbers.min(), numbers.max()
         grey = ((numbers - low) * (255 / ((high - low) or 1))).round().astype(np.uint8)
@@ -49,7 +49,7 @@ def _scale_to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Return the picture in sRGB; a profile that is damaged or of another kind of pixels is ignored."""
+    """Return the image in sRGB; a profile that is damaged or for another kind of pixels is ignored."""
     transform = _transform(profile, image.mode) if profile else None
     if transform is not None:
         converted = ImageCms.applyTransform(image, transform)
@@ -60,21 +60,21 @@ def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> _Transform | None:
-    """Build the way from a profile to sRGB once for all pictures that carry it: most carry one of a few.
+    """Return the transform from a profile to sRGB; cached, because most images use one of a few profiles.
 
-    `None` where there is nothing to do: the profile is sRGB itself, which most are, or cannot be used.
+    Return `None` if there is nothing to do: the profile is sRGB itself, as most are, or cannot be used.
     """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-        moved = _largest_change(transform) if mode == "RGB" else _SAME + 1
+        change = _largest_change(transform) if mode == "RGB" else _SAME + 1
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
-    return transform if moved > _SAME else None
+    return transform if change > _SAME else None
 
 
 def _largest_change(transform: _Transform) -> int:
-    """Tell by how many levels a transform moves a colour at most."""
+    """Return the largest change of a channel, in levels, that a transform causes."""
     levels = np.linspace(0, 255, _STEPS).round().astype(np.int16)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
     converted = ImageCms.applyTransform(Image.fromarray(cube.astype(np.uint8)), transform)

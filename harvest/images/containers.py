@@ -1,6 +1,6 @@
-"""The boxes pictures come in, walked without decoding anything. Every walk has an end.
+"""Iterate over the parts of image files without decoding anything. Every iteration is limited.
 
-The limits stand here because the decoder has none. Measured with Pillow 13: 5 MB of tiny Exif segments take
+The limits are here because the decoder has none. Measured with Pillow 13: 5 MB of tiny Exif segments take
 4 s and grow with their square, 20 MB of GIF comments take 900 MB of memory, and 25 MB of empty progressive
 scans would take three hours.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_SEGMENTS = 2_000  # a JPEG has about ten; a large ICC profile or XMP adds up to 255 each
 _MOST_CHUNKS = 100_000  # a 25-MB PNG in the usual 8-kB chunks has 3,200
-_MOST_BLOCKS = 10_000  # what stands before a GIF's first frame: 2.5 MB of comment
+_MOST_BLOCKS = 10_000  # before a GIF's first frame: 2.5 MB of comments
 _MOST_BOXES = 1_000
 
 SOS = 0xDA
@@ -25,11 +25,11 @@ _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 
 
 class BrokenContainer(ValueError):
-    """The bytes are not what their first ones promise; says how."""
+    """The container is damaged, or not what its first bytes announce. The message says how."""
 
 
 class Block(NamedTuple):
-    """A segment, chunk or box: its kind, where it starts, where its content starts, where it ends."""
+    """A segment, chunk or box: its kind, and the offsets of its start, its content and its end."""
 
     kind: bytes
     start: int
@@ -38,7 +38,7 @@ class Block(NamedTuple):
 
 
 def segments(body: bytes) -> Iterator[Block]:
-    """Yield a JPEG's segments up to and including the header of its first scan."""
+    """Yield the segments of a JPEG, up to and including the header of its first scan."""
     at = 2
     for _ in range(_MOST_SEGMENTS):
         found = _MARKER.search(body, at)
@@ -59,7 +59,7 @@ def segments(body: bytes) -> Iterator[Block]:
 
 
 def chunks(body: bytes) -> Iterator[Block]:
-    """Yield a PNG's chunks up to and including its last; an animation's end where the second frame starts.
+    """Yield the chunks of a PNG; those of an animation only up to its second frame.
 
     A chunk's `end` includes its checksum, the last four bytes.
     """
@@ -81,7 +81,7 @@ def chunks(body: bytes) -> Iterator[Block]:
 
 
 def gif_parts(body: bytes) -> Iterator[Block]:
-    """Yield a GIF's head, with its palette, its extensions and the descriptor of its first frame."""
+    """Yield the header of a GIF with its palette, its extensions, and the descriptor of its first frame."""
     at = 13 + _palette_size(body, 10)
     yield Block(b"GIF", 0, 6, at)
     blocks = 0
@@ -93,7 +93,7 @@ def gif_parts(body: bytes) -> Iterator[Block]:
             yield Block(kind, start, start + 1, start + 10)
             return
         if kind != b"!":
-            raise BrokenContainer("it holds no frame")
+            raise BrokenContainer("it has no frame")
         at += 2
         while at < len(body) and body[at]:
             at += 1 + body[at]
@@ -105,7 +105,7 @@ def gif_parts(body: bytes) -> Iterator[Block]:
 
 
 def _palette_size(body: bytes, at: int) -> int:
-    """Tell how long the palette is that the flags at `at` announce."""
+    """Return the size in bytes of the palette that the flags at offset `at` announce."""
     flags = body[at] if at < len(body) else 0
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 

@@ -1,7 +1,7 @@
-"""The Exif block: ours is written; others' are read for how a picture is turned and where it is from.
+"""Write the EXIF block of an image, and read the orientation and the source from any EXIF block.
 
-Written here by hand, for two reasons measured with Pillow 13: its own writer stores a user comment as BYTE,
-which piexif, and so FastClass, cannot read; and a file's name is its content, which another version of a
+The writer is our own for two reasons, measured with Pillow 13: Pillow stores a user comment as BYTE, which
+piexif, and so FastClass, cannot read; and a file is named by its content hash, which another version of a
 library must not change.
 """
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from harvest import source_keys
 from harvest.images import containers
-from harvest.models import Evidence, Hit, Licence
+from harvest.licences import Evidence, Licence
+from harvest.models import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +22,11 @@ _PAGE, _TITLE, _ORIENTATION, _AUTHOR, _RIGHTS = 0x010D, 0x010E, 0x0112, 0x013B, 
 _MORE, _COMMENT = 0x8769, 0x9286  # the second directory, and the user comment in it
 _BYTE, _ASCII, _SHORT, _LONG, _UNDEFINED = 1, 2, 3, 4, 7
 _HEAD = b"MM\0*\0\0\0\x08"  # big-endian, and the first directory follows
-_INLINE = 4  # a value of up to four bytes stands in its entry, a longer one elsewhere
+_INLINE = 4  # a value of up to four bytes is stored in its entry, a longer one elsewhere
 _MOST_ENTRIES = 500
 
-_MOST_TEXT = 1_000  # characters of a title; all texts together stay far below the 64 kB of a segment
-_MOST_ADDRESS = 4_000  # a longer address is left out: a part of one leads elsewhere
+_MOST_TEXT = 1_000  # characters per text; all texts together stay far below the 64 kB of a segment
+_MOST_ADDRESS = 4_000  # a longer URL is left out: a part of a URL leads elsewhere
 _MOST_COMMENT = 4 * _MOST_ADDRESS + 64  # bytes, whatever the encoding
 _SOURCE = "source: "
 _CLAIM = " (as claimed by the search engine)"
@@ -33,20 +34,20 @@ _SCHEMES = ("http://", "https://")
 
 
 def build_exif(hit: Hit) -> bytes:
-    """Return the Exif block that says where a picture comes from, as FastClass does and a bit more."""
+    """Return the EXIF block with the source of an image: as FastClass, plus page, title, author and licence."""
     texts = {
         _PAGE: _address(hit.page),
         _TITLE: _printable(hit.title, _MOST_TEXT),
         _AUTHOR: _printable(hit.author, _MOST_TEXT),
         _RIGHTS: _rights(hit.licence),
     }
-    # Exif knows ASCII only; UTF-8, which programs of today write and read there, is the same for ASCII.
+    # EXIF allows ASCII only. Today's programs read and write UTF-8 there, which is the same for ASCII.
     entries = {tag: (_ASCII, text.encode() + b"\0") for tag, text in texts.items() if text}
     source = _address(hit.url)
     if not source:
         return b"Exif\0\0" + _HEAD + _directory(entries, len(_HEAD))
     comment = {_COMMENT: (_UNDEFINED, _comment(_SOURCE + source))}
-    entries[_MORE] = (_LONG, bytes(4))  # how long the first directory is does not depend on what stands here
+    entries[_MORE] = (_LONG, bytes(4))  # a placeholder: the length of the first directory does not depend on it
     second = len(_HEAD) + len(_directory(entries, len(_HEAD)))
     entries[_MORE] = (_LONG, second.to_bytes(4, "big"))
     return b"Exif\0\0" + _HEAD + _directory(entries, len(_HEAD)) + _directory(comment, second)
@@ -64,13 +65,13 @@ def _address(text: str | None) -> str:
 
 
 def _printable(text: str | None, most: int) -> str:
-    """Keep what can be printed, on one line: no NUL, control, bidirectional mark or half of a character."""
+    """Return the printable text on one line: no NUL, control character, bidirectional mark or lone surrogate."""
     printable = (letter if letter.isprintable() else " " for letter in (text or "")[: 4 * most])
     return " ".join("".join(printable).split())[:most]
 
 
 def _comment(text: str) -> bytes:
-    r"""Write a user comment as piexif does: eight bytes name the encoding.
+    r"""Return a user comment as piexif writes it: eight bytes name the encoding.
 
     >>> _comment("source: http://example.org/a.jpg")
     b'ASCII\x00\x00\x00source: http://example.org/a.jpg'
@@ -79,42 +80,42 @@ def _comment(text: str) -> bytes:
 
 
 def _directory(entries: dict[int, tuple[int, bytes]], offset: int) -> bytes:
-    """Write one directory as it stands at `offset`, with its values behind it."""
+    """Return one directory that starts at `offset`, followed by its values."""
     table, values = struct.pack(">H", len(entries)), b""
     start = offset + len(table) + 12 * len(entries) + 4
     for tag, (kind, value) in sorted(entries.items()):
         count = 1 if kind == _LONG else len(value)
-        place = value.ljust(_INLINE, b"\0")
+        field = value.ljust(_INLINE, b"\0")
         if len(value) > _INLINE:
-            place = struct.pack(">I", start + len(values))
+            field = struct.pack(">I", start + len(values))
             values += value + b"\0" * (len(value) % 2)
-        table += struct.pack(">HHI", tag, kind, count) + place
+        table += struct.pack(">HHI", tag, kind, count) + field
     return table + bytes(4) + values
 
 
 def orientation(exif: bytes) -> int:
-    """Tell how a picture is turned, 1 to 8; 1 is upright, and so is everything damaged.
+    """Return the EXIF orientation, 1 to 8; 1 (upright) also if the block is damaged.
 
     >>> orientation(b"garbage")
     1
     """
     for tag, kind, value in _entries(exif, None):
         if tag == _ORIENTATION and kind == _SHORT:
-            turned = int.from_bytes(value[:2], _order(exif))
-            return turned if 1 <= turned <= 8 else 1  # noqa: PLR2004 - there are eight ways
+            number = int.from_bytes(value[:2], _order(exif))
+            return number if 1 <= number <= 8 else 1  # noqa: PLR2004 - there are eight orientations
     return 1
 
 
 def source_of(data: bytes) -> str | None:
-    """Tell the address that this program or FastClass wrote into a JPEG, or `None`."""
+    """Return the source URL that this program or FastClass wrote into a JPEG, or `None`."""
     return _source(_exif_of(data))
 
 
 def read_hit(data: bytes, provider: str) -> Hit | None:
-    """Read the hit back that `written` wrote into a JPEG; `None` where there is no address in it.
+    """Read back the hit that `build_exif` wrote into a JPEG; return `None` if it contains no source URL.
 
-    `data` may end anywhere behind the Exif block. The block may have been written by anybody: its texts are
-    cleaned and limited as ours are, and only web addresses are taken.
+    `data` may end anywhere after the EXIF block. The block may have been written by anybody: its texts are
+    cleaned and limited as ours are, and only http and https URLs are accepted.
     """
     exif = _exif_of(data)
     url = _source(exif)
@@ -138,7 +139,7 @@ def _text(value: bytes) -> str:
 
 
 def _licence(rights: str) -> Licence:
-    """Read a licence back as `_rights` wrote it.
+    """Read back a licence that `_rights` wrote.
 
     >>> _licence("CC-BY-2.0 https://creativecommons.org/licenses/by/2.0/").id
     'CC-BY-2.0'
@@ -153,7 +154,7 @@ def _licence(rights: str) -> Licence:
 
 
 def _exif_of(data: bytes) -> bytes:
-    """Return the Exif block of a JPEG without its name; empty where there is none."""
+    """Return the EXIF block of a JPEG without its `Exif` prefix; empty if there is none."""
     if not data.startswith(b"\xff\xd8\xff"):
         return b""
     try:
@@ -166,9 +167,9 @@ def _exif_of(data: bytes) -> bytes:
 
 
 def _source(exif: bytes) -> str | None:
-    for tag, _, place in _entries(exif, None):
+    for tag, _, pointer in _entries(exif, None):
         if tag == _MORE:
-            for inner, kind, value in _entries(exif, int.from_bytes(place[:4], _order(exif))):
+            for inner, kind, value in _entries(exif, int.from_bytes(pointer[:4], _order(exif))):
                 if inner == _COMMENT and kind in {_BYTE, _ASCII, _UNDEFINED}:
                     return _source_in(value)
     return None
@@ -183,7 +184,7 @@ def _source_in(comment: bytes) -> str | None:
 
 
 def _entries(exif: bytes, at: int | None) -> Iterator[tuple[int, int, bytes]]:
-    """Yield tag, type and value of a directory's entries, as far as they can be read: it may be anything."""
+    """Yield tag, type and value of the entries of a directory, as far as they can be read."""
     order = ">" if _order(exif) == "big" else "<"
     try:
         if at is None:

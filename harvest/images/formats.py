@@ -1,19 +1,20 @@
-"""Which format bytes are in, by how they start: what a server or an address calls them counts for nothing."""
+"""Detect the format of a file by its first bytes. The content type and the URL are ignored."""
 
 from __future__ import annotations
 
 import importlib.util
 
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 
-# What we take, as Pillow names it. Anything else is refused here, before a decoder sees a byte.
-_TAKEN = (
+# The supported formats, as Pillow names them. Anything else is refused before a decoder sees a byte.
+_SUPPORTED = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
 )
-# What we know and do not take: documents that can run or fetch things, and files that browsers do not show.
+# Known formats that are refused: documents that can run code or fetch URLs, and files that browsers do not show.
 _UNSUPPORTED = (
     (b"%PDF", "a PDF"),
     (b"%!PS", "an EPS"),
@@ -35,18 +36,18 @@ _UNSUPPORTED = (
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-_BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # "BM" alone starts many a text
+_BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # many texts start with "BM" too
 
 
 def detect_format(body: bytes) -> str | Refusal:
-    """Return the format's name, or why bytes that start like these are none of ours.
+    """Return the name of the format, or a refusal if it is not a supported image format.
 
     >>> detect_format(b"GIF89a...")
     'GIF'
     >>> detect_format(b"<!doctype html>")
     Refusal(verdict=<Verdict.NOT_AN_IMAGE: 'not_an_image'>, detail='a web page')
     """
-    for magic, name in _TAKEN:
+    for magic, name in _SUPPORTED:
         if body.startswith(magic):
             return name
     if body.startswith(b"RIFF") and body[8:12] == b"WEBP":
@@ -62,24 +63,24 @@ def detect_format(body: bytes) -> str | Refusal:
 
 
 def _iso(body: bytes) -> str | Refusal:
-    """Tell AVIF, HEIC and films apart, which share one container, by the brands it lists."""
+    """Distinguish AVIF, HEIC and videos, which share one container, by the brands that it lists."""
     names = body[8 : min(int.from_bytes(body[:4], "big"), 256)]
     brands = {names[at : at + 4] for at in range(0, len(names), 4)}
     if brands & _AVIF_BRANDS:
         return "AVIF"
     if not brands & _HEIC_BRANDS:
-        return Refusal(Verdict.NOT_AN_IMAGE, "a film or sound")
+        return Refusal(Verdict.NOT_AN_IMAGE, "a video or audio file")
     if importlib.util.find_spec("pillow_heif") is None:
-        return Refusal(Verdict.NEEDS_HEIF_EXTRA, "a HEIC picture: pip install pillow-heif")
+        return Refusal(Verdict.NEEDS_HEIF_EXTRA, "a HEIC image: pip install pillow-heif")
     return "HEIF"
 
 
 def _text(body: bytes) -> Refusal:
     start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n\0").lower()
     if not start:
-        return Refusal(Verdict.NOT_AN_IMAGE, "nothing but zeros" if body else "an empty body")
+        return Refusal(Verdict.NOT_AN_IMAGE, "only zero bytes" if body else "an empty body")
     if not start.startswith(b"<"):
-        return Refusal(Verdict.NOT_AN_IMAGE, "no picture format starts like this")
+        return Refusal(Verdict.NOT_AN_IMAGE, "not a known image format")
     before, svg, _ = start.partition(b"<svg")
     if svg and b"html" not in before:
         return Refusal(Verdict.UNSUPPORTED, "an SVG")

@@ -1,4 +1,4 @@
-"""How large a picture is, read from its first bytes, long before anything is decoded."""
+"""Read the format and the size of an image from its header, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from harvest.images import containers, formats
 from harvest.images.coded_size import check_sizes
 from harvest.images.containers import BrokenContainer
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
 from harvest.unexpected import refuse_unexpected
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,18 +23,19 @@ _BITS = 8
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # the kinds of JPEG that Pillow decodes
 _OTHER_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
-_RUNS = frozenset({1, 2})  # BMPs nobody writes, read in pure Python: 25 MB hold all threads up for 5 s
+# Run-length encoded BMPs: rare, and decoded in pure Python, where 25 MB block all threads for 5 s.
+_RUN_LENGTH = frozenset({1, 2})
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A picture's format, as Pillow names it, and its size as stored: it may still lie on its side."""
+    """The format of an image, as Pillow names it, and its size as stored, before it is turned upright."""
 
     format: str
     width: int
     height: int
-    planes: int = 3  # of a JPEG: grey has one, CMYK four
-    in_passes: bool = False  # a JPEG that must be read as a whole before its first line is known
+    planes: int = 3  # components of a JPEG: grey has one, CMYK four
+    in_passes: bool = False  # a JPEG that must be read completely before its first line is known
 
     @property
     def pixels(self) -> int:
@@ -43,7 +45,7 @@ class Header:
 
 @refuse_unexpected
 def read_header(body: bytes) -> Header | Refusal:
-    """Read the header of a picture, or say why there is none or why the picture is not for us."""
+    """Return the header of an image, or the reason why it is refused."""
     name = formats.detect_format(body)
     if isinstance(name, Refusal):
         return name
@@ -54,14 +56,14 @@ def read_header(body: bytes) -> Header | Refusal:
     if isinstance(header, Refusal):
         return header
     if not header.pixels:
-        return Refusal(Verdict.BROKEN_IMAGE, f"{name}: it has no size")
+        return Refusal(Verdict.BROKEN_IMAGE, f"{name}: its size is zero")
     if header.pixels > MOST_PIXELS:
         return check_pixel_count(header.width, header.height)
     return header
 
 
 def check_pixel_count(width: int, height: int) -> Refusal:
-    """Refuse a picture for its size, in words.
+    """Return the refusal of an image with too many pixels.
 
     >>> check_pixel_count(50_000, 50_000).detail
     '50000 x 50000 is 2,500 megapixels; the limit is 50'
@@ -81,9 +83,9 @@ def _jpeg(body: bytes) -> Header | Refusal:
             frame = kind
             bits, height, width, planes = struct.unpack_from(">BHHB", body, part.content)
             if bits != _BITS:
-                return Refusal(Verdict.UNSUPPORTED, f"a JPEG of {bits} bits")
+                return Refusal(Verdict.UNSUPPORTED, f"a {bits}-bit JPEG")
         elif kind == containers.SOS:
-            # Several scans are read as a whole before the first line comes out, however many there are.
+            # The decoder reads all scans, however many, before it returns the first line.
             in_passes = frame in _PROGRESSIVE or body[part.content] < planes
             if in_passes and (scans := body.count(b"\xff\xda")) > _MOST_SCANS:
                 raise BrokenContainer(f"{scans} scans")
@@ -100,7 +102,7 @@ def _png(body: bytes) -> Header:
 def _gif(body: bytes) -> Header:
     width, height = struct.unpack_from("<HH", body, 6)
     for part in containers.gif_parts(body):
-        if part.kind == b",":  # a first frame larger than the screen enlarges the picture
+        if part.kind == b",":  # a first frame larger than the screen enlarges the image
             left, top, frame_width, frame_height = struct.unpack_from("<HHHH", body, part.content)
             width, height = max(width, left + frame_width), max(height, top + frame_height)
     return Header("GIF", width, height)
@@ -116,16 +118,16 @@ def _webp(body: bytes) -> Header:
     elif kind == b"VP8 ":
         width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", body, 26))
     else:
-        raise BrokenContainer("it holds no picture")
+        raise BrokenContainer("it has no image")
     return Header("WEBP", width, height)
 
 
 def _bmp(body: bytes) -> Header | Refusal:
     if body[14] == 12:  # noqa: PLR2004 - OS/2's short header
         return Header("BMP", *struct.unpack_from("<HH", body, 18))
-    if struct.unpack_from("<I", body, 30)[0] in _RUNS:
-        return Refusal(Verdict.UNSUPPORTED, "a BMP of runs")
-    width, height = struct.unpack_from("<ii", body, 18)  # a negative height: the first line is on top
+    if struct.unpack_from("<I", body, 30)[0] in _RUN_LENGTH:
+        return Refusal(Verdict.UNSUPPORTED, "a run-length encoded BMP")
+    width, height = struct.unpack_from("<ii", body, 18)  # a negative height means that the first line is at the top
     return Header("BMP", abs(width), abs(height))
 
 
@@ -138,7 +140,7 @@ def _heif(body: bytes) -> Header:
 
 
 def _iso_size(body: bytes) -> tuple[int, int]:
-    """Return the largest size in an ISO file, announced or coded; refuse one that is not announced."""
+    """Return the largest size in an ISO file, announced or coded; raise `BrokenContainer` for one not announced."""
     announced = set(_announced_sizes(body))
     largest = max(announced, key=lambda size: size[0] * size[1], default=(0, 0))
     coded = check_sizes(body, announced)
@@ -150,7 +152,7 @@ def _iso_size(body: bytes) -> tuple[int, int]:
 
 
 def _announced_sizes(body: bytes) -> Iterator[tuple[int, int]]:
-    """Yield each size (`ispe`) that an ISO file gives any item: a tile, a thumbnail, the picture."""
+    """Yield every size (`ispe`) that an ISO file announces: of the image, a tile, a thumbnail."""
     for part in containers.boxes(body):
         if part.kind == b"meta":
             at = body.find(b"ispe", part.content, part.end)

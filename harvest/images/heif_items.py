@@ -1,6 +1,6 @@
-"""The items of an ISO file (AVIF, HEIC): what kind each is, and its bytes. Nothing is decoded.
+"""Read the items of an ISO file (AVIF, HEIC): the kind and the bytes of each. Nothing is decoded.
 
-A file that two readers could read in two ways is refused, since the decoder is one of them.
+An ambiguous file is refused, because the decoder might read it differently.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harvest.images.containers import Block
 
 _MAX_EXTENTS = 10_000
-_FILE, _IDAT = 0, 1  # where an item's bytes lie: construction methods
+_FILE, _IDAT = 0, 1  # where the bytes of an item are (its construction method)
 
 
 class Item(NamedTuple):
@@ -27,7 +27,7 @@ class Item(NamedTuple):
 
 
 def items(body: bytes) -> Iterator[Item]:
-    """Yield the items of a file; raise `Broken` where the lists of them are damaged or ambiguous."""
+    """Yield the items of a file; raise `BrokenContainer` if their lists are damaged or ambiguous."""
     meta = _only(containers.boxes(body), b"meta")
     if meta is None:
         return
@@ -35,18 +35,18 @@ def items(body: bytes) -> Iterator[Item]:
     info, location, idat = (_only(boxes, kind) for kind in (b"iinf", b"iloc", b"idat"))
     if info is None or location is None:
         return
-    within = body[idat.content : idat.end] if idat else b""
+    idat_data = body[idat.content : idat.end] if idat else b""
     kinds = dict(_kinds(body, info))
-    room = 2 * len(body)  # items that overlap could make much of a small file
+    bytes_left = 2 * len(body)  # overlapping items could turn a small file into a large amount of data
     for number, method, extents in _locations(body, location):
         if number not in kinds:
             continue
         if method not in (_FILE, _IDAT):
-            raise BrokenContainer("an item is made of other items")
-        source = body if method == _FILE else within
+            raise BrokenContainer("an item consists of other items")
+        source = body if method == _FILE else idat_data
         pieces = [source[start : start + length] for start, length in extents]
-        room -= sum(map(len, pieces))
-        if room < 0:
+        bytes_left -= sum(map(len, pieces))
+        if bytes_left < 0:
             raise BrokenContainer("its items overlap")
         yield Item(kinds[number], b"".join(pieces))
 
@@ -71,7 +71,7 @@ def _only(parts: Iterator[Block] | list[Block], kind: bytes) -> Block | None:
 
 
 def _kinds(body: bytes, info: Block) -> Iterator[tuple[int, bytes]]:
-    """Yield number and kind of each item."""
+    """Yield the number and the kind of each item."""
     count_size = 2 if body[info.content] == 0 else 4
     for part in containers.boxes(body, info.content + 4 + count_size, info.end):
         if part.kind != b"infe":
@@ -87,7 +87,7 @@ def _kinds(body: bytes, info: Block) -> Iterator[tuple[int, bytes]]:
 
 
 def _locations(body: bytes, location: Block) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
-    """Yield for each item its number, where its bytes lie, and offset and length of each piece."""
+    """Yield for each item its number, its construction method, and the offset and length of each extent."""
     fields = _Fields(body[location.content : location.end])
     version = fields.number(4) >> 24
     sizes = fields.number(2)
@@ -99,7 +99,7 @@ def _locations(body: bytes, location: Block) -> Iterator[tuple[int, int, list[tu
         number = fields.number(wide)
         method = fields.number(2) & 15 if version else _FILE
         if number in seen:
-            raise BrokenContainer("an item lies in two places")
+            raise BrokenContainer("an item has two locations")
         seen.add(number)
         fields.number(2)
         base = fields.number(base_size)
@@ -107,7 +107,7 @@ def _locations(body: bytes, location: Block) -> Iterator[tuple[int, int, list[tu
         count = fields.number(2)
         extents += count
         if extents > _MAX_EXTENTS:
-            raise BrokenContainer(f"more than {_MAX_EXTENTS} pieces of items")
+            raise BrokenContainer(f"more than {_MAX_EXTENTS} extents of items")
         for _ in range(count):
             fields.number(index_size if version else 0)
             offset, length = base + fields.number(offset_size), fields.number(length_size)
@@ -116,18 +116,18 @@ def _locations(body: bytes, location: Block) -> Iterator[tuple[int, int, list[tu
 
 
 class _Fields:
-    """Reads numbers of so many bytes, one after the other."""
+    """Reads fields of any number of bytes, one after the other."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def take(self, size: int) -> bytes:
-        taken = self._data[self._at : self._at + size]
-        if len(taken) < size:
+        data = self._data[self._at : self._at + size]
+        if len(data) < size:
             raise BrokenContainer("it ends within a list of its items")
         self._at += size
-        return taken
+        return data
 
     def number(self, size: int) -> int:
         return int.from_bytes(self.take(size), "big")

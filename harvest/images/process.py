@@ -1,4 +1,4 @@
-"""Bytes in, `Picture` or the reason why not out."""
+"""Turn the bytes of a download into a `Picture`, or return the reason why it is refused."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from PIL import Image
 from harvest.duplicates import fingerprint
 from harvest.images import exif, headers
 from harvest.images.decode import decode
-from harvest.models import Fingerprint, Picture, Refusal, Verdict
+from harvest.models import Fingerprint, Picture, Refusal
 from harvest.unexpected import refuse_unexpected
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     from harvest.images.headers import Header
     from harvest.models import Hit, Recipe
 
-_MOST_ASPECT = 5  # a banner or a skyscraper: in a square it would be a line on white
-_WHITE = 240  # of 255: JPEG leaves ripples in the white beside an edge
-_BLANK = 2.0  # standard deviation in levels of the liveliest channel; white JPEG noise has less than one
+_MOST_ASPECT = 5  # a banner: padded to a square it would be a line on white
+_WHITE = 240  # of 255: JPEG leaves ripples in the white next to an edge
+_BLANK = 2.0  # standard deviation, in levels, of the channel that varies most; JPEG noise on white has less than one
 
 
 @dataclass(frozen=True, slots=True)
 class InspectedImage:
-    """What a file on disk shows: enough to find its twins, whoever put it there."""
+    """The properties of a file on disk that are needed to find its duplicates."""
 
     pixels: str
     fingerprint: Fingerprint = field(repr=False)
@@ -40,23 +41,23 @@ class InspectedImage:
 
 @refuse_unexpected
 def process_image(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
-    """Make a picture of a hit's bytes, ready to write, or say why there is none.
+    """Turn the bytes of a hit into a picture, ready to write, or return the reason why it is refused.
 
-    The same bytes, hit and recipe give the same picture, byte for byte: its content is its name.
+    The same bytes, hit and recipe give the same picture, byte for byte: the file is named by its content hash.
     """
     header = headers.read_header(body)
     if isinstance(header, Refusal):
         return header
     if refusal := _check_shape(header, recipe):
         return refusal
-    negative = decode(body, header, recipe.size)
-    if isinstance(negative, Refusal):
-        return negative
-    small, pixels = negative.thumbnail_and_hash()
-    # Before anybody looks for twins: all flat pictures, whatever their colour, have nearly one hash.
+    decoded = decode(body, header, recipe.size)
+    if isinstance(decoded, Refusal):
+        return decoded
+    small, pixels = decoded.thumbnail_and_hash()
+    # Refused before the search for duplicates: all plain images, of any colour, have nearly the same hash.
     if (spread := _standard_deviation(small)) < _BLANK:
-        return Refusal(Verdict.BLANK, f"one colour, give or take {spread:.1f} of 255 levels")
-    image = negative.resized(recipe.size)
+        return Refusal(Verdict.BLANK, f"a single colour; the standard deviation is {spread:.1f} of 255 levels")
+    image = decoded.resized(recipe.size)
     if recipe.pad and recipe.size:
         image = _pad_to_square(image, recipe.size)
     data = _encode_jpeg(image, recipe.quality, exif.build_exif(hit))
@@ -68,8 +69,8 @@ def process_image(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
         fingerprint=fingerprint.compute_fingerprint(small),
         width=image.width,
         height=image.height,
-        original_width=negative.size[0],
-        original_height=negative.size[1],
+        original_width=decoded.size[0],
+        original_height=decoded.size[1],
         original_format=header.format,
         original=body if recipe.keep_original else None,
     )
@@ -77,24 +78,24 @@ def process_image(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
 
 @refuse_unexpected
 def inspect_image(data: bytes, *, unpad: bool = False) -> InspectedImage | Refusal:
-    """Look at a file on disk as `develop` does at a download; its size and shape are its owner's business.
+    """Inspect a file on disk as `process_image` inspects a download, but accept any size and shape.
 
-    `unpad` takes white bars off a square even where our mark is gone, as it is after a conversion.
+    `unpad` removes white padding even if the source is missing from the EXIF, as it is after a conversion.
     """
     header = headers.read_header(data)
     if isinstance(header, Refusal):
         return header
-    negative = decode(data, header, 1)
-    if isinstance(negative, Refusal):
-        return negative
-    small, pixels = negative.thumbnail_and_hash()
+    decoded = decode(data, header, 1)
+    if isinstance(decoded, Refusal):
+        return decoded
+    small, pixels = decoded.thumbnail_and_hash()
     if unpad or exif.source_of(data):
         small = _remove_padding(small)
-    return InspectedImage(pixels, fingerprint.compute_fingerprint(small), *negative.size, header.format)
+    return InspectedImage(pixels, fingerprint.compute_fingerprint(small), *decoded.size, header.format)
 
 
 def _check_shape(header: Header, recipe: Recipe) -> Refusal | None:
-    """Refuse by the original's size, before anything is decoded; a picture on its side has the same sides."""
+    """Refuse an image by its size and aspect ratio, before it is decoded; turning it upright changes neither."""
     short, long = sorted((header.width, header.height))
     size = f"{header.width} x {header.height}"
     if short < recipe.min_size:
@@ -105,16 +106,17 @@ def _check_shape(header: Header, recipe: Recipe) -> Refusal | None:
 
 
 def _standard_deviation(image: Image.Image) -> float:
-    """Return the standard deviation of the liveliest channel; ImageStat takes twice as long."""
+    """Return the largest standard deviation of a channel. ImageStat takes twice as long."""
     counts = np.array(image.histogram(), np.float64).reshape(-1, 256) / (image.width * image.height)
     apart = np.arange(256) - (counts @ np.arange(256))[:, None]
     return float(np.sqrt((counts * apart**2).sum(axis=1).max()))
 
 
 def _remove_padding(image: Image.Image) -> Image.Image:
-    """Take the white bars off a square that we, or FastClass, made: a look is taken without them.
+    """Remove the white bars from a square image that this program or FastClass padded.
 
-    Only a file with our mark is cut: a photograph on white of a person's own is as it is meant.
+    Fingerprints are computed without padding. Call it only for a file whose EXIF says that it was
+    harvested: a user's own photograph on white is not padded.
     """
     if abs(image.width - image.height) > 1:
         return image
@@ -124,16 +126,16 @@ def _remove_padding(image: Image.Image) -> Image.Image:
 
 
 def _find_content(lines: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return where the picture begins and ends between two white bars as broad as each other."""
+    """Return the start and the end of the content between two white bars of equal width."""
     dark = np.flatnonzero(lines < _WHITE)
     if not len(dark):
         return 0, len(lines)
-    bar = min(int(dark[0]), len(lines) - 1 - int(dark[-1]))  # beyond it, the picture itself is white
-    return (bar + 1, len(lines) - bar - 1) if bar > 1 else (0, len(lines))  # its edge is half white
+    bar = min(int(dark[0]), len(lines) - 1 - int(dark[-1]))  # beyond it, the image itself is white
+    return (bar + 1, len(lines) - bar - 1) if bar > 1 else (0, len(lines))  # the line at the edge is half white
 
 
 def _pad_to_square(image: Image.Image, side: int) -> Image.Image:
-    """Put a picture into the middle of a white square; a small one is not enlarged."""
+    """Return the image in the middle of a white square; a small image is not enlarged."""
     square = Image.new("RGB", (side, side), "white")
     square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return square
@@ -141,6 +143,6 @@ def _pad_to_square(image: Image.Image, side: int) -> Image.Image:
 
 def _encode_jpeg(image: Image.Image, quality: int, block: bytes) -> bytes:
     file = io.BytesIO()
-    image.info = {}  # nothing that a plugin read may reach the file
+    image.info = {}  # so that no metadata that a plugin read is written
     image.save(file, "JPEG", quality=quality, exif=block)
     return file.getvalue()

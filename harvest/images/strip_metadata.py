@@ -1,7 +1,7 @@
-"""A picture without its metadata: the decoder sees the pixels' own bytes and nothing else.
+"""Remove the metadata of an image, so that the decoder reads only the bytes of its pixels.
 
-Cut away here are thumbnails, texts, later frames, whatever a polyglot carries behind the picture, and with
-them every parser that was ever attacked through them. What turns and colours the picture is read out first.
+This removes thumbnails, texts, later frames and anything appended to the image, and so avoids the decoder's
+metadata parsers, which have been attacked. The orientation and the colour profile are read first.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _MOST_PROFILE = 4 << 20  # press profiles are the largest, at most 2.7 MB
 _JPEG_TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xC0, 0xC1, 0xC2, 0xC9, 0xCA, 0xDA})
 _EXIF = b"Exif\0\0"
 _ICC = b"ICC_PROFILE\0"
-_PNG_COLOUR_TYPE, _PNG_PALETTE = 25, 3  # where the header says what a pixel is: an index into the palette
+_PNG_COLOUR_TYPE, _PNG_PALETTE = 25, 3  # the offset of the colour type in the file; the type of an image with a palette
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
 class StrippedImage(NamedTuple):
-    """The bytes to decode, and what stood around them.
+    """The bytes to decode, and the metadata that is used.
 
-    `coded` is the SHA-256 of a JPEG's coded pixels: the same under any metadata.
+    `coded` is the SHA-256 of the coded pixels of a JPEG: it does not depend on its metadata.
     """
 
     data: bytes
@@ -37,7 +37,7 @@ class StrippedImage(NamedTuple):
 
 
 def strip_metadata(body: bytes, kind: str) -> StrippedImage:
-    """Take a picture out of its metadata; raises `Broken` where the container is damaged."""
+    """Return an image without its metadata; raise `BrokenContainer` if the container is damaged."""
     strip_one = _STRIP.get(kind)
     return strip_one(body) if strip_one else StrippedImage(body)
 
@@ -75,7 +75,7 @@ def _png(body: bytes) -> StrippedImage:
         if part.kind == b"IDAT" and not has_palette:
             raise BrokenContainer("it has no palette")
         if part.kind in _PNG_KEPT:
-            # Pillow does not look at the checksum of pixels.
+            # Pillow does not check the checksum of pixels.
             if zlib.crc32(view[part.start + 4 : part.end - 4]) != int.from_bytes(view[part.end - 4 : part.end]):
                 raise BrokenContainer(f"the checksum of its {part.kind.decode('ascii')} is wrong")
             kept.append(view[part.start : part.end])
@@ -98,7 +98,7 @@ def _gif(body: bytes) -> StrippedImage:
     for part in containers.gif_parts(body):
         if part.kind == b"GIF":
             head = body[: part.end]
-        elif part.kind == b"!\xf9":  # what is transparent in the frame that follows
+        elif part.kind == b"!\xf9":  # the transparency of the next frame
             control = body[part.start : part.end]
         elif part.kind == b",":
             frame = part.start
@@ -106,7 +106,7 @@ def _gif(body: bytes) -> StrippedImage:
 
 
 def _iso(body: bytes) -> StrippedImage:
-    """Hide the Exif of AVIF and HEIC by renaming its item: their own properties say how they are turned.
+    """Hide the EXIF of an AVIF or HEIC by renaming its item: its properties give the orientation.
 
     Hide the tracks of an animation too: the decoder would prefer their frames, of any size, to the image.
     """

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harvest import source_keys
 from harvest.files.names import fold_name
 from harvest.ledger.hit_table import check_types
-from harvest.models import Evidence, Licence, Verdict
+from harvest.licences import Evidence, Licence
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger

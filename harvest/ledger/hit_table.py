@@ -6,7 +6,8 @@ import json
 from types import NoneType
 from typing import TYPE_CHECKING
 
-from harvest.models import Evidence, Hit, Licence
+from harvest.licences import Evidence, Licence
+from harvest.models import Hit
 
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger, Row

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.models import Fingerprint, Licence
+from harvest.licences import Licence
+from harvest.models import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harvest.files.paths import Area, FileStat
 from harvest.ledger.database import now
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from harvest.files.paths import FileKey

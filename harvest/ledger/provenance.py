@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harvest import source_keys
 from harvest.ledger import hit_table
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger

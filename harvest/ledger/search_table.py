@@ -10,7 +10,8 @@ from harvest import source_keys
 from harvest.ledger import hit_table
 from harvest.ledger.class_table import adopt_class, is_adopted
 from harvest.ledger.database import now
-from harvest.models import Filters, Refusal, Task, Verdict
+from harvest.models import Filters, Refusal, Task
+from harvest.verdicts import Followup, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,8 @@ _KNOWN = frozenset(Verdict)  # another word, in a damaged ledger, is none
 ATTEMPTS = 3  # runs that may try a hit whose network had a bad day
 
 _TRANSIENT = ", ".join(f"'{verdict}'" for verdict in Verdict if verdict.is_transient)
-_BY_FILTER = frozenset({Verdict.TOO_SMALL, Verdict.LICENCE})  # final for searches with the same filters
-_BY_SWITCH = frozenset({Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT})  # final for one run: the next may differ
+_BY_FILTERS = frozenset(verdict for verdict in Verdict if Followup.OTHER_FILTERS in verdict.followup)
+_BY_OPTIONS = frozenset(verdict for verdict in Verdict if Followup.OTHER_OPTIONS in verdict.followup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +129,37 @@ class SearchTable:
         if mine is not None and self._is_final(*mine[1:]):
             rejected = kin is not None and kin[2] == "rejected"
             return Refusal(Verdict.REJECTED if rejected else Verdict.HAD)
-        refusal = self._outcome_if_known(class_name, kin) if kin else self._was_settled_before(search, class_name, keys)
-        verdict, detail = (refusal.verdict, refusal.detail) if refusal else (None, "")
         number = mine[0] if mine else hit_table.insert_hit(self._ledger, search, class_name, hit, keys)
         if mine is not None and mine[3] != self.run:
             hit_table.update_url(self._ledger, number, hit, keys[0])
+        return self._decide(search, Task(number, class_name, hit), keys, kin)
+
+    def recheck_hits(self, tasks: Sequence[Task]) -> list[Task | Refusal]:
+        """Look up again what is known of recorded hits; return for each the task, or why it is not to be downloaded."""
+        with self._ledger.transaction():
+            return [self._recheck_hit(task) for task in tasks]
+
+    def _recheck_hit(self, task: Task) -> Task | Refusal:
+        keys = (source_keys.source_key(task.hit.url), task.hit.source)
+        search = self._ledger.scalar("SELECT search FROM hit WHERE id = ?", task.id)
+        return self._decide(search, task, keys, self._find_same_photo(keys))
+
+    def _decide(self, search: int, task: Task, keys: tuple[str, str], kin: Row | None) -> Task | Refusal:
+        """Record for this run what is known of a hit, and return why it is not to be downloaded, or the task."""
+        class_name = task.class_name
+        refusal = self._outcome_if_known(class_name, kin) if kin else self._was_settled_before(search, class_name, keys)
+        verdict, detail = (refusal.verdict, refusal.detail) if refusal else (None, "")
         self._ledger.execute(
             "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ? WHERE id = ?",
             verdict,
             detail,
             self.run,
             kin[0] if kin else None,
-            number,
+            task.id,
         )
         if kin and verdict is Verdict.CONFLICT:
             self._open_conflict(kin[0], class_name)
-        return refusal or Task(number, class_name, hit)
+        return refusal or task
 
     def _find_same_photo(self, keys: tuple[str, str]) -> Row | None:
         """Find the picture that this photograph already is: one on disk before one thrown out."""
@@ -183,9 +199,9 @@ class SearchTable:
             keys[1],
         )
         for verdict, run, same_filters in others:
-            if verdict in _BY_FILTER and not same_filters:
+            if verdict in _BY_FILTERS and not same_filters:
                 continue
-            if verdict in _BY_SWITCH | self.again and run != self.run:
+            if verdict in _BY_OPTIONS | self.again and run != self.run:
                 continue
             return Refusal(Verdict.HAD, f"{verdict} in another search")
         return None
@@ -199,7 +215,7 @@ class SearchTable:
             return False
         if Verdict(verdict).is_transient:
             return attempts >= ATTEMPTS
-        return verdict not in _BY_SWITCH
+        return verdict not in _BY_OPTIONS
 
     def record_verdicts(self, settlements: Sequence[HitVerdict]) -> None:
         """Write down what became of hits."""

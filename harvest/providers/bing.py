@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from bs4 import BeautifulSoup
 
 from harvest import source_keys
 from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged
-from harvest.models import Hit, Licence
+from harvest.licences import Licence, LicenceFilter
+from harvest.models import Hit
 from harvest.providers import parsing
 from harvest.providers.base import NewHits, PageResults, Provider
-from harvest.providers.bing_questions import HOST, page_url, request_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bs4 import Tag
 
-    from harvest.models import Query
+    from harvest.models import Filters, Query
     from harvest.web.search_session import SearchPage, SearchSession
 
+_HOST = "www.bing.com"
+_COUNT = 35  # results a page
+# How many results come depends on the browser's name.
+_BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+_LICENCES = {
+    LicenceFilter.OPEN: "L2_L3",  # "free to modify, share and use commercially"
+    LicenceFilter.COMMERCIAL: "L2_L3_L4",  # "free to share and use commercially"
+    LicenceFilter.PUBLIC_DOMAIN: "L1",
+}
+_COLOURS = {
+    colour: f"color2-FGcls_{colour.upper()}"
+    for colour in (
+        *("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown", "black", "gray"),
+        "white",
+    )
+} | {"grey": "color2-FGcls_GRAY", "bw": "color2-bw"}
+_LARGE = 500  # pixels: what Bing calls large has more
+_AGES = (1440, 10_080, 43_200, 525_600)  # minutes, as Bing offers them
 _CHALLENGED = {202, 401, 403, 418}
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
-
 _UNCLOSED = 1000  # tags more than a page of Bing's ever leaves open
 
 
@@ -54,7 +72,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     claim = Licence.from_filter(query.filters.licence)
     first: int | None = 1
     while first is not None:
-        found = _ask(page_url(query, first), request_headers(query.filters), pages)
+        found = _ask(_page_url(query, first), _request_headers(query.filters), pages)
         yield [replace(hit, licence=claim) for hit in found.hits]
         first = found.more
 
@@ -68,11 +86,60 @@ def _ask(url: str, sent: dict[str, str], pages: SearchSession) -> PageResults:
     return parse(pages.get(url, headers=sent))
 
 
+def _request_headers(filters: Filters) -> dict[str, str]:
+    """Return the headers of a browser that reads the language asked for."""
+    language = filters.language or "en"
+    return {
+        "User-Agent": _BROWSER,
+        "Accept": "text/html",
+        "Accept-Language": f"{_market(filters)},{language};q=0.9",  # results are in it, as in the market's
+    }
+
+
+def _market(filters: Filters) -> str:
+    return f"{filters.language or 'en'}-{(filters.region or 'US').upper()}"
+
+
+def _page_url(query: Query, first: int) -> str:
+    """Return the address of the results from the `first` on, counted from 1."""
+    filters = query.filters
+    asked = {
+        "q": f"{query.text} site:{filters.site}" if filters.site else query.text,
+        "async": 1,
+        "first": first,
+        "count": _COUNT,
+        "mkt": _market(filters),
+        "adlt": filters.safe,
+    }
+    # Bing wants the plus and the colon of its filters as they are.
+    narrowed = "".join(f"+filterui:{name}" for name in _filter_names(filters))
+    return f"https://{_HOST}/images/async?{urlencode(asked)}" + (f"&qft={narrowed}" if narrowed else "")
+
+
+def _filter_names(filters: Filters) -> Iterator[str]:
+    """Yield Bing's own names for what a search is narrowed by."""
+    if licence := _LICENCES.get(filters.licence):
+        yield f"license-{licence}"
+    colour = (filters.colour or "").casefold()
+    if colour == "transparent":
+        yield "photo-transparent"
+    elif filters.photos:
+        yield "photo-photo"
+    if colour in _COLOURS:
+        yield _COLOURS[colour]
+    if filters.min_size > _LARGE:
+        yield "imagesize-large"
+    if filters.since:
+        minutes = max(0, int(time.time()) - parsing.parse_day(filters.since)) // 60
+        years = -(-minutes // _AGES[-1]) * _AGES[-1]
+        yield f"age-lt{next((age for age in _AGES if age >= minutes), years)}"
+
+
 def parse(page: SearchPage) -> PageResults:
     """Read a page of results; raise when it is neither results nor says that there are none."""
     host = urlsplit(page.url).hostname
-    if page.status in _CHALLENGED or host != HOST:
-        raise _blocked_error(f"sends us to {host}" if host != HOST else f"answers {page.status}")
+    if page.status in _CHALLENGED or host != _HOST:
+        raise _blocked_error(f"sends us to {host}" if host != _HOST else f"answers {page.status}")
     # html.parser takes time squared over tags that never close: 54 s for 60 kB of them.
     closed = page.text.count("<") <= 2 * page.text.count(">") + _UNCLOSED
     soup = BeautifulSoup(page.text if closed else "", "html.parser")

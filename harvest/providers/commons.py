@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from harvest.errors import KeyMissing, RateLimited
-from harvest.models import LicenceFilter
-from harvest.providers.base import NewHits, Provider
-from harvest.providers.commons_answers import parse, parse_hits, read_batch
+from bs4 import BeautifulSoup
+
+from harvest import source_keys
+from harvest.errors import KeyMissing, RateLimited, Unanswerable
+from harvest.licences import Licence, LicenceFilter
+from harvest.models import Hit
+from harvest.providers import json_response, licence_parsing, parsing
+from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.web.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from harvest.models import Hit, Query
-    from harvest.providers.commons_answers import CommonsBatch
+    from harvest.models import Query
     from harvest.web.search_session import SearchPage, SearchSession
-
-__all__ = ["Commons", "parse"]
 
 _API = "https://commons.wikimedia.org/w/api.php"
 _CONTACT = "HARVEST_CONTACT"
@@ -38,6 +39,12 @@ _FILES = {
     "iiextmetadatafilter": "Artist|License|LicenseUrl",
     "iiurlwidth": 1280,
 }
+_EMPTY = {"batchcomplete", "continue", "warnings", "limits"}  # all that an answer without files may hold
+_READABLE = {"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"}
+_WIDTHS = {20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840}  # since 2026 it serves no others
+_WIDTH = re.compile(r"/(?:loss(?:y|less)-)?(?:page\d+-)?(\d+)px-[^/]+", re.ASCII)
+_LONGEST = 5000  # characters of an author's name as HTML
+_NAMED = {"pd": licence_parsing.PUBLIC_DOMAIN, "cc0": licence_parsing.CC0, "cc-zero": licence_parsing.CC0}
 
 
 class Commons(Provider):
@@ -107,3 +114,111 @@ def _walk(ask: Callable[[dict[str, str]], tuple[SearchPage, CommonsBatch]]) -> I
         if batch.is_whole or following is None or parts == _PARTS:
             yield parse_hits(files, page)
             files, parts = {}, 0
+
+
+class CommonsBatch(NamedTuple):
+    """One answer: files by the number of their page, what to ask next, and whether they are all told."""
+
+    files: dict[int, dict[str, Any]]
+    following: dict[str, str] | None
+    is_whole: bool
+
+
+def read_batch(page: SearchPage) -> CommonsBatch | None:
+    """Read an answer as it is; `None` when the databases lag, and it should be asked again."""
+    answer = json_response.read_object(page, Commons.label)
+    if error := parsing.as_object(answer.get("error")):
+        if error.get("code") == "maxlag":
+            return None
+        said = parsing.parse_text(error.get("info")) or "no reason given"
+        raise Unanswerable(f"Commons refuses this search: {said}", "Change the query, or leave Commons out.")
+    listed, following = parsing.as_object(answer.get("query")).get("pages"), answer.get("continue")
+    if listed is None and "batchcomplete" in answer and answer.keys() <= _EMPTY:
+        listed = []
+    if isinstance(listed, dict):  # the format's first version
+        listed = list(listed.values())
+    files = {
+        number: file
+        for file in parsing.as_objects(listed)
+        if (number := parsing.parse_number(file.get("pageid"), parsing.IDENTITY))
+    }
+    if not isinstance(listed, list) or (listed and not files) or not isinstance(following, dict | None):
+        raise json_response.page_changed(page, Commons.label, "an answer without files")
+    return CommonsBatch(
+        files,
+        None if following is None else {str(name): str(value) for name, value in following.items()},
+        "batchcomplete" in answer,
+    )
+
+
+def parse(page: SearchPage) -> PageResults:
+    """Read the hits of one answer, and how many results of the search come before what follows."""
+    batch = read_batch(page) or CommonsBatch({}, None, is_whole=True)
+    return PageResults(parse_hits(batch.files, page), parsing.parse_number((batch.following or {}).get("gsroffset")))
+
+
+def parse_hits(files: Mapping[int, dict[str, Any]], page: SearchPage) -> list[Hit]:
+    """Return the pictures among files in their order; `page` is for the error of a new layout."""
+    listed = sorted(files.values(), key=lambda file: parsing.parse_number(file.get("index")) or 0)
+    told = [(file, told) for file in listed if "url" in (told := _image_info(file))]
+    if listed and not told:
+        raise json_response.page_changed(page, Commons.label, "files without addresses")
+    return [hit for file, info in told if (hit := _hit(file, info))]
+
+
+def _image_info(file: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of the file's newest version; a file may have none."""
+    return next(iter(parsing.as_objects(file.get("imageinfo"))), {})
+
+
+def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
+    original, thumb = (_address(info.get(name)) for name in ("url", "thumburl"))
+    width = _WIDTH.search(thumb or "")
+    if width is None or int(width[1]) not in _WIDTHS:
+        thumb = None
+    kind = str(info.get("mime", "image/jpeg"))
+    # Drawings and scans (SVG, TIFF) are pictures only as a rendition; films, sounds and books are none.
+    urls = [url for url in (original if kind in _READABLE else None, thumb) if url]
+    if original is None or not urls or not kind.startswith("image/"):
+        return None
+    size = "" if urls[0] == original else "thumb"
+    artist, named, address = (_value(info, name) for name in ("Artist", "License", "LicenseUrl"))
+    title = str(file.get("title", "")).partition(":")[2]
+    return Hit(
+        url=urls[0],
+        provider=Commons.name,
+        source=source_keys.source_key(original),
+        page=_address(info.get("descriptionurl")),
+        title=parsing.parse_text(title.rpartition(".")[0] or title),
+        width=parsing.parse_number(info.get(f"{size}width")),
+        height=parsing.parse_number(info.get(f"{size}height")),
+        author=parsing.parse_text(artist, html=True),
+        author_url=_link(artist),
+        licence=_licence(named, address),
+        others=tuple(urls[1:]),
+    )
+
+
+def _address(value: object) -> str | None:
+    """Return an address without the words by which Commons counts, since 2026, who follows it."""
+    url = parsing.parse_url(value)
+    return url.partition("?utm_")[0] if url else None
+
+
+def _value(info: dict[str, Any], name: str) -> str:
+    value = parsing.as_object(parsing.as_object(info.get("extmetadata")).get(name)).get("value")
+    return value if isinstance(value, str) else ""
+
+
+def _link(artist: str) -> str | None:
+    """Return where the author's name leads to."""
+    if "<a" not in artist or len(artist) > _LONGEST:
+        return None
+    anchor = BeautifulSoup(artist, "html.parser").select_one("a[href]")
+    link = str(anchor["href"]) if anchor else ""
+    return parsing.parse_url(f"https:{link}" if link.startswith("//") else link)
+
+
+def _licence(named: str, address: str) -> Licence:
+    read = (licence_parsing.parse_licence(text) for text in (named, address))
+    return next((licence for licence in read if licence.id), _NAMED.get(named.casefold(), Licence()))

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from harvest import source_keys
-from harvest.models import Hit, LicenceFilter
+from harvest.licences import LicenceFilter
+from harvest.models import Hit
 from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import NewHits, PageResults, Provider
+from harvest.queries.query_syntax import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +45,7 @@ class Gbif(Provider):
 
 
 def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
-    name = parsing.plain_words(query.text)
+    name = plain_text(query.text)
     if not name:
         return
     taxon = parse_match(pages.get(f"{_API}/species/match", params={"name": name, "strict": "true"}))

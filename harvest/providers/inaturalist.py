@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from harvest.models import Hit, Licence, LicenceFilter
+from harvest.licences import Licence, LicenceFilter
+from harvest.models import Hit
 from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import NewHits, PageResults, Provider
+from harvest.queries.query_syntax import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +51,7 @@ class INaturalist(Provider):
 
 
 def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
-    name, filters = parsing.plain_words(query.text), query.filters
+    name, filters = plain_text(query.text), query.filters
     if not name:
         return
     asked: dict[str, object] = {"q": name, "is_active": "true", "per_page": _LIKELY}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harvest.models import Evidence, Licence
+from harvest.licences import Evidence, Licence
 
 _CC = "https://creativecommons.org"
 _LONGEST = 300  # characters that name a licence; longer ones tell of it

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from math import inf
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest.errors import KeyMissing
-from harvest.models import LicenceFilter, Safe
-from harvest.providers.base import NewHits, Provider
+from harvest import source_keys
+from harvest.errors import KeyMissing, KeyRefused
+from harvest.licences import Licence, LicenceFilter
+from harvest.models import Hit, Safe
+from harvest.providers import json_response, licence_parsing, parsing
+from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.oauth import OAuthCredentials
-from harvest.providers.openverse_answers import CAP, openverse_licence, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harvest.models import Hit, Query
-    from harvest.providers.base import PageResults
-    from harvest.web.search_session import SearchSession
+    from harvest.models import Query
+    from harvest.web.search_session import SearchPage, SearchSession
 
     Ask = Callable[..., PageResults]
     Splits = list[list[dict[str, str]]]
 
-__all__ = ["Openverse", "parse"]
-
+_CAP = 240  # results of one search, whoever asks
 _API = "https://api.openverse.org/v1"
 _ID, _SECRET = "OPENVERSE_CLIENT_ID", "OPENVERSE_CLIENT_SECRET"
 _ANONYMOUS, _KNOWN = 20, 48  # results a page; five of the larger are the cap
@@ -69,7 +70,7 @@ class Openverse(Provider):
         sieve = NewHits(self.most)
         first = ask(page=1)
         yield from sieve.filter_new(_window(ask, first))
-        if (first.total or 0) > CAP:
+        if (first.total or 0) > _CAP:
             yield from sieve.filter_new(_parts(ask, _splits(query)), patience=_LOST)
 
 
@@ -90,7 +91,7 @@ def _parameters(query: Query, most: int) -> dict[str, object]:
 
 
 def _licence_parameters(query: Query) -> list[str]:
-    return [terms for terms in _LICENCES if openverse_licence(terms, "4.0").allows(query.filters.licence)]
+    return [terms for terms in _LICENCES if _parse_licence(terms, "4.0").allows(query.filters.licence)]
 
 
 def _large_enough(query: Query) -> list[str]:
@@ -118,8 +119,55 @@ def _parts(ask: Ask, splits: Splits, **narrowed: str) -> Iterator[list[Hit]]:
     """Read a search part by part; a part that is still more than the cap likewise, in the next way."""
     for part in splits[0]:
         found = ask(page=1, **narrowed, **part)
-        if (found.total or 0) > CAP and splits[1:]:
+        if (found.total or 0) > _CAP and splits[1:]:
             yield found.hits
             yield from _parts(ask, splits[1:], **narrowed, **part)
         else:
             yield from _window(ask, found, **narrowed, **part)
+
+
+def parse(page: SearchPage) -> PageResults:
+    """Read a page of results; raise when it is none."""
+    number = parsing.parse_number(parsing.url_parameter(page.url, "page")) or 1
+    if page.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND} and number > 1:
+        return PageResults([])  # past the end
+    if page.status == HTTPStatus.UNAUTHORIZED:
+        raise KeyRefused(
+            "Openverse does not let us in (401).",
+            "Compare OPENVERSE_CLIENT_ID and OPENVERSE_CLIENT_SECRET; it works without them, too.",
+        )
+    answer = json_response.read_object(page, Openverse.label)
+    listed = json_response.read_list(page, Openverse.label, answer)
+    hits = [hit for hit in map(_hit, listed) if hit]
+    if listed and not hits:
+        raise json_response.page_changed(page, Openverse.label, "results that cannot be read")
+    size, last = (parsing.parse_number(answer.get(name)) or 0 for name in ("page_size", "page_count"))
+    more = number + 1 if number < last and number * size < _CAP else None
+    return PageResults(hits, more, parsing.parse_number(answer.get("result_count")))
+
+
+def _hit(result: dict[str, Any]) -> Hit | None:
+    url = parsing.parse_url(result.get("url"))
+    if url is None:
+        return None
+    thumbnail = parsing.parse_url(result.get("thumbnail"))
+    stated = licence_parsing.parse_licence(str(result.get("license_url")))  # which knows the country of a ported one
+    return Hit(
+        url=url,
+        provider=Openverse.name,
+        source=source_keys.source_key(url),
+        page=parsing.parse_url(result.get("foreign_landing_url")),
+        title=parsing.parse_text(result.get("title"), html=True),
+        width=parsing.parse_number(result.get("width")),
+        height=parsing.parse_number(result.get("height")),
+        author=parsing.parse_text(result.get("creator"), html=True),
+        author_url=parsing.parse_url(result.get("creator_url")),
+        licence=stated if stated.id else _parse_licence(result.get("license"), result.get("license_version")),
+        others=(thumbnail,) if thumbnail and thumbnail != url else (),
+    )
+
+
+def _parse_licence(terms: object, version: object) -> Licence:
+    """Return the licence of Openverse's own words for it."""
+    marks = {"cc0": licence_parsing.CC0, "pdm": licence_parsing.PUBLIC_DOMAIN_MARK}
+    return marks.get(str(terms)) or licence_parsing.parse_licence(f"cc-{terms}-{version}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from html import unescape
@@ -21,7 +20,6 @@ _LONGEST_RECORD = 20_000  # one result as JSON in a page; Bing's have 1,000 char
 _LARGEST = 1_000_000_000
 _DAY = 86_400
 IDENTITY = 10**18  # as a number may be that names a thing; sizes stay far below
-_SYNTAX = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')  # -king and -"king snake" exclude
 
 
 def parse_text(value: object, *, html: bool = False) -> str | None:
@@ -126,15 +124,6 @@ def parse_day(day: str, *, end: bool = False) -> int:
     except ValueError:
         raise UsageError(f"{day!r} is no day.", "Write it as 2024-05-31.") from None
     return int(begins.timestamp()) + (_DAY - 1 if end else 0)
-
-
-def plain_words(query: str) -> str:
-    """Return what a query wants, without the syntax of search engines: the name of a species, say.
-
-    >>> plain_words('"Micrurus tener" -king -"coral reef"')
-    'Micrurus tener'
-    """
-    return " ".join(_SYNTAX.sub(" ", query).replace('"', " ").split())
 
 
 def url_parameter(url: str, name: str) -> str | None:

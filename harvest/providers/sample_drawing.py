@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from random import Random
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
+
+from harvest.queries import query_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ def parse_shape(query: str) -> tuple[str | None, str | None]:
     >>> parse_shape('"Blue squares" -red')
     ('blue', 'square')
     """
-    words = re.findall(r"(?<![^\W_])-?[^\W_]+", query.lower())
+    words = query_syntax.split_words(query_syntax.without_negative_terms(query.lower()))
     plain = [_SPELLINGS.get(word, word) for word in (word.removesuffix("s") for word in words)]
     return (
         next((word for word in plain if word in COLOURS), None),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harvest import source_keys
 from harvest.errors import Unavailable
-from harvest.models import Hit, Licence
+from harvest.licences import Licence
+from harvest.models import Hit
 from harvest.providers import licence_parsing, parsing
 from harvest.providers.base import Provider
 from harvest.providers.url_tables import read_rows

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import QueryFileError
-from harvest.files.names import check_component, derive_class_name, fold_name
-from harvest.models import Filters, LicenceFilter, Query
+from harvest.files.names import check_component, fold_name
+from harvest.licences import LicenceFilter
+from harvest.models import Filters, Query
+from harvest.queries.query_syntax import derive_class_name, has_unclosed_phrase
 from harvest.queries.text_file import read_lines
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ def _fastclass(separator: str, line: str) -> _Row:
     if not found:
         text, exclude = line, ""
     text = text.strip()
-    if text.count('"') % 2 or exclude.count('"') % 2:
+    if has_unclosed_phrase(text) or has_unclosed_phrase(exclude):
         raise ValueError(
             "a quote is not closed",
             f"Quotes are search syntax here, and a row is split at its last {separator!r}; end it with one.",

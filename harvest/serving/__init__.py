@@ -1,14 +1,16 @@
-"""`harvest serve`: a run as a small service on this machine.
+"""`harvest serve`: a trained network as an HTTP service.
 
-app        what can be asked, and the answers
-intake     the picture of a request, however it comes
-batches    requests that wait are run together
-guard      who may ask, and what every answer carries
-problems   why there is no answer, in words
-bounds     what it may all cost
-rate       how slow an upload may be
-shares     how much of that one client may have
-admission  which connections are closed when there are too many
-server     uvicorn underneath
-page/      the page to try it on
+app              the routes and their responses
+upload           reads the image of a request: form file, body or URL
+upload_rate      the minimum rate of an upload
+batch_queue      runs waiting requests as one batch
+request_guard    checks Host and Origin, and sets the response headers
+http_errors      error responses
+service_limits   limits in bytes, seconds and numbers
+client_shares    limits per client address
+admission        closes connections when there are too many
+http_connection  one HTTP connection with timeouts
+listener         the listening socket
+server           runs uvicorn
+page/            the web page
 """

@@ -1,4 +1,4 @@
-"""Which connections stay when there are too many: those that only wait for their client are closed first."""
+"""Close connections when there are too many, first those that only wait for their client."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ if TYPE_CHECKING:
 
     from harvest.serving.service_limits import ServiceLimits
 
-_START = 1024  # bytes a new connection is credited with, or it would be closed before it can say anything
+_INITIAL_CREDIT = 1024  # bytes; without it a new connection would be closed before it can send anything
 
 
 class Admitted(Protocol):
-    """A connection as the admission sees it."""
+    """What the admission needs to know about a connection."""
 
     @property
     def client_address(self) -> str:
-        """Return whose connection it is."""
+        """Return the address of the client."""
         ...
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether the next step is the client's: no request, half of one, or an answer not read."""
+        """Return whether the client has to act: it has sent no complete request, or does not read the response."""
         ...
 
     def pace(self) -> float:
-        """Return how fast the client sends its request."""
+        """Return the rate at which the client sends its request."""
         ...
 
     def close_now(self) -> None:
-        """Close it without an answer."""
+        """Close the connection without a response."""
         ...
 
 
 class Admission:
-    """Keep open connections within their limits, for each client address and for all of them."""
+    """Limits the open connections, per client address and in total."""
 
-    def __init__(self, bounds: ServiceLimits) -> None:
-        self._bounds = bounds
+    def __init__(self, limits: ServiceLimits) -> None:
+        self._limits = limits
         self._open: defaultdict[str, set[Admitted]] = defaultdict(set)
         self._count = 0
 
     def admit(self, new: Admitted) -> bool:
-        """Take in a connection, closing another one where there are too many; return False to refuse it."""
+        """Add a connection, and close another one if there are too many; return False if it must be refused."""
         own = self._open.get(new.client_address, set())
-        if len(own) >= self._bounds.client_connections:
+        if len(own) >= self._limits.client_connections:
             has_room = self._close_one(own)
-        elif self._count >= self._bounds.connections:
-            has_room = self._close_one(each for crowd in self._open.values() for each in crowd)
+        elif self._count >= self._limits.connections:
+            has_room = self._close_one(each for connections in self._open.values() for each in connections)
         else:
             has_room = True
         if has_room:
@@ -58,17 +58,17 @@ class Admission:
         return has_room
 
     def forget(self, connection: Admitted) -> None:
-        """Count a connection no longer; one that was refused or closed is not counted anyway."""
-        crowd = self._open.get(connection.client_address, set())
-        if connection in crowd:
-            crowd.remove(connection)
+        """Remove a connection; does nothing for one that was refused or closed."""
+        connections = self._open.get(connection.client_address, set())
+        if connection in connections:
+            connections.remove(connection)
             self._count -= 1
-            if not crowd:
+            if not connections:
                 del self._open[connection.client_address]
 
-    def _close_one(self, crowd: Iterable[Admitted]) -> bool:
-        """Close the slowest connection of the client with the most; one that we work for is never closed."""
-        waiting = [each for each in crowd if each.is_waiting]
+    def _close_one(self, connections: Iterable[Admitted]) -> bool:
+        """Close the slowest waiting connection of the client that has the most; return False if none is waiting."""
+        waiting = [each for each in connections if each.is_waiting]
         if not waiting:
             return False
         slowest = min(waiting, key=lambda each: (-len(self._open[each.client_address]), each.pace()))
@@ -78,13 +78,13 @@ class Admission:
 
 
 def pace(sent: int, seconds: float) -> float:
-    """Return by how many bytes a second a client is to be judged.
+    """Return the rate of a client in bytes per second, for comparing connections.
 
-    Who has just come is credited with a kilobyte; who has been silent ever since comes below who sends.
+    A new connection starts with a credit of one kilobyte; one that stays silent falls below one that sends.
 
     >>> pace(0, 0) > pace(10, 10) > pace(0, 10)
     True
     >>> pace(100_000, 10) > pace(0, 0)
     True
     """
-    return (_START + sent) / (1 + seconds)
+    return (_INITIAL_CREDIT + sent) / (1 + seconds)

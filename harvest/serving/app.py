@@ -1,10 +1,10 @@
-"""The service itself: a page to try the network on, and what the page asks.
+"""The ASGI application: a web page and an API to classify images.
 
-    GET  /          the page
-    POST /classify  a picture, in one of three ways → [{"label": …, "probability": …}, …], best first
-    GET  /health    what is served here, and that it is
+    GET  /          the web page
+    POST /classify  an image, sent in one of three ways → [{"label": …, "probability": …}, …], best first
+    GET  /health    the model and its labels
 
-Whatever else there is to say is {"error": "…"} under the right status.
+Every error is {"error": "…"} with the matching status.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PAGE = {
 
 
 class Classifies(Protocol):
-    """What is asked about pictures: a `Predictor`."""
+    """What the service needs of a `Predictor`."""
 
     name: str
     engine: str
@@ -59,7 +59,7 @@ class Classifies(Protocol):
     size: int
 
     def prepare(self, picture: bytes) -> NDArray[np.uint8] | Refusal:
-        """Return a picture as the network sees it, or why it cannot be read."""
+        """Return the preprocessed image, or why it cannot be read."""
         ...
 
     def predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -72,18 +72,18 @@ class Classifies(Protocol):
 
 
 def make_app(
-    judge: Classifies,
-    bodies: Callable[[], ImageClient],
+    predictor: Classifies,
+    open_client: Callable[[], ImageClient],
     *,
     names: Collection[str] = ("localhost",),
     bounds: ServiceLimits | None = None,
 ) -> RequestGuard:
-    """Return the service as an ASGI application; `names` are those it is reached by, besides any number."""
-    bounds = bounds or ServiceLimits()
-    service = _Service(judge, bodies, bounds)
+    """Return the ASGI application; `names` are the accepted host names, besides IP addresses."""
+    limits = bounds or ServiceLimits()
+    service = _Service(predictor, open_client, limits)
     app = Starlette(
         routes=[
-            *(Route(path, _file(*told)) for path, told in _PAGE.items()),
+            *(Route(path, _static_file(*file)) for path, file in _PAGE.items()),
             Route("/classify", service.classify, methods=["POST"]),
             Route("/health", service.health),
         ],
@@ -94,23 +94,23 @@ def make_app(
         },
         lifespan=service.lifespan,
     )
-    app.router.redirect_slashes = False  # a redirect would repeat the Host
-    return RequestGuard(app, names, bounds)
+    app.router.redirect_slashes = False  # a redirect would repeat the Host header
+    return RequestGuard(app, names, limits)
 
 
 class _Service:
-    """Answers requests: decodes in threads within a budget, and lets the network see what waits together."""
+    """Handles requests: decodes in threads within a memory budget, and classifies waiting images as one batch."""
 
-    def __init__(self, judge: Classifies, bodies: Callable[[], ImageClient], bounds: ServiceLimits) -> None:
-        self._judge = judge
-        self._largest = bounds.body
-        self._intake = UploadReader(bounds, bodies)
-        self._work = Shares(bounds.requests, bounds.client_requests)
-        self._memory = MemoryBudget(bounds.decoding)
+    def __init__(self, predictor: Classifies, open_client: Callable[[], ImageClient], limits: ServiceLimits) -> None:
+        self._predictor = predictor
+        self._largest = limits.body
+        self._upload = UploadReader(limits, open_client)
+        self._requests = Shares(limits.requests, limits.client_requests)
+        self._memory = MemoryBudget(limits.decoding)
         self._decoding = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
-        self._judging = ThreadPoolExecutor(1, thread_name_prefix="network")
+        self._inference = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._batches: BatchQueue[NDArray[np.uint8], NDArray[np.float32]] = BatchQueue(
-            lambda views: list(judge.predict_batch(views)), self._judging, bounds.batch
+            lambda views: list(predictor.predict_batch(views)), self._inference, limits.batch
         )
 
     @asynccontextmanager
@@ -118,59 +118,59 @@ class _Service:
         try:
             yield
         finally:
-            for threads in (self._decoding, self._judging):
+            for threads in (self._decoding, self._inference):
                 threads.shutdown(wait=False, cancel_futures=True)
 
     async def classify(self, request: Request) -> Response:
-        top = _top(request, len(self._judge.labels))
-        with self._work.share(client_of(request)) as take:
-            async with self._intake.read_image(request) as data:
-                take(1)  # only now: a slow upload must not keep out a request that is complete
+        top = _top(request, len(self._predictor.labels))
+        with self._requests.share(client_of(request)) as take:
+            async with self._upload.read_image(request) as data:
+                take(1)  # only now, so that a slow upload does not delay a complete request
                 view = await self._decode(data)
             row = await self._batches(view)
-        ranked = self._judge.rank(row, top)
+        ranked = self._predictor.rank(row, top)
         return JSONResponse([{"label": label, "probability": probability} for label, probability in ranked])
 
     async def _decode(self, data: bytes) -> NDArray[np.uint8]:
         async with self._memory.share(images.memory_needed(data)):
             loop = asyncio.get_running_loop()
-            view = await loop.run_in_executor(self._decoding, self._judge.prepare, data)
+            view = await loop.run_in_executor(self._decoding, self._predictor.prepare, data)
         if isinstance(view, Refusal):
             raise http_errors.http_error_for(view)
         return view
 
     async def health(self, _request: Request) -> Response:
-        judge = self._judge
-        told = {"model": judge.name, "engine": judge.engine, "size": judge.size, "labels": judge.labels}
-        return JSONResponse({"status": "ok", **told, "largest": self._largest})
+        served = self._predictor
+        model = {"model": served.name, "engine": served.engine, "size": served.size, "labels": served.labels}
+        return JSONResponse({"status": "ok", **model, "largest": self._largest})
 
 
-def _top(request: Request, most: int) -> int:
+def _top(request: Request, maximum: int) -> int:
     text = request.query_params.get("top", str(TOP))
     if not (text.isascii() and text.isdecimal() and int(text[:9]) > 0):
-        raise HttpError(400, "top is how many labels you want: ?top=3.")
-    return min(int(text[:9]), most)
+        raise HttpError(400, "top must be a positive number of labels, such as ?top=3.")
+    return min(int(text[:9]), maximum)
 
 
-def _file(name: str, kind: str) -> Callable[[Request], Response]:
+def _static_file(name: str, kind: str) -> Callable[[Request], Response]:
     content = (files("harvest.serving") / "page" / name).read_bytes()
 
-    def answer(_request: Request) -> Response:
+    def respond(_request: Request) -> Response:
         return Response(content, headers={"Content-Type": kind})
 
-    return answer
+    return respond
 
 
-async def _error_response(_request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, HttpError)
-    return problem.response
+async def _error_response(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HttpError)
+    return error.response
 
 
 async def _not_found(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    words = {404: "There is nothing here.", 405: "This cannot be done here."}.get(error.status_code)
-    return HttpError(error.status_code, words or error.detail, **dict(error.headers or {})).response
+    message = {404: "Not found.", 405: "Method not allowed."}.get(error.status_code)
+    return HttpError(error.status_code, message or error.detail, **dict(error.headers or {})).response
 
 
 async def _internal_error(_request: Request, _error: Exception) -> Response:
-    return HttpError(500, "This is a bug in harvest; the terminal it runs in tells more.").response
+    return HttpError(500, "Internal error: this is a bug in harvest. Its terminal shows the details.").response

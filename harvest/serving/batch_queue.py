@@ -1,4 +1,4 @@
-"""Requests that wait are run together: while one batch is at work, the next one gathers."""
+"""Run waiting requests as one batch: while a batch runs, the next one is collected."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ R = TypeVar("R")
 
 
 class BatchQueue(Generic[T, R]):
-    """Hands items to `run` as they come, and all that came meanwhile as the next batch, `most` at a time.
+    """Passes items to `run`; items that arrive while it runs form the next batch, at most `most` at a time.
 
-    Nobody waits for a batch to fill: a single item is run at once, and a crowd makes its own batches.
+    No item waits for a batch to fill: a single item runs at once.
     """
 
     def __init__(self, run: Callable[[Sequence[T]], Sequence[R]], executor: Executor, most: int) -> None:
@@ -28,7 +28,7 @@ class BatchQueue(Generic[T, R]):
         self._worker: asyncio.Task[None] | None = None
 
     async def __call__(self, item: T) -> R:
-        """Return what `run` makes of an item."""
+        """Return the result of `run` for an item."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._worker is None:
@@ -43,7 +43,7 @@ class BatchQueue(Generic[T, R]):
             self._worker = None
 
     def _next_batch(self) -> list[tuple[T, asyncio.Future[R]]]:
-        """Take the oldest that wait, but for those whose caller has left."""
+        """Take the oldest waiting items, without those whose caller is gone."""
         batch: list[tuple[T, asyncio.Future[R]]] = []
         while self._waiting and len(batch) < self._most:
             item, answer = self._waiting.popleft()
@@ -57,7 +57,7 @@ class BatchQueue(Generic[T, R]):
         (outcome,) = await asyncio.gather(
             loop.run_in_executor(self._executor, self._run, items), return_exceptions=True
         )
-        if isinstance(outcome, BaseException):  # each caller hears of it, and the next batch has its turn
+        if isinstance(outcome, BaseException):  # each caller gets the exception, and the next batch runs
             for _, answer in batch:
                 if not answer.done():
                     answer.set_exception(outcome)

@@ -1,4 +1,4 @@
-"""What one client address may have of something that all requests share: memory, work, fetches."""
+"""Limit what one client address may use of a shared resource: memory, requests, downloads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-_CUSTOMER = 64  # bits of an IPv6 address that one customer of a provider gets for all of their devices
+_CUSTOMER_PREFIX = 64  # bits; an internet provider assigns such an IPv6 network to one customer
 
 
 def client_key(host: str) -> str:
-    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
+    """Return the key of a client: its IPv4 address, or the /64 network of its IPv6 address.
 
     >>> client_key("192.0.2.7"), client_key("::ffff:192.0.2.7"), client_key("2001:db8:1:2::7")
     ('192.0.2.7', '192.0.2.7', '2001:db8:1:2::/64')
@@ -29,7 +29,7 @@ def client_key(host: str) -> str:
         return host
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.IPv6Network((ip, _CUSTOMER), strict=False))
+    return str(ip.ipv4_mapped or ipaddress.IPv6Network((ip, _CUSTOMER_PREFIX), strict=False))
 
 
 def client_of(request: Request) -> str:
@@ -38,7 +38,7 @@ def client_of(request: Request) -> str:
 
 
 class Shares:
-    """Count what each client holds: never more than `each`, and all of them never more than `total`."""
+    """Counts what each client uses: at most `each`, and at most `total` for all of them."""
 
     def __init__(self, total: int, each: int) -> None:
         self._total = total
@@ -47,7 +47,7 @@ class Shares:
 
     @contextmanager
     def share(self, client: str) -> Iterator[Callable[[int], None]]:
-        """Yield a function that takes a count for a client, or raises `Problem`; return it all at the end."""
+        """Yield a function that takes a count for a client or raises `HttpError`; release everything at the end."""
         taken = 0
 
         def take(count: int) -> None:
@@ -61,4 +61,4 @@ class Shares:
             yield take
         finally:
             self._held[client] -= taken
-            self._held += Counter()  # forget the clients that hold nothing
+            self._held += Counter()  # remove the clients that hold nothing

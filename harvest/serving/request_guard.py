@@ -1,8 +1,9 @@
-"""Who may ask at all, before anything else is looked at; and what every answer carries.
+"""Check the Host and Origin of every request, and set the headers of every response.
 
-A web page in a browser on this machine can send requests to it, and read the answers under a name of its own
-that it lets lead here (DNS rebinding). So a request has to name us by a number, by `localhost` or by a name
-that we were told, and what a browser sends for a page has to come from our page.
+A web page in a browser on this machine can send requests to the service, and it can read the responses if it
+makes its own host name resolve to this machine (DNS rebinding). So the Host of a request must be an IP address,
+`localhost` or a name from `--name`, and requests that a browser sends for a page must come from the service's
+own page.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ if TYPE_CHECKING:
     from harvest.serving.service_limits import ServiceLimits
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
-_OURS = frozenset({"same-origin", "none"})  # "none": what a person typed, and no page's doing
-_LOOKS = frozenset({"GET", "HEAD"})  # to look costs nothing, and no other page sees what comes of it
-_REFUSED = 400
-_CARRIED = {
+_OWN_SITE = frozenset({"same-origin", "none"})  # "none": the user typed the URL
+_SAFE_METHODS = frozenset({"GET", "HEAD"})  # cheap, and other pages cannot read the response
+_FIRST_ERROR = 400
+_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # "no-referrer" would have our own form say `Origin: null`
+    "Referrer-Policy": "same-origin",  # with "no-referrer" the page's own form would send `Origin: null`
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -45,29 +46,29 @@ _log = logging.getLogger("harvest.serve")
 
 
 class RequestGuard:
-    """Refuses strangers, and dresses every answer."""
+    """Refuses requests from other sites, and sets the headers of every response."""
 
-    def __init__(self, app: ASGIApp, names: Collection[str], bounds: ServiceLimits) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str], limits: ServiceLimits) -> None:
         self._app = app
         self._names = frozenset(name.lower() for name in names)
-        self._bounds = bounds
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it here."""
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        talk = _Exchange(scope, receive, send, self._bounds.farewell)
-        objection = self._find_objection(Headers(scope=scope), asks=scope["method"] not in _LOOKS)
-        answer = objection.response if objection else self._app
-        await answer(scope, talk.receive, talk.send)
+        exchange = _Exchange(scope, receive, send, self._limits.farewell)
+        error = self._check(Headers(scope=scope), is_safe=scope["method"] in _SAFE_METHODS)
+        respond = error.response if error else self._app
+        await respond(scope, exchange.receive, exchange.send)
 
-    def _find_objection(self, headers: Headers, *, asks: bool) -> HttpError | None:
+    def _check(self, headers: Headers, *, is_safe: bool) -> HttpError | None:
         host = headers.get("host", "")
         if not self._is_allowed_host(host):
-            return HttpError(403, "This service goes by another name: use the address it printed.")
-        if asks and not _is_same_origin(headers, host):
-            return HttpError(403, "Other pages may not use this service.")
+            return HttpError(403, "This host name is not accepted: use the URL that harvest serve printed.")
+        if not is_safe and not _is_same_origin(headers, host):
+            return HttpError(403, "Pages of other sites may not use this service.")
         return None
 
     def _is_allowed_host(self, host: str) -> bool:
@@ -76,10 +77,10 @@ class RequestGuard:
 
 
 class _Exchange:
-    """One request and its answer: dressed, logged, and not cut off while the other side still speaks.
+    """One request and its response, with headers and a log line.
 
-    Who uploads 30 MB sees a refusal only if we listen on for a moment: a connection closed with bytes unread
-    is reset, and takes the answer with it.
+    After a refusal the request is read for `farewell` more seconds: closing a connection with unread bytes
+    resets it, and a client that uploads 30 MB would never see the response.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, farewell: float) -> None:
@@ -87,41 +88,41 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._farewell = farewell
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self._status = 0
-        self._heard_all = scope["method"] in _LOOKS
+        self._is_request_complete = scope["method"] in _SAFE_METHODS
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._heard_all = self._heard_all or not message.get("more_body", False)
+        self._is_request_complete = self._is_request_complete or not message.get("more_body", False)
         return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            MutableHeaders(scope=message).update(_CARRIED)
+            MutableHeaders(scope=message).update(_HEADERS)
         elif not message.get("more_body", False):
-            if self._status >= _REFUSED and not self._heard_all:
+            if self._status >= _FIRST_ERROR and not self._is_request_complete:
                 await self._send({**message, "more_body": True})
                 message = {"type": "http.response.body", "body": b""}
-                await self._listen_on()
+                await self._read_rest()
             self._log()
         await self._send(message)
 
-    async def _listen_on(self) -> None:
+    async def _read_rest(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._farewell):
-                while not self._heard_all:
+                while not self._is_request_complete:
                     await self.receive()
 
     def _log(self) -> None:
         path = self._scope.get("raw_path", b"").decode("ascii", "replace")[:200]
-        spent = (time.monotonic() - self._began) * 1000
-        _log.info("%s %s %d %.0f ms", self._scope["method"], path, self._status, spent)
+        milliseconds = (time.monotonic() - self._started) * 1000
+        _log.info("%s %s %d %.0f ms", self._scope["method"], path, self._status, milliseconds)
 
 
 def _is_ip_address(name: str) -> bool:
-    """Tell whether a host is an address as such, which no stranger's page can have for its name."""
+    """Return whether a host is an IP address, which cannot be the host name of another site's page."""
     try:
         ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -130,8 +131,8 @@ def _is_ip_address(name: str) -> bool:
 
 
 def _is_same_origin(headers: Headers, host: str) -> bool:
-    """Tell whether a request is no page's, or our own page's; a browser lets no page lie about these."""
-    if headers.get("sec-fetch-site", "none").lower() not in _OURS:
+    """Return whether a request comes from the service's own page or from no page; browsers set these headers."""
+    if headers.get("sec-fetch-site", "none").lower() not in _OWN_SITE:
         return False
     origin = headers.get("origin", f"http://{host}").lower()
     return origin in {f"http://{host.lower()}", f"https://{host.lower()}"}

@@ -1,4 +1,4 @@
-"""The server under the service: uvicorn, with an end to every patience, in a thread of its own."""
+"""Run uvicorn in a thread, with timeouts for every connection."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from harvest.serving.listener import Listener
     from harvest.serving.service_limits import ServiceLimits
 
-_GRACE = 1  # seconds that answers under way have to be finished, once we are told to stop
-_STEP = 0.2  # seconds after which a waiting thread hears of a signal, on every platform
+_GRACE = 1  # seconds that running requests get to finish after a stop
+_STEP = 0.2  # seconds between two checks for a signal while waiting, on every platform
 
 
 class Server:
-    """Serves in a thread: signals stay with the program, and a notebook's event loop its own."""
+    """Serves in a thread: the main thread keeps its signals, and a notebook its event loop."""
 
-    def __init__(self, app: ASGIApp, door: Listener, bounds: ServiceLimits) -> None:
-        self._door = door
+    def __init__(self, app: ASGIApp, listener: Listener, limits: ServiceLimits) -> None:
+        self._listener = listener
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="serve")
-        connection = partial(LimitedConnection, bounds=bounds, admission=Admission(bounds))
+        connection = partial(LimitedConnection, limits=limits, admission=Admission(limits))
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -48,7 +48,7 @@ class Server:
         )
 
     def run(self) -> None:
-        """Serve until a KeyboardInterrupt, which ends it within about a second."""
+        """Serve until a KeyboardInterrupt, which stops the server within about a second."""
         done = self._thread.submit(self._serve)
         try:
             _wait(done)
@@ -56,15 +56,15 @@ class Server:
             self.stop()
             _wait(done)
         finally:
-            self._door.close()
+            self._listener.close()
             self._thread.shutdown(wait=False)
 
     def _serve(self) -> None:
-        asyncio.run(self._server.serve([self._door.socket]))
+        asyncio.run(self._server.serve([self._listener.socket]))
 
     def stop(self) -> None:
-        """Let nobody in any more, and finish what is under way."""
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would tell of each that is cut off
+        """Accept no more connections, and finish the running requests."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would log every request that is cut off
         self._server.should_exit = True
 
 

@@ -1,4 +1,4 @@
-"""The picture of a request: as a form's file, as the body itself, or from an address; within its bounds."""
+"""Read the image of a request, within the limits: a form file, the request body, or the image at a URL."""
 
 from __future__ import annotations
 
@@ -30,126 +30,128 @@ if TYPE_CHECKING:
 
 _RAW = "application/octet-stream"
 _HOW = (
-    "Send a form with the picture as its file, the picture itself as image/jpeg (or whatever it is), or "
+    "Send the image as the file of a form, as the request body with its type (such as image/jpeg), or send "
     '{"url": "https://…"} as application/json.'
 )
-_FIELDS = 8  # a form may have a few fields besides its file; nobody reads them
-_FIELD = 4 * 1024
+_MAX_FIELDS = 8  # a form may have a few fields besides its file; they are ignored
+_MAX_FIELD_SIZE = 4 * 1024
 
 
 class UploadReader:
-    """Takes the picture out of a request; `bodies` makes a guarded downloader for one address.
+    """Reads the image of a request; `open_client` creates the client that downloads one URL.
 
-    A downloader remembers for a whole harvest which hosts to leave alone. Here that would be for as long as
-    the service runs, at the word of anybody who asks, so that each address gets a new one: 21 ms.
+    A client parks failing hosts for its whole lifetime. Here any user could get a host parked for as long as the
+    service runs, so each URL gets a new client, which takes 21 ms.
     """
 
-    def __init__(self, bounds: ServiceLimits, bodies: Callable[[], ImageClient]) -> None:
-        self._bounds = bounds
-        self._bodies = bodies
-        self._fetches = asyncio.Semaphore(bounds.fetches)
+    def __init__(self, limits: ServiceLimits, open_client: Callable[[], ImageClient]) -> None:
+        self._limits = limits
+        self._open_client = open_client
+        self._fetches = asyncio.Semaphore(limits.fetches)
         self._client_fetches: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._room = Shares(bounds.held, bounds.client_held)
+        self._memory = Shares(limits.held, limits.client_held)
 
     @asynccontextmanager
     async def read_image(self, request: Request) -> AsyncIterator[bytes]:
-        """Yield the bytes of the picture, and hold room for them until the block ends."""
+        """Yield the bytes of the image; they count against the memory limits until the block ends."""
         kind = request.headers.get("content-type", _RAW).partition(";")[0].strip().lower()
         if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise HttpError(415, "Send the picture as it is: no Content-Encoding is unpacked here.")
+            raise HttpError(415, "Send the image uncompressed: Content-Encoding is not supported.")
         client = client_of(request)
-        with self._room.share(client) as grow:
+        with self._memory.share(client) as grow:
             if kind == "application/json":
-                data = await self._fetch(await self._address(request, grow), client, grow)
+                data = await self._download(await self._read_url(request, grow), client, grow)
             elif kind == "multipart/form-data":
-                data = await self._file(request, grow)
+                data = await self._read_form(request, grow)
             elif kind.startswith("image/") or kind == _RAW:
-                data = b"".join([piece async for piece in self._body(request, grow, self._bounds.body)])
+                data = b"".join([piece async for piece in self._read_body(request, grow, self._limits.body)])
             else:
                 raise HttpError(415, _HOW)
             if not data:
-                raise HttpError(400, f"There is no picture in this request. {_HOW}")
+                raise HttpError(400, f"This request contains no image. {_HOW}")
             yield data
 
-    async def _file(self, request: Request, grow: Callable[[int], None]) -> bytes:
-        most = self._bounds.body + _FIELDS * _FIELD
-        async with aclosing(self._body(request, grow, most)) as body:
-            parser = _InMemoryFile(request.headers, body, max_files=1, max_fields=_FIELDS, max_part_size=_FIELD)
+    async def _read_form(self, request: Request, grow: Callable[[int], None]) -> bytes:
+        maximum = self._limits.body + _MAX_FIELDS * _MAX_FIELD_SIZE
+        async with aclosing(self._read_body(request, grow, maximum)) as body:
+            parser = _InMemoryParser(
+                request.headers, body, max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_SIZE
+            )
             try:
                 form = await parser.parse()
             except MultiPartException as error:
-                raise HttpError(400, f"This form cannot be read: {error.message}") from None
+                raise HttpError(400, f"The form cannot be parsed: {error.message}") from None
         try:
-            for _, value in form.multi_items():  # its name, and whatever path it has, are read by nobody
+            for _, value in form.multi_items():  # field name and file name are ignored
                 if isinstance(value, UploadFile):
-                    if (value.size or 0) > self._bounds.body:
-                        raise _too_large(self._bounds.body)
+                    if (value.size or 0) > self._limits.body:
+                        raise _too_large(self._limits.body)
                     return await value.read()
         finally:
             await form.close()
         return b""
 
-    async def _body(self, request: Request, grow: Callable[[int], None], most: int) -> AsyncGenerator[bytes]:
-        """Yield a body as it comes: never too much of it, too slowly, or for too long."""
+    async def _read_body(self, request: Request, grow: Callable[[int], None], maximum: int) -> AsyncGenerator[bytes]:
+        """Yield the pieces of a body; raise `HttpError` if it is too large, too slow or takes too long."""
         declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > most:
-            raise _too_large(min(most, self._bounds.body))
-        end = time.monotonic() + self._bounds.upload
-        rate = MinimumRate(self._bounds.rate, self._bounds.idle)
+        if declared.isdecimal() and int(declared) > maximum:
+            raise _too_large(min(maximum, self._limits.body))
+        end = time.monotonic() + self._limits.upload
+        rate = MinimumRate(self._limits.rate, self._limits.idle)
         read = 0
         async with aclosing(request.stream()) as stream:
             while True:
-                patience = min(rate.seconds_left, end - time.monotonic())
+                timeout = min(rate.seconds_left, end - time.monotonic())
                 try:
-                    async with asyncio.timeout(patience):
+                    async with asyncio.timeout(timeout):
                         piece = await anext(stream)
                 except StopAsyncIteration:
                     return
                 except TimeoutError:
-                    raise HttpError(408, "The picture came too slowly, and was given up.") from None
+                    raise HttpError(408, "The upload is too slow and was cancelled.") from None
                 except ClientDisconnect:
-                    raise HttpError(400, "The picture did not come to its end.") from None  # nobody reads this
+                    raise HttpError(400, "The upload is incomplete.") from None  # the client is gone
                 rate.receive(len(piece))
                 read += len(piece)
-                if read > most:
-                    raise _too_large(min(most, self._bounds.body))
+                if read > maximum:
+                    raise _too_large(min(maximum, self._limits.body))
                 grow(len(piece))
                 yield piece
 
-    async def _address(self, request: Request, grow: Callable[[int], None]) -> str:
-        text = b"".join([piece async for piece in self._body(request, grow, self._bounds.document)])
+    async def _read_url(self, request: Request, grow: Callable[[int], None]) -> str:
+        text = b"".join([piece async for piece in self._read_body(request, grow, self._limits.document)])
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
-            raise HttpError(400, 'This is no JSON. It would be {"url": "https://…"}.') from None
+            raise HttpError(400, 'This is not valid JSON. Send {"url": "https://…"}.') from None
         match document:
             case {"url": str(url), **more} if not more:
                 return url
-        raise HttpError(400, 'The document is {"url": "https://…"}, and nothing else.')
+        raise HttpError(400, 'The JSON document must be {"url": "https://…"}, without other keys.')
 
-    async def _fetch(self, url: str, client: str, grow: Callable[[int], None]) -> bytes:
-        of_client = self._client_fetches.setdefault(client, asyncio.Semaphore(self._bounds.client_fetches))
-        async with AsyncExitStack() as turn:
+    async def _download(self, url: str, client: str, grow: Callable[[int], None]) -> bytes:
+        client_fetches = self._client_fetches.setdefault(client, asyncio.Semaphore(self._limits.client_fetches))
+        async with AsyncExitStack() as slots:
             try:
-                async with asyncio.timeout(self._bounds.idle):
-                    for limit in (of_client, self._fetches):
-                        await turn.enter_async_context(limit)
+                async with asyncio.timeout(self._limits.idle):
+                    for limit in (client_fetches, self._fetches):
+                        await slots.enter_async_context(limit)
             except TimeoutError:
                 raise http_errors.busy_error() from None
-            async with self._bodies() as bodies:
-                body = await bodies.fetch(url)
+            async with self._open_client() as image_client:
+                body = await image_client.fetch(url)
         if isinstance(body, Refusal):
             raise http_errors.http_error_for(body)
         grow(len(body.data))
         return body.data
 
 
-def _too_large(most: int) -> HttpError:
-    size = f"{most // MiB} MB" if most >= MiB else f"{most // 1024} kB"
-    return HttpError(413, f"This is too large: {size} is the most that is taken.")
+def _too_large(maximum: int) -> HttpError:
+    size = f"{maximum // MiB} MB" if maximum >= MiB else f"{maximum // 1024} kB"
+    return HttpError(413, f"The request is too large: the limit is {size}.")
 
 
-class _InMemoryFile(MultiPartParser):
-    """Starlette writes larger files to the disk; ours are bounded, and a disk can be full."""
+class _InMemoryParser(MultiPartParser):
+    """Keeps files in memory: Starlette writes larger ones to the disk, which can be full; these are limited."""
 
     spool_max_size = 1 << 30

@@ -1,4 +1,4 @@
-"""A minimum rate for uploads: slow ones hold a connection and memory that others need."""
+"""Enforce a minimum rate for uploads: slow ones hold a connection and memory that others need."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class MinimumRate:
-    """A token bucket of seconds: waiting spends them, and each byte received earns some back.
+    """A token bucket of seconds: time uses them up, and each received byte adds some.
 
-    It starts full, so that every upload has `window` seconds of grace. It never holds more, so that a fast
-    beginning does not pay for a slow end.
+    The bucket starts full, so every upload has `window` seconds of grace. It never holds more, so a fast start
+    does not make up for a slow end.
     """
 
     def __init__(self, rate: int, window: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -28,5 +28,5 @@ class MinimumRate:
         return self._end - self._now()
 
     def receive(self, count: int) -> None:
-        """Count bytes that have come."""
+        """Count received bytes."""
         self._end = min(self._end + count / self._rate, self._now() + self._window)

@@ -14,8 +14,9 @@ from PIL import Image
 
 from harvest.images import headers
 from harvest.images.decode import decode
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
 from harvest.unexpected import refuse_unexpected
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

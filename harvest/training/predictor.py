@@ -15,10 +15,11 @@ import numpy as np
 
 from harvest import images
 from harvest.errors import TrainingError, UsageError
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.find_run import newest_run
 from harvest.unexpected import refuse_unexpected
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

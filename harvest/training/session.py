@@ -13,12 +13,13 @@ from harvest.training import choose_run_directory, run_directory
 from harvest.training.inference.model_export import check_exports
 from harvest.training.processes import Processes
 from harvest.training.progress import NoProgress, RecordingProgress
+from harvest.training.read_options import read_options
 from harvest.training.resume import merge_options
-from harvest.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
     from harvest.training.progress import Progress
     from harvest.training.run_directory import TrainingRun
+    from harvest.training.training_options import TrainingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def begin_session(options: TrainingOptions, teller: Progress) -> Session:
     noting = RecordingProgress(teller if processes.is_first else NoProgress())
     if options.resume:
         path = Path(processes.agree(str(_resume_run(options) if processes.is_first else "")))
-        begun = TrainingOptions.of_run(path)
+        begun = read_options(path)
         noting.info(f"going on with {path}")
         if other := options.unlike(begun):
             noting.warn(f"{', '.join(other)}: not heeded, a run goes on as it was begun")

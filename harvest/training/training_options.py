@@ -1,19 +1,14 @@
-"""What a training is asked to do, checked before anything is read."""
+"""The options of a training, declared once and checked before anything is read."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-from dataclasses import asdict, dataclass, field, fields
+import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from harvest.errors import TrainingError, UsageError
-from harvest.training.read_files import read_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from harvest.errors import UsageError
+from harvest.option_fields import Option, changed_fields, check_ranges
 
 Rates = tuple[float, float] | Literal["find"] | None
 
@@ -23,83 +18,192 @@ EXPORTS = ("onnx", "pt2")
 LOGS = ("csv", "tensorboard")
 SMALLEST, LARGEST = 16, 2048  # pixels a side
 LAST_SEED = (1 << 32) - 1  # as numpy has it
-LONGEST = 4096  # characters of a text in options.json: the longest path of Linux
 
-# What is said anew with each command, and never taken from a run's directory: where it reads and writes.
+# What each command says anew, and what is never taken from a run's directory: where it reads and writes.
 _NOW = frozenset({"tree", "out", "resume", "cpu", "cache"})
+_MANY = 1_000_000  # of epochs: more is a typing error, or a run directory made to hang the program
 
-# The least and the most of what is counted: more is a typing error, or a run directory made to hang us.
-_COUNTS = {
-    "batch": (1, 1 << 16),
-    "n_augmentation": (1, 1000),
-    "save_every": (1, 1_000_000),
-    "keep": (0, 1_000_000),
-    "epochs": (0, 1_000_000),
-    "patience": (1, 1_000_000),
-}
+
+def parse_rates(text: str) -> Rates:
+    """Return the value of `--lr`: the word find, or one or two numbers.
+
+    >>> parse_rates("1e-5 1e-4")
+    (1e-05, 0.0001)
+    """
+    words = text.replace(",", " ").split()
+    if not words:
+        return None
+    if words == ["find"]:
+        return "find"
+    try:
+        first, last = map(float, words * 2 if len(words) == 1 else words)
+    except ValueError:
+        raise UsageError(
+            f"--lr {text} is neither two numbers nor the word find.", "For example: --lr 1e-5 1e-4"
+        ) from None
+    return first, last
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """Return the words of a list with commas, each one once.
+
+    >>> parse_list("onnx, pt2,onnx")
+    ('onnx', 'pt2')
+    """
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """Everything on the command line; `tree` alone is needed."""
+    """The options of a training, declared once; `tree` alone is required."""
 
     tree: Path
-    model: str = ""  # the default depends on `from_scratch`
-    out: Path | None = None
-    size: int | None = None  # None: what the network was trained at
-    epochs: int | None = None
-    lr: Rates = None
-    batch: int = 32
-    valid: int = 20
-    test: int = 10
-    seed: int = 42
-    monitor: str = "accuracy"
-    patience: int | None = None
-    min_delta: float = 0.0
-    augment: bool = True
-    flip_left_right: bool = True
-    random_crop: int | None = None
-    random_scale: int | None = None
-    random_brightness: int | None = None
-    n_augmentation: int = 1
-    transform: str | None = None
-    callbacks: tuple[str, ...] = ()
-    metric: str | None = None
-    cost_matrix: Path | None = None
-    two_stage: bool = False
-    resume: bool = False
-    save_every: int = 1
-    keep: int = 0
-    export: tuple[str, ...] = ()
-    log: tuple[str, ...] = field(default=("csv",))
-    cpu: bool = False
-    cache: Path | None = None
-    from_scratch: bool = False
+    model: Annotated[
+        str,  # the default depends on `from_scratch`
+        Option(
+            "--model",
+            metavar="NAME",
+            help="resnet18, resnet34, mobilenet, dinov2, a hub id, a directory or an earlier run.  [default: resnet34]",
+        ),
+    ] = ""
+    out: Annotated[
+        Path | None, Option("--out", metavar="FOLDER", help="Output directory.  [default: TREE.runs/<time>]")
+    ] = None
+    epochs: Annotated[
+        int | None,
+        Option(
+            "--epochs",
+            min=0,
+            sanity_max=_MANY,
+            metavar="N",
+            help="Number of epochs; 0 trains the head only.  [default: 4; 20 from scratch]",
+        ),
+    ] = None
+    lr: Annotated[
+        Rates,
+        Option(
+            "--lr",
+            metavar="LO HI|find",
+            parse=parse_rates,
+            help="Learning rates of the first and last layer; find searches for them.",
+        ),
+    ] = None
+    size: Annotated[  # None: what the network was trained at
+        int | None,
+        Option("--size", min=SMALLEST, max=LARGEST, metavar="PX", help="Input size of the network in pixels."),
+    ] = None
+    batch: Annotated[int, Option("--batch", min=1, sanity_max=1 << 16, metavar="N", help="Batch size in images.")] = 32
+    valid: Annotated[int, Option("--valid", min=1, max=99, metavar="%", help="Validation share in percent.")] = 20
+    test: Annotated[int, Option("--test", min=0, max=98, metavar="%", help="Test share in percent.")] = 10
+    seed: Annotated[int, Option("--seed", min=0, sanity_max=LAST_SEED, metavar="N", help="Random seed.")] = 42
+    two_stage: Annotated[
+        bool, Option("--two-stage", help="Train the head for N epochs, then the whole network for N.")
+    ] = False
+    from_scratch: Annotated[
+        bool, Option("--from-scratch", help="Start from random weights; nothing is downloaded.")
+    ] = False
+    monitor: Annotated[
+        str,
+        Option("--monitor", metavar="METRIC", help="Metric that selects the best epoch, and stops with --patience."),
+    ] = "accuracy"
+    patience: Annotated[
+        int | None,
+        Option("--patience", min=1, sanity_max=_MANY, metavar="N", help="Stop after N epochs without improvement."),
+    ] = None
+    min_delta: Annotated[
+        float,
+        Option(
+            "--min-delta",
+            min=0,
+            sanity_max=sys.float_info.max,
+            metavar="X",
+            help="Smallest change that counts as an improvement.",
+        ),
+    ] = 0.0
+    metric: Annotated[
+        str | None,
+        Option("--metric", metavar="MODULE:FUNCTION", help="Function of your own metric, named custom."),
+    ] = None
+    cost_matrix: Annotated[
+        Path | None,
+        Option(
+            "--cost-matrix",
+            metavar="FILE",
+            help="CSV file with the value of each prediction: high if right, low if wrong.",
+        ),
+    ] = None
+    augment: Annotated[
+        bool, Option("--augment/--no-augment", help="Augment the training images anew in every epoch.")
+    ] = True
+    flip_left_right: Annotated[
+        bool, Option("--flip-left-right/--no-flip-left-right", help="Mirror training images at random.")
+    ] = True
+    random_crop: Annotated[
+        int | None,
+        Option("--random-crop", min=0, max=99, metavar="%", help="Maximum share to cut away, in percent."),
+    ] = None
+    random_scale: Annotated[
+        int | None, Option("--random-scale", min=0, max=99, metavar="%", help="Maximum enlargement in percent.")
+    ] = None
+    random_brightness: Annotated[
+        int | None,
+        Option("--random-brightness", min=0, max=99, metavar="%", help="Maximum change of brightness in percent."),
+    ] = None
+    n_augmentation: Annotated[
+        int,
+        Option(
+            "--n-augmentation",
+            min=1,
+            sanity_max=1000,
+            metavar="N",
+            help="Augmented views per image in each batch.",
+        ),
+    ] = 1
+    transform: Annotated[
+        str | None,
+        Option("--transform", metavar="MODULE:OBJECT", help="Object with a method random_transform(x, seed=None)."),
+    ] = None
+    callbacks: Annotated[
+        tuple[str, ...],
+        Option("--callback", metavar="MODULE:CLASS", help="TrainerCallback class; repeatable."),
+    ] = ()
+    resume: Annotated[bool, Option("--resume", help="Continue an interrupted run with its original options.")] = False
+    save_every: Annotated[
+        int, Option("--save-every", min=1, sanity_max=_MANY, metavar="N", help="Epochs between checkpoints.")
+    ] = 1
+    keep: Annotated[
+        int,
+        Option("--keep", min=0, sanity_max=_MANY, metavar="K", help="Number of checkpoints to keep after training."),
+    ] = 0
+    export: Annotated[
+        tuple[str, ...],
+        Option("--export", metavar="KINDS", parse=parse_list, help="Export formats: onnx, pt2 or onnx,pt2."),
+    ] = ()
+    log: Annotated[
+        tuple[str, ...],
+        Option("--log", metavar="KINDS", parse=parse_list, help="Log formats: csv, tensorboard or csv,tensorboard."),
+    ] = ("csv",)
+    cpu: Annotated[bool, Option("--cpu", help="Use the CPU even where there is a GPU.")] = False
+    cache: Annotated[
+        Path | None,
+        Option("--cache", metavar="FOLDER", help="Cache folder for image features.  [default: TREE.runs/cache]"),
+    ] = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be, in the words of the command line."""
-        if not 0 < self.valid < 100 or not 0 <= self.test < 100 or self.valid + self.test >= 100:  # noqa: PLR2004
+        """Check the ranges, and what no range can express."""
+        check_ranges(self, name_flags=True)
+        if self.valid + self.test >= 100:  # noqa: PLR2004
             raise UsageError(
-                f"--valid {self.valid} and --test {self.test} leave no picture to train on.",
-                "They are percentages: --valid 20 --test 10.",
+                f"--valid {self.valid} and --test {self.test} leave no images for training.",
+                "Both are in percent: --valid 20 --test 10.",
             )
-        for name, (least, most) in _COUNTS.items():
-            if (value := getattr(self, name)) is not None:
-                _check_count(name, value, least, most)
-        if not 0 <= self.min_delta < math.inf:
-            raise UsageError(f"--min-delta {self.min_delta}: a number, 0 or more.")
-        if not 0 <= self.seed <= LAST_SEED:
-            raise UsageError(f"--seed {self.seed}: from 0 to {LAST_SEED:,}.")
-        _check_percentages(self)
-        if self.size is not None and not SMALLEST <= self.size <= LARGEST:
-            raise UsageError(f"--size {self.size}: pictures go in at {SMALLEST} to {LARGEST} pixels a side.")
         if isinstance(self.lr, tuple) and not 0 < self.lr[0] <= self.lr[1] < 10:  # noqa: PLR2004
             raise UsageError(
                 f"--lr {self.lr[0]:g} {self.lr[1]:g}: the rate of the first layer, then that of the last.",
                 "For example: --lr 1e-5 1e-4. Or --lr find.",
             )
-        _check_choice("export", self.export, EXPORTS)
-        _check_choice("log", self.log, LOGS)
+        _check_choices("--export", self.export, EXPORTS)
+        _check_choices("--log", self.log, LOGS)
         if self.monitor == "custom" and not self.metric:
             raise UsageError("--monitor custom needs --metric module:function.")
 
@@ -128,123 +232,19 @@ class TrainingOptions:
         return self.cache or self.runs / "cache"
 
     def unlike(self, begun: TrainingOptions) -> list[str]:
-        """Name what was asked for and is not how another training was begun; defaults ask for nothing."""
-        usual = TrainingOptions(self.tree)
-        names = [each.name for each in fields(self) if each.name not in _NOW]
+        """Return the flags of the options that differ from those of another training, and from the defaults."""
         return [
-            _option(name) for name in names if getattr(self, name) not in (getattr(usual, name), getattr(begun, name))
+            field.option.long_flag
+            for field in changed_fields(self)
+            if field.option and field.name not in _NOW and getattr(self, field.name) != getattr(begun, field.name)
         ]
 
     def as_json(self) -> dict[str, Any]:
         """Return what a run writes down of how it was asked for."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Take up what a run wrote down; TypeError or ValueError where it is not that."""
-        if not isinstance(document, dict) or not isinstance(document.get("tree"), str):
-            raise TypeError("no options")
-        known = {each.name for each in fields(cls)}
-        values = {name: value for name, value in document.items() if name in known}
-        _check_kinds(values)
-        for name in ("tree", "out", "cost_matrix", "cache"):
-            values[name] = Path(values[name]) if values.get(name) is not None else None
-        for name in ("callbacks", "export", "log", "lr"):
-            if isinstance(values.get(name), list):
-                values[name] = tuple(values[name])
-        return cls(**values)
 
-    @classmethod
-    def of_run(cls, folder: Path) -> Self:
-        """Read how a run was asked for."""
-        path = folder / "options.json"
-        try:
-            return cls.from_json(json.loads(read_text(path)))
-        except (OSError, ValueError, TypeError, RecursionError, UsageError) as error:
-            raise TrainingError(
-                f"{path} does not tell how this run was begun: {error}", "Begin a new one, without --resume."
-            ) from None
-
-
-def _check_kinds(values: Mapping[str, Any]) -> None:
-    """Refuse what no command line could have brought: a text for a number, a number for a name."""
-    for name, value in values.items():
-        is_kind, may_be_none = _KINDS[name]
-        if not (is_kind(value) or (may_be_none and value is None)):
-            raise TypeError(f"{name} cannot be {value!r:.60}")
-
-
-def _is_integer(value: object) -> bool:
-    return type(value) is int
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is int or (type(value) is float and math.isfinite(value))
-
-
-def _is_flag(value: object) -> bool:
-    return type(value) is bool
-
-
-def _is_text(value: object) -> bool:
-    """Return whether a value can be a name or a path: the system must be able to encode it."""
-    if not isinstance(value, str) or "\0" in value or len(value) > LONGEST:
-        return False
-    try:
-        os.fsencode(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_code(value: object) -> bool:
-    """Return whether a value can name code: it is printed, so nothing in it may look like another line."""
-    return isinstance(value, str) and len(value) <= LONGEST and value.isprintable()
-
-
-def _are_names(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_code, value))
-
-
-def _is_rate(value: object) -> bool:
-    return value == "find" or (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)))  # noqa: PLR2004
-
-
-# What each option may be in options.json, and whether it may be null.
-_KINDS: dict[str, tuple[Callable[[object], bool], bool]] = {
-    **dict.fromkeys(("batch", "valid", "test", "seed", "keep", "n_augmentation", "save_every"), (_is_integer, False)),
-    **dict.fromkeys(("size", "epochs", "patience"), (_is_integer, True)),
-    **dict.fromkeys(("random_crop", "random_scale", "random_brightness"), (_is_integer, True)),
-    **dict.fromkeys(("augment", "flip_left_right", "two_stage", "resume", "cpu", "from_scratch"), (_is_flag, False)),
-    **dict.fromkeys(("tree", "model"), (_is_text, False)),
-    **dict.fromkeys(("out", "cost_matrix", "cache"), (_is_text, True)),
-    **dict.fromkeys(("transform", "metric"), (_is_code, True)),
-    "monitor": (_is_code, False),
-    **dict.fromkeys(("callbacks", "export", "log"), (_are_names, False)),
-    "min_delta": (_is_number, False),
-    "lr": (_is_rate, True),
-}
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _check_percentages(options: TrainingOptions) -> None:
-    for name in ("random_crop", "random_scale", "random_brightness"):
-        percent = getattr(options, name)
-        if percent is not None and not 0 <= percent < 100:  # noqa: PLR2004
-            raise UsageError(f"{_option(name)} {percent}: a percentage from 0 to 99.")
-
-
-def _check_count(name: str, value: int, least: int, most: int) -> None:
-    if value < least:
-        raise UsageError(f"{_option(name)} {value}: at least {least}.")
-    if value > most:
-        raise UsageError(f"{_option(name)} {value}: at most {most:,}.")
-
-
-def _check_choice(name: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
+def _check_choices(flag: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
     for value in values:
         if value not in known:
-            raise UsageError(f"{_option(name)} {value}: one of {', '.join(known)}, or several by commas.")
+            raise UsageError(f"{flag} {value}: one of {', '.join(known)}, or several by commas.")

@@ -1,1 +1,1 @@
-"""The only part that talks to the network: search pages (requests) and picture bodies (httpx)."""
+"""The only package that uses the network: search pages with requests, images with httpx."""

@@ -1,10 +1,10 @@
-"""Which addresses may be contacted: the public Internet, and nothing a web page could aim at instead.
+"""Decide which addresses may be contacted: those of the public Internet only.
 
-`ipaddress.is_global` alone is no guard. On every supported Python it says yes to `224.0.0.1`,
-`::127.0.0.1`, `64:ff9b::7f00:1` and `192.88.99.1`, and on some to more; `special_purpose` lists the reserved
-blocks for all versions. Names are no guard either: `127.1`, `0x7f000001` and `2130706433` all reach
-127.0.0.1. So a host is a plain literal, which is checked here, or a name, whose addresses are checked where
-they are looked up; anything between the two is refused.
+`ipaddress.is_global` is not enough. On every supported Python it is true for `224.0.0.1`, `::127.0.0.1`,
+`64:ff9b::7f00:1` and `192.88.99.1`, and on some for more; `special_purpose` lists the reserved blocks for
+all versions. Checking the host name is not enough either: `127.1`, `0x7f000001` and `2130706433` all reach
+127.0.0.1. So a host is either a plain IP address, which is checked here, or a name, whose addresses are
+checked when it is resolved. Anything else is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import httpx
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from harvest.web.special_purpose import is_special_purpose
 
 Allowed = Callable[[str], bool]
@@ -30,26 +30,26 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class AddressRefused(Exception):
-    """An address we will not contact; says why, as the verdict of its hit."""
+    """A URL that is not requested; `verdict` is the verdict of its hit."""
 
     verdict: ClassVar[Verdict]
 
 
 class BadAddress(AddressRefused):
-    """No http(s) address that a picture could have."""
+    """Not a valid http or https URL."""
 
     verdict = Verdict.BAD_ADDRESS
 
 
 class PrivateAddress(AddressRefused):
-    """An address of this machine, of its network, or one that hides where it leads."""
+    """An address of this machine or its network, or one written in a form that hides it."""
 
     verdict = Verdict.BLOCKED_ADDRESS
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address that passed `check_url`, parsed once."""
+    """A parsed URL that passed `check_url`."""
 
     url: httpx.URL
     host: str
@@ -57,17 +57,17 @@ class Address:
 
     @property
     def host_and_port(self) -> str:
-        """The `host:port` it is served from."""
+        """The `host:port` of the URL."""
         return join_host_port(self.host, self.port)
 
     @property
     def server(self) -> str:
-        """What shares one server's patience: http and https of a host, but not another port of it."""
+        """The name under which limits are counted: http and https of a host are one server, other ports are not."""
         return self.host if self.port in _PORTS.values() else self.host_and_port
 
 
 def is_public(ip: str) -> bool:
-    """Tell whether an address is one of the public Internet and leads nowhere else.
+    """Return whether an IP address is on the public Internet and cannot map to a private one.
 
     >>> is_public("93.184.215.14"), is_public("2606:4700::1111")
     (True, True)
@@ -86,12 +86,12 @@ def is_public(ip: str) -> bool:
 
 
 def check_host(host: str, allowed: Allowed = is_public) -> None:
-    """Refuse a host that is a private address as written; the addresses of a name are seen at its lookup.
+    """Raise for a host that is a private address as written; the addresses of a name are checked when it is resolved.
 
     >>> check_host("img.example.org")
     >>> check_host("127.1")
     Traceback (most recent call last):
-    harvest.web.address_policy.PrivateAddress: 127.1 is a number that hides an address
+    harvest.web.address_policy.PrivateAddress: 127.1 is an IP address in an unusual form
     """
     host = host.lower()
     if ":" in host or _DOTTED.fullmatch(host):
@@ -102,15 +102,15 @@ def check_host(host: str, allowed: Allowed = is_public) -> None:
         raise BadAddress(f"{host[:80]!r} is not a host name")
     last = host.rstrip(".").rpartition(".")[2]
     if _NUMBER.fullmatch(last):
-        raise PrivateAddress(f"{host} is a number that hides an address")
+        raise PrivateAddress(f"{host} is an IP address in an unusual form")
     if last == "localhost" and not allowed("127.0.0.1"):
         raise PrivateAddress(f"{host} is this machine")
 
 
 def check_url(url: str | httpx.URL, *, allowed: Allowed = is_public, trusted: Collection[str] = ()) -> Address:
-    """Return a web address fit to be fetched, or raise `BadAddress` or `PrivateAddress`.
+    """Parse and check a URL; raise `BadAddress` or `PrivateAddress`.
 
-    `trusted` holds each `host:port` that we serve ourselves.
+    `trusted` holds the `host:port` pairs of servers that belong to this program; they are not checked.
 
     >>> check_url("HTTPS://Img.Example.org/a b.jpg#top").url
     URL('https://img.example.org/a%20b.jpg')
@@ -136,28 +136,28 @@ def join_host_port(host: str, port: int) -> str:
 def _parse(url: str | httpx.URL) -> Address:
     if isinstance(url, str):
         if len(url) > _LONGEST:
-            raise BadAddress(f"an address of {len(url)} characters")
+            raise BadAddress(f"the URL has {len(url)} characters")
         try:
             url = httpx.URL(url.strip())
         except (httpx.InvalidURL, ValueError) as error:
-            raise BadAddress(f"not an address: {error}") from None
+            raise BadAddress(f"not a URL: {error}") from None
     if url.scheme not in _PORTS:
         raise BadAddress(f"'{url.scheme[:20]}:' is not http or https")
     if url.userinfo:
-        raise BadAddress("a page has no business naming a password")
+        raise BadAddress("the URL contains a user name or password")
     if url.fragment:
         url = url.copy_with(fragment=None)
     host = url.raw_host.decode("ascii")
     if not _has_valid_labels(host):
-        raise BadAddress(f"{host[:80]!r} is not a host name: a label after xn-- is not Punycode")
+        raise BadAddress(f"{host[:80]!r} is not a host name: a label that starts with xn-- is not Punycode")
     port = url.port or _PORTS[url.scheme]
-    if not host or port > 65535 or url.port == 0:  # noqa: PLR2004 - the last port there is
-        raise BadAddress(f"no server is named by {str(url)[:80]!r}")
+    if not host or port > 65535 or url.port == 0:  # noqa: PLR2004 - the highest port
+        raise BadAddress(f"{str(url)[:80]!r} has no valid host or port")
     return Address(url, host, port)
 
 
 def _has_valid_labels(host: str) -> bool:
-    """Return whether each label that says so is in Punycode; httpx and yarl fail on others.
+    """Return whether each label that starts with `xn--` is valid Punycode; httpx and yarl fail on others.
 
     >>> _has_valid_labels("xn--bcher-kva.example"), _has_valid_labels("img.xn--0.example")
     (True, False)

@@ -1,8 +1,9 @@
-"""An adapter for requests whose direct connections go to checked addresses only.
+"""An adapter for requests that makes direct connections to checked addresses only.
 
-A name is resolved once a connection, every address of the answer is checked, and the socket is connected to
-one of them: nothing asks a second time, so a name cannot answer twice. The name itself stays what TLS
-verifies and what the Host header says. Through a proxy it is the proxy that resolves: nothing is checked.
+A name is resolved once per connection, every address of the answer is checked, and the socket connects to
+one of them. The name is not resolved a second time, so DNS cannot give another answer after the check (DNS
+rebinding). TLS verification and the Host header still use the name. Through a proxy nothing is checked: the
+proxy resolves the name.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ Find = Callable[[str, int], list[str]]
 
 
 class CheckedAdapter(HTTPAdapter):
-    """Connects to names with allowed addresses; raises `PrivateAddress` for any other.
+    """Connects to names whose addresses are allowed; raises `PrivateAddress` for others.
 
-    With `keep_first` the first answer for each server is allowed, whatever it is, and later ones must be
-    public or hold nothing that the first did not: for servers that the user chose, at home perhaps.
+    With `keep_first` the first addresses of each server are allowed whatever they are, and later ones must be
+    public or among the first. This is for servers that the user chose, which may be in a home network.
     """
 
     def __init__(self, *, resolve: Resolve = resolve, allowed: Allowed = is_public, keep_first: bool = False) -> None:
@@ -37,7 +38,7 @@ class CheckedAdapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        """Use connections that ask `find` where to connect to; requests calls this."""
+        """Create a pool whose connections get their addresses from `find`; called by requests."""
         self.poolmanager = _CheckedPools(self.find, num_pools=connections, maxsize=maxsize, block=block, **options)
 
     def find(self, host: str, port: int) -> list[str]:
@@ -76,7 +77,7 @@ class _Checked(HTTPConnection):
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except (OSError, UnicodeError) as error:
-            raise NewConnectionError(self, f"no address is known: {error}") from error
+            raise NewConnectionError(self, f"the name cannot be resolved: {error}") from error
         failure: Exception = NewConnectionError(self, "no address")
         for ip in addresses:
             try:

@@ -1,4 +1,4 @@
-"""Places for bodies in memory: as many as there are connections, and few among them for large ones."""
+"""Limit the number of connections, and of large bodies among them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionSlots:
-    """Bounds the memory of all bodies together, whatever the other side sends."""
+    """The semaphores that limit the memory of all bodies together, whatever servers send."""
 
     def __init__(self, limits: ImageLimits) -> None:
         self.connections = asyncio.Semaphore(limits.connections)
@@ -18,22 +18,22 @@ class ConnectionSlots:
 
 
 class ConnectionSlot:
-    """One body's place: a connection, and room to be large once it has outgrown the ordinary size."""
+    """The slot of one body: a connection, and a large-body slot once it is larger than `limits.large`."""
 
-    def __init__(self, places: ConnectionSlots) -> None:
-        self._places = places
+    def __init__(self, slots: ConnectionSlots) -> None:
+        self._slots = slots
         self._held: list[asyncio.Semaphore] = []
 
     async def acquire(self) -> None:
         """Wait for a free connection."""
-        await self._take(self._places.connections)
+        await self._take(self._slots.connections)
 
     async def acquire_large(self) -> None:
-        """Wait until there are few enough large bodies: the server waits, and its deadline runs."""
-        await self._take(self._places.large)
+        """Wait for a free large-body slot; nothing is read meanwhile, and the deadline of the image keeps running."""
+        await self._take(self._slots.large)
 
     def release(self) -> None:
-        """Give everything back; leaving twice does no harm."""
+        """Release everything; safe to call twice."""
         while self._held:
             self._held.pop().release()
 

@@ -1,7 +1,7 @@
-"""A deadline that holds, whatever the other side does.
+"""A total deadline for blocking work.
 
-The timeouts of sockets start anew with every byte, so a server that sends one a second is never late, be it
-in its headers or in its body; and a name lookup has none at all.
+Socket timeouts start again with every byte, so a server that sends one byte a second, in its headers or its
+body, never exceeds them; and a DNS lookup has no timeout at all.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-_GLANCE = 0.1  # how often to look whether somebody wants to stop
+_POLL_INTERVAL = 0.1  # seconds between two checks of `stop`
 
 
 def run_within(seconds: float, stop: threading.Event, work: Callable[[threading.Event], T]) -> T:
     """Return what `work` returns; raise `TimeoutError` when it takes longer, `Interrupted` on `stop`.
 
-    It runs in a daemon thread, left to itself when it is late: `work` gets the event that tells it so.
+    `work` runs in a daemon thread, which is abandoned after the deadline; the event that `work` gets is set then.
     """
     late = threading.Event()
     future: Future[T] = Future()
@@ -31,7 +31,7 @@ def run_within(seconds: float, stop: threading.Event, work: Callable[[threading.
     def run() -> None:
         try:
             future.set_result(work(late))
-        except BaseException as error:  # noqa: BLE001 - handed on to the caller, all of it
+        except BaseException as error:  # noqa: BLE001 - every exception is raised in the caller
             future.set_exception(error)
 
     threading.Thread(target=run, name="page", daemon=True).start()
@@ -42,8 +42,8 @@ def run_within(seconds: float, stop: threading.Event, work: Callable[[threading.
             if left <= 0:
                 raise TimeoutError
             if stop.is_set():
-                raise Interrupted("Stopped while waiting for a page.")
-            wait([future], timeout=min(left, _GLANCE))
+                raise Interrupted("Stopped while waiting for a search page.")
+            wait([future], timeout=min(left, _POLL_INTERVAL))
     finally:
         late.set()
     return future.result()

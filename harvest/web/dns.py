@@ -1,6 +1,7 @@
-"""Names to addresses: in threads of their own, with a deadline, and checked before anything is sent.
+"""Resolve names in threads, with a deadline, and check the addresses before anything is sent.
 
-The checked address is the one connected to: nothing asks a second time, so a name cannot answer twice.
+The connection is made to the checked address. The name is not resolved a second time, so DNS cannot give
+another answer after the check (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from harvest.web.address_policy import Allowed, PrivateAddress, join_host_port
 
 Resolve = Callable[[str], list[str]]
 
-_MOST_THREADS = 128  # hanging ones among them: each ends with its system call, long after its deadline
+_MAX_THREADS = 128  # those that hang included: a thread ends with its system call, long after its deadline
 _FINAL = (socket.EAI_NONAME, socket.EAI_FAIL)
 
 
 class LookupFailed(Exception):
-    """A name gave no address; `final` when asking again is of no use."""
+    """A name could not be resolved; `final` when a retry would not help."""
 
     def __init__(self, message: str, *, final: bool = False) -> None:
         super().__init__(message)
@@ -30,7 +31,7 @@ class LookupFailed(Exception):
 
 
 def resolve(name: str) -> list[str]:
-    """Return the addresses of a name, as the system knows them."""
+    """Return the addresses of a name, from the system's resolver."""
     found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
@@ -39,20 +40,20 @@ def check_answer(host: str, ips: Iterable[str], allowed: Allowed) -> None:
     """Raise `PrivateAddress` when any address that a name resolves to is not allowed."""
     for ip in ips:
         if not allowed(ip):
-            raise PrivateAddress(f"{host} leads to {ip}, not to the public Internet")
+            raise PrivateAddress(f"{host} resolves to {ip}, which is not an address of the public Internet")
 
 
 class Resolver:
-    """Looks names up, each in a thread of its own: a name that hangs keeps no other one waiting.
+    """Resolves each name in its own thread, so that a lookup that hangs does not delay others.
 
-    The threads are daemons; those of a pool would be waited for when the program ends.
+    The threads are daemons: Python would wait for those of a pool when the program ends.
     """
 
     def __init__(self, resolve: Resolve, deadline: float) -> None:
         self._resolve = resolve
         self._deadline = deadline
         self._running: dict[str, asyncio.Future[list[str]]] = {}
-        self._room = asyncio.Semaphore(_MOST_THREADS)
+        self._room = asyncio.Semaphore(_MAX_THREADS)
 
     async def look_up(self, name: str) -> list[str]:
         """Return the addresses of a name, at least one, or raise `LookupFailed`."""
@@ -60,12 +61,12 @@ class Resolver:
             async with asyncio.timeout(self._deadline):
                 found = await asyncio.shield(self._running.get(name) or await self._start(name))
         except TimeoutError:
-            raise LookupFailed(f"no answer for {name} within {self._deadline:g} s") from None
+            raise LookupFailed(f"DNS did not answer for {name} within {self._deadline:g} s") from None
         except (OSError, UnicodeError) as error:
             final = isinstance(error, socket.gaierror) and error.errno in _FINAL
-            raise LookupFailed(f"no address is known for {name}", final=final) from error
+            raise LookupFailed(f"{name} cannot be resolved", final=final) from error
         if not found:
-            raise LookupFailed(f"no address is known for {name}", final=True)
+            raise LookupFailed(f"{name} cannot be resolved", final=True)
         return found
 
     async def _start(self, name: str) -> asyncio.Future[list[str]]:
@@ -73,31 +74,31 @@ class Resolver:
         loop = asyncio.get_running_loop()
         future = self._running[name] = loop.create_future()
 
-        def settle(found: list[str], error: Exception | None) -> None:
+        def finish(found: list[str], error: Exception | None) -> None:
             self._room.release()
             self._running.pop(name, None)
             if error is None:
                 future.set_result(found)
             else:
                 future.set_exception(error)
-                future.exception()  # whoever asked may have given up: then nobody else reads it
+                future.exception()  # mark it as retrieved: the caller may have timed out
 
         def work() -> None:
             found: list[str] = []
             error: Exception | None = None
             try:
                 found = self._resolve(name)
-            except Exception as problem:  # noqa: BLE001 - whoever waits for the name must hear of it
+            except Exception as problem:  # noqa: BLE001 - raised in the caller
                 error = problem
-            with suppress(RuntimeError):  # the loop is closed: nobody is interested any more
-                loop.call_soon_threadsafe(settle, found, error)
+            with suppress(RuntimeError):  # the event loop is closed
+                loop.call_soon_threadsafe(finish, found, error)
 
         threading.Thread(target=work, name=f"lookup {name}", daemon=True).start()
         return future
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves for aiohttp, and refuses a name when any of its addresses is not allowed."""
+    """A resolver for aiohttp that refuses a name if any of its addresses is not allowed."""
 
     def __init__(self, lookups: Resolver, *, allowed: Allowed, trusted: Collection[str] = ()) -> None:
         self._lookups = lookups
@@ -125,4 +126,4 @@ class GuardedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Do nothing: the threads end by themselves."""
+        """Do nothing: the threads end on their own."""

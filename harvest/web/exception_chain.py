@@ -1,4 +1,4 @@
-"""The errors behind an error."""
+"""Walk the chain of exceptions that caused an exception."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def exception_chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those behind it, the innermost last.
+    """Yield an exception and its causes, the innermost last.
 
     >>> list(exception_chain(KeyError("alone")))
     [KeyError('alone')]

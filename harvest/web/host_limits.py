@@ -1,10 +1,10 @@
-"""How many of our requests a server may have at once, and how fast they follow each other.
+"""Set how many requests a server gets at once, and how fast.
 
-Four, twenty a second: what any server can bear, and fast enough wherever pictures come from many of them. A
-search that finds all its pictures at one host waits for that host alone. Measured over a web 300 ms away,
-half of 800 pictures at Flickr's: 42 of 47 s. So the few hosts that were built to hand out pictures in bulk
-get twice as much; it is what a browser asks of them when it shows one page of results. Who wishes for less
-gets less. A host that refuses slows us down and is left alone in the end, whoever it is.
+The default is four at once and twenty a second: any server can handle that, and it is fast enough when the
+images are on many hosts. A search whose images are all on one host waits for that host: with 300 ms of
+latency and half of 800 images at Flickr's, that was 42 of 47 s. So the few hosts that are built to serve
+images in bulk get twice as much, which is what a browser requests to show one page of results. Hosts whose
+policy asks for less get less. Any host that refuses requests is slowed down, and parked in the end.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from harvest.web.domains import hostname, registrable_domain
 if TYPE_CHECKING:
     from harvest.web.limits import ImageLimits
 
-# Domains, their hosts included.
+# Domains, with all of their hosts.
 _IMAGE_CDNS = (
-    "staticflickr.com",  # the network that serves Flickr's pictures; a page of results shows 100 of them
-    "mm.bing.net",  # Bing's thumbnails, 35 to a page
-    "inaturalist-open-data.s3.amazonaws.com",  # put there by iNaturalist to be taken in bulk
+    "staticflickr.com",  # Flickr's image CDN; a page of results shows 100 images
+    "mm.bing.net",  # Bing's thumbnails, 35 per page
+    "inaturalist-open-data.s3.amazonaws.com",  # published by iNaturalist for bulk download
 )
 _AT_MOST = {"wikimedia.org": 2}  # "a total concurrency of at most 2" for media, in its robot policy
 
 
 class HostLimits(NamedTuple):
-    """What one server is asked for."""
+    """Limits for one server."""
 
     connections: int  # requests at once
-    pace: float  # seconds between two
+    pace: float  # seconds between two requests
 
 
 class DomainShare(NamedTuple):
-    """The connections that all hosts of one domain share."""
+    """The number of connections that all hosts of one domain share."""
 
     domain: str
-    places: int
+    connections: int
 
 
 def host_limits(server: str, limits: ImageLimits) -> HostLimits:
-    """Return how a server, named with or without its port, is to be treated.
+    """Return the limits of a server, named with or without its port.
 
     >>> from harvest.web.limits import ImageLimits
     >>> host_limits("img.example.org", ImageLimits()), host_limits("live.staticflickr.com", ImageLimits())
@@ -53,16 +53,16 @@ def host_limits(server: str, limits: ImageLimits) -> HostLimits:
     domains = _domains(server)
     if not domains.isdisjoint(_IMAGE_CDNS):
         return HostLimits(2 * limits.per_host, limits.pace / 2)
-    places = min((_AT_MOST[domain] for domain in domains & _AT_MOST.keys()), default=limits.per_host)
-    return HostLimits(min(places, limits.per_host), limits.pace)
+    connections = min((_AT_MOST[domain] for domain in domains & _AT_MOST.keys()), default=limits.per_host)
+    return HostLimits(min(connections, limits.per_host), limits.pace)
 
 
 def share(server: str, limits: ImageLimits) -> DomainShare:
-    """Return the domain of a server, and how many connections its hosts may have together.
+    """Return the domain of a server, and how many connections its hosts share.
 
     >>> from harvest.web.limits import ImageLimits
     >>> share("img7.example.co.uk:8080", ImageLimits()), share("tse1.mm.bing.net", ImageLimits())
-    (DomainShare(domain='example.co.uk', places=8), DomainShare(domain='mm.bing.net', places=16))
+    (DomainShare(domain='example.co.uk', connections=8), DomainShare(domain='mm.bing.net', connections=16))
     """
     for domain in _domains(server).intersection(_IMAGE_CDNS):
         return DomainShare(domain, 2 * limits.per_domain)

@@ -1,6 +1,7 @@
-"""One server's patience: how many at once, how fast, when to pause, and when to leave it alone.
+"""Schedule the requests to each host: how many at once, how fast, when to pause, when to stop.
 
-Waiting for a host holds no connection and counts against no deadline, so a slow one starves only itself.
+A request that waits for its host holds no connection and no deadline runs, so a slow host delays only its own
+images. A host that keeps refusing is parked: it gets no more requests in this run.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from harvest.web.host_limits import host_limits, share
 from harvest.web.response_timeout import ResponseTimeout
 from harvest.web.retry import describe_wait
@@ -20,35 +21,35 @@ if TYPE_CHECKING:
     from harvest.web.failure_verdicts import Failure
     from harvest.web.limits import ImageLimits
 
-_MAX_PAUSES_IN_A_ROW = 3  # pauses in a row without one good answer between them
-_WAIT_STEP = 1.0  # a host may be parked while somebody waits for it: look up this often
+_MAX_PAUSES_IN_A_ROW = 3  # without a successful response between them
+_WAIT_STEP = 1.0  # seconds after which a waiting request checks whether its host was parked
 
 
 class HostParked(Exception):
-    """The host is left alone for the rest of the run; says why."""
+    """The host gets no more requests in this run; the message says why."""
 
 
 class Domain:
-    """What the hosts of one domain share: a bound on their connections, and the end of our patience."""
+    """What the hosts of one domain share: a connection limit, and the count of unfinished images."""
 
-    def __init__(self, name: str, places: int, limits: ImageLimits, say: Callable[[str], None]) -> None:
+    def __init__(self, name: str, connections: int, limits: ImageLimits, say: Callable[[str], None]) -> None:
         self.name = name
         self.parked = ""
-        self.gate = asyncio.Semaphore(places)
-        self.unfinished = 0  # images in a row that ran out of time after their answer had begun
+        self.slots = asyncio.Semaphore(connections)
+        self.unfinished = 0  # images in a row whose response began and did not finish in time
         self._limits = limits
         self._say = say
 
-    def leave_unfinished(self) -> None:
-        """Note an image that was begun and not finished in time."""
+    def record_unfinished(self) -> None:
+        """Count an image whose response began and did not finish in time."""
         self.unfinished += 1
         if self.unfinished >= self._limits.unfinished and not self.parked:
-            self.parked = f"{self.name} left {self.unfinished} images in a row unfinished"
-            self._say(f"{self.parked}: its other images are left for the next run.")
+            self.parked = f"{self.name} did not finish sending {self.unfinished} images in a row"
+            self._say(f"{self.parked}. Its other images are left for the next run.")
 
 
 class Host:
-    """What we know of one server."""
+    """The limits and the state of one server."""
 
     def __init__(
         self,
@@ -63,57 +64,57 @@ class Host:
         self.parked = ""
         self._limits = limits
         self._say = say
-        places, self.pace = host_limits(name, limits)
-        self.slots = asyncio.Semaphore(places)
+        connections, self.pace = host_limits(name, limits)
+        self.slots = asyncio.Semaphore(connections)
         self.response_timeout = ResponseTimeout(limits, clock)
         self.users = 0
-        self.free_at = 0.0  # by the pace
-        self.opens_at = 0.0  # by its own wish
-        self.pauses = 0  # how often it has asked us to wait, ever: a round of requests counts once
+        self.free_at = 0.0  # the earliest next request, by the pace
+        self.opens_at = 0.0  # the end of the pause that the host asked for
+        self.pauses = 0  # how often it asked to wait; requests that were under way together count once
         self._in_a_row = 0
         self._strikes = 0
 
     @property
     def given_up(self) -> str:
-        """Why it gets no more requests, by its own fault or that of its domain; empty while it does."""
+        """Why this host, or its domain, gets no more requests; empty while it does."""
         return self.parked or self.domain.parked
 
     def record_success(self) -> None:
-        """Note a good answer."""
+        """Reset the failure counts after a successful response."""
         self._in_a_row = self._strikes = self.domain.unfinished = 0
 
     def pause(self, seconds: float, now: float, seen: int) -> None:
-        """Wait, as the host asks; `seen` is `pauses` when the refused request began."""
+        """Pause, as the host asks; `seen` is the value of `pauses` when the refused request began."""
         self._strikes = 0
         self.opens_at = max(self.opens_at, now + min(seconds, self._limits.retry_after))
         if seen == self.pauses:
             self.pauses += 1
             self._in_a_row += 1
-            self.pace = min(max(2 * self.pace, 0.5), 8.0)  # it found us too fast; stay slower
+            self.pace = min(max(2 * self.pace, 0.5), 8.0)  # stay slower for the rest of the run
         if seconds > self._limits.retry_after:
             self.park(f"{self.name} asks to wait {describe_wait(seconds)}")
         elif self._in_a_row >= _MAX_PAUSES_IN_A_ROW:
             self.park(f"{self.name} refused {_MAX_PAUSES_IN_A_ROW} times in a row")
 
     def record_failure(self) -> None:
-        """Note a picture whose every try went without an answer."""
+        """Count an image for which no attempt got a response."""
         self._strikes += 1
         if self._strikes >= self._limits.strikes:
-            self.park(f"{self.name} left {self._strikes} pictures in a row without an answer")
+            self.park(f"{self.name} did not answer for {self._strikes} images in a row")
 
     def park(self, reason: str) -> None:
-        """Leave the host alone; whoever waits for it is told at once."""
+        """Send the host no more requests; those that wait for it end with `HostParked`."""
         if not self.parked:
             self.parked = reason
-            self._say(f"{reason}: its other pictures are left for the next run.")
+            self._say(f"{reason}. Its other images are left for the next run.")
 
     def has_state(self, now: float) -> bool:
-        """Tell whether forgetting the host would lose anything."""
+        """Return whether the host has state that must be kept."""
         return bool(self.users or self.parked or self._strikes or self.pauses or self.free_at > now)
 
 
 class HostScheduler:
-    """The servers of a run."""
+    """The hosts of a run."""
 
     def __init__(
         self,
@@ -133,25 +134,26 @@ class HostScheduler:
 
     @property
     def parked(self) -> dict[str, str]:
-        """Which hosts and domains are left alone, and why."""
+        """The parked hosts and domains, and why."""
         known: dict[str, Domain | Host] = {**self._domains, **self._hosts}
         return {name: each.parked for name, each in known.items() if each.parked}
 
-    def record_failure(self, name: str, end: Failure) -> None:
-        """Note that a picture failed for good; a host that never answers is parked in the end."""
+    def record_failure(self, name: str, failure: Failure) -> None:
+        """Record that an image failed for good; a host that never responds is parked in the end."""
         host = self._hosts.get(name)
         if host is None:
             return
-        if not end.answered and end.refusal.verdict.is_transient:
+        if not failure.answered and failure.refusal.verdict.is_transient:
             host.record_failure()
-        elif end.answered and not end.is_transient and end.refusal.verdict is Verdict.TIMEOUT:
-            host.domain.leave_unfinished()
+        elif failure.answered and not failure.is_transient and failure.refusal.verdict is Verdict.TIMEOUT:
+            host.domain.record_unfinished()
 
     @asynccontextmanager
     async def request_slot(self, name: str, *, polite: bool = True) -> AsyncIterator[Host]:
-        """Wait for a host's turn and hold one of its places; raise `HostParked` when there will be none.
+        """Wait for a free slot of a host and hold it; raise `HostParked` when the host is parked.
 
-        Its domain's place is taken last: who waits for a slow host keeps none from the others.
+        The domain's slot is taken last, so that waiting for a slow host takes no slot from the domain's other hosts.
+        Without `polite`, pace and domain limit do not apply.
         """
         host = self._hosts.get(name) or self._add_host(name)
         host.users += 1
@@ -160,7 +162,7 @@ class HostScheduler:
                 raise HostParked(host.given_up)
             async with host.slots:
                 await self._wait_for_turn(host, polite=polite)
-                async with host.domain.gate if polite else nullcontext():
+                async with host.domain.slots if polite else nullcontext():
                     if host.given_up:
                         raise HostParked(host.given_up)
                     yield host
@@ -193,7 +195,7 @@ class HostScheduler:
         return host
 
     def _domain(self, server: str) -> Domain:
-        name, places = share(server, self._limits)
+        name, connections = share(server, self._limits)
         if name not in self._domains:
-            self._domains[name] = Domain(name, places, self._limits, self._say)
+            self._domains[name] = Domain(name, connections, self._limits, self._say)
         return self._domains[name]

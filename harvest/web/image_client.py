@@ -1,8 +1,8 @@
-"""Picture bodies: many at a time, each within its limits, from public addresses only.
+"""Download images: many at a time, each within its limits, from public addresses only.
 
-A body is asked for and read as it is (`Accept-Encoding: identity`, raw bytes), because unpacking is where a
-few hundred bytes become two hundred megabytes. Redirects are followed here, one hop at a time, so that each
-hop passes the address rule and waits for its own host.
+A body is requested and read without compression (`Accept-Encoding: identity`, raw bytes), because
+decompression can turn a few hundred bytes into two hundred megabytes. Redirects are followed here, one hop at
+a time, so that each hop passes the address check and waits for its own host.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from harvest.models import Body, Refusal, Verdict
+from harvest.models import Body, Refusal
+from harvest.verdicts import Verdict
 from harvest.web import image_response, tls
 from harvest.web.address_policy import (
     Address,
@@ -51,21 +52,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageClient", "ImageLimits"]
 
-End = Body | Refusal | Failure | Redirect
+Result = Body | Refusal | Failure | Redirect
 
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
 _PROXY_NOTICE = (
-    "Pictures come through the proxy {}. It looks names up itself, so private addresses can be refused only "
-    "where they are written as numbers."
+    "Images are downloaded through the proxy {}. The proxy resolves host names itself, so harvest can refuse a "
+    "private address only where the URL contains it as a number."
 )
 
 
 class ImageClient:
-    """Fetches picture bodies; an async context manager.
+    """Downloads the bodies of images; an async context manager.
 
-    `trusted` holds each `host:port` that we serve ourselves: no guard, no proxy and no pace apply to it.
-    `say` is told once that a proxy is in use, and when a host is parked. `resolve`, `allowed`, `clock`,
-    `sleep` and `jitter` are for tests.
+    `trusted` holds the `host:port` pairs of servers that belong to this program: no address check, no proxy and
+    no pace apply to them. `say` gets a message when a proxy is in use and when a host is parked. `resolve`,
+    `allowed`, `clock`, `sleep` and `jitter` are for tests.
     """
 
     def __init__(
@@ -96,12 +97,12 @@ class ImageClient:
         self._sleep = sleep
         self._jitter = jitter
         self._hosts = HostScheduler(self._limits, clock=clock, sleep=sleep, say=self._say)
-        self._places = ConnectionSlots(self._limits)
-        self._ways: ProxyRouter | None = None
+        self._slots = ConnectionSlots(self._limits)
+        self._router: ProxyRouter | None = None
 
     async def __aenter__(self) -> Self:
         lookups = Resolver(self._resolve, self._limits.dns)
-        self._ways = ProxyRouter(
+        self._router = ProxyRouter(
             self._proxies,
             tls=tls.ssl_context(),
             direct=GuardedResolver(lookups, allowed=self._allowed, trusted=self._trusted),
@@ -114,99 +115,103 @@ class ImageClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ways is not None:
-            await self._ways.aclose()
+        if self._router is not None:
+            await self._router.aclose()
 
     @property
     def parked(self) -> dict[str, str]:
-        """Which hosts are left alone for the rest of the run, and why."""
+        """The hosts that get no more requests in this run, and why."""
         return self._hosts.parked
 
     def fetch(self, url: str, *, referer: str | None = None) -> PendingFetch:
-        """Return the body of an address, or why there is none; `referer` is the page that shows it.
+        """Return the body of a URL, or why there is none; `referer` is the page that shows the image.
 
-        Waits for the host's turn first, however long that takes; the picture's own deadline runs only while
-        it is asked for. Awaited, it gives the body and is done. As `async with bodies.fetch(url) as body` it
-        keeps its place among the connections until the block ends: that bounds the bodies in memory.
+        Waits for a free slot of the host first, however long that takes; the deadline of the image runs only
+        during its requests. `await client.fetch(url)` returns the body and frees its connection slot. In
+        `async with client.fetch(url) as body` the slot is held until the block ends, which limits the number of
+        bodies in memory.
         """
         return PendingFetch(self._open_fetch(url, referer))
 
     @asynccontextmanager
     async def _open_fetch(self, url: str, referer: str | None) -> AsyncIterator[Body | Refusal]:
-        end: Body | Refusal
-        place = ConnectionSlot(self._places)
+        result: Body | Refusal
+        slot = ConnectionSlot(self._slots)
         try:
-            end = await self._fetch(self._check(url), referer, place)
+            result = await self._fetch(self._check(url), referer, slot)
         except AddressRefused as error:
-            end = Refusal(error.verdict, str(error))
+            result = Refusal(error.verdict, str(error))
         except HostParked as error:
-            end = Refusal(Verdict.HOST_PARKED, str(error))
+            result = Refusal(Verdict.HOST_PARKED, str(error))
         try:
-            yield end
+            yield result
         finally:
-            place.release()
+            slot.release()
 
-    async def _fetch(self, address: Address, referer: str | None, place: ConnectionSlot) -> Body | Refusal:
+    async def _fetch(self, address: Address, referer: str | None, slot: ConnectionSlot) -> Body | Refusal:
         headers = _HEADERS | _referer(referer, address)
         left = self._limits.total
-        failures = hops = 0
+        failures = redirects = 0
         while True:
-            end, spent = await self._try_once(address, headers, failures, left, place)
+            result, spent = await self._try_once(address, headers, failures, left, slot)
             left -= spent
-            if isinstance(end, Redirect):
-                hops += 1
-                if hops > self._limits.redirects:
-                    return Refusal(Verdict.TOO_MANY_REDIRECTS, f"{hops} redirects")
-                address = self._check(_join(address, end.location))
-            elif isinstance(end, Failure):
+            if isinstance(result, Redirect):
+                redirects += 1
+                if redirects > self._limits.redirects:
+                    return Refusal(Verdict.TOO_MANY_REDIRECTS, f"{redirects} redirects")
+                address = self._check(_join(address, result.location))
+            elif isinstance(result, Failure):
                 failures += 1
-                wait = 0.0 if end.busy else backoff_seconds(failures, self._jitter())
-                if not end.is_transient or failures >= self._limits.attempts or wait >= left:
-                    self._hosts.record_failure(address.server, end)
-                    return end.refusal
+                wait = 0.0 if result.busy else backoff_seconds(failures, self._jitter())
+                if not result.is_transient or failures >= self._limits.attempts or wait >= left:
+                    self._hosts.record_failure(address.server, result)
+                    return result.refusal
                 left -= wait
-                await self._sleep(wait)  # for a busy host it is the host that waits, with all its pictures
+                await self._sleep(wait)  # 0 for a busy host: `Host.pause` delays all of its requests
             else:
-                return end
+                return result
 
     async def _try_once(
-        self, address: Address, headers: dict[str, str], failures: int, left: float, place: ConnectionSlot
-    ) -> tuple[End, float]:
-        """Ask once, in the host's turn; a body keeps its place among the connections."""
+        self, address: Address, headers: dict[str, str], failures: int, left: float, slot: ConnectionSlot
+    ) -> tuple[Result, float]:
+        """Send one request when the host has a free slot; return the result and the seconds it took.
+
+        The connection slot stays taken when the result is a body.
+        """
         polite = address.host_and_port not in self._trusted and not (self._allow_private and _is_private(address.host))
         async with self._hosts.request_slot(address.server, polite=polite) as host:
-            await place.acquire()
-            end: End | None = None
+            await slot.acquire()
+            result: Result | None = None
             try:
-                seen, started = host.pauses, self._clock()
+                pauses, started = host.pauses, self._clock()
                 request = self._request(address, headers, failures)
-                end = await self._send(request, left, place, host.response_timeout.limit_wait(failures))
+                result = await self._send(request, left, slot, host.response_timeout.limit_wait(failures))
                 now = self._clock()
             finally:
-                if not isinstance(end, Body):
-                    place.release()
-            if not isinstance(end, Failure):
+                if not isinstance(result, Body):
+                    slot.release()
+            if not isinstance(result, Failure):
                 host.record_success()
-            elif end.busy:
-                host.pause(backoff_seconds(1, self._jitter()) if end.wait is None else end.wait, now, seen)
-            return end, now - started
+            elif result.busy:
+                host.pause(backoff_seconds(1, self._jitter()) if result.wait is None else result.wait, now, pauses)
+            return result, now - started
 
     async def _send(
         self,
         request: httpx.Request,
         left: float,
-        place: ConnectionSlot,
-        begins: AbstractAsyncContextManager[None],
-    ) -> End:
-        # Without a client of httpx: its redirects, cookies and passwords are what we must not have, and going
-        # through them takes a tenth of what fetching takes.
-        assert self._ways is not None, "use `async with Bodies() as bodies`"
+        slot: ConnectionSlot,
+        response_timeout: AbstractAsyncContextManager[None],
+    ) -> Result:
+        # Not through an httpx client: it would handle redirects, cookies and passwords, which must not be used
+        # here, and that takes a tenth of the time of a download.
+        assert self._router is not None, "use `async with ImageClient() as client`"
         deadline = asyncio.timeout(left)
         answered = False
         try:
             async with deadline:
-                async with begins:
-                    response = await self._ways.handle_async_request(request)
+                async with response_timeout:
+                    response = await self._router.handle_async_request(request)
                 answered = True
                 try:
                     return await image_response.read_response(
@@ -214,22 +219,23 @@ class ImageClient:
                         self._limits,
                         obey_opt_out=self._obey_opt_out,
                         count=self._count,
-                        grow=place.acquire_large,
+                        grow=slot.acquire_large,
                     )
                 finally:
                     await response.aclose()
         except ERRORS as error:
             if deadline.expired():
-                late = Refusal(Verdict.TIMEOUT, f"not finished within {self._limits.total:g} s")
-                return Failure(late, is_transient=False, answered=answered)
+                timeout = Refusal(Verdict.TIMEOUT, f"not finished within {self._limits.total:g} s")
+                return Failure(timeout, is_transient=False, answered=answered)
             return replace(classify_error(error), answered=answered)
 
     def _request(self, address: Address, headers: dict[str, str], failures: int) -> httpx.Request:
         connect = self._limits.connect
-        together = self._limits.dns + connect  # what aiohttp calls the pool's
-        timeout = httpx.Timeout(self._limits.idle_timeout(failures), connect=connect, pool=together)
+        # The transport passes httpx's pool timeout to aiohttp as the time for lookup and connection together.
+        pool = self._limits.dns + connect
+        timeout = httpx.Timeout(self._limits.idle_timeout(failures), connect=connect, pool=pool)
         extensions = {"address": address, "timeout": timeout.as_dict()}
-        # Of a host like xn--ls8h, an emoji, httpx cannot make the header itself: it raises IDNAError.
+        # httpx cannot make this header for a host like xn--ls8h, an emoji: it raises IDNAError.
         headers = {"Host": address.url.netloc.decode("ascii"), **headers}
         return httpx.Request("GET", address.url, headers=headers, extensions=extensions)
 
@@ -244,11 +250,11 @@ def _join(address: Address, location: str) -> httpx.URL:
     try:
         return address.url.join(location)
     except (httpx.InvalidURL, ValueError) as error:
-        raise BadAddress(f"a redirect to no address: {error}") from None
+        raise BadAddress(f"the redirect is not a URL: {error}") from None
 
 
 def _referer(page: str | None, address: Address) -> dict[str, str]:
-    """Return the header naming the page that shows a picture, as a browser would send it."""
+    """Return the Referer header for the page that shows an image, as a browser would send it."""
     try:
         url = check_url(page or "", allowed=_allow_any).url
     except AddressRefused:

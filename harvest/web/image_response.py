@@ -1,4 +1,4 @@
-"""What an answer holds: a picture's bytes, a way on, or a reason to have neither."""
+"""Read a response: the bytes of an image, a redirect, or the reason for having neither."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from harvest.models import Body, Refusal, Verdict
+from harvest.models import Body, Refusal
+from harvest.verdicts import Verdict
 from harvest.web.failure_verdicts import Failure
 from harvest.web.opt_out import find_opt_out
 from harvest.web.retry import parse_retry_after, utc_now
@@ -25,7 +26,7 @@ _TIMEOUT, _PARTIAL, _BUSY, _UNAVAILABLE, _ERRORS = 408, 206, 429, 503, 500
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """A redirect, as the server wrote it."""
+    """A redirect, with the location as the server wrote it."""
 
     location: str
 
@@ -38,9 +39,9 @@ async def read_response(
     count: Callable[[int], None],
     grow: Callable[[], Awaitable[None]],
 ) -> Body | Refusal | Failure | Redirect:
-    """Read an answer as far as it is worth reading.
+    """Read a response until it is complete or refused.
 
-    `count` is told of every piece of the body; `grow` is waited for before it outgrows the ordinary size.
+    `count` is called with the size of every piece; `grow` is awaited before the body exceeds `limits.large`.
     """
     status = response.status_code
     if status in _REDIRECTS and "location" in response.headers:
@@ -50,7 +51,7 @@ async def read_response(
     if refusal := _check_headers(response, limits, obey_opt_out=obey_opt_out):
         return refusal
     size = 0
-    body = BytesIO()  # hands its bytes on without a copy: half the memory of joining pieces
+    body = BytesIO()  # `getvalue` makes no copy: half the memory of joining the pieces
     async for piece in response.aiter_raw():
         count(len(piece))
         before, size = size, size + len(piece)
@@ -72,7 +73,7 @@ def _failed_response(response: httpx.Response) -> Refusal | Failure:
         busy = status == _UNAVAILABLE and wait is not None
         return Failure(Refusal(Verdict.SERVER_ERROR, detail), wait=wait, busy=busy, answered=True)
     if status == _PARTIAL:
-        return Refusal(Verdict.BROKEN_TRANSFER, f"{detail}: a part, and nobody asked for one")
+        return Refusal(Verdict.BROKEN_TRANSFER, f"{detail}: a partial response to a request for the whole image")
     return Refusal(Verdict.GONE, detail)
 
 
@@ -85,5 +86,5 @@ def _check_headers(response: httpx.Response, limits: ImageLimits, *, obey_opt_ou
         return Refusal(Verdict.ENCODED, f"Content-Encoding: {encoding[:40]}")
     declared = headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > 15 or int(declared) > limits.body):  # noqa: PLR2004 - a petabyte
-        return Refusal(Verdict.TOO_BIG, f"{declared[:20]} bytes declared")
+        return Refusal(Verdict.TOO_BIG, f"the server declares {declared[:20]} bytes")
     return None

@@ -1,4 +1,4 @@
-"""`X-Robots-Tag`: what a server lets be done with its pictures, read as search engines do."""
+"""Read the `X-Robots-Tag` header, as search engines do."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _AGENT = re.compile(r"[a-z*][\w.-]*")
 
 
 def find_opt_out(tags: Iterable[str]) -> str | None:
-    """Return the directive that asks us to leave a picture alone, if there is one.
+    """Return the directive that forbids using an image, if there is one.
 
-    A user agent's name opens the directives that are for it; those of others do not concern us.
+    Directives after the name of another user agent are ignored.
 
     >>> find_opt_out(["max-snippet: 20, NoAI"])
     'noai'

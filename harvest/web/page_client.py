@@ -1,6 +1,6 @@
-"""One visit to a search page, redirects included: the page, or the trouble there was.
+"""Fetch a search page once, redirects included.
 
-Nothing of an underlying error's own text is passed on: it holds addresses, and those of an API hold its key.
+The text of an underlying error is never passed on: it contains URLs, and the URLs of an API contain its key.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ if TYPE_CHECKING:
 TOO_MANY_REQUESTS = 429
 _ERRORS = 500
 _PIECE = 64 * 1024
-_SENTENCE = 1000  # bytes of a refusal in which it may say how long to wait
+_SENTENCE = 1000  # bytes of a 429 response that are searched for the time to wait
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*"}
-# What a host we were redirected to may see; the jar knows whose the cookies are.
+# Headers that are sent to another host after a redirect; the cookie jar limits cookies to their host.
 _HARMLESS = frozenset({"user-agent", "accept", "accept-language", "accept-encoding", "cookie"})
-_KINDS: tuple[tuple[type[BaseException], str, bool], ...] = (  # the first that fits, and whether to try again
-    (ssl.SSLCertVerificationError, "has a certificate we do not accept", False),
-    (urllib3.exceptions.ProxyError, "is out of reach: the proxy did not let us through", True),
-    (urllib3.exceptions.NameResolutionError, "is out of reach: its name is not known", True),
-    (urllib3.exceptions.NewConnectionError, "is out of reach: no connection", True),
+_KINDS: tuple[tuple[type[BaseException], str, bool], ...] = (  # the first match counts; with whether a retry may help
+    (ssl.SSLCertVerificationError, "has a certificate that cannot be verified", False),
+    (urllib3.exceptions.ProxyError, "cannot be reached: the proxy refused the connection", True),
+    (urllib3.exceptions.NameResolutionError, "cannot be reached: its name cannot be resolved", True),
+    (urllib3.exceptions.NewConnectionError, "cannot be reached: no connection", True),
     (urllib3.exceptions.TimeoutError, "did not answer in time", True),
     (TimeoutError, "did not answer in time", True),
-    (urllib3.exceptions.DecodeError, "packed its page wrongly", True),
+    (urllib3.exceptions.DecodeError, "sent a page with invalid compression", True),
 )
 _ERRORS_OF_SENDING = (
     requests.exceptions.RequestException,
@@ -63,11 +63,11 @@ _ERRORS_OF_SENDING = (
     http.client.HTTPException,
     OSError,
 )
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs addresses, with their keys
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it logs URLs, with their keys
 
 
 class RequestFailed(Exception):
-    """What a server did instead of answering; `wait` is the pause it asks for."""
+    """A request without a usable response; `wait` is the pause in seconds that the server asks for."""
 
     def __init__(self, what: str, *, status: int = 0, wait: float | None = None, again: bool = True) -> None:
         super().__init__(what)
@@ -77,11 +77,11 @@ class RequestFailed(Exception):
 
 
 class PageClient:
-    """Visits pages with one cookie jar.
+    """Fetches pages with one cookie jar.
 
-    A provider may name a server at any address: the user chose it. Redirects from there to other servers are
-    followed to public addresses only. Connections of the two kinds are kept apart, so that a redirect cannot
-    use one that was made for the provider.
+    The server of a provider may have any address: the user chose it. Redirects to other servers are followed to
+    public addresses only. The two kinds of connections are kept apart, so that a redirect cannot use one that
+    was made for the provider.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class PageClient:
         self._limits = limits
         self._authorities = str(tls.certificate_path())
         self._session = requests.Session()
-        self._session.trust_env = False  # proxies and authorities are chosen here, and no .netrc is read
+        self._session.trust_env = False  # proxies and certificates are chosen here, and no .netrc is read
         self._secrets = Secrets(secrets)
         self._allowed = allowed
         self._to_provider = CheckedAdapter(resolve=resolve, allowed=allowed, keep_first=True)
@@ -117,9 +117,9 @@ class PageClient:
         late: threading.Event,
         form: Mapping[str, str] | None = None,
     ) -> SearchPage:
-        """Return the page an address leads to, or raise `Trouble`; reads no further once `late` is set.
+        """Return the page at a URL, or raise `RequestFailed`; stops reading once `late` is set.
 
-        A `form` is posted, and to this address alone: what stands in it may be a secret.
+        A `form` is posted to this URL only, never to a redirect: it may contain a secret.
         """
         address: Address | None = None
         adapter = self._to_provider
@@ -131,22 +131,22 @@ class PageClient:
                 if before is None:
                     secrets = secrets.with_sent(str(request.url), headers, form)
                 elif before.host_and_port != address.host_and_port:
-                    adapter = self._to_others  # also back at the first server: another one chose the address
+                    adapter = self._to_others  # also for the first server: another server chose the URL
                 with self._send(request, address, adapter) as response:
                     if not response.is_redirect:
                         return self._read(response, late, secrets)
                     if form is not None:
-                        raise RequestFailed("sends a form on to another address", again=False)
+                        raise RequestFailed("redirects a form to another URL", again=False)
                     url = urljoin(str(request.url), self._session.get_redirect_target(response) or "")
             except AddressRefused as error:
-                what = f"leads to an address we do not visit ({secrets.hide(redact(str(error)))})"
+                what = f"leads to an address that is not allowed ({secrets.hide(redact(str(error)))})"
                 raise RequestFailed(what, again=False) from None
             except _ERRORS_OF_SENDING as error:
                 raise _request_failed(error) from None
             except ValueError:
-                raise RequestFailed("sent us to something that is no address", again=False) from None
-            params = {}  # they stand in the address of the redirect, if it wants them
-        raise RequestFailed(f"redirected us more than {self._limits.redirects} times", again=False)
+                raise RequestFailed("redirected to something that is not a URL", again=False) from None
+            params = {}  # the URL of the redirect contains them if it needs them
+        raise RequestFailed(f"redirected more than {self._limits.redirects} times", again=False)
 
     def _prepare(
         self,
@@ -157,7 +157,7 @@ class PageClient:
         before: Address | None,
         form: Mapping[str, str] | None,
     ) -> tuple[requests.PreparedRequest, Address]:
-        """Return a request and its address; `before` is the one that redirected us to it."""
+        """Return a request and its address; `before` is the address that redirected to it."""
         headers = {**_HEADERS, **headers, "Accept-Encoding": "gzip, deflate"}
         method = "GET" if form is None else "POST"
         try:
@@ -167,18 +167,19 @@ class PageClient:
                 for name in [name for name in request.headers if name.lower() not in _HARMLESS]:
                     del request.headers[name]
             "".join(map(str, request.headers.values())).encode("latin-1")
-        except ValueError:  # those of requests and of the encoding among them; they quote what may be a key
-            raise RequestFailed("cannot be asked: its address or a key cannot be sent", again=False) from None
+        except ValueError:  # from requests or the encoding; its text may quote a key
+            what = "was not requested: its URL or a key contains characters that cannot be sent"
+            raise RequestFailed(what, again=False) from None
         return request, address
 
     def _check(self, url: str, before: Address | None) -> Address:
-        """Let a provider name any address, but a page only those of the Internet, or of its own server."""
+        """Check a URL: a provider may use any address, a redirect only public ones or its own server."""
         if before is None:
             return check_url(url, allowed=lambda _: True)
         return check_url(url, allowed=self._allowed, trusted={before.host_and_port})
 
     def _send(self, request: requests.PreparedRequest, address: Address, adapter: CheckedAdapter) -> requests.Response:
-        # Not through the session: it would unpack the body of a redirect, all of it, to throw it away.
+        # Not through the session: it would decompress the whole body of a redirect, only to discard it.
         proxy = self._proxies.choose(address)
         response = adapter.send(
             request,
@@ -202,17 +203,17 @@ class PageClient:
         while piece := response.raw.read1(_PIECE, decode_content=True):
             body.write(piece)
             if body.tell() > self._limits.body:
-                raise PageChanged(f"The answer of {url} is larger than {self._limits.body} bytes.")
+                raise PageChanged(f"The response of {url} is larger than {self._limits.body} bytes.")
             if late.is_set():
-                raise RequestFailed("did not finish in time")  # to nobody: its thread was left to itself
+                raise RequestFailed("did not finish in time")  # nobody sees it: the thread was abandoned
         text = decode_text(body.getvalue(), response.headers.get("Content-Type", ""))
         hidden = {name: secrets.hide(value) for name, value in response.headers.items()}
         return SearchPage(url, status, secrets.hide(text), CaseInsensitiveDict(hidden))
 
 
 def _request_failed(error: BaseException) -> RequestFailed:
-    behind = list(exception_chain(error))
+    causes = list(exception_chain(error))
     for kind, what, again in _KINDS:
-        if any(isinstance(cause, kind) for cause in behind):
+        if any(isinstance(cause, kind) for cause in causes):
             return RequestFailed(what, again=again)
-    return RequestFailed("cut the connection")
+    return RequestFailed("closed the connection")

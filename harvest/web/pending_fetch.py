@@ -1,4 +1,4 @@
-"""A fetch about to happen, for those who want its end and those who want to hold its place."""
+"""A fetch that starts when it is awaited or entered."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 class PendingFetch:
-    """`await` it for the body alone, or use it up inside `async with`, as aiohttp's own requests."""
+    """A fetch to `await` for its result, or to enter with `async with`, as the requests of aiohttp."""
 
-    def __init__(self, held: AbstractAsyncContextManager[Body | Refusal]) -> None:
-        self._held = held
+    def __init__(self, context: AbstractAsyncContextManager[Body | Refusal]) -> None:
+        self._context = context
 
     def __await__(self) -> Generator[Any, None, Body | Refusal]:
         return self._wait().__await__()
 
     async def __aenter__(self) -> Body | Refusal:
-        return await self._held.__aenter__()
+        return await self._context.__aenter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._held.__aexit__(kind, error, trace)
+        await self._context.__aexit__(kind, error, trace)
 
     async def _wait(self) -> Body | Refusal:
-        async with self._held as end:
-            return end
+        async with self._context as result:
+            return result

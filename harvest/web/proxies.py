@@ -1,4 +1,4 @@
-"""The way out: `--proxy`, or the proxy variables every tool obeys, `NO_PROXY` among them."""
+"""Choose the proxy of a request: `--proxy`, or the usual environment variables, `NO_PROXY` included."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy and who named it; `url` may hold a password, `str()` never does."""
+    """A proxy and the option or variable that set it; `url` may contain a password, `str()` never does."""
 
     url: str = field(repr=False)
     origin: str
 
     def __str__(self) -> str:
-        """Return its address for people."""
+        """Return the URL without user name and password."""
         return str(httpx.URL(self.url).copy_with(username=None, password=None)).rstrip("/")
 
 
 class Proxies:
-    """Chooses the proxy an address is asked through, if any.
+    """Chooses the proxy of each request, if any.
 
-    `trusted` holds each `host:port` that we serve ourselves: it is never asked through a proxy.
+    `trusted` holds the `host:port` pairs of servers that belong to this program: they are never proxied.
     """
 
     def __init__(self, explicit: str | None = None, *, trusted: Collection[str] = ()) -> None:
         self._trusted = trusted
         if explicit:
-            proxy = _proxy(explicit, "--proxy")
+            proxy = _parse_proxy(explicit, "--proxy")
             self._by_scheme = {"http": proxy, "https": proxy}
         else:
             self._by_scheme = _from_environment()
@@ -48,14 +48,14 @@ class Proxies:
         return bool(self._by_scheme)
 
     def choose(self, address: Address) -> Proxy | None:
-        """Return the proxy for an address, or `None` for the direct way."""
+        """Return the proxy for an address, or `None` for a direct connection."""
         proxy = self._by_scheme.get(address.url.scheme)
         if proxy is None or address.host_and_port in self._trusted:
             return None
         return None if should_bypass_proxies(str(address.url), no_proxy=None) else proxy
 
     def describe(self) -> str:
-        """Return which proxies are in use and who named them; empty when none is.
+        """Return which proxies are in use and where each was set; empty when none is.
 
         >>> Proxies("http://me:secret@proxy.example:3128").describe()
         'http://proxy.example:3128 (--proxy)'
@@ -64,9 +64,9 @@ class Proxies:
         for scheme, proxy in sorted(self._by_scheme.items()):
             origins.setdefault(str(proxy), {})[scheme] = proxy.origin
         return ", ".join(
-            f"{'' if len(named) > 1 else f'for {next(iter(named))}: '}{address} "
-            f"({' and '.join(dict.fromkeys(named.values()))})"
-            for address, named in origins.items()
+            f"{'' if len(by_scheme) > 1 else f'for {next(iter(by_scheme))}: '}{url} "
+            f"({' and '.join(dict.fromkeys(by_scheme.values()))})"
+            for url, by_scheme in origins.items()
         )
 
 
@@ -76,31 +76,31 @@ def proxy_in_use(explicit: str | None = None) -> str:
 
 
 def _from_environment() -> dict[str, Proxy]:
-    found = getproxies()  # on macOS and Windows the system's settings too
-    chosen = {}
+    found = getproxies()  # on macOS and Windows also the system settings
+    proxies = {}
     for scheme in ("http", "https"):
         kind = scheme if scheme in found else "all"
         if kind in found:
-            chosen[scheme] = _proxy(found[kind], _variable(f"{kind}_proxy"))
-    return chosen
+            proxies[scheme] = _parse_proxy(found[kind], _variable(f"{kind}_proxy"))
+    return proxies
 
 
 def _variable(name: str) -> str:
-    for spelling in (name, name.upper()):  # the lower case wins, as in curl
+    for spelling in (name, name.upper()):  # lower case has precedence, as in curl
         if os.environ.get(spelling):
             return spelling
     return "system settings"
 
 
-def _proxy(text: str, origin: str) -> Proxy:
+def _parse_proxy(text: str, origin: str) -> Proxy:
     try:
         url = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not url.host:
-        kind = f"a {url.scheme} proxy" if url.host else "not the address of a proxy"
+        kind = f"a {url.scheme} proxy" if url.host else "not the URL of a proxy"
         raise UsageError(
-            f"{origin} is {kind}; harvest speaks through http:// and https:// proxies.",
+            f"{origin} is {kind}. harvest supports http:// and https:// proxies.",
             "For example: --proxy http://proxy.example:3128",
         )
     return Proxy(str(url), origin)

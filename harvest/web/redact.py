@@ -1,8 +1,8 @@
-"""Removes keys from text before anybody prints, logs or stores it.
+"""Remove keys from text before it is printed, logged or stored.
 
-`redact` removes them from addresses of our own making, by the names of their parameters. `Secrets` removes
-known values from whatever a server says: every search page passes through it where it is read, so that no
-message, log line, saved page or record in the ledger can hold a key that a server repeats.
+`redact` removes them from URLs that harvest makes, by the names of their parameters. `Secrets` removes known
+values from the responses of a server: every search page passes through it where it is read, so that no message,
+log line, saved page or record in the ledger can contain a key that a server repeats.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _USER = re.compile(r"(?<=://)[^/?#@\s]*@")
 
 
 def redact(url: str) -> str:
-    """Return an address, or a text that holds some, without keys, tokens, signatures and passwords.
+    """Return a URL, or a text with URLs, without keys, tokens, signatures and passwords.
 
     >>> redact("https://me:pw@api.example.org/rest?api_key=0123&text=king&api_sig=99#top")
     'https://api.example.org/rest?api_key=…&text=king&api_sig=…#top'
@@ -32,8 +32,8 @@ def redact(url: str) -> str:
 
 
 HIDDEN = "…"
-_SHORTEST = 6  # characters; nothing shorter is a key, and hiding it would damage the page
-# Names of parameters, without their punctuation. No pattern: GBIF's `taxonKey` is no secret.
+_MIN_LENGTH = 6  # characters; no key is shorter, and hiding shorter values would damage the page
+# Names of parameters, without punctuation. Not a pattern: GBIF's `taxonKey` is not a secret.
 _SECRET_PARAMETERS = frozenset(
     {
         *("key", "apikey", "accesskey", "password", "secret", "sig", "signature", "token"),
@@ -46,19 +46,19 @@ _QUOTED = re.compile(r'([\w.-]+)="([^"]*)"')
 
 
 class Secrets:
-    r"""Values that no text may show, whatever form a server repeats them in.
+    r"""Values to hide in texts, in every form in which a server may repeat them.
 
     >>> Secrets(["s3cret/key"]).hide(r"bad key s3cret/key, s3cret%2Fkey, s3cret\/key or s3cret&#x2F;key")
     'bad key …, …, … or …'
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self._values = frozenset(value for value in map(str.strip, values) if len(value) >= _SHORTEST)
+        self._values = frozenset(value for value in map(str.strip, values) if len(value) >= _MIN_LENGTH)
         longest_first = sorted(self._values, key=lambda value: (-len(value), value))
         self._patterns = [re.compile("".join(map(_forms, value))) for value in longest_first]
 
     def with_sent(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> Secrets:
-        """Return these and those that a request sends along, which are all that its server can repeat."""
+        """Return these secrets and those of a request: a server can repeat no others."""
         return Secrets({*self._values, *_sent_secrets(url, headers, form or {})})
 
     def hide(self, text: str) -> str:
@@ -84,7 +84,7 @@ def _is_secret(parameter: str) -> bool:
 
 
 def _forms(letter: str) -> str:
-    """Return a pattern for a letter: as it is, and as addresses, JSON, JavaScript and HTML may write it."""
+    """Return a pattern for a letter: as it is, and as URLs, JSON, JavaScript and HTML may escape it."""
     code = ord(letter)
     encoded = "".join(f"%(?:25)?{byte:02x}" for byte in letter.encode())
     numbers = rf"\\u{code:04x}|\\x{code:02x}|&\#0{{0,6}}{code};|&\#x0{{0,6}}{code:x};"

@@ -1,4 +1,4 @@
-"""How long to wait before asking again."""
+"""Compute the wait before a retry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _AVAILABLE = re.compile(r"available in (\d{1,9}) second")
 
 
 def backoff_seconds(failures: int, jitter: float) -> float:
-    """Return 1, 2, 4 … seconds, and up to half as much again: `jitter` is a random number below 1.
+    """Return 1, 2, 4 … seconds plus up to 50 %; `jitter` is a random number below 1.
 
     >>> [backoff_seconds(n, 0) for n in (1, 2, 3)], backoff_seconds(1, 0.5)
     ([1.0, 2.0, 4.0], 1.25)
@@ -20,9 +20,9 @@ def backoff_seconds(failures: int, jitter: float) -> float:
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Return the seconds a `Retry-After` header asks for; `None` when it says nothing we understand.
+    """Return the seconds that a `Retry-After` header asks for; `None` if it is missing or invalid.
 
-    `now` is the time of day, in seconds since 1970: the header may name a date.
+    `now` is the current time in seconds since 1970: the header may contain a date.
 
     >>> parse_retry_after("30", 0), parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 10), parse_retry_after("soon", 0)
     (30.0, 50.0, None)
@@ -38,7 +38,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 
 
 def parse_wait_hint(text: str) -> float | None:
-    """Return the seconds that a refusal asks for in its text; Openverse's says them nowhere else.
+    """Return the seconds that the body of a refusal asks for; Openverse states them nowhere else.
 
     >>> parse_wait_hint("Request was throttled. Expected available in 45 seconds."), parse_wait_hint("Slow down")
     (45.0, None)
@@ -48,7 +48,7 @@ def parse_wait_hint(text: str) -> float | None:
 
 
 def describe_wait(seconds: float) -> str:
-    """Return a wait as a person says it.
+    """Return a duration for messages.
 
     >>> describe_wait(30), describe_wait(600), describe_wait(7200), describe_wait(3e8)
     ('30 s', '10 min', '2 h', '3472 days')
@@ -60,5 +60,5 @@ def describe_wait(seconds: float) -> str:
 
 
 def utc_now() -> float:
-    """Return the time of day, in seconds since 1970."""
+    """Return the current time in seconds since 1970."""
     return datetime.now(UTC).timestamp()

@@ -1,4 +1,4 @@
-"""A search page as it came, and its JSON where it is some."""
+"""A search page, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from harvest.errors import PageChanged
 
-_DEEPEST = 64  # real answers have ten levels
+_MAX_DEPTH = 64  # real responses have ten levels
 _CHARSET = re.compile(rb"""(?i)charset\s*=\s*["']?([\w.:-]{1,40})""")
-_CHARSETS = re.compile(  # the text encodings of the web; Python knows others, some of them ways to attack
+_CHARSETS = re.compile(  # the text encodings of the web; some of Python's others can be used for attacks
     r"(?i)utf-?8|utf-?16(le|be)?|us-ascii|iso-8859-\d+|latin-?1|windows-\d+|cp\d+|shift[_-]jis|euc-(jp|kr)"
     r"|gb2312|gbk|gb18030|big5|koi8-[ru]"
 )
@@ -20,7 +20,7 @@ _CHARSETS = re.compile(  # the text encodings of the web; Python knows others, s
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """The final answer to a request; `url` is the address after redirects. No key is left in any of it."""
+    """The final response to a request; `url` is the URL after redirects. Keys are removed from every field."""
 
     url: str
     status: int
@@ -28,7 +28,7 @@ class SearchPage:
     headers: Mapping[str, str] = field(repr=False)
 
     def json(self) -> Any:
-        """Return the page as JSON, an object or a list; raise `PageChanged` for anything else.
+        """Parse the page as a JSON object or list; raise `PageChanged` for anything else.
 
         >>> SearchPage("https://example.org", 200, '{"photos": []}', {}).json()
         {'photos': []}
@@ -36,26 +36,26 @@ class SearchPage:
         try:
             value = json.loads(self.text, parse_constant=_refuse)
         except (ValueError, RecursionError):
-            raise self._page_changed("is not the JSON it used to be") from None
+            raise self._page_changed("is not valid JSON") from None
         if not isinstance(value, dict | list):
-            raise self._page_changed("is JSON of another kind than it used to be")
-        if _is_deeper(value, _DEEPEST):
-            raise self._page_changed(f"is JSON of more than {_DEEPEST} levels")
+            raise self._page_changed("is neither a JSON object nor a list")
+        if _is_deeper(value, _MAX_DEPTH):
+            raise self._page_changed(f"is JSON with more than {_MAX_DEPTH} levels")
         return value
 
     def _page_changed(self, what: str) -> PageChanged:
-        return PageChanged(f"The answer of {self.url} (HTTP {self.status}) {what}.", page=self.text)
+        return PageChanged(f"The response of {self.url} (HTTP {self.status}) {what}.", page=self.text)
 
 
 def decode_text(body: bytes, content_type: str) -> str:
-    r"""Return the text of a page, in the encoding it says it has, else in UTF-8; never fails.
+    r"""Decode a page in its declared encoding, else in UTF-8; never fails.
 
     >>> decode_text(b"\xfcber", "text/html; charset=ISO-8859-1")
     'über'
     """
     named = _CHARSET.search(content_type.encode("latin-1", "replace"))
     if named is None and "json" not in content_type:
-        named = _CHARSET.search(body[:2048])  # where HTML has to say it
+        named = _CHARSET.search(body[:2048])  # where HTML must declare it
     charset = named[1].decode("ascii") if named else "utf-8"
     if body.startswith(b"\xef\xbb\xbf") or not _CHARSETS.fullmatch(charset):
         charset = "utf-8"

@@ -1,4 +1,4 @@
-"""Search pages: one after the other, each within its limits, with one cookie jar and one pace a provider."""
+"""Request search pages one after the other, with limits, retries, one cookie jar and one pace per provider."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = ["PageLimits", "SearchPage", "SearchSession"]
 
 
 class SearchSession:
-    """Asks for search pages; a context manager, for one thread.
+    """Requests search pages; a context manager, for one thread.
 
-    `pace` is the pause in seconds between two requests. `name` is what messages call the source, its host
-    when left out. `secrets` are keys that no page may show. Setting `stop` ends every wait with
-    `Interrupted`; `say` is told about the waits before another try. `resolve`, `allowed`, `wait`, `clock` and
+    `pace` is the pause in seconds between two requests. `name` is the name of the source in messages, by default
+    its host. `secrets` are keys that are removed from every page. Setting `stop` ends every wait with
+    `Interrupted`; `say` gets a message before each wait for a retry. `resolve`, `allowed`, `wait`, `clock` and
     `jitter` are for tests.
     """
 
@@ -59,7 +59,7 @@ class SearchSession:
         self._clock = clock
         self._jitter = jitter
         self._free_at = clock()
-        self._visitor = PageClient(Proxies(proxy), self._limits, secrets=secrets, resolve=resolve, allowed=allowed)
+        self._client = PageClient(Proxies(proxy), self._limits, secrets=secrets, resolve=resolve, allowed=allowed)
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +71,7 @@ class SearchSession:
 
     def close(self) -> None:
         """Close every connection."""
-        self._visitor.close()
+        self._client.close()
 
     def get(
         self,
@@ -81,20 +81,20 @@ class SearchSession:
         headers: Mapping[str, str] | None = None,
         patient: bool = True,
     ) -> SearchPage:
-        """Return the final answer to a request, whatever its status below 500, 429 apart.
+        """Return the final response to a request, with any status below 500 except 429.
 
-        Raises `RateLimited`, `Unreachable`, `PageChanged` for a page that is too large, or `Interrupted`;
-        without patience at the first refusal.
+        Raises `RateLimited`, `Unreachable`, `Interrupted`, or `PageChanged` for a page that is too large. Unless
+        `patient`, nothing is tried again.
         """
-        asked = {name: str(value) for name, value in (params or {}).items()}
-        return self._request(url, asked, headers or {}, attempts=self._limits.attempts if patient else 1)
+        parameters = {name: str(value) for name, value in (params or {}).items()}
+        return self._request(url, parameters, headers or {}, attempts=self._limits.attempts if patient else 1)
 
     def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> SearchPage:
-        """Return the final answer to a form, as `get` does; a form is never sent on to another address."""
+        """Post a form and return the final response, as `get` does; a form is never sent to a redirect."""
         return self._request(url, {}, headers or {}, form, attempts=self._limits.attempts)
 
     def pause(self, seconds: float) -> None:
-        """Wait, as a source asks for in an answer of its own; raise `Interrupted` on a stop."""
+        """Wait when the response of a source asks for it; raise `Interrupted` on a stop."""
         self._sleep(seconds)
 
     def _request(
@@ -107,47 +107,48 @@ class SearchSession:
         attempts: int,
     ) -> SearchPage:
         left = self._limits.total
-        tries = 0
+        attempt = 0
         while True:
             self._sleep(self._free_at - self._clock())
             started = self._clock()
             try:
-                return run_within(left, self._stop, lambda late: self._visitor.fetch(url, params, headers, late, form))
+                return run_within(left, self._stop, lambda late: self._client.fetch(url, params, headers, late, form))
             except RequestFailed as error:
-                trouble = error
+                failure = error
             except TimeoutError:
-                trouble = RequestFailed(f"did not finish a page within {self._limits.total:g} s", again=False)
+                failure = RequestFailed(f"did not finish a page within {self._limits.total:g} s", again=False)
             finally:
                 self._free_at = self._clock() + self._pace
             left -= self._clock() - started
-            tries += 1
-            self._wait_or_raise(trouble, tries, attempts - tries, self._name or urlsplit(url).hostname or "the source")
+            attempt += 1
+            name = self._name or urlsplit(url).hostname or "the source"
+            self._wait_or_raise(failure, attempt, attempts - attempt, name)
 
-    def _wait_or_raise(self, trouble: RequestFailed, tries: int, left: int, name: str) -> None:
-        """Wait until another try makes sense, or raise."""
-        wait = backoff_seconds(tries, self._jitter()) if trouble.wait is None else trouble.wait
-        if not trouble.can_retry or left <= 0 or wait > self._limits.retry_after:
-            _raise_final(trouble, tries, name)
+    def _wait_or_raise(self, failure: RequestFailed, attempt: int, left: int, name: str) -> None:
+        """Wait before the next attempt, or raise if there is none."""
+        wait = backoff_seconds(attempt, self._jitter()) if failure.wait is None else failure.wait
+        if not failure.can_retry or left <= 0 or wait > self._limits.retry_after:
+            _raise_final(failure, attempt, name)
         if self._say is not None:
             self._say(
-                f"{name} {trouble}. Waiting {describe_wait(wait)}; {left} of {self._limits.attempts} tries left. "
-                "Ctrl-C keeps what you have."
+                f"{name} {failure}. Retrying in {describe_wait(wait)}; {left} of {self._limits.attempts} attempts "
+                "left. Ctrl-C stops the run and keeps its images."
             )
         self._sleep(wait)
 
     def _sleep(self, seconds: float) -> None:
         if (seconds > 0 and self._wait(seconds)) or self._stop.is_set():
-            raise Interrupted("Stopped before the next page.")
+            raise Interrupted("Stopped before the next search page.")
 
 
-def _raise_final(trouble: RequestFailed, tries: int, name: str) -> NoReturn:
-    times = "once" if tries == 1 else f"{tries} times"
-    if trouble.status == TOO_MANY_REQUESTS:
-        asks = f" and asks to wait {describe_wait(trouble.wait)}" if trouble.wait else ""
+def _raise_final(failure: RequestFailed, attempts: int, name: str) -> NoReturn:
+    times = "once" if attempts == 1 else f"{attempts} times"
+    if failure.status == TOO_MANY_REQUESTS:
+        wait = f" and asks to wait {describe_wait(failure.wait)}" if failure.wait else ""
         raise RateLimited(
-            f"{name} refused {times} ({TOO_MANY_REQUESTS}){asks}.",
-            "What was found is kept; the same line goes on from there, later.",
-            retry_after=trouble.wait,
+            f"{name} refused {times} ({TOO_MANY_REQUESTS}){wait}.",
+            "The results so far are kept. Run the same command later to continue.",
+            retry_after=failure.wait,
         )
     hint = f"Is the network up? {ASK_THE_DOCTOR}"
-    raise Unreachable(f"{name} {trouble}; asked {times}.", hint)
+    raise Unreachable(f"{name} {failure} (tried {times}).", hint)

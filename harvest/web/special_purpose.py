@@ -1,8 +1,8 @@
-"""The address blocks that IANA reserves for special purposes: no web server of the public Internet has one.
+"""The address blocks that IANA reserves for special purposes: no public web server has such an address.
 
-`ipaddress` knows them too, but its list depends on the Python version: 3.11.7 calls 192.0.0.8 and 3fff::1
+`ipaddress` has them too, but its list depends on the Python version: 3.11.7 calls 192.0.0.8 and 3fff::1
 global. Blocks that the registries call globally reachable (AS112, AMT, the anycast addresses in 192.0.0.0/24
-and 2001::/23) are here as well: whichever network is nearest answers for them, so they may lead inside.
+and 2001::/23) are listed as well: the nearest network answers for them, which may be a private one.
 
 Sources, as of 2025-10: https://www.iana.org/assignments/iana-ipv4-special-registry,
 https://www.iana.org/assignments/iana-ipv6-special-registry and, for what is assigned at all,
@@ -19,12 +19,12 @@ IPV4_BLOCKS = tuple(
         (
             "0.0.0.0/8",  # this network
             "10.0.0.0/8",  # private use
-            "100.64.0.0/10",  # shared address space of providers; 100.100.100.200 has a cloud's metadata
+            "100.64.0.0/10",  # shared address space of providers; 100.100.100.200 serves a cloud's metadata
             "127.0.0.0/8",  # loopback
-            "168.63.129.16/32",  # not of the registry: Azure's services for its own virtual machines
-            "169.254.0.0/16",  # link local; 169.254.169.254 has most clouds' metadata
+            "168.63.129.16/32",  # not in the registry: Azure's services for its own virtual machines
+            "169.254.0.0/16",  # link local; 169.254.169.254 serves most clouds' metadata
             "172.16.0.0/12",  # private use
-            "192.0.0.0/24",  # IETF protocol assignments; 192.0.0.192 has a cloud's metadata
+            "192.0.0.0/24",  # IETF protocol assignments; 192.0.0.192 serves a cloud's metadata
             "192.0.2.0/24",  # documentation
             "192.31.196.0/24",  # AS112
             "192.52.193.0/24",  # AMT
@@ -57,7 +57,7 @@ IPV6_BLOCKS = tuple(
 
 
 def is_special_purpose(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether an address is in a reserved block; an IPv4-mapped one is, whatever it maps to.
+    """Return whether an address is in a reserved block; IPv4-mapped addresses always are.
 
     >>> is_special_purpose(IPv4Address("192.0.0.192")), is_special_purpose(IPv6Address("2606:4700::1111"))
     (True, False)

@@ -1,6 +1,6 @@
-"""Whose certificates we believe: `REQUESTS_CA_BUNDLE` or `SSL_CERT_FILE` where set, Mozilla's list elsewhere.
+"""Choose the certificate authorities: `REQUESTS_CA_BUNDLE` or `SSL_CERT_FILE` where set, else Mozilla's list.
 
-There is no switch to believe everybody.
+There is no option to turn verification off.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def certificate_path() -> Path:
-    """Return the file, or the folder, of the certificate authorities to believe; it can be read."""
+    """Return the file or folder of the certificate authorities; raise `UsageError` if it cannot be read."""
     path, origin = _path_from_environment()
     if origin in _VARIABLES:
         ssl_context()
@@ -25,17 +25,17 @@ def certificate_path() -> Path:
 
 
 def ssl_context() -> ssl.SSLContext:
-    """Return a context that verifies every server; raise `UsageError` when the list cannot be read."""
+    """Return a context that verifies every server; raise `UsageError` if the certificates cannot be read."""
     path, origin = _path_from_environment()
     try:
         if path.is_dir():
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError) as error:  # SSLError is an OSError; named for the reader
-        reason = "it is not there" if isinstance(error, FileNotFoundError) else "no certificate could be read"
+    except (OSError, ssl.SSLError) as error:  # SSLError is an OSError; named for clarity
+        reason = "it does not exist" if isinstance(error, FileNotFoundError) else "no certificate can be read from it"
         raise UsageError(
-            f"{origin} names {path}: {reason}.",
-            "Name a PEM file of certificate authorities, or unset it.",
+            f"{origin} is set to {path}: {reason}.",
+            "Set it to a PEM file of certificate authorities, or unset it.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Who we say we are, to every server."""
+"""The User-Agent that is sent to every server."""
 
 from __future__ import annotations
 

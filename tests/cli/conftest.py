@@ -22,7 +22,7 @@ CONTROL = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Result:
     """The output and exit code of a command; the output must not contain control characters."""
 
     code: int
@@ -30,8 +30,8 @@ class Said:
     err: str
 
     def __post_init__(self) -> None:
-        steering = {c for c in self.out + self.err if unicodedata.category(c) in CONTROL} - {"\n"}
-        assert not steering, f"printed {steering!r}"
+        control = {c for c in self.out + self.err if unicodedata.category(c) in CONTROL} - {"\n"}
+        assert not control, f"printed {control!r}"
         assert "Traceback" not in self.err
 
     @property
@@ -53,15 +53,17 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+def harvest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
     """Return a function that runs a command: `harvest("status", …)`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
-    def run(*args: object) -> Said:
+    def run(*args: object) -> Result:
         monkeypatch.setattr(sys, "argv", ["harvest", *map(str, args)])
         capsys.readouterr()
         code = app._run(parser())
-        return Said(code, *capsys.readouterr())
+        return Result(code, *capsys.readouterr())
 
     return run

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 BLOCK = re.compile(r"(?P<mark><!-- help: (?P<name>\w+) -->\n)```\w*\n(?P<text>.*?)```\n", re.DOTALL)
 COMMANDS = [info.callback.__name__ for info in app.registered_commands if info.callback]
@@ -61,23 +61,23 @@ def words(text: str) -> list[str]:
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_every_command_explains_itself(harvest: Harvest, name: str, option: str) -> None:
     """Each command says what it does, describes every option, and ends with examples that name it."""
-    told = harvest(name, option)
+    result = harvest(name, option)
 
-    assert (told.code, told.err) == (0, "")
-    usage, _, what, *_ = told.lines
+    assert (result.code, result.err) == (0, "")
+    usage, _, what, *_ = result.lines
     assert usage.startswith(f"Usage: harvest {name} [OPTIONS]")
     assert what.endswith((".", "?"))
-    _, _, examples = told.out.partition("Examples:\n")
+    _, _, examples = result.out.partition("Examples:\n")
     assert "harvest " in examples
-    undescribed = [line for line in told.lines if re.fullmatch(r"--?[a-z-]+( [A-Z]+)?", line)]
+    undescribed = [line for line in result.lines if re.fullmatch(r"--?[a-z-]+( [A-Z]+)?", line)]
     assert not undescribed
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_examples_are_lines_that_the_command_takes(harvest: Harvest, name: str) -> None:
+def test_examples_use_existing_options(harvest: Harvest, name: str) -> None:
     """Every option in an example is an option of the command."""
-    told = harvest(name, "--help")
-    options, _, examples = told.out.partition("Examples:\n")
+    result = harvest(name, "--help")
+    options, _, examples = result.out.partition("Examples:\n")
     lines = [line for line in examples.splitlines() if line.strip()]
     known = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", options))
 
@@ -88,7 +88,7 @@ def test_examples_are_lines_that_the_command_takes(harvest: Harvest, name: str) 
         assert set(re.findall(r"(?<=\s)--?[a-z][\w-]*", command)) <= known, line
 
 
-def test_no_line_of_help_is_wider_than_a_hundred(harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_is_at_most_100_columns_wide(harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Help stays within the width that the documentation has for it."""
     monkeypatch.setenv("COLUMNS", "200")
 
@@ -98,10 +98,10 @@ def test_no_line_of_help_is_wider_than_a_hundred(harvest: Harvest, monkeypatch: 
 
 def test_the_program_lists_its_commands(harvest: Harvest) -> None:
     """`harvest --help` lists every command with its complete description."""
-    told = harvest("--help")
+    result = harvest("--help")
 
     for name in COMMANDS:
-        (line,) = [line for line in told.lines if line.startswith(f"{name} ")]
+        (line,) = [line for line in result.lines if line.startswith(f"{name} ")]
         assert not line.endswith("...")
 
 
@@ -109,7 +109,7 @@ def test_the_program_lists_its_commands(harvest: Harvest) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_documentation_shows_the_help_that_there_is(page: Path) -> None:
+def test_the_documentation_shows_the_current_help(page: Path) -> None:
     """Every block of help in a page is what the program prints; this module rewrites them."""
     text = page.read_text("utf-8")
     blocks = [block["name"] for block in BLOCK.finditer(text)]

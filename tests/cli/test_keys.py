@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 SECRET = "s3cret-0123"
 
@@ -54,16 +54,14 @@ def test_a_key_is_read_from_standard_input(
     """`set` takes a source or a variable, in any case, and stores the first line, stripped."""
     typed(f"  {SECRET} \nmore\n")
 
-    told = harvest("keys", "set", name)
+    result = harvest("keys", "set", name)
 
-    assert (told.code, told.err) == (0, "")
-    assert told.out == f"{variable} is stored in {file}\n"
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{variable} is stored in {file}\n"
     assert json.loads(file.read_text()) == {variable: SECRET}
 
 
-def test_on_a_terminal_a_key_is_asked_for_without_an_echo(
-    harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_on_a_terminal_the_key_is_not_shown(harvest: Harvest, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The prompt names the variable, and the input is not shown."""
     asked = []
 
@@ -74,24 +72,24 @@ def test_on_a_terminal_a_key_is_asked_for_without_an_echo(
     monkeypatch.setattr(sys, "stdin", Terminal("shown"))
     monkeypatch.setattr(getpass, "getpass", lambda prompt: asked.append(prompt) or SECRET)
 
-    told = harvest("keys", "set", "flickr")
+    result = harvest("keys", "set", "flickr")
 
     assert asked == ["FLICKR_API_KEY: "]
-    assert SECRET not in told.out + told.err
+    assert SECRET not in result.out + result.err
     assert credentials.load_keys() == {"FLICKR_API_KEY": SECRET}
     assert file.exists()
 
 
 @pytest.mark.parametrize("text", ["", "\n", "   \n", f"{SECRET}\x1b[2J\n", "\udcff\x00"])
-def test_what_is_no_key_changes_nothing(harvest: Harvest, file: Path, typed: Callable[[str], None], text: str) -> None:
+def test_an_invalid_key_changes_nothing(harvest: Harvest, file: Path, typed: Callable[[str], None], text: str) -> None:
     """Empty input, blanks and control characters are refused, and not printed."""
     typed(text)
 
-    told = harvest("keys", "set", "flickr")
+    result = harvest("keys", "set", "flickr")
 
-    assert told.code == 2
-    assert "FLICKR_API_KEY" in told.err
-    assert SECRET not in told.err
+    assert result.code == 2
+    assert "FLICKR_API_KEY" in result.err
+    assert SECRET not in result.err
     assert not file.exists()
 
 
@@ -106,12 +104,12 @@ def test_what_is_no_key_changes_nothing(harvest: Harvest, file: Path, typed: Cal
         (["path", "flickr"], "takes no name"),
     ],
 )
-def test_a_wrong_line_says_what_is_right(harvest: Harvest, file: Path, words: list[str], said: str) -> None:
+def test_usage_errors(harvest: Harvest, file: Path, words: list[str], said: str) -> None:
     """A missing, misspelled or superfluous name is a usage error."""
-    told = harvest("keys", *words)
+    result = harvest("keys", *words)
 
-    assert told.code == 2
-    assert said in told.err
+    assert result.code == 2
+    assert said in result.err
     assert not file.exists()
 
 
@@ -123,15 +121,15 @@ def test_V04_list_names_places_and_never_keys(harvest: Harvest, file: Path, monk
     monkeypatch.setenv("BRAVE_API_KEY", SECRET)
     monkeypatch.setenv("GOOGLE_CSE_ID", "")
 
-    told = harvest("keys", "list")
+    result = harvest("keys", "list")
 
-    assert SECRET not in told.out + told.err
-    assert f"FLICKR_API_KEY FLICKR {file}" in told.lines
-    assert f"SOMEBODYS_KEY {file}" in told.lines
-    assert "BRAVE_API_KEY BRAVE the environment" in told.lines
-    assert "GOOGLE_CSE_ID GOOGLE the environment, empty" in told.lines
-    assert "SERPAPI_API_KEY GOOGLE not set" in told.lines
-    assert (told.code, told.err) == (0, "")
+    assert SECRET not in result.out + result.err
+    assert f"FLICKR_API_KEY FLICKR {file}" in result.lines
+    assert f"SOMEBODYS_KEY {file}" in result.lines
+    assert "BRAVE_API_KEY BRAVE the environment" in result.lines
+    assert "GOOGLE_CSE_ID GOOGLE the environment, empty" in result.lines
+    assert "SERPAPI_API_KEY GOOGLE not set" in result.lines
+    assert (result.code, result.err) == (0, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
@@ -143,27 +141,27 @@ def test_V04_list_warns_of_a_file_that_others_can_read(harvest: Harvest, file: P
     assert f"other users can read {file}" in harvest("keys", "list").err
 
 
-def test_path_tells_where_the_file_is_or_would_be(harvest: Harvest, file: Path) -> None:
+def test_path_prints_the_path_of_the_key_file(harvest: Harvest, file: Path) -> None:
     """`path` prints only the path of the key file, whether it exists or not."""
     assert harvest("keys", "path").out == f"{file}\n"
 
 
-def test_a_key_of_the_environment_is_said_to_come_first(
+def test_set_prints_a_note_if_the_environment_takes_precedence(
     harvest: Harvest, file: Path, typed: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`set` prints a note if the environment has another value."""
     monkeypatch.setenv("FLICKR_API_KEY", "another")
     typed(SECRET)
 
-    told = harvest("keys", "set", "flickr")
+    result = harvest("keys", "set", "flickr")
 
-    assert "takes precedence" in told.err
-    assert "another" not in told.out
+    assert "takes precedence" in result.err
+    assert "another" not in result.out
     assert credentials.load_keys() == {"FLICKR_API_KEY": SECRET}
     assert file.exists()
 
 
-def test_a_broken_file_is_told_by_every_command(harvest: Harvest, file: Path, typed: Callable[[str], None]) -> None:
+def test_an_unreadable_key_file_is_reported(harvest: Harvest, file: Path, typed: Callable[[str], None]) -> None:
     """An unreadable key file ends `keys` and `get` with its name; `doctor` continues."""
     file.parent.mkdir(parents=True)
     file.write_text("{")
@@ -171,8 +169,8 @@ def test_a_broken_file_is_told_by_every_command(harvest: Harvest, file: Path, ty
 
     assert str(file) in harvest("keys", "list").err
     assert str(file) in harvest("keys", "set", "flickr").err
-    told = harvest("doctor", "--offline", "sample")
-    assert told.code == 2
-    assert str(file) in told.out
-    assert "sample" in told.out
+    result = harvest("doctor", "--offline", "sample")
+    assert result.code == 2
+    assert str(file) in result.out
+    assert "sample" in result.out
     assert file.read_text() == "{"

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
@@ -67,33 +67,33 @@ def labels(run: Path, *pictures: Path) -> list[list[tuple[str, float]]]:
 
 def test_one_picture_has_its_labels_below_it(harvest: Harvest, run: Path, camera: Path) -> None:
     """One image is printed with a line and a bar for each label, the best first."""
-    told = harvest("predict", run, camera / "a.PNG")
+    result = harvest("predict", run, camera / "a.PNG")
 
     (expected,) = labels(run, camera / "a.PNG")
-    assert (told.code, told.err) == (0, "")
-    assert told.lines[0] == str(camera / "a.PNG")
-    assert [line.split()[:3] for line in told.lines[1:]] == [
+    assert (result.code, result.err) == (0, "")
+    assert result.lines[0] == str(camera / "a.PNG")
+    assert [line.split()[:3] for line in result.lines[1:]] == [
         [label, f"{100 * part:.1f}", "%"] for label, part in expected
     ]
-    assert "█" in told.lines[1]
+    assert "█" in result.lines[1]
 
 
 def test_a_folder_has_a_line_for_each_picture(harvest: Harvest, run: Path, camera: Path) -> None:
     """Each image in a folder and its subfolders has a line; hidden and other files have none."""
-    told = harvest("predict", run, camera, "--top", 1)
+    result = harvest("predict", run, camera, "--top", 1)
 
-    assert told.code == 0
-    assert [line.split()[0] for line in told.lines] == [str(camera / name) for name in SHOWN]
-    assert {line.split()[1] for line in told.lines} <= set(LABELS)
+    assert result.code == 0
+    assert [line.split()[0] for line in result.lines] == [str(camera / name) for name in SHOWN]
+    assert {line.split()[1] for line in result.lines} <= set(LABELS)
 
 
-def test_pictures_and_folders_come_as_they_are_named(harvest: Harvest, run: Path, camera: Path) -> None:
+def test_images_and_folders_can_be_mixed(harvest: Harvest, run: Path, camera: Path) -> None:
     """Images and folders can be mixed; named files are read whatever their suffix."""
     (camera / "a.PNG").rename(camera / "notes")
 
-    told = harvest("predict", run, camera / "deep", camera / "notes", camera / ".g.jpg")
+    result = harvest("predict", run, camera / "deep", camera / "notes", camera / ".g.jpg")
 
-    assert [Path(line.split()[0]).name for line in told.lines] == ["d.jpg", "e.bmp", "notes", ".g.jpg"]
+    assert [Path(line.split()[0]).name for line in result.lines] == ["d.jpg", "e.bmp", "notes", ".g.jpg"]
 
 
 def test_labels_that_do_not_fit_are_left_out_on_a_terminal(
@@ -112,7 +112,7 @@ def test_labels_that_do_not_fit_are_left_out_on_a_terminal(
 
 
 @pytest.mark.parametrize(("top", "count"), [(1, 1), (2, 2), (3, 3), (50, 3)])
-def test_top_is_how_many_labels_there_are(harvest: Harvest, run: Path, camera: Path, top: int, count: int) -> None:
+def test_top_sets_the_number_of_labels(harvest: Harvest, run: Path, camera: Path, top: int, count: int) -> None:
     """`--top` sets the number of labels."""
     assert len(harvest("predict", run, camera / "b.jpg", "--top", top).lines) == 1 + count
 
@@ -120,13 +120,13 @@ def test_top_is_how_many_labels_there_are(harvest: Harvest, run: Path, camera: P
 # For a script.
 
 
-def test_json_has_a_document_of_all(harvest: Harvest, run: Path, camera: Path) -> None:
+def test_json_is_one_document(harvest: Harvest, run: Path, camera: Path) -> None:
     """`--json` prints one document: a list of images with their ranked labels."""
-    told = harvest("predict", run, camera, "--json")
+    result = harvest("predict", run, camera, "--json")
 
-    assert [each["picture"] for each in told.json] == [str(camera / name) for name in SHOWN]
+    assert [each["picture"] for each in result.json] == [str(camera / name) for name in SHOWN]
     expected = labels(run, *(camera / name for name in SHOWN))
-    for each, ranked in zip(told.json, expected, strict=True):
+    for each, ranked in zip(result.json, expected, strict=True):
         assert [guess["label"] for guess in each["ranked"]] == [label for label, _ in ranked]
         assert [guess["probability"] for guess in each["ranked"]] == pytest.approx([part for _, part in ranked])
 
@@ -134,19 +134,19 @@ def test_json_has_a_document_of_all(harvest: Harvest, run: Path, camera: Path) -
 @pytest.mark.parametrize("where", ["-", "answers.csv"])
 def test_csv_has_a_row_for_each(harvest: Harvest, run: Path, camera: Path, tmp_path: Path, where: str) -> None:
     """`--csv` writes a row per image: the image, the best label, then the other labels."""
-    told = harvest("predict", run, camera, "--csv", where, "--top", 2)
+    result = harvest("predict", run, camera, "--csv", where, "--top", 2)
 
-    text = told.out if where == "-" else (tmp_path / where).read_text("utf-8")
+    text = result.out if where == "-" else (tmp_path / where).read_text("utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert list(rows[0]) == ["picture", "label", "probability", "label_2", "probability_2", "error"]
     assert [row["picture"] for row in rows] == [str(camera / name) for name in SHOWN]
     expected = labels(run, *(camera / name for name in SHOWN))
     assert [row["label"] for row in rows] == [ranked[0][0] for ranked in expected]
     assert [float(row["probability_2"]) for row in rows] == pytest.approx([r[1][1] for r in expected], abs=1e-6)
-    assert where == "-" or told.out == ""
+    assert where == "-" or result.out == ""
 
 
-def test_json_and_a_table_can_both_be_had(harvest: Harvest, run: Path, camera: Path, tmp_path: Path) -> None:
+def test_json_and_csv_can_be_combined(harvest: Harvest, run: Path, camera: Path, tmp_path: Path) -> None:
     """`--json` prints while `--csv` writes to a file; both on standard output is refused."""
     both = harvest("predict", run, camera, "--json", "--csv", "answers.csv")
     refused = harvest("predict", run, camera, "--json", "--csv", "-")
@@ -168,13 +168,13 @@ def some_broken(camera: Path) -> Path:
 
 def test_T02_broken_pictures_are_named_and_the_others_told(harvest: Harvest, run: Path, some_broken: Path) -> None:
     """An unreadable image is reported on stderr, the others are classified, and the exit code is 3."""
-    told = harvest("predict", run, some_broken)
+    result = harvest("predict", run, some_broken)
 
-    assert told.code == 3
-    assert [Path(line.split()[0]).name for line in told.lines] == ["a.PNG", "d.jpg", "e.bmp"]
-    assert f"{some_broken / 'b.jpg'}: JPEG: " in told.err
-    assert f"{some_broken / 'c.webp'}: a web page" in told.err
-    assert "2 of 5 images could not be read" in told.err
+    assert result.code == 3
+    assert [Path(line.split()[0]).name for line in result.lines] == ["a.PNG", "d.jpg", "e.bmp"]
+    assert f"{some_broken / 'b.jpg'}: JPEG: " in result.err
+    assert f"{some_broken / 'c.webp'}: a web page" in result.err
+    assert "2 of 5 images could not be read" in result.err
 
 
 def test_X07_X08_pictures_that_cannot_be_decoded_are_named(
@@ -192,12 +192,12 @@ def test_X07_X08_pictures_that_cannot_be_decoded_are_named(
     monkeypatch.setattr(image_array, "centre_crop", fail_on_one)
     photo(200, 60).save(camera / "b.jpg")
 
-    told = harvest("predict", run, camera)
+    result = harvest("predict", run, camera)
 
-    assert told.code == 3
-    assert [Path(line.split()[0]).name for line in told.lines] == ["c.webp", "d.jpg", "e.bmp"]
-    assert f"{camera / 'a.PNG'}: PNG: it has no palette" in told.err
-    assert f"{camera / 'b.jpg'}: ZeroDivisionError: in the works" in told.err
+    assert result.code == 3
+    assert [Path(line.split()[0]).name for line in result.lines] == ["c.webp", "d.jpg", "e.bmp"]
+    assert f"{camera / 'a.PNG'}: PNG: it has no palette" in result.err
+    assert f"{camera / 'b.jpg'}: ZeroDivisionError: in the works" in result.err
 
 
 def test_T02_broken_pictures_keep_their_place_for_scripts(harvest: Harvest, run: Path, some_broken: Path) -> None:
@@ -213,16 +213,16 @@ def test_T02_broken_pictures_keep_their_place_for_scripts(harvest: Harvest, run:
     assert [bool(row["label"]) for row in rows] == [True, False, False, True, True]
 
 
-def test_no_picture_at_all_is_a_code_of_its_own(harvest: Harvest, run: Path, tmp_path: Path) -> None:
+def test_without_a_readable_image_the_exit_code_is_4(harvest: Harvest, run: Path, tmp_path: Path) -> None:
     """Without a readable image the exit code is 4, and the JSON document stays valid."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "x.jpg").write_bytes(b"")
 
     for path in ("empty", "x.jpg"):
-        told = harvest("predict", run, path, "--json")
-        assert told.code == 4
-        assert f"no image in {path}" in told.err
-        assert isinstance(told.json, list)
+        result = harvest("predict", run, path, "--json")
+        assert result.code == 4
+        assert f"no image in {path}" in result.err
+        assert isinstance(result.json, list)
 
 
 @pytest.mark.parametrize(
@@ -238,12 +238,12 @@ def test_no_picture_at_all_is_a_code_of_its_own(harvest: Harvest, run: Path, tmp
         (("RUN",), "Missing argument"),
     ],
 )
-def test_a_line_that_cannot_be_is_told_before_anything(harvest: Harvest, run: Path, words: tuple, said: str) -> None:
+def test_usage_errors_come_before_any_output(harvest: Harvest, run: Path, words: tuple, said: str) -> None:
     """A missing input or an unwritable output is a usage error, raised before anything is printed."""
-    told = harvest("predict", *(run if word == "RUN" else word for word in words))
+    result = harvest("predict", *(run if word == "RUN" else word for word in words))
 
-    assert (told.code, told.out) == (2, "")
-    assert said in told.err
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
 
 
 # Names from outside.
@@ -267,24 +267,24 @@ def test_C09_names_cannot_steer_a_terminal_nor_a_spreadsheet(harvest: Harvest, r
     assert sorted(each["picture"] for each in document.json) == sorted(names)
 
 
-def harvest_here(harvest: Harvest, run: Path, *more: str) -> Said:
+def harvest_here(harvest: Harvest, run: Path, *more: str) -> Result:
     return harvest("predict", run, ".", *more)
 
 
-def test_a_label_from_outside_is_plain(harvest: Harvest, tmp_path: Path, camera: Path) -> None:
+def test_labels_are_sanitized(harvest: Harvest, tmp_path: Path, camera: Path) -> None:
     """A label with terminal escapes or a formula is sanitized."""
     odd = write_run(tmp_path / "odd", ("=1+1", "a\x1b[31mred", "b\u202ec"))
 
     for more in ((), ("--csv", "-"), ("--json",)):
-        told = harvest("predict", odd, camera / "a.PNG", *more)
-        assert told.code == 0
+        result = harvest("predict", odd, camera / "a.PNG", *more)
+        assert result.code == 0
     assert {row[1] for row in csv.reader(io.StringIO(harvest("predict", odd, camera, "--csv", "-").out))} <= {
         *("label", "'=1+1", "a?[31mred", "b?c")
     }
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_in_a_folder_is_not_waited_for(harvest: Harvest, run: Path, camera: Path) -> None:
+def test_a_named_pipe_is_skipped(harvest: Harvest, run: Path, camera: Path) -> None:
     """A named pipe with an image suffix and a cyclic link are skipped."""
     os.mkfifo(camera / "pipe.jpg")
     (camera / "deep" / "circle").symlink_to(camera, target_is_directory=True)
@@ -295,15 +295,15 @@ def test_a_pipe_in_a_folder_is_not_waited_for(harvest: Harvest, run: Path, camer
 # What it takes.
 
 
-def test_what_is_missing_is_named(harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(harvest: Harvest, run: Path, camera: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without torch and onnxruntime the error names the missing package, and the install command."""
     monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name in {"torch", "onnxruntime"} else True)
 
-    told = harvest("predict", run, camera)
+    result = harvest("predict", run, camera)
 
-    assert told.code == 2
-    assert "this needs torch, which" in told.err
-    assert "pip install -e '.[train]'" in told.err
+    assert result.code == 2
+    assert "this needs torch, which" in result.err
+    assert "pip install -e '.[train]'" in result.err
 
 
 def test_help_and_errors_load_no_network(harvest: Harvest, run: Path) -> None:

@@ -18,9 +18,9 @@ from tests.datasets import fill, jpeg, name, new
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are of another kind")
 NOBODY = 65534

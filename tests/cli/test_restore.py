@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 
 def reject(root: Path, *numbers: int) -> None:
@@ -41,11 +41,11 @@ def there(root: Path, numbers: Iterable[int]) -> set[int]:
 
 
 @pytest.mark.usefixtures("root")
-def test_with_nothing_thrown_out_there_is_nothing_to_do(harvest: Harvest) -> None:
+def test_without_rejections_there_is_nothing_to_do(harvest: Harvest) -> None:
     """A dataset without rejections is reported."""
-    told = harvest("restore")
+    result = harvest("restore")
 
-    assert (told.code, told.lines) == (0, ["no image was rejected from dataset/"])
+    assert (result.code, result.lines) == (0, ["no image was rejected from dataset/"])
 
 
 def test_without_a_selection_it_lists_and_changes_nothing(root: Path, harvest: Harvest) -> None:
@@ -53,19 +53,19 @@ def test_without_a_selection_it_lists_and_changes_nothing(root: Path, harvest: H
     reject(root, 0, 1, 100)
     delete(root, *range(5, 17))
 
-    told = harvest("restore", "dataset")
+    result = harvest("restore", "dataset")
 
-    assert told.code == 0
-    assert told.lines[:4] == [
+    assert result.code == 0
+    assert result.lines[:4] == [
         "15 images rejected from dataset/",
         "class with a file to fetch again",
         "coral 1 –",
         "king 2 12",
     ]
-    assert "last rejections, in the folders, " in told.out
-    assert "… and 2 more (--json shows them)" in told.lines
-    assert "next harvest restore dataset --last the last rejections" in told.lines
-    assert "harvest restore dataset --class NAME all images of a class" in told.lines
+    assert "last rejections, in the folders, " in result.out
+    assert "… and 2 more (--json shows them)" in result.lines
+    assert "next harvest restore dataset --last the last rejections" in result.lines
+    assert "harvest restore dataset --class NAME all images of a class" in result.lines
     assert not there(root, [0, 1, 100])
 
 
@@ -101,11 +101,11 @@ def test_every_way_to_name_a_picture_restores_it(root: Path, harvest: Harvest, w
     """A name, class/name, path or URL restores exactly one file."""
     reject(root, 3, 4)
 
-    told = harvest("restore", *(word.format(name=name(3), root=root) for word in words))
+    result = harvest("restore", *(word.format(name=name(3), root=root) for word in words))
 
-    assert (told.code, told.err) == (0, "")
-    assert told.lines[0].startswith("1 image back in ")
-    assert told.lines[1:] == [f"king/{name(3)}"]
+    assert (result.code, result.err) == (0, "")
+    assert result.lines[0].startswith("1 image back in ")
+    assert result.lines[1:] == [f"king/{name(3)}"]
     assert there(root, [3, 4]) == {3}
 
 
@@ -114,9 +114,9 @@ def test_several_pictures_can_be_named(root: Path, harvest: Harvest) -> None:
     reject(root, 3, 4, 5)
 
     files = [f"dataset.rejected/king/{name(number)}" for number in (3, 4, 5)]
-    told = harvest("restore", *files, name(3))
+    result = harvest("restore", *files, name(3))
 
-    assert told.lines[0] == "3 images back in dataset/"
+    assert result.lines[0] == "3 images back in dataset/"
     assert there(root, [3, 4, 5]) == {3, 4, 5}
 
 
@@ -137,10 +137,10 @@ def test_all_restores_everything(root: Path, harvest: Harvest) -> None:
     reject(root, 3, 100)
     delete(root, 4)
 
-    told = harvest("restore", "--all")
+    result = harvest("restore", "--all")
 
-    assert told.lines[0] == "2 images back in dataset/"
-    assert "1 image to be downloaded again by the next get: the file is gone" in told.lines
+    assert result.lines[0] == "2 images back in dataset/"
+    assert "1 image to be downloaded again by the next get: the file is gone" in result.lines
     assert harvest("restore").lines == ["no image was rejected from dataset/"]
 
 
@@ -161,11 +161,11 @@ def test_last_undoes_deletions_in_the_file_manager(root: Path, harvest: Harvest)
     for number in (3, 4):
         (root / "king" / name(number)).unlink()
 
-    told = harvest("restore", "--last")
+    result = harvest("restore", "--last")
 
-    assert told.err == "note: recorded changes in the folders: 2 deleted\n"
-    assert told.lines[0] == "2 images to be downloaded again by the next get: the file is gone"
-    assert "next harvest QUERIES.csv -o dataset the command you harvested with" in told.lines
+    assert result.err == "note: recorded changes in the folders: 2 deleted\n"
+    assert result.lines[0] == "2 images to be downloaded again by the next get: the file is gone"
+    assert "next harvest QUERIES.csv -o dataset the command you harvested with" in result.lines
     with Dataset.open(root) as dataset:
         assert [task.hit.rank for task in dataset.unsettled_tasks(1)] == [3, 4]
 
@@ -180,9 +180,9 @@ def test_last_undoes_files_dragged_to_the_rejected(root: Path, harvest: Harvest)
     (root / "king" / "mine.jpg").rename(shelf / "mine.jpg")
     (shelf / "new.jpg").write_bytes(jpeg(501))
 
-    told = harvest("restore", "--last")
+    result = harvest("restore", "--last")
 
-    assert told.lines[0] == "3 images back in dataset/"
+    assert result.lines[0] == "3 images back in dataset/"
     assert {path.name for path in (root / "king").iterdir()} >= {name(3), "mine.jpg", "new.jpg"}
 
 
@@ -194,14 +194,14 @@ def test_dry_run_changes_nothing(root: Path, harvest: Harvest) -> None:
     reject(root, 3)
     delete(root, 4)
 
-    told = harvest("restore", "--all", "-n")
+    result = harvest("restore", "--all", "-n")
 
-    assert told.lines[0] == "1 image would be in dataset/"
+    assert result.lines[0] == "1 image would be in dataset/"
     assert not there(root, [3])
     assert len(harvest("restore", "--json").json["rejected"]) == 2
 
 
-def test_json_tells_what_came_back(root: Path, harvest: Harvest) -> None:
+def test_json_lists_the_restored_images(root: Path, harvest: Harvest) -> None:
     """`--json` lists the pictures by result."""
     reject(root, 3)
     delete(root, 4)
@@ -213,27 +213,27 @@ def test_json_tells_what_came_back(root: Path, harvest: Harvest) -> None:
     assert (document["lost"], document["dry_run"]) == ([], False)
 
 
-def test_what_cannot_be_fetched_is_said_to_be_lost(root: Path, harvest: Harvest) -> None:
+def test_an_own_file_cannot_be_downloaded_again(root: Path, harvest: Harvest) -> None:
     """A deleted own file is allowed again, but cannot be downloaded."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(500))
     harvest("status")
     (root / "king" / "mine.jpg").unlink()
 
-    told = harvest("restore", "mine.jpg")
+    result = harvest("restore", "mine.jpg")
 
-    assert told.lines[0] == "1 image allowed again, but not downloadable: put the files back yourself"
-    assert "next" not in told.out
+    assert result.lines[0] == "1 image allowed again, but not downloadable: put the files back yourself"
+    assert "next" not in result.out
 
 
-def test_a_name_that_was_taken_meanwhile_is_told(root: Path, harvest: Harvest) -> None:
+def test_a_restored_file_gets_a_free_name(root: Path, harvest: Harvest) -> None:
     """A restored file never overwrites another: it gets a free name, which is printed."""
     reject(root, 3)
     (root / "king" / name(3)).write_bytes(jpeg(500))
 
-    told = harvest("restore", f"dataset.rejected/king/{name(3)}")
+    result = harvest("restore", f"dataset.rejected/king/{name(3)}")
 
     stem = name(3).removesuffix(".jpg")
-    assert told.lines[1] == f"king/{stem}-2.jpg"
+    assert result.lines[1] == f"king/{stem}-2.jpg"
     assert (root / "king" / f"{stem}-2.jpg").read_bytes() == jpeg(3)
     assert (root / "king" / name(3)).read_bytes() == jpeg(500)
 
@@ -242,30 +242,30 @@ def test_many_pictures_are_not_all_listed(root: Path, harvest: Harvest) -> None:
     """A long list ends with how many more there are."""
     reject(root, *range(15))
 
-    told = harvest("restore", "--all")
+    result = harvest("restore", "--all")
 
-    assert told.lines[0] == "15 images back in dataset/"
-    assert told.lines[-1] == "… and 5 more (--json shows them)"
+    assert result.lines[0] == "15 images back in dataset/"
+    assert result.lines[-1] == "… and 5 more (--json shows them)"
 
 
 @pytest.mark.usefixtures("root")
-def test_what_is_there_needs_no_restoring(harvest: Harvest) -> None:
+def test_restoring_a_picture_that_is_not_rejected(harvest: Harvest) -> None:
     """Restoring a picture that is not rejected is not an error."""
-    told = harvest("restore", name(3))
+    result = harvest("restore", name(3))
 
-    assert (told.code, told.lines) == (0, ["nothing to restore"])
-    assert f"{name(3)} is not rejected" in told.err
+    assert (result.code, result.lines) == (0, ["nothing to restore"])
+    assert f"{name(3)} is not rejected" in result.err
 
 
-def test_restored_twice_is_restored_once(root: Path, harvest: Harvest) -> None:
+def test_restoring_a_picture_twice(root: Path, harvest: Harvest) -> None:
     """Restoring a picture twice is not an error."""
     delete(root, 3)
     harvest("restore", name(3))
 
-    told = harvest("restore", name(3))
+    result = harvest("restore", name(3))
 
-    assert (told.code, told.lines) == (0, ["nothing to restore"])
-    assert "is already restored" in told.err
+    assert (result.code, result.lines) == (0, ["nothing to restore"])
+    assert "is already restored" in result.err
 
 
 # What was never meant.
@@ -275,10 +275,10 @@ def test_one_unknown_name_stops_everything(root: Path, harvest: Harvest) -> None
     """Nothing is restored if one of the names is unknown."""
     reject(root, 3)
 
-    told = harvest("restore", name(3), "holiday.jpg")
+    result = harvest("restore", name(3), "holiday.jpg")
 
-    assert (told.code, told.out) == (2, "")
-    assert "dataset has no image holiday.jpg." in told.err
+    assert (result.code, result.out) == (2, "")
+    assert "dataset has no image holiday.jpg." in result.err
     assert not there(root, [3])
 
 
@@ -287,25 +287,25 @@ def test_a_class_without_its_option_is_explained(root: Path, harvest: Harvest) -
     reject(root, 3)
 
     for word in ("king", "dataset.rejected/king", "dataset.rejected/king/"):
-        told = harvest("restore", word)
-        assert told.code == 2
-        assert "king is a class, not an image." in told.err
-        assert "harvest restore dataset --class king" in told.err
+        result = harvest("restore", word)
+        assert result.code == 2
+        assert "king is a class, not an image." in result.err
+        assert "harvest restore dataset --class king" in result.err
 
 
 def test_an_unknown_class_names_those_there_are(root: Path, harvest: Harvest) -> None:
     """A class without rejected images is an error that lists the classes with some."""
     reject(root, 3)
 
-    told = harvest("restore", "--class", "kings")
+    result = harvest("restore", "--class", "kings")
 
-    assert told.code == 2
-    assert "no image of a class kings was rejected." in told.err
-    assert "Classes with rejected images: king." in told.err
+    assert result.code == 2
+    assert "no image of a class kings was rejected." in result.err
+    assert "Classes with rejected images: king." in result.err
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "result"),
     [
         (["datset", "--last"], "Did you mean dataset?"),
         (["snakes/king/a.jpg"], "there is no folder snakes."),
@@ -313,39 +313,39 @@ def test_an_unknown_class_names_those_there_are(root: Path, harvest: Harvest) ->
     ],
 )
 @pytest.mark.usefixtures("root")
-def test_wrong_words_are_named(harvest: Harvest, words: list[str], told: str) -> None:
+def test_wrong_arguments_are_named(harvest: Harvest, words: list[str], result: str) -> None:
     """Invalid arguments are an error with exit code 2."""
     said = harvest("restore", *words)
 
     assert (said.code, said.out) == (2, "")
-    assert told in said.err
+    assert result in said.err
 
 
 def test_a_misspelt_dataset_is_recognised(root: Path, harvest: Harvest) -> None:
     """Without a `dataset`, a bare word is taken for a misspelled dataset."""
     root.rename(root.with_name("snakes"))
 
-    told = harvest("restore", "snake", "--last")
+    result = harvest("restore", "snake", "--last")
 
-    assert told.code == 2
-    assert "there is no folder snake." in told.err
-    assert "Did you mean snakes?" in told.err
+    assert result.code == 2
+    assert "there is no folder snake." in result.err
+    assert "Did you mean snakes?" in result.err
 
 
-def test_with_the_brake_on_nothing_is_restored(root: Path, harvest: Harvest) -> None:
+def test_nothing_is_restored_while_a_class_is_missing(root: Path, harvest: Harvest) -> None:
     """If a whole class is missing, nothing is changed, and the exit code is 3."""
     reject(root, 3)
     shutil.rmtree(root / "coral")
 
-    told = harvest("restore", "--all")
+    result = harvest("restore", "--all")
 
-    assert (told.code, told.out) == (3, "")
-    assert "25 of 25 pictures of coral are gone from dataset. Nothing was recorded." in told.err
-    assert "harvest status dataset --accept-missing" in told.err
+    assert (result.code, result.out) == (3, "")
+    assert "25 of 25 pictures of coral are gone from dataset. Nothing was recorded." in result.err
+    assert "harvest status dataset --accept-missing" in result.err
     assert not there(root, [3])
 
 
-def test_what_was_restored_is_fetched_and_kept_by_the_next_get(root: Path, harvest: Harvest) -> None:
+def test_the_next_get_downloads_restored_images(root: Path, harvest: Harvest) -> None:
     """The URLs of a restored picture are no longer refused."""
     delete(root, 3)
     harvest("restore", name(3))
@@ -356,7 +356,7 @@ def test_what_was_restored_is_fetched_and_kept_by_the_next_get(root: Path, harve
         fill(dataset, "king", [50])
 
 
-def test_hostile_class_names_stay_on_their_line(root: Path, harvest: Harvest) -> None:
+def test_hostile_class_names_are_sanitized(root: Path, harvest: Harvest) -> None:
     """A class folder with terminal escapes in its name is printed as sanitized text."""
     evil = root.with_name("dataset.rejected") / "king\x1b[2J\nall is well"
     try:
@@ -365,8 +365,8 @@ def test_hostile_class_names_stay_on_their_line(root: Path, harvest: Harvest) ->
         pytest.skip("this system has no such names")
     (evil / "a.jpg").write_bytes(jpeg(500))
 
-    told = harvest("restore")
-    told_class = harvest("restore", "--class", "x\x1b[2J\ny")
+    result = harvest("restore")
+    by_class = harvest("restore", "--class", "x\x1b[2J\ny")
 
-    assert "king\\x1b[2J\\x0aall is well 1" in told.lines
-    assert "no image of a class x?[2J y was rejected." in told_class.err
+    assert "king\\x1b[2J\\x0aall is well 1" in result.lines
+    assert "no image of a class x?[2J y was rejected." in by_class.err

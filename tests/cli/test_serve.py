@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
     from tests.command import Command, Running
     from tests.web import Internet
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 
 PATIENCE = 60  # seconds, for what takes two when the machine is quiet
@@ -60,17 +60,17 @@ def serving(cli: Command, run: Path, *more: object, **variables: str) -> Iterato
         yield running, client
 
 
-def test_it_prints_its_address_and_answers(cli: Command, run: Path) -> None:
+def test_it_prints_its_url_and_classifies(cli: Command, run: Path) -> None:
     """The service prints its model and URL; an uploaded image gets the result of `predict`."""
     body = encoded(photo())
     with serving(cli, run) as (running, client):
-        told = client.post("/classify", files={"file": body}).json()
+        result = client.post("/classify", files={"file": body}).json()
         page = client.get("/")
 
     predictor = Predictor.open(run)
     (expected,) = predictor.predict([body])
     assert running.printed.startswith(f"snakes/first, 3 classes, by {predictor.engine}: http://127.0.0.1:")
-    assert {each["label"]: each["probability"] for each in told} == pytest.approx(dict(expected), abs=1e-5)
+    assert {each["label"]: each["probability"] for each in result} == pytest.approx(dict(expected), abs=1e-5)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
 
 
@@ -90,7 +90,7 @@ def test_P06_P07_a_stop_is_its_good_end(cli: Command, run: Path, name: str, *, b
     assert (ran.code, ran.err) == (0, "")
 
 
-def test_a_port_that_is_taken_is_told_at_once(cli: Command, run: Path) -> None:
+def test_a_port_in_use_is_reported_at_once(cli: Command, run: Path) -> None:
     """A port in use is an error that suggests another one, before a network is loaded."""
     door = listen("127.0.0.1", 0)
     port = door.port
@@ -100,18 +100,18 @@ def test_a_port_that_is_taken_is_told_at_once(cli: Command, run: Path) -> None:
         door.close()
 
     assert (ran.code, ran.out) == (2, "")
-    assert f"port {port} is taken" in ran.err
+    assert f"Port {port} is in use" in ran.err
     assert "--port 0" in ran.err
 
 
-def test_an_address_is_fetched_as_in_a_harvest(cli: Command, internet: Internet, run: Path) -> None:
+def test_a_url_is_downloaded_as_in_a_harvest(cli: Command, internet: Internet, run: Path) -> None:
     """A URL is fetched by the downloader of `get`, through the proxy; a private one is refused."""
     shelf = internet.addresses(1)
     with serving(cli, run) as (_, client):
-        told = client.post("/classify", json={"url": shelf.urls[0]})
+        result = client.post("/classify", json={"url": shelf.urls[0]})
         within = client.post("/classify", json={"url": "http://10.0.0.1/a.jpg"})
 
-    assert {each["label"] for each in told.json()} == set(LABELS)
+    assert {each["label"] for each in result.json()} == set(LABELS)
     assert within.status_code == 403
     assert not internet.log.to("10.0.0.1")
 
@@ -119,13 +119,13 @@ def test_an_address_is_fetched_as_in_a_harvest(cli: Command, internet: Internet,
 def test_private_addresses_can_be_allowed(cli: Command, internet: Internet, run: Path) -> None:
     """`--allow-private` permits a local image server."""
     with serving(cli, run, "--allow-private") as (_, client):
-        told = client.post("/classify", json={"url": "http://10.0.0.1/a.jpg"})
+        result = client.post("/classify", json={"url": "http://10.0.0.1/a.jpg"})
 
-    assert told.status_code == 200
+    assert result.status_code == 200
     assert internet.log.to("10.0.0.1")
 
 
-def test_a_name_can_be_given(cli: Command, run: Path) -> None:
+def test_a_host_name_can_be_given(cli: Command, run: Path) -> None:
     """A host name given with `--name` is accepted, another one is not."""
     with serving(cli, run, "--name", "snakes.example") as (_, client):
         codes = [client.get("/", headers={"Host": host}).status_code for host in ("snakes.example", "evil.example")]
@@ -133,7 +133,7 @@ def test_a_name_can_be_given(cli: Command, run: Path) -> None:
     assert codes == [200, 403]
 
 
-def test_who_lets_everybody_in_is_told(cli: Command, run: Path) -> None:
+def test_listening_for_other_machines_prints_a_warning(cli: Command, run: Path) -> None:
     """Listening for other machines prints a warning, and a URL that works locally."""
     with serving(cli, run, "--host", "0.0.0.0") as (running, client):
         assert client.get("/").status_code == 200
@@ -142,7 +142,7 @@ def test_who_lets_everybody_in_is_told(cli: Command, run: Path) -> None:
     assert "everyone who can reach this machine can use this server" in running.said
 
 
-def test_verbose_tells_each_request_on_a_line(cli: Command, run: Path) -> None:
+def test_verbose_logs_each_request(cli: Command, run: Path) -> None:
     """`-v` logs each request with its status on stderr, without terminal escapes."""
     with serving(cli, run, "-v") as (running, client):
         client.get("/")
@@ -155,21 +155,21 @@ def test_verbose_tells_each_request_on_a_line(cli: Command, run: Path) -> None:
     assert " GET /%1b[2J%0aGET 404 " in second
 
 
-def test_what_is_no_run_is_told(harvest: Harvest, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run(harvest: Harvest, tmp_path: Path) -> None:
     """A folder that is not a run is an error, and the port is released."""
-    told = harvest("serve", tmp_path, "--port", 0)
+    result = harvest("serve", tmp_path, "--port", 0)
 
-    assert told.code == 2
-    assert "is no run" in told.err
+    assert result.code == 2
+    assert "is no run" in result.err
 
 
 @pytest.mark.parametrize("module", ["starlette", "uvicorn", "python_multipart"])
-def test_what_is_missing_is_named(harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+def test_a_missing_package_is_named(harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     """Without a server package the error names it, and the install command."""
     monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name == module else True)
 
-    told = harvest("serve", run)
+    result = harvest("serve", run)
 
-    assert told.code == 2
-    assert f"this needs {module}, which" in told.err
-    assert "pip install -e '.[train]'" in told.err
+    assert result.code == 2
+    assert f"this needs {module}, which" in result.err
+    assert "pip install -e '.[train]'" in result.err

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 COMMANDS = {
     "status": ("status",),
@@ -34,12 +34,12 @@ COMMANDS = {
 @pytest.fixture(params=COMMANDS)
 def command(request: pytest.FixtureRequest, root: Path, harvest: Harvest) -> tuple[str, ...]:
     """Give each command that opens a dataset, and for `get` a dataset whose fingerprints are real."""
-    told: tuple[str, ...] = COMMANDS[request.param]
+    result: tuple[str, ...] = COMMANDS[request.param]
     if request.param == "get":
         (root.parent / "queries.csv").write_text("class,query\nking,king snake\n", "utf-8")
         shutil.rmtree(root)
-        assert harvest(*told, "--new-ledger").code == 0  # the one before was deleted on purpose
-    return told
+        assert harvest(*result, "--new-ledger").code == 0  # the one before was deleted on purpose
+    return result
 
 
 def test_X08_a_file_that_cannot_be_decoded_is_named_and_skipped(
@@ -49,10 +49,10 @@ def test_X08_a_file_that_cannot_be_decoded_is_named_and_skipped(
     file = root / "king" / "odd.png"
     file.write_bytes(without_palette())
 
-    told = harvest(*command)
+    result = harvest(*command)
 
-    assert told.code == 0
-    assert "dataset/king/odd.png is skipped: PNG: it has no palette" in told.err
+    assert result.code == 0
+    assert "dataset/king/odd.png is skipped: PNG: it has no palette" in result.err
     assert file.read_bytes() == without_palette()
 
 
@@ -71,11 +71,11 @@ def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
 
     monkeypatch.setattr(process.fingerprint, "compute_fingerprint", fail_once)
 
-    told = harvest(*command)
+    result = harvest(*command)
 
-    assert told.code == 0
-    assert "dataset/king/odd.jpg is skipped: internal error of harvest" in told.err
-    assert "ZeroDivisionError: in the works" in told.err
+    assert result.code == 0
+    assert "dataset/king/odd.jpg is skipped: internal error of harvest" in result.err
+    assert "ZeroDivisionError: in the works" in result.err
 
 
 def test_X07_a_bug_is_not_remembered(root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,10 +86,10 @@ def test_X07_a_bug_is_not_remembered(root: Path, harvest: Harvest, monkeypatch: 
         assert "is skipped" in harvest("status").err
         assert "is skipped" in harvest("status").err
 
-    told = harvest("status")
+    result = harvest("status")
 
-    assert "is skipped" not in told.err
-    assert "unreadable" not in told.out
+    assert "is skipped" not in result.err
+    assert "unreadable" not in result.out
 
 
 def test_X08_status_lists_the_files_that_cannot_be_decoded(root: Path, harvest: Harvest) -> None:
@@ -97,11 +97,11 @@ def test_X08_status_lists_the_files_that_cannot_be_decoded(root: Path, harvest: 
     (root / "king" / "odd.png").write_bytes(without_palette())
     harvest("status")
 
-    told = harvest("status")
+    result = harvest("status")
 
-    assert "unreadable: your own files that cannot be decoded; every command skips them" in told.lines
-    assert "dataset/king/odd.png" in told.lines
-    assert told.err == ""
+    assert "unreadable: your own files that cannot be decoded; every command skips them" in result.lines
+    assert "dataset/king/odd.png" in result.lines
+    assert result.err == ""
     assert harvest("status", "--json").json["unreadable"] == [{"class": "king", "name": "odd.png"}]
 
 
@@ -110,10 +110,10 @@ def test_X08_many_files_are_not_all_named(root: Path, harvest: Harvest) -> None:
     for number in range(12):
         (root / "king" / f"odd{number:02}.png").write_bytes(without_palette())
 
-    told = harvest("status")
+    result = harvest("status")
 
-    assert told.err.count("is skipped:") == 5
-    assert "7 more files are skipped" in told.err
+    assert result.err.count("is skipped:") == 5
+    assert "7 more files are skipped" in result.err
 
 
 # ---- sizes
@@ -130,10 +130,10 @@ def huge(root: Path) -> Path:
 
 def test_a_huge_file_is_named_and_skipped(command: tuple[str, ...], huge: Path, harvest: Harvest) -> None:
     """A file of 50 GB is not read completely: it is reported, counted as an own file and not changed."""
-    told = harvest(*command)
+    result = harvest(*command)
 
-    assert told.code == 0
-    assert "dataset/king/huge.jpg is skipped: it has 47,683 MB; the limit is 200" in told.err
+    assert result.code == 0
+    assert "dataset/king/huge.jpg is skipped: it has 47,683 MB; the limit is 200" in result.err
     assert huge.stat().st_size == 50 * 10**9
     (king,) = [row for row in harvest("status", "--json").json["classes"] if row["class"] == "king"]
     assert (king["own"], king["unreadable"]) == (1, 1)
@@ -151,13 +151,13 @@ def test_an_image_replaced_by_a_huge_file_is_edited(root: Path, harvest: Harvest
     """An image of ours that became a huge file counts as edited, never as deleted."""
     os.truncate(root / "king" / name(0), 50 * 10**9)
 
-    told = harvest("status")
+    result = harvest("status")
 
-    assert f"edited king/{name(0)}" in told.lines
-    assert "deleted" not in told.out
+    assert f"edited king/{name(0)}" in result.lines
+    assert "deleted" not in result.out
 
 
-def test_ends_tell_huge_files_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_huge_files_are_distinguished_by_their_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two files over the limit differ by their size, their start or their end."""
     monkeypatch.setattr(tree, "MAX_FILE", 10)
     monkeypatch.setattr(tree, "_END", 4)

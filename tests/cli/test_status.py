@@ -9,20 +9,21 @@ import pytest
 
 from harvest.dataset import Dataset, HitVerdict, Placement
 from harvest.images import process_image
-from harvest.models import Picture, Recipe, Verdict
+from harvest.models import Picture, Recipe
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 
 @pytest.mark.usefixtures("root")
-def test_an_untouched_dataset_counts_its_pictures(harvest: Harvest) -> None:
+def test_an_unchanged_dataset_counts_its_pictures(harvest: Harvest) -> None:
     """Without changes: the count of each class, the total, and no empty column."""
     status = harvest("status")
 
@@ -31,14 +32,14 @@ def test_an_untouched_dataset_counts_its_pictures(harvest: Harvest) -> None:
     assert status.lines[2:6] == ["class kept new", "coral 25 25", "king 25 25", "50 50"]
 
 
-def test_the_dataset_may_be_named(root: Path, harvest: Harvest) -> None:
+def test_the_dataset_can_be_an_argument(root: Path, harvest: Harvest) -> None:
     """Another folder than `dataset` is the argument."""
     root.rename(root.with_name("snakes"))
 
     assert harvest("status", "snakes/").lines[5] == "50 50"
 
 
-def test_each_change_is_told_once(root: Path, harvest: Harvest) -> None:
+def test_each_change_is_reported_once(root: Path, harvest: Harvest) -> None:
     """Changes in the folders are listed by kind, by the first command after them."""
     king, coral = root / "king", root / "coral"
     rejected = root.with_name("dataset.rejected") / "king"
@@ -50,10 +51,10 @@ def test_each_change_is_told_once(root: Path, harvest: Harvest) -> None:
     (king / "mine.jpg").write_bytes(jpeg(501))
     shutil.copy(king / name(4), coral / "copy.jpg")
 
-    told = harvest("status")
+    result = harvest("status")
     again = harvest("status")
 
-    assert told.lines[:7] == [
+    assert result.lines[:7] == [
         "changed on disk since the last command:",
         f"deleted king/{name(0)}",
         f"rejected king/{name(2)}",
@@ -65,7 +66,7 @@ def test_each_change_is_told_once(root: Path, harvest: Harvest) -> None:
     assert again.lines[0] == "changed on disk since the last command: nothing"
 
 
-def test_what_is_dragged_back_is_told(root: Path, harvest: Harvest) -> None:
+def test_a_file_moved_back_is_reported(root: Path, harvest: Harvest) -> None:
     """A picture that is back in its folder counts as restored."""
     spot = root / "king" / name(0)
     data = spot.read_bytes()
@@ -76,7 +77,7 @@ def test_what_is_dragged_back_is_told(root: Path, harvest: Harvest) -> None:
     assert harvest("status").lines[1] == f"restored king/{name(0)}"
 
 
-def test_the_table_counts_what_a_person_did(root: Path, harvest: Harvest) -> None:
+def test_the_table_counts_the_changes_of_the_user(root: Path, harvest: Harvest) -> None:
     """Only columns with counts appear, each with its legend."""
     (root / "king" / name(0)).unlink()
     (root / "king" / name(1)).rename(root / "coral" / name(1))
@@ -93,7 +94,7 @@ def test_the_table_counts_what_a_person_did(root: Path, harvest: Harvest) -> Non
     assert "which of the 1 rejected images can be restored" in status.out
 
 
-def test_a_renamed_class_is_told_until_the_query_file_agrees(root: Path, harvest: Harvest) -> None:
+def test_a_renamed_class_is_reported_until_the_query_file_agrees(root: Path, harvest: Harvest) -> None:
     """A renamed class folder is reported each time, and its pictures do not count as moved."""
     (root / "king").rename(root / "lampropeltis")
 
@@ -156,7 +157,7 @@ def test_suspects_are_listed_with_the_class_they_name(tmp_path: Path, harvest: H
     assert "king 1 1 1" in status.lines
 
 
-def test_keep_rates_tell_which_search_was_worth_it(root: Path, harvest: Harvest) -> None:
+def test_keep_rates_of_each_search(root: Path, harvest: Harvest) -> None:
     """Each query and source is rated by the share of its pictures that the user kept."""
     with Dataset.open(root) as dataset:
         fill(dataset, "king", range(30, 34), provider="FLICKR")
@@ -231,7 +232,7 @@ def test_json_says_the_same_in_full(root: Path, harvest: Harvest) -> None:
 # The brake.
 
 
-def test_the_brake_records_nothing_and_says_how_to_go_on(root: Path, harvest: Harvest) -> None:
+def test_a_missing_class_stops_the_command(root: Path, harvest: Harvest) -> None:
     """A missing class is not taken for a deletion: exit code 3, a command to confirm, nothing recorded."""
     shutil.move(root / "king", root.with_name("elsewhere"))
 
@@ -248,7 +249,7 @@ def test_the_brake_records_nothing_and_says_how_to_go_on(root: Path, harvest: Ha
     assert harvest("status").lines[0] == "changed on disk since the last command: nothing"
 
 
-def test_the_brake_speaks_to_programs_too(root: Path, harvest: Harvest) -> None:
+def test_a_missing_class_in_json(root: Path, harvest: Harvest) -> None:
     """With `--json` stdout stays one document, and the exit code is 3."""
     shutil.rmtree(root / "king")
 
@@ -274,7 +275,7 @@ def test_accept_missing_records_them(root: Path, harvest: Harvest) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told", "guess"),
+    ("asked", "result", "guess"),
     [
         ("datset", "there is no folder datset.", "Did you mean dataset?"),
         (
@@ -287,14 +288,14 @@ def test_accept_missing_records_them(root: Path, harvest: Harvest) -> None:
         ("file.csv", "file.csv is not a folder, so not a dataset.", "Did you mean dataset?"),
     ],
 )
-def test_what_is_no_dataset_is_named(root: Path, harvest: Harvest, asked: str, told: str, guess: str) -> None:
+def test_a_folder_that_is_not_a_dataset(root: Path, harvest: Harvest, asked: str, result: str, guess: str) -> None:
     """A folder that is not a dataset is an error with a suggestion."""
     root.with_name("file.csv").touch()
 
     status = harvest("status", asked)
 
     assert (status.code, status.out) == (2, "")
-    assert told in status.err
+    assert result in status.err
     assert guess in status.err
 
 
@@ -308,7 +309,7 @@ def test_several_datasets_are_named(root: Path, harvest: Harvest) -> None:
     assert "Datasets there: dataset, 'my snakes'" in status.err
 
 
-def test_inside_a_dataset_the_way_is_told(root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inside_a_dataset_the_command_is_shown(root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside the dataset, the error shows the right command."""
     monkeypatch.chdir(root)
 

@@ -30,7 +30,7 @@ def lines(run: Path, capsys: pytest.CaptureFixture[str], **more: int) -> list[st
     return capsys.readouterr().out.splitlines()
 
 
-def test_paths_below_are_told_from_here(
+def test_paths_below_the_working_directory_are_relative(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A run below the working directory is printed as a relative path, another one unchanged."""
@@ -49,11 +49,11 @@ def test_wide_lines_are_explained_below(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
-    told = lines(Path("/tmp/a folder of a person/small.runs/2026-11-21_13-09-55"), capsys)
+    printed = lines(Path("/tmp/a folder of a person/small.runs/2026-11-21_13-09-55"), capsys)
     short = lines(Path("/a/b"), capsys)
 
-    place = told.index("        harvest predict '/tmp/a folder of a person/small.runs/2026-11-21_13-09-55' IMAGE")
-    assert told[place + 1] == "          classify an image"
+    place = printed.index("        harvest predict '/tmp/a folder of a person/small.runs/2026-11-21_13-09-55' IMAGE")
+    assert printed[place + 1] == "          classify an image"
     assert "        harvest predict /a/b IMAGE   classify an image" in short
 
 
@@ -76,6 +76,6 @@ def test_in_a_file_lines_are_as_long_as_they_are(
 )
 def test_suspects_are_counted(count: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The number of images that may be in the wrong folder is printed, if there are any."""
-    told = lines(Path("/a/b"), capsys, suspects=count)
+    printed = lines(Path("/a/b"), capsys, suspects=count)
 
-    assert "".join(line for line in told if "suspects" in line) == said
+    assert "".join(line for line in printed if "suspects" in line) == said

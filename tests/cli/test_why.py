@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.cli.verdict_text import describe_verdict
+from harvest.cli.picture_history import describe_verdict
 from harvest.dataset import Dataset, HitVerdict, Placement
-from harvest.models import Evidence, Licence, Verdict
+from harvest.licences import Evidence, Licence
+from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Result
 
-    Harvest = Callable[..., Said]
+    Harvest = Callable[..., Result]
 
 URL = "https://pictures.example.com/3.jpg"
 TOLD = {
@@ -62,10 +63,10 @@ def refuse(root: Path, verdict: Verdict, detail: str = "", **more: object) -> st
 def test_every_way_to_name_a_picture_leads_to_it(root: Path, harvest: Harvest, words: list[str]) -> None:
     """A path, class/name, name or URL, with or without the dataset, gives the same history."""
     stem = name(3).removesuffix(".jpg")
-    told = harvest("why", *(word.format(name=name(3), stem=stem, root=root) for word in words))
+    result = harvest("why", *(word.format(name=name(3), stem=stem, root=root) for word in words))
 
-    assert (told.code, told.err) == (0, "")
-    assert told.lines[0] == f"king/{name(3)} is kept"
+    assert (result.code, result.err) == (0, "")
+    assert result.lines[0] == f"king/{name(3)} is kept"
 
 
 @pytest.mark.parametrize(("folder", "word"), [("", "king/{}"), ("", "{}"), ("king", "{}"), ("coral", "../king/{}")])
@@ -83,34 +84,34 @@ def test_a_dataset_of_another_name_is_found_from_the_path(root: Path, harvest: H
     (root.parent / "deep").mkdir()
     root.rename(root.parent / "deep" / "snakes")
 
-    told = harvest("why", f"deep/snakes/king/{name(3)}")
+    result = harvest("why", f"deep/snakes/king/{name(3)}")
 
-    assert f"file deep/snakes/king/{name(3)}" in told.lines
-
-
-# What is told.
+    assert f"file deep/snakes/king/{name(3)}" in result.lines
 
 
-def test_the_story_tells_source_licence_and_sizes(tmp_path: Path, harvest: Harvest) -> None:
+# What is result.
+
+
+def test_the_history_shows_source_licence_and_sizes(tmp_path: Path, harvest: Harvest) -> None:
     """The history shows the source, the author, the licence with its evidence, and both sizes."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(3, "FLICKR", **TOLD)], text="scarlet king snake")
         dataset.place([Placement(task, a_picture(3))])
 
-    told = harvest("why", name(3, "flickr"))
+    result = harvest("why", name(3, "flickr"))
 
-    assert f"file dataset/king/{name(3, 'flickr')}" in told.lines
-    assert "size 24 × 24, made from 240 × 240 PNG" in told.lines
-    assert "from flickr, result 3 for 'scarlet king snake' (king)" in told.lines
-    assert "title Scarlet kingsnake" in told.lines
-    assert "author Ana Díaz" in told.lines
-    assert "page https://www.example.com/snakes/3" in told.lines
-    assert "licence CC-BY-4.0, stated by the source https://creativecommons.org/licenses/by/4.0/" in told.lines
-    assert told.lines[-2:] == [URL, "flickr, result 3 for 'scarlet king snake' (king): gave the image"]
+    assert f"file dataset/king/{name(3, 'flickr')}" in result.lines
+    assert "size 24 × 24, made from 240 × 240 PNG" in result.lines
+    assert "from flickr, result 3 for 'scarlet king snake' (king)" in result.lines
+    assert "title Scarlet kingsnake" in result.lines
+    assert "author Ana Díaz" in result.lines
+    assert "page https://www.example.com/snakes/3" in result.lines
+    assert "licence CC-BY-4.0, stated by the source https://creativecommons.org/licenses/by/4.0/" in result.lines
+    assert result.lines[-2:] == [URL, "flickr, result 3 for 'scarlet king snake' (king): gave the image"]
 
 
 @pytest.mark.parametrize(
-    ("licence", "told"),
+    ("licence", "result"),
     [
         (Licence(), "licence unknown"),
         (
@@ -120,27 +121,27 @@ def test_the_story_tells_source_licence_and_sizes(tmp_path: Path, harvest: Harve
     ],
 )
 def test_a_licence_is_never_more_certain_than_it_is(
-    tmp_path: Path, harvest: Harvest, licence: Licence, told: str
+    tmp_path: Path, harvest: Harvest, licence: Licence, result: str
 ) -> None:
     """An unknown licence is shown as unknown, and a claimed one as a claim."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(3, licence=licence)])
         dataset.place([Placement(task, a_picture(3))])
 
-    assert told in harvest("why", name(3)).lines
+    assert result in harvest("why", name(3)).lines
 
 
-def test_every_address_of_a_picture_is_told_with_its_end(root: Path, harvest: Harvest) -> None:
+def test_every_url_of_a_picture_is_listed_with_its_result(root: Path, harvest: Harvest) -> None:
     """Other URLs of the picture are listed with their results, and give the same history."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900, "FLICKR")])
         (known,) = (known for known in dataset.list_present() if known.content == a_picture(3).content)
         dataset.record_verdicts([HitVerdict(task.id, Verdict.DUPLICATE, "looks the same", known.id)])
 
-    told = harvest("why", task.hit.url)
+    result = harvest("why", task.hit.url)
 
-    assert told.lines[0] == f"king/{name(3)} is kept"
-    assert told.lines[-5:] == [
+    assert result.lines[0] == f"king/{name(3)} is kept"
+    assert result.lines[-5:] == [
         "URLs",
         URL,
         "bing, result 3 for 'king snake' (king): gave the image",
@@ -149,68 +150,68 @@ def test_every_address_of_a_picture_is_told_with_its_end(root: Path, harvest: Ha
     ]
 
 
-def test_a_replaced_copy_leads_to_what_took_its_place(root: Path, harvest: Harvest) -> None:
+def test_the_history_of_a_replaced_copy_names_the_better_one(root: Path, harvest: Harvest) -> None:
     """For a file that a better copy replaced, the history says so, and shows the licence of the copy."""
     with Dataset.open(root) as dataset:
         (task,) = find(dataset, [a_hit(900, "FLICKR", **TOLD)])
         (known,) = (known for known in dataset.list_present() if known.content == a_picture(3).content)
         dataset.place([Placement(task, a_picture(900), known)])
 
-    told = harvest("why", f"dataset/king/{name(3)}")
+    result = harvest("why", f"dataset/king/{name(3)}")
 
-    assert told.lines[:2] == [
+    assert result.lines[:2] == [
         f"king/{name(900, 'flickr')} is kept",
         f"king/{name(3)} was replaced by it: a better copy, or one of several",
     ]
-    assert any(line.startswith("licence CC-BY-4.0, stated") for line in told.lines)
-    assert "gave a better copy, which replaced the earlier one" in told.out
-    assert told.lines[-1].endswith("gave a copy that another one replaced")
+    assert any(line.startswith("licence CC-BY-4.0, stated") for line in result.lines)
+    assert "gave a better copy, which replaced the earlier one" in result.out
+    assert result.lines[-1].endswith("gave a copy that another one replaced")
 
 
-def test_a_conflict_is_told_with_its_copies(root: Path, harvest: Harvest) -> None:
+def test_a_conflict_is_listed_with_its_copies(root: Path, harvest: Harvest) -> None:
     """For a picture in two class folders, the history names the other class and the copy."""
     shutil.copy(root / "king" / name(3), root / "coral" / "copy.jpg")
 
-    told = harvest("why", f"king/{name(3)}")
+    result = harvest("why", f"king/{name(3)}")
 
-    assert "conflict: also found for coral. Move it there, or delete it" in told.lines
-    assert "same as coral/copy.jpg, byte for byte" in told.lines
-    assert told.err == "note: recorded changes in the folders: 1 in two classes\n"
+    assert "conflict: also found for coral. Move it there, or delete it" in result.lines
+    assert "same as coral/copy.jpg, byte for byte" in result.lines
+    assert result.err == "note: recorded changes in the folders: 1 in two classes\n"
 
 
-def test_a_deleted_picture_is_told_with_the_way_back(root: Path, harvest: Harvest) -> None:
+def test_a_deleted_picture_has_a_history_and_a_hint(root: Path, harvest: Harvest) -> None:
     """A deleted picture still has a history, with the time of its rejection and how to restore it."""
     (root / "king" / name(3)).unlink()
 
-    told = harvest("why", f"dataset/king/{name(3)}")
+    result = harvest("why", f"dataset/king/{name(3)}")
 
-    assert told.lines[0] == (f"king/{name(3)} was rejected. To restore it: harvest restore dataset king/{name(3)}")
-    assert not any(line.startswith("file ") for line in told.lines)
-    assert told.lines[-1].endswith("UTC rejected in the folders")
-    assert "from bing, result 3 for 'king snake' (king)" in told.lines
+    assert result.lines[0] == (f"king/{name(3)} was rejected. To restore it: harvest restore dataset king/{name(3)}")
+    assert not any(line.startswith("file ") for line in result.lines)
+    assert result.lines[-1].endswith("UTC rejected in the folders")
+    assert "from bing, result 3 for 'king snake' (king)" in result.lines
 
 
-def test_a_picture_rejected_on_the_page_is_found_where_it_lies(root: Path, harvest: Harvest) -> None:
+def test_a_picture_in_dataset_rejected_is_found(root: Path, harvest: Harvest) -> None:
     """The path in dataset.rejected gives the history, with the place and reason of the rejection."""
     with Dataset.open(root) as dataset:
         dataset.reject(dataset.find(name(3)), by="page", reason="blurred")
 
-    told = harvest("why", f"dataset.rejected/king/{name(3)}")
+    result = harvest("why", f"dataset.rejected/king/{name(3)}")
 
-    assert f"file dataset.rejected/king/{name(3)}" in told.lines
-    assert told.lines[-1].endswith("UTC rejected on the review page blurred")
+    assert f"file dataset.rejected/king/{name(3)}" in result.lines
+    assert result.lines[-1].endswith("UTC rejected on the review page blurred")
 
 
-def test_decisions_are_told_in_their_order(root: Path, harvest: Harvest) -> None:
+def test_decisions_are_listed_in_order(root: Path, harvest: Harvest) -> None:
     """The history of a moved and edited picture shows both."""
     (root / "king" / name(3)).rename(root / "coral" / name(3))
     harvest("status")
     (root / "coral" / name(3)).write_bytes(jpeg(500))
 
-    told = harvest("why", name(3))
+    result = harvest("why", name(3))
 
-    assert told.lines[0] == f"coral/{name(3)} is kept"
-    assert [line.partition(" UTC ")[2] for line in told.lines[-2:]] == [
+    assert result.lines[0] == f"coral/{name(3)} is kept"
+    assert [line.partition(" UTC ")[2] for line in result.lines[-2:]] == [
         f"moved in the folders king/{name(3)} → coral/{name(3)}",
         "edited in the folders",
     ]
@@ -225,15 +226,15 @@ def test_a_picture_taken_back_waits_for_the_next_get(root: Path, harvest: Harves
     assert "left for the next run" in harvest("why", URL).out
 
 
-def test_a_picture_of_the_persons_own_is_said_to_be(root: Path, harvest: Harvest) -> None:
+def test_a_file_of_the_user_has_no_source(root: Path, harvest: Harvest) -> None:
     """A file that the user added has no source and no known licence."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(500, 64))
 
-    told = harvest("why", "dataset/king/mine.jpg")
+    result = harvest("why", "dataset/king/mine.jpg")
 
-    assert told.lines[0] == "king/mine.jpg is your own file; harvest never changes it"
-    assert "size 64 × 64" in told.lines
-    assert "licence not known: harvest did not download it" in told.lines
+    assert result.lines[0] == "king/mine.jpg is your own file; harvest never changes it"
+    assert "size 64 × 64" in result.lines
+    assert "licence not known: harvest did not download it" in result.lines
 
 
 def test_a_name_in_two_classes_names_both(root: Path, harvest: Harvest) -> None:
@@ -241,34 +242,34 @@ def test_a_name_in_two_classes_names_both(root: Path, harvest: Harvest) -> None:
     (root / "king" / "mine.jpg").write_bytes(jpeg(500))
     (root / "coral" / "mine.jpg").write_bytes(jpeg(501))
 
-    told = harvest("why", "mine.jpg")
+    result = harvest("why", "mine.jpg")
 
-    assert told.lines[-2:] == ["other matches", "king/mine.jpg"]
-    assert told.lines[0].startswith("coral/mine.jpg ")
+    assert result.lines[-2:] == ["other matches", "king/mine.jpg"]
+    assert result.lines[0].startswith("coral/mine.jpg ")
 
 
 # Addresses that came to nothing.
 
 
-def test_a_refused_address_tells_its_verdict_in_words(root: Path, harvest: Harvest) -> None:
+def test_the_verdict_of_a_url_is_shown_as_text(root: Path, harvest: Harvest) -> None:
     """The result of a URL is shown as text, with the detail, and whether it is retried."""
     url = refuse(root, Verdict.TIMEOUT, "60 s")
 
-    told = harvest("why", url)
+    result = harvest("why", url)
 
-    assert told.code == 0
-    assert told.lines[0] == f"{url} gave no image"
-    assert told.lines[-1] == ("bing, result 900 for 'king snake' (king): timed out (60 s); a later run retries it")
+    assert result.code == 0
+    assert result.lines[0] == f"{url} gave no image"
+    assert result.lines[-1] == ("bing, result 900 for 'king snake' (king): timed out (60 s); a later run retries it")
 
 
-def test_the_page_of_a_refused_address_leads_to_it(root: Path, harvest: Harvest) -> None:
+def test_the_page_of_a_failed_url_finds_it(root: Path, harvest: Harvest) -> None:
     """The URL of a picture's page finds the picture."""
     url = refuse(root, Verdict.TOO_SMALL, "120 × 90", page="https://www.example.com/album")
 
-    told = harvest("why", "https://www.example.com/album")
+    result = harvest("why", "https://www.example.com/album")
 
-    assert url in told.lines
-    assert told.lines[-1].endswith("too small (120 × 90)")
+    assert url in result.lines
+    assert result.lines[-1].endswith("too small (120 × 90)")
 
 
 @pytest.mark.parametrize("verdict", Verdict)
@@ -286,35 +287,35 @@ def test_an_unknown_name_is_an_error_with_a_guess(harvest: Harvest) -> None:
     """The beginning of a name is not enough, but similar names are suggested."""
     start = name(3).removesuffix(".jpg")[:-3]
 
-    told = harvest("why", "dataset", start)
+    result = harvest("why", "dataset", start)
 
-    assert (told.code, told.out) == (2, "")
-    assert f"dataset has no image {start}." in told.err
-    assert f"Did you mean king/{name(3)}?" in told.err
+    assert (result.code, result.out) == (2, "")
+    assert f"dataset has no image {start}." in result.err
+    assert f"Did you mean king/{name(3)}?" in result.err
 
 
 @pytest.mark.usefixtures("root")
 def test_an_unknown_path_names_its_dataset(harvest: Harvest) -> None:
     """An unknown path is an error that shows how to name pictures."""
-    told = harvest("why", "dataset/king/holiday.jpg")
+    result = harvest("why", "dataset/king/holiday.jpg")
 
-    assert told.code == 2
-    assert "dataset has no image king/holiday.jpg." in told.err
-    assert "Name an image by path, class/name, name or URL." in told.err
+    assert result.code == 2
+    assert "dataset has no image king/holiday.jpg." in result.err
+    assert "Name an image by path, class/name, name or URL." in result.err
 
 
 @pytest.mark.usefixtures("root")
 def test_an_unknown_address_is_an_error(harvest: Harvest) -> None:
     """A URL that no source returned is unknown, and the error explains why."""
-    told = harvest("why", "https://www.example.com/elsewhere.jpg")
+    result = harvest("why", "https://www.example.com/elsewhere.jpg")
 
-    assert told.code == 2
-    assert "no search for dataset has returned the URL https://www.example.com/elsewhere.jpg." in told.err
+    assert result.code == 2
+    assert "no search for dataset has returned the URL https://www.example.com/elsewhere.jpg." in result.err
 
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "result"),
     [
         (["dataset"], "dataset is a dataset, not an image."),
         (["datset", "a.jpg"], "there is no folder datset."),
@@ -326,29 +327,29 @@ def test_an_unknown_address_is_an_error(harvest: Harvest) -> None:
         (["", "a.jpg"], "is not a dataset"),
     ],
 )
-def test_wrong_words_are_named(harvest: Harvest, words: list[str], told: str) -> None:
+def test_wrong_arguments_are_named(harvest: Harvest, words: list[str], result: str) -> None:
     """Invalid arguments are an error with exit code 2."""
     said = harvest("why", *words)
 
     assert (said.code, said.out) == (2, "")
-    assert told in said.err
+    assert result in said.err
 
 
-def test_with_the_brake_on_stories_are_told(root: Path, harvest: Harvest) -> None:
+def test_the_history_is_shown_while_a_class_is_missing(root: Path, harvest: Harvest) -> None:
     """A missing drive is reported, and the history stays the same."""
     shutil.rmtree(root / "king")
 
-    told = harvest("why", name(3))
+    result = harvest("why", name(3))
 
-    assert told.code == 0
-    assert told.lines[0] == f"king/{name(3)} is kept"
-    assert told.err == "warning: 25 of 25 pictures of king are gone from dataset. Nothing was recorded.\n"
+    assert result.code == 0
+    assert result.lines[0] == f"king/{name(3)} is kept"
+    assert result.err == "warning: 25 of 25 pictures of king are gone from dataset. Nothing was recorded.\n"
 
 
 # For programs, and against them.
 
 
-def test_json_tells_the_same(tmp_path: Path, harvest: Harvest) -> None:
+def test_json_has_the_same_history(tmp_path: Path, harvest: Harvest) -> None:
     """`--json` is one document with the picture, its sources and its decisions."""
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(3, "FLICKR", **TOLD)])
@@ -383,18 +384,18 @@ def test_json_of_an_address_has_no_picture(root: Path, harvest: Harvest) -> None
     assert story["sources"][0]["verdict"] == "gone"
 
 
-def test_hostile_words_of_a_page_cannot_pass_for_ours(tmp_path: Path, harvest: Harvest) -> None:
+def test_hostile_titles_are_sanitized(tmp_path: Path, harvest: Harvest) -> None:
     """A title with newlines, escapes or direction marks is printed as one sanitized line."""
     evil = "king\n   licence   CC0-1.0, stated by the source\x1b[2J\u202e"
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         (task,) = find(dataset, [a_hit(3, title=evil, author=evil, page=f"https://example.com/{evil}")])
         dataset.place([Placement(task, a_picture(3))])
 
-    told = harvest("why", name(3))
+    result = harvest("why", name(3))
     document = harvest("why", name(3), "--json")
 
-    assert [line for line in told.lines if line.startswith("licence")] == ["licence unknown"]
-    assert "title king licence CC0-1.0, stated by the source?[2J?" in told.lines
+    assert [line for line in result.lines if line.startswith("licence")] == ["licence unknown"]
+    assert "title king licence CC0-1.0, stated by the source?[2J?" in result.lines
     assert document.json["sources"][0]["title"] == evil
 
 

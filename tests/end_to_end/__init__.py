@@ -1,1 +1,1 @@
-"""The real command on the small Internet: from a query file to class folders, and everything in between."""
+"""The real command against the test Internet: from a query file to class folders."""

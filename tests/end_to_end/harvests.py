@@ -1,4 +1,4 @@
-"""What a test sees of a dataset from outside: files, decoded pictures, and what the ledger says of people."""
+"""What a test can see of a dataset from outside: its files, the decoded images, and the decisions in the ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from PIL import Image
 
 from harvest.images import process_image
-from harvest.models import Hit, Picture, Recipe, Verdict
+from harvest.models import Hit, Picture, Recipe
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,55 +19,55 @@ if TYPE_CHECKING:
 
     from tests.web import Listing, Photo, Shelf
 
-# What may lie in a dataset beside class folders, and what a killed run leaves for the next one to sweep.
+# What may be in a dataset besides class folders, and what a killed run leaves for the next one to remove.
 OURS = {"harvest.db", "harvest.lock"}
 LEFT = ("harvest.db-journal", "harvest.db-wal", "harvest.db-shm", ".harvest-")
 
 
 class Print(NamedTuple):
-    """A picture as somebody sees it who knows nothing of ledgers: its class, and what it shows."""
+    """An image as seen without the ledger: its class, and a hash of its pixels."""
 
     class_name: str
     pixels: str
 
 
 def pixels(path: Path) -> str:
-    """Decode a picture to its last byte, and name what it shows; one that is not whole raises."""
+    """Decode an image completely, and return a hash of its pixels; raise an error if it is incomplete."""
     with Image.open(path) as image:
         image.load()
         return hashlib.sha256(repr(image.size).encode() + image.convert("RGB").tobytes()).hexdigest()
 
 
 def pictures(root: Path) -> list[Path]:
-    """List the files in the class folders of a dataset, or of one of its siblings."""
+    """Return the files in the class folders of a dataset, or of one of the folders next to it."""
     return sorted(path for folder in root.glob("*/") for path in folder.rglob("*") if not path.is_dir())
 
 
 def prints(root: Path) -> list[Print]:
-    """Decode every picture of a dataset."""
+    """Decode every image of a dataset."""
     return sorted(Print(path.parent.name, pixels(path)) for path in pictures(root))
 
 
 def beside(root: Path) -> set[str]:
-    """Name the files beside the class folders."""
+    """Return the names of the files next to the class folders."""
     return {path.name for path in root.iterdir() if not path.is_dir()}
 
 
 def snapshot(*roots: Path) -> dict[Path, tuple[bytes, int]]:
-    """Return bytes and time of every picture, to see later that nobody touched one."""
+    """Return the bytes and the time of every image, to check later that nothing changed."""
     files = [path for root in roots for path in pictures(root)]
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
 def decisions(root: Path) -> list[tuple[str, str]]:
-    """Return who decided what, as the ledger has it."""
-    # Read-only, SQLite would leave the files of its journal behind.
+    """Return the decisions in the ledger, and who made each."""
+    # Not read-only: SQLite would leave its journal files behind.
     with closing(sqlite3.connect(f"file:{root / 'harvest.db'}?mode=rw", uri=True)) as ledger:
         return ledger.execute("SELECT by, action FROM decision ORDER BY seq").fetchall()
 
 
-class Darkroom:
-    """Knows what every picture of some shelves looks like once it lies in a class folder."""
+class ExpectedImages:
+    """The expected pixels of listed images, as harvest writes them into a class folder."""
 
     def __init__(self, recipe: Recipe, aside: Path) -> None:
         self._recipe = recipe
@@ -74,21 +75,21 @@ class Darkroom:
         self.photos: dict[str, Photo] = {}
         self.bodies: set[bytes] = set()
 
-    def knows(self, listings: Iterable[Listing]) -> None:
-        """Develop the pictures that a sound program keeps."""
+    def add(self, listings: Iterable[Listing]) -> None:
+        """Process the images that harvest should keep, and remember their pixels."""
         for listing in listings:
             if listing.verdict is not Verdict.KEPT or listing.body in self.bodies:
                 continue
             picture = process_image(listing.body, Hit(listing.url, "BING", "x"), self._recipe)
             assert isinstance(picture, Picture), picture
-            path = self._aside / "developed.jpg"
+            path = self._aside / "processed.jpg"
             path.write_bytes(picture.data)
             self.photos[pixels(path)] = listing.photo
             self.bodies.add(listing.body)
 
 
 def wanted(**classes: Iterable[Shelf]) -> dict[Photo, set[str]]:
-    """Tell of every photo on the shelves that can be had which classes want it."""
+    """Return every photo that can be downloaded, with the classes that it was listed for."""
     homes: dict[Photo, set[str]] = {}
     for class_name, shelves in classes.items():
         for listing in (listing for shelf in shelves for listing in shelf):

@@ -1,4 +1,4 @@
-"""The user's query file, and what harvesting it leaves: class folders, words in pictures, a printed table."""
+"""The user's query file, and readers for what harvesting it leaves: class folders, EXIF texts, the printed table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CORAL, KING = "micrurus tener -king", "scarlet king snake"
 SNAKES = f"class,query\ncoral_snake,{CORAL}\nking_snake,{KING}\n"
-# One class takes one page of each source: nothing waits for the pause between two.
+# One class needs one page of each source, so that no test waits for the pause between two pages.
 CORALS = f"class,query\ncoral_snake,{CORAL}\n"
 
 _EXIF, _COMMENT, _ARTIST, _COPYRIGHT = 0x8769, 0x9286, 0x013B, 0x8298
@@ -28,12 +28,12 @@ def write(folder: Path, text: str = SNAKES, name: str = "snakes.csv") -> Path:
 
 
 def list_addresses(folder: Path, urls: list[str], name: str = "coral.txt") -> None:
-    """Write a list of addresses for `URLS`, which asks no search engine and so never waits for one."""
+    """Write a list of URLs for the `URLS` source, which sends no search request and so never waits."""
     (folder / name).write_text("\n".join(urls), "utf-8")
 
 
 def pictures(root: Path) -> dict[str, list[Path]]:
-    """Give the pictures of each class folder; whatever lies there must be one, complete and decodable."""
+    """Return the images of each class folder; each file must be a complete, decodable image."""
     found = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         found[folder.name] = sorted(folder.iterdir())
@@ -44,12 +44,12 @@ def pictures(root: Path) -> dict[str, list[Path]]:
 
 
 def parts(root: Path) -> list[Path]:
-    """Give the files left half written, in the dataset and beside it."""
+    """Return the unfinished files in the dataset and next to it."""
     return list(root.parent.rglob("*.part"))
 
 
-def told(path: Path) -> dict[str, str]:
-    """Read what a picture says of itself: its source, its author and its rights."""
+def exif_texts(path: Path) -> dict[str, str]:
+    """Return the source, author and rights in the EXIF of an image."""
     with Image.open(path) as image:
         exif = image.getexif()
         comment = exif.get_ifd(_EXIF)[_COMMENT]
@@ -62,13 +62,13 @@ def told(path: Path) -> dict[str, str]:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Measure a picture."""
+    """Return the size of an image."""
     with Image.open(path) as image:
         return image.size
 
 
 def table(run: Ran) -> dict[str, dict[str, int]]:
-    """Read the summary's table as printed: a row by its class, the total under ""."""
+    """Return the printed table of the summary: a row per class, and the total under ""."""
     lines = iter(run.out.splitlines())
     names = next(line.split() for line in lines if line.startswith(" class "))[1:]
     rows = {}

@@ -1,4 +1,4 @@
-"""A terminal as wide as told: what a command shows on it, as the person sees it and as it was sent."""
+"""A pseudo-terminal of a given width: what a command sends to it, and what it shows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 
-# A line ends where the next begins, or where the cursor goes back to an earlier one.
+# A line ends where the next one begins, or where the cursor moves back to an earlier one.
 _LINE_ENDS = re.compile(r"\r\n|\r|\n|\x1b\[\d*A")
 
 
 class Terminal:
-    """Runs the command on a terminal of its own; `sent` is every byte of it, `shown` is without escapes."""
+    """Runs the command on a pseudo-terminal; `sent` is every byte, `shown` the text without escapes."""
 
     def __init__(self, cli: Command, *args: str, columns: int = 80, rows: int = 30, **variables: str) -> None:
         master, slave = pty.openpty()
@@ -41,7 +41,7 @@ class Terminal:
         while True:
             try:
                 piece = os.read(self._master, 65536)
-            except OSError:  # Linux's way to say that nobody writes any more
+            except OSError:  # how Linux reports that no process writes any more
                 return
             if not piece:
                 return
@@ -54,11 +54,11 @@ class Terminal:
 
     @property
     def shown(self) -> list[str]:
-        """The lines without their escape codes; a table that was drawn anew is there as often."""
+        """The lines without escape codes; a table that was redrawn is contained once per redraw."""
         return [ESCAPE.sub("", line) for line in _LINE_ENDS.split(self.sent)]
 
     def wait(self, timeout: float = PATIENCE) -> int:
-        """Wait for the end, and give the exit code."""
+        """Wait for the end, and return the exit code."""
         code = self.process.wait(timeout)
         self._reader.join(timeout=60)
         return code

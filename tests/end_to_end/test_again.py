@@ -1,11 +1,11 @@
-"""The same line again: finished work is not repeated, more is more, and no less is ever less."""
+"""The same command again: finished work is not repeated, larger limits add images, and smaller ones remove none."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.datasets import tree
-from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, list_addresses, pictures, table, told, write
+from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, exif_texts, list_addresses, pictures, table, write
 
 ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
 URLS = ("-c", "URLS", "snakes.csv")
@@ -14,7 +14,7 @@ FLICKR = ("-c", "FLICKR", "snakes.csv")
 
 @pytest.fixture
 def flickr(internet, cli):
-    """Give the line on Flickr alone, which answers at once, with its key."""
+    """Return a function that runs the command with Flickr alone, which answers at once, and its key."""
 
     def run(*args):
         internet.log.clear()
@@ -26,7 +26,7 @@ def flickr(internet, cli):
 
 @pytest.fixture
 def urls(internet, cli):
-    """Give the line on a list of addresses, which no search engine paces."""
+    """Return a function that runs the command with a list of URLs, which is not rate-limited."""
 
     def run(*args):
         internet.log.clear()
@@ -37,7 +37,7 @@ def urls(internet, cli):
 
 
 def test_nothing_new_is_no_request(internet, cli):
-    """With nothing new the second run asks nobody, changes nothing, and is a success."""
+    """With nothing new, the second run sends no request, changes nothing, and succeeds."""
     internet.bing.shows(CORAL, 6, dead=1, html=1, twin=1, tiny=1)
     internet.flickr.shows(CORAL, 3, noai=1)
     write(cli.folder, CORALS)
@@ -56,7 +56,7 @@ def test_nothing_new_is_no_request(internet, cli):
 
 
 def test_more_asks_only_for_more(internet, cli, flickr):
-    """A larger `-m` fetches only what is new, and what is there stays as it is; a smaller one asks nobody."""
+    """A larger `-m` downloads only what is new and keeps existing images unchanged; a smaller one sends no request."""
     internet.flickr.shows(CORAL, 9, size=(640, 400))
     assert flickr("-m", "4", "-p", "-s", "120").code == 0
     assert len(internet.log.to("*.staticflickr.com")) == 4
@@ -74,7 +74,7 @@ def test_more_asks_only_for_more(internet, cli, flickr):
 
 
 def test_a_finished_search_is_asked_again_with_refresh(internet, cli, flickr):
-    """What a source has found since comes with `--refresh`, and nothing else is fetched for it."""
+    """`--refresh` finds what a source has added since, and downloads nothing else."""
     shelf = internet.flickr.shows(CORAL, 3)
     assert flickr().code == 0
     internet.flickr.shows(CORAL, 2, also=shelf)
@@ -88,8 +88,8 @@ def test_a_finished_search_is_asked_again_with_refresh(internet, cli, flickr):
     assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 5
 
 
-def test_nothing_is_said_to_be_finished_too(internet, flickr):
-    """A class for which a source had nothing is not asked for again, and the line says why it is empty."""
+def test_a_search_without_results_is_finished_too(internet, flickr):
+    """A class for which a source had no results is not searched again, and the output says why it is empty."""
     assert flickr().code == 4
 
     run = flickr()
@@ -102,7 +102,7 @@ def test_nothing_is_said_to_be_finished_too(internet, flickr):
 
 
 def test_a_target_is_exact(internet, cli, urls):
-    """`--target` ends with that many pictures a class, however many are there and whatever else comes."""
+    """`--target` stops at exactly this many images per class, however many exist already."""
     shelf = internet.addresses(60, dead=9, twin=4)
     list_addresses(cli.folder, shelf.urls)
 
@@ -115,8 +115,8 @@ def test_a_target_is_exact(internet, cli, urls):
     assert sum(row.values()) - row["kept"] - row["found"] == row["found"]
 
 
-def test_a_target_that_is_met_asks_nobody(internet, cli, flickr):
-    """A class that has enough is not asked for, and is a success."""
+def test_a_target_that_is_met_sends_no_request(internet, cli, flickr):
+    """A class that has enough images is not searched, and the run succeeds."""
     internet.flickr.shows(CORAL, 60)
     assert flickr("--target", "3").code == 0
 
@@ -128,12 +128,12 @@ def test_a_target_that_is_met_asks_nobody(internet, cli, flickr):
 
 
 def test_a_larger_target_goes_on(internet, cli, urls):
-    """A larger target is filled up with other pictures than those that are there or were thrown out."""
+    """A larger target is filled with images other than the existing and the rejected ones."""
     list_addresses(cli.folder, internet.addresses(30).urls)
     assert urls("--target", "4").code == 0
-    thrown, *kept = pictures(cli.folder / "dataset")["coral_snake"]
-    before = {told(path)["source"] for path in (thrown, *kept)}
-    thrown.unlink()
+    deleted, *kept = pictures(cli.folder / "dataset")["coral_snake"]
+    before = {exif_texts(path)["source"] for path in (deleted, *kept)}
+    deleted.unlink()
 
     run = urls("--target", "9")
 
@@ -144,7 +144,7 @@ def test_a_larger_target_goes_on(internet, cli, urls):
 
 
 def test_a_target_that_is_missed_goes_on_later(internet, cli, flickr):
-    """A missed target ends with 3; when the source has more, `--refresh` fills it."""
+    """A missed target ends with exit code 3; when the source has more images, `--refresh` fills it."""
     shelf = internet.flickr.shows(CORAL, 3)
     run = flickr("--target", "5")
     assert run.code == 3
@@ -158,7 +158,7 @@ def test_a_target_that_is_missed_goes_on_later(internet, cli, flickr):
 
 
 def test_a_target_that_the_limit_does_not_allow(internet, cli, urls):
-    """Where `-m` is what kept a class from its target, the line says so."""
+    """If `-m` kept a class from its target, the output says so."""
     list_addresses(cli.folder, internet.addresses(9).urls)
 
     run = urls("--target", "5", "-m", "3")
@@ -168,7 +168,7 @@ def test_a_target_that_the_limit_does_not_allow(internet, cli, urls):
 
 
 def test_R06_a_row_added_and_removed(internet, cli):
-    """A new row is all that is asked for; a class whose row is gone keeps its pictures."""
+    """Only a new row is searched; a class whose row was removed keeps its images."""
     internet.flickr.shows(CORAL, 2)
     internet.flickr.shows(KING, 2)
     key = internet.flickr.key
@@ -191,7 +191,7 @@ def test_R06_a_row_added_and_removed(internet, cli):
 
 
 def test_a_source_added(internet, cli):
-    """With another source on the line only that one is asked, and what both have is fetched once."""
+    """Adding a source searches only that one, and images that both have are downloaded once."""
     bing = internet.bing.shows(CORAL, 3)
     internet.flickr.shows(CORAL, 2, also=bing)
     write(cli.folder, CORALS)
@@ -206,8 +206,8 @@ def test_a_source_added(internet, cli):
     assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 5
 
 
-def test_a_bad_day_is_tried_again(internet, cli, urls):
-    """What the network kept from a run is asked for by the next ones, what is gone for good is not."""
+def test_network_failures_are_retried(internet, cli, urls):
+    """Downloads that failed because of the network are retried by the next runs; permanent failures are not."""
     shelf = internet.addresses(7, patience=1, dead=2)
     list_addresses(cli.folder, shelf.urls)
     assert table(urls())["coral_snake"] == {"kept": 4, "new": 4, "found": 7, "dead": 3}
@@ -223,11 +223,11 @@ def test_a_bad_day_is_tried_again(internet, cli, urls):
 
 
 def test_R01_what_was_deleted_stays_away(internet, cli, flickr):
-    """A picture that a person deleted is not asked for again, nor kept when another source shows it."""
+    """An image that the user deleted is neither requested again nor kept when another source lists it."""
     shelf = internet.flickr.shows(CORAL, 3)
     assert flickr().code == 0
     victim = pictures(cli.folder / "dataset")["coral_snake"][0]
-    source = told(victim)["source"]
+    source = exif_texts(victim)["source"]
     victim.unlink()
     (listing,) = (listing for listing in shelf if listing.url == source)
     internet.flickr.shows("coral again", 1, also=[listing])
@@ -242,7 +242,7 @@ def test_R01_what_was_deleted_stays_away(internet, cli, flickr):
 
 
 def test_a_dry_run_again(internet, cli, flickr):
-    """A dry run on a dataset tells what is there and what would be fetched, and touches nothing."""
+    """A dry run on an existing dataset prints what exists and what would be downloaded, and changes nothing."""
     shelf = internet.flickr.shows(CORAL, 2)
     assert flickr().code == 0
     internet.flickr.shows(CORAL, 3, also=shelf)

@@ -1,4 +1,4 @@
-"""What was in the way of a hit is asked again once it is out of the way, and not before."""
+"""A hit that was refused for a reason that no longer applies is tried again, and only then."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def served(internet, cli):
-    """Write a query file over a list of addresses that end in every way, and give the list."""
+    """Write a query file with a list of URLs that end in every way, and return the list."""
     shelf = internet.addresses(8, noai=2, private=1, dead=1)
     (cli.folder / "list.txt").write_text("\n".join(shelf.urls))
     (cli.folder / "q.csv").write_text("class,query\ncorals,list.txt\n")
@@ -15,13 +15,13 @@ def served(internet, cli):
 
 
 def counts(run) -> dict[str, int]:
-    """Give the total of `--json`."""
+    """Return the total in `--json`."""
     return run.json["total"]
 
 
 @pytest.mark.usefixtures("served")
-def test_a_lifted_opt_out_is_fetched(cli):
-    """Pictures whose server opted out are fetched by the next run that is told to, without --refresh."""
+def test_an_ignored_opt_out_is_downloaded(cli):
+    """Images whose server opted out are downloaded by the next run with `--ignore-opt-out`, without `--refresh`."""
     first = cli("-c", "URLS", "q.csv", "--json")
     assert counts(first)["verdicts"]["opted_out"] == 2
 
@@ -30,8 +30,8 @@ def test_a_lifted_opt_out_is_fetched(cli):
     assert (counts(again)["found"], counts(again)["new"]) == (2, 2)
 
 
-def test_refresh_gives_the_dead_another_try(internet, cli, served):
-    """--refresh asks a dead address again; the same line does not."""
+def test_refresh_retries_dead_urls(internet, cli, served):
+    """`--refresh` requests a dead URL again; the same command without it does not."""
     cli("-c", "URLS", "q.csv")
     dead = served.of("dead")[0].url
 
@@ -44,7 +44,7 @@ def test_refresh_gives_the_dead_another_try(internet, cli, served):
 
 @pytest.mark.usefixtures("served")
 def test_a_private_address_names_the_option(cli):
-    """A run that met private addresses names the option that lets it contact them."""
+    """A run that met private addresses names the option that allows them."""
     run = cli("-c", "URLS", "q.csv")
 
     assert "--allow-private" in run.out
@@ -52,7 +52,7 @@ def test_a_private_address_names_the_option(cli):
 
 @pytest.mark.usefixtures("internet")
 def test_a_dataset_needs_a_name(cli):
-    """The root of the disk is refused before anything is written."""
+    """The root directory is refused as a dataset before anything is written."""
     run = cli("demo", "-o", "/")
 
     assert run.code == 2
@@ -61,7 +61,7 @@ def test_a_dataset_needs_a_name(cli):
 
 @pytest.mark.usefixtures("internet")
 def test_the_next_line_can_be_pasted(cli):
-    """A folder with a space is quoted in the line that comes next."""
+    """A folder with a space is quoted in the command that is suggested."""
     run = cli("demo", "-o", "my set", "-m", "3")
 
     assert "harvest status 'my set'" in run.out

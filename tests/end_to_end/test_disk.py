@@ -1,6 +1,6 @@
-"""Disks that are full, read-only or shared, clocks that go back, ledgers that are broken: the real command.
+"""Disks that are full, read-only or shared, clocks that go back, damaged ledgers: the real command.
 
-Lists of addresses are asked for here, which costs no pause between search pages.
+The tests use lists of URLs, for which no run waits between search pages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 
 from harvest.models import Recipe
 from tests import datasets
-from tests.end_to_end.harvests import OURS, Darkroom, beside, decisions, pictures, pixels
+from tests.end_to_end.harvests import OURS, ExpectedImages, beside, decisions, pictures, pixels
 from tests.guard.sitecustomize import SLOW
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("corals")
 
 @pytest.fixture
 def corals(internet: Internet, cli: Command) -> Shelf:
-    """List thirty pictures for one class."""
+    """List thirty images for one class."""
     shelf = internet.addresses(30, "corals")
     (cli.folder / "corals.txt").write_text("\n".join(shelf.urls), "utf-8")
     (cli.folder / "corals.csv").write_text("class,query\ncoral,corals.txt\n", "utf-8")
@@ -48,7 +48,7 @@ def corals(internet: Internet, cli: Command) -> Shelf:
 
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mount file systems, where the tests may; they go when the test ends."""
+    """Return a function that mounts file systems, if allowed; they are unmounted after the test."""
     mounted: list[Path] = []
 
     def mount(name: str, *options: str) -> Path:
@@ -68,7 +68,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 
 
 def assert_refused(ran: Ran, *words: object) -> None:
-    """See that the disk's refusal is one error of exit code 6 that says where, and no traceback."""
+    """Assert that a disk error is reported once, with exit code 6 and the path, and without a traceback."""
     assert ran.code == 6, ran.err
     assert ran.err.count("error:") == 1
     assert "Traceback" not in ran.err
@@ -77,16 +77,16 @@ def assert_refused(ran: Ran, *words: object) -> None:
 
 
 def assert_whole(out: Path) -> None:
-    """Every file in a class folder decodes, and nothing half written lies beside."""
+    """Assert that every file in a class folder decodes, and that no unfinished file is left."""
     for path in pictures(out):
         pixels(path)
     assert not list(out.glob(".harvest-*"))
 
 
-def shows_all(out: Path, corals: Shelf, darkroom: Path) -> bool:
-    """Tell whether each picture of the shelf is there, once, and nothing else."""
-    known = Darkroom(Recipe(), darkroom)
-    known.knows(corals)
+def shows_all(out: Path, corals: Shelf, expected: Path) -> bool:
+    """Return whether each listed image exists, once, and nothing else."""
+    known = ExpectedImages(Recipe(), expected)
+    known.add(corals)
     return sorted(known.photos) == sorted(pixels(path) for path in pictures(out))
 
 
@@ -95,7 +95,7 @@ def shows_all(out: Path, corals: Shelf, darkroom: Path) -> bool:
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="no strace here")
 def test_P02_each_step_is_on_disk_before_the_next(cli: Command, corals: Shelf, tmp_path: Path) -> None:
-    """Announced, written, named, confirmed: the system has flushed each before the next begins."""
+    """Each change is recorded, written, renamed and confirmed, and each step is flushed before the next."""
     trace = tmp_path / "trace"
     watched = "trace=openat,fsync,fdatasync,rename,renameat,renameat2"
     strace = ["strace", "-f", "-y", "-e", watched, "-o", str(trace)]
@@ -118,7 +118,7 @@ WAL = "harvest.db-wal"
 
 
 def run_under(command: list[str], cli: Command, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Run the line as the argument of another command."""
+    """Run the command as the argument of another command."""
     line = [*command, sys.executable, "-m", "harvest", *LINE]
     return subprocess.run(
         line, cwd=cli.folder, env=cli.environ, capture_output=True, check=False, text=True, timeout=60, **more
@@ -126,7 +126,7 @@ def run_under(command: list[str], cli: Command, **more: Any) -> subprocess.Compl
 
 
 def events_in(trace: str) -> Iterator[tuple[str, ...]]:
-    """Read what strace saw: parts made, files and folders flushed, files named, each when it was done."""
+    """Read the output of strace: files created, files and folders flushed, files renamed, in order."""
     flushing: dict[str, str] = {}
     for line in trace.splitlines():
         process, _, call = line.partition(" ")
@@ -143,14 +143,14 @@ def events_in(trace: str) -> Iterator[tuple[str, ...]]:
             yield "name", found[2].rpartition("/")[2], found[1].rpartition("/")[2]
 
 
-# ---- P03: no room
+# ---- P03: disk full
 
 
 @pytest.mark.parametrize("room", [*(pytest.param(room, marks=pytest.mark.slow) for room in (100, 250)), 700])
 def test_P03_full_disk_is_said_once_and_with_room_again_the_line_finishes(
     room: int, cli: Command, corals: Shelf, mount, tmp_path: Path
 ) -> None:
-    """Without room for ledger or pictures there is one error, and with room again all goes on."""
+    """Without space for the ledger or the images there is one error; with space again the run continues."""
     disk = mount("disk", "-t", "tmpfs", "-o", f"size={room}k", "tmpfs")
     out = disk / "dataset"
     assert_refused(cli(*LINE, "-o", out), disk, "0.0 GB free", "Make room")
@@ -167,7 +167,7 @@ def test_P03_full_disk_is_said_once_and_with_room_again_the_line_finishes(
 
 @pytest.mark.parametrize("most", [60, 110])
 def test_P03_quota_on_files_is_said_once(most: int, cli: Command, corals: Shelf, tmp_path: Path) -> None:
-    """A limit on the size of files, which SQLite calls an I/O error, is one error that names the ledger."""
+    """A limit on file sizes, which SQLite reports as an I/O error, is one error that names the ledger."""
     limit = resource.RLIMIT_FSIZE, (most * KB, most * KB)
     ran = run_under([], cli, preexec_fn=lambda: resource.setrlimit(*limit))
     out = cli.folder / "dataset"
@@ -180,11 +180,11 @@ def test_P03_quota_on_files_is_said_once(most: int, cli: Command, corals: Shelf,
     assert shows_all(out, corals, tmp_path)
 
 
-# ---- P04: no place to write
+# ---- P04: paths that cannot be written
 
 
 def test_P04_a_file_in_the_way_is_said_before_anybody_is_asked(internet: Internet, cli: Command) -> None:
-    """A file where the dataset or a folder above it should be ends the run before the first request."""
+    """A file in place of the dataset or of a parent folder ends the run before the first request."""
     (cli.folder / "taken").write_text("mine", "utf-8")
     for out in ("taken", "taken/below"):
         assert_refused(cli(*LINE, "-o", out), "taken")
@@ -193,14 +193,14 @@ def test_P04_a_file_in_the_way_is_said_before_anybody_is_asked(internet: Interne
 
 
 def test_P04_a_folder_above_that_is_not_there_is_made(cli: Command, corals: Shelf, tmp_path: Path) -> None:
-    """An output whose parents are missing is simply made."""
+    """Missing parents of the output folder are created."""
     ran = cli(*LINE, "-o", "some/where/dataset")
     assert ran.code == 0, ran.err
     assert shows_all(cli.folder / "some/where/dataset", corals, tmp_path)
 
 
 def test_P04_read_only_disk_is_said_before_anybody_is_asked(internet: Internet, cli: Command, mount) -> None:
-    """Neither a new nor an old dataset on a read-only disk makes a request; a dry run there still works."""
+    """On a read-only disk no request is sent, for a new or an existing dataset; a dry run still works."""
     (cli.folder / "disk").mkdir()
     disk = mount("disk", "--bind", str(cli.folder / "disk"))
     assert cli(*LINE, "-o", "disk/old").code == 0
@@ -214,7 +214,7 @@ def test_P04_read_only_disk_is_said_before_anybody_is_asked(internet: Internet, 
 
 
 def test_P04_immutable_folder(internet: Internet, cli: Command, tmp_path: Path) -> None:
-    """A folder that takes no new files is said, with its path, before the first request."""
+    """A folder without write permission is reported with its path, before the first request."""
     folder = tmp_path / "fixed"
     folder.mkdir()
     chattr = shutil.which("chattr")
@@ -228,14 +228,14 @@ def test_P04_immutable_folder(internet: Internet, cli: Command, tmp_path: Path) 
     assert not internet.log.to()
 
 
-# ---- P05: two at once
+# ---- P05: two runs at once
 
 
 @pytest.mark.slow
 def test_P05_the_second_get_is_told_who_runs_and_a_kill_frees_the_lock(
     internet: Internet, cli: Command, corals: Shelf, tmp_path: Path
 ) -> None:
-    """The second of two runs on an output ends with 6 and names the first, which holds nothing once dead."""
+    """The second of two runs on one dataset ends with exit code 6 and names the first; a killed run holds no lock."""
     (cli.folder / "slow.txt").write_text(internet.addresses(1, "slow", stall=1)[0].url, "utf-8")
     (cli.folder / "slow.csv").write_text("class,query\ncoral,slow.txt\n", "utf-8")
     first = cli.start("-c", "URLS", "slow.csv")
@@ -251,14 +251,14 @@ def test_P05_the_second_get_is_told_who_runs_and_a_kill_frees_the_lock(
 
 
 def test_P05_other_outputs_are_free(cli: Command) -> None:
-    """Two runs on two outputs do not know of each other."""
+    """Two runs on two datasets do not affect each other."""
     first = cli.start(*LINE, "-o", "one")
     second = cli(*LINE, "-o", "two")
     assert (first.wait().code, second.code) == (0, 0)
 
 
 def wait_until(happens: Callable[[], object], patience: float = 60) -> None:
-    """Wait for something, but not for ever."""
+    """Wait for a condition, with a time limit."""
     deadline = time.monotonic() + patience
     while not happens():
         assert time.monotonic() < deadline
@@ -286,7 +286,7 @@ runpy.run_module("harvest", run_name="__main__")
 def test_P08_a_clock_that_runs_backwards_changes_nothing(
     internet: Internet, cli: Command, corals: Shelf, tmp_path: Path
 ) -> None:
-    """With a clock that goes back an hour at every look, runs end, take the time they take, and remember."""
+    """With a clock that goes back an hour at every reading, runs end, take a normal time, and record their results."""
     script = tmp_path / "backwards.py"
     script.write_text(BACKWARDS, "utf-8")
     out = cli.folder / "dataset"
@@ -316,16 +316,16 @@ def test_P08_a_clock_that_runs_backwards_changes_nothing(
     assert not gone.exists()
 
 
-# ---- P10: a ledger that is none
+# ---- P10: damaged ledgers
 
 
 def truncate(ledger: Path) -> None:
-    """Lose the end, as a copy that was cut short does."""
+    """Cut off the end, as an interrupted copy does."""
     ledger.write_bytes(ledger.read_bytes()[: ledger.stat().st_size // 2])
 
 
 def empty(ledger: Path) -> None:
-    """Lose everything but the name."""
+    """Leave an empty file."""
     ledger.write_bytes(b"")
 
 
@@ -335,13 +335,13 @@ def scribble(ledger: Path) -> None:
 
 
 def outgrow(ledger: Path) -> None:
-    """Be written by a version of the program that is not out yet."""
+    """Set the version of a future release."""
     with closing(sqlite3.connect(ledger)) as connection:
         connection.execute("PRAGMA user_version = 99")
 
 
 def be_another(ledger: Path) -> None:
-    """Be the database of another program."""
+    """Replace it with the database of another program."""
     ledger.unlink()
     with closing(sqlite3.connect(ledger)) as connection:
         connection.execute("CREATE TABLE notes (text)")
@@ -349,7 +349,7 @@ def be_another(ledger: Path) -> None:
 
 @pytest.fixture(scope="module")
 def harvested(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a dataset to break copies of."""
+    """Return a dataset, for tests that damage a copy of it."""
     root = tmp_path_factory.mktemp("broken") / "dataset"
     datasets.new(root, coral=range(4))
     return root
@@ -366,7 +366,7 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_P10_a_ledger_that_cannot_be_used_is_refused_by_every_command(
     damage: Callable[[Path], None], harvested: Path, internet: Internet, cli: Command
 ) -> None:
-    """Each command ends with 6 and the ledger's path; not a byte is changed, and nobody is asked anything."""
+    """Each command ends with exit code 6 and the path of the ledger; no byte changes, and no request is sent."""
     out = shutil.copytree(harvested, cli.folder / "dataset")
     damage(out / "harvest.db")
     (out / "harvest.lock").unlink()
@@ -379,7 +379,7 @@ def test_P10_a_ledger_that_cannot_be_used_is_refused_by_every_command(
 
 
 def files(root: Path) -> dict[str, bytes]:
-    """Return every file but the lock, which tells who was there last."""
+    """Return the contents of every file except the lock, which names the last process."""
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in root.rglob("*")
@@ -387,11 +387,11 @@ def files(root: Path) -> dict[str, bytes]:
     }
 
 
-# ---- X04, X13: links, and a dataset that goes away
+# ---- X04, X13: links, and a dataset that is moved or deleted
 
 
 def test_X04_get_names_a_linked_lock(cli: Command, tmp_path: Path) -> None:
-    """A lock that is a link ends the command with exit code 6, its name and what to do."""
+    """A lock that is a symbolic link ends the command with exit code 6, its name and a hint."""
     (tmp_path / "thesis.tex").write_text("years of work")
     (cli.folder / "dataset").mkdir()
     (cli.folder / "dataset" / "harvest.lock").symlink_to(tmp_path / "thesis.tex")
@@ -405,7 +405,7 @@ def test_X04_get_names_a_linked_lock(cli: Command, tmp_path: Path) -> None:
 def test_X13_get_notices_that_the_dataset_is_gone(
     internet: Internet, cli: Command, tmp_path: Path, change: str
 ) -> None:
-    """A run whose dataset goes away ends with exit code 6 and makes nothing; a renamed one goes on there."""
+    """A run whose dataset is deleted ends with exit code 6 and creates nothing; a renamed dataset stays intact."""
     many = internet.addresses(60, "many")
     (cli.folder / "corals.txt").write_text("\n".join(many.urls), "utf-8")
     out, moved = cli.folder / "dataset", cli.folder / "moved"

@@ -1,4 +1,4 @@
-"""The doctor tells what works here, and what to do about the rest."""
+"""`harvest doctor` prints what works on this machine, and how to fix the rest."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 
 def checks(run) -> dict[str, dict]:
-    """Give the checks of `--json` by their names."""
+    """Return the checks of `--json` by name."""
     return {check["name"]: check for check in json.loads(run.out)}
 
 
-def test_a_source_that_answers_is_well(internet, cli):
-    """A source whose results can be read today is well, and the command ends with 0."""
+def test_a_source_that_works_is_ok(internet, cli):
+    """A source whose results can be parsed today is ok, and the exit code is 0."""
     internet.bing.shows("cat", 3)
 
     run = cli("doctor", "bing")
@@ -23,8 +23,8 @@ def test_a_source_that_answers_is_well(internet, cli):
 
 
 @pytest.mark.parametrize(("mood", "words"), [("blocked", "challenge page"), ("changed", "neither results nor a sign")])
-def test_a_source_that_fails_is_told_from_a_broken_one(internet, cli, mood, words):
-    """Blocked and changed are different answers, each with exit code 3."""
+def test_a_blocked_source_and_a_changed_page_differ(internet, cli, mood, words):
+    """A blocked source and a changed page are different results, each with exit code 3."""
     internet.bing.shows("cat", 3)
     internet.bing.turns(mood)
 
@@ -36,8 +36,8 @@ def test_a_source_that_fails_is_told_from_a_broken_one(internet, cli, mood, word
     assert "harvest doctor" not in run.out
 
 
-def test_a_changed_page_is_kept(internet, cli):
-    """The page that could not be read is in a file whose name is said."""
+def test_a_changed_page_is_saved(internet, cli):
+    """A page that could not be parsed is saved to a file, which is named."""
     internet.bing.shows("cat", 3)
     internet.bing.turns("changed")
 
@@ -48,7 +48,7 @@ def test_a_changed_page_is_kept(internet, cli):
 
 
 def test_a_missing_key_is_a_note(internet, cli):
-    """A source without its key is a note that says where to get one: nothing is broken."""
+    """A source without its key is a note that says where to get one, and not an error."""
     run = cli("doctor", "flickr", "--json")
 
     assert run.code == 0
@@ -59,7 +59,7 @@ def test_a_missing_key_is_a_note(internet, cli):
 
 @pytest.mark.usefixtures("internet")
 def test_a_refused_key_fails(cli):
-    """A key that the source refuses is told from a missing one, with exit code 5; the key is not printed."""
+    """A refused key differs from a missing one: exit code 5, and the key is not printed."""
     run = cli("doctor", "flickr", "--json", FLICKR_API_KEY="wrong-key-0123456789")
 
     assert run.code == 5
@@ -67,8 +67,8 @@ def test_a_refused_key_fails(cli):
     assert "wrong-key" not in run.out + run.err
 
 
-def test_offline_asks_nobody(internet, cli):
-    """With --offline no source is asked anything."""
+def test_offline_sends_no_request(internet, cli):
+    """With `--offline` no request is sent."""
     run = cli("doctor", "--offline")
 
     assert run.code == 0, run.out
@@ -77,7 +77,7 @@ def test_offline_asks_nobody(internet, cli):
 
 @pytest.mark.usefixtures("internet")
 def test_a_damaged_dataset_is_found(cli):
-    """A dataset here whose ledger is damaged fails, with exit code 6 and its path."""
+    """A dataset with a damaged ledger is an error, with exit code 6 and its path."""
     (cli.folder / "dataset").mkdir()
     (cli.folder / "dataset" / "harvest.db").write_bytes(b"no ledger at all" * 99)
 
@@ -88,8 +88,8 @@ def test_a_damaged_dataset_is_found(cli):
 
 
 @pytest.mark.usefixtures("internet")
-def test_an_unknown_source_is_a_mistake(cli):
-    """A source that there is not is a mistake on the line, with a guess."""
+def test_an_unknown_source_is_a_usage_error(cli):
+    """An unknown source is a usage error with a suggestion."""
     run = cli("doctor", "bink")
 
     assert run.code == 2

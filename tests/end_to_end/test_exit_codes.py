@@ -1,4 +1,4 @@
-"""Every way a run can end has its exit code and its words, and bad input leaves nothing behind."""
+"""The exit code and the message of every way a run can end; wrong input leaves no files behind."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ URLS = ("-c", "URLS", "snakes.csv")
 
 @pytest.fixture
 def listed(internet, cli):
-    """List some good addresses, and give their shelf."""
+    """List some valid URLs, and return their listings."""
     shelf = internet.addresses(4)
     list_addresses(cli.folder, shelf.urls)
     write(cli.folder, ADDRESSES)
     return shelf
 
 
-def test_0_also_when_there_is_less_than_wanted(cli, listed):
-    """A source that has fewer pictures than `-m` is no failure."""
+def test_0_also_with_fewer_images_than_the_limit(cli, listed):
+    """A source with fewer images than `-m` is not an error."""
     run = cli(*URLS, "-m", "100")
 
     assert run.code == 0
@@ -47,8 +47,8 @@ def test_0_also_when_there_is_less_than_wanted(cli, listed):
         (["snakes.csv", "--log", "no/such/folder/x.log"], "no/such/folder/x.log"),
     ],
 )
-def test_2_for_a_line_that_cannot_be(internet, cli, args, words):
-    """A line that cannot be understood ends with 2, says which word it is, and leaves nothing behind."""
+def test_2_for_an_invalid_command_line(internet, cli, args, words):
+    """An invalid command line ends with exit code 2, names the wrong argument, and leaves no files behind."""
     write(cli.folder, CORALS)
 
     run = cli(*args)
@@ -72,7 +72,7 @@ def test_2_for_a_line_that_cannot_be(internet, cli, args, words):
     ],
 )
 def test_2_for_a_bad_query_file(internet, cli, text, words):
-    """A query file that is wrong ends with 2, names its line, and leaves nothing behind."""
+    """A wrong query file ends with exit code 2, names its line, and leaves no files behind."""
     write(cli.folder, text)
 
     run = cli("snakes.csv")
@@ -84,7 +84,7 @@ def test_2_for_a_bad_query_file(internet, cli, text, words):
 
 
 def test_3_when_a_target_is_missed(cli, listed):
-    """A `--target` that the sources cannot fill ends with 3 and says what is missing."""
+    """A `--target` that the sources cannot fill ends with exit code 3, and the output says what is missing."""
     run = cli(*URLS, "--target", "9")
 
     assert run.code == 3
@@ -93,7 +93,7 @@ def test_3_when_a_target_is_missed(cli, listed):
 
 @pytest.mark.usefixtures("listed")
 def test_P09_3_when_so_many_files_are_gone_that_nobody_meant_it(internet, cli):
-    """With a class folder gone nothing is recorded and nothing fetched, and the way out is named."""
+    """If a class folder is missing, nothing is recorded or downloaded, and the option to confirm is named."""
     assert cli(*URLS).code == 0
     shutil.rmtree(cli.folder / "dataset" / "coral_snake")
     internet.log.clear()
@@ -106,22 +106,22 @@ def test_P09_3_when_so_many_files_are_gone_that_nobody_meant_it(internet, cli):
     assert not internet.log.visits
     again = cli(*URLS, "--accept-missing")
     assert not internet.log.visits
-    assert again.code == 4  # nothing is left, and nothing that was thrown out returns
+    assert again.code == 4  # nothing is left, and no rejected image returns
 
 
 def test_4_when_there_is_nothing(internet, cli):
-    """Sources that were asked and had nothing are not a success."""
+    """No results from any source is not a success."""
     write(cli.folder, CORALS)
 
     run = cli("-c", "BING", "snakes.csv")
 
     assert run.code == 4
     assert "bing has no images for coral_snake; the search is complete" in run.out
-    assert len(internet.log.to("www.bing.com")) == 2  # a page without results is asked for once more
+    assert len(internet.log.to("www.bing.com")) == 2  # a page without results is requested once more
 
 
-def test_4_when_nothing_can_be_had(internet, cli):
-    """Hits of which not one gives a picture are not a success."""
+def test_4_when_no_hit_gives_an_image(internet, cli):
+    """Hits without a single valid image are not a success."""
     shelf = internet.addresses(3, dead=1, html=1, gone=1)
     list_addresses(cli.folder, shelf.urls)
     write(cli.folder, ADDRESSES)
@@ -132,8 +132,8 @@ def test_4_when_nothing_can_be_had(internet, cli):
     assert table(run)["coral_snake"] == {"kept": 0, "new": 0, "found": 3, "bad": 1, "dead": 2}
 
 
-def test_5_when_nobody_has_a_key(internet, cli):
-    """With no source that can be used for want of a key, nothing is asked and no folder made."""
+def test_5_when_all_keys_are_missing(internet, cli):
+    """If no source is usable because keys are missing, no request is sent and no folder created."""
     write(cli.folder, CORALS)
 
     run = cli("-c", "FLICKR", "snakes.csv")
@@ -146,7 +146,7 @@ def test_5_when_nobody_has_a_key(internet, cli):
 
 
 def test_5_when_the_key_is_refused(internet, cli):
-    """A key that the only source does not accept ends with 5 and names its variable, not the key."""
+    """A key that the only source refuses ends with exit code 5 and the variable's name, without the key."""
     internet.flickr.shows(CORAL, 3)
     write(cli.folder, CORALS)
 
@@ -159,7 +159,7 @@ def test_5_when_the_key_is_refused(internet, cli):
 
 @pytest.mark.usefixtures("listed")
 def test_P04_6_when_the_dataset_is_a_file(internet, cli):
-    """Where a file is in the way nothing is asked, and the file is named and left alone."""
+    """If a file is in the place of the dataset, no request is sent, and the file is named and unchanged."""
     (cli.folder / "dataset").write_text("mine")
 
     run = cli(*URLS)
@@ -173,7 +173,7 @@ def test_P04_6_when_the_dataset_is_a_file(internet, cli):
 
 @pytest.mark.usefixtures("listed")
 def test_P05_6_when_another_harvest_holds_the_dataset(internet, cli):
-    """A second run on one dataset ends with 6 and names the process that has it."""
+    """A second run on one dataset ends with exit code 6 and names the process that holds the lock."""
     (cli.folder / "dataset").mkdir()
     with Lock(cli.folder / "dataset" / "harvest.lock") as lock:
         assert lock.acquire()
@@ -188,7 +188,7 @@ def test_P05_6_when_another_harvest_holds_the_dataset(internet, cli):
 
 @pytest.mark.usefixtures("listed")
 def test_P10_6_when_the_ledger_is_no_ledger(internet, cli):
-    """A ledger that cannot be read is named and not replaced."""
+    """An unreadable ledger is named and not replaced."""
     (cli.folder / "dataset").mkdir()
     ledger = cli.folder / "dataset" / "harvest.db"
     ledger.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20)
@@ -203,15 +203,15 @@ def test_P10_6_when_the_ledger_is_no_ledger(internet, cli):
 
 
 def test_a_class_named_like_a_command(cli, listed):
-    """A query file may be named like a command: what exists as a file is a file."""
+    """A query file may have the name of a command: an existing file takes precedence."""
     (cli.folder / "snakes.csv").rename(cli.folder / "statu")
 
     assert cli("statu", "-c", "URLS").code == 0
     assert len(pictures(cli.folder / "dataset")["coral_snake"]) == len(listed)
 
 
-def test_no_words_at_all(cli):
-    """`harvest` alone shows its help."""
+def test_no_arguments(cli):
+    """`harvest` without arguments shows its help."""
     run = cli()
 
     assert "Usage:" in run.out + run.err

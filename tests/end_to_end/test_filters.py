@@ -1,4 +1,4 @@
-"""Filters are given once, reach the sources that know them, and the others are named."""
+"""Filters are given once and sent to the sources that support them; the other sources are named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def test_filters_reach_a_source_that_knows_them(internet, cli):
-    """Bing is asked in its own words for photographs of a colour, from one site."""
+    """Bing's own parameters for photographs, a colour and a site are sent."""
     internet.bing.shows("coral site:reef.example", 2)
     (cli.folder / "q.csv").write_text("class,query\ncoral,coral\n")
 
@@ -21,17 +21,17 @@ def test_filters_reach_a_source_that_knows_them(internet, cli):
 
 
 @pytest.mark.usefixtures("internet")
-def test_filters_that_a_source_does_not_know_are_said(cli):
-    """A source that knows nothing of a filter is named with it, and harvests all the same."""
+def test_sources_without_support_for_a_filter_are_named(cli):
+    """A source that does not support a filter is named with it, and is still harvested."""
     (cli.folder / "q.csv").write_text("class,query\nred,red circle\n")
 
     run = cli("-c", "SAMPLE", "q.csv", "-m", "3", "--photos", "--since", "2024-05-31")
 
     assert run.code == 0
-    assert "Sample knows nothing of --photos, --since" in run.err
+    assert "Sample does not support --photos, --since" in run.err
 
 
 @pytest.mark.usefixtures("internet")
-def test_a_day_that_is_none_is_refused(cli):
-    """A day that there is not is a mistake on the line."""
+def test_an_impossible_date_is_refused(cli):
+    """An impossible date is a usage error."""
     assert cli("-c", "SAMPLE", "q.csv", "--since", "yesterday").code == 2

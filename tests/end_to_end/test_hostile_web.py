@@ -1,6 +1,6 @@
-"""Hosts of every temper, through the real command: each gets the verdict it deserves, and the run its end.
+"""Hosts with every kind of bad behaviour: the real command gives each the right verdict, and every run ends.
 
-A class a temper, so that the account tells the verdicts apart; the addresses come from lists, with pages.
+Each behaviour is a class, so that the summary separates the verdicts; the URLs come from lists, with pages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from tests.command import Command
 from tests.end_to_end.harvests import OURS, beside, pictures, pixels
 from tests.web import TEMPERS, Answer, Internet
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from tests.web import Shelf
 
 KiB, MiB = 2**10, 2**20
-# Those that take the program all the patience it has: a minute.
+# Those that use up the whole time limit: a minute.
 LONG = {"stall", "freeze", "drip"}
-PAGES = 7  # at which the placeholder is shown; five give it away
+PAGES = 7  # at which the placeholder is served; five are enough to recognise it
 INSIDE = [
     "http://127.0.0.1/{n}.jpg",
     "http://127.0.0.1:8080/{n}.jpg",
@@ -52,7 +52,7 @@ INSIDE = [
 
 @dataclass(frozen=True)
 class Story:
-    """One run over many hosts, and what there was to find."""
+    """One run over many hosts, with what was listed."""
 
     ran: Ran
     internet: Internet
@@ -65,12 +65,12 @@ class Story:
         return {row["class"].removeprefix("of_"): row["verdicts"] for row in self.ran.json["classes"]}
 
     def requests(self, temper: str, path: str = "*") -> list[Visit]:
-        """Give the requests that came to the host of a temper."""
+        """Return the requests to the host with this behaviour."""
         return self.internet.log.to(f"{temper}.pictures.test", path)
 
 
 def harvest(internet: Internet, cli: Command, shelves: dict[str, Shelf], *urls: str, timeout: float = 600) -> Story:
-    """Harvest a class a temper, and one of bare addresses."""
+    """Harvest one class per host behaviour, and one of plain URLs."""
     query = ["class,query"]
     lists = {name: [(each.url, each.page) for each in shelf] for name, shelf in shelves.items()}
     lists |= {"others": [(url, "https://pages.stories.test/1") for url in urls]} if urls else {}
@@ -86,7 +86,7 @@ def harvest(internet: Internet, cli: Command, shelves: dict[str, Shelf], *urls: 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Harvest all tempers once, but those that take a minute."""
+    """Harvest all host behaviours once, except those that take a minute."""
     with Internet() as internet:
         cli = Command(tmp_path_factory.mktemp("web"), tmp_path_factory.mktemp("aside"), internet.environ)
         tempers = {name: 2 for name in TEMPERS if name not in LONG} | {"placeholder": PAGES}
@@ -105,67 +105,67 @@ SHORT = sorted(TEMPERS.keys() - LONG - {"placeholder"})
 
 @pytest.mark.parametrize("temper", SHORT)
 def test_N03_N04_N06_N15_N17_verdicts(story: Story, temper: str) -> None:
-    """Every temper gets the verdict it deserves, in the account that `--json` prints."""
+    """Every host behaviour gets the right verdict in the counts of `--json`."""
     assert story.verdicts[temper] == {str(TEMPERS[temper].verdict): 2}
 
 
 def test_N01_unknown_names_are_given_up(story: Story) -> None:
-    """A name that nobody knows is asked for as often as any other, and no more."""
+    """A host name that does not resolve is tried as often as any other failure, and no more."""
     assert story.internet.log.unknown["nowhere.pictures.test"] <= 2 * 3
 
 
 def test_N05_a_host_that_asks_for_a_week_is_left_alone(story: Story) -> None:
-    """A host that wants a week's patience is asked no more, and that is said by its name."""
+    """A host whose Retry-After is a week is not contacted again, and the message names it."""
     assert len(story.requests("patience")) <= 2
     assert any("patience.pictures.test asks to wait" in note for note in story.ran.json["notes"])
 
 
 @pytest.mark.parametrize("temper", ["down", "reset", "short", "cut"])
 def test_N06_three_attempts(story: Story, temper: str) -> None:
-    """What may be a bad moment is tried three times, and not a fourth."""
+    """A temporary failure is tried three times, and not a fourth."""
     assert [story.internet.log.count(url) for url in story.shelves[temper].urls] == [3, 3]
 
 
 @pytest.mark.parametrize("temper", ["dead", "gone", "forbidden", "encoded", "noai", "html", "huge"])
 def test_N06_one_attempt(story: Story, temper: str) -> None:
-    """What is final is not asked for again."""
+    """A permanent failure is not requested again."""
     assert [story.internet.log.count(url) for url in story.shelves[temper].urls] == [1, 1]
 
 
 def test_N08_bomb_in_two_wrappings(story: Story) -> None:
-    """200 MB in a few hundred bytes, compressed twice, are refused and never unpacked."""
+    """200 MB compressed twice into a few hundred bytes are refused and never unpacked."""
     assert story.verdicts["others"]["encoded"] == 1
     assert story.ran.peak_memory < 300 * MiB
 
 
 def buffers() -> int:
-    """Return how much the system may keep on its way, sent and not yet read: tens of megabytes on some."""
+    """Return how many bytes the system may hold in its buffers, sent but not read: tens of megabytes on some."""
     limits = (Path(f"/proc/sys/net/ipv4/tcp_{kind}mem") for kind in "rw")
     return sum(int(limit.read_text("ascii").split()[-1]) for limit in limits if limit.exists())
 
 
 def test_N09_N10_no_more_is_read_than_the_limit(story: Story) -> None:
-    """An endless body is left after 25 MiB, one that declares ten gigabytes at once."""
+    """An endless body is aborted after 25 MiB, and one that declares ten gigabytes at once."""
     slack = 8 * MiB + buffers()
     assert all(visit.sent < 25 * MiB + slack for visit in story.requests("endless"))
     assert all(visit.sent < slack for visit in story.requests("huge"))
 
 
 def test_N11_N12_redirects(story: Story) -> None:
-    """Circles are left after five turns, and no redirect leads to a disk."""
+    """Redirect loops are aborted after five redirects, and no redirect leads to a file."""
     assert len(story.requests("loop")) == 2 * 6
     assert len(story.requests("disk")) == 2
 
 
 def test_N13_no_private_address_is_contacted(story: Story) -> None:
-    """However it is written, and whoever says so: nothing is asked of this machine or of its network."""
+    """However a private address is written or reached, no request is sent to this machine or its network."""
     assert story.verdicts["others"].keys() <= {"encoded", "blocked_address", "bad_address"}
     named = {visit.host for visit in story.internet.log.to()} | story.internet.log.unknown.keys()
     assert {name for name in named if not name.endswith(".test")} == set()
 
 
 def test_N18_placeholder_is_set_aside(story: Story) -> None:
-    """What a host shows on every page instead of the picture is taken out of its class, and that is said."""
+    """A file that a host serves for every page is removed from its class, and reported."""
     assert story.verdicts["placeholder"]["placeholder"] >= PAGES - 4
     assert story.ran.json["set_aside"] == 1
     assert not (story.out / "of_placeholder").exists() or not list((story.out / "of_placeholder").iterdir())
@@ -174,12 +174,12 @@ def test_N18_placeholder_is_set_aside(story: Story) -> None:
 
 
 def test_N20_no_host_is_crowded(story: Story) -> None:
-    """No host ever had more than four requests at once."""
+    """No host ever had more than four parallel requests."""
     assert max(story.internet.log.most_at_once.values()) <= 4
 
 
 def test_only_pictures_are_kept(story: Story) -> None:
-    """What lies in the class folders decodes, and is what good hosts served."""
+    """Every file in the class folders decodes, and was served by a good host."""
     kept = pictures(story.out)
     for path in kept:
         pixels(path)
@@ -191,7 +191,7 @@ def test_only_pictures_are_kept(story: Story) -> None:
 
 @pytest.mark.slow
 def test_N02_N03_N09_a_minute_of_the_worst(internet: Internet, cli: Command) -> None:
-    """Hosts that stall, freeze, drip or never end, forty at once, take a minute and a bounded memory."""
+    """Forty hosts that stall, freeze, drip or never end take a minute and a limited amount of memory."""
     shelves = {name: internet.addresses(4, name, **{name: 4}) for name in sorted(LONG)}
     stream = b"\xff\xd8\xff" + bytes(64 * KiB)
     for number in range(40):

@@ -1,4 +1,4 @@
-"""Killed at any moment: the class folders hold whole pictures only, and the same line finishes the job."""
+"""Killed at any moment: class folders contain only complete images, and the same command finishes the job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harvest.files import disk
 from harvest.images import source_of
 from harvest.models import Recipe
 from tests.datasets import a_hit, a_picture, find
-from tests.end_to_end.harvests import LEFT, OURS, Darkroom, beside, decisions, pictures, pixels, wanted
+from tests.end_to_end.harvests import LEFT, OURS, ExpectedImages, beside, decisions, pictures, pixels, wanted
 from tests.guard.sitecustomize import SLOW
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.web import Internet, Photo
 
 KILLS = 50
-LONGEST = 4  # kills in a row, before the line may run to its end
+LONGEST = 4  # kills in a row, before the command may run to its end
 PARTS = ".harvest-*.part"
 QUERIES = """\
 class,query,providers
@@ -42,39 +42,39 @@ LINE = ("-c", "BING", "-c", "FLICKR", "-k", "-q", "snakes.csv")
 
 @dataclass
 class World:
-    """Two classes on two sources, and everything the web is full of."""
+    """Two classes on two sources, with every kind of host and image."""
 
     internet: Internet
     cli: Command
-    darkroom: Darkroom
+    expected: ExpectedImages
     homes: dict[Photo, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         bing, flickr = self.internet.bing, self.internet.flickr
         corals = bing.shows("micrurus tener", 26, dead=2, html=1, tiny=1, flaky=1, redirect=1, twin=4, copy=2)
-        # Flickr states open licences: what Bing shows too is replaced in its place.
+        # Flickr states open licences, so its copy replaces the same image from Bing.
         more = flickr.shows("coral snake", 10, dead=1, also=corals.of("good")[:6])
-        # What both classes want belongs to the one that has it first.
+        # An image listed for both classes belongs to the class that has it first.
         kings = flickr.shows("scarlet king snake", 14, blank=1, twin=1, also=corals.of("good")[6:9])
         self.homes = wanted(coral=[corals, more], king=[kings])
         for shelf in (corals, more, kings):
-            self.darkroom.knows(shelf)
+            self.expected.add(shelf)
         (self.cli.folder / "snakes.csv").write_text(QUERIES, "utf-8")
 
     @property
     def line(self) -> tuple[str, ...]:
-        """The line that is run, killed, and run again."""
+        """The command that is run, killed, and run again."""
         return LINE
 
     def finish(self, out: Path) -> float:
-        """Run the line to its normal end, and tell how long it took."""
+        """Run the command to its normal end, and return the seconds it took."""
         ran = self.cli(*self.line, "-o", out.name, FLICKR_API_KEY=self.internet.flickr.key)
         assert ran.code == 0, ran.err
         assert "Traceback" not in ran.err
         return ran.seconds
 
     def run_and_kill(self, out: Path, moment: float, then: float | None) -> bool:
-        """Run the line, and kill it after so many seconds; tell whether it was still running then.
+        """Run the command, and kill it after so many seconds; return whether it was still running then.
 
         With `then`, wait from that moment on for a file that is being placed, and kill so much later.
         """
@@ -91,12 +91,12 @@ class World:
         return alive
 
     def kept(self, out: Path) -> dict[Photo, list[str]]:
-        """Decode every file, and tell which photo it shows and in which classes it lies."""
+        """Decode every file, and return which photo it shows and the classes that contain it."""
         found: dict[Photo, list[str]] = {}
         for path in pictures(out):
             shown = pixels(path)
-            assert shown in self.darkroom.photos, f"{path} shows what nobody served"
-            found.setdefault(self.darkroom.photos[shown], []).append(path.parent.name)
+            assert shown in self.expected.photos, f"{path} shows an image that no host served"
+            found.setdefault(self.expected.photos[shown], []).append(path.parent.name)
         return found
 
 
@@ -104,8 +104,8 @@ class World:
 def test_P01_killed_at_50_moments_it_ends_as_if_nobody_had_killed_it(
     internet: Internet, cli: Command, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """After every kill all that lies there is whole, and in the end it is what an undisturbed run leaves."""
-    world = World(internet, cli, Darkroom(Recipe(), tmp_path_factory.mktemp("darkroom")))
+    """After every kill all files are complete, and the final result equals that of an undisturbed run."""
+    world = World(internet, cli, ExpectedImages(Recipe(), tmp_path_factory.mktemp("expected")))
     undisturbed = tmp_path / "undisturbed"
     took = world.finish(undisturbed)
     assert_whole(world, undisturbed)
@@ -133,18 +133,18 @@ def test_P01_killed_at_50_moments_it_ends_as_if_nobody_had_killed_it(
 
 
 def assert_whole(world: World, out: Path) -> None:
-    """Every file in a class folder, and every original, is a whole picture; nothing else is there."""
+    """Assert that every file in a class folder, and every original, is complete, and that there are no other files."""
     if not out.exists():
         return
     world.kept(out)
     strange = [name for name in beside(out) - OURS if not name.startswith(LEFT)]
     assert not strange
     for original in pictures(out.with_name(f"{out.name}.raw")):
-        assert original.read_bytes() in world.darkroom.bodies, f"{original} is not what was served"
+        assert original.read_bytes() in world.expected.bodies, f"{original} is not as it was served"
 
 
 def assert_nothing_was_decided(out: Path) -> None:
-    """Look at the dataset as a command does between two runs: nothing is taken for a person's doing."""
+    """Open the dataset as a command does between two runs, and assert that no decision is recorded."""
     if not (out / "harvest.db").exists():
         return
     with suppress(FileNotFoundError), Dataset.open(out) as dataset:
@@ -153,12 +153,12 @@ def assert_nothing_was_decided(out: Path) -> None:
 
 
 def assert_finished(world: World, out: Path, undisturbed: Path) -> None:
-    """Find the same photos as without kills, in the same classes, once each, and nothing left lying about."""
+    """Assert that the photos and classes are those of an undisturbed run, once each, without other files."""
     kept, other = world.kept(out), world.kept(undisturbed)
     assert kept.keys() == other.keys()
     for photo, homes in kept.items():
         assert len(homes) == 1, f"{photo} lies in {homes}"
-        # Which of two classes comes first for a photo that both want is chance.
+        # Which of two classes comes first for a photo of both is not deterministic.
         assert set(homes) <= world.homes[photo]
     assert beside(out) == OURS
     assert not decisions(out)
@@ -178,12 +178,12 @@ def assert_finished(world: World, out: Path, undisturbed: Path) -> None:
 
 
 class Killed(BaseException):
-    """What ends a process in the middle of things, as far as one process can do that to itself."""
+    """Ends the program in the middle of an operation, as far as an exception can simulate a kill."""
 
 
 @pytest.mark.parametrize("step", ["replace", "remove"])
 def test_P01_no_original_stays_without_its_picture(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An original placed for a picture that never was, or that was replaced, goes at the next opening."""
+    """An original whose image was never placed, or was replaced, is removed when the dataset is next opened."""
     root, raw = tmp_path / "dataset", tmp_path / "dataset.raw"
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         first, better = find(dataset, [a_hit(1), a_hit(2)])
@@ -206,7 +206,7 @@ def test_P01_no_original_stays_without_its_picture(step: str, tmp_path: Path, mo
     assert [path.stem for path in pictures(raw)] == [path.stem for path in pictures(root)]
 
 
-# A placement is announced, written, renamed and confirmed; a disk that takes its time makes each gap wide.
+# A placement is recorded, written, renamed and confirmed; a slow disk makes each gap long enough to hit.
 SLOW_KILLS = 6
 
 
@@ -236,13 +236,13 @@ def test_X12_deleted_after_a_kill_on_a_slow_disk(internet: Internet, cli: Comman
 
 
 def wait_for(is_so: Callable[[], bool], running: Running) -> None:
-    """Wait until something is so; the command must still be running then."""
+    """Wait until a condition is true; the command must still be running then."""
     while not is_so():
         assert running.process.poll() is None, running.said
         time.sleep(0.001)
 
 
 def confirmed(out: Path) -> int:
-    """Count the pictures that the ledger says are present."""
+    """Return how many images are present according to the ledger."""
     with closing(sqlite3.connect(out / "harvest.db")) as ledger:
         return ledger.execute("SELECT count(*) FROM picture WHERE state = 'present'").fetchone()[0]

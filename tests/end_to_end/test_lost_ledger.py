@@ -1,4 +1,4 @@
-"""The ledger or the whole dataset is gone: the real command asks, and goes on as the person says."""
+"""The ledger or the whole dataset is missing: the real command stops, and continues as the user decides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINE = ("-c", "URLS", "snakes.csv")
 
 @pytest.fixture
 def out(internet, cli):
-    """Give a harvested dataset of six images."""
+    """Return a harvested dataset of six images."""
     list_addresses(cli.folder, internet.addresses(6).urls)
     write(cli.folder, QUERIES)
     assert cli(*LINE).code == 0
@@ -23,7 +23,7 @@ def out(internet, cli):
 
 
 def test_X14_get_asks_for_the_lost_ledger(internet, cli, out):
-    """Without harvest.db the run ends with 3 before any request; with it back, the run goes on."""
+    """Without harvest.db the run ends with exit code 3 before any request; with it back, the run continues."""
     (out / "harvest.db").rename(cli.folder / "backup.db")
     before = sorted(out.rglob("*"))
 
@@ -39,7 +39,7 @@ def test_X14_get_asks_for_the_lost_ledger(internet, cli, out):
 
 
 def test_X14_a_new_ledger_fetches_nothing_that_is_there(cli, out):
-    """`--new-ledger` reads the sources back: what is there is known, `why` tells where it is from."""
+    """`--new-ledger` reads the sources back: existing images are known, and `why` prints their source."""
     (out / "harvest.db").unlink()
     before = pictures(out)
 
@@ -49,13 +49,13 @@ def test_X14_a_new_ledger_fetches_nothing_that_is_there(cli, out):
     assert "read where 6 images come from back from their files" in run.out
     assert table(run)["coral_snake"]["kept"] == 6
     assert pictures(out) == before
-    told = cli("why", next(out.rglob("*.jpg")))
-    assert "read from its EXIF data" in told.out
+    result = cli("why", next(out.rglob("*.jpg")))
+    assert "read from its EXIF data" in result.out
     assert cli(*LINE).code == 0
 
 
 def test_X14_get_asks_for_the_lost_dataset(internet, cli, out):
-    """An empty folder in place of the dataset ends the run with 3; `--new-ledger` begins it again."""
+    """An empty folder in place of the dataset ends the run with exit code 3; `--new-ledger` starts anew."""
     shutil.rmtree(out)
     out.mkdir()
 
@@ -70,7 +70,7 @@ def test_X14_get_asks_for_the_lost_dataset(internet, cli, out):
 
 
 def test_X14_a_deleted_demo_begins_again(cli):
-    """A demo is drawn: deleted, or without its ledger, it is made again without a question."""
+    """A demo dataset, deleted or without its ledger, is created again without `--new-ledger`."""
     demo = ("demo", "-m", "4", "-q")
     assert cli(*demo).code == 0
     (cli.folder / "demo" / "harvest.db").unlink()

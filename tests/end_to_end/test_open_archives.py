@@ -1,4 +1,4 @@
-"""The open archives through the real command: what they give, what they state, and how they fail."""
+"""The open archives with the real command: images, licences, and failures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.snakes import CORALS, pictures, table, told, write
+from tests.end_to_end.snakes import CORALS, exif_texts, pictures, table, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def corals(folder: Path) -> list[Path]:
 
 
 def recorded(folder: Path) -> list[tuple[str, str, str, str]]:
-    """Read source, licence, evidence and author of every hit from the ledger."""
+    """Read the source, licence, evidence and author of every hit from the ledger."""
     with closing(sqlite3.connect(f"file:{folder / 'dataset' / 'harvest.db'}?mode=ro", uri=True)) as ledger:
         return ledger.execute("SELECT source, licence, evidence, author FROM hit ORDER BY id").fetchall()
 
@@ -46,7 +46,7 @@ def everything(folder: Path) -> bytes:
 
 @every_archive
 def test_an_archive_fills_a_class(internet, cli, name):
-    """Pictures come with author and licence, each photo once, and the run ends well."""
+    """Images come with author and licence, each photo once, and the run succeeds."""
     shelf = archive(internet, name).shows(CORAL, 12, size=WIDE, licence=5, html=1, twin=1)
     write(cli.folder, ROWS)
 
@@ -56,7 +56,7 @@ def test_an_archive_fills_a_class(internet, cli, name):
     assert table(run)["coral_snake"]["found"] == 12
     assert len(corals(cli.folder)) == table(run)["coral_snake"]["kept"] >= 10
     for path in corals(cli.folder):
-        words = told(path)
+        words = exif_texts(path)
         assert path.name.startswith(f"{name.lower()}-")
         assert words["source"] in shelf.urls
         assert words["artist"].startswith("photographer ")
@@ -66,7 +66,7 @@ def test_an_archive_fills_a_class(internet, cli, name):
 
 @every_archive
 def test_V03_truly_nothing_is_no_failure(internet, cli, name):
-    """An archive that has nothing of the kind is said to have nothing, and another fills the class."""
+    """If an archive has no results, that is reported, and another archive fills the class."""
     internet.bing.shows(CORAL, 2)
     write(cli.folder, ROWS)
 
@@ -79,7 +79,7 @@ def test_V03_truly_nothing_is_no_failure(internet, cli, name):
 
 @every_archive
 def test_V01_a_block_ends_one_archive(internet, cli, name):
-    """A block page ends the search of its archive, which is asked once; the others go on."""
+    """A block page ends the search of its archive, which is asked once; the others continue."""
     internet.bing.shows(CORAL, 2)
     archive(internet, name).shows(CORAL, 3)
     archive(internet, name).turns("blocked")
@@ -96,7 +96,7 @@ def test_V01_a_block_ends_one_archive(internet, cli, name):
 @pytest.mark.parametrize("mood", ["changed", "nested"])
 @every_archive
 def test_V02_V07_a_strange_answer_ends_one_archive(internet, cli, name, mood):
-    """An answer nobody has seen before, or one made to harm, is told as such, and never as no results."""
+    """An unknown or malicious response is reported as such, and never as "no results"."""
     internet.bing.shows(CORAL, 2)
     archive(internet, name).shows(CORAL, 3)
     archive(internet, name).turns(mood)
@@ -110,8 +110,8 @@ def test_V02_V07_a_strange_answer_ends_one_archive(internet, cli, name, mood):
     assert len(corals(cli.folder)) == 2
 
 
-def test_alone_and_without_anything_is_not_success(internet, cli):
-    """A run that asked archives only, and got nothing but block pages, has harvested nothing."""
+def test_archives_alone_and_blocked_are_no_success(internet, cli):
+    """A run with archives only, which received only block pages, reports that nothing was harvested."""
     for name in NAMES:
         archive(internet, name).turns("blocked")
     write(cli.folder, ROWS)
@@ -121,7 +121,7 @@ def test_alone_and_without_anything_is_not_success(internet, cli):
 
 @every_archive
 def test_license_open(internet, cli, name):
-    """With `--license open` no picture is kept, or even fetched, that is not known to be open."""
+    """With `--license open` no image is kept, or even downloaded, that is not known to be open."""
     service = archive(internet, name)
     closed = service.shows(CORAL, 3, licence=2)  # CC BY-NC
     opened = service.shows(CORAL, 3, licence=4, also=closed)
@@ -130,12 +130,12 @@ def test_license_open(internet, cli, name):
     run = cli("-c", name, "--license", "open", "snakes.csv", **CONTACT)
 
     assert run.code == 0, run.err
-    assert {told(path)["source"] for path in corals(cli.folder)} == set(opened.urls[:3])
+    assert {exif_texts(path)["source"] for path in corals(cli.folder)} == set(opened.urls[:3])
     assert not [url for url in closed.urls if internet.log.count(url)]
 
 
-def test_all_asks_the_archives_that_need_nothing(internet, cli):
-    """Without a choice of sources Openverse, iNaturalist and GBIF are asked, and Commons with a contact."""
+def test_all_includes_the_archives_without_keys(internet, cli):
+    """Without -c, Openverse, iNaturalist and GBIF are searched, and Commons if there is a contact."""
     shown = [archive(internet, name).shows(CORAL, 2) for name in NAMES]
     write(cli.folder, ROWS)
 
@@ -147,7 +147,7 @@ def test_all_asks_the_archives_that_need_nothing(internet, cli):
 
 
 def test_search_syntax_harms_no_archive(internet, cli):
-    """The user's own query file, with its exclusions, ends well wherever a name is wanted."""
+    """The user's own query file, with its exclusions, also works for archives that search by name."""
     for name in ("INATURALIST", "GBIF"):
         archive(internet, name).shows(CORAL, 2)
     write(cli.folder, CORALS)  # micrurus tener -king
@@ -162,7 +162,7 @@ def test_search_syntax_harms_no_archive(internet, cli):
 
 
 def test_V04_openverse_with_credentials(internet, cli):
-    """Credentials open the door, and neither secret nor token is in what the run says or leaves behind."""
+    """Credentials give larger pages, and neither secret nor token is in the output or in any file."""
     internet.openverse.shows(CORAL, 30)
     write(cli.folder, ROWS)
     service = internet.openverse
@@ -192,7 +192,7 @@ def test_V04_openverse_with_credentials(internet, cli):
     ],
 )
 def test_V04_openverse_with_wrong_credentials(internet, cli, given, said):
-    """Credentials that are refused, or only half there, end the run with the code for keys."""
+    """Refused or incomplete credentials end the run with the exit code for keys."""
     internet.openverse.shows(CORAL, 3)
     write(cli.folder, ROWS)
 
@@ -204,7 +204,7 @@ def test_V04_openverse_with_wrong_credentials(internet, cli, given, said):
 
 
 def test_N05_openverse_throttled_is_waited_for(internet, cli):
-    """A throttled answer is waited for as long as it says in words, and the search goes on."""
+    """A rate-limited response is retried after the time that its text gives, and the search continues."""
     internet.openverse.shows(CORAL, 3)
     internet.openverse.turns("throttled", times=1)
     write(cli.folder, ROWS)
@@ -212,12 +212,12 @@ def test_N05_openverse_throttled_is_waited_for(internet, cli):
     run = cli("-c", "OPENVERSE", "snakes.csv")
 
     assert run.code == 0, run.err
-    assert "Openverse refused (429). Waiting 1 s" in run.err
+    assert "Openverse refused (429). Retrying in 1 s" in run.err
     assert len(corals(cli.folder)) == 3
 
 
 def test_V05_openverses_day_is_used_up(internet, cli):
-    """When the day's quota is used up midway, what came is kept, and the run says until when."""
+    """When the daily quota is used up midway, existing results are kept, and the message says until when."""
     internet.openverse.shows(CORAL, 25)
     internet.openverse.turns("spent", after=1)
     write(cli.folder, ROWS)
@@ -233,7 +233,7 @@ def test_V05_openverses_day_is_used_up(internet, cli):
 
 
 def test_openverses_thumbnail_stands_in_for_a_dead_original(internet, cli):
-    """Where the archive's own picture is gone, the rendition that Openverse keeps is taken."""
+    """If the archive's own image is gone, the rendition that Openverse stores is downloaded."""
     (dead,) = internet.openverse.shows(CORAL, 1, size=WIDE, dead=1)
     write(cli.folder, ROWS)
 
@@ -247,7 +247,7 @@ def test_openverses_thumbnail_stands_in_for_a_dead_original(internet, cli):
 
 @pytest.mark.parametrize("contact", [None, "me"])
 def test_commons_without_a_contact(internet, cli, contact):
-    """Without somebody to write to Commons is not asked, and the code is that of keys."""
+    """Without a contact Commons is not asked, and the exit code is the one for keys."""
     internet.commons.shows(CORAL, 3)
     write(cli.folder, ROWS)
 
@@ -260,7 +260,7 @@ def test_commons_without_a_contact(internet, cli, contact):
 
 
 def test_commons_gives_a_whole_category(internet, cli):
-    """A category comes whole, however many answers tell of it."""
+    """A category is complete, however many responses it takes."""
     internet.commons.shows("category:Micrurus tener", 60)
     write(cli.folder, "class,query\ncoral_snake,category:Micrurus tener\n")
 
@@ -277,7 +277,7 @@ def test_commons_gives_a_whole_category(internet, cli):
 
 
 def test_inaturalist_records_reserved_rights(internet, cli):
-    """A photo without a licence is all rights reserved, and recorded so."""
+    """A photo without a licence is recorded as all rights reserved."""
     internet.inaturalist.shows(CORAL, 2, licence=0)
     write(cli.folder, ROWS)
 
@@ -285,8 +285,8 @@ def test_inaturalist_records_reserved_rights(internet, cli):
     assert {row[1:3] for row in recorded(cli.folder)} == {("LicenseRef-All-Rights-Reserved", "stated")}
 
 
-def test_inaturalist_pages_above_a_number(internet, cli):
-    """More observations than fit on a page are all found, each asked for above the last."""
+def test_inaturalist_pages_by_id(internet, cli):
+    """More observations than fit on a page are all found; each request continues after the last id."""
     internet.inaturalist.shows(CORAL, 230)
     write(cli.folder, ROWS)
 
@@ -299,7 +299,7 @@ def test_inaturalist_pages_above_a_number(internet, cli):
 
 
 def test_V06_a_photo_of_inaturalist_is_fetched_once(internet, cli):
-    """A photo that GBIF shows too is known by its number: one is kept, and it is asked for once."""
+    """A photo that GBIF lists too is recognised by its number: one is kept, and it is requested once."""
     own = internet.inaturalist.shows(CORAL, 3)
     internet.gbif.shows(CORAL, 2, also=own)
     write(cli.folder, ROWS)

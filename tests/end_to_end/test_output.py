@@ -1,4 +1,4 @@
-"""What a person, a pipe and a program read."""
+"""The output for users, pipes and programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9
 
 @pytest.fixture
 def harvested(internet, cli):
-    """Give the line on two classes and two sources, 12 hits in all."""
+    """Return a function that runs two classes on two sources, with 12 hits in all."""
     internet.bing.shows(CORAL, 4, dead=1)
     internet.bing.shows(KING, 3, html=1)
     internet.flickr.shows(CORAL, 3)
@@ -39,7 +39,7 @@ def harvested(internet, cli):
 
 
 def test_a_pipe_gets_a_line_a_class_and_source(harvested):
-    """Piped, there are no escape codes, and a line when a class is done at a source, and no more."""
+    """In a pipe there are no escape codes, and one line whenever a class is finished at a source."""
     run = harvested()
 
     assert not ESCAPE.search(run.out + run.err)
@@ -54,7 +54,7 @@ def test_a_pipe_gets_a_line_a_class_and_source(harvested):
 
 
 def test_json_parses_alone_and_adds_up(harvested):
-    """With `--json` standard output is one document, whose columns add up everywhere to what was found."""
+    """With `--json` standard output is one document, whose columns add up to the number of hits everywhere."""
     run = harvested("--json")
 
     account = json.loads(run.out)
@@ -71,8 +71,8 @@ def test_json_parses_alone_and_adds_up(harvested):
     assert "found (" not in run.err  # no progress
 
 
-def test_json_of_a_run_that_cannot_be(cli):
-    """With `--json`, too, an error is words on standard error, and standard output stays empty."""
+def test_json_of_a_failed_run(cli):
+    """With `--json`, an error is text on standard error, and standard output stays empty."""
     run = cli("not_there.csv", "--json")
 
     assert run.code == 2
@@ -81,7 +81,7 @@ def test_json_of_a_run_that_cannot_be(cli):
 
 
 def test_quiet(internet, cli):
-    """With `-q` there is no progress; the summary and errors stay."""
+    """With `-q` there is no progress; the summary and errors remain."""
     internet.bing.shows(CORAL, 2)
     write(cli.folder, CORALS)
 
@@ -94,7 +94,7 @@ def test_quiet(internet, cli):
 
 
 def test_verbose_and_the_log(internet, cli):
-    """With `-v` and `--log` there is a line for every hit, with what became of it and why."""
+    """With `-v` and `--log` there is a line for every hit, with its verdict and the reason."""
     shelf = internet.addresses(4, dead=1, tiny=1)
     list_addresses(cli.folder, shelf.urls)
     write(cli.folder, ADDRESSES)
@@ -127,14 +127,14 @@ def test_a_terminal_of_80_columns(internet, cli):
     assert any(row[:2] == ["coral_snake", "bing"] and row[-4:] == ["5/5", "5", "0", "0"] for row in rows)
     assert any("flickr" in row and row[-4:] == ["4/4", "4", "0", "0"] for row in rows)
     assert any("images/s" in line and "9/9" in line for line in terminal.shown)
-    assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]  # the cursor is back
+    assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]  # the cursor is visible again
     assert " coral_snake     9    9      9" in terminal.shown
     assert COLOUR.search(terminal.sent)
 
 
 @pytest.mark.parametrize("columns", [40, 200])
 def test_a_narrow_terminal_and_many_classes(internet, cli, columns):
-    """A table of many long-named classes folds into a row a class, and fits; NO_COLOR takes colours away."""
+    """A table of many classes with long names folds into one row per class; NO_COLOR removes colours."""
     names = [f"{'very_' * 12}long_{n}" for n in range(20)] + ["珊瑚蛇" * 12]
     shelf = internet.addresses(len(names))
     for n, url in enumerate(shelf.urls):
@@ -153,7 +153,7 @@ def test_a_narrow_terminal_and_many_classes(internet, cli, columns):
 
 
 def test_a_dumb_terminal(internet, cli):
-    """A terminal that knows no escape codes gets none."""
+    """A terminal without support for escape codes receives none."""
     list_addresses(cli.folder, internet.addresses(2).urls)
     write(cli.folder, ADDRESSES)
 
@@ -166,7 +166,7 @@ def test_a_dumb_terminal(internet, cli):
 
 @pytest.mark.parametrize("presses", [1, 2])
 def test_P06_ctrl_c_on_a_terminal(internet, cli, presses):
-    """Ctrl-C, once or twice, gives the terminal back as it was: the table gone, the cursor there."""
+    """Ctrl-C, once or twice, restores the terminal: the table is removed, the cursor visible."""
     list_addresses(cli.folder, internet.addresses(20).urls)
     write(cli.folder, ADDRESSES)
     internet.weather = Weather(stalls=0.5)
@@ -186,7 +186,7 @@ def test_P06_ctrl_c_on_a_terminal(internet, cli, presses):
 
 
 def test_verbose_on_a_terminal(internet, cli):
-    """With `-v` the lines of the hits stand above the live table, each whole and on a line of its own."""
+    """With `-v` the lines of the hits are printed above the live table, each complete and on its own line."""
     shelf = internet.addresses(6)
     list_addresses(cli.folder, shelf.urls)
     write(cli.folder, ADDRESSES)
@@ -200,8 +200,8 @@ def test_verbose_on_a_terminal(internet, cli):
         assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ kept {re.escape(url)} *", line)
 
 
-def test_wide_letters_stand_in_columns(internet, cli):
-    """Letters that take two columns of a terminal do not push the numbers of their row aside."""
+def test_wide_characters_stay_in_columns(internet, cli):
+    """Double-width characters do not misalign the numbers of their row."""
     list_addresses(cli.folder, internet.addresses(2).urls)
     write(cli.folder, "class,query\n珊瑚蛇,coral.txt\nking_snake,coral.txt\n")
 
@@ -211,8 +211,8 @@ def test_wide_letters_stand_in_columns(internet, cli):
     assert {cell_len(row) for row in rows} == {cell_len(header.rstrip())}
 
 
-def test_letters_that_a_terminal_lacks_are_spelt(internet, cli):
-    """A terminal without Chinese gets the code of each letter, and the command comes to its end."""
+def test_characters_that_a_terminal_lacks_are_escaped(internet, cli):
+    """A terminal without Chinese characters gets escaped ones, and the command finishes."""
     list_addresses(cli.folder, internet.addresses(1).urls)
     write(cli.folder, "class,query\n珊瑚蛇,coral.txt\n")
 
@@ -225,8 +225,8 @@ def test_letters_that_a_terminal_lacks_are_spelt(internet, cli):
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u200b\r[bold red]"
 
 
-def test_what_servers_say_cannot_steer_a_terminal(internet, cli):
-    """Control, escape and direction characters that a server sends are not printed, nor is markup obeyed."""
+def test_server_texts_cannot_control_a_terminal(internet, cli):
+    """Control, escape and direction characters from a server are not printed, and markup is not interpreted."""
     answer = json.dumps({"stat": "fail", "code": 999, "message": f"no {EVIL}"}).encode()
     internet.sites["api.flickr.com"] = lambda _: Answer(answer, kind="application/json")
     internet.bing.shows(CORAL, 2, title=f"{EVIL} {{n}}")
@@ -241,8 +241,8 @@ def test_what_servers_say_cannot_steer_a_terminal(internet, cli):
         assert text not in terminal.sent, repr(text)
 
 
-def test_what_a_query_file_says_cannot_steer_a_terminal(internet, cli):
-    """A file's name and its queries are printed as the text they are."""
+def test_query_files_cannot_control_a_terminal(internet, cli):
+    """File names and queries are printed as plain text."""
     list_addresses(cli.folder, internet.addresses(1).urls)
     name = "snakes \x1b[2J[red].csv"
     write(cli.folder, "class,query\ncoral[red]snake,coral.txt\n", name)

@@ -1,4 +1,4 @@
-"""A provider that fails ends as what it is, keeps what it gave, and holds up nobody else."""
+"""A provider that fails is reported correctly, keeps its results, and does not stop other providers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BOTH = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
 
 @pytest.fixture
 def harvested(internet, cli):
-    """Harvest the corals from both sources, and give what came of it."""
+    """Return a function that harvests corals from both sources, and returns the run."""
     bing = internet.bing.shows(CORAL, 4)
     flickr = internet.flickr.shows(CORAL, 3)
     write(cli.folder, CORALS)
@@ -24,17 +24,17 @@ def harvested(internet, cli):
 
 
 def problems(run) -> dict[str, str]:
-    """Name the kind of each provider's problem."""
+    """Return the kind of problem of each provider."""
     return {problem["provider"]: problem["kind"] for problem in run.json["problems"]}
 
 
 def ends(run) -> dict[str, str]:
-    """Tell how each provider's search ended."""
+    """Return how the search of each provider ended."""
     return {line["provider"]: line["end"] for line in run.json["lines"]}
 
 
 BING = {
-    # mood: kind of problem, words of its message, words of its hint
+    # server behaviour: kind of problem, words of its message, words of its hint
     "blocked": ("Blocked", 'shows a challenge page ("One last step") instead', "Try again in some hours"),
     "forbidden": ("Blocked", "answers 403 instead of results", "from another connection"),
     "bloated": ("PageChanged", "is larger than 10485760 bytes", ""),
@@ -43,7 +43,7 @@ BING = {
 
 @pytest.mark.parametrize("mood", BING)
 def test_V01_V07_bing_fails(internet, harvested, mood):
-    """A challenge, a refusal and an endless page are told apart; Flickr goes on."""
+    """A challenge, a refusal and an endless page are reported differently; Flickr continues."""
     kind, message, hint = BING[mood]
     internet.bing.turns(mood)
 
@@ -59,7 +59,7 @@ def test_V01_V07_bing_fails(internet, harvested, mood):
 
 
 def test_V03_truly_nothing_is_said(internet, cli):
-    """A source that says it has nothing is named with its class, and is no failure where others had some."""
+    """A source without results is named with its class, and is not an error if others had some."""
     internet.bing.shows(CORAL, 2)
     write(cli.folder, CORALS)
 
@@ -71,8 +71,8 @@ def test_V03_truly_nothing_is_said(internet, cli):
 
 
 @pytest.mark.slow
-def test_a_hiccup_is_not_the_end(internet, harvested):
-    """An empty page, as Bing sends one time in ten, is asked for once more."""
+def test_a_short_rate_limit_is_waited_for(internet, harvested):
+    """An empty page, as Bing sends one time in ten, is requested once more."""
     internet.bing.turns("hiccup", times=1)
 
     run = harvested()
@@ -83,7 +83,7 @@ def test_a_hiccup_is_not_the_end(internet, harvested):
 
 
 def test_N05_a_short_wait_is_waited(internet, harvested):
-    """A source that asks for a second's patience gets it, is asked again, and the person is told."""
+    """A Retry-After of a second is waited for and retried, and the user is informed."""
     internet.flickr.turns("limited", times=1)
 
     run = harvested()
@@ -95,7 +95,7 @@ def test_N05_a_short_wait_is_waited(internet, harvested):
 
 
 def test_N05_a_long_wait_is_not_waited(internet, harvested):
-    """A source that asks for a week's patience is parked at once, and told as such."""
+    """A source with a Retry-After of a week is not asked again, and the message says so."""
     internet.flickr.turns("limited", retry_after="604800")
 
     run = harvested()
@@ -107,7 +107,7 @@ def test_N05_a_long_wait_is_not_waited(internet, harvested):
 
 
 def test_V04_the_key_is_refused(harvested):
-    """A key that Flickr does not know is not shown anywhere; Bing goes on."""
+    """A key that Flickr refuses is never printed; Bing continues."""
     run = harvested(key="f00dfacef00dfacef00dfacef00dface")
 
     assert run.code == 3
@@ -118,7 +118,7 @@ def test_V04_the_key_is_refused(harvested):
 
 
 def test_V04_no_trace_of_the_key(internet, cli, harvested):
-    """The key is in no file and in no line, whatever goes wrong and however much is logged."""
+    """The key is in no file and in no line, whatever fails and however much is logged."""
     internet.flickr.turns("down", times=1)
 
     run = harvested(*BOTH, "-v", "--log", "run.log")
@@ -143,7 +143,7 @@ def test_signed_with_a_secret(internet, cli):
 
 
 def test_V05_the_quota_is_used_up_midway(internet, cli):
-    """What came before the quota was used up is kept, later classes are left, and the same line goes on."""
+    """Results from before the quota was used up are kept, later classes are skipped, and the same command resumes."""
     internet.flickr.shows(CORAL, 4)
     internet.flickr.shows(KING, 3)
     internet.flickr.turns("limited", after=1, retry_after="7200")
@@ -163,8 +163,8 @@ def test_V05_the_quota_is_used_up_midway(internet, cli):
     assert len(pictures(cli.folder / "dataset")["king_snake"]) == 3
 
 
-def test_a_parked_provider_asks_no_more(internet, cli):
-    """A provider that failed at one class is not asked for the next, and the summary says so once."""
+def test_a_failed_provider_is_not_asked_again(internet, cli):
+    """A provider that failed for one class is not asked for the next, and the summary says so once."""
     internet.flickr.shows(KING, 2)
     internet.bing.turns("blocked")
     write(cli.folder)
@@ -179,7 +179,7 @@ def test_a_parked_provider_asks_no_more(internet, cli):
 
 @pytest.mark.slow
 def test_a_provider_fails_in_the_middle(internet, cli):
-    """Hits of the pages before the failure are harvested; when it is over, the same line fetches the rest."""
+    """Hits of the pages before the failure are harvested; later the same command downloads the rest."""
     shelf = internet.bing.shows(CORAL, 40)
     internet.bing.turns("blocked", after=1)
     write(cli.folder, CORALS)
@@ -199,7 +199,7 @@ def test_a_provider_fails_in_the_middle(internet, cli):
 @pytest.mark.slow
 @pytest.mark.parametrize("mood", ["nested", "cut", "html", "listless"])
 def test_V07_answers_that_are_none(internet, harvested, mood):
-    """Broken, bottomless and foreign answers of an API end its search; nobody sees a traceback."""
+    """Broken, endless and foreign API responses end the search without a traceback."""
     internet.flickr.turns(mood)
 
     run = harvested("-c", "FLICKR", "snakes.csv")
@@ -210,7 +210,7 @@ def test_V07_answers_that_are_none(internet, harvested, mood):
 
 
 def test_V02_a_new_layout(internet, cli, harvested):
-    """A layout nobody has seen is told as such; the page lies in a file, named, for a bug report."""
+    """An unknown layout is reported as such; the page is saved to a file, which is named, for a bug report."""
     internet.bing.turns("changed")
 
     run = harvested()
@@ -226,7 +226,7 @@ def test_V02_a_new_layout(internet, cli, harvested):
 
 @pytest.mark.slow
 def test_V02_a_dry_run_saves_no_page(internet, cli, harvested):
-    """A dry run writes nothing, not even a page that could not be read."""
+    """A dry run writes nothing, not even a page that could not be parsed."""
     internet.bing.turns("changed")
 
     harvested("-n", *BOTH)
@@ -234,8 +234,8 @@ def test_V02_a_dry_run_saves_no_page(internet, cli, harvested):
     assert [path.name for path in cli.folder.iterdir()] == ["snakes.csv"]
 
 
-def test_everybody_fails(internet, harvested):
-    """When every source fails, nothing is harvested, and each reason is told."""
+def test_all_providers_fail(internet, harvested):
+    """If every source fails, nothing is harvested, and each reason is printed."""
     internet.bing.turns("blocked")
     internet.flickr.turns("expired")
 
@@ -247,20 +247,20 @@ def test_everybody_fails(internet, harvested):
 
 @pytest.mark.slow
 def test_no_network_at_all(cli):
-    """A proxy that is not there is a source out of reach, and the message says whether the network is up."""
+    """With an unreachable proxy the source is unreachable, and the message says whether the network is up."""
     write(cli.folder, CORALS)
     dead = "http://127.0.0.1:9"
 
     run = cli("-c", "BING", "snakes.csv", HTTPS_PROXY=dead, HTTP_PROXY=dead)
 
     assert run.code == 4
-    assert "bing: Bing is out of reach" in run.out
+    assert "bing: Bing cannot be reached" in run.out
     assert "Traceback" not in run.err
 
 
 @pytest.mark.slow
-def test_bing_for_ever(internet, cli):
-    """Bing repeats its last page for ever: the search ends all the same."""
+def test_bing_repeats_its_last_page(internet, cli):
+    """If Bing repeats its last page for ever, the search still ends."""
     shelf = internet.bing.shows(CORAL, 5)
     internet.bing.never_ends = True
     write(cli.folder, CORALS)

@@ -1,7 +1,7 @@
-"""What a person does to the folders stays done: the real command again, after pictures moved or went.
+"""Changes that the user makes in the folders last: the real command again, after images were moved or deleted.
 
-One harvest is made once: corals from Bing, kings from Flickr. Each test works on a copy of it, and every
-photo can also be had from other hosts, as it was or changed as the web changes pictures.
+One harvest is made once: corals from Bing, kings from Flickr. Each test works on a copy of it. Other hosts
+serve every photo too, unchanged or changed as copies on the web are.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from tests.command import Ran
     from tests.internet.wire import Request
 
-# Everything the web does to a picture but what makes ours too small to be wanted at all.
+# Every change that copies on the web have, except those that make an image too small to be kept.
 WAYS = ("as it is", *sorted(CHANGES.keys() - {"thumbnail"}))
 QUERIES = "class,query,providers\ncoral,coral snake,BING\nking,king snake,FLICKR\n"
 
 
 @dataclass(frozen=True)
 class Home:
-    """A harvested dataset, and the person who lives with it."""
+    """A harvested dataset, and the actions of its user."""
 
     internet: Internet
     cli: Command
@@ -47,18 +47,18 @@ class Home:
         return self.cli.folder / "dataset"
 
     @property
-    def thrown_out(self) -> Path:
-        """Where rejected pictures may lie."""
+    def rejected_folder(self) -> Path:
+        """The folder of rejected images."""
         return self.cli.folder / "dataset.rejected"
 
     def get(self, *options: str, code: int = 0) -> dict[str, Any]:
-        """Run the line again, and return its account."""
+        """Run the command again, and return its summary."""
         ran = self._run("-c", "BING", "-c", "FLICKR", "snakes.csv", "--json", *options)
         assert ran.code == code, ran.err
         return ran.json
 
     def status(self, *options: str, code: int = 0) -> dict[str, Any]:
-        """Ask what is going on."""
+        """Return the output of `harvest status --json`."""
         ran = self._run("status", "--json", *options)
         assert ran.code == code, ran.err
         return ran.json
@@ -69,45 +69,45 @@ class Home:
         assert "Traceback" not in ran.err, ran.err
         return ran
 
-    def also_asks(self, text: str) -> None:
+    def add_queries(self, text: str) -> None:
         """Add rows to the query file."""
-        self.asks(QUERIES + text)
+        self.write_queries(QUERIES + text)
 
-    def asks(self, text: str) -> None:
+    def write_queries(self, text: str) -> None:
         """Write another query file."""
         (self.cli.folder / "snakes.csv").write_text(text, "utf-8")
 
-    def offers(self, *urls: str, name: str = "again.txt") -> str:
-        """Make a list of addresses for a row of the query file."""
+    def write_url_list(self, *urls: str, name: str = "again.txt") -> str:
+        """Write a list of URLs, and return its file name, which is a query of `URLS`."""
         (self.cli.folder / name).write_text("\n".join(urls), "utf-8")
         return name
 
-    def elsewhere(self, listing: Listing) -> list[str]:
-        """Name other addresses of a photo, one for each way to pass it on."""
+    def other_urls(self, listing: Listing) -> list[str]:
+        """Return other URLs of a photo, one for each kind of change."""
         return [f"https://mirror.test/{way.replace(' ', '-')}/{listing.id}.jpg" for way in WAYS]
 
     def file(self, listing: Listing) -> Path:
-        """Find the file that shows a listing's photo, by the address that is written in it."""
-        addresses = {self.address(each) for each in self.showing(listing)}
+        """Return the file that shows a listing's photo, by the URL in its EXIF."""
+        addresses = {self.address(each) for each in self.same_photo(listing)}
         [path] = [path for path in pictures(self.out) if source_of(path.read_bytes()) in addresses]
         return path
 
-    def showing(self, listing: Listing) -> list[Listing]:
-        """Give all listings of the same photo."""
+    def same_photo(self, listing: Listing) -> list[Listing]:
+        """Return all listings of the same photo."""
         return [each for each in (*self.corals, *self.kings) if each.photo == listing.photo]
 
     def address(self, listing: Listing) -> str:
-        """Tell at which address the harvest found a listing."""
+        """Return the URL at which the harvest found a listing."""
         return self.internet.flickr.address(listing) if listing in self.kings else listing.url
 
     def downloads(self) -> list[str]:
-        """Tell what pictures the last command asked for, but for the dead, to which --refresh gives a try."""
+        """Return which images the last command requested, except dead URLs, which --refresh retries."""
         others = (self.internet.bing.host, self.internet.flickr.host, "dead.pictures.test")
         return [visit.url for visit in self.internet.log.to() if visit.host not in others]
 
 
 def mirror(internet: Internet, request: Request) -> Answer:
-    """Serve any photo of this Internet, changed as the address says."""
+    """Serve any photo of the test Internet, changed as the URL says."""
     way, _, name = request.route.strip("/").partition("/")
     listing = internet.catalogue.numbered(int(name.removesuffix(".jpg")))
     assert listing
@@ -125,7 +125,7 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         folder = tmp_path_factory.mktemp("harvested")
         cli = Command(folder, tmp_path_factory.mktemp("aside"), internet.environ)
         home = Home(internet, cli, corals, kings)
-        home.asks(QUERIES)
+        home.write_queries(QUERIES)
         account = home.get()
         assert [row["kept"] for row in account["classes"]] == [7, 24]
         yield home
@@ -134,14 +134,14 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture
 def home(harvested: Home, cli_in: Command) -> Home:
-    """Give a copy of the harvest, with the times of its files."""
+    """Return a copy of the harvest, with the times of its files."""
     shutil.copytree(harvested.cli.folder, cli_in.folder, dirs_exist_ok=True)
     return Home(harvested.internet, cli_in, harvested.corals, harvested.kings)
 
 
 @pytest.fixture
 def cli_in(harvested: Home, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """Give the command in a folder of the test's own, on the Internet that all tests here share."""
+    """Return the command in a temporary folder, on the test Internet that all tests here share."""
     command = Command(tmp_path, tmp_path_factory.mktemp("aside"), harvested.internet.environ)
     yield command
     command.close()
@@ -149,27 +149,27 @@ def cli_in(harvested: Home, tmp_path: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def verdicts(account: dict[str, Any], class_name: str, provider: str) -> dict[str, int]:
-    """Read what became of the hits of a class at a source."""
+    """Return the verdicts of the hits of a class at a source."""
     [line] = [x for x in account["lines"] if (x["class"], x["provider"]) == (class_name, provider)]
     return line["verdicts"]
 
 
-def changes(told: dict[str, Any]) -> dict[str, int]:
-    """Count what `status` says that a person did."""
-    return {kind: len(each) for kind, each in told["changes"].items() if each}
+def changes(status: dict[str, Any]) -> dict[str, int]:
+    """Count the changes that `status` reports."""
+    return {kind: len(each) for kind, each in status["changes"].items() if each}
 
 
-def row(told: dict[str, Any], class_name: str) -> dict[str, int]:
-    """Read the numbers of a class in what `status` says."""
-    [found] = [each for each in told["classes"] if each["class"] == class_name]
+def row(status: dict[str, Any], class_name: str) -> dict[str, int]:
+    """Return the numbers of a class in the output of `status`."""
+    [found] = [each for each in status["classes"] if each["class"] == class_name]
     return found
 
 
-# ---- R01: thrown out
+# ---- R01: deleted
 
 
 def test_R01_a_deleted_picture_never_returns_from_its_address(home: Home) -> None:
-    """Neither the same line nor asking everything anew asks for a deleted picture, on any source."""
+    """Neither the same command nor --refresh requests a deleted image, from any source."""
     twin = home.corals.twins[0]
     for listing in (twin, home.kings[3], home.kings[4]):
         home.file(listing).unlink()
@@ -177,19 +177,19 @@ def test_R01_a_deleted_picture_never_returns_from_its_address(home: Home) -> Non
     assert not home.downloads()
     account = home.get("--refresh")
     assert not home.downloads()
-    assert verdicts(account, "coral", "BING")["rejected"] == len(home.showing(twin)) > 1
+    assert verdicts(account, "coral", "BING")["rejected"] == len(home.same_photo(twin)) > 1
     assert verdicts(account, "king", "FLICKR")["rejected"] == 2
     assert len(pictures(home.out)) == 28
 
 
 def test_R01_a_deleted_picture_never_returns_changed(home: Home) -> None:
-    """Thrown out of one class it returns to none, from no host, resized, re-encoded, cropped or framed."""
+    """An image deleted from one class returns to none, from any host, resized, re-encoded, cropped or framed."""
     gone = [home.corals.of("good")[0], home.kings[7]]
-    addresses = [url for listing in gone for url in home.elsewhere(listing)]
+    addresses = [url for listing in gone for url in home.other_urls(listing)]
     for listing in gone:
         home.file(listing).unlink()
     before = snapshot(home.out)
-    home.also_asks(f"coral,{home.offers(*addresses)},URLS\nking,again.txt,URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*addresses)},URLS\nking,again.txt,URLS\n")
     account = home.get("-c", "URLS")
     for class_name in ("coral", "king"):
         assert verdicts(account, class_name, "URLS") == {"rejected": len(addresses)}
@@ -197,12 +197,12 @@ def test_R01_a_deleted_picture_never_returns_changed(home: Home) -> None:
 
 
 def test_R01_other_addresses_of_a_deleted_photograph_are_not_even_asked(home: Home) -> None:
-    """A photograph is known by its number on every host and in every size, and through picture proxies."""
+    """A photograph is recognised by its number on every host, in every size, and through image proxies."""
     flickr, bing = home.kings[9], home.corals.of("good")[1]
     address = home.address(flickr)
     for listing in (flickr, bing):
         home.file(listing).unlink()
-    others = home.offers(
+    others = home.write_url_list(
         address.replace("_b.jpg", ".jpg"),
         address.replace("live.", "farm7."),
         address.replace("_b.jpg", "_z.jpg?zz=1"),
@@ -210,47 +210,47 @@ def test_R01_other_addresses_of_a_deleted_photograph_are_not_even_asked(home: Ho
         bing.url.replace("https:", "http:"),
         f"{bing.url}?utm_source=feed#top",
     )
-    home.also_asks(f"king,{others},URLS\n")
+    home.add_queries(f"king,{others},URLS\n")
     account = home.get("-c", "URLS")
     assert not home.downloads()
-    assert verdicts(account, "king", "URLS")["rejected"] >= 4  # those with one key are one hit
+    assert verdicts(account, "king", "URLS")["rejected"] >= 4  # those with the same key are one hit
     assert account["total"]["new"] == 0
 
 
 def test_R01_status_tells_what_was_deleted_once(home: Home) -> None:
-    """Between deleting and harvesting, `status` names the pictures, counts them, and tells them once."""
+    """Between deleting and harvesting, `status` names and counts the images, once."""
     path = home.file(home.kings[0])
     path.unlink()
-    told = home.status()
-    assert told["changes"]["deleted"] == [{"class": "king", "name": path.name, "to": ""}]
-    assert (row(told, "king")["kept"], row(told, "king")["rejected"]) == (23, 1)
-    told = home.status()
-    assert changes(told) == {}
-    assert row(told, "king")["rejected"] == 1
+    status = home.status()
+    assert status["changes"]["deleted"] == [{"class": "king", "name": path.name, "to": ""}]
+    assert (row(status, "king")["kept"], row(status, "king")["rejected"]) == (23, 1)
+    status = home.status()
+    assert changes(status) == {}
+    assert row(status, "king")["rejected"] == 1
 
 
 # ---- R02: moved
 
 
 def test_R02_a_moved_picture_stays_and_its_old_class_is_not_refilled(home: Home) -> None:
-    """A picture moved to another class stays as it is, and no copy of it comes to the old class."""
+    """An image moved to another class stays unchanged, and no copy of it comes to the old class."""
     listing = home.corals.of("good")[3]
     path = home.file(listing)
     moved = path.rename(home.out / "king" / path.name)
     before = snapshot(home.out)
-    home.also_asks(f"coral,{home.offers(*home.elsewhere(listing))},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(listing))},URLS\n")
     account = home.get("--refresh", "-c", "URLS")
     assert account["total"]["new"] == 0
     assert not home.internet.log.count(listing.url)
     assert snapshot(home.out) == before
     assert account["conflicts"] == 0, "who moved it has decided where it belongs"
-    told = home.status()
-    assert (row(told, "coral")["kept"], row(told, "king")["kept"], row(told, "king")["moved"]) == (6, 25, 1)
+    status = home.status()
+    assert (row(status, "coral")["kept"], row(status, "king")["kept"], row(status, "king")["moved"]) == (6, 25, 1)
     assert moved.exists()
 
 
 def test_R02_status_tells_where_a_picture_went(home: Home) -> None:
-    """`status` names the picture, where it was and where it is now."""
+    """`status` names the image, its old place and its new one."""
     path = home.file(home.kings[5])
     path.rename(home.out / "coral" / path.name)
     [change] = home.status()["changes"]["moved"]
@@ -261,11 +261,11 @@ def test_R02_status_tells_where_a_picture_went(home: Home) -> None:
 
 
 def test_R03_a_renamed_file_is_recognised(home: Home) -> None:
-    """A picture under another name is the same picture: not thrown out, not fetched, its source known."""
+    """A renamed image is the same image: not rejected, not downloaded, its source known."""
     listing = home.kings[6]
     path = home.file(listing).rename(home.out / "king" / "My best king.jpg")
-    told = home.status()
-    assert changes(told) == {"moved": 1}
+    status = home.status()
+    assert changes(status) == {"moved": 1}
     home.get("--refresh")
     assert not home.downloads()
     assert not decisions(home.out)
@@ -276,12 +276,12 @@ def test_R03_a_renamed_file_is_recognised(home: Home) -> None:
 
 
 def test_R03_an_edited_picture_is_never_touched(home: Home) -> None:
-    """A picture edited in place is no rejection, keeps its bytes, and no larger copy takes its place."""
+    """An image edited in place is not rejected, keeps its bytes, and is not replaced by a larger copy."""
     listing = home.corals.of("good")[4]
     path = home.file(listing)
     path.write_bytes(encoded(photo(300, 200, seed=77)))
     before = snapshot(home.out)
-    home.also_asks(f"coral,{home.offers(*home.elsewhere(listing))},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(listing))},URLS\n")
     account = home.get("--refresh", "-c", "URLS")
     assert verdicts(account, "coral", "URLS") == {"duplicate": len(WAYS)}
     assert not home.internet.log.count(listing.url)
@@ -294,11 +294,11 @@ def test_R03_an_edited_picture_is_never_touched(home: Home) -> None:
 
 
 def test_R04_nothing_is_fetched_for_a_renamed_class(home: Home) -> None:
-    """A class folder with a new name is said, and its source not even asked; other classes go on."""
+    """A renamed class folder is reported, and nothing is searched for it; other classes continue."""
     (home.out / "coral").rename(home.out / "venomous")
-    told = home.status()
-    assert told["renamed"] == {"coral": "venomous"}
-    assert changes(told) == {}
+    status = home.status()
+    assert status["renamed"] == {"coral": "venomous"}
+    assert changes(status) == {}
     account = home.get("--refresh")
     [note] = account["notes"]
     assert "coral" in note
@@ -310,10 +310,10 @@ def test_R04_nothing_is_fetched_for_a_renamed_class(home: Home) -> None:
 
 
 def test_R04_once_the_query_file_agrees_nothing_is_fetched_twice(home: Home) -> None:
-    """Under its new name the class goes on where it was: what it has is had."""
+    """Under its new name in the query file, the class continues with its existing images."""
     (home.out / "coral").rename(home.out / "venomous")
     home.status()
-    home.asks(QUERIES.replace("coral,", "venomous,"))
+    home.write_queries(QUERIES.replace("coral,", "venomous,"))
     account = home.get("--refresh")
     assert account["notes"] == []
     assert not home.downloads()
@@ -321,21 +321,21 @@ def test_R04_once_the_query_file_agrees_nothing_is_fetched_twice(home: Home) -> 
     assert account["classes"][0]["kept"] == 7
 
 
-# ---- R05: a person's own
+# ---- R05: the user's own images
 
 
 def test_R05_own_pictures_are_compared_with_and_left_alone(home: Home) -> None:
-    """A person's own pictures count, keep their bytes, and no copy of them comes from the web."""
+    """The user's own images count, keep their bytes, and no copy of them is downloaded."""
     shelf = home.internet.addresses(2, "own")
     own = home.out / "coral" / "IMG 0001.JPEG"
     own.write_bytes(shelf[0].photo.changed("smaller"))
     (home.out / "mine").mkdir()
     (home.out / "mine" / "a.png").write_bytes(encoded(photo(seed=5), "PNG"))
-    told = home.status()
-    assert changes(told) == {"added": 2}
-    assert (row(told, "coral")["own"], row(told, "mine")["own"]) == (1, 1)
+    status = home.status()
+    assert changes(status) == {"added": 2}
+    assert (row(status, "coral")["own"], row(status, "mine")["own"]) == (1, 1)
     before = snapshot(home.out)
-    home.also_asks(f"coral,{home.offers(*home.elsewhere(shelf[0]), shelf[1].url)},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(shelf[0]), shelf[1].url)},URLS\n")
     account = home.get("--refresh", "-c", "URLS")
     assert verdicts(account, "coral", "URLS") == {"duplicate": len(WAYS), "kept": 1}
     after = snapshot(home.out)
@@ -346,9 +346,9 @@ def test_R05_own_pictures_are_compared_with_and_left_alone(home: Home) -> None:
 
 
 def test_R06_pictures_of_a_row_that_is_gone_stay(home: Home) -> None:
-    """A class that left the query file keeps its pictures, and nobody is asked about it."""
+    """A class that was removed from the query file keeps its images, and is not searched."""
     before = snapshot(home.out)
-    home.asks(QUERIES.replace("king,king snake,FLICKR\n", ""))
+    home.write_queries(QUERIES.replace("king,king snake,FLICKR\n", ""))
     account = home.get("--refresh")
     assert [each["class"] for each in account["classes"]] == ["coral"]
     assert not home.internet.log.to(home.internet.flickr.host)
@@ -357,9 +357,9 @@ def test_R06_pictures_of_a_row_that_is_gone_stay(home: Home) -> None:
 
 
 def test_R06_a_higher_limit_fetches_only_the_difference(home: Home) -> None:
-    """Asked for more than before, a source is asked again, and only what is new is fetched."""
+    """With a larger limit, a source is searched again, and only new images are downloaded."""
     shelf = home.internet.addresses(6, "limit")
-    home.also_asks(f"more,{home.offers(*shelf.urls)},URLS\n")
+    home.add_queries(f"more,{home.write_url_list(*shelf.urls)},URLS\n")
     home.get("-c", "URLS", "-m", "4")
     assert sorted(home.downloads()) == sorted(shelf.urls[:4])
     account = home.get("-c", "URLS", "-m", "6")
@@ -368,9 +368,9 @@ def test_R06_a_higher_limit_fetches_only_the_difference(home: Home) -> None:
 
 
 def test_R06_a_higher_target_goes_on_from_what_is_kept(home: Home) -> None:
-    """A raised target adds the pictures that are missing, asks for none that is there, and none returns."""
+    """A larger target adds the missing images, requests no existing ones, and none returns."""
     shelf = home.internet.addresses(8, "target")
-    home.asks(f"class,query,providers\nmore,{home.offers(*shelf.urls)},URLS\n")
+    home.write_queries(f"class,query,providers\nmore,{home.write_url_list(*shelf.urls)},URLS\n")
     home.get("-c", "URLS", "--target", "3")
     first = sorted((home.out / "more").iterdir())
     assert len(first) == 3
@@ -382,11 +382,11 @@ def test_R06_a_higher_target_goes_on_from_what_is_kept(home: Home) -> None:
     assert not first[0].exists()
 
 
-# ---- R07: nothing of a person's is ever deleted
+# ---- R07: no file of the user is ever deleted
 
 
 def test_R07_no_command_touches_what_is_not_ours(home: Home) -> None:
-    """Strangers in every place a person can put them survive all commands, down to the byte."""
+    """Unknown files in every place survive all commands, unchanged."""
     ours = home.file(home.kings[1])
     listing = home.corals.of("good")[5]
     taken = home.file(listing)
@@ -399,14 +399,14 @@ def test_R07_no_command_touches_what_is_not_ours(home: Home) -> None:
         home.out / "coral" / f"{ours.stem}-2.jpg": encoded(photo(seed=2)),
         home.out / "king" / ".harvest-0.part.jpg": encoded(photo(seed=3)),
         home.out / ".ipynb_checkpoints" / "x.jpg": encoded(photo(seed=4)),
-        home.thrown_out / "king" / "own.jpg": encoded(photo(seed=5)),
-        home.thrown_out / "list.txt": b"why",
-        taken: encoded(photo(seed=6)),  # put in the place of one of ours
+        home.rejected_folder / "king" / "own.jpg": encoded(photo(seed=5)),
+        home.rejected_folder / "list.txt": b"why",
+        taken: encoded(photo(seed=6)),  # replaces one of ours
     }
     for path, data in strangers.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    home.also_asks(f"coral,{home.offers(*home.elsewhere(listing))},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(listing))},URLS\n")
     home.status()
     home.get("--refresh", "-c", "URLS")
     ours.unlink()
@@ -417,23 +417,23 @@ def test_R07_no_command_touches_what_is_not_ours(home: Home) -> None:
     assert {path: path.read_bytes() for path in strangers} == strangers
 
 
-# ---- P09: missing, not thrown out
+# ---- P09: missing, not deleted
 
 
 def test_P09_a_missing_class_folder_stops_everything(home: Home) -> None:
-    """With a class folder away nothing is asked or recorded, exit 3; once it is back all is as before."""
+    """With a missing class folder nothing is requested or recorded, exit code 3; once it is back all is as before."""
     away = (home.out / "king").rename(home.cli.folder / "drive")
     ran = home.cli("-c", "BING", "-c", "FLICKR", "--refresh", "snakes.csv", FLICKR_API_KEY=home.internet.flickr.key)
     assert ran.code == 3
     assert "24 of 24 pictures of king are gone" in ran.err
     assert "--accept-missing" in ran.err
-    told = home.status(code=3)
-    assert "24 of 24" in told["brake"]
+    status = home.status(code=3)
+    assert "24 of 24" in status["brake"]
     assert not decisions(home.out)
     assert not (home.out / "king").exists()
     away.rename(home.out / "king")
-    told = home.status()
-    assert (changes(told), told["brake"]) == ({}, "")
+    status = home.status()
+    assert (changes(status), status["brake"]) == ({}, "")
     account = home.get("--refresh")
     assert not home.downloads()
     assert (account["total"]["had"], account["total"]["dead"]) == (34, 1)
@@ -441,7 +441,7 @@ def test_P09_a_missing_class_folder_stops_everything(home: Home) -> None:
 
 
 def test_P09_an_emptied_tree_stops_everything_before_anybody_is_asked(home: Home) -> None:
-    """With the ledger there and every picture gone, no source hears of the run."""
+    """With a ledger but no image left, no source is contacted."""
     for folder in ("coral", "king"):
         shutil.rmtree(home.out / folder)
         (home.out / folder).mkdir()
@@ -453,7 +453,7 @@ def test_P09_an_emptied_tree_stops_everything_before_anybody_is_asked(home: Home
 
 
 def test_P09_a_person_who_means_it_is_believed(home: Home) -> None:
-    """With --accept-missing the pictures of a whole class are thrown out, and none of them returns."""
+    """With --accept-missing the images of a whole class are rejected, and none of them returns."""
     shutil.rmtree(home.out / "king")
     account = home.get("--refresh", "--accept-missing")
     assert verdicts(account, "king", "FLICKR") == {"rejected": 24}
@@ -463,15 +463,15 @@ def test_P09_a_person_who_means_it_is_believed(home: Home) -> None:
     assert home.status()["brake"] == ""
 
 
-# ---- dragged out, and back
+# ---- moved to dataset.rejected, and back
 
 
 def test_R01_dragged_to_the_rejected_and_back(home: Home) -> None:
-    """A picture dragged to dataset.rejected is not asked for; dragged back it is there, as it was."""
+    """An image moved to dataset.rejected is not requested; moved back it is present, as before."""
     listing = home.kings[11]
     path = home.file(listing)
     data = path.read_bytes()
-    shelf = home.thrown_out / "king"
+    shelf = home.rejected_folder / "king"
     shelf.mkdir(parents=True)
     path.rename(shelf / path.name)
     assert changes(home.status()) == {"rejected": 1}
@@ -479,9 +479,9 @@ def test_R01_dragged_to_the_rejected_and_back(home: Home) -> None:
     assert not home.downloads()
     assert verdicts(account, "king", "FLICKR") == {"had": 23, "rejected": 1}
     (shelf / path.name).rename(path)
-    told = home.status()
-    assert changes(told) == {"restored": 1}
-    assert (row(told, "king")["kept"], row(told, "king")["rejected"]) == (24, 0)
+    status = home.status()
+    assert changes(status) == {"restored": 1}
+    assert (row(status, "king")["kept"], row(status, "king")["rejected"]) == (24, 0)
     account = home.get("--refresh")
     assert verdicts(account, "king", "FLICKR") == {"had": 24}
     assert path.read_bytes() == data

@@ -1,4 +1,4 @@
-"""The same things from a notebook: `from harvest import harvest, read_queries, Dataset`."""
+"""The Python API: `from harvest import harvest, read_queries, Dataset`."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def _here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def online(internet, monkeypatch):
-    """Lead this process to the small Internet."""
+    """Connect this process to the test Internet."""
     for name, value in internet.environ.items():
         monkeypatch.setenv(name, value)
     return internet
 
 
 def test_a_list_of_queries():
-    """A list of queries, a source and a folder are all it takes."""
+    """A list of queries, a source and a folder are enough."""
     summary = harvest(SHAPES, "SAMPLE", "shapes", limit=8)
 
     assert isinstance(summary, Summary)
@@ -48,7 +48,7 @@ def test_a_list_of_queries():
 
 
 def test_a_query_file(tmp_path):
-    """A query file does as well, by its path or its name."""
+    """A query file works too, given as a path or a name."""
     path = write(tmp_path, "class,query\nred_circle,red circle\n")
 
     assert harvest(path, ["SAMPLE"], limit=3).kept == {"red_circle": 3}
@@ -57,7 +57,7 @@ def test_a_query_file(tmp_path):
 
 
 def test_the_options_are_those_of_the_command_line(online, cli, tmp_path):
-    """The same options give the same tree as the command line's, byte for byte."""
+    """The same options give the same tree as the command line, byte for byte."""
     list_addresses(tmp_path, online.addresses(4, size=(640, 400)).urls)
     write(tmp_path, ADDRESSES)
     assert cli("-c", "URLS", "-p", "-s", "320", "-k", "-m", "3", "snakes.csv", "-o", "one").code == 0
@@ -70,7 +70,7 @@ def test_the_options_are_those_of_the_command_line(online, cli, tmp_path):
 
 
 def test_again_and_a_dataset():
-    """A second call finds its work done, and the dataset tells what it holds."""
+    """A second call finds its work done, and the dataset returns its counts."""
     first = harvest(SHAPES[:1], "SAMPLE", "shapes", limit=5)
     second = harvest(SHAPES[:1], "SAMPLE", "shapes", limit=5)
 
@@ -82,7 +82,7 @@ def test_again_and_a_dataset():
 
 
 def test_inside_a_running_loop():
-    """A notebook has an event loop already; that is none of harvest's business."""
+    """harvest() works inside a running event loop, as in a notebook."""
 
     async def cell() -> Summary:
         return harvest(SHAPES[:1], "SAMPLE", "shapes", limit=3)
@@ -91,7 +91,7 @@ def test_inside_a_running_loop():
 
 
 def test_from_a_thread():
-    """It may be called from any thread, and leaves signals alone."""
+    """harvest() can be called from any thread, and does not change signal handlers."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     with ThreadPoolExecutor(1) as pool:
@@ -102,7 +102,7 @@ def test_from_a_thread():
 
 
 def test_two_at_once():
-    """Two calls in two threads, on two datasets, do not mind each other."""
+    """Two calls in two threads, on two datasets, do not affect each other."""
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(harvest, [query], "SAMPLE", query.class_name, limit=6) for query in SHAPES]
         assert [run.result().exit_code for run in runs] == [0, 0]
@@ -112,7 +112,7 @@ def test_two_at_once():
 
 
 def test_the_progress(capsys):
-    """`progress` sees the account grow up to its end; nothing is printed by itself."""
+    """`progress` receives growing summaries up to the final one; nothing is printed."""
     seen: list[tuple[int, int]] = []
 
     def progress(summary: Summary) -> None:
@@ -127,7 +127,7 @@ def test_the_progress(capsys):
 
 
 def test_a_progress_that_fails():
-    """An error in the caller's own callback comes back as it is, and the dataset is free again."""
+    """An error in the caller's callback is raised unchanged, and the dataset is unlocked."""
 
     def progress(_: Summary) -> None:
         raise ZeroDivisionError("mine")
@@ -138,8 +138,8 @@ def test_a_progress_that_fails():
     assert harvest(SHAPES, "SAMPLE", "shapes", limit=20).exit_code == 0
 
 
-def test_what_it_has_to_say(online, tmp_path):
-    """`say` is told what a person should know: a proxy, an odd row."""
+def test_messages_for_the_user(online, tmp_path):
+    """`say` receives the messages for the user: a proxy, an odd row."""
     list_addresses(tmp_path, online.addresses(1).urls)
     write(tmp_path, "class,query,exclude\ncoral_snake,coral.txt,snake\n")
     said: list[str] = []
@@ -151,7 +151,7 @@ def test_what_it_has_to_say(online, tmp_path):
 
 
 def test_nothing_is_left_running():
-    """When it returns, its servers, searches and writers are gone."""
+    """After the call returns, all of its servers, searches and threads have ended."""
     before = set(threading.enumerate())
 
     harvest(SHAPES, "SAMPLE", "shapes", limit=10)
@@ -161,8 +161,8 @@ def test_nothing_is_left_running():
     assert set(threading.enumerate()) <= before
 
 
-def test_a_stopped_cell(online, tmp_path):
-    """Stopping the cell ends the run with its account, and the next call goes on."""
+def test_an_interrupted_cell(online, tmp_path):
+    """Interrupting the cell ends the run with its summary, and the next call continues."""
     list_addresses(tmp_path, online.addresses(20).urls)
     write(tmp_path, ADDRESSES)
     online.weather = Weather(stalls=0.5)
@@ -182,7 +182,7 @@ def test_a_stopped_cell(online, tmp_path):
 
 
 def test_without_a_key():
-    """A provider that cannot work is a problem of the account, as are all that end early."""
+    """A provider that cannot work is a problem in the summary, as is any that ends early."""
     summary = harvest(SHAPES, "FLICKR", "shapes")
 
     assert [type(problem.error) for problem in summary.problems] == [KeyMissing]
@@ -191,7 +191,7 @@ def test_without_a_key():
 
 
 def test_a_provider_without_its_file(tmp_path):
-    """One provider's trouble is told, and does not keep the other from its work."""
+    """A failing provider is reported, and does not stop the other one."""
     write(tmp_path, "class,query,providers\nred_circle,red circle,SAMPLE\ncoral_snake,coral.txt,URLS\n")
 
     summary = harvest("snakes.csv", out="shapes", limit=2)
@@ -202,7 +202,7 @@ def test_a_provider_without_its_file(tmp_path):
 
 
 def test_a_dry_run():
-    """A dry run tells what there is to fetch, and leaves no trace."""
+    """A dry run returns what would be downloaded, and leaves no files."""
     summary = harvest(SHAPES, "SAMPLE", "shapes", limit=9, dry_run=True)
 
     assert summary.dry_run
@@ -210,8 +210,8 @@ def test_a_dry_run():
     assert not list(Path().iterdir())
 
 
-def test_the_account_as_json():
-    """The account is plain values, so that it can be stored."""
+def test_the_summary_as_json():
+    """The summary consists of plain values, so that it can be stored."""
     summary = harvest(SHAPES, "SAMPLE", "shapes", limit=4)
 
     account = json.loads(json.dumps(summary.as_json()))
@@ -224,19 +224,22 @@ def test_the_account_as_json():
     [
         ({"queries": "not_there.csv"}, QueryFileError, "not_there.csv"),
         ({"providers": "FLIKR"}, UsageError, "Did you mean FLICKR?"),
-        ({"license": "free"}, UsageError, "no license filter 'free'"),
+        ({"license": "free"}, UsageError, "license is 'free'; it must be one of any, open, commercial, public-domain"),
         ({"size": -1}, UsageError, "size is -1"),
+        ({"size": 20_001}, UsageError, "size is 20001; the maximum is 20,000"),
+        ({"since": "yesterday"}, UsageError, "since is 'yesterday'; it must be a day"),
+        ({"colour": "red"}, TypeError, "unexpected keyword argument 'colour'"),
         ({"limit": 0}, UsageError, "limit is 0"),
         ({"target": 0}, UsageError, "target is 0"),
         ({"min_size": 0}, UsageError, "min_size is 0"),
         ({"connections": 0}, UsageError, "connections is 0"),
-        ({"safe": "no"}, UsageError, "no safe search 'no'"),
+        ({"safe": "no"}, UsageError, "safe is 'no'; it must be one of strict, moderate, off"),
         ({"queries": []}, UsageError, "no queries"),
         ({"queries": [Query("red circle", "../red")]}, UsageError, "class '../red' cannot be a folder"),
     ],
 )
-def test_what_cannot_be_is_said_at_once(arguments, error, words):
-    """An argument that cannot be raises before anything is made."""
+def test_invalid_arguments_raise_at_once(arguments, error, words):
+    """An invalid argument raises before anything is created."""
     with pytest.raises(error, match=words.replace("?", r"\?")):
         harvest(**{"queries": SHAPES, "providers": "SAMPLE", "out": "shapes"} | arguments)
 
@@ -244,7 +247,7 @@ def test_what_cannot_be_is_said_at_once(arguments, error, words):
 
 
 def test_every_public_name_is_there():
-    """What the package names can be imported, and nothing else is promised."""
+    """All public names can be imported, and there are no others."""
     for name in package.__all__:
         assert getattr(package, name) is not None
     assert set(package.__all__) <= set(dir(package))

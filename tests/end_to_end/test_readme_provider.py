@@ -1,4 +1,4 @@
-"""The provider that docs/sources.md shows in full works as it stands, as a package of its own."""
+"""The provider in docs/sources.md works as it is, as a separate package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.readme import block
 
 @pytest.fixture
 def package(tmp_path):
-    """Install the documented package as pip would: a module, and the entry point beside it."""
+    """Install the documented package as pip would: a module, and its entry point."""
     home = tmp_path / "packages"
     metadata = home / "zoo-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -47,7 +47,7 @@ def zoo(internet):
 
 @pytest.mark.usefixtures("zoo")
 def test_the_documented_provider_is_found_and_harvests(cli, package):
-    """`-c ZOO` finds the package by its entry point and harvests every page it gives."""
+    """`-c ZOO` finds the package by its entry point and harvests every page."""
     (cli.folder / "q.csv").write_text("class,query\notter,otter\n")
 
     run = cli("-c", "zoo", "q.csv", "--json", "--license", "open", PYTHONPATH=package)
@@ -57,7 +57,7 @@ def test_the_documented_provider_is_found_and_harvests(cli, package):
 
 
 def test_the_documented_provider_says_when_its_site_changed(internet, cli, package):
-    """An answer without animals is a changed page and no empty result."""
+    """A response without animals is a changed page and not "no results"."""
     internet.sites["zoo.example"] = lambda _: Answer(b'{"beasts": []}', kind="application/json")
     (cli.folder / "q.csv").write_text("class,query\notter,otter\n")
 

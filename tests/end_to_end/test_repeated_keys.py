@@ -1,4 +1,4 @@
-"""Services that repeat the keys they were sent: nothing that is printed, logged or stored holds one."""
+"""Services that repeat the keys they received: no key is printed, logged or stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _repeated(request: Request) -> str:
 
 
 def refusal(request: Request) -> Answer:
-    """Refuse in every service's words, and say what was sent."""
+    """Refuse in the words of each service, and repeat the request."""
     if request.route.endswith("/token/"):
         return Answer(json.dumps({"access_token": TOKEN, "expires_in": 36000}).encode())
     said = f"bad call: {_repeated(request)}"
@@ -50,7 +50,7 @@ def refusal(request: Request) -> Answer:
 
 
 def strange(request: Request) -> Answer:
-    """Send a page of another kind, with what was sent in it as HTML writes it."""
+    """Return another kind of page, with the request in it as HTML."""
     if request.route.endswith("/token/"):
         return Answer(json.dumps({"access_token": TOKEN, "expires_in": 36000}).encode())
     fields = "".join(f"&#{ord(letter)};" for letter in str(request.fields))
@@ -59,7 +59,7 @@ def strange(request: Request) -> Answer:
 
 
 def traces(run: Ran, *folders: Path) -> list[str]:
-    """List where a key is seen, in any of its forms, in what was printed and in every file."""
+    """Return where a key appears, in any of its forms, in the output and in every file."""
     seen = {"stdout": run.out.encode(), "stderr": run.err.encode()}
     for folder in folders:
         seen |= {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -84,7 +84,7 @@ def test_X15_keys_are_not_printed_logged_or_stored(internet, cli, site):
 
 
 def test_X15_signed_calls_and_a_key_file(internet, cli):
-    """The keys of the key file are hidden too, also where they only sign the calls."""
+    """The keys of the key file are hidden too, also those that only sign calls."""
     settings = cli.aside / "settings" / "harvest"
     settings.mkdir(parents=True)
     (settings / "keys.json").write_text(
@@ -135,7 +135,7 @@ def test_X15_results_that_hold_the_key(internet, cli):
 
 
 def test_X15_doctor_saves_no_key(internet, cli):
-    """The page that `harvest doctor` saves for a bug report holds no key."""
+    """The page that `harvest doctor` saves for a bug report contains no key."""
     internet.sites["api.flickr.com"] = strange
 
     run = cli("doctor", "flickr", **KEYS)

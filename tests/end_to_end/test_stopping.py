@@ -1,4 +1,4 @@
-"""Stopped by a person, a terminal or the system: what is there is whole, and the same line goes on."""
+"""Stopped by a user, a terminal or the system: all images are complete, and the same command continues."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ LINE = ("-c", "URLS", "snakes.csv")
 
 
 def until(condition: Callable[[], object], running: Running) -> None:
-    """Wait for something to happen while the command runs."""
+    """Wait for a condition while the command runs."""
     while not condition():
         assert running.process.poll() is None, running.said
         time.sleep(0.01)
 
 
 def shelve(internet: Internet, cli: Command, count: int = 40) -> None:
-    """List addresses of good pictures, and let only some of them come before the stop."""
+    """List URLs of good images, of which only some are served before the stop."""
     shelf = internet.addresses(count)
     list_addresses(cli.folder, shelf.urls)
     write(cli.folder, ADDRESSES)
@@ -51,7 +51,7 @@ from harvest.cli import app
 def command(prog_name):
     try:
         {}
-    except KeyboardInterrupt:  # as a library does while it is imported
+    except KeyboardInterrupt:  # as a library does during its import
         pass
     raise RecursionError("half of a library")
 app._run_to_the_end(command, "harvest")
@@ -63,7 +63,7 @@ app._run_to_the_end(command, "harvest")
     [("os.kill(os.getpid(), signal.SIGINT)", 130, "stopped."), ("pass", 1, "RecursionError")],
 )
 def test_P06_what_a_stop_breaks_is_a_stop(stopped, code, said):
-    """Whatever fails since a stop came in its midst ends with 130; without one it is a bug."""
+    """Any error after a stop signal ends with exit code 130; without one it is a bug."""
     line = [sys.executable, "-c", CUT_OFF.format(stopped)]
     ran = subprocess.run(line, capture_output=True, text=True, check=False)
     assert ran.returncode == code
@@ -73,7 +73,7 @@ def test_P06_what_a_stop_breaks_is_a_stop(stopped, code, said):
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_P06_a_stop_is_soon_and_clean(internet, cli, name):
-    """Ctrl-C, a kind kill and a closed terminal end a run that would wait: a summary, code 130, no parts left."""
+    """Ctrl-C, SIGTERM and a closed terminal end a run that would wait: a summary, code 130, no unfinished files."""
     shelve(internet, cli)
     running = cli.start(*LINE)
     until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) >= 3, running)
@@ -91,7 +91,7 @@ def test_P06_a_stop_is_soon_and_clean(internet, cli, name):
 
 
 def test_P06_the_same_line_finishes_the_job(internet, cli):
-    """After a stop the same line fetches the rest and nothing twice, and the tree is that of a whole run."""
+    """After a stop the same command downloads the rest, nothing twice, and the tree equals that of a complete run."""
     shelve(internet, cli)
     running = cli.start(*LINE)
     until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) >= 3, running)
@@ -110,7 +110,7 @@ def test_P06_the_same_line_finishes_the_job(internet, cli):
 
 
 def test_P06_a_stop_while_searching(internet, cli):
-    """A stop does not wait for a search engine that does not answer, and what it owes is asked for later."""
+    """A stop does not wait for a search engine that does not respond; its search is continued later."""
     corals = internet.flickr.shows(CORAL, 3)
     internet.flickr.shows(KING, 2)
     internet.flickr.turns("stalled", after=1)
@@ -135,7 +135,7 @@ def test_P06_a_stop_while_searching(internet, cli):
 
 
 def test_P06_a_stop_before_the_first_answer(internet, cli):
-    """A stop before anything came leaves no picture and no trouble."""
+    """A stop before the first result leaves no image and no error."""
     internet.flickr.shows(CORAL, 3)
     internet.flickr.turns("stalled")
     write(cli.folder, CORALS)
@@ -154,7 +154,7 @@ def test_P06_a_stop_before_the_first_answer(internet, cli):
 
 @pytest.fixture(scope="module")
 def bulky() -> bytes:
-    """Make a PNG of 49 megapixels: 1.4 MB that take half a second and all the memory for decoding."""
+    """Return a PNG of 49 megapixels: 1.4 MB that take half a second and the whole memory budget to decode."""
     plane = Image.radial_gradient("L").resize((7000, 7000))
     file = io.BytesIO()
     Image.merge("RGBA", [plane] * 4).save(file, "PNG", compress_level=1)
@@ -163,7 +163,7 @@ def bulky() -> bytes:
 
 @pytest.fixture
 def decoding(internet, cli, bulky) -> Running:
-    """Give a command that has ten seconds of decoding before it, all of it downloaded."""
+    """Return a command with ten seconds of decoding left, all of it downloaded."""
     hosts = [f"bulky{number}.test" for number in range(8)]
     internet.sites |= dict.fromkeys(hosts, lambda _: Answer(bulky, kind="image/png"))
     list_addresses(cli.folder, [f"https://{host}/{number}.png" for host in hosts for number in range(4)])
@@ -174,7 +174,7 @@ def decoding(internet, cli, bulky) -> Running:
 
 
 def test_P06_a_stop_does_not_wait_for_decoders(cli, decoding):
-    """A stop gives what is downloaded its 2 s, and does not wait for the rest of the decoding."""
+    """A stop gives downloaded images 2 s, and does not wait for the rest of the decoding."""
     decoding.interrupt()
     run = decoding.wait()
 
@@ -198,7 +198,7 @@ def test_P06_a_second_stop_is_immediate(cli, decoding):
 
 
 def test_P06_a_stop_before_the_run(internet, cli):
-    """A stop while the dataset is still being opened, here behind a lock, says that it was stopped."""
+    """A stop while the dataset is being opened, here behind a lock, is reported as a stop."""
     shelve(internet, cli)
     (cli.folder / "dataset").mkdir()
     with Lock(cli.folder / "dataset" / "harvest.lock") as lock:
@@ -215,7 +215,7 @@ def test_P06_a_stop_before_the_run(internet, cli):
 
 
 def test_P07_nohup_goes_on(internet, cli):
-    """What `nohup` started, which has SIGHUP ignored, does not hear of the closed terminal."""
+    """A command started by `nohup`, which ignores SIGHUP, continues after the terminal is closed."""
     shelve(internet, cli, 20)
     internet.weather = Weather(latency=0.5)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -233,7 +233,7 @@ def test_P07_nohup_goes_on(internet, cli):
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_P07_a_reader_that_has_seen_enough(internet, cli, options):
-    """`| head -1` ends the command without a traceback, as it ends every other."""
+    """`| head -1` ends the command without a traceback, like any other command."""
     list_addresses(cli.folder, internet.addresses(3).urls)
     write(cli.folder, ADDRESSES)
     process = piped(cli, *LINE, *options)
@@ -248,7 +248,7 @@ def test_P07_a_reader_that_has_seen_enough(internet, cli, options):
 
 
 def test_P07_a_terminal_that_is_gone(internet, cli):
-    """A run whose standard error nobody reads any more goes on, and its summary is as good as ever."""
+    """A run whose standard error is closed continues, and prints a complete summary."""
     list_addresses(cli.folder, internet.addresses(3).urls)
     write(cli.folder, ADDRESSES)
     process = piped(cli, *LINE)
@@ -261,6 +261,6 @@ def test_P07_a_terminal_that_is_gone(internet, cli):
 
 
 def piped(cli: Command, *args: str) -> subprocess.Popen[bytes]:
-    """Start the command as a shell's pipe does."""
+    """Start the command as in a shell pipeline."""
     command = [sys.executable, "-m", "harvest", *args]
     return subprocess.Popen(command, cwd=cli.folder, env=cli.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""While a `get` runs, a person tidies up and others look on: whatever is done is seen for what it is."""
+"""Changes in the folders and other commands while a `get` runs: every change is recognised correctly."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ coral,micrurus tener,BING
 coral,coral snake,FLICKR
 """
 LINE = ("-c", "BING", "-c", "FLICKR", "-k", "snakes.csv", "--json")
-BETTER = 14  # so many of Bing's pictures are on Flickr too, under an open licence
+BETTER = 14  # number of Bing's images that are on Flickr too, under an open licence
 
 
 @pytest.fixture
 def corals(internet: Internet, cli: Command) -> Shelf:
-    """Let Flickr show better copies of what Bing shows, and one of Bing's hosts show placeholders."""
+    """Let Flickr list better copies of Bing's images, and one of Bing's hosts serve placeholders."""
     corals = internet.bing.shows("micrurus tener", 34, placeholder=7, copy=2)
     internet.flickr.shows("coral snake", 4, also=corals.of("good")[:BETTER])
     (cli.folder / "snakes.csv").write_text(QUERIES, "utf-8")
@@ -46,12 +46,12 @@ def corals(internet: Internet, cli: Command) -> Shelf:
 
 @pytest.fixture
 def get(internet: Internet, cli: Command) -> Callable[..., Running]:
-    """Start the line."""
+    """Return a function that starts the command."""
     return lambda *more: cli.start(*LINE, *more, FLICKR_API_KEY=internet.flickr.key)
 
 
 def looks(running: Running, out: Path) -> Iterator[Changes]:
-    """Open the dataset as other commands do, again and again, until the run ends and once more."""
+    """Open the dataset as other commands do, repeatedly, until the run ends and once more."""
     over = False
     while not over:
         over = running.process.poll() is not None
@@ -61,14 +61,14 @@ def looks(running: Running, out: Path) -> Iterator[Changes]:
 
 
 def well(running: Running) -> Ran:
-    """Wait for a good end."""
+    """Wait for a successful end."""
     ran = running.wait()
     assert ran.code == 0, ran.err
     return ran
 
 
 def files_of(out: Path, listings: Iterable[Listing]) -> list[Path]:
-    """Find the files of listings by the addresses written in them; one that goes meanwhile is none."""
+    """Return the files of listings by the URLs in their EXIF; skip one that disappears meanwhile."""
     urls = {listing.url for listing in listings}
     found = []
     for path in pictures(out):
@@ -81,7 +81,7 @@ def files_of(out: Path, listings: Iterable[Listing]) -> list[Path]:
 
 
 def test_P01_onlookers_see_nothing_done_by_a_person(get, corals: Shelf, tmp_path: Path) -> None:
-    """What is placed, replaced and set aside by a run looks to nobody like a person's doing, at no moment."""
+    """Images that a run places, replaces and moves are never reported as changes of the user."""
     out = tmp_path / "dataset"
     running = get()
     seen = list(looks(running, out))
@@ -97,17 +97,17 @@ def test_P01_onlookers_see_nothing_done_by_a_person(get, corals: Shelf, tmp_path
 def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
     internet: Internet, get, corals: Shelf, tmp_path: Path
 ) -> None:
-    """Files deleted and moved during a run are told once each by whoever looks next, and stay so."""
+    """Files deleted and moved during a run are reported once each by the next command, and stay so."""
     out = tmp_path / "dataset"
     alone = [each for each in corals.of("good")[BETTER:] if each not in corals.twins]
     running = get()
     deleted: set[str] = set()
     moved: set[str] = set()
-    told: dict[str, list[str]] = {"deleted": [], "moved": []}
+    reported: dict[str, list[str]] = {"deleted": [], "moved": []}
     for changes in looks(running, out):
-        for kind, names in told.items():
+        for kind, names in reported.items():
             names += [change.name for change in getattr(changes, kind)]
-        assert set(changes.counts()) <= told.keys()
+        assert set(changes.counts()) <= reported.keys()
         for path in files_of(out, alone):
             if path.name not in moved and len(deleted) < 3:
                 deleted.add(path.name)
@@ -119,7 +119,7 @@ def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
     well(running)
     with Dataset.open(out) as dataset:
         assert dataset.changes == Changes()
-    assert {kind: sorted(names) for kind, names in told.items()} == {
+    assert {kind: sorted(names) for kind, names in reported.items()} == {
         "deleted": sorted(deleted),
         "moved": sorted(moved),
     }
@@ -134,7 +134,7 @@ def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
 def test_R01_what_was_just_deleted_does_not_come_back_in_better_copies(
     internet: Internet, get, corals: Shelf, tmp_path: Path
 ) -> None:
-    """A picture deleted while better copies are still on their way stays out, and is a rejection."""
+    """An image deleted while better copies are still being downloaded stays deleted, and is a rejection."""
     out = tmp_path / "dataset"
     larger = Answer(corals.of("good")[0].photo.changed("larger"), kind="image/jpeg")
     internet.flickr.turns("slow", seconds=1.5)
@@ -156,7 +156,7 @@ def test_R01_what_was_just_deleted_does_not_come_back_in_better_copies(
 
 
 def test_R02_a_file_moved_while_the_folders_are_listed_is_moved(tmp_path: Path, monkeypatch) -> None:
-    """A file that goes from a folder just listed to one not yet listed, or back, is neither two nor gone."""
+    """A file moved from a folder just scanned to one not yet scanned, or back, is neither duplicated nor missing."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(4), coral=range(10, 14))
     listed: list[str] = []
@@ -183,7 +183,7 @@ def test_R02_a_file_moved_while_the_folders_are_listed_is_moved(tmp_path: Path, 
 def test_R01_a_class_folder_deleted_while_a_get_runs_does_not_end_it(
     internet: Internet, cli: Command, tmp_path: Path
 ) -> None:
-    """A whole class folder deleted under a run does not end it, and what was in it does not return."""
+    """A whole class folder deleted during a run does not end it, and its images do not return."""
     shelf = internet.addresses(30, hosts=2)
     (tmp_path / "corals.txt").write_text("\n".join(shelf.urls), "utf-8")
     (tmp_path / "corals.csv").write_text("class,query\ncoral,corals.txt\n", "utf-8")
@@ -199,7 +199,7 @@ def test_R01_a_class_folder_deleted_while_a_get_runs_does_not_end_it(
     internet.log.clear()
     again = cli("-c", "URLS", "-q", "--refresh", "--accept-missing", "corals.csv")
     left = pictures(tmp_path / "dataset")
-    # On a busy machine the folder is seen, and deleted, when all images are in it: then nothing is kept.
+    # On a busy machine the folder is seen, and deleted, when it has all images: then nothing is kept.
     assert ended.code in (0, 4), ended.err
     assert again.code == (0 if left else 4), again.err
     assert not internet.log.to()
@@ -207,7 +207,7 @@ def test_R01_a_class_folder_deleted_while_a_get_runs_does_not_end_it(
 
 
 def test_P01_what_a_run_takes_out_between_look_and_record_is_not_restored(tmp_path: Path, monkeypatch) -> None:
-    """A file that a run sets aside just when another command has seen it in its class stays set aside."""
+    """A file that a run moves away just after another command saw it in its class stays moved."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(4))
     look, carry_out = dataset_module.compare_with_disk, FileOperations.complete_moves

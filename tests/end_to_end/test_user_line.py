@@ -1,4 +1,4 @@
-"""The user's own line, as it is written, on the small Internet."""
+"""The user's own command, as written, on the test Internet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.command import Command, Ran
-from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, pictures, size, table, told, write
+from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, exif_texts, pictures, size, table, write
 from tests.web import SMALL, Answer, Internet, Shelf
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ WIDE = (640, 400)
 
 
 class Story(NamedTuple):
-    """One run, where it ran, and what there was to find."""
+    """One run, its folder, and what was listed."""
 
     run: Ran
     internet: Internet
@@ -33,13 +33,13 @@ class Story(NamedTuple):
 
     @property
     def kept(self) -> list[Path]:
-        """The pictures in the class folders."""
+        """The images in the class folders."""
         return [path for paths in pictures(self.folder / "dataset").values() for path in paths]
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Run the line once for all that look at it: two sources, and what the web is full of."""
+    """Run the command once for all tests that only read the result: two sources, and every kind of host."""
     with Internet() as internet:
         corals = (
             internet.bing.shows(CORAL, 22, size=WIDE, dead=2, html=1, tiny=1, private=1, metadata=1, copy=3),
@@ -58,14 +58,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         assert not cli.strays.exists()
 
 
-def test_the_line_ends_well(story):
-    """The line does its job, and says so by its exit code."""
+def test_the_command_succeeds(story):
+    """The command does its job and returns the right exit code."""
     assert story.run.code == 0, story.run.err
     assert "Traceback" not in story.run.err
 
 
 def test_pictures_keep_their_shape(story):
-    """With `-p -s 500` a picture keeps its shape, and its longest side is 500 unless it was smaller."""
+    """With `-p -s 500` an image keeps its aspect ratio, and its longest side is 500 unless it was smaller."""
     sizes = {size(path) for path in story.kept}
 
     assert len(sizes) == 3
@@ -73,7 +73,7 @@ def test_pictures_keep_their_shape(story):
 
 
 def test_a_class_is_a_folder(story):
-    """There is one folder for each class of the file, and nothing else beside the ledger and its lock."""
+    """There is one folder per class, and nothing else besides the ledger and its lock."""
     root = story.folder / "dataset"
 
     assert {path.name for path in root.iterdir()} == {
@@ -96,8 +96,8 @@ def test_columns_add_up_to_found(story):
         assert rows[""][name] == rows["coral_snake"][name] + rows["king_snake"][name]
 
 
-def test_the_table_tells_the_truth(story):
-    """The table counts what the Internet showed, dead links, twins and pages instead of pictures among it."""
+def test_the_table_matches_what_was_listed(story):
+    """The table counts what was listed, including dead links, duplicates, and pages instead of images."""
     rows = table(story.run)
 
     for name, shelves in (("coral_snake", story.corals), ("king_snake", story.kings)):
@@ -108,9 +108,9 @@ def test_the_table_tells_the_truth(story):
 
 
 def test_pictures_name_their_source(story):
-    """Each picture says where it came from as FastClass wrote it, and is named by its provider."""
+    """The EXIF of each image has its source as FastClass writes it, and the file name has its provider."""
     shown = {listing.url for shelf in (*story.corals, *story.kings) for listing in shelf}
-    sources = [told(path)["source"] for path in story.kept]
+    sources = [exif_texts(path)["source"] for path in story.kept]
 
     assert set(sources) <= shown
     assert len(set(sources)) == len(sources)
@@ -119,9 +119,9 @@ def test_pictures_name_their_source(story):
 
 
 def test_flickr_pictures_name_author_and_licence(story):
-    """A picture of Flickr's carries its author and licence; one of Bing's, where nobody knows them, none."""
+    """An image from Flickr has its author and licence; one from Bing, which states neither, has none."""
     for path in story.kept:
-        words = told(path)
+        words = exif_texts(path)
         if path.name.startswith("flickr-"):
             assert words["artist"].startswith("photographer ")
             assert words["copyright"].startswith("CC-BY-2.0 ")
@@ -132,8 +132,8 @@ def test_flickr_pictures_name_author_and_licence(story):
     assert f"licence known for {flickr} of {len(story.kept)}" in story.run.out
 
 
-def test_each_address_is_asked_once(story):
-    """No picture is asked for twice, and thumbnails not at all where the picture itself comes."""
+def test_each_url_is_requested_once(story):
+    """No image is requested twice, and no thumbnail if the image itself can be downloaded."""
     for shelf in (*story.corals, *story.kings):
         for listing in shelf:
             if listing.temper != "redirect":
@@ -151,7 +151,7 @@ def test_each_source_is_asked_once_a_class(story):
 
 
 def test_N13_private_redirects_open_no_connection(story):
-    """A picture that sends visitors to their own machine or cloud is refused without a connection there."""
+    """An image URL that leads to the user's machine or cloud is refused without a connection."""
     tricks = story.corals[0].of("private", "metadata")
 
     assert [story.internet.log.count(listing.url) for listing in tricks] == [1, 1]
@@ -161,12 +161,12 @@ def test_N13_private_redirects_open_no_connection(story):
 
 
 def test_related_searches_are_no_hits(story):
-    """What Bing shows as related is no result: nobody goes there."""
+    """Bing's related images are not results: they are not requested."""
     assert not story.internet.log.to("related.pictures.test")
 
 
-def test_hosts_are_not_crowded(story):
-    """No host has more than four requests under way, but Flickr's network, which was built for it, eight."""
+def test_hosts_get_few_parallel_requests(story):
+    """No host has more than four parallel requests, except Flickr's own network, which has eight."""
     most = dict(story.internet.log.most_at_once)
 
     assert most.pop("live.staticflickr.com") <= 8
@@ -182,8 +182,8 @@ ORDERS = [
 
 
 @pytest.mark.parametrize("line", ORDERS)
-def test_any_order_will_do(internet, cli, line):
-    """The parts of the line may come in any order, sources in any case, options long or glued."""
+def test_arguments_in_any_order(internet, cli, line):
+    """The arguments may come in any order, sources in any case, options long or joined."""
     internet.bing.shows(CORAL, 2, size=WIDE)
     internet.flickr.shows(CORAL, 2, size=WIDE)
     write(cli.folder, CORALS)
@@ -198,7 +198,7 @@ def test_any_order_will_do(internet, cli, line):
 
 
 def test_the_long_line(internet, cli):
-    """With GOOGLE in the line too, Google is tried once and says what would work, and the others go on."""
+    """With GOOGLE in the command, Google is tried once, the message names alternatives, and the others continue."""
     bing = internet.bing.shows(CORAL, 4, size=WIDE)
     flickr = internet.flickr.shows(CORAL, 3, size=WIDE)
     internet.google.turns("shell")
@@ -214,7 +214,7 @@ def test_the_long_line(internet, cli):
 
 
 def test_without_a_key(internet, cli):
-    """Without FLICKR_API_KEY the line says so before anything is asked, harvests Bing, and ends with 3."""
+    """Without FLICKR_API_KEY the command says so before any request, harvests Bing, and ends with exit code 3."""
     shelf = internet.bing.shows(CORAL, 5)
     write(cli.folder, CORALS)
     said = []
@@ -234,7 +234,7 @@ def test_without_a_key(internet, cli):
 
 
 def test_without_options(internet, cli):
-    """Without options pictures are padded to a white square of 299, from every source that can be used."""
+    """Without options images are padded to a white square of 299 pixels, from every usable source."""
     internet.bing.shows(CORAL, 3, size=WIDE)
     write(cli.folder, CORALS)
 
@@ -245,7 +245,7 @@ def test_without_options(internet, cli):
 
 
 def test_size_0_keeps_size_and_shape(internet, cli):
-    """With `-s 0` a picture keeps its size and its shape."""
+    """With `-s 0` an image keeps its size and its aspect ratio."""
     internet.bing.shows(CORAL, 2, size=WIDE)
     write(cli.folder, CORALS)
 
@@ -254,7 +254,7 @@ def test_size_0_keeps_size_and_shape(internet, cli):
 
 
 def test_keep_keeps_originals(internet, cli):
-    """With `-k` the downloads lie beside the dataset as they came, byte for byte, under the same classes."""
+    """With `-k` the downloads are stored next to the dataset, byte for byte, under the same classes."""
     shelf = internet.bing.shows(CORAL, 5, dead=1, html=1)
     write(cli.folder, CORALS)
 
@@ -268,7 +268,7 @@ def test_keep_keeps_originals(internet, cli):
 
 
 def test_license_open(internet, cli):
-    """With `--license open` Flickr is asked for open licences, and Bing's are kept as a claim."""
+    """With `--license open` Flickr is asked for open licences, and Bing's are recorded as a claim."""
     internet.bing.shows(CORAL, 2)
     opened = internet.flickr.shows(CORAL, 2, licence=4)
     internet.flickr.shows(CORAL, 2, licence=2, also=opened)  # 2: CC BY-NC
@@ -281,14 +281,14 @@ def test_license_open(internet, cli):
     assert "2" not in asked.asked["license"].split(",")
     assert {"4", "5", "9"} <= set(asked.asked["license"].split(","))
     assert "+filterui:license-L2_L3" in internet.log.to("www.bing.com")[0].path
-    words = {path.name.split("-")[0]: told(path) for path in pictures(cli.folder / "dataset")["coral_snake"]}
+    words = {path.name.split("-")[0]: exif_texts(path) for path in pictures(cli.folder / "dataset")["coral_snake"]}
     assert words["flickr"]["copyright"].startswith("CC-BY-2.0")
     assert "claimed by the search engine" in words["bing"]["copyright"]
     assert "licence known for 2 of 4" in run.out
 
 
 def test_min_size_is_seen_before_the_download(internet, cli):
-    """What the source says is smaller than `--min-size` is not asked for, and counted as small."""
+    """An image that the source lists as smaller than `--min-size` is not requested, and counted as small."""
     small = internet.bing.shows(CORAL, 3, size=(400, 320))
     internet.bing.shows(CORAL, 2, size=WIDE, also=small)
     write(cli.folder, CORALS)
@@ -300,8 +300,8 @@ def test_min_size_is_seen_before_the_download(internet, cli):
     assert sum(internet.log.count(listing.url) for listing in small) == 0
 
 
-def test_a_conflict_is_said(internet, cli):
-    """A photograph that two classes want stays where it was first, and the summary tells of the conflict."""
+def test_a_conflict_is_reported(internet, cli):
+    """A photograph listed for two classes stays where it was first, and the summary reports the conflict."""
     first = internet.bing.shows(CORAL, 3)
     internet.bing.shows(KING, 2, also=[first[0]])
     write(cli.folder)
@@ -315,8 +315,8 @@ def test_a_conflict_is_said(internet, cli):
     assert table(run)["king_snake"]["dup"] == 1
 
 
-def test_a_query_file_that_lies_in_queries(cli):
-    """A file that is not there but lies in `queries/` is named in the error, with the line that works."""
+def test_a_query_file_that_is_in_queries(cli):
+    """A query file that is missing but exists in `queries/` is named in the error, with the correct command."""
     (cli.folder / "queries").mkdir()
     write(cli.folder / "queries")
 
@@ -327,8 +327,8 @@ def test_a_query_file_that_lies_in_queries(cli):
     assert not (cli.folder / "dataset").exists()
 
 
-def test_a_query_file_may_lie_anywhere(internet, cli):
-    """The query file and the dataset may lie in other folders than the one the line is given in."""
+def test_a_query_file_may_be_anywhere(internet, cli):
+    """The query file and the dataset may be in other folders than the working directory."""
     internet.bing.shows(CORAL, 1)
     (cli.folder / "my queries").mkdir()
     path = write(cli.folder / "my queries", CORALS)
@@ -338,7 +338,7 @@ def test_a_query_file_may_lie_anywhere(internet, cli):
 
 
 def test_a_dry_run_writes_nothing(internet, cli):
-    """With `-n` sources are asked, nothing is downloaded, and nothing at all is written."""
+    """With `-n` sources are searched, nothing is downloaded, and nothing at all is written."""
     internet.bing.shows(CORAL, 7)
     write(cli.folder, CORALS)
 
@@ -351,5 +351,5 @@ def test_a_dry_run_writes_nothing(internet, cli):
 
 
 def test_snakes_csv_is_the_one_of_the_repository():
-    """The query file of these tests is the one that lies in `queries/`."""
+    """The query file of these tests is the one in `queries/`."""
     assert (Path(__file__).parents[2] / "queries" / "snakes.csv").read_text("utf-8") == SNAKES

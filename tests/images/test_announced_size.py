@@ -1,4 +1,4 @@
-"""What an AVIF or HEIC announces must be what its frames are coded at, compared before any decoding."""
+"""The size that an AVIF or HEIC announces must equal the coded size of its frames; checked before decoding."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import pytest
 
 from harvest import images
 from harvest.images import headers
-from harvest.images.allocation import AllocationTooLarge, check_allocation
 from harvest.images.coded_size import av1_sizes, check_sizes, hevc_size
 from harvest.images.containers import BrokenContainer
 from harvest.images.heif_items import items
-from harvest.models import Refusal, Verdict
+from harvest.images.memory_budget import AllocationTooLarge, check_allocation
+from harvest.models import Refusal
+from harvest.verdicts import Verdict
 from tests.command import run_code
 from tests.images.processing import AS_IT_IS, HIT, developed, verdict
 from tests.peak_memory import linux_only
@@ -31,24 +32,24 @@ def announce(body: bytes, width: int, height: int) -> bytes:
 
 
 class Bits:
-    """Writes numbers of so many bits."""
+    """Writes unsigned integers of any number of bits."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def write(self, *numbers: tuple[int, int]) -> Bits:
-        """Write pairs of a number and its bits."""
+        """Write pairs of a number and its number of bits."""
         self.text += "".join(f"{number:0{count}b}" if count else "" for number, count in numbers)
         return self
 
     def exp_golomb(self, *numbers: int) -> Bits:
-        """Write numbers in as many bits as they need."""
+        """Write Exp-Golomb numbers."""
         self.text += "".join("0" * ((number + 1).bit_length() - 1) + f"{number + 1:b}" for number in numbers)
         return self
 
     @property
     def data(self) -> bytes:
-        """All bytes, the last one filled up."""
+        """All bytes; the last one is padded."""
         text = self.text + "1" + "0" * (-(len(self.text) + 1) % 8)
         return int(text, 2).to_bytes(len(text) // 8, "big")
 
@@ -59,13 +60,13 @@ class Bits:
 @pytest.mark.parametrize("size", [(320, 240), (301, 203), (1, 1), (65, 4000)])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 def test_X10_an_honest_avif_is_read(size, mode):
-    """What Pillow writes announces what it codes, whatever size or channels it has."""
+    """Files that Pillow writes announce their coded size, whatever their size or channels are."""
     header = headers.read_header(encoded(photo(*size).convert(mode), "AVIF", speed=10))
     assert (header.width, header.height) == size
 
 
 def test_X10_an_animation_is_read_as_its_still_image():
-    """Of an animation the still image counts; its tracks, which could hold frames of any size, are hidden."""
+    """Of an animation the still image is read; its tracks, which may contain frames of any size, are hidden."""
     body = avif(save_all=True, append_images=[photo(seed=1)], duration=100)
     assert b"moov" in body
     at = body.index(b"stsz")
@@ -76,7 +77,7 @@ def test_X10_an_animation_is_read_as_its_still_image():
 
 @pytest.mark.parametrize("size", [(300, 240), (320, 241), (20, 20), (640, 480)])
 def test_X10_a_frame_of_another_size_is_broken(size):
-    """A frame larger or smaller than announced is refused, by `develop` and `examine`."""
+    """A frame larger or smaller than announced is refused, in downloads and in files on disk."""
     body = announce(avif(), *size)
 
     assert verdict(body) is Verdict.BROKEN_IMAGE
@@ -86,12 +87,12 @@ def test_X10_a_frame_of_another_size_is_broken(size):
 
 @linux_only
 def test_X10_a_frame_over_the_pixel_limit_takes_no_memory(tmp_path):
-    """A frame of 8,192 x 8,192 that is announced as 300 x 300 is refused before its pixels exist."""
+    """A frame of 8,192 x 8,192 that is announced as 300 x 300 is refused before it is decoded."""
     script = """if True:
         import sys
         from PIL import Image
         from harvest import images
-        from harvest.models import Verdict
+        from harvest.verdicts import Verdict
         from tests.peak_memory import peak_memory
         from tests.images.processing import AS_IT_IS, HIT
         from tests.images.test_announced_size import announce, avif
@@ -114,7 +115,7 @@ def test_X10_a_frame_over_the_pixel_limit_takes_no_memory(tmp_path):
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_X10_each_image_of_a_file_counts(which):
-    """The transparency of an AVIF is an image of its own, and its size is compared too."""
+    """The transparency of an AVIF is an image of its own, and its size is checked too."""
     image = photo().copy()
     image.putalpha(photo(seed=1).convert("L"))
     body = encoded(image, "AVIF", speed=10)
@@ -136,31 +137,31 @@ def sequence(width: int, height: int, bits: int = 16) -> bytes:
 
 
 def frame(override: int) -> bytes:
-    """Return the start of a key frame, which may announce a size of its own."""
+    """Return the start of a key frame, which may have a size of its own."""
     told = Bits().write((0, 1), (0, 2), (1, 1), (0, 1), (0, 1), (override, 1), (65535, 16), (65535, 16))
     return b"\x32" + bytes([len(told.data)]) + told.data
 
 
 def test_X10_a_frame_with_a_size_of_its_own_is_broken():
-    """AV1 lets a frame override the size of its sequence: up to 65,536 where the sequence says 300."""
+    """A frame in AV1 may override the size of its sequence: up to 65,536 where the sequence has 300."""
     assert list(av1_sizes(sequence(300, 200) + frame(0))) == [(300, 200)]
     with pytest.raises(BrokenContainer, match="size of its own"):
         list(av1_sizes(sequence(300, 200) + frame(1)))
 
 
 def test_X10_every_sequence_counts():
-    """A second sequence header in the same image does not hide behind the first."""
+    """A second sequence header in the same image is checked too."""
     data = sequence(300, 200) + frame(0) + sequence(9000, 9000) + frame(0)
     assert list(av1_sizes(data)) == [(300, 200), (9000, 9000)]
 
 
 def test_X10_frames_without_a_sequence_are_broken():
-    """A frame that leans on another image's sequence header is refused."""
+    """A frame that relies on the sequence header of another image is refused."""
     with pytest.raises(BrokenContainer, match="before its sequence"):
         list(av1_sizes(frame(0)))
 
 
-# ---- HEIC: the container is made here, since nothing on this machine may write one
+# ---- HEIC: the container is built here, since no encoder is installed
 
 
 def box(kind: bytes, *contents: bytes) -> bytes:
@@ -188,19 +189,19 @@ def heic(shown: tuple[int, int], config: bytes, data: bytes = b"", kind: bytes =
 
 @pytest.mark.parametrize("layers", [0, 2])
 def test_X10_the_size_in_a_parameter_set_of_hevc(layers):
-    """The coded size is read behind profiles and layers, and behind the bytes that HEVC escapes."""
+    """The coded size is read after profiles and layers, and after the bytes that HEVC escapes."""
     assert hevc_size(sps(4032, 3024, layers)) == (4032, 3024)
 
 
 def test_X10_hevc_may_code_its_padding():
-    """HEVC codes whole blocks: a few columns more than announced are usual."""
+    """HEVC codes whole blocks: a few columns more than announced are normal."""
     assert check_sizes(heic((300, 200), sps(304, 200)), {(300, 200)}) is None
     assert check_sizes(heic((300, 200), sps(296, 200)), {(300, 200)}) == (296, 200)
     assert check_sizes(heic((300, 200), sps(364, 200)), {(300, 200)}) == (364, 200)
 
 
 def test_X10_a_parameter_set_among_the_data_counts():
-    """A second parameter set, beside the pixels, does not hide behind that of the configuration."""
+    """A second parameter set, in the image data, is checked as well as that of the configuration."""
     unit = sps(16384, 16384)
     body = heic((300, 200), sps(304, 200), struct.pack(">I", len(unit)) + unit)
     assert check_sizes(body, {(300, 200)}) == (16384, 16384)
@@ -208,14 +209,14 @@ def test_X10_a_parameter_set_among_the_data_counts():
 
 @pytest.mark.parametrize(("kind", "start"), [(b"grid", bytes(4)), (b"iovl", bytes(10))])
 def test_X10_an_image_made_of_others_counts(kind, start):
-    """The canvas of a grid or an overlay is compared too."""
+    """The canvas of a grid or an overlay is checked too."""
     body = heic((300, 200), sps(304, 200), start + struct.pack(">HH", 16384, 16384), kind)
     assert check_sizes(body, {(300, 200)}) == (16384, 16384)
 
 
 @pytest.mark.parametrize("kind", [b"unci", b"j2k1"])
 def test_X10_a_codec_that_is_not_read_is_refused(kind):
-    """What is coded in another way than HEVC or AV1 says its size in a way that is not read here."""
+    """An image coded by another codec than HEVC or AV1 is refused, because its size cannot be read."""
     with pytest.raises(BrokenContainer, match="coded as"):
         check_sizes(heic((300, 200), sps(304, 200), kind=kind), {(300, 200)})
 
@@ -224,7 +225,7 @@ def test_X10_a_codec_that_is_not_read_is_refused(kind):
 
 
 def test_the_limit_on_what_an_operation_allocates():
-    """The largest image there may be passes, with transparency; what is larger raises, with its verdict."""
+    """The largest allowed image passes, with transparency; a larger one raises, with a verdict."""
     check_allocation(10_000, 5_000, 4)
     with pytest.raises(AllocationTooLarge) as error:
         check_allocation(256, 16_777_216)

@@ -1,4 +1,4 @@
-"""What a picture shows once it is written: its colours, its way up, and nothing private (I04-I09)."""
+"""Colours, orientation and privacy of the images that are written (I04-I09)."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ WHITE = (255, 255, 255)
 
 
 def test_I04_cmyk_shows_its_colours():
-    """A CMYK JPEG comes out in the colours it was made of, not in their negative."""
+    """A CMYK JPEG keeps its colours, and does not become a negative."""
     image = pictures.corners()
     out = shown(pictures.encoded(image.convert("CMYK"), quality=95))
     assert out.mode == "RGB"
@@ -22,14 +22,14 @@ def test_I04_cmyk_shows_its_colours():
 
 
 def test_I04_ycck_shows_its_colours():
-    """A YCCK JPEG, as Photoshop writes them, comes out in its colours."""
+    """A YCCK JPEG, as Photoshop writes it, keeps its colours."""
     body, expected = pictures.ycck()
     difference = np.asarray(ImageChops.difference(shown(body), expected))
     assert difference.mean() < 3
 
 
 def test_I05_sixteen_bits_are_scaled():
-    """An even ramp of 16 bits is an even ramp of 8 bits, from black to white."""
+    """A linear ramp of 16 bits becomes a linear ramp of 8 bits, from black to white."""
     row = np.asarray(shown(pictures.ramp_16_bit()).convert("L"))[128].astype(int)
     assert len(np.unique(row)) >= 200
     assert row[0] < 5
@@ -39,7 +39,7 @@ def test_I05_sixteen_bits_are_scaled():
 
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_I05_deeper_numbers_are_scaled(mode):
-    """Pixels that are whole or real numbers of any range are scaled to 8 bits, not clipped."""
+    """Integer or floating-point pixels of any range are scaled to 8 bits, not clipped."""
     ramp = np.tile(np.linspace(-5000, 90_000, 512), (8, 1)).astype(np.int32 if mode == "I" else np.float32)
     out = np.asarray(colour.flatten_on_white(Image.fromarray(ramp)))
     assert out.dtype == np.uint8
@@ -48,7 +48,7 @@ def test_I05_deeper_numbers_are_scaled(mode):
 
 
 def test_I05_one_number_everywhere_is_no_division_by_zero():
-    """A deep picture of one number, or of none at all, becomes one grey."""
+    """A deep image of a single value, or without any number, becomes a single grey."""
     for number in (7.0, float("nan"), float("inf")):
         flat = Image.fromarray(np.full((8, 8), number, np.float32))
         assert len(np.unique(np.asarray(colour.flatten_on_white(flat)))) == 1
@@ -56,7 +56,7 @@ def test_I05_one_number_everywhere_is_no_division_by_zero():
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_I06_transparency_becomes_white(mode):
-    """What is transparent is white, whatever colour it hides; what is not keeps its own."""
+    """Transparent pixels become white, whatever their colour; other pixels keep theirs."""
     image = shown(pictures.hidden_colour(mode))
     for place in [(5, 5), (128, 128), (250, 250)]:
         assert near(image, place, WHITE)
@@ -65,17 +65,17 @@ def test_I06_transparency_becomes_white(mode):
 
 
 def test_I06_one_transparent_grey_of_sixteen_bits():
-    """A 16-bit grey that a PNG declares transparent is white."""
+    """A 16-bit grey that a PNG declares transparent becomes white."""
     ramp = opened(pictures.ramp_16_bit())
     body = pictures.png_with(pictures.encoded(ramp, "PNG"), pictures.chunk(b"tRNS", b"\0\0"))
-    assert near(shown(body), (0, 128), WHITE, tolerance=40)  # one column of it, beside black
+    assert near(shown(body), (0, 128), WHITE, tolerance=40)  # one column of it, next to black
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [0, 100])
 def test_I07_pictures_come_out_upright(kind, orientation, size):
-    """Each of the eight orientations is undone, and the tag is gone."""
+    """Each of the eight orientations is undone, and the tag is removed."""
     picture = developed(pictures.turned(orientation, kind), Recipe(size=size, pad=False, min_size=1))
     image = opened(picture.data)
     assert (picture.original_width, picture.original_height) == (320, 240)
@@ -101,7 +101,7 @@ def test_I07_pictures_come_out_upright(kind, orientation, size):
     ],
 )
 def test_I07_corrupt_exif_is_ignored(block):
-    """Exif that cannot be read changes nothing."""
+    """An unreadable EXIF block changes nothing."""
     plain = pictures.encoded(pictures.corners(), quality=95)
     body = pictures.jpeg_with(plain, pictures.segment(0xE1, b"Exif\0\0" + block))
     assert shown(body).tobytes() == shown(plain).tobytes()
@@ -114,11 +114,11 @@ def test_I08_a_wide_gamut_is_converted(kind):
     image.paste((90, 90, 90), (0, 0, 128, 256))
     image.paste((100, 150, 100), (128, 0, 256, 256))
     out = shown(pictures.encoded(image, kind, icc_profile=pictures.profile(*pictures.ADOBE_RGB)))
-    assert near(out, (200, 128), (66, 151, 97), 8)  # by the primaries of both, computed by hand
+    assert near(out, (200, 128), (66, 151, 97), 8)  # computed by hand from the primaries of both
 
 
 def test_I08_srgb_under_any_name_changes_nothing():
-    """A picture that says it is sRGB comes out as one that says nothing."""
+    """An image with an sRGB profile is the same as one without a profile."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     photo = pictures.photo()
     with_profile = shown(pictures.encoded(photo, icc_profile=srgb))
@@ -132,14 +132,14 @@ def test_I08_srgb_under_any_name_changes_nothing():
     ids=["garbage", "cut", "zeros"],
 )
 def test_I08_a_damaged_profile_is_ignored(kind, profile):
-    """A profile that cannot be used changes nothing."""
+    """An unusable profile changes nothing."""
     photo = pictures.photo()
     plain = shown(pictures.encoded(photo, kind))
     assert shown(pictures.encoded(photo, kind, icc_profile=profile)).tobytes() == plain.tobytes()
 
 
 def test_I08_a_damaged_segment_is_ignored():
-    """A profile's segment too short for its own numbers, or its chunk not compressed, changes nothing."""
+    """A profile segment that is too short, or a chunk that is not compressed, changes nothing."""
     jpeg, png = (pictures.encoded(pictures.photo(), kind) for kind in ("JPEG", "PNG"))
     short = pictures.jpeg_with(jpeg, pictures.segment(0xE2, b"ICC_PROFILE\0"))
     raw = pictures.png_with(png, pictures.chunk(b"iCCP", b"name\0\0not compressed"))
@@ -148,14 +148,14 @@ def test_I08_a_damaged_segment_is_ignored():
 
 
 def test_I08_a_profile_for_other_pixels_is_ignored():
-    """A profile of RGB on a grey picture changes nothing."""
+    """An RGB profile in a grey image changes nothing."""
     grey = pictures.photo().convert("L")
     odd = pictures.encoded(grey, icc_profile=pictures.profile(*pictures.ADOBE_RGB))
     assert shown(odd).tobytes() == shown(pictures.encoded(grey)).tobytes()
 
 
 def test_I09_nothing_private_survives():
-    """Of GPS, camera, comments, XMP and ICC nothing reaches the file."""
+    """GPS, camera, comments, XMP and ICC are not written to the file."""
     body = pictures.private()
     assert pictures.GPS in body
     picture = developed(body)
@@ -168,5 +168,5 @@ def test_I09_nothing_private_survives():
 
 
 def test_I09_a_comment_of_a_gif_does_not_survive():
-    """A GIF's comment, which Pillow would carry into the JPEG, is gone."""
+    """A GIF comment, which Pillow would copy into the JPEG, is removed."""
     assert bombs.SCRIPT not in developed(bombs.gif_and_script()).data

@@ -1,4 +1,4 @@
-"""The walks through segments, chunks, blocks and boxes, where they end."""
+"""The iteration over segments, chunks, blocks and boxes, and its limits."""
 
 import struct
 
@@ -24,13 +24,13 @@ def test_padding_and_junk_between_segments_is_skipped(before):
     "rest", [b"", b"\xff\xd9", b"\xff", b"\xff\xdb", b"\xff\xdb\0\1", b"\xff\xdb\0\x09abc", b"\xff" * 5000]
 )
 def test_a_jpeg_without_a_scan_is_broken(rest):
-    """A JPEG that ends, or whose segment ends outside it, before its first scan is broken."""
+    """A JPEG that ends, or whose segment ends outside the file, before its first scan is broken."""
     with pytest.raises(BrokenContainer, match="it ends"):
         list(containers.segments(b"\xff\xd8" + rest))
 
 
 def test_an_animation_ends_with_its_first_frame():
-    """Chunks behind the first picture's pixels are not walked."""
+    """Chunks after the pixels of the first image are not read."""
     frame = pictures.chunk(b"fcTL", b"")
     body = b"\x89PNG\r\n\x1a\n" + frame + pictures.chunk(b"IDAT", b"a") + frame + pictures.chunk(b"fdAT", b"b")
     assert [part.kind for part in containers.chunks(body)] == [b"fcTL", b"IDAT"]
@@ -45,7 +45,7 @@ def test_a_gif_without_a_frame_is_broken():
 
 
 def test_boxes_of_every_size_are_walked():
-    """A box may give its length in 32 or 64 bits, or go to the end."""
+    """A box may give its length in 32 or 64 bits, or extend to the end."""
     long = struct.pack(">I4sQ", 1, b"long", 18) + b"ab"
     body = box(b"ftyp", b"avif") + long + box(b"last", b"abc", size=0)
     parts = [(part.kind, body[part.content : part.end]) for part in containers.boxes(body)]
@@ -54,12 +54,12 @@ def test_boxes_of_every_size_are_walked():
 
 @pytest.mark.parametrize("wrong", [box(b"meta", b"", size=7), box(b"meta", b"", size=9), b"\0\0\0\1meta" + bytes(8)])
 def test_a_box_that_ends_elsewhere_is_broken(wrong):
-    """A box shorter than its own head, or longer than the file, is broken."""
+    """A box shorter than its own header, or longer than the file, is broken."""
     with pytest.raises(BrokenContainer, match="within a box"):
         list(containers.boxes(wrong))
 
 
 def test_a_flood_of_boxes_ends():
-    """Thousands of empty boxes are not walked."""
+    """Thousands of empty boxes are not iterated over."""
     with pytest.raises(BrokenContainer, match="more than"):
         list(containers.boxes(box(b"free", b"") * 100_000))

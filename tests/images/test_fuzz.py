@@ -1,4 +1,4 @@
-"""Good files, damaged at random: each ends as a picture or as a refusal, never as an exception."""
+"""Valid files with random damage: each gives an image or a refusal, never an exception."""
 
 import random
 import zlib
@@ -33,7 +33,7 @@ ROUNDS = 40
 
 
 def damaged(body: bytes, rng: random.Random) -> bytes:
-    """Damage a file in one of the ways that transfers, disks and people do."""
+    """Damage a file as a transfer, a disk or a user may."""
     data = bytearray(body)
     here, there = sorted((rng.randrange(len(data)), rng.randrange(len(data))))
     match rng.randrange(6):
@@ -42,7 +42,7 @@ def damaged(body: bytes, rng: random.Random) -> bytes:
         case 1:
             for _ in range(rng.choice((1, 4, 30))):
                 data[rng.randrange(len(data))] = rng.randrange(256)
-        case 2:  # headers are where it hurts
+        case 2:  # damage in headers has the largest effect
             for _ in range(rng.choice((1, 2, 8))):
                 data[rng.randrange(min(len(data), 300))] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))
         case 3:
@@ -55,7 +55,7 @@ def damaged(body: bytes, rng: random.Random) -> bytes:
 
 
 def mended(body: bytes) -> bytes:
-    """Make a damaged PNG's checksums right, so that the damage gets past them."""
+    """Correct the checksums of a damaged PNG, so that the damage reaches the decoder."""
     if not body.startswith(b"\x89PNG\r\n\x1a\n"):
         return body
     out, at = bytearray(body[:8]), 8
@@ -68,7 +68,7 @@ def mended(body: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_damaged_files_never_raise(name):
-    """Whatever is damaged, developing and examining end, and say how."""
+    """Processing and inspecting a damaged file return a result or a refusal."""
     rng = random.Random(name)
     for _ in range(ROUNDS):
         body = damaged(GOOD[name], rng)
@@ -81,7 +81,7 @@ def test_damaged_files_never_raise(name):
 
 @pytest.mark.parametrize("name", GOOD)
 def test_undamaged_files_are_pictures(name):
-    """The files that are damaged here are good ones."""
+    """The files that are damaged here are valid."""
     assert isinstance(images.process_image(GOOD[name], HIT, Recipe(size=0, min_size=1)), Picture)
 
 

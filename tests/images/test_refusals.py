@@ -1,4 +1,4 @@
-"""What is refused: broken, huge and endless pictures, other formats, pictures of no use (I01-3, I10-14)."""
+"""Refused images: broken, huge and endless ones, other formats, useless images (I01-3, I10-14)."""
 
 import importlib.util
 
@@ -7,7 +7,8 @@ import pytest
 from PIL import GifImagePlugin, Image, ImageChops, PngImagePlugin, WebPImagePlugin
 
 from harvest import images
-from harvest.models import Recipe, Refusal, Verdict
+from harvest.models import Recipe, Refusal
+from harvest.verdicts import Verdict
 from tests import bombs, pictures
 from tests.command import run_code
 from tests.images.processing import AS_IT_IS, HIT, developed, opened, shown, verdict
@@ -19,13 +20,13 @@ KINDS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"]
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_I01_a_truncated_picture_is_broken(kind, share):
-    """A file that was cut is refused, however little is missing: it is decoded to its end."""
+    """A truncated file is refused, however little is missing: it is decoded to its end."""
     assert verdict(bombs.cut(pictures.encoded(pictures.photo(), kind), share)) is Verdict.BROKEN_IMAGE
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_I01_the_last_bytes_count(kind):
-    """A picture that lacks nothing but its end mark came from a broken transfer."""
+    """An image that lacks only its end marker comes from a broken transfer."""
     assert verdict(pictures.encoded(pictures.photo(), kind)[:-2]) is Verdict.BROKEN_IMAGE
 
 
@@ -38,13 +39,13 @@ def test_I01_a_wrong_checksum_is_broken():
 
 @pytest.mark.parametrize("body", [b"", bytes(5000)], ids=["empty", "zeros"])
 def test_I01_nothing_is_not_an_image(body):
-    """An empty body and one of zeros are no pictures."""
+    """An empty body and one of zeros are not images."""
     assert verdict(body) is Verdict.NOT_AN_IMAGE
 
 
 @pytest.mark.parametrize("bomb", [bombs.bomb, bombs.webp_bomb, bombs.gif_bomb])
 def test_I02_a_bomb_is_refused_by_its_header(bomb):
-    """A hundred bytes that claim thousands of megapixels are refused before a decoder sees them."""
+    """A hundred bytes that claim thousands of megapixels are refused before they are decoded."""
     assert verdict(bomb()) is Verdict.TOO_MANY_PIXELS
     assert images.memory_needed(bomb()) == 0
 
@@ -75,14 +76,14 @@ def test_I02_a_bomb_takes_no_memory(tmp_path):
 
 
 def test_I02_a_lower_limit_of_the_host_program_holds(monkeypatch):
-    """Where a notebook has lowered Pillow's own limit, a picture above it is refused, with no exception."""
+    """If the host program has lowered Pillow's limit, a larger image is refused without an exception."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert verdict(pictures.encoded(pictures.photo())) is Verdict.TOO_MANY_PIXELS
 
 
 @pytest.mark.parametrize("kind", [bombs.gif, bombs.apng, bombs.webp])
 def test_I03_the_first_frame_of_an_animation(monkeypatch, kind):
-    """Of ten thousand frames the first is taken, and no other is decoded."""
+    """Of ten thousand frames only the first is decoded."""
     for plugin in (GifImagePlugin.GifImageFile, PngImagePlugin.PngImageFile, WebPImagePlugin.WebPImageFile):
         monkeypatch.setattr(plugin, "seek", lambda _, frame: pytest.fail(f"went to frame {frame}"))
     image = shown(kind(10_000))
@@ -125,33 +126,33 @@ def test_I10_other_formats_are_refused(name):
     ],
 )
 def test_I10_what_is_no_picture_is_not_an_image(body):
-    """Pages, texts and films are no pictures, whatever they were called."""
+    """Web pages, texts and videos are not images, whatever their content type is."""
     assert verdict(body) is Verdict.NOT_AN_IMAGE
 
 
 def test_I10_a_jpeg_that_nobody_decodes_is_unsupported():
-    """A lossless JPEG, or one of 12 bits, is another format in the same box."""
+    """A lossless JPEG, or one of 12 bits, is an unsupported format."""
     body = pictures.encoded(pictures.photo())
     assert verdict(body.replace(b"\xff\xc0", b"\xff\xc3")) is Verdict.UNSUPPORTED
     assert verdict(body.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c")) is Verdict.UNSUPPORTED
 
 
 def test_I10_a_bmp_of_runs_is_unsupported():
-    """A run-length BMP, which Pillow reads byte by byte in Python, is another format in the same box."""
+    """A run-length encoded BMP, which Pillow decodes in pure Python, is an unsupported format."""
     body = bytearray(pictures.encoded(pictures.photo().quantize(64), "BMP"))
     body[30] = 1
     assert verdict(bytes(body)) is Verdict.UNSUPPORTED
 
 
 def test_I11_avif_is_taken():
-    """An AVIF comes out as what it shows."""
+    """An AVIF is decoded."""
     difference = ImageChops.difference(shown(pictures.encoded(pictures.photo(), "AVIF")), pictures.photo())
     assert np.asarray(difference).mean() < 6
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pillow_heif") is not None, reason="the extra is installed")
 def test_I11_heic_names_the_extra():
-    """Without its decoder, a HEIC picture is told by its first bytes and the extra that helps is named."""
+    """Without its decoder, a HEIC image is recognised by its first bytes, and the extra is named."""
     refusal = images.process_image(pictures.heic(), HIT, AS_IT_IS)
     assert isinstance(refusal, Refusal)
     assert refusal.verdict is Verdict.NEEDS_HEIF_EXTRA
@@ -159,7 +160,7 @@ def test_I11_heic_names_the_extra():
 
 
 def test_I11_heic_is_taken_with_the_extra():
-    """With its decoder, a HEIC picture comes out as what it shows, and a damaged one is broken."""
+    """With its decoder, a HEIC image is decoded, and a damaged one is broken."""
     pytest.importorskip("pillow_heif").register_heif_opener()
     body = pictures.encoded(pictures.photo(), "HEIF")
     difference = ImageChops.difference(shown(body), pictures.photo())
@@ -169,7 +170,7 @@ def test_I11_heic_is_taken_with_the_extra():
 
 @pytest.mark.parametrize("polyglot", [bombs.jpeg_and_zip, bombs.gif_and_script])
 def test_I12_only_the_picture_is_left_of_a_polyglot(polyglot):
-    """What hides behind or in a picture is not in the file that is written."""
+    """Data hidden in or after an image is not in the file that is written."""
     body = polyglot()
     assert bombs.SCRIPT in body
     data = developed(body).data
@@ -190,30 +191,30 @@ def test_I12_only_the_picture_is_left_of_a_polyglot(polyglot):
     ids=["pixel", "small", "banner", "skyscraper", "flat"],
 )
 def test_I13_pictures_of_no_use_are_refused(image, expected):
-    """Tiny, flat and extremely long pictures have verdicts of their own."""
+    """Tiny, plain and extremely long images have verdicts of their own."""
     assert verdict(pictures.encoded(image, "PNG"), Recipe()) is expected
 
 
 def test_I13_the_shorter_side_counts():
-    """A picture whose shorter side is just long enough is taken, at five to one too."""
+    """An image whose shorter side is just long enough is accepted, at an aspect ratio of five to one too."""
     assert developed(pictures.encoded(pictures.photo(1000, 200)), Recipe(min_size=200))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("flat", ["white", "black", "red", "teal"])
 def test_I14_flat_pictures_are_blank(kind, flat):
-    """Flat pictures, which all share a hash, never get as far as being compared."""
+    """Plain images, which all share a hash, are refused before the search for duplicates."""
     body = pictures.encoded(Image.new("RGB", (300, 300), flat), kind)
     assert verdict(body, Recipe()) is Verdict.BLANK
 
 
 def test_I14_grain_on_white_is_blank():
-    """A flat picture stays blank under the noise of a rough JPEG."""
+    """A plain image stays blank with the noise of a coarse JPEG."""
     grain = np.random.default_rng(0).normal(250, 1, (300, 300, 3)).clip(0, 255).astype(np.uint8)
     assert verdict(pictures.encoded(Image.fromarray(grain), quality=30)) is Verdict.BLANK
 
 
 def test_I14_a_soft_gradient_is_not_blank():
-    """A sunset of few colours is a picture."""
+    """A soft gradient, such as a sunset, is not blank."""
     gradient = Image.linear_gradient("L").resize((300, 300)).point(lambda level: 100 + level // 8)
     assert developed(pictures.encoded(gradient.convert("RGB")))

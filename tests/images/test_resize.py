@@ -1,4 +1,4 @@
-"""How a picture is written: size, shape, name, and what stays the same whatever the recipe."""
+"""The images that are written: size, shape, name, and what does not depend on the recipe."""
 
 import dataclasses
 import hashlib
@@ -37,7 +37,7 @@ def lossless(image, kind):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("size", [50, 64, 299, 500, 799, 800, 801, 1599])
 def test_the_longest_side_is_the_size(kind, size):
-    """Without padding the longest side is exactly the size, the other keeps the shape."""
+    """Without padding the longest side is exactly the size, and the aspect ratio is kept."""
     picture = developed(large(kind), Recipe(size=size, pad=False))
     assert (picture.width, picture.height) == (size, round(size * 3 / 4)) == opened(picture.data).size
     assert (picture.original_width, picture.original_height) == (1600, 1200)
@@ -45,7 +45,7 @@ def test_the_longest_side_is_the_size(kind, size):
 
 
 def test_a_padded_picture_is_a_white_square():
-    """With padding the picture stands in the middle of a white square."""
+    """With padding the image is in the middle of a white square."""
     image = shown(pictures.encoded(pictures.corners(640, 320), "PNG"), Recipe(size=200))
     assert image.size == (200, 200)
     assert near(image, (100, 40), (255, 255, 255))
@@ -55,7 +55,7 @@ def test_a_padded_picture_is_a_white_square():
 
 
 def test_a_small_picture_is_not_enlarged():
-    """A picture smaller than the size keeps its pixels, padded or not."""
+    """An image smaller than the size keeps its pixels, padded or not."""
     body = pictures.encoded(pictures.photo(), "PNG")
     assert shown(body, Recipe(size=500, pad=False)).size == (320, 240)
     square = shown(body, Recipe(size=500, quality=95))
@@ -71,20 +71,20 @@ def test_size_zero_keeps_size_and_shape(pad):
 
 
 def test_a_thin_picture_keeps_a_line():
-    """However small the size, no side vanishes."""
+    """However small the size is, each side keeps at least one pixel."""
     body = pictures.encoded(pictures.photo(1000, 200))
     assert shown(body, Recipe(size=2, pad=False)).size == (2, 1)
 
 
 def test_scaled_decoding_shows_the_same():
-    """A JPEG decoded at a fraction looks like one decoded in full and then scaled."""
+    """A JPEG decoded at a reduced scale looks like one decoded completely and then scaled."""
     full = pictures.photo(1600, 1200).resize((500, 375), Image.Resampling.LANCZOS)
     difference = np.asarray(ImageChops.difference(shown(large(), Recipe(size=500, pad=False)), full))
     assert difference.mean() < 4
 
 
 def test_the_file_is_a_plain_jpeg():
-    """The file is a baseline JPEG in RGB with 4:2:0, at the quality asked for."""
+    """The file is a baseline JPEG in RGB with 4:2:0, at the given quality."""
     rough, fine = (developed(large(), Recipe(size=299, quality=quality)).data for quality in (30, 90))
     image = opened(fine)
     assert (image.format, image.mode) == ("JPEG", "RGB")
@@ -94,7 +94,7 @@ def test_the_file_is_a_plain_jpeg():
 
 
 def test_the_names_are_hashes():
-    """`content` names the file, `body` the download; the original is kept when asked for."""
+    """`content` is the hash of the file, `body` that of the download; the original is kept on request."""
     picture = developed(large(), Recipe())
     assert picture.content == hashlib.sha256(picture.data).hexdigest()
     assert picture.body == hashlib.sha256(large()).hexdigest()
@@ -104,7 +104,7 @@ def test_the_names_are_hashes():
 
 
 def test_the_same_body_gives_the_same_file():
-    """Developing again, and in many threads at once, gives the same bytes; another source gives others."""
+    """Processing again, and in many threads at once, gives the same bytes; another source gives others."""
     with ThreadPoolExecutor(4) as threads:
         again = list(threads.map(lambda _: images.process_image(large(), HIT, Recipe()), range(8)))
     assert set(again) == {developed(large(), Recipe())}
@@ -114,8 +114,8 @@ def test_the_same_body_gives_the_same_file():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_pixels_and_look_do_not_depend_on_the_recipe(kind):
-    """A picture has one name for its pixels, and nearly one look, whatever size it is written in."""
+def test_pixels_and_fingerprint_do_not_depend_on_the_recipe(kind):
+    """The hash of the pixels is the same for every recipe, and the fingerprint nearly so."""
     body = large(kind)
     seen = images.inspect_image(body)
     written = [developed(body, Recipe(size=size)) for size in (0, 50, 299, 500, 1000)]
@@ -126,7 +126,7 @@ def test_pixels_and_look_do_not_depend_on_the_recipe(kind):
 
 
 def test_a_jpeg_without_its_metadata_has_the_same_pixels():
-    """Comments, Exif, XMP and what follows the picture do not change the name of a JPEG's pixels."""
+    """Comments, EXIF, XMP and appended data do not change the pixel hash of a JPEG."""
     plain = pictures.encoded(pictures.photo())
     dressed = pictures.jpeg_with(
         plain,
@@ -139,7 +139,7 @@ def test_a_jpeg_without_its_metadata_has_the_same_pixels():
 @pytest.mark.parametrize("kind", LOSSLESS)
 @pytest.mark.parametrize("size", [(320, 240), (1203, 807)])
 def test_a_picture_saved_again_without_loss_has_the_same_pixels(kind, size):
-    """All formats that lose nothing, with whatever metadata, give one name for the same pixels."""
+    """All lossless formats, with any metadata, give the same pixel hash for the same pixels."""
     image = pictures.photo(*size).quantize(64)
     first = pictures.encoded(image, "PNG", dpi=(300, 300))
     image = image if kind == "GIF" else image.convert("RGB")
@@ -147,7 +147,7 @@ def test_a_picture_saved_again_without_loss_has_the_same_pixels(kind, size):
 
 
 def test_a_turned_picture_has_other_pixels():
-    """The same bytes with another orientation are another picture; the same picture stored turned is one."""
+    """Another orientation gives another pixel hash; the same image stored rotated has the same one."""
     upright, lying = (pictures.turned(orientation, "PNG") for orientation in (1, 6))
     assert developed(upright).pixels == developed(lying).pixels
     plain = pictures.encoded(pictures.corners())
@@ -158,7 +158,7 @@ def test_a_turned_picture_has_other_pixels():
 
 
 def test_other_pictures_have_other_pixels():
-    """Two photographs differ in name, and so does one of which a single pixel was changed."""
+    """Two photographs have different pixel hashes, as have two images that differ in one pixel."""
     image = pictures.photo().copy()
     names = [developed(pictures.encoded(image, "PNG")).pixels]
     image.putpixel((5, 5), (0, 0, 0))
@@ -168,7 +168,7 @@ def test_other_pictures_have_other_pixels():
 
 
 def test_a_file_on_disk_is_examined_as_it_is():
-    """A file of one's own is looked at whatever its shape; what is none is refused in the same words."""
+    """A user's own file is inspected whatever its shape; one that is not an image is refused with the same words."""
     seen = images.inspect_image(pictures.turned(6))
     assert (seen.width, seen.height, seen.format) == (320, 240, "JPEG")
     banner = images.inspect_image(pictures.encoded(pictures.photo(1300, 100)))
@@ -177,8 +177,8 @@ def test_a_file_on_disk_is_examined_as_it_is():
     assert images.inspect_image(b"<html>") == images.process_image(b"<html>", HIT, AS_IT_IS)
 
 
-def test_a_written_picture_is_found_by_its_look():
-    """A picture that was padded and written looks like the one it was made of."""
+def test_a_written_picture_is_found_by_its_fingerprint():
+    """An image that was padded and written has a fingerprint like its original's."""
     picture = developed(large(), Recipe(size=299))
     seen = images.inspect_image(picture.data)
     assert (seen.width, seen.height) == (299, 299)
@@ -187,7 +187,7 @@ def test_a_written_picture_is_found_by_its_look():
 
 
 def test_nothing_is_printed_or_warned(capfd):
-    """Not a word of Pillow's or of a decoder's reaches the person, whatever is wrong with the picture."""
+    """No output of Pillow or of a decoder reaches the user, whatever is wrong with the image."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for body in (pictures.private(), large()[:5000], pictures.encoded(pictures.photo(), "PNG")[:900]):
@@ -198,7 +198,7 @@ def test_nothing_is_printed_or_warned(capfd):
 
 @pytest.mark.parametrize("shape", [(640, 360), (360, 640), (1200, 300), (240, 210)])
 def test_a_padded_picture_looks_like_the_picture(shape):
-    """A file of ours is known again by its look, whatever white was put around it."""
+    """A padded file of ours is recognised by its fingerprint."""
     picture = developed(pictures.encoded(pictures.photo(*shape)), Recipe(size=299))
 
     seen = images.inspect_image(picture.data)

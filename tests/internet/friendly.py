@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from tests.internet.drawing import Photo
 from tests.internet.temper import drawn, picture, temper
 from tests.internet.wire import Answer

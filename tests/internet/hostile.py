@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from tests.internet.temper import JPEG, picture, temper
 from tests.internet.wire import FOREVER, Answer, End
 

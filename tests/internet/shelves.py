@@ -13,7 +13,7 @@ from itertools import cycle
 from random import Random
 from typing import TYPE_CHECKING
 
-from harvest.models import Verdict
+from harvest.verdicts import Verdict
 from tests.internet.drawing import SMALL, Photo, prepare
 from tests.internet.tempers import TEMPERS
 from tests.internet.wire import Answer

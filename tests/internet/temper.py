@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from harvest.models import Verdict
+    from harvest.verdicts import Verdict
     from tests.internet.drawing import Photo
     from tests.internet.wire import Request
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from harvest.errors import Blocked, PageChanged, UsageError
-from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Filters, Query, Safe
 from harvest.providers.bing import Bing, parse
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving

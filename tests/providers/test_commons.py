@@ -9,7 +9,8 @@ import pytest
 
 from harvest import providers
 from harvest.errors import Blocked, KeyMissing, PageChanged, RateLimited, Unanswerable
-from harvest.models import Evidence, Filters, LicenceFilter, Query
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Filters, Query
 from harvest.providers.commons import Commons, parse
 from harvest.web.search_session import SearchPage
 from harvest.web.user_agent import USER_AGENT

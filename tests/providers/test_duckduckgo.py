@@ -7,7 +7,8 @@ import json
 import pytest
 
 from harvest.errors import Blocked, PageChanged
-from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Filters, Query, Safe
 from harvest.providers import for_all
 from harvest.providers.duckduckgo import DuckDuckGo, token
 from harvest.web.search_session import SearchPage

@@ -14,9 +14,9 @@ from urllib.parse import quote, unquote
 import pytest
 
 from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unavailable, Unreachable
-from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
-from harvest.providers.flickr import Flickr
-from harvest.providers.flickr_answers import LICENCES, SIZES, parse
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Filters, Query, Safe
+from harvest.providers.flickr import LICENCES, SIZES, Flickr, parse
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 

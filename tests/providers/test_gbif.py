@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from harvest.errors import Blocked, PageChanged, Unanswerable
-from harvest.models import Evidence, Filters, LicenceFilter, Query
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Filters, Query
 from harvest.providers.gbif import Gbif, parse, parse_match
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLimited, Unanswerable, UsageError
-from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Filters, Query, Safe
 from harvest.providers import for_all
 from harvest.providers.google import (
     Google,

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from harvest.errors import Blocked, PageChanged, Unanswerable
-from harvest.models import Evidence, Filters, LicenceFilter, Query
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Filters, Query
 from harvest.providers.inaturalist import INaturalist, parse, parse_taxa
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.models import Evidence, LicenceFilter
+from harvest.licences import Evidence, LicenceFilter
 from harvest.providers import licence_parsing
 
 

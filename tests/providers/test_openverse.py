@@ -12,7 +12,8 @@ import pytest
 
 from harvest import providers
 from harvest.errors import Blocked, HarvestError, KeyMissing, KeyRefused, PageChanged, Unanswerable
-from harvest.models import Evidence, Filters, LicenceFilter, Query, Safe
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Filters, Query, Safe
 from harvest.providers.openverse import Openverse, parse
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving

@@ -19,7 +19,8 @@ from PIL import Image
 
 from harvest.duplicates.fingerprint import compute_fingerprint
 from harvest.duplicates.index import find_duplicates
-from harvest.models import Evidence, LicenceFilter, Query
+from harvest.licences import Evidence, LicenceFilter
+from harvest.models import Query
 from harvest.providers.sample import Sample, render_response
 from harvest.providers.sample_drawing import (
     COLOURS,

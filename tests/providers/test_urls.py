@@ -13,7 +13,8 @@ from pyarrow import parquet
 
 from harvest import providers
 from harvest.errors import ProviderError, Unavailable
-from harvest.models import Evidence, Licence, Query
+from harvest.licences import Evidence, Licence
+from harvest.models import Query
 from harvest.providers import licence_parsing
 from harvest.providers.urls import Urls
 

@@ -1,4 +1,4 @@
-"""Who has not installed the extra `train` skips this folder."""
+"""Skip this folder if the extra `train` is not installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service on a port of its own, with a judge that needs no network: the colour there is most of."""
+"""A service on a free port, with a predictor without a network: it returns the dominant colour."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ RED = encoded(Image.new("RGB", (40, 30), (200, 30, 10)), "PNG")
 
 
 class Colours:
-    """Judges by the mean of each channel, and looks on while `hold` is not set.
+    """A predictor that uses the mean of each channel, and blocks while `hold` is not set.
 
-    `seen` counts the pictures it could read, `most` how many it read side by side, and `sizes` tells how many
-    it was asked about at a time.
+    `seen` counts the images it could read, `most` is how many it read at the same time, and `sizes` lists the
+    sizes of its batches.
     """
 
     name = "shapes/first"
@@ -46,7 +46,7 @@ class Colours:
         self.hold.set()
 
     def prepare(self, picture: bytes) -> np.ndarray | Refusal:
-        """Return eight by eight pixels."""
+        """Return the image as eight by eight pixels."""
         with self._lock:
             self._reading += 1
             self.most = max(self.most, self._reading)
@@ -61,34 +61,36 @@ class Colours:
                 self.seen += not isinstance(seen, Refusal)
 
     def predict_batch(self, views: list[np.ndarray]) -> np.ndarray:
-        """Return how much there is of each colour."""
+        """Return the share of each colour."""
         self.sizes.append(len(views))
         assert self.hold.wait(60)
         means = np.stack(views).mean((1, 2))[:, ::-1] + 1
         return (means / means.sum(1, keepdims=True)).astype(np.float32)
 
     def rank(self, row: np.ndarray, top: int) -> list[tuple[str, float]]:
-        """Return the colours there is most of."""
+        """Return the colours with the largest shares."""
         return [(self.labels[number], float(row[number])) for number in np.argsort(-row)[:top]]
 
 
 class Service:
-    """Serves from here, to be asked with `post`, `get` or, byte by byte, with `raw`."""
+    """A running service; send requests with `post`, `get` or, byte by byte, `raw`."""
 
     def __init__(
         self,
-        judge: Any = None,
+        predictor: Any = None,
         *,
         bounds: ServiceLimits | None = None,
         bodies: Callable[[], ImageClient] = ImageClient,
         names: Iterable[str] = ("localhost",),
     ) -> None:
         bounds = bounds or ServiceLimits()
-        self.judge = judge or Colours()
-        self.door = listen("127.0.0.1", 0)
-        self._server = Server(make_app(self.judge, bodies, names=tuple(names), bounds=bounds), self.door, bounds)
+        self.predictor = predictor or Colours()
+        self.listener = listen("127.0.0.1", 0)
+        self._server = Server(
+            make_app(self.predictor, bodies, names=tuple(names), bounds=bounds), self.listener, bounds
+        )
         self._thread = threading.Thread(target=self._server.run)
-        self.client = httpx.Client(base_url=self.door.url, trust_env=False, timeout=60)
+        self.client = httpx.Client(base_url=self.listener.url, trust_env=False, timeout=60)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -101,23 +103,23 @@ class Service:
         assert not self._thread.is_alive()
 
     def get(self, path: str = "/", **more: Any) -> httpx.Response:
-        """Look at something."""
+        """Send a GET request."""
         return self.client.get(path, **more)
 
     def post(
         self, content: Any = RED, kind: str | None = "image/png", path: str = "/classify", **headers: str
     ) -> httpx.Response:
-        """Send a picture."""
+        """Send an image."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.post(path, content=content, headers={"Content-Type": kind, **given} if kind else given)
 
     def ask_for(self, url: object) -> httpx.Response:
-        """Have a picture fetched."""
+        """Send the URL of an image."""
         return self.client.post("/classify", json={"url": url})
 
     def raw(self, *pieces: bytes, timeout: float = 60) -> bytes:
-        """Send bytes as they are, and return all that comes until the other side hangs up."""
-        with socket.create_connection(("127.0.0.1", self.door.port), timeout) as line:
+        """Send raw bytes, and return everything until the server closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.listener.port), timeout) as line:
             try:
                 for piece in pieces:
                     line.sendall(piece)

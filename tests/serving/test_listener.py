@@ -1,4 +1,4 @@
-"""The program's own door: open where asked, and a sentence where it cannot be."""
+"""The listening socket: opened on the requested host and port, with a clear error where that fails."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from harvest.serving.listener import listen
 
 
 @pytest.fixture
-def door():
-    door = listen("127.0.0.1", 0)
-    yield door
-    door.close()
+def listener():
+    listener = listen("127.0.0.1", 0)
+    yield listener
+    listener.close()
 
 
-def test_any_free_port_is_one_of_the_address(door):
-    """Port 0 is any that is free, and the address names the one it became."""
-    assert door.port > 0
-    assert door.url == f"http://127.0.0.1:{door.port}/"
-    assert door.is_loopback
-    socket.create_connection(("127.0.0.1", door.port), 5).close()
+def test_any_free_port_is_one_of_the_address(listener):
+    """Port 0 picks a free port, and the URL contains it."""
+    assert listener.port > 0
+    assert listener.url == f"http://127.0.0.1:{listener.port}/"
+    assert listener.is_loopback
+    socket.create_connection(("127.0.0.1", listener.port), 5).close()
 
 
-def test_a_port_that_is_taken_is_named(door):
-    """Where another program listens the error names the port, and the way out."""
-    with pytest.raises(UsageError, match=rf"port {door.port} is taken") as told:
-        listen("127.0.0.1", door.port)
+def test_a_port_that_is_taken_is_named(listener):
+    """A port in use is an error that names the port and suggests another one."""
+    with pytest.raises(UsageError, match=rf"Port {listener.port} is in use") as caught:
+        listen("127.0.0.1", listener.port)
 
-    assert f"--port {door.port + 1}" in told.value.hint
+    assert f"--port {listener.port + 1}" in caught.value.hint
 
 
 def test_everywhere_is_opened_as_this_machine():
-    """Who listens everywhere is told an address that can be opened, and that others can come in."""
-    door = listen("0.0.0.0", 0)
+    """A wildcard address gives a URL that can be opened on this machine, and is not loopback."""
+    listener = listen("0.0.0.0", 0)
     try:
-        assert door.url == f"http://127.0.0.1:{door.port}/"
-        assert not door.is_loopback
+        assert listener.url == f"http://127.0.0.1:{listener.port}/"
+        assert not listener.is_loopback
     finally:
-        door.close()
+        listener.close()
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_host_that_is_not_here_is_named(known, monkeypatch):
-    """A name that nobody knows, and an address of another machine, are told as such."""
+    """An unknown name and the address of another machine are errors that name the host."""
 
     def lookup(*_args, **_more):
         if known:
@@ -54,5 +54,5 @@ def test_a_host_that_is_not_here_is_named(known, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
-    with pytest.raises(UsageError, match=r"there\.test is no address of this machine"):
+    with pytest.raises(UsageError, match=r"there\.test is not an address of this machine"):
         listen("there.test", 0)

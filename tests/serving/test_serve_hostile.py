@@ -1,4 +1,4 @@
-"""The service against whatever comes: strangers, too much, too slow, no request, no picture."""
+"""The service against hostile requests: from other sites, too large, too slow, invalid, without an image."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def service():
 
 @pytest.fixture
 def hasty():
-    """Give a service of little patience."""
+    """Yield a service with short timeouts."""
     with Service(bounds=SHORT) as service:
         yield service
 
 
 def request(body: bytes = RED, *headers: str, line: str = "POST /classify HTTP/1.1", host: str = "localhost") -> bytes:
-    """Write a request; a header of its own takes the place of the usual one."""
+    """Build a request; a given header replaces the default one."""
     fields = {
         "Host": host,
         "Content-Type": "image/png",
@@ -60,7 +60,7 @@ def error(answer: bytes) -> str:
 
 
 def heard(line: socket.socket) -> bytes:
-    """Read one answer, and no more."""
+    """Read one response, and no more."""
     answer = b""
     while b"\r\n\r\n" not in answer:
         answer += line.recv(1)
@@ -69,7 +69,7 @@ def heard(line: socket.socket) -> bytes:
 
 
 def send_until_hung_up(line: socket.socket, piece: bytes, pause: float, most: int = 10_000) -> None:
-    """Send a piece again and again: the service has to hang up before the last."""
+    """Send a piece until the connection is closed, which has to happen before the last."""
     with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012 - which of them it is
         for _ in range(most):
             line.sendall(piece)
@@ -100,7 +100,7 @@ def until(condition) -> None:
     ],
 )
 def test_W01_our_own_names_are_answered(service, host):
-    """A number, `localhost` and a name that we were told may be asked, at any port."""
+    """An IP address, `localhost` and a `--name` are accepted as Host, with any port."""
     assert status(service.raw(request(host=host))) == 200
 
 
@@ -129,16 +129,16 @@ def test_W01_our_own_names_are_answered(service, host):
     "line", ["GET / HTTP/1.1", "GET /health HTTP/1.1", "POST /classify HTTP/1.1", "BREW / HTTP/1.1"]
 )
 def test_W01_other_names_are_refused(service, host, line):
-    """Whatever a stranger's page may have for its name is refused, before it is looked at what is asked."""
-    told = service.raw(request(b"", line=line, host=host))
+    """Every other Host is refused, before the request is read."""
+    response = service.raw(request(b"", line=line, host=host))
 
-    assert status(told) in {400, 403}
-    assert RED not in told
-    assert error(told)
+    assert status(response) in {400, 403}
+    assert RED not in response
+    assert error(response)
 
 
 def test_W01_no_name_and_two_names_are_refused(service):
-    """A request without a Host, of the old HTTP or the new, or with two, is refused."""
+    """A request without a Host, in HTTP/1.0 or 1.1, or with two, is refused."""
     for raw in (
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.0\r\n\r\n",
@@ -167,16 +167,16 @@ def test_W01_no_name_and_two_names_are_refused(service):
     ],
 )
 def test_W02_other_pages_may_not_ask(service, headers):
-    """What a browser sends for a page of somebody else is refused, whatever kind of body it has."""
+    """A request that a browser sends for a page of another site is refused, whatever its body."""
     sent = b"".join(
         (
             b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n",
             b"Content-Length: %d\r\n" % len(RED),
         )
     )
-    told = service.raw(sent + "\r\n".join([*headers, "Connection: close", "", ""]).encode() + RED)
+    response = service.raw(sent + "\r\n".join([*headers, "Connection: close", "", ""]).encode() + RED)
 
-    assert (status(told), error(told)) == (403, "Other pages may not use this service.")
+    assert (status(response), error(response)) == (403, "Pages of other sites may not use this service.")
 
 
 @pytest.mark.parametrize(
@@ -189,33 +189,33 @@ def test_W02_other_pages_may_not_ask(service, headers):
     ],
 )
 def test_W02_our_page_and_programs_may_ask(service, headers):
-    """Our own page, also behind a proxy that adds TLS, and programs, which send none of it, are answered."""
+    """Requests of the own page, also behind a TLS proxy, and of programs without these headers are accepted."""
     assert status(service.raw(request(RED, *headers))) == 200
 
 
 def test_other_pages_may_link_to_the_page(service):
-    """A link from elsewhere opens the page; no page may frame it, and its answers are readable to none."""
-    told = service.get(headers={"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"})
+    """A link from another site opens the page; no page may frame it or read its responses."""
+    response = service.get(headers={"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"})
 
-    assert told.status_code == 200
-    assert "frame-ancestors 'none'" in told.headers["content-security-policy"]
-    assert told.headers["cross-origin-resource-policy"] == "same-origin"
-    assert "access-control-allow-origin" not in told.headers
+    assert response.status_code == 200
+    assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "access-control-allow-origin" not in response.headers
 
 
 @pytest.mark.parametrize("path", ["/", "/page.js", "/health", "/nothing"])
 def test_every_answer_is_dressed(service, path):
-    """Every answer forbids what it does not need: sources, sniffing, framing, keeping."""
-    for told in (
+    """Every response forbids other sources, content sniffing, framing and caching."""
+    for response in (
         service.get(path),
         service.client.post(path),
         service.get(path, headers={"Host": "evil.example"}),
     ):
-        assert told.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
-        assert told.headers["x-content-type-options"] == "nosniff"
-        assert told.headers["referrer-policy"] == "same-origin"
-        assert told.headers["cache-control"] == "no-store"
-        assert "server" not in told.headers
+        assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["referrer-policy"] == "same-origin"
+        assert response.headers["cache-control"] == "no-store"
+        assert "server" not in response.headers
 
 
 # Too much, too slowly, too many.
@@ -224,7 +224,7 @@ def test_every_answer_is_dressed(service, path):
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=x", "application/json"])
 def test_N09_N10_a_body_too_large_is_refused_and_told(service, chunked, kind):
-    """Thirty megabytes are refused, by their length or as they come, and the sender gets to read why."""
+    """Thirty megabytes are refused, by their length or while they arrive, and the client can read why."""
 
     def pieces():
         yield b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
@@ -232,30 +232,30 @@ def test_N09_N10_a_body_too_large_is_refused_and_told(service, chunked, kind):
             yield b"x" * MiB
 
     sent = pieces() if chunked else b"".join(pieces())
-    told = service.post(sent, kind)
+    response = service.post(sent, kind)
 
-    assert told.status_code == 413
-    assert told.json()["error"].endswith("is the most that is taken.")
+    assert response.status_code == 413
+    assert "The request is too large: the limit is" in response.json()["error"]
 
 
 def test_N10_who_sends_first_and_reads_later_is_told_too(service):
-    """A sender that reads nothing before it has sent its thirty megabytes still finds the refusal."""
-    told = service.raw(request(b"x" * (30 * MiB)))
+    """A client that reads only after it has sent thirty megabytes still gets the refusal."""
+    response = service.raw(request(b"x" * (30 * MiB)))
 
-    assert status(told) == 413
-    assert error(told)
+    assert status(response) == 413
+    assert error(response)
 
 
 def test_N09_an_endless_body_is_cut(hasty):
-    """Who never ends is read no longer than the bound and a farewell."""
-    with socket.create_connection(("127.0.0.1", hasty.door.port), PATIENCE) as line:
+    """An endless body is read up to the limit, and then for the `farewell` time only."""
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(request(b"", "Transfer-Encoding: chunked", "Content-Length: "))
         chunk = b"%x\r\n%s\r\n" % (MiB, b"x" * MiB)
         send_until_hung_up(line, chunk, pause=0)
 
 
 def test_N09_refusing_costs_no_memory():
-    """Of a body that is refused no more than the bound is held, however much comes."""
+    """A refused body takes no more memory than the limit, however much is sent."""
     with Service() as service:
         service.post()
         tracemalloc.start()
@@ -270,87 +270,88 @@ def test_N09_refusing_costs_no_memory():
 
 @pytest.mark.parametrize("pace", [0.1, 10])
 def test_N02_a_slow_upload_ends(hasty, pace):
-    """A body that comes byte by byte, or stops, is given up in time, and the sender is told."""
-    with socket.create_connection(("127.0.0.1", hasty.door.port), PATIENCE) as line:
+    """A body that arrives byte by byte, or stops, is cancelled in time, and the client gets an error."""
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(request(b"", "Content-Length: 1000"))
         line.settimeout(pace)
-        told = b""
-        while not told:
+        response = b""
+        while not response:
             line.sendall(b"x")
             try:
-                told = line.recv(65536)
+                response = line.recv(65536)
             except TimeoutError:
                 continue
 
-    assert status(told) == 408
+    assert status(response) == 408
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
 def test_N02_who_says_nothing_is_shown_out(hasty, sent):
-    """A connection without a request, or with the beginning of one, is closed in time."""
+    """A connection without a request, or with an incomplete one, is closed in time."""
     assert hasty.raw(sent) == b""
 
-
 def test_N02_a_header_a_while_is_no_request(hasty):
-    """Headers that come one by one do not keep a connection: the whole request has to come in time."""
-    with socket.create_connection(("127.0.0.1", hasty.door.port), PATIENCE) as line:
+    """Headers that arrive one by one do not keep a connection open: the whole head must arrive in time."""
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-        send_until_hung_up(line, b"X-A: b\r\n", pause=0.05, most=200)  # 20 times as long as it may take
+        send_until_hung_up(line, b"X-A: b\r\n", pause=0.05, most=200)
+
 
 
 def test_N02_what_follows_an_answer_is_no_way_to_stay(hasty):
-    """After an answer, too, bytes that make no request do not keep the connection."""
-    with socket.create_connection(("127.0.0.1", hasty.door.port), PATIENCE) as line:
+    """After a response, too, bytes that are not a request do not keep the connection open."""
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
         assert status(heard(line)) == 200
         send_until_hung_up(line, b"x", pause=0.05, most=200)
 
 
+
 def test_one_connection_may_ask_again_and_again(service):
-    """Requests on one connection are answered one after another."""
-    with socket.create_connection(("127.0.0.1", service.door.port), PATIENCE) as line:
+    """Pipelined requests are answered one after another."""
+    with socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) as line:
         for _ in range(5):
             line.sendall(request(RED, "Connection: keep-alive"))
             assert status(heard(line)) == 200
 
 
 def test_too_many_requests_are_sent_away():
-    """Who comes when all places are taken is told to come again; page and health check still work."""
-    judge = Colours()
-    judge.hold.clear()
-    with Service(judge, bounds=ServiceLimits(requests=3)) as service, ThreadPoolExecutor(3) as crowd:
+    """A request above the limit gets a 503 with Retry-After; page and health check still work."""
+    predictor = Colours()
+    predictor.hold.clear()
+    with Service(predictor, bounds=ServiceLimits(requests=3)) as service, ThreadPoolExecutor(3) as crowd:
         inside = [crowd.submit(service.post) for _ in range(3)]
-        until(lambda: judge.seen == 3)
-        told = service.post()
+        until(lambda: predictor.seen == 3)
+        response = service.post()
         health = service.get("/health")
-        judge.hold.set()
+        predictor.hold.set()
 
-        assert (told.status_code, told.headers["retry-after"]) == (503, "1")
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
         assert health.status_code == 200
         assert [each.result().status_code for each in inside] == [200] * 3
         assert service.post().status_code == 200
 
 
 def test_uploads_share_the_memory_there_is(monkeypatch):
-    """Bodies under way together take no more than their bound: who finds no room is told to come again."""
+    """All uploads together stay within their memory limit: a request above it gets a 503."""
     rooms: list[Shares] = []
     monkeypatch.setattr(upload, "Shares", lambda *bounds: rooms.append(Shares(*bounds)) or rooms[-1])
     with Service(bounds=ServiceLimits(held=2 * MiB)) as service:
-        lines = [socket.create_connection(("127.0.0.1", service.door.port), PATIENCE) for _ in range(3)]
+        lines = [socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) for _ in range(3)]
         for line in lines[:2]:
             line.sendall(request(b"x" * 900_000, f"Content-Length: {MiB}"))
         until(lambda: rooms[0]._held.total() == 1_800_000)
         lines[2].sendall(request(b"x" * 900_000))
-        told = lines[2].recv(65536)
+        response = lines[2].recv(65536)
         for line in lines:
             line.close()
         until(lambda: not rooms[0]._held.total())
 
-        assert status(told) == 503
+        assert status(response) == 503
         assert service.post(encoded(photo(), "BMP")).status_code == 200
 
 
-# Bytes that are no picture, or no request.
+# Bytes that are not an image, or not a request.
 
 
 @pytest.mark.parametrize(
@@ -370,29 +371,32 @@ def test_uploads_share_the_memory_there_is(monkeypatch):
         (bombs.exif_flood(100_000), 422, "segments"),
         (bombs.chunk_flood(200_000), 422, "chunks"),
         (bombs.scan_flood(500), 422, "scans"),
-        (b"", 400, "no picture"),
+        (b"", 400, "contains no image"),
     ],
 )
 def test_I01_I02_I10_no_picture_is_told(service, body, code, word):
-    """What is no picture, a broken one or a bomb gets the right status and says what it is, and no more."""
-    told = service.post(body)
+    """A body that is not an image, a damaged image and a bomb get the right status and a message."""
+    response = service.post(body)
 
-    assert (told.status_code, word in told.json()["error"]) == (code, True)
-    assert "Traceback" not in told.text
+    assert (response.status_code, word in response.json()["error"]) == (code, True)
+    assert "Traceback" not in response.text
 
 
 def test_X07_a_picture_that_meets_a_bug_is_told(service, monkeypatch):
-    """An exception that nobody foresaw is answered with 500, and says nothing of this machine."""
+    """An unexpected exception is a 500 that says nothing about this machine."""
     with monkeypatch.context() as broken:
         broken.setattr("harvest.images.process.fingerprint.compute_fingerprint", lambda _: 1 / 0)
-        told = service.post(encoded(photo()))
+        response = service.post(encoded(photo()))
 
-    assert (told.status_code, told.json()) == (500, {"error": "This picture met a bug in harvest."})
+    assert (response.status_code, response.json()) == (
+        500,
+        {"error": "This image causes an error in harvest, which is a bug."},
+    )
     assert service.post(encoded(photo())).status_code == 200
 
 
 def test_I03_the_first_frame_is_judged(service):
-    """Of a film of ten thousand frames the first is looked at."""
+    """Of an animation of ten thousand frames, the first is classified."""
     assert service.post(bombs.gif(10_000)).status_code == 200
 
 
@@ -400,19 +404,19 @@ def test_I03_the_first_frame_is_judged(service):
     "kind", ["text/plain", "application/x-www-form-urlencoded", "text/html", "application/pdf", "x"]
 )
 def test_other_types_are_told_how(service, kind):
-    """A body of another type, as forms of other pages and a bare `curl -d` send it, is told what would do."""
-    told = service.post(RED, kind)
+    """A body of another type, as sent by forms of other pages and by `curl -d`, gets a 415 that lists valid ones."""
+    response = service.post(RED, kind)
 
-    assert told.status_code == 415
-    assert "as image/jpeg" in told.json()["error"]
+    assert response.status_code == 415
+    assert "such as image/jpeg" in response.json()["error"]
 
 
 def test_N07_packed_bodies_are_refused(service):
-    """A body in a Content-Encoding is refused, not unpacked."""
-    told = service.post(gzip.compress(RED), Content_Encoding="gzip")
+    """A body with a Content-Encoding is refused, not decompressed."""
+    response = service.post(gzip.compress(RED), Content_Encoding="gzip")
 
-    assert told.status_code == 415
-    assert "no Content-Encoding is unpacked" in told.json()["error"]
+    assert response.status_code == 415
+    assert "Content-Encoding is not supported" in response.json()["error"]
 
 
 def form(*parts: tuple[str, bytes]) -> bytes:
@@ -426,10 +430,10 @@ FILE = 'Content-Disposition: form-data; name="f"; filename="{}"'
     "name", ["../../etc/passwd", "C:\\a.png", "a\\0.png", "/dev/null", "", "é\u202egnp.exe", "x" * 300]
 )
 def test_file_names_count_for_nothing(service, name):
-    """Whatever path a form's file has for its name, the bytes are judged and nothing is opened or written."""
-    told = service.post(form((FILE.format(name), RED)), "multipart/form-data; boundary=x")
+    """The file name in a form is ignored, whatever path it contains: nothing is opened or written."""
+    response = service.post(form((FILE.format(name), RED)), "multipart/form-data; boundary=x")
 
-    assert told.json()[0]["label"] == "red"
+    assert response.json()[0]["label"] == "red"
 
 
 @pytest.mark.parametrize(
@@ -462,14 +466,14 @@ def test_file_names_count_for_nothing(service, name):
     ],
 )
 def test_forms_that_cannot_be_read_are_told(service, kind, body):
-    """A form that is broken, empty, or of more parts than it needs, is a 400 in plain words, at once."""
-    began = time.process_time()
+    """A form that is broken, empty, or has too many parts is a 400 with a message, at once."""
+    started = time.process_time()
 
-    told = service.post(body, kind)
+    response = service.post(body, kind)
 
-    assert told.status_code == 400, told.text
-    assert told.json()["error"]
-    assert time.process_time() - began < PATIENCE / 2
+    assert response.status_code == 400, response.text
+    assert response.json()["error"]
+    assert time.process_time() - started < PATIENCE / 2
 
 
 @pytest.mark.parametrize(
@@ -497,11 +501,11 @@ def test_forms_that_cannot_be_read_are_told(service, kind, body):
     ],
 )
 def test_documents_of_another_kind_are_told(service, document):
-    """JSON that is none, deep, of huge numbers, or something else is a 400 that shows the right one."""
-    told = service.post(document.encode("latin-1"), "application/json")
+    """Invalid JSON, nested JSON, huge numbers and other documents are a 400 that shows a valid document."""
+    response = service.post(document.encode("latin-1"), "application/json")
 
-    assert told.status_code == 400
-    assert '{"url": "https://…"}' in told.json()["error"]
+    assert response.status_code == 400
+    assert '{"url": "https://…"}' in response.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -518,35 +522,35 @@ def test_documents_of_another_kind_are_told(service, document):
     ],
 )
 def test_what_is_no_request_is_told(service, raw):
-    """Bytes that are no HTTP get a 400 in JSON, and the next one is served as ever."""
-    told = service.raw(raw)
+    """Bytes that are not HTTP get a 400 in JSON, and the next request is served."""
+    response = service.raw(raw)
 
-    assert status(told) in {400, 403}
-    assert error(told)
+    assert status(response) in {400, 403}
+    assert error(response)
     assert service.post().status_code == 200
 
 
 @pytest.mark.parametrize("length", [20_000, 1_000_000])
 @pytest.mark.parametrize("head", ["GET /{} HTTP/1.1\r\nHost: localhost", "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}"])
 def test_long_heads_do_no_harm(service, head, length):
-    """A path or a header of a megabyte is refused or without meaning, and the next request is served."""
-    told = service.raw(head.format("a" * length).encode() + b"\r\nConnection: close\r\n\r\n")
+    """A path or a header of a megabyte is refused or ignored, and the next request is served."""
+    response = service.raw(head.format("a" * length).encode() + b"\r\nConnection: close\r\n\r\n")
 
-    assert not told or status(told) in {200, 400, 404}
+    assert not response or status(response) in {200, 400, 404}
     assert service.post().status_code == 200
 
 
 def test_an_upgrade_is_no_way_around(service):
-    """A request to become a WebSocket is answered as what it is besides."""
-    told = service.raw(request(RED, "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Key: eA=="))
+    """A WebSocket upgrade is ignored: the request is served as an ordinary one."""
+    response = service.raw(request(RED, "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Key: eA=="))
 
-    assert status(told) == 200
+    assert status(response) == 200
 
 
 def test_who_hangs_up_is_no_bug(service, caplog):
-    """A caller who leaves in the middle of an upload, or before the answer, leaves nothing behind."""
+    """A client that disconnects during the upload, or before the response, leaves nothing behind."""
     for sent in (request()[:-20], request()):
-        with socket.create_connection(("127.0.0.1", service.door.port), PATIENCE) as line:
+        with socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) as line:
             line.sendall(sent)
     time.sleep(0.3)
 
@@ -592,28 +596,28 @@ def test_who_hangs_up_is_no_bug(service, caplog):
     ],
 )
 def test_N12_N13_no_address_within_is_asked(service, url, code):
-    """No address of this machine, its network or another kind is contacted, however it is written."""
-    told = service.client.post(
+    """A URL of this machine, its network or another scheme is not requested, however it is written."""
+    response = service.client.post(
         "/classify", content=json.dumps({"url": url}), headers={"Content-Type": "application/json"}
     )
 
-    assert told.status_code == code
-    assert "Traceback" not in told.text
+    assert response.status_code == code
+    assert "Traceback" not in response.text
 
 
 def test_N13_the_service_does_not_ask_itself(service):
-    """The service is no way to reach the service."""
-    assert service.ask_for(f"http://127.0.0.1:{service.door.port}/health").status_code == 403
+    """The service does not send requests to itself."""
+    assert service.ask_for(f"http://127.0.0.1:{service.listener.port}/health").status_code == 403
 
 
 def test_N13_what_a_name_leads_to_within_is_not_told():
-    """A name that leads to a private address is refused, and the address stays untold."""
+    """A name that resolves to a private address is refused, and the response does not contain the address."""
     bodies = lambda: ImageClient(resolve=lambda _: ["10.20.30.40"])  # noqa: E731
     with Service(bodies=bodies) as service:
-        told = service.ask_for("http://intranet.example/a.png")
+        response = service.ask_for("http://intranet.example/a.png")
 
-    assert told.status_code == 403
-    assert "10.20" not in told.text
+    assert response.status_code == 403
+    assert "10.20" not in response.text
 
 
 FAR = {
@@ -633,19 +637,19 @@ FAR = {
 
 @pytest.mark.parametrize("path", FAR)
 def test_N02_N03_N07_N09_N10_N11_N12_far_servers_cost_no_more_than_they_may(path):
-    """Whatever the server of a picture does, the answer is the right status, in plain words and in time."""
+    """Whatever the server of an image does, the response has the right status and a message, in time."""
     limits = ImageLimits(total=1, idle=1, first_idle=1, attempts=1, body=2 * MiB)
     with (
         HostileServer({path: FAR[path][0]}) as far,
         Service(bodies=lambda: ImageClient(limits=limits, allow_private=True)) as service,
     ):
-        told = service.ask_for(f"{far.url}{path}")
+        response = service.ask_for(f"{far.url}{path}")
 
-        assert (told.status_code, list(told.json())) == (FAR[path][1], ["error"])
+        assert (response.status_code, list(response.json())) == (FAR[path][1], ["error"])
 
 
 def test_one_bad_host_is_not_remembered_for_ever():
-    """A host that failed again and again is asked again for the next request."""
+    """A host that failed again and again is contacted again for the next request."""
     limits = ImageLimits(attempts=1, strikes=2)
     with (
         HostileServer({"/bad": ["reset"], "/good": answer(RED)}) as far,
@@ -657,24 +661,24 @@ def test_one_bad_host_is_not_remembered_for_ever():
 
 
 def test_only_so_many_addresses_are_asked_at_a_time():
-    """Of many requests for pictures of other servers a few are under way at a time."""
+    """Only a few URLs are downloaded at the same time."""
     slow = [0.1, *answer(RED)]
     with (
         HostileServer({"/a": slow}) as far,
         Service(bounds=ServiceLimits(fetches=2), bodies=lambda: ImageClient(allow_private=True)) as service,
         ThreadPoolExecutor(8) as crowd,
     ):
-        codes = [told.status_code for told in crowd.map(service.ask_for, [f"{far.url}/a"] * 8)]
+        codes = [response.status_code for response in crowd.map(service.ask_for, [f"{far.url}/a"] * 8)]
 
         assert codes == [200] * 8
         assert far.most <= 2
 
 
 def test_pictures_of_many_pixels_do_not_pile_up():
-    """Large pictures are decoded within a budget of memory, one at a time if need be."""
+    """Large images are decoded within a memory budget, one at a time if needed."""
     large = encoded(Image.new("RGB", (2000, 1500), (10, 200, 10)), "PNG")
     with Service(bounds=ServiceLimits(decoding=32 * MiB)) as service, ThreadPoolExecutor(6) as crowd:
-        told = list(crowd.map(lambda _: service.post(large), range(6)))
+        response = list(crowd.map(lambda _: service.post(large), range(6)))
 
-        assert {each.json()[0]["label"] for each in told} == {"green"}
-        assert service.judge.most == 1
+        assert {each.json()[0]["label"] for each in response} == {"green"}
+        assert service.predictor.most == 1

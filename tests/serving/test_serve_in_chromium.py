@@ -1,4 +1,4 @@
-"""The page of the service as Chromium shows it: pictures chosen, dropped, pasted, named, and answers."""
+"""The web page of the service in Chromium: images chosen, dropped, pasted or given by URL, and the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVIL = '"><img src=x onerror=alert(1)>'
 
 
 class Evil(Colours):
-    """Has labels and a name that try to be more than text."""
+    """A predictor whose name and labels contain HTML."""
 
     name = f"<script>alert(1)</script>/{EVIL}"
     labels = ("blue", EVIL, "<b>red</b>")
@@ -35,20 +35,20 @@ def service():
 
 @pytest.fixture
 def look(chromium: Browser, service: Service):
-    """Open the page, and fail if it asks anybody else for anything, or complains."""
+    """Open the page; fail on requests to other servers, console messages, errors and dialogs."""
     strange: list[str] = []
     opened: list[Page] = []
 
     def look(at: Service = service, **options) -> Page:
         page = chromium.new_context(**options).new_page()
         opened.append(page)
-        ours = (at.door.url, f"blob:{at.door.url}")
+        ours = (at.listener.url, f"blob:{at.listener.url}")
         page.on("request", lambda request: request.url.startswith(ours) or strange.append(request.url))
         page.on("console", lambda said: "Failed to load resource" in said.text or strange.append(said.text))
         page.on("pageerror", lambda error: strange.append(str(error)))
         page.on("dialog", lambda dialog: (strange.append(dialog.message), dialog.dismiss()))
-        page.goto(at.door.url)
-        page.locator("#about", has_text="tells apart").wait_for()
+        page.goto(at.listener.url)
+        page.locator("#about", has_text="blue, ").wait_for()
         return page
 
     yield look
@@ -58,20 +58,20 @@ def look(chromium: Browser, service: Service):
 
 
 def choose(page: Page, *bodies: bytes) -> None:
-    """Choose files."""
+    """Choose files in the form."""
     files = [{"name": f"{number}.png", "mimeType": "image/png", "buffer": body} for number, body in enumerate(bodies)]
     page.set_input_files("#files", files)
 
 
 def ranked(page: Page, card: int = 0) -> list[str]:
-    """Return what a card tells, as a person reads it."""
+    """Return the visible text of a card."""
     row = page.locator(".card").nth(card).locator(".ranks li")
     row.first.wait_for()
     return [" ".join(text.split()) for text in row.all_inner_texts()]
 
 
 def test_a_picture_is_shown_with_its_labels(look):
-    """A chosen picture is shown beside its labels, the best first, with bars as long as they are probable."""
+    """A chosen image is shown with its labels, best first, and bars of their probabilities."""
     page = look()
     choose(page, RED)
 
@@ -84,7 +84,7 @@ def test_a_picture_is_shown_with_its_labels(look):
 
 
 def test_several_at_once_each_get_their_card(look):
-    """Of several pictures each gets a card, in the order chosen; later ones come on top."""
+    """Each of several images gets a card, in the order chosen; later images come on top."""
     page = look()
     choose(page, RED, BLUE)
     assert [ranked(page, card)[0].split()[0] for card in (0, 1)] == ["red", "blue"]
@@ -109,7 +109,7 @@ TRANSFER = """([kind, name]) => {
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_a_picture_can_be_dropped_and_pasted(look, kind):
-    """A picture dropped anywhere on the page, or pasted, is answered as a chosen one."""
+    """An image dropped anywhere on the page, or pasted, is classified like a chosen one."""
     page = look()
     page.evaluate("picture => { window.picture = picture }", base64.b64encode(BLUE).decode())
 
@@ -119,7 +119,7 @@ def test_a_picture_can_be_dropped_and_pasted(look, kind):
 
 
 def test_a_picture_can_be_named_by_its_address(look):
-    """An address is fetched by the service, never by the page."""
+    """A URL is downloaded by the service, never by the page."""
     page = look()
     with HostileServer({"/a.png": answer(BLUE)}) as far:
         page.fill("#url", f"{far.url}/a.png")
@@ -130,13 +130,13 @@ def test_a_picture_can_be_named_by_its_address(look):
 
 
 def test_what_goes_wrong_is_said_on_its_card(look):
-    """What is no picture, and an address that gives none, say so in words where the answer would be."""
+    """A file that is not an image, and an invalid URL, show the error on their cards."""
     page = look()
     choose(page, b"<!doctype html>")
-    page.get_by_text("This is no picture: a web page.").wait_for()
+    page.get_by_text("This is not an image: a web page.").wait_for()
     page.fill("#url", "ftp://a.example/")
     page.press("#url", "Enter")
-    page.get_by_text("This is no web address of a picture.").wait_for()
+    page.get_by_text("This is not a valid http or https URL.").wait_for()
 
     assert page.locator(".card.bad").count() == 2
     assert not page.locator(".card img:visible").count()
@@ -144,9 +144,9 @@ def test_what_goes_wrong_is_said_on_its_card(look):
 
 
 def test_what_is_too_large_is_not_sent(look, service):
-    """A file over the bound is told so at once, and not sent at all."""
+    """A file above the limit shows an error at once, and is not sent."""
     page = look()
-    seen = service.judge.seen
+    seen = service.predictor.seen
     page.evaluate(
         """() => {
             const data = new DataTransfer();
@@ -155,12 +155,12 @@ def test_what_is_too_large_is_not_sent(look, service):
         }"""
     )
 
-    page.get_by_text("This is too large: 25 MB is the most that is taken.").wait_for()
-    assert service.judge.seen == seen
+    page.get_by_text("The file is too large: the limit is 25 MB.").wait_for()
+    assert service.predictor.seen == seen
 
 
 def test_a_service_that_is_gone_is_said(look):
-    """When the service has ended the page says so."""
+    """When the service has stopped, the page says so."""
     with Service() as service:
         page = look(service)
     choose(page, RED)
@@ -169,7 +169,7 @@ def test_a_service_that_is_gone_is_said(look):
 
 
 def test_W05_text_from_outside_stays_text(look):
-    """Labels, names and errors that are HTML are shown as they are written, and do nothing."""
+    """Labels, names and errors that contain HTML are shown as text."""
     with Service(Evil()) as service:
         page = look(service)
         choose(page, RED)
@@ -183,7 +183,7 @@ def test_W05_text_from_outside_stays_text(look):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 412, 1280])
 def test_it_fits_any_screen(look, width, scheme):
-    """On a telephone and on a screen, in light and in dark, nothing sticks out and all can be read."""
+    """On a phone and on a screen, in light and in dark, nothing overflows and all text is readable."""
     page = look(viewport={"width": width, "height": 800}, color_scheme=scheme)
     choose(page, RED, BLUE)
     ranked(page, 1)
@@ -195,7 +195,7 @@ def test_it_fits_any_screen(look, width, scheme):
 
 
 def test_it_can_be_used_by_the_keyboard(look):
-    """Everything is reached by Tab, and shows that it is."""
+    """Every control can be reached with Tab and shows its focus."""
     page = look()
     reached = []
     for _ in range(3):
@@ -206,9 +206,9 @@ def test_it_can_be_used_by_the_keyboard(look):
 
 
 def test_it_works_without_a_script(chromium, service):
-    """Without JavaScript the form sends the picture and shows the plain answer."""
+    """Without JavaScript the form sends the image and shows the JSON response."""
     page = chromium.new_context(java_script_enabled=False).new_page()
-    page.goto(service.door.url)
+    page.goto(service.listener.url)
     choose(page, RED)
     page.get_by_role("button", name="Classify").click()
     page.wait_for_url("**/classify")

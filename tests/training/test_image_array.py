@@ -10,8 +10,9 @@ import torch
 from PIL import Image, ImageColor, ImageOps
 from transformers import AutoImageProcessor
 
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
 from harvest.training import image_array
+from harvest.verdicts import Verdict
 from tests.bombs import bomb
 from tests.pictures import CORNERS, corners, encoded, photo
 from tests.training.tiny import network

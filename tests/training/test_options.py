@@ -6,8 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from harvest.cli.app import app
+from harvest.cli.declared_options import as_keywords
 from harvest.errors import TrainingError, UsageError
+from harvest.option_fields import all_options, from_keywords
+from harvest.training.read_options import read_options
 from harvest.training.training_options import TrainingOptions
 
 TREE = Path("snakes")
@@ -16,16 +21,18 @@ TREE = Path("snakes")
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"valid": 60, "test": 40}, "no picture to train on"),
-        ({"valid": 0}, "no picture to train on"),
-        ({"batch": 0}, "--batch 0: at least 1"),
-        ({"epochs": -1}, "--epochs -1: at least 0"),
-        ({"n_augmentation": 0}, "--n-augmentation 0"),
-        ({"patience": 0}, "--patience 0: at least 1"),
-        ({"seed": -1}, "--seed -1: from 0"),
-        ({"seed": 1 << 32}, "--seed 4294967296: from 0"),
-        ({"size": 4}, "--size 4"),
-        ({"random_crop": 100}, "--random-crop 100: a percentage"),
+        ({"valid": 60, "test": 40}, "no images for training"),
+        ({"valid": 0}, "--valid is 0; the minimum is 1"),
+        ({"batch": 0}, "--batch is 0; the minimum is 1"),
+        ({"epochs": -1}, "--epochs is -1; the minimum is 0"),
+        ({"n_augmentation": 0}, "--n-augmentation is 0"),
+        ({"patience": 0}, "--patience is 0; the minimum is 1"),
+        ({"seed": -1}, "--seed is -1; the minimum is 0"),
+        ({"seed": 1 << 32}, "--seed is 4294967296; the maximum is 4,294,967,295"),
+        ({"size": 4}, "--size is 4; the minimum is 16"),
+        ({"min_delta": float("nan")}, "--min-delta is nan"),
+        ({"min_delta": float("inf")}, "--min-delta is inf"),
+        ({"random_crop": 100}, "--random-crop is 100; the maximum is 99"),
         ({"lr": (1e-4, 1e-5)}, "--lr 0.0001 1e-05"),
         ({"lr": (0.0, 1e-5)}, "--lr 0 1e-05"),
         ({"export": ("onnx", "tflite")}, "--export tflite: one of onnx, pt2"),
@@ -66,7 +73,7 @@ def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
         cost_matrix=Path("costs.csv"),
     )
     (tmp_path / "options.json").write_text(json.dumps(options.as_json()), "utf-8")
-    assert TrainingOptions.of_run(tmp_path) == options
+    assert read_options(tmp_path) == options
 
 
 @pytest.mark.parametrize(
@@ -90,5 +97,20 @@ def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
 def test_a_damaged_note_is_said(tmp_path, text):
     """A run that cannot tell how it was begun is not resumed by guessing."""
     (tmp_path / "options.json").write_text(text, "utf-8")
-    with pytest.raises(TrainingError, match="does not tell how this run was begun"):
-        TrainingOptions.of_run(tmp_path)
+    with pytest.raises(TrainingError, match="does not contain the options of a run"):
+        read_options(tmp_path)
+
+
+def test_the_command_has_the_declared_options():
+    """`harvest train` offers every declared option, and what is typed gives the same options as Python."""
+    command = get_command(app).commands["train"]
+    declared = {field.keyword for field in all_options(TrainingOptions)}
+    assert {param.name for param in command.params} - {"tree", "quiet", "as_json"} == declared
+
+    words = "snakes --lr 1e-5 1e-4 --valid 30 --no-augment --callback a:B --callback c:D --export onnx,pt2 --log csv"
+    with command.make_context("train", words.split()) as context:
+        typed = as_keywords(TrainingOptions, context.params)
+
+    assert from_keywords(TrainingOptions, {**typed, "tree": TREE}) == TrainingOptions(
+        TREE, lr=(1e-5, 1e-4), valid=30, augment=False, callbacks=("a:B", "c:D"), export=("onnx", "pt2")
+    )

@@ -16,9 +16,10 @@ import torch
 from PIL import Image
 
 from harvest.errors import HarvestError, TrainingError, UsageError
-from harvest.models import Refusal, Verdict
+from harvest.models import Refusal
 from harvest.training import predictor as predicting
 from harvest.training.predictor import LabelProbability, Predictor
+from harvest.verdicts import Verdict
 from tests import bombs
 from tests.peak_memory import linux_only, peak_memory
 from tests.pictures import encoded, photo

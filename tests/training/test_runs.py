@@ -13,6 +13,7 @@ from harvest.files import disk
 from harvest.files.lock import Lock
 from harvest.training import choose_run_directory, run_directory
 from harvest.training.metrics.metric_functions import get_metric
+from harvest.training.read_options import read_options
 from harvest.training.run_directory import TrainingRun
 from harvest.training.trainer.epoch_table import EpochTable
 from harvest.training.training_options import TrainingOptions
@@ -191,7 +192,7 @@ def test_one_training_writes_a_run(tree, tmp_path):
         assert another.acquire()
         with pytest.raises(RunBusy, match="process"):
             run_directory.create_directory(run.path, TrainingOptions(tree, epochs=7))
-    assert TrainingOptions.of_run(run.path).epochs is None
+    assert read_options(run.path).epochs is None
     assert run_directory.create_directory(run.path, TrainingOptions(tree)).checkpoints.exists()
 
 

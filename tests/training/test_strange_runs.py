@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from harvest.cli.train import load_train_script, resume_hint
 from harvest.errors import HarvestError, TrainingError, UsageError, UserCodeError
 from harvest.training import run_directory
+from harvest.training.read_options import read_options
 from harvest.training.run_directory import TrainingRun
 from harvest.training.trainer.checkpoint_files import check_size
 from harvest.training.trainer.checkpoints import latest_checkpoint
@@ -201,8 +202,8 @@ def test_X01_options_are_checked_as_the_command_lines(tmp_path, options):
     """A value in options.json that no command line could give is one error, which names the file."""
     document = TrainingOptions(Path("snakes")).as_json() | options
     (tmp_path / "options.json").write_text(json.dumps(document), "utf-8")
-    with pytest.raises(TrainingError, match=r"options\.json does not tell how this run was begun"):
-        TrainingOptions.of_run(tmp_path)
+    with pytest.raises(TrainingError, match=r"options\.json does not contain the options of a run"):
+        read_options(tmp_path)
 
 
 def test_X01_options_of_any_size_are_not_read(tmp_path):
@@ -210,7 +211,7 @@ def test_X01_options_of_any_size_are_not_read(tmp_path):
     with (tmp_path / "options.json").open("wb") as file:
         file.truncate(50 << 30)
     with pytest.raises(TrainingError, match="more than 16,777,216 bytes"):
-        TrainingOptions.of_run(tmp_path)
+        read_options(tmp_path)
 
 
 @pytest.mark.parametrize(

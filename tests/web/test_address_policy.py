@@ -1,4 +1,4 @@
-"""The address rule: which literal addresses and names may be contacted."""
+"""The address policy: which IP addresses and names may be contacted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRIVATE = [
     "100.64.0.1",  # carrier-grade NAT
     "127.0.0.1",
     "127.255.255.254",
-    "169.254.169.254",  # where clouds keep their keys
+    "169.254.169.254",  # the metadata service of clouds
     "172.16.0.1",
     "192.0.0.1",
     "192.0.2.1",
@@ -72,33 +72,33 @@ DISGUISED = [
 
 @pytest.mark.parametrize("ip", PRIVATE)
 def test_N13_private_address(ip: str) -> None:
-    """An address that is private, special, or hides another one is not public."""
+    """An address that is private, special, or contains another one is not public."""
     assert not is_public(ip)
 
 
 @pytest.mark.parametrize("ip", PUBLIC)
 def test_N13_public_address(ip: str) -> None:
-    """An ordinary address of the Internet is public."""
+    """An ordinary address is public."""
     assert is_public(ip)
 
 
 @pytest.mark.parametrize("host", DISGUISED)
 def test_N13_disguised_address(host: str) -> None:
-    """A name that the system would read as a number, or as this machine, is refused without a lookup."""
+    """A name that the system would read as a number or as this machine is refused without a lookup."""
     with pytest.raises(PrivateAddress):
         check_host(host)
 
 
 @pytest.mark.parametrize("host", ["①②⑦.⓪.⓪.①", "a b", "a%2eb", "", ".", "a..b", "x" * 64, "a." * 130 + "com"])
 def test_N13_no_host_name(host: str) -> None:
-    """What is no host name is not looked up."""
+    """An invalid host name is not resolved."""
     with pytest.raises(BadAddress):
         check_host(host)
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_N13_numbers_of_all_addresses(number: int) -> None:
-    """No IPv4 address passes as one number, be it decimal, hexadecimal or octal."""
+    """An IPv4 address written as one decimal, hexadecimal or octal number is refused."""
     for text in (str(number), hex(number), f"0{number:o}", f"{number:#x}"):
         with pytest.raises(PrivateAddress):
             check_host(text)
@@ -128,20 +128,20 @@ def test_N13_numbers_of_all_addresses(number: int) -> None:
     ],
 )
 def test_N12_no_web_address(url: str) -> None:
-    """Anything but a plain http(s) address of a server is no address of a picture."""
+    """Anything but a plain http or https URL is refused."""
     with pytest.raises(BadAddress):
         check_url(url)
 
 
 def test_N13_literals_in_urls() -> None:
-    """Every form of a private address is refused in a URL too, IPv6 and its port among them."""
+    """Every form of a private address is refused in a URL too, including IPv6 and ports."""
     for host in ("127.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "0x7f000001"):
         with pytest.raises(PrivateAddress):
             check_url(f"http://{host}:8080/a.jpg")
 
 
 def test_trusted_is_exact() -> None:
-    """A server of our own is trusted by host and port, not by host alone."""
+    """A trusted server is identified by host and port, not by host alone."""
     assert check_url("http://127.0.0.1:8080/a.jpg", trusted={"127.0.0.1:8080"}).port == 8080
     assert check_url("http://[::1]/a.jpg", trusted={"[::1]:80"}).host_and_port == "[::1]:80"
     with pytest.raises(PrivateAddress):
@@ -149,13 +149,13 @@ def test_trusted_is_exact() -> None:
 
 
 def test_address_is_kept_as_written() -> None:
-    """Escapes stay as the page wrote them, for an address may be signed; only the fragment goes."""
+    """Escapes are kept as written, because a URL may be signed; only the fragment is removed."""
     url = "https://example.org/x%2Fy%7Ez%3D?sig=a%2Bb%3D%3D&q=c,d%2C#top"
     assert str(check_url(url).url) == url.removesuffix("#top")
 
 
 def test_server_is_one_for_both_schemes() -> None:
-    """Both schemes of a host share its patience; another port is another server."""
+    """Both schemes of a host count as one server; another port is another server."""
     both = {check_url(f"{scheme}://example.org/").server for scheme in ("http", "https")}
     assert both == {"example.org"}
     assert check_url("http://example.org:8080/").server == "example.org:8080"

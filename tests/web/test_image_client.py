@@ -1,4 +1,4 @@
-"""Bodies against hostile servers: each fault ends in its verdict, within its limits."""
+"""Image downloads and hostile servers: each fault ends in its verdict, within the limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 import trustme
 
 from harvest.errors import UsageError
-from harvest.models import Body, Refusal, Verdict
+from harvest.models import Body, Refusal
+from harvest.verdicts import Verdict
 from harvest.web.address_policy import is_public
 from harvest.web.host_scheduler import HostScheduler
 from harvest.web.image_client import ImageClient, ImageLimits
@@ -31,25 +32,25 @@ TEN_YEARS = 10 * 365 * 86400
 
 
 class FakeTime:
-    """A clock, read by `clock`, that moves only while somebody sleeps."""
+    """A clock that advances only while something sleeps; `clock` reads it."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.slept: list[float] = []
 
     def clock(self) -> float:
-        """Return the time."""
+        """Return the current time."""
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass, at once."""
+        """Advance the clock, and return at once."""
         self.now += seconds
         self.slept.append(seconds)
         await asyncio.sleep(0)
 
 
 def gather(urls: list[str], **options: Any) -> list[Body | Refusal]:
-    """Fetch addresses at once; every server on loopback counts as the public Internet."""
+    """Fetch several URLs at the same time; every address on loopback counts as public."""
     fake = FakeTime()
     options = {
         "allowed": lambda ip: ip == "127.0.0.1",
@@ -61,10 +62,10 @@ def gather(urls: list[str], **options: Any) -> list[Body | Refusal]:
 
     async def run() -> list[Body | Refusal]:
         async with ImageClient(**options) as bodies:
-            ends = list(await asyncio.gather(*(one(bodies, url) for url in urls)))
+            results = list(await asyncio.gather(*(one(bodies, url) for url in urls)))
         if any(url.startswith("https:") for url in urls):
-            await asyncio.sleep(0.25)  # TLS takes its leave, and only then closes the socket
-        return ends
+            await asyncio.sleep(0.25)  # TLS sends its closing message before the socket is closed
+        return results
 
     async def one(bodies: ImageClient, url: str) -> Body | Refusal:
         return await bodies.fetch(url)
@@ -77,25 +78,25 @@ def fetch(url: str, **options: Any) -> Body | Refusal:
 
 
 def verdict(url: str, **options: Any) -> Verdict | str:
-    end = fetch(url, **options)
-    return end.verdict if isinstance(end, Refusal) else "body"
+    result = fetch(url, **options)
+    return result.verdict if isinstance(result, Refusal) else "body"
 
 
 def serve(scenario: Scenario | list[Scenario], **more: Scenario) -> HostileServer:
-    return HostileServer({"/a.jpg": scenario, **{f"/{name}.jpg": told for name, told in more.items()}})
+    return HostileServer({"/a.jpg": scenario, **{f"/{name}.jpg": scenario for name, scenario in more.items()}})
 
 
-# ---- what an ordinary server sees and gives
+# ---- requests and responses of an ordinary server
 
 
 def test_body_as_it_is() -> None:
-    """The body comes as sent, with the address that gave it after redirects."""
+    """The body is returned unchanged, with its URL after redirects."""
     with serve(answer(status="302 Found", location="/b.jpg"), b=answer(b"\xff\xd8picture")) as server:
         assert fetch(f"{server.url}/a.jpg") == Body(b"\xff\xd8picture", f"{server.url}/b.jpg")
 
 
 def test_honest_request() -> None:
-    """We say who we are, ask for no packing, and send the page that shows the picture."""
+    """The request has a User-Agent, asks for no compression, and names the page of the image as Referer."""
 
     async def run(url: str) -> None:
         async with ImageClient(allow_private=True) as bodies:
@@ -112,7 +113,7 @@ def test_honest_request() -> None:
 
 @pytest.mark.parametrize("page", ["", "javascript:alert(1)", "https://page.example/", "http://a:b@page.example/"])
 def test_referer_of_a_strange_page(page: str) -> None:
-    """A page that is none, holds a password, or is more private than the picture, is not sent along."""
+    """A Referer that is invalid, contains a password, or is https for an http image, is not sent."""
 
     async def run(url: str) -> None:
         async with ImageClient(allow_private=True) as bodies:
@@ -124,7 +125,7 @@ def test_referer_of_a_strange_page(page: str) -> None:
 
 
 def test_address_is_sent_as_written() -> None:
-    """Escapes reach the server as the page wrote them, so that a signed address stays valid."""
+    """Escapes reach the server as written, so that a signed URL stays valid."""
     target = "/x%2Fy%7Ez%3D?sig=a%2Bb%3D%3D&q=c,d%2C"
     with HostileServer({target: answer(b"x")}) as server:
         assert isinstance(fetch(server.url + target), Body)
@@ -132,15 +133,15 @@ def test_address_is_sent_as_written() -> None:
 
 
 def test_no_cookies_are_kept() -> None:
-    """A picture's server cannot follow us from one picture to the next."""
-    told = answer(b"x", set_cookie="id=1; Path=/")
-    with serve(told) as server:
+    """No cookie is sent back to the server of an image."""
+    scenario = answer(b"x", set_cookie="id=1; Path=/")
+    with serve(scenario) as server:
         gather([f"{server.url}/a.jpg"] * 3, limits=ImageLimits(per_host=1, pace=0))
         assert not any("cookie" in head.lower() for head in server.heads)
 
 
 def test_bytes_are_counted() -> None:
-    """`bytes_read` counts what came, also of bodies that were refused half-way."""
+    """`bytes_read` counts all received bytes, also of bodies that were refused."""
 
     async def run(url: str) -> int:
         async with ImageClient(allow_private=True, limits=ImageLimits(body=1000)) as bodies:
@@ -159,17 +160,17 @@ def test_bytes_are_counted() -> None:
      ("204 No Content", "gone"), ("206 Partial Content", "broken_transfer"), ("302 Found", "gone")],
 )  # fmt: skip
 def test_final_status(status: str, expected: str) -> None:
-    """An answer without a picture is final, and asked for once."""
+    """A response without an image is final, and not tried again."""
     with serve(answer(b"", status)) as server:
         assert verdict(f"{server.url}/a.jpg") == expected
         assert len(server.heads) == 1
 
 
-# ---- names
+# ---- DNS
 
 
 def test_N01_unknown_name() -> None:
-    """A name without an address is `dns`, and one that is known to be unknown is asked for once."""
+    """A name that does not resolve is `dns`, and an unknown name is not tried again."""
     asked = []
 
     def resolve(name: str) -> list[str]:
@@ -182,7 +183,7 @@ def test_N01_unknown_name() -> None:
 
 
 def test_N01_lookup_fails_for_now() -> None:
-    """A lookup that fails for now is tried again."""
+    """A lookup with a temporary failure is tried again."""
     answers: list[list[str]] = [[], ["127.0.0.1"]]
 
     def resolve(_: str) -> list[str]:
@@ -193,7 +194,7 @@ def test_N01_lookup_fails_for_now() -> None:
 
 
 def test_N01_hanging_lookup() -> None:
-    """A lookup that hangs ends at its deadline, and other hosts keep moving meanwhile."""
+    """A lookup that hangs ends at its deadline, and does not delay other hosts."""
     release, ended = threading.Event(), []
 
     def resolve(name: str) -> list[str]:
@@ -204,11 +205,11 @@ def test_N01_hanging_lookup() -> None:
     hanging = [f"http://hangs{n}.example.test/a.jpg" for n in range(40)]
     with serve(answer(b"x")) as server:
         good = f"http://img.example.test:{server.port}/a.jpg"
-        ends = gather([*hanging, good], resolve=resolve, limits=ImageLimits(dns=3, attempts=1, connections=64))
+        results = gather([*hanging, good], resolve=resolve, limits=ImageLimits(dns=3, attempts=1, connections=64))
         assert not ended
     release.set()
-    assert {end.verdict for end in ends[:-1] if isinstance(end, Refusal)} == {Verdict.DNS}
-    assert isinstance(ends[-1], Body)
+    assert {result.verdict for result in results[:-1] if isinstance(result, Refusal)} == {Verdict.DNS}
+    assert isinstance(results[-1], Body)
 
 
 # ---- slow and broken transfers
@@ -216,15 +217,15 @@ def test_N01_hanging_lookup() -> None:
 
 @pytest.mark.parametrize("where", ["head", "body"])
 def test_N02_slow_loris(where: str) -> None:
-    """One byte at a time, in the head or in the body, ends at the picture's own deadline."""
+    """A response of one byte at a time, in the head or the body, ends at the deadline of the image."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
-    told = trickle(head * 9, 0.02) if where == "head" else [head, *trickle(b"x" * 1000, 0.02)]
-    with serve(told) as server:
+    scenario = trickle(head * 9, 0.02) if where == "head" else [head, *trickle(b"x" * 1000, 0.02)]
+    with serve(scenario) as server:
         assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(idle=0.5, total=1)) == Verdict.TIMEOUT
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("scenario", "expected"),
     [
         ([5.0], Verdict.TIMEOUT),
         ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", 5.0], Verdict.TIMEOUT),
@@ -235,22 +236,22 @@ def test_N02_slow_loris(where: str) -> None:
     ],
     ids=["stall before the head", "stall in the body", "reset in the body", "reset", "not HTTP", "huge head"],
 )
-def test_N03_stall_and_reset(told: Scenario, expected: Verdict) -> None:
+def test_N03_stall_and_reset(scenario: Scenario, expected: Verdict) -> None:
     """A stall or a reset is tried three times, then recorded."""
-    with serve(told) as server:
-        assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(idle=1 if 5.0 in told else 10)) == expected
+    with serve(scenario) as server:
+        assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(idle=1 if 5.0 in scenario else 10)) == expected
         assert len(set(server.heads)) == 1
-        assert len(server.heads) in {3, 6}  # aiohttp itself asks once more on a connection that was closed
+        assert len(server.heads) in {3, 6}  # aiohttp itself retries once on a closed connection
 
 
 def test_N03_better_the_second_time() -> None:
-    """A reset is no reason to go without the picture when the next try gives it."""
+    """After a reset the next attempt returns the image."""
     with serve([["reset"], [60.0], answer(b"x")]) as server:
         assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(first_idle=1, idle=20)) == "body"
 
 
 def test_N03_patience_grows() -> None:
-    """What stalls is soon asked for again, and an answer that is slow by nature comes in the end."""
+    """A stalled request is soon tried again, and a slow response is received in the end."""
     slow = [1.5, *answer(b"x")]
     with serve([[60.0], slow, slow]) as server:
         assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(first_idle=0.1, idle=20)) == Verdict.TIMEOUT
@@ -259,33 +260,33 @@ def test_N03_patience_grows() -> None:
 
 
 def test_N03_patience_is_what_is_usual() -> None:
-    """What stalls at a quick host is asked for again long before the patience with a slow one is over."""
+    """A stalled request to a fast host is tried again long before the timeout of a slow host."""
     limits = ImageLimits(first_idle=60, idle=60, least_idle=0.2, total=20, per_host=1, pace=0)
     with serve(answer(b"x"), b=[[60.0], answer(b"y")]) as server:
         urls = [f"{server.url}/a.jpg", f"{server.url}/b.jpg"]
-        assert all(isinstance(end, Body) for end in gather(urls, limits=limits))
+        assert all(isinstance(result, Body) for result in gather(urls, limits=limits))
         assert server.targets[:3] == ["/a.jpg", "/b.jpg", "/b.jpg"]
 
 
 def test_N03_pause_in_a_body_is_no_stall() -> None:
-    """Once its answer has begun, a body may pause for longer than answers take to begin."""
+    """Once a response has begun, a body may pause for longer than the response timeout."""
     limits = ImageLimits(first_idle=20, least_idle=0.1, per_host=1, pace=0)
     [whole] = answer(b"xy")
     with serve(answer(b"x"), b=[whole[:-1], 0.5, whole[-1:]]) as server:
         urls = [f"{server.url}/a.jpg", f"{server.url}/b.jpg"]
-        assert all(isinstance(end, Body) for end in gather(urls, limits=limits))
+        assert all(isinstance(result, Body) for result in gather(urls, limits=limits))
         assert server.targets == ["/a.jpg", "/b.jpg"]
 
 
 def test_N03_nobody_listens() -> None:
-    """A port where nobody listens is `unreachable`."""
+    """A port without a server is `unreachable`."""
     with serve(answer(b"x")) as server:
         pass
     assert verdict(f"{server.url}/a.jpg") == Verdict.UNREACHABLE
 
 
 @pytest.mark.parametrize(
-    "told",
+    "scenario",
     [
         [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"],
         [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"],
@@ -293,12 +294,12 @@ def test_N03_nobody_listens() -> None:
     ],
     ids=["short", "cut in a chunk", "no last chunk"],
 )
-def test_N04_short_body(told: Scenario) -> None:
-    """A body that ends before its time is never handed on; it is tried again."""
-    with serve(told) as server:
+def test_N04_short_body(scenario: Scenario) -> None:
+    """An incomplete body is never returned; it is tried again."""
+    with serve(scenario) as server:
         assert verdict(f"{server.url}/a.jpg") == Verdict.BROKEN_TRANSFER
         assert len(server.heads) == 3
-    with serve([told, answer(b"whole")]) as server:
+    with serve([scenario, answer(b"whole")]) as server:
         assert fetch(f"{server.url}/a.jpg") == Body(b"whole", f"{server.url}/a.jpg")
 
 
@@ -319,47 +320,47 @@ def test_N04_short_body(told: Scenario) -> None:
     ids=["seconds", "cap", "none", "garbage", "negative", "date", "past date"],
 )
 def test_N05_retry_after(asked: str | Callable[[], str], least: float, most: float) -> None:
-    """The host's own wish is waited for, up to two minutes; garbage counts as an ordinary failure."""
+    """The wait that a host asks for is obeyed, up to two minutes; an invalid one is an ordinary failure."""
     fake = FakeTime()
     header = asked if isinstance(asked, str) else asked()
     with serve([answer(status="429 Slow Down", retry_after=header), answer(b"x")]) as server:
         url = f"{server.url}/a.jpg"
         assert verdict(url, clock=fake.clock, sleep=fake.sleep, limits=ImageLimits(pace=0)) == "body"
-    assert least <= sum(fake.slept) <= max(most, 0.5)  # at least the slower pace that a refusal earns
+    assert least <= sum(fake.slept) <= max(most, 0.5)  # at least the slower pace after a refusal
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
 @pytest.mark.parametrize("asked", ["121", str(TEN_YEARS), "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_N05_too_much_to_ask(asked: str, status: str) -> None:
-    """A host that asks for more than two minutes is left alone, all its pictures with it; others go on."""
-    said: list[str] = []
+    """A host that asks for more than two minutes is parked with all of its images; others continue."""
+    messages: list[str] = []
     refusal = answer(status=status, retry_after=asked)
     with HostileServer({f"/{n}.jpg": refusal for n in range(50)}) as busy, serve(answer(b"x")) as other:
         urls = [*(f"{busy.url}/{n}.jpg" for n in range(50)), f"{other.url}/a.jpg"]
         fake = FakeTime()
-        ends = gather(urls, say=said.append, clock=fake.clock, sleep=fake.sleep)
+        results = gather(urls, say=messages.append, clock=fake.clock, sleep=fake.sleep)
         assert len(busy.heads) <= 4
-    assert {end.verdict for end in ends[:-1] if isinstance(end, Refusal)} == {Verdict.HOST_PARKED}
-    assert len(ends) == 51
-    assert isinstance(ends[-1], Body)
+    assert {result.verdict for result in results[:-1] if isinstance(result, Refusal)} == {Verdict.HOST_PARKED}
+    assert len(results) == 51
+    assert isinstance(results[-1], Body)
     assert sum(fake.slept) < 5
-    assert len(said) == 1
-    assert busy.place in said[0]
-    assert "asks to wait" in said[0]
+    assert len(messages) == 1
+    assert busy.place in messages[0]
+    assert "asks to wait" in messages[0]
 
 
 def test_N05_the_host_waits_not_the_picture() -> None:
-    """The pause a host asks for counts against no deadline, and all its pictures keep it."""
+    """The pause that a host asks for applies to all of its images, and no deadline runs during it."""
     fake = FakeTime()
-    told = [answer(status="429 Slow Down", retry_after="100")] * 2 + [answer(b"x")]
-    with HostileServer({"/a.jpg": told, "/b.jpg": answer(b"x")}) as server:
-        ends = gather(
+    scenario = [answer(status="429 Slow Down", retry_after="100")] * 2 + [answer(b"x")]
+    with HostileServer({"/a.jpg": scenario, "/b.jpg": answer(b"x")}) as server:
+        results = gather(
             [f"{server.url}/a.jpg", f"{server.url}/b.jpg"],
             clock=fake.clock,
             sleep=fake.sleep,
             limits=ImageLimits(per_host=1, total=60),
         )
-    assert all(isinstance(end, Body) for end in ends)
+    assert all(isinstance(result, Body) for result in results)
     assert fake.now >= 200
 
 
@@ -368,13 +369,13 @@ def test_N05_refused_again_and_again() -> None:
     fake = FakeTime()
     with HostileServer({f"/{n}.jpg": answer(status="429 No") for n in range(20)}) as server:
         urls = [f"{server.url}/{n}.jpg" for n in range(20)]
-        ends = gather(urls, clock=fake.clock, sleep=fake.sleep)
+        results = gather(urls, clock=fake.clock, sleep=fake.sleep)
         assert len(server.heads) <= 12
-    assert {end.verdict for end in ends if isinstance(end, Refusal)} == {Verdict.HOST_PARKED}
+    assert {result.verdict for result in results if isinstance(result, Refusal)} == {Verdict.HOST_PARKED}
 
 
 def test_N06_backoff() -> None:
-    """A failing server is asked again after 1 and 2 seconds and a bit, and the picture arrives."""
+    """A failing server is tried again after about 1 and 2 seconds, and the image is downloaded."""
     fake = FakeTime()
     failing = answer(status="500 Oops")
     with serve([failing, failing, answer(b"x")]) as server:
@@ -386,28 +387,28 @@ def test_N06_backoff() -> None:
 
 @pytest.mark.parametrize("status", ["500 Oops", "502 Bad Gateway", "503 Busy", "504 Late", "408 Request Timeout"])
 def test_N06_failing_for_good(status: str) -> None:
-    """A server that keeps failing is asked three times."""
+    """A server that keeps failing gets three attempts."""
     with serve(answer(status=status)) as server:
         assert verdict(f"{server.url}/a.jpg") == Verdict.SERVER_ERROR
         assert len(server.heads) == 3
 
 
 def test_silent_host_is_parked() -> None:
-    """A host that never answers costs a few pictures' patience, not that of its five hundred."""
+    """A host that never responds is parked after a few images, not after all five hundred."""
     with serve(answer(b"x")) as server:
         pass
     urls = [f"{server.url}/{n}.jpg" for n in range(100)]
-    ends = gather(urls, limits=ImageLimits(pace=0, strikes=3))
-    verdicts = [end.verdict for end in ends if isinstance(end, Refusal)]
+    results = gather(urls, limits=ImageLimits(pace=0, strikes=3))
+    verdicts = [result.verdict for result in results if isinstance(result, Refusal)]
     assert 3 <= verdicts.count(Verdict.UNREACHABLE) <= 6
     assert verdicts.count(Verdict.HOST_PARKED) == 100 - verdicts.count(Verdict.UNREACHABLE)
 
 
 def test_dead_links_park_nobody() -> None:
-    """A host that answers 404 a hundred times has answered."""
+    """A host that answers 404 a hundred times is not parked."""
     with HostileServer({f"/{n}.jpg": GONE for n in range(30)}) as server:
-        ends = gather([f"{server.url}/{n}.jpg" for n in range(30)], limits=ImageLimits(pace=0, strikes=3))
-    assert {end.verdict for end in ends if isinstance(end, Refusal)} == {Verdict.GONE}
+        results = gather([f"{server.url}/{n}.jpg" for n in range(30)], limits=ImageLimits(pace=0, strikes=3))
+    assert {result.verdict for result in results if isinstance(result, Refusal)} == {Verdict.GONE}
 
 
 # ---- bytes
@@ -415,84 +416,84 @@ def test_dead_links_park_nobody() -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "gzip, gzip", "GZIP", "aws-chunked", "x"])
 def test_N07_any_encoding(encoding: str) -> None:
-    """A body that claims to be packed is refused, whole or not; nobody asked for that."""
+    """A body with a Content-Encoding is refused, complete or not: none was requested."""
     with serve(answer(gzip.compress(b"x" * 1000)[:15], content_encoding=encoding)) as server:
         assert verdict(f"{server.url}/a.jpg") == Verdict.ENCODED
         assert len(server.heads) == 1
 
 
 def test_N07_identity_is_no_encoding() -> None:
-    """`Content-Encoding: identity` says nothing and harms nobody."""
+    """`Content-Encoding: identity` is accepted."""
     with serve(answer(b"x", content_encoding="identity")) as server:
         assert verdict(f"{server.url}/a.jpg") == "body"
 
 
 def test_N08_compression_bomb() -> None:
-    """A bomb stays packed, labelled or not, and costs no memory."""
+    """A compression bomb is not decompressed, with or without a label, and takes no memory."""
     bomb = gzip.compress(gzip.compress(bytes(50 * MiB), 9), 9)
     with serve(answer(bomb, content_encoding="gzip, gzip"), b=answer(bomb)) as server:
-        peak, ends = peak_of(lambda: gather([f"{server.url}/a.jpg", f"{server.url}/b.jpg"]))
-    assert ends[0] == Refusal(Verdict.ENCODED, "Content-Encoding: gzip, gzip")
-    assert ends[1] == Body(bomb, f"{server.url}/b.jpg")
+        peak, results = peak_of(lambda: gather([f"{server.url}/a.jpg", f"{server.url}/b.jpg"]))
+    assert results[0] == Refusal(Verdict.ENCODED, "Content-Encoding: gzip, gzip")
+    assert results[1] == Body(bomb, f"{server.url}/b.jpg")
     assert peak < 4 * MiB
 
 
 def test_N08_memory_of_the_largest_body() -> None:
-    """The largest body there may be costs less than twice its size."""
+    """The largest allowed body takes less than twice its size in memory."""
     piece = bytes(64 * 1024)
     with serve([b"HTTP/1.1 200 OK\r\n\r\n", *[piece] * 256]) as server:
-        peak, end = peak_of(lambda: fetch(f"{server.url}/a.jpg", limits=ImageLimits(body=16 * MiB)))
-    assert isinstance(end, Body)
-    assert len(end.data) == 16 * MiB
+        peak, result = peak_of(lambda: fetch(f"{server.url}/a.jpg", limits=ImageLimits(body=16 * MiB)))
+    assert isinstance(result, Body)
+    assert len(result.data) == 16 * MiB
     assert peak < 2 * 16 * MiB
 
 
 def test_N09_endless_body() -> None:
-    """A stream without an end is cut at the cap, and is `too_big`."""
+    """An endless stream is cut at the limit, and is `too_big`."""
     with serve([b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(64 * 1024)] * 10_000]) as server:
-        peak, end = peak_of(lambda: fetch(f"{server.url}/a.jpg", limits=ImageLimits(body=2 * MiB)))
-    assert isinstance(end, Refusal)
-    assert end.verdict == Verdict.TOO_BIG
+        peak, result = peak_of(lambda: fetch(f"{server.url}/a.jpg", limits=ImageLimits(body=2 * MiB)))
+    assert isinstance(result, Refusal)
+    assert result.verdict == Verdict.TOO_BIG
     assert peak < 2 * 2 * MiB
 
 
 def test_N09_endless_bodies_at_once() -> None:
-    """Of many bodies that outgrow the ordinary size only a few are read at a time; the others wait."""
+    """Of many large bodies only a few are read at the same time; the others wait."""
     limits = ImageLimits(body=4 * MiB, large=64 * 1024, large_at_once=2, per_host=16, pace=0)
     with serve([b"HTTP/1.1 200 OK\r\n\r\n", *[bytes(64 * 1024)] * 1000]) as server:
-        peak, ends = peak_of(lambda: gather([f"{server.url}/a.jpg"] * 16, limits=limits))
-    assert {end.verdict for end in ends if isinstance(end, Refusal)} == {Verdict.TOO_BIG}
-    assert len(ends) == 16
+        peak, results = peak_of(lambda: gather([f"{server.url}/a.jpg"] * 16, limits=limits))
+    assert {result.verdict for result in results if isinstance(result, Refusal)} == {Verdict.TOO_BIG}
+    assert len(results) == 16
     assert peak < 16 * 4 * MiB / 2
 
 
 @pytest.mark.parametrize("declared", [str(25 * MiB + 1), "9" * 18])
 def test_N10_lying_length(declared: str) -> None:
-    """A declared length beyond the cap is refused before a byte is read."""
+    """A declared length above the limit is refused before a byte is read."""
 
     async def run(url: str) -> None:
         async with ImageClient(allow_private=True) as bodies:
-            end = await bodies.fetch(url)
-            assert isinstance(end, Refusal)
-            assert end.verdict == Verdict.TOO_BIG
+            result = await bodies.fetch(url)
+            assert isinstance(result, Refusal)
+            assert result.verdict == Verdict.TOO_BIG
             assert bodies.bytes_read == 0
 
     with serve([f"HTTP/1.1 200 OK\r\nContent-Length: {declared}\r\n\r\n".encode(), b"x" * 100, 5.0]) as server:
         asyncio.run(run(f"{server.url}/a.jpg"))
 
 
-# ---- redirects and addresses
+# ---- redirects and private addresses
 
 
 def test_N11_redirect_loop() -> None:
-    """A redirect loop ends after five hops."""
+    """A redirect loop ends after five redirects."""
     with serve(answer(status="302 Found", location="/a.jpg")) as server:
         assert verdict(f"{server.url}/a.jpg") == Verdict.TOO_MANY_REDIRECTS
         assert len(server.heads) == 6
 
 
 def test_N11_fifty_hops() -> None:
-    """A chain of fifty hops ends after five, and one of five arrives."""
+    """A chain of fifty redirects ends after five, and one of five succeeds."""
     chain = {f"/{n}": answer(status="301 Moved", location=f"{n + 1}") for n in range(50)}
     with HostileServer({**chain, "/50": answer(b"x")}) as server:
         assert verdict(f"{server.url}/0") == Verdict.TOO_MANY_REDIRECTS
@@ -505,7 +506,7 @@ def test_N11_fifty_hops() -> None:
      "http://[::1", "http://me:pw@example.org/", "gopher://127.0.0.1:70/"],
 )  # fmt: skip
 def test_N12_redirect_to_another_scheme(location: str) -> None:
-    """A redirect to anything but http(s) is refused."""
+    """A redirect to anything but http or https is refused."""
     with serve(answer(status="302 Found", location=location)) as server:
         assert verdict(f"{server.url}/a.jpg") == Verdict.BAD_ADDRESS
 
@@ -522,28 +523,28 @@ def test_N13_private_address(host: str) -> None:
         url = f"http://{host}:{inside.port}/a.jpg"
         assert verdict(url, allowed=is_public) == Verdict.BLOCKED_ADDRESS
         with serve(answer(status="302 Found", location=url)) as outside:
-            end = verdict(f"{outside.url}/a.jpg", allowed=is_public, trusted={outside.place})
-            assert end == Verdict.BLOCKED_ADDRESS
+            result = verdict(f"{outside.url}/a.jpg", allowed=is_public, trusted={outside.place})
+            assert result == Verdict.BLOCKED_ADDRESS
         assert inside.connections == 0
 
 
 def test_N13_default_rule() -> None:
-    """Without a word from the user, the rule is that of the public Internet."""
+    """By default only public addresses are allowed."""
 
     async def run(url: str) -> Body | Refusal:
         async with ImageClient(resolve=lambda _: ["127.0.0.1"]) as bodies:
             return await bodies.fetch(url)
 
     with serve(answer(b"secret")) as server:
-        end = asyncio.run(run(f"http://rebound.example.test:{server.port}/a.jpg"))
-        assert isinstance(end, Refusal)
-        assert end.verdict == Verdict.BLOCKED_ADDRESS
-        assert "127.0.0.1" in end.detail
+        result = asyncio.run(run(f"http://rebound.example.test:{server.port}/a.jpg"))
+        assert isinstance(result, Refusal)
+        assert result.verdict == Verdict.BLOCKED_ADDRESS
+        assert "127.0.0.1" in result.detail
         assert server.connections == 0
 
 
 def test_N13_allow_private() -> None:
-    """`allow_private` turns the guard off, for people with an image server at home."""
+    """`allow_private` allows private addresses, for image servers in a home network."""
 
     async def run(url: str) -> Body | Refusal:
         async with ImageClient(allow_private=True) as bodies:
@@ -554,7 +555,7 @@ def test_N13_allow_private() -> None:
 
 
 def test_N14_rebinding() -> None:
-    """A name is looked up once, and the address that was checked is the one connected to."""
+    """A name is resolved once, and the connection goes to the checked address."""
     asked = []
     answers = [["127.0.0.1"], ["10.0.0.1"], ["10.0.0.1"]]
 
@@ -570,7 +571,7 @@ def test_N14_rebinding() -> None:
 
 @pytest.mark.parametrize("answers", [["127.0.0.1", "10.0.0.1"], ["::1", "127.0.0.1"], ["fe80::1%1"], ["nonsense"]])
 def test_N14_mixed_answers(answers: list[str]) -> None:
-    """One bad address among a name's answers refuses it, and nobody is connected to."""
+    """One private address among those of a name refuses it, without any connection."""
     with serve(answer(b"x")) as server:
         url = f"http://img.example.test:{server.port}/a.jpg"
         assert verdict(url, resolve=lambda _: answers) == Verdict.BLOCKED_ADDRESS
@@ -578,7 +579,7 @@ def test_N14_mixed_answers(answers: list[str]) -> None:
 
 
 def test_N14_every_hop_is_looked_up() -> None:
-    """A redirect to another name is looked up and checked too."""
+    """The host of a redirect is resolved and checked too."""
     known = {"one.example.test": ["127.0.0.1"], "two.example.test": ["192.168.0.1"]}
     with serve(answer(status="302 Found", location="http://two.example.test/a.jpg")) as server:
         url = f"http://one.example.test:{server.port}/a.jpg"
@@ -605,7 +606,7 @@ def certified(authority: trustme.CA, name: str, **options: Any) -> ssl.SSLContex
 def test_N15_own_authority(
     variable: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A certificate of an authority the user names is accepted for its own name, and for no other."""
+    """A certificate of the user's own authority is accepted for its name only."""
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv(variable, str(tmp_path / "ca.pem"))
     with HostileServer({"/a.jpg": answer(b"x")}, certified(authority, "img.example.test")) as server:
@@ -617,7 +618,7 @@ def test_N15_own_authority(
 def test_N15_bad_certificate(
     fault: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A certificate that is expired, or of nobody we know, is `tls`, final, and no switch changes that."""
+    """An expired or untrusted certificate is `tls` and final, and no option changes that."""
     options = {}
     if fault == "expired":
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -632,7 +633,7 @@ def test_N15_bad_certificate(
 
 
 def test_N15_unreadable_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list of authorities that is not there is said, with the variable that names it."""
+    """A missing certificate file is an error with the variable that names it."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     with pytest.raises(UsageError, match="SSL_CERT_FILE"):
         fetch("https://img.example.test/a.jpg")
@@ -640,35 +641,35 @@ def test_N15_unreadable_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("how", ["option", "environment"])
 def test_N16_proxy(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy is obeyed, with its password, and it is said once that it looks names up itself."""
-    said: list[str] = []
+    """A proxy is used, with its password, and one message says that it resolves names itself."""
+    messages: list[str] = []
     route = "http://img.example.test/a.jpg"
     with HostileServer({route: answer(b"x")}) as proxy:
         address = f"http://me:secret@127.0.0.1:{proxy.port}"
-        options: dict[str, Any] = {"say": said.append, "allowed": lambda _: False}
+        options: dict[str, Any] = {"say": messages.append, "allowed": lambda _: False}
         if how == "option":
             options["proxy"] = address
         else:
             monkeypatch.setenv("HTTP_PROXY", address)
-        ends = gather([route, route], **options)
-        assert all(isinstance(end, Body) for end in ends)
+        results = gather([route, route], **options)
+        assert all(isinstance(result, Body) for result in results)
         assert "proxy-authorization: basic bwu6c2vjcmv0" in proxy.heads[0].lower()
-    assert len(said) == 1
-    assert f"http://127.0.0.1:{proxy.port}" in said[0]
-    assert "secret" not in said[0]
+    assert len(messages) == 1
+    assert f"http://127.0.0.1:{proxy.port}" in messages[0]
+    assert "secret" not in messages[0]
 
 
 def test_N16_private_addresses_through_a_proxy() -> None:
-    """Through a proxy, private addresses written as numbers are still refused, and the proxy is not asked."""
+    """With a proxy, literal private addresses are still refused, without a request to the proxy."""
     with HostileServer({"http://x/": GONE}) as proxy:
         for host in ("127.0.0.1", "127.1", "10.0.0.1", "[::1]", "localhost", "2130706433"):
-            end = verdict(f"http://{host}/a.jpg", proxy=proxy.url, allowed=lambda _: False)
-            assert end == Verdict.BLOCKED_ADDRESS
+            result = verdict(f"http://{host}/a.jpg", proxy=proxy.url, allowed=lambda _: False)
+            assert result == Verdict.BLOCKED_ADDRESS
         assert proxy.connections == 0
 
 
 def test_N16_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hosts of `NO_PROXY` are asked directly, under the full rule, and so is a server of our own."""
+    """Hosts of `NO_PROXY` get direct connections, with the full check, and so do trusted servers."""
     with HostileServer({"http://x/": GONE}) as proxy, serve(answer(b"x")) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", "example.test")
@@ -680,27 +681,27 @@ def test_N16_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("scenario", "expected"),
     [(answer(status="502 Bad Gateway"), "unreachable"), (answer(status="407 Who Are You"), "unreachable")],
 )
-def test_N16_proxy_cannot(told: Scenario, expected: str) -> None:
-    """A proxy that cannot reach a host says nothing about its picture."""
-    with HostileServer({"img.example.test:443": told}) as proxy:
+def test_N16_proxy_cannot(scenario: Scenario, expected: str) -> None:
+    """A proxy that cannot reach a host is not a verdict on the image."""
+    with HostileServer({"img.example.test:443": scenario}) as proxy:
         assert verdict("https://img.example.test/a.jpg", proxy=proxy.url) == expected
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "ftp://x", "http://[::1"])
 def test_N16_unusable_proxy(proxy: str) -> None:
-    """A proxy we cannot speak to is said, and never silently gone around."""
+    """An unsupported proxy is an error, and is never silently bypassed."""
     with pytest.raises(UsageError, match="--proxy"):
         ImageClient(proxy=proxy)
 
 
-# ---- what a server says about its pictures
+# ---- headers of an image
 
 
 def test_N17_content_type_is_advisory() -> None:
-    """A page served as a picture, or a picture as text, comes as it is: its bytes decide later."""
+    """A page served as an image, or an image as text, is returned unchanged: its bytes decide later."""
     with serve(answer(b"<html>", content_type="image/jpeg"), b=answer(b"\xff\xd8", content_type="text/html")) as server:
         assert fetch(f"{server.url}/a.jpg") == Body(b"<html>", f"{server.url}/a.jpg")
         assert fetch(f"{server.url}/b.jpg") == Body(b"\xff\xd8", f"{server.url}/b.jpg")
@@ -727,7 +728,7 @@ def test_N17_content_type_is_advisory() -> None:
     ],
 )
 def test_N19_opted_out(tag: str, expected: str) -> None:
-    """A picture whose server asks us to leave it is left; what is said to other robots is not for us."""
+    """An image whose server opts out is refused; directives for other robots are ignored."""
     with serve(answer(b"x", x_robots_tag=tag)) as server:
         assert verdict(f"{server.url}/a.jpg") == expected
         assert verdict(f"{server.url}/a.jpg", obey_opt_out=False) == "body"
@@ -737,7 +738,7 @@ def test_N19_opted_out(tag: str, expected: str) -> None:
 
 
 def test_N20_four_at_once() -> None:
-    """One host never has more than four of our requests, and others are not kept waiting by it."""
+    """One host never gets more than four requests at once, and does not delay other hosts."""
     slow = {f"/{n}.jpg": [0.05, *answer(b"x")] for n in range(40)}
     with HostileServer(slow) as crowded, serve(answer(b"x")) as other:
         order: list[str] = []
@@ -771,16 +772,16 @@ def test_N20_four_at_once() -> None:
     ],
 )
 def test_N20_places_of_known_hosts(host: str, most: int) -> None:
-    """Hosts built for it have eight of our requests at once, who wishes for two has two, others have four."""
+    """Image CDNs get eight requests at once, hosts that ask for two get two, others get four."""
     with HostileServer({f"/{n}.jpg": [0.05, *answer(b"x")] for n in range(24)}) as server:
         urls = [f"http://{host}:{server.port}/{n}.jpg" for n in range(24)]
-        assert all(isinstance(end, Body) for end in gather(urls, limits=ImageLimits(pace=0)))
+        assert all(isinstance(result, Body) for result in gather(urls, limits=ImageLimits(pace=0)))
         assert server.most == most
 
 
 @pytest.mark.parametrize(("host", "seconds"), [("img.example.org", 2.5), ("live.staticflickr.com", 1.25)])
 def test_N20_pace_of_known_hosts(host: str, seconds: float) -> None:
-    """A host that was built for it is asked twice as often, and no more."""
+    """An image CDN gets twice the rate, and no more."""
     fake = FakeTime()
     with HostileServer({f"/{n}.jpg": answer(b"x") for n in range(6)}) as server:
         urls = [f"http://{host}:{server.port}/{n}.jpg" for n in range(6)]
@@ -789,28 +790,28 @@ def test_N20_pace_of_known_hosts(host: str, seconds: float) -> None:
 
 
 def test_N20_known_host_that_refuses() -> None:
-    """Whoever refuses is asked slowly and then no more, however much it was built for."""
+    """A host that refuses is slowed down and then parked, even an image CDN."""
     fake = FakeTime()
     with HostileServer({f"/{n}.jpg": answer(status="429 No") for n in range(60)}) as server:
         urls = [f"http://live.staticflickr.com:{server.port}/{n}.jpg" for n in range(60)]
-        ends = gather(urls, clock=fake.clock, sleep=fake.sleep)
+        results = gather(urls, clock=fake.clock, sleep=fake.sleep)
         assert len(server.heads) <= 24
-    assert {end.verdict for end in ends if isinstance(end, Refusal)} == {Verdict.HOST_PARKED}
+    assert {result.verdict for result in results if isinstance(result, Refusal)} == {Verdict.HOST_PARKED}
 
 
 def test_N20_redirects_wait_for_their_host_too() -> None:
-    """Redirects from many hosts to one do not crowd it."""
+    """Redirects from many hosts to one respect its limit."""
     with HostileServer({f"/{n}": [0.05, *answer(b"x")] for n in range(12)}) as crowded:
         routes = {f"/{n}": answer(status="302 Found", location=f"{crowded.url}/{n}") for n in range(12)}
         with HostileServer(routes) as one, HostileServer(routes) as two, HostileServer(routes) as three:
             urls = [f"{(one, two, three)[n % 3].url}/{n}" for n in range(12)]
-            ends = gather(urls, limits=ImageLimits(pace=0))
-        assert all(isinstance(end, Body) for end in ends)
+            results = gather(urls, limits=ImageLimits(pace=0))
+        assert all(isinstance(result, Body) for result in results)
         assert crowded.most <= 4
 
 
 def test_N20_pace() -> None:
-    """Requests to one host keep a pace; those to another need not wait for it."""
+    """Requests to one host keep its pace; those to another host do not wait for it."""
     fake = FakeTime()
     with HostileServer({f"/{n}.jpg": answer(b"x") for n in range(6)}) as server:
         gather(
@@ -823,16 +824,16 @@ def test_N20_pace() -> None:
 
 
 def test_N20_connections_in_all() -> None:
-    """All hosts together get no more connections than there are to be."""
-    told = {"/a.jpg": [0.1, *answer(b"x")]}
-    with HostileServer(told) as server:
+    """All hosts together get no more than the allowed connections."""
+    scenario = {"/a.jpg": [0.1, *answer(b"x")]}
+    with HostileServer(scenario) as server:
         urls = [f"http://host.example{n}.test:{server.port}/a.jpg" for n in range(30)]
-        assert all(isinstance(end, Body) for end in gather(urls, limits=ImageLimits(connections=5)))
+        assert all(isinstance(result, Body) for result in gather(urls, limits=ImageLimits(connections=5)))
         assert server.most == 5
 
 
 def test_place_is_held_while_a_body_is_used() -> None:
-    """Inside `async with` a body keeps its place among the connections, which bounds the bodies in memory."""
+    """Inside `async with` a body holds its connection slot, which limits the bodies in memory."""
 
     async def run(url: str) -> None:
         async with ImageClient(allow_private=True, limits=ImageLimits(connections=1, pace=0)) as bodies:
@@ -849,7 +850,7 @@ def test_place_is_held_while_a_body_is_used() -> None:
 
 
 def test_cancelled_fetch_leaves_nothing() -> None:
-    """A fetch that is cancelled gives its places back."""
+    """A cancelled fetch releases its slots."""
 
     async def run(url: str) -> None:
         async with ImageClient(allow_private=True, limits=ImageLimits(connections=1, per_host=1, pace=0)) as bodies:
@@ -864,7 +865,7 @@ def test_cancelled_fetch_leaves_nothing() -> None:
 
 
 def test_hosts_are_forgotten() -> None:
-    """A run over very many hosts remembers only those that matter."""
+    """A run over very many hosts keeps only those with state."""
 
     async def run() -> int:
         fake = FakeTime()
@@ -880,7 +881,7 @@ def test_hosts_are_forgotten() -> None:
 
 
 def peak_of(work: Callable[[], Any]) -> tuple[int, Any]:
-    """Return the peak of memory a piece of work takes, and what it returns."""
+    """Return the peak memory of a function, and its result."""
     tracemalloc.start()
     try:
         result = work()
@@ -899,11 +900,11 @@ def raise_again() -> list[str]:
     raise socket_error(-3)
 
 
-# ---- answers and addresses that a library of ours cannot take
+# ---- responses and URLs that a library cannot handle
 
 
 def test_X08_a_reason_phrase_in_latin_1_is_ignored() -> None:
-    """A status line whose words are not UTF-8 does no harm: its number decides."""
+    """A status line whose reason is not UTF-8 is accepted: its number decides."""
     body = [b"HTTP/1.1 200 D\xe9j\xe0 vu\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"]
     gone = [b"HTTP/1.1 404 Trouv\xe9 rien\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]
     with serve(body, b=gone) as server:
@@ -913,7 +914,7 @@ def test_X08_a_reason_phrase_in_latin_1_is_ignored() -> None:
 
 @pytest.mark.parametrize("host", ["xn--0.test", "img.xn--99999999.test", "xn--a-0000000000.test"])
 def test_X08_a_host_that_is_not_an_a_label_is_refused(host: str) -> None:
-    """A label that says it is Punycode and is not makes a bad address, also behind a redirect."""
+    """A label that starts with xn-- and is not Punycode is a bad URL, also in a redirect."""
     with serve(answer(status="302 Found", location=f"http://{host}/b.jpg")) as server:
         assert verdict(f"http://{host}/a.jpg") == Verdict.BAD_ADDRESS
         assert verdict(f"{server.url}/a.jpg") == Verdict.BAD_ADDRESS
@@ -921,14 +922,14 @@ def test_X08_a_host_that_is_not_an_a_label_is_refused(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["xn--ls8h.test", "xn--a.test", "xn--strae-oqa.test", "img.xn--zz--.test"])
 def test_X08_a_host_that_idna_2008_forbids_is_fetched_from(host: str) -> None:
-    """A name that DNS knows is fetched from, even if today's IDNA would not register it: an emoji."""
+    """A name that DNS resolves is used, even if IDNA does not allow it today: an emoji."""
     with serve(answer(b"x")) as server:
         assert verdict(f"http://{host}:{server.port}/a.jpg") == "body"
         assert f"host: {host}:{server.port}" in server.heads[0].lower()
 
 
 def test_X07_a_resolver_that_raises_anything_is_heard() -> None:
-    """Whatever a lookup raises in its thread reaches whoever waits for the name, long before the deadline."""
+    """An exception of a lookup is raised in its caller, long before the deadline."""
 
     def resolve(_: str) -> list[str]:
         raise ZeroDivisionError("in the works")

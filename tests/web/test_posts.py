@@ -1,4 +1,4 @@
-"""Forms that are posted, and refusals that say in words how long to wait."""
+"""Posted forms, and refusals whose body says how long to wait."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ THROTTLED = b'{"detail": "Request was throttled. Expected available in %d second
 
 
 class Waits(list[float]):
-    """Takes the place of waiting: remembers how long it would have been."""
+    """Replaces waiting: records the seconds instead."""
 
     def __call__(self, seconds: float) -> bool:
-        """Wait for nothing."""
+        """Return at once."""
         self.append(seconds)
         return False
 
@@ -37,7 +37,7 @@ def pages(waits):
 
 
 def test_a_form_is_posted(pages):
-    """A form goes out in the body, as forms do, and its answer is a page."""
+    """A form is sent in the request body, and the response is a page."""
     with HostileServer({"/token": answer(b'{"token": 7}', "201 Created")}) as server:
         page = pages.post(f"{server.url}/token", form={"id": "a b", "secret": SECRET})
     assert (page.status, page.json()) == (201, {"token": 7})
@@ -49,29 +49,29 @@ def test_a_form_is_posted(pages):
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 def test_a_form_is_never_sent_on(pages, status):
-    """A redirect, be it to the same server, is not followed with what a form holds."""
+    """A redirect, even to the same server, is not followed with the content of a form."""
     routes = {"/token": answer(status=status, location="/other"), "/other": answer(b"{}")}
-    with HostileServer(routes) as server, pytest.raises(Unreachable, match="sends a form on"):
+    with HostileServer(routes) as server, pytest.raises(Unreachable, match="redirects a form to another URL"):
         pages.post(f"{server.url}/token", form={"secret": SECRET})
     assert server.targets == ["/token"]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "response",
     [["reset"], answer(status="500 Oops"), answer(status="429 Slow"), [5.0]],
     ids=["reset", "500", "429", "stall"],
 )
-def test_V04_a_forms_secret_is_in_no_message(pages, caplog, told):
-    """Whatever goes wrong with a form, nothing said or logged holds what stands in it."""
+def test_V04_a_forms_secret_is_in_no_message(pages, caplog, response):
+    """Whatever fails with a form, no message or log line contains its values."""
     caplog.set_level(logging.DEBUG)
-    with HostileServer({"/token": told}) as server, pytest.raises(HarvestError) as caught:
+    with HostileServer({"/token": response}) as server, pytest.raises(HarvestError) as caught:
         pages.post(f"{server.url}/token", form={"secret": SECRET})
     assert SECRET not in caplog.text + str(caught.value) + caught.value.hint + repr(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_N05_a_wait_said_in_words_is_kept(pages, waits, packed):
-    """Where only the text of a refusal says how long to wait, that long is waited."""
+    """A wait that only the body of a refusal states is obeyed."""
     text = THROTTLED % 45
     refusal = answer(gzip.compress(text), "429 Slow", content_encoding="gzip") if packed else answer(text, "429 Slow")
     with HostileServer({"/q": [refusal, answer(b"x")]}) as server:
@@ -80,14 +80,14 @@ def test_N05_a_wait_said_in_words_is_kept(pages, waits, packed):
 
 
 def test_N05_a_header_comes_before_words(pages, waits):
-    """`Retry-After` counts where both are there."""
+    """`Retry-After` has precedence over the body."""
     with HostileServer({"/q": [answer(THROTTLED % 45, "429 Slow", retry_after="7"), answer(b"x")]}) as server:
         pages.get(f"{server.url}/q")
     assert waits == [7]
 
 
 def test_V05_a_day_is_not_waited_for(pages, waits):
-    """A quota that comes back tomorrow ends the search at once, and says when."""
+    """A quota that resets tomorrow ends the search at once, and the message says when."""
     with HostileServer({"/q": answer(THROTTLED % 54_000, "429 Slow")}) as server:
         with pytest.raises(RateLimited, match="asks to wait 15 h") as caught:
             pages.get(f"{server.url}/q")
@@ -107,7 +107,7 @@ def test_V05_a_day_is_not_waited_for(pages, waits):
     ],
 )
 def test_V07_words_that_are_none(pages, waits, body):
-    """A refusal without a word of how long to wait is borne as before."""
+    """A refusal without a wait is retried with backoff."""
     with (
         HostileServer({"/q": answer(body, "429 Slow")}) as server,
         pytest.raises(RateLimited, match="3 times"),
@@ -117,7 +117,7 @@ def test_V07_words_that_are_none(pages, waits, body):
 
 
 def test_a_pause_can_be_stopped():
-    """A source's own pause ends when the person stops."""
+    """A pause that a source asks for ends when the user stops the run."""
     stop = threading.Event()
     with SearchSession(pace=0, stop=stop) as pages:
         threading.Timer(0.1, stop.set).start()

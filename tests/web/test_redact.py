@@ -1,4 +1,4 @@
-"""Keys that a server repeats: no page that is read here holds one, in whatever form."""
+"""Keys that a server repeats are removed from every page, in any form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_X15_every_form_of_a_key(form: str) -> None:
-    """A key is hidden as it is and as addresses, JSON, JavaScript and HTML write it; the rest stays."""
+    """A key is hidden as it is and as escaped in URLs, JSON, JavaScript and HTML; the rest stays."""
     hidden = Secrets([KEY]).hide(f"before {FORMS[form]} after")
     assert "k3y" not in hidden
     assert "tests" not in hidden
@@ -47,12 +47,12 @@ def test_X15_every_form_of_a_key(form: str) -> None:
 
 
 def test_X15_longest_key_first() -> None:
-    """A key that begins like another leaves no rest of it."""
+    """A key that starts with another key is hidden completely."""
     assert Secrets(["secret", "secret-and-more"]).hide("secret-and-more") == "…"
 
 
 def test_X15_what_is_too_short_is_no_key() -> None:
-    """An empty or very short value hides nothing: it would damage the page."""
+    """An empty or very short value is not hidden: that would damage the page."""
     assert Secrets(["", " ", "photo"]).hide('{"photos": 1}') == '{"photos": 1}'
 
 
@@ -75,12 +75,12 @@ def sent(url: str = "https://api.test/", form: dict[str, str] | None = None, **h
     ],
 )
 def test_X15_what_is_sent_is_known(secrets: Secrets) -> None:
-    """Keys are known from the request itself, wherever they are in it."""
+    """Keys are found in every part of the request."""
     assert secrets.hide("bad k3y-of-tests for cat") == "bad … for cat"
 
 
 def test_X15_other_parameters_stay() -> None:
-    """Parameters and headers that are no keys are left in the page: it may repeat the query."""
+    """Parameters and headers that are not keys are not hidden: the page may repeat the query."""
     url = "https://api.test/?q=snakes&taxonKey=5219243&keywords=reptile&page=100000"
     text = '{"taxonKey": 5219243, "q": "snakes", "keywords": "reptile", "pages": 100000}'
     assert sent(url, User_Agent="classharvest", Accept_Language="de-german").hide(text) == text
@@ -91,41 +91,41 @@ def pages(**options: Any) -> SearchSession:
 
 
 def test_X15_page_and_headers() -> None:
-    """Text, headers and address of a page are free of keys sent and of keys set, JSON included."""
-    told = json.dumps({"message": f"bad k3y-sent or {KEY}", "url": f"?key={quote(KEY, safe='')}"}).encode()
+    """Text, JSON, headers and URL of a page contain neither sent nor configured keys."""
+    body = json.dumps({"message": f"bad k3y-sent or {KEY}", "url": f"?key={quote(KEY, safe='')}"}).encode()
     moved = answer(status="302 Found", location="/seen/k3y-sent")
-    routes = {"/q?key=k3y-sent": moved, "/seen/k3y-sent": answer(told, x_key="k3y-sent")}
-    with HostileServer(routes) as server, pages(secrets=[KEY]) as asked:
-        page = asked.get(f"{server.url}/q", params={"key": "k3y-sent"})
+    routes = {"/q?key=k3y-sent": moved, "/seen/k3y-sent": answer(body, x_key="k3y-sent")}
+    with HostileServer(routes) as server, pages(secrets=[KEY]) as session:
+        page = session.get(f"{server.url}/q", params={"key": "k3y-sent"})
     assert page.json() == {"message": "bad … or …", "url": "?key=…"}
     assert page.headers["x-key"] == "…"
     assert page.url == f"{server.url}/seen/…"
 
 
 def test_X15_redirect_that_is_refused() -> None:
-    """A refused redirect with a key in its host name does not show it."""
+    """The message for a refused redirect does not contain a key in its host name."""
     moved = answer(status="302 Found", location="http://k3y-sent.127.1/")
     with (
         HostileServer({"/q?key=k3y-sent": moved}) as server,
-        pages() as asked,
+        pages() as session,
         pytest.raises(Unreachable) as caught,
     ):
-        asked.get(f"{server.url}/q?key=k3y-sent")
+        session.get(f"{server.url}/q?key=k3y-sent")
     assert "k3y-sent" not in caught.value.message
-    assert "an address we do not visit" in caught.value.message
+    assert "an address that is not allowed" in caught.value.message
 
 
 def test_X15_a_token_can_be_read() -> None:
-    """An answer to credentials gives its token, though the credentials are hidden."""
-    told = b'{"access_token": "t0ken-of-tests", "client_id": "id-of-tests"}'
-    with HostileServer({"/token": answer(told)}) as server, pages() as asked:
+    """The token of an OAuth response can be read, although the credentials are hidden."""
+    body = b'{"access_token": "t0ken-of-tests", "client_id": "id-of-tests"}'
+    with HostileServer({"/token": answer(body)}) as server, pages() as session:
         form = {"client_id": "id-of-tests", "client_secret": "secret-of-tests"}
-        page: SearchPage = asked.post(f"{server.url}/token", form=form)
+        page: SearchPage = session.post(f"{server.url}/token", form=form)
     assert page.json() == {"access_token": "t0ken-of-tests", "client_id": "…"}
 
 
 def test_X15_every_key_of_every_provider() -> None:
-    """Each variable that may hold a key is among its provider's secrets; settings of ours are not."""
+    """Each variable that may contain a key is among the secrets of its provider; other settings are not."""
     for name in registry.names():
         provider = registry.get(name)
         of_key = (provider.key.variable, *provider.key.also) if provider.key else ()

@@ -1,4 +1,4 @@
-"""How long an answer may take to begin: by what is usual at its host."""
+"""The response timeout adapts to the usual response time of a host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMITS = ImageLimits(first_idle=5, idle=20, least_idle=2, attempts=3)
 
 
 class Host:
-    """Answers in as many seconds as told, by a clock that it sets itself."""
+    """Responds after the given seconds, on a clock of its own."""
 
     def __init__(self, *seconds: float) -> None:
         self.now = 0.0
@@ -26,7 +26,7 @@ class Host:
             self.now += seconds
 
     def stalls(self) -> None:
-        """Let one answer never come."""
+        """Let one response time out."""
         asyncio.run(self._stall())
 
     async def _stall(self) -> None:
@@ -36,28 +36,28 @@ class Host:
 
 
 def test_unknown_host_has_all_the_patience() -> None:
-    """Before its first answer a host gets what the limits allow: connecting is slow, too."""
+    """Before its first response only the limits apply: connecting takes time, too."""
     assert Host().patience.seconds(0) is None
 
 
 @pytest.mark.parametrize(("usual", "seconds"), [(0.01, 2), (0.5, 3), (0.75, 4.5), (2, 5), (30, 5)])
 def test_patience_follows_what_is_usual(usual: float, seconds: float) -> None:
-    """A host is given six times as long as it usually takes, within bounds."""
+    """The timeout is six times the usual response time, within the limits."""
     assert Host(usual, usual, usual).patience.seconds(0) == pytest.approx(seconds)
 
 
 def test_patience_grows_with_every_try() -> None:
-    """Each try waits twice as long, and the last as long as the limits allow."""
+    """Each attempt waits twice as long, and at the last only the limits apply."""
     assert [Host(0.1).patience.seconds(failures) for failures in range(3)] == [2, 4, None]
 
 
 def test_slow_answers_are_not_usual_at_once() -> None:
-    """One slow answer among quick ones moves what is usual by a fifth of the way."""
+    """One slow response moves the average by a fifth of the difference."""
     assert Host(0.5, 1.5).patience.seconds(0) == pytest.approx(6 * 0.7)
 
 
 def test_stall_makes_patient() -> None:
-    """A host that becomes slow is not asked for everything twice: each answer it owes doubles its time."""
+    """Each timeout doubles the average, so that requests to a host that becomes slow are not all sent twice."""
     host = Host(0.4)
     host.stalls()
     assert host.patience.seconds(0) == pytest.approx(4.8)
@@ -66,7 +66,7 @@ def test_stall_makes_patient() -> None:
 
 
 def test_stalls_do_not_teach_forever() -> None:
-    """A host that stalls often and answers quickly again is soon expected to be quick."""
+    """The timeout of a host that stalls and then responds fast soon becomes short again."""
     host = Host(0.1)
     for _ in range(100):
         host.stalls()

@@ -1,4 +1,4 @@
-"""The blocks that IANA reserves for special purposes, entry by entry, whatever `ipaddress` makes of them."""
+"""The blocks that IANA reserves for special purposes, entry by entry, independent of `ipaddress`."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ METADATA = [
     "fd00:ec2::254",
     "fd20:ce::254",
 ]
-# Forms in which an IPv6 address carries an IPv4 one: mapped, compatible, translated, NAT64, 6to4, Teredo.
+# Forms in which an IPv6 address contains an IPv4 one: mapped, compatible, translated, NAT64, 6to4, Teredo.
 CARRIERS = ["::ffff:{}", "::{}", "::ffff:0:{}", "64:ff9b::{}", "64:ff9b:1::{}"]
-# The addresses right beside a block, and some that everybody knows.
+# The addresses next to a block, and some well-known ones.
 ORDINARY = [
     "1.0.0.0",
     "9.255.255.255",
@@ -104,7 +104,7 @@ ORDINARY = [
 
 @pytest.fixture
 def no_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `ipaddress` call everything global, as some version does for some addresses."""
+    """Let `ipaddress` call every address global, as some versions do for some addresses."""
     for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
         monkeypatch.setattr(kind, "is_global", property(lambda _: True))
         for name in ("is_multicast", "is_reserved", "is_unspecified", "is_private"):
@@ -114,7 +114,7 @@ def no_help(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("block", REGISTRY)
 @pytest.mark.usefixtures("no_help")
 def test_X06_every_entry_of_the_registries(block: str) -> None:
-    """Each reserved block is refused from its first address to its last, without the help of `ipaddress`."""
+    """Each reserved block is refused from its first to its last address, without `ipaddress`."""
     network = ipaddress.ip_network(block)
     assert is_special_purpose(network[0])
     assert is_special_purpose(network[-1])
@@ -125,7 +125,7 @@ def test_X06_every_entry_of_the_registries(block: str) -> None:
 @pytest.mark.parametrize("ip", METADATA)
 @pytest.mark.usefixtures("no_help")
 def test_X06_metadata_of_clouds(ip: str) -> None:
-    """The addresses at which clouds keep credentials are not public, on any Python version."""
+    """The metadata addresses of clouds are not public, on any Python version."""
     assert not is_public(ip)
 
 
@@ -133,13 +133,13 @@ def test_X06_metadata_of_clouds(ip: str) -> None:
 @pytest.mark.parametrize("ip", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.0.0.192", "192.0.0.8"])
 @pytest.mark.usefixtures("no_help")
 def test_X06_special_address_inside_ipv6(carrier: str, ip: str) -> None:
-    """A reserved IPv4 address is refused in every form in which an IPv6 address may carry it."""
+    """A reserved IPv4 address is refused in every form in which an IPv6 address may contain it."""
     assert not is_public(carrier.format(ip))
 
 
 @pytest.mark.usefixtures("no_help")
 def test_X06_tunnels_are_refused() -> None:
-    """6to4 and Teredo addresses are refused whatever they carry: the system may unpack it."""
+    """6to4 and Teredo addresses are refused whatever they contain: the system may route to it."""
     packed = int(ipaddress.IPv4Address("127.0.0.1"))
     assert not is_public(str(ipaddress.IPv6Address((0x2002 << 112) | (packed << 80))))
     assert not is_public(str(ipaddress.IPv6Address((0x20010000 << 96) | (packed ^ 0xFFFFFFFF))))
@@ -147,7 +147,7 @@ def test_X06_tunnels_are_refused() -> None:
 
 @pytest.mark.parametrize("ip", ORDINARY)
 def test_X06_ordinary_addresses_stay_public(ip: str) -> None:
-    """The addresses beside the reserved blocks are public, alone and mapped into IPv6."""
+    """The addresses next to the reserved blocks are public, alone and mapped into IPv6."""
     assert is_public(ip)
     if ":" not in ip:
         assert is_public(f"::ffff:{ip}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harvest import source_keys
 from harvest.errors import Blocked, KeyMissing, KeyRefused, ProviderError, RateLimited, Unanswerable
-from harvest.models import Hit, Licence, LicenceFilter, Safe
+from harvest.licences import Licence, LicenceFilter
+from harvest.models import Hit, Safe
 from harvest.providers import parsing
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.google import google_filters

@@ -1,15 +1,15 @@
-// What comes from outside (labels, names, words of an error) is set as text, never as HTML.
+// Labels, names and error messages are set as text, never as HTML.
 
 const MOST_CARDS = 60;
-const LEAST = 0.001;
+const SMALLEST = 0.001;
 const tenths = new Intl.NumberFormat(undefined, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const percent = (part) => (part < LEAST ? `< ${tenths.format(LEAST)}` : tenths.format(part));
+const percent = (part) => (part < SMALLEST ? `< ${tenths.format(SMALLEST)}` : tenths.format(part));
 const at = (id) => document.getElementById(id);
-const grown = (id) => at(id).content.firstElementChild.cloneNode(true);
+const copyTemplate = (id) => at(id).content.firstElementChild.cloneNode(true);
 let largest = Infinity;
 
 function card(name, picture) {
-  const made = grown("card");
+  const made = copyTemplate("card");
   made.querySelector("figcaption").textContent = name;
   if (picture) {
     const image = made.querySelector("img");
@@ -31,7 +31,7 @@ function say(made, words) {
 }
 
 function rank({ label, probability }) {
-  const row = grown("rank");
+  const row = copyTemplate("rank");
   row.querySelector(".label").textContent = label;
   row.querySelector(".percent").textContent = percent(probability);
   return [row, probability];
@@ -41,16 +41,16 @@ function show(made, ranked) {
   made.querySelector(".word").remove();
   const rows = ranked.map(rank);
   made.querySelector(".ranks").append(...rows.map(([row]) => row));
-  made.getBoundingClientRect(); // so that the bars are seen to grow
+  made.getBoundingClientRect(); // so that the bars are animated
   for (const [row, probability] of rows) row.querySelector("i").style.width = `${probability * 100}%`;
 }
 
 async function classify(made, kind, body) {
   try {
     const answer = await fetch("/classify", { method: "POST", headers: { "Content-Type": kind }, body });
-    const told = await answer.json();
-    if (answer.ok) show(made, told);
-    else say(made, told.error);
+    const result = await answer.json();
+    if (answer.ok) show(made, result);
+    else say(made, result.error);
   } catch {
     say(made, "The service does not answer. Is it still running?");
   }
@@ -59,8 +59,8 @@ async function classify(made, kind, body) {
 function classifyAll(files) {
   for (const file of [...files].reverse()) {
     const made = card(file.name || "pasted", file);
-    if (file.size > largest) say(made, `This is too large: ${Math.floor(largest / 2 ** 20)} MB is the most that is taken.`);
-    else classify(made, "application/octet-stream", file); // the bytes tell what they are
+    if (file.size > largest) say(made, `The file is too large: the limit is ${Math.floor(largest / 2 ** 20)} MB.`);
+    else classify(made, "application/octet-stream", file); // the service detects the format from the bytes
   }
   at("cards").firstElementChild?.scrollIntoView({ block: "nearest" });
 }
@@ -96,4 +96,4 @@ const classes = labels.length > 12 ? `${labels.length} classes` : labels.join(",
 largest = most;
 document.title = `${name} · harvest`;
 at("model").textContent = name;
-at("about").textContent = [...run, `tells apart ${classes}`].join(" · ");
+at("about").textContent = [...run, classes].join(" · ");

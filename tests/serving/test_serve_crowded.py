@@ -1,7 +1,7 @@
-"""The service when one client takes more than its share: the others are served, and so are its own requests.
+"""The service when one client uses too much: other clients are still served, and so are its own honest requests.
 
-Each address of 127.0.0.0/8 is a client of its own here. Nothing depends on how fast the machine is: limits
-are counted, and clocks are set.
+Each address of 127.0.0.0/8 is a separate client here. Nothing depends on the speed of the machine: limits are
+counted, and clocks are injected.
 """
 
 from __future__ import annotations
@@ -26,43 +26,43 @@ if sys.platform == "darwin":
 ATTACKER = "127.0.0.2"
 OTHERS = ("127.0.0.1", "127.0.0.3")
 EVERYBODY = (ATTACKER, *OTHERS)
-PATIENT = {"head": 120.0, "idle": 120.0, "upload": 120.0}  # nothing is closed for the time it takes
+PATIENT = {"head": 120.0, "idle": 120.0, "upload": 120.0}  # no connection is closed for being slow
 HEAD = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
 
 
 def connect(service: Service, client: str) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", service.door.port), 60, source_address=(client, 0))
+    return socket.create_connection(("127.0.0.1", service.listener.port), 60, source_address=(client, 0))
 
 
 def whole(body: bytes = RED) -> bytes:
     return HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
-def begun(sent: int = 1, length: int = MiB) -> bytes:
-    """Return the beginning of an upload."""
+def incomplete(sent: int = 1, length: int = MiB) -> bytes:
+    """Return the first bytes of an upload."""
     return HEAD + b"Content-Length: %d\r\n\r\n" % length + b"x" * sent
 
 
 def rest(line: socket.socket) -> bytes:
-    """Read until the other side closes the connection, gently or not."""
-    told = b""
+    """Read until the server closes or resets the connection."""
+    response = b""
     try:
         while piece := line.recv(65536):
-            told += piece
+            response += piece
     except ConnectionResetError:
         pass
-    return told
+    return response
 
 
 def ask(service: Service, client: str, request: bytes | None = None) -> int:
-    """Send a request from an address, and return the status; 0 is a connection closed without an answer."""
+    """Send a request from an address and return the status; 0 if the connection is closed without a response."""
     with connect(service, client) as line:
         try:
             line.sendall(whole() if request is None else request)
         except (ConnectionResetError, BrokenPipeError):
             return 0
-        told = rest(line)
-    return int(told.split(b" ", 2)[1]) if told else 0
+        response = rest(line)
+    return int(response.split(b" ", 2)[1]) if response else 0
 
 
 def until(condition) -> None:
@@ -74,11 +74,11 @@ def until(condition) -> None:
 
 @pytest.mark.parametrize("client", EVERYBODY)
 @pytest.mark.parametrize(
-    "sent", [b"", b"GET / HT", begun(), begun() + b"x" * 5000], ids=["nothing", "head", "upload", "more"]
+    "sent", [b"", b"GET / HT", incomplete(), incomplete() + b"x" * 5000], ids=["nothing", "head", "upload", "more"]
 )
 @pytest.mark.parametrize("own", [8, 100], ids=["own limit", "limit of all"])
 def test_N02_connections_that_wait_keep_nobody_out(sent, own, client):
-    """Sixty connections that idle or upload slowly keep out no honest request, of whatever address."""
+    """Sixty idle or slow connections do not block honest requests, from any address."""
     bounds = ServiceLimits(connections=20, client_connections=own, requests=3, **PATIENT)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         for _ in range(60):
@@ -92,7 +92,7 @@ def test_N02_connections_that_wait_keep_nobody_out(sent, own, client):
 
 
 def test_N02_an_idle_connection_is_closed_before_an_upload():
-    """Where there are too many connections the one closed is idle, and an upload comes to its end."""
+    """When there are too many connections, an idle one is closed, and an upload is completed."""
     head = HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(RED)
     with (
         Service(bounds=ServiceLimits(connections=2, **PATIENT)) as service,
@@ -109,24 +109,24 @@ def test_N02_an_idle_connection_is_closed_before_an_upload():
 
 
 def test_N02_a_connection_at_work_is_not_closed():
-    """A request that is worked on keeps its connection: with nothing else to close the new one is refused."""
-    judge = Colours()
-    judge.hold.clear()
+    """A running request keeps its connection: if no other can be closed, the new one is refused."""
+    predictor = Colours()
+    predictor.hold.clear()
     with (
-        Service(judge, bounds=ServiceLimits(connections=1, **PATIENT)) as service,
+        Service(predictor, bounds=ServiceLimits(connections=1, **PATIENT)) as service,
         connect(service, "127.0.0.1") as line,
     ):
         line.sendall(whole())
-        until(lambda: judge.seen == 1)
+        until(lambda: predictor.seen == 1)
         refused = ask(service, "127.0.0.3")
-        judge.hold.set()
+        predictor.hold.set()
 
         assert refused == 0
         assert rest(line).startswith(b"HTTP/1.1 200 ")
 
 
 def test_N02_the_client_with_the_most_connections_loses_one():
-    """At the limit of all clients an attacker's connection is closed, and no other client's idle one."""
+    """At the total limit a connection of the attacker is closed, not an idle one of another client."""
     bounds = ServiceLimits(connections=6, client_connections=6, **PATIENT)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         honest = lines.enter_context(connect(service, "127.0.0.3"))
@@ -139,7 +139,7 @@ def test_N02_the_client_with_the_most_connections_loses_one():
 
 
 def test_N02_an_answer_that_nobody_reads_keeps_no_connection():
-    """A client that asks on and on and reads nothing is cut off, also while an answer to it is on its way."""
+    """A client that sends requests and reads no response is cut off, also while a response is being sent."""
     request = b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with (
         Service(bounds=ServiceLimits(**PATIENT | {"idle": 0.2})) as service,
@@ -150,39 +150,39 @@ def test_N02_an_answer_that_nobody_reads_keeps_no_connection():
 
 
 def test_N02_requests_at_work_are_shared():
-    """A client with its share of requests at work is told to come again; another client is served."""
-    judge = Colours()
-    judge.hold.clear()
+    """A client at its limit of running requests gets a 503; another client is served."""
+    predictor = Colours()
+    predictor.hold.clear()
     bounds = ServiceLimits(requests=4, client_requests=2, **PATIENT)
-    with Service(judge, bounds=bounds) as service, ExitStack() as lines:
+    with Service(predictor, bounds=bounds) as service, ExitStack() as lines:
         for _ in range(2):
             lines.enter_context(connect(service, ATTACKER)).sendall(whole())
-        until(lambda: judge.seen == 2)
+        until(lambda: predictor.seen == 2)
         too_many = ask(service, ATTACKER)
         other = lines.enter_context(connect(service, "127.0.0.3"))
         other.sendall(whole())
-        until(lambda: judge.seen == 3)
-        judge.hold.set()
+        until(lambda: predictor.seen == 3)
+        predictor.hold.set()
 
         assert too_many == 503
         assert rest(other).startswith(b"HTTP/1.1 200 ")
 
 
 def test_N09_memory_for_uploads_is_shared():
-    """A client whose uploads hold its share of the memory is told to come again; another client is served."""
+    """A client at its limit of upload memory gets a 503; another client is served."""
     bounds = ServiceLimits(held=8 * MiB, client_held=MiB, **PATIENT)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         big = RED + b"\0" * (MiB // 2)
         for _ in range(2):
             line = lines.enter_context(connect(service, ATTACKER))
-            line.sendall(begun(MiB // 2, MiB))
+            line.sendall(incomplete(MiB // 2, MiB))
         until(lambda: ask(service, ATTACKER, whole(big)) == 503)
 
         assert [ask(service, client, whole(big)) for client in OTHERS] == [200, 200]
 
 
 def test_fetches_are_shared():
-    """A client that has slow addresses fetched, as many as it may, does not use up those of the others."""
+    """A client at its limit of downloads does not block the downloads of others."""
 
     def wanted(url: str) -> bytes:
         body = b'{"url": "%s"}' % url.encode()
@@ -207,14 +207,14 @@ def test_fetches_are_shared():
 @pytest.mark.parametrize(
     ("pieces", "late"),
     [
-        ([], 20),  # nothing: the grace
-        ([(10, 100)] * 10, 20.2),  # 10 bytes a second: hardly better than nothing
-        ([(1, 1000)] * 100, 120),  # at the rate: 20 seconds after the end
-        ([(0, 10**6)], 20),  # a fast beginning does not pay for a slow end
+        ([], 20),  # no bytes: the grace period
+        ([(10, 100)] * 10, 20.2),  # 10 bytes per second: hardly more than the grace period
+        ([(1, 1000)] * 100, 120),  # at the minimum rate: 20 seconds after the end
+        ([(0, 10**6)], 20),  # a fast start does not make up for a slow end
     ],
 )
 def test_N02_an_upload_keeps_a_minimum_rate(pieces, late):
-    """An upload is too slow once its bytes, and a grace of a window, no longer pay for its time."""
+    """An upload is too slow once it takes longer than its bytes at the minimum rate plus the grace period."""
     now = 0.0
     rate = MinimumRate(1000, 20, lambda: now)
     for pause, count in pieces:
@@ -227,7 +227,7 @@ def test_N02_an_upload_keeps_a_minimum_rate(pieces, late):
 
 
 class Fake:
-    """A connection that only counts."""
+    """A connection that records whether it was closed."""
 
     closed = False
 
@@ -235,16 +235,16 @@ class Fake:
         self.client_address, self.rate, self.is_waiting = client_address, rate, is_waiting
 
     def pace(self) -> float:
-        """Return the rate that was given."""
+        """Return the given rate."""
         return self.rate
 
     def close_now(self) -> None:
-        """Remember it."""
+        """Record it."""
         self.closed = True
 
 
 def test_the_slowest_connection_is_closed():
-    """Of a client's connections that wait the slowest is closed, and one at work never."""
+    """The slowest waiting connection of a client is closed, never one with a running request."""
     admission = Admission(ServiceLimits(client_connections=3))
     fakes = [Fake("a", 5), Fake("a", 0, is_waiting=False), Fake("a", 2)]
 
@@ -254,7 +254,7 @@ def test_the_slowest_connection_is_closed():
 
 
 def test_connections_that_are_gone_count_no_more():
-    """A connection that ended, was closed or was refused takes no place; to forget it twice is no harm."""
+    """A connection that ended, was closed or was refused is not counted; it may be removed twice."""
     admission = Admission(ServiceLimits(connections=2))
     for _ in range(10):
         fake = Fake("a", 1)
