@@ -290,12 +290,12 @@ def test_N02_who_says_nothing_is_shown_out(hasty, sent):
     """A connection without a request, or with an incomplete one, is closed in time."""
     assert hasty.raw(sent) == b""
 
+
 def test_N02_a_header_a_while_is_no_request(hasty):
     """Headers that arrive one by one do not keep a connection open: the whole head must arrive in time."""
     with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         send_until_hung_up(line, b"X-A: b\r\n", pause=0.05, most=200)
-
 
 
 def test_N02_what_follows_an_answer_is_no_way_to_stay(hasty):
@@ -304,7 +304,6 @@ def test_N02_what_follows_an_answer_is_no_way_to_stay(hasty):
         line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
         assert status(heard(line)) == 200
         send_until_hung_up(line, b"x", pause=0.05, most=200)
-
 
 
 def test_one_connection_may_ask_again_and_again(service):
