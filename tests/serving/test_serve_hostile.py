@@ -357,7 +357,7 @@ def test_uploads_share_the_memory_there_is(monkeypatch):
     ("body", "code", "word"),
     [
         (b"<!doctype html>", 415, "a web page"),
-        (b"\0" * 5000, 415, "zeros"),
+        (b"\0" * 5000, 415, "zero bytes"),
         (b"%PDF-1.7", 415, "a PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", 415, "an EPS"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "an SVG"),
