@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.internet.apart import Apart
 from tests.internet.flickr import BASE
-from tests.internet.wire import Answer
-from tests.web import Weather
+from tests.internet.internet_process import InternetProcess
+from tests.internet.proxy_server import Answer
+from tests.web import NetworkConditions
 
 if TYPE_CHECKING:
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
     from tests.web import Internet
 
 CLASSES = {"coral_snake": "micrurus tener", "king_snake": "scarlet king snake"}
@@ -78,7 +78,7 @@ def web(internet: Internet) -> None:
     for query in CLASSES.values():
         internet.bing.shows(query, HITS)
         internet.flickr.shows(query, HITS)
-    internet.weather = Weather(latency=0.3, stalls=0.02, dead=0.05)
+    internet.conditions = NetworkConditions(latency=0.3, stalls=0.02, dead=0.05)
     internet.sites[internet.flickr.host] = partial(_flickr, internet)
 
 
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--rivals-python", default=sys.executable, help="interpreter with icrawler")
     python = parser.parse_args().rivals_python
     print(f"{len(CLASSES)} classes from 2 sources, {HITS} hits each")
-    with tempfile.TemporaryDirectory() as temporary, Apart(web) as internet:
+    with tempfile.TemporaryDirectory() as temporary, InternetProcess(web) as internet:
         root = Path(temporary)
         ours, pictures = harvest(root, internet)
         print(f"  harvest             {ours:6.1f} s  {pictures:5} images", flush=True)

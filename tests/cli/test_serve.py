@@ -160,7 +160,7 @@ def test_a_folder_that_is_not_a_run(harvest: Harvest, tmp_path: Path) -> None:
     result = harvest("serve", tmp_path, "--port", 0)
 
     assert result.code == 2
-    assert "is no run" in result.err
+    assert "is not a run" in result.err
 
 
 @pytest.mark.parametrize("module", ["starlette", "uvicorn", "python_multipart"])

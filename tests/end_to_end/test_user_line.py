@@ -15,7 +15,7 @@ from tests.web import SMALL, Answer, Internet, Shelf
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 LINE = "-c BING -c FLICKR -p snakes.csv -s 500"
 LONG_LINE = "-c GOOGLE -c BING -c FLICKR -m 500 -s 500 -p snakes.csv"
@@ -136,7 +136,7 @@ def test_each_url_is_requested_once(harvested):
     """No image is requested twice, and no thumbnail if the image itself can be downloaded."""
     for shelf in (*harvested.corals, *harvested.kings):
         for listing in shelf:
-            if listing.temper != "redirect":
+            if listing.behaviour != "redirect":
                 assert harvested.internet.log.count(listing.url) == 1, listing
     assert not harvested.internet.log.to("*.mm.bing.net")
 

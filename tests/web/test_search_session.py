@@ -155,7 +155,7 @@ def test_N02_late_page_is_dropped() -> None:
         [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", 5.0],
         [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"],
         [b"SSH-2.0-OpenSSH_9.6\r\n\r\n"],
-        [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"],
+        [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"],
     ],
     ids=[
         "stall",

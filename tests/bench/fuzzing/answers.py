@@ -12,7 +12,7 @@ from tests.web import Answer, Internet
 
 if TYPE_CHECKING:
     from tests.bench.fuzzing.bench import Bench
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 NAME = "answers"
 HOSTS = 30

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.bench.fuzzing.bench import Bench
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 NAME = "pages"
 QUERIES = ("micrurus tener", "scarlet king snake", "milk snake", "corn snake")
