@@ -63,7 +63,8 @@ def start(
     """Start a command with these standard streams; `harvest`, scripts and code are forked where they can be."""
     if fork and can_fork(environ) and (split := _split(command)):
         program, args = split
-        server = fork_server(heavy=program.endswith(".py") or (program == "harvest" and args[0] in HEAVY_COMMANDS))
+        has_network = program == "harvest" and args[0] in HEAVY_COMMANDS and "--help" not in args
+        server = fork_server(heavy=has_network or program.endswith(".py"))
         return server.start(program, args, folder=folder, environ=environ, streams=streams, new_session=new_session)
     stdin, stdout, stderr = streams
     return subprocess.Popen(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 
 from harvest import images
+from harvest.callbacks import ignore_message
 from harvest.errors import TrainingError, UsageError
 from harvest.models import Refusal
 from harvest.training import image_array
@@ -75,7 +76,7 @@ class Predictor:
         """Open a run directory; model.onnx is preferred if it exists and onnxruntime is installed."""
         run = Path(run)
         _check(run)
-        engine = _onnx(run, say or _ignore_message) if prefer_onnx else None
+        engine = _onnx(run, say or ignore_message) if prefer_onnx else None
         return cls(_name(run), engine or _torch(run))
 
     @refuse_unexpected
@@ -176,7 +177,3 @@ def _torch(run: Path) -> Engine:
     from harvest.training.inference.torch_engine import TorchEngine  # noqa: PLC0415
 
     return TorchEngine(run)
-
-
-def _ignore_message(_text: str) -> None:
-    """Ignore a message: the caller gave no function for messages."""

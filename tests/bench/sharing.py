@@ -40,7 +40,7 @@ def network(name: str) -> Network:
     return made
 
 
-def a_step(made: Network, *, parallel: bool) -> float:
+def a_step(made: Network, *, by_hands: bool) -> float:
     """Return how many milliseconds a step takes."""
     dice = torch.Generator().manual_seed(0)
     lesson = {
@@ -50,7 +50,7 @@ def a_step(made: Network, *, parallel: bool) -> float:
     loss = Loss(lesson["labels"].numpy(), len(LABELS))
     times = []
     own = nullcontext(cpu_parallel.CpuWorkers(1))
-    with cpu_parallel.workers_for_training(made, batch=BATCH, seed=0, together=False) if parallel else own as used:
+    with cpu_parallel.workers_for_training(made, batch=BATCH, seed=0, together=False) if by_hands else own as used:
         for step in range(STEPS + 1):
             began = time.monotonic()
             used.compute_gradients(made.model, lesson, loss.compute, step=step)
@@ -83,7 +83,7 @@ def main() -> None:
         made = network(name)
         for number in (0, multiprocessing.cpu_count()):
             with neighbours(number):
-                own, shared = a_step(made, parallel=False), a_step(made, parallel=True)
+                own, shared = a_step(made, by_hands=False), a_step(made, by_hands=True)
             print(
                 f"{name:<10} {made.size} px, {number} busy processes: torch's threads {own:6.0f} ms,"
                 f" workers {shared:6.0f} ms, {own / shared:.1f}×",

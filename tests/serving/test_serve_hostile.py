@@ -10,10 +10,10 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from harvest.serving.client_shares import Shares
 from PIL import Image
 
 from harvest.serving import upload
-from harvest.serving.client_shares import Shares
 from harvest.serving.service_limits import MiB, ServiceLimits
 from harvest.web.image_client import ImageClient, ImageLimits
 from tests import bombs
@@ -69,7 +69,7 @@ def heard(line: socket.socket) -> bytes:
 
 
 def send_until_hung_up(line: socket.socket, piece: bytes, pause: float, most: int = 10_000) -> None:
-    """Send a piece until the connection is closed, for ten minutes at most."""
+    """Send a piece until the connection is closed, which has to happen before the last."""
     with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012 - which of them it is
         for _ in range(most):
             line.sendall(piece)
@@ -295,7 +295,7 @@ def test_N02_a_header_a_while_is_no_request(hasty):
     """Headers that arrive one by one do not keep a connection open: the whole head must arrive in time."""
     with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-        send_until_hung_up(line, b"X-A: b\r\n", pause=0.05, most=200)  # 20 times as long as it may take
+        send_until_hung_up(line, b"X-A: b\r\n", pause=0.05, most=200)
 
 
 def test_N02_what_follows_an_answer_is_no_way_to_stay(hasty):
@@ -466,13 +466,13 @@ def test_file_names_count_for_nothing(service, name):
 )
 def test_forms_that_cannot_be_read_are_told(service, kind, body):
     """A form that is broken, empty, or has too many parts is a 400 with a message, at once."""
-    began = time.process_time()
+    started = time.process_time()
 
     response = service.post(body, kind)
 
     assert response.status_code == 400, response.text
     assert response.json()["error"]
-    assert time.process_time() - began < PATIENCE / 2
+    assert time.process_time() - started < PATIENCE / 2
 
 
 @pytest.mark.parametrize(
