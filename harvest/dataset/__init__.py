@@ -1,4 +1,4 @@
-"""A dataset: class folders and their ledger, kept in step. Every command opens one, which reconciles them."""
+"""A dataset: class folders and their ledger. Every command opens one, which reconciles the two."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ __all__ = [
 
 
 class Dataset(ReadQueries):
-    """An open dataset; `changes` tells what a person did to its folders since the last command looked."""
+    """An open dataset; `changes` are those that a person made to its folders since the last command."""
 
     changes: Changes
-    provenance_read: int = 0  # images whose source was read back from their files, for a new ledger
+    provenance_read: int = 0  # images whose source was read from their files, for a new ledger
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Dataset(ReadQueries):
     ) -> None:
         super().__init__(ledger)
         self.root = root
-        self.skipped: list[SkippedFile] = []  # files that could not be decoded when they were examined
+        self.skipped: list[SkippedFile] = []  # files that cannot be decoded
         self._scan = ScanProgress(say)
         self._read_only = read_only
         self._run: int | None = None
@@ -131,11 +131,11 @@ class Dataset(ReadQueries):
     ) -> Self:
         """Open a dataset and reconcile it with its folders.
 
-        `exclusive` is for a `get`: nobody else may place pictures meanwhile, and a brake raises
-        `MissingFiles`. `read_only` works on a copy of the ledger in memory, even where there is no dataset,
-        and leaves no trace. Where there are signs that a ledger was lost, `LedgerMissing` is raised and none
-        is made; `new_ledger` makes one, and reads where the images come from back from their files.
-        `say` is called with the progress of a scan that takes long.
+        `exclusive` is for a `get`: no other process may place pictures, and too many missing files raise
+        `MissingFiles`. `read_only` uses a copy of the ledger in memory, even where there is no dataset, and
+        changes nothing. If there are signs that the ledger was lost, `LedgerMissing` is raised and none is
+        created; `new_ledger` creates one, and reads the sources of the images from their files. `say` is
+        called with the progress of a long scan.
         """
         path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link to other siblings
         if not path.name:
@@ -164,21 +164,21 @@ class Dataset(ReadQueries):
         return dataset
 
     def _remember_path(self) -> None:
-        """Remember that there is a dataset at this path, so that it is missed when it is gone."""
+        """Record that there is a dataset at this path, so that its loss is detected."""
         if not self._read_only and provenance.has_images(self._ledger):
             path_memory.remember(self.root, provenance.dataset_id(self._ledger))
 
     def _begin_run(self) -> None:
         if self.changes.missing_files:
             raise MissingFiles(
-                f"{self.changes.missing_files} from {self.root}. Nothing was recorded, and nothing fetched.",
+                f"{self.changes.missing_files} from {self.root}. Nothing was recorded or downloaded.",
                 "Is the drive attached? If you deleted them: --accept-missing",
             )
         self._run = run_table.begin_run(self._ledger)
         self._searches.run = self._journal.run = self._run
 
     def reconcile(self, *, accept_missing: bool = False) -> Changes:
-        """Look at the folders, and record what a person did to them unless it is too much to be meant."""
+        """Scan the folders and record the changes, unless so many files are missing that it may be a mistake."""
         with ExitStack() as alone_for_now:
             alone = self._is_alone(alone_for_now)
             if not self._read_only:
@@ -186,7 +186,7 @@ class Dataset(ReadQueries):
             copies = CopyFinder(self._pictures, self._tree)
             self.changes = self._record_changes(copies, alone=alone, accept_missing=accept_missing)
         if not self._read_only:
-            tick = self._scan.tick("examining your own images")
+            tick = self._scan.tick("inspecting your own images")
             self.skipped = inspect_new_files(self._ledger, self._pictures, self._tree, copies.seen, tick)
         return self.changes
 
@@ -209,28 +209,28 @@ class Dataset(ReadQueries):
         return recorder.record(findings)
 
     def describe_skipped(self) -> list[str]:
-        """Return a sentence for each file in `skipped`; of many, for the first ones and the rest."""
+        """Return a sentence for each file in `skipped`; for many, the first ones and a count."""
         return describe_skipped(self.skipped, self.root.name)
 
     def _is_alone(self, until: ExitStack) -> bool:
-        """Tell whether what is pending may be finished here: nobody else is placing pictures now."""
+        """Return whether pending changes may be completed here: no other process is placing pictures."""
         if self._read_only:
             return False
         if self._lock is not None:
             return True
         if not pending_changes.pending_placements(self._ledger) and not self._tree.has_parts():
-            return False  # nothing to finish, and no reason to hold up a `get`
+            return False  # nothing to complete, and no reason to delay a `get`
         lock = Lock(self.root / LOCK)
         until.callback(lock.release)
         return lock.acquire()
 
     def close(self) -> None:
-        """End the run, if this was one, and let everything go; closing twice does no harm."""
+        """End the run, if there is one, and close everything; this may be called twice."""
         try:
             if self._run is not None:
-                with suppress(StorageError):  # a full disk has been said before
+                with suppress(StorageError):  # a full disk was reported before
                     run_table.end_run(self._ledger, self._run)
-                    self._remember_path()  # a first run has placed its images since it began
+                    self._remember_path()  # the images of a first run were placed since it started
         finally:
             self._run = None
             self._close_files()
@@ -244,7 +244,7 @@ class Dataset(ReadQueries):
             self._identity.close()
 
     def check_is_in_place(self) -> None:
-        """Raise `DatasetMoved` where the dataset was moved, renamed or deleted since it was opened."""
+        """Raise `DatasetMoved` if the dataset was moved, renamed or deleted since it was opened."""
         if self._identity is not None:
             self._identity.check()
 
@@ -257,19 +257,19 @@ class Dataset(ReadQueries):
     # Searches and their hits.
 
     def retry_verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        """Let hits that ended so wait once more: what was in their way is not in the way of this run."""
+        """Make hits with these verdicts unfinished: the verdicts are not final for this run."""
         self._searches.again = frozenset(verdicts)
 
     def begin_search(self, query: Query, provider: str, limit: int) -> SearchRecord:
-        """Open the search for a query at a provider; a finished one need not be asked again."""
+        """Open the search for a query at a provider, and return what the ledger knows about it."""
         return self._searches.begin_search(query, provider, limit)
 
     def finish_search(self, search_id: int, end: str, asked: int) -> None:
-        """Remember how a search ended; `EXHAUSTED` and `LIMIT_REACHED` finish it, any other word does not."""
+        """Record how a search ended; only `EXHAUSTED` and `LIMIT_REACHED` finish it."""
         self._searches.finish_search(search_id, end, asked)
 
     def record_hits(self, search_id: int, class_name: str, hits: Sequence[Hit]) -> list[Task | Refusal]:
-        """Write hits down, and tell for each whether it is to be fetched or what is already known of it."""
+        """Record hits; return for each the task to download it, or why it is not to be downloaded."""
         return self._searches.record_hits(search_id, class_name, hits)
 
     def recheck_hits(self, tasks: Sequence[Task]) -> list[Task | Refusal]:
@@ -277,37 +277,37 @@ class Dataset(ReadQueries):
         return self._searches.recheck_hits(tasks)
 
     def unsettled_tasks(self, search_id: int) -> list[Task]:
-        """Return a search's hits that an earlier run left, or could not reach on a bad day."""
+        """Return the hits of a search that earlier runs left unfinished."""
         return self._searches.unsettled_tasks(search_id)
 
-    def record_verdicts(self, settlements: Sequence[HitVerdict]) -> None:
-        """Write down what became of hits that gave no new picture."""
-        self._searches.record_verdicts(settlements)
+    def record_verdicts(self, verdicts: Sequence[HitVerdict]) -> None:
+        """Record verdicts on hits that gave no new picture."""
+        self._searches.record_verdicts(verdicts)
 
     # Pictures.
 
     def place(self, placements: Sequence[Placement]) -> list[KnownPicture]:
-        """Place pictures, and settle their hits; return them as they are known from now on.
+        """Place pictures, record their verdicts, and return them as known pictures.
 
-        One that was to replace a picture which a person threw out meanwhile is left out: its hit is rejected.
+        If a person has rejected the picture that one was to replace, it is not placed, and its hit is rejected.
         """
         try:
             placed = self._journal.place(placements) if placements else []
         except StorageError:
-            self.check_is_in_place()  # that is then the reason
+            self.check_is_in_place()  # if it was moved, that is the reason
             raise
         return [known for number in placed for known in self._pictures.list_versions(number)]
 
     # Decisions.
 
     def reject(self, ids: Iterable[int], *, by: str, reason: str = "") -> int:
-        """Throw pictures out into dataset.rejected, for the whole dataset and for good; return the batch."""
+        """Reject pictures and move their files to dataset.rejected; return the batch."""
         return self._decider.reject(ids, by, reason)
 
     def restore(self, ids: Iterable[int], *, by: str) -> RestoreResult:
-        """Take rejections back: the file returns, or else what led to the picture is fetched again."""
+        """Lift rejections: the file returns, or without a file the picture is downloaded again."""
         return self._decider.restore(ids, by)
 
     def move(self, ids: Iterable[int], class_name: str, *, by: str) -> int:
-        """Give pictures another class; return the batch."""
+        """Move pictures to another class; return the batch."""
         return self._decider.move(ids, class_name, by)

@@ -1,4 +1,4 @@
-"""What a person did to the folders since the last command looked, in words."""
+"""The changes that a person made to the folders since the last command, for reports."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from harvest.dataset.reconcile import Finding
 
-# The kinds that are a person's doing and worth telling, and under which name.
-_TOLD = {
+# The kinds of changes by a person that are reported, and their names.
+_REPORTED = {
     Kind.GONE: "deleted",
     Kind.SHELVED: "rejected",
     Kind.RENAMED: "moved",
@@ -28,7 +28,7 @@ _TOLD = {
 
 
 class Change(NamedTuple):
-    """One picture: its class, its name, and `class/name` of where it went."""
+    """One picture: its class, its name, and the `class/name` that it was moved to."""
 
     class_name: str
     name: str
@@ -37,10 +37,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What was seen and, unless the `brake` says why not, recorded."""
+    """The changes that were found; they are recorded, unless `missing_files` says why not."""
 
     deleted: tuple[Change, ...] = ()
-    rejected: tuple[Change, ...] = ()  # dragged into dataset.rejected
+    rejected: tuple[Change, ...] = ()  # moved into dataset.rejected
     moved: tuple[Change, ...] = ()
     edited: tuple[Change, ...] = ()
     restored: tuple[Change, ...] = ()
@@ -50,7 +50,7 @@ class Changes:
     missing_files: str = ""  # "212 of 233 pictures of coral_snake are gone"
 
     def counts(self) -> dict[str, Counter[str]]:
-        """Count each kind of change by class.
+        """Return the number of changes of each kind, by class.
 
         >>> Changes(deleted=(Change("king_snake", "a.jpg"),)).counts()
         {'deleted': Counter({'king_snake': 1})}
@@ -63,19 +63,20 @@ class Changes:
         }
 
 
-def describe_findings(findings: Iterable[Finding], renamed: Mapping[str, str], brake: str = "") -> Changes:
-    """Put findings into a person's words."""
+def describe_findings(findings: Iterable[Finding], renamed: Mapping[str, str], missing_files: str = "") -> Changes:
+    """Return findings as changes to report."""
     lists: defaultdict[str, list[Change]] = defaultdict(list)
     for finding in findings:
-        if finding.kind in _TOLD:
+        if finding.kind in _REPORTED:
             name, change = _change(finding)
             lists[name].append(change)
-    return Changes(**{name: tuple(changes) for name, changes in lists.items()}, renamed=renamed, missing_files=brake)
+    reported = {name: tuple(changes) for name, changes in lists.items()}
+    return Changes(**reported, renamed=renamed, missing_files=missing_files)
 
 
 def _change(finding: Finding) -> tuple[str, Change]:
     kind, held, found = finding
-    name = _TOLD[kind]
+    name = _REPORTED[kind]
     if held is None:
         assert found is not None
         shelved = found.spot.area is Area.REJECTED

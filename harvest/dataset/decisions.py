@@ -1,4 +1,4 @@
-"""What a person decides on the page or the command line, done to ledger and folders alike."""
+"""Carry out the decisions of a person in the ledger and in the folders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """What a restoration came to: files that are back, and pictures that the next `get` fetches again."""
+    """The result of a restore: files that are back, and pictures that the next `get` downloads again."""
 
     batch: int
     back: int = 0
@@ -30,7 +30,7 @@ class RestoreResult:
 
 
 class Decisions:
-    """Carries decisions out: written first, then done, each batch as one."""
+    """Records decisions and then carries them out, batch by batch."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Decisions:
         self._decisions = decisions
 
     def reject(self, ids: Iterable[int], by: str, reason: str = "") -> int:
-        """Throw pictures out into dataset.rejected, for the whole dataset and for good."""
+        """Reject pictures and move their files to dataset.rejected; return the batch."""
         with self._ledger.transaction():
             decisions = [self._reject(held, reason) for held in self._rows(ids) if held.state == "present"]
             batch = self._decisions.write(by, decisions)
@@ -82,7 +82,7 @@ class Decisions:
         return _decision(Action.RESTORE, held, here)
 
     def move(self, ids: Iterable[int], class_name: str, by: str) -> int:
-        """Give pictures another class."""
+        """Move pictures to another class; return the batch."""
         with self._ledger.transaction():
             decisions = [
                 self._move(held, class_name)
@@ -101,7 +101,7 @@ class Decisions:
         return _decision(Action.MOVE, held, there)
 
     def _rows(self, ids: Iterable[int]) -> list[PictureRow]:
-        """Look the pictures up, each once, whatever face of it was named."""
+        """Return the rows of pictures, each once, also if several of its versions are named."""
         found = (self._pictures.get_row(number) for number in ids)
         return list({held.id: held for held in found if held is not None}.values())
 

@@ -1,11 +1,11 @@
-"""Announce, do, confirm: how pictures are placed and moved so that a kill at any moment loses nothing.
+"""Place and move pictures so that a kill at any moment loses nothing: announce, carry out, confirm.
 
-What was announced and not confirmed is finished, where the files show that it was done, by whoever opens the
-dataset next; a placement that was not done is forgotten, and its hit waits again.
+The next process that opens the dataset completes changes that were announced and carried out; a placement that was
+not carried out is dropped, and its hit is left for the next run.
 
-The name of a part file is recorded before the part file is renamed. After a kill, a recorded part file that
-is still there was not renamed; one that is gone was, so its image was in the class folder, and a person
-deleted, moved or edited it since. Without the record, that would look like a placement that was never done.
+The name of a part file is recorded before the part file is renamed. After a kill, a recorded part file that still
+exists was not renamed; one that is gone was renamed, so its image was in the class folder, and a person deleted, moved
+or edited it since. Without the record, this would look like a placement that was never carried out.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from harvest.ledger.picture_table import KnownPicture, PictureTable
     from harvest.models import Picture, Task
 
-# Of the content's hash in a file name; more only where two names would be the same.
+# Characters of the content hash in a file name; more only where two names would be equal.
 _LENGTHS = (12, 16, 24, 64)
-_MOVES = 64  # files moved in a transaction: other writers wait for no more than that
+_MOVES = 64  # files moved per transaction: other writers wait for one transaction at most
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A picture to be placed for a task, and the worse copy whose place it takes."""
+    """A picture to place for a task, and the worse copy that it replaces."""
 
     task: Task
     picture: Picture
@@ -42,7 +42,7 @@ class Placement:
 
 
 class FileOperations:
-    """Changes files, and says so in the ledger before and after."""
+    """Changes files, and records every change in the ledger before and after."""
 
     run: int | None = None
 
@@ -52,7 +52,7 @@ class FileOperations:
         self._tree = tree
 
     def place(self, placements: Sequence[Placement]) -> list[int]:
-        """Place pictures: announce, write, record, rename, confirm; return the numbers of those placed."""
+        """Place pictures: announce, write, record, rename, confirm; return the ids of those placed."""
         with self._ledger.transaction():
             announced = [(self._announce(placement), placement.picture) for placement in placements]
         wanted = {number: picture for number, picture in announced if number is not None}
@@ -94,7 +94,7 @@ class FileOperations:
         return number
 
     def _reject_replacement(self, task: Task, picture: int | None) -> None:
-        """Reject a better copy of what a person has thrown out since it was found to be one."""
+        """Reject a better copy of a picture that a person has rejected since."""
         self._ledger.execute(
             "UPDATE hit SET verdict = ?, picture = ?, run = ?, attempts = attempts + 1 WHERE id = ?",
             Verdict.REJECTED,
@@ -104,7 +104,7 @@ class FileOperations:
         )
 
     def _choose_name(self, provider: str, content: str, class_name: str) -> str:
-        """Say where a picture comes from and what is in it, as no other file in the dataset does."""
+        """Return a file name of source and content hash that no other file in the dataset has."""
         source = "".join(letter for letter in provider.lower() if letter.isascii() and letter.isalnum())
         for ending in _endings(content):
             name = f"{source or 'web'}-{ending}.jpg"
@@ -116,7 +116,7 @@ class FileOperations:
         raise AssertionError("endings do not end")
 
     def _confirm(self, places: Sequence[PendingPlacement]) -> None:
-        """Take what was replaced away, and make the new pictures present ones."""
+        """Remove the replaced files, and make the new pictures present."""
         left = [file for place in places for file in self._files_to_remove(place)]
         self._tree.remove(left)
         self._tree.flush([spot for spot, _ in left])
@@ -127,15 +127,15 @@ class FileOperations:
                 picture_updates.record_stat(self._ledger, place.id, stamp)
 
     def _files_to_remove(self, place: PendingPlacement) -> Iterator[tuple[FileKey, str | None]]:
-        """Name the files a picture replaces and their hashes, if nobody has changed them."""
+        """Yield the files that a picture replaces, with their hashes, unless a person has changed them."""
         if place.old is not None and self._tree.stat(place.old) == place.old_stamp:
-            # The original first: after a kill between the two, the picture still tells that both are to go.
+            # The original first: after a kill between the two, the picture still shows that both must be removed.
             if place.old_raw is not None:
                 yield place.old_raw, place.old_body
             yield place.old, place.old_content
 
     def recover(self, *, alone: bool) -> None:
-        """Finish what a killed process announced and did; only if `alone` are placements our business."""
+        """Complete what a killed process announced; placements only if `alone`."""
         if alone:
             self._recover_placements()
         self.complete_moves()
@@ -158,7 +158,7 @@ class FileOperations:
             self._confirm_changed(changed)
 
     def _forget_parts(self) -> None:
-        """Clear the record of each part file that is still there, before it is swept: it was not renamed."""
+        """Clear the record of each part file that still exists, before it is removed: it was not renamed."""
         recorded = {
             place.part: place.id for place in pending_changes.pending_placements(self._ledger) if place.part is not None
         }
@@ -167,22 +167,22 @@ class FileOperations:
                 pending_changes.record_parts(self._ledger, {recorded[part]: None for part in left})
 
     def _confirm_changed(self, places: Sequence[PendingPlacement]) -> None:
-        """Make pictures present whose files were renamed, but deleted, moved or edited by a person since.
+        """Make pictures present whose files were renamed, and deleted, moved or edited by a person since.
 
-        Without a size and a time they are looked for as any other, which finds out what the person did. A
-        worse copy that is still there stays: the person deleted the better one and not both.
+        Without a size and a time they are compared with the disk like any other, which finds out what the person
+        did. A worse copy that still exists stays: the person deleted the better one, not both.
         """
         gone = [place.old is None or self._tree.stat(place.old) is None for place in places]
         with self._ledger.transaction():
             for place, replaced in zip(places, gone, strict=True):
                 picture_updates.confirm_placement(self._ledger, place.id, None, replaced=replaced)
 
-    # Moves: whoever opens the dataset carries them out, and twice is as good as once.
+    # Moves: the next process that opens the dataset carries them out; repeating them does no harm.
 
     def complete_moves(self) -> None:
-        """Move every file that is announced to move."""
+        """Carry out all pending moves."""
         while pending_changes.pending_moves(self._ledger, 1):
-            # Within the transaction: two processes with the same moves to make would trip over each other.
+            # Within the transaction: two processes would otherwise carry out the same moves at once.
             with self._ledger.transaction():
                 moves = pending_changes.pending_moves(self._ledger, _MOVES)
                 targets = [self._move(move) for move in moves]
@@ -197,14 +197,16 @@ class FileOperations:
             return target  # moved already, or gone
         if not self._tree.is_free(target):
             if self._tree.hash_files([target]) == [move.content]:
-                self._tree.remove([(source, move.content)])  # copied to another disk, and killed before the end
+                self._tree.remove(
+                    [(source, move.content)]
+                )  # copied to another disk, and killed before the source was removed
                 return target
             target = self.find_free_name(target)
         self._tree.move(source, target)
         return target
 
     def find_free_name(self, spot: FileKey) -> FileKey:
-        """Return the spot, or one with a number to its name where nothing lies or is to lie."""
+        """Return the key, with a number added to its name if the path is used or will be used."""
         stem, dot, suffix = spot.name.rpartition(".")
         names = (f"{stem}-{number}{dot}{suffix}" for number in itertools.count(2))
         for name in itertools.chain([spot.name], names):

@@ -1,4 +1,4 @@
-"""Notices that an open dataset was moved, renamed or deleted, before anything is written in its place."""
+"""Detect that an open dataset was moved, renamed or deleted, before anything is written at its path."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ if TYPE_CHECKING:
 
 
 class _FileId(NamedTuple):
-    """What stays the same for a file or a directory, whatever its name is."""
+    """What identifies a file or a directory, whatever its name."""
 
     device: int
     inode: int
 
 
 class Identity:
-    """The directory and the ledger of an open dataset, known by device and inode.
+    """The device and inode of the directory and the ledger of an open dataset.
 
-    Both are held open, the ledger by SQLite: the system gives the inode of an open file to no other, also
-    when the file is deleted.
+    Both are kept open, the ledger by SQLite: the system does not reuse the inode of an open file.
     """
 
     def __init__(self, root: Path, ledger: Path) -> None:
@@ -33,12 +32,12 @@ class Identity:
         self._ids = (_directory_id(root), _file_id(ledger))
 
     def check(self) -> None:
-        """Raise `DatasetMoved` where the path leads to another directory or another ledger than it did."""
+        """Raise `DatasetMoved` if the path now leads to another directory or another ledger."""
         if _directory_id(self._root) != self._ids[0]:
             raise DatasetMoved(
                 f"{self._root} was moved, renamed or deleted while harvest was writing to it. "
                 "harvest stopped, and created nothing in its place.",
-                "If you moved it, run the same command with the new place after -o: it goes on from there.",
+                "If you moved it, run the same command with the new path after -o: it continues there.",
             )
         if _file_id(self._ledger) != self._ids[1]:
             raise DatasetMoved(
@@ -49,21 +48,21 @@ class Identity:
             )
 
     def close(self) -> None:
-        """Close the directory; closing twice does no harm."""
+        """Close the directory; this may be called twice."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def _open_directory(path: Path) -> int | None:
-    if os.name == "nt":  # Windows opens no directories, and moves none that has an open file in it
+    if os.name == "nt":  # Windows cannot open directories, and does not move one with an open file in it
         return None
     with disk.write_errors_named(path):
         return os.open(path, os.O_RDONLY)
 
 
 def _directory_id(path: Path) -> _FileId | None:
-    """Identify the directory at a path, through a link if it is one; `None` where there is nothing."""
+    """Return the id of the directory at a path, following a link, or `None` if there is nothing."""
     with disk.read_errors_named(path):
         try:
             found = path.stat()
@@ -73,7 +72,7 @@ def _directory_id(path: Path) -> _FileId | None:
 
 
 def _file_id(path: Path) -> _FileId | None:
-    """Identify the file at a path; `None` where there is nothing."""
+    """Return the id of the file at a path, or `None` if there is nothing."""
     with disk.read_errors_named(path):
         try:
             found = path.lstat()

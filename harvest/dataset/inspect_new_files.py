@@ -1,4 +1,4 @@
-"""Looks once at every file that is a person's own, so that no copy of it is fetched from the web."""
+"""Compute the fingerprints of files that a person added, so that no copy is downloaded from the web."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger
     from harvest.ledger.picture_table import PictureTable
 
-_BATCH = 32  # files a transaction: what is looked at is not looked at again, also after a kill
-_HEAVY = 100 << 20  # bytes of a decode; those that need more take turns
-_NAMED = 5  # of many skipped files
+_BATCH = 32  # files per transaction: an inspected file is not inspected again, also after a kill
+_HEAVY = 100 << 20  # bytes of a decode; those that need more run one at a time
+_MAX_NAMED = 5  # skipped files that are named
 _turn = threading.Lock()
 
 
 class SkippedFile(NamedTuple):
-    """A file that cannot be decoded: it is counted, compared with nothing and never changed."""
+    """A file that cannot be decoded: it is counted, not compared with others, and never changed."""
 
     spot: FileKey
     refusal: Refusal
 
     @property
     def reason(self) -> str:
-        """Return why, for a person."""
+        """The reason, for people."""
         if self.refusal.verdict is Verdict.INTERNAL_ERROR:
             return f"internal error of harvest, please report it with this file: {self.refusal.detail}"
         return self.refusal.detail or str(self.refusal.verdict)
@@ -51,41 +51,40 @@ def inspect_new_files(
     known: Mapping[str, InspectedImage | Refusal | None] = MappingProxyType({}),
     tick: Tick | None = None,
 ) -> list[SkippedFile]:
-    """Take the look of files that are new or were changed by a person; return those that have none.
+    """Compute the fingerprints of files that a person added or changed; return the files that cannot be decoded.
 
-    `known` are results by content, from files that were examined before.
-
-    A file that met an internal error is not noted as examined: the next version may be able to read it.
+    `known` has the results of files that were inspected before, by content hash. A file that caused an internal error
+    is not recorded as inspected: the next version may be able to read it.
     """
     files = pictures.list_uninspected()
     skipped: list[SkippedFile] = []
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
-        spots = [FileKey(held.class_name, held.name, Area.REJECTED if held.shelved else Area.TREE) for held in batch]
-        new = [tree.path(spot) for held, spot in zip(batch, spots, strict=True) if held.content not in known]
-        examined = iter(tree.map_threads(examine_file, new))
-        looks = [known[held.content] if held.content in known else next(examined) for held in batch]
+        keys = [FileKey(held.class_name, held.name, Area.REJECTED if held.shelved else Area.TREE) for held in batch]
+        new = [tree.path(spot) for held, spot in zip(batch, keys, strict=True) if held.content not in known]
+        inspected = iter(tree.map_threads(inspect_file, new))
+        results = [known[held.content] if held.content in known else next(inspected) for held in batch]
         skipped += [
-            SkippedFile(spot, seen) for spot, seen in zip(spots, looks, strict=True) if isinstance(seen, Refusal)
+            SkippedFile(spot, seen) for spot, seen in zip(keys, results, strict=True) if isinstance(seen, Refusal)
         ]
         with ledger.transaction():
-            for held, seen in zip(batch, looks, strict=True):
+            for held, seen in zip(batch, results, strict=True):
                 if isinstance(seen, Refusal) and seen.verdict is Verdict.INTERNAL_ERROR:
                     continue
-                look = None
+                inspection = None
                 if seen is not None and not isinstance(seen, Refusal):
-                    look = (seen.pixels, seen.fingerprint.data, seen.width, seen.height, seen.format)
-                picture_updates.record_inspection(ledger, held.id, look)
+                    inspection = (seen.pixels, seen.fingerprint.data, seen.width, seen.height, seen.format)
+                picture_updates.record_inspection(ledger, held.id, inspection)
         if tick is not None:
             tick(start + len(batch), len(files))
     return skipped
 
 
 def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:
-    """Return a sentence for each skipped file; of many, for the first ones and for the rest."""
+    """Return a sentence for each skipped file; for many, the first ones and a count."""
     texts = [
         f"{root}{spot.area}/{spot.class_name}/{spot.name} is skipped: {each.reason}"
-        for each in skipped[:_NAMED]
+        for each in skipped[:_MAX_NAMED]
         for spot in (each.spot,)
     ]
     if more := len(skipped) - len(texts):
@@ -93,8 +92,8 @@ def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:
     return texts
 
 
-def examine_file(path: Path, *, unpad: bool = False) -> InspectedImage | Refusal | None:
-    """Decode a file; return `None` for one that is gone."""
+def inspect_file(path: Path, *, unpad: bool = False) -> InspectedImage | Refusal | None:
+    """Decode a file and compute its fingerprint; return `None` if it is gone."""
     from harvest.images import inspect_image, memory_needed  # noqa: PLC0415 - decoders are slow to load, and rarely needed
 
     try:

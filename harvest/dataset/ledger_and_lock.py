@@ -1,4 +1,4 @@
-"""Opens the two files of a dataset that are not pictures: its lock and its ledger."""
+"""Open the ledger and the lock of a dataset."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 LEDGER = "harvest.db"
 LOCK = "harvest.lock"
-PATIENCE = 3.0  # seconds a `get` waits for the lock: another command may hold it for a moment
+LOCK_TIMEOUT = 3.0  # seconds that a `get` waits for the lock: another command may hold it briefly
 
 
 def lock_for_placing(root: Path, *, create: bool) -> Lock:
-    """Take the dataset's lock, or say who has it."""
+    """Acquire the lock of a dataset, or raise `DatasetBusy` with the process that has it."""
     if create:
         with disk.write_errors_named(root):
             disk.make_folder(root)
     else:
         _check_is_dataset(root)
     lock = Lock(root / LOCK)
-    if not lock.acquire(patience=PATIENCE):
+    if not lock.acquire(timeout=LOCK_TIMEOUT):
         raise DatasetBusy(
             f"{root} is in use by another harvest ({lock.describe_holder()}).",
-            "Wait until it is done, or stop it: the lock goes with it.",
+            "Wait until it ends, or stop it.",
         )
     return lock
 
 
 def open_ledger(root: Path, *, create: bool) -> Ledger:
-    """Open the dataset's ledger, a new one where there is none and one may be made."""
+    """Open the ledger of a dataset; with `create`, make one if there is none."""
     if not create:
         _check_is_dataset(root)
     elif not os.path.lexists(root / LEDGER):
@@ -47,6 +47,6 @@ def _check_is_dataset(root: Path) -> None:
     disk.refuse_link(root / LEDGER)
     if not (root / LEDGER).exists():
         raise UsageError(
-            f"{root} is no dataset: it has no {LEDGER}.",
-            f"Name the folder of a dataset, or make one: harvest QUERIES.csv -o {root.name}",
+            f"{root} is not a dataset: it has no {LEDGER}.",
+            f"Name the folder of a dataset, or create one: harvest QUERIES.csv -o {root.name}",
         )

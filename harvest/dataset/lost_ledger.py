@@ -1,8 +1,8 @@
-"""A ledger that was there and is gone: noticed before a new one is begun, and replaced as far as can be.
+"""Detect that a dataset has lost its ledger, before a new one is created, and restore what can be restored.
 
-What a person rejected is known to the ledger alone, so a new one is begun only when a person says so. Two
-things show that there was one: images with our file name and our mark in their Exif block, and a path at
-which a dataset was seen before (`path_memory`).
+Only the ledger knows what a person rejected, so a new one is created only if a person asks for it. Two signs show
+that there was a ledger: images with our file names and our mark in their Exif data, and a path where a dataset was
+seen before (`path_memory`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger
     from harvest.models import Hit
 
-# What the journal names files: source and content. FastClass leaves the same mark, but no such name.
+# Our file names: source and content hash. FastClass writes the same mark, but other names.
 _OUR_NAME = re.compile(r"([a-z0-9]+)-[0-9a-f]{12,64}(?:-\d+)?\.jpe?g", re.ASCII)
-_SAMPLE = 3  # files of a class that are read; to list folders of 100,000 files takes 0.4 s
-_HEAD = 160 << 10  # bytes of a file that are read: a JPEG's Exif block ends within its first two segments
-_BATCH = 500  # images a transaction
+_SAMPLE = 3  # files per class that are read; listing folders of 100,000 files takes 0.4 s
+_HEAD = 160 << 10  # bytes of a file that are read: the Exif block of a JPEG ends within its first two segments
+_BATCH = 500  # images per transaction
 _UNKNOWN = "UNKNOWN"  # the provider of an image that a person renamed
 
 
@@ -41,32 +41,32 @@ def refuse_lost_ledger(root: Path) -> None:
     if os.path.lexists(root / LEDGER):
         return
     marked = next(_marked_files(root), None)
-    if marked is not None and not os.path.lexists(root / LEDGER):  # not begun by another process meanwhile
+    if marked is not None and not os.path.lexists(root / LEDGER):  # not created by another process in the meantime
         raise LedgerMissing(
             f"{root} has lost its ledger, {LEDGER}: harvest placed {marked.parent.name}/{marked.name}. "
-            "Nothing was recorded, and nothing fetched.",
-            f"Put {LEDGER} back from a backup. Without one, `harvest QUERIES.csv --new-ledger` begins a new "
-            "ledger and reads the sources back from the files; images that you deleted may then come back.",
+            "Nothing was recorded or downloaded.",
+            f"Restore {LEDGER} from a backup. Without one, `harvest QUERIES.csv --new-ledger` creates a new "
+            "ledger and reads the sources from the files; images that you deleted may then come back.",
         )
     if marked is None and path_memory.seen_at(root) is not None:
         raise LedgerMissing(
-            f"{root} held a dataset before, and its ledger, {LEDGER}, is gone. "
-            "Nothing was recorded, and nothing fetched.",
-            _where_it_may_be(root),
+            f"{root} contained a dataset before, and its ledger, {LEDGER}, is gone. "
+            "Nothing was recorded or downloaded.",
+            _describe_solutions(root),
         )
 
 
-def _where_it_may_be(root: Path) -> str:
+def _describe_solutions(root: Path) -> str:
     there = (other for other in path_memory.other_paths(root) if os.path.lexists(other / LEDGER))
     moved = next(there, None)
     question = f"Did you move it to {moved}? Name it with -o." if moved else "Is the drive attached?"
-    return f"{question} If you deleted it: `harvest QUERIES.csv --new-ledger` begins a new one."
+    return f"{question} If you deleted it: `harvest QUERIES.csv --new-ledger` creates a new one."
 
 
 def _marked_files(root: Path) -> Iterator[Path]:
-    """Find images that we placed, reading a few files of each class folder, the rejected ones included."""
-    for shelf in (Area.TREE, Area.REJECTED):
-        for folder in _list_folder(os.path.abspath(root) + shelf):  # noqa: PTH100 - keeps links
+    """Yield images that we placed; a few files of each class folder are read, also of the rejected ones."""
+    for area in (Area.TREE, Area.REJECTED):
+        for folder in _list_folder(os.path.abspath(root) + area):  # noqa: PTH100 - keeps links
             if not folder.is_dir(follow_symlinks=False):
                 continue
             ours = (file for file in _list_folder(folder) if _OUR_NAME.fullmatch(file.name))
@@ -76,15 +76,15 @@ def _marked_files(root: Path) -> Iterator[Path]:
 
 
 def _list_folder(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
-    """List a folder as far as it is read: one that is not there, or cannot be read, shows nothing."""
+    """List a folder lazily; a folder that is missing or unreadable is empty."""
     with suppress(OSError), os.scandir(folder) as entries:
         yield from entries
 
 
 def read_provenance(ledger: Ledger, tree: Tree) -> int:
-    """Read where images come from back from their files, and return of how many it is known now.
+    """Read the sources of images from their files, and return the number of images whose source was found.
 
-    Doing it again does no harm, so a run that was killed in the middle is completed by the same command.
+    It can be repeated, so the same command completes a run that was killed.
     """
     found = 0
     images = provenance.list_without_source(ledger)

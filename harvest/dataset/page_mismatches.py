@@ -1,4 +1,4 @@
-"""Pictures found for one class while their pages speak of another."""
+"""Find pictures of one class whose pages name another class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PageText(NamedTuple):
-    """A picture on disk and what its source says of it."""
+    """A picture on disk, and the text of its sources."""
 
     id: int
     class_name: str
@@ -31,7 +31,7 @@ class PageMismatch(NamedTuple):
 
 
 def class_phrases(class_name: str, queries: Iterable[str]) -> set[str]:
-    """Return the words by which a text would name a class: its own name and what was searched for.
+    """Return the phrases that name a class in a text: its own name and the search terms.
 
     >>> sorted(class_phrases("king_snake", ["scarlet king snake", '"king snake" -coral']))
     ['king snake', 'scarlet king snake']
@@ -41,10 +41,10 @@ def class_phrases(class_name: str, queries: Iterable[str]) -> set[str]:
 
 
 def find_page_mismatches(pictures: Iterable[PageText], words: Mapping[str, Collection[str]]) -> Iterator[PageMismatch]:
-    """Find the pictures whose words name a class other than their own, and not their own.
+    """Yield the pictures whose text names another class and not their own.
 
-    >>> told = PageText(1, "coral", "bing-1.jpg", "Scarlet kingsnake, https://example.com/a.jpg")
-    >>> [suspect.other for suspect in find_page_mismatches([told], {"coral": ["coral snake"], "king": ["king snake"]})]
+    >>> page = PageText(1, "coral", "bing-1.jpg", "Scarlet kingsnake, https://example.com/a.jpg")
+    >>> [suspect.other for suspect in find_page_mismatches([page], {"coral": ["coral snake"], "king": ["king snake"]})]
     ['king']
     """
     classes = _Names(words)
@@ -55,7 +55,7 @@ def find_page_mismatches(pictures: Iterable[PageText], words: Mapping[str, Colle
 
 
 class _Names:
-    """Finds the classes that a text names: in whole words, written apart or together, also in the plural."""
+    """Finds the classes that a text names, in whole words, with or without spaces, also in the plural."""
 
     def __init__(self, words: Mapping[str, Collection[str]]) -> None:
         self._classes: dict[str, set[str]] = {}

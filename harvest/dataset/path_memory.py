@@ -1,8 +1,8 @@
-"""Which dataset was seen at which path: remembered in the settings folder, beside the keys.
+"""Remember the paths of datasets in the settings folder.
 
-An empty mount point looks like a dataset that is still to be made; a path that held one tells them apart.
-Nothing but paths and ids is kept, and at most `_MOST` of them. The memory is a help, not a record: where it
-cannot be read or written, the program works as if there were none.
+An empty mount point looks like a dataset that does not exist yet; a path that had a dataset before shows the
+difference. Only paths and ids are stored, at most `_MOST`. If the file cannot be read or written, the program works
+as if it were empty.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 from harvest.errors import UsageError
 from harvest.settings import settings_file, write_settings
 
-_MOST = 500  # paths; the one whose dataset was opened longest ago is forgotten first
+_MOST = 500  # paths; the least recently used is dropped first
 _LONGEST = 1_000  # characters of a path
-_LARGEST = 8 * _MOST * _LONGEST  # bytes of the file: JSON writes a character in six at most
+_LARGEST = 8 * _MOST * _LONGEST  # bytes of the file: JSON needs at most six per character
 
 
 def remember(root: Path, dataset_id: str) -> None:
-    """Remember that a dataset is at a path."""
+    """Record that a dataset is at a path."""
     path = _key(root)
     known = _read()
     if len(path) > _LONGEST or not dataset_id or (path, dataset_id) == next(reversed(known.items()), None):
@@ -37,7 +37,7 @@ def seen_at(root: Path) -> str | None:
 
 
 def other_paths(root: Path) -> list[Path]:
-    """Return the other paths at which the dataset of a path was seen, the latest first."""
+    """Return the other paths where the dataset of a path was seen, the latest first."""
     known, path = _read(), _key(root)
     wanted = known.get(path)
     return [Path(other) for other, seen in reversed(known.items()) if seen == wanted and other != path]

@@ -1,7 +1,7 @@
-"""A dataset as somebody else sees it who only wants to know: a training.
+"""Read a dataset without reconciling it, for a training.
 
-Nothing is reconciled, no lock is taken and no picture is touched: what is asked is asked by content, which
-holds wherever a file lies by now. All that may be written is where the training put each content.
+No lock is acquired and no picture is changed. Pictures are identified by content hash, wherever their files are now.
+Only the split of a training is written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ReadOnlyDataset(ReadQueries):
 
     @classmethod
     def open(cls, root: str | os.PathLike[str]) -> Self | None:
-        """Open the ledger of a folder; `None` where there is none."""
+        """Open the ledger of a folder, or return `None` if there is none."""
         path = Path(os.path.abspath(root)) / LEDGER  # noqa: PTH100 - as Dataset.open does
         if not os.path.lexists(path):
             return None
@@ -35,11 +35,11 @@ class ReadOnlyDataset(ReadQueries):
             return cls(Ledger.copy(path))
 
     def origins(self) -> list[split_table.Origin]:
-        """Return the landing pages and authors of the pictures on disk."""
+        """Return the pages and authors of the pictures on disk."""
         return split_table.origins(self._ledger)
 
     def load_split(self, deal: str) -> dict[str, str]:
-        """Return the part of each content that a deal has put anywhere."""
+        """Return the part of each content hash in one split."""
         return split_table.load_split(self._ledger, deal)
 
     def __enter__(self) -> Self:
@@ -50,7 +50,7 @@ class ReadOnlyDataset(ReadQueries):
 
 
 def save_split_in_ledger(root: str | os.PathLike[str], deal: str, parts: Mapping[str, str]) -> bool:
-    """Write down where a deal put contents; tell whether there is a ledger that remembers it."""
+    """Save the parts of content hashes in one split; return whether there is a ledger."""
     path = Path(os.path.abspath(root)) / LEDGER  # noqa: PTH100 - the same
     if not os.path.lexists(path):
         return False

@@ -1,4 +1,4 @@
-"""What a dataset answers; asking changes nothing."""
+"""The queries of a dataset; they change nothing."""
 
 from __future__ import annotations
 
@@ -26,55 +26,55 @@ class ReadQueries:
         self._pictures = PictureTable(ledger)
 
     def damage(self, most: int = 10) -> str:
-        """Say which rows of the ledger are damaged and were skipped; "" where none is."""
+        """Return a description of the damaged rows of the ledger, which are skipped, or an empty text."""
         rows = self._ledger.damage
         if not rows:
             return ""
-        title = f"{self._ledger.path} holds {len(rows):,} damaged row{'s' if len(rows) > 1 else ''}"
-        lines = [f"{title}, skipped; no file was touched for {'them' if len(rows) > 1 else 'it'}:"]
+        title = f"{self._ledger.path} has {len(rows):,} damaged row{'s' if len(rows) > 1 else ''}"
+        lines = [f"{title}, skipped; no file was changed:"]
         lines += [f"  {' '.join(row.split())}" for row in rows[:most]]
         return "\n".join(lines + ([f"  and {len(rows) - most:,} more"] if len(rows) > most else []))
 
     def list_present(self) -> Iterator[KnownPicture]:
-        """Return the pictures on disk, and the earlier faces of those that were edited."""
+        """Return the pictures on disk, and the earlier versions of edited ones."""
         return self._pictures.list_present()
 
     def list_rejected(self) -> Iterator[KnownPicture]:
-        """Return the rejected pictures, and their earlier faces."""
+        """Return the rejected pictures, and their earlier versions."""
         return self._pictures.list_rejected()
 
     def count_present(self, class_name: str) -> int:
-        """Count the pictures of a class that are on disk."""
+        """Return the number of pictures of a class on disk."""
         return self._pictures.count_present(class_name)
 
     def counts(self) -> dict[str, int]:
-        """Count the pictures on disk by class."""
+        """Return the number of pictures on disk, by class."""
         return self._pictures.count_by_class()
 
     def count_licensed(self) -> int:
-        """Count the pictures on disk whose source states their licence."""
+        """Return the number of pictures on disk whose source states their licence."""
         return self._pictures.count_licensed()
 
     def count_classes(self) -> list[ClassCounts]:
-        """Tell of every class what it holds, what is new, and what a person did to it."""
+        """Return the counts of every class."""
         return statistics.count_classes(self._ledger)
 
     def unreadable(self) -> list[tuple[str, str]]:
-        """Return class and name of the files added by hand that could not be decoded."""
+        """Return class and name of the files that were added by hand and cannot be decoded."""
         return statistics.unreadable(self._ledger)
 
     def keep_rates(self) -> list[KeepRate]:
-        """Tell for each query and provider what a person left of the pictures it gave."""
+        """Return for each query and provider how many of its pictures a person kept."""
         return statistics.compute_keep_rates(self._ledger)
 
     def conflicts(self) -> list[Conflict]:
-        """List the pictures that two classes want, as long as nobody has decided."""
+        """Return the pictures found for two classes on which no person has decided."""
         return statistics.list_conflicts(self._ledger)
 
     def suspects(self, words: Mapping[str, Collection[str]] | None = None) -> list[page_mismatches.PageMismatch]:
-        """List the pictures whose sources name another class and not their own.
+        """Return the pictures whose sources name another class and not their own.
 
-        `words` are the phrases that name each class; left out, they are its name and what was searched for.
+        `words` are the phrases that name each class; by default its name and search terms.
         """
         if words is None:
             searched = statistics.search_terms(self._ledger)
@@ -86,25 +86,25 @@ class ReadQueries:
         )
 
     def find(self, text: str) -> list[int]:
-        """Return the pictures that a path, file name or address means, those on disk first."""
+        """Return the pictures that a path, file name or URL refers to, those on disk first."""
         return history.find_pictures(self._ledger, text)
 
     def similar_names(self, text: str, most: int = 5) -> list[str]:
-        """Return some `class/name` of pictures whose name holds a text."""
+        """Return some `class/name` of pictures whose name contains a text."""
         return history.similar_names(self._ledger, text, most)
 
     def history_of_text(self, text: str) -> PictureHistory | None:
-        """Tell all that is known of a path, file name or address; `None` where nothing is."""
+        """Return the history for a path, file name or URL, or `None` if nothing is known."""
         return history.history_of_text(self._ledger, text)
 
     def picture_history(self, picture: int) -> PictureHistory:
-        """Tell all that is known of one picture."""
+        """Return the history of one picture."""
         return history.picture_history(self._ledger, picture)
 
     def rejections(self) -> list[Rejection]:
-        """List what a person threw out, and what it would take to have each back."""
+        """Return the rejections, and what a restore of each would do."""
         return rejections.list_rejections(self._ledger)
 
     def last_batch(self) -> RejectionBatch:
-        """Return what was thrown out together last, as far as it still is."""
+        """Return the pictures of the last batch of rejections that are still rejected."""
         return rejections.last_batch(self._ledger)

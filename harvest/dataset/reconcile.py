@@ -1,7 +1,7 @@
-"""What does the disk say? Decides from lists alone what a person did to the folders, and touches nothing.
+"""Work out what a person did to the folders, from lists alone; nothing is read or changed here.
 
-Pictures that are not where the ledger has them meet files that it does not expect, by content and the nearest
-place first, so that what looks like a loss and a find is seen for the one thing it is.
+Missing pictures are matched with unexpected files by content, the nearest path first, so that a moved file is one
+move, and not a deletion and an addition.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ FindCopies: TypeAlias = (
     "Callable[[Sequence[PictureRow], Sequence[UnexpectedFile]], Iterable[tuple[PictureRow, UnexpectedFile]]]"
 )
 
-# Over FEW files and over MOST of a class or of the dataset: rather is a drive gone than a person busy.
-FEW = 20
-MOST = 0.9
-# So much of a class under one new folder name: the class has a new name.
-RENAMED = 0.8
+# More missing files than this, and than this share of a class or of the dataset: rather a missing drive than deletions.
+MISSING_FILES = 20
+MISSING_SHARE = 0.9
+# With this share of a class under one new folder name, the class was renamed.
+RENAMED_SHARE = 0.8
 
 
 class Kind(Enum):
-    """What can have become of a picture, and what a file can be."""
+    """What can have happened to a picture, and what a file can be."""
 
-    CONFIRMED = auto()  # announced before we were killed, and there
-    FORGOTTEN = auto()  # announced, and not there
-    TOUCHED = auto()  # the same bytes at another time
+    CONFIRMED = auto()  # announced before a kill, and the file exists
+    FORGOTTEN = auto()  # announced, and the file does not exist
+    TOUCHED = auto()  # the same bytes with another time
     RENAMED = auto()  # another file name in the same class
     MOVED = auto()
     RECLASSED = auto()  # moved with its whole class, which has a new name
     EDITED = auto()
     RESTORED = auto()
-    ADDED = auto()  # a person's own, in a class folder or among the rejected
+    ADDED = auto()  # added by a person, in a class folder or in dataset.rejected
     COPIED = auto()  # in two class folders at once
-    MERGED = auto()  # gone, but another copy is there
-    SHELVED = auto()  # dragged to the rejected
-    RESHELVED = auto()  # rejected before, and its file lies there now
-    UNSHELVED = auto()  # rejected before, and its file lies there no more
+    MERGED = auto()  # gone, but another copy exists
+    SHELVED = auto()  # moved to dataset.rejected by a person
+    RESHELVED = auto()  # rejected before, and its file is there now
+    UNSHELVED = auto()  # rejected before, and its file is gone
     GONE = auto()
 
 
 class UnexpectedFile(NamedTuple):
-    """A file that the ledger does not expect where it is."""
+    """A file that the ledger does not expect at its path."""
 
     spot: FileKey
     content: str
@@ -59,7 +59,7 @@ class UnexpectedFile(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What became of a picture that the ledger holds, or what a file is."""
+    """What happened to a picture of the ledger, or what a file is."""
 
     kind: Kind
     held: PictureRow | None = None
@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything the disk says; with the `brake` on, it is too much to be believed."""
+    """All findings; `missing_files` says if so many files are missing that it may be a mistake."""
 
     each: Sequence[Finding] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
@@ -78,19 +78,19 @@ class Findings:
 def reconcile(
     held: Iterable[PictureRow],
     found: Iterable[UnexpectedFile],
-    kin: Iterable[PictureRow],
+    same_content: Iterable[PictureRow],
     *,
     totals: Mapping[str, int],
     folders: Collection[str],
     find_copies: FindCopies = lambda *_: (),
 ) -> Findings:
-    """Tell what became of the pictures in `held`, which are not in their places, and what the files are.
+    """Return what happened to the pictures in `held`, whose files are missing, and what the files in `found` are.
 
-    `kin` are the other pictures with the content of any of these, `totals` counts the present pictures of
-    each class, and `folders` are the class folders on disk. `find_copies` pairs images with the files that
-    are certainly copies of them; it is asked only about what nothing else explains.
+    `same_content` are the other pictures with the content of any of these, `totals` has the number of present
+    pictures of each class, and `folders` are the class folders on disk. `find_copies` pairs images with files that
+    are copies of them; it is called only with what nothing else explains.
     """
-    matching = _Matching(held, found, kin)
+    matching = _Matching(held, found, same_content)
     each = matching.findings(find_copies)
     renamed = _find_renamed_classes(each, totals)
     each = [_with_new_class(finding, renamed) for finding in each]
@@ -99,15 +99,17 @@ def reconcile(
 
 
 class _Matching:
-    """Takes pictures and files off two heaps, pair by pair, until each is explained."""
+    """Matches pictures and files, pair by pair, until each is explained."""
 
-    def __init__(self, held: Iterable[PictureRow], found: Iterable[UnexpectedFile], kin: Iterable[PictureRow]) -> None:
+    def __init__(
+        self, held: Iterable[PictureRow], found: Iterable[UnexpectedFile], same_content: Iterable[PictureRow]
+    ) -> None:
         self._held = dict.fromkeys(held)
         self._files = dict.fromkeys(found)
         self._occupied = {file.spot for file in self._files}
-        self._kin: defaultdict[str, list[PictureRow]] = defaultdict(list)
-        for row in kin:
-            self._kin[row.content].append(row)
+        self._same_content: defaultdict[str, list[PictureRow]] = defaultdict(list)
+        for row in same_content:
+            self._same_content[row.content].append(row)
         self._findings: list[Finding] = []
 
     def findings(self, find_copies: FindCopies) -> list[Finding]:
@@ -126,11 +128,11 @@ class _Matching:
         for file in self._files:
             self._explain_file(file)
         for row in self._held:
-            self._findings.append(Finding(self._fate(row), row))
+            self._findings.append(Finding(self._explain_missing(row), row))
         return self._findings
 
     def _match(self, near: Callable[[PictureRow, FileKey], bool]) -> None:
-        """Pair pictures and files of the same content that are near each other in this sense."""
+        """Pair pictures and files of the same content for which `near` returns true."""
         by_content = defaultdict(list)
         for row in self._held:
             by_content[row.content].append(row)
@@ -148,7 +150,7 @@ class _Matching:
             self._findings.append(Finding(Kind.CONFIRMED, row, file))
             row = row._replace(state="present")
         self._findings.append(Finding(kind, row, file))
-        self._note(file)
+        self._add_explained(file)
 
     def _match_edited(self) -> None:
         at = {file.spot: file for file in self._files}
@@ -160,20 +162,20 @@ class _Matching:
     def _edit(self, row: PictureRow, file: UnexpectedFile) -> None:
         del self._held[row], self._files[file]
         self._findings.append(Finding(Kind.EDITED, row, file))
-        self._note(file)
+        self._add_explained(file)
 
     def _match_resaved(self, find_pairs: FindCopies) -> None:
-        """Pair images that were saved anew, in another format or under another name, with their files.
+        """Pair images that were saved again, in another format or under another name, with their files.
 
-        Only within a class, and only with files whose content is not known. A file that may be either of two
-        images is neither: whose source it has is not certain. Of two files that are both copies of an image
-        the first by name is that image, the other a person's own.
+        Only within a class, and only with files of unknown content. A file that may be either of two images is
+        neither, as its source is uncertain. Of two files that are copies of an image, the first by name is that image,
+        and the other is an added file.
         """
         rows = _group((row.class_name, row) for row in self._held if row.state == "present")
         files = _group(
             (file.spot.class_name, file)
             for file in self._files
-            if file.spot.area is Area.TREE and not self._kin[file.content]
+            if file.spot.area is Area.TREE and not self._same_content[file.content]
         )
         for name in sorted(rows.keys() & files.keys()):
             pairs = dict.fromkeys(find_pairs(rows[name], files[name]))
@@ -183,36 +185,36 @@ class _Matching:
                     self._edit(row, file)
 
     def _explain_file(self, file: UnexpectedFile) -> None:
-        """Say what a file is that no missing picture explains."""
-        alike = self._kin[file.content]
-        homes = {row.class_name for row in alike if row.state == "present"}
-        thrown_out = next((row for row in alike if row.state != "present"), None)
+        """Record what a file is that no missing picture explains."""
+        others = self._same_content[file.content]
+        homes = {row.class_name for row in others if row.state == "present"}
+        rejected = next((row for row in others if row.state != "present"), None)
         if file.spot.area is Area.REJECTED:
-            if homes or any(row.shelved for row in alike):
-                return  # a picture on disk is stronger than a rejection, and one file is enough to restore
-            kind = Kind.RESHELVED if thrown_out else Kind.ADDED
+            if homes or any(row.shelved for row in others):
+                return  # a picture on disk outranks a rejection, and one file is enough to restore
+            kind = Kind.RESHELVED if rejected else Kind.ADDED
         elif homes:
             kind = Kind.ADDED if homes == {file.spot.class_name} else Kind.COPIED
-            thrown_out = None
+            rejected = None
         else:
-            kind = Kind.RESTORED if thrown_out else Kind.ADDED
-        self._findings.append(Finding(kind, thrown_out, file))
-        self._note(file)
+            kind = Kind.RESTORED if rejected else Kind.ADDED
+        self._findings.append(Finding(kind, rejected, file))
+        self._add_explained(file)
 
-    def _note(self, file: UnexpectedFile) -> None:
-        """Know a file that is explained, for the sake of its copies."""
-        class_name, name, shelf = file.spot
-        state = "rejected" if shelf is Area.REJECTED else "present"
-        row = PictureRow(0, state, class_name, name, file.content, int(shelf is Area.REJECTED))
-        self._kin[file.content].append(row)
+    def _add_explained(self, file: UnexpectedFile) -> None:
+        """Add an explained file, so that its copies are recognised."""
+        class_name, name, area = file.spot
+        state = "rejected" if area is Area.REJECTED else "present"
+        row = PictureRow(0, state, class_name, name, file.content, int(area is Area.REJECTED))
+        self._same_content[file.content].append(row)
 
-    def _fate(self, row: PictureRow) -> Kind:
-        """Say what became of a picture that no file explains."""
+    def _explain_missing(self, row: PictureRow) -> Kind:
+        """Return what happened to a picture that no file explains."""
         if row.state == "placing":
             return Kind.FORGOTTEN
         if row.state == "rejected":
             return Kind.UNSHELVED
-        copies = any(kin.state == "present" for kin in self._kin[row.content])
+        copies = any(other.state == "present" for other in self._same_content[row.content])
         return Kind.MERGED if copies or FileKey(row.class_name, row.name) in self._occupied else Kind.GONE
 
 
@@ -226,7 +228,7 @@ def _group(named: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
 def _same_stem(
     rows: Sequence[PictureRow], files: Sequence[UnexpectedFile]
 ) -> Iterator[tuple[PictureRow, UnexpectedFile]]:
-    """Pair an image and a file whose names differ in the suffix alone, if no other file has that stem."""
+    """Pair an image and a file whose names differ only in the suffix, if no other file has that stem."""
     by_stem = _group((_stem(file.spot.name), file) for file in files)
     for row in rows:
         same = by_stem.get(_stem(row.name), ())
@@ -239,8 +241,8 @@ def _stem(name: str) -> str:
 
 
 def _same_spot(row: PictureRow, spot: FileKey) -> bool:
-    shelf = Area.REJECTED if row.state == "rejected" else Area.TREE
-    return spot == (row.class_name, row.name, shelf)
+    area = Area.REJECTED if row.state == "rejected" else Area.TREE
+    return spot == (row.class_name, row.name, area)
 
 
 def _same_class(row: PictureRow, spot: FileKey) -> bool:
@@ -264,7 +266,7 @@ def _was_restored_by_moving(row: PictureRow, spot: FileKey) -> bool:
 
 
 def _move(row: PictureRow, spot: FileKey) -> Kind:
-    """Name the way of a picture to where its content was found."""
+    """Return what happened to a picture whose content was found at a path."""
     if row.state == "rejected":
         return Kind.RESTORED if spot.area is Area.TREE else Kind.RESHELVED
     if spot.area is Area.REJECTED:
@@ -275,12 +277,14 @@ def _move(row: PictureRow, spot: FileKey) -> Kind:
 
 
 def _find_renamed_classes(findings: Iterable[Finding], totals: Mapping[str, int]) -> dict[str, str]:
-    """Find the classes most of whose pictures lie under one folder name that is new."""
+    """Return the classes most of whose pictures are in one folder with a new name."""
     moves = Counter(
         (x.held.class_name, x.found.spot.class_name) for x in findings if x.kind is Kind.MOVED and x.held and x.found
     )
     return {
-        old: new for (old, new), count in moves.items() if new not in totals and count >= RENAMED * totals.get(old, 0)
+        old: new
+        for (old, new), count in moves.items()
+        if new not in totals and count >= RENAMED_SHARE * totals.get(old, 0)
     }
 
 
@@ -292,17 +296,17 @@ def _with_new_class(finding: Finding, renamed: Mapping[str, str]) -> Finding:
 
 
 def _describe_missing(gone: Counter[str], totals: Mapping[str, int], folders: Collection[str]) -> str:
-    """Say what is missing when it is more than a person throws out."""
-    losses = [
+    """Return what is missing, if it is more than a person deletes on purpose, else an empty text."""
+    missing = [
         f"{count:,} of {totals[name]:,} pictures of {name}"
         for name, count in gone.items()
         if _too_many(count, totals[name]) or (name not in folders and count == totals[name])
     ]
-    if not losses and _too_many(gone.total(), sum(totals.values())):
-        losses = [f"{gone.total():,} of {sum(totals.values()):,} pictures"]
-    more = f" and of {len(losses) - 3} more classes" if len(losses) > 3 else ""  # noqa: PLR2004 - three are shown
-    return f"{', '.join(losses[:3])}{more} are gone" if losses else ""
+    if not missing and _too_many(gone.total(), sum(totals.values())):
+        missing = [f"{gone.total():,} of {sum(totals.values()):,} pictures"]
+    more = f" and of {len(missing) - 3} more classes" if len(missing) > 3 else ""  # noqa: PLR2004 - three are shown
+    return f"{', '.join(missing[:3])}{more} are gone" if missing else ""
 
 
 def _too_many(gone: int, total: int) -> bool:
-    return gone > FEW and gone > MOST * total
+    return gone > MISSING_FILES and gone > MISSING_SHARE * total

@@ -1,4 +1,4 @@
-"""Writes down what the disk says, each finding only if it still holds: others write to the ledger too."""
+"""Record the changes found on disk, each only if it still holds: other processes write to the ledger too."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ChangeRecorder:
         self._tree = tree
 
     def record(self, findings: Findings) -> Changes:
-        """Write down the findings that still hold, and tell of those."""
+        """Record the findings that still hold, and return them as changes."""
         recorded: list[Finding] = []
         with self._ledger.transaction():
             for finding in findings.each:
@@ -59,7 +59,7 @@ class ChangeRecorder:
         return describe_findings(recorded, renamed_classes(self._ledger))
 
     def _holds(self, finding: Finding) -> bool:
-        """Tell whether nobody moved picture or file, or took the file in, since the disk was looked at."""
+        """Return whether picture and file are unchanged, and the file not recorded, since the scan."""
         kind, held, found = finding
         if found is not None and self._tree.stat(found.spot) != (found.size, found.mtime_ns):
             return False
@@ -78,7 +78,7 @@ class ChangeRecorder:
         return self._tree.stat(here) is None and not pending_changes.is_being_replaced(self._ledger, held.id)
 
     def _is_ours(self, content: str) -> bool:
-        """Tell whether a file is one of ours on the move: the next look sees where it arrived."""
+        """Return whether a file is one of ours that is being placed or moved: the next scan finds it at its path."""
         placing = any(row.content == content for row in self._pictures.list_pending())
         present = (row for row in self._pictures.find_by_content([content]) if row.state == "present")
         moved = any(self._tree.stat(FileKey(row.class_name, row.name)) is None for row in present)
@@ -88,14 +88,14 @@ class ChangeRecorder:
         kind, held, found = finding
         if held is None:
             assert found is not None
-            self._take_in(found, copied=kind is Kind.COPIED)
+            self._add_file(found, copied=kind is Kind.COPIED)
         elif found is None:
-            self._miss(kind, held)
+            self._record_missing(kind, held)
         else:
-            self._find(kind, held, found)
+            self._record_found(kind, held, found)
             picture_updates.record_stat(self._ledger, held.id, FileStat(found.size, found.mtime_ns))
 
-    def _take_in(self, file: UnexpectedFile, *, copied: bool) -> None:
+    def _add_file(self, file: UnexpectedFile, *, copied: bool) -> None:
         stamp = FileStat(file.size, file.mtime_ns)
         picture_updates.add_own_file(self._ledger, file.spot, file.content, stamp)
         if copied:
@@ -103,7 +103,7 @@ class ChangeRecorder:
                 if row.state == "present" and row.class_name != file.spot.class_name:
                     picture_updates.open_conflict(self._ledger, row.id, file.spot.class_name)
 
-    def _find(self, kind: Kind, held: PictureRow, found: UnexpectedFile) -> None:
+    def _record_found(self, kind: Kind, held: PictureRow, found: UnexpectedFile) -> None:
         class_name, name, _ = found.spot
         if kind is Kind.CONFIRMED:
             picture_updates.confirm_placement(self._ledger, held.id, None, replaced=False)
@@ -119,7 +119,7 @@ class ChangeRecorder:
         elif kind in (Kind.SHELVED, Kind.RESHELVED):
             picture_updates.reject(self._ledger, held.id, class_name, name, shelved=True)
 
-    def _miss(self, kind: Kind, held: PictureRow) -> None:
+    def _record_missing(self, kind: Kind, held: PictureRow) -> None:
         if kind is Kind.FORGOTTEN:
             self._tree.remove(pending_changes.originals(self._ledger, held.id))
             picture_updates.drop_placement(self._ledger, held.id)
@@ -133,8 +133,8 @@ class ChangeRecorder:
 
 def _is_decision(finding: Finding) -> bool:
     kind, _, found = finding
-    thrown_in = kind is Kind.ADDED and found is not None and found.spot.area is Area.REJECTED
-    return kind in _DECIDED or thrown_in
+    is_rejected = kind is Kind.ADDED and found is not None and found.spot.area is Area.REJECTED
+    return kind in _DECIDED or is_rejected
 
 
 def _decision(finding: Finding) -> Decision:

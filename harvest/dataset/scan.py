@@ -1,4 +1,4 @@
-"""Looks at the disk and lists what the ledger would not expect; reads only files that are new or changed."""
+"""Scan the disk and list the differences from the ledger; only new or changed files are read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from harvest.files.tree import File, Tick, Tree
     from harvest.ledger.picture_table import PictureRow, PictureTable
 
-_MAX_READS = 5  # at a disk that does not come to rest; what it says last is then believed
+_MAX_READS = 5  # scans of folders that keep changing; the last one counts
 
 
 @dataclass(frozen=True, slots=True)
 class ScanDifferences:
-    """Pictures that are not in their places, files that are in none, and what is known of their contents."""
+    """Pictures whose files are missing, unexpected files, and other pictures with the same contents."""
 
     held: list[PictureRow] = field(default_factory=list)
     found: list[UnexpectedFile] = field(default_factory=list)
@@ -29,7 +29,7 @@ class ScanDifferences:
 
 
 class _DiskState(NamedTuple):
-    """One look at the disk: files that are not in their places, and files that are in none."""
+    """The result of one scan: missing files and unexpected files."""
 
     missing: set[File]
     extra: set[File]
@@ -41,44 +41,46 @@ class _DiskState(NamedTuple):
 
     @property
     def has_differences(self) -> tuple[set[File], ...]:
-        """What a person's doing would have to explain."""
+        """The differences that a person must have caused."""
         return self[:4]
 
 
 def compare_with_disk(pictures: PictureTable, tree: Tree, *, alone: bool, tick: Tick | None = None) -> ScanDifferences:
-    """Compare ledger and disk; unless `alone`, what is being placed is another process's business."""
-    look = _stable_state(pictures, tree, alone=alone)
-    away = {name for _, name in look.away}  # in whatever folder: a file in the cloud cannot be read
+    """Compare ledger and disk; unless `alone`, files that another process is placing are ignored."""
+    state = _stable_state(pictures, tree, alone=alone)
+    away = {name for _, name in state.away}  # in any folder: a file in the cloud cannot be read
     held = [
-        *(row for row in pictures.find_at(look.missing) if row.name not in away),
-        *pictures.find_at(look.unshelved, shelved=True),
-        *look.placing,
+        *(row for row in pictures.find_at(state.missing) if row.name not in away),
+        *pictures.find_at(state.unshelved, shelved=True),
+        *state.placing,
     ]
-    found = [*_read(tree, look.extra, Area.TREE, tick), *_read(tree, look.shelved, Area.REJECTED, tick)]
+    found = [*_read(tree, state.extra, Area.TREE, tick), *_read(tree, state.shelved, Area.REJECTED, tick)]
     contents = {row.content for row in held} | {file.content for file in found}
     ours = {row.id for row in held}
-    kin = [row for row in pictures.find_by_content(contents) if row.id not in ours]
-    return ScanDifferences(held, found, kin, frozenset(look.folders))
+    same_content = [row for row in pictures.find_by_content(contents) if row.id not in ours]
+    return ScanDifferences(held, found, same_content, frozenset(state.folders))
 
 
 def _stable_state(pictures: PictureTable, tree: Tree, *, alone: bool) -> _DiskState:
-    """Look again at anything odd until it stays the same.
+    """Scan until two scans with differences agree.
 
-    Folders are listed one after the other: a file moved meanwhile is seen in both, or in neither.
+    Folders are listed one after the other: a file that is moved during a scan is seen in both, or in neither.
     """
-    look = _read_state(pictures, tree, alone=alone)
+    state = _read_state(pictures, tree, alone=alone)
     for _ in range(_MAX_READS):
-        before, look = look, _read_state(pictures, tree, alone=alone) if any(look.has_differences) else look
-        if look.has_differences == before.has_differences:
+        before = state
+        if any(before.has_differences):
+            state = _read_state(pictures, tree, alone=alone)
+        if state.has_differences == before.has_differences:
             break
-    return look
+    return state
 
 
 def _read_state(pictures: PictureTable, tree: Tree, *, alone: bool) -> _DiskState:
-    # The ledger first: what it holds now is there before we look; what appears later was announced before.
+    # The ledger first: what it has now exists before the scan; what appears later was announced before.
     expected, shelved = pictures.list_files(), pictures.list_files(shelved=True)
     classes = pictures.list_classes()
-    scan, shelf = tree.scan(Area.TREE, classes), tree.scan(Area.REJECTED, classes)
+    scan, rejected = tree.scan(Area.TREE, classes), tree.scan(Area.REJECTED, classes)
     extra = scan.files - expected
     placing = pictures.list_pending()
     if not alone:
@@ -88,8 +90,8 @@ def _read_state(pictures: PictureTable, tree: Tree, *, alone: bool) -> _DiskStat
     return _DiskState(
         expected - scan.files,
         extra,
-        shelved - shelf.files,
-        shelf.files - shelved,
+        shelved - rejected.files,
+        rejected.files - shelved,
         scan.remote,
         placing,
         scan.folders,
@@ -101,12 +103,12 @@ def _without(files: set[File], placing: list[PictureRow]) -> set[File]:
     return {file for file in files if file[:2] not in theirs}
 
 
-def _read(tree: Tree, files: set[File], shelf: Area, tick: Tick | None) -> list[UnexpectedFile]:
-    """Hash files, in the order of their names so that the same disk is always told the same way."""
+def _read(tree: Tree, files: set[File], area: Area, tick: Tick | None) -> list[UnexpectedFile]:
+    """Hash files, in the order of their names, so that the result does not depend on the disk."""
     ordered = sorted(files)
-    spots = [FileKey(class_name, name, shelf) for class_name, name, *_ in ordered]
+    keys = [FileKey(class_name, name, area) for class_name, name, *_ in ordered]
     return [
         UnexpectedFile(spot, content, size, mtime_ns)
-        for spot, content, (_, _, size, mtime_ns) in zip(spots, tree.hash_files(spots, tick), ordered, strict=True)
+        for spot, content, (_, _, size, mtime_ns) in zip(keys, tree.hash_files(keys, tick), ordered, strict=True)
         if content is not None
     ]

@@ -1,4 +1,4 @@
-"""Progress of a scan of the class folders, for a person who would otherwise wait in silence."""
+"""Report the progress of a long scan of the class folders."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PATIENCE = 3.0  # seconds without a message; most scans take less
+_DELAY = 3.0  # seconds before the first message; most scans take less
 _INTERVAL = 10.0  # seconds between two messages
 
 
 class ScanProgress:
-    """Reports how far a scan is, once it takes long and not too often."""
+    """Reports the progress of a scan that takes long, at intervals."""
 
     def __init__(self, say: Callable[[str], None] | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._say = say
         self._clock = clock
-        self._next = clock() + _PATIENCE
+        self._next = clock() + _DELAY
 
     def tick(self, task: str) -> Callable[[int, int], None]:
         """Return a function to call with the number of files done, and of all, after each file."""

@@ -1,7 +1,7 @@
-"""The few calls by which the program changes a disk, and what it says when one of them fails.
+"""The functions that change the disk, and the errors when they fail.
 
-Everything that writes a picture goes through the functions below, called as `disk.write(…)`: a test replaces
-them by ones that fail, or end the process, at the Nth call.
+Everything that writes a picture calls these functions, as `disk.write(…)`: tests replace them by functions that fail,
+or end the process, at the Nth call.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ _CHUNK = 1 << 20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST})
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
-_OPEN = _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # no FIFO is waited for
-_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)  # the links of Windows that need no privilege
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # not on Windows
+_OPEN = _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # opening a FIFO does not block
+_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)  # links on Windows that need no privilege
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it; one that is there already is fine."""
+    """Make a folder and its parents, unless they exist."""
     path.mkdir(parents=True, exist_ok=True)
 
 
 def make_subfolder(path: Path) -> None:
-    """Make a folder in one that must exist; one that is there already is fine."""
+    """Make a folder, unless it exists; its parent must exist."""
     path.mkdir(exist_ok=True)
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a new file, and return when it would survive a power loss.
+    """Write a new file, and flush it to the disk.
 
-    The mode "x" refuses a symbolic link at the path, also one that leads nowhere.
+    The mode "x" refuses a symbolic link at the path, also a broken one.
     """
     with path.open("xb") as file:
         file.write(data)
@@ -51,7 +51,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that may be there already, as a whole or not at all; a symbolic link there is replaced."""
+    """Write or replace a file, completely or not at all; a symbolic link at the path is replaced."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         remove(part)
@@ -64,7 +64,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy to a new file on another disk, and return when it would survive a power loss."""
+    """Copy to a new file on another disk, and flush it."""
     with open_to_read(source) as old, target.open("xb") as file:
         shutil.copyfileobj(old, file, _CHUNK)
         file.flush()
@@ -72,9 +72,9 @@ def copy(source: Path, target: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a file a second name, which keeps it as it is now when the first is replaced.
+    """Give a file a second name, which keeps its content when the first name is replaced.
 
-    That takes no room; where the disk knows one name a file only, it is copied.
+    This takes no space; on a file system without hard links the file is copied.
     """
     try:
         target.hardlink_to(source)
@@ -84,18 +84,18 @@ def link(source: Path, target: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Give a file its place in one step: nobody ever sees half of it."""
+    """Move a file to a path atomically, replacing a file there."""
     source.replace(target)
 
 
 def remove(path: Path) -> None:
-    """Remove a file; one that is gone already is fine."""
+    """Remove a file, unless it is gone already."""
     path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder would survive a power loss."""
-    if os.name == "nt":  # Windows opens no folders, and journals their names by itself
+    """Flush the names in a folder to the disk."""
+    if os.name == "nt":  # Windows cannot open folders, and journals their names itself
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -105,7 +105,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_link(path: Path) -> bool:
-    """Return whether a path is a symbolic link or a junction, wherever it leads."""
+    """Return whether a path is a symbolic link or a junction, also a broken one."""
     try:
         found = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -114,13 +114,13 @@ def is_link(path: Path) -> bool:
 
 
 def refuse_link(path: Path) -> None:
-    """Raise an error that names the link and its target where a path is a symbolic link."""
+    """Raise an error with the link and its target if a path is a symbolic link."""
     if is_link(path):
         raise write_error(path, _link_error(path))
 
 
 def open_file(path: Path, flags: int) -> int:
-    """Open a regular file and return its descriptor; a symbolic link at the path is an `OSError`."""
+    """Open a regular file and return its descriptor; raise `OSError` for a symbolic link."""
     if not _NO_FOLLOW and is_link(path):
         raise _link_error(path)
     descriptor = os.open(path, flags | _OPEN, 0o666)
@@ -135,7 +135,7 @@ def open_file(path: Path, flags: int) -> int:
 def _check_opened(path: Path, opened: os.stat_result) -> None:
     if not stat.S_ISREG(opened.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    # Without O_NOFOLLOW a link can take the file's place between the check and the opening.
+    # Without O_NOFOLLOW a link can replace the file between the check and the opening.
     if not _NO_FOLLOW and not os.path.samestat(opened, path.lstat()):
         raise _link_error(path)
 
@@ -145,13 +145,13 @@ def _link_error(path: Path) -> OSError:
 
 
 def open_to_read(path: Path) -> BufferedReader:
-    """Open a regular file for reading; a symbolic link at the path is an `OSError`."""
+    """Open a regular file for reading; raise `OSError` for a symbolic link."""
     return os.fdopen(open_file(path, os.O_RDONLY), "rb")
 
 
 @contextmanager
 def write_errors_named(path: Path) -> Iterator[None]:
-    """Turn the system's refusal within the block into an error that names the place and the way out."""
+    """Turn an `OSError` within the block into an error that names the path and a solution."""
     try:
         yield
     except OSError as error:
@@ -160,7 +160,7 @@ def write_errors_named(path: Path) -> Iterator[None]:
 
 @contextmanager
 def read_errors_named(path: Path) -> Iterator[None]:
-    """Turn an unreadable place into an error: what cannot be read must never look like empty or gone."""
+    """Turn an `OSError` within the block into ours: an unreadable folder must not look empty or gone."""
     try:
         yield
     except FileNotFoundError:
@@ -171,19 +171,19 @@ def read_errors_named(path: Path) -> Iterator[None]:
 
 
 def write_error(path: Path, error: OSError) -> CannotWrite:
-    """Say what the system refused, where, how much room is left, and what to do."""
+    """Return an error with the path, the reason, the free space, and what to do."""
     reason = error.strerror or str(error)
     if error.errno == errno.ELOOP and is_link(path):
         return _link_refusal(path)
     kind = ReadOnly if error.errno in _NOT_OURS else CannotWrite
     if error.errno in _NO_ROOM:
-        hint = "Make room and run the same line again: what is placed stays, the rest goes on."
+        hint = "Free some space, then run the same command again: it continues where this one stopped."
     elif error.errno in _NOT_OURS:
         hint = "Choose a folder that you may write to."
     elif error.errno in _NO_FOLDER:
-        hint = "A folder is needed there. Choose another place, or move the file away."
+        hint = "A folder is needed there. Choose another path, or move the file away."
     else:
-        hint = "Check the disk, then run the same line again: what is placed stays."
+        hint = "Check the disk, then run the same command again: it continues where this one stopped."
     return kind(f"cannot write {path}: {reason} ({describe_free_space(path)})", hint)
 
 
@@ -194,12 +194,12 @@ def _link_refusal(path: Path) -> CannotWrite:
         target = ""
     return CannotWrite(
         f"{path} is a symbolic link{target}. harvest does not follow it, and does not change its target.",
-        "Remove the link, or put what it leads to in its place. Then run the same command again.",
+        "Replace the link by its target, or remove it. Then run the same command again.",
     )
 
 
 def describe_free_space(path: Path) -> str:
-    """Tell the room left at a path, which need not exist.
+    """Return the free space at a path, which need not exist.
 
     >>> from pathlib import Path
     >>> describe_free_space(Path.cwd() / "not" / "there").endswith(" GB free")

@@ -1,4 +1,4 @@
-"""One `get` at a time: a lock on a plain file, which the system frees however its holder ends."""
+"""A lock on a file, for one `get` at a time; the system releases it however its process ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows locks bytes, not files, and a locked byte cannot be read: take one far behind the text.
+    # Windows locks bytes, not files, and a locked byte cannot be read: lock one far behind the text.
     _FAR = 1 << 30
 
     def _lock(handle: int) -> None:
@@ -35,15 +35,15 @@ else:
 
 
 class Lock:
-    """Held by whoever places pictures. The file stays when the lock goes: its text may then be old."""
+    """The lock of the process that places pictures. The file remains after the release, with an old text."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._handle: int | None = None
 
-    def acquire(self, *, patience: float = 0.0) -> bool:
-        """Try for `patience` seconds to take the lock, and tell whether it is ours now."""
-        deadline = time.monotonic() + patience
+    def acquire(self, *, timeout: float = 0.0) -> bool:
+        """Try for `timeout` seconds to acquire the lock, and return whether it is ours now."""
+        deadline = time.monotonic() + timeout
         while not self._try_acquire():
             if time.monotonic() >= deadline:
                 return False
@@ -67,7 +67,7 @@ class Lock:
             return True
 
     def describe_holder(self) -> str:
-        """Tell who took the lock last: the process and since when."""
+        """Return the process that acquired the lock last, and when."""
         try:
             with disk.open_to_read(self.path) as file:
                 return file.read(200).decode(errors="replace").strip() or "another process"
@@ -75,7 +75,7 @@ class Lock:
             return "another process"
 
     def release(self) -> None:
-        """Let the lock go, if it is ours."""
+        """Release the lock, if it is ours."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None

@@ -1,7 +1,7 @@
-"""Where a picture's file may lie, and how the ledger's names and the disk's spelling of them meet.
+"""The paths of a dataset: from the names in the ledger to the spelling on the disk, and back.
 
-Names are compared composed (NFC), and folders also without case, as macOS and Windows compare them. The disk
-keeps its own spelling. Links are never followed, but for the dataset directory itself, which may be one.
+Names are compared composed (NFC), and folders also without case, as on macOS and Windows. The disk keeps its own
+spelling. Links are never followed, except that the dataset directory itself may be one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Area(StrEnum):
-    """Which of the dataset's folders of class folders; the value is what its name gains."""
+    """One of the folders that contain class folders; the value is the suffix of its name."""
 
     TREE = ""
     REJECTED = ".rejected"
@@ -31,7 +31,7 @@ class Area(StrEnum):
 
 
 class FileKey(NamedTuple):
-    """A place for a file, in the ledger's names."""
+    """The area, class and name of a file, as the ledger spells them."""
 
     class_name: str
     name: str
@@ -39,28 +39,28 @@ class FileKey(NamedTuple):
 
 
 class FileStat(NamedTuple):
-    """What changes when a file's content does."""
+    """What changes when the content of a file changes."""
 
     size: int
     mtime_ns: int
 
 
 class DatasetPaths:
-    """Turns spots into paths."""
+    """Turns file keys into paths."""
 
     def __init__(self, root: Path) -> None:
-        self.roots = {shelf: root.with_name(root.name + shelf) for shelf in Area}
-        self._folders: dict[Area, dict[str, str]] = {}  # class -> how the disk spells its folder
-        self._spellings: dict[FileKey, str] = {}  # the few files that the disk spells in another way
+        self.roots = {area: root.with_name(root.name + area) for area in Area}
+        self._folders: dict[Area, dict[str, str]] = {}  # class -> the spelling of its folder on the disk
+        self._spellings: dict[FileKey, str] = {}  # the few files with another spelling on the disk
 
-    def list_classes(self, shelf: Area, known: Collection[str] = ()) -> dict[str, Path]:
-        """List the class folders; one that is a known class but for case or accents is that class."""
-        self._folders[shelf] = self._list_folders(shelf, known)
-        return {name: self.roots[shelf] / real for name, real in self._folders[shelf].items()}
+    def list_classes(self, area: Area, known: Collection[str] = ()) -> dict[str, Path]:
+        """Return the class folders; a folder that differs from a known class only in case or accents is that class."""
+        self._folders[area] = self._list_folders(area, known)
+        return {name: self.roots[area] / real for name, real in self._folders[area].items()}
 
-    def _list_folders(self, shelf: Area, known: Collection[str]) -> dict[str, str]:
-        root = self.roots[shelf]
-        if shelf is not Area.TREE:
+    def _list_folders(self, area: Area, known: Collection[str]) -> dict[str, str]:
+        root = self.roots[area]
+        if area is not Area.TREE:
             disk.refuse_link(root)
         with disk.read_errors_named(root), suppress(FileNotFoundError), os.scandir(root) as entries:
             real = [e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name[0] != "."]
@@ -68,9 +68,9 @@ class DatasetPaths:
         return {}
 
     def folder(self, spot: FileKey) -> Path:
-        """Return the class folder of a spot, which need not exist; a link raises `CannotWrite`."""
+        """Return the class folder of a key, which need not exist; raise `CannotWrite` for a link."""
         folder = self._locate(spot)
-        if not self.has_folder(spot):  # a folder from the listing of the disk is no link
+        if not self.has_folder(spot):  # a folder from the listing of the disk is not a link
             disk.refuse_link(folder)
         return folder
 
@@ -79,11 +79,11 @@ class DatasetPaths:
         return self.roots[spot.area] / (real or _check_name(spot.class_name, "folder"))
 
     def has_folder(self, spot: FileKey) -> bool:
-        """Tell whether the class folder of a spot was seen on the disk, or made."""
+        """Return whether the class folder of a key was found on the disk, or made."""
         return spot.class_name in self._known_folders(spot)
 
     def _known_folders(self, spot: FileKey) -> dict[str, str]:
-        """Return how the disk spells the class folders of a shelf, that of the spot under its own name."""
+        """Return the spelling of the class folders of an area, with the class of the key as it is."""
         if spot.area not in self._folders:
             self._folders[spot.area] = self._list_folders(spot.area, (spot.class_name,))
         folders = self._folders[spot.area]
@@ -92,40 +92,42 @@ class DatasetPaths:
         return folders
 
     def folders(self, spot: FileKey) -> list[Path]:
-        """Return the folders above a spot that must not be links."""
+        """Return the folders above a file that must not be links."""
         roots = [] if spot.area is Area.TREE else [self.roots[spot.area]]
         return [*roots, self._locate(spot)]
 
     def add_folder(self, spot: FileKey) -> None:
-        """Remember a class folder that was just made."""
+        """Add a class folder that was just made."""
         self._folders[spot.area][spot.class_name] = spot.class_name
 
     def path(self, spot: FileKey) -> Path:
-        """Return where the file of a spot lies; a name that leads elsewhere raises `StorageError`."""
+        """Return the path of a file; raise `StorageError` for a name that leads out of its folder."""
         return self.folder(spot) / (self._spellings.get(spot) or _check_name(spot.name, "file"))
 
     def ledger_name(self, here: FileKey, real: str) -> str:
-        """Return the ledger's name of a file that the disk spells so, and remember the spelling."""
+        """Return the name in the ledger of a file on the disk, and remember its spelling."""
         name = normalize_name(escape(real))
         if name != real:
             self._spellings[here._replace(name=name)] = real
         return name
 
     def forget_spelling(self, spot: FileKey) -> None:
-        """Forget the spelling of a file that lies there no more."""
+        """Forget the spelling of a file that is gone."""
         self._spellings.pop(spot, None)
 
 
 def _check_name(name: str, what: str) -> str:
     """Return a name from the ledger if it names an entry directly in a folder of the dataset."""
     if reason := objection(name):
-        hint = "Nothing was read, moved or deleted there. If the dataset is not your own, do not trust it."
-        raise StorageError(f"the ledger names the {what} {name!r}, which is not one of the dataset: {reason}.", hint)
+        hint = "Nothing there was read, moved or deleted. If the dataset is not your own, do not trust it."
+        raise StorageError(
+            f"the ledger contains the {what} name {name!r}, which leads out of the dataset: {reason}.", hint
+        )
     return name
 
 
 def normalize_name(name: str) -> str:
-    r"""Return a name as the ledger keeps it: composed, and text whatever bytes the disk has.
+    r"""Return a name as the ledger stores it: composed, and valid text for any bytes on the disk.
 
     >>> normalize_name("Cafe\u0301"), normalize_name("caf\udce9.jpg")
     ('Café', 'caf\\xe9.jpg')
@@ -136,7 +138,7 @@ def normalize_name(name: str) -> str:
 
 
 def is_plain(real: str) -> bool:
-    """Return whether the ledger keeps a file's name as the disk spells it, without a closer look."""
+    """Return whether a file name is certainly the same in the ledger and on the disk."""
     return _PLAIN.fullmatch(real) is not None
 
 
@@ -144,11 +146,11 @@ _PLAIN = re.compile(r"(?!.:)[ -\[\]-~]+")  # ASCII without control characters, b
 
 
 def _match_folders(real: Iterable[str], known: Collection[str]) -> dict[str, str]:
-    """Name each folder: as the known class it equals but for case or accents, else as it is, composed."""
-    alike = {fold_name(name): name for name in known}
+    """Return the class of each folder: a known class that differs only in case or accents, else its own name."""
+    folded = {fold_name(name): name for name in known}
     classes: dict[str, str] = {}
     for spelling in sorted(real, key=lambda spelling: (normalize_name(escape(spelling)) not in known, spelling)):
         name = normalize_name(escape(spelling))
-        wishes = (name,) if name in known else (alike.get(fold_name(name), name), name)
-        classes[next((wish for wish in wishes if wish not in classes), spelling)] = spelling
+        candidates = (name,) if name in known else (folded.get(fold_name(name), name), name)
+        classes[next((each for each in candidates if each not in classes), spelling)] = spelling
     return classes

@@ -1,4 +1,4 @@
-"""Class folders on disk: what lies in them, and the only hand that places, moves or removes pictures."""
+"""The class folders on disk: lists them, and is the only module that places, moves or removes pictures."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What the loaders of class folders, ours included, take for pictures; anything else is none of our business.
+# What loaders of class folders, ours included, accept as images; other files are ignored.
 SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in "jpg jpeg jpe jfif png webp gif bmp avif heic heif tif tiff ppm pgm".split()  # noqa: SIM905
 )
-_CLOUD = ".icloud"  # `.name.jpg.icloud` stands for a file that macOS keeps elsewhere
-_PARTS = ".harvest-*.part"  # in the root of a shelf: a folder of their own would be taken for a class
-_AT_ONCE = 8  # the disk joins the flushes of several files
-_BATCH = 512  # no more futures than that at a time
+_CLOUD = ".icloud"  # `.name.jpg.icloud` is the placeholder of a file that macOS keeps in the cloud
+_PARTS = ".harvest-*.part"  # in the root of an area: a folder of their own would count as a class
+_AT_ONCE = 8  # the disk combines the flushes of several files
+_BATCH = 512  # maximum number of futures at a time
 
-MAX_FILE = 200 << 20  # bytes: no image of 50 megapixels has more; larger files are not read whole
-_END = 1 << 20  # bytes at each end by which a larger file is known
+MAX_FILE = 200 << 20  # bytes: no image of 50 megapixels has more; larger files are not read completely
+_END = 1 << 20  # bytes at each end that identify a larger file
 
-Tick: TypeAlias = "Callable[[int, int], None]"  # is called with the number of files done, and of all
+Tick: TypeAlias = "Callable[[int, int], None]"  # called with the number of files done, and of all
 
-File: TypeAlias = tuple[str, str, int, int]  # class, name, size, mtime_ns: plain, since there are 50,000
+File: TypeAlias = tuple[str, str, int, int]  # class, name, size, mtime_ns: a plain tuple, as there are 50,000
 
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What lies on a shelf: picture files, those a cloud keeps elsewhere, and the class folders."""
+    """The content of an area: image files, those that are only in the cloud, and the class folders."""
 
     files: set[File] = field(default_factory=set)
     remote: set[tuple[str, str]] = field(default_factory=set)
@@ -59,23 +59,23 @@ class ScanResult:
 
 
 class Tree:
-    """The class folders of one dataset, and their siblings for rejected pictures and originals."""
+    """The class folders of one dataset, and the areas for rejected pictures and originals."""
 
     def __init__(self, root: Path) -> None:
-        self._shelves = DatasetPaths(root)
-        self.before_changing: Callable[[], None] = _allow  # raises where nothing may be changed any more
+        self._paths = DatasetPaths(root)
+        self.before_changing: Callable[[], None] = _allow  # raises an error where nothing may be changed any more
         token = secrets.token_hex(4)
         self._parts = (_PARTS.replace("*", f"{token}-{number}") for number in itertools.count())
         self._pool: ThreadPoolExecutor | None = None
 
-    # What is there.
+    # Reading.
 
-    def scan(self, shelf: Area = Area.TREE, classes: Collection[str] = ()) -> ScanResult:
-        """List a shelf; a folder that differs only in case or accents from one of `classes` is that class."""
+    def scan(self, area: Area = Area.TREE, classes: Collection[str] = ()) -> ScanResult:
+        """List an area; a folder that differs from one of `classes` only in case or accents is that class."""
         found = ScanResult()
-        for class_name, folder in self._shelves.list_classes(shelf, classes).items():
+        for class_name, folder in self._paths.list_classes(area, classes).items():
             with disk.read_errors_named(folder), suppress(FileNotFoundError):
-                self._scan_class(FileKey(class_name, "", shelf), folder, found)
+                self._scan_class(FileKey(class_name, "", area), folder, found)
                 found.folders.add(class_name)
         return found
 
@@ -92,19 +92,19 @@ class Tree:
                 try:
                     about = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
-                    continue  # gone since the folder was listed
+                    continue  # deleted since the folder was listed
                 if stat.S_ISREG(about.st_mode):
                     if not is_plain(name):
-                        name = self._shelves.ledger_name(here, name)
+                        name = self._paths.ledger_name(here, name)
                     found.files.add((here.class_name, name, about.st_size, about.st_mtime_ns))
 
     def path(self, spot: FileKey) -> Path:
-        """Return where a file lies, as the disk spells it."""
-        return self._shelves.path(spot)
+        """Return the path of a file, as the disk spells it."""
+        return self._paths.path(spot)
 
     def stat(self, spot: FileKey) -> FileStat | None:
-        """Return a file's size and time, or `None` where there is no file, or a link on the way to it."""
-        if any(disk.is_link(folder) for folder in self._shelves.folders(spot)):
+        """Return the size and time of a file, or `None` if it is missing or its path contains a link."""
+        if any(disk.is_link(folder) for folder in self._paths.folders(spot)):
             return None
         path = self.path(spot)
         with disk.read_errors_named(path), suppress(FileNotFoundError):
@@ -113,12 +113,12 @@ class Tree:
         return None
 
     def is_free(self, spot: FileKey) -> bool:
-        """Tell whether nothing at all lies at a spot."""
+        """Return whether nothing exists at the path of a file."""
         return not os.path.lexists(self.path(spot))
 
-    def hash_files(self, spots: Sequence[FileKey], tick: Tick | None = None) -> list[str | None]:
-        """Return the SHA-256 of files (of large ones, of their ends), `None` for a link or a missing one."""
-        return self.map_threads(self._hash_file, spots, tick=tick)
+    def hash_files(self, keys: Sequence[FileKey], tick: Tick | None = None) -> list[str | None]:
+        """Return the SHA-256 of files (of the ends of large ones), or `None` for a link or a missing file."""
+        return self.map_threads(self._hash_file, keys, tick=tick)
 
     def _hash_file(self, spot: FileKey) -> str | None:
         if self.stat(spot) is None:
@@ -131,10 +131,10 @@ class Tree:
             return hashlib.file_digest(file, "sha256").hexdigest()
         return None
 
-    # What we do to it.
+    # Writing.
 
     def place(self, files: Sequence[tuple[FileKey, bytes]]) -> None:
-        """Write files and give them their names at once; a failure leaves no part file."""
+        """Write files and rename them to their final names; a failure leaves no part files."""
         parts = self.write_parts(files)
         try:
             self.rename_parts(parts, [spot for spot, _ in files])
@@ -143,11 +143,11 @@ class Tree:
             raise
 
     def write_parts(self, files: Sequence[tuple[FileKey, bytes]]) -> list[Path]:
-        """Write files under temporary names, flushed, and return their paths; a failure leaves none."""
-        spots = [spot for spot, _ in files]
-        self._make_folders(spots)
-        parts = [self._part_path(spot.area) for spot in spots]
-        with disk.write_errors_named(self._shelves.roots[Area.TREE]):
+        """Write files under temporary names, flush them, and return their paths; a failure leaves none."""
+        keys = [spot for spot, _ in files]
+        self._make_folders(keys)
+        parts = [self._part_path(spot.area) for spot in keys]
+        with disk.write_errors_named(self._paths.roots[Area.TREE]):
             try:
                 self.map_threads(disk.write, parts, [data for _, data in files])
             except BaseException:
@@ -155,23 +155,23 @@ class Tree:
                 raise
         return parts
 
-    def rename_parts(self, parts: Sequence[Path], spots: Sequence[FileKey]) -> None:
-        """Give part files their final names, and flush the names; a failure leaves the other part files."""
+    def rename_parts(self, parts: Sequence[Path], keys: Sequence[FileKey]) -> None:
+        """Rename part files to their final names, and flush the names; a failure leaves the other part files."""
         self.before_changing()
-        with disk.write_errors_named(self._shelves.roots[Area.TREE]):
-            for part, spot in zip(parts, spots, strict=True):
+        with disk.write_errors_named(self._paths.roots[Area.TREE]):
+            for part, spot in zip(parts, keys, strict=True):
                 self._rename_part(part, spot)
-        self.flush(spots)
+        self.flush(keys)
 
     def _rename_part(self, part: Path, spot: FileKey) -> None:
         try:
             disk.replace(part, self.path(spot))
-        except FileNotFoundError:  # a person deleted the class folder while we wrote
+        except FileNotFoundError:  # a person deleted the class folder in the meantime
             self._make_folders([spot])
             disk.replace(part, self.path(spot))
 
     def move(self, source: FileKey, target: FileKey) -> None:
-        """Move a file to a free spot; `flush` makes it last."""
+        """Move a file to a free path; call `flush` afterwards."""
         self._refuse_links(source)
         self._make_folders([target])
         old, new = self.path(source), self.path(target)
@@ -182,10 +182,10 @@ class Tree:
                 if error.errno != errno.EXDEV:
                     raise
                 self._copy_across_disks(old, new, self._part_path(target.area))
-        self._shelves.forget_spelling(source)
+        self._paths.forget_spelling(source)
 
     def _copy_across_disks(self, old: Path, new: Path, part: Path) -> None:
-        """Move between disks, which happens where the dataset is a mount point and its siblings are not."""
+        """Move between disks: the dataset may be a mount point, and its sibling folders are not."""
         try:
             disk.copy(old, part)
             disk.replace(part, new)
@@ -196,9 +196,9 @@ class Tree:
         disk.remove(old)
 
     def remove(self, files: Iterable[tuple[FileKey, str | None]]) -> None:
-        """Remove files of ours, known by their SHA-256; `flush` makes it last.
+        """Remove files that have the given SHA-256; call `flush` afterwards.
 
-        A file of other bytes stays, whatever a ledger claims of it: somebody else put it there.
+        A file with other content is not removed, whatever the ledger says: someone else put it there.
         """
         self.before_changing()
         for spot, content in files:
@@ -209,58 +209,58 @@ class Tree:
             with disk.write_errors_named(path):
                 disk.remove(path)
 
-    def flush(self, spots: Iterable[FileKey]) -> None:
-        """Return when the names at these spots would survive a power loss."""
-        for folder in dict.fromkeys(self._shelves.folder(spot) for spot in spots):
+    def flush(self, keys: Iterable[FileKey]) -> None:
+        """Flush the names of files in their folders to the disk."""
+        for folder in dict.fromkeys(self._paths.folder(spot) for spot in keys):
             with disk.write_errors_named(folder), suppress(FileNotFoundError):
                 disk.sync_folder(folder)
 
     def remove_parts(self) -> None:
-        """Remove what a killed writer left half written; only while nobody else places pictures."""
+        """Remove the part files of a killed process; only while no other process places pictures."""
         _remove_quietly(self._parts_left())
 
     def has_parts(self) -> bool:
-        """Tell whether somebody is writing, or was killed while writing."""
+        """Return whether there are part files: a process is writing, or was killed."""
         return any(True for _ in self._parts_left())
 
     def _parts_left(self) -> Iterator[Path]:
-        for shelf, root in self._shelves.roots.items():
-            if shelf is Area.TREE or not disk.is_link(root):
+        for area, root in self._paths.roots.items():
+            if area is Area.TREE or not disk.is_link(root):
                 yield from root.glob(_PARTS)
 
     def part_names(self) -> set[str]:
-        """Return the names of the part files beside the class folders."""
-        return {part.name for part in self._shelves.roots[Area.TREE].glob(_PARTS)}
+        """Return the names of the part files in the dataset folder."""
+        return {part.name for part in self._paths.roots[Area.TREE].glob(_PARTS)}
 
-    def _part_path(self, shelf: Area) -> Path:
-        return self._shelves.roots[shelf] / next(self._parts)
+    def _part_path(self, area: Area) -> Path:
+        return self._paths.roots[area] / next(self._parts)
 
-    def _make_folders(self, spots: Iterable[FileKey]) -> None:
+    def _make_folders(self, keys: Iterable[FileKey]) -> None:
         self.before_changing()
-        for spot in dict.fromkeys(spot._replace(name="") for spot in spots):
-            if not self._shelves.has_folder(spot):
+        for spot in dict.fromkeys(spot._replace(name="") for spot in keys):
+            if not self._paths.has_folder(spot):
                 try:
                     check_component(spot.class_name)
                 except ValueError as why:
                     raise CannotWrite(f"cannot make a folder {spot.class_name!r}: {why}") from why
             self._refuse_links(spot)
-            folder = self._shelves.folder(spot)
+            folder = self._paths.folder(spot)
             with disk.write_errors_named(folder):
                 if not folder.is_dir():
                     if spot.area is not Area.TREE:
                         disk.make_subfolder(folder.parent)
                     disk.make_subfolder(folder)
                     disk.sync_folder(folder.parent)
-                    self._shelves.add_folder(spot)
+                    self._paths.add_folder(spot)
 
     def _refuse_links(self, spot: FileKey) -> None:
-        for folder in self._shelves.folders(spot):
+        for folder in self._paths.folders(spot):
             disk.refuse_link(folder)
 
-    # Several at a time.
+    # Threads.
 
     def map_threads(self, function: Callable[..., T], *columns: Sequence[Any], tick: Tick | None = None) -> list[T]:
-        """Call a function that waits for the disk or leaves the interpreter, several calls at a time."""
+        """Call a function that waits for the disk or releases the GIL, several calls at a time."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="disk")
         results: list[T] = []
@@ -270,19 +270,19 @@ class Tree:
             if tick is not None:
                 for done, _ in enumerate(as_completed(futures), start + 1):
                     tick(done, len(rows))
-            wait(futures)  # all of them: a failure must not leave another still writing
+            wait(futures)  # for all: after a failure, none may still be writing
             results += [future.result() for future in futures]
         return results
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
 
 
 def _allow() -> None:
-    """Let a change happen."""
+    """Allow every change."""
 
 
 def _digest_of_ends(file: BinaryIO, size: int) -> str:

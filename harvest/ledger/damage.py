@@ -94,7 +94,7 @@ def _rules() -> dict[str, tuple[str, dict[str, str]]]:
 
 
 def hide_damaged_rows(connection: sqlite3.Connection) -> list[str]:
-    """Hide the damaged rows of a ledger from queries, and return what is wrong with each."""
+    """Hide the damaged rows of a ledger from queries, and return a description of each."""
     connection.create_function("harvest_objection", 1, _objection, deterministic=True)
     found: list[str] = []
     for table, (key, columns) in _rules().items():

@@ -142,7 +142,7 @@ class PictureTable:
         """Return the rejected pictures, and their earlier versions."""
         return self._list_known("rejected")
 
-    def looks(self, picture: int) -> Iterator[Fingerprint]:
+    def list_fingerprints(self, picture: int) -> Iterator[Fingerprint]:
         """Return the fingerprint of an image, and of its versions before each edit."""
         for (look,) in self._ledger.rows(
             "SELECT look FROM picture WHERE (id = ? OR (became = ? AND state = 'edited')) AND look IS NOT NULL",
