@@ -16,7 +16,7 @@ import pytest
 
 from harvest.verdicts import Verdict
 from tests.command import Command
-from tests.end_to_end.harvests import OURS, beside, pictures, pixels
+from tests.end_to_end.harvests import OURS, other_files, pictures, pixels
 from tests.web import BEHAVIOURS, Answer, Internet
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def test_only_pictures_are_kept(story: Story) -> None:
     good = [name for name in BEHAVIOURS if BEHAVIOURS[name].verdict is Verdict.KEPT]
     assert {path.parent.name for path in kept} == {f"of_{name}" for name in good}
     assert len(kept) == 2 * len(good)
-    assert beside(story.out) == OURS
+    assert other_files(story.out) == OURS
 
 
 @pytest.mark.slow

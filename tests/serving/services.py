@@ -90,7 +90,7 @@ class Service:
             make_app(self.predictor, bodies, names=tuple(names), bounds=bounds), self.listener, bounds
         )
         self._thread = threading.Thread(target=self._server.run)
-        self.client = httpx.Client(base_url=self.door.url, trust_env=False, timeout=60)
+        self.client = httpx.Client(base_url=self.listener.url, trust_env=False, timeout=60)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -119,7 +119,7 @@ class Service:
 
     def raw(self, *pieces: bytes, timeout: float = 60) -> bytes:
         """Send raw bytes, and return everything until the server closes the connection."""
-        with socket.create_connection(("127.0.0.1", self.door.port), timeout) as line:
+        with socket.create_connection(("127.0.0.1", self.listener.port), timeout) as line:
             try:
                 for piece in pieces:
                     line.sendall(piece)
