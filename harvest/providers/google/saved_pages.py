@@ -103,9 +103,9 @@ def _read_search_box(text: str) -> set[str]:
 
 
 def _belongs(path: Path, names: set[str], query: str) -> bool:
-    wanted = " ".join(_words(query))
+    query_words = " ".join(_words(query))
     return any(_normalize(name) == _normalize(query) for name in names) or any(
-        " ".join(_words(name)) == wanted for name in _stems(path)
+        " ".join(_words(name)) == query_words for name in _stems(path)
     )
 
 
