@@ -52,7 +52,7 @@ def ask(session: requests.Session, url: str, headers: dict[str, str] | None = No
 def test_openverse_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
     """Our results have all fields of a recorded result."""
     theirs = json.loads(recorded("openverse/images_search_2022-01.json"))
-    internet.openverse.shows("snake", 3)
+    internet.openverse.add_results("snake", 3)
     ours = ask(session, f"{OPENVERSE}/images/", q="snake")
     assert theirs.keys() <= ours.keys()
     assert theirs["results"][0].keys() <= ours["results"][0].keys()
@@ -60,7 +60,7 @@ def test_openverse_answers_in_the_shape_recorded(internet: Internet, session: re
 
 def test_openverse_keeps_its_limits(internet: Internet, session: requests.Session) -> None:
     """A page has 20 results, more with a token, and a search never more than 240."""
-    internet.openverse.shows("snake", 300)
+    internet.openverse.add_results("snake", 300)
     url = f"{OPENVERSE}/images/"
     assert ask(session, url, q="snake", page_size=21)["detail"].startswith("page_size may not exceed 20")
     assert len(ask(session, url, q="snake", page=12)["results"]) == 20
@@ -76,24 +76,24 @@ def test_openverse_keeps_its_limits(internet: Internet, session: requests.Sessio
 
 def test_openverses_parts_make_up_the_whole(internet: Internet, session: requests.Session) -> None:
     """Filters by source, licence and size partition the images, and each has its thumbnail."""
-    shelf = internet.openverse.shows("snake", 10)
+    result_list = internet.openverse.add_results("snake", 10)
     for parts in (
         [{"source": "flickr"}, {"source": "wikimedia"}, {"excluded_source": "flickr,wikimedia"}],
         [{"license": "by"}, {"license": "by-sa,cc0"}],
         [{"size": "small"}, {"size": "medium,large"}],
     ):
         found = [ask(session, f"{OPENVERSE}/images/", q="snake", **part)["results"] for part in parts]
-        assert sorted(result["url"] for part in found for result in part) == sorted(shelf.urls)
+        assert sorted(result["url"] for part in found for result in part) == sorted(result_list.urls)
     thumbnail = session.get(found[0][0]["thumbnail"], timeout=60)
     assert thumbnail.headers["Content-Type"] == "image/jpeg"
 
 
-@pytest.mark.parametrize(("mood", "seconds"), [("throttled", 1), ("spent", 43_200)])
+@pytest.mark.parametrize(("mode", "seconds"), [("throttled", 1), ("spent", 43_200)])
 def test_openverse_gives_the_waiting_time_as_text(
-    internet: Internet, session: requests.Session, mood: str, seconds: int
+    internet: Internet, session: requests.Session, mode: str, seconds: int
 ) -> None:
     """A rate-limited response has the text of the recorded one, and no header."""
-    internet.openverse.turns(mood)
+    internet.openverse.set_mode(mode)
     answer = session.get(f"{OPENVERSE}/images/", timeout=60)
     assert answer.status_code == 429
     assert "Retry-After" not in answer.headers
@@ -104,14 +104,14 @@ def test_openverse_gives_the_waiting_time_as_text(
 
 def test_commons_refuses_clients_without_a_contact(internet: Internet, session: requests.Session) -> None:
     """A client without a contact in its User-Agent is refused."""
-    internet.commons.shows("snake", 1)
+    internet.commons.add_results("snake", 1)
     assert session.get(COMMONS, params=FILES, timeout=60).status_code == 403
     assert ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"][0]["imageinfo"]
 
 
 def test_commons_splits_a_batch(internet: Internet, session: requests.Session) -> None:
     """Later responses add what the first leaves out, until the batch is complete."""
-    internet.commons.shows("snake", 60)
+    internet.commons.add_results("snake", 60)
     seen: set[int] = set()
     following: dict[str, Any] = {}
     for whole in (False, False, True, True):
@@ -125,7 +125,7 @@ def test_commons_splits_a_batch(internet: Internet, session: requests.Session) -
 
 def test_commons_serves_certain_widths(internet: Internet, session: requests.Session) -> None:
     """Originals and renditions can be downloaded; those of other widths are refused."""
-    (listing,) = internet.commons.shows("snake", 1, size=(1920, 1280))
+    (listing,) = internet.commons.add_results("snake", 1, size=(1920, 1280))
     (file,) = ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"]
     info = file["imageinfo"][0]
     assert session.get(info["url"], timeout=60).content == listing.body
@@ -137,7 +137,7 @@ def test_inaturalist_answers_in_the_shape_recorded(internet: Internet, session: 
     """Our responses have all fields of a recorded taxon, observation and photo."""
     taxa = json.loads(recorded("inaturalist/taxa_autocomplete.json"))["results"][0]
     observation = json.loads(recorded("inaturalist/observations_page1.json"))["results"][0]
-    internet.inaturalist.shows("micrurus tener", 3)
+    internet.inaturalist.add_results("micrurus tener", 3)
     (ours,) = ask(session, f"{NATURE}/taxa/autocomplete", q="micrurus")["results"]
     assert ours.keys() <= taxa.keys()
     (first, *_) = ask(session, f"{NATURE}/observations", taxon_id=ours["id"], order_by="id", order="asc", id_above=0)[
@@ -149,20 +149,20 @@ def test_inaturalist_answers_in_the_shape_recorded(internet: Internet, session: 
 
 def test_inaturalist_pages_by_id(internet: Internet, session: requests.Session) -> None:
     """Observations are sorted by id, and the remaining ones are counted."""
-    shelf = internet.inaturalist.shows("micrurus tener", 7)
+    result_list = internet.inaturalist.add_results("micrurus tener", 7)
     asked = {"taxon_id": 7001, "order_by": "id", "order": "asc", "per_page": 5}
     first = ask(session, f"{NATURE}/observations", **asked)
     last = ask(session, f"{NATURE}/observations", **asked, id_above=first["results"][-1]["id"])
     assert [first["total_results"], last["total_results"]] == [7, 2]
     urls = [each["photos"][0]["url"] for page in (first, last) for each in page["results"]]
-    assert [url.replace("square", "original") for url in urls] == shelf.urls
-    assert session.get(urls[0].replace("square", "original"), timeout=60).content == shelf[0].body
+    assert [url.replace("square", "original") for url in urls] == result_list.urls
+    assert session.get(urls[0].replace("square", "original"), timeout=60).content == result_list[0].body
 
 
 def test_gbif_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:
     """Our responses have all fields of a recorded occurrence and its image."""
     text = recorded("gbif/occurrence_search.vcr.yaml")
-    internet.gbif.shows("Micrurus tener", 3)
+    internet.gbif.add_results("Micrurus tener", 3)
     key = ask(session, f"{GBIF}/species/match", name="Micrurus tener")["usageKey"]
     asked = {"taxonKey": key, "mediaType": "StillImage", "limit": 2, "offset": 0}
     ours = ask(session, f"{GBIF}/occurrence/search", **asked)

@@ -35,7 +35,7 @@ from tests.web import BEHAVIOURS, LARGE, Answer, Internet, NetworkConditions, Ph
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.web import Shelf
+    from tests.web import ResultList
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
 BING = "https://www.bing.com/images/async"
@@ -89,8 +89,8 @@ def test_requests_httpx_and_aiohttp_are_led_here_by_their_environment(
 
 def test_a_connection_is_kept(internet: Internet, session: requests.Session) -> None:
     """Many requests to a host use one connection."""
-    shelf = internet.addresses(20, hosts=1)
-    for url in shelf.urls:
+    result_list = internet.addresses(20, hosts=1)
+    for url in result_list.urls:
         assert session.get(url, timeout=60).ok
     assert internet.log.most_connections == {"img0.pictures.test": 1}
 
@@ -122,9 +122,9 @@ def test_a_bad_certificate_is_refused(internet: Internet, session: requests.Sess
 def test_the_log_knows_how_many_came_at_once(internet: Internet, session: requests.Session) -> None:
     """Concurrent requests are counted by host."""
     internet.conditions = NetworkConditions(latency=0.2)
-    shelf = internet.addresses(8, hosts=2)
+    result_list = internet.addresses(8, hosts=2)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda url: session.get(url, timeout=60).content, shelf.urls))
+        list(pool.map(lambda url: session.get(url, timeout=60).content, result_list.urls))
     assert internet.log.most_at_once == {"img0.pictures.test": 4, "img1.pictures.test": 4}
 
 
@@ -173,10 +173,10 @@ def test_every_change_can_be_opened() -> None:
 
 def test_every_behaviour_is_served(internet: Internet, session: requests.Session) -> None:
     """Each behaviour can be listed, has a host of its name and a verdict."""
-    shelf = internet.addresses(len(BEHAVIOURS), **dict.fromkeys(BEHAVIOURS, 1))
-    assert {listing.behaviour for listing in shelf} == set(BEHAVIOURS)
-    assert all(listing.behaviour in listing.url for listing in shelf if listing.behaviour != "good")
-    kept = [listing for listing in shelf if listing.verdict is Verdict.KEPT]
+    result_list = internet.addresses(len(BEHAVIOURS), **dict.fromkeys(BEHAVIOURS, 1))
+    assert {listing.behaviour for listing in result_list} == set(BEHAVIOURS)
+    assert all(listing.behaviour in listing.url for listing in result_list if listing.behaviour != "good")
+    kept = [listing for listing in result_list if listing.verdict is Verdict.KEPT]
     for listing in kept:
         while not (answer := session.get(listing.url, timeout=60)).ok:
             assert answer.status_code in {429, 503}
@@ -242,12 +242,12 @@ def test_a_private_address_is_answered(internet: Internet, session: requests.Ses
 def test_conditions_are_the_same_for_the_same_addresses(internet: Internet, session: requests.Session) -> None:
     """Latency applies to every answer, and the expected counts include dead links."""
     internet.conditions = NetworkConditions(latency=0.01, dead=0.3)
-    shelf = internet.addresses(40)
+    result_list = internet.addresses(40)
     began = time.monotonic()
-    dead = sum(session.get(url, timeout=60).status_code == 404 for url in shelf.urls)
+    dead = sum(session.get(url, timeout=60).status_code == 404 for url in result_list.urls)
     assert time.monotonic() - began >= 40 * 0.01
     assert 0 < dead < 40
-    assert internet.expected(shelf) == {"new": 40 - dead, "dead": dead}
+    assert internet.expected(result_list) == {"new": 40 - dead, "dead": dead}
 
 
 def test_a_stall_is_drawn_anew_for_each_attempt(internet: Internet, session: requests.Session) -> None:
@@ -267,8 +267,8 @@ def test_a_stall_is_drawn_anew_for_each_attempt(internet: Internet, session: req
 
 def test_the_truth_adds_up(internet: Internet) -> None:
     """The expected counts contain every listing once, by the columns of the summary."""
-    corals = internet.bing.shows("coral snake", 40, dead=3, html=2, tiny=1, twin=4, copy=2, flaky=1)
-    kings = internet.flickr.shows("king snake", 10, also=corals.listings[:5])
+    corals = internet.bing.add_results("coral snake", 40, dead=3, html=2, tiny=1, twin=4, copy=2, flaky=1)
+    kings = internet.flickr.add_results("king snake", 10, also=corals.listings[:5])
     expected = internet.expected(corals, kings)
     assert expected.total() == len(corals) + len(kings) == 55
     assert set(expected) <= set(COLUMNS)
@@ -285,19 +285,19 @@ def test_two_internets_filled_alike_are_alike() -> None:
 def test_a_shelf_that_cannot_be(internet: Internet) -> None:
     """Too many special listings, unknown kinds, and hosts that Flickr does not have are refused."""
     with pytest.raises(ValueError, match="2 listings cannot be"):
-        internet.bing.shows("snake", 2, dead=3)
+        internet.bing.add_results("snake", 2, dead=3)
     with pytest.raises(ValueError, match="no kind daed; there are animated"):
-        internet.bing.shows("snake", 2, daed=1)
+        internet.bing.add_results("snake", 2, daed=1)
     with pytest.raises(ValueError, match="hosts cannot be expired"):
-        internet.flickr.shows("snake", 2, expired=1)
+        internet.flickr.add_results("snake", 2, expired=1)
 
 
 def test_a_query_of_any_script(internet: Internet, session: requests.Session) -> None:
     """A query may contain non-ASCII and special characters."""
-    shelf = internet.bing.shows('змея {n} <b> "&"', 3)
+    result_list = internet.bing.add_results('змея {n} <b> "&"', 3)
     page = session.get(BING, params={"q": 'змея {n} <b> "&"'}, timeout=60).text
-    assert [about["murl"] for about in results(page)] == shelf.urls
-    assert session.get(shelf[0].url, timeout=60).content == shelf[0].body
+    assert [about["murl"] for about in results(page)] == result_list.urls
+    assert session.get(result_list[0].url, timeout=60).content == result_list[0].body
 
 
 # ---- Bing
@@ -305,27 +305,27 @@ def test_a_query_of_any_script(internet: Internet, session: requests.Session) ->
 
 def test_bing_pages_through_a_shelf_and_repeats_its_last_page(internet: Internet, session: requests.Session) -> None:
     """Following data-nextUrl gives every listing in order, then the last page forever."""
-    shelf = internet.bing.shows("corn snake", 80)
+    result_list = internet.bing.add_results("corn snake", 80)
     internet.bing.never_ends = True
     url, pages = f"{BING}?q=corn+snake&first=1&count=35", []
     for _ in range(4):
         page = session.get(url, timeout=60).text
         pages.append([about["murl"] for about in results(page)])
         url = "https://www.bing.com" + following(page)[0]
-    assert [url for page in pages[:3] for url in page] == shelf.urls
-    assert pages[3] == shelf.urls[-35:]
+    assert [url for page in pages[:3] for url in page] == result_list.urls
+    assert pages[3] == result_list.urls[-35:]
 
 
 def test_bing_says_the_end(internet: Internet, session: requests.Session) -> None:
     """The last page has an empty data-nextUrl."""
-    internet.bing.shows("corn snake", 10)
+    internet.bing.add_results("corn snake", 10)
     page = session.get(BING, params={"q": "corn snake"}, timeout=60).text
     assert following(page) == ["", ""]
 
 
 def test_bings_related_items_are_no_results(internet: Internet, session: requests.Session) -> None:
     """A page has anchors of the same class that lack a title and an id."""
-    internet.bing.shows("corn snake", 10)
+    internet.bing.add_results("corn snake", 10)
     page = session.get(BING, params={"q": "corn snake"}, timeout=60).text
     assert len(anchors(page)) == 13
     assert len(results(page)) == 10
@@ -337,7 +337,7 @@ def test_bings_anchors_have_the_shape_of_the_recorded_ones(internet: Internet, s
     if not recorded.exists():
         pytest.skip("the recordings are not at hand")
     theirs = results(recorded.read_text("utf-8"))[0]
-    internet.bing.shows("corn snake", 10)
+    internet.bing.add_results("corn snake", 10)
     page = session.get(BING, params={"q": "corn snake"}, timeout=60).text
     assert theirs.keys() - {"shkey"} <= results(page)[0].keys()
     assert "exph=320&amp;expw=400" in page
@@ -345,25 +345,25 @@ def test_bings_anchors_have_the_shape_of_the_recorded_ones(internet: Internet, s
 
 def test_bings_thumbnails_are_there(internet: Internet, session: requests.Session) -> None:
     """`turl` gives the image at half its size."""
-    internet.bing.shows("corn snake", 3)
+    internet.bing.add_results("corn snake", 3)
     page = session.get(BING, params={"q": "corn snake"}, timeout=60).text
     thumbnail = _image(session.get(results(page)[0]["turl"], timeout=60).content)
     assert thumbnail.size == (200, 160)
 
 
 def test_bings_moods_come_and_go(internet: Internet, session: requests.Session) -> None:
-    """A mood starts after a number of searches, lasts for a number, and is not a page of results."""
-    internet.bing.shows("corn snake", 10)
-    internet.bing.turns("blocked", after=1, times=1)
-    internet.bing.turns("limited", after=2, times=1, retry_after="7")
-    internet.bing.turns("changed", after=3)
+    """A mode starts after a number of searches, lasts for a number, and is not a page of results."""
+    internet.bing.add_results("corn snake", 10)
+    internet.bing.set_mode("blocked", after=1, times=1)
+    internet.bing.set_mode("limited", after=2, times=1, retry_after="7")
+    internet.bing.set_mode("changed", after=3)
     answers = [session.get(BING, params={"q": "corn snake"}, timeout=60) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 429, 200, 200]
     assert [len(results(answer.text)) for answer in answers] == [10, 0, 0, 0, 0]
     assert BeautifulSoup(answers[1].text, "html.parser").select_one("div.captcha")
     assert answers[2].headers["Retry-After"] == "7"
     assert "murl" in answers[3].text
-    internet.bing.calms_down()
+    internet.bing.reset_mode()
     assert len(results(session.get(BING, params={"q": "corn snake"}, timeout=60).text)) == 10
 
 
@@ -371,15 +371,15 @@ def test_bing_says_that_there_is_nothing(internet: Internet, session: requests.S
     """An unknown query has a page without results, which differs from an empty response."""
     page = session.get(BING, params={"q": "unicorn"}, timeout=60).text
     assert "There are no results for <strong>unicorn</strong>" in page
-    internet.bing.turns("hiccup", times=1)
+    internet.bing.set_mode("hiccup", times=1)
     assert session.get(BING, params={"q": "unicorn"}, timeout=60).text == ""
     assert internet.bing.searches == 2
 
 
 def test_an_unknown_mood(internet: Internet) -> None:
-    """An unknown mood is refused with a list of the known ones."""
+    """An unknown mode is refused with a list of the known ones."""
     with pytest.raises(ValueError, match="barren, bloated, blocked"):
-        internet.bing.turns("merry")
+        internet.bing.set_mode("merry")
 
 
 # ---- Flickr
@@ -399,7 +399,7 @@ def ask(session: requests.Session, internet: Internet, **fields: str | int) -> d
 
 def test_flickr_pages_and_serves_its_renditions(internet: Internet, session: requests.Session) -> None:
     """The requested extras are present, and their URLs give the image in its sizes."""
-    shelf = internet.flickr.shows("snake", 30)
+    result_list = internet.flickr.add_results("snake", 30)
     extras = "license,url_l,url_m,o_dims"
     pages = [ask(session, internet, page=page, per_page=20, extras=extras)["photos"] for page in (1, 2)]
     assert [(page["pages"], int(page["total"]), len(page["photo"])) for page in pages] == [
@@ -407,30 +407,30 @@ def test_flickr_pages_and_serves_its_renditions(internet: Internet, session: req
         (2, 30, 10),
     ]
     photos = pages[0]["photo"] + pages[1]["photo"]
-    assert [photo["url_l"] for photo in photos] == shelf.urls
-    assert session.get(photos[0]["url_l"], timeout=60).content == shelf[0].body
+    assert [photo["url_l"] for photo in photos] == result_list.urls
+    assert session.get(photos[0]["url_l"], timeout=60).content == result_list[0].body
     assert _image(session.get(photos[0]["url_m"], timeout=60).content).size == (200, 160)
     assert "description" not in photos[0]
 
 
 def test_flickrs_pictures_have_behaviours_too(internet: Internet, session: requests.Session) -> None:
     """On Flickr's single host each image behaves as its listing says."""
-    shelf = internet.flickr.shows("snake", 3, dead=1, twin=1)
-    answers = {listing.behaviour: session.get(listing.url, timeout=60) for listing in shelf if not listing.change}
+    result_list = internet.flickr.add_results("snake", 3, dead=1, twin=1)
+    answers = {listing.behaviour: session.get(listing.url, timeout=60) for listing in result_list if not listing.change}
     assert answers["dead"].status_code == 404
-    assert answers["good"].content == shelf.of("good")[0].photo.body
+    assert answers["good"].content == result_list.of("good")[0].photo.body
 
 
 def test_flickr_wants_its_key(internet: Internet, session: requests.Session) -> None:
     """A wrong key is HTTP 200 with error 100."""
-    internet.flickr.shows("snake", 3)
+    internet.flickr.add_results("snake", 3)
     assert ask(session, internet, api_key="wrong")["code"] == 100
 
 
 def test_flickr_checks_signatures_as_flickrapi_writes_them(internet: Internet, session: requests.Session) -> None:
     """A call signed with the secret is answered; one with another secret is refused."""
     del session  # flickrapi reads the same environment
-    internet.flickr.shows("micrurus tener -king", 3)
+    internet.flickr.add_results("micrurus tener -king", 3)
     api, stranger = (
         flickrapi.FlickrAPI(internet.flickr.key, secret, format="parsed-json")
         for secret in (internet.flickr.secret, "wrong")
@@ -442,7 +442,7 @@ def test_flickr_checks_signatures_as_flickrapi_writes_them(internet: Internet, s
 
 def test_flickr_reaches_4000_of_a_search_and_all_by_dates(internet: Internet, session: requests.Session) -> None:
     """Pages beyond the cap repeat, and ranges of upload dates reach the photos there."""
-    internet.flickr.shows("snake", 4600)
+    internet.flickr.add_results("snake", 4600)
     far = [ask(session, internet, per_page=500, page=page)["photos"] for page in (8, 9, 10)]
     assert int(far[0]["total"]) == 4600
     assert far[0]["photo"] == far[1]["photo"] == far[2]["photo"]
@@ -454,17 +454,17 @@ def test_flickr_reaches_4000_of_a_search_and_all_by_dates(internet: Internet, se
 
 def test_flickr_narrows_by_licence(internet: Internet, session: requests.Session) -> None:
     """`license` takes several numbers."""
-    internet.flickr.shows("snake", 5, licence=12)
+    internet.flickr.add_results("snake", 5, licence=12)
     assert int(ask(session, internet, license="4,12")["photos"]["total"]) == 5
     assert int(ask(session, internet, license="4,5")["photos"]["total"]) == 0
 
 
 def test_flickrs_moods(internet: Internet, session: requests.Session) -> None:
     """It can refuse the key, exceed its quota, and send a total without a list."""
-    internet.flickr.shows("snake", 5)
-    internet.flickr.turns("expired", times=1)
-    internet.flickr.turns("listless", after=1, times=1)
-    internet.flickr.turns("quota", after=2)
+    internet.flickr.add_results("snake", 5)
+    internet.flickr.set_mode("expired", times=1)
+    internet.flickr.set_mode("listless", after=1, times=1)
+    internet.flickr.set_mode("quota", after=2)
     assert ask(session, internet)["message"] == "Invalid API Key (Key has expired)"
     assert "photo" not in ask(session, internet)["photos"]
     fields = {"method": "flickr.photos.search", "format": "json", "nojsoncallback": "1"}
@@ -475,9 +475,9 @@ def test_flickrs_moods(internet: Internet, session: requests.Session) -> None:
 # ---- another process, and the guard
 
 
-def _two_classes(internet: Internet) -> Shelf:
-    internet.flickr.shows("king snake", 5)
-    return internet.bing.shows("coral snake", 20, dead=2, twin=3)
+def _two_classes(internet: Internet) -> ResultList:
+    internet.flickr.add_results("king snake", 5)
+    return internet.bing.add_results("coral snake", 20, dead=2, twin=3)
 
 
 def test_apart_is_the_same_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,13 +485,13 @@ def test_apart_is_the_same_in_another_process(monkeypatch: pytest.MonkeyPatch) -
     with InternetProcess(_two_classes) as internet:
         for name, value in internet.environ.items():
             monkeypatch.setenv(name, value)
-        shelf = internet.bing.shelves["coral snake"]
+        result_list = internet.bing.result_lists["coral snake"]
         with requests.Session() as session:
             page = session.get(BING, params={"q": "coral snake"}, timeout=60).text
-            assert [about["murl"] for about in results(page)] == shelf.urls
-            assert session.get(shelf.of("good")[0].url, timeout=60).content == shelf.of("good")[0].body
+            assert [about["murl"] for about in results(page)] == result_list.urls
+            assert session.get(result_list.of("good")[0].url, timeout=60).content == result_list.of("good")[0].body
         assert len(internet.seen().to("www.bing.com")) == 1
-        assert internet.seen().count(shelf.of("good")[0].url) == 1
+        assert internet.seen().count(result_list.of("good")[0].url) == 1
 
 
 def test_a_test_cannot_leave_loopback(on_loopback: list[str]) -> None:

@@ -1,12 +1,12 @@
-"""A small Internet on loopback: search engines, open archives, and image hosts of every behaviour.
+"""A test Internet on loopback: search engines, open archives, and image hosts with every kind of behaviour.
 
-It is an HTTP proxy with a CA of its own. A program reaches it by the variables every tool obeys, HTTPS_PROXY
-and SSL_CERT_FILE, under the real names, and is not altered for the test:
+It is an HTTP proxy with its own CA. A program reaches it under the real host names by the usual environment
+variables, HTTPS_PROXY and SSL_CERT_FILE, and is not altered for the test:
 
-    def test_a_story(internet, cli):
-        corals = internet.bing.shows("micrurus tener -king", 40, dead=3, html=2, twin=4)
-        kings = internet.flickr.shows("scarlet king snake", 20, size=(640, 480))
-        internet.bing.turns("limited", after=1, times=1)
+    def test_a_run(internet, cli):
+        corals = internet.bing.add_results("micrurus tener -king", 40, dead=3, html=2, twin=4)
+        kings = internet.flickr.add_results("scarlet king snake", 20, size=(640, 480))
+        internet.bing.set_mode("limited", after=1, times=1)
         run = cli("-c", "BING", "-c", "FLICKR", "-p", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
         assert run.code == 0, run.err
         assert internet.expected(corals, kings) == {"new": 51, "dup": 4, "dead": 3, "bad": 2}
@@ -14,37 +14,36 @@ and SSL_CERT_FILE, under the real names, and is not altered for the test:
         assert internet.log.most_at_once["img3.pictures.test"] <= 4
         assert not internet.log.to("127.0.0.1")
 
-What there is:
+Contents:
 
-* `internet.bing`, `internet.flickr`: `shows(query, count, **kinds)` fills and returns a shelf; `turns(mood,
-  after=, times=)` changes the mood (`limited`, `down`, `forbidden`, `hiccup`, `stalled`, `bloated`, `slow`,
-  and those of `Bing.moods` and `Flickr.moods`), `calms_down()` ends it. A query without a shelf has no
-  results. With `internet.bing.never_ends = True` Bing repeats its last page for ever, as the real one does.
+* `internet.bing`, `internet.flickr`: `add_results(query, count, **kinds)` adds and returns a result list;
+  `set_mode(mode, after=, times=)` sets the mode (`limited`, `down`, `forbidden`, `hiccup`, `stalled`, `bloated`,
+  `slow`, and those of `Bing.modes` and `Flickr.modes`), `reset_mode()` ends it. A query without a result list has
+  no results. With `internet.bing.never_ends = True` Bing repeats its last page forever, as the real one does.
   Flickr accepts `internet.flickr.key`, and checks signatures against `internet.flickr.secret`.
-* `internet.openverse`, `internet.commons`, `internet.inaturalist`, `internet.gbif`: the same, with the moods
-  of `Archive.moods` and their own. Openverse knows one client; Commons wants a contact in the User-Agent, and
-  `shows("category:NAME", …)` fills a category; what iNaturalist and GBIF show is a taxon of that name.
-* `internet.google` (the page that programs seldom get; `saved(shelf)` writes one as a browser saves it),
+* `internet.openverse`, `internet.commons`, `internet.inaturalist`, `internet.gbif`: the same, with the modes
+  of `Archive.modes` and their own. Openverse has one client; Commons requires a contact in the User-Agent, and
+  `add_results("category:NAME", …)` fills a category; a result list of iNaturalist or GBIF is a taxon of that name.
+* `internet.google` (the page that programs seldom get; `saved(result_list)` writes one as a browser saves it),
   `internet.custom_search`, `internet.serpapi`, `internet.brave`, `internet.duckduckgo`, `internet.baidu`: the
-  same again, each with its moods; those that want a key accept `key`.
-* `internet.addresses(count, **kinds)`: a shelf that no service shows, for lists of addresses
-  (`shelf.urls`).
-* kinds: every behaviour by its name (`tests.internet.good_hosts`, `tests.internet.bad_hosts`), `twin=` (changed as
-  the web changes pictures), `copy=` (the same bytes from another host), and what else `Catalogue.shelf`
-  takes: `size=` (`SMALL`, `LARGE` or any), `hosts=`, `scheme=`, `title=`, `licence=`, `also=` (listings
-  of another shelf).
-* a `Listing` knows its url, page, title, photo and behaviour, the `body` a good host serves for it, and the
-  `verdict` it deserves.
-* `internet.conditions = NetworkConditions(latency=0.3, stalls=0.02, dead=0.05)`, over everything.
+  same again, each with its modes; those that require a key accept `key`.
+* `internet.addresses(count, **kinds)`: a result list of no service, for lists of URLs (`result_list.urls`).
+* kinds: every behaviour by its name (`tests.internet.good_hosts`, `tests.internet.bad_hosts`), `twin=` (a changed
+  copy, as found on the web), `copy=` (the same bytes on another host), and the other arguments of
+  `Catalogue.add_results`: `size=` (`SMALL`, `LARGE` or any), `hosts=`, `scheme=`, `title=`, `licence=`, `also=`
+  (listings of another result list).
+* a `Listing` has a url, page, title, photo and behaviour, the `body` a good host serves for it, and the `verdict`
+  of a correct program.
+* `internet.conditions = NetworkConditions(latency=0.3, stalls=0.02, dead=0.05)`, for all requests.
 * `internet.log`: `to(host, path)` by patterns, `count(url)`; by host `most_at_once`, `most_connections`,
   `unknown`.
-* `internet.sites["my.test"] = lambda request: Answer(…)`: a site of the test's own; a body may be a list of
-  bytes, pauses in seconds and `End.RESET`.
-* Loopback and private addresses answer with a good picture, so that a program that asks for one is found
-  out. The items that Bing shows as "related" point to `related.pictures.test`, where nobody should go.
+* `internet.sites["my.test"] = lambda request: Answer(…)`: a site of a test; its body may be a list of bytes, pauses
+  in seconds and `End.RESET`.
+* Loopback and private addresses answer with a valid image, so that a request to them is noticed. Bing's "related"
+  items point to `related.pictures.test`, which must not be requested.
 
 For long runs `tests.internet.internet_process.InternetProcess(setup)` is the same in a process of its own
-(`cli.on(process)` leads the command there), and for a shell `python -m tests.web --setup MODULE:FUNCTION` prints
+(`cli.on(process)` directs the command there), and for a shell `python -m tests.web --setup MODULE:FUNCTION` prints
 the variables.
 """
 
@@ -65,7 +64,7 @@ from tests.internet.all_behaviours import BEHAVIOURS
 from tests.internet.baidu import Baidu
 from tests.internet.bing import Bing
 from tests.internet.brave import Brave
-from tests.internet.catalogue import Catalogue, Listing, Shelf, expected
+from tests.internet.catalogue import Catalogue, Listing, ResultList, expected
 from tests.internet.certificate_authority import CertificateAuthority
 from tests.internet.commons import Commons
 from tests.internet.custom_search import CustomSearch
@@ -100,14 +99,14 @@ __all__ = [
     "Listing",
     "NetworkConditions",
     "Photo",
-    "Shelf",
+    "ResultList",
 ]
 
 NOBODY = "nowhere.pictures.test"
 
 
 class Internet:
-    """The whole of it. As a context manager it listens; without, it only knows what there would be."""
+    """The test Internet. As a context manager it listens; otherwise it only lists what it would serve."""
 
     def __init__(self) -> None:
         self.catalogue = Catalogue()
@@ -133,7 +132,7 @@ class Internet:
             **{service.host: service.answer for service in services},
             CONTROL: lambda _: Answer(json.dumps(self.log.state()).encode(), kind="application/json"),
         }
-        self._own: dict[str, Site] = {  # hosts of pictures that are a service's own
+        self._own: dict[str, Site] = {  # image hosts of the services
             ".staticflickr.com": self.flickr.picture,
             "upload.wikimedia.org": self.commons.picture,
             "static.inaturalist.org": self.inaturalist.picture,
@@ -149,27 +148,27 @@ class Internet:
         self.port = 0
         self.certificate = Path()  # of its CA, while it listens
 
-    def addresses(self, count: int, name: str = "pictures", /, **kinds: Any) -> Shelf:
-        """Put pictures on their hosts that no service shows; `Catalogue.shelf` tells what they can be."""
-        return self.catalogue.shelf(name, count, **kinds)
+    def addresses(self, count: int, name: str = "pictures", /, **kinds: Any) -> ResultList:
+        """Put images on their hosts that no service lists; see `Catalogue.add_results` for their kinds."""
+        return self.catalogue.add_results(name, count, **kinds)
 
-    def expected(self, *shelves: Shelf) -> Counter[str]:
-        """Count, by the summary's columns, what harvesting these shelves under these conditions comes to."""
-        return expected(*shelves, conditions=self.conditions)
+    def expected(self, *result_lists: ResultList) -> Counter[str]:
+        """Count the results of harvesting these result lists under the conditions, by the columns of the summary."""
+        return expected(*result_lists, conditions=self.conditions)
 
     @property
     def proxy(self) -> str:
-        """The address programs are given."""
+        """The URL of the proxy."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def environ(self) -> dict[str, str]:
-        """The variables that lead a program here."""
+        """The environment variables that direct a program to this Internet."""
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), self.proxy)
         return proxies | dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self.certificate))
 
     def knows(self, host: str) -> bool:
-        """Tell whether a name leads anywhere."""
+        """Return whether a host exists."""
         return host != NOBODY and self._site(host) is not None
 
     def respond(self, request: Request) -> Answer:
@@ -200,7 +199,7 @@ class Internet:
         return listing.answer(request) if listing else Answer(b"<h1>Not Found</h1>", status=404)
 
     async def serve(self, started: Callable[[], None], stop: asyncio.Event) -> None:
-        """Listen on loopback until told to stop."""
+        """Listen on loopback until `stop` is set."""
         authority = CertificateAuthority()
         proxy = ProxyServer(self.respond, self.knows, authority, self.log)
         writers: WeakSet[asyncio.StreamWriter] = WeakSet()
@@ -217,7 +216,7 @@ class Internet:
             started()
             await stop.wait()
         server.close()
-        # Whoever waits for a request, or in a pause, sees the connection go and ends.
+        # Tasks that wait for a request or in a pause end when their connection closes.
         for writer in tuple(writers):
             writer.transport.abort()
         await asyncio.sleep(0.01)
@@ -236,13 +235,13 @@ class Internet:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hang up on everybody."""
+        """Close all connections and stop."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
 
 def _is_private(host: str) -> bool:
-    """Tell whether a host is an address nobody should be sent to by a web page."""
+    """Return whether a host is an address that web pages must not lead to."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:

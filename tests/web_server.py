@@ -1,7 +1,7 @@
-"""A hostile server on loopback: it says exactly the bytes it is told, when it is told, and hangs up as told.
+"""A hostile server on loopback that sends scripted bytes at scripted times.
 
-A scenario is a list of bytes to send, seconds to wait, and "reset" to cut the connection. A path has one
-scenario, or a list of them, one for each request; the last one goes on for ever.
+A scenario is a list of bytes to send, seconds to wait, and "reset" to reset the connection. A path has one
+scenario, or a list of them, one for each request; the last one is repeated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Scenario = list[bytes | float | str]
 
 
 def answer(body: bytes = b"", status: str = "200 OK", **headers: str) -> Scenario:
-    """Return the scenario of a well-behaved server; `retry_after="3"` becomes a header."""
+    """Return the scenario of a correct server; `retry_after="3"` becomes a header."""
     fields = {"Content-Length": str(len(body)), "Connection": "close"}
     fields |= {name.replace("_", "-").title(): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
@@ -27,12 +27,12 @@ def answer(body: bytes = b"", status: str = "200 OK", **headers: str) -> Scenari
 
 
 def trickle(pieces: bytes, seconds: float) -> Scenario:
-    """Return a scenario that sends byte after byte with a pause after each."""
+    """Return a scenario that sends single bytes with a pause after each."""
     return [step for byte in pieces for step in (bytes([byte]), seconds)]
 
 
 class HostileServer:
-    """Listens in a thread of its own; `heads` are the requests it got, `most` how many it had at once."""
+    """Listens in its own thread; `heads` are the requests received, `most` is the maximum of concurrent ones."""
 
     def __init__(self, routes: dict[str, Scenario | list[Scenario]], tls: ssl.SSLContext | None = None) -> None:
         self.heads: list[str] = []
@@ -55,7 +55,7 @@ class HostileServer:
 
     @property
     def targets(self) -> list[str]:
-        """What was asked for, in order."""
+        """The requested paths, in order."""
         return [head.split(" ")[1] for head in self.heads]
 
     async def _serve(self) -> None:

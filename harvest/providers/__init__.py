@@ -44,14 +44,14 @@ def names() -> list[str]:
 
 def get(name: str) -> type[Provider]:
     """Return a provider by its name in any case."""
-    wanted = name.strip().upper()
-    if wanted in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[wanted].partition(":")
+    upper_name = name.strip().upper()
+    if upper_name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[upper_name].partition(":")
         found: type[Provider] = getattr(import_module(module), attribute)
         return found
-    if wanted in _external():
-        return _load(_external()[wanted])
-    close = get_close_matches(wanted, names(), n=1, cutoff=0.5)
+    if upper_name in _external():
+        return _load(_external()[upper_name])
+    close = get_close_matches(upper_name, names(), n=1, cutoff=0.5)
     guess = f" Did you mean {close[0]}?" if close else ""
     raise UsageError(f"no provider '{name}'.{guess}  ({', '.join(names())})")
 

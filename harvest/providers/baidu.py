@@ -55,7 +55,7 @@ class Baidu(Provider):
 
 def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     pages.get(f"{_HOST}/", headers=_HEADERS)  # sets the cookie that the search requires
-    asked = {
+    params = {
         "tn": "resultjson_com",
         "ipn": "rj",
         "ie": "utf-8",
@@ -66,7 +66,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     }
     start: int | None = 0
     while start is not None:
-        found = parse(pages.get(f"{_HOST}/search/acjson", params={**asked, "pn": start}, headers=_HEADERS))
+        found = parse(pages.get(f"{_HOST}/search/acjson", params={**params, "pn": start}, headers=_HEADERS))
         yield found.hits
         start = found.more
 

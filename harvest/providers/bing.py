@@ -103,7 +103,7 @@ def _market(filters: Filters) -> str:
 def _page_url(query: Query, first: int) -> str:
     """Return the URL of the results from number `first` on, counted from 1."""
     filters = query.filters
-    asked = {
+    params = {
         "q": f"{query.text} site:{filters.site}" if filters.site else query.text,
         "async": 1,
         "first": first,
@@ -113,7 +113,7 @@ def _page_url(query: Query, first: int) -> str:
     }
     # The plus and the colon of Bing's filters must not be encoded.
     filter_text = "".join(f"+filterui:{name}" for name in _filter_names(filters))
-    return f"https://{_HOST}/images/async?{urlencode(asked)}" + (f"&qft={filter_text}" if filter_text else "")
+    return f"https://{_HOST}/images/async?{urlencode(params)}" + (f"&qft={filter_text}" if filter_text else "")
 
 
 def _filter_names(filters: Filters) -> Iterator[str]:

@@ -54,7 +54,7 @@ class Brave(Provider):
 
 def _arguments(query: Query) -> dict[str, object]:
     filters = query.filters
-    asked = {
+    params = {
         "q": f"{query.text} site:{filters.site}" if filters.site else query.text,
         "count": max(1, min(query.limit or _MOST, _MOST)),
         "safesearch": "off" if filters.safe is Safe.OFF else "strict",
@@ -62,7 +62,7 @@ def _arguments(query: Query) -> dict[str, object]:
         "search_lang": filters.language,
         "country": filters.region,
     }
-    return {name: value for name, value in asked.items() if value is not None}
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def parse(page: SearchPage) -> PageResults:
@@ -96,13 +96,13 @@ def _failure(page: SearchPage) -> ProviderError:
     """Return the error for a bad key, an exhausted quota or a refused search; Brave answers 422 to a bad key."""
     answer = page.json() if page.text.lstrip().startswith("{") else None
     error = parsing.as_object(parsing.as_object(answer).get("error"))
-    code, said = str(error.get("code")), parsing.parse_text(error.get("detail"))
-    if not said:
+    code, reason = str(error.get("code")), parsing.parse_text(error.get("detail"))
+    if not reason:
         return Blocked(
             f"Brave answers {page.status} instead of results.", "harvest stopped searching Brave. Try again later."
         )
     if "QUOTA" in code or "RATE" in code:
-        return RateLimited(f"Brave's quota for this key is used up: {said}", f"See {_KEYS}")
+        return RateLimited(f"Brave's quota for this key is used up: {reason}", f"See {_KEYS}")
     if "TOKEN" in code or page.status in _REFUSED:
-        return KeyRefused(f"Brave does not accept the key: {said}", f"Compare BRAVE_API_KEY with {_KEYS}")
-    return Unanswerable(f"Brave refuses this search: {said}", "Change the query, or leave Brave out.")
+        return KeyRefused(f"Brave does not accept the key: {reason}", f"Compare BRAVE_API_KEY with {_KEYS}")
+    return Unanswerable(f"Brave refuses this search: {reason}", "Change the query, or leave Brave out.")

@@ -72,13 +72,13 @@ class Commons(Provider):
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the files of a search by relevance, or those of a category with `category:NAME`."""
         self.check()
-        asked = _FILES | _generator(query)
+        params = _FILES | _generator(query)
         headers = {"User-Agent": f"{USER_AGENT} ({self._setting(_CONTACT)})"}
 
         def ask(following: dict[str, str]) -> tuple[SearchPage, CommonsBatch]:
             """Request one response, and retry after a pause while the databases lag."""
             for _ in range(_TRIES):
-                page = pages.get(_API, params={**following, **asked}, headers=headers)
+                page = pages.get(_API, params={**following, **params}, headers=headers)
                 if batch := read_batch(page):
                     return page, batch
                 pages.pause(_LAG)
@@ -131,8 +131,8 @@ def read_batch(page: SearchPage) -> CommonsBatch | None:
     if error := parsing.as_object(answer.get("error")):
         if error.get("code") == "maxlag":
             return None
-        said = parsing.parse_text(error.get("info")) or "no reason given"
-        raise Unanswerable(f"Commons refuses this search: {said}", "Change the query, or leave Commons out.")
+        reason = parsing.parse_text(error.get("info")) or "no reason given"
+        raise Unanswerable(f"Commons refuses this search: {reason}", "Change the query, or leave Commons out.")
     listed, following = parsing.as_object(answer.get("query")).get("pages"), answer.get("continue")
     if listed is None and "batchcomplete" in answer and answer.keys() <= _EMPTY:
         listed = []
@@ -221,5 +221,5 @@ def _link(artist: str) -> str | None:
 
 
 def _licence(name: str, url: str) -> Licence:
-    read = (licence_parsing.parse_licence(text) for text in (name, url))
-    return next((licence for licence in read if licence.id), _NAMES.get(name.casefold(), Licence()))
+    licences = (licence_parsing.parse_licence(text) for text in (name, url))
+    return next((licence for licence in licences if licence.id), _NAMES.get(name.casefold(), Licence()))

@@ -58,10 +58,10 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     text = f"{query.text} site:{query.filters.site}" if query.filters.site else query.text
     claim = Licence.from_filter(query.filters.licence)
     front = pages.get(f"{_HOST}/", params={"q": text, "iar": "images", "iax": "images", "ia": "images"})
-    asked = {"o": "json", "q": text, **_arguments(query.filters), "vqd": parse_token(front)}
+    params = {"o": "json", "q": text, **_arguments(query.filters), "vqd": parse_token(front)}
     start: int | None = 0
     while start is not None:
-        found = parse(pages.get(f"{_HOST}/i.js", params={**asked, "s": start}, headers={"Referer": f"{_HOST}/"}))
+        found = parse(pages.get(f"{_HOST}/i.js", params={**params, "s": start}, headers={"Referer": f"{_HOST}/"}))
         yield [replace(hit, licence=claim) for hit in found.hits]
         start = found.more
 
@@ -69,7 +69,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
 def _arguments(filters: Filters) -> dict[str, object]:
     colour = (filters.colour or "").casefold()
     kind = "transparent" if colour == "transparent" else "photo" if filters.photos else ""
-    wanted = {
+    filter_values = {
         "time": "",
         "size": "",
         "color": _COLOURS.get(colour, ""),
@@ -80,7 +80,7 @@ def _arguments(filters: Filters) -> dict[str, object]:
     return {
         "l": f"{(filters.region or 'us').lower()}-{(filters.language or 'en').lower()}",
         "p": -1 if filters.safe is Safe.OFF else 1,
-        "f": ",".join(f"{name}:{value}" if value else "" for name, value in wanted.items()),
+        "f": ",".join(f"{name}:{value}" if value else "" for name, value in filter_values.items()),
     }
 
 

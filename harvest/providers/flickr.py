@@ -107,10 +107,10 @@ def _dates(query: Query) -> tuple[int, int]:
 
 def _parameters(query: Query) -> dict[str, object]:
     licence_filter = query.filters.licence
-    wanted = [number for number, licence in LICENCES.items() if licence.allows(licence_filter)]
+    numbers = [number for number, licence in LICENCES.items() if licence.allows(licence_filter)]
     return {
         "text": query.text,  # Flickr supports "phrases" and -exclusions
-        "license": ",".join(sorted(wanted, key=int)) if licence_filter is not LicenceFilter.ANY else None,
+        "license": ",".join(sorted(numbers, key=int)) if licence_filter is not LicenceFilter.ANY else None,
         "sort": "relevance",
         "media": "photos",
         "content_types": "0",  # photographs; 1: screenshots, 2: others
@@ -175,33 +175,33 @@ def parse(page: SearchPage) -> PageResults:
     if not isinstance(answer, dict) or answer.get("stat") != "ok":
         raise _failure(answer if isinstance(answer, dict) else {}, page.text)
     photos = answer.get("photos")
-    read = photos if isinstance(photos, dict) else {}
-    total, listed = parsing.parse_number(read.get("total")), read.get("photo")
-    if listed is None and str(read.get("total")) == "0":
+    fields = photos if isinstance(photos, dict) else {}
+    total, listed = parsing.parse_number(fields.get("total")), fields.get("photo")
+    if listed is None and str(fields.get("total")) == "0":
         listed = []
     hits = [hit for hit in map(_hit, listed) if hit] if isinstance(listed, list) else []
     if not isinstance(listed, list) or (listed and not hits):
         raise PageChanged(
             f"Flickr reports {total or 'no'} photos, and none of those it sent can be read.", _CHANGED, page.text
         )
-    number, last, per_page = (parsing.parse_number(read.get(name)) or 1 for name in ("page", "pages", "perpage"))
+    number, last, per_page = (parsing.parse_number(fields.get(name)) or 1 for name in ("page", "pages", "perpage"))
     return PageResults(hits, number + 1 if number < last and number * per_page < CAP else None, total)
 
 
 def _failure(answer: dict[str, object], text: str) -> ProviderError:
     code, message = str(answer.get("code")), parsing.parse_text(answer.get("message")) or ""
-    said = f"{message} (code {code})"
+    reason = f"{message} (code {code})"
     if code in _BAD_KEY:
         return KeyRefused(
-            f"Flickr does not accept the key: {said}",
+            f"Flickr does not accept the key: {reason}",
             "Compare FLICKR_API_KEY, and FLICKR_API_SECRET if set, with https://www.flickr.com/services/api/keys/",
         )
     if code in _TEMPORARY:
-        return Unreachable(f"Flickr cannot search now: {said}", "Run the same command again to continue from here.")
+        return Unreachable(f"Flickr cannot search now: {reason}", "Run the same command again to continue from here.")
     if any(word in message.lower() for word in ("quota", "rate limit", "exceeded")):
-        return RateLimited(f"Flickr's rate limit for this key is reached: {said}", "Try again in an hour.")
+        return RateLimited(f"Flickr's rate limit for this key is reached: {reason}", "Try again in an hour.")
     if answer.get("stat") == "fail":
-        return Unavailable(f"Flickr refuses this search: {said}", "Change the query, or leave Flickr out.")
+        return Unavailable(f"Flickr refuses this search: {reason}", "Change the query, or leave Flickr out.")
     return PageChanged("Flickr sent a response that is not a search result.", _CHANGED, text)
 
 

@@ -51,7 +51,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     taxon = parse_match(pages.get(f"{_API}/species/match", params={"name": name, "strict": "true"}))
     if taxon is None:
         return
-    asked = {
+    params = {
         "taxonKey": taxon,
         "mediaType": "StillImage",
         "basisOfRecord": "HUMAN_OBSERVATION",  # no drawers of beetles, no pressed leaves with labels
@@ -59,10 +59,10 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
         "limit": max(1, min(query.limit or _LIMIT, _LIMIT)),
     }
     if query.filters.since or query.filters.until:
-        asked["eventDate"] = f"{query.filters.since or '*'},{query.filters.until or '*'}"
+        params["eventDate"] = f"{query.filters.since or '*'},{query.filters.until or '*'}"
     offset: int | None = 0
     while offset is not None:
-        arguments = urlencode(asked | {"offset": offset}, doseq=True)  # one parameter per licence
+        arguments = urlencode(params | {"offset": offset}, doseq=True)  # one parameter per licence
         found = parse(pages.get(f"{_API}/occurrence/search?{arguments}"))
         yield found.hits
         offset = found.more

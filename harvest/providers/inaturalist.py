@@ -54,13 +54,13 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     name, filters = plain_text(query.text), query.filters
     if not name:
         return
-    asked: dict[str, object] = {"q": name, "is_active": "true", "per_page": _LIKELY}
+    params: dict[str, object] = {"q": name, "is_active": "true", "per_page": _LIKELY}
     if filters.language:
-        asked["locale"] = filters.language
-    taxon = parse_taxa(pages.get(f"{_API}/taxa/autocomplete", params=asked), name)
+        params["locale"] = filters.language
+    taxon = parse_taxa(pages.get(f"{_API}/taxa/autocomplete", params=params), name)
     if taxon is None:
         return
-    asked = {
+    params = {
         "taxon_id": taxon,
         "photos": "true",
         "quality_grade": "research",
@@ -70,11 +70,11 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     }
     if filters.licence is not LicenceFilter.ANY:
         allowed = (code for code, licence in _LICENCES.items() if licence.allows(filters.licence))
-        asked["photo_license"] = ",".join(code for code in allowed if code != "pd")  # which its API does not accept
-    asked |= {name: date for name, date in (("d1", filters.since), ("d2", filters.until)) if date}
+        params["photo_license"] = ",".join(code for code in allowed if code != "pd")  # which its API does not accept
+    params |= {name: date for name, date in (("d1", filters.since), ("d2", filters.until)) if date}
     above: int | None = 0
     while above is not None:
-        found = parse(pages.get(f"{_API}/observations", params=asked | {"id_above": above}))
+        found = parse(pages.get(f"{_API}/observations", params=params | {"id_above": above}))
         yield found.hits
         above = found.more
 
@@ -82,10 +82,10 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
 def parse_taxa(page: SearchPage, name: str) -> int | None:
     """Return the taxon with exactly this name; the most likely one could fill a class with another species."""
     answer = json_response.read_object(page, INaturalist.label)
-    wanted = _normalize_name(name)
+    normalized = _normalize_name(name)
     for taxon in json_response.read_list(page, INaturalist.label, answer):
         names = (taxon.get(field) for field in ("name", "matched_term", "preferred_common_name"))
-        if wanted and any(wanted == _normalize_name(name) for name in names if isinstance(name, str)):
+        if normalized and any(normalized == _normalize_name(name) for name in names if isinstance(name, str)):
             return parsing.parse_number(taxon.get("id"), parsing.IDENTITY)
     return None
 

@@ -27,9 +27,9 @@ def read_object(page: SearchPage, label: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise page_changed(page, label, "a response that is not a JSON object")
     if page.status != HTTPStatus.OK:
-        said = next(filter(None, (parsing.parse_text(answer.get(name)) for name in _REASONS)), "no reason given")
+        reason = next(filter(None, (parsing.parse_text(answer.get(name)) for name in _REASONS)), "no reason given")
         raise Unanswerable(
-            f"{label} refuses this search ({page.status}): {said}", f"Change the query, or leave {label} out."
+            f"{label} refuses this search ({page.status}): {reason}", f"Change the query, or leave {label} out."
         )
     return answer
 

@@ -58,8 +58,8 @@ class OAuthCredentials:
         answer: object = None
         with suppress(PageChanged):  # its error would carry the page, which holds the token
             answer = page.json()
-        read = answer if isinstance(answer, dict) else {}
-        token = read.get("access_token")
+        fields = answer if isinstance(answer, dict) else {}
+        token = fields.get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise PageChanged(f"{self.label} sent no valid token (HTTP {page.status}).")
-        return token, parsing.parse_number(read.get("expires_in")) or _DEFAULT_LIFETIME
+        return token, parsing.parse_number(fields.get("expires_in")) or _DEFAULT_LIFETIME

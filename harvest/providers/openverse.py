@@ -61,11 +61,11 @@ class Openverse(Provider):
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the 240 most relevant hits, then more by source, licence and size."""
-        asked = _parameters(query, _KNOWN if self._credentials else _ANONYMOUS)
+        params = _parameters(query, _KNOWN if self._credentials else _ANONYMOUS)
 
         def ask(**narrowed: object) -> PageResults:
             headers = self._credentials.headers(pages)
-            return parse(pages.get(f"{_API}/images/", params=asked | narrowed, headers=headers))
+            return parse(pages.get(f"{_API}/images/", params=params | narrowed, headers=headers))
 
         new_hits = NewHits(self.most)
         first = ask(page=1)
@@ -76,18 +76,18 @@ class Openverse(Provider):
 
 def _parameters(query: Query, most: int) -> dict[str, object]:
     filters = query.filters
-    asked: dict[str, object] = {
+    params: dict[str, object] = {
         "q": query.text[:_LONGEST],
         "page_size": max(1, min(query.limit or most, most)),
         "mature": str(filters.safe is Safe.OFF).lower(),
     }
     if filters.licence is not LicenceFilter.ANY:
-        asked["license"] = ",".join(_licence_parameters(query))
+        params["license"] = ",".join(_licence_parameters(query))
     if len(sizes := _large_enough(query)) < len(_SIZES):
-        asked["size"] = ",".join(sizes)
+        params["size"] = ",".join(sizes)
     if filters.photos:
-        asked["category"] = "photograph"
-    return asked
+        params["category"] = "photograph"
+    return params
 
 
 def _licence_parameters(query: Query) -> list[str]:

@@ -90,8 +90,8 @@ def parse_json_object(value: str) -> dict[str, object]:
     """
     if len(value) <= _LONGEST_RECORD:
         with suppress(ValueError, RecursionError):
-            read = json.loads(value)
-            return read if isinstance(read, dict) else {}
+            parsed = json.loads(value)
+            return parsed if isinstance(parsed, dict) else {}
     return {}
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harvest.web.search_session import SearchSession
 
 # What is served at these positions of every twenty; a distinct image at all others.
-_ODD = {4: "smaller copy", 9: "dead link", 12: "page", 15: "tiny", 17: "coarse copy"}
+_DEFECTS = {4: "smaller copy", 9: "dead link", 12: "page", 15: "tiny", 17: "coarse copy"}
 _CYCLE = 20
 
 
@@ -109,10 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 def render_response(query: str, number: int) -> tuple[int, str, bytes]:
     """Return status, content type and body of the image with this number; bad ones are at fixed positions."""
-    odd = _ODD.get(number % _CYCLE)
-    if odd == "dead link":
+    defect = _DEFECTS.get(number % _CYCLE)
+    if defect == "dead link":
         return 404, "text/html", b"<h1>Not found</h1>"
-    if odd == "page":
+    if defect == "page":
         return (
             200,
             "image/jpeg",
@@ -120,12 +120,12 @@ def render_response(query: str, number: int) -> tuple[int, str, bytes]:
         )
     from harvest.providers.sample_drawing import draw  # noqa: PLC0415 - imports Pillow only to draw
 
-    image = draw(query, number - 1 if odd and "copy" in odd else number)
-    if odd == "tiny":
+    image = draw(query, number - 1 if defect and "copy" in defect else number)
+    if defect == "tiny":
         image.thumbnail((48, 48))
-    elif odd == "smaller copy":
+    elif defect == "smaller copy":
         image.thumbnail((300, 300))
-    return 200, "image/jpeg", _jpeg(image, 45 if odd == "coarse copy" else 88)
+    return 200, "image/jpeg", _jpeg(image, 45 if defect == "coarse copy" else 88)
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

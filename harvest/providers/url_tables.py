@@ -25,11 +25,11 @@ def read_rows(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
     `named` maps the file's column names to ours, the preferred one first. Case and punctuation of a column name
     do not matter: "Image URL" is "imageurl". A column for `url` is required.
     """
-    read = _READERS.get(path.suffix.casefold())
-    if read is None:
+    read_file = _READERS.get(path.suffix.casefold())
+    if read_file is None:
         raise Unavailable(f"{path} is not a supported file of URLs.", f"Supported file types: {', '.join(_READERS)}.")
     try:
-        yield from read(path, named)
+        yield from read_file(path, named)
     except FileNotFoundError:
         raise Unavailable(f"There is no file {path}.", "Paths are relative to the current folder.") from None
     except (OSError, ValueError) as error:
@@ -76,8 +76,8 @@ def _parquet(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
         with parquet.ParquetFile(path, buffer_size=2**20) as file:  # with a buffer, columns are streamed
             names = {name: _plain(name) for name in file.schema_arrow.names}
             _check(path, names.values(), named)
-            wanted = [name for name, plain in names.items() if plain in named]
-            for batch in file.iter_batches(_BATCH, columns=wanted):
+            columns = [name for name, plain in names.items() if plain in named]
+            for batch in file.iter_batches(_BATCH, columns=columns):
                 for row in batch.to_pylist():
                     yield _row(((names[name], cell) for name, cell in row.items()), named)
     except pyarrow.ArrowException as error:

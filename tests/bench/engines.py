@@ -76,8 +76,8 @@ for name, query in queries.items():
 def web(internet: Internet) -> None:
     """Fill the listings and set the network conditions."""
     for query in CLASSES.values():
-        internet.bing.shows(query, HITS)
-        internet.flickr.shows(query, HITS)
+        internet.bing.add_results(query, HITS)
+        internet.flickr.add_results(query, HITS)
     internet.conditions = NetworkConditions(latency=0.3, stalls=0.02, dead=0.05)
     internet.sites[internet.flickr.host] = partial(_flickr, internet)
 

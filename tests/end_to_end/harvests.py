@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tests.web import Listing, Photo, Shelf
+    from tests.web import Listing, Photo, ResultList
 
 # What may be in a dataset besides class folders, and what a killed run leaves for the next one to remove.
 OURS = {"harvest.db", "harvest.lock"}
@@ -88,7 +88,7 @@ class ExpectedImages:
             self.bodies.add(listing.body)
 
 
-def wanted(**classes: Iterable[Shelf]) -> dict[Photo, set[str]]:
+def wanted(**classes: Iterable[ResultList]) -> dict[Photo, set[str]]:
     """Return every photo that can be downloaded, with the classes that it was listed for."""
     homes: dict[Photo, set[str]] = {}
     for class_name, shelves in classes.items():

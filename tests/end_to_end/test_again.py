@@ -38,8 +38,8 @@ def urls(internet, cli):
 
 def test_nothing_new_is_no_request(internet, cli):
     """With nothing new, the second run sends no request, changes nothing, and succeeds."""
-    internet.bing.shows(CORAL, 6, dead=1, html=1, twin=1, tiny=1)
-    internet.flickr.shows(CORAL, 3, noai=1)
+    internet.bing.add_results(CORAL, 6, dead=1, html=1, twin=1, tiny=1)
+    internet.flickr.add_results(CORAL, 3, noai=1)
     write(cli.folder, CORALS)
     line = ("-c", "BING", "-c", "FLICKR", "-p", "snakes.csv", "-s", "500")
     key = internet.flickr.key
@@ -57,7 +57,7 @@ def test_nothing_new_is_no_request(internet, cli):
 
 def test_more_asks_only_for_more(internet, cli, flickr):
     """A larger `-m` downloads only what is new and keeps existing images unchanged; a smaller one sends no request."""
-    internet.flickr.shows(CORAL, 9, size=(640, 400))
+    internet.flickr.add_results(CORAL, 9, size=(640, 400))
     assert flickr("-m", "4", "-p", "-s", "120").code == 0
     assert len(internet.log.to("*.staticflickr.com")) == 4
     before = tree(cli.folder / "dataset")
@@ -75,9 +75,9 @@ def test_more_asks_only_for_more(internet, cli, flickr):
 
 def test_a_finished_search_is_asked_again_with_refresh(internet, cli, flickr):
     """`--refresh` finds what a source has added since, and downloads nothing else."""
-    shelf = internet.flickr.shows(CORAL, 3)
+    shelf = internet.flickr.add_results(CORAL, 3)
     assert flickr().code == 0
-    internet.flickr.shows(CORAL, 2, also=shelf)
+    internet.flickr.add_results(CORAL, 2, also=shelf)
     assert flickr().code == 0
     assert not internet.log.visits
 
@@ -97,7 +97,7 @@ def test_a_search_without_results_is_finished_too(internet, flickr):
     assert run.code == 4
     assert not internet.log.visits
     assert "flickr was searched earlier: nothing new for coral_snake; --refresh searches again" in run.out
-    internet.flickr.shows(CORAL, 2)
+    internet.flickr.add_results(CORAL, 2)
     assert flickr("--refresh").code == 0
 
 
@@ -117,7 +117,7 @@ def test_a_target_is_exact(internet, cli, urls):
 
 def test_a_target_that_is_met_sends_no_request(internet, cli, flickr):
     """A class that has enough images is not searched, and the run succeeds."""
-    internet.flickr.shows(CORAL, 60)
+    internet.flickr.add_results(CORAL, 60)
     assert flickr("--target", "3").code == 0
 
     run = flickr("--target", "3")
@@ -145,11 +145,11 @@ def test_a_larger_target_goes_on(internet, cli, urls):
 
 def test_a_target_that_is_missed_goes_on_later(internet, cli, flickr):
     """A missed target ends with exit code 3; when the source has more images, `--refresh` fills it."""
-    shelf = internet.flickr.shows(CORAL, 3)
+    shelf = internet.flickr.add_results(CORAL, 3)
     run = flickr("--target", "5")
     assert run.code == 3
     assert "coral_snake has 3 of 5: the sources have no more" in run.out
-    internet.flickr.shows(CORAL, 4, also=shelf)
+    internet.flickr.add_results(CORAL, 4, also=shelf)
 
     run = flickr("--target", "5", "--refresh")
 
@@ -169,8 +169,8 @@ def test_a_target_that_the_limit_does_not_allow(internet, cli, urls):
 
 def test_R06_a_row_added_and_removed(internet, cli):
     """Only a new row is searched; a class whose row was removed keeps its images."""
-    internet.flickr.shows(CORAL, 2)
-    internet.flickr.shows(KING, 2)
+    internet.flickr.add_results(CORAL, 2)
+    internet.flickr.add_results(KING, 2)
     key = internet.flickr.key
     write(cli.folder, CORALS)
     assert cli(*FLICKR, FLICKR_API_KEY=key).code == 0
@@ -192,8 +192,8 @@ def test_R06_a_row_added_and_removed(internet, cli):
 
 def test_a_source_added(internet, cli):
     """Adding a source searches only that one, and images that both have are downloaded once."""
-    bing = internet.bing.shows(CORAL, 3)
-    internet.flickr.shows(CORAL, 2, also=bing)
+    bing = internet.bing.add_results(CORAL, 3)
+    internet.flickr.add_results(CORAL, 2, also=bing)
     write(cli.folder, CORALS)
     assert cli("-c", "BING", "snakes.csv").code == 0
     internet.log.clear()
@@ -224,13 +224,13 @@ def test_network_failures_are_retried(internet, cli, urls):
 
 def test_R01_what_was_deleted_stays_away(internet, cli, flickr):
     """An image that the user deleted is neither requested again nor kept when another source lists it."""
-    shelf = internet.flickr.shows(CORAL, 3)
+    shelf = internet.flickr.add_results(CORAL, 3)
     assert flickr().code == 0
     victim = pictures(cli.folder / "dataset")["coral_snake"][0]
     source = exif_texts(victim)["source"]
     victim.unlink()
     (listing,) = (listing for listing in shelf if listing.url == source)
-    internet.flickr.shows("coral again", 1, also=[listing])
+    internet.flickr.add_results("coral again", 1, also=[listing])
     write(cli.folder, CORALS + "coral_snake,coral again\n")
 
     run = flickr("--refresh")
@@ -243,9 +243,9 @@ def test_R01_what_was_deleted_stays_away(internet, cli, flickr):
 
 def test_a_dry_run_again(internet, cli, flickr):
     """A dry run on an existing dataset prints what exists and what would be downloaded, and changes nothing."""
-    shelf = internet.flickr.shows(CORAL, 2)
+    shelf = internet.flickr.add_results(CORAL, 2)
     assert flickr().code == 0
-    internet.flickr.shows(CORAL, 3, also=shelf)
+    internet.flickr.add_results(CORAL, 3, also=shelf)
     files = {path: path.stat().st_mtime_ns for path in cli.folder.rglob("*")}
 
     run = flickr("-n", "--refresh")

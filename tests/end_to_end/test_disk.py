@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.command import Command, Ran
-    from tests.web import Internet, Shelf
+    from tests.web import Internet, ResultList
 
 LINE = ("-c", "URLS", "-q", "corals.csv")
 KB = 1024
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("corals")
 
 
 @pytest.fixture
-def corals(internet: Internet, cli: Command) -> Shelf:
+def corals(internet: Internet, cli: Command) -> ResultList:
     """List thirty images for one class."""
     shelf = internet.addresses(30, "corals")
     (cli.folder / "corals.txt").write_text("\n".join(shelf.urls), "utf-8")
@@ -83,7 +83,7 @@ def assert_whole(out: Path) -> None:
     assert not list(out.glob(".harvest-*"))
 
 
-def shows_all(out: Path, corals: Shelf, expected: Path) -> bool:
+def shows_all(out: Path, corals: ResultList, expected: Path) -> bool:
     """Return whether each listed image exists, once, and nothing else."""
     known = ExpectedImages(Recipe(), expected)
     known.add(corals)
@@ -94,7 +94,7 @@ def shows_all(out: Path, corals: Shelf, expected: Path) -> bool:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="no strace here")
-def test_P02_each_step_is_on_disk_before_the_next(cli: Command, corals: Shelf, tmp_path: Path) -> None:
+def test_P02_each_step_is_on_disk_before_the_next(cli: Command, corals: ResultList, tmp_path: Path) -> None:
     """Each change is recorded, written, renamed and confirmed, and each step is flushed before the next."""
     trace = tmp_path / "trace"
     watched = "trace=openat,fsync,fdatasync,rename,renameat,renameat2"
@@ -148,7 +148,7 @@ def events_in(trace: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("room", [*(pytest.param(room, marks=pytest.mark.slow) for room in (100, 250)), 700])
 def test_P03_full_disk_is_said_once_and_with_room_again_the_line_finishes(
-    room: int, cli: Command, corals: Shelf, mount, tmp_path: Path
+    room: int, cli: Command, corals: ResultList, mount, tmp_path: Path
 ) -> None:
     """Without space for the ledger or the images there is one error; with space again the run continues."""
     disk = mount("disk", "-t", "tmpfs", "-o", f"size={room}k", "tmpfs")
@@ -166,7 +166,7 @@ def test_P03_full_disk_is_said_once_and_with_room_again_the_line_finishes(
 
 
 @pytest.mark.parametrize("most", [60, 110])
-def test_P03_quota_on_files_is_said_once(most: int, cli: Command, corals: Shelf, tmp_path: Path) -> None:
+def test_P03_quota_on_files_is_said_once(most: int, cli: Command, corals: ResultList, tmp_path: Path) -> None:
     """A limit on file sizes, which SQLite reports as an I/O error, is one error that names the ledger."""
     limit = resource.RLIMIT_FSIZE, (most * KB, most * KB)
     ran = run_under([], cli, preexec_fn=lambda: resource.setrlimit(*limit))
@@ -192,7 +192,7 @@ def test_P04_a_file_in_the_way_is_said_before_anybody_is_asked(internet: Interne
     assert (cli.folder / "taken").read_text("utf-8") == "mine"
 
 
-def test_P04_a_folder_above_that_is_not_there_is_made(cli: Command, corals: Shelf, tmp_path: Path) -> None:
+def test_P04_a_folder_above_that_is_not_there_is_made(cli: Command, corals: ResultList, tmp_path: Path) -> None:
     """Missing parents of the output folder are created."""
     ran = cli(*LINE, "-o", "some/where/dataset")
     assert ran.code == 0, ran.err
@@ -233,7 +233,7 @@ def test_P04_immutable_folder(internet: Internet, cli: Command, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_P05_the_second_get_is_told_who_runs_and_a_kill_frees_the_lock(
-    internet: Internet, cli: Command, corals: Shelf, tmp_path: Path
+    internet: Internet, cli: Command, corals: ResultList, tmp_path: Path
 ) -> None:
     """The second of two runs on one dataset ends with exit code 6 and names the first; a killed run holds no lock."""
     (cli.folder / "slow.txt").write_text(internet.addresses(1, "slow", stall=1)[0].url, "utf-8")
@@ -284,7 +284,7 @@ runpy.run_module("harvest", run_name="__main__")
 
 
 def test_P08_a_clock_that_runs_backwards_changes_nothing(
-    internet: Internet, cli: Command, corals: Shelf, tmp_path: Path
+    internet: Internet, cli: Command, corals: ResultList, tmp_path: Path
 ) -> None:
     """With a clock that goes back an hour at every reading, runs end, take a normal time, and record their results."""
     script = tmp_path / "backwards.py"

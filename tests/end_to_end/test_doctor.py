@@ -14,7 +14,7 @@ def checks(run) -> dict[str, dict]:
 
 def test_a_source_that_works_is_ok(internet, cli):
     """A source whose results can be parsed today is ok, and the exit code is 0."""
-    internet.bing.shows("cat", 3)
+    internet.bing.add_results("cat", 3)
 
     run = cli("doctor", "bing")
 
@@ -22,11 +22,11 @@ def test_a_source_that_works_is_ok(internet, cli):
     assert "✓ ok     bing        answers, and its results can be read" in run.out
 
 
-@pytest.mark.parametrize(("mood", "words"), [("blocked", "challenge page"), ("changed", "neither results nor a sign")])
-def test_a_blocked_source_and_a_changed_page_differ(internet, cli, mood, words):
+@pytest.mark.parametrize(("mode", "words"), [("blocked", "challenge page"), ("changed", "neither results nor a sign")])
+def test_a_blocked_source_and_a_changed_page_differ(internet, cli, mode, words):
     """A blocked source and a changed page are different results, each with exit code 3."""
-    internet.bing.shows("cat", 3)
-    internet.bing.turns(mood)
+    internet.bing.add_results("cat", 3)
+    internet.bing.set_mode(mode)
 
     run = cli("doctor", "bing", "--json")
 
@@ -38,8 +38,8 @@ def test_a_blocked_source_and_a_changed_page_differ(internet, cli, mood, words):
 
 def test_a_changed_page_is_saved(internet, cli):
     """A page that could not be parsed is saved to a file, which is named."""
-    internet.bing.shows("cat", 3)
-    internet.bing.turns("changed")
+    internet.bing.add_results("cat", 3)
+    internet.bing.set_mode("changed")
 
     run = cli("doctor", "bing")
 

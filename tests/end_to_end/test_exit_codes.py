@@ -147,7 +147,7 @@ def test_5_when_all_keys_are_missing(internet, cli):
 
 def test_5_when_the_key_is_refused(internet, cli):
     """A key that the only source refuses ends with exit code 5 and the variable's name, without the key."""
-    internet.flickr.shows(CORAL, 3)
+    internet.flickr.add_results(CORAL, 3)
     write(cli.folder, CORALS)
 
     run = cli("-c", "FLICKR", "snakes.csv", FLICKR_API_KEY="f00dfacef00dfacef00dfacef00dface")

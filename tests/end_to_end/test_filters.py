@@ -9,7 +9,7 @@ import pytest
 
 def test_filters_reach_a_source_that_knows_them(internet, cli):
     """Bing's own parameters for photographs, a colour and a site are sent."""
-    internet.bing.shows("coral site:reef.example", 2)
+    internet.bing.add_results("coral site:reef.example", 2)
     (cli.folder / "q.csv").write_text("class,query\ncoral,coral\n")
 
     cli("-c", "BING", "q.csv", "--photos", "--color", "red", "--site", "reef.example")

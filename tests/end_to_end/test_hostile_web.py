@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.command import Ran
     from tests.internet.log import LoggedRequest
-    from tests.web import Shelf
+    from tests.web import ResultList
 
 KiB, MiB = 2**10, 2**20
 # Those that use up the whole time limit: a minute.
@@ -56,7 +56,7 @@ class HostileRun:
 
     ran: Ran
     internet: Internet
-    shelves: dict[str, Shelf]
+    shelves: dict[str, ResultList]
     out: Path
 
     @property
@@ -70,7 +70,7 @@ class HostileRun:
 
 
 def harvest(
-    internet: Internet, cli: Command, shelves: dict[str, Shelf], *urls: str, timeout: float = 600
+    internet: Internet, cli: Command, shelves: dict[str, ResultList], *urls: str, timeout: float = 600
 ) -> HostileRun:
     """Harvest one class per host behaviour, and one of plain URLs."""
     query = ["class,query"]

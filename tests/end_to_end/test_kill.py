@@ -51,11 +51,11 @@ class World:
 
     def __post_init__(self) -> None:
         bing, flickr = self.internet.bing, self.internet.flickr
-        corals = bing.shows("micrurus tener", 26, dead=2, html=1, tiny=1, flaky=1, redirect=1, twin=4, copy=2)
+        corals = bing.add_results("micrurus tener", 26, dead=2, html=1, tiny=1, flaky=1, redirect=1, twin=4, copy=2)
         # Flickr states open licences, so its copy replaces the same image from Bing.
-        more = flickr.shows("coral snake", 10, dead=1, also=corals.of("good")[:6])
+        more = flickr.add_results("coral snake", 10, dead=1, also=corals.of("good")[:6])
         # An image listed for both classes belongs to the class that has it first.
-        kings = flickr.shows("scarlet king snake", 14, blank=1, twin=1, also=corals.of("good")[6:9])
+        kings = flickr.add_results("scarlet king snake", 14, blank=1, twin=1, also=corals.of("good")[6:9])
         self.homes = wanted(coral=[corals, more], king=[kings])
         for shelf in (corals, more, kings):
             self.expected.add(shelf)

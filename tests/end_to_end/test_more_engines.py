@@ -70,7 +70,7 @@ def ends(run) -> dict[str, str]:
 def test_an_engine_fills_a_class(internet, cli, engine):
     """Images have the listed size, appear once each, are named by their source, and the run succeeds."""
     service = getattr(internet, engine.service)
-    shelf = service.shows(CORAL, 9, size=WIDE, dead=2, twin=1)
+    shelf = service.add_results(CORAL, 9, size=WIDE, dead=2, twin=1)
     write(cli.folder, CORALS)
 
     run = cli("-c", engine.name.lower(), "-p", "-s", "0", "snakes.csv", **engine.keys)
@@ -90,7 +90,7 @@ def test_an_engine_fills_a_class(internet, cli, engine):
 @of(ENGINES)
 def test_V03_truly_nothing_is_no_failure(internet, cli, ask, engine):
     """If an engine says that it has no results, that is reported, and another engine fills the class."""
-    internet.bing.shows(CORAL, 2)
+    internet.bing.add_results(CORAL, 2)
 
     run = ask(engine)
 
@@ -103,10 +103,10 @@ def test_V03_truly_nothing_is_no_failure(internet, cli, ask, engine):
 @of(ENGINES)
 def test_V01_a_block_ends_one_engine(internet, cli, ask, engine):
     """A block page ends the search of its engine, which is not asked again; the others continue."""
-    internet.bing.shows(CORAL, 2)
+    internet.bing.add_results(CORAL, 2)
     service = getattr(internet, engine.service)
-    service.shows(CORAL, 3)
-    service.turns("blocked")
+    service.add_results(CORAL, 3)
+    service.set_mode("blocked")
 
     run = ask(engine)
 
@@ -119,14 +119,14 @@ def test_V01_a_block_ends_one_engine(internet, cli, ask, engine):
     assert len(internet.log.to(service.host)) <= 1 + engine.front
 
 
-@pytest.mark.parametrize("mood", ["changed", "nested"])
+@pytest.mark.parametrize("mode", ["changed", "nested"])
 @of([engine for engine in ENGINES if engine is not PLAIN])
-def test_V02_V07_a_strange_answer_ends_one_engine(internet, cli, ask, engine, mood):
+def test_V02_V07_a_strange_answer_ends_one_engine(internet, cli, ask, engine, mode):
     """An unknown or malicious response is reported as such, and never as "no results"."""
-    internet.bing.shows(CORAL, 2)
+    internet.bing.add_results(CORAL, 2)
     service = getattr(internet, engine.service)
-    service.shows(CORAL, 3)
-    service.turns(mood)
+    service.add_results(CORAL, 3)
+    service.set_mode(mode)
 
     run = ask(engine)
 
@@ -139,8 +139,8 @@ def test_V02_V07_a_strange_answer_ends_one_engine(internet, cli, ask, engine, mo
 @of(ENGINES)
 def test_V07_an_endless_page_ends_one_engine(internet, cli, ask, engine):
     """An endless page is aborted after ten million bytes."""
-    internet.bing.shows(CORAL, 2)
-    getattr(internet, engine.service).turns("bloated")
+    internet.bing.add_results(CORAL, 2)
+    getattr(internet, engine.service).set_mode("bloated")
 
     run = ask(engine)
 
@@ -153,8 +153,8 @@ def test_V07_an_endless_page_ends_one_engine(internet, cli, ask, engine):
 def test_N05_a_throttled_engine_is_waited_for(internet, cli, ask, engine):
     """A first rate-limit response with a second to wait is waited for, and the search continues."""
     service = getattr(internet, engine.service)
-    service.shows(CORAL, 3)
-    service.turns("limited", times=1)
+    service.add_results(CORAL, 3)
+    service.set_mode("limited", times=1)
 
     run = ask(engine)
 
@@ -166,7 +166,7 @@ def test_engines_alone_and_blocked_are_no_success(internet, cli):
     """A run that received only block pages reports that nothing was harvested, and the reason for each source."""
     engines = (CSE, BRAVE, DUCK, BAIDU)
     for engine in engines:
-        getattr(internet, engine.service).turns("blocked")
+        getattr(internet, engine.service).set_mode("blocked")
     write(cli.folder, CORALS)
 
     run = cli(*(f"-c{engine.name}" for engine in engines), "snakes.csv", **CSE.keys, **BRAVE.keys)
@@ -177,8 +177,8 @@ def test_engines_alone_and_blocked_are_no_success(internet, cli):
 
 def test_all_leaves_out_best_effort_engines(internet, cli):
     """Without -c, best-effort engines and those without a key are not asked; one with a key is."""
-    internet.bing.shows(CORAL, 1)
-    internet.custom_search.shows(CORAL, 1)
+    internet.bing.add_results(CORAL, 1)
+    internet.custom_search.add_results(CORAL, 1)
     write(cli.folder, CORALS)
 
     assert cli("snakes.csv").code == 0
@@ -197,7 +197,7 @@ def test_all_leaves_out_best_effort_engines(internet, cli):
 @of(KEYED)
 def test_V04_a_key_is_nowhere_but_in_its_request(internet, cli, engine):
     """The key is in no message, log, report or file, and in no URL sent to another host."""
-    getattr(internet, engine.service).shows(CORAL, 3, dead=1)
+    getattr(internet, engine.service).add_results(CORAL, 3, dead=1)
     write(cli.folder, CORALS)
 
     run = cli("-c", engine.name, "-v", "--log", "story.log", "snakes.csv", **engine.keys)
@@ -217,7 +217,7 @@ def test_V04_a_key_is_nowhere_but_in_its_request(internet, cli, engine):
 @of(KEYED)
 def test_V04_a_wrong_key_ends_with_the_code_for_keys(internet, cli, engine):
     """A refused key is reported once, and not printed."""
-    getattr(internet, engine.service).shows(CORAL, 3)
+    getattr(internet, engine.service).add_results(CORAL, 3)
     write(cli.folder, CORALS)
     wrong = dict.fromkeys(engine.keys, "wr0ng-key")
 
@@ -243,8 +243,8 @@ def test_V04_a_missing_key_is_told_before_anything_is_asked(internet, cli):
 
 def test_a_key_of_the_file_is_used(internet, cli):
     """A stored key works for a run and for the doctor; one in the environment takes precedence."""
-    internet.brave.shows(CORAL, 2)
-    internet.brave.shows("cat", 1)
+    internet.brave.add_results(CORAL, 2)
+    internet.brave.add_results("cat", 1)
     write(cli.folder, CORALS)
     file = cli.folder / "settings" / "harvest" / "keys.json"
     file.parent.mkdir(parents=True)
@@ -262,8 +262,8 @@ def test_a_key_of_the_file_is_used(internet, cli):
 
 def test_V05_a_quota_reached_midway(internet, cli):
     """When the daily quota is used up, existing results are kept, and the same command continues later."""
-    internet.custom_search.shows(CORAL, 25)
-    internet.custom_search.turns("quota", after=1)
+    internet.custom_search.add_results(CORAL, 25)
+    internet.custom_search.set_mode("quota", after=1)
     write(cli.folder, CORALS)
 
     run = cli("-c", "GOOGLE", "snakes.csv", **CSE.keys)
@@ -271,14 +271,14 @@ def test_V05_a_quota_reached_midway(internet, cli):
     assert run.code == 3
     assert "quota of this key is used up" in run.out
     assert len(corals(cli.folder)) == 10
-    internet.custom_search.calms_down()
+    internet.custom_search.reset_mode()
     assert cli("-c", "GOOGLE", "snakes.csv", **CSE.keys).code == 0
     assert len(corals(cli.folder)) == 25
 
 
 def test_the_end_of_custom_search_is_announced(internet, cli):
     """A user of Custom Search is warned about its end date."""
-    internet.custom_search.shows(CORAL, 1)
+    internet.custom_search.add_results(CORAL, 1)
     write(cli.folder, CORALS)
 
     assert "Google ends Custom Search on 2027-01-01" in cli("-c", "GOOGLE", "snakes.csv", **CSE.keys).err
@@ -286,8 +286,8 @@ def test_the_end_of_custom_search_is_announced(internet, cli):
 
 def test_an_empty_response_of_serpapi_is_retried(internet, cli):
     """One empty response among good ones costs a request, and no image."""
-    internet.serpapi.shows(CORAL, 3)
-    internet.serpapi.turns("hollow", times=1)
+    internet.serpapi.add_results(CORAL, 3)
+    internet.serpapi.set_mode("hollow", times=1)
     write(cli.folder, CORALS)
 
     assert cli("-c", "GOOGLE", "snakes.csv", **SERPAPI.keys).code == 0
@@ -296,8 +296,8 @@ def test_an_empty_response_of_serpapi_is_retried(internet, cli):
 
 def test_license_open_is_custom_searchs_claim(internet, cli):
     """`--license open` is sent to Custom Search as a filter, and its results are recorded as a claim."""
-    closed = internet.custom_search.shows(CORAL, 2, licence=2)
-    internet.custom_search.shows(CORAL, 2, licence=4, also=closed)
+    closed = internet.custom_search.add_results(CORAL, 2, licence=2)
+    internet.custom_search.add_results(CORAL, 2, licence=4, also=closed)
     write(cli.folder, CORALS)
 
     run = cli("-c", "GOOGLE", "--license", "open", "snakes.csv", **CSE.keys)
@@ -310,11 +310,11 @@ def test_license_open_is_custom_searchs_claim(internet, cli):
 # ---- Google without a key
 
 
-@pytest.mark.parametrize("mood", ["blocked", "shell", "sorry", "consent", "forbidden"])
-def test_V01_google_without_a_key_is_tried_once(internet, cli, mood):
+@pytest.mark.parametrize("mode", ["blocked", "shell", "sorry", "consent", "forbidden"])
+def test_V01_google_without_a_key_is_tried_once(internet, cli, mode):
     """Google is asked once, under our own User-Agent, and the message names the alternatives."""
-    internet.google.shows(CORAL, 3)
-    internet.google.turns(mood)
+    internet.google.add_results(CORAL, 3)
+    internet.google.set_mode(mode)
     write(cli.folder, SNAKES)
 
     run = cli("-c", "GOOGLE", "snakes.csv")
@@ -328,8 +328,8 @@ def test_V01_google_without_a_key_is_tried_once(internet, cli, mood):
 
 def test_V02_google_with_thumbnails_only(internet, cli):
     """A page without results is a changed page, which is saved for a bug report."""
-    internet.google.shows(CORAL, 3)
-    internet.google.turns("changed")
+    internet.google.add_results(CORAL, 3)
+    internet.google.set_mode("changed")
     write(cli.folder, CORALS)
 
     run = cli("-c", "GOOGLE", "snakes.csv")
@@ -340,7 +340,7 @@ def test_V02_google_with_thumbnails_only(internet, cli):
 
 def test_baidus_thumbnail_stands_in_for_a_dead_original(internet, cli):
     """If an image is gone, the rendition that Baidu stores is downloaded, with a Referer."""
-    (dead,) = internet.baidu.shows(CORAL, 1, size=(1200, 900), dead=1)
+    (dead,) = internet.baidu.add_results(CORAL, 1, size=(1200, 900), dead=1)
     internet.baidu.has_thumbnails = True
     write(cli.folder, CORALS)
 
@@ -437,7 +437,7 @@ def test_V06_the_largest_rendition_is_fetched_first(internet, cli, missing, aske
     """The full image is downloaded instead of the engine's thumbnail; a smaller one only if that fails."""
     photo = Photo(4711, WIDE)
     pin = Listing(4711, f"https://i.pinimg.com/236x/{PIN}", "https://pins.stories.test/", "a pin", photo)
-    internet.brave.shows(CORAL, 0, also=[pin])
+    internet.brave.add_results(CORAL, 0, also=[pin])
     internet.sites["i.pinimg.com"] = lambda request: (
         Answer(status=403) if request.path.split("/")[1] in missing else picture(photo)
     )
@@ -452,9 +452,9 @@ def test_V06_the_largest_rendition_is_fetched_first(internet, cli, missing, aske
 
 def test_V06_one_picture_from_four_engines_is_one_picture(internet, cli):
     """An image that Bing, Brave, Google and DuckDuckGo all list is downloaded and kept once."""
-    shelf = internet.bing.shows(CORAL, 3)
+    shelf = internet.bing.add_results(CORAL, 3)
     for service in (internet.brave, internet.custom_search, internet.duckduckgo):
-        service.shows(CORAL, 1, also=list(shelf))
+        service.add_results(CORAL, 1, also=list(shelf))
     write(cli.folder, CORALS)
 
     chosen = [word for name in ("BING", "BRAVE", "GOOGLE", "DUCKDUCKGO") for word in ("-c", name)]
@@ -469,7 +469,7 @@ def test_V06_one_picture_from_four_engines_is_one_picture(internet, cli):
 def test_an_unavailable_image_is_not_kept(internet, cli):
     """If a host redirects to its "no longer available" image, nothing is kept."""
     gone = Listing(4712, "https://i.imgur.com/AbCdEfG.jpg", "https://x.stories.test/", "gone", Photo(4712, WIDE))
-    internet.brave.shows(CORAL, 1, also=[gone])
+    internet.brave.add_results(CORAL, 1, also=[gone])
     internet.sites["i.imgur.com"] = lambda request: (
         picture(gone.photo)
         if request.path == "/removed.png"
@@ -490,9 +490,9 @@ def test_an_unavailable_image_is_not_kept(internet, cli):
 def test_best_effort_sources_do_not_fail_the_doctor(internet, cli):
     """A source that is not in ALL may fail without failing the doctor, unless it is named."""
     for name in ("BING", "OPENVERSE", "INATURALIST", "GBIF"):
-        getattr(internet, name.lower()).shows(providers.get(name).probe, 1)
+        getattr(internet, name.lower()).add_results(providers.get(name).probe, 1)
     for service in (internet.google, internet.duckduckgo, internet.baidu):
-        service.turns("blocked")
+        service.set_mode("blocked")
 
     run = cli("doctor")
     assert run.code == 0, run.out

@@ -47,7 +47,7 @@ def everything(folder: Path) -> bytes:
 @every_archive
 def test_an_archive_fills_a_class(internet, cli, name):
     """Images come with author and licence, each photo once, and the run succeeds."""
-    shelf = archive(internet, name).shows(CORAL, 12, size=WIDE, licence=5, html=1, twin=1)
+    shelf = archive(internet, name).add_results(CORAL, 12, size=WIDE, licence=5, html=1, twin=1)
     write(cli.folder, ROWS)
 
     run = cli("-c", name, "snakes.csv", **CONTACT)
@@ -67,7 +67,7 @@ def test_an_archive_fills_a_class(internet, cli, name):
 @every_archive
 def test_V03_truly_nothing_is_no_failure(internet, cli, name):
     """If an archive has no results, that is reported, and another archive fills the class."""
-    internet.bing.shows(CORAL, 2)
+    internet.bing.add_results(CORAL, 2)
     write(cli.folder, ROWS)
 
     run = cli("-c", "BING", "-c", name, "snakes.csv", **CONTACT)
@@ -80,9 +80,9 @@ def test_V03_truly_nothing_is_no_failure(internet, cli, name):
 @every_archive
 def test_V01_a_block_ends_one_archive(internet, cli, name):
     """A block page ends the search of its archive, which is asked once; the others continue."""
-    internet.bing.shows(CORAL, 2)
-    archive(internet, name).shows(CORAL, 3)
-    archive(internet, name).turns("blocked")
+    internet.bing.add_results(CORAL, 2)
+    archive(internet, name).add_results(CORAL, 3)
+    archive(internet, name).set_mode("blocked")
     write(cli.folder, ROWS)
 
     run = cli("-c", "BING", "-c", name, "snakes.csv", **CONTACT)
@@ -93,13 +93,13 @@ def test_V01_a_block_ends_one_archive(internet, cli, name):
     assert len(internet.log.to(archive(internet, name).host)) == 1
 
 
-@pytest.mark.parametrize("mood", ["changed", "nested"])
+@pytest.mark.parametrize("mode", ["changed", "nested"])
 @every_archive
-def test_V02_V07_a_strange_answer_ends_one_archive(internet, cli, name, mood):
+def test_V02_V07_a_strange_answer_ends_one_archive(internet, cli, name, mode):
     """An unknown or malicious response is reported as such, and never as "no results"."""
-    internet.bing.shows(CORAL, 2)
-    archive(internet, name).shows(CORAL, 3)
-    archive(internet, name).turns(mood)
+    internet.bing.add_results(CORAL, 2)
+    archive(internet, name).add_results(CORAL, 3)
+    archive(internet, name).set_mode(mode)
     write(cli.folder, ROWS)
 
     run = cli("-c", "BING", "-c", name, "--json", "snakes.csv", **CONTACT)
@@ -113,7 +113,7 @@ def test_V02_V07_a_strange_answer_ends_one_archive(internet, cli, name, mood):
 def test_archives_alone_and_blocked_are_no_success(internet, cli):
     """A run with archives only, which received only block pages, reports that nothing was harvested."""
     for name in NAMES:
-        archive(internet, name).turns("blocked")
+        archive(internet, name).set_mode("blocked")
     write(cli.folder, ROWS)
 
     assert cli(*(f"-c{name}" for name in NAMES), "snakes.csv", **CONTACT).code == 4
@@ -123,8 +123,8 @@ def test_archives_alone_and_blocked_are_no_success(internet, cli):
 def test_license_open(internet, cli, name):
     """With `--license open` no image is kept, or even downloaded, that is not known to be open."""
     service = archive(internet, name)
-    closed = service.shows(CORAL, 3, licence=2)  # CC BY-NC
-    opened = service.shows(CORAL, 3, licence=4, also=closed)
+    closed = service.add_results(CORAL, 3, licence=2)  # CC BY-NC
+    opened = service.add_results(CORAL, 3, licence=4, also=closed)
     write(cli.folder, ROWS)
 
     run = cli("-c", name, "--license", "open", "snakes.csv", **CONTACT)
@@ -136,7 +136,7 @@ def test_license_open(internet, cli, name):
 
 def test_all_includes_the_archives_without_keys(internet, cli):
     """Without -c, Openverse, iNaturalist and GBIF are searched, and Commons if there is a contact."""
-    shown = [archive(internet, name).shows(CORAL, 2) for name in NAMES]
+    shown = [archive(internet, name).add_results(CORAL, 2) for name in NAMES]
     write(cli.folder, ROWS)
 
     run = cli("snakes.csv", **CONTACT)
@@ -149,7 +149,7 @@ def test_all_includes_the_archives_without_keys(internet, cli):
 def test_search_syntax_harms_no_archive(internet, cli):
     """The user's own query file, with its exclusions, also works for archives that search by name."""
     for name in ("INATURALIST", "GBIF"):
-        archive(internet, name).shows(CORAL, 2)
+        archive(internet, name).add_results(CORAL, 2)
     write(cli.folder, CORALS)  # micrurus tener -king
 
     run = cli("-c", "INATURALIST", "-c", "GBIF", "snakes.csv")
@@ -163,7 +163,7 @@ def test_search_syntax_harms_no_archive(internet, cli):
 
 def test_V04_openverse_with_credentials(internet, cli):
     """Credentials give larger pages, and neither secret nor token is in the output or in any file."""
-    internet.openverse.shows(CORAL, 30)
+    internet.openverse.add_results(CORAL, 30)
     write(cli.folder, ROWS)
     service = internet.openverse
 
@@ -193,7 +193,7 @@ def test_V04_openverse_with_credentials(internet, cli):
 )
 def test_V04_openverse_with_wrong_credentials(internet, cli, given, said):
     """Refused or incomplete credentials end the run with the exit code for keys."""
-    internet.openverse.shows(CORAL, 3)
+    internet.openverse.add_results(CORAL, 3)
     write(cli.folder, ROWS)
 
     run = cli("-c", "OPENVERSE", "snakes.csv", OPENVERSE_CLIENT_ID=internet.openverse.client_id, **given)
@@ -205,8 +205,8 @@ def test_V04_openverse_with_wrong_credentials(internet, cli, given, said):
 
 def test_N05_openverse_throttled_is_waited_for(internet, cli):
     """A rate-limited response is retried after the time that its text gives, and the search continues."""
-    internet.openverse.shows(CORAL, 3)
-    internet.openverse.turns("throttled", times=1)
+    internet.openverse.add_results(CORAL, 3)
+    internet.openverse.set_mode("throttled", times=1)
     write(cli.folder, ROWS)
 
     run = cli("-c", "OPENVERSE", "snakes.csv")
@@ -218,8 +218,8 @@ def test_N05_openverse_throttled_is_waited_for(internet, cli):
 
 def test_V05_openverses_day_is_used_up(internet, cli):
     """When the daily quota is used up midway, existing results are kept, and the message says until when."""
-    internet.openverse.shows(CORAL, 25)
-    internet.openverse.turns("spent", after=1)
+    internet.openverse.add_results(CORAL, 25)
+    internet.openverse.set_mode("spent", after=1)
     write(cli.folder, ROWS)
 
     run = cli("-c", "OPENVERSE", "snakes.csv")
@@ -227,14 +227,14 @@ def test_V05_openverses_day_is_used_up(internet, cli):
     assert run.code == 3
     assert len(corals(cli.folder)) == 20
     assert "Openverse refused once (429) and asks to wait 12 h" in run.out
-    internet.openverse.calms_down()
+    internet.openverse.reset_mode()
     assert cli("-c", "OPENVERSE", "snakes.csv").code == 0
     assert len(corals(cli.folder)) == 25
 
 
 def test_openverses_thumbnail_stands_in_for_a_dead_original(internet, cli):
     """If the archive's own image is gone, the rendition that Openverse stores is downloaded."""
-    (dead,) = internet.openverse.shows(CORAL, 1, size=WIDE, dead=1)
+    (dead,) = internet.openverse.add_results(CORAL, 1, size=WIDE, dead=1)
     write(cli.folder, ROWS)
 
     assert cli("-c", "OPENVERSE", "-s", "0", "snakes.csv").code == 0
@@ -248,7 +248,7 @@ def test_openverses_thumbnail_stands_in_for_a_dead_original(internet, cli):
 @pytest.mark.parametrize("contact", [None, "me"])
 def test_commons_without_a_contact(internet, cli, contact):
     """Without a contact Commons is not asked, and the exit code is the one for keys."""
-    internet.commons.shows(CORAL, 3)
+    internet.commons.add_results(CORAL, 3)
     write(cli.folder, ROWS)
 
     run = cli("-c", "COMMONS", "snakes.csv", HARVEST_CONTACT=contact)
@@ -261,7 +261,7 @@ def test_commons_without_a_contact(internet, cli, contact):
 
 def test_commons_gives_a_whole_category(internet, cli):
     """A category is complete, however many responses it takes."""
-    internet.commons.shows("category:Micrurus tener", 60)
+    internet.commons.add_results("category:Micrurus tener", 60)
     write(cli.folder, "class,query\ncoral_snake,category:Micrurus tener\n")
 
     run = cli("-c", "COMMONS", "snakes.csv", **CONTACT)
@@ -278,7 +278,7 @@ def test_commons_gives_a_whole_category(internet, cli):
 
 def test_inaturalist_records_reserved_rights(internet, cli):
     """A photo without a licence is recorded as all rights reserved."""
-    internet.inaturalist.shows(CORAL, 2, licence=0)
+    internet.inaturalist.add_results(CORAL, 2, licence=0)
     write(cli.folder, ROWS)
 
     assert cli("-c", "INATURALIST", "snakes.csv").code == 0
@@ -287,7 +287,7 @@ def test_inaturalist_records_reserved_rights(internet, cli):
 
 def test_inaturalist_pages_by_id(internet, cli):
     """More observations than fit on a page are all found; each request continues after the last id."""
-    internet.inaturalist.shows(CORAL, 230)
+    internet.inaturalist.add_results(CORAL, 230)
     write(cli.folder, ROWS)
 
     run = cli("-c", "INATURALIST", "-n", "snakes.csv")
@@ -300,8 +300,8 @@ def test_inaturalist_pages_by_id(internet, cli):
 
 def test_V06_a_photo_of_inaturalist_is_fetched_once(internet, cli):
     """A photo that GBIF lists too is recognised by its number: one is kept, and it is requested once."""
-    own = internet.inaturalist.shows(CORAL, 3)
-    internet.gbif.shows(CORAL, 2, also=own)
+    own = internet.inaturalist.add_results(CORAL, 3)
+    internet.gbif.add_results(CORAL, 2, also=own)
     write(cli.folder, ROWS)
 
     run = cli("-c", "INATURALIST", "-c", "GBIF", "snakes.csv")

@@ -29,10 +29,10 @@ COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9
 @pytest.fixture
 def harvested(internet, cli):
     """Return a function that runs two classes on two sources, with 12 hits in all."""
-    internet.bing.shows(CORAL, 4, dead=1)
-    internet.bing.shows(KING, 3, html=1)
-    internet.flickr.shows(CORAL, 3)
-    internet.flickr.shows(KING, 2)
+    internet.bing.add_results(CORAL, 4, dead=1)
+    internet.bing.add_results(KING, 3, html=1)
+    internet.flickr.add_results(CORAL, 3)
+    internet.flickr.add_results(KING, 2)
     write(cli.folder)
     line = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
     return lambda *args: cli(*line, *args, FLICKR_API_KEY=internet.flickr.key)
@@ -82,7 +82,7 @@ def test_json_of_a_failed_run(cli):
 
 def test_quiet(internet, cli):
     """With `-q` there is no progress; the summary and errors remain."""
-    internet.bing.shows(CORAL, 2)
+    internet.bing.add_results(CORAL, 2)
     write(cli.folder, CORALS)
 
     run = cli("-c", "BING", "-c", "FLICKR", "-q", "snakes.csv")
@@ -112,8 +112,8 @@ def test_verbose_and_the_log(internet, cli):
 
 def test_a_terminal_of_80_columns(internet, cli):
     """On a terminal the live table shows each class and source, and no line is wider than the terminal."""
-    internet.bing.shows(CORAL, 5)
-    internet.flickr.shows(CORAL, 4)
+    internet.bing.add_results(CORAL, 5)
+    internet.flickr.add_results(CORAL, 4)
     internet.conditions = NetworkConditions(latency=0.4)
     write(cli.folder, CORALS)
     line = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
@@ -229,7 +229,7 @@ def test_server_texts_cannot_control_a_terminal(internet, cli):
     """Control, escape and direction characters from a server are not printed, and markup is not interpreted."""
     answer = json.dumps({"stat": "fail", "code": 999, "message": f"no {EVIL}"}).encode()
     internet.sites["api.flickr.com"] = lambda _: Answer(answer, kind="application/json")
-    internet.bing.shows(CORAL, 2, title=f"{EVIL} {{n}}")
+    internet.bing.add_results(CORAL, 2, title=f"{EVIL} {{n}}")
     write(cli.folder, CORALS)
     line = ("-c", "BING", "-c", "FLICKR", "snakes.csv", "-v")
 

@@ -12,8 +12,8 @@ BOTH = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
 @pytest.fixture
 def harvested(internet, cli):
     """Return a function that harvests corals from both sources, and returns the run."""
-    bing = internet.bing.shows(CORAL, 4)
-    flickr = internet.flickr.shows(CORAL, 3)
+    bing = internet.bing.add_results(CORAL, 4)
+    flickr = internet.flickr.add_results(CORAL, 3)
     write(cli.folder, CORALS)
 
     def harvest(*args, key=internet.flickr.key):
@@ -41,11 +41,11 @@ BING = {
 }
 
 
-@pytest.mark.parametrize("mood", BING)
-def test_V01_V07_bing_fails(internet, harvested, mood):
+@pytest.mark.parametrize("mode", BING)
+def test_V01_V07_bing_fails(internet, harvested, mode):
     """A challenge, a refusal and an endless page are reported differently; Flickr continues."""
-    kind, message, hint = BING[mood]
-    internet.bing.turns(mood)
+    kind, message, hint = BING[mode]
+    internet.bing.set_mode(mode)
 
     run = harvested()
 
@@ -60,7 +60,7 @@ def test_V01_V07_bing_fails(internet, harvested, mood):
 
 def test_V03_truly_nothing_is_said(internet, cli):
     """A source without results is named with its class, and is not an error if others had some."""
-    internet.bing.shows(CORAL, 2)
+    internet.bing.add_results(CORAL, 2)
     write(cli.folder, CORALS)
 
     run = cli(*BOTH, FLICKR_API_KEY=internet.flickr.key)
@@ -73,7 +73,7 @@ def test_V03_truly_nothing_is_said(internet, cli):
 @pytest.mark.slow
 def test_a_short_rate_limit_is_waited_for(internet, harvested):
     """An empty page, as Bing sends one time in ten, is requested once more."""
-    internet.bing.turns("hiccup", times=1)
+    internet.bing.set_mode("hiccup", times=1)
 
     run = harvested()
 
@@ -84,7 +84,7 @@ def test_a_short_rate_limit_is_waited_for(internet, harvested):
 
 def test_N05_a_short_wait_is_waited(internet, harvested):
     """A Retry-After of a second is waited for and retried, and the user is informed."""
-    internet.flickr.turns("limited", times=1)
+    internet.flickr.set_mode("limited", times=1)
 
     run = harvested()
 
@@ -96,7 +96,7 @@ def test_N05_a_short_wait_is_waited(internet, harvested):
 
 def test_N05_a_long_wait_is_not_waited(internet, harvested):
     """A source with a Retry-After of a week is not asked again, and the message says so."""
-    internet.flickr.turns("limited", retry_after="604800")
+    internet.flickr.set_mode("limited", retry_after="604800")
 
     run = harvested()
 
@@ -119,7 +119,7 @@ def test_V04_the_key_is_refused(harvested):
 
 def test_V04_no_trace_of_the_key(internet, cli, harvested):
     """The key is in no file and in no line, whatever fails and however much is logged."""
-    internet.flickr.turns("down", times=1)
+    internet.flickr.set_mode("down", times=1)
 
     run = harvested(*BOTH, "-v", "--log", "run.log")
 
@@ -131,7 +131,7 @@ def test_V04_no_trace_of_the_key(internet, cli, harvested):
 
 def test_signed_with_a_secret(internet, cli):
     """With FLICKR_API_SECRET set, calls are signed, and Flickr accepts the signature."""
-    internet.flickr.shows(CORAL, 2)
+    internet.flickr.add_results(CORAL, 2)
     write(cli.folder, CORALS)
     keys = {"FLICKR_API_KEY": internet.flickr.key, "FLICKR_API_SECRET": internet.flickr.secret}
 
@@ -144,9 +144,9 @@ def test_signed_with_a_secret(internet, cli):
 
 def test_V05_the_quota_is_used_up_midway(internet, cli):
     """Results from before the quota was used up are kept, later classes are skipped, and the same command resumes."""
-    internet.flickr.shows(CORAL, 4)
-    internet.flickr.shows(KING, 3)
-    internet.flickr.turns("limited", after=1, retry_after="7200")
+    internet.flickr.add_results(CORAL, 4)
+    internet.flickr.add_results(KING, 3)
+    internet.flickr.set_mode("limited", after=1, retry_after="7200")
     write(cli.folder)
     line = ("-c", "FLICKR", "snakes.csv", "--json")
 
@@ -155,7 +155,7 @@ def test_V05_the_quota_is_used_up_midway(internet, cli):
     assert run.code == 3
     assert [line["end"] for line in run.json["lines"]] == ["exhausted", "RateLimited"]
     assert {name: len(paths) for name, paths in pictures(cli.folder / "dataset").items()} == {"coral_snake": 4}
-    internet.flickr.calms_down()
+    internet.flickr.reset_mode()
     internet.log.clear()
     again = cli(*line, FLICKR_API_KEY=internet.flickr.key)
     assert again.code == 0
@@ -165,8 +165,8 @@ def test_V05_the_quota_is_used_up_midway(internet, cli):
 
 def test_a_failed_provider_is_not_asked_again(internet, cli):
     """A provider that failed for one class is not asked for the next, and the summary says so once."""
-    internet.flickr.shows(KING, 2)
-    internet.bing.turns("blocked")
+    internet.flickr.add_results(KING, 2)
+    internet.bing.set_mode("blocked")
     write(cli.folder)
 
     run = cli(*BOTH, FLICKR_API_KEY=internet.flickr.key)
@@ -180,8 +180,8 @@ def test_a_failed_provider_is_not_asked_again(internet, cli):
 @pytest.mark.slow
 def test_a_provider_fails_in_the_middle(internet, cli):
     """Hits of the pages before the failure are harvested; later the same command downloads the rest."""
-    shelf = internet.bing.shows(CORAL, 40)
-    internet.bing.turns("blocked", after=1)
+    shelf = internet.bing.add_results(CORAL, 40)
+    internet.bing.set_mode("blocked", after=1)
     write(cli.folder, CORALS)
     line = ("-c", "BING", "snakes.csv")
 
@@ -189,7 +189,7 @@ def test_a_provider_fails_in_the_middle(internet, cli):
 
     assert run.code == 3
     assert table(run)["coral_snake"]["new"] == 35
-    internet.bing.calms_down()
+    internet.bing.reset_mode()
     again = cli(*line)
     assert again.code == 0
     assert table(again)["coral_snake"] == {"kept": 40, "new": 5, "found": 40, "had": 35}
@@ -197,10 +197,10 @@ def test_a_provider_fails_in_the_middle(internet, cli):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mood", ["nested", "cut", "html", "listless"])
-def test_V07_answers_that_are_none(internet, harvested, mood):
+@pytest.mark.parametrize("mode", ["nested", "cut", "html", "listless"])
+def test_V07_answers_that_are_none(internet, harvested, mode):
     """Broken, endless and foreign API responses end the search without a traceback."""
-    internet.flickr.turns(mood)
+    internet.flickr.set_mode(mode)
 
     run = harvested("-c", "FLICKR", "snakes.csv")
 
@@ -211,7 +211,7 @@ def test_V07_answers_that_are_none(internet, harvested, mood):
 
 def test_V02_a_new_layout(internet, cli, harvested):
     """An unknown layout is reported as such; the page is saved to a file, which is named, for a bug report."""
-    internet.bing.turns("changed")
+    internet.bing.set_mode("changed")
 
     run = harvested()
 
@@ -227,7 +227,7 @@ def test_V02_a_new_layout(internet, cli, harvested):
 @pytest.mark.slow
 def test_V02_a_dry_run_saves_no_page(internet, cli, harvested):
     """A dry run writes nothing, not even a page that could not be parsed."""
-    internet.bing.turns("changed")
+    internet.bing.set_mode("changed")
 
     harvested("-n", *BOTH)
 
@@ -236,8 +236,8 @@ def test_V02_a_dry_run_saves_no_page(internet, cli, harvested):
 
 def test_all_providers_fail(internet, harvested):
     """If every source fails, nothing is harvested, and each reason is printed."""
-    internet.bing.turns("blocked")
-    internet.flickr.turns("expired")
+    internet.bing.set_mode("blocked")
+    internet.flickr.set_mode("expired")
 
     run = harvested()
 
@@ -261,7 +261,7 @@ def test_no_network_at_all(cli):
 @pytest.mark.slow
 def test_bing_repeats_its_last_page(internet, cli):
     """If Bing repeats its last page for ever, the search still ends."""
-    shelf = internet.bing.shows(CORAL, 5)
+    shelf = internet.bing.add_results(CORAL, 5)
     internet.bing.never_ends = True
     write(cli.folder, CORALS)
 

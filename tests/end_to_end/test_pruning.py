@@ -18,7 +18,7 @@ from tests.command import Command
 from tests.end_to_end.harvests import decisions, pictures, snapshot
 from tests.internet.drawing import CHANGES
 from tests.pictures import encoded, photo
-from tests.web import Answer, Internet, Listing, Shelf
+from tests.web import Answer, Internet, Listing, ResultList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,8 @@ class Home:
 
     internet: Internet
     cli: Command
-    corals: Shelf
-    kings: Shelf
+    corals: ResultList
+    kings: ResultList
 
     @property
     def out(self) -> Path:
@@ -119,8 +119,8 @@ def mirror(internet: Internet, request: Request) -> Answer:
 def harvested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Harvest once."""
     with Internet() as internet:
-        corals = internet.bing.shows("coral snake", 11, dead=1, twin=2, copy=1)
-        kings = internet.flickr.shows("king snake", 24)
+        corals = internet.bing.add_results("coral snake", 11, dead=1, twin=2, copy=1)
+        kings = internet.flickr.add_results("king snake", 24)
         internet.sites["mirror.test"] = lambda request: mirror(internet, request)
         folder = tmp_path_factory.mktemp("harvested")
         cli = Command(folder, tmp_path_factory.mktemp("aside"), internet.environ)
@@ -170,7 +170,7 @@ def row(status: dict[str, Any], class_name: str) -> dict[str, int]:
 
 def test_R01_a_deleted_picture_never_returns_from_its_address(home: Home) -> None:
     """Neither the same command nor --refresh requests a deleted image, from any source."""
-    twin = home.corals.twins[0]
+    twin = home.corals.duplicates[0]
     for listing in (twin, home.kings[3], home.kings[4]):
         home.file(listing).unlink()
     assert home.get()["total"]["found"] == 0

@@ -110,7 +110,7 @@ def test_X15_results_that_hold_the_key(internet, cli):
     """A key in titles and names of results reaches neither the ledger nor the files."""
     key = "0123456789abcdef-k3y"
     internet.flickr.key = key
-    shelf = internet.flickr.shows(CORAL, 2)
+    shelf = internet.flickr.add_results(CORAL, 2)
     real = internet.sites["api.flickr.com"]
 
     def site(request: Request) -> Answer:

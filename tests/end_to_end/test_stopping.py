@@ -111,9 +111,9 @@ def test_P06_the_same_line_finishes_the_job(internet, cli):
 
 def test_P06_a_stop_while_searching(internet, cli):
     """A stop does not wait for a search engine that does not respond; its search is continued later."""
-    corals = internet.flickr.shows(CORAL, 3)
-    internet.flickr.shows(KING, 2)
-    internet.flickr.turns("stalled", after=1)
+    corals = internet.flickr.add_results(CORAL, 3)
+    internet.flickr.add_results(KING, 2)
+    internet.flickr.set_mode("stalled", after=1)
     write(cli.folder)
     line = ("-c", "FLICKR", "snakes.csv")
     key = internet.flickr.key
@@ -125,7 +125,7 @@ def test_P06_a_stop_while_searching(internet, cli):
     run = running.wait()
 
     assert run.code == 130
-    internet.flickr.calms_down()
+    internet.flickr.reset_mode()
     assert cli(*line, FLICKR_API_KEY=key).code == 0
     assert {name: len(paths) for name, paths in pictures(cli.folder / "dataset").items()} == {
         "coral_snake": 3,
@@ -136,8 +136,8 @@ def test_P06_a_stop_while_searching(internet, cli):
 
 def test_P06_a_stop_before_the_first_answer(internet, cli):
     """A stop before the first result leaves no image and no error."""
-    internet.flickr.shows(CORAL, 3)
-    internet.flickr.turns("stalled")
+    internet.flickr.add_results(CORAL, 3)
+    internet.flickr.set_mode("stalled")
     write(cli.folder, CORALS)
     line = ("-c", "FLICKR", "snakes.csv")
     key = internet.flickr.key
@@ -147,7 +147,7 @@ def test_P06_a_stop_before_the_first_answer(internet, cli):
     running.interrupt()
 
     assert running.wait().code == 130
-    internet.flickr.calms_down()
+    internet.flickr.reset_mode()
     assert cli(*line, FLICKR_API_KEY=key).code == 0
     assert len(pictures(cli.folder / "dataset")["coral_snake"]) == 3
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from harvest.files.paths import FileKey
     from tests.command import Command, Ran, Running
-    from tests.web import Internet, Listing, Shelf
+    from tests.web import Internet, Listing, ResultList
 
 QUERIES = """\
 class,query,providers
@@ -36,10 +36,10 @@ BETTER = 14  # number of Bing's images that are on Flickr too, under an open lic
 
 
 @pytest.fixture
-def corals(internet: Internet, cli: Command) -> Shelf:
+def corals(internet: Internet, cli: Command) -> ResultList:
     """Let Flickr list better copies of Bing's images, and one of Bing's hosts serve placeholders."""
-    corals = internet.bing.shows("micrurus tener", 34, placeholder=7, copy=2)
-    internet.flickr.shows("coral snake", 4, also=corals.of("good")[:BETTER])
+    corals = internet.bing.add_results("micrurus tener", 34, placeholder=7, copy=2)
+    internet.flickr.add_results("coral snake", 4, also=corals.of("good")[:BETTER])
     (cli.folder / "snakes.csv").write_text(QUERIES, "utf-8")
     return corals
 
@@ -80,7 +80,7 @@ def files_of(out: Path, listings: Iterable[Listing]) -> list[Path]:
     return found
 
 
-def test_P01_onlookers_see_nothing_done_by_a_person(get, corals: Shelf, tmp_path: Path) -> None:
+def test_P01_onlookers_see_nothing_done_by_a_person(get, corals: ResultList, tmp_path: Path) -> None:
     """Images that a run places, replaces and moves are never reported as changes of the user."""
     out = tmp_path / "dataset"
     running = get()
@@ -95,11 +95,11 @@ def test_P01_onlookers_see_nothing_done_by_a_person(get, corals: Shelf, tmp_path
 
 @pytest.mark.slow
 def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
-    internet: Internet, get, corals: Shelf, tmp_path: Path
+    internet: Internet, get, corals: ResultList, tmp_path: Path
 ) -> None:
     """Files deleted and moved during a run are reported once each by the next command, and stay so."""
     out = tmp_path / "dataset"
-    alone = [each for each in corals.of("good")[BETTER:] if each not in corals.twins]
+    alone = [each for each in corals.of("good")[BETTER:] if each not in corals.duplicates]
     running = get()
     deleted: set[str] = set()
     moved: set[str] = set()
@@ -132,12 +132,12 @@ def test_R01_what_a_person_does_while_a_get_runs_is_seen_for_what_it_is(
 
 @pytest.mark.slow
 def test_R01_what_was_just_deleted_does_not_come_back_in_better_copies(
-    internet: Internet, get, corals: Shelf, tmp_path: Path
+    internet: Internet, get, corals: ResultList, tmp_path: Path
 ) -> None:
     """An image deleted while better copies are still being downloaded stays deleted, and is a rejection."""
     out = tmp_path / "dataset"
     larger = Answer(corals.of("good")[0].photo.changed("larger"), kind="image/jpeg")
-    internet.flickr.turns("slow", seconds=1.5)
+    internet.flickr.set_mode("slow", seconds=1.5)
     internet.sites["late.test"] = lambda _: replace(larger, wait=2.5)
     (tmp_path / "late.txt").write_text("https://late.test/1.jpg", "utf-8")
     (tmp_path / "snakes.csv").write_text(f"{QUERIES}coral,late.txt,URLS\n", "utf-8")

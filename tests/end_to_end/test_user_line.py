@@ -10,7 +10,7 @@ import pytest
 
 from tests.command import Command, Ran
 from tests.end_to_end.snakes import CORAL, CORALS, KING, SNAKES, exif_texts, pictures, size, table, write
-from tests.web import SMALL, Answer, Internet, Shelf
+from tests.web import SMALL, Answer, Internet, ResultList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,8 @@ class HarvestRun(NamedTuple):
     run: Ran
     internet: Internet
     folder: Path
-    corals: tuple[Shelf, Shelf]
-    kings: tuple[Shelf, Shelf]
+    corals: tuple[ResultList, ResultList]
+    kings: tuple[ResultList, ResultList]
 
     @property
     def kept(self) -> list[Path]:
@@ -42,12 +42,12 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarvestRun]:
     """Run the command once for all tests that only read the result: two sources, and every kind of host."""
     with Internet() as internet:
         corals = (
-            internet.bing.shows(CORAL, 22, size=WIDE, dead=2, html=1, tiny=1, private=1, metadata=1, copy=3),
-            internet.flickr.shows(CORAL, 8, size=WIDE, dead=1, noai=1),
+            internet.bing.add_results(CORAL, 22, size=WIDE, dead=2, html=1, tiny=1, private=1, metadata=1, copy=3),
+            internet.flickr.add_results(CORAL, 8, size=WIDE, dead=1, noai=1),
         )
         kings = (
-            internet.bing.shows(KING, 6, size=SMALL, plain=1, redirect=1, broken=1),
-            internet.flickr.shows(KING, 5, size=(400, 640)),
+            internet.bing.add_results(KING, 6, size=SMALL, plain=1, redirect=1, broken=1),
+            internet.flickr.add_results(KING, 5, size=(400, 640)),
         )
         folder = tmp_path_factory.mktemp("user")
         cli = Command(folder, tmp_path_factory.mktemp("aside"), internet.environ)
@@ -184,8 +184,8 @@ ORDERS = [
 @pytest.mark.parametrize("line", ORDERS)
 def test_arguments_in_any_order(internet, cli, line):
     """The arguments may come in any order, sources in any case, options long or joined."""
-    internet.bing.shows(CORAL, 2, size=WIDE)
-    internet.flickr.shows(CORAL, 2, size=WIDE)
+    internet.bing.add_results(CORAL, 2, size=WIDE)
+    internet.flickr.add_results(CORAL, 2, size=WIDE)
     write(cli.folder, CORALS)
 
     run = cli(*line.split(), FLICKR_API_KEY=internet.flickr.key)
@@ -199,9 +199,9 @@ def test_arguments_in_any_order(internet, cli, line):
 
 def test_the_long_line(internet, cli):
     """With GOOGLE in the command, Google is tried once, the message names alternatives, and the others continue."""
-    bing = internet.bing.shows(CORAL, 4, size=WIDE)
-    flickr = internet.flickr.shows(CORAL, 3, size=WIDE)
-    internet.google.turns("shell")
+    bing = internet.bing.add_results(CORAL, 4, size=WIDE)
+    flickr = internet.flickr.add_results(CORAL, 3, size=WIDE)
+    internet.google.set_mode("shell")
     write(cli.folder, CORALS)
 
     run = cli(*LONG_LINE.split(), FLICKR_API_KEY=internet.flickr.key)
@@ -215,7 +215,7 @@ def test_the_long_line(internet, cli):
 
 def test_without_a_key(internet, cli):
     """Without FLICKR_API_KEY the command says so before any request, harvests Bing, and ends with exit code 3."""
-    shelf = internet.bing.shows(CORAL, 5)
+    shelf = internet.bing.add_results(CORAL, 5)
     write(cli.folder, CORALS)
     said = []
 
@@ -235,7 +235,7 @@ def test_without_a_key(internet, cli):
 
 def test_without_options(internet, cli):
     """Without options images are padded to a white square of 299 pixels, from every usable source."""
-    internet.bing.shows(CORAL, 3, size=WIDE)
+    internet.bing.add_results(CORAL, 3, size=WIDE)
     write(cli.folder, CORALS)
 
     run = cli("snakes.csv")
@@ -246,7 +246,7 @@ def test_without_options(internet, cli):
 
 def test_size_0_keeps_size_and_shape(internet, cli):
     """With `-s 0` an image keeps its size and its aspect ratio."""
-    internet.bing.shows(CORAL, 2, size=WIDE)
+    internet.bing.add_results(CORAL, 2, size=WIDE)
     write(cli.folder, CORALS)
 
     assert cli("-c", "BING", "-s", "0", "snakes.csv").code == 0
@@ -255,7 +255,7 @@ def test_size_0_keeps_size_and_shape(internet, cli):
 
 def test_keep_keeps_originals(internet, cli):
     """With `-k` the downloads are stored next to the dataset, byte for byte, under the same classes."""
-    shelf = internet.bing.shows(CORAL, 5, dead=1, html=1)
+    shelf = internet.bing.add_results(CORAL, 5, dead=1, html=1)
     write(cli.folder, CORALS)
 
     run = cli("-c", "BING", "-k", "snakes.csv")
@@ -269,9 +269,9 @@ def test_keep_keeps_originals(internet, cli):
 
 def test_license_open(internet, cli):
     """With `--license open` Flickr is asked for open licences, and Bing's are recorded as a claim."""
-    internet.bing.shows(CORAL, 2)
-    opened = internet.flickr.shows(CORAL, 2, licence=4)
-    internet.flickr.shows(CORAL, 2, licence=2, also=opened)  # 2: CC BY-NC
+    internet.bing.add_results(CORAL, 2)
+    opened = internet.flickr.add_results(CORAL, 2, licence=4)
+    internet.flickr.add_results(CORAL, 2, licence=2, also=opened)  # 2: CC BY-NC
     write(cli.folder, CORALS)
 
     run = cli("--license", "open", "-c", "BING", "-c", "FLICKR", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
@@ -289,8 +289,8 @@ def test_license_open(internet, cli):
 
 def test_min_size_is_seen_before_the_download(internet, cli):
     """An image that the source lists as smaller than `--min-size` is not requested, and counted as small."""
-    small = internet.bing.shows(CORAL, 3, size=(400, 320))
-    internet.bing.shows(CORAL, 2, size=WIDE, also=small)
+    small = internet.bing.add_results(CORAL, 3, size=(400, 320))
+    internet.bing.add_results(CORAL, 2, size=WIDE, also=small)
     write(cli.folder, CORALS)
 
     run = cli("-c", "BING", "--min-size", "350", "snakes.csv")
@@ -302,8 +302,8 @@ def test_min_size_is_seen_before_the_download(internet, cli):
 
 def test_a_conflict_is_reported(internet, cli):
     """A photograph listed for two classes stays where it was first, and the summary reports the conflict."""
-    first = internet.bing.shows(CORAL, 3)
-    internet.bing.shows(KING, 2, also=[first[0]])
+    first = internet.bing.add_results(CORAL, 3)
+    internet.bing.add_results(KING, 2, also=[first[0]])
     write(cli.folder)
 
     run = cli("-c", "BING", "snakes.csv")
@@ -329,7 +329,7 @@ def test_a_query_file_that_is_in_queries(cli):
 
 def test_a_query_file_may_be_anywhere(internet, cli):
     """The query file and the dataset may be in other folders than the working directory."""
-    internet.bing.shows(CORAL, 1)
+    internet.bing.add_results(CORAL, 1)
     (cli.folder / "my queries").mkdir()
     path = write(cli.folder / "my queries", CORALS)
 
@@ -339,7 +339,7 @@ def test_a_query_file_may_be_anywhere(internet, cli):
 
 def test_a_dry_run_writes_nothing(internet, cli):
     """With `-n` sources are searched, nothing is downloaded, and nothing at all is written."""
-    internet.bing.shows(CORAL, 7)
+    internet.bing.add_results(CORAL, 7)
     write(cli.folder, CORALS)
 
     run = cli("-c", "BING", "-n", "snakes.csv")

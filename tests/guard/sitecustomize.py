@@ -1,9 +1,9 @@
-"""No test leaves loopback: any lookup or connection beyond it is refused and written down.
+"""Keep tests on loopback: refuse and record any lookup or connection beyond it.
 
-`conftest.py` installs the guard in the tests' own process. Commands started by tests get it, too, because
-this folder is on their PYTHONPATH and Python imports a module of this name at its start.
+`conftest.py` installs the guard in the tests' own process. Commands started by tests load it too, because this
+folder is on their PYTHONPATH and Python imports a module of this name at startup.
 
-It can also slow a command's renames down, as a slow disk does: a kill between two of them is then likely.
+It can also slow down the renames of a command, like a slow disk, so that a kill between two of them is likely.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import os
 import sys
 import time
 
-STRAYS = "HARVEST_TESTS_STRAYS"  # names the file in which a command's attempts are written down
-SLOW = "HARVEST_TESTS_SLOW_RENAMES"  # the seconds that each rename of a command takes
+STRAYS = "HARVEST_TESTS_STRAYS"  # names the file that records a command's attempts
+SLOW = "HARVEST_TESTS_SLOW_RENAMES"  # the seconds of each rename of a command
 WATCHED = {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
 
 
 def stray(event: str, args: tuple[object, ...]) -> str | None:
-    """Give the address that an event of `socket` is about when it lies beyond this machine.
+    """Return the host of a `socket` event if it is beyond this machine.
 
     >>> stray("socket.getaddrinfo", ("www.bing.com", 443, 0, 0, 0))
     'www.bing.com'
@@ -29,7 +29,7 @@ def stray(event: str, args: tuple[object, ...]) -> str | None:
         return None
     if event in {"socket.connect", "socket.sendto"}:
         address = args[1]
-        host = address[0] if isinstance(address, tuple) else None  # other families stay on this machine
+        host = address[0] if isinstance(address, tuple) else None  # other address families stay on this machine
     else:
         host = args[0]
     if isinstance(host, bytes):

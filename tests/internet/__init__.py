@@ -1,1 +1,1 @@
-"""The parts of the small Internet; `tests.web` is its door."""
+"""The parts of the test Internet, which `tests.web` assembles."""

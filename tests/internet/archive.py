@@ -1,11 +1,11 @@
-"""What the open archives of the small Internet share: answers in JSON, and how they go wrong."""
+"""The base of the open archives of the test Internet: responses in JSON, and their failures."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tests.internet.catalogue import Shelf
+from tests.internet.catalogue import ResultList
 from tests.internet.proxy_server import Answer
 from tests.internet.search import SearchService
 
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
     from tests.internet.catalogue import Listing
     from tests.internet.proxy_server import Request
 
-# The licences of listings, by Flickr's numbers; none is all rights reserved.
+# The licences of listings, by Flickr's numbers; a missing number is all rights reserved.
 TERMS = {1: "by-nc-sa", 2: "by-nc", 3: "by-nc-nd", 4: "by", 5: "by-sa", 6: "by-nd", 9: "cc0", 10: "pdm"}
 MADE_BY_HOST = {"plain", "expired", "misnamed", "selfsigned", "nowhere"}
 
 
 class Archive(SearchService):
-    """A service that answers in JSON; every request to it counts as a search, those for a name too."""
+    """A service that answers in JSON; every request counts as a search, also those for a name."""
 
-    renamed: ClassVar[str]  # the name that a changed answer no longer has
-    moods: ClassVar[dict[str, str]] = {
+    renamed: ClassVar[str]  # the field that is missing in the `changed` mode
+    modes: ClassVar[dict[str, str]] = {
         "blocked": "a page of its firewall instead of an answer: HTTP 403",
-        "barren": "has nothing, whatever is on the shelf",
-        "changed": "the results are there, under a name nobody has seen before",
+        "barren": "no results, whatever was added",
+        "changed": "the results, under an unknown field name",
         "html": "an HTML page where JSON should be",
         "cut": "JSON that stops in the middle",
         "nested": "JSON a hundred thousand brackets deep",
         "numbers": "a list of numbers where objects should be",
     }
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Answer a request, in a way that fits the mood."""
-        if mood in ODD:
-            return ODD[mood]
-        answer = self.reply(request, Shelf(shelf.query, ()) if mood == "barren" else shelf)
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Answer a request according to the mode."""
+        if mode in ODD:
+            return ODD[mode]
+        answer = self.reply(request, ResultList(result_list.query, ()) if mode == "barren" else result_list)
         if isinstance(answer, Answer):
             return answer
         text = json.dumps(answer)
-        if mood == "changed":
+        if mode == "changed":
             text = text.replace(f'"{self.renamed}":', '"hits":')
-        return Answer((text[: len(text) // 2] if mood == "cut" else text).encode(), kind="application/json", wait=wait)
+        return Answer((text[: len(text) // 2] if mode == "cut" else text).encode(), kind="application/json", wait=wait)
 
-    def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
-        """Give what the request asks for."""
+    def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
+        """Return the response to the request."""
         raise NotImplementedError
 
 

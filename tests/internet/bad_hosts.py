@@ -1,4 +1,4 @@
-"""Tempers of hosts to be wary of: no picture comes, or half of one, or never, or what nobody should take."""
+"""Behaviours of bad hosts: no image, a truncated or endless one, or one that must be refused."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from tests.internet.drawing import Photo
     from tests.internet.proxy_server import Part, Request
 
-PAUSE = 0.05  # before hanging up, so that what was sent arrives
+PAUSE = 0.05  # before closing, so that the sent bytes arrive
 
 
-# ---- what comes is no picture
+# ---- responses that are not images
 
 
 @host_behaviour(Verdict.NOT_AN_IMAGE)
 def html(_: Request, __: Photo) -> Answer:
-    """Serve a page and call it a JPEG."""
+    """Serve an HTML page as a JPEG."""
     return Answer(b"<!DOCTYPE html><title>Buy our pictures</title><p>Nothing here." + b" " * 2000, kind=JPEG)
 
 
 @host_behaviour(Verdict.BROKEN_IMAGE)
 def broken(_: Request, photo: Photo) -> Answer:
-    """Serve the half of the file that is left."""
+    """Serve half of the file."""
     body = photo.body
     return Answer(body[: len(body) // 2], kind=JPEG)
 
@@ -57,36 +57,36 @@ def bomb(_: Request, __: Photo) -> Answer:
     return Answer(b"\x89PNG\r\n\x1a\n" + body, kind="image/png")
 
 
-# ---- nothing comes, or not all of it, or never
+# ---- missing, truncated and endless responses
 
 
 @host_behaviour(Verdict.GONE)
 def dead(_: Request, __: Photo) -> Answer:
-    """Never have heard of it: 404."""
+    """Answer that the image does not exist: 404."""
     return Answer(b"<h1>Not Found</h1>", status=404)
 
 
 @host_behaviour(Verdict.GONE)
 def gone(_: Request, __: Photo) -> Answer:
-    """Have taken it down: 410."""
+    """Answer that the image is gone: 410."""
     return Answer(b"<h1>Gone</h1>", status=410)
 
 
 @host_behaviour(Verdict.GONE)
 def forbidden(_: Request, __: Photo) -> Answer:
-    """Dislike hot links: 403."""
+    """Refuse hot links: 403."""
     return Answer(b"<h1>Forbidden</h1>", status=403)
 
 
 @host_behaviour(Verdict.SERVER_ERROR)
 def down(_: Request, __: Photo) -> Answer:
-    """Stay broken: 500."""
+    """Answer 500 at every attempt."""
     return Answer(b"<h1>Internal Server Error</h1>", status=500)
 
 
 @host_behaviour(Verdict.HOST_PARKED)
 def patience(_: Request, __: Photo) -> Answer:
-    """Ask for a week's patience."""
+    """Ask the client to wait a week."""
     return Answer(b"slow down", status=429, headers={"Retry-After": "604800"})
 
 
@@ -98,7 +98,7 @@ def stall(_: Request, __: Photo) -> Answer:
 
 @host_behaviour(Verdict.TIMEOUT)
 def freeze(_: Request, photo: Photo) -> Answer:
-    """Stop in the middle of the picture."""
+    """Stop in the middle of the image."""
     body = photo.body
     return Answer([body[: len(body) // 2], FOREVER], kind=JPEG, length=len(body))
 
@@ -114,7 +114,7 @@ def drip(_: Request, photo: Photo) -> Answer:
 
 @host_behaviour(Verdict.BROKEN_TRANSFER)
 def reset(_: Request, photo: Photo) -> Answer:
-    """Reset the connection in the middle of the picture."""
+    """Reset the connection in the middle of the image."""
     body = photo.body
     return Answer([body[: len(body) // 2], PAUSE, End.RESET], kind=JPEG, length=len(body))
 
@@ -128,18 +128,18 @@ def short(_: Request, photo: Photo) -> Answer:
 
 @host_behaviour(Verdict.BROKEN_TRANSFER)
 def cut(_: Request, photo: Photo) -> Answer:
-    """Send a chunked body and leave in the middle of a chunk."""
+    """Send a chunked body and close the connection in the middle of a chunk."""
     half = photo.body[: len(photo.body) // 2]
     chunk = b"%x\r\n" % len(photo.body) + half
     return Answer([chunk, PAUSE, End.CLOSE], kind=JPEG, headers={"Transfer-Encoding": "chunked"})
 
 
-# ---- what nobody should take
+# ---- responses that must be refused
 
 
 @host_behaviour(Verdict.TOO_BIG)
 def endless(_: Request, photo: Photo) -> Answer:
-    """Stream for ever, without a length."""
+    """Stream forever, without a length."""
     return Answer(repeat(photo.body), kind=JPEG)
 
 
@@ -151,57 +151,57 @@ def huge(_: Request, photo: Photo) -> Answer:
 
 @host_behaviour(Verdict.ENCODED)
 def encoded(_: Request, photo: Photo) -> Answer:
-    """Compress what nobody asked to have compressed."""
+    """Send a compressed body that was not requested."""
     return Answer(gzip.compress(photo.body), kind=JPEG, headers={"Content-Encoding": "gzip"})
 
 
 @host_behaviour(Verdict.TOO_MANY_REDIRECTS)
 def loop(request: Request, _: Photo) -> Answer:
-    """Send visitors around in circles."""
+    """Redirect in circles."""
     turn = int(request.fields.get("turn", 0)) % 7 + 1
     return Answer(status=302, headers={"Location": f"{request.route}?turn={turn}"})
 
 
 @host_behaviour(Verdict.BLOCKED_ADDRESS)
 def private(_: Request, __: Photo) -> Answer:
-    """Send visitors to their own machine."""
+    """Redirect to the client's own machine."""
     return Answer(status=302, headers={"Location": "http://127.0.0.1/private.jpg"})
 
 
 @host_behaviour(Verdict.BLOCKED_ADDRESS)
 def metadata(_: Request, __: Photo) -> Answer:
-    """Send visitors to the keys of the cloud they may run in."""
+    """Redirect to the metadata address of a cloud."""
     return Answer(status=302, headers={"Location": "http://169.254.169.254/latest/meta-data/"})
 
 
 @host_behaviour(Verdict.BAD_ADDRESS)
 def disk(_: Request, __: Photo) -> Answer:
-    """Send visitors to their own disk."""
+    """Redirect to a local file."""
     return Answer(status=302, headers={"Location": "file:///etc/passwd"})
 
 
-# ---- connections that must not come about: their certificates are made so, their names known to nobody
+# ---- connections that must fail: invalid certificates and unknown names
 
 
 @host_behaviour(Verdict.TLS)
 def expired(_: Request, photo: Photo) -> Answer:
-    """Show a certificate that ended yesterday."""
+    """Present a certificate that expired yesterday."""
     return picture(photo)
 
 
 @host_behaviour(Verdict.TLS)
 def misnamed(_: Request, photo: Photo) -> Answer:
-    """Show a certificate of somebody else."""
+    """Present a certificate for another name."""
     return picture(photo)
 
 
 @host_behaviour(Verdict.TLS)
 def selfsigned(_: Request, photo: Photo) -> Answer:
-    """Show a certificate of its own making."""
+    """Present a self-signed certificate."""
     return picture(photo)
 
 
 @host_behaviour(Verdict.UNREACHABLE)
 def nowhere(_: Request, photo: Photo) -> Answer:
-    """Have a name that nobody can resolve; behind a proxy that is the proxy's 502."""
+    """Have a name that cannot be resolved; through a proxy that is its 502."""
     return picture(photo)

@@ -12,21 +12,21 @@ from tests.internet.proxy_server import Answer
 from tests.internet.search import SearchService
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Request
 
 COUNT = 35
-RELATED = 3  # carousel items under the results, which are no results
+RELATED = 3  # items of the carousel under the results
 
 
 class Bing(SearchService):
-    """Image search. The last page says so; the real one more often shows it again for ever (`never_ends`)."""
+    """Image search. The last page says so; the real one mostly repeats it forever (`never_ends`)."""
 
     host = "www.bing.com"
-    moods: ClassVar[dict[str, str]] = {
+    modes: ClassVar[dict[str, str]] = {
         "blocked": "a challenge instead of results: HTTP 200, an ordinary title, no anchors",
-        "changed": "the results are there, in a layout nobody has seen before",
-        "barren": "says that there are no results, whatever is on the shelf",
+        "changed": "the results, in an unknown layout",
+        "barren": "says that there are no results, whatever was added",
     }
     never_ends = False
 
@@ -34,40 +34,42 @@ class Bing(SearchService):
         """Read `q`."""
         return request.fields.get("q", "")
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Write a page of /images/search, or the fragment of one that /images/async gives."""
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Write a page of /images/search, or the fragment of /images/async."""
         if request.route not in {"/images/async", "/images/search"}:
             return Answer(b"<title>Bing</title>", status=404)
-        if mood == "blocked":
-            return _answer(_frame(shelf.query, CHALLENGE), wait)
-        if mood == "barren" or not shelf.listings:
-            nothing = NOTHING.format(query=escape(shelf.query))
-            return _answer(_frame(shelf.query, nothing), wait)
-        text = self._results(request, shelf)
-        if mood == "changed":
+        if mode == "blocked":
+            return _answer(_frame(result_list.query, CHALLENGE), wait)
+        if mode == "barren" or not result_list.listings:
+            nothing = NOTHING.format(query=escape(result_list.query))
+            return _answer(_frame(result_list.query, nothing), wait)
+        text = self._results(request, result_list)
+        if mode == "changed":
             text = text.replace('class="iusc"', 'class="rslt"').replace(" m=", " data-p=").replace("dgControl", "gx")
         if request.route == "/images/search":
-            text = _frame(shelf.query, text)
+            text = _frame(result_list.query, text)
         return _answer(text, wait)
 
     def thumbnail(self, request: Request) -> Answer:
-        """Serve what `turl` names: half the size, from Bing's own hosts."""
+        """Serve the image of `turl`: half the size, from Bing's own hosts."""
         name = request.fields.get("id", "").removeprefix("OIP.")
-        for shelf in self.shelves.values():
-            for listing in shelf:
+        for result_list in self.result_lists.values():
+            for listing in result_list:
                 if _ident(listing, 16) == name:
                     return Answer(listing.photo.changed("thumbnail"), kind="image/jpeg")
         return Answer(b"", status=404)
 
-    def _results(self, request: Request, shelf: Shelf) -> str:
+    def _results(self, request: Request, result_list: ResultList) -> str:
         first = max(1, int(request.fields.get("first", 1)))
         count = min(COUNT, int(request.fields.get("count", COUNT)))
-        listings = shelf.listings[first - 1 :][:count] or shelf.listings[-count:]
-        more = self.never_ends or first - 1 + len(listings) < len(shelf)
-        following = f"/images/async?{urlencode({'q': shelf.query, 'first': first + len(listings), 'count': count})}"
+        listings = result_list.listings[first - 1 :][:count] or result_list.listings[-count:]
+        more = self.never_ends or first - 1 + len(listings) < len(result_list)
+        following = (
+            f"/images/async?{urlencode({'q': result_list.query, 'first': first + len(listings), 'count': count})}"
+        )
         following = following + "&datsrc=I&layout=RowBased&mmasync=1" if more else ""
-        items = "\n".join(_item(listing, shelf.query, first + i) for i, listing in enumerate(listings))
-        related = "\n".join(_related(shelf.query, i) for i in range(RELATED))
+        items = "\n".join(_item(listing, result_list.query, first + i) for i, listing in enumerate(listings))
+        related = "\n".join(_related(result_list.query, i) for i in range(RELATED))
         return (
             f'<div class="dgControl hover" data-nextUrl="{escape(following)}"><ul class="dgControl_list">\n'
             f"{items}\n</ul></div>\n"
@@ -87,7 +89,7 @@ def _item(listing: Listing, query: str, index: int) -> str:
     """Write one result as Bing does: an anchor whose `m` is JSON, quoted in either of two ways."""
     width, height = listing.photo.size
     mid, name = _ident(listing, 40), _ident(listing, 16)
-    # Words that were searched for stand between two private characters.
+    # Matching words are enclosed in two private-use characters.
     title = listing.title.replace(query.split(maxsplit=1)[0], f"\ue000{query.split(maxsplit=1)[0]}\ue001")
     about = {
         "sid": "",
@@ -125,7 +127,7 @@ def _related(query: str, number: int) -> str:
 
 
 def _frame(query: str, content: str) -> str:
-    """Put content into a whole page. Ordinary pages, too, name the host that challenges come from."""
+    """Put content into a whole page. Ordinary pages also name the host of challenges."""
     return (
         '<!DOCTYPE html><html lang="en"><head>'
         '<meta content="text/html; charset=utf-8" http-equiv="content-type" />'

@@ -1,4 +1,4 @@
-"""api.search.brave.com: two hundred pictures at once for a key in a header, and never more."""
+"""api.search.brave.com: at most two hundred results per query, with a key in a header."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from tests.internet.archive import Archive, refused
 from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Request
 
 MOST = 200
 
 
 class Brave(Archive):
-    """Search for pictures; a key that is wrong is an entity that cannot be processed."""
+    """Image search; a wrong key is answered with 422."""
 
     host = "api.search.brave.com"
     renamed = "properties"
-    moods: ClassVar[dict[str, str]] = Archive.moods | {"spent": "the month's queries are used up: HTTP 402"}
+    modes: ClassVar[dict[str, str]] = Archive.modes | {"spent": "the month's queries are used up: HTTP 402"}
     key = "BSA-a-key-of-tests"
 
     def query(self, request: Request) -> str:
         """Read `q`."""
         return request.fields.get("q", "")
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Answer, or say that nothing is left of the month."""
-        if mood == "spent":
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Answer, or report that the month's quota is used up."""
+        if mode == "spent":
             return _error(402, "QUOTA_LIMITED", "Your quota of this month is used up.")
-        return super().page(request, shelf, mood, wait)
+        return super().page(request, result_list, mode, wait)
 
-    def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
-        """Give the results to who has the key."""
+    def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
+        """Return the results if the key is right."""
         if request.route != "/res/v1/images/search":
             return Answer(b"", status=404)
         if request.headers.get("x-subscription-token") != self.key:
@@ -41,7 +41,7 @@ class Brave(Archive):
         count = int(request.fields.get("count", 50))
         if not 1 <= count <= MOST:
             return _error(422, "VALIDATION", "count is out of range")
-        return {"type": "images", "results": [_result(listing) for listing in shelf.listings[:count]]}
+        return {"type": "images", "results": [_result(listing) for listing in result_list.listings[:count]]}
 
 
 def _result(listing: Listing) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What there is to find: shelves of listings, and what a sound program keeps of them.
+"""Result lists of listings, and what a correct program keeps of them.
 
-A listing is one picture at one address on one page. Everything about it follows from the order in which a
-test fills its shelves, so that two small Internets filled alike are alike, byte for byte.
+A listing is one image at one URL on one page. It depends only on the order in which a test adds its result lists,
+so that two test Internets with the same results are identical, byte for byte.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from tests.internet.network_conditions import NetworkConditions
     from tests.internet.proxy_server import Request
 
-# How twins differ from their originals: changes that every rule for twins must see through.
+# How changed copies differ from their originals; every rule for duplicates must recognise them.
 TWINS = ("smaller", "rough", "webp", "larger")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One picture at one address: what a search engine knows, and what the picture's host will do."""
+    """One image at one URL: what a search engine knows of it, and the behaviour of its host."""
 
     id: int
     url: str
@@ -38,16 +38,16 @@ class Listing:
     title: str
     photo: Photo
     behaviour: str = "good"
-    change: str = ""  # how the photo was passed on; "" is as taken
+    change: str = ""  # how the photo was changed; "" is unchanged
     licence: int = 0  # Flickr's number
 
     @property
     def verdict(self) -> Verdict:
-        """What should become of it, were it alone in the world."""
+        """The verdict of the listing on its own."""
         return BEHAVIOURS[self.behaviour].verdict
 
     def answer(self, request: Request) -> Answer:
-        """Do what its host does."""
+        """Return the answer of its host."""
         if not self.change:
             return BEHAVIOURS[self.behaviour].answer(request, self.photo)
         return Answer(self.body, kind="image/webp" if self.change == "webp" else "image/jpeg")
@@ -59,8 +59,8 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """What a source shows for one query, in its order."""
+class ResultList:
+    """The results of a source for one query, in order."""
 
     query: str
     listings: tuple[Listing, ...]
@@ -76,22 +76,22 @@ class Shelf:
 
     @property
     def urls(self) -> list[str]:
-        """The addresses in order."""
+        """The URLs in order."""
         return [listing.url for listing in self.listings]
 
     def of(self, *behaviours: str) -> list[Listing]:
-        """Give the listings of these behaviours."""
+        """Return the listings with these behaviours."""
         return [listing for listing in self.listings if listing.behaviour in behaviours]
 
     @property
-    def twins(self) -> list[Listing]:
-        """The listings whose photo another listing of this shelf shows as well."""
+    def duplicates(self) -> list[Listing]:
+        """The listings whose photo appears more than once in this result list."""
         times = Counter(listing.photo for listing in self.listings)
         return [listing for listing in self.listings if times[listing.photo] > 1]
 
 
 class Catalogue:
-    """All listings by address, and the numbers they are made from."""
+    """All listings, by URL and by number."""
 
     def __init__(self) -> None:
         self._all: list[Listing] = []
@@ -101,14 +101,14 @@ class Catalogue:
         return len(self._all)
 
     def numbered(self, number: int) -> Listing | None:
-        """Give a listing by its number."""
+        """Return a listing by its number."""
         return self._all[number - 1] if 0 < number <= len(self._all) else None
 
     def at(self, url: str) -> Listing | None:
-        """Give what is at an address, whatever its query says."""
+        """Return the listing at a URL, without regard to its query."""
         return self._by_url.get(url.partition("?")[0])
 
-    def shelf(
+    def add_results(
         self,
         query: str,
         count: int,
@@ -123,13 +123,13 @@ class Catalogue:
         also: Sequence[Listing] = (),
         address: Callable[[Listing], str] | None = None,
         **behaviours: int,
-    ) -> Shelf:
-        """Make a shelf of `count` listings, as many of each kind as said, the rest good ones.
+    ) -> ResultList:
+        """Create a result list of `count` listings: the given number of each kind, and good ones for the rest.
 
-        `twin` listings show a good one's photo changed as the web changes pictures, `copy` ones its very
-        bytes from another host, and those of a behaviour by its name (`dead=3`) what its host does. Kinds are
-        dealt out in an order drawn from the query. `also` appends listings of other shelves, at their own
-        addresses; `title` may hold `{n}`, the listing's number.
+        `twin` listings are changed copies of a good photo, `copy` ones its exact bytes on another host, and those
+        of a behaviour by its name (`dead=3`) do what their host does. The order of the kinds is drawn from the
+        query. `also` appends listings of other result lists, at their own URLs; `title` may contain `{n}`, the
+        number of the listing.
         """
         draw = Random(f"{query} {len(self)}")
         kinds = _kinds(count, {**behaviours, "twin": twin, "copy": copy})
@@ -152,7 +152,7 @@ class Catalogue:
                 licence=licence,
             )
             listings.append(self._add(listing, address))
-        return Shelf(query, (*listings, *also))
+        return ResultList(query, (*listings, *also))
 
     def _add(self, listing: Listing, address: Callable[[Listing], str] | None) -> Listing:
         if address:
@@ -162,16 +162,16 @@ class Catalogue:
         return listing
 
 
-def expected(*shelves: Shelf, conditions: NetworkConditions | None = None) -> Counter[str]:
-    """Count, by the summary's columns, what a run over these shelves in this order comes to.
+def expected(*result_lists: ResultList, conditions: NetworkConditions | None = None) -> Counter[str]:
+    """Count the results of a run over these result lists, in this order, by the columns of the summary.
 
-    The shelves fill one class, or classes that share nothing. Timing may swap who of two twins is the second;
-    it does not change the numbers.
+    The result lists fill one class, or classes that share nothing. Timing may decide which of two copies is the
+    duplicate; it does not change the numbers.
     """
     columns: Counter[str] = Counter()
     urls: set[str] = set()
     photos: set[Photo] = set()
-    for listing in (listing for shelf in shelves for listing in shelf):
+    for listing in (listing for result_list in result_lists for listing in result_list):
         verdict = listing.verdict
         if conditions and conditions.is_dead(listing.url):
             verdict = Verdict.GONE
@@ -187,7 +187,7 @@ def expected(*shelves: Shelf, conditions: NetworkConditions | None = None) -> Co
 
 
 def _kinds(count: int, special: dict[str, int]) -> list[str]:
-    """List what each of `count` listings is to be: what is said, and good ones for the rest."""
+    """List the kind of each of `count` listings: the given ones, and good ones for the rest."""
     unknown = special.keys() - BEHAVIOURS.keys() - {"twin", "copy"}
     if unknown:
         raise ValueError(f"no kind {', '.join(unknown)}; there are {', '.join(sorted(BEHAVIOURS))}, twin and copy")

@@ -1,4 +1,4 @@
-"""Certificates of the small Internet, made once a host: good ones, and three kinds no client may accept."""
+"""Certificates of the test Internet, made once per host: valid ones, and three kinds no client may accept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CertificateAuthority:
-    """The CA that the tests' programs are told to trust, and only that one."""
+    """The only CA that programs under test trust."""
 
     def __init__(self) -> None:
         self._ca = trustme.CA(organization_name="The small Internet")

@@ -1,4 +1,4 @@
-"""commons.wikimedia.org and upload.wikimedia.org: searches and categories, in batches told in parts."""
+"""commons.wikimedia.org and upload.wikimedia.org: searches and categories, in batches split into parts."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from tests.internet.archive import TERMS, Archive, owned, refused
 from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Request
 
 CONTACT = re.compile(r"\([^()]*(?:@|://)[^()]*\)")  # in the User-Agent
 KEYWORDS = re.compile(r"\s*\b(?:filetype|filemime|filew|fileh|haslicense):\S+")
 WIDTHS = {20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840}
-PART = 20  # files of a batch that one answer tells of
+PART = 20  # files of a batch that one response describes
 COUNTED = "?utm_source=commons.wikimedia.org&utm_campaign=imageinfo&utm_content="
 
 
 class Commons(Archive):
-    """The API of Commons, and its hosts of pictures. `shows("category:NAME", …)` fills a category."""
+    """The API of Commons, and its image hosts. `add_results("category:NAME", …)` fills a category."""
 
     host = "commons.wikimedia.org"
     renamed = "pages"
-    moods: ClassVar[dict[str, str]] = Archive.moods | {
+    modes: ClassVar[dict[str, str]] = Archive.modes | {
         "lagging": "its databases lag: HTTP 200, an error of the name maxlag, five seconds to wait"
     }
 
     def address(self, listing: Listing) -> str:
-        """Tell the original's address."""
+        """Return the URL of the original."""
         name = f"Snake_{owned(listing)}.jpg"
         return f"https://upload.wikimedia.org/wikipedia/commons/{listing.id % 10}/{listing.id % 10}a/{name}"
 
     def query(self, request: Request) -> str:
-        """Read what is searched for, without the words that narrow it, or the category."""
+        """Read the search text without its filters, or the category."""
         fields = request.fields
         return fields.get("gcmtitle") or KEYWORDS.sub("", fields.get("gsrsearch", ""))
 
-    def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
-        """Give a part of a batch, and what to ask next."""
+    def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
+        """Return a part of a batch, and its continuation."""
         if not CONTACT.search(request.headers.get("user-agent", "")):
             return Answer(b"Please set a user-agent and respect our robot policy https://w.wiki/4wJS", status=403)
         fields = request.fields
@@ -48,7 +48,7 @@ class Commons(Archive):
         prefix = {"search": "gsr", "categorymembers": "gcm"}[fields["generator"]]
         way = "gsroffset" if prefix == "gsr" else "gcmcontinue"
         start, part = int(fields.get(way, 0)), int(fields.get("iistart", 0))
-        batch = shelf[start : start + int(fields[f"{prefix}limit"])] if len(shelf) > start else ()
+        batch = result_list[start : start + int(fields[f"{prefix}limit"])] if len(result_list) > start else ()
         if not batch:
             return {"batchcomplete": True}
         files = [_file(listing, start + i, told=part <= i < part + PART) for i, listing in enumerate(batch)]
@@ -56,18 +56,18 @@ class Commons(Archive):
         if part + PART < len(batch):
             here = {way: start} if start else {}
             return answer | {"continue": {**here, "iistart": part + PART, "continue": f"{way}||"}}
-        if start + len(batch) < len(shelf):
+        if start + len(batch) < len(result_list):
             answer["continue"] = {way: start + len(batch), "continue": f"{way}||"}
         return answer | {"batchcomplete": True}
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Answer a request, or say that the databases lag."""
-        if mood == "lagging":
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Answer a request, or report that the databases lag."""
+        if mode == "lagging":
             return refused(200, error={"code": "maxlag", "info": "Waiting for db1: 9 seconds lagged", "lag": 9})
-        return super().page(request, shelf, mood, wait)
+        return super().page(request, result_list, mode, wait)
 
     def picture(self, request: Request) -> Answer:
-        """Serve an original, or a rendition in one of the widths that there are."""
+        """Serve an original, or a rendition in one of the supported widths."""
         named = re.search(r"/Snake_(\d+)\.jpg(?:/(\d+)px-[^/]+)?$", request.route)
         listing = named and self.catalogue.numbered(int(named[1]))
         if not named or not listing:

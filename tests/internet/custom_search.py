@@ -1,4 +1,4 @@
-"""www.googleapis.com: Custom Search, ten results a page and a hundred a query, for a key and an engine."""
+"""www.googleapis.com: Custom Search, ten results per page, a hundred per query, with a key and an engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.internet.archive import Archive, refused
 from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Request
 
 CAP = 100
@@ -16,12 +16,12 @@ OPEN = {4, 5, 9, 10}  # by Flickr's numbers
 
 
 class CustomSearch(Archive):
-    """Search for pictures; what is wrong it says in words, and in a reason."""
+    """Image search; errors have a text and a reason."""
 
     host = "www.googleapis.com"
     renamed = "items"
-    moods: ClassVar[dict[str, str]] = Archive.moods | {
-        "quota": "has answered a hundred queries today: HTTP 403",
+    modes: ClassVar[dict[str, str]] = Archive.modes | {
+        "quota": "a hundred queries were answered today: HTTP 403",
     }
     key, engine = "AIza-a-key-of-tests", "0123456789:tests"
 
@@ -29,14 +29,14 @@ class CustomSearch(Archive):
         """Read `q`."""
         return request.fields.get("q", "")
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Answer, or say that the day's queries are used up."""
-        if mood == "quota":
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Answer, or report that the day's quota is used up."""
+        if mode == "quota":
             return _error(403, "Quota exceeded for quota metric 'Queries'.", "rateLimitExceeded")
-        return super().page(request, shelf, mood, wait)
+        return super().page(request, result_list, mode, wait)
 
-    def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
-        """Give a page of results to who has the key."""
+    def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
+        """Return a page of results if the key is right."""
         fields = request.fields
         if request.route != "/customsearch/v1":
             return Answer(b"<title>Error 404 (Not Found)!!1</title>", status=404)
@@ -45,11 +45,11 @@ class CustomSearch(Archive):
         start, count = int(fields.get("start", 1)), int(fields.get("num", 10))
         if fields.get("cx") != self.engine or start + count - 1 > CAP or not 1 <= count <= 10:
             return _error(400, "Request contains an invalid argument.", "badRequest")
-        found = [listing for listing in shelf if "rights" not in fields or listing.licence in OPEN]
+        found = [listing for listing in result_list if "rights" not in fields or listing.licence in OPEN]
         given = found[start - 1 :][:count]
-        queries = {"request": [{"searchTerms": shelf.query, "count": count, "startIndex": start}]}
+        queries = {"request": [{"searchTerms": result_list.query, "count": count, "startIndex": start}]}
         if len(found) >= start + count:
-            queries["nextPage"] = [{"searchTerms": shelf.query, "startIndex": start + count}]
+            queries["nextPage"] = [{"searchTerms": result_list.query, "startIndex": start + count}]
         answer = {
             "kind": "customsearch#search",
             "queries": queries,

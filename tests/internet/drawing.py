@@ -1,4 +1,4 @@
-"""Pictures for the small Internet: as many as wanted, each unlike every other, each made in microseconds.
+"""Images for the test Internet: any number, all different, each made in microseconds.
 
 A JPEG with restart markers is a stack of rows that know nothing of each other. So a few sources are drawn
 and encoded once, cut into their rows, and a photo is glued from bands of them by its number: real JPEG
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SMALL = (400, 320)  # 20 kB
-LARGE = (1920, 1280)  # 2.5 megapixels, 0.4 MB: what a camera's picture on a web page weighs
+LARGE = (1920, 1280)  # 2.5 megapixels, 0.4 MB: a typical photo on a web page
 BANDS = 8
 SOURCES = 16
 MCU = 16  # pixels in a row of blocks, chroma halved
 
 
 class Photo(NamedTuple):
-    """What a camera saw: the same number and size are the same bytes, always."""
+    """A photo; the same number and size always give the same bytes."""
 
     number: int
     size: tuple[int, int] = SMALL
 
     @property
     def body(self) -> bytes:
-        """The JPEG as its author put it on the web."""
+        """The original JPEG."""
         return _stock(self.size).glue(self.number)
 
     def changed(self, change: str) -> bytes:
-        """Give the photo as somebody else passed it on: one of `CHANGES`."""
+        """Return the photo with one of `CHANGES` applied."""
         image = Image.open(io.BytesIO(self.body))
         return CHANGES[change](image)
 
 
 class _Stock:
-    """Sources of one size, encoded and cut into their rows."""
+    """Source images of one size, encoded and cut into rows."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         width, height = size
@@ -54,14 +54,14 @@ class _Stock:
         self.head = b""
         for number in range(SOURCES):
             encoded = _jpeg(_paint(number, width, height), quality=83, restart_marker_rows=1)
-            # SOS is the last header segment; its length field tells where the coded rows begin.
+            # SOS is the last header segment; the coded rows begin after its length.
             scan = encoded.index(b"\xff\xda")
             start = scan + 2 + int.from_bytes(encoded[scan + 2 : scan + 4], "big")
             self.head = encoded[:start]
             self.sources.append(re.split(rb"\xff[\xd0-\xd7]", encoded[start:-2]))
 
     def glue(self, number: int) -> bytes:
-        """Stack bands of the sources as the number says, and number the restart markers anew."""
+        """Combine bands of the sources according to the number, and renumber the restart markers."""
         draw = Random(number).randrange
         pieces = [self.head]
         row = 0
@@ -86,7 +86,7 @@ def prepare(size: tuple[int, int]) -> None:
 
 
 def _paint(number: int, width: int, height: int) -> Image.Image:
-    """Draw a soft field of colour with things in it and the grain of a sensor over it."""
+    """Draw a soft background with shapes and sensor noise."""
     rng = np.random.default_rng(number)
     coarse = rng.integers(20, 236, (10, 10, 1)) + rng.integers(-45, 46, (10, 10, 3))
     image = Image.fromarray(coarse.clip(0, 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
@@ -119,7 +119,7 @@ def _without_edge(image: Image.Image, share: float) -> Image.Image:
     return image.crop((x, y, image.width - x, image.height - y))
 
 
-# What the web does to a picture on its way from page to page.
+# How images are changed when they are copied on the web.
 CHANGES: dict[str, Callable[[Image.Image], bytes]] = {
     "thumbnail": lambda image: _jpeg(_scaled(image, 0.5), quality=80),
     "smaller": lambda image: _jpeg(_scaled(image, 0.8), quality=86),

@@ -1,4 +1,4 @@
-"""api.flickr.com and its picture hosts: photos.search with a key, pages, dates and a cap of 4,000."""
+"""api.flickr.com and its image hosts: photos.search with a key, pages, dates and a cap of 4,000."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tests.internet.proxy_server import Answer
 from tests.internet.search import SearchService
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Request
 
 CAP = 4000  # results of one search that can be reached; pages after it repeat
 BASE = 54_000_000_000
 YEARS = (datetime(2008, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC))
-# Tempers that lie in a host's name or certificate, where a picture's own would come too late.
+# Behaviours of a host's name or certificate, which a single image cannot have.
 MADE_BY_HOST = {"plain", "expired", "misnamed", "selfsigned", "nowhere"}
 # The renditions by the letter in `extras`: suffix of the file, share of the full size.
 RENDITIONS = {"l": ("_b", 1.0), "m": ("", 0.5), "t": ("_t", 0.25)}
 
 
 class Flickr(SearchService):
-    """Photo search for those who have the key; signed calls are checked against the secret."""
+    """Photo search with a key; signed calls are checked against the secret."""
 
     host = "api.flickr.com"
-    moods: ClassVar[dict[str, str]] = {
-        "expired": "no longer knows the key",
-        "quota": "counts 3,600 calls in this hour: HTTP 429, no word about when to come back",
+    modes: ClassVar[dict[str, str]] = {
+        "expired": "the key is refused",
+        "quota": "3,600 calls in this hour: HTTP 429, without a time to wait",
         "unavailable": "error 105, service currently unavailable",
         "listless": "a total, and no list of photos",
         "html": "an HTML page where JSON should be",
@@ -44,7 +44,7 @@ class Flickr(SearchService):
     secret = "fedcba9876543210"
 
     def address(self, listing: Listing) -> str:
-        """Tell the largest rendition's address; every host of Flickr serves every photo."""
+        """Return the URL of the largest rendition; every host of Flickr serves every photo."""
         if listing.behaviour in MADE_BY_HOST:
             raise ValueError(f"Flickr's hosts cannot be {listing.behaviour}")
         return f"https://live.staticflickr.com/65535/{BASE + listing.id}_{_secret(listing)}_b.jpg"
@@ -54,8 +54,8 @@ class Flickr(SearchService):
         fields = request.fields
         return fields.get("text") or fields.get("tags", "")
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Answer a call: an error as Flickr words it, or a page of photos."""
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Answer a call with a page of photos, or with an error in Flickr's words."""
         fields = request.fields
         if request.route.rstrip("/") != "/services/rest":
             return Answer(b"<h1>Not Found</h1>", status=404)
@@ -65,17 +65,17 @@ class Flickr(SearchService):
             return _fail(112, f'Method "{fields.get("method")}" not found')
         if complaint := self._refuses(request):
             return _fail(*complaint)
-        if mood in ERRORS:
-            return ERRORS[mood]
-        found = _matching(shelf, fields)
+        if mode in ERRORS:
+            return ERRORS[mode]
+        found = _matching(result_list, fields)
         photos = _page(found, int(fields.get("page", 1)), int(fields.get("per_page", 100)), fields)
-        if mood == "listless":
+        if mode == "listless":
             del photos["photo"]
         text = json.dumps({"photos": photos, "stat": "ok"}).encode()
-        return Answer(text[: len(text) // 2] if mood == "cut" else text, kind="application/json", wait=wait)
+        return Answer(text[: len(text) // 2] if mode == "cut" else text, kind="application/json", wait=wait)
 
     def picture(self, request: Request) -> Answer:
-        """Serve a photo from farm1 … or live, in the size its name says, with the behaviour of its listing."""
+        """Serve a photo from farm1 … or live, in the size in its name, with the behaviour of its listing."""
         named = re.fullmatch(r"/\d+/(\d+)_([0-9a-f]+)(_[a-z])?\.jpg", request.route)
         listing = named and self.catalogue.numbered(int(named[1]) - BASE)
         if not named or not listing or named[2] != _secret(listing):
@@ -127,7 +127,7 @@ def _secret(listing: Listing) -> str:
 
 
 def _uploaded(listing: Listing) -> int:
-    """Spread the uploads over the years, in no order."""
+    """Spread the upload dates over the years, unordered."""
     start, end = (int(year.timestamp()) for year in YEARS)
     return start + int(hashlib.sha256(f"date {listing.id}".encode()).hexdigest()[:8], 16) % (end - start)
 
@@ -136,20 +136,20 @@ def _date(text: str) -> float:
     return float(text) if text.isdigit() else datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
-def _matching(shelf: Shelf, fields: dict[str, str]) -> list[Listing]:
-    """Narrow a shelf by licence and by the dates of upload."""
+def _matching(result_list: ResultList, fields: dict[str, str]) -> list[Listing]:
+    """Narrow a result list by licence and by the dates of upload."""
     licences = {int(n) for n in fields.get("license", "").split(",") if n}
     after = _date(fields.get("min_upload_date", "0"))
     before = _date(fields.get("max_upload_date", "9999999999"))
     return [
         listing
-        for listing in shelf
+        for listing in result_list
         if (not licences or listing.licence in licences) and after <= _uploaded(listing) <= before
     ]
 
 
 def _page(found: list[Listing], page: int, size: int, fields: dict[str, str]) -> dict[str, Any]:
-    """Write a page; what lies beyond the cap cannot be had, the last page before it comes again."""
+    """Write a page; beyond the cap the last page before it is repeated."""
     size = min(max(size, 1), 500)
     within = found[:CAP]
     start = (max(page, 1) - 1) * size
@@ -160,13 +160,13 @@ def _page(found: list[Listing], page: int, size: int, fields: dict[str, str]) ->
         "page": page,
         "pages": -(-len(found) // size),
         "perpage": size,
-        "total": str(len(found)) if page % 2 else len(found),  # both have been seen
+        "total": str(len(found)) if page % 2 else len(found),  # both forms occur
         "photo": [_photo(listing, wanted) for listing in within[start : start + size]],
     }
 
 
 def _photo(listing: Listing, wanted: set[str]) -> dict[str, Any]:
-    """Write one photo with the extras asked for; numbers are strings or not, as it falls out."""
+    """Write one photo with the requested extras; numbers are sometimes strings."""
     secret, ident = _secret(listing), BASE + listing.id
     photo: dict[str, Any] = {
         "id": str(ident),

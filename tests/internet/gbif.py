@@ -1,4 +1,4 @@
-"""api.gbif.org: names that match or do not, and records of many archives with their media."""
+"""api.gbif.org: name matching, and records of many archives with their media."""
 
 from __future__ import annotations
 
@@ -8,50 +8,52 @@ from urllib.parse import parse_qs, urlsplit
 from tests.internet.archive import TERMS, Archive, refused
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Answer, Request
 
-KEYS = 2_490_000  # numbers of taxa begin after this
+KEYS = 2_490_000  # ids of taxa begin after this
 RECORDS = 4_100_000_000
 CAP = 100_000
 
 
 class Gbif(Archive):
-    """Records of observations; each query that is shown something is a name that matches exactly."""
+    """Records of observations; each query with a result list is a name that matches exactly."""
 
     host = "api.gbif.org"
     renamed = "media"
 
     def query(self, request: Request) -> str:
-        """Read the name, or which name the taxon's number stands for."""
+        """Read the name, or the name of the taxon's number."""
         fields = request.fields
         number = int(fields.get("taxonKey", KEYS)) - KEYS
-        return fields.get("name") or (list(self.shelves)[number - 1] if 0 < number <= len(self.shelves) else "")
+        return fields.get("name") or (
+            list(self.result_lists)[number - 1] if 0 < number <= len(self.result_lists) else ""
+        )
 
-    def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
-        """Give the taxon of a name, or a page of records."""
+    def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
+        """Return the taxon of a name, or a page of records."""
         if request.route == "/v1/species/match":
-            return self._match(shelf)
+            return self._match(result_list)
         asked = parse_qs(urlsplit(request.path).query)
         if request.route != "/v1/occurrence/search" or asked.get("mediaType") != ["StillImage"]:
             return refused(400, message="This is not what tests ask for")
         offset, limit = (int(asked.get(name, ["0"])[0]) for name in ("offset", "limit"))
         if limit > 300 or offset + limit > CAP:
             return refused(400, message=f"Max offset of {CAP} exceeded")
-        found = [listing for listing in shelf if _record_licence(listing) in asked.get("license", LICENCES)]
+        found = [listing for listing in result_list if _record_licence(listing) in asked.get("license", LICENCES)]
         return {
             "offset": offset,
             "limit": limit,
             "endOfRecords": offset + limit >= len(found),
             "count": len(found),
-            "results": [_record(listing, shelf.query) for listing in found[offset : offset + limit]],
+            "results": [_record(listing, result_list.query) for listing in found[offset : offset + limit]],
             "facets": [],
         }
 
-    def _match(self, shelf: Shelf) -> dict[str, Any]:
-        if not shelf.listings:
+    def _match(self, result_list: ResultList) -> dict[str, Any]:
+        if not result_list.listings:
             return {"confidence": 100, "matchType": "NONE", "synonym": False}
-        key = KEYS + 1 + [known is shelf for known in self.shelves.values()].index(True)
+        key = KEYS + 1 + [known is result_list for known in self.result_lists.values()].index(True)
         return {"usageKey": key, "matchType": "EXACT", "rank": "SPECIES", "confidence": 99, "synonym": False}
 
 

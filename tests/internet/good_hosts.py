@@ -1,4 +1,4 @@
-"""Tempers of hosts that mean well: a picture comes, sooner or later, though not always a wanted one."""
+"""Behaviours of good hosts: they serve an image sooner or later, though not always a usable one."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from tests.internet.proxy_server import Request
 
 
-# ---- pictures come, sooner or later
+# ---- hosts that serve an image, sooner or later
 
 
 @host_behaviour(Verdict.KEPT)
 def good(_: Request, photo: Photo) -> Answer:
-    """Serve the picture."""
+    """Serve the image."""
     return picture(photo)
 
 
 @host_behaviour(Verdict.KEPT)
 def plain(_: Request, photo: Photo) -> Answer:
-    """Serve the picture, without TLS."""
+    """Serve the image, without TLS."""
     return picture(photo)
 
 
 @host_behaviour(Verdict.KEPT)
 def slow(_: Request, photo: Photo) -> Answer:
-    """Take a second, and send the picture in pieces."""
+    """Take a second, and send the image in pieces."""
     body = photo.body
     middle = len(body) // 2
     return Answer([body[:middle], 0.5, body[middle:]], kind="image/jpeg", length=len(body), wait=0.5)
@@ -41,7 +41,7 @@ def slow(_: Request, photo: Photo) -> Answer:
 
 @host_behaviour(Verdict.KEPT)
 def redirect(request: Request, photo: Photo) -> Answer:
-    """Send visitors once around the corner."""
+    """Redirect once."""
     if "moved" in request.fields:
         return picture(photo)
     return Answer(status=302, headers={"Location": f"{request.route}?moved=1"})
@@ -49,13 +49,13 @@ def redirect(request: Request, photo: Photo) -> Answer:
 
 @host_behaviour(Verdict.KEPT)
 def flaky(request: Request, photo: Photo) -> Answer:
-    """Be overloaded at the first try: 503, then the picture."""
+    """Answer 503 at the first attempt, then serve the image."""
     return Answer(b"try again", status=503) if request.attempt == 1 else picture(photo)
 
 
 @host_behaviour(Verdict.KEPT)
 def limited(request: Request, photo: Photo) -> Answer:
-    """Ask for a second's patience at the first try: 429, then the picture."""
+    """Answer 429 with a second to wait at the first attempt, then serve the image."""
     if request.attempt == 1:
         return Answer(b"slow down", status=429, headers={"Retry-After": "1"})
     return picture(photo)
@@ -63,20 +63,20 @@ def limited(request: Request, photo: Photo) -> Answer:
 
 @host_behaviour(Verdict.KEPT)
 def mislabelled(_: Request, photo: Photo) -> Answer:
-    """Call the picture text."""
+    """Serve the image with the content type of text."""
     return Answer(photo.body, kind="text/plain")
 
 
 @host_behaviour(Verdict.KEPT)
 def animated(_: Request, photo: Photo) -> Answer:
-    """Serve a GIF that moves."""
+    """Serve an animated GIF."""
     first = Image.open(io.BytesIO(photo.body)).quantize(32)
     file = io.BytesIO()
     first.save(file, "GIF", save_all=True, append_images=[first.rotate(90), first.rotate(180)])
     return Answer(file.getvalue(), kind="image/gif")
 
 
-# ---- what comes is not wanted
+# ---- images that are not usable
 
 
 @host_behaviour(Verdict.TOO_SMALL)
@@ -87,19 +87,19 @@ def tiny(_: Request, photo: Photo) -> Answer:
 
 @host_behaviour(Verdict.BLANK)
 def blank(_: Request, photo: Photo) -> Answer:
-    """Serve flat colour."""
+    """Serve an image of one colour."""
     return drawn(Image.new("RGB", photo.size, (photo.number % 256, 90, 90)))
 
 
 @host_behaviour(Verdict.ASPECT)
 def thin(_: Request, photo: Photo) -> Answer:
-    """Serve a banner, twelve times as wide as high."""
+    """Serve a banner, twelve times as wide as it is high."""
     return drawn(Image.open(io.BytesIO(photo.body)).resize((2880, 240)))
 
 
 @host_behaviour(Verdict.PLACEHOLDER)
 def placeholder(_: Request, photo: Photo) -> Answer:
-    """Say "picture removed" at every address, with the very same bytes."""
+    """Serve the same "image removed" placeholder at every URL."""
     return picture(Photo(0, photo.size))
 
 

@@ -1,4 +1,4 @@
-"""www.google.com: a page of results that few programs get to see, and all the pages they get in its place."""
+"""www.google.com: a page of results, and all the pages that most programs get in its place."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from tests.internet.proxy_server import Answer
 from tests.internet.search import SearchService
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Request
 
 COUNT = 100  # results of a page
 
 
 class Google(SearchService):
-    """Google Images as a browser sees it; `saved` gives a page as a browser saves it."""
+    """Google Images as a browser sees it; `saved` returns a page as a browser saves it."""
 
     host = "www.google.com"
-    moods: ClassVar[dict[str, str]] = {
-        "blocked": "a captcha: HTTP 200, and not the title of one",
-        "shell": "a page that asks to enable JavaScript: what programs get",
+    modes: ClassVar[dict[str, str]] = {
+        "blocked": "a captcha: HTTP 200, with an ordinary title",
+        "shell": "a page that asks to enable JavaScript: sent to most programs",
         "sorry": "a redirect to /sorry/, which is HTTP 429",
         "consent": "a form that asks for consent to cookies",
-        "changed": "thumbnails, and not one address of a picture",
-        "barren": "says that nothing matches, whatever is on the shelf",
+        "changed": "thumbnails without image URLs",
+        "barren": "says that nothing matches, whatever was added",
     }
 
     def query(self, request: Request) -> str:
         """Read `q`."""
         return request.fields.get("q", "")
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Write a page of /search, or send on to /sorry/."""
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Write a page of /search, or redirect to /sorry/."""
         if request.route.startswith("/sorry/"):
             return Answer(CAPTCHA.encode(), status=429)
         if request.route != "/search":
             return Answer(b"<title>Error 404 (Not Found)!!1</title>", status=404)
-        if mood == "sorry":
+        if mode == "sorry":
             return Answer(status=302, headers={"Location": f"https://{self.host}/sorry/index?continue=x"})
-        if mood in STANDING_IN:
-            return Answer(_frame(shelf.query, STANDING_IN[mood]).encode(), wait=wait)
-        if mood == "barren" or not shelf.listings:
-            return Answer(_frame(shelf.query, NOTHING.format(escape(shelf.query))).encode(), wait=wait)
-        return Answer(self.saved(shelf, changed=mood == "changed").encode(), wait=wait)
+        if mode in STANDING_IN:
+            return Answer(_frame(result_list.query, STANDING_IN[mode]).encode(), wait=wait)
+        if mode == "barren" or not result_list.listings:
+            return Answer(_frame(result_list.query, NOTHING.format(escape(result_list.query))).encode(), wait=wait)
+        return Answer(self.saved(result_list, changed=mode == "changed").encode(), wait=wait)
 
-    def saved(self, shelf: Shelf, *, changed: bool = False) -> str:
-        """Write a page of results as a browser saves it: as of 2026, each result stands in it twice."""
-        results = _packed([_result(listing) for listing in shelf.listings[:COUNT]])
+    def saved(self, result_list: ResultList, *, changed: bool = False) -> str:
+        """Write a page of results as a browser saves it: as of 2026, it contains each result twice."""
+        results = _packed([_result(listing) for listing in result_list.listings[:COUNT]])
         scripts = f"<script>AF_initDataCallback({{data:{results}}});</script>" * 2
         thumbnails = "".join(
             f'<img alt="{escape(listing.title)}" src="https://encrypted-tbn0.gstatic.com/images?q=tbn:{i}">'
-            for i, listing in enumerate(shelf)
+            for i, listing in enumerate(result_list)
         )
-        return _frame(shelf.query, thumbnails + ("" if changed else scripts))
+        return _frame(result_list.query, thumbnails + ("" if changed else scripts))
 
 
 def _result(listing: Listing) -> list[Any]:
-    """Write one result as Google's scripts have it: the height comes before the width."""
+    """Write one result as in Google's scripts: the height comes before the width."""
     width, height = listing.photo.size
     about: list[Any] = [None] * 13
     about[1:4] = [f"page{listing.id:08}", listing.page, listing.title]
@@ -71,12 +71,12 @@ def _result(listing: Listing) -> list[Any]:
 
 
 def _packed(value: Any) -> str:
-    """Write JSON as Google does: without blanks, and with = and & as escapes."""
+    """Write JSON as Google does: without spaces, and with = and & escaped."""
     return json.dumps(value, separators=(",", ":")).replace("&", "\\u0026").replace("=", "\\u003d")
 
 
 def _frame(query: str, content: str) -> str:
-    """Put content into a page whose search box says what was searched for."""
+    """Put content into a page with the query in its search box."""
     box = f'<textarea class="gLFyf" name="q" rows="1" aria-label="Search">{escape(query)}</textarea>'
     return (
         f'<!DOCTYPE html><html lang="en"><head><title>{escape(query)} - Google Search</title></head>'

@@ -37,7 +37,7 @@ def host_behaviour(verdict: Verdict) -> Callable[[Respond], HostBehaviour]:
 
 
 def picture(photo: Photo, **headers: str) -> Answer:
-    """Serve a photo as a good host does."""
+    """Serve a photo correctly."""
     return Answer(photo.body, kind=JPEG, headers={name.replace("_", "-"): v for name, v in headers.items()})
 
 

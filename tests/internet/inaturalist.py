@@ -1,4 +1,4 @@
-"""api.inaturalist.org and its hosts of photos: taxa by their names, observations above a number."""
+"""api.inaturalist.org and its photo hosts: taxa by name, observations above an id."""
 
 from __future__ import annotations
 
@@ -9,59 +9,61 @@ from tests.internet.archive import TERMS, Archive, owned, refused
 from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Request
 
-TAXA, OBSERVATIONS, PHOTOS = 7_000, 90_000_000, 800_000_000  # numbers begin after these
+TAXA, OBSERVATIONS, PHOTOS = 7_000, 90_000_000, 800_000_000  # ids begin after these
 
 
 class INaturalist(Archive):
-    """Observations of research grade; each query that is shown something is a taxon of that name."""
+    """Research-grade observations; each query with a result list is a taxon of that name."""
 
     host = "api.inaturalist.org"
     renamed = "results"
 
     def address(self, listing: Listing) -> str:
-        """Tell the original's address; photos of all rights reserved lie elsewhere."""
+        """Return the URL of the original; photos with all rights reserved are on another host."""
         host = "inaturalist-open-data.s3.amazonaws.com" if listing.licence in TERMS else "static.inaturalist.org"
         return f"https://{host}/photos/{PHOTOS + int(owned(listing))}/original.jpg"
 
     def query(self, request: Request) -> str:
-        """Read the beginning of a name, or which name the taxon's number stands for."""
+        """Read the beginning of a name, or the name of the taxon's number."""
         fields = request.fields
         if begun := fields.get("q", "").casefold():
-            return next((name for name in self.shelves if name.startswith(begun)), begun)
+            return next((name for name in self.result_lists if name.startswith(begun)), begun)
         number = int(fields.get("taxon_id", TAXA)) - TAXA
-        return list(self.shelves)[number - 1] if 0 < number <= len(self.shelves) else ""
+        return list(self.result_lists)[number - 1] if 0 < number <= len(self.result_lists) else ""
 
-    def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
-        """Give the taxa that a name may mean, or a page of observations."""
+    def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
+        """Return the candidate taxa of a name, or a page of observations."""
         fields = request.fields
         if request.route == "/v1/taxa/autocomplete":
-            return self._taxa(fields["q"], known=bool(shelf.listings))
+            return self._taxa(fields["q"], known=bool(result_list.listings))
         if request.route != "/v1/observations" or "taxon_id" not in fields:
             return refused(422, error="Unprocessable", status=422)
         size, above = int(fields.get("per_page", 30)), int(fields.get("id_above", 0))
         if size > 200 or fields.get("order_by") != "id" or fields.get("order") != "asc":
             return refused(422, error="Unprocessable", status=422)
         codes = {code for code in fields.get("photo_license", "").split(",") if code}
-        left = sorted((listing for listing in shelf if not codes or _code(listing) in codes), key=lambda each: each.id)
+        left = sorted(
+            (listing for listing in result_list if not codes or _code(listing) in codes), key=lambda each: each.id
+        )
         left = [listing for listing in left if OBSERVATIONS + listing.id > above]
-        results = [_observation(listing, shelf.query) for listing in left[:size]]
+        results = [_observation(listing, result_list.query) for listing in left[:size]]
         return {"total_results": len(left), "page": 1, "per_page": size, "results": results}
 
     def picture(self, request: Request) -> Answer:
-        """Serve a photo in the size that its address names."""
+        """Serve a photo in the size in its URL."""
         named = re.fullmatch(r"/photos/(\d+)/(original|large|medium)\.jpg", request.route)
         listing = named and self.catalogue.numbered(int(named[1]) - PHOTOS)
         if not named or not listing:
-            return Answer(b"", status=403)  # as S3 says of what is not there
+            return Answer(b"", status=403)  # as S3 answers for missing files
         if named[2] == "original":
             return listing.answer(request)
         return Answer(listing.photo.changed("thumbnail"), kind="image/jpeg")
 
     def _taxa(self, name: str, *, known: bool) -> dict[str, Any]:
-        """List the taxa whose names begin so; a barren mood knows none."""
+        """List the taxa whose names begin with the text; none in the `barren` mode."""
         begun = name.casefold()
         found = [
             {
@@ -73,7 +75,7 @@ class INaturalist(Archive):
                 "preferred_common_name": None,
                 "observations_count": 9,
             }
-            for place, shown in enumerate(self.shelves, start=1)
+            for place, shown in enumerate(self.result_lists, start=1)
             if known and shown.startswith(begun)
         ]
         return {"total_results": len(found), "page": 1, "per_page": 30, "results": found}

@@ -1,4 +1,4 @@
-"""The small Internet in a process of its own: for soaks and benches, and for a shell."""
+"""The test Internet in a process of its own, for long runs, benchmarks and a shell."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ROOT = Path(__file__).parents[2]
 
 
 class InternetProcess(Internet):
-    """The same Internet, elsewhere; `setup`, a function of a module, fills its shelves both here and there.
+    """The same Internet in another process; `setup`, a function of a module, adds the results in both.
 
-    Here it only knows what there is to find. Moods and conditions must come from `setup`: what is said here
-    later is not heard there, and the log is to be asked for, with `seen()`.
+    This object only lists what the other process serves. Modes and conditions must come from `setup`, because later
+    changes here do not reach the other process. `seen()` returns its log.
     """
 
     def __init__(self, setup: Callable[[Internet], object]) -> None:
@@ -50,7 +50,7 @@ class InternetProcess(Internet):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the process; it would end by itself, too, were this one killed."""
+        """End the process; it also ends if this one is killed."""
         self._process.communicate(timeout=60)
 
     def seen(self) -> Log:
@@ -63,7 +63,7 @@ class InternetProcess(Internet):
 def main() -> int:
     """Serve until interrupted, or until standard input closes."""
     parser = argparse.ArgumentParser(prog="python -m tests.web", description=__doc__)
-    parser.add_argument("--setup", metavar="MODULE:FUNCTION", required=True, help="fills the shelves")
+    parser.add_argument("--setup", metavar="MODULE:FUNCTION", required=True, help="fills the result lists")
     parser.add_argument("--attached", action="store_true", help="say JSON; end when standard input closes")
     options = parser.parse_args()
     module, _, function = options.setup.partition(":")
@@ -84,7 +84,7 @@ async def _serve(internet: Internet, listening: Callable[[], None], *, attached:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     if attached:
-        # Ctrl-C is for the program under test; this Internet ends with the process it belongs to.
+        # Ctrl-C is for the program under test; this Internet ends with its parent process.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=_wait_for_the_end, args=(loop, stop), daemon=True).start()
     else:

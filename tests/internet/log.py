@@ -1,4 +1,4 @@
-"""What the small Internet saw: every request, and how many were under way at once."""
+"""The log of the test Internet: every request, and the number of concurrent ones."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from tests.internet.proxy_server import Request
 
-CONTROL = "internet.test"  # the host that tells what this Internet saw
+CONTROL = "internet.test"  # the host that serves this log
 
 
 @dataclass(slots=True, eq=False)
 class LoggedRequest:
-    """One request: what was asked, when, and how many body bytes went out for it so far."""
+    """One request: its content, its time, and the number of body bytes sent so far."""
 
     method: str
     scheme: str
@@ -32,12 +32,12 @@ class LoggedRequest:
 
     @property
     def url(self) -> str:
-        """The address asked for."""
+        """The requested URL."""
         return f"{self.scheme}://{self.host}{self.path}"
 
     @property
     def asked(self) -> dict[str, str]:
-        """The parameters of the address, the last of each name."""
+        """The parameters of the URL, the last of each name."""
         return {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
 
 
@@ -48,28 +48,28 @@ class Log:
         self.visits: list[LoggedRequest] = []
         self.most_at_once: Counter[str] = Counter()  # requests under way, by host
         self.most_connections: Counter[str] = Counter()  # open connections, by host
-        self.unknown: Counter[str] = Counter()  # names nobody answers to, asked of the proxy
+        self.unknown: Counter[str] = Counter()  # requests for unknown hosts
         self._attempts: Counter[str] = Counter()
         self._busy: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
 
     def to(self, host: str = "*", path: str = "*") -> list[LoggedRequest]:
-        """Give the requests whose host and path (with its query) fit both patterns, in order."""
+        """Return the requests whose host and path (with its query) match both patterns, in order."""
         visits = list(self.visits)
         return [v for v in visits if fnmatchcase(v.host, host) and fnmatchcase(v.path, path)]
 
     def count(self, url: str) -> int:
-        """Tell how often this very address was asked for."""
+        """Return the number of requests for exactly this URL."""
         return sum(visit.url == url for visit in list(self.visits))
 
     def clear(self) -> None:
-        """Forget what was seen, as before a second run; attempts are counted anew too."""
+        """Clear the log and the count of attempts, as before a second run."""
         self.visits.clear()
         for counter in (self.most_at_once, self.most_connections, self.unknown, self._attempts):
             counter.clear()
 
     def state(self) -> dict[str, Any]:
-        """Give it all as plain values, for another process; `restored` reads them."""
+        """Return the log as plain values, for another process; `restored` reads them."""
         visits = [(v.method, v.scheme, v.host, v.path, dict(v.headers), v.at, v.sent) for v in self.visits]
         return {
             "visits": [visit for visit in visits if visit[2] != CONTROL],
@@ -80,7 +80,7 @@ class Log:
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> Log:
-        """Make a log of another process's state."""
+        """Create a log from another process's state."""
         log = cls()
         log.visits = [LoggedRequest(*visit) for visit in state["visits"]]
         log.most_at_once.update(state["most_at_once"])
@@ -89,7 +89,7 @@ class Log:
         return log
 
     def begin(self, request: Request) -> tuple[LoggedRequest, int]:
-        """Note a request; also tell which attempt at its address it is, from 1."""
+        """Record a request; return it and the number of attempts at its URL, from 1."""
         visit = LoggedRequest(request.method, request.scheme, request.host, request.path, request.headers)
         self.visits.append(visit)
         self._attempts[visit.url] += 1
@@ -97,16 +97,16 @@ class Log:
         return visit, self._attempts[visit.url]
 
     def end(self, visit: LoggedRequest) -> None:
-        """Note that a request is answered, or given up."""
+        """Record that a request is answered or given up."""
         visit.finished = time.monotonic()
         self._busy[visit.host] -= 1
 
     def opened(self, host: str) -> None:
-        """Note a connection to a host."""
+        """Record a connection to a host."""
         _up(self._open, self.most_connections, host)
 
     def closed(self, host: str) -> None:
-        """Note the end of a connection."""
+        """Record the end of a connection."""
         self._open[host] -= 1
 
 

@@ -15,8 +15,8 @@ class NetworkConditions:
     """
 
     latency: float = 0.0  # seconds before any answer begins
-    stalls: float = 0.0  # share of picture requests that are never answered
-    dead: float = 0.0  # share of picture addresses that are 404
+    stalls: float = 0.0  # share of image requests that are never answered
+    dead: float = 0.0  # share of image URLs that are 404
 
     def is_dead(self, url: str) -> bool:
         """Return whether a URL is dead under these conditions."""

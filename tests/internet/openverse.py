@@ -1,4 +1,4 @@
-"""api.openverse.org: pages of 20 for anybody, of more for those with a token, and 240 results of a search."""
+"""api.openverse.org: pages of 20, larger ones with a token, and 240 results per search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.internet.archive import TERMS, Archive, refused
 from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Request
 
 CAP = 240
@@ -19,11 +19,11 @@ THROTTLED = "Request was throttled. Expected available in {} seconds."
 
 
 class Openverse(Archive):
-    """A search over archives; how long to wait it says in words, and nowhere else."""
+    """A search over archives; it states the wait time only in the text of the response."""
 
     host = "api.openverse.org"
     renamed = "results"
-    moods: ClassVar[dict[str, str]] = Archive.moods | {
+    modes: ClassVar[dict[str, str]] = Archive.modes | {
         "throttled": "too many in this minute: HTTP 429, a second to wait",
         "spent": "too many in this day: HTTP 429, half a day to wait",
     }
@@ -33,14 +33,14 @@ class Openverse(Archive):
         """Read `q`."""
         return request.fields.get("q", "")
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Answer a request, or say how long to wait."""
-        if mood in WAITS:
-            return refused(429, detail=THROTTLED.format(WAITS[mood]))
-        return super().page(request, shelf, mood, wait)
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Answer a request, or state how long to wait."""
+        if mode in WAITS:
+            return refused(429, detail=THROTTLED.format(WAITS[mode]))
+        return super().page(request, result_list, mode, wait)
 
-    def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
-        """Give a token, a thumbnail, or a page of results."""
+    def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
+        """Return a token, a thumbnail, or a page of results."""
         if request.route == "/v1/auth_tokens/token/":
             return self._token(request)
         if request.route.endswith("/thumb/"):
@@ -54,7 +54,7 @@ class Openverse(Archive):
             return refused(401, detail=f"page_size may not exceed {most} for anonymous requests")
         if number * size > CAP:
             return refused(400, detail={"page": [f"Only the first {CAP} results can be had."]})
-        found = [listing for listing in shelf if _fits(listing, fields)]
+        found = [listing for listing in result_list if _fits(listing, fields)]
         return {
             "result_count": len(found),
             "page_count": -(-len(found) // size),
@@ -95,7 +95,7 @@ def _size(listing: Listing) -> str:
 
 
 def _fits(listing: Listing, fields: dict[str, str]) -> bool:
-    """Narrow a shelf by licence, source and size."""
+    """Narrow a result list by licence, source and size."""
     told = {"license": _terms(listing), "source": _source(listing), "size": _size(listing)}
     return _source(listing) not in fields.get("excluded_source", "").split(",") and all(
         told[name] in fields[name].split(",") for name in told if name in fields
@@ -106,7 +106,7 @@ def _result(listing: Listing) -> dict[str, Any]:
     terms, ident = _terms(listing), f"00000000-0000-4000-8000-{listing.id:012x}"
     width, height = listing.photo.size
     path = {"cc0": "publicdomain/zero/1.0", "pdm": "publicdomain/mark/1.0"}.get(terms, f"licenses/{terms}/2.0")
-    known = bool(listing.id % 5)  # some archives tell no sizes
+    known = bool(listing.id % 5)  # some archives state no sizes
     return {
         "id": ident,
         "title": listing.title,

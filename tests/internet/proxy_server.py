@@ -1,4 +1,4 @@
-"""HTTP/1.1 as an HTTP proxy speaks it: tunnels it opens itself, absolute addresses, kept connections.
+"""An HTTP/1.1 proxy: tunnels that it terminates itself, absolute URLs, persistent connections.
 
 What a site says is an `Answer`: bytes, pauses and hang-ups in the order they go out. The worst of servers is
 a list.
@@ -33,12 +33,12 @@ class End(Enum):
     RESET = "reset"
 
 
-Part = bytes | float | End  # sent, waited, done
+Part = bytes | float | End  # bytes are sent, seconds are waited, an end closes the connection
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; names of headers in lower case, `attempt` counts those at this address from 1."""
+    """One request; header names in lower case, `attempt` counts the requests for this URL from 1."""
 
     method: str
     scheme: str
@@ -50,7 +50,7 @@ class Request:
 
     @property
     def url(self) -> str:
-        """The address asked for."""
+        """The requested URL."""
         return f"{self.scheme}://{self.host}{self.path}"
 
     @property
@@ -69,9 +69,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a site says. Bytes are sent whole and the connection is kept; parts end it when they are through.
+    """The response of a site. Bytes are sent whole and keep the connection; a sequence of parts closes it at its end.
 
-    `length` is what Content-Length claims where that is not the truth; parts claim nothing without it.
+    `length` is a false Content-Length; parts have no Content-Length without it.
     """
 
     body: bytes | Iterable[Part] = b""
@@ -83,7 +83,7 @@ class Answer:
 
     @property
     def keeps(self) -> bool:
-        """Tell whether another request may follow on the same connection."""
+        """Return whether another request may follow on the same connection."""
         return isinstance(self.body, bytes) and self.length is None
 
     @property
@@ -100,7 +100,7 @@ class Answer:
 
 
 class ConnectionEnded(Exception):
-    """The connection is over, by the client's wish or by the site's."""
+    """The connection was ended by the client or by the site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +108,17 @@ class ProxyServer:
     """The proxy: reads requests off a connection, asks `respond`, sends the answers."""
 
     respond: Callable[[Request], Answer]
-    knows: Callable[[str], bool]  # is there such a host?
+    knows: Callable[[str], bool]  # whether a host exists
     authority: CertificateAuthority
     log: Log
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection of a client to its end."""
+        """Serve one connection of a client until it ends."""
         line = _Connection(reader, writer)
         try:
             await self._serve(line)
         except (ConnectionEnded, OSError, EOFError, ssl.SSLError):
-            pass  # clients leave as they like, and some hosts' certificates are made to be refused
+            pass  # clients disconnect at any time, and some certificates are made to be refused
         finally:
             if line.reset:
                 writer.transport.abort()
@@ -189,9 +189,9 @@ class _Connection:
         return await self.reader.readexactly(length) if length else b""
 
     async def encrypt(self, context: ssl.SSLContext) -> None:
-        """Say yes to a tunnel, and be its other end."""
+        """Accept a tunnel, and terminate it."""
         self.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        # No await between the two: the client's hello must reach TLS, not this reader.
+        # No await between the two: the client hello must reach TLS, not this reader.
         await self.writer.start_tls(context, ssl_handshake_timeout=60)
 
     async def send(self, answer: Answer, visit: LoggedRequest | None = None, *, bodyless: bool = False) -> None:
@@ -216,19 +216,19 @@ class _Connection:
         if isinstance(part, bytes):
             self.writer.write(part)
             await self.writer.drain()
-            await asyncio.sleep(0)  # draining alone lets nobody else run while the client reads fast
+            await asyncio.sleep(0)  # drain() alone does not yield to other tasks while the client reads fast
         elif isinstance(part, float):
             await self._pause(part)
         else:
             self.reset = part is End.RESET
             if self.reset:
-                # Lingering for no time turns the close into a reset.
+                # A linger time of zero turns the close into a reset.
                 peer = self.writer.get_extra_info("socket")
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise ConnectionEnded
 
     async def _pause(self, seconds: float) -> None:
-        """Wait; a client that leaves meanwhile ends it (nobody sends two requests at once)."""
+        """Wait, or stop when the client disconnects (no client pipelines requests)."""
         try:
             async with asyncio.timeout(seconds):
                 await self.reader.read(1)

@@ -1,4 +1,4 @@
-"""What every search service of the small Internet has: shelves by query, and moods that come and go."""
+"""The base of all search services of the test Internet: result lists by query, and modes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import repeat
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tests.internet.catalogue import Shelf
+from tests.internet.catalogue import ResultList
 from tests.internet.proxy_server import FOREVER, Answer, Request
 
 if TYPE_CHECKING:
@@ -17,83 +17,83 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A mood and the searches it lasts for: those after the `after`th, `times` of them."""
+class ModeChange:
+    """A mode and the searches it applies to: `times` searches after the first `after`."""
 
-    mood: str
+    mode: str
     after: float = 0
     times: float = inf
     retry_after: str = "1"
     seconds: float = 1.0
 
     def covers(self, number: int) -> bool:
-        """Tell whether the `number`th search, from 1, meets this mood."""
+        """Return whether this mode applies to search `number`, from 1."""
         return self.after < number <= self.after + self.times
 
 
-# The moods any service can have. Those that need no page are answers already.
-MOODS: dict[str, Callable[[Turn], Answer]] = {
-    "limited": lambda turn: Answer(b"slow down", status=429, headers={"Retry-After": turn.retry_after}),
+# Modes of every service, with answers that need no page.
+MODES: dict[str, Callable[[ModeChange], Answer]] = {
+    "limited": lambda change: Answer(b"slow down", status=429, headers={"Retry-After": change.retry_after}),
     "down": lambda _: Answer(b"<h1>Service Unavailable</h1>", status=503),
     "forbidden": lambda _: Answer(b"<h1>Forbidden</h1>", status=403),
-    "hiccup": lambda _: Answer(b""),  # 200 and nothing at all; Bing does it one time in ten
+    "hiccup": lambda _: Answer(b""),  # 200 without a body; Bing does it one time in ten
     "stalled": lambda _: Answer(wait=FOREVER),
     "bloated": lambda _: Answer(repeat(b"<p>and so on, and so on</p>" * 4096)),
 }
 
 
 class SearchService:
-    """A service that answers queries from its shelves, in its mood of the moment."""
+    """A service that answers queries from its result lists, in its current mode."""
 
     host: ClassVar[str]
-    moods: ClassVar[dict[str, str]]  # its own, beyond the common ones, with what they mean
+    modes: ClassVar[dict[str, str]]  # its own modes besides the common ones, with their meaning
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self.shelves: dict[str, Shelf] = {}
-        self.searches = 0  # answered so far, in whatever mood
-        self._turns: list[Turn] = []
+        self.result_lists: dict[str, ResultList] = {}
+        self.searches = 0  # answered so far, in any mode
+        self._mode_changes: list[ModeChange] = []
 
-    def shows(self, query: str, count: int, **kinds: Any) -> Shelf:
-        """Show `count` listings for a query; `Catalogue.shelf` tells what they can be."""
-        shelf = self.catalogue.shelf(query, count, address=self.address, **kinds)
-        self.shelves[_key(query)] = shelf
-        return shelf
+    def add_results(self, query: str, count: int, **kinds: Any) -> ResultList:
+        """Add `count` listings for a query; see `Catalogue.add_results` for their kinds."""
+        result_list = self.catalogue.add_results(query, count, address=self.address, **kinds)
+        self.result_lists[_key(query)] = result_list
+        return result_list
 
-    def turns(
-        self, mood: str, *, after: int = 0, times: float = inf, retry_after: str = "1", seconds: float = 1.0
+    def set_mode(
+        self, mode: str, *, after: int = 0, times: float = inf, retry_after: str = "1", seconds: float = 1.0
     ) -> None:
-        """Change the mood: at once, or `after` so many more searches; for good, or for so many `times`."""
-        known = {"slow", *MOODS, *self.moods}
-        if mood not in known:
-            raise ValueError(f"no mood {mood!r}; there are {', '.join(sorted(known))}")
-        self._turns.append(Turn(mood, self.searches + after, times, retry_after, seconds))
+        """Set the mode now or `after` that many more searches, permanently or for `times` searches."""
+        known = {"slow", *MODES, *self.modes}
+        if mode not in known:
+            raise ValueError(f"no mode {mode!r}; there are {', '.join(sorted(known))}")
+        self._mode_changes.append(ModeChange(mode, self.searches + after, times, retry_after, seconds))
 
-    def calms_down(self) -> None:
-        """Be in the ordinary mood again."""
-        self._turns.clear()
+    def reset_mode(self) -> None:
+        """Return to the ordinary mode."""
+        self._mode_changes.clear()
 
     def answer(self, request: Request) -> Answer:
-        """Answer one search, in the mood of the moment; the latest word about it counts."""
+        """Answer one search in the current mode; the mode set last counts."""
         self.searches += 1
-        covering = (turn for turn in reversed(self._turns) if turn.covers(self.searches))
-        turn = next(covering, Turn("ordinary"))
-        if turn.mood in MOODS:
-            return MOODS[turn.mood](turn)
-        shelf = self.shelves.get(_key(self.query(request)), Shelf(self.query(request), ()))
-        wait = turn.seconds if turn.mood == "slow" else 0.0
-        return self.page(request, shelf, turn.mood, wait)
+        covering = (change for change in reversed(self._mode_changes) if change.covers(self.searches))
+        change = next(covering, ModeChange("ordinary"))
+        if change.mode in MODES:
+            return MODES[change.mode](change)
+        result_list = self.result_lists.get(_key(self.query(request)), ResultList(self.query(request), ()))
+        wait = change.seconds if change.mode == "slow" else 0.0
+        return self.page(request, result_list, change.mode, wait)
 
     def address(self, listing: Listing) -> str:
-        """Tell where a picture of this service's listings lies; by default on the host of its behaviour."""
+        """Return the URL of a listing of this service; by default on the host of its behaviour."""
         return listing.url
 
     def query(self, request: Request) -> str:
-        """Read what is searched for."""
+        """Read the search text."""
         raise NotImplementedError
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Write the page that is asked for."""
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Write the requested page."""
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""serpapi.com: Google's pictures for money, a hundred a page, and sometimes nothing for no reason."""
+"""serpapi.com: Google's results as a paid service, a hundred per page, and sometimes none for no reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tests.internet.archive import Archive, refused
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.catalogue import Listing, ResultList
     from tests.internet.proxy_server import Answer, Request
 
 COUNT = 100
@@ -15,12 +15,12 @@ NONE = "Google hasn't returned any results for this query."
 
 
 class SerpApi(Archive):
-    """Search for pictures with a key; an answer without any says so in words."""
+    """Image search with a key; a response without results says so in words."""
 
     host = "serpapi.com"
     renamed = "images_results"
-    moods: ClassVar[dict[str, str]] = Archive.moods | {
-        "hollow": "nothing, though there is something: one answer in ten",
+    modes: ClassVar[dict[str, str]] = Archive.modes | {
+        "hollow": "no results although there are some: one response in ten",
         "spent": "no searches left for this key",
     }
     key = "serp-a-key-of-tests"
@@ -29,20 +29,20 @@ class SerpApi(Archive):
         """Read `q`."""
         return request.fields.get("q", "")
 
-    def page(self, request: Request, shelf: Shelf, mood: str, wait: float) -> Answer:
-        """Answer, or say that there is nothing, or nothing left."""
-        if mood == "spent":
+    def page(self, request: Request, result_list: ResultList, mode: str, wait: float) -> Answer:
+        """Answer, or report that there are no results or no searches left."""
+        if mode == "spent":
             return refused(200, error="Your account has run out of searches.")
-        return super().page(request, shelf, "barren" if mood == "hollow" else mood, wait)
+        return super().page(request, result_list, "barren" if mode == "hollow" else mode, wait)
 
-    def reply(self, request: Request, shelf: Shelf) -> dict[str, Any] | Answer:
-        """Give a page of results to who has the key."""
+    def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
+        """Return a page of results if the key is right."""
         fields = request.fields
         if request.route != "/search.json" or fields.get("engine") != "google_images":
             return refused(400, error="Unsupported engine.")
         if fields.get("api_key") != self.key:
             return refused(401, error="Invalid API key. Your API key should be here: https://serpapi.com/")
-        given = shelf.listings[int(fields.get("ijn", 0)) * COUNT :][:COUNT]
+        given = result_list.listings[int(fields.get("ijn", 0)) * COUNT :][:COUNT]
         if not given:
             return {"search_metadata": {"status": "Success"}, "error": NONE}
         return {

@@ -35,7 +35,7 @@ class FakePages:
         *,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
-        patient: bool = True,  # noqa: ARG002 - nobody here says "later"
+        patient: bool = True,  # noqa: ARG002 - no page here asks to wait
     ) -> SearchPage:
         """Return the page of a URL."""
         if params:

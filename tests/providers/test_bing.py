@@ -112,7 +112,7 @@ def test_a_day_becomes_an_age(days, minutes):
     assert pages.asked[0].endswith(f"&qft=+filterui:age-lt{minutes}")
 
 
-def test_a_day_that_is_none_is_told():
+def test_an_invalid_day_is_a_usage_error():
     """An invalid date is a usage error before any request."""
     pages = serving(results(1))
     with pytest.raises(UsageError, match="'last week' is not a date"):
@@ -170,8 +170,8 @@ def test_an_empty_address_is_the_end():
 
 def test_V03_bing_says_in_words_that_there_is_nothing():
     """Bing's "no results" box ends the search without an error."""
-    told = '<ol><li class="b_no"><h1>There are no results for <strong>xyzzy</strong></h1></li></ol>'
-    assert list(search(serving(told))) == []
+    text = '<ol><li class="b_no"><h1>There are no results for <strong>xyzzy</strong></h1></li></ol>'
+    assert list(search(serving(text))) == []
 
 
 def test_an_address_elsewhere_is_never_followed():

@@ -29,9 +29,9 @@ def search(pages, text="king snake", limit=None, **filters):
     return Commons(CONTACT).search(Query(text, "snake", limit=limit, filters=Filters(**filters)), pages)
 
 
-def file(number, told=True, **info):
+def file(number, described=True, **info):
     name = f"https://upload.wikimedia.org/wikipedia/commons/1/1a/{number}.jpg"
-    about = {"imageinfo": [{"url": name, "mime": "image/jpeg", **info}]} if told else {}
+    about = {"imageinfo": [{"url": name, "mime": "image/jpeg", **info}]} if described else {}
     return {"pageid": number, "title": f"File:{number}.jpg", "index": number, **about}
 
 
@@ -153,9 +153,9 @@ def test_all_of_the_way_on_is_followed():
 def test_a_batch_told_in_parts_is_put_together():
     """File information may be spread over several responses; each file is yielded once, in order."""
     pages = serving(
-        answer(file(1, told=False), file(2), file(3, told=False), following={"iistart": "a"}, whole=False),
-        answer(file(1), file(2, told=False), file(3, told=False), following={"iistart": "b"}, whole=False),
-        answer(file(1, told=False), file(2, told=False), file(3), following={"gsroffset": "3"}),
+        answer(file(1, described=False), file(2), file(3, described=False), following={"iistart": "a"}, whole=False),
+        answer(file(1), file(2, described=False), file(3, described=False), following={"iistart": "b"}, whole=False),
+        answer(file(1, described=False), file(2, described=False), file(3), following={"gsroffset": "3"}),
         answer(file(4)),
     )
     assert [hit.title for hit in search(pages)] == ["1", "2", "3", "4"]
@@ -187,7 +187,7 @@ def test_lagging_databases_are_waited_for():
     assert len(pages.asked) == 3
 
 
-def test_an_error_of_the_service_is_told():
+def test_an_error_of_the_service_is_reported():
     """A refused search is an error with the reason of Commons, not an empty result."""
     error = '{"error": {"code": "invalidcategory", "info": "The category name you entered is not valid."}}'
     with pytest.raises(Unanswerable, match="The category name you entered is not valid"):

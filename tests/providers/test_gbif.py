@@ -167,7 +167,7 @@ def test_records_that_never_end_end_all_the_same():
     assert len(pages.asked) <= 4
 
 
-def test_an_error_of_the_service_is_told():
+def test_an_error_of_the_service_is_reported():
     """A refused search is an error with GBIF's reason."""
     with pytest.raises(Unanswerable, match=r"GBIF refuses this search \(400\): no such key"):
         next(search(serving(MATCH, (400, '{"message": "no such key"}'))))

@@ -158,7 +158,7 @@ def test_custom_search_narrows():
 
 
 @pytest.mark.parametrize("environ", [CSE, SERPAPI], ids=["cse", "serpapi"])
-def test_a_day_that_is_none_is_told(environ):
+def test_an_invalid_day_is_a_usage_error(environ):
     """An invalid date is a usage error that shows the format."""
     with pytest.raises(UsageError, match="not a date"):
         next(search(environ, serving(""), since="yesterday"))

@@ -123,7 +123,7 @@ def test_V03_a_folder_without_pages_says_how_to_save_one(tmp_path, names):
     assert "mhtml" in caught.value.hint
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     """A missing path, or a path to a file, is an error with its reason."""
     save(tmp_path, "file.html")
     for path in (tmp_path / "none", tmp_path / "file.html"):

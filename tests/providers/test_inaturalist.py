@@ -182,7 +182,7 @@ def test_a_total_that_never_falls_ends_all_the_same():
     assert len(pages.asked) <= 4
 
 
-def test_an_error_of_the_service_is_told():
+def test_an_error_of_the_service_is_reported():
     """A refused search is an error with iNaturalist's reason."""
     with pytest.raises(Unanswerable, match=r"iNaturalist refuses this search \(422\): Unknown taxon_id"):
         next(search(serving(TAXON, (422, '{"error": "Unknown taxon_id", "status": 422}'))))

@@ -135,7 +135,7 @@ class Catalogue:
 
     @staticmethod
     def fits(picture, asked):
-        """Tell whether a picture is among what is asked for."""
+        """Return whether an image matches the request."""
         return picture["source"] not in asked.get("excluded_source", "").split(",") and all(
             picture[name] in asked[name].split(",") for name in ("source", "license", "size") if name in asked
         )
@@ -228,7 +228,7 @@ def test_V04_half_a_key_is_named(given):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_V04_refused_credentials_are_told(status):
+def test_V04_refused_credentials_are_an_error(status):
     """Refused credentials end the search before its first request."""
     pages = serving((status, '{"error": "invalid_client"}'))
     with pytest.raises(KeyRefused, match="does not accept the client id and secret"):
@@ -250,7 +250,7 @@ def test_V04_refused_credentials_are_told(status):
     ],
     ids=["cut", "list", "renamed", "nested", "header", "long", "deep", "empty"],
 )
-def test_V07_a_token_that_is_none_is_shown_to_nobody(token):
+def test_V07_an_invalid_token_is_not_shown(token):
     """A hostile response to the form is a changed page without the text of the response."""
     with pytest.raises(PageChanged, match="sent no valid token") as caught:
         next(search(with_token(EMPTY, token), environ=CREDENTIALS))
@@ -268,7 +268,7 @@ def test_V04_secret_and_token_are_in_no_log(caplog):
     assert TOKEN not in shown
 
 
-def test_V04_a_token_no_longer_accepted_is_told():
+def test_V04_an_expired_token_is_an_error():
     """A refused search names the variables."""
     with pytest.raises(KeyRefused, match="401") as caught:
         parse(page('{"detail": "Given token not valid"}', 401))
@@ -285,7 +285,7 @@ def test_V01_a_refusal_is_a_block():
 
 
 @pytest.mark.parametrize("detail", ['"Bad query"', '{"q": ["Bad"]}', "7"])
-def test_a_query_openverse_will_not_answer_is_told(detail):
+def test_a_query_openverse_refuses_is_an_error(detail):
     """A refused first page is an error with its reason, not an empty result."""
     with pytest.raises(Unanswerable, match=r"Openverse refuses this search \(400\)"):
         next(search(serving((400, f'{{"detail": {detail}}}'))))

@@ -129,7 +129,7 @@ def test_a_provider_must_bear_the_name_it_is_installed_by(plugged):
     assert "its name is ACME" in providers.broken()[0]
 
 
-def test_nobody_takes_the_name_of_ours(plugged):
+def test_the_name_of_a_built_in_provider_is_refused(plugged):
     """An entry point with the name of a built-in provider is reported and left out."""
     plugged(sample="acme_harvest:Acme")
     assert providers.get("SAMPLE").__module__ == "harvest.providers.sample"

@@ -106,13 +106,13 @@ def test_what_is_served_is_like_the_web(sample):
 
 
 @pytest.mark.parametrize("number", [4, 17, 24, 117])
-def test_twins_are_the_picture_before_in_other_bytes(number):
+def test_duplicates_are_the_image_before_in_other_bytes(number):
     """A duplicate looks like the image before it and has other bytes."""
-    _, _, twin = render_response("red circle", number)
+    _, _, copy = render_response("red circle", number)
     _, _, before = render_response("red circle", number - 1)
-    assert twin != before
-    assert len(twin) < len(before)
-    with Image.open(BytesIO(twin)) as small, Image.open(BytesIO(before)) as large:
+    assert copy != before
+    assert len(copy) < len(before)
+    with Image.open(BytesIO(copy)) as small, Image.open(BytesIO(before)) as large:
         assert len(find_duplicates([compute_fingerprint(small), compute_fingerprint(large)])) == 1
 
 
@@ -126,7 +126,7 @@ def test_drawings_are_the_same_for_the_same_query_and_number():
 
 
 @pytest.mark.parametrize("query", ["red circle", "black square", "white star", "coral snake", "triangle"])
-def test_drawings_of_one_query_are_no_twins(query):
+def test_drawings_of_one_query_are_not_duplicates(query):
     """No two distinct images of a query count as duplicates."""
     looks = [compute_fingerprint(draw(query, number)) for number in range(1, 61)]
     assert find_duplicates(looks).tolist() == []

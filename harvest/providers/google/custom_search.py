@@ -70,10 +70,10 @@ class CustomSearch(Provider):
     def _walk(self, query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
         claim = Licence.from_filter(query.filters.licence)
         key = self._setting("GOOGLE_API_KEY")
-        asked = {**_arguments(query), "cx": self._setting("GOOGLE_CSE_ID"), "key": key}
+        params = {**_arguments(query), "cx": self._setting("GOOGLE_CSE_ID"), "key": key}
         start: int | None = 1
         while start is not None:
-            page = pages.get(_ADDRESS, params={**asked, "start": start})
+            page = pages.get(_ADDRESS, params={**params, "start": start})
             found = parse(page)
             yield [replace(hit, licence=claim) for hit in found.hits]
             start = found.more
@@ -82,7 +82,7 @@ class CustomSearch(Provider):
 def _arguments(query: Query) -> dict[str, object]:
     filters = query.filters
     colour = google_filters.google_colour(filters)
-    asked = {
+    params = {
         "q": query.text,
         "searchType": "image",
         "num": max(1, min(query.limit or _COUNT, _COUNT)),
@@ -97,7 +97,7 @@ def _arguments(query: Query) -> dict[str, object]:
         "siteSearch": filters.site,
         "siteSearchFilter": "i" if filters.site else None,
     }
-    return {name: value for name, value in asked.items() if value is not None}
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def _days_since(day: str) -> int:
@@ -156,15 +156,15 @@ def _failure(page: SearchPage) -> ProviderError:
             f"Google answers {page.status} instead of results.", "harvest stopped searching Google. Try again later."
         )
     reasons = " ".join(str(cause.get("reason")) for cause in parsing.as_objects(error.get("errors")))
-    said = parsing.parse_text(error.get("message")) or reasons
-    if any(word in f"{reasons} {said}".lower() for word in _EXHAUSTED):
+    reason = parsing.parse_text(error.get("message")) or reasons
+    if any(word in f"{reasons} {reason}".lower() for word in _EXHAUSTED):
         return RateLimited(
-            f"{_NAME}: the quota of this key is used up: {said}",
+            f"{_NAME}: the quota of this key is used up: {reason}",
             "A hundred queries a day are free. What was found is kept; run the same command tomorrow to continue.",
         )
-    if page.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or "key" in said.lower():
+    if page.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or "key" in reason.lower():
         return KeyRefused(
-            f"{_NAME} does not accept the key: {said}",
+            f"{_NAME} does not accept the key: {reason}",
             f"Compare GOOGLE_API_KEY and GOOGLE_CSE_ID with {_CONSOLE}\n{_END} and accepts no new customers.",
         )
-    return Unanswerable(f"{_NAME} refuses this search: {said}", "Compare GOOGLE_CSE_ID, or change the query.")
+    return Unanswerable(f"{_NAME} refuses this search: {reason}", "Compare GOOGLE_CSE_ID, or change the query.")

@@ -24,9 +24,9 @@ _SIZES = {"qsvga": 400 * 300, "vga": 640 * 480, "svga": 800 * 600, "xga": 1024 *
 
 def google_colour(filters: Filters) -> str | None:
     """Return Google's name of the colour: one of `COLOURS`, "transparent" or "bw"; `None` for any other."""
-    wanted = (filters.colour or "").casefold()
-    wanted = _SPELLINGS.get(wanted, wanted)
-    return wanted if wanted in COLOURS or wanted in _KINDS else None
+    colour = (filters.colour or "").casefold()
+    colour = _SPELLINGS.get(colour, colour)
+    return colour if colour in COLOURS or colour in _KINDS else None
 
 
 def search_text(query: Query) -> str:
@@ -46,19 +46,19 @@ def search_parameters(filters: Filters) -> dict[str, str]:
     >>> search_parameters(Filters(photos=True, colour="grey", min_size=700, since="2024-05-01", language="en"))["tbs"]
     'itp:photo,ic:specific,isc:gray,isz:lt,islt:svga,cdr:1,cd_min:5/1/2024'
     """
-    asked = {
+    params = {
         "safe": "off" if filters.safe is Safe.OFF else "active",
         "hl": filters.language or "en",
         "gl": (filters.region or "").lower(),
         "tbs": ",".join(_tbs(filters)),
     }
-    return {name: value for name, value in asked.items() if value}
+    return {name: value for name, value in params.items() if value}
 
 
 def _tbs(filters: Filters) -> list[str]:
     tbs = ["itp:photo"] if filters.photos else []
-    if wanted := google_colour(filters):
-        tbs.append(_KINDS.get(wanted, f"ic:specific,isc:{wanted}"))
+    if colour := google_colour(filters):
+        tbs.append(_KINDS.get(colour, f"ic:specific,isc:{colour}"))
     # The filter counts pixels: a threshold of at most `min_size` squared excludes no image that is large enough.
     if fitting := [name for name, pixels in _SIZES.items() if pixels <= filters.min_size**2]:
         tbs.append(f"isz:lt,islt:{fitting[-1]}")

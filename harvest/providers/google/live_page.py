@@ -47,13 +47,13 @@ class LivePage(Provider):
         return NewHits(self.most).filter_new(self._ask(query, pages))
 
     def _ask(self, query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
-        asked = {
+        params = {
             "q": google_filters.search_text(query),
             "udm": 2,
             **google_filters.search_parameters(query.filters),
         }
         try:
-            page = pages.get(f"https://{_HOST}/search", params=asked, patient=False)
+            page = pages.get(f"https://{_HOST}/search", params=params, patient=False)
         except RateLimited:
             raise _blocked_error("refuses the request (429)") from None
         yield parse(page).hits

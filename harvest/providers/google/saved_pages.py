@@ -33,7 +33,7 @@ _HOW_TO_SAVE = (
 _LONGEST, _MOST = 5_000, 100  # characters of a form field, and form fields of a page
 _NUMBERED = re.compile(r"\s*\(\d+\)$")  # added to the second download of one name
 _TITLED = re.compile(r"\s+[-–—]\s+[^-–—]*google[^-–—]*$", re.IGNORECASE)  # "- Google Search", in any language
-_WORD = re.compile(r"-?[^\W_]+")  # with its minus; phrases cannot be told: browsers drop quotes from file names
+_WORD = re.compile(r"-?[^\W_]+")  # keeps the minus; browsers drop the quotes of phrases from file names
 _BOX = re.compile(r"<(?:textarea|input)\s[^<>]*>[^<]*", re.ASCII | re.IGNORECASE)
 
 
@@ -103,9 +103,9 @@ def _read_search_box(text: str) -> set[str]:
 
 
 def _belongs(path: Path, names: set[str], query: str) -> bool:
-    wanted = " ".join(_words(query))
+    query_words = " ".join(_words(query))
     return any(_normalize(name) == _normalize(query) for name in names) or any(
-        " ".join(_words(name)) == wanted for name in _stems(path)
+        " ".join(_words(name)) == query_words for name in _stems(path)
     )
 
 

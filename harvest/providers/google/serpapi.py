@@ -46,18 +46,18 @@ class SerpApi(Provider):
     def _ask(self, query: Query, number: int, pages: SearchSession) -> PageResults:
         """Request a page, and once more if it is empty: one in ten is, for no reason (SerpApi #3614)."""
         key = self._setting("SERPAPI_API_KEY")
-        asked = {
+        params = {
             "engine": "google_images",
             "q": google_filters.search_text(query),
             "ijn": number,
             **google_filters.search_parameters(query.filters),
             "api_key": key,
         }
-        found = parse(pages.get(_ADDRESS, params=asked))
+        found = parse(pages.get(_ADDRESS, params=params))
         if found.hits:
             return found
         # Without `no_cache` the same empty response would come from its cache.
-        return parse(pages.get(_ADDRESS, params={**asked, "no_cache": "true"}))
+        return parse(pages.get(_ADDRESS, params={**params, "no_cache": "true"}))
 
 
 def parse(page: SearchPage) -> PageResults:
@@ -90,8 +90,8 @@ def _hit(result: dict[str, Any]) -> Hit | None:
 
 
 def _failure(page: SearchPage, error: str | None) -> ProviderError:
-    said = (error or "").lower()
-    if "run out of searches" in said or "limit" in said:
+    reason = (error or "").lower()
+    if "run out of searches" in reason or "limit" in reason:
         return RateLimited(f"SerpApi has no searches left for this key: {error}", "https://serpapi.com/dashboard")
     if page.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and error:
         return KeyRefused(

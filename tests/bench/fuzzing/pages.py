@@ -52,7 +52,7 @@ def case(bench: Bench) -> int:
     for name in SERVICES:
         service = getattr(internet, name)
         for query in QUERIES:
-            service.shows(query, 3)
+            service.add_results(query, 3)
         internet.sites[service.host] = _damaged(service.answer, f"{bench.seed} {name}")
     keys = {
         "FLICKR_API_KEY": internet.flickr.key,
