@@ -1,7 +1,7 @@
-"""From class folders to a classifier: `python train.py dataset`.
+"""Train an image classifier on class folders: `python train.py dataset`.
 
-Read it from top to bottom: it is the whole story of a training, each step one call into harvest/training.
-Copy it and change it; nothing else needs to know. `harvest train` tells the same.
+The script reads from top to bottom: each step of the training is one call into harvest/training.
+Copy it and change it; nothing else needs to know. `harvest train` runs the same steps.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ if TYPE_CHECKING:
     from harvest.training.training_options import TrainingOptions
 
 
-def train(options: TrainingOptions, teller: Progress) -> TrainingResult:
-    """Turn a folder of class folders into a directory that holds a classifier and tells how good it is."""
-    session = begin_session(options, teller)  # the directory to write: new, or the one to go on with
+def train(options: TrainingOptions, progress: Progress) -> TrainingResult:
+    """Train a classifier on a folder of class folders, and write it with its evaluation into a run directory."""
+    session = begin_session(options, progress)  # creates the run directory; with --resume, reopens it
 
-    # 1  Folders → splits. Twins never straddle the line, and a picture stays where it was once dealt.
-    pictures = read_folders(session)
+    # 1  Read the class folders and split the images into train, valid and test. Near-duplicates always go to
+    #    the same part, and an image keeps its part in later runs.
+    data = read_folders(session)
 
-    # 2  Frozen features → head, in seconds. The same features tell whether more pictures would help,
-    #    and which pictures look as if they lay in the wrong folder.
-    network = load_network(session, pictures)
-    frozen = train_head(session, network, pictures)
+    # 2  Compute the features of the frozen pretrained network and fit a linear head on them, in seconds.
+    #    The same features show whether more images would help, and which images may have a wrong label.
+    network = load_network(session, data)
+    frozen_head = train_head(session, network, data)
 
-    # 3  Unfreeze: one cycle over all layers. The frozen head is candidate 0; the better one stays.
-    tuned = fine_tune(session, network, pictures, frozen)
-    session.end_other_processes()  # where torchrun started several processes
+    # 3  Fine-tune all layers with a one-cycle schedule. The frozen head is candidate 0; the better one is saved.
+    fine_tuned = fine_tune(session, network, data, frozen_head)
+    session.end_other_processes()  # where torchrun started several: one process does the rest
 
-    # 4  Judge, at last on pictures that no choice was made by, and show where it goes wrong.
-    judged = evaluate(session, network, pictures, frozen, tuned)
-    write_run_report(session, pictures, frozen, tuned, judged)
+    # 4  Evaluate on held-out images: valid selected the best epoch, test has had no influence until now.
+    evaluation = evaluate(session, network, data, frozen_head, fine_tuned)
+    write_run_report(session, data, frozen_head, fine_tuned, evaluation)
 
-    # 5  Export, for those who will never see Python.
-    return export(session, network, tuned, judged)
+    # 5  Export the network to the formats of --export, for use without this package.
+    return export(session, network, fine_tuned, evaluation)
 
 
 if __name__ == "__main__":

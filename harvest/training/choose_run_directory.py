@@ -1,4 +1,4 @@
-"""Which directory a training writes: a new one beside the tree, or the one that was cut off."""
+"""Choose a run directory: a new one beside the tree, an unfinished one to resume, or the newest one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from harvest.training.training_options import TrainingOptions
 
 
+_CONFIG = "config.json"  # which every run has
+
+
 def create_run(options: TrainingOptions) -> Path:
-    """Choose the directory of a new run: the one named, else one by the time."""
+    """Return the path of a new run directory: that of `--out`, else one named by the time."""
     tree = Path(options.tree)
     if options.cache is not None:
         _check_outside(f"--cache {options.cache}", options.cache, tree, "cache")
@@ -29,14 +32,14 @@ def create_run(options: TrainingOptions) -> Path:
 
 
 def find_unfinished_run(options: TrainingOptions) -> Path:
-    """Find the run to resume: the one named, else the newest beside the tree that did not come to its end."""
+    """Return the run to resume: that of `--out`, else the newest unfinished one beside the tree."""
     if options.out is not None:
         if not (options.out / OPTIONS).is_file():
-            raise UsageError(f"{options.out} is no run that could be resumed: it has no {OPTIONS}.")
+            raise UsageError(f"{options.out} is not a run directory: it has no {OPTIONS}.")
         if TrainingRun(options.out).is_done:
             raise UsageError(
-                f"{options.out} came to its end: there is nothing to go on with.",
-                f"To begin a new run from what it learned: --model {options.out}",
+                f"{options.out} is complete: there is nothing to resume.",
+                f"To start a new run from its network: --model {options.out}",
             )
         return options.out
     folders = options.runs.iterdir() if options.runs.is_dir() else ()
@@ -44,31 +47,39 @@ def find_unfinished_run(options: TrainingOptions) -> Path:
     if not runs:
         raise UsageError(
             f"no unfinished run in {options.runs}.",
-            "--out RUN names one elsewhere; without --resume a new one begins.",
+            "Name a run elsewhere with --out RUN, or start a new one without --resume.",
         )
     return max(runs, key=lambda path: (path / OPTIONS).stat().st_mtime_ns)
 
 
+def newest_run(folder: Path) -> Path | None:
+    """Return the newest run in a folder of runs, or beside a tree; None if there is none."""
+    around = folder.absolute()
+    places = (around, around.parent / f"{around.name}.runs")
+    runs = [path for place in places for path in place.glob("*") if (path / _CONFIG).is_file()]
+    return max(runs, key=lambda path: (path / _CONFIG).stat().st_mtime_ns, default=None)
+
+
 def _check_outside(option: str, folder: Path, tree: Path, name: str) -> None:
-    """Refuse a place where what is written would be a class."""
+    """Raise UsageError for a folder inside the tree, where it would be a class."""
     inside, outer = folder.resolve(), tree.resolve()
     if inside == outer or outer in inside.parents:
         raise UsageError(
-            f"{option} lies within {tree}, where every folder is a class.",
+            f"{option} is inside {tree}, where every folder is a class.",
             f"Name one beside it: {option.partition(' ')[0]} {outer.name}.runs/{name}",
         )
 
 
 def _check_free(out: Path) -> None:
-    """Refuse a place where a run would cover what is there."""
+    """Raise UsageError unless the folder is new or empty."""
     try:
         taken = out.is_dir() and any(out.iterdir())
         is_file = out.exists() and not out.is_dir()
     except OSError as error:
-        raise UsageError(f"--out {out} cannot be looked into: {error.strerror or error}.") from None
+        raise UsageError(f"--out {out} cannot be read: {error.strerror or error}.") from None
     if taken:
         raise UsageError(
-            f"--out {out} is there already, and not empty.", "Name another, or add --resume to go on with it."
+            f"--out {out} exists and is not empty.", "Name another folder, or add --resume to continue the run in it."
         )
     if is_file:
         raise UsageError(f"--out {out} is a file.")

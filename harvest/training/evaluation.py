@@ -1,4 +1,4 @@
-"""Step 4: what was learned, judged on pictures it did not learn from, some of them never chosen by."""
+"""Step 4: evaluate the candidates on the validation and test sets, which they were not trained on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from harvest.training.fine_tuning import FROZEN, FineTuned
 from harvest.training.head_training import FrozenHead, update_suspects
 from harvest.training.metrics.epoch_metrics import select_metrics
-from harvest.training.metrics.evaluate_predictions import PartEvaluation
-from harvest.training.metrics.evaluate_predictions import evaluate_part as judge_part
+from harvest.training.metrics.evaluate_predictions import PartEvaluation, evaluate_part
 from harvest.training.output_files import predictions, write_metrics, write_predictions
 from harvest.training.probabilities import HELD_OUT_PARTS, held_out_probabilities
 
@@ -24,62 +23,59 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How good each candidate is, and every picture as a network sees it that did not learn from it."""
+    """The metrics of each candidate, and the out-of-fold prediction of every image."""
 
     candidates: dict[str, tuple[PartEvaluation, ...]]
     saved: str
     answers: dict[str, Answers]  # of each candidate
-    predictions: tuple[Prediction, ...]  # out of fold
-    learned_before: bool = False  # whether the network below had learned from these pictures
+    predictions: tuple[Prediction, ...]  # out-of-fold
+    learned_before: bool = False  # whether the network was trained on these images in an earlier run
 
     def part_evaluation(self, part: SplitPart) -> PartEvaluation | None:
-        """Return what the saved network is worth on a part; nothing where the part is empty."""
+        """Return the metrics of the saved candidate on a part; None if the part is empty."""
         found = [each for each in self.candidates[self.saved] if each.part == part and each.count]
         return found[0] if found else None
 
 
 def evaluate(
-    session: Session, network: Network, pictures: TrainingData, frozen: FrozenHead, tuned: FineTuned
+    session: Session, network: Network, data: TrainingData, frozen_head: FrozenHead, fine_tuned: FineTuned
 ) -> Evaluation:
-    """Judge the frozen head, and the fine-tuned network where it became better."""
-    album, split = pictures
-    teller = session.progress
-    teller.step("judged on pictures it did not learn from")
+    """Evaluate the frozen head, and the fine-tuned network if it is better."""
+    pictures, split = data
+    progress = session.progress
+    progress.step("evaluation on held-out images")
     rows = {part: split.rows(part) for part in HELD_OUT_PARTS}
-    answers = {FROZEN: {part: frozen.probabilities[rows[part]] for part in HELD_OUT_PARTS}, **tuned.between}
-    saved = tuned.saved
+    answers = {FROZEN: {part: frozen_head.probabilities[rows[part]] for part in HELD_OUT_PARTS}, **fine_tuned.answers}
+    saved = fine_tuned.saved
     if saved not in answers:
-        answers[saved] = held_out_probabilities(session, network, pictures)
-    metrics = list(select_metrics(session.options, album.labels).by_name.values())
+        answers[saved] = held_out_probabilities(session, network, data)
+    metrics = list(select_metrics(session.options, pictures.labels).by_name.values())
     candidates = {
         name: tuple(
-            judge_part(part, album.targets[rows[part]], told[part], album.labels, metrics) for part in HELD_OUT_PARTS
+            evaluate_part(part, pictures.targets[rows[part]], probabilities[part], pictures.labels, metrics)
+            for part in HELD_OUT_PARTS
         )
-        for name, told in answers.items()
+        for name, probabilities in answers.items()
     }
     if session.options.from_scratch and saved != FROZEN:
-        frozen = update_suspects(session, network, pictures, frozen)
-    seen = tuple(predictions(album, frozen.out_of_fold, frozen.folds))
-    judged = Evaluation(candidates, saved, answers, seen, frozen.learned_before)
-    for name, judgements in candidates.items():
-        told = (f"{each.part} {each.accuracy:.1%}" if each.count else f"no {each.part}" for each in judgements)
-        teller.info(f"{name:<11}  {'   '.join(told)}".replace("%", " %"))
-    _write(session, judged, frozen, tuned)
-    return judged
+        frozen_head = update_suspects(session, network, data, frozen_head)
+    out_of_fold = tuple(predictions(pictures, frozen_head.out_of_fold, frozen_head.folds))
+    evaluation = Evaluation(candidates, saved, answers, out_of_fold, frozen_head.learned_before)
+    for name, evaluations in candidates.items():
+        figures = (f"{each.part} {each.accuracy:.1%}" if each.count else f"no {each.part}" for each in evaluations)
+        progress.info(f"{name:<11}  {'   '.join(figures)}".replace("%", " %"))
+    _write(session, evaluation, frozen_head, fine_tuned)
+    return evaluation
 
 
-def _share(judgement: PartEvaluation) -> str:
-    return f"{judgement.part} {100 * judgement.accuracy:.1f} %" if judgement.count else f"no {judgement.part}"
-
-
-def _write(session: Session, judged: Evaluation, frozen: FrozenHead, tuned: FineTuned) -> None:
+def _write(session: Session, evaluation: Evaluation, frozen_head: FrozenHead, fine_tuned: FineTuned) -> None:
     path = session.run.path
-    write_predictions(path / "predictions.csv", judged.predictions)
-    session.run.write_array("features.npy", frozen.features)
+    write_predictions(path / "predictions.csv", evaluation.predictions)
+    session.run.write_array("features.npy", frozen_head.features)
     write_metrics(
         path / "metrics.json",
-        judged.candidates,
-        saved=judged.saved,
-        epoch=int(tuned.best["epoch"]),
-        stopped=tuned.stopped,
+        evaluation.candidates,
+        saved=evaluation.saved,
+        epoch=int(fine_tuned.best["epoch"]),
+        stopped=fine_tuned.stopped,
     )

@@ -1,4 +1,4 @@
-"""Step 5: the network in the forms that were asked for, and what the run came to."""
+"""Step 5: export the network, and return the result of the run."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What a training came to."""
+    """The result of a training."""
 
     tree: Path
-    path: Path  # everything is in there
+    path: Path  # the run directory
     labels: tuple[str, ...]
     evaluation: Evaluation
     fine_tuned: FineTuned
-    differences: dict[str, float]  # of each export from the network itself
+    differences: dict[str, float]  # largest deviation of each export from the network
 
 
-def export(session: Session, network: Network, tuned: FineTuned, judged: Evaluation) -> TrainingResult:
-    """Write the exports, and drop what only a resumed run would need."""
+def export(session: Session, network: Network, fine_tuned: FineTuned, evaluation: Evaluation) -> TrainingResult:
+    """Write the exports, and delete the checkpoints of a complete run."""
     kinds = session.options.export
     differences = {}
     if kinds:
         session.progress.step(f"export: {', '.join(kinds)}")
         differences = write_exports(network, session.run.path, kinds, say=session.progress.info)
-    if not tuned.stopped:
+    if not fine_tuned.stopped:
         session.run.forget_checkpoints(keep=session.options.keep)
-    return TrainingResult(session.options.tree, session.run.path, network.labels, judged, tuned, differences)
+    return TrainingResult(session.options.tree, session.run.path, network.labels, evaluation, fine_tuned, differences)

@@ -1,4 +1,4 @@
-"""Step 3: the whole network learns, from the frozen head on, and whichever was better is what stays."""
+"""Step 3: fine-tune the whole network, starting from the frozen head; the better of the two is saved."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.probabilities import held_out_probabilities
-from harvest.training.read_files import read_text
-from harvest.training.stages import plan_stages
+from harvest.training.run_directory import read_text
 from harvest.training.trainer import learning_rate_finder, schedule
-from harvest.training.trainer.checkpoints import Stage, count_epochs_done, has_ended, latest_checkpoint
+from harvest.training.trainer.checkpoints import Stage, count_epochs_done, has_ended, latest_checkpoint, plan_stages
 from harvest.training.trainer.epoch_table import EpochTable
 from harvest.training.trainer.fit import fit_stage
 from harvest.training.trainer.learning_rate_finder import FoundRate
@@ -34,88 +33,88 @@ if TYPE_CHECKING:
     from harvest.training.session import Session
 
 FINDER = "finder.json"
-FROZEN, HEAD, TUNED = "frozen head", "head alone", "fine-tuned"  # what can be saved
+FROZEN, HEAD, TUNED = "frozen head", "head alone", "fine-tuned"  # the candidates
 
-_HIGHEST, _LARGEST = 1e3, 1e30  # of a rate and of a loss in finder.json
+_HIGHEST, _LARGEST = 1e3, 1e30  # rate and loss in finder.json
 
 
 @dataclass(frozen=True, slots=True)
 class FineTuned:
-    """How the fine-tuning went."""
+    """The result of the fine-tuning."""
 
     rows: tuple[Row, ...]  # the first is the frozen head
     best: Row
     stages: tuple[Stage, ...]
-    found: FoundRate | None  # by the learning-rate finder
-    stopped: bool  # by the person
-    gone: tuple[str, ...]  # pictures that went away meanwhile
-    between: dict[str, Answers]  # what the network of an earlier stage said, where there are two
+    found: FoundRate | None  # with the learning-rate finder
+    stopped: bool  # by the user, with Ctrl-C
+    gone: tuple[str, ...]  # images that disappeared or broke during the training
+    answers: dict[str, Answers]  # probabilities of the network after the first of two stages
 
     @property
     def saved(self) -> str:
-        """Which candidate the best epoch belongs to."""
+        """The candidate of the best epoch."""
         if not self.best["epoch"]:
             return FROZEN
         return TUNED if self.best["epoch"] > self.stages[-1].first_epoch else HEAD
 
 
-def fine_tune(session: Session, network: Network, pictures: TrainingData, frozen: FrozenHead) -> FineTuned:
-    """Fine-tune; the network is left as it was in its best epoch, of which the frozen head is the first."""
+def fine_tune(session: Session, network: Network, data: TrainingData, frozen_head: FrozenHead) -> FineTuned:
+    """Fine-tune the network, and leave it with the weights of its best epoch; the frozen head is epoch 0."""
     options = session.options
-    bench = _training_context(session, network, pictures, frozen)
+    context = _training_context(session, network, data, frozen_head)
     found = None
-    whole = True
-    between: dict[str, Answers] = {}
+    finished = True
+    answers: dict[str, Answers] = {}
     stages = plan_stages(session)
     for stage in stages:
-        if options.from_scratch and not bench.table.best["epoch"]:
+        if options.from_scratch and not context.table.best["epoch"]:
             _reset_head(network, options.seed)
         if stage.whole and options.lr == "find":
-            found = _find_rate(bench, session)
+            found = _find_rate(context, session)
         rates = found.spread if found else stage.rates
         if not _has_ended(session, network, stage):
             session.progress.step(_title(stage._replace(rates=rates), session))
-            session.progress.row(bench.table.rows[-1])
-            whole = fit_stage(bench, stage._replace(rates=rates))
-        if not whole:
+            session.progress.row(context.table.rows[-1])
+            finished = fit_stage(context, stage._replace(rates=rates))
+        if not finished:
             break
-        learned = bench.table.best_until(stage.first_epoch + stage.epochs)["epoch"]
-        if stage is not stages[-1] and session.processes.is_first and learned:
-            between[HEAD] = held_out_probabilities(session, network, pictures)
-    gone = tuple(sorted(bench.gone))
+        best_epoch = context.table.best_until(stage.first_epoch + stage.epochs)["epoch"]
+        if stage is not stages[-1] and session.processes.is_first and best_epoch:
+            answers[HEAD] = held_out_probabilities(session, network, data)
+    gone = tuple(sorted(context.gone))
     if gone:
-        session.progress.warn(f"{len(gone):,} pictures went away or broke meanwhile, {gone[0]} among them.")
-    return FineTuned(tuple(bench.table.rows), bench.table.best, stages, found, not whole, gone, between)
+        session.progress.warn(f"{len(gone):,} images disappeared or broke during the training, for example {gone[0]}.")
+    return FineTuned(tuple(context.table.rows), context.table.best, stages, found, not finished, gone, answers)
 
 
 def _training_context(
-    session: Session, network: Network, pictures: TrainingData, frozen: FrozenHead
+    session: Session, network: Network, data: TrainingData, frozen_head: FrozenHead
 ) -> TrainingContext:
     options = session.options
-    measures = select_metrics(options, pictures.album.labels)
+    measures = select_metrics(options, data.pictures.labels)
     return TrainingContext(
         network=network,
-        album=pictures.album,
-        split=pictures.split,
+        pictures=data.pictures,
+        split=data.split,
         options=options,
         run=session.run,
         progress=session.progress,
         processes=session.processes,
         measures=measures,
-        table=EpochTable(_epochs_before(session, frozen.row), measures.monitor),
+        table=EpochTable(_epochs_before(session, frozen_head.row), measures.monitor),
         view=view_function(options),
     )
 
 
 def _reset_head(network: Network, seed: int) -> None:
-    """Draw a new head: one solved on what random layers see is far from any that learns."""
+    """Reset the head to random weights: one fitted on random features is a bad start for a training."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         network.head.reset_parameters()
 
 
 def _title(stage: Stage, session: Session) -> str:
-    """Say what is done, and how many views of pictures go into one step."""
+    """Return the title of a stage, with its rates and its effective batch size."""
     options = session.options
     batch, views, processes = options.batch, options.n_augmentation, session.processes.count
     effective = f"batch {batch}"
@@ -132,34 +131,34 @@ def _title(stage: Stage, session: Session) -> str:
     return f"{what}: {stage.epochs} {plural}, rate {rates}, {effective}"
 
 
-def _epochs_before(session: Session, frozen: Row) -> list[Row]:
-    """Return the epochs that need not be done again: those up to the last checkpoint."""
+def _epochs_before(session: Session, frozen_head: Row) -> list[Row]:
+    """Return the epochs that a resumed run does not repeat: those up to the last checkpoint."""
     if not session.options.resume:
-        return [frozen]
+        return [frozen_head]
     done = 0
     for stage in plan_stages(session):
-        begun = latest_checkpoint(session.run.checkpoints / stage.name)
-        if begun is not None:
-            done = stage.first_epoch + min(count_epochs_done(begun), stage.epochs)
-    return [row for row in session.run.history() if row["epoch"] <= done] or [frozen]
+        checkpoint = latest_checkpoint(session.run.checkpoints / stage.name)
+        if checkpoint is not None:
+            done = stage.first_epoch + min(count_epochs_done(checkpoint), stage.epochs)
+    return [row for row in session.run.history() if row["epoch"] <= done] or [frozen_head]
 
 
 def _has_ended(session: Session, network: Network, stage: Stage) -> bool:
-    """Take back what was best at the last checkpoint of a resumed stage, and tell if that was its end."""
-    begun = latest_checkpoint(session.run.checkpoints / stage.name) if session.options.resume else None
-    if begun is None:
+    """Restore the best network of a resumed stage's last checkpoint; return whether the stage has ended."""
+    checkpoint = latest_checkpoint(session.run.checkpoints / stage.name) if session.options.resume else None
+    if checkpoint is None:
         return False
     with session.processes.first_goes_first():
         if session.processes.is_first:
-            session.run.take_best(begun)
-    if not has_ended(begun, stage):
+            session.run.take_best(checkpoint)
+    if not has_ended(checkpoint, stage):
         return False
     network.restore(session.run.path)
     return True
 
 
 def _read_found_rate(path: Path) -> FoundRate | None:
-    """Read the rate that was found; nothing where the file does not tell one."""
+    """Return the rate that an interrupted run found; None if finder.json is missing or damaged."""
     try:
         found = FoundRate(**json.loads(read_text(path)))
         return found if _is_sound(found) else None
@@ -168,7 +167,7 @@ def _read_found_rate(path: Path) -> FoundRate | None:
 
 
 def _is_sound(found: FoundRate) -> bool:
-    """Return whether a curve is one of rates and losses, of which the last may not be finite."""
+    """Return whether all values are possible: losses can be infinite or NaN."""
     return (
         0 < found.chosen < _HIGHEST
         and len(found.rates) == len(found.losses)
@@ -177,13 +176,13 @@ def _is_sound(found: FoundRate) -> bool:
     )
 
 
-def _find_rate(bench: TrainingContext, session: Session) -> FoundRate:
-    """Look for the rate; every process looks at the same pictures, and a resumed run takes what was found."""
+def _find_rate(context: TrainingContext, session: Session) -> FoundRate:
+    """Search for the learning rate, on the same images in every process; a resumed run reuses the result."""
     path = session.run.path / FINDER
     if session.options.resume and (before := _read_found_rate(path)):
         return before
-    session.progress.step("looking for the learning rate")
-    network, options = bench.network, bench.options
+    session.progress.step("searching for the learning rate")
+    network, options = context.network, context.options
     schedule.unfreeze(network.model)
     if not options.from_scratch:
         schedule.freeze_batch_norm(network.model)
@@ -191,16 +190,16 @@ def _find_rate(bench: TrainingContext, session: Session) -> FoundRate:
     model.to(session.processes.device)
     with (
         explain_out_of_memory(options.batch * options.n_augmentation, network.size),
-        bench.cpu_workers() as hands,
+        context.cpu_workers() as workers,
     ):
         found = learning_rate_finder.find_learning_rate(
             network.model,
-            bench.dataset(SplitPart.TRAIN),
-            bench.loss.compute,
-            hands,
+            context.dataset(SplitPart.TRAIN),
+            context.loss.compute,
+            workers,
             batch=options.batch,
             seed=options.seed,
-            teller=session.progress,
+            progress=session.progress,
         )
     session.progress.info(f"found {found.chosen:.1e}")
     if session.processes.is_first:

@@ -1,4 +1,4 @@
-"""Step 2: a pretrained network as it is, and a head solved on its features: seconds, and most of the way."""
+"""Step 2: fit a head on the features of the frozen pretrained network, which takes seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harvest.training.network.network import load_pretrained, open_trained_netwo
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.splits.persist import load_training_contents
-from harvest.training.stages import can_resume
+from harvest.training.trainer.checkpoints import can_resume
 from harvest.training.trainer.fit import load_user_callbacks
 from harvest.training.trainer.loss import Loss
 
@@ -42,30 +42,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FrozenHead:
-    """What the features of all pictures tell."""
+    """The head fitted on frozen features, with the predictions and the learning curve that it gives."""
 
-    about: str  # the network
+    about: str  # name and input size of the network
     features: NDArray[np.float32]
-    probabilities: Floats  # of every picture, by the head that was solved on the training part
-    out_of_fold: Floats  # of every picture, by a head that was solved without it
+    probabilities: Floats  # of every image, by the head fitted on the training set
+    out_of_fold: Floats  # of every image, by a head fitted without its fold
     folds: NDArray[np.int64]
     curve: tuple[LearningCurvePoint, ...]
-    row: Row  # the first of the table of epochs: candidate 0
-    learned_before: bool = False  # whether the network had learned from these pictures before
+    row: Row  # the first row of history.csv: candidate 0
+    learned_before: bool = False  # whether the network was trained on these images in an earlier run
 
 
-def load_network(session: Session, pictures: TrainingData) -> Network:
-    """Fetch the pretrained network, with a head for these classes."""
+def load_network(session: Session, data: TrainingData) -> Network:
+    """Load the pretrained network, with a head for these classes."""
     options = session.options
-    select_metrics(options, pictures.album.labels)  # what a person's own parts are wrong in is said before the wait
+    # Load the user's code once now: its errors must come before the download, not after it.
+    select_metrics(options, data.pictures.labels)
     view_function(options)
     load_user_callbacks(options)
     if options.resume:
-        _check_labels(session, pictures.album)
+        _check_labels(session, data.pictures)
     with session.processes.first_goes_first():
         return load_pretrained(
             options.source,
-            pictures.album.labels,
+            data.pictures.labels,
             size=options.size,
             from_scratch=options.from_scratch,
             seed=options.seed,
@@ -73,98 +74,101 @@ def load_network(session: Session, pictures: TrainingData) -> Network:
         )
 
 
-def train_head(session: Session, network: Network, pictures: TrainingData) -> FrozenHead:
-    """Solve the head, and ask the same features what else they know; then candidate 0 is on disk."""
-    album, split = pictures
-    options, teller = session.options, session.progress
+def train_head(session: Session, network: Network, data: TrainingData) -> FrozenHead:
+    """Fit the head, its out-of-fold predictions and its learning curve, and save it as candidate 0."""
+    pictures, split = data
+    options, progress = session.options, session.progress
     about = f"{network.source} at {network.size} px"
-    teller.step(f"frozen features → head: {about} on {session.processes.device}")
-    began = time.monotonic()
-    features = _features(session, network, album, views=options.n_augmentation - 1)
-    teller.info(f"features of {len(album.examples):,} pictures: {time.monotonic() - began:.1f} s")
-    began = time.monotonic()
-    solved = solve_head.solve_head(features, album.targets, split, len(album.labels))
-    solved.install_in(network)
-    strength = solved.strength
+    progress.step(f"frozen features → head: {about} on {session.processes.device}")
+    started = time.monotonic()
+    features = _features(session, network, pictures, views=options.n_augmentation - 1)
+    progress.info(f"features of {len(pictures.examples):,} images: {time.monotonic() - started:.1f} s")
+    started = time.monotonic()
+    head = solve_head.solve_head(features, pictures.targets, split, len(pictures.labels))
+    head.install_in(network)
+    strength = head.strength
     out_of_fold, folds = solve_head.predict_out_of_fold(
-        features.values, album.targets, split.groups, len(album.labels), strength=strength
+        features.values, pictures.targets, split.groups, len(pictures.labels), strength=strength
     )
     curve = []
-    knew = not load_training_contents(Path(options.source)).isdisjoint(each.content for each in album.examples)
-    if not options.from_scratch and not knew:  # random layers see too little to tell, others know too much
-        curve = solve_head.compute_learning_curve(features.values, album.targets, split, strength=strength)
-    probabilities = solved.probabilities(features.values)
-    frozen = FrozenHead(
+    learned_before = not load_training_contents(Path(options.source)).isdisjoint(
+        each.content for each in pictures.examples
+    )
+    # The curve would mislead for random layers, and for images that the network was trained on before.
+    if not options.from_scratch and not learned_before:
+        curve = solve_head.compute_learning_curve(features.values, pictures.targets, split, strength=strength)
+    probabilities = head.probabilities(features.values)
+    frozen_head = FrozenHead(
         about=about,
         features=features.values,
         probabilities=probabilities,
         out_of_fold=out_of_fold,
         folds=folds,
         curve=tuple(curve),
-        row=_row(session, album, split, probabilities),
-        learned_before=knew,
+        row=_row(session, pictures, split, probabilities),
+        learned_before=learned_before,
     )
-    teller.info(f"head, learning curve and suspects: {time.monotonic() - began:.1f} s")
+    progress.info(f"head, learning curve and out-of-fold predictions: {time.monotonic() - started:.1f} s")
     if session.processes.is_first and not can_resume(session):
         network.save(session.run.path)
-        session.run.write_history([frozen.row])
-    return frozen
+        session.run.write_history([frozen_head.row])
+    return frozen_head
 
 
-def update_suspects(session: Session, network: Network, pictures: TrainingData, frozen: FrozenHead) -> FrozenHead:
-    """Look for suspects once more, with a network that began as random: before, it saw next to nothing.
+def update_suspects(session: Session, network: Network, data: TrainingData, frozen_head: FrozenHead) -> FrozenHead:
+    """Repeat the out-of-fold predictions with a network trained from scratch: its random layers saw too little.
 
-    It has learned from the training part, wrong labels and all: fewer of those are suspected than should be.
+    It was trained on the training set with its wrong labels, so fewer of these are found than should be.
     """
-    album, split = pictures
-    values = _features(session, network, album).values
-    out_of_fold, folds = solve_head.predict_out_of_fold(values, album.targets, split.groups, len(album.labels))
-    return replace(frozen, features=values, out_of_fold=out_of_fold, folds=folds, learned_before=True)
+    pictures, split = data
+    values = _features(session, network, pictures).values
+    out_of_fold, folds = solve_head.predict_out_of_fold(values, pictures.targets, split.groups, len(pictures.labels))
+    return replace(frozen_head, features=values, out_of_fold=out_of_fold, folds=folds, learned_before=True)
 
 
-def _features(session: Session, network: Network, album: LabelledPictures, *, views: int = 0) -> Features:
-    options, teller = session.options, session.progress
+def _features(session: Session, network: Network, pictures: LabelledPictures, *, views: int = 0) -> Features:
+    options, progress = session.options, session.progress
     with session.processes.first_goes_first(), explain_out_of_memory(options.batch, network.size):
         return compute_features(
             network,
-            album,
+            pictures,
             cache=options.store,
             batch=options.batch,
             views=views,
             augmentation=make_augmentation(options),
             seed=options.seed,
             device=session.processes.device,
-            tick=teller.tick,
-            say=teller.warn,
+            tick=progress.tick,
+            say=progress.warn,
         )
 
 
-def _row(session: Session, album: LabelledPictures, split: Split, probabilities: Floats) -> Row:
-    """Return candidate 0 as an epoch, measured as all later ones are."""
+def _row(session: Session, pictures: LabelledPictures, split: Split, probabilities: Floats) -> Row:
+    """Return the row of candidate 0, with the metrics of all later epochs."""
     rows = split.rows(SplitPart.VALID)
-    targets, answers = album.targets[rows], probabilities[rows]
-    loss = Loss(album.targets[split.rows(SplitPart.TRAIN)], len(album.labels)).compute(
-        torch.from_numpy(np.log(np.maximum(answers, 1e-12))).float(), torch.from_numpy(targets)
+    targets, probabilities = pictures.targets[rows], probabilities[rows]
+    loss = Loss(pictures.targets[split.rows(SplitPart.TRAIN)], len(pictures.labels)).compute(
+        torch.from_numpy(np.log(np.maximum(probabilities, 1e-12))).float(), torch.from_numpy(targets)
     )
     return {
         "epoch": 0.0,
         "train_loss": math.nan,
         "valid_loss": float(loss),
-        **select_metrics(session.options, album.labels).measure(targets, answers),
+        **select_metrics(session.options, pictures.labels).measure(targets, probabilities),
         "time": math.nan,
     }
 
 
-def _check_labels(session: Session, album: LabelledPictures) -> None:
-    """Refuse to go on with other classes than the run was begun with."""
+def _check_labels(session: Session, pictures: LabelledPictures) -> None:
+    """Raise TrainingError if the classes differ from those that the run was started with."""
     path = session.run.path
-    before = open_trained_network(path).labels if (path / CONFIG).exists() else album.labels
-    if before == album.labels:
+    before = open_trained_network(path).labels if (path / CONFIG).exists() else pictures.labels
+    if before == pictures.labels:
         return
-    gone = [label for label in before if label not in album.labels]
-    new = [label for label in album.labels if label not in before]
-    told = [f"{word}: {', '.join(labels)}" for word, labels in (("gone", gone), ("new", new)) if labels]
+    missing = [label for label in before if label not in pictures.labels]
+    new = [label for label in pictures.labels if label not in before]
+    changes = [f"{word}: {', '.join(labels)}" for word, labels in (("missing", missing), ("new", new)) if labels]
     raise TrainingError(
-        f"{path} was begun with other classes ({'; '.join(told)}).",
-        f"Begin a new run from what it learned: --model {path}",
+        f"{path} was started with other classes ({'; '.join(changes)}).",
+        f"Start a new run from its network: --model {path}",
     )

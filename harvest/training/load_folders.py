@@ -1,4 +1,4 @@
-"""Step 1: class folders become an album and its parts, and what may surprise is said before it costs time."""
+"""Step 1: read the class folders, split the images, and warn of problems before the training takes time."""
 
 from __future__ import annotations
 
@@ -19,61 +19,61 @@ if TYPE_CHECKING:
     from harvest.training.session import Session
     from harvest.training.splits.split import Split
 
-_NAMED = 3  # skipped files that are said one by one; the report has them all
+_NAMED = 3  # skipped files in messages of their own; the report lists all
 
 
 class TrainingData(NamedTuple):
-    """What there is to learn from, and who learns from what."""
+    """The labelled images, and their split into train, valid and test."""
 
-    album: LabelledPictures
+    pictures: LabelledPictures
     split: Split
 
 
 def read_folders(session: Session) -> TrainingData:
-    """Read the pictures of a tree and deal them into train, valid and test."""
-    options, teller = session.options, session.progress
-    teller.step(f"folders → splits: {options.tree}")
+    """Read the images of a tree, and split them into train, valid and test."""
+    options, progress = session.options, session.progress
+    progress.step(f"folders → splits: {options.tree}")
     with session.processes.first_goes_first():
-        album = load_pictures(options.tree, say=teller.info, tick=teller.tick, cache=options.store)
+        pictures = load_pictures(options.tree, say=progress.info, tick=progress.tick, cache=options.store)
         if session.processes.is_first and not options.resume:
             run_directory.create_directory(session.run.path, options)
-        split = _make_split(session, album)
+        split = _make_split(session, pictures)
         if session.processes.is_first:
-            save_split(album, split, session.run.path, beside=options.runs, say=teller.info)
-    _report_split(session, album, split)
+            save_split(pictures, split, session.run.path, beside=options.runs, say=progress.info)
+    _report_split(session, pictures, split)
     if options.rounds and not len(split.rows(SplitPart.VALID)):
         raise TrainingError(
-            "no picture is left to choose an epoch by: each class has one, or twins of one.",
-            "Add pictures that differ. --epochs 0 trains the head alone, which needs no choice.",
+            "the validation set is empty: every class has only one image, or near-duplicates of one.",
+            "Add different images. --epochs 0 trains the head only, which needs no validation set.",
         )
-    return TrainingData(album, split)
+    return TrainingData(pictures, split)
 
 
-def _make_split(session: Session, album: LabelledPictures) -> Split:
-    """Deal the pictures; those that an earlier run, from which this one begins, learned from are no exam."""
+def _make_split(session: Session, pictures: LabelledPictures) -> Split:
+    """Split the images; what `--model RUN` was trained on is excluded from valid and test."""
     options = session.options
     rule = SplitRule(options.valid, options.test, options.seed)
     before = dict.fromkeys(load_training_contents(Path(options.source)), SplitPart.TRAIN)
     return make_split(
-        album,
-        find_leak_groups(album, say=session.progress.info),
+        pictures,
+        find_leak_groups(pictures, say=session.progress.info),
         valid=options.valid,
         test=options.test,
         seed=options.seed,
-        remembered=before | dict(load_split(album, options.runs, session.run.path, rule=rule)),
+        remembered=before | dict(load_split(pictures, options.runs, session.run.path, rule=rule)),
     )
 
 
-def _report_split(session: Session, album: LabelledPictures, split: Split) -> None:
+def _report_split(session: Session, pictures: LabelledPictures, split: Split) -> None:
     counts = ", ".join(f"{len(split.rows(part)):,} {part}" for part in SplitPart)
-    session.progress.info(f"{len(album.labels)} classes, {len(album.examples):,} pictures: {counts}")
+    session.progress.info(f"{len(pictures.labels)} classes, {len(pictures.examples):,} images: {counts}")
     for note in split.notes:
         session.progress.info(note)
-    for skipped in album.skipped[:_NAMED]:
+    for skipped in pictures.skipped[:_NAMED]:
         session.progress.warn(f"skipped {skipped.path}: {skipped.reason}")
-    if len(album.skipped) > _NAMED:
-        session.progress.warn(f"skipped {len(album.skipped) - _NAMED:,} more; the report lists them.")
+    if len(pictures.skipped) > _NAMED:
+        session.progress.warn(f"skipped {len(pictures.skipped) - _NAMED:,} more; the report lists them.")
     matrix, source = session.options.cost_matrix, Path(session.options.source)
-    told = find_warnings(album, split, source=source)
-    for warning in (*told, *(cost_matrix.cost_matrix_warnings(matrix, album.labels) if matrix else ())):
+    warnings = find_warnings(pictures, split, source=source)
+    for warning in (*warnings, *(cost_matrix.cost_matrix_warnings(matrix, pictures.labels) if matrix else ())):
         session.progress.warn(warning)

@@ -1,4 +1,4 @@
-"""Out of memory: said in numbers that can be changed."""
+"""Turn errors of running out of memory into messages that name the options to change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIGNS = ("out of memory", "can't allocate memory", "alloc_cpu", "not enough mem
 
 @contextmanager
 def explain_out_of_memory(batch: int, size: int) -> Iterator[None]:
-    """Turn what each device calls being out of memory into the batch size to try."""
+    """Raise TrainingError with the batch size to try where a device runs out of memory."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -31,6 +31,6 @@ def explain_out_of_memory(batch: int, size: int) -> Iterator[None]:
 def _out_of_memory_error(batch: int, size: int) -> TrainingError:
     smaller = f"--batch {batch // 2}" if batch > 1 else f"--size {size // 2}"
     return TrainingError(
-        f"out of memory with {batch} pictures of {size} × {size} pixels at a time.",
+        f"out of memory with batches of {batch} images of {size} × {size} pixels.",
         f"Try {smaller}, or a smaller network: --model mobilenet.",
     )

@@ -1,4 +1,4 @@
-"""What a run writes down for programs and spreadsheets: predictions.csv and metrics.json."""
+"""The files of a run for programs and spreadsheets: predictions.csv and metrics.json."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.pictures.labelled_pictures import LabelledPictures
 
-_LEAST = 1e-12  # a probability, so that a loss is finite: a float32 softmax comes to 0
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # a spreadsheet would run the cell
+_LEAST = 1e-12  # a lower bound of probabilities, so that losses are finite: a float32 softmax reaches 0
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # a spreadsheet would run such a cell
 
 
 class Prediction(NamedTuple):
-    """What a network that was not trained on a picture makes of it; the columns of predictions.csv.
+    """The prediction for an image by a network that was not trained on it; the columns of predictions.csv.
 
-    `fold` is the fold that the picture was held out in, -1 where it never was: then the rest is not a number.
+    `fold` is the fold in which the image was held out; -1 if it never was, then the numbers are NaN.
     """
 
     path: str  # relative to the tree
@@ -42,28 +42,28 @@ class Prediction(NamedTuple):
 
     @property
     def is_wrong(self) -> bool:
-        """Tell whether the network would have put it into another class."""
+        """Whether the network predicts another class."""
         return bool(self.predicted) and self.predicted != self.label
 
 
-def predictions(album: LabelledPictures, probabilities: ArrayLike, folds: ArrayLike) -> list[Prediction]:
-    """Lay out-of-fold probabilities beside the pictures, in the album's order."""
+def predictions(pictures: LabelledPictures, probabilities: ArrayLike, folds: ArrayLike) -> list[Prediction]:
+    """Return the predictions of all images, in their order."""
     found = []
-    chances = np.asarray(probabilities, np.float64).reshape(len(album.examples), len(album.labels))
+    values = np.asarray(probabilities, np.float64).reshape(len(pictures.examples), len(pictures.labels))
     for example, target, row, fold in zip(
-        album.examples, album.targets, chances, np.asarray(folds, np.int64), strict=True
+        pictures.examples, pictures.targets, values, np.asarray(folds, np.int64), strict=True
     ):
-        answered = bool(np.isfinite(row).all())
-        called = int(row.argmax())
+        is_finite = bool(np.isfinite(row).all())
+        best = int(row.argmax())
         found.append(
             Prediction(
                 path=example.path,
                 content=example.content,
                 label=example.label,
-                predicted=album.labels[called] if answered else "",
-                p_label=float(row[target]) if answered else math.nan,
-                p_predicted=float(row[called]) if answered else math.nan,
-                loss=-math.log(max(float(row[target]), _LEAST)) if answered else math.nan,
+                predicted=pictures.labels[best] if is_finite else "",
+                p_label=float(row[target]) if is_finite else math.nan,
+                p_predicted=float(row[best]) if is_finite else math.nan,
+                loss=-math.log(max(float(row[target]), _LEAST)) if is_finite else math.nan,
                 fold=int(fold),
             )
         )
@@ -71,7 +71,7 @@ def predictions(album: LabelledPictures, probabilities: ArrayLike, folds: ArrayL
 
 
 def write_predictions(path: Path, rows: Iterable[Prediction]) -> None:
-    """Write predictions.csv; what cannot be said is an empty cell, and no file name is a formula."""
+    """Write predictions.csv; NaN is an empty cell, and text that a spreadsheet would run is escaped."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(Prediction._fields)
@@ -81,20 +81,20 @@ def write_predictions(path: Path, rows: Iterable[Prediction]) -> None:
 
 def _cell(value: str | float) -> str:
     if isinstance(value, str):
-        text = value.replace("\r", "\\r")  # which Python's csv leaves bare, to be read as the end of a row
+        text = value.replace("\r", "\\r")  # Python's csv does not quote it, and readers would end the row
         return f"'{text}" if value.startswith(_FORMULA) else text
     return f"{value:.6g}" if math.isfinite(value) else ""
 
 
 def write_metrics(
-    path: Path, judgements: Mapping[str, Sequence[PartEvaluation]], *, saved: str, **facts: object
+    path: Path, evaluations: Mapping[str, Sequence[PartEvaluation]], *, saved: str, **facts: object
 ) -> None:
-    """Write metrics.json: what each candidate is worth on each part, which was saved, and other facts."""
+    """Write metrics.json: the metrics of each candidate on each part, which one is saved, and other facts."""
     document = {
         **facts,
         "saved": saved,
         "candidates": {
-            name: {judgement.part: judgement.as_json() for judgement in parts} for name, parts in judgements.items()
+            name: {evaluation.part: evaluation.as_json() for evaluation in parts} for name, parts in evaluations.items()
         },
     }
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)

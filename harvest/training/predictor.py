@@ -1,4 +1,4 @@
-"""From pictures to labels, by what a training wrote."""
+"""Predict the labels of images with a trained network."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 
 from harvest import images
+from harvest.callbacks import ignore_message
 from harvest.errors import TrainingError, UsageError
 from harvest.models import Refusal
 from harvest.training import image_array
-from harvest.training.find_run import newest_run
+from harvest.training.choose_run_directory import newest_run
 from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 
@@ -28,22 +29,22 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bytes, str, Path)
 
-BATCH = 32  # pictures that the network sees together
-MOST = 200 << 20  # bytes of a picture: more of a file are not read
-_GIANT = 64 << 20  # bytes to decode it: giants go one after another, so that memory stays flat
-_NAME_IT = "Name the directory that a training wrote, as it printed it."
+BATCH = 32  # images in one batch of the network
+MOST = 200 << 20  # bytes of an image file: larger ones are not read
+_GIANT = 64 << 20  # bytes to decode an image: larger ones are decoded one at a time, so that memory stays flat
+_NAME_IT = "Name the run directory that the training printed."
 _CONFIG, _ONNX = "config.json", "model.onnx"
 
 
 class LabelProbability(NamedTuple):
-    """A label, and how probable the network finds it."""
+    """A label and its probability."""
 
     label: str
     probability: float
 
 
 class Engine(Protocol):
-    """What runs a network."""
+    """Runs a network."""
 
     name: str
     labels: tuple[str, ...]
@@ -55,11 +56,11 @@ class Engine(Protocol):
 
 
 class Predictor:
-    """Tells pictures apart; may be used by several threads.
+    """Predicts the labels of images; can be used by several threads.
 
     >>> predictor = Predictor.open("snakes.runs/first")  # doctest: +SKIP
     >>> predictor.predict(["unknown.jpg"])  # doctest: +SKIP
-    [[Guess(label='coral_snake', probability=0.973), Guess(label='king_snake', probability=0.027)]]
+    [[LabelProbability(label='coral_snake', probability=0.973), ...]]
     """
 
     def __init__(self, name: str, engine: Engine) -> None:
@@ -72,15 +73,15 @@ class Predictor:
 
     @classmethod
     def open(cls, run: Path | str, *, prefer_onnx: bool = True, say: Callable[[str], None] | None = None) -> Self:
-        """Open the directory of a training; model.onnx goes first where it is there and can be run."""
+        """Open a run directory; model.onnx is preferred if it exists and onnxruntime is installed."""
         run = Path(run)
         _check(run)
-        engine = _onnx(run, say or _ignore_message) if prefer_onnx else None
+        engine = _onnx(run, say or ignore_message) if prefer_onnx else None
         return cls(_name(run), engine or _torch(run))
 
     @refuse_unexpected
     def prepare(self, picture: bytes | Path) -> NDArray[np.uint8] | Refusal:
-        """Return a picture as the network sees it, or why it cannot be read."""
+        """Return an image as the input of the network, or a refusal with the reason."""
         image = image_array.load_image(picture, self.size)
         return image if isinstance(image, Refusal) else np.asarray(image_array.centre_crop(image, self.size))
 
@@ -88,7 +89,7 @@ class Predictor:
         """Return a row of probabilities for each view, in the order of `labels`."""
         rows = self._engine(np.stack(views))
         if not np.isfinite(rows).all():
-            raise TrainingError(f"{self.name} answers with no numbers: its weights are damaged.")
+            raise TrainingError(f"{self.name} returns NaN: its weights are damaged.")
         return rows
 
     def rank(self, row: NDArray[np.float32], top: int | None = None) -> list[LabelProbability]:
@@ -97,19 +98,19 @@ class Predictor:
         return [LabelProbability(self.labels[number], float(row[number])) for number in best]
 
     def predict(self, pictures: Iterable[P], top: int | None = None) -> list[list[LabelProbability] | Refusal]:
-        """Return for each picture its labels, the most probable first, or why it cannot be read."""
+        """Return the labels of each image, the most probable first, or a refusal with the reason."""
         return [end for _, end in self.each(pictures, top)]
 
     def each(
         self, pictures: Iterable[P], top: int | None = None
     ) -> Iterator[tuple[P, list[LabelProbability] | Refusal]]:
-        """Yield each picture with what `predict` returns for it; memory stays flat however many there are."""
+        """Yield each image with what `predict` returns for it; memory stays flat for any number of images."""
         threads = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
-        coming = iter(pictures)
+        remaining = iter(pictures)
         ready: list[tuple[P, Future[NDArray[np.uint8] | Refusal]]] = []
         try:
-            while True:  # the next ones are decoded while the network looks at these
-                following = [(one, threads.submit(self._decode, one)) for one in islice(coming, BATCH)]
+            while True:  # decode the next batch while the network predicts this one
+                following = [(one, threads.submit(self._decode, one)) for one in islice(remaining, BATCH)]
                 yield from self._finish_batch(ready, top)
                 if not following:
                     return
@@ -130,10 +131,10 @@ class Predictor:
     def _finish_batch(
         self, ready: Sequence[tuple[P, Future[NDArray[np.uint8] | Refusal]]], top: int | None
     ) -> Iterator[tuple[P, list[LabelProbability] | Refusal]]:
-        seen = [(picture, view.result()) for picture, view in ready]
-        views = [view for _, view in seen if not isinstance(view, Refusal)]
+        decoded = [(picture, view.result()) for picture, view in ready]
+        views = [view for _, view in decoded if not isinstance(view, Refusal)]
         rows = iter(self.predict_batch(views) if views else ())
-        for picture, view in seen:
+        for picture, view in decoded:
             yield picture, view if isinstance(view, Refusal) else self.rank(next(rows), top)
 
 
@@ -143,17 +144,17 @@ def _read(path: Path) -> bytes:
 
 
 def _check(run: Path) -> None:
-    """Refuse what is no run, and say which one may be meant."""
+    """Raise UsageError if the folder is not a run, and suggest one."""
     if (run / _ONNX).is_file() or (run / _CONFIG).is_file():
         return
     if not run.is_dir():
-        raise UsageError(f"there is no run {run}.", _NAME_IT)
-    meant = newest_run(run)
-    raise UsageError(f"{run} is no run: it has no {_CONFIG}.", f"Did you mean {meant}?" if meant else _NAME_IT)
+        raise UsageError(f"there is no run at {run}.", _NAME_IT)
+    newest = newest_run(run)
+    raise UsageError(f"{run} is not a run: it has no {_CONFIG}.", f"Did you mean {newest}?" if newest else _NAME_IT)
 
 
 def _name(run: Path) -> str:
-    """Name a run by its tree, where it lies beside one: snakes/2026-11-21_09-12-44."""
+    """Return the name of a run, with that of its tree if it lies beside one: snakes/2026-11-21_09-12-44."""
     run = run.absolute()
     tree = run.parent.name.removesuffix(".runs")
     return f"{tree}/{run.name}" if tree != run.parent.name else run.name
@@ -166,17 +167,13 @@ def _onnx(run: Path, say: Callable[[str], None]) -> Engine | None:
 
     engine, of = OnnxEngine(run / _ONNX), origin(run)
     if of is not None and engine.origin != of:
-        say(f"{run / _ONNX} was made of other weights, labels or sizes than are there now: it is not used")
+        say(f"{run / _ONNX} is not used: it was exported from other weights, labels or sizes")
         return None
     return engine
 
 
 def _torch(run: Path) -> Engine:
-    # Two seconds to import, which model.onnx does without.
+    # Takes two seconds to import, which model.onnx does not need.
     from harvest.training.inference.torch_engine import TorchEngine  # noqa: PLC0415
 
     return TorchEngine(run)
-
-
-def _ignore_message(_text: str) -> None:
-    """Say nothing: nobody listens."""

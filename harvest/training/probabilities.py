@@ -1,4 +1,4 @@
-"""What a network says of pictures: probabilities, picture by picture, in the precision it will be used in."""
+"""Compute the probabilities that a network predicts for images, in the precision that is used later."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ HELD_OUT_PARTS = (SplitPart.VALID, SplitPart.TEST)
 
 def compute_probabilities(
     network: Network,
-    album: LabelledPictures,
+    pictures: LabelledPictures,
     rows: Sequence[int],
     *,
     batch: int,
     tick: Callable[[int, int], None],
 ) -> NDArray[np.float64]:
-    """Return a row of probabilities a picture; of one that is gone, of numbers that are none."""
-    told = np.full((len(rows), len(album.labels)), np.nan)
-    lessons = ImageDataset(album, rows, network)
+    """Return a row of probabilities for each image; NaN where the file is missing or broken."""
+    probabilities = np.full((len(rows), len(pictures.labels)), np.nan)
+    dataset = ImageDataset(pictures, rows, network)
     model: Any = network.model
     model.eval()
     device = next(model.parameters()).device
     place = 0
-    with workers_for_prediction(network, batch=batch) as hands:
-        for some in DataLoader(lessons, batch, collate_fn=list):
-            here = [place + i for i, lesson in enumerate(some) if len(lesson["labels"])]
-            place += len(some)
+    with workers_for_prediction(network, batch=batch) as workers:
+        for samples in DataLoader(dataset, batch, collate_fn=list):
+            here = [place + i for i, sample in enumerate(samples) if len(sample["labels"])]
+            place += len(samples)
             if here:
-                given = {name: value.to(device) for name, value in collate(some).items()}
-                logits = hands.predict(model, given)
-                told[here] = torch.softmax(logits.double().cpu(), dim=1).numpy()
+                inputs = {name: value.to(device) for name, value in collate(samples).items()}
+                logits = workers.predict(model, inputs)
+                probabilities[here] = torch.softmax(logits.double().cpu(), dim=1).numpy()
             tick(place, len(rows))
-    return told
+    return probabilities
 
 
-def held_out_probabilities(session: Session, network: Network, pictures: TrainingData) -> Answers:
-    """Return what a network says of the pictures that it did not learn from, part by part."""
+def held_out_probabilities(session: Session, network: Network, data: TrainingData) -> Answers:
+    """Return the probabilities of the validation and test sets."""
     batch, tick = session.options.batch, session.progress.tick
     return {
-        part: compute_probabilities(network, pictures.album, pictures.split.rows(part).tolist(), batch=batch, tick=tick)
+        part: compute_probabilities(network, data.pictures, data.split.rows(part).tolist(), batch=batch, tick=tick)
         for part in HELD_OUT_PARTS
     }

@@ -1,4 +1,4 @@
-"""What a training says while it runs: steps, how far it is, and rows of a table."""
+"""Report the progress of a training: its steps, messages and the table of epochs."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Somebody who listens."""
+    """Receives the progress of a training."""
 
     def step(self, title: str) -> None:
-        """Begin a step of the story."""
+        """Start a step."""
 
     def info(self, text: str) -> None:
-        """Tell something that is worth knowing."""
+        """Show information about the step."""
 
     def warn(self, text: str) -> None:
-        """Tell something that may surprise."""
+        """Show a warning."""
 
     def tick(self, done: int, total: int) -> None:
-        """Tell how far the step is."""
+        """Show how much of the step is done."""
 
     def row(self, values: Mapping[str, float]) -> None:
-        """Tell one row of the table of epochs."""
+        """Show a row of the table of epochs."""
 
 
 class NoProgress:
-    """Nobody listens: the other processes of a run, and Python callers who want quiet."""
+    """Ignores the progress: for the other processes of a run, and for callers who want no output."""
 
     def step(self, title: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def info(self, text: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def warn(self, text: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def tick(self, done: int, total: int) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def row(self, values: Mapping[str, float]) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 class RecordingProgress:
-    """Passes everything on, and remembers the warnings for the report."""
+    """Passes everything on, and records the warnings for the report."""
 
-    def __init__(self, teller: Progress) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.warnings: list[str] = []
-        self.step, self.info, self.tick, self.row = teller.step, teller.info, teller.tick, teller.row
-        self._warn = teller.warn
+        self.step, self.info, self.tick, self.row = progress.step, progress.info, progress.tick, progress.row
+        self._warn = progress.warn
 
     def warn(self, text: str) -> None:
-        """Tell something that may surprise."""
+        """Show a warning."""
         self.warnings.append(text)
         self._warn(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harvest.errors import TrainingError, UsageError
-from harvest.training.read_files import read_text
+from harvest.training.run_directory import read_text
 from harvest.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:

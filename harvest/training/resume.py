@@ -1,6 +1,6 @@
-"""Which options a resumed run takes from its directory, and which from the command line alone.
+"""Which options a resumed run takes from its directory, and which only from the command line.
 
-A run directory may come from anybody. What names code, or a place to write, is never read back from it.
+A run directory may come from a stranger: options that name code or a place to write are never read from it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def code_options(options: TrainingOptions) -> list[tuple[str, str]]:
-    """List the options that name code, with their values."""
+    """Return the options that name code, with their values."""
     named = [("--callback", each) for each in options.callbacks]
     named += [("--metric", options.metric)] if options.metric else []
     named += [("--transform", options.transform)] if options.transform else []
@@ -29,29 +29,28 @@ def code_options(options: TrainingOptions) -> list[tuple[str, str]]:
 
 
 def code_words(options: TrainingOptions) -> str:
-    """Return the options that name code as they are typed; each run that goes on needs them again."""
+    """Return the options that name code as they are typed: a resumed run needs them again."""
     return _as_option(code_options(options))
 
 
-def merge_options(asked: TrainingOptions, begun: TrainingOptions, run: Path) -> TrainingOptions:
-    """Return the options of a run that goes on: as it was begun, but for what the command line must say."""
-    _check_code(code_options(asked), code_options(begun), run)
-    if (matrix := begun.cost_matrix) and not os.path.isfile(matrix):  # noqa: PTH113 - pathlib raises on long names
-        raise UsageError(f"{run} was begun with --cost-matrix {matrix}, which is not a file.", "Put it back.")
-    return replace(begun, resume=True, out=run, tree=asked.tree, cpu=asked.cpu, cache=asked.cache)
+def merge_options(options: TrainingOptions, original: TrainingOptions, run: Path) -> TrainingOptions:
+    """Return the options of a resumed run: the original ones, except those of the command line alone."""
+    _check_code(code_options(options), code_options(original), run)
+    if (matrix := original.cost_matrix) and not os.path.isfile(matrix):  # noqa: PTH113 - pathlib raises on long names
+        raise UsageError(f"{run} was started with --cost-matrix {matrix}, which is not a file.", "Put the file back.")
+    return replace(original, resume=True, out=run, tree=options.tree, cpu=options.cpu, cache=options.cache)
 
 
-def _check_code(asked: list[tuple[str, str]], begun: list[tuple[str, str]], run: Path) -> None:
-    """Refuse to go on unless the command line names the same code as the one that began the run."""
-    missing = [each for each in begun if each not in asked]
+def _check_code(options: list[tuple[str, str]], original: list[tuple[str, str]], run: Path) -> None:
+    """Raise UsageError unless the command line names all code that the run was started with."""
+    missing = [each for each in original if each not in options]
     if not missing:
         return
-    other = [each for each in asked if each[0] in dict(missing) and each not in begun]
+    other = [each for each in options if each[0] in dict(missing) and each not in original]
     instead = f", not with {_as_option(other)}" if other else ""
     raise UsageError(
-        f"{run} was begun with {_as_option(begun)}{instead}. Code is run only if this command names it.",
-        f"If it is yours, or you trust it, add {_as_option(missing)}"
-        + (f" in place of {_as_option(other)}." if other else "."),
+        f"{run} was started with {_as_option(original)}{instead}. Code is only run if this command names it.",
+        f"If you trust this code, add {_as_option(missing)}" + (f" instead of {_as_option(other)}." if other else "."),
     )
 
 

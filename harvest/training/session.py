@@ -1,4 +1,4 @@
-"""One training under way: what was asked, where it writes, who listens, and which process this is."""
+"""The state of one training: its options, its run directory, its progress and its processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What every step of `train.py` is given."""
+    """What every step of `train.py` receives."""
 
     options: TrainingOptions
     run: TrainingRun
@@ -33,39 +33,39 @@ class Session:
     began: datetime
 
     def end_other_processes(self) -> None:
-        """End every process but the first: what is left to do is for one."""
+        """End every process but the first: one process does the rest."""
         self.processes.end()
         if not self.processes.is_first:
             raise SystemExit(0)
 
 
-def begin_session(options: TrainingOptions, teller: Progress) -> Session:
-    """Open the run's directory: a new one, or with `--resume` the one that was cut off, as it was begun."""
+def begin_session(options: TrainingOptions, progress: Progress) -> Session:
+    """Open the run directory: a new one, or with `--resume` an unfinished one, with its original options."""
     _check_extras(options)
     processes = Processes(cpu=options.cpu)
-    noting = RecordingProgress(teller if processes.is_first else NoProgress())
+    recorder = RecordingProgress(progress if processes.is_first else NoProgress())
     if options.resume:
         path = Path(processes.agree(str(_resume_run(options) if processes.is_first else "")))
-        begun = read_options(path)
-        noting.info(f"going on with {path}")
-        if other := options.unlike(begun):
-            noting.warn(f"{', '.join(other)}: not heeded, a run goes on as it was begun")
-        options = merge_options(options, begun, path)
+        original = read_options(path)
+        recorder.info(f"resuming {path}")
+        if other := options.unlike(original):
+            recorder.warn(f"{', '.join(other)}: ignored, because a resumed run keeps its original options")
+        options = merge_options(options, original, path)
         _check_extras(options)
     else:
         path = Path(processes.agree(str(choose_run_directory.create_run(options) if processes.is_first else "")))
-    return Session(options, run_directory.TrainingRun(path), noting, processes, datetime.now().astimezone())
+    return Session(options, run_directory.TrainingRun(path), recorder, processes, datetime.now().astimezone())
 
 
 def _check_extras(options: TrainingOptions) -> None:
-    """Refuse what needs a package that is not installed, before a training and not after it."""
+    """Raise UsageError where a package is missing: before the training, not after it."""
     check_exports(options.export)
     if "tensorboard" in options.log and find_spec("tensorboard") is None:
         raise UsageError("--log tensorboard needs TensorBoard.", "pip install tensorboard")
 
 
 def _resume_run(options: TrainingOptions) -> Path:
-    """Return the run to go on with, which is ours from now on."""
+    """Return the run to resume, and lock it."""
     path = choose_run_directory.find_unfinished_run(options)
     run_directory.lock_run(path)
     return path

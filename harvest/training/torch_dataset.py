@@ -1,4 +1,4 @@
-"""The pictures of one part as the network is shown them; those for training look new every epoch."""
+"""A torch Dataset of the images of one part; training images get new augmented views every epoch."""
 
 from __future__ import annotations
 
@@ -13,32 +13,31 @@ from harvest.models import Refusal
 from harvest.training import image_array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from PIL import Image
     from torch import Tensor
 
+    from harvest.training.augment import View
     from harvest.training.network.network import Network
     from harvest.training.pictures.labelled_pictures import LabelledPictures
 
-    View = Callable[[Image.Image, int, random.Random], Image.Image]
-
-ROOM = 512 << 20  # bytes of decoded pictures that are kept: decoding again costs as much as a small network
+ROOM = 512 << 20  # bytes of decoded images kept in memory: decoding again takes as long as a small network
 
 
 class TrainingSample(TypedDict):
-    """What the network's `forward` takes: one picture in all its views, or a batch of them."""
+    """The arguments of the network's `forward`: all views of one image, or a batch."""
 
     pixel_values: Tensor
     labels: Tensor
 
 
 class ImageDataset(Dataset[TrainingSample]):
-    """Pictures with their classes; each comes in `times` views, or as it is where there is no `view`."""
+    """Images with their classes; each in `times` augmented views, or center-cropped without `view`."""
 
     def __init__(
         self,
-        album: LabelledPictures,
+        pictures: LabelledPictures,
         rows: Sequence[int],
         network: Network,
         *,
@@ -47,24 +46,24 @@ class ImageDataset(Dataset[TrainingSample]):
         seed: int = 0,
     ) -> None:
         self.rows = [int(row) for row in rows]
-        self.targets = album.targets
+        self.targets = pictures.targets
         self.gone: set[str] = set()
-        self.epoch = 0  # a view is told from its picture, its number, the seed and this
-        self._album = album
+        self.epoch = 0  # part of the seed of each view
+        self._pictures = pictures
         self._size, self._mean, self._std = network.size, network.mean, network.std
         self._view = view
         self._times = times
         self._seed = seed
-        self._kept: dict[int, Image.Image] = {}
-        self._room = ROOM
+        self._cache: dict[int, Image.Image] = {}
+        self._cache_room = ROOM
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, place: int) -> TrainingSample:
-        row = self.rows[place]
+    def __getitem__(self, index: int) -> TrainingSample:
+        row = self.rows[index]
         image = self._picture(row)
-        views = [] if image is None else self._views(image, self._album.examples[row].content)
+        views = [] if image is None else self._views(image, self._pictures.examples[row].content)
         shape = (0, 3, self._size, self._size)
         return {
             "pixel_values": torch.stack(views) if views else torch.empty(shape),
@@ -80,7 +79,7 @@ class ImageDataset(Dataset[TrainingSample]):
         ]
 
     def _random_state(self, content: str, number: int) -> random.Random:
-        """Return the chances of one view: the same in any process, and after a run was resumed."""
+        """Return the random state of one view: the same in every process and in a resumed run."""
         name = f"{self._seed}/{self.epoch}/{content}/{number}"
         return random.Random(hashlib.blake2b(name.encode(), digest_size=8).digest())  # noqa: S311
 
@@ -88,24 +87,24 @@ class ImageDataset(Dataset[TrainingSample]):
         return image_array.to_tensor(image, self._mean, self._std)
 
     def _picture(self, row: int) -> Image.Image | None:
-        """Return a decoded picture; None when its file went away or broke since the folders were read."""
-        if row in self._kept:
-            return self._kept[row]
-        example = self._album.examples[row]
-        image = image_array.load_image(self._album.file(example), self._size)
+        """Return a decoded image; None if its file has disappeared or broken since the folders were read."""
+        if row in self._cache:
+            return self._cache[row]
+        example = self._pictures.examples[row]
+        image = image_array.load_image(self._pictures.file(example), self._size)
         if isinstance(image, Refusal):
             self.gone.add(example.path)
             return None
-        taken = image.width * image.height * 3
-        if taken <= self._room:
-            self._room -= taken
-            self._kept[row] = image
+        bytes_needed = image.width * image.height * 3
+        if bytes_needed <= self._cache_room:
+            self._cache_room -= bytes_needed
+            self._cache[row] = image
         return image
 
 
-def collate(lessons: Sequence[TrainingSample]) -> dict[str, Tensor]:
-    """Make one batch of several pictures' views."""
+def collate(samples: Sequence[TrainingSample]) -> dict[str, Tensor]:
+    """Return one batch of the views of several images."""
     return {
-        "pixel_values": torch.cat([lesson["pixel_values"] for lesson in lessons]),
-        "labels": torch.cat([lesson["labels"] for lesson in lessons]),
+        "pixel_values": torch.cat([sample["pixel_values"] for sample in samples]),
+        "labels": torch.cat([sample["labels"] for sample in samples]),
     }

@@ -19,9 +19,9 @@ LOGS = ("csv", "tensorboard")
 SMALLEST, LARGEST = 16, 2048  # pixels a side
 LAST_SEED = (1 << 32) - 1  # as numpy has it
 
-# What each command says anew, and what is never taken from a run's directory: where it reads and writes.
+# Taken from each command line and never from a run directory: what the program reads and writes.
 _NOW = frozenset({"tree", "out", "resume", "cpu", "cache"})
-_MANY = 1_000_000  # of epochs: more is a typing error, or a run directory made to hang the program
+_MANY = 1_000_000  # epochs: more is a typing error, or a run directory made to hang the program
 
 
 def parse_rates(text: str) -> Rates:
@@ -190,7 +190,7 @@ class TrainingOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        """Check the ranges, and what no range can express."""
+        """Check the ranges, and what a range cannot express."""
         check_ranges(self, name_flags=True)
         if self.valid + self.test >= 100:  # noqa: PLR2004
             raise UsageError(
@@ -199,7 +199,7 @@ class TrainingOptions:
             )
         if isinstance(self.lr, tuple) and not 0 < self.lr[0] <= self.lr[1] < 10:  # noqa: PLR2004
             raise UsageError(
-                f"--lr {self.lr[0]:g} {self.lr[1]:g}: the rate of the first layer, then that of the last.",
+                f"--lr {self.lr[0]:g} {self.lr[1]:g}: expected two rates between 0 and 10, the lower one first.",
                 "For example: --lr 1e-5 1e-4. Or --lr find.",
             )
         _check_choices("--export", self.export, EXPORTS)
@@ -209,42 +209,42 @@ class TrainingOptions:
 
     @property
     def source(self) -> str:
-        """Where the network comes from."""
+        """The name, id or path of the network."""
         return self.model or ("small" if self.from_scratch else "resnet34")
 
     @property
     def rounds(self) -> int:
-        """How often every picture is seen."""
+        """The number of epochs, or its default."""
         return self.epochs if self.epochs is not None else EPOCHS_FROM_SCRATCH if self.from_scratch else EPOCHS
 
     @property
     def runs(self) -> Path:
-        """The folder beside the tree that holds its runs; never inside, where a folder would be a class."""
+        """The folder of the runs, beside the tree: inside it, a folder would be a class."""
         tree = Path(self.tree).absolute()
-        tree = tree.resolve() if ".." in tree.parts else tree  # a name of its own, to stand beside
+        tree = tree.resolve() if ".." in tree.parts else tree  # needs a name
         if not tree.name:
-            raise UsageError(f"{tree} has nothing beside it, where its runs could be.", "Name a folder in it.")
+            raise UsageError(f"{tree} has no parent folder, so there is no place for its runs.", "Name a folder in it.")
         return tree.with_name(f"{tree.name}.runs")
 
     @property
     def store(self) -> Path:
-        """Where features are kept between runs."""
+        """The folder of the feature cache."""
         return self.cache or self.runs / "cache"
 
-    def unlike(self, begun: TrainingOptions) -> list[str]:
+    def unlike(self, original: TrainingOptions) -> list[str]:
         """Return the flags of the options that differ from those of another training, and from the defaults."""
         return [
             field.option.long_flag
             for field in changed_fields(self)
-            if field.option and field.name not in _NOW and getattr(self, field.name) != getattr(begun, field.name)
+            if field.option and field.name not in _NOW and getattr(self, field.name) != getattr(original, field.name)
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a run writes down of how it was asked for."""
+        """Return the document of options.json."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
 
 def _check_choices(flag: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
     for value in values:
         if value not in known:
-            raise UsageError(f"{flag} {value}: one of {', '.join(known)}, or several by commas.")
+            raise UsageError(f"{flag} {value}: not one of {', '.join(known)}.")

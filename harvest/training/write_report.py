@@ -1,4 +1,4 @@
-"""The report of a run: everything that the steps found out, told to report.html."""
+"""Write the report of a run: collect the results of all steps for report.html."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ LIBRARIES = ("torch", "transformers", "accelerate", "scikit-learn", "pillow")
 
 
 def write_run_report(
-    session: Session, pictures: TrainingData, frozen: FrozenHead, tuned: FineTuned, judged: Evaluation
+    session: Session, data: TrainingData, frozen_head: FrozenHead, fine_tuned: FineTuned, evaluation: Evaluation
 ) -> None:
     """Write report.html."""
-    album, split = pictures
+    pictures, split = data
     options = session.options
-    measures = select_metrics(options, album.labels)
-    found = tuned.found
+    measures = select_metrics(options, pictures.labels)
+    found = fine_tuned.found
     pages.write(
         session.run.path,
         ReportData(
-            title=f"{album.root.resolve().name}: {session.run.path.name}",
-            labels=album.labels,
-            tree=album.root,
-            network=frozen.about,
+            title=f"{pictures.root.resolve().name}: {session.run.path.name}",
+            labels=pictures.labels,
+            tree=pictures.root,
+            network=frozen_head.about,
             line=command_line(options),
             began=f"{session.began:%Y-%m-%d %H:%M}",
             seconds=(datetime.now().astimezone() - session.began).total_seconds(),
-            split=split.table(album),
+            split=split.table(pictures),
             notes=split.notes,
             warnings=session.progress.warnings,
-            skipped=album.skipped,
-            history=tuned.rows,
-            kept=tuned.best["epoch"],
-            candidates=list(_candidates(album, split, judged)),
+            skipped=pictures.skipped,
+            history=fine_tuned.rows,
+            kept=fine_tuned.best["epoch"],
+            candidates=list(_candidates(pictures, split, evaluation)),
             metrics=list(measures.by_name.values()),
-            predictions=judged.predictions,
-            knew=judged.learned_before,
-            learning_curve=frozen.curve,
+            predictions=evaluation.predictions,
+            knew=evaluation.learned_before,
+            learning_curve=frozen_head.curve,
             search=RateSearch(list(zip(found.rates, found.losses, strict=True)), found.chosen) if found else None,
             options={name: value for name, value in options.as_json().items() if value not in {None, "", ()}},
             versions={
@@ -70,17 +70,17 @@ def write_run_report(
     )
 
 
-def _candidates(album: LabelledPictures, split: Split, judged: Evaluation) -> Iterator[Candidate]:
-    for name, judgements in judged.candidates.items():
+def _candidates(pictures: LabelledPictures, split: Split, evaluation: Evaluation) -> Iterator[Candidate]:
+    for name, evaluations in evaluation.candidates.items():
         answers = []
         for part in HELD_OUT_PARTS:
             rows = split.rows(part).tolist()
-            answers += predictions(album.subset(rows), judged.answers[name][part], [0] * len(rows))
-        yield Candidate(name, judgements, saved=name == judged.saved, answers=answers)
+            answers += predictions(pictures.subset(rows), evaluation.answers[name][part], [0] * len(rows))
+        yield Candidate(name, evaluations, saved=name == evaluation.saved, answers=answers)
 
 
 def command_line(options: TrainingOptions) -> str:
-    """Return the line that does the same again, into a new directory.
+    """Return the command that repeats the run in a new directory.
 
     >>> from pathlib import Path
     >>> command_line(TrainingOptions(Path("my snakes"), epochs=8, lr=(1e-5, 1e-4)))

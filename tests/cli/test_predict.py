@@ -228,8 +228,8 @@ def test_without_a_readable_image_the_exit_code_is_4(harvest: Harvest, run: Path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nothing there", "."), "there is no run nothing there."),
-        ((".", "."), "is no run: it has no config.json."),
+        (("nothing there", "."), "there is no run at nothing there."),
+        ((".", "."), "is not a run: it has no config.json."),
         (("RUN", "nothing.jpg"), "there is no image or folder nothing.jpg."),
         (("RUN", ".", "nothing.jpg"), "there is no image or folder nothing.jpg."),
         (("RUN", "RUN", "."), "is a run, not a folder of images"),

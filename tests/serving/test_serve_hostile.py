@@ -10,10 +10,10 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from harvest.serving.client_shares import Shares
 from PIL import Image
 
 from harvest.serving import upload
-from harvest.serving.client_shares import Shares
 from harvest.serving.service_limits import MiB, ServiceLimits
 from harvest.web.image_client import ImageClient, ImageLimits
 from tests import bombs

@@ -1,4 +1,4 @@
-"""Who has not installed the extra `train` skips this folder."""
+"""Fixtures of the training tests, which are skipped without the extra `train`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if not (find_spec("torch") and find_spec("transformers")):
 
 @pytest.fixture
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let torch have two threads, and share what would be too little work for them."""
+    """Let torch use two threads, also for small batches."""
     import torch  # noqa: PLC0415 - may not be there
 
-    monkeypatch.setattr("harvest.training.cpu_parallel._LITTLE", 0)
+    monkeypatch.setattr("harvest.training.cpu_parallel._SMALL_BATCH", 0)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -33,7 +33,7 @@ def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the run of a tiny network, which nobody changes."""
+    """Return a tiny run, which no test changes."""
     from tests.training.tiny import write_run  # noqa: PLC0415 - torch may not be there
 
     return write_run(tmp_path_factory.mktemp("snakes.runs", numbered=False) / "first")
@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the same run with model.onnx and model.pt2."""
+    """Return the same run with model.onnx and model.pt2."""
     pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")

@@ -1,4 +1,4 @@
-"""A hub on loopback: a few files under owner/name, and a note of what was asked for."""
+"""A model hub on loopback: a few files under owner/name, and a list of the requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """Serves files as huggingface.co does, as far as a download asks; `asked` lists what it was asked for."""
+    """Serves files as huggingface.co does for a download; `asked` lists the requests."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = dict(files)  # by "owner/name/file"

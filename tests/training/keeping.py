@@ -1,4 +1,4 @@
-"""Keeps features again and again: what a process of a test does."""
+"""A program of a test that saves features again and again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def store(path: Path) -> FeatureCache:
 
 
 def keep(path: Path, writer: int) -> None:
-    """Keep rows whose numbers tell their names."""
+    """Save rows of features whose values depend on their contents."""
     for number in range(ROUNDS):
         name = writer * ROUNDS + number
         store(path).add({f"{name:08x}" + "0" * 56: np.full(WIDTH, name, np.float32)}, say=print)

@@ -1,4 +1,4 @@
-"""Small trees of drawn photographs, and albums without any file."""
+"""Small trees of drawn photographs, and labelled images without files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @cache
 def jpeg(number: int, *, quality: int = 85) -> bytes:
-    """Draw a photograph that looks like none of another number."""
+    """Draw a photograph that differs from those of other numbers."""
     return encoded(photo(96, 72, seed=number), quality=quality)
 
 
 def plant(root: Path, classes: Mapping[str, Iterable[int]]) -> Path:
-    """Write a tree: one picture a number in each class folder, called by its number."""
+    """Write a tree: in each class folder one image per number, named by its number."""
     for folder, numbers in classes.items():
         (root / folder).mkdir(parents=True, exist_ok=True)
         for number in numbers:
@@ -32,7 +32,7 @@ def plant(root: Path, classes: Mapping[str, Iterable[int]]) -> Path:
 
 
 def look(root: Path, **more: Path) -> LabelledPictures:
-    """Gather a tree, and hear nothing but what it says of itself."""
+    """Load the images of a tree, with no messages but those of the tree itself."""
     said: list[str] = []
     album = load_pictures(root, say=said.append, **more)
     assert said == []
@@ -52,7 +52,7 @@ def content(number: int) -> str:
 
 
 def imagine(root: Path, pictures: Iterable[tuple[str, int]], part: SplitPart | None = None) -> LabelledPictures:
-    """Return an album of pictures that are nowhere: a class and the number of a content each."""
+    """Return labelled images without files, each of a class and with a number as content."""
     examples = sorted(
         (Example(f"{label}/{number:06}.jpg", label, content(number), part) for label, number in pictures),
         key=lambda example: example.path,

@@ -1,4 +1,4 @@
-"""Class folders of drawn shapes, and a listener: what a whole training in seconds needs."""
+"""Class folders of drawn shapes, and a progress recorder, for whole trainings in seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDE = 48
 
 
 def drawn(kind: str, dice: random.Random) -> Image.Image:
-    """Draw a disc, a square or a cross, of any colour at any place on a noisy ground."""
+    """Draw a disc, a square or a cross, of any color at any place on a noisy background."""
     ground = tuple(dice.randrange(120, 256) for _ in range(3))
     image = Image.new("RGB", (SIDE, SIDE), ground)
     draw = ImageDraw.Draw(image)
@@ -36,7 +36,7 @@ def drawn(kind: str, dice: random.Random) -> Image.Image:
 
 
 def tree(root: Path, counts: Mapping[str, int], seed: int = 0) -> Path:
-    """Write class folders of so many shapes each."""
+    """Write class folders with a number of shapes each."""
     dice = random.Random(seed)
     for kind, count in counts.items():
         folder = root / kind
@@ -47,7 +47,7 @@ def tree(root: Path, counts: Mapping[str, int], seed: int = 0) -> Path:
 
 
 class Listener:
-    """Remembers what a training tells."""
+    """Records the progress of a training."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
@@ -57,22 +57,22 @@ class Listener:
         self.ticks = 0
 
     def step(self, title):
-        """Remember a step."""
+        """Record a step."""
         self.steps.append(title)
 
     def info(self, text):
-        """Remember a sentence."""
+        """Record a message."""
         self.said.append(text)
 
     def warn(self, text):
-        """Remember a warning."""
+        """Record a warning."""
         self.warnings.append(text)
 
     def tick(self, done, total):
-        """Count how often it told how far it is."""
+        """Count the updates."""
         assert 0 <= done <= total
         self.ticks += 1
 
     def row(self, values):
-        """Remember an epoch."""
+        """Record an epoch."""
         self.rows.append(dict(values))

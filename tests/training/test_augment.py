@@ -1,4 +1,4 @@
-"""Views of pictures, ours and a person's own."""
+"""Augmented views of images: the built-in ones and those of the user's transforms."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ useless = object()
 
 
 def only(**changes):
-    """Return an augmentation that does one thing."""
+    """Return an augmentation with a single change."""
     names = Augmentation.__dataclass_fields__
     return Augmentation(**{name: changes.get(name, getattr(STILL, name)) for name in names})
 
@@ -64,7 +64,7 @@ def many(made, image, size=64, count=40):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """Give the folder of a tree beside which a module of the person's own lies."""
+    """Return a folder beside a tree, with a module of the user in it."""
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "own_views.py").write_text(OWN, "utf-8")
@@ -75,13 +75,13 @@ def own(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("size", [(96, 72), (72, 96), (64, 64), (20, 300), (3, 3), (1, 1)])
 def test_any_picture_gives_a_square(size):
-    """Whatever the picture, its views are RGB squares of the size asked for."""
+    """The views of any image are RGB squares of the requested size."""
     for view in many(Augmentation(), photo(*size), size=32, count=10):
         assert view.shape == (32, 32, 3)
 
 
 def test_the_same_chances_give_the_same_view():
-    """A view is told by its picture and its chances alone, and other chances make another."""
+    """A view depends only on its image and the random state; another state gives another view."""
     made, image = Augmentation(), photo()
 
     first, again, other = (made.view(image, 64, random.Random(seed)).tobytes() for seed in (1, 1, 2))
@@ -90,14 +90,14 @@ def test_the_same_chances_give_the_same_view():
 
 
 def test_nothing_asked_is_the_picture_itself():
-    """With all at zero a square picture comes back as it is."""
+    """With all changes at zero, a square image is unchanged."""
     image = photo(64, 64)
 
     assert np.abs(levels(STILL.view(image, 64, random.Random(0))) - levels(image)).max() <= 1
 
 
 def test_half_of_the_views_are_mirrored():
-    """--flip-left-right shows the picture or its mirror image, each as often."""
+    """--flip-left-right shows the image and its mirror image equally often."""
     image = photo(64, 64)
     seen = many(only(flip_left_right=True), image)
 
@@ -109,17 +109,17 @@ def test_half_of_the_views_are_mirrored():
 
 
 def ramp():
-    """Draw a picture whose levels tell how far to the right one looks: 0 to 255."""
+    """Return an image whose levels rise from left to right, from 0 to 255."""
     return Image.fromarray(np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (256, 1, 3)))
 
 
 def widths(made, count=40):
-    """Tell how much of the ramp each view shows, as a share of its width."""
+    """Return the share of the ramp's width that each view shows."""
     return [(view[32, -1, 0] - view[32, 0, 0]) / 255 * 64 / 63 for view in many(made, ramp(), count=count)]
 
 
 def test_random_crop_cuts_a_margin_off_somewhere():
-    """--random-crop 50 shows two thirds of the side, as retrain.py does, and not always the middle."""
+    """--random-crop 50 shows two thirds of the side, as retrain.py does, and not always the center."""
     assert widths(only(random_crop=50)) == pytest.approx([2 / 3] * 40, abs=0.02)
     lefts = [view[32, 0, 0] for view in many(only(random_crop=50), ramp())]
     assert min(lefts) < 15
@@ -127,7 +127,7 @@ def test_random_crop_cuts_a_margin_off_somewhere():
 
 
 def test_random_scale_enlarges_up_to_so_much():
-    """--random-scale 50 makes pictures up to a half larger, never smaller."""
+    """--random-scale 50 enlarges images by up to a half, and never shrinks them."""
     shown = widths(only(random_scale=50))
     assert min(shown) >= 1 / 1.5 - 0.02
     assert max(shown) <= 1.02
@@ -135,7 +135,7 @@ def test_random_scale_enlarges_up_to_so_much():
 
 
 def test_random_brightness_multiplies():
-    """--random-brightness 50 makes levels between half and one and a half of what they were."""
+    """--random-brightness 50 multiplies levels by 0.5 to 1.5."""
     grey = Image.new("RGB", (8, 8), (100, 100, 100))
     seen = [view.mean() for view in many(only(random_brightness=50), grey, size=8)]
     assert 50 <= min(seen) < 60
@@ -143,7 +143,7 @@ def test_random_brightness_multiplies():
 
 
 def test_contrast_keeps_the_mean():
-    """More or less contrast moves levels away from or towards the picture's mean."""
+    """A change of contrast moves levels away from or towards the mean of the image."""
     half = Image.new("RGB", (64, 64), (80, 80, 80))
     half.paste((120, 120, 120), (0, 0, 32, 64))
     seen = many(only(contrast=50), half)
@@ -154,7 +154,7 @@ def test_contrast_keeps_the_mean():
 
 
 def test_borders_are_mirrored():
-    """However far a view is turned and shifted, nothing black comes in from beyond the picture."""
+    """A view never shows black from outside the image, however far it is rotated and shifted."""
     white = Image.new("RGB", (40, 30), "white")
     wild = only(rotation=45, shift=60, shear=40, stretch=50)
     assert all(view.min() == 255 for view in many(wild, white, size=32))
@@ -162,13 +162,13 @@ def test_borders_are_mirrored():
 
 @pytest.mark.parametrize("field", ["rotation", "shear", "shift", "stretch"])
 def test_each_way_to_move_moves(field):
-    """Turning, shearing, shifting and stretching each change the view."""
+    """Rotation, shear, shift and stretch each change the view."""
     image = photo(64, 64)
     assert all((view != levels(image)).any() for view in many(only(**{field: 20}), image, count=5))
 
 
 def test_options_ask_for_views(tmp_path):
-    """What the command line gives goes before our defaults; --no-augment shows pictures as they are."""
+    """The command line overrides the defaults; --no-augment shows images unchanged."""
     assert make_augmentation(TrainingOptions(tmp_path)) == Augmentation()
     asked = make_augmentation(
         TrainingOptions(tmp_path, flip_left_right=False, random_crop=3, random_scale=4, random_brightness=5)
@@ -179,7 +179,7 @@ def test_options_ask_for_views(tmp_path):
 
 
 def test_a_transform_of_ones_own(own):
-    """An object's random_transform is given the view as an array and a seed, and its answer is shown."""
+    """random_transform receives the view as an array and a seed, and its result is used."""
     options = TrainingOptions(own, augment=False, transform="own_views:ready")
     image = photo(96, 72)
 
@@ -190,7 +190,7 @@ def test_a_transform_of_ones_own(own):
 
 
 def test_a_transform_after_ours(own):
-    """With augmentation on, a person's own transform is given our views; a class is made an object."""
+    """With augmentation, the user's transform receives our views; a class is instantiated."""
     image = photo(96, 72)
     ours = make_augmentation(TrainingOptions(own)).view(image, 64, random.Random(5))
 
@@ -200,7 +200,7 @@ def test_a_transform_after_ours(own):
 
 
 def test_a_transform_may_change_size_and_kind(own):
-    """Floats of another size are made fit for the network."""
+    """Floats of another size are converted for the network."""
     made = make_augmentation(TrainingOptions(own, augment=False, transform="own_views:Doubled"))
 
     seen = levels(made.view(photo(96, 72), 64, random.Random(5)))
@@ -210,15 +210,15 @@ def test_a_transform_may_change_size_and_kind(own):
 
 
 def test_a_transform_that_answers_nonsense(own):
-    """An answer that is no picture is refused in words."""
+    """A result that is not an image is an error with a message."""
     made = make_augmentation(TrainingOptions(own, transform="own_views:Flat"))
 
-    with pytest.raises(UsageError, match=r"own_views:Flat made an array of \(64, 64\)"):
+    with pytest.raises(UsageError, match=r"own_views:Flat returned an array of shape \(64, 64\)"):
         made.view(photo(), 64, random.Random(0))
 
 
 def test_another_transform_has_another_name(own):
-    """Views that are kept are told apart by the code that made them."""
+    """The key of cached views depends on the code of the transform."""
     before = repr(make_augmentation(TrainingOptions(own, transform="own_views:ready")))
     sys.modules.pop("own_views")
     (own.parent / "own_views.py").write_text(OWN.replace("255 - x", "1000 - x - 745"), "utf-8")
@@ -229,30 +229,30 @@ def test_another_transform_has_another_name(own):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("own_views", "names no object"),
-        (":ready", "names no object"),
-        (".own_views:ready", "names no object"),
-        ("own_views:", "names no object"),
+        ("own_views", "is not of the form module:object"),
+        (":ready", "is not of the form module:object"),
+        (".own_views:ready", "is not of the form module:object"),
+        ("own_views:", "is not of the form module:object"),
         ("nowhere_at_all:ready", "No module named 'nowhere_at_all'"),
         ("own_views:nothing", "own_views has no nothing"),
-        ("own_views:useless", r"has no random_transform"),
+        ("own_views:useless", r"has no method random_transform"),
     ],
 )
 def test_a_transform_that_is_not_there(own, name, reason):
-    """A name that leads nowhere says where it stopped."""
+    """An error for a missing name says which part of it is missing."""
     with pytest.raises(UsageError, match=reason):
         make_augmentation(TrainingOptions(own, transform=name))
 
 
 def test_a_module_with_a_mistake(own):
-    """Code that does not parse says so."""
+    """A syntax error in the user's code is reported."""
     (own.parent / "own_views.py").write_text("def f(:\n", "utf-8")
     with pytest.raises(UsageError, match="invalid syntax"):
         load_object("own_views:f", beside=own)
 
 
 def test_a_module_that_fails(own):
-    """What a module raises while it is imported is told with its line."""
+    """An error during the import of a module is reported with its line."""
     (own.parent / "own_views.py").write_text("colour = 1\nraise RuntimeError('no licence')\n", "utf-8")
     with pytest.raises(UsageError, match=r"own_views\.py, line 2: RuntimeError: no licence"):
         load_object("own_views:f", beside=own)
@@ -262,12 +262,12 @@ def test_a_module_that_fails(own):
     ("body", "said"),
     [
         ("raise ValueError('too dark')", r"line 3: ValueError: too dark"),
-        ("return np.full((4, 4, 3), object())", "made an array of object"),
+        ("return np.full((4, 4, 3), object())", "returned an array of object"),
         ("return (x.shape + (1,)).nothing", "AttributeError"),
     ],
 )
 def test_a_transform_that_fails(own, body, said):
-    """What a transform raises is told in the words of the command line, with its line."""
+    """An error of a transform is reported with the option and its line."""
     text = f"import numpy as np\nclass Mine:\n    def random_transform(self, x, seed=None): {body}\n"
     (own.parent / "own_views.py").write_text(text, "utf-8")
     made = make_augmentation(TrainingOptions(own, transform="own_views:Mine"))
@@ -276,7 +276,7 @@ def test_a_transform_that_fails(own, body, said):
 
 
 def test_a_transform_that_cannot_be_made(own):
-    """A class that wants arguments is no transform."""
+    """A class whose constructor needs arguments is an error."""
     text = "class Mine:\n    def __init__(self, size): pass\n"
     (own.parent / "own_views.py").write_text(text, "utf-8")
     with pytest.raises(UsageError, match="TypeError"):
@@ -284,7 +284,7 @@ def test_a_transform_that_cannot_be_made(own):
 
 
 def test_where_a_module_is_looked_for_is_said_once(own, monkeypatch):
-    """Where the command runs beside the data there is one place to look in, and else there are two."""
+    """The hint names one folder if the command runs beside the data, and else two."""
     monkeypatch.chdir(own.parent)
     with pytest.raises(UsageError) as beside:
         load_object("nothing:f", beside=own)
@@ -292,12 +292,12 @@ def test_where_a_module_is_looked_for_is_said_once(own, monkeypatch):
     with pytest.raises(UsageError) as elsewhere:
         load_object("nothing:f", beside=own)
 
-    assert beside.value.hint == f"nothing.py is looked for in {own.parent}."
-    assert elsewhere.value.hint == f"nothing.py is looked for in / and in {own.parent}, beside the data."
+    assert beside.value.hint == f"nothing.py has to be in {own.parent}."
+    assert elsewhere.value.hint == f"nothing.py has to be in / or in {own.parent}, beside the data."
 
 
 def test_folders_are_searched_only_while_importing(own):
-    """Neither the current folder nor the data's stays where every later import would look."""
+    """Neither the current folder nor that of the data stays on sys.path."""
     before = list(sys.path)
     load_object("own_views:ready", beside=own)
     assert sys.path == before

@@ -1,4 +1,4 @@
-"""Hands: several threads that share a batch come to what one alone comes to."""
+"""Data parallelism on a CPU: several threads that share a batch give the results of one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 def network(dropout: float = 0.0) -> Network:
-    """Make a network whose norms rest, with a dropout before its last layer."""
+    """Return a network with frozen batch norm and a dropout before its last layer."""
     made = tiny.network()
     model = made.model
     model.classifier.insert(1, torch.nn.Dropout(dropout))
@@ -33,7 +33,7 @@ def network(dropout: float = 0.0) -> Network:
 
 
 def gradients(network: Network, *, step: int = 0, seed: int = 0) -> tuple[float, list[torch.Tensor]]:
-    """Learn the batch by hands; return its loss and the gradients."""
+    """Compute the gradients of the batch with two workers; return the loss and the gradients."""
     with workers_for_training(network, batch=7, seed=seed, together=False) as pair:
         assert pair.count == 2
         network.model.train()
@@ -42,12 +42,12 @@ def gradients(network: Network, *, step: int = 0, seed: int = 0) -> tuple[float,
 
 
 def same(one: list[torch.Tensor], two: list[torch.Tensor], apart: float = 0.0) -> bool:
-    """Tell whether gradients are the same."""
+    """Return whether gradients are equal."""
     return all(torch.allclose(a, b, rtol=apart, atol=apart) for a, b in zip(one, two, strict=True))
 
 
 def test_two_hands_learn_what_one_learns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loss and gradients of uneven shares are those of the whole batch, its classes weighed."""
+    """Loss and gradients of unequal shares are those of the whole batch, with class weights."""
     monkeypatch.setattr("harvest.training.processes._has_tiles", lambda: False)
     made = network()
     made.model.train()
@@ -62,7 +62,7 @@ def test_two_hands_learn_what_one_learns(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_dropout_hangs_on_the_seed_and_the_step_alone() -> None:
-    """What is dropped is the same in every run, whichever hand is first, and another at every step."""
+    """Dropout depends only on the seed and the step, not on which worker is first."""
     made = network(dropout=0.5)
     first = gradients(made)
 
@@ -72,7 +72,7 @@ def test_dropout_hangs_on_the_seed_and_the_step_alone() -> None:
 
 
 def test_the_network_is_given_back_as_it_was() -> None:
-    """After learning its dropout is torch's own, its norms know no more, and torch has its threads."""
+    """After a step, dropouts are torch's own, norms are unchanged, and torch has its threads back."""
     made = network(dropout=0.5)
     before = {name: value.clone() for name, value in made.model.state_dict().items()}
     kinds = {name: type(module) for name, module in made.model.named_modules()}
@@ -87,7 +87,7 @@ def test_the_network_is_given_back_as_it_was() -> None:
 
 
 def test_norms_that_learn_see_a_batch_whole() -> None:
-    """Asked to keep batches together there is one hand; to look at the network teaches no norm."""
+    """With `together` there is one worker; the trial run changes no norm."""
     made = tiny.network()
     before = {name: value.clone() for name, value in made.model.state_dict().items()}
     with workers_for_training(made, batch=7, seed=0, together=True) as one:
@@ -97,7 +97,7 @@ def test_norms_that_learn_see_a_batch_whole() -> None:
 
 
 def test_a_network_that_draws_lots_elsewhere_has_one_hand() -> None:
-    """Lots that attention draws would fall to whichever hand is first, so there is but one."""
+    """A network with random attention has one worker: results would depend on which is first."""
     config = ViTConfig(
         hidden_size=16,
         intermediate_size=16,
@@ -116,7 +116,7 @@ def test_a_network_that_draws_lots_elsewhere_has_one_hand() -> None:
 
 
 def test_many_cores_are_dealt_to_four_hands() -> None:
-    """With eight threads each of four hands has two for its sums, and all learn what one would."""
+    """Eight threads are divided among four workers, with the same results."""
     before = gradients(made := network())
     torch.set_num_threads(8)
     with workers_for_training(made, batch=7, seed=0, together=False) as four:
@@ -127,8 +127,8 @@ def test_many_cores_are_dealt_to_four_hands() -> None:
 
 
 def test_little_work_is_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a network that is done in no time, threads would spend their time waiting for each other."""
-    monkeypatch.setattr(cpu_parallel, "_LITTLE", 2_000_000_000)
+    """A small network uses one thread: several would spend their time waiting for each other."""
+    monkeypatch.setattr(cpu_parallel, "_SMALL_BATCH", 2_000_000_000)
     with workers_for_training(network(), batch=7, seed=0, together=False) as one:
         assert one.count == 1
         assert torch.get_num_threads() == 1
@@ -137,7 +137,7 @@ def test_little_work_is_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_answers_come_in_the_order_of_the_pictures(count: int) -> None:
-    """Asked in shares, of which the last may be small, a network answers each picture as it does alone."""
+    """A batch in shares, of which the last may be smaller, gives each image its own logits."""
     made = tiny.network()
     some = {name: value[:count] for name, value in BATCH.items()}
     with workers_for_prediction(made, batch=count) as pair, torch.no_grad():

@@ -154,7 +154,7 @@ def test_an_export_of_an_earlier_training_is_not_used(exported, tmp_path):
 
     assert not said
     assert Predictor.open(path, say=said.append).engine == "torch"
-    assert "made of other weights" in said[0]
+    assert "exported from other weights" in said[0]
 
 
 def test_model_onnx_alone_is_enough(exported, tmp_path):

@@ -1,4 +1,4 @@
-"""Features: computed once, kept by content, right however they were computed."""
+"""Features: computed once, cached by content, and correct in every mode."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.training import keeping
 from tests.training.labelled_trees import jpeg, look, plant
 from tests.training.tiny import network
 
-HALF = 0.05  # of the largest feature: what half precision may change, where the hardware has it
+HALF = 0.05  # share of the largest feature: the error of half precision, on hardware that has it
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def cache(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """List the pictures that are decoded."""
+    """List the images that are decoded."""
     seen = []
     see = image_array.load_image
 
@@ -57,7 +57,7 @@ def kept(cache):
 
 
 def expected(network, album):
-    """Compute features the plain way."""
+    """Compute the features directly."""
     images = [
         image_array.centre_crop(image_array.load_image(album.file(each), network.size), network.size)
         for each in album.examples
@@ -72,7 +72,7 @@ def close(values, others, share=HALF):
 
 
 def test_features_are_the_networks(album, cache):
-    """Each row is what the network's head gets for that picture, in the album's order."""
+    """Each row is the input of the network's head for that image, in the order of the images."""
     tiny = network()
     plain = expected(tiny, album)
 
@@ -84,7 +84,7 @@ def test_features_are_the_networks(album, cache):
 
 
 def test_a_second_time_nothing_is_decoded(album, cache, decoded):
-    """From the cache, the same numbers come without a look at a picture."""
+    """The cache gives the same numbers without decoding an image."""
     first = compute_features(network(), album, cache=cache).values
     assert len(decoded) == 9
     again = compute_features(network(), album, cache=cache).values
@@ -93,7 +93,7 @@ def test_a_second_time_nothing_is_decoded(album, cache, decoded):
 
 
 def test_a_picture_twice_is_looked_at_once(tmp_path, cache, decoded):
-    """Pictures are known by their content: a copy under another name costs nothing."""
+    """Images are identified by content: a copy under another name is not decoded."""
     root = plant(tmp_path / "tree", {"coral": [1, 2], "king": [3]})
     (root / "king" / "copy.jpg").write_bytes(jpeg(1))
     album = look(root)
@@ -107,7 +107,7 @@ def test_a_picture_twice_is_looked_at_once(tmp_path, cache, decoded):
 
 
 def test_only_what_is_new_is_looked_at(tmp_path, album, cache, decoded):
-    """A picture that is added or replaced is looked at; the others are known."""
+    """Only new and replaced images are decoded."""
     compute_features(network(), album, cache=cache)
     decoded.clear()
     root = plant(tmp_path / "tree", {"king": [20]})
@@ -121,7 +121,7 @@ def test_only_what_is_new_is_looked_at(tmp_path, album, cache, decoded):
 
 
 def test_other_networks_have_their_own(album, cache):
-    """Another network, or another size, does not get the features of the first."""
+    """Another network or another size has a cache of its own."""
     first = compute_features(network(), album, cache=cache).values
     other = compute_features(network(seed=1), album, cache=cache).values
     assert not close(first, other)
@@ -130,7 +130,7 @@ def test_other_networks_have_their_own(album, cache):
 
 @pytest.mark.parametrize("harm", ["empty", "cut off", "noise", "other shape", "other kind", "other names", "a folder"])
 def test_a_damaged_cache_is_computed_anew(album, cache, harm):
-    """Whatever lies where features are kept, the features are right."""
+    """The features are correct whatever is in the cache file."""
     right = compute_features(network(), album, cache=cache).values
     (path,) = kept(cache)
     contents = load_file(path)["contents"]
@@ -156,7 +156,7 @@ def test_a_damaged_cache_is_computed_anew(album, cache, harm):
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.complex64, torch.float64])
 @pytest.mark.parametrize("shape", [(2, 16), (), (0,), (2, 16, 1)])
 def test_a_cache_of_other_numbers_is_none(tmp_path, kind, shape):
-    """Numbers that numpy does not know, and shapes that make no table, count as no features."""
+    """A cache file with types unknown to numpy, or other shapes, is ignored."""
     path = tmp_path / "features.safetensors"
     contents = torch.zeros(2, 32, dtype=torch.uint8)
     save_torch({"contents": contents, "values": torch.zeros(shape).to(kind)}, path)
@@ -165,7 +165,7 @@ def test_a_cache_of_other_numbers_is_none(tmp_path, kind, shape):
 
 
 def test_features_that_cannot_be_kept_are_used(album, cache, monkeypatch):
-    """A full disk is said, and the training goes on."""
+    """A full disk is reported, and the training continues."""
 
     def full(_path, _data):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -178,11 +178,11 @@ def test_features_that_cannot_be_kept_are_used(album, cache, monkeypatch):
     assert np.isfinite(values).all()
     assert len(said) == 1
     assert "No space left" in said[0]
-    assert "goes on" in said[0]
+    assert "The training continues" in said[0]
 
 
 def test_a_cache_that_is_a_file(album, cache):
-    """A cache that cannot be a folder stops nothing either."""
+    """A file at the path of the cache folder does not stop the training."""
     cache.write_text("not a folder")
     said: list[str] = []
     assert np.isfinite(compute_features(network(), album, cache=cache, say=said.append).values).all()
@@ -190,7 +190,7 @@ def test_a_cache_that_is_a_file(album, cache):
 
 
 def test_what_is_done_when_stopped_is_kept(album, cache, decoded):
-    """Ctrl-C in the middle loses no picture that was done."""
+    """Ctrl-C loses no computed features."""
 
     def stop(done, _total):
         if done == 4:
@@ -206,14 +206,14 @@ def test_what_is_done_when_stopped_is_kept(album, cache, decoded):
 
 
 def test_how_far_it_is(album, cache):
-    """Every picture is counted, and the last count is all of them."""
+    """The progress counts every image, and ends at their number."""
     heard: list[tuple[int, int]] = []
     compute_features(network(), album, cache=cache, batch=4, tick=lambda *now: heard.append(now))
     assert heard == [(number, 9) for number in range(1, 10)]
 
 
 def test_a_picture_that_changed_meanwhile_has_none(album, cache):
-    """A file that went away or was replaced since the folders were read has no features."""
+    """A file that was deleted or replaced since the folders were read has no features."""
     gone, changed = album.examples[1], album.examples[4]
     album.file(gone).unlink()
     album.file(changed).write_bytes(jpeg(50))
@@ -227,25 +227,25 @@ def test_a_picture_that_changed_meanwhile_has_none(album, cache):
 
 
 def test_pictures_that_are_all_gone_are_no_fault_of_the_network(album, cache):
-    """Where no picture is left, that is said, and not that the weights are broken."""
+    """If all files are missing, the error says so, and not that the weights are damaged."""
     for example in album.examples:
         album.file(example).unlink()
-    with pytest.raises(TrainingError, match="they went away"):
+    with pytest.raises(TrainingError, match="disappeared since"):
         compute_features(network(), album, cache=cache)
 
 
 def test_a_broken_network_is_named(album, cache):
-    """Weights that are not numbers make no features: that is said at once."""
+    """Weights that are NaN are an error at once."""
     broken = network()
     with torch.no_grad():
         next(broken.model.parameters()).fill_(float("nan"))
 
-    with pytest.raises(TrainingError, match="its weights are broken"):
+    with pytest.raises(TrainingError, match="its weights are damaged"):
         compute_features(broken, album, cache=cache)
 
 
 def test_processes_that_keep_at_once(tmp_path):
-    """Trainings that write at once leave one whole file at any moment, and nothing else."""
+    """Concurrent trainings leave one complete cache file at any moment, and no other file."""
     path = tmp_path / "features.safetensors"
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=keeping.keep, args=(path, number)) for number in range(3)]
@@ -268,7 +268,7 @@ def test_processes_that_keep_at_once(tmp_path):
 
 
 def test_augmented_views(album, cache, decoded):
-    """Views are kept as well, the same next time, and others by another seed or way."""
+    """Features of views are cached by seed and settings."""
     tiny, ways = network(), Augmentation()
 
     def look_again(**more):
@@ -289,7 +289,7 @@ def test_augmented_views(album, cache, decoded):
 
 
 def test_views_are_of_their_picture(album, cache):
-    """A view's features are those of the picture that the augmentation drew."""
+    """The features of a view are those of the image that the augmentation returns."""
     tiny = network()
     views = compute_features(tiny, album, cache=cache, views=2, augmentation=Augmentation(), seed=4).views
     image = image_array.load_image(album.file(album.examples[3]), tiny.size)
@@ -303,12 +303,12 @@ def test_views_are_of_their_picture(album, cache):
 
 @pytest.mark.parametrize("name", ["small", "mobilenet", "resnet18"])
 def test_the_swift_way_tells_the_same(name, monkeypatch):
-    """Folded and channels last, features are what they were, and the network is as it was."""
+    """Folding and channels last change neither the features nor the network."""
     monkeypatch.setattr(optimized, "choose_mixed_precision", lambda _: "no")
     whole = load_pretrained(name, ["a", "b"], from_scratch=True, size=64)
     with torch.no_grad():
         for module in whole.model.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):  # as if it had learned
+            if isinstance(module, torch.nn.BatchNorm2d):  # as after a training
                 module.running_mean.normal_(0, 0.1)
                 module.running_var.uniform_(0.5, 2)
     before = whole.fingerprint
@@ -330,7 +330,7 @@ def test_folding_takes_every_batch_norm():
 
 
 class Fork(torch.nn.Module):
-    """A convolution whose answer goes two ways."""
+    """A convolution whose output is used twice."""
 
     def __init__(self):
         super().__init__()
@@ -339,13 +339,13 @@ class Fork(torch.nn.Module):
         torch.nn.init.constant_(self.norm.weight, 3)
 
     def forward(self, given):
-        """Return the answer, normed, beside itself."""
+        """Return the output with and without the norm."""
         between = self.convolution(given)
         return self.norm(between) + between
 
 
 def test_what_cannot_be_folded_is_left(monkeypatch):
-    """Where folding would change what a network says, it is left as it is."""
+    """A batch norm is not folded where that would change the results."""
     monkeypatch.setattr(optimized, "choose_mixed_precision", lambda _: "no")
     odd = network()
     odd.model.resnet.embedder.pooler = Fork().eval()

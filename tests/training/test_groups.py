@@ -1,4 +1,4 @@
-"""What must stay together: copies, variants, and pictures from one page or one hand."""
+"""Leak groups: copies, variants, and images of one page or one author stay in one part."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def together(album: LabelledPictures) -> list[set[str]]:
-    """Return the names of those that are in one group with others; nothing is said of it."""
+    """Return the names of the images that share a group; no message is expected."""
     return told(album, [])
 
 
@@ -40,7 +40,7 @@ def told(album: LabelledPictures, said: list[str]) -> list[set[str]]:
 
 
 def with_origins(root: Path, count: int, origins: Iterable[tuple[int, dict[str, str]]]) -> LabelledPictures:
-    """Return an album of so many pictures of one class, and what a ledger would say of some of them."""
+    """Return images of one class, with the ledger's facts about some of them."""
     album = imagine(root, ((("king", "coral")[number % 2], number) for number in range(count)))
     usual = {"provider": "FLICKR", "page": None, "author": None, "author_url": None}
     known = tuple(Origin(content(number), **usual | what) for number, what in origins)
@@ -56,7 +56,7 @@ def numbers_of(sets: list[set[str]]) -> list[list[int]]:
 
 
 def test_T05_copies_are_one_group(tmp_path: Path) -> None:
-    """The same file, a smaller or poorer copy and another format of it are one group, in whatever class."""
+    """A copy, also smaller, of lower quality or in another format or class, is in the group of its original."""
     plant(tmp_path, {"king": range(6), "coral": range(10, 16)})
     picture = photo(96, 72, seed=3)
     (tmp_path / "coral" / "same.jpg").write_bytes((tmp_path / "king" / "003.jpg").read_bytes())
@@ -67,18 +67,18 @@ def test_T05_copies_are_one_group(tmp_path: Path) -> None:
 
 
 def test_different_pictures_are_groups_of_their_own(tmp_path: Path) -> None:
-    """Pictures that have nothing in common but their style are each alone."""
+    """Images that only share a style are in separate groups."""
     assert together(look(plant(tmp_path, {"king": range(40), "coral": range(40, 80)}))) == []
 
 
 def test_drawn_shapes_are_hardly_taken_for_each_other(tmp_path: Path) -> None:
-    """Small plain drawings, of which there are only so many, do not all hang together."""
+    """Small plain drawings, which are often similar, do not all form one group."""
     album = look(shapes(tmp_path, {"disc": 60, "square": 60, "cross": 60}))
     assert max(map(len, together(album)), default=1) < 10
 
 
 def test_names_equal_up_to_nohash_are_one_group(tmp_path: Path) -> None:
-    """Variants of one thing, as TensorFlow names them, stay together in all classes; other names do not."""
+    """Names equal up to _nohash_, as in TensorFlow, form a group across classes; others do not."""
     plant(tmp_path, {"king": [1, 2, 3, 4, 5], "coral": [2, 11, 12, 13]})
     for old, new in {
         "king/001": "king/ada_nohash_1",
@@ -94,7 +94,7 @@ def test_names_equal_up_to_nohash_are_one_group(tmp_path: Path) -> None:
 
 
 def test_T05_groups_do_not_depend_on_the_path(tmp_path: Path) -> None:
-    """The same pictures in another folder, and under other names, have the same groups and parts."""
+    """The same images in another folder, under other names, have the same groups and parts."""
     deals = []
     for place in ("here", "there/further down"):
         album = look(plant(tmp_path / place, {"king": range(20), "coral": range(20, 40)}))
@@ -104,11 +104,11 @@ def test_T05_groups_do_not_depend_on_the_path(tmp_path: Path) -> None:
     assert deals[0] == deals[1]
 
 
-# What a ledger tells.
+# Facts of a ledger.
 
 
 def test_one_landing_page_is_one_group(tmp_path: Path) -> None:
-    """Pictures of one page stay together, whatever else the address says; a page alone binds nothing."""
+    """Images of one page form a group, whatever the rest of the URL; a host alone does not count."""
     album = with_origins(
         tmp_path,
         10,
@@ -124,7 +124,7 @@ def test_one_landing_page_is_one_group(tmp_path: Path) -> None:
 
 
 def test_one_author_is_one_group(tmp_path: Path) -> None:
-    """An author is known by the address, else by the name at one provider; nobody's name is nobody."""
+    """An author is identified by the URL, else by the name within one provider; no name is no author."""
     album = with_origins(
         tmp_path,
         20,
@@ -144,7 +144,7 @@ def test_one_author_is_one_group(tmp_path: Path) -> None:
 
 
 def test_bonds_go_on_from_one_to_the_next(tmp_path: Path) -> None:
-    """Who shares a page with one and an author with another holds all three together."""
+    """Groups are transitive: a shared page and a shared author join three images."""
     album = with_origins(
         tmp_path,
         9,
@@ -158,7 +158,7 @@ def test_bonds_go_on_from_one_to_the_next(tmp_path: Path) -> None:
 
 
 def test_an_agency_is_no_author(tmp_path: Path) -> None:
-    """A page or author with more than a tenth of all pictures binds none of them, and that is said."""
+    """A page or author with more than a tenth of all images joins none of them, which is reported."""
     many = [(number, {"author": "Stock"}) for number in range(11)]
     said: list[str] = []
     assert told(with_origins(tmp_path, 100, many), said) == []
@@ -167,14 +167,14 @@ def test_an_agency_is_no_author(tmp_path: Path) -> None:
 
 
 def test_what_all_share_is_not_said(tmp_path: Path) -> None:
-    """A tree of one author is no surprise to the one who made it."""
+    """A tree of a single author is not reported."""
     said: list[str] = []
     assert told(with_origins(tmp_path, 12, [(n, {"author": "Me"}) for n in range(12)]), said) == []
     assert said == []
 
 
 def test_a_harvest_knows_pages_and_authors(tmp_path: Path) -> None:
-    """What the search results said when a picture was fetched holds it together with others today."""
+    """Pages and authors from the search results of a harvest form groups."""
     root = tmp_path / "dataset"
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         hits = [
@@ -190,7 +190,7 @@ def test_a_harvest_knows_pages_and_authors(tmp_path: Path) -> None:
 
 
 def test_asking_a_ledger_records_nothing(tmp_path: Path) -> None:
-    """A picture that lies elsewhere or is gone when a training begins is none of the training's business."""
+    """A training records neither moved nor deleted images in the ledger."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(5), coral=range(10, 15))
     (root / "king" / datasets.name(2)).unlink()
@@ -199,7 +199,7 @@ def test_asking_a_ledger_records_nothing(tmp_path: Path) -> None:
         assert [change.name for change in dataset.changes.deleted] == [datasets.name(2)]
 
 
-# A ledger that does not help.
+# Unusable ledgers.
 
 
 DAMAGE = {
@@ -212,7 +212,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_ledger_stops_no_training(tmp_path: Path, damage: str) -> None:
-    """With a ledger that cannot be read the pictures are grouped by what they show, and why is said."""
+    """With an unreadable ledger, images are grouped by content, and a warning names the ledger."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(5), coral=range(10, 15))
     file = root / "harvest.db"
@@ -220,12 +220,12 @@ def test_a_damaged_ledger_stops_no_training(tmp_path: Path, damage: str) -> None
     before = file.read_bytes()
     album = look(root)
     split = make_split(album, find_leak_groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
-    assert any("without the ledger" in text and "harvest.db" in text for text in find_warnings(album, split))
+    assert any("the ledger is not used" in text and "harvest.db" in text for text in find_warnings(album, split))
     assert file.read_bytes() == before
 
 
 def test_a_newer_ledger_stops_no_training(tmp_path: Path) -> None:
-    """A ledger of a version that is not known yet is left alone, and the training goes on."""
+    """A ledger of a newer version is not changed, and the training continues."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3), coral=range(10, 13))
     with closing(sqlite3.connect(root / "harvest.db")) as connection:
@@ -235,7 +235,7 @@ def test_a_newer_ledger_stops_no_training(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 def test_a_ledger_in_use_is_read_all_the_same(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another program writes, the ledger is read beside it or from a copy."""
+    """A ledger that another program is writing to is read directly or from a copy."""
     monkeypatch.setattr("harvest.ledger.database.PATIENCE", 0.1)
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3), coral=range(10, 13))
@@ -246,13 +246,13 @@ def test_a_ledger_in_use_is_read_all_the_same(tmp_path: Path, mode: str, monkeyp
 
 
 def test_a_ledger_that_is_a_folder_stops_no_training(tmp_path: Path) -> None:
-    """Something else called harvest.db is no reason not to train."""
+    """A folder called harvest.db does not stop the training."""
     (plant(tmp_path, {"king": [1], "coral": [2]}) / "harvest.db").mkdir()
     assert look(tmp_path).ledger_facts.trouble
 
 
 def test_a_ledger_that_cannot_be_written_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a disk that can only be read, what the ledger knows is had by a copy in memory."""
+    """A ledger on a read-only disk is read from a copy in memory."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3), coral=range(10, 13))
     real = sqlite3.connect
@@ -268,7 +268,7 @@ def test_a_ledger_that_cannot_be_written_is_copied(tmp_path: Path, monkeypatch: 
 
 
 def test_pictures_of_nothing_are_not_all_one(tmp_path: Path) -> None:
-    """Plain grounds of different colours, which have nearly one hash, do not become one group."""
+    """Plain images of different colors, whose hashes are nearly equal, do not form one group."""
     plant(tmp_path, {"king": range(3), "coral": range(10, 13)})
     for number in range(12):
         colour = tuple((number * step) % 256 for step in (20, 57, 91))

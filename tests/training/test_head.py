@@ -1,4 +1,4 @@
-"""The head: solved on the training part alone, for classes of any size, on features of any kind."""
+"""The head: fitted on the training set only, for classes of any size and any features."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from sklearn.linear_model import LogisticRegression
 
 from harvest.errors import TrainingError
 from harvest.training.features.compute_features import Features
-from harvest.training.head import folds, logistic_regression
+from harvest.training.head import logistic_regression
 from harvest.training.head.logistic_regression import FeatureSpace, RegressionProblem
 from harvest.training.head.solve_head import compute_learning_curve, predict_out_of_fold, solve_head
+from harvest.training.head.training_set import assign_folds
 from harvest.training.pictures.labelled_pictures import SplitPart
 from harvest.training.splits.split import Split
 from tests.training.tiny import network
@@ -20,7 +21,7 @@ TRAIN, VALID, TEST = SplitPart
 
 
 def clusters(counts, *, width=40, apart=4.0, seed=0):
-    """Make features of classes: each a cloud around a point of its own."""
+    """Return the features of classes: each a cloud around its own center."""
     dice = np.random.default_rng(seed)
     centres = dice.normal(0, apart / np.sqrt(width), (len(counts), width))
     targets = np.repeat(np.arange(len(counts)), counts)
@@ -29,7 +30,7 @@ def clusters(counts, *, width=40, apart=4.0, seed=0):
 
 
 def dealt(targets, *, parts=(TRAIN,), groups=None):
-    """Deal pictures to parts in turn, each a group of its own where none is given."""
+    """Return a split that assigns images to parts in turn; each image is a group by default."""
     count = len(targets)
     groups = tuple(range(count)) if groups is None else tuple(int(group) for group in groups)
     return Split(tuple(parts[number % len(parts)] for number in range(count)), groups)
@@ -40,7 +41,7 @@ def right(head, values, targets):
 
 
 def test_classes_that_lie_apart_are_told_apart():
-    """What can be told apart is, on pictures the head did not see, also where features outnumber them."""
+    """Separable classes are classified right on unseen images, also with more features than images."""
     for width in (20, 400):
         values, targets = clusters([30, 30, 30], width=width, apart=8)
         head = solve_head(Features(values), targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), 3)
@@ -49,7 +50,7 @@ def test_classes_that_lie_apart_are_told_apart():
 
 @pytest.mark.parametrize("width", [10, 300])
 def test_it_is_the_least_loss(width):
-    """L-BFGS finds what scikit-learn finds, in fewer dimensions or in all."""
+    """L-BFGS finds the solution of scikit-learn, in the reduced space or the full one."""
     values, targets = clusters([40, 30, 30], width=width, apart=2)
     space = FeatureSpace.of(values)
 
@@ -64,7 +65,7 @@ def test_it_is_the_least_loss(width):
 
 
 def test_outside_its_space_it_says_the_same():
-    """Weights for the features as they were answer as those for the turned ones."""
+    """The weights for the original features give the same scores as those in the rotated space."""
     for width in (10, 300):
         values, targets = clusters([40, 30, 30], width=width)
         values = values * np.geomspace(1e-3, 1e3, width, dtype=np.float32) + 5
@@ -81,7 +82,7 @@ def test_outside_its_space_it_says_the_same():
 
 
 def test_put_into_the_network_it_answers_the_same():
-    """The network with the solved head says what the head says of its features."""
+    """The network with the fitted head gives the head's results."""
     tiny = network()
     values, targets = clusters([10, 10, 10], width=tiny.head.in_features)
     head = solve_head(Features(values), targets, dealt(targets), 3)
@@ -94,7 +95,7 @@ def test_put_into_the_network_it_answers_the_same():
 
 
 def test_only_the_training_part_is_learned_from():
-    """Other features and other labels in valid and test change neither the head nor the strength."""
+    """Features and labels of valid and test change neither the head nor the strength."""
     values, targets = clusters([30, 30], apart=1)
     split = dealt(targets, parts=(TRAIN, VALID, TEST))
     head = solve_head(Features(values), targets, split, 2)
@@ -108,7 +109,7 @@ def test_only_the_training_part_is_learned_from():
 
 
 def test_what_tells_little_is_held_back_more():
-    """The strength of the penalty is chosen by what helps: much for noise, little for plain classes."""
+    """The chosen penalty is strong for noisy classes and weak for clear ones."""
     weak, targets = clusters([60, 60], apart=0.5, width=200)
     plain, _ = clusters([60, 60], apart=12, width=200)
     split = dealt(targets)
@@ -117,7 +118,7 @@ def test_what_tells_little_is_held_back_more():
 
 
 def test_T04_a_rare_class_is_not_passed_over():
-    """With one picture in fifty the rare class is still found: classes weigh the same."""
+    """A class with one image in fifty is still predicted: classes have equal weights."""
     values, targets = clusters([500, 10], apart=3)
     exam, answers = clusters([500, 500], apart=3)
 
@@ -127,7 +128,7 @@ def test_T04_a_rare_class_is_not_passed_over():
 
 
 def test_T01_classes_of_one_picture():
-    """Classes of one picture are learned: nothing can be left out to choose by, and nothing fails."""
+    """Classes of one image are learned, although none can be held out."""
     values, targets = clusters([1, 1, 1], apart=8)
 
     head = solve_head(Features(values), targets, dealt(targets), 3)
@@ -139,7 +140,7 @@ def test_T01_classes_of_one_picture():
 
 
 def test_T01_one_class_of_one_picture_among_others():
-    """A lone picture is neither lost nor does it spoil what is chosen for the others."""
+    """A class of one image is learned, and does not affect the strength chosen on the others."""
     values, targets = clusters([30, 30, 1], apart=8)
     head = solve_head(Features(values), targets, dealt(targets), 3)
     assert right(head, values, targets) > 0.95
@@ -148,7 +149,7 @@ def test_T01_one_class_of_one_picture_among_others():
 
 
 def test_a_class_without_training_pictures():
-    """A class whose pictures are all elsewhere gets small chances, not none."""
+    """A class without training images gets a small probability, not 0."""
     values, targets = clusters([20, 20, 2])
     split = Split((TRAIN,) * 40 + (VALID,) * 2, tuple(range(42)))
     head = solve_head(Features(values), targets, split, 3)
@@ -158,7 +159,7 @@ def test_a_class_without_training_pictures():
 
 @pytest.mark.parametrize("value", [0.0, 3.5, 1e20, -1e-30])
 def test_features_that_never_change(value):
-    """A feature that is always the same is passed over, whatever it is; so are all of them."""
+    """A constant feature is ignored, whatever its value; so are all of them."""
     values, targets = clusters([20, 20], apart=8)
     plain = right(solve_head(Features(values), targets, dealt(targets), 2), values, targets)
     values[:, 3] = value
@@ -169,7 +170,7 @@ def test_features_that_never_change(value):
 
 
 def test_pictures_without_features_are_left_out():
-    """Rows that are not numbers teach nothing, and are answered with even chances."""
+    """Rows with NaN are not used for the fit, and get equal probabilities."""
     values, targets = clusters([20, 20, 20], apart=8)
     values[[0, 25]] = np.nan
     values[41, 3] = np.inf
@@ -184,16 +185,16 @@ def test_pictures_without_features_are_left_out():
 
 
 def test_no_features_at_all_is_an_error():
-    """A training part of which nothing is left says so."""
+    """A training set without any features is an error."""
     values, targets = clusters([5, 5])
     values[:] = np.nan
-    with pytest.raises(TrainingError, match="not one picture of the training part"):
+    with pytest.raises(TrainingError, match="no image of the training set"):
         solve_head(Features(values), targets, dealt(targets), 2)
     assert compute_learning_curve(values, targets, dealt(targets)) == []
 
 
 def test_many_classes_of_two_pictures():
-    """Two hundred classes of two pictures are solved, and most are told apart."""
+    """A head is fitted on two hundred classes of two images, and classifies most of them right."""
     values, targets = clusters([2] * 200, width=64, apart=16)
     head = solve_head(Features(values), targets, dealt(targets), 200)
     assert right(head, values, targets) > 0.95
@@ -202,7 +203,7 @@ def test_many_classes_of_two_pictures():
 
 
 def test_views_teach_as_well():
-    """Augmented views of training pictures are learned from: here they alone show what matters."""
+    """Augmented views of training images are used: here only they show which features matter."""
     values, targets = clusters([30, 30], apart=8)
     blank = np.zeros_like(values)
     views = np.stack([values, values], axis=1)
@@ -215,7 +216,7 @@ def test_views_teach_as_well():
 
 
 def test_T05_nobody_is_judged_by_a_twin():
-    """Out of fold, groups stay together: what cannot be told apart is not, though each has a twin."""
+    """Groups stay in one fold: duplicates do not make random classes predictable."""
     dice = np.random.default_rng(0)
     values = np.repeat(dice.normal(0, 1, (60, 30)), 2, axis=0).astype(np.float32)
     targets = np.repeat(dice.integers(0, 2, 60), 2)
@@ -230,7 +231,7 @@ def test_T05_nobody_is_judged_by_a_twin():
 
 
 def test_every_picture_is_judged_out_of_fold():
-    """Each picture has a fold and probabilities that add up to one."""
+    """Each image has a fold, and probabilities that sum to one."""
     values, targets = clusters([20, 20, 20])
     told, fold = predict_out_of_fold(values, targets, range(60), 3)
     assert np.allclose(told.sum(axis=1), 1)
@@ -238,7 +239,7 @@ def test_every_picture_is_judged_out_of_fold():
 
 
 def test_labels_that_are_wrong_are_found():
-    """Of labels that were turned round, nearly all are among the worst tenth by their loss out of fold."""
+    """Nearly all swapped labels are in the tenth of images with the highest out-of-fold loss."""
     values, targets = clusters([100, 100, 100], apart=6)
     dice = np.random.default_rng(1)
     wrong = dice.permutation(300)[:15]
@@ -252,7 +253,7 @@ def test_labels_that_are_wrong_are_found():
 
 
 def test_the_learning_curve_rises():
-    """More pictures of each class make better heads, each point with its interval."""
+    """More images per class give better heads, and each point has an interval."""
     values, targets = clusters([150, 150, 150], apart=2, width=100)
     points = compute_learning_curve(values, targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), strength=0.3)
 
@@ -262,7 +263,7 @@ def test_the_learning_curve_rises():
 
 
 def test_the_learning_curve_leaves_the_test_part_alone():
-    """Pictures of the test part have no say in it."""
+    """The test set does not affect the learning curve."""
     values, targets = clusters([40, 40])
     split = dealt(targets, parts=(TRAIN, VALID, TEST))
     before = compute_learning_curve(values, targets, split)
@@ -273,20 +274,20 @@ def test_the_learning_curve_leaves_the_test_part_alone():
 
 @pytest.mark.parametrize("counts", [[1, 1], [2, 1], [3, 40], [5, 5]])
 def test_a_learning_curve_of_few_pictures(counts):
-    """However few pictures there are, a curve is drawn without complaint."""
+    """A learning curve is computed without an error for any small number of images."""
     values, targets = clusters(counts, apart=8)
     points = compute_learning_curve(values, targets, dealt(targets))
     assert all(0 <= point.low <= point.accuracy <= point.high <= 1 for point in points)
 
 
 def test_folds_keep_groups_and_spread_classes():
-    """No group is in two folds, and each class is in all of them as evenly as its groups allow."""
+    """No group is in two folds, and each class is spread as evenly as its groups allow."""
     dice = np.random.default_rng(0)
     targets = dice.integers(0, 4, 400)
     groups = dice.integers(0, 250, 400)
-    targets = targets[groups]  # a group's pictures are of one class
+    targets = targets[groups]  # all images of a group have one class
 
-    fold = folds.assign_folds(groups, targets, 4, 5)
+    fold = assign_folds(groups, targets, 4, 5)
 
     assert all(len(np.unique(fold[groups == group])) == 1 for group in np.unique(groups))
     counts = np.array([np.bincount(fold[targets == label], minlength=5) for label in range(4)])
@@ -294,7 +295,7 @@ def test_folds_keep_groups_and_spread_classes():
 
 
 def test_the_same_pictures_give_the_same_head():
-    """Nothing in the head is left to chance."""
+    """The fit is deterministic."""
     values, targets = clusters([30, 30], apart=1)
     first, second = (solve_head(Features(values), targets, dealt(targets), 2) for _ in range(2))
     assert np.array_equal(first.weight, second.weight)

@@ -1,4 +1,4 @@
-"""What a network sees of a file."""
+"""The image array that a network receives for a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.bombs import bomb
 from tests.pictures import CORNERS, corners, encoded, photo
 from tests.training.tiny import network
 
-# What a camera did to an upright picture that it stores with this orientation.
+# The transformation that a camera applies to an upright image before storing it with this orientation.
 BACK = {
     1: lambda image: image,
     2: ImageOps.mirror,
@@ -42,18 +42,18 @@ def processor(run):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_same_as_transformers(processor, size):
-    """What preprocessor_config.json says gives transformers' own processor the numbers that we give."""
+    """Transformers' processor gives the same numbers for our preprocessor_config.json."""
     tiny, image = network(), photo(*size)
 
     ours = image_array.to_tensor(shown(encoded(image, "PNG"), tiny.size), tiny.mean, tiny.std)
 
     theirs = processor(image, return_tensors="pt")["pixel_values"][0]
-    assert (ours - theirs).abs().max() < 0.06  # a level is 0.018: here and there three
+    assert (ours - theirs).abs().max() < 0.06  # one level is 0.018: some pixels differ by three
     assert (ours - theirs).abs().mean() < 0.006
 
 
 def test_a_large_jpeg_is_nearly_the_same(processor):
-    """Decoded at a quarter, a JPEG shows what it shows in full."""
+    """A JPEG decoded at a quarter is nearly equal to the full one."""
     tiny, body = network(), encoded(photo(1600, 1200), quality=95)
 
     ours = image_array.to_tensor(shown(body, tiny.size), tiny.mean, tiny.std)
@@ -66,7 +66,7 @@ def test_a_large_jpeg_is_nearly_the_same(processor):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
 def test_any_picture_becomes_a_square(size, kind):
-    """Whatever the shape and format, what is seen is an RGB square; before, it is no larger than needed."""
+    """Any shape and format becomes an RGB square, from an image no larger than needed."""
     seen = image_array.load_image(encoded(photo(*size), kind), 32)
 
     assert min(seen.size) == min(*size, image_array.resize_side(32))
@@ -76,7 +76,7 @@ def test_any_picture_becomes_a_square(size, kind):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_stand_upright(orientation):
-    """A telephone's picture is turned as its Exif says."""
+    """An image is rotated by its Exif orientation."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     lying = corners(48, 64) if orientation >= 5 else corners(64, 48)
@@ -91,14 +91,14 @@ def test_pictures_stand_upright(orientation):
 
 
 def test_what_is_transparent_is_white():
-    """A drawing on nothing is a drawing on white."""
+    """Transparent pixels become white."""
     assert shown(encoded(Image.new("RGBA", (40, 40), (255, 0, 0, 0)), "PNG"), 32).getcolors() == [
         (32 * 32, (255, 255, 255))
     ]
 
 
 def test_a_file_is_read_as_its_bytes(tmp_path):
-    """A path and the bytes there show the same."""
+    """A path and its bytes give the same image."""
     path = tmp_path / "picture"
     path.write_bytes(encoded(photo()))
 
@@ -107,22 +107,22 @@ def test_a_file_is_read_as_its_bytes(tmp_path):
 
 @pytest.mark.parametrize("body", [b"", b"no picture", encoded(photo())[:400], encoded(photo(), "PNG")[:-900]])
 def test_T02_a_broken_file_is_a_reason(body):
-    """What does not decode is a reason in words, and no exception."""
+    """A file that does not decode gives a refusal with a reason, not an exception."""
     assert isinstance(image_array.load_image(body, 32), Refusal)
 
 
 def test_a_bomb_is_refused_by_its_header():
-    """A picture of too many pixels is not decoded."""
+    """An image of too many pixels is not decoded."""
     assert image_array.load_image(bomb(), 32).verdict == Verdict.TOO_MANY_PIXELS
 
 
 def test_a_file_that_went_away_is_a_reason(tmp_path):
-    """A picture that was deleted meanwhile is no exception either."""
+    """A deleted file gives a refusal, not an exception."""
     assert "cannot be read" in image_array.load_image(tmp_path / "gone.jpg", 32).detail
 
 
 def test_numbers_of_a_batch_lie_channels_last():
-    """A batch keeps the order it has in pictures, and is the numbers of each."""
+    """A batch keeps the order of its images, in the channels-last memory layout."""
     levels = np.stack([np.asarray(photo(32, 32, seed)) for seed in (1, 2)])
     mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
 
@@ -134,7 +134,7 @@ def test_numbers_of_a_batch_lie_channels_last():
 
 @pytest.fixture
 def resized(monkeypatch):
-    """List the sizes that any image is resized to."""
+    """List the sizes that images are resized to."""
     sizes = []
     resize = Image.Image.resize
 
@@ -148,7 +148,7 @@ def resized(monkeypatch):
 
 @pytest.mark.parametrize("size", [(1, 65_535), (65_535, 1), (2, 40_000), (1, 1_000_000)], ids=str)
 def test_X09_a_thin_image_is_cropped_before_it_is_resized(resized, size):
-    """Of an image one pixel wide only the part that the network sees is enlarged."""
+    """Of an image one pixel wide, only the cropped part is enlarged."""
     levels = np.zeros((size[1], size[0], 3), np.uint8)
     middle = tuple(slice(side // 2 - 2, side // 2 + 3) if side > 2 else slice(None) for side in size[::-1])
     levels[middle] = (200, 100, 50)
@@ -163,7 +163,7 @@ def test_X09_a_thin_image_is_cropped_before_it_is_resized(resized, size):
 
 @pytest.mark.parametrize("size", [(50, 37), (20, 31), (200, 255), (3, 90)], ids=str)
 def test_cropping_first_changes_no_more_than_rounding(size):
-    """A small image looks as it does when it is enlarged as a whole and then cropped."""
+    """Cropping before enlarging a small image changes it by rounding only."""
     image = photo(*size)
     wide, high = (side * 256 // min(size) for side in size)
     left, top = (wide - 224) // 2, (high - 224) // 2

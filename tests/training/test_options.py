@@ -1,4 +1,4 @@
-"""What a training is asked to do is checked before anything is read."""
+"""The options of a training are checked before anything is read."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ TREE = Path("snakes")
         ({"random_crop": 100}, "--random-crop is 100; the maximum is 99"),
         ({"lr": (1e-4, 1e-5)}, "--lr 0.0001 1e-05"),
         ({"lr": (0.0, 1e-5)}, "--lr 0 1e-05"),
-        ({"export": ("onnx", "tflite")}, "--export tflite: one of onnx, pt2"),
+        ({"export": ("onnx", "tflite")}, "--export tflite: not one of onnx, pt2"),
         ({"log": ("wandb",)}, "--log wandb"),
         ({"monitor": "custom"}, "--metric module:function"),
     ],
 )
 def test_what_cannot_be_is_refused(options, said):
-    """An option out of bounds is named as it was typed."""
+    """An error for an invalid option names it as typed."""
     with pytest.raises(UsageError) as caught:
         TrainingOptions(TREE, **options)
     assert said in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_defaults_depend_on_where_weights_come_from():
-    """Pretrained weights need four rounds, random ones twenty, and a small network."""
+    """The defaults are four epochs for pretrained weights; twenty and a small network for random ones."""
     assert (TrainingOptions(TREE).source, TrainingOptions(TREE).rounds) == ("resnet34", 4)
     scratch = TrainingOptions(TREE, from_scratch=True)
     assert (scratch.source, scratch.rounds) == ("small", 20)
@@ -56,14 +56,14 @@ def test_defaults_depend_on_where_weights_come_from():
 
 
 def test_runs_lie_beside_the_tree(tmp_path):
-    """Runs and features lie in a folder beside the tree: within it, they would be a class."""
+    """Runs and features are in a folder beside the tree: inside it, they would be a class."""
     options = TrainingOptions(tmp_path / "snakes")
     assert options.runs == tmp_path / "snakes.runs"
     assert tmp_path / "snakes" not in options.store.parents
 
 
 def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
-    """What is written down of the options is what is read back."""
+    """options.json gives back the options that were written."""
     options = TrainingOptions(
         TREE,
         out=tmp_path,
@@ -95,14 +95,14 @@ def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
     ],
 )
 def test_a_damaged_note_is_said(tmp_path, text):
-    """A run that cannot tell how it was begun is not resumed by guessing."""
+    """A run with a damaged options.json is not resumed."""
     (tmp_path / "options.json").write_text(text, "utf-8")
     with pytest.raises(TrainingError, match="does not contain the options of a run"):
         read_options(tmp_path)
 
 
 def test_the_command_has_the_declared_options():
-    """`harvest train` offers every declared option, and what is typed gives the same options as Python."""
+    """`harvest train` offers every declared option, and typed values give the same options as Python."""
     command = get_command(app).commands["train"]
     declared = {field.keyword for field in all_options(TrainingOptions)}
     assert {param.name for param in command.params} - {"tree", "quiet", "as_json"} == declared

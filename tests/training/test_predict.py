@@ -213,15 +213,15 @@ def test_what_is_no_run_is_told_from_the_one_meant(run, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
 
     for path in (runs, tmp_path / "snakes"):
-        with pytest.raises(UsageError, match="is no run") as told:
+        with pytest.raises(UsageError, match="is not a run") as told:
             Predictor.open(path)
         assert told.value.hint == f"Did you mean {runs / 'new'}?"
     monkeypatch.chdir(runs)
-    with pytest.raises(UsageError, match="is no run") as told:
+    with pytest.raises(UsageError, match="is not a run") as told:
         Predictor.open(".")
     assert told.value.hint == f"Did you mean {runs / 'new'}?"
     for name in ("empty", "nothing there", "snakes.runs/new/config.json", "/"):
-        with pytest.raises(UsageError, match="no run"):
+        with pytest.raises(UsageError, match=r"no run at|not a run"):
             Predictor.open(tmp_path / name)
 
 
@@ -273,7 +273,7 @@ def test_weights_that_give_no_numbers_are_told(tmp_path, album):
     run = write_run(tmp_path / "run")
     damaged.model.save_pretrained(run)
 
-    with pytest.raises(TrainingError, match="answers with no numbers"):
+    with pytest.raises(TrainingError, match="returns NaN"):
         Predictor.open(run).predict(album[:1])
 
 

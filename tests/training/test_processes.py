@@ -1,4 +1,4 @@
-"""train.py as a program: alone, in two processes, killed, and without its libraries."""
+"""train.py as a program: in one process, in two, killed, and without its libraries."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def small(out, *more):
 
 
 def test_the_page_is_a_program(begin, shapes, tmp_path):
-    """`python train.py TREE` trains, prints what came of it as JSON, and nothing else on stdout."""
+    """`python train.py TREE` trains, and prints the result as JSON and nothing else on stdout."""
     code, out, err = end(begin(shapes, *small(tmp_path / "run", "--epochs", "1", "--json"), new_interpreter=True))
     assert code == 0, err
     assert json.loads(out)["run"] == str(tmp_path / "run")
@@ -74,7 +74,7 @@ def test_the_page_is_a_program(begin, shapes, tmp_path):
 
 
 def test_two_processes_train_one_network(begin, shapes, tmp_path):
-    """Under torchrun two processes share the work: one run, one table, features computed once."""
+    """Two processes of torchrun share one run and one table of epochs, and compute features once."""
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d")
     torchrun += ("--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
     words = [word for word in small(tmp_path / "run", "--epochs", "2") if word != "--cpu"]  # as in docs/training.md
@@ -88,24 +88,24 @@ def test_two_processes_train_one_network(begin, shapes, tmp_path):
 
 
 def test_T06_killed_it_can_be_resumed(begin, shapes, tmp_path):
-    """Killed at once after its first checkpoint, a run is taken up by `--resume` and comes to its end."""
+    """A run killed after its first checkpoint is completed by `--resume`."""
     run = tmp_path / "run"
     process = begin(shapes, *small(run, "--epochs", "40"))
     until(lambda: list(run.glob("checkpoints/*/checkpoint-*/trainer_state.json")), process)
     process.kill()
     end(process)
     options = json.loads((run / "options.json").read_text("utf-8")) | {"epochs": 3}
-    (run / "options.json").write_text(json.dumps(options), "utf-8")  # forty would be long to wait for
+    (run / "options.json").write_text(json.dumps(options), "utf-8")  # forty epochs would take too long
 
     code, _, err = end(begin(shapes, "--resume", "--out", run, "--cpu"))
 
     assert code == 0, err
-    assert f"going on with {run}" in err
+    assert f"resuming {run}" in err
     assert not (run / "checkpoints").exists()
 
 
 def test_ctrl_c_saves_the_best_and_says_how_to_go_on(begin, shapes, tmp_path):
-    """Ctrl-C ends with 130, a report of the best so far, and the line that goes on."""
+    """Ctrl-C exits with 130, writes the report of the best epoch, and prints how to resume."""
     run = tmp_path / "run"
     process = begin(shapes, *small(run, "--epochs", "40"))
     history = run / "history.csv"
@@ -122,7 +122,7 @@ def test_ctrl_c_saves_the_best_and_says_how_to_go_on(begin, shapes, tmp_path):
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), CannotWrite("no room", "The same line again.")])
 def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, problem):
-    """The same line would begin another run: `--resume` is named, where there is a run to go on with."""
+    """An error names the command with `--resume` if there is a run to resume."""
     if left := run_directory.current_run():
         run_directory.unlock_run(left)
     options = TrainingOptions(shapes, out=tmp_path / "my run")
@@ -140,7 +140,7 @@ def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, pr
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_mistake_takes_back_only_what_it_began(shapes, tmp_path, resume):
-    """A new run that cannot be goes again; checkpoints of one that is gone on with are somebody's work."""
+    """A new run with invalid options is deleted; the checkpoints of a resumed one are kept."""
     options = TrainingOptions(shapes, out=tmp_path / "run", resume=resume)
     run = run_directory.create_directory(tmp_path / "run", options)
     checkpoint = run.checkpoints / "unfrozen" / "checkpoint-9"
@@ -153,7 +153,7 @@ def test_a_mistake_takes_back_only_what_it_began(shapes, tmp_path, resume):
 
 
 def test_without_its_libraries_the_page_says_what_to_install(begin, tmp_path):
-    """Where the extra is not installed, train.py ends with a message, before it imports what is missing."""
+    """Without the extra, train.py exits with a message before it imports what is missing."""
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules.update(torch=None, sklearn=None)")
     code, _, err = end(begin("nowhere", PYTHONPATH=str(tmp_path)))
     assert code == 2
@@ -162,17 +162,17 @@ def test_without_its_libraries_the_page_says_what_to_install(begin, tmp_path):
 
 
 def test_what_is_not_heeded_is_said(shapes, tmp_path):
-    """A run goes on as it was begun; what else is asked for is named."""
+    """A resumed run keeps its original options; other options on the command line are named."""
     begun = TrainingOptions(shapes, epochs=2, batch=8)
     assert TrainingOptions(shapes, resume=True, out=tmp_path, epochs=2, cpu=True).unlike(begun) == []
     assert TrainingOptions(shapes, epochs=6, export=("onnx",)).unlike(begun) == ["--epochs", "--export"]
 
 
 def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
-    """A process that only lost another one has nothing to add; the first tells how to go on."""
+    """A process that only lost another one prints nothing; the first prints how to resume."""
     lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:56486.")
     with pytest.raises(RuntimeError), resume_hint(TrainingOptions(shapes)):
-        raise lost  # alone it is a bug
+        raise lost  # in a single process it is a bug
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(typer.Exit), resume_hint(TrainingOptions(shapes)):
@@ -194,7 +194,7 @@ def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
     ],
 )
 def test_mistakes_end_with_two(begin, shapes, tmp_path, words, said):
-    """A mistake on the line ends with 2 and a message, before anything is written into the tree."""
+    """Usage errors exit with 2 and a message, before anything is written into the tree."""
     line = words if words[-1] == "nowhere" else [shapes, *words]
     code, _, err = end(begin(*line, "--cpu", "--out", tmp_path / "run"))
     assert code == 2, err

@@ -1,4 +1,4 @@
-"""The directory that a training writes."""
+"""The run directory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tree(tmp_path):
 
 
 def test_runs_of_one_second_are_apart(tree):
-    """Two runs begun in one second have directories of their own."""
+    """Two runs started in the same second have directories of their own."""
     options = TrainingOptions(tree)
     first = choose_run_directory.create_run(options)
     run_directory.create_directory(first, options)
@@ -37,34 +37,34 @@ def test_runs_of_one_second_are_apart(tree):
 
 @pytest.mark.parametrize("place", [".", "first", "coral/first"])
 def test_nothing_is_written_within_the_tree(tree, place):
-    """A run within the tree would be a class: it is refused."""
+    """A run directory inside the tree is an error: it would be a class."""
     with pytest.raises(UsageError, match="where every folder is a class"):
         choose_run_directory.create_run(TrainingOptions(tree, out=tree / place))
 
 
 def test_the_cache_is_no_class_either(tree):
-    """Features within the tree would be one more class: that place is refused, too."""
-    with pytest.raises(UsageError, match="cache lies within"):
+    """A cache inside the tree is an error as well."""
+    with pytest.raises(UsageError, match="cache is inside"):
         choose_run_directory.create_run(TrainingOptions(tree, cache=tree / "cache"))
 
 
 def test_runs_of_the_folder_above_are_beside_it(tree, monkeypatch):
-    """`..` has no name of its own: the folder's is looked up, and its runs are not put into it."""
+    """For `..`, the runs are beside the folder that it stands for, not inside it."""
     (tree / "coral").mkdir()
     monkeypatch.chdir(tree / "coral")
     assert TrainingOptions(Path("..")).runs == tree.resolve().with_name("snakes.runs")
 
 
 def test_places_that_cannot_be_are_said(tree, tmp_path):
-    """The root has nothing beside it, and no file system takes a name of a thousand letters."""
-    with pytest.raises(UsageError, match="nothing beside it"):
+    """The root has no parent folder, and a name of a thousand letters is too long for a file system."""
+    with pytest.raises(UsageError, match="has no parent folder"):
         choose_run_directory.create_run(TrainingOptions(Path("/")))
-    with pytest.raises(UsageError, match="cannot be looked into"):
+    with pytest.raises(UsageError, match=r"--out .* cannot be read"):
         choose_run_directory.create_run(TrainingOptions(tree, out=tmp_path / ("x" * 1000)))
 
 
 def test_what_is_there_is_not_covered(tree, tmp_path):
-    """A directory with something in it, and a file, are refused."""
+    """A directory that is not empty and a file are errors."""
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("")
@@ -76,7 +76,7 @@ def test_what_is_there_is_not_covered(tree, tmp_path):
 
 
 def test_history_is_read_back(tmp_path):
-    """The table of epochs has a column for all that any row knows, and comes back as it was."""
+    """history.csv has a column for every key of any row, and gives back the same rows."""
     run = TrainingRun(tmp_path)
     rows = [{"epoch": 0.0, "accuracy": 0.5}, {"epoch": 1.0, "train_loss": 0.25, "accuracy": 0.75}]
     run.write_history(rows)
@@ -87,7 +87,7 @@ def test_history_is_read_back(tmp_path):
 
 
 def test_no_history_and_a_damaged_one(tmp_path):
-    """No table is no epochs; one that is no table is said."""
+    """A missing history.csv gives no epochs; a damaged one is an error."""
     run = TrainingRun(tmp_path)
     assert run.history() == []
     run.write("history.csv", "epoch,accuracy\n1,good\n")
@@ -96,7 +96,7 @@ def test_no_history_and_a_damaged_one(tmp_path):
 
 
 def test_the_columns_of_history_stay_where_they_are(tmp_path):
-    """The first epoch has no training loss; read back and written again, its column stays the second."""
+    """train_loss, missing in the first epoch, stays the second column after reading and writing."""
     run = run_directory.TrainingRun(tmp_path)
     first = {"epoch": 0.0, "train_loss": math.nan, "valid_loss": 1.0, "accuracy": 0.5, "time": math.nan}
     run.write_history([first])
@@ -113,7 +113,7 @@ def test_the_columns_of_history_stay_where_they_are(tmp_path):
     ["accuracy\n1\n", "epoch,accuracy\nnan,1\n", "epoch\n0.5\n", "epoch\ninf\n", f"epoch\n{'9' * 200000}\n"],
 )
 def test_a_table_of_no_epochs_is_said(tmp_path, table):
-    """What somebody else made of the table is not taken for epochs."""
+    """A history.csv edited by the user is not read as epochs."""
     run = TrainingRun(tmp_path)
     run.write("history.csv", table)
     with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
@@ -122,7 +122,7 @@ def test_a_table_of_no_epochs_is_said(tmp_path, table):
 
 @pytest.mark.parametrize("name", ["checkpoints", "checkpoints/unfrozen", "checkpoints/lock"])
 def test_nothing_is_written_through_a_link(tree, tmp_path, name):
-    """A run of somebody else may lead out of itself: what lies there is not changed."""
+    """Links in a stranger's run are not followed when writing."""
     run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     run_directory.unlock_run(run.path)
     (tmp_path / "precious").mkdir()
@@ -141,7 +141,7 @@ def test_nothing_is_written_through_a_link(tree, tmp_path, name):
 
 
 def test_the_newest_unfinished_run_is_resumed(tree):
-    """Without a name it is the newest that did not end; a finished one is left alone."""
+    """By default, the newest unfinished run is resumed; a complete one is not."""
     options = TrainingOptions(tree)
     made = []
     for number, name in enumerate(("old", "new", "done")):
@@ -154,27 +154,27 @@ def test_the_newest_unfinished_run_is_resumed(tree):
 
 
 def test_nothing_to_resume_is_said(tree, tmp_path):
-    """Where there is no unfinished run, or the one named is none, that is said."""
+    """It is an error if there is no unfinished run, or if the named folder is not a run."""
     with pytest.raises(UsageError, match="no unfinished run"):
         choose_run_directory.find_unfinished_run(TrainingOptions(tree))
-    with pytest.raises(UsageError, match="is no run"):
+    with pytest.raises(UsageError, match="is not a run"):
         choose_run_directory.find_unfinished_run(TrainingOptions(tree, out=tmp_path))
 
 
 def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
-    """A run that ended is left as it is, though it is named: going on would begin it anew."""
+    """A complete run is not resumed even if it is named: that would start it anew."""
     run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     run.write("metrics.json", "{}")
-    assert not run.is_done  # report and exports come later
+    assert not run.is_done  # the report and the exports are not written yet
     run.forget_checkpoints(keep=0)
     assert run.is_done
     assert {path.name for path in run.path.iterdir()} == {"options.json", "metrics.json"}
-    with pytest.raises(UsageError, match="nothing to go on with"):
+    with pytest.raises(UsageError, match="nothing to resume"):
         choose_run_directory.find_unfinished_run(TrainingOptions(tree, out=run.path))
 
 
 def test_a_run_that_keeps_checkpoints_has_ended_too(tree):
-    """Checkpoints that stay for the person are no sign that a run was cut off; while it is written it is."""
+    """A complete run with kept checkpoints counts as complete; a run being written does not."""
     run = run_directory.create_directory(tree.with_name("kept"), TrainingOptions(tree, keep=2))
     (run.checkpoints / "unfrozen" / "checkpoint-9").mkdir(parents=True)
     run.write_json("metrics.json", {})
@@ -185,7 +185,7 @@ def test_a_run_that_keeps_checkpoints_has_ended_too(tree):
 
 
 def test_one_training_writes_a_run(tree, tmp_path):
-    """Two that want the same directory do not both get it, and the second one changes nothing."""
+    """Of two trainings for one directory, the second fails and changes nothing."""
     run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     run_directory.unlock_run(run.path)
     with Lock(run.checkpoints / "lock") as another:
@@ -197,7 +197,7 @@ def test_one_training_writes_a_run(tree, tmp_path):
 
 
 def test_what_a_killed_process_left_is_swept(tree, tmp_path):
-    """Halves of files that a killed process was writing go; nothing else does."""
+    """Temporary files of a killed process are deleted, and nothing else."""
     run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     (run.path / ".history.csv.4711.part").write_text("epo")
     (run.path / ".network-abc").mkdir()
@@ -208,7 +208,7 @@ def test_what_a_killed_process_left_is_swept(tree, tmp_path):
 
 
 def test_where_nothing_can_be_written_nothing_stands_in_the_way(tree, tmp_path, monkeypatch):
-    """A directory in which the first file had no room can be named again."""
+    """A directory whose first file did not fit on the disk can be used again."""
 
     def full(path, _data):
         raise CannotWrite(f"cannot write {path}")
@@ -220,7 +220,7 @@ def test_where_nothing_can_be_written_nothing_stands_in_the_way(tree, tmp_path, 
 
 
 def test_a_resumed_run_chooses_as_one_that_was_not_cut_off(tmp_path):
-    """Rows that were read back rank as those that were not: the file rounds."""
+    """Rows read from the file rank like the original ones: both are rounded."""
     run = TrainingRun(tmp_path)
     third = {"epoch": 0.0, "accuracy": 1 / 3, "valid_loss": 1.0}
     better = {"epoch": 1.0, "accuracy": 1 / 3, "valid_loss": 0.9}
@@ -231,11 +231,11 @@ def test_a_resumed_run_chooses_as_one_that_was_not_cut_off(tmp_path):
         table = EpochTable(rows, accuracy)
         assert table.best["epoch"] == 1
         assert table.best_until(0)["epoch"] == 0
-        assert table.epochs_without_progress(0, by=0.0) == 2  # as accurate is no gain
+        assert table.epochs_without_progress(0, by=0.0) == 2  # equal accuracy is not an improvement
 
 
 def test_a_link_where_there_are_none_is_a_copy(tmp_path, monkeypatch):
-    """A disk that knows one name a file only gets a second file."""
+    """On a file system without hard links, a copy is made."""
     (tmp_path / "one").write_bytes(b"weights")
 
     def refused(_self, _target):

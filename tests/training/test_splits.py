@@ -1,4 +1,4 @@
-"""Dealing: no group straddles, each class gets its share, and what was dealt once stays where it is."""
+"""Splits: no group is in two parts, each class gets its share, and earlier assignments stay."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def shares(album: LabelledPictures, split: Split) -> dict[str, list[int]]:
     return {label: list(counts.values()) for label, counts in split.table(album).items()}
 
 
-# What holds for any pictures at all.
+# Properties that hold for any images.
 
-Pictures = list[tuple[int, int]]  # class and group of each, the content being its place
+Pictures = list[tuple[int, int]]  # class and group of each; its index is the content
 
 
 @st.composite
 def pictures(draw: st.DrawFn, *, mixed: bool = True, least: int = 2) -> Pictures:
-    """Draw pictures of up to five classes in groups; `mixed` lets a group hold several classes."""
+    """Draw images of up to five classes in groups; with `mixed`, a group can hold several classes."""
     classes = draw(st.integers(2, 5))
     of = {}
     found = []
@@ -76,7 +76,7 @@ RULES = st.builds(SplitRule, st.integers(1, 60), st.integers(0, 39), st.integers
 
 
 def laid(found: Pictures, tmp: str = NOWHERE) -> tuple[LabelledPictures, list[int]]:
-    """Return the album of drawn pictures, and the groups in its order."""
+    """Return the drawn images, and their groups in the same order."""
     from pathlib import Path  # noqa: PLC0415
 
     album = imagine(Path(tmp), ((f"class {label}", number) for number, (label, _) in enumerate(found)))
@@ -86,7 +86,7 @@ def laid(found: Pictures, tmp: str = NOWHERE) -> tuple[LabelledPictures, list[in
 
 @given(pictures(), RULES, st.dictionaries(st.integers(0, 90), st.sampled_from(SplitPart)))
 def test_T05_no_group_straddles(found: Pictures, rule: SplitRule, before: dict[int, SplitPart]) -> None:
-    """Whatever the classes, groups, percentages, seed and memory: a group lies in one part alone."""
+    """For any classes, groups, percentages, seed and saved split, a group is in one part only."""
     album, numbers = laid(found)
     known = {content(number): part for number, part in before.items()}
     split = dealt(album, numbers, **rule._asdict(), remembered=known)
@@ -95,7 +95,7 @@ def test_T05_no_group_straddles(found: Pictures, rule: SplitRule, before: dict[i
 
 @given(pictures(), pictures(), RULES)
 def test_T05_adding_pictures_moves_none(found: Pictures, more: Pictures, rule: SplitRule) -> None:
-    """Pictures stay where they are when others come, unless these tie together what was apart."""
+    """New images do not move others, unless they join separate groups."""
     album, numbers = laid(found)
     first = dealt(album, numbers, **rule._asdict())
     known = by_content(album, first)
@@ -106,13 +106,13 @@ def test_T05_adding_pictures_moves_none(found: Pictures, more: Pictures, rule: S
         for example, part, number in zip(album.examples, second.parts, second.groups, strict=True)
         if known.get(example.content, part) != part
     }
-    assert moved <= set(second.needed)  # a new class may have no picture but such as lie in an exam
-    assert second.merged == ()  # groups grew, and none met
+    assert moved <= set(second.needed)  # all images of a new class can be in groups of valid or test
+    assert second.merged == ()  # groups grew, but none were merged
 
 
 @given(pictures(mixed=False), pictures(mixed=False), RULES)
 def test_T05_adding_to_classes_of_their_own_moves_none(found: Pictures, more: Pictures, rule: SplitRule) -> None:
-    """Where no group holds two classes, there is no reason to move anything when pictures come."""
+    """If no group holds two classes, new images never move others."""
     album, numbers = laid(found)
     known = by_content(album, dealt(album, numbers, **rule._asdict()))
     of = {group: label for label, group in reversed(found)}
@@ -124,7 +124,7 @@ def test_T05_adding_to_classes_of_their_own_moves_none(found: Pictures, more: Pi
 
 @given(pictures(), pictures(), RULES)
 def test_T05_a_new_member_follows_its_group(found: Pictures, more: Pictures, rule: SplitRule) -> None:
-    """A picture that belongs to a group goes where the group is."""
+    """A new image goes to the part of its group."""
     album, numbers = laid(found)
     where = dict(zip(numbers, dealt(album, numbers, **rule._asdict()).parts, strict=True))
     known = by_content(album, dealt(album, numbers, **rule._asdict()))
@@ -138,7 +138,7 @@ def test_T05_a_new_member_follows_its_group(found: Pictures, more: Pictures, rul
 
 @given(pictures(mixed=False), pictures(mixed=False), RULES)
 def test_percentages_are_kept_within_a_group(found: Pictures, more: Pictures, rule: SplitRule) -> None:
-    """Each class gives valid and test what was asked for, to within the largest of its groups."""
+    """Valid and test get their shares of each class, to within its largest group."""
     known: Mapping[str, SplitPart] = {}
     apart = [(label, group + 100) for label, group in more]
     for all_of_them in (found, found + apart):
@@ -149,14 +149,14 @@ def test_percentages_are_kept_within_a_group(found: Pictures, more: Pictures, ru
             largest = max(count for (name, _), count in sizes.items() if name == label)
             whole = album.counts()[label]
             assert abs(valid - whole * rule.valid / 100) <= largest
-            # What valid takes at least, and train keeps at least, test may have to do without.
+            # Test may get less, because valid and train get their minimum first.
             assert -2 * largest <= test - whole * rule.test / 100 <= largest
         known = by_content(album, split)
 
 
 @given(pictures(), RULES)
 def test_every_class_is_learned_and_chosen_by(found: Pictures, rule: SplitRule) -> None:
-    """A class trains on a group at least; with two groups of its own, one of them is for valid."""
+    """A class has a group in train; with two groups of its own, it has one in valid."""
     album, numbers = laid(found)
     split = dealt(album, numbers, **rule._asdict())
     alone = Counter()
@@ -171,7 +171,7 @@ def test_every_class_is_learned_and_chosen_by(found: Pictures, rule: SplitRule) 
 
 @given(pictures(), RULES)
 def test_a_deal_is_the_same_again(found: Pictures, rule: SplitRule) -> None:
-    """The same pictures are dealt the same way again, remembered or not, however groups are numbered."""
+    """The same images are split the same way again, saved or not, however groups are numbered."""
     album, numbers = laid(found)
     first = dealt(album, numbers, **rule._asdict())
     again = dealt(album, [1000 - number for number in numbers], **rule._asdict())
@@ -183,7 +183,7 @@ def test_a_deal_is_the_same_again(found: Pictures, rule: SplitRule) -> None:
 @given(pictures(least=30), st.integers(1, 5))
 @settings(max_examples=50)
 def test_without_memory_little_moves(found: Pictures, more: int) -> None:
-    """Without anything remembered, some pictures more move none between valid and test."""
+    """Without a saved split, a few more images move none between valid and test."""
     found = [(label, number) for number, (label, _) in enumerate(found)]
     album, numbers = laid(found)
     first = by_content(album, dealt(album, numbers))
@@ -193,11 +193,11 @@ def test_without_memory_little_moves(found: Pictures, more: int) -> None:
     assert not moved & {(SplitPart.VALID, SplitPart.TEST), (SplitPart.TEST, SplitPart.VALID)}
 
 
-# By example.
+# Examples.
 
 
 def test_a_hundred_pictures_are_dealt_as_asked(tmp_path: Path) -> None:
-    """Of a hundred pictures without twins, 70 train, 20 validate and 10 test, in each class."""
+    """A hundred images without duplicates are split 70, 20 and 10 in each class."""
     album = imagine(tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100)))
     split = dealt(album, range(200))
     assert shares(album, split) == {"a": [70, 20, 10], "b": [70, 20, 10]}
@@ -205,7 +205,7 @@ def test_a_hundred_pictures_are_dealt_as_asked(tmp_path: Path) -> None:
 
 
 def test_the_seed_deals_anew(tmp_path: Path) -> None:
-    """Another seed gives another deal of the same shares."""
+    """Another seed gives another split with the same shares."""
     album = imagine(tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100)))
     one, two = dealt(album, range(200), seed=1), dealt(album, range(200), seed=2)
     assert one.parts != two.parts
@@ -213,23 +213,23 @@ def test_the_seed_deals_anew(tmp_path: Path) -> None:
 
 
 def test_T01_one_picture_trains(tmp_path: Path) -> None:
-    """A class of one picture trains on it; one of two has the other for valid."""
+    """A class of one image has it in train; a class of two has the other one in valid."""
     album = imagine(tmp_path, [("a", 1), ("b", 2), ("b", 3), ("c", 4), ("c", 5), ("c", 6)])
     assert shares(album, dealt(album, range(6))) == {"a": [1, 0, 0], "b": [1, 1, 0], "c": [2, 1, 0]}
     assert shares(album, dealt(album, [0, 1, 1, 2, 2, 2]))["b"] == [2, 0, 0]
 
 
 def test_T01_the_last_pictures_of_a_class_train(tmp_path: Path) -> None:
-    """When a person deletes all that a class was learned from, what validated it trains, and that is told."""
+    """If all training images of a class are deleted, its validation images are moved to train, with a note."""
     album = imagine(tmp_path, [("a", n) for n in range(9)] + [("b", 20), ("b", 21)])
     known = {content(20): SplitPart.VALID, content(21): SplitPart.TEST}
     split = dealt(album, range(11), remembered=known)
     assert shares(album, split)["b"][0] == 1
-    assert "all that was left of their class" in split.notes[0]
+    assert "the only ones left of their class" in split.notes[0]
 
 
 def test_T05_merged_groups_go_to_train(tmp_path: Path) -> None:
-    """Groups that lay apart and turn out to be one go to train together, and are told; then they stay."""
+    """Groups of different parts that are merged go to train, with a note, and then stay there."""
     album = imagine(tmp_path, [("a", n) for n in range(30)] + [("b", n) for n in range(30, 60)])
     known = by_content(album, dealt(album, range(60)))
     valid = next(row for row, example in enumerate(album.examples) if known[example.content] is SplitPart.VALID)
@@ -239,14 +239,14 @@ def test_T05_merged_groups_go_to_train(tmp_path: Path) -> None:
     split = dealt(album, numbers, remembered=known)
     assert split.merged == (valid,)
     assert split.parts[valid] == split.parts[test] == SplitPart.TRAIN
-    assert split.notes[0].startswith("2 pictures had been in different parts")
+    assert split.notes[0].startswith("2 images of one group were in different parts")
     assert paths(album)[valid] in split.notes[0]
     again = dealt(album, numbers, remembered=by_content(album, split))
     assert (again.merged, again.notes, again.parts) == ((), (), split.parts)
 
 
 def test_T05_twins_of_a_real_tree_never_straddle(tmp_path: Path) -> None:
-    """Copies under other names, in poorer quality and in another class are dealt as one."""
+    """Copies under other names, of lower quality and in another class go to the same part."""
     plant(tmp_path, {"king": range(12), "coral": range(20, 32)})
     for number in range(12):
         (tmp_path / "king" / f"poor {number}.jpg").write_bytes(jpeg(number, quality=50))
@@ -261,11 +261,11 @@ def test_T05_twins_of_a_real_tree_never_straddle(tmp_path: Path) -> None:
         assert all(where[f"king/{n:03}.jpg"] == where[f"coral/wrong {n}.jpg"] for n in (3, 4, 5))
 
 
-# Folders that say it themselves.
+# Folders named after parts.
 
 
 def of_parts(root: Path, **counts: Mapping[str, int]) -> LabelledPictures:
-    """Return an album whose folders say the part: so many pictures of each class in each."""
+    """Return images in folders named after parts: a number of images of each class in each."""
     album, start = None, 0
     for part, classes in counts.items():
         for label, count in classes.items():
@@ -278,7 +278,7 @@ def of_parts(root: Path, **counts: Mapping[str, int]) -> LabelledPictures:
 
 
 def test_folders_decide(tmp_path: Path) -> None:
-    """Where there is a folder for train, valid and test, nothing is dealt and nothing remembered matters."""
+    """With folders for train, valid and test, these decide, and a saved split is ignored."""
     album = of_parts(tmp_path, train={"a": 5, "b": 5}, valid={"a": 30, "b": 1}, test={"a": 2})
     known = {example.content: SplitPart.TEST for example in album.examples}
     split = dealt(album, range(43), remembered=known)
@@ -287,7 +287,7 @@ def test_folders_decide(tmp_path: Path) -> None:
 
 
 def test_valid_is_taken_from_train_where_it_has_no_folder(tmp_path: Path) -> None:
-    """With folders for train and test alone, valid comes out of train, by percent, and stays there."""
+    """With folders for train and test only, valid is a share of train, and stays."""
     album = of_parts(tmp_path, train={"a": 50, "b": 50}, test={"a": 10, "b": 10})
     split = dealt(album, range(120))
     assert shares(album, split) == {"a": [40, 10, 10], "b": [40, 10, 10]}
@@ -297,29 +297,29 @@ def test_valid_is_taken_from_train_where_it_has_no_folder(tmp_path: Path) -> Non
 
 
 def test_a_test_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """With folders for train and valid alone nothing is moved: there is no exam, and that is told."""
+    """With folders for train and valid only, nothing is moved, and a note says that there is no test set."""
     album = of_parts(tmp_path, train={"a": 50, "b": 50}, valid={"a": 10, "b": 10})
     split = dealt(album, range(120))
     assert shares(album, split) == {"a": [50, 10, 0], "b": [50, 10, 0]}
-    assert split.notes == ("there is no folder for test: nothing was kept for a last exam",)
+    assert split.notes == ("there is no folder for test: no test set is held out",)
 
 
 def test_T05_folders_that_share_a_picture_are_told(tmp_path: Path) -> None:
-    """A twin across the folders stays where it is; it is told, and never made a picture to choose by."""
+    """A duplicate in two part folders stays, with a warning, and is never used for valid."""
     album = of_parts(tmp_path, train={"a": 20, "b": 20}, test={"a": 4, "b": 4})
     numbers = list(range(48))
     numbers[40] = numbers[0]
     for seed in range(20):
         split = dealt(album, numbers, seed=seed)
         assert (split.parts[0], split.parts[40]) == (SplitPart.TRAIN, SplitPart.TEST)
-    assert any("twin in train" in text and paths(album)[40] in text for text in find_warnings(album, split))
+    assert any("near-duplicate in train" in text and paths(album)[40] in text for text in find_warnings(album, split))
 
 
-# Remembered.
+# Saved in runs.
 
 
 def keep(album: LabelledPictures, run: Path, rule: SplitRule = RULE) -> Split:
-    """Deal as a training does, and remember it in its run."""
+    """Split as a training does, and save the split in its run."""
     run.mkdir(parents=True, exist_ok=True)
     known = load_split(album, run.parent, rule=rule)
     split = dealt(album, find_leak_groups(album, say=pytest.fail), **rule._asdict(), remembered=known)
@@ -328,7 +328,7 @@ def keep(album: LabelledPictures, run: Path, rule: SplitRule = RULE) -> Split:
 
 
 def test_T05_a_run_remembers(tmp_path: Path) -> None:
-    """Without a ledger, the newest run beside the tree tells where each content is, whatever its name."""
+    """Without a ledger, the newest run beside the tree gives the part of each content, under any name."""
     root = plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)})
     album = look(root)
     first = by_content(album, keep(album, tmp_path / "tree.runs" / "1"))
@@ -342,7 +342,7 @@ def test_T05_a_run_remembers(tmp_path: Path) -> None:
 
 
 def test_T05_a_run_elsewhere_is_remembered_beside_the_tree(tmp_path: Path) -> None:
-    """A run that was written elsewhere leaves its split where the next one looks; others need no copy."""
+    """A run elsewhere leaves a copy of its split beside the tree; other runs do not."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     beside = tmp_path / "tree.runs"
     for run in (tmp_path / "else" / "where", beside / "first"):
@@ -357,18 +357,18 @@ def test_T05_a_run_elsewhere_is_remembered_beside_the_tree(tmp_path: Path) -> No
 
 
 def test_a_split_that_the_next_run_will_not_find_is_told(tmp_path: Path) -> None:
-    """Where nothing can be written beside the tree the run keeps its split, and that is said."""
+    """If nothing can be written beside the tree, only the run holds the split, with a message."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     (tmp_path / "tree.runs").write_text("a file")
     said: list[str] = []
     save_split(album, dealt(album, range(40)), tmp_path, beside=tmp_path / "tree.runs", say=said.append)
     assert len(said) == 1
-    assert "will not find this split" in said[0]
+    assert "cannot find this split" in said[0]
     assert (tmp_path / "splits.csv").exists()
 
 
 def test_what_the_network_learned_from_is_told(tmp_path: Path) -> None:
-    """Of a network that an earlier run trained, it is said what it knows, and what of that is in the exam."""
+    """A warning says how many images an earlier run was trained on, and how many are held out."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     run = tmp_path / "runs" / "first"
     split = keep(album, run)
@@ -379,14 +379,14 @@ def test_what_the_network_learned_from_is_told(tmp_path: Path) -> None:
     }
     assert load_training_contents(tmp_path) == frozenset()
     (told,) = (text for text in find_warnings(album, split, source=run) if str(run) in text)
-    assert f"learned from {train} of these pictures" in told
+    assert f"was trained on {train} of these images" in told
     turned = replace(split, parts=(SplitPart.TEST,) * len(split.parts))
     assert any(f"{train} of them are in valid or test" in text for text in find_warnings(album, turned, source=run))
-    assert not any("learned from" in text for text in find_warnings(album, split, source=tmp_path))
+    assert not any("was trained on" in text for text in find_warnings(album, split, source=tmp_path))
 
 
 def test_runs_of_another_deal_are_not_asked(tmp_path: Path) -> None:
-    """With another seed or percentage it is another deal; the first is remembered behind the newer ones."""
+    """Another seed or percentage is another split; the first one is still found in older runs."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     first = keep(album, tmp_path / "runs" / "1")
     other = SplitRule(valid=30, test=0, seed=42)
@@ -399,7 +399,7 @@ def test_runs_of_another_deal_are_not_asked(tmp_path: Path) -> None:
 
 
 def test_the_newest_run_counts(tmp_path: Path) -> None:
-    """Of several runs by one deal the newest is believed, whatever its name; a run itself may be asked."""
+    """Of several runs with one rule the newest counts, whatever its name; a run can also be given itself."""
     album = look(plant(tmp_path / "tree", {"king": [1], "coral": [2]}))
     for age, (name, part) in enumerate({"z": SplitPart.TEST, "a": SplitPart.VALID}.items()):
         (tmp_path / "runs" / name).mkdir(parents=True)
@@ -410,7 +410,7 @@ def test_the_newest_run_counts(tmp_path: Path) -> None:
 
 
 def test_splits_csv_can_be_read(tmp_path: Path) -> None:
-    """splits.csv has a row a picture, and no name of a file is a formula in it or breaks its rows."""
+    """splits.csv has one row per image; no file name becomes a formula or breaks a row."""
     plant(tmp_path / "tree", {"king": range(3), "=coral": range(3, 6)})
     (tmp_path / "tree" / "king" / "000.jpg").rename(tmp_path / "tree" / "king" / 'a\n"b".jpg')
     album = look(tmp_path / "tree")
@@ -442,7 +442,7 @@ def test_splits_csv_can_be_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_splits_csv_is_passed_over(tmp_path: Path, text: str) -> None:
-    """A splits.csv that is no such table counts for nothing, and the run before it is asked."""
+    """A damaged splits.csv is ignored, and the run before it is used."""
     album = look(plant(tmp_path / "tree", {"king": range(5), "coral": range(5, 10)}))
     split = keep(album, tmp_path / "runs" / "1")
     (tmp_path / "runs" / "2").mkdir()
@@ -453,25 +453,25 @@ def test_a_damaged_splits_csv_is_passed_over(tmp_path: Path, text: str) -> None:
 
 
 def test_a_run_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    """A run's directory that is gone is the run's failure, with its path."""
+    """A missing run directory is an error with its path."""
     album = look(plant(tmp_path / "tree", {"king": [1], "coral": [2]}))
     with pytest.raises(CannotWrite, match=r"splits\.csv"):
         save_split(album, dealt(album, [0, 1]), tmp_path / "gone", say=pytest.fail)
 
 
-# Remembered by a ledger.
+# Saved in a ledger.
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give a dataset of two classes of 20 pictures."""
+    """Return a dataset of two classes of 20 images."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(20), coral=range(100, 120))
     return root
 
 
 def test_T05_a_ledger_remembers(root: Path, tmp_path: Path) -> None:
-    """A ledger keeps a deal without its runs: pictures that come, move or leave for a while move none."""
+    """A ledger keeps the split without runs: added, moved and temporarily missing images move no others."""
     album = look(root)
     first = by_content(album, keep(album, tmp_path / "elsewhere" / "1"))
     away = tmp_path / "away.jpg"
@@ -489,7 +489,7 @@ def test_T05_a_ledger_remembers(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_ledger_knows_better_than_a_run(root: Path, tmp_path: Path) -> None:
-    """What ledger and run tell differently, the ledger decides; what it does not know, the run."""
+    """The ledger takes precedence over a run, which gives the parts that the ledger does not have."""
     album = look(root)
     run = tmp_path / "runs" / "1"
     run.mkdir(parents=True)
@@ -506,7 +506,7 @@ def test_a_ledger_knows_better_than_a_run(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_is_held_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another program holds the ledger, the split is kept by the run, and that is said."""
+    """While another program locks the ledger, only the run holds the split, with a message."""
     monkeypatch.setattr("harvest.ledger.database.PATIENCE", 0.1)
     album = look(root)
     split = dealt(album, range(40))
@@ -516,11 +516,11 @@ def test_a_ledger_that_is_held_is_told(root: Path, tmp_path: Path, monkeypatch: 
         save_split(album, split, tmp_path, say=said.append)
         assert load_split(album, tmp_path, rule=RULE) == by_content(album, split)
     assert len(said) == 1
-    assert "splits.csv alone" in said[0]
+    assert "only saved in" in said[0]
 
 
 def test_a_damaged_ledger_is_told_once(root: Path, tmp_path: Path) -> None:
-    """With a ledger that cannot be read, the run alone remembers; the warning is not repeated."""
+    """With an unreadable ledger, only the run holds the split; there is one warning."""
     (root / "harvest.db").write_bytes(b"")
     album = look(root)
     split = keep(album, tmp_path / "runs" / "1")
@@ -530,7 +530,7 @@ def test_a_damaged_ledger_is_told_once(root: Path, tmp_path: Path) -> None:
 
 
 def test_remembering_the_same_writes_nothing(root: Path, tmp_path: Path) -> None:
-    """A second training that deals nothing new leaves the ledger as it is."""
+    """A second training with the same split does not change the ledger."""
     album = look(root)
     keep(album, tmp_path / "runs" / "1")
     before = (root / "harvest.db").read_bytes()
@@ -546,48 +546,48 @@ def warned(album: LabelledPictures, numbers: Sequence[int] | None = None) -> str
 
 
 def test_nothing_to_warn_of(tmp_path: Path) -> None:
-    """Two classes of enough pictures each are worth no word."""
+    """Two classes with enough images give no warning."""
     album = imagine(tmp_path, [("a", n) for n in range(40)] + [("b", n) for n in range(40, 80)])
     assert warned(album) == ""
 
 
 def test_T04_imbalance_is_told(tmp_path: Path) -> None:
-    """A class a hundred times as large as another is told, with both counts and what is done about it."""
+    """A class a hundred times as large as another gives a warning with both counts and the remedy."""
     album = imagine(tmp_path, [("a", n) for n in range(3000)] + [("b", n) for n in range(3000, 3030)])
-    assert "a has 3,000 pictures, b 30" in warned(album)
-    assert "weighted" in warned(album)
+    assert "a has 3,000 images, b has 30" in warned(album)
+    assert "weights the classes equally" in warned(album)
     even = imagine(tmp_path, [("a", n) for n in range(100)] + [("b", n) for n in range(100, 140)])
     assert warned(even) == ""
 
 
 def test_T01_few_pictures_are_told(tmp_path: Path) -> None:
-    """Classes under 20 pictures are named with their counts, and those without a picture to choose by."""
+    """Warnings name classes under 20 images with their counts, and classes without validation images."""
     album = imagine(tmp_path, [("a", n) for n in range(19)] + [("b", 30)] + [("c", n) for n in range(40, 60)])
-    assert "fewer than 20 pictures: a (19), b (1);" in warned(album)
-    assert "too few pictures for valid: b" in warned(album)
+    assert "fewer than 20 images: a (19), b (1);" in warned(album)
+    assert "too few images for valid: b" in warned(album)
 
 
 def test_many_classes_are_not_all_named(tmp_path: Path) -> None:
-    """A warning names three and counts the rest."""
+    """A warning names three classes, and the number of the others."""
     album = imagine(tmp_path, ((f"class {n:02}", n) for n in range(60)))
     assert "class 00 (1), class 01 (1), class 02 (1) and 57 more" in warned(album)
 
 
 def test_T05_twins_across_labels_are_told(tmp_path: Path) -> None:
-    """One picture in two classes is told by both its paths: whatever is answered, one of them is wrong."""
+    """An image in two classes gives a warning with both paths."""
     plant(tmp_path, {"king": range(20), "coral": range(20, 40)})
     (tmp_path / "coral" / "same.jpg").write_bytes(jpeg(3))
     (tmp_path / "coral" / "poor.jpg").write_bytes(jpeg(4, quality=50))
     (tmp_path / "king" / "fine.jpg").write_bytes(jpeg(5, quality=50))
     album = look(tmp_path)
     text = warned(album, find_leak_groups(album, say=pytest.fail).tolist())
-    assert "2 pictures are in two classes" in text
+    assert "2 images are in two classes" in text
     assert "coral/same.jpg = king/003.jpg" in text
     assert "coral/poor.jpg = king/004.jpg" in text
 
 
 def test_classes_that_differ_in_case_are_told(tmp_path: Path) -> None:
-    """Two folders of one name but for case or accents stay two classes, and the question is asked."""
+    """Two folders that differ only in case or accents stay two classes, with a warning."""
     album = imagine(
         tmp_path, ((label, 50 * k + n) for k, label in enumerate(("King", "king", "rat")) for n in range(30))
     )
@@ -595,19 +595,19 @@ def test_classes_that_differ_in_case_are_told(tmp_path: Path) -> None:
 
 
 def test_unresolved_conflicts_are_told(tmp_path: Path) -> None:
-    """A picture that two classes want is told as long as it lies where the ledger thinks."""
+    """An open conflict gives a warning while the image is where the ledger says."""
     album = imagine(tmp_path, [("a", n) for n in range(40)] + [("b", n) for n in range(40, 80)])
     conflicts = (Conflict(1, "a", "000003.jpg", "b"), Conflict(2, "a", "gone.jpg", "b"))
     album = replace(album, ledger_facts=LedgerFacts(conflicts=conflicts))
-    assert "1 pictures are wanted by two classes" in warned(album)
+    assert "1 images have an open conflict between two classes" in warned(album)
     assert "a/000003.jpg (or b?)" in warned(album)
 
 
 def test_a_harvests_conflicts_reach_the_album(root: Path) -> None:
-    """A conflict that a harvest found, and nobody has decided, is in the album of its tree."""
+    """An open conflict that a harvest found is among the facts of the labelled images."""
     with closing(sqlite3.connect(root / "harvest.db")) as connection:
         connection.execute("INSERT INTO conflict (picture, class, at) VALUES (1, 'coral', '2026-01-01T00:00:00Z')")
         connection.commit()
     album = load_pictures(root, say=pytest.fail)
     assert [conflict.other for conflict in album.ledger_facts.conflicts] == ["coral"]
-    assert "wanted by two classes" in warned(album)
+    assert "open conflict between two classes" in warned(album)

@@ -1,4 +1,4 @@
-"""Run directories from strangers: nothing of them runs, leads elsewhere, or ends in a traceback."""
+"""Runs from strangers: their code is not run, their links are not followed, and errors are messages."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def train(folder, **more):
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
-    """Give a tree and a run that was cut off after its first epoch, as they travel together."""
+    """Return a tree and a run interrupted after its first epoch, as they are copied together."""
     home = tmp_path_factory.mktemp("travels")
     shapes = tree(home / "shapes", {"disc": 8, "square": 8})
     options = {"from_scratch": True, "epochs": 2, "size": 32, "batch": 8}
     train(shapes, out=home / "shapes.runs" / "x", keep=2, **options)
     run = home / "shapes.runs" / "x"
-    (run / "metrics.json").unlink()  # as if it had been cut off before it was judged
+    (run / "metrics.json").unlink()  # as if interrupted before the evaluation
     shutil.rmtree(latest_checkpoint(run / "checkpoints" / "unfrozen"))
     (run / "checkpoints" / "lock").touch()
     return home
@@ -58,12 +58,12 @@ def begun(tmp_path_factory):
 
 @pytest.fixture
 def stranger(begun, tmp_path):
-    """Give a copy of them, which a test may damage."""
+    """Return a copy of both, which a test can damage."""
     return shutil.copytree(begun, tmp_path / "travels")
 
 
 def change(home, **options):
-    """Change what options.json of the run says."""
+    """Change options.json of the run."""
     path = home / "shapes.runs" / "x" / "options.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | options), "utf-8")
 
@@ -87,11 +87,11 @@ def snapshot(folder):
     ],
 )
 def test_X01_code_that_a_run_names_is_not_imported(stranger, options, words):
-    """Modules that options.json names are shown with the exact options to add, and nothing of them runs."""
+    """Modules named in options.json are shown with the options to add, and not imported."""
     (stranger / "evil.py").write_text(OWN, "utf-8")
     change(stranger, **options)
     before = snapshot(stranger / "shapes.runs" / "x")
-    with pytest.raises(UsageError, match=f"was begun with {words}") as refused:
+    with pytest.raises(UsageError, match=f"was started with {words}") as refused:
         resume(stranger)
     assert f"add {words}" in refused.value.hint
     assert not (stranger / "code was run").exists()
@@ -100,7 +100,7 @@ def test_X01_code_that_a_run_names_is_not_imported(stranger, options, words):
 
 
 def test_X01_code_that_is_named_again_is_run(stranger, monkeypatch):
-    """Who names the same code again goes on with the run."""
+    """If the command names the same code, the run is resumed."""
     (stranger / "trusted_code.py").write_text(OWN, "utf-8")
     monkeypatch.chdir(stranger)
     change(stranger, callbacks=["trusted_code:Watch"])
@@ -109,16 +109,16 @@ def test_X01_code_that_is_named_again_is_run(stranger, monkeypatch):
 
 
 def test_X01_other_code_is_not_run_either(stranger):
-    """Code in place of another is refused before it is imported, and both are shown."""
+    """Other code instead is an error before it is imported; the message shows both."""
     (stranger / "evil.py").write_text(OWN, "utf-8")
     change(stranger, metric="evil:score")
     with pytest.raises(UsageError, match="not with --metric other:score") as refused:
         resume(stranger, metric="other:score")
-    assert "in place of --metric other:score" in refused.value.hint
+    assert "instead of --metric other:score" in refused.value.hint
 
 
 def test_X01_a_run_says_with_which_code_it_goes_on(tmp_path):
-    """The line that goes on with a run names its code again."""
+    """The command that resumes a run names its code."""
     options = TrainingOptions(tmp_path / "shapes", callbacks=("mine:Watch",), metric="mine:score")
     run_directory.create_directory(tmp_path / "run", options)
     with pytest.raises(HarvestError) as stopped, resume_hint(options):
@@ -128,7 +128,7 @@ def test_X01_a_run_says_with_which_code_it_goes_on(tmp_path):
 
 
 def test_X01_features_are_kept_where_the_command_says(stranger, tmp_path):
-    """A cache that options.json names elsewhere is not written to."""
+    """A cache named in options.json is not written to."""
     (tmp_path / "home").mkdir()
     change(stranger, cache=str(tmp_path / "home"), out=str(tmp_path / "home" / "out"))
     resume(stranger)
@@ -137,7 +137,7 @@ def test_X01_features_are_kept_where_the_command_says(stranger, tmp_path):
 
 @pytest.mark.parametrize("place", ["checkpoint", "optimizer.pt", "logs", "history.csv"])
 def test_X01_no_link_within_a_run_is_followed(stranger, tmp_path, place):
-    """A link anywhere in a run is refused before anything is written or read through it."""
+    """A link anywhere in a run is an error before anything is read or written through it."""
     run = stranger / "shapes.runs" / "x"
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "profile").write_text("mine", "utf-8")
@@ -157,7 +157,7 @@ def test_X01_no_link_within_a_run_is_followed(stranger, tmp_path, place):
 
 
 def test_X01_a_pipe_in_a_run_is_not_waited_for(stranger):
-    """What is neither file nor folder is named."""
+    """A pipe is named as neither a file nor a folder."""
     run = stranger / "shapes.runs" / "x"
     (run / "finder.json").unlink(missing_ok=True)
     os.mkfifo(run / "finder.json")
@@ -199,7 +199,7 @@ def test_X01_a_pipe_in_a_run_is_not_waited_for(stranger):
     ids=lambda options: repr(options)[:40],
 )
 def test_X01_options_are_checked_as_the_command_lines(tmp_path, options):
-    """A value in options.json that no command line could give is one error, which names the file."""
+    """A value in options.json that no command line can give is an error with the file name."""
     document = TrainingOptions(Path("snakes")).as_json() | options
     (tmp_path / "options.json").write_text(json.dumps(document), "utf-8")
     with pytest.raises(TrainingError, match=r"options\.json does not contain the options of a run"):
@@ -207,7 +207,7 @@ def test_X01_options_are_checked_as_the_command_lines(tmp_path, options):
 
 
 def test_X01_options_of_any_size_are_not_read(tmp_path):
-    """A file of gigabytes is refused by its size."""
+    """An options.json of gigabytes is refused by its size."""
     with (tmp_path / "options.json").open("wb") as file:
         file.truncate(50 << 30)
     with pytest.raises(TrainingError, match="more than 16,777,216 bytes"):
@@ -227,7 +227,7 @@ def test_X01_options_of_any_size_are_not_read(tmp_path):
     ids=repr,
 )
 def test_X01_names_that_lead_nowhere_are_said(stranger, options):
-    """A network, metric or matrix that is not there is an error in words."""
+    """A missing network, metric or matrix is an error with a message."""
     change(stranger, **options)
     with pytest.raises(HarvestError):
         resume(stranger)
@@ -247,7 +247,7 @@ def test_X01_names_that_lead_nowhere_are_said(stranger, options):
     ids=lambda table: repr(table)[:30],
 )
 def test_X01_a_table_of_epochs_in_no_order_is_said(tmp_path, table):
-    """Epochs that no training writes are not gone on from."""
+    """A history.csv whose epochs are out of order is an error."""
     (tmp_path / "history.csv").write_text(table, "utf-8")
     with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
         TrainingRun(tmp_path).history()
@@ -255,7 +255,7 @@ def test_X01_a_table_of_epochs_in_no_order_is_said(tmp_path, table):
 
 @pytest.mark.parametrize("value", ["1e308", "-1e308", "inf", "nan", "1e-320"])
 def test_X01_figures_of_any_size_are_shown(stranger, value):
-    """Figures of a table of epochs may be absurd: the run ends, with a report."""
+    """Absurd numbers in history.csv do not stop the run or its report."""
     path = stranger / "shapes.runs" / "x" / "history.csv"
     head, *rows = path.read_text("utf-8").splitlines()
     count = head.count(",")
@@ -281,7 +281,7 @@ def test_X01_figures_of_any_size_are_shown(stranger, value):
     ids=lambda state: state[:30],
 )
 def test_X01_a_checkpoint_in_no_state_is_left_out(stranger, state):
-    """A trainer_state.json that says nothing that can be is as good as a checkpoint that was cut off."""
+    """A checkpoint whose trainer_state.json has impossible values counts as incomplete."""
     checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     path = checkpoint / "trainer_state.json"
     known = json.loads(path.read_text("utf-8"))
@@ -294,7 +294,7 @@ def test_X01_a_checkpoint_in_no_state_is_left_out(stranger, state):
 
 
 def inside(checkpoint):
-    """Read and return the state of the optimizer."""
+    """Return the state of the optimizer."""
     return torch.load(checkpoint / "optimizer.pt", weights_only=True)
 
 
@@ -316,26 +316,26 @@ def of_nothing(state):
 
 @pytest.mark.parametrize("damage", [larger, of_words, of_other_groups, of_nothing])
 def test_X01_an_optimizer_of_another_shape_is_refused(stranger, damage):
-    """The state of an optimizer is taken only where it is one of this training's."""
+    """The state of an optimizer is only loaded if it fits this training."""
     checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     state = inside(checkpoint)
     damage(state)
     torch.save(state, checkpoint / "optimizer.pt")
-    with pytest.raises(TrainingError, match=r"cannot be taken up: optimizer\.pt"):
+    with pytest.raises(TrainingError, match=r"cannot be loaded: optimizer\.pt"):
         resume(stranger)
 
 
 @pytest.mark.parametrize("state", [{"step": 7}, {}, [], {"last_epoch": 10**400}])
 def test_X01_a_schedule_of_another_shape_is_refused(stranger, state):
-    """The state of a schedule cannot replace its methods, nor its numbers by others than numbers."""
+    """The state of a schedule can neither replace its methods nor hold other values than numbers."""
     checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     torch.save(state, checkpoint / "scheduler.pt")
-    with pytest.raises(TrainingError, match=r"cannot be taken up: scheduler\.pt"):
+    with pytest.raises(TrainingError, match=r"cannot be loaded: scheduler\.pt"):
         resume(stranger)
 
 
 def test_X01_weights_of_a_checkpoint_are_of_this_network(stranger):
-    """Weights of another shape are refused before they are loaded."""
+    """Weights of other shapes are refused before they are loaded."""
     checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     weights = load_file(checkpoint / "model.safetensors")
     save_file({name: torch.zeros(3, 3) for name in weights}, checkpoint / "model.safetensors")
@@ -344,7 +344,7 @@ def test_X01_weights_of_a_checkpoint_are_of_this_network(stranger):
 
 
 def test_X01_a_state_that_unpacks_to_more_is_refused(tmp_path):
-    """A packed file is judged by what it would become, and a bare pickle is not opened."""
+    """A compressed file is checked by its unpacked size, and a bare pickle is not opened."""
     with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/0", bytes(80 << 20))
     with pytest.raises(ValueError, match="would unpack"):
@@ -355,7 +355,7 @@ def test_X01_a_state_that_unpacks_to_more_is_refused(tmp_path):
 
 
 def test_X01_a_run_that_holds_another_network_is_said(stranger):
-    """Weights and description of another network in the run's place are named."""
+    """Weights and configuration of another network in the run are an error."""
     run = stranger / "shapes.runs" / "x"
     shutil.rmtree(run / "checkpoints" / "unfrozen")
     config = json.loads((run / "config.json").read_text("utf-8"))
@@ -394,7 +394,7 @@ def score(targets, probabilities):
     ],
 )
 def test_X11_code_of_the_user_that_raises_shows_its_own_trace(tmp_path, monkeypatch, option, named):
-    """The message has the lines of the user's file, none of ours, and how to go on when they are fixed."""
+    """The message has the lines of the user's file, none of ours, and the command to resume."""
     shapes = tree(tmp_path / "shapes", {"disc": 8, "square": 8})
     (tmp_path / f"bad_code_{option}.py").write_text(BAD, "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -425,7 +425,7 @@ def test_X11_code_of_the_user_that_raises_shows_its_own_trace(tmp_path, monkeypa
 
 
 def test_X11_a_callback_that_cannot_be_made_is_named(tmp_path, monkeypatch):
-    """A class that raises while it is made is the user's, too."""
+    """An error in the constructor of a callback is reported as the user's."""
     shapes = tree(tmp_path / "shapes", {"disc": 8, "square": 8})
     (tmp_path / "bad_callback.py").write_text("class Watch:\n    def __init__(self):\n        1 / 0\n", "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -434,7 +434,7 @@ def test_X11_a_callback_that_cannot_be_made_is_named(tmp_path, monkeypatch):
 
 
 def test_X11_an_error_of_a_worker_is_shown_as_it_was_raised():
-    """Torch wraps what a process that decodes raises: the message is unwrapped."""
+    """An error from a decoding process is shown without torch's wrapping."""
     wrapped = (
         "Caught UserCodeError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
         '  File "torch/worker.py", line 1\nharvest.errors.UserCodeError: --transform a:b failed: 1\n  in b\n'

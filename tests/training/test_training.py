@@ -1,4 +1,4 @@
-"""Whole trainings, on drawn shapes and a small network: seconds each."""
+"""Whole trainings on drawn shapes and a small network, of a few seconds each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def shapes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, shapes):
-    """Give the run of a network that began with random weights."""
+    """Return the run of a network trained from random weights."""
     path = tmp_path_factory.mktemp("runs") / "whole"
     train(shapes, out=path, from_scratch=True, epochs=6, size=32)
     return path
@@ -41,7 +41,7 @@ def whole(tmp_path_factory, shapes):
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory, whole):
-    """Give a directory with a network that has seen shapes, as a hub would: nothing says which."""
+    """Return a directory with a network trained on shapes, as from a hub: without a list of its images."""
     path = tmp_path_factory.mktemp("hub") / "small"
     return shutil.copytree(whole, path, ignore=shutil.ignore_patterns("splits.csv"))
 
@@ -58,7 +58,7 @@ def rows_of(path):
 
 
 def test_a_whole_run_from_random_weights(whole):
-    """One line makes a directory that has everything: weights, labels, figures, predictions, a report."""
+    """One command writes all files of a run: weights, labels, metrics, predictions and a report."""
     names = {path.name for path in whole.iterdir()}
     assert names >= {
         "model.safetensors",
@@ -85,7 +85,7 @@ def test_a_whole_run_from_random_weights(whole):
 
 
 def test_predictions_and_features_name_every_picture(pretrained):
-    """Every picture is in predictions.csv, judged out of fold, and its features are in the same row."""
+    """Each image has a row in predictions.csv, out-of-fold, and its features in the same row."""
     predictions = rows_of(pretrained / "predictions.csv")
     features = np.load(pretrained / "features.npy", allow_pickle=False)
     assert len(predictions) == len(features) == sum(COUNTS.values())
@@ -94,14 +94,14 @@ def test_predictions_and_features_name_every_picture(pretrained):
 
 
 def test_the_directory_is_a_model_of_transformers(shapes, pretrained):
-    """Transformers' own pipeline loads a run, and says what the labels are."""
+    """Transformers' own pipeline loads a run with its labels."""
     told = pipeline("image-classification", str(pretrained))(str(next(shapes.glob("disc/*.png"))))
     assert {each["label"] for each in told} == set(COUNTS)
     assert sum(each["score"] for each in told) == pytest.approx(1, abs=1e-4)
 
 
 def test_the_head_alone(shapes, pretrained, tmp_path):
-    """`--epochs 0` stops at the frozen head; what it saves answers as the figures say."""
+    """`--epochs 0` stops at the frozen head, and the saved network gives its metrics."""
     result = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0)
     assert result.evaluation.saved == "frozen head"
     assert not (tmp_path / "run" / "checkpoints").exists()
@@ -110,7 +110,7 @@ def test_the_head_alone(shapes, pretrained, tmp_path):
 
 
 def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monkeypatch):
-    """What is learned in half precision is measured in the whole one, in which it is saved and used."""
+    """An epoch trained in half precision is evaluated in the full precision of its saved network."""
     monkeypatch.setattr("harvest.training.trainer.fit.choose_mixed_precision", lambda _: "bf16")
     asked = {"from_scratch": True, "epochs": 6, "size": 32, "monitor": "log_loss"}
     run = train(shapes, out=tmp_path / "run", **asked).path
@@ -122,7 +122,7 @@ def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monk
 
 
 def test_two_stages_from_random_weights_learn(shapes, tmp_path):
-    """Where the head alone gained nothing, the second stage begins with a head that can learn."""
+    """If the head alone did not improve, the second stage starts with a head that can learn."""
     table = train(shapes, out=tmp_path / "run", from_scratch=True, epochs=3, size=32, two_stage=True).fine_tuned.rows
     assert len(table) == 7
     assert table[-1]["train_loss"] < 1.2
@@ -130,7 +130,7 @@ def test_two_stages_from_random_weights_learn(shapes, tmp_path):
 
 
 def test_a_seed_is_all_that_chance_hangs_on(shapes, tmp_path):
-    """From random weights, too, the same seed gives the same figures, and another one gives others."""
+    """From random weights, the same seed gives the same numbers, and another one gives others."""
     tables = []
     for name, seed in (("one", 1), ("two", 1), ("three", 3)):
         run = train(shapes, out=tmp_path / name, from_scratch=True, epochs=1, size=32, seed=seed).path
@@ -139,7 +139,7 @@ def test_a_seed_is_all_that_chance_hangs_on(shapes, tmp_path):
 
 
 def test_an_heir_is_told_what_it_knows(shapes, pretrained, tmp_path):
-    """What an earlier run learned from is train, and neither a learning curve nor an exam of the new one."""
+    """Training images of an earlier run go to train, and there is no learning curve."""
     once = train(shapes, model=str(pretrained), out=tmp_path / "once", epochs=0, seed=7)
     listener = Listener()
     heir = train(shapes, model=str(once.path), out=tmp_path / "heir", epochs=0, seed=8, listener=listener)
@@ -151,11 +151,11 @@ def test_an_heir_is_told_what_it_knows(shapes, pretrained, tmp_path):
     assert heir.evaluation.learned_before
     assert not once.evaluation.learned_before
     assert "Not known" in (heir.path / "report.html").read_text("utf-8")
-    assert any(f"learned from {len(learned)} of these pictures" in text for text in listener.warnings)
+    assert any(f"was trained on {len(learned)} of these images" in text for text in listener.warnings)
 
 
 def test_the_better_one_is_saved(shapes, pretrained, tmp_path):
-    """A fine-tuning that only spoils is not saved: the frozen head, candidate 0, is."""
+    """If fine-tuning makes the network worse, candidate 0, the frozen head, is saved."""
     ruined = train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, lr=(5.0, 5.0))
     train(shapes, model=str(pretrained), out=tmp_path / "alone", epochs=0)
     assert ruined.fine_tuned.best["epoch"] == 0
@@ -165,7 +165,7 @@ def test_the_better_one_is_saved(shapes, pretrained, tmp_path):
 
 
 def test_every_option_at_once(shapes, pretrained, tmp_path, monkeypatch):
-    """Two stages, own views, callback and metric, costs, early stopping, logs and exports go together."""
+    """Two stages, views, callback, metric, costs, early stopping, logs and exports work together."""
     (tmp_path / "mine.py").write_text(
         "import numpy as np\n"
         "from transformers import TrainerCallback\n"
@@ -218,7 +218,7 @@ def test_every_option_at_once(shapes, pretrained, tmp_path, monkeypatch):
 
 
 def test_from_an_earlier_run_with_other_classes(shapes, pretrained, tmp_path):
-    """An earlier run is a model to begin with, also where the classes are others."""
+    """An earlier run can be the --model, also with other classes."""
     two = tmp_path / "two"
     for kind in ("disc", "square"):
         shutil.copytree(shapes / kind, two / f"{kind}s")
@@ -227,7 +227,7 @@ def test_from_an_earlier_run_with_other_classes(shapes, pretrained, tmp_path):
 
 
 def test_T06_resumed_it_ends_as_if_it_had_not_been_cut_off(shapes, pretrained, tmp_path):
-    """A run that was killed goes on from its last checkpoint, and comes to the same numbers."""
+    """A killed run is resumed from its last checkpoint, and ends with the same numbers."""
     common = {"model": str(pretrained), "epochs": 3, "lr": (1e-4, 1e-3)}
     train(shapes, out=tmp_path / "whole", **common)
     run = tmp_path / "cut"
@@ -252,17 +252,17 @@ def test_T06_resumed_it_ends_as_if_it_had_not_been_cut_off(shapes, pretrained, t
 
 
 class Plug(TrainerCallback):
-    """Pulls the plug in the last epoch."""
+    """Interrupts the training in the last epoch."""
 
     def on_step_begin(self, _args, state, _control, **_):
-        """Pull it."""
+        """Raise the error."""
         if state.epoch and state.epoch > 2:
             raise RuntimeError("the plug was pulled")
 
 
 @pytest.mark.usefixtures("two_threads")
 def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
-    """Cores that share the batches leave the same figures behind in every run: each draws lots of its own."""
+    """Batches shared by two cores give the same numbers in every run: each has its own generator."""
     asked = {"model": str(pretrained), "epochs": 2, "n_augmentation": 2, "lr": "find"}
     runs = [train(shapes, out=tmp_path / name, **asked).path for name in ("one", "two")]
     one, two = (
@@ -273,7 +273,7 @@ def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
 
 
 def test_killed_before_it_had_anything_a_run_still_ends_with_a_network(shapes, pretrained, tmp_path):
-    """A run that was killed before its head was solved begins when it is resumed, and lacks nothing."""
+    """A run killed before its head was fitted starts anew when resumed, and is complete."""
     options = TrainingOptions(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0, cpu=True)
     run_directory.create_directory(tmp_path / "run", options)
     result = train(shapes, out=tmp_path / "run", resume=True)
@@ -283,7 +283,7 @@ def test_killed_before_it_had_anything_a_run_still_ends_with_a_network(shapes, p
 
 
 def test_a_stage_that_came_to_its_end_is_not_done_again(shapes, pretrained, tmp_path):
-    """Resumed in its second stage, a run has the epochs and the candidates of one that was not cut off."""
+    """A run resumed in its second stage has the epochs and candidates of an uninterrupted one."""
     common = {"model": str(pretrained), "epochs": 2, "two_stage": True, "save_every": 1, "lr": (0.1, 0.1)}
     common |= {"metric": "tests.training.test_training:later", "monitor": "custom"}
     train(shapes, out=tmp_path / "whole", **common)
@@ -306,22 +306,22 @@ _calls = count()
 
 
 def later(_targets, _probabilities):
-    """Find every epoch better than those before it."""
+    """Rank every epoch above those before it."""
     return float(next(_calls))
 
 
 class SecondPlug(TrainerCallback):
-    """Pulls the plug after an epoch of the second stage."""
+    """Interrupts the training after an epoch of the second stage."""
 
     def on_step_begin(self, args, state, _control, **_):
-        """Pull it."""
+        """Raise the error."""
         if "unfrozen" in args.output_dir and state.epoch and state.epoch > 1:
             raise RuntimeError("the plug was pulled")
 
 
 @pytest.fixture(scope="module")
 def cut_off(tmp_path_factory, shapes, pretrained):
-    """Give a run that was cut off in its third epoch, with the checkpoint of one before it; nobody changes it."""
+    """Return a run interrupted in its third epoch, with an earlier checkpoint; no test changes it."""
     run = tmp_path_factory.mktemp("cut") / "run"
     callbacks = ("tests.training.test_training:Plug",)
     with pytest.raises(UserCodeError, match="the plug was pulled"):
@@ -332,7 +332,7 @@ def cut_off(tmp_path_factory, shapes, pretrained):
 
 
 def test_what_is_best_is_what_it_was_at_the_checkpoint(cut_off, tmp_path):
-    """Epochs after the last checkpoint are done again: their network is not what the run goes on with."""
+    """Epochs after the last checkpoint are repeated: their network is not used."""
     run = shutil.copytree(cut_off, tmp_path / "run")
     begun = latest_checkpoint(run / "checkpoints" / "unfrozen")
     kept = (begun / "best.safetensors").read_bytes()
@@ -340,20 +340,20 @@ def test_what_is_best_is_what_it_was_at_the_checkpoint(cut_off, tmp_path):
     (run / "model.safetensors").write_bytes(b"of an epoch after it")
     run_directory.TrainingRun(run).take_best(begun)
     assert (run / "model.safetensors").read_bytes() == kept
-    run_directory.TrainingRun(run).take_best(begun)  # which changes nothing
+    run_directory.TrainingRun(run).take_best(begun)  # changes nothing
     assert (run / "model.safetensors").read_bytes() == kept
     assert not list(run.glob(".*"))
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "model.safetensors"])
 def test_a_checkpoint_that_is_none_is_named(shapes, cut_off, tmp_path, name):
-    """A checkpoint that is damaged, or holds a pickle that would run code, is named and not run."""
+    """A checkpoint that is damaged, or holds a pickle that could run code, is named and not loaded."""
     run = shutil.copytree(cut_off, tmp_path / "run")
     evil = b"cos\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
     begun = latest_checkpoint(run / "checkpoints" / "unfrozen")
     (begun / name).write_bytes(evil)
-    (begun.with_name("checkpoint-mine")).mkdir()  # is left alone
-    with pytest.raises(TrainingError, match=f"{begun.name} cannot be taken up"):
+    (begun.with_name("checkpoint-mine")).mkdir()  # not deleted
+    with pytest.raises(TrainingError, match=f"{begun.name} cannot be loaded"):
         train(shapes, out=run, resume=True)
     assert not (tmp_path / "pwned").exists()
     assert begun.with_name("checkpoint-mine").exists()
@@ -364,7 +364,7 @@ def test_a_checkpoint_that_is_none_is_named(shapes, cut_off, tmp_path, name):
     ["", "[]", '{"rates": "a", "losses": "b", "chosen": "c"}', '{"rates": [1], "losses": [1], "chosen": 0}'],
 )
 def test_a_rate_that_was_not_found_is_looked_for(tmp_path, text):
-    """What tells of no rate is as good as nothing."""
+    """An impossible finder.json counts as missing."""
     (tmp_path / "finder.json").write_text(text)
     assert fine_tuning._read_found_rate(tmp_path / "finder.json") is None
     (tmp_path / "finder.json").write_text('{"rates": [1e-3], "losses": [1.0], "chosen": 1e-3}')
@@ -372,18 +372,18 @@ def test_a_rate_that_was_not_found_is_looked_for(tmp_path, text):
 
 
 def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
-    """A run is not resumed on other classes than it was begun with: the difference is said."""
+    """A run is not resumed with other classes; the error names the difference."""
     mine = tmp_path / "mine"
     shutil.copytree(shapes, mine)
     train(mine, model=str(pretrained), out=tmp_path / "run", epochs=1, keep=1)
-    (tmp_path / "run" / "metrics.json").unlink()  # as if it had been cut off before it was judged
+    (tmp_path / "run" / "metrics.json").unlink()  # as if interrupted before the evaluation
     (mine / "disc").rename(mine / "ring")
-    with pytest.raises(TrainingError, match=r"gone: disc; new: ring"):
+    with pytest.raises(TrainingError, match=r"missing: disc; new: ring"):
         train(mine, out=tmp_path / "run", resume=True)
 
 
 def test_stopped_by_a_person_it_keeps_the_best(shapes, pretrained, tmp_path):
-    """Ctrl-C ends the training, not the run: the best so far is saved, judged, shown, and can go on."""
+    """After Ctrl-C, the best epoch is saved, evaluated and reported, and the run can be resumed."""
     result = train(
         shapes,
         model=str(pretrained),
@@ -398,16 +398,16 @@ def test_stopped_by_a_person_it_keeps_the_best(shapes, pretrained, tmp_path):
 
 
 class Stop(TrainerCallback):
-    """Presses Ctrl-C in the third epoch."""
+    """Raises KeyboardInterrupt in the third epoch."""
 
     def on_step_begin(self, _args, state, _control, **_):
-        """Press it."""
+        """Raise the error."""
         if state.epoch and state.epoch > 2:
             raise KeyboardInterrupt
 
 
 def test_out_of_memory_says_what_to_try(shapes, pretrained, tmp_path):
-    """A device that has no room says which batch to try."""
+    """A device without enough memory gives an error with the batch size to try."""
     with pytest.raises(TrainingError) as caught:
         train(
             shapes,
@@ -420,30 +420,30 @@ def test_out_of_memory_says_what_to_try(shapes, pretrained, tmp_path):
 
 
 class Full(TrainerCallback):
-    """Asks for more memory than there is."""
+    """Raises an error of running out of memory."""
 
     def on_step_begin(self, *_, **__):
-        """Ask for it."""
+        """Raise the error."""
         np.empty(1 << 60, np.uint8)
 
 
 def test_what_is_no_callback_is_refused(shapes, pretrained, tmp_path):
-    """A callback that is none is named, as it was typed."""
-    with pytest.raises(UsageError, match="no transformers"):
+    """An object that is not a callback is named as typed."""
+    with pytest.raises(UsageError, match="is not a transformers"):
         train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, callbacks=("json:JSONDecoder",))
-    assert not (tmp_path / "run" / "model.safetensors").exists()  # before anything was learned
+    assert not (tmp_path / "run" / "model.safetensors").exists()  # before the training
 
 
 def test_nothing_to_choose_by_is_said_before_the_wait(tmp_path):
-    """One picture a class leaves none for valid: that is said at once; the head alone can do without."""
+    """An empty validation set is an error at once; only the head can be trained without it."""
     two = tree(tmp_path / "two", {"disc": 1, "square": 1})
-    with pytest.raises(TrainingError, match="no picture is left to choose"):
+    with pytest.raises(TrainingError, match="the validation set is empty"):
         train(two, out=tmp_path / "run", from_scratch=True, epochs=1, size=32)
     assert train(two, out=tmp_path / "head", from_scratch=True, epochs=0, size=32).evaluation.saved == "frozen head"
 
 
 def test_pictures_to_choose_by_that_go_away_cost_no_training(tmp_path):
-    """Where the last picture of valid goes away meanwhile, no epoch is better than the frozen head."""
+    """If all validation images disappear during the training, the frozen head stays the best."""
     mine = tree(tmp_path / "mine", {"disc": 6, "square": 6})
     listener = Listener()
     result = train(
@@ -457,20 +457,20 @@ def test_pictures_to_choose_by_that_go_away_cost_no_training(tmp_path):
     )
     assert result.evaluation.saved == "frozen head"
     assert result.fine_tuned.gone
-    assert any("went away or broke meanwhile" in warning for warning in listener.warnings)
+    assert any("disappeared or broke during the training" in warning for warning in listener.warnings)
 
 
 class Thief(TrainerCallback):
-    """Takes every picture away."""
+    """Deletes every image."""
 
     def on_epoch_end(self, args, *_, **__):
-        """Take them."""
+        """Delete them."""
         for path in Path(args.output_dir).parents[2].glob("mine/*/*.png"):
             path.unlink()
 
 
 def test_X09_thin_images_are_trained_on(tmp_path, monkeypatch):
-    """Images one pixel wide or high are learned from and judged; none is enlarged as a whole."""
+    """Images one pixel wide or high can be used; none is enlarged as a whole."""
     mine = tree(tmp_path / "mine", {"disc": 6, "square": 6})
     levels = np.random.default_rng(0).integers(256, size=(65_535, 1, 3), dtype=np.uint8)
     Image.fromarray(levels).save(mine / "disc" / "thin.png")
@@ -488,19 +488,19 @@ def test_X09_thin_images_are_trained_on(tmp_path, monkeypatch):
 
 
 def test_T08_from_scratch_needs_no_hub():
-    """Random weights need no file at all."""
+    """Random weights need no download."""
     network = load_pretrained("resnet18", ("a", "b"), from_scratch=True)
     assert network.labels == ("a", "b")
 
 
 def test_what_a_step_is_called_is_plain(capsys):
-    """A tree may be called anything: no terminal obeys its name."""
+    """Control characters in the name of a tree are not sent to the terminal."""
     TerminalProgress(quiet=False).step("folders → splits: red\x1b[2J\nsnakes\u202e")
     assert "red?[2J snakes?" in capsys.readouterr().err
 
 
 def test_table_of_epochs_keeps_to_the_terminal(capsys, monkeypatch):
-    """Where the names of all metrics are too wide for a terminal the longest are cut, the figures not."""
+    """If the names of the metrics are too wide for a terminal, the longest are shortened, not the numbers."""
     row = dict.fromkeys(("epoch", "train_loss", "valid_loss", "accuracy", "f1"), 0.5)
     row |= {"average_precision": 0.25, "cost_matrix_gain": -0.75, "time": 7.0}
     monkeypatch.setenv("COLUMNS", "80")

@@ -1,4 +1,4 @@
-"""A tiny network as a training writes it: 32 pixels, random weights, answers in no time."""
+"""A tiny network like that of a training: 32 pixels, random weights, fast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEEN = Preprocessing(32, (0.48, 0.45, 0.4), (0.23, 0.22, 0.25))
 
 
 def network(labels: Sequence[str] = LABELS, seed: int = 0) -> Network:
-    """Make a network of random weights that is sure of what it says, right or wrong."""
+    """Return a network of random weights whose predictions are confident, right or wrong."""
     config = ResNetConfig(
         embedding_size=8,
         hidden_sizes=[8, 16],

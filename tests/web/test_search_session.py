@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from harvest.errors import HarvestError, Interrupted, PageChanged, RateLimited, Unreachable, UsageError
-from harvest.web.proxies import proxy_in_use
+from harvest.web.proxies import Proxies
 from harvest.web.search_session import PageLimits, SearchPage, SearchSession
 from tests.web_server import HostileServer, Scenario, answer, trickle
 
@@ -155,7 +155,7 @@ def test_N02_late_page_is_dropped() -> None:
         [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", 5.0],
         [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"],
         [b"SSH-2.0-OpenSSH_9.6\r\n\r\n"],
-        [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\nConnection: close\r\n\r\nplain"],
+        [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"],
     ],
     ids=[
         "stall",
@@ -353,16 +353,16 @@ def test_N16_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "Proxy-Authorization: Basic" in proxy.heads[0]
 
 
-def test_N16_proxy_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_N16_the_proxies_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
     """The description of the proxies names where each was set, without passwords."""
-    assert proxy_in_use() == ""
-    assert proxy_in_use("proxy.example:3128") == "http://proxy.example:3128 (--proxy)"
+    assert Proxies().describe() == ""
+    assert Proxies("proxy.example:3128").describe() == "http://proxy.example:3128 (--proxy)"
     monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128/")
-    assert proxy_in_use() == "for https: http://proxy.example:3128 (HTTPS_PROXY)"
+    assert Proxies().describe() == "for https: http://proxy.example:3128 (HTTPS_PROXY)"
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
-    assert proxy_in_use() == "http://proxy.example:3128 (http_proxy and HTTPS_PROXY)"
+    assert Proxies().describe() == "http://proxy.example:3128 (http_proxy and HTTPS_PROXY)"
     monkeypatch.setenv("http_proxy", "http://other.example:81")
-    assert proxy_in_use().startswith("for http: http://other.example:81 (http_proxy), for https: ")
+    assert Proxies().describe().startswith("for http: http://other.example:81 (http_proxy), for https: ")
 
 
 # ---- stopping
@@ -373,8 +373,8 @@ def test_stop_ends_a_wait() -> None:
     stop = threading.Event()
     threading.Timer(0.2, stop.set).start()
     with serve(answer(status="429 Slow Down", retry_after="100")) as server:
-        with SearchSession(pace=0, stop=stop) as session, pytest.raises(Interrupted):
-            session.get(f"{server.url}/q")
+        with SearchSession(pace=0, stop=stop) as asked, pytest.raises(Interrupted):
+            asked.get(f"{server.url}/q")
         assert len(server.heads) == 1
 
 
@@ -383,8 +383,8 @@ def test_stop_ends_a_request() -> None:
     stop = threading.Event()
     threading.Timer(0.2, stop.set).start()
     with serve([600.0]) as server:
-        with SearchSession(pace=0, stop=stop) as session, pytest.raises(Interrupted):
-            session.get(f"{server.url}/q")
+        with SearchSession(pace=0, stop=stop) as asked, pytest.raises(Interrupted):
+            asked.get(f"{server.url}/q")
         assert len(server.heads) == 1
 
 

@@ -1,1 +1,1 @@
-"""Features of the frozen network."""
+"""Compute and cache the features of the frozen network."""

@@ -1,4 +1,4 @@
-"""What the last layer sees of every picture: computed once for each network and picture, then kept."""
+"""Compute the input of the last layer for every image, once for each network and image, and cache it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from harvest.callbacks import ignore_message
 from harvest.errors import TrainingError
 from harvest.models import Refusal
 from harvest.training import image_array
@@ -30,26 +31,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harvest.training.augment import ViewMaker
     from harvest.training.network.network import Network
     from harvest.training.pictures.labelled_pictures import Example, LabelledPictures
-    from harvest.training.view_maker import ViewMaker
 
-    Made = dict[str, NDArray[np.float32]]
+    FeatureRows = dict[str, NDArray[np.float32]]
     _Row = tuple[str, NDArray[np.float32]]
 
-_ON_A_CORE = 8  # pictures at a time: more of them no longer fit a core's cache
+_ON_A_CORE = 8  # images per batch on a CPU: more do not fit into the cache of a core
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """One row for each example of an album; rows of pictures that went away meanwhile are not numbers."""
+    """One row of features for each image; NaN where the file is missing or broken."""
 
-    values: NDArray[np.float32]  # pictures × features
-    views: NDArray[np.float32] | None = None  # pictures × views × features
+    values: NDArray[np.float32]  # images × features
+    views: NDArray[np.float32] | None = None  # images × views × features
 
 
 class _ViewSettings(NamedTuple):
-    """How a picture is looked at: as it is, or in so many views that are drawn by `seed`."""
+    """The views of an image: its center crop, or a number of augmented views drawn with `seed`."""
 
     size: int
     views: int = 0
@@ -58,14 +59,14 @@ class _ViewSettings(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What distinguishes it in the name of a file."""
+        """The suffix of the file name in the cache."""
         if not self.views:
             return ""
-        said = f"{self.views} {self.augmentation!r} {self.seed}"
-        return "-" + hashlib.sha256(said.encode()).hexdigest()[:16]
+        description = f"{self.views} {self.augmentation!r} {self.seed}"
+        return "-" + hashlib.sha256(description.encode()).hexdigest()[:16]
 
-    def of(self, path: Path, content: str) -> NDArray[np.uint8] | None:
-        """Return a picture's levels, view by view; None when it is no longer the one that was gathered."""
+    def load(self, path: Path, content: str) -> NDArray[np.uint8] | None:
+        """Return the views of an image as bytes; None if the file is missing, changed or broken."""
         try:
             body = path.read_bytes()
         except OSError:
@@ -77,13 +78,13 @@ class _ViewSettings(NamedTuple):
             return None
         if self.augmentation is None:
             return np.asarray(image_array.centre_crop(image, self.size))[None]
-        dice = (random.Random(f"{self.seed}/{content}/{number}") for number in range(self.views))  # noqa: S311
-        return np.stack([np.asarray(self.augmentation.view(image, self.size, each)) for each in dice])
+        generators = (random.Random(f"{self.seed}/{content}/{number}") for number in range(self.views))  # noqa: S311
+        return np.stack([np.asarray(self.augmentation.view(image, self.size, each)) for each in generators])
 
 
 def compute_features(
     network: Network,
-    album: LabelledPictures,
+    pictures: LabelledPictures,
     *,
     cache: Path,
     batch: int = 32,
@@ -92,89 +93,91 @@ def compute_features(
     seed: int = 0,
     device: torch.device | None = None,
     tick: Callable[[int, int], None] = lambda _done, _total: None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = ignore_message,
 ) -> Features:
-    """Return the features of all pictures, and of `views` augmented views of each."""
-    ways = [_ViewSettings(network.size)]
+    """Return the features of all images, and of `views` augmented views of each."""
+    settings = [_ViewSettings(network.size)]
     if views and augmentation is not None:
-        ways.append(_ViewSettings(network.size, views, augmentation, seed))
+        settings.append(_ViewSettings(network.size, views, augmentation, seed))
     width, fingerprint = network.head.in_features, network.fingerprint
-    machine = _FeatureWorkers(network, device or network.model.device, batch)
+    workers = _FeatureWorkers(network, device or network.model.device, batch)
     found = []
-    for way in ways:
-        shape = (way.views, width) if way.views else (width,)
-        store = FeatureCache(cache / f"features-{fingerprint[:32]}{way.name}.safetensors", shape)
-        known = store.read()
-        missing = {each.content: each for each in album.examples if each.content not in known}
-        made: Made = {}
+    for setting in settings:
+        shape = (setting.views, width) if setting.views else (width,)
+        store = FeatureCache(cache / f"features-{fingerprint[:32]}{setting.name}.safetensors", shape)
+        features = store.read()
+        missing = {each.content: each for each in pictures.examples if each.content not in features}
+        computed: FeatureRows = {}
         try:
-            for content, row in machine.run(album, list(missing.values()), way):
-                made[content] = row.reshape(shape)
-                tick(len(made), len(missing))
-        finally:  # also when stopped: what is done is done
-            if made:
-                store.add(made, say=say)
-        known |= made
-        gone = np.full(shape, np.nan, np.float32)
-        found.append(np.stack([known.get(each.content, gone) for each in album.examples]))
-        if not known:
-            raise TrainingError("not one picture can be read any more: they went away since the folders were.")
+            for content, row in workers.run(pictures, list(missing.values()), setting):
+                computed[content] = row.reshape(shape)
+                tick(len(computed), len(missing))
+        finally:  # also when interrupted: computed features are saved
+            if computed:
+                store.add(computed, say=say)
+        features |= computed
+        missing_row = np.full(shape, np.nan, np.float32)
+        found.append(np.stack([features.get(each.content, missing_row) for each in pictures.examples]))
+        if not features:
+            raise TrainingError("no image can be read: all files have disappeared since the folders were read.")
     if not np.isfinite(found[0]).any():
-        raise TrainingError(f"{network.source} makes no numbers of these pictures: its weights are broken.")
+        raise TrainingError(f"{network.source} returns NaN for all images: its weights are damaged.")
     return Features(*found)
 
 
 class _FeatureWorkers:
-    """As many workers as there are cores; each decodes some pictures and asks the network about them.
+    """One worker per core, which decodes some images and runs the network on them.
 
-    A network of several threads waits for its slowest one at every layer. On a machine that others use too,
-    two workers of one thread each take half of its time.
+    A network on several threads waits for the slowest one at every layer. On a busy machine, two workers of
+    one thread each take half of its time.
     """
 
     def __init__(self, network: Network, device: torch.device, batch: int) -> None:
         self._network = network
         self._device = device
-        self._each = batch if device.type != "cpu" else min(batch, _ON_A_CORE)
-        self._turn = nullcontext() if device.type == "cpu" else Lock()
+        self._batch = batch if device.type != "cpu" else min(batch, _ON_A_CORE)
+        self._device_lock = nullcontext() if device.type == "cpu" else Lock()
 
     @cached_property
     def _features(self) -> Callable[[torch.Tensor], torch.Tensor]:
         return optimize_features(self._network, self._device)
 
-    def run(self, album: LabelledPictures, examples: Sequence[Example], way: _ViewSettings) -> Iterator[_Row]:
-        """Yield each picture's content and its features, view by view; none for one that went away."""
+    def run(self, pictures: LabelledPictures, examples: Sequence[Example], setting: _ViewSettings) -> Iterator[_Row]:
+        """Yield the content of each image with the features of its views; missing files are skipped."""
         if not examples:
             return
-        _ = self._features  # made once, before workers ask for it
-        size = max(1, self._each // max(1, way.views))
-        rest = iter([examples[at : at + size] for at in range(0, len(examples), size)])
+        _ = self._features  # create it once, before the workers use it
+        size = max(1, self._batch // max(1, setting.views))
+        chunks = iter([examples[at : at + size] for at in range(0, len(examples), size)])
         with _pool(self._device) as pool:
-            ahead: deque[Future[list[_Row]]] = deque()
+            futures: deque[Future[list[_Row]]] = deque()
             while True:
-                for some in islice(rest, 2 * (os.cpu_count() or 1) - len(ahead)):
-                    ahead.append(pool.submit(self._answers, album, some, way))
-                if not ahead:
+                for chunk in islice(chunks, 2 * (os.cpu_count() or 1) - len(futures)):
+                    futures.append(pool.submit(self._compute_chunk, pictures, chunk, setting))
+                if not futures:
                     return
-                yield from ahead.popleft().result()
+                yield from futures.popleft().result()
 
-    def _answers(self, album: LabelledPictures, examples: Sequence[Example], way: _ViewSettings) -> list[_Row]:
-        seen = [(each.content, way.of(album.file(each), each.content)) for each in examples]
-        shown = [(content, levels) for content, levels in seen if levels is not None]
-        if not shown:
+    def _compute_chunk(
+        self, pictures: LabelledPictures, examples: Sequence[Example], setting: _ViewSettings
+    ) -> list[_Row]:
+        loaded = [(each.content, setting.load(pictures.file(each), each.content)) for each in examples]
+        readable = [(content, levels) for content, levels in loaded if levels is not None]
+        if not readable:
             return []
-        levels = torch.from_numpy(np.concatenate([levels for _, levels in shown]))
-        with self._turn:
-            given = image_array.normalize(levels.to(self._device), self._network.mean, self._network.std)
-            rows = self._features(given).cpu().numpy()
-        return list(zip((content for content, _ in shown), rows.reshape(len(shown), -1), strict=True))
+        levels = torch.from_numpy(np.concatenate([levels for _, levels in readable]))
+        with self._device_lock:
+            inputs = image_array.normalize(levels.to(self._device), self._network.mean, self._network.std)
+            rows = self._features(inputs).cpu().numpy()
+        return list(zip((content for content, _ in readable), rows.reshape(len(readable), -1), strict=True))
 
 
 @contextmanager
 def _pool(device: torch.device) -> Iterator[ThreadPoolExecutor]:
-    """Give as many threads as there are cores; on a CPU, each does its sums by itself."""
+    """Yield one thread per core; on a CPU, torch uses one thread in each."""
     workers, before = os.cpu_count() or 1, torch.get_num_threads()
-    sums = before if device.type != "cpu" else 1
-    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(sums,))
+    torch_threads = before if device.type != "cpu" else 1
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(torch_threads,))
     try:
         yield pool
     finally:

@@ -1,4 +1,4 @@
-"""Features kept between runs: one file for each network, keyed by the content of the pictures."""
+"""The cache of features: one file for each network, keyed by the content of the images."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_DIGEST = 32  # bytes of a SHA-256
+_DIGEST = 32  # bytes of a SHA-256 digest
 
 
 class FeatureCache:
-    """One file of features. A damaged one counts as none; of two writers at once, one writes in vain."""
+    """One file of features. A damaged file counts as empty; of two concurrent writers, the last one wins."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self._path = path
-        self._shape = shape  # of one picture's features
+        self._shape = shape  # of the features of one image
 
     def read(self) -> dict[str, NDArray[np.float32]]:
-        """Return the features that are kept, by content."""
+        """Return the cached features by content."""
         try:
             with safe_open(self._path, "numpy") as file:
-                if not self._is_ours(file):
+                if not self._has_expected_tensors(file):
                     return {}
                 contents, values = file.get_tensor("contents"), file.get_tensor("values")
         except (OSError, SafetensorError):
             return {}
         return {row.tobytes().hex(): value for row, value in zip(contents, values, strict=True)}
 
-    def _is_ours(self, file: Any) -> bool:
-        """Tell whether a file has what we write, before any of it is read: numpy knows not all numbers."""
+    def _has_expected_tensors(self, file: Any) -> bool:
+        """Return whether a file has the expected tensors; checked before reading: numpy lacks some types."""
         if set(file.keys()) != {"contents", "values"}:
             return False
         contents, values = file.get_slice("contents"), file.get_slice("values")
@@ -50,17 +50,17 @@ class FeatureCache:
             and values.get_shape() == [count, *self._shape]
         )
 
-    def add(self, made: Mapping[str, NDArray[np.float32]], *, say: Callable[[str], None]) -> None:
-        """Keep more; where that fails, the training goes on, and the next one computes them again."""
-        kept = {**self.read(), **made}
-        names = b"".join(bytes.fromhex(content) for content in kept)
+    def add(self, features: Mapping[str, NDArray[np.float32]], *, say: Callable[[str], None]) -> None:
+        """Add features; if that fails, only report it: the next training computes them again."""
+        all_features = {**self.read(), **features}
+        names = b"".join(bytes.fromhex(content) for content in all_features)
         document = {
             "contents": np.frombuffer(names, np.uint8).reshape(-1, _DIGEST),
-            "values": np.stack(list(kept.values())),
+            "values": np.stack(list(all_features.values())),
         }
         try:
             with disk.write_errors_named(self._path.parent):
                 disk.make_folder(self._path.parent)
             disk.write_atomically(self._path, save(document))
         except CannotWrite as error:
-            say(f"features are not kept: {error.message}. The training goes on.")
+            say(f"the features are not cached: {error.message}. The training continues.")

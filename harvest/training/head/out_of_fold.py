@@ -1,4 +1,4 @@
-"""What features tell beside the head: suspects, and whether more pictures would help."""
+"""Out-of-fold predictions, to find wrong labels, and the learning curve."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.training.head import folds as dealing
 from harvest.training.head.logistic_regression import FeatureSpace
-from harvest.training.head.training_set import TrainingSet
+from harvest.training.head.training_set import TrainingSet, assign_folds
 from harvest.training.metrics.evaluate_predictions import wilson_interval
 from harvest.training.pictures.find_files import SplitPart
 
@@ -25,14 +24,14 @@ if TYPE_CHECKING:
     Singles = NDArray[np.float32]
     Ints = NDArray[np.int64]
 
-STRENGTH = 0.1  # of the penalty, for each feature, where none could be chosen
+STRENGTH = 0.1  # default strength of the penalty, per feature
 _FOLDS = 5
-_FIRST = 5  # pictures of a class: where the learning curve begins
-_NEAR = 0.75  # of the last point: a point beyond tells the same
+_FIRST = 5  # images per class at the first point of the learning curve
+_NEAR = 0.75  # share of the last point: points above it add no information
 
 
 class LearningCurvePoint(NamedTuple):
-    """How good a head is that learned from so many pictures of each class, with a 95 % interval."""
+    """The accuracy of a head fitted on so many images of each class, with its 95 % interval."""
 
     per_class: int
     accuracy: float
@@ -49,62 +48,64 @@ def predict_out_of_fold(
     strength: float = STRENGTH,
     folds: int = _FOLDS,
 ) -> tuple[Floats, Ints]:
-    """Return what heads think of pictures that they did not learn from, and the fold of each picture."""
+    """Return the probabilities of each image by a head fitted without its fold, and the folds."""
     space = FeatureSpace.of(values)
-    lot = TrainingSet(space, np.arange(len(values)), targets, np.asarray(groups), classes)
-    fold = dealing.assign_folds(groups, targets, classes, folds)
-    told = np.full((len(values), classes), 1 / classes)
+    training_set = TrainingSet(space, np.arange(len(values)), targets, np.asarray(groups), classes)
+    fold = assign_folds(groups, targets, classes, folds)
+    probabilities = np.full((len(values), classes), 1 / classes)
     for number in range(folds):
-        solution = lot.fit_subset(fold != number, strength)
-        asked = np.flatnonzero((fold == number) & space.sound)
-        if solution is not None and len(asked):
-            told[asked] = solution.probabilities(space.rows[asked])
-    return told, fold
+        solution = training_set.fit_subset(fold != number, strength)
+        held_out = np.flatnonzero((fold == number) & space.sound)
+        if solution is not None and len(held_out):
+            probabilities[held_out] = solution.probabilities(space.rows[held_out])
+    return probabilities, fold
 
 
 def compute_learning_curve(
     values: Singles, targets: Ints, split: Split, *, strength: float = STRENGTH, folds: int = _FOLDS
 ) -> list[LearningCurvePoint]:
-    """Return how good heads are that learn from ever more pictures of each class; the test part stays out.
+    """Return the accuracy of heads fitted on more and more images of each class; the test set is left out.
 
-    Every picture is asked about once at each point, by a head that learned from others.
+    At each point, every image is predicted once, by a head fitted on other folds.
     """
     rows = np.sort(np.concatenate([split.rows(SplitPart.TRAIN), split.rows(SplitPart.VALID)]))
     classes = int(targets.max(initial=0)) + 1
     space = FeatureSpace.of(values[rows])
-    lot = TrainingSet(space, np.arange(len(rows)), targets[rows], np.asarray(split.groups)[rows], classes)
-    fold = dealing.assign_folds(lot.groups, lot.targets, classes, folds)
-    places = [_places(lot.targets, fold != number) for number in range(folds)]
-    most = 1 + max(int(place[place < len(rows)].max(initial=0)) for place in places)
+    training_set = TrainingSet(space, np.arange(len(rows)), targets[rows], np.asarray(split.groups)[rows], classes)
+    fold = assign_folds(training_set.groups, training_set.targets, classes, folds)
+    ranks = [_rank_in_class(training_set.targets, fold != number) for number in range(folds)]
+    most = 1 + max(int(rank[rank < len(rows)].max(initial=0)) for rank in ranks)
     sizes = [_FIRST * 2**step for step in range(20) if _FIRST * 2**step < _NEAR * most]
     points = []
     found: list[Solution | None] = [None] * folds
     for size in [*sizes, most]:
-        right = asked = learned = heads = 0
+        correct = predicted = trained = heads = 0
         for number in range(folds):
-            learning = places[number] < size
-            found[number] = solution = lot.fit_subset(learning, strength, found[number])
-            exam = np.flatnonzero((fold == number) & space.sound)
-            if solution is None or not len(exam):
+            subset = ranks[number] < size
+            found[number] = solution = training_set.fit_subset(subset, strength, found[number])
+            held_out = np.flatnonzero((fold == number) & space.sound)
+            if solution is None or not len(held_out):
                 continue
-            told = solution.probabilities(space.rows[exam]).argmax(axis=1)
-            right += int((told == lot.targets[exam]).sum())
-            asked += len(exam)
-            learned += int(learning.sum())
+            predictions = solution.probabilities(space.rows[held_out]).argmax(axis=1)
+            correct += int((predictions == training_set.targets[held_out]).sum())
+            predicted += len(held_out)
+            trained += int(subset.sum())
             heads += 1
-        if asked:
+        if predicted:
             points.append(
-                LearningCurvePoint(round(learned / heads / classes), right / asked, *wilson_interval(right, asked))
+                LearningCurvePoint(
+                    round(trained / heads / classes), correct / predicted, *wilson_interval(correct, predicted)
+                )
             )
     return points
 
 
-def _places(targets: Ints, left: Flags) -> Ints:
-    """Return the place of each picture among those of its class that are left, in an order of chance."""
-    place = np.full(len(targets), len(targets))
+def _rank_in_class(targets: Ints, included: Flags) -> Ints:
+    """Return the rank of each included image in its class, in random order; the others get the largest rank."""
+    rank = np.full(len(targets), len(targets))
     order = np.random.default_rng(0).permutation(len(targets))
-    order = order[left[order]]
+    order = order[included[order]]
     for label in np.unique(targets):
-        ours = order[targets[order] == label]
-        place[ours] = np.arange(len(ours))
-    return place
+        class_rows = order[targets[order] == label]
+        rank[class_rows] = np.arange(len(class_rows))
+    return rank

@@ -1,4 +1,4 @@
-"""The last layer solved on frozen features, its penalty chosen on the training part alone."""
+"""Fit the head on frozen features, with the strength of the penalty chosen by cross-validation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import torch
 from scipy.special import softmax
 
 from harvest.errors import TrainingError
-from harvest.training.head import folds
-from harvest.training.head.folds import class_weights
 from harvest.training.head.logistic_regression import FeatureSpace
 from harvest.training.head.out_of_fold import (
     STRENGTH,
@@ -19,7 +17,7 @@ from harvest.training.head.out_of_fold import (
     compute_learning_curve,
     predict_out_of_fold,
 )
-from harvest.training.head.training_set import TrainingSet
+from harvest.training.head.training_set import TrainingSet, assign_folds, class_weights
 from harvest.training.pictures.find_files import SplitPart
 
 if TYPE_CHECKING:
@@ -39,85 +37,87 @@ __all__ = ["Head", "LearningCurvePoint", "compute_learning_curve", "predict_out_
 
 _STRENGTHS = tuple(10 ** (step / 2) for step in range(2, -8, -1))  # strong to weak
 _FOLDS = 5
-_CHOOSING = 2000  # pictures, of at most so many classes, suffice to choose the strength by
-_CLASSES = 50
-_LEAST = 1e-9  # probability: one picture in a wrong folder must not outweigh all others
+_SAMPLE_SIZE = 2000  # images, of at most so many classes, are enough to choose the strength
+_SAMPLE_CLASSES = 50
+_LEAST = 1e-9  # lower bound of probabilities: one wrong label must not outweigh all others
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A last layer: `features @ weight.T + bias` is one number for each class."""
+    """A linear layer: `features @ weight.T + bias` has one logit per class."""
 
     weight: Floats
     bias: Floats
-    strength: float  # of the penalty that was best, for each feature
+    strength: float  # the chosen strength of the penalty, per feature
 
     def probabilities(self, values: Singles) -> Floats:
-        """Return the probability of each class; where there are no features, all are as likely."""
+        """Return the probability of each class; equal ones for an image without finite features."""
         sound: Flags = np.asarray(np.isfinite(values).all(axis=1))
         answers = np.where(sound[:, None], values, 0) @ self.weight.T + self.bias
         return np.asarray(np.where(sound[:, None], softmax(answers, axis=1), 1 / len(self.bias)))
 
     def install_in(self, network: Network) -> None:
-        """Make it the last layer of a network."""
+        """Copy the weights into the last layer of a network."""
         with torch.no_grad():
             network.head.weight.copy_(torch.from_numpy(self.weight))
             network.head.bias.copy_(torch.from_numpy(self.bias))
 
 
 def solve_head(features: Features, targets: Ints, split: Split, classes: int) -> Head:
-    """Solve the head on the training part, from which the strength of the penalty is chosen too."""
+    """Fit the head on the training set, and choose the strength of its penalty there."""
     rows = split.rows(SplitPart.TRAIN)
     values, owner = features.values[rows], np.arange(len(rows))
     if features.views is not None:
         views = features.views[rows].swapaxes(0, 1)
         values = np.concatenate([values, *views])
         owner = np.tile(owner, 1 + len(views))
-    lot = TrainingSet(FeatureSpace.of(values), owner, targets[rows], np.asarray(split.groups)[rows], classes)
-    strength = _choose_strength(_sample(lot))
-    found = lot.fit_subset(np.ones(len(rows), np.bool_), strength)
-    if found is None:
-        raise TrainingError("not one picture of the training part has features: they are gone, or all broken.")
-    return Head(*lot.space.outside(found), strength)
+    training_set = TrainingSet(FeatureSpace.of(values), owner, targets[rows], np.asarray(split.groups)[rows], classes)
+    strength = _choose_strength(_sample(training_set))
+    solution = training_set.fit_subset(np.ones(len(rows), np.bool_), strength)
+    if solution is None:
+        raise TrainingError("no image of the training set has features: all files are missing or broken.")
+    return Head(*training_set.space.outside(solution), strength)
 
 
-def _sample(lot: TrainingSet) -> TrainingSet:
-    """Return as much of a lot as the strength is chosen by: it hardly depends on the rest."""
-    dice = np.random.default_rng(0)
-    some = np.sort(dice.permutation(lot.classes)[:_CLASSES])
-    pictures = np.flatnonzero(np.isin(lot.targets, some))
-    pictures = np.sort(dice.permutation(pictures)[:_CHOOSING])
-    rows = np.flatnonzero(np.isin(lot.owner, pictures))
-    space = lot.space._replace(rows=lot.space.rows[rows], sound=lot.space.sound[rows])
+def _sample(training_set: TrainingSet) -> TrainingSet:
+    """Return a random sample to choose the strength on: it hardly depends on the other images."""
+    rng = np.random.default_rng(0)
+    classes = np.sort(rng.permutation(training_set.classes)[:_SAMPLE_CLASSES])
+    images = np.flatnonzero(np.isin(training_set.targets, classes))
+    images = np.sort(rng.permutation(images)[:_SAMPLE_SIZE])
+    rows = np.flatnonzero(np.isin(training_set.owner, images))
+    space = training_set.space._replace(rows=training_set.space.rows[rows], sound=training_set.space.sound[rows])
     return TrainingSet(
         space,
-        np.searchsorted(pictures, lot.owner[rows]),
-        np.searchsorted(some, lot.targets[pictures]),
-        lot.groups[pictures],
-        len(some),
+        np.searchsorted(images, training_set.owner[rows]),
+        np.searchsorted(classes, training_set.targets[images]),
+        training_set.groups[images],
+        len(classes),
     )
 
 
-def _choose_strength(lot: TrainingSet) -> float:
-    """Return the strength of least loss on pictures that were left out, going from strong to weak."""
-    fold = folds.assign_folds(lot.groups, lot.targets, lot.classes, _FOLDS)
-    found: list[Solution | None] = [None] * _FOLDS
+def _choose_strength(training_set: TrainingSet) -> float:
+    """Return the strength with the lowest loss on held-out folds, trying strong to weak ones."""
+    fold = assign_folds(training_set.groups, training_set.targets, training_set.classes, _FOLDS)
+    solutions: list[Solution | None] = [None] * _FOLDS
     losses: list[float] = []
-    weights = class_weights(lot.targets, lot.classes)
+    weights = class_weights(training_set.targets, training_set.classes)
     for strength in _STRENGTHS:
         total = weight = 0.0
         for number in range(_FOLDS):
-            found[number] = solution = lot.fit_subset(fold != number, strength, found[number])
-            learnable = np.isin(lot.targets, lot.targets[fold != number])
-            asked = np.flatnonzero((fold == number) & learnable & lot.space.sound[: len(fold)])
-            if solution is None or not len(asked):
+            solutions[number] = solution = training_set.fit_subset(fold != number, strength, solutions[number])
+            known_class = np.isin(training_set.targets, training_set.targets[fold != number])
+            held_out = np.flatnonzero((fold == number) & known_class & training_set.space.sound[: len(fold)])
+            if solution is None or not len(held_out):
                 continue
-            told = solution.probabilities(lot.space.rows[asked])[np.arange(len(asked)), lot.targets[asked]]
-            total -= float(weights[asked] @ np.log(np.maximum(told, _LEAST)))
-            weight += float(weights[asked].sum())
+            probabilities = solution.probabilities(training_set.space.rows[held_out])[
+                np.arange(len(held_out)), training_set.targets[held_out]
+            ]
+            total -= float(weights[held_out] @ np.log(np.maximum(probabilities, _LEAST)))
+            weight += float(weights[held_out].sum())
         if not weight:
             return STRENGTH
         losses.append(total / weight)
-        if len(losses) > 2 and min(losses[-2:]) > min(losses):  # noqa: PLR2004 - twice worse: past it
+        if len(losses) > 2 and min(losses[-2:]) > min(losses):  # noqa: PLR2004 - worse twice: past the minimum
             break
     return _STRENGTHS[int(np.argmin(losses))]

@@ -29,7 +29,7 @@ from safetensors.torch import load_file
 from transformers.utils import logging
 
 from harvest.errors import TrainingError
-from harvest.training.find_run import newest_run
+from harvest.training.choose_run_directory import newest_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

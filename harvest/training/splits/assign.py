@@ -1,8 +1,8 @@
-"""Deals groups of pictures into parts: none straddles, every class gets its share, and what lies stays.
+"""Assign groups of images to parts: each group to one, each class by its share; earlier assignments stay.
 
-Groups stand in an order that a hash of their contents and the seed gives. Valid takes from its one end, test
-from the other; so what a few pictures more would move, if nothing were remembered, moves between train and
-one of them, and never from the choice to the exam.
+Groups are ordered by a hash of their contents and the seed. Valid is filled from the end of this order and
+test from its start, so that without earlier assignments a few more images only move groups between train and
+one of the two, and never from valid to test.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LeakGroup:
-    """Pictures that stay together: how many of each class, where in the order, and in which part."""
+    """Images that must be in the same part: their classes, their position in the order and their part."""
 
     number: int
     rows: list[int] = field(default_factory=list)
     counts: Counter[int] = field(default_factory=Counter)
-    place: bytes = b"\xff" * 9
+    position: bytes = b"\xff" * 9
     part: SplitPart | None = None
-    had: frozenset[SplitPart] = frozenset()  # where its pictures were before: in several, when groups met
+    earlier_parts: frozenset[SplitPart] = frozenset()  # of its images in earlier runs; several if groups were merged
 
     @property
     def size(self) -> int:
-        """The number of its pictures."""
+        """The number of images."""
         return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class SplitAssignment:
-    """Where each picture goes, and the groups that had to leave the part they were in for train."""
+    """The part of each image, and the groups that were moved from their earlier part to train."""
 
     parts: tuple[SplitPart, ...]
-    merged: tuple[LeakGroup, ...]  # their pictures lay in several parts
-    needed: tuple[LeakGroup, ...]  # their class had nothing else to train on
+    merged: tuple[LeakGroup, ...]  # their images were in several parts
+    needed: tuple[LeakGroup, ...]  # their class had no other training images
 
 
 def assign_groups(
@@ -53,25 +53,25 @@ def assign_groups(
     seed: int,
     remembered: Mapping[str, SplitPart],
 ) -> SplitAssignment:
-    """Deal pictures, given by class, content and group, so that `shares` of each class leave train."""
-    gathered = _gather(targets, contents, groups, seed, remembered)
-    table = _Table(gathered, shares)
-    merged = [group for group in gathered if len(group.had) > 1]
-    for group in gathered:
-        table.put(group, SplitPart.TRAIN if len(group.had) > 1 else next(iter(group.had), None))
+    """Assign images, given by class, content and group, so that valid and test get their `shares` of each class."""
+    all_groups = _make_groups(targets, contents, groups, seed, remembered)
+    table = _Table(all_groups, shares)
+    merged = [group for group in all_groups if len(group.earlier_parts) > 1]
+    for group in all_groups:
+        table.move(group, SplitPart.TRAIN if len(group.earlier_parts) > 1 else next(iter(group.earlier_parts), None))
     needed = table.ensure_training()
-    ordered = sorted((group for group in gathered if group.part is None), key=lambda group: group.place)
+    ordered = sorted((group for group in all_groups if group.part is None), key=lambda group: group.position)
     table.fill(SplitPart.VALID, reversed(ordered))
     table.ensure_validation(ordered)
     table.fill(SplitPart.TEST, ordered)
     parts = [SplitPart.TRAIN] * len(targets)
-    for group in gathered:
+    for group in all_groups:
         for row in group.rows:
             parts[row] = group.part or SplitPart.TRAIN
     return SplitAssignment(tuple(parts), tuple(merged), tuple(needed))
 
 
-def _gather(
+def _make_groups(
     targets: Sequence[int],
     contents: Sequence[str],
     groups: Sequence[int],
@@ -83,76 +83,76 @@ def _gather(
         group = found.setdefault(number, LeakGroup(number))
         group.rows.append(row)
         group.counts[target] += 1
-        place = hashlib.blake2b(f"{seed}/{content}".encode(), digest_size=8).digest()
-        group.place = min(group.place, place)
+        position = hashlib.blake2b(f"{seed}/{content}".encode(), digest_size=8).digest()
+        group.position = min(group.position, position)
         if content in remembered:
-            group.had |= {remembered[content]}
+            group.earlier_parts |= {remembered[content]}
     return list(found.values())
 
 
 class _Table:
-    """What lies in each part, class by class. Groups that nobody has put anywhere count as train's."""
+    """Counts the images and groups of each class in each part; groups without a part count as train."""
 
     def __init__(self, groups: Sequence[LeakGroup], shares: Mapping[SplitPart, float]) -> None:
         self._groups = groups
         self._shares = shares
-        self._pictures: dict[tuple[SplitPart | None, int], int] = defaultdict(int)
-        self._held: dict[tuple[SplitPart | None, int], int] = defaultdict(int)  # groups, not pictures
-        self._whole: Counter[int] = Counter()
+        self._images_of_class: dict[tuple[SplitPart | None, int], int] = defaultdict(int)
+        self._groups_of_class: dict[tuple[SplitPart | None, int], int] = defaultdict(int)
+        self._class_sizes: Counter[int] = Counter()
         for group in groups:
-            self._whole.update(group.counts)
+            self._class_sizes.update(group.counts)
             self._count(group, 1)
 
     def _count(self, group: LeakGroup, sign: int) -> None:
         for target, count in group.counts.items():
-            self._pictures[group.part, target] += sign * count
-            self._held[group.part, target] += sign
+            self._images_of_class[group.part, target] += sign * count
+            self._groups_of_class[group.part, target] += sign
 
-    def put(self, group: LeakGroup, part: SplitPart | None) -> None:
-        """Move a group."""
+    def move(self, group: LeakGroup, part: SplitPart | None) -> None:
+        """Move a group to a part."""
         self._count(group, -1)
         group.part = part
         self._count(group, 1)
 
-    def _to_learn(self, target: int) -> int:
-        """Count the groups that a class is learned from."""
-        return self._held[SplitPart.TRAIN, target] + self._held[None, target]
+    def _count_training_groups(self, target: int) -> int:
+        """Return the number of groups of a class that are in train."""
+        return self._groups_of_class[SplitPart.TRAIN, target] + self._groups_of_class[None, target]
 
-    def _is_free(self, group: LeakGroup) -> bool:
-        """Tell whether every class of a group has another one to learn from."""
-        return group.part is None and all(self._to_learn(target) > 1 for target in group.counts)
+    def _can_leave_training(self, group: LeakGroup) -> bool:
+        """Return whether every class of a group has another group in train."""
+        return group.part is None and all(self._count_training_groups(target) > 1 for target in group.counts)
 
-    def _gain(self, group: LeakGroup, part: SplitPart) -> float:
-        """Tell by how many pictures the classes' shares in a part come nearer to what they should be."""
-        gain = 0.0
+    def _improvement(self, group: LeakGroup, part: SplitPart) -> float:
+        """Return by how many images a group brings its classes closer to their shares in a part."""
+        improvement = 0.0
         for target, count in group.counts.items():
-            wanted = self._shares.get(part, 0) * self._whole[target] - self._pictures[part, target]
-            gain += abs(wanted) - abs(wanted - count)
-        return gain
+            missing = self._shares.get(part, 0) * self._class_sizes[target] - self._images_of_class[part, target]
+            improvement += abs(missing) - abs(missing - count)
+        return improvement
 
     def fill(self, part: SplitPart, groups: Iterable[LeakGroup]) -> None:
-        """Take groups for a part, as long as that brings it nearer to its share."""
+        """Move groups to a part while that brings it closer to its shares."""
         for group in groups:
-            if self._gain(group, part) > 0 and self._is_free(group):
-                self.put(group, part)
+            if self._improvement(group, part) > 0 and self._can_leave_training(group):
+                self.move(group, part)
 
     def ensure_validation(self, groups: Sequence[LeakGroup]) -> None:
-        """Put the smallest group that can be spared into valid for each class that has none there."""
-        without = {target for target in self._whole if not self._held[SplitPart.VALID, target]}
+        """Move the smallest possible group to valid for each class that has none there."""
+        empty_classes = {target for target in self._class_sizes if not self._groups_of_class[SplitPart.VALID, target]}
         for group in sorted(groups, key=lambda group: group.size):
-            if not without.isdisjoint(group.counts) and self._is_free(group):
-                self.put(group, SplitPart.VALID)
-                without.difference_update(group.counts)
+            if not empty_classes.isdisjoint(group.counts) and self._can_leave_training(group):
+                self.move(group, SplitPart.VALID)
+                empty_classes.difference_update(group.counts)
 
     def ensure_training(self) -> list[LeakGroup]:
-        """Take the largest group back into train for each class that has none there, and tell which."""
-        taken = []
-        for target in self._whole:
-            if not self._to_learn(target):
+        """Move the largest group to train for each class that has none there, and return these groups."""
+        moved = []
+        for target in self._class_sizes:
+            if not self._count_training_groups(target):
                 group = max(
                     (group for group in self._groups if target in group.counts),
-                    key=lambda group: (group.size, group.place),
+                    key=lambda group: (group.size, group.position),
                 )
-                self.put(group, SplitPart.TRAIN)
-                taken.append(group)
-        return taken
+                self.move(group, SplitPart.TRAIN)
+                moved.append(group)
+        return moved

@@ -1,4 +1,4 @@
-"""Where each picture was dealt to, kept for the next run: in the ledger, and in splits.csv of every run."""
+"""Save the part of each image for later runs: in the ledger, and in splits.csv of every run."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _COLUMNS = ("path", "content", "label", "group", "part", "deal")
 
 
 def save_split(
-    album: LabelledPictures,
+    pictures: LabelledPictures,
     split: Split,
     run: Path,
     *,
     beside: Path | None = None,
     say: Callable[[str], None],
 ) -> None:
-    """Write down where the pictures are: with what was learned, and in the ledger where there is one.
+    """Save the part of each image in the run directory, and in the ledger if there is one.
 
-    The next run looks beside the tree: a run elsewhere leaves a copy there.
+    The next run searches beside the tree, so a run elsewhere leaves a copy there.
     """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(_COLUMNS)
-    for example, group, part in zip(album.examples, split.groups, split.parts, strict=True):
+    for example, group, part in zip(pictures.examples, split.groups, split.parts, strict=True):
         row = (
             escape_formula(example.path),
             example.content,
@@ -58,59 +58,59 @@ def save_split(
                 disk.make_folder(beside)
             disk.write_atomically(beside / SPLITS, text)
     except StorageError as error:
-        say(f"the next run will not find this split by itself: {error.message}")
-    if album.ledger_facts.trouble:
-        return  # which has been said
-    contents = (example.content for example in album.examples)
+        say(f"the next run cannot find this split: {error.message}")
+    if pictures.ledger_facts.trouble:
+        return  # already reported
+    contents = (example.content for example in pictures.examples)
     try:
-        save_split_in_ledger(album.root, str(split.rule), dict(zip(contents, map(str, split.parts), strict=True)))
+        save_split_in_ledger(pictures.root, str(split.rule), dict(zip(contents, map(str, split.parts), strict=True)))
     except StorageError as error:
-        say(f"the split is remembered in {run / SPLITS} alone: {error.message}")
+        say(f"the split is only saved in {run / SPLITS}: {error.message}")
 
 
-def load_split(album: LabelledPictures, *folders: Path, rule: SplitRule) -> Mapping[str, SplitPart]:
-    """Return where pictures, by content, were dealt by this rule.
+def load_split(pictures: LabelledPictures, *folders: Path, rule: SplitRule) -> Mapping[str, SplitPart]:
+    """Return the saved parts of images, by content, that were assigned by this rule.
 
-    The ledger knows best; what it does not know is looked up in the newest run in or at the folders.
+    The ledger takes precedence over the newest run in the folders.
     """
-    known = _of_runs(folders, str(rule))
-    if not album.ledger_facts.trouble:
-        known |= _of_ledger(album.root, str(rule))
-    return known
+    parts = _load_from_runs(folders, str(rule))
+    if not pictures.ledger_facts.trouble:
+        parts |= _load_from_ledger(pictures.root, str(rule))
+    return parts
 
 
 def load_training_contents(run: Path) -> frozenset[str]:
-    """Return the pictures, by content, that an earlier run learned from; none where it is no run."""
-    rows = _rows(run / SPLITS)
+    """Return the contents of the images that a run was trained on; empty if the folder is not a run."""
+    rows = _read_rows(run / SPLITS)
     return frozenset(row.get("content", "") for row in rows if row.get("part") == SplitPart.TRAIN)
 
 
-def _of_ledger(root: Path, deal: str) -> dict[str, SplitPart]:
+def _load_from_ledger(root: Path, rule: str) -> dict[str, SplitPart]:
     try:
-        consulted = ReadOnlyDataset.open(root)
-        if consulted is None:
+        ledger = ReadOnlyDataset.open(root)
+        if ledger is None:
             return {}
-        with consulted:
-            return {content: SplitPart(part) for content, part in consulted.load_split(deal).items()}
-    except StorageError:  # remembering it will fail too, and say so
+        with ledger:
+            return {content: SplitPart(part) for content, part in ledger.load_split(rule).items()}
+    except StorageError:  # saving fails too, and reports it
         return {}
 
 
-def _of_runs(folders: Iterable[Path], deal: str) -> dict[str, SplitPart]:
-    """Read the newest split of this deal that can be read."""
-    files = [path for folder in folders for path in (folder / SPLITS, *_within(folder))]
-    for path in sorted(files, key=_age, reverse=True):
+def _load_from_runs(folders: Iterable[Path], rule: str) -> dict[str, SplitPart]:
+    """Return the newest readable split by this rule."""
+    files = [path for folder in folders for path in (folder / SPLITS, *_split_files(folder))]
+    for path in sorted(files, key=_modification_time, reverse=True):
         try:
-            known = {row["content"]: SplitPart(row["part"]) for row in _rows(path) if row.get("deal") == deal}
-        except (KeyError, ValueError):  # not ours
+            parts = {row["content"]: SplitPart(row["part"]) for row in _read_rows(path) if row.get("deal") == rule}
+        except (KeyError, ValueError):  # of another program
             continue
-        if known:
-            return known
+        if parts:
+            return parts
     return {}
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of a table of splits, as far as they can be read."""
+def _read_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a splits.csv, as far as they can be read."""
     try:
         if not os.path.isfile(path) or path.stat().st_size > _LARGEST:  # noqa: PTH113 - pathlib raises on long names
             return
@@ -120,14 +120,14 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         return
 
 
-def _within(folder: Path) -> Iterator[Path]:
+def _split_files(folder: Path) -> Iterator[Path]:
     try:
-        yield from (inside / SPLITS for inside in folder.iterdir())
+        yield from (run / SPLITS for run in folder.iterdir())
     except OSError:
         return
 
 
-def _age(path: Path) -> tuple[int, str]:
+def _modification_time(path: Path) -> tuple[int, str]:
     try:
         return path.stat().st_mtime_ns, path.name
     except OSError:

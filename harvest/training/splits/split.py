@@ -1,4 +1,4 @@
-"""Train, valid and test: dealt once, remembered, and told with what may surprise about them."""
+"""Split labelled images into train, valid and test."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from harvest.training.pictures.labelled_pictures import LabelledPictures
     from harvest.training.splits.assign import LeakGroup
 
-_NAMED = 3
+_NAMED = 3  # paths in a message
 
 
 class SplitRule(NamedTuple):
-    """By what a split was dealt; with other numbers it is another split, and remembered apart."""
+    """The settings of a split; each setting has a split of its own, saved separately."""
 
     valid: int  # percent of each class
     test: int
     seed: int
 
     def __str__(self) -> str:
-        """Return what ledger and CSV call it."""
+        """Return its name in the ledger and in splits.csv."""
         return f"valid {self.valid} test {self.test} seed {self.seed}"
 
 
@@ -38,29 +38,29 @@ USUAL = SplitRule(valid=20, test=10, seed=42)
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The part and the group of each picture, in the album's order."""
+    """The part and the group of each image, in the order of the labelled images."""
 
     parts: tuple[SplitPart, ...]
     groups: tuple[int, ...]
     rule: SplitRule = USUAL
-    merged: tuple[int, ...] = ()  # groups whose pictures lay in several parts; they are in train now
-    needed: tuple[int, ...] = ()  # groups that left their part since their class had nothing to learn from
-    notes: tuple[str, ...] = ()  # what was done, and why
+    merged: tuple[int, ...] = ()  # groups whose images were in several parts, moved to train
+    needed: tuple[int, ...] = ()  # groups moved to train because their class had no training images
+    notes: tuple[str, ...] = ()  # messages about the split
 
     def rows(self, part: SplitPart) -> NDArray[np.intp]:
-        """Return the rows of the album that a part holds."""
+        """Return the rows of the images in a part."""
         return np.flatnonzero([here == part for here in self.parts])
 
-    def table(self, album: LabelledPictures) -> dict[str, dict[str, int]]:
-        """Count pictures by class and part."""
-        counted = {label: dict.fromkeys(map(str, SplitPart), 0) for label in album.labels}
-        for example, part in zip(album.examples, self.parts, strict=True):
-            counted[example.label][part] += 1
-        return counted
+    def table(self, pictures: LabelledPictures) -> dict[str, dict[str, int]]:
+        """Return the number of images by class and part."""
+        counts = {label: dict.fromkeys(map(str, SplitPart), 0) for label in pictures.labels}
+        for example, part in zip(pictures.examples, self.parts, strict=True):
+            counts[example.label][part] += 1
+        return counts
 
 
 def make_split(
-    album: LabelledPictures,
+    pictures: LabelledPictures,
     groups: NDArray[np.int64],
     *,
     valid: int,
@@ -68,49 +68,59 @@ def make_split(
     seed: int,
     remembered: Mapping[str, SplitPart],
 ) -> Split:
-    """Deal the pictures of an album by percentages; the folders of a tree that has some go first."""
-    numbers: list[int] = groups.tolist()
+    """Split the images by percentages; the images in folders named after a part stay in that part."""
     rule = SplitRule(valid, test, seed)
-    given = [example.part for example in album.examples]
-    dealt: Sequence[int] = range(len(given))
-    shares = {SplitPart.VALID: valid / 100, SplitPart.TEST: test / 100}
-    notes = []
-    if any(given):
-        dealt, shares = (), {SplitPart.VALID: valid / 100}
-        if SplitPart.VALID not in given:
-            # What has a twin in the test folder is nothing to choose by.
-            fixed = {number for number, part in zip(numbers, given, strict=True) if part is not SplitPart.TRAIN}
-            dealt = [row for row, number in enumerate(numbers) if number not in fixed]
-            notes.append(f"there is no folder for valid: {valid} % of train were taken for it")
-        if SplitPart.TEST not in given:
-            notes.append("there is no folder for test: nothing was kept for a last exam")
-    deal = assign_groups(
-        [int(target) for target in album.targets[list(dealt)]],
-        [album.examples[row].content for row in dealt],
-        [numbers[row] for row in dealt],
+    numbers: list[int] = groups.tolist()
+    rows, shares, notes = _rows_to_assign(pictures, numbers, rule)
+    assignment = assign_groups(
+        [int(target) for target in pictures.targets[list(rows)]],
+        [pictures.examples[row].content for row in rows],
+        [numbers[row] for row in rows],
         shares=shares,
         seed=seed,
         remembered={content: part for content, part in remembered.items() if part in {*shares, SplitPart.TRAIN}},
     )
-    parts = [part or SplitPart.TRAIN for part in given]
-    for row, part in zip(dealt, deal.parts, strict=True):
+    parts = [example.part or SplitPart.TRAIN for example in pictures.examples]
+    for row, part in zip(rows, assignment.parts, strict=True):
         parts[row] = part
-    notes += _describe_moved(album, dealt, deal.merged, "had been in different parts and turned out to belong together")
-    notes += _describe_moved(album, dealt, deal.needed, "were all that was left of their class")
+    notes += _describe_moved(pictures, rows, assignment.merged, "of one group were in different parts")
+    notes += _describe_moved(pictures, rows, assignment.needed, "were the only ones left of their class")
     return Split(
         tuple(parts),
         tuple(numbers),
         rule,
-        merged=tuple(group.number for group in deal.merged),
-        needed=tuple(group.number for group in deal.needed),
+        merged=tuple(group.number for group in assignment.merged),
+        needed=tuple(group.number for group in assignment.needed),
         notes=tuple(notes),
     )
 
 
-def _describe_moved(album: LabelledPictures, dealt: Sequence[int], groups: Sequence[LeakGroup], why: str) -> list[str]:
-    """Say which pictures went to train that had not been there."""
-    paths = [album.examples[dealt[row]].path for group in groups for row in group.rows]
+def _rows_to_assign(
+    pictures: LabelledPictures, groups: Sequence[int], rule: SplitRule
+) -> tuple[Sequence[int], dict[SplitPart, float], list[str]]:
+    """Return the rows whose part is not given by a folder, the shares of the parts, and notes for the user."""
+    given = [example.part for example in pictures.examples]
+    valid, test = rule.valid / 100, rule.test / 100
+    if not any(given):
+        return range(len(given)), {SplitPart.VALID: valid, SplitPart.TEST: test}, []
+    rows: list[int] = []
+    notes = []
+    if SplitPart.VALID not in given:
+        # A near-duplicate of a test image must not select the best epoch.
+        fixed = {number for number, part in zip(groups, given, strict=True) if part is not SplitPart.TRAIN}
+        rows = [row for row, number in enumerate(groups) if number not in fixed]
+        notes.append(f"there is no folder for valid: {rule.valid} % of train are used for it")
+    if SplitPart.TEST not in given:
+        notes.append("there is no folder for test: no test set is held out")
+    return rows, {SplitPart.VALID: valid}, notes
+
+
+def _describe_moved(
+    pictures: LabelledPictures, rows: Sequence[int], groups: Sequence[LeakGroup], reason: str
+) -> list[str]:
+    """Return a note about the images that were moved to train; none if there are none."""
+    paths = [pictures.examples[rows[row]].path for group in groups for row in group.rows]
     if not paths:
         return []
     more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
-    return [f"{len(paths):,} pictures {why}, so they go to train: {', '.join(paths[:_NAMED])}{more}"]
+    return [f"{len(paths):,} images {reason}, so they are moved to train: {', '.join(paths[:_NAMED])}{more}"]

@@ -1,4 +1,4 @@
-"""What may surprise about an album and its split, said before it costs hours."""
+"""Find problems of the images and their split before the training takes hours."""
 
 from __future__ import annotations
 
@@ -16,114 +16,117 @@ if TYPE_CHECKING:
     from harvest.training.pictures.labelled_pictures import LabelledPictures
     from harvest.training.splits.split import Split
 
-_FEW = 20  # pictures of a class, as TensorFlow's retrain.py had it
-_UNEVEN = 5  # times as many pictures as another class
-_NAMED = 3
+_FEW = 20  # images of a class, as in TensorFlow's retrain.py
+_UNEVEN = 5  # ratio of the largest to the smallest class
+_NAMED = 3  # names in a message
 
 
-def find_warnings(album: LabelledPictures, split: Split, *, source: Path | None = None) -> list[str]:
-    """Return what a person should know of the pictures before the training begins.
+def find_warnings(pictures: LabelledPictures, split: Split, *, source: Path | None = None) -> list[str]:
+    """Return the warnings to show before the training starts.
 
-    `source` is where the network comes from: if it is an earlier run, some pictures may be no news to it.
+    `source` is the name or path of the network: an earlier run may have been trained on some of the images.
     """
     return [
-        *(_network_warnings(album, split, source) if source else ()),
-        *_ledger_warnings(album),
-        *_class_warnings(album),
-        *_label_warnings(album),
-        *_part_warnings(album, split),
+        *(_network_warnings(pictures, split, source) if source else ()),
+        *_ledger_warnings(pictures),
+        *_class_warnings(pictures),
+        *_label_warnings(pictures),
+        *_part_warnings(pictures, split),
     ]
 
 
-def _network_warnings(album: LabelledPictures, split: Split, source: Path) -> Iterator[str]:
-    learned = load_training_contents(source)
-    rows = [row for row, example in enumerate(album.examples) if example.content in learned]
+def _network_warnings(pictures: LabelledPictures, split: Split, source: Path) -> Iterator[str]:
+    trained_on = load_training_contents(source)
+    rows = [row for row, example in enumerate(pictures.examples) if example.content in trained_on]
     if not rows:
         return
     yield (
-        f"{source} learned from {len(rows):,} of these pictures: out of fold it knows them still, so that"
-        " fewer are suspected than should be, and whether more pictures would help is not measured"
+        f"{source} was trained on {len(rows):,} of these images: its out-of-fold predictions for them are too good,"
+        " so wrong labels may be missed, and the learning curve is left out"
     )
-    exam = [album.examples[row].path for row in rows if split.parts[row] is not SplitPart.TRAIN]
-    if exam:
-        yield f"{len(exam):,} of them are in valid or test, which flatters: {_some(exam)}"
+    held_out = [pictures.examples[row].path for row in rows if split.parts[row] is not SplitPart.TRAIN]
+    if held_out:
+        yield f"{len(held_out):,} of them are in valid or test, so the accuracy is too high: {_some(held_out)}"
 
 
-def _ledger_warnings(album: LabelledPictures) -> Iterator[str]:
-    if album.ledger_facts.trouble:
+def _ledger_warnings(pictures: LabelledPictures) -> Iterator[str]:
+    if pictures.ledger_facts.trouble:
         yield (
-            f"going on without the ledger, so landing pages and authors are not known and the split is"
-            f" remembered in the run alone: {album.ledger_facts.trouble}"
+            f"the ledger is not used, so landing pages and authors are unknown and the split is only saved in the"
+            f" run: {pictures.ledger_facts.trouble}"
         )
-    if album.ledger_facts.damage:
-        yield album.ledger_facts.damage
-    there = {example.path for example in album.examples}
-    wanted = [
+    if pictures.ledger_facts.damage:
+        yield pictures.ledger_facts.damage
+    paths = {example.path for example in pictures.examples}
+    open_conflicts = [
         f"{conflict.class_name}/{conflict.name} (or {conflict.other}?)"
-        for conflict in album.ledger_facts.conflicts
-        if f"{conflict.class_name}/{conflict.name}" in there
+        for conflict in pictures.ledger_facts.conflicts
+        if f"{conflict.class_name}/{conflict.name}" in paths
     ]
-    if wanted:
-        yield f"{len(wanted):,} pictures are wanted by two classes, and nobody has decided: {_some(wanted)}"
+    if open_conflicts:
+        yield f"{len(open_conflicts):,} images have an open conflict between two classes: {_some(open_conflicts)}"
 
 
-def _class_warnings(album: LabelledPictures) -> Iterator[str]:
-    counts = album.counts()
-    if album.empty:
-        yield f"class folders without a picture to train on, left out: {_some(album.empty)}"
+def _class_warnings(pictures: LabelledPictures) -> Iterator[str]:
+    counts = pictures.counts()
+    if pictures.empty:
+        yield f"class folders without a usable image are left out: {_some(pictures.empty)}"
     few = [f"{label} ({count})" for label, count in counts.items() if count < _FEW]
     if few:
-        yield f"fewer than {_FEW} pictures: {_some(few)}; more would help more than anything else"
+        yield f"classes with fewer than {_FEW} images: {_some(few)}; more images would help most"
     least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     if counts[most] >= _UNEVEN * counts[least]:
         yield (
-            f"{most} has {counts[most]:,} pictures, {least} {counts[least]:,}: classes are weighted to make"
-            " up for it, but look at the figures of each class, not at the accuracy of all"
+            f"{most} has {counts[most]:,} images, {least} has {counts[least]:,}: the loss weights the classes equally,"
+            " but check the metrics of each class, not only the overall accuracy"
         )
     spellings = defaultdict(list)
-    for label in album.labels:
+    for label in pictures.labels:
         spellings[fold_name(label)].append(label)
-    alike = [" and ".join(labels) for labels in spellings.values() if len(labels) > 1]
-    if alike:
-        yield f"classes that differ only in case or accents: {_some(alike)}; are they one?"
+    similar = [" and ".join(labels) for labels in spellings.values() if len(labels) > 1]
+    if similar:
+        yield f"classes that differ only in case or accents: {_some(similar)}; are they the same class?"
 
 
-def _label_warnings(album: LabelledPictures) -> Iterator[str]:
-    """Tell of one picture in two classes: whatever is answered, one of them is wrong."""
+def _label_warnings(pictures: LabelledPictures) -> Iterator[str]:
+    """Warn of duplicates with different labels: at least one label is wrong."""
     copies = defaultdict(list)
-    for row, example in enumerate(album.examples):
+    for row, example in enumerate(pictures.examples):
         copies[example.content].append(row)
     pairs = {(rows[0], row) for rows in copies.values() for row in rows}
-    pairs.update(map(tuple, album.duplicates.tolist()))
-    twins = [
-        f"{album.examples[one].path} = {album.examples[two].path}"
+    pairs.update(map(tuple, pictures.duplicates.tolist()))
+    in_two_classes = [
+        f"{pictures.examples[one].path} = {pictures.examples[two].path}"
         for one, two in sorted(pairs)
-        if album.examples[one].label != album.examples[two].label
+        if pictures.examples[one].label != pictures.examples[two].label
     ]
-    if twins:
-        yield f"{len(twins):,} pictures are in two classes: {_some(twins)}"
+    if in_two_classes:
+        yield f"{len(in_two_classes):,} images are in two classes: {_some(in_two_classes)}"
 
 
-def _part_warnings(album: LabelledPictures, split: Split) -> Iterator[str]:
-    table = split.table(album)
+def _part_warnings(pictures: LabelledPictures, split: Split) -> Iterator[str]:
+    table = split.table(pictures)
     for part in (SplitPart.VALID, SplitPart.TEST):
-        without = [label for label, counts in table.items() if not counts[part]]
-        if without and (len(without) < len(table) or part is SplitPart.VALID):
-            yield f"classes with too few pictures for {part}: {_some(without)}"
-    lying = defaultdict(set)
+        missing = [label for label, counts in table.items() if not counts[part]]
+        if missing and (len(missing) < len(table) or part is SplitPart.VALID):
+            yield f"classes with too few images for {part}: {_some(missing)}"
+    parts_of_group = defaultdict(set)
     for number, part in zip(split.groups, split.parts, strict=True):
-        lying[number].add(part)
-    seen = [
+        parts_of_group[number].add(part)
+    leaking = [
         example.path
-        for example, number, part in zip(album.examples, split.groups, split.parts, strict=True)
-        if part is not SplitPart.TRAIN and SplitPart.TRAIN in lying[number]
+        for example, number, part in zip(pictures.examples, split.groups, split.parts, strict=True)
+        if part is not SplitPart.TRAIN and SplitPart.TRAIN in parts_of_group[number]
     ]
-    if seen:
-        yield f"{len(seen):,} pictures of valid or test have a twin in train, which flatters: {_some(seen)}"
+    if leaking:
+        yield (
+            f"{len(leaking):,} images of valid or test have a near-duplicate in train, so the accuracy is too"
+            f" high: {_some(leaking)}"
+        )
 
 
 def _some(names: Sequence[str]) -> str:
-    """Name a few, and count the rest.
+    """Return the first names, and the number of the others.
 
     >>> _some(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'

@@ -1,7 +1,7 @@
-"""What a checkpoint may hold: nothing larger, and of no other shape, than this training would write itself.
+"""Check the files of a checkpoint before they are loaded: their sizes, and the shapes of their tensors.
 
-A run directory may come from anybody. torch reads a pickle of weights without running code, but it would
-also unpack any size, and take any state for the optimizer's.
+A run directory may come from a stranger. torch reads a pickle of weights without running code, but it would
+unpack any size, and accept any state of an optimizer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import safe_open
 
-from harvest.training.read_files import MOST
+from harvest.training.run_directory import MOST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ROOM = 64 << 20  # bytes of a file besides its tensors
-_LARGEST = 1 << 53  # of an integer: the schedule computes with it
+_LARGEST = 1 << 53  # number: the schedule computes with it
 
 
 def check_size(path: Path, most: int) -> None:
-    """Refuse a file of torch.save that is too large, packed or unpacked."""
+    """Raise ValueError for a file of torch.save that is too large, packed or unpacked."""
     if path.stat().st_size > most + _ROOM:
         raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes")
     if not zipfile.is_zipfile(path):
@@ -37,14 +37,14 @@ def check_size(path: Path, most: int) -> None:
 
 
 def check_descriptions(folder: Path) -> None:
-    """Refuse JSON files that are too large to be read."""
+    """Raise ValueError for JSON files that are too large."""
     for path in folder.glob("*.json"):
         if path.stat().st_size > MOST:
             raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes")
 
 
 def check_weights(path: Path, model: nn.Module) -> None:
-    """Refuse weights that are not those of this network, by their shapes alone."""
+    """Raise ValueError if the shapes of the weights are not those of this network."""
     expected = {name: list(value.shape) for name, value in model.state_dict().items()}
     with safe_open(path, "pt") as file:
         found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - not a dict
@@ -53,7 +53,7 @@ def check_weights(path: Path, model: nn.Module) -> None:
 
 
 def check_optimizer(path: Path, optimizer: Any) -> None:
-    """Refuse a state that is not one of this optimizer, before the optimizer takes it."""
+    """Raise ValueError if a file is not a state of this optimizer."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     check_size(path, 3 * sum(weight.nbytes for weight in weights))
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -69,7 +69,7 @@ def check_optimizer(path: Path, optimizer: Any) -> None:
 
 
 def check_schedule(path: Path, schedule: Any) -> None:
-    """Refuse a state that is not one of this schedule of rates."""
+    """Raise ValueError if a file is not a state of this learning-rate schedule."""
     check_size(path, 0)
     state = torch.load(path, map_location="cpu", weights_only=True)
     if not is_alike(state, schedule.state_dict()):
@@ -77,7 +77,7 @@ def check_schedule(path: Path, schedule: Any) -> None:
 
 
 def is_alike(found: Any, expected: Any) -> bool:
-    """Return whether a value is built as another one: the same kinds, names and lengths, and finite numbers.
+    """Return whether two values have the same structure: types, keys and lengths; numbers must be finite.
 
     >>> is_alike({"step": 3, "rates": [0.5]}, {"step": 0, "rates": [0.0]})
     True
@@ -98,7 +98,7 @@ def is_alike(found: Any, expected: Any) -> bool:
 
 
 def _is_moment(moment: Any, weight: torch.Tensor) -> bool:
-    """Return whether a value is what Adam keeps of a weight: how often it was changed, and two averages."""
+    """Return whether a value is Adam's state of a weight: a number of steps, and two averages."""
     if not isinstance(moment, dict) or moment.keys() != {"step", "exp_avg", "exp_avg_sq"}:
         return False
     averages = (moment["exp_avg"], moment["exp_avg_sq"])

@@ -1,4 +1,4 @@
-"""The table of epochs, and which of them is the best."""
+"""The table of epochs, with the best one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class EpochTable:
-    """The epochs of a run, and which of them is the best by the metric that is monitored."""
+    """The epochs of a run; the best one is chosen by the monitored metric."""
 
     def __init__(self, rows: list[Row], monitor: Metric) -> None:
         self.rows = rows
@@ -21,11 +21,11 @@ class EpochTable:
 
     @property
     def best(self) -> Row:
-        """The best epoch; of equals the one with the least loss, then the earliest."""
+        """The best epoch; of equal ones that with the lowest loss, then the earliest."""
         return self.best_until(math.inf)
 
     def best_until(self, epoch: float) -> Row:
-        """Return what had been the best after so many epochs."""
+        """Return the best epoch up to the given one."""
         return max((row for row in self.rows if row["epoch"] <= epoch), key=self._rank)
 
     def _rank(self, row: Row) -> tuple[float, float]:
@@ -35,10 +35,10 @@ class EpochTable:
         return (-math.inf if math.isnan(value) else value, -math.inf if math.isnan(loss) else -loss)
 
     def epochs_without_progress(self, first_epoch: int, *, by: float) -> int:
-        """Count the latest epochs of a stage of which none was better by so much than all before it."""
+        """Return the number of epochs since the stage last improved on all epochs before by more than `by`."""
         count = 0
-        for place, row in enumerate(self.rows):
+        for index, row in enumerate(self.rows):
             if row["epoch"] > first_epoch:
-                best = max(self._rank(before)[0] for before in self.rows[:place])
+                best = max(self._rank(before)[0] for before in self.rows[:index])
                 count = 0 if self._rank(row)[0] > best + by else count + 1
         return count

@@ -1,4 +1,4 @@
-"""Fine-tuning with transformers' Trainer: one cycle, the best epoch kept, resumed to the step."""
+"""Fine-tune with transformers' Trainer: one cycle, the best epoch saved, resumed exactly."""
 
 from __future__ import annotations
 
@@ -32,59 +32,59 @@ if TYPE_CHECKING:
     from harvest.training.training_options import TrainingOptions
 
 
-def fit_stage(bench: TrainingContext, stage: Stage) -> bool:
-    """Run one stage, leave the best network so far, and tell whether the stage came to its end."""
-    network, options = bench.network, bench.options
+def fit_stage(context: TrainingContext, stage: Stage) -> bool:
+    """Train one stage, restore the best network so far, and return whether the stage finished."""
+    network, options = context.network, context.options
     if stage.whole:
         schedule.unfreeze(network.model)
     else:
         schedule.freeze_body(network.model, network.head)
     if not options.from_scratch:
         schedule.freeze_batch_norm(network.model)
-    folder = bench.run.checkpoints / stage.name
-    begun = latest_checkpoint(folder) if options.resume else None
+    folder = context.run.checkpoints / stage.name
+    checkpoint = latest_checkpoint(folder) if options.resume else None
     try:
         with explain_out_of_memory(options.batch * options.n_augmentation, network.size), from_worker():
-            _train(bench, stage, folder, begun)
+            _train(context, stage, folder, checkpoint)
     except KeyboardInterrupt:
         return False
     finally:
-        if (bench.run.path / "model.safetensors").exists():
-            network.restore(bench.run.path)
+        if (context.run.path / "model.safetensors").exists():
+            network.restore(context.run.path)
     return True
 
 
-def _train(bench: TrainingContext, stage: Stage, folder: Path, begun: Path | None) -> None:
-    lessons, exam = bench.dataset(SplitPart.TRAIN), bench.dataset(SplitPart.VALID)
-    model: Any = bench.network.model
-    # Channels last is how convolutions are fastest: MobileNetV2 with tiles 82 → 67 ms a picture, both ways.
-    model.to(bench.processes.device, memory_format=torch.channels_last)
-    steps = stage.epochs * math.ceil(len(lessons) / (bench.options.batch * bench.processes.count))
+def _train(context: TrainingContext, stage: Stage, folder: Path, checkpoint: Path | None) -> None:
+    train_data, valid_data = context.dataset(SplitPart.TRAIN), context.dataset(SplitPart.VALID)
+    model: Any = context.network.model
+    # Convolutions are fastest with channels last: MobileNetV2 on AMX, forward and backward, 82 → 67 ms per image.
+    model.to(context.processes.device, memory_format=torch.channels_last)
+    steps = stage.epochs * math.ceil(len(train_data) / (context.options.batch * context.processes.count))
     optimizer = schedule.make_optimizer(model, *stage.rates)
-    with bench.cpu_workers() as hands, silence_libraries():
+    with context.cpu_workers() as workers, silence_libraries():
         trainer = ParallelTrainer(
-            hands=hands,
-            loss=bench.loss,
+            workers=workers,
+            loss=context.loss,
             model=model,
-            args=_arguments(bench, stage, folder),
-            train_dataset=lessons,
-            eval_dataset=exam,
+            args=_arguments(context, stage, folder),
+            train_dataset=train_data,
+            eval_dataset=valid_data,
             data_collator=collate,
             optimizers=(optimizer, schedule.make_one_cycle(optimizer, steps)),
-            compute_metrics=lambda answer: _epoch_metrics(answer, bench.measures),
-            callbacks=_callbacks(bench, lessons, stage),
+            compute_metrics=lambda answer: _epoch_metrics(answer, context.measures),
+            callbacks=_callbacks(context, train_data, stage),
         )
         trainer.remove_callback(PrinterCallback)
         try:
-            trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
-            bench.gone |= lessons.gone | exam.gone
-            # accelerate wraps `forward` in half precision; what is exported and judged is the network itself.
+            context.gone |= train_data.gone | valid_data.gone
+            # accelerate wraps `forward` in half precision; the network is evaluated and exported without.
             trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
 
 
-def _arguments(bench: TrainingContext, stage: Stage, folder: Path) -> TrainingArguments:
-    options, device = bench.options, bench.processes.device
+def _arguments(context: TrainingContext, stage: Stage, folder: Path) -> TrainingArguments:
+    options, device = context.options, context.processes.device
     precision = choose_mixed_precision(device)
     return TrainingArguments(
         output_dir=str(folder),
@@ -94,7 +94,7 @@ def _arguments(bench: TrainingContext, stage: Stage, folder: Path) -> TrainingAr
         eval_strategy="epoch",
         logging_strategy="epoch",
         logging_nan_inf_filter=False,
-        save_strategy="no",  # the keeper says when
+        save_strategy="no",  # EpochCallback decides when
         save_total_limit=max(1, options.keep),
         seed=options.seed,
         data_seed=options.seed,
@@ -114,41 +114,41 @@ def _arguments(bench: TrainingContext, stage: Stage, folder: Path) -> TrainingAr
 
 
 def decoding_workers(device: torch.device) -> int:
-    """Return how many processes decode beside this one: none where the network itself takes every core."""
+    """Return the number of processes that decode images: none on a CPU, where the network uses every core."""
     return 0 if device.type == "cpu" else min(8, max(0, (os.cpu_count() or 1) - 1))
 
 
-def _callbacks(bench: TrainingContext, lessons: ImageDataset, stage: Stage) -> list[TrainerCallback]:
+def _callbacks(context: TrainingContext, train_data: ImageDataset, stage: Stage) -> list[TrainerCallback]:
     found: list[TrainerCallback] = [
-        EpochCallback(bench, lessons, stage.first_epoch),
-        *load_user_callbacks(bench.options),
+        EpochCallback(context, train_data, stage.first_epoch),
+        *load_user_callbacks(context.options),
     ]
-    if "tensorboard" in bench.options.log and bench.processes.is_first:
-        found.append(_tensorboard(bench.run.path / "logs"))
+    if "tensorboard" in context.options.log and context.processes.is_first:
+        found.append(_tensorboard(context.run.path / "logs"))
     return found
 
 
 def load_user_callbacks(options: TrainingOptions) -> list[TrainerCallback]:
-    """Make what `--callback` names; UsageError where it is no callback."""
+    """Return the callbacks of `--callback`; raise UsageError if one is not a TrainerCallback."""
     found: list[TrainerCallback] = []
     for name in options.callbacks:
-        made = load_object(name)
-        if isinstance(made, type):
-            with own_code(f"--callback {name}", "A class is made without arguments."):
-                made = made()
-        if not isinstance(made, TrainerCallback):
-            raise UsageError(f"--callback {name}: no transformers.TrainerCallback.")
-        found.append(GuardedCallback(name, made))
+        callback = load_object(name)
+        if isinstance(callback, type):
+            with own_code(f"--callback {name}", "The class is called without arguments."):
+                callback = callback()
+        if not isinstance(callback, TrainerCallback):
+            raise UsageError(f"--callback {name} is not a transformers.TrainerCallback.")
+        found.append(GuardedCallback(name, callback))
     return found
 
 
 def _tensorboard(folder: Path) -> TrainerCallback:
-    # Few want them, and they are slow.
+    # Slow to import, and rarely used.
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
     from transformers.integrations.integration_utils import TensorBoardCallback  # noqa: PLC0415
 
-    made: TrainerCallback = TensorBoardCallback(SummaryWriter(str(folder)))  # type: ignore[no-untyped-call]
-    return made
+    callback: TrainerCallback = TensorBoardCallback(SummaryWriter(str(folder)))  # type: ignore[no-untyped-call]
+    return callback
 
 
 def _epoch_metrics(answer: Any, measures: EpochMetrics) -> dict[str, float]:

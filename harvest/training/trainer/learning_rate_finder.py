@@ -1,4 +1,4 @@
-"""The learning-rate finder: a short training in which the rate only rises, and where the loss fell best."""
+"""The learning-rate finder: a short training with a rising rate; the rate is chosen from the losses."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 60
 DIVERGED = 4.0  # times the best loss so far
-SPREAD = 10  # the first layer learns so many times slower than the last
-MEMORY = 0.5  # of the smoothed loss
+SPREAD = 10  # the rate of the last layer divided by that of the first
+MEMORY = 0.5  # weight of the earlier losses in the running mean
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRate:
-    """The curve, and the rates read off it."""
+    """The losses at each rate, and the rate chosen from them."""
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
@@ -45,34 +45,34 @@ class FoundRate:
 
 def find_learning_rate(
     model: nn.Module,
-    lessons: ImageDataset,
+    dataset: ImageDataset,
     loss_of: Callable[[Tensor, Tensor, Tensor], Tensor],
-    hands: CpuWorkers,
+    workers: CpuWorkers,
     *,
     batch: int,
     seed: int,
-    teller: Progress,
+    progress: Progress,
 ) -> FoundRate:
-    """Try rates from one millionth up to one, a batch each, and give the network back as it was."""
+    """Try rates from one millionth to one, with one batch each; the network is not changed."""
     device = next(model.parameters()).device
     before = {name: value.detach().clone() for name, value in model.state_dict().items()}
     optimizer = schedule.make_optimizer(model, LOWEST, LOWEST)
     order = torch.Generator().manual_seed(seed)
-    batches = DataLoader(lessons, batch, shuffle=True, collate_fn=collate, generator=order)
+    batches = DataLoader(dataset, batch, shuffle=True, collate_fn=collate, generator=order)
     rates: list[float] = []
     losses: list[float] = []
     model.train()
     try:
-        for number, (rate, lesson) in enumerate(zip(rates_to_try(), _repeat_batches(batches), strict=False)):
+        for number, (rate, batch_inputs) in enumerate(zip(rates_to_try(), _repeat_batches(batches), strict=False)):
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
-            given = {name: value.to(device) for name, value in lesson.items()}
-            loss = hands.compute_gradients(model, given, loss_of, step=number)
+            inputs = {name: value.to(device) for name, value in batch_inputs.items()}
+            loss = workers.compute_gradients(model, inputs, loss_of, step=number)
             optimizer.step()
             rates.append(rate)
             losses.append(float(loss))
-            teller.tick(number + 1, STEPS)
+            progress.tick(number + 1, STEPS)
             if not math.isfinite(losses[-1]) or losses[-1] > DIVERGED * min(losses):
                 break
     finally:
@@ -81,7 +81,7 @@ def find_learning_rate(
 
 
 def rates_to_try() -> list[float]:
-    """Return the rates that are tried, each the same factor above the one before."""
+    """Return the rates to try, evenly spaced on a logarithmic scale."""
     return [float(rate) for rate in np.geomspace(LOWEST, HIGHEST, STEPS)]
 
 
@@ -91,7 +91,7 @@ def _repeat_batches(batches: Iterable[dict[str, Tensor]]) -> Iterator[dict[str, 
 
 
 def choose_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """Return the rate half way down the slope: where the smoothed loss falls, and is far from its rise.
+    """Return the rate halfway down the slope: the smoothed loss still falls, and is far from rising.
 
     >>> rates = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
     >>> choose_rate(rates, [2.0, 2.0, 1.5, 0.5, 0.2, 9.0])
@@ -104,10 +104,10 @@ def choose_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
 
 
 def _smooth(losses: Sequence[float]) -> list[float]:
-    """Return the running mean, as finite numbers."""
-    told: list[float] = []
+    """Return the running mean of the losses, with a large number for NaN and infinity."""
+    means: list[float] = []
     mean = 0.0
     for number, loss in enumerate(losses, 1):
         mean = MEMORY * mean + (1 - MEMORY) * (loss if math.isfinite(loss) else 1e9)
-        told.append(mean / (1 - MEMORY**number))
-    return told
+        means.append(mean / (1 - MEMORY**number))
+    return means

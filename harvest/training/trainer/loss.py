@@ -1,4 +1,4 @@
-"""The loss of a fine-tuning: smoothed labels, and classes that weigh the same however few their pictures."""
+"""The loss of the fine-tuning: cross-entropy with label smoothing and class weights."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SMOOTHING = 0.1  # of the labels: harvested ones are never all right
+SMOOTHING = 0.1  # label smoothing: some harvested labels are always wrong
 
 
 class Loss:
-    """Cross-entropy with smoothed labels, in which every class weighs the same, however few its pictures."""
+    """Cross-entropy with label smoothing; every class has the same weight, however few images it has."""
 
     def __init__(self, targets: NDArray[np.int64], classes: int) -> None:
         counts = np.maximum(np.bincount(targets, minlength=classes), 1)
         self._weights = torch.tensor(len(targets) / (classes * counts), dtype=torch.float32)
 
     def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ARG002
-        """Return the mean loss of a batch, as the Trainer asks for it."""
+        """Return the mean loss of a batch, as the Trainer calls it."""
         return self.compute(outputs["logits"].float(), labels)
 
-    def compute(self, logits: torch.Tensor, labels: torch.Tensor, among: torch.Tensor | None = None) -> torch.Tensor:
+    def compute(
+        self, logits: torch.Tensor, labels: torch.Tensor, whole_batch: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the mean loss of logits, or of the logarithms of probabilities.
 
-        `among` are the labels of all that the mean is taken of, where these are a share of them.
+        `whole_batch` are the labels of the whole batch, where `labels` are only a share of it.
         """
         weights = self._weights.to(logits.device)
         total = functional.cross_entropy(logits, labels, weight=weights, label_smoothing=SMOOTHING, reduction="sum")
-        return total / weights[labels if among is None else among].sum()
+        return total / weights[labels if whole_batch is None else whole_batch].sum()

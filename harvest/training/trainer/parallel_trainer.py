@@ -1,4 +1,4 @@
-"""transformers' Trainer with hands: on a CPU, the cores share every batch; what has no room is named."""
+"""transformers' Trainer with CPU workers that share each batch, and with checks of the checkpoints it loads."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ if TYPE_CHECKING:
 
 
 class ParallelTrainer(Trainer):
-    """Learns and answers by hands; one hand alone leaves the learning to its Trainer."""
+    """A Trainer whose batches are computed by `CpuWorkers`; with one worker, it trains as usual."""
 
-    def __init__(self, *, hands: CpuWorkers, loss: Loss, **rest: Any) -> None:
+    def __init__(self, *, workers: CpuWorkers, loss: Loss, **rest: Any) -> None:
         super().__init__(compute_loss_func=loss, **rest)
-        self._hands = hands
+        self._workers = workers
         self._loss = loss
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
-        """Learn one batch."""
-        if self._hands.count == 1:
+        """Train on one batch."""
+        if self._workers.count == 1:
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()
-        return self._hands.compute_gradients(model, inputs, self._loss.compute, step=self.state.global_step)
+        return self._workers.compute_gradients(model, inputs, self._loss.compute, step=self.state.global_step)
 
     def prediction_step(
         self,
-        model: nn.Module,  # noqa: ARG002 - as others have wrapped it
+        model: nn.Module,  # noqa: ARG002 - wrapped by accelerate
         inputs: dict[str, Any],
         *_: Any,
         **__: Any,
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Answer one batch, as the network that would be saved now answers."""
+        """Predict one batch with the network in the precision that it is saved in."""
         network: Any = self.model
         network.eval()
-        answers = self._hands.predict(network, inputs)
+        answers = self._workers.predict(network, inputs)
         return self._loss.compute(answers, inputs["labels"]), answers, inputs["labels"]
 
-    def _load_from_checkpoint(self, folder: str, *given: Any) -> None:
+    def _load_from_checkpoint(self, folder: str, *args: Any) -> None:
         with _loading_checkpoint(folder):
             network: Any = self.model
             checkpoint_files.check_descriptions(Path(folder))
             checkpoint_files.check_weights(Path(folder) / WEIGHTS, network)
-            super()._load_from_checkpoint(folder, *given)
+            super()._load_from_checkpoint(folder, *args)
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
         with _loading_checkpoint(folder):
@@ -82,22 +82,22 @@ class ParallelTrainer(Trainer):
                 checkpoint_files.check_size(path, 0)
             super()._load_rng_state(folder)
 
-    def _save_checkpoint(self, *given: Any, **named: Any) -> None:
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         with weight_errors_named(Path(str(self.args.output_dir))):
-            super()._save_checkpoint(*given, **named)
+            super()._save_checkpoint(*args, **kwargs)
 
 
 @contextmanager
 def _loading_checkpoint(folder: str | None) -> Iterator[None]:
-    """Name the checkpoint that cannot be gone on from; a pickle in it that would run code is none."""
+    """Raise TrainingError, with its name, for a checkpoint that cannot be loaded."""
     try:
         yield
     except (*BUILD_ERRORS, OSError, EOFError, SafetensorError, UnpicklingError) as error:
         kind = "" if type(error) is ValueError else f"{type(error).__name__}, "
-        why = f"{kind}{str(error).partition(chr(10))[0]:.150}"
-        if isinstance(error, UnpicklingError):  # torch would have it loaded all the same
-            why = "it is damaged, or could run code"
+        reason = f"{kind}{str(error).partition(chr(10))[0]:.150}"
+        if isinstance(error, UnpicklingError):  # torch's message suggests loading it anyway
+            reason = "it is damaged, or could run code"
         raise TrainingError(
-            f"{folder} cannot be taken up: {why}.",
-            "Delete it: the run then goes on from the one before it, or begins.",
+            f"{folder} cannot be loaded: {reason}.",
+            "Delete it: the run then resumes from the checkpoint before it, or starts anew.",
         ) from error

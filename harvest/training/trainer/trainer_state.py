@@ -1,4 +1,4 @@
-"""trainer_state.json: how far a checkpoint is. It may come from anybody, so the Trainer gets it checked."""
+"""Read trainer_state.json of a checkpoint. It may come from a stranger, so it is checked before the Trainer."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from transformers import TrainerState
 
-from harvest.training.read_files import read_text
+from harvest.training.run_directory import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 STATE = "trainer_state.json"  # the file that the Trainer writes last
-_LARGEST = 1e15  # of a number: the Trainer computes with it
+_LARGEST = 1e15  # number: the Trainer computes with it
 _KNOWN = frozenset(each.name for each in fields(TrainerState))
 _COUNTS = ("global_step", "max_steps", "num_train_epochs")
 _NUMBERS = (*_COUNTS, "epoch", "logging_steps", "eval_steps", "save_steps", "total_flos")
 
 
 class SavedState(NamedTuple):
-    """How far a checkpoint is, and whether the training was told to stop there."""
+    """The number of epochs done at a checkpoint, and whether the training was stopped there."""
 
     epochs: int
     stopped: bool
 
 
 def read_state(checkpoint: Path) -> SavedState:
-    """Read how far a checkpoint is; OSError, ValueError or RecursionError where its state is damaged."""
+    """Return the state of a checkpoint; raise OSError, ValueError or RecursionError if it is damaged."""
     document = json.loads(read_text(checkpoint / STATE))
     if not isinstance(document, dict) or "epoch" not in document or not document.keys() <= _KNOWN:
         raise ValueError("it is not the state of a Trainer")
@@ -53,5 +53,5 @@ def _check_number(name: str, value: object, *, whole: bool) -> None:
 def _was_stopped(callbacks: dict[str, Any]) -> bool:
     try:
         return callbacks["TrainerControl"]["args"]["should_training_stop"] is True
-    except (LookupError, TypeError):  # another version's
+    except (LookupError, TypeError):  # of another version of transformers
         return False

@@ -1,4 +1,4 @@
-"""What every stage of a fine-tuning works with."""
+"""The objects that every stage of a fine-tuning uses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from harvest.training.trainer.loss import Loss
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from harvest.training.augment import View
     from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.metrics.epoch_metrics import EpochMetrics
     from harvest.training.network.network import Network
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
     from harvest.training.splits.split import Split
     from harvest.training.trainer.epoch_table import EpochTable
     from harvest.training.training_options import TrainingOptions
-    from harvest.training.view_maker import View
 
 
 @dataclass
 class TrainingContext:
-    """What every stage works with and on."""
+    """The objects that every stage of a fine-tuning uses."""
 
     network: Network
-    album: LabelledPictures
+    pictures: LabelledPictures
     split: Split
     options: TrainingOptions
     run: TrainingRun
@@ -44,11 +44,11 @@ class TrainingContext:
 
     @property
     def loss(self) -> Loss:
-        """What the training part is learned by."""
-        return Loss(self.album.targets[self.split.rows(SplitPart.TRAIN)], len(self.album.labels))
+        """The loss, with the class weights of the training set."""
+        return Loss(self.pictures.targets[self.split.rows(SplitPart.TRAIN)], len(self.pictures.labels))
 
     def cpu_workers(self) -> AbstractContextManager[CpuWorkers]:
-        """Return who shares the batches; norms that learn see them whole, processes have their own."""
+        """Return the workers that share each batch; one if batch norm is trained or there are several processes."""
         options = self.options
         return workers_for_training(
             self.network,
@@ -58,9 +58,9 @@ class TrainingContext:
         )
 
     def dataset(self, part: SplitPart) -> ImageDataset:
-        """Return the pictures of a part, the training ones in views that are new every epoch."""
+        """Return the images of a part; those of the training set in new augmented views every epoch."""
         rows = self.split.rows(part).tolist()
         if part != SplitPart.TRAIN:
-            return ImageDataset(self.album, rows, self.network)
+            return ImageDataset(self.pictures, rows, self.network)
         times = self.options.n_augmentation if self.view else 1
-        return ImageDataset(self.album, rows, self.network, view=self.view, times=times, seed=self.options.seed)
+        return ImageDataset(self.pictures, rows, self.network, view=self.view, times=times, seed=self.options.seed)

@@ -1,4 +1,4 @@
-"""Callbacks and transforms of the user within a training: what they raise is shown as theirs."""
+"""Report errors of the user's callbacks and transforms as errors of the user's code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class GuardedCallback(TrainerCallback):
-    """Passes every event on to a callback of the user, and names the callback that raises."""
+    """Passes every event on to a callback of the user, and names it in its errors."""
 
     def __init__(self, name: str, callback: TrainerCallback) -> None:
         self._name = name
@@ -23,9 +23,9 @@ class GuardedCallback(TrainerCallback):
 
 
 def _pass_on(event: str) -> Callable[..., Any]:
-    def pass_on(self: GuardedCallback, *given: Any, **named: Any) -> Any:
+    def pass_on(self: GuardedCallback, *args: Any, **kwargs: Any) -> Any:
         with own_code(f"--callback {self._name}"):
-            return getattr(self._callback, event)(*given, **named)
+            return getattr(self._callback, event)(*args, **kwargs)
 
     return pass_on
 
@@ -36,7 +36,7 @@ for _event in [name for name in dir(TrainerCallback) if name.startswith("on_")]:
 
 @contextmanager
 def from_worker() -> Iterator[None]:
-    """Show an error of a process that decodes as it was raised there: torch puts its own trace around it."""
+    """Raise an error of a decoding process as it was raised there, without torch's trace around it."""
     try:
         yield
     except UsageError as error:
