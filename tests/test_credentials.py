@@ -32,7 +32,7 @@ def test_a_key_is_kept_and_found(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["other", ""])
-def test_the_environment_comes_first(monkeypatch, value):
+def test_the_environment_has_precedence(monkeypatch, value):
     """A variable that is set has precedence, even if empty, so that a key can be disabled once."""
     credentials.save_key("FLICKR_API_KEY", "kept")
     monkeypatch.setenv("FLICKR_API_KEY", value)

@@ -79,7 +79,7 @@ def test_P10_newer_ledger_is_refused(root: Path, how: dict[str, bool]) -> None:
 def test_P10_another_programs_database_is_refused(root: Path) -> None:
     """A database that happens to be called harvest.db is not taken for ours."""
     sql(root, "PRAGMA application_id = 1")
-    with pytest.raises(LedgerUnusable, match="no ledger of harvest"):
+    with pytest.raises(LedgerUnusable, match="not a ledger of harvest"):
         Dataset.open(root)
 
 
@@ -242,12 +242,12 @@ def test_P03_failed_commit_changes_nothing(root: Path, monkeypatch) -> None:
 
 def test_locked_ledger_is_said(root: Path, monkeypatch) -> None:
     """A ledger that another program holds is an error that says so, after some patience."""
-    monkeypatch.setattr(database, "PATIENCE", 0.1)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.1)
     other = sqlite3.connect(root / "harvest.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
         with (
-            pytest.raises(CannotWrite, match="another program holds it"),
+            pytest.raises(CannotWrite, match="another program has locked it"),
             Dataset.open(root, create=True, exclusive=True),
         ):
             pass

@@ -85,10 +85,10 @@ def test_an_upgrade_that_fails_changes_nothing(root: Path, monkeypatch: pytest.M
 
 def test_an_upgrade_leaves_a_ledger_that_is_held(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program holds an old ledger, the upgrade is refused in words and nothing is half done."""
-    monkeypatch.setattr("harvest.ledger.database.PATIENCE", 0.1)
+    monkeypatch.setattr("harvest.ledger.database.BUSY_TIMEOUT", 0.1)
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(CannotWrite, match="another program holds it"):
+        with pytest.raises(CannotWrite, match="another program has locked it"):
             Dataset.open(root)
         other.execute("ROLLBACK")
     assert layout(root / "harvest.db")[""] == [(1,)]
@@ -98,7 +98,7 @@ def test_what_has_no_version_is_no_ledger(root: Path) -> None:
     """A file with our mark and no version was never written by us."""
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 0")
-    with pytest.raises(LedgerUnusable, match="no ledger of harvest"):
+    with pytest.raises(LedgerUnusable, match="not a ledger of harvest"):
         Dataset.open(root)
 
 

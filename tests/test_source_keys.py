@@ -126,7 +126,7 @@ def test_different_pictures_keep_different_keys(one, other):
         "https://upload.wikimedia.org/wikipedia/commons/archive/a/ab/20110101!K.jpg",
     ],
 )
-def test_a_stranger_cannot_pass_for_a_known_source(url):
+def test_other_hosts_do_not_get_the_key_of_a_source(url):
     """Only the hosts and paths of a source give its keys."""
     assert source_key(url).startswith("url:")
 
@@ -219,7 +219,7 @@ COMMONS = "https://upload.wikimedia.org/wikipedia/commons"
         ("https://live.staticflickr.com:8443/8193/8109766359_1f2d3c4b5a_m.jpg", []),
     ],
 )
-def test_V06_a_smaller_rendition_tells_of_the_larger_ones(url, larger):
+def test_V06_a_smaller_rendition_gives_the_larger_ones(url, larger):
     """The larger renditions of a thumbnail come first, and the thumbnail itself last."""
     assert renditions(url) == (*larger, url)
 

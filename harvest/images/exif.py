@@ -114,7 +114,7 @@ def source_of(data: bytes) -> str | None:
 def read_hit(data: bytes, provider: str) -> Hit | None:
     """Read back the hit that `build_exif` wrote into a JPEG; return `None` if it contains no source URL.
 
-    `data` may end anywhere after the EXIF block. The block may have been written by anybody: its texts are
+    `data` may end anywhere after the EXIF block. Any program may have written the block: its texts are
     cleaned and limited as ours are, and only http and https URLs are accepted.
     """
     exif = _exif_of(data)

@@ -1,8 +1,8 @@
-"""Rows that harvest did not write so: wrong types, unknown states, names that lead out of the dataset.
+"""Find damaged rows: wrong types, unknown states, names that lead out of the dataset.
 
-They are named and skipped: for as long as a connection is open, a view of the same name hides them from every
-question. Statements that write use the tables themselves. Hits, of which there may be a million, are checked
-one by one as they are read.
+They are reported and skipped: while a connection is open, a view with the name of the table hides them from all
+queries. Statements that write use the tables themselves. Hits, of which there may be a million, are checked one by
+one when they are read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STATES = ("placing", "present", "rejected", "lifted", "edited", "replaced")
 
 
 def _maybe(rule: str) -> str:
-    return f"CASE WHEN {{0}} IS NULL THEN 1 ELSE {rule} END"  # OR would evaluate both
+    return f"CASE WHEN {{0}} IS NULL THEN 1 ELSE {rule} END"  # OR would evaluate both sides
 
 
 def _one_of(*values: str) -> str:
@@ -37,7 +37,7 @@ def _one_of(*values: str) -> str:
 
 
 def _rules() -> dict[str, tuple[str, dict[str, str]]]:
-    """Return the key of each table, and what its columns must be."""
+    """Return the key of each table, and the rule of each column."""
     return {
         "picture": (
             "id",
@@ -62,7 +62,7 @@ def _rules() -> dict[str, tuple[str, dict[str, str]]]:
                 "action": _one_of("place", "move"),
                 "shelf": f"action = 'place' OR {_one_of(*Area)}",
                 "class": f"(action = 'place' AND {{0}} IS NULL) OR ({_NAME})",
-                # Of a placement it is the part file, which is compared with names on disk and joined into no path.
+                # For a placement it is the part file: it is compared with names on disk, and never joined to a path.
                 "name": f"(action = 'place' AND ({{0}} IS NULL OR {_TEXT})) OR (action = 'move' AND {_NAME})",
                 "replaces": _maybe(_NUMBER),
             },
@@ -94,7 +94,7 @@ def _rules() -> dict[str, tuple[str, dict[str, str]]]:
 
 
 def hide_damaged_rows(connection: sqlite3.Connection) -> list[str]:
-    """Hide the damaged rows of a ledger from questions, and say of each what is wrong."""
+    """Hide the damaged rows of a ledger from queries, and return what is wrong with each."""
     connection.create_function("harvest_objection", 1, _objection, deterministic=True)
     found: list[str] = []
     for table, (key, columns) in _rules().items():
@@ -129,4 +129,4 @@ def _objection(name: bytes) -> str:
         return "it is not UTF-8"
 
 
-_PLAIN = re.compile(rb"[A-Za-gi-z0-9_][\w.() -]{0,200}")  # most names: a third of the time of a closer look
+_PLAIN = re.compile(rb"[A-Za-gi-z0-9_][\w.() -]{0,200}")  # most names: a third of the time of the full check

@@ -1,7 +1,7 @@
-"""The ledger's file: opened safely or not at all, written in whole transactions, its errors in plain words.
+"""The file of the ledger: opened safely or not at all, written in transactions, with clear errors.
 
-This package alone imports sqlite3. What the tables mean is in `schema.sql`; the modules beside this one hold
-the statements, one a subject.
+Only this package imports sqlite3. `schema.sql` explains the tables; the other modules of the package contain the
+statements, one module per subject.
 """
 
 from __future__ import annotations
@@ -34,43 +34,38 @@ from harvest.ledger.untrusted import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-APPLICATION = 0x48525653  # "HRVS", by which `file` can tell it too
+APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
 VERSION = 3
-PATIENCE = 10.0  # seconds to wait for another writer; ours all write in short transactions
+BUSY_TIMEOUT = 10.0  # seconds to wait for another writer; all of ours use short transactions
 
 Row: TypeAlias = tuple[Any, ...]
 
-_BESIDE = ("-wal", "-shm", "-journal")  # files that SQLite keeps beside a ledger
+_SUFFIXES = ("-wal", "-shm", "-journal")  # of the files that SQLite keeps next to a ledger
 
-_ADVICE = (
-    "Nothing was changed. Put a copy of it back; or move it away and run `harvest get` with --new-ledger, "
-    "which reads the sources of the images back from their files and does not know what you threw out."
-)
-
-# What a statement that writes begins with, and the table it writes to.
+# The beginning of a statement that writes, up to the name of the table.
 _TARGET = re.compile(r"(?:INSERT(?: OR \w+)? INTO|UPDATE(?: OR \w+)?|DELETE FROM) (?=\w)(?!OR )")
 
 
 def now() -> str:
-    """Return the time as the ledger writes it."""
+    """Return the current time as the ledger stores it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Ledger:
-    """A connection that one thread at a time uses; `writing` makes the statements in its block one."""
+    """A connection that one thread at a time uses; it writes in the block of a `transaction` only."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, timer: StatementTimer) -> None:
         self.path = path
-        self.damage = hide_damaged_rows(connection)  # rows that are skipped, in words
+        self.damage = hide_damaged_rows(connection)  # descriptions of the rows that are skipped
         self._connection = connection
         self._timer = timer
         self._lock = threading.RLock()
         self._writing = False
-        self.before_writing: Callable[[], None] | None = None  # raises where nothing may be written any more
+        self.before_writing: Callable[[], None] | None = None  # raises an error where nothing may be written any more
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open a ledger to write in it; one that is damaged, newer or no ledger at all is refused."""
+        """Open a ledger for writing; raise `LedgerUnusable` if it is damaged, newer or not a ledger."""
         with _sqlite_errors_explained(path):
             connection = _connect(path, "mode=rw")
             try:
@@ -87,7 +82,7 @@ class Ledger:
 
     @classmethod
     def create(cls, path: Path) -> None:
-        """Make an empty ledger, whose name appears only when it is whole: an empty file is a damaged one."""
+        """Create an empty ledger; the file appears when it is complete, as an incomplete one counts as damaged."""
         _refuse_links(path)
         part = path.with_name(f".harvest-ledger-{os.getpid()}.part")
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
@@ -95,7 +90,7 @@ class Ledger:
             whole = connection.serialize()
         with disk.write_errors_named(path):
             try:
-                for suffix in _BESIDE:  # what another ledger left there would be taken for a part of this one
+                for suffix in _SUFFIXES:  # files that another ledger left there would become part of this one
                     disk.remove(path.with_name(path.name + suffix))
                 disk.remove(part)
                 disk.write(part, whole)
@@ -108,7 +103,7 @@ class Ledger:
 
     @classmethod
     def copy(cls, path: Path) -> Self:
-        """Copy a ledger into memory, or start one there: what is written to it leaves no trace."""
+        """Copy a ledger into memory, or create one there; what is written to it is not saved."""
         _refuse_links(path)
         with _sqlite_errors_explained(path):
             memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -122,7 +117,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make the block one transaction: all of it is kept, or nothing. A block within joins it."""
+        """Make the block one transaction: all of it is saved, or nothing. A nested block joins it."""
         with self._lock:
             if self._writing:
                 yield
@@ -144,41 +139,41 @@ class Ledger:
                 self._writing = False
 
     def execute(self, statement: str, *values: object) -> int:
-        """Run a statement that writes, and return the number of its new row."""
+        """Run a statement that writes, and return the id of its new row."""
         assert self._writing, "a write outside a transaction"
         with self._statement():
             return self._execute(_to_table(statement), values).lastrowid or 0
 
     def execute_many(self, statement: str, rows: Iterable[Iterable[object]]) -> None:
-        """Run a statement that writes once for each row of values."""
+        """Run a statement that writes, once for each row of values."""
         assert self._writing, "a write outside a transaction"
         with self._statement():
             self._connection.executemany(_to_table(statement), [tuple(row) for row in rows])
 
     def rows(self, statement: str, *values: object) -> list[Row]:
-        """Return the rows of a question."""
+        """Return the rows of a query."""
         with self._lock, self._statement():
             return self._execute(statement, values).fetchall()
 
     def first_row(self, statement: str, *values: object) -> Row | None:
-        """Return the first row of a question, or `None`."""
+        """Return the first row of a query, or `None`."""
         with self._lock, self._statement():
             row: Row | None = self._execute(statement, values).fetchone()
             return row
 
     def scalar(self, statement: str, *values: object) -> int:
-        """Return the one number that answers a question."""
+        """Return the single number that a query gives, 0 for NULL or no row."""
         row = self.first_row(statement, *values)
         return int(row[0] or 0) if row else 0
 
     def skip(self, row: str) -> None:
-        """Remember a damaged row that was found while it was read."""
+        """Record a damaged row that was found while it was read."""
         if row not in self.damage:
             self.damage.append(row)
 
     @contextmanager
     def _statement(self) -> Iterator[None]:
-        """Run one statement within its time, and explain its failure."""
+        """Run one statement with a time limit, and explain its failure."""
         self._timer.start()
         with _sqlite_errors_explained(self.path, self._timer):
             yield
@@ -187,18 +182,18 @@ class Ledger:
         try:
             return self._connection.execute(statement, values)
         except (UnicodeEncodeError, OverflowError):
-            # Half a character or a number of 70 digits, from a web page: keep what can be kept.
+            # Half a surrogate pair or a number of 70 digits, from a web page: store the nearest value.
             return self._connection.execute(statement, [_storable(value) for value in values])
 
     def close(self) -> None:
-        """Close the file; what was committed is in it."""
+        """Close the file."""
         self._connection.close()
 
 
 def _read_into(memory: sqlite3.Connection, path: Path) -> None:
-    """Copy a ledger into memory, also one that a killed writer left where nobody may write."""
-    # Reading a ledger that nobody writes must not leave files beside it either: they would be made unless
-    # SQLite is told that the file will not change.
+    """Copy a ledger into memory, also one that a killed process left in a read-only folder."""
+    # Reading must not leave files next to a ledger that no process writes: SQLite creates them unless it may assume
+    # that the file does not change.
     wal = path.with_name(path.name + "-wal")
     if not _size(wal):
         _backup(memory, path, "mode=ro&immutable=1")
@@ -208,7 +203,7 @@ def _read_into(memory: sqlite3.Connection, path: Path) -> None:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in _READ_ONLY:
             raise
-        # SQLite reads a write-ahead log only where it may write an index of it.
+        # SQLite reads a write-ahead log only where it can write an index of it.
         with disk.write_errors_named(path), TemporaryDirectory() as folder:
             for file in (path, wal):
                 disk.copy(file, Path(folder, file.name))
@@ -223,7 +218,7 @@ def _backup(memory: sqlite3.Connection, path: Path, how: str) -> None:
 
 
 def _to_table(statement: str) -> str:
-    """Let a statement write to the table itself: a view of the same name may hide its damaged rows.
+    """Make a statement write to the table itself: a view of the same name may hide its damaged rows.
 
     >>> _to_table("UPDATE OR IGNORE hit SET class = ?")
     'UPDATE OR IGNORE main.hit SET class = ?'
@@ -243,13 +238,13 @@ _LARGEST = (1 << 63) - 1
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Let others read while we write; network file systems refuse, and the journal they have is kept."""
-    deadline = time.monotonic() + PATIENCE
+    """Use a write-ahead log, so that others can read while we write; network file systems do not support it."""
+    deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
         except sqlite3.OperationalError as error:
-            # Here SQLite itself does not wait for another process that opens the same new ledger.
+            # Here SQLite does not wait for another process that opens the same new ledger.
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
@@ -258,7 +253,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    # A plain BEGIN that reads before it writes fails when another writer came between: no timeout helps.
+    # A plain BEGIN that reads before it writes fails if another process wrote in between: no timeout helps.
     connection.execute("BEGIN IMMEDIATE")
 
 
@@ -270,10 +265,10 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     _refuse_links(path)
     check_journal(path)
     connection = sqlite3.connect(
-        f"{path.as_uri()}?{how}", uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        f"{path.as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
     )
     try:
-        _refuse_links(path)  # SQLite follows links: one may have taken the file's place before it was opened
+        _refuse_links(path)  # SQLite follows links: one may have replaced the file before it was opened
     except BaseException:
         connection.close()
         raise
@@ -281,8 +276,8 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 
 
 def _refuse_links(path: Path) -> None:
-    """Refuse a ledger that is a symbolic link, or has one in place of a file of SQLite's."""
-    for suffix in ("", *_BESIDE):
+    """Raise an error if the ledger, or a file of SQLite next to it, is a symbolic link."""
+    for suffix in ("", *_SUFFIXES):
         disk.refuse_link(path.with_name(path.name + suffix))
 
 
@@ -294,22 +289,22 @@ def _create_schema(connection: sqlite3.Connection) -> None:
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a ledger of an earlier version up to this one, step by step and as a whole."""
+    """Migrate a ledger of an earlier version to this one, in one transaction."""
     if _version(connection) < VERSION:
-        _take_steps(connection, path)
+        _migrate(connection, path)
     check_layout(connection, path, _create_schema)
 
 
-def _take_steps(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     _begin(connection)
     try:
-        for version in range(_version(connection), VERSION):  # another process may have been quicker
+        for version in range(_version(connection), VERSION):  # another process may have done it
             try:
                 connection.execute(STEPS[version])
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                     raise
-                problem = f"{path} is damaged: it says format {version}, and cannot be upgraded: {error}."
+                problem = f"{path} is damaged: it has format {version} and cannot be upgraded: {error}."
                 raise LedgerUnusable(problem, ADVICE) from error
         connection.execute(f"PRAGMA user_version={VERSION}")
         _commit(connection)
@@ -324,11 +319,11 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is no whole ledger, or of a version that is not known yet."""
+    """Raise `LedgerUnusable` for a file that is not a complete ledger, or of a newer version."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = _version(connection)
     if application != APPLICATION or version < min(STEPS):
-        raise LedgerUnusable(f"{path} is empty or no ledger of harvest.", ADVICE)
+        raise LedgerUnusable(f"{path} is empty or not a ledger of harvest.", ADVICE)
     if version > VERSION:
         hint = "Nothing was changed. Update harvest: pip install -U classharvest"
         raise LedgerUnusable(f"{path} was written by a newer harvest (format {version}, not {VERSION}).", hint)
@@ -344,33 +339,33 @@ def _size(path: Path) -> int:
 
 @contextmanager
 def _sqlite_errors_explained(path: Path, timer: StatementTimer | None = None) -> Iterator[None]:
-    """Say what SQLite says in words that name the file and the way out; a bug of ours stays what it is."""
+    """Turn errors of SQLite into ours, which name the file and a solution; errors in our statements stay."""
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: the rest tells it more finely
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: the rest is more specific
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            hint = "Close whatever else has it open, then run the same line again."
-            raise CannotWrite(f"cannot write {path}: another program holds it", hint) from error
+            hint = "Close the other program, then run the same command again."
+            raise CannotWrite(f"cannot write {path}: another program has locked it", hint) from error
         if code == sqlite3.SQLITE_INTERRUPT:
             if timer is not None and not timer.is_expired:
-                raise KeyboardInterrupt from error  # which arrived while SQLite asked for the time
-            problem = f"{path} is damaged: a question to it took more than {SECONDS:g} s."
+                raise KeyboardInterrupt from error  # which arrived while SQLite checked the time
+            problem = f"{path} is damaged: a query took more than {SECONDS:g} s."
             raise LedgerUnusable(problem, ADVICE) from error
         if code in _BAD_ROWS:
             raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
         if code in _READ_ONLY:
-            hint = "Choose a folder that you may write to, then run the same line again."
+            hint = "Choose a folder that you may write to, then run the same command again."
             raise ReadOnly(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
         if code in _NO_WRITING:
-            hint = "Make room or choose a folder that you may write to, then run the same line again."
+            hint = "Free some space or choose a folder that you may write to, then run the same command again."
             raise CannotWrite(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
         raise
 
 
-# A row of ours breaks no rule of our tables; together with rows that were not written by us it may.
+# Our rows do not violate the constraints of our tables; together with rows of others they may.
 _BAD_ROWS = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
 _READ_ONLY = (
     sqlite3.SQLITE_READONLY,
@@ -378,5 +373,5 @@ _READ_ONLY = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_AUTH,
 )
-# A full disk is also seen as an I/O error, under a quota for example.
+# A full disk can also appear as an I/O error, under a quota for example.
 _NO_WRITING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)

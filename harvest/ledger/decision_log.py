@@ -1,4 +1,4 @@
-"""What people decided, one line each, never changed: an undo is a line of its own."""
+"""The log of decisions, one row each; rows are never changed: an undo is a row of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Decision(NamedTuple):
-    """A line to be written: about which picture, and from where to where."""
+    """A row to write: the picture, and what it changes from and to."""
 
     action: Action
     picture: int | None = None
@@ -24,14 +24,14 @@ class Decision(NamedTuple):
 
 
 class DecisionLog:
-    """Writes the decisions of one opening of a dataset, its session."""
+    """Writes the decisions of one session: one opening of a dataset."""
 
     def __init__(self, ledger: Ledger, session: str) -> None:
         self._ledger = ledger
         self._session = session
 
     def write(self, by: str, decisions: list[Decision]) -> int:
-        """Write decisions that were made together, and return the number of their batch."""
+        """Write decisions that were made together, and return the id of their batch."""
         if not decisions:
             return 0
         batch = self._ledger.scalar("SELECT max(seq) FROM decision") + 1

@@ -1,4 +1,4 @@
-"""One picture's story: where it came from, what became of each address, and what people decided."""
+"""The history of a picture: its sources, the verdict of each URL, and the decisions about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HitRecord:
-    """One hit that led to the picture, or to nothing."""
+    """One hit, which led to the picture or to none."""
 
     provider: str
     query: str
@@ -28,7 +28,7 @@ class HitRecord:
     title: str | None
     author: str | None
     licence: Licence
-    verdict: Verdict | None  # `None`: it waits
+    verdict: Verdict | None  # `None`: it is left for the next run
     detail: str
 
 
@@ -46,13 +46,13 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class PictureHistory:
-    """Everything the ledger knows of a picture, or of an address that gave none."""
+    """Everything that the ledger knows about a picture, or about a URL that gave none."""
 
     id: int | None = None
     class_name: str = ""
     name: str = ""
     state: str = ""
-    shelved: bool = False  # rejected, and its file lies in dataset.rejected
+    shelved: bool = False  # rejected, and its file is in dataset.rejected
     own: bool = False
     at: str = ""
     content: str = ""
@@ -61,12 +61,12 @@ class PictureHistory:
     format: str | None = None
     sources: tuple[HitRecord, ...] = ()
     events: tuple[DecisionRecord, ...] = ()
-    wanted_by: tuple[str, ...] = ()  # other classes, as long as nobody has decided
+    wanted_by: tuple[str, ...] = ()  # other classes, until a person decides
     copies: tuple[str, ...] = ()  # `class/name` of other files on disk with the same bytes
 
 
 def history_of_text(ledger: Ledger, text: str) -> PictureHistory | None:
-    """Tell the story of a file name, `class/name`, or address; `None` if nothing is known of it."""
+    """Return the history for a file name, `class/name` or URL, or `None` if nothing is known."""
     pictures = find_pictures(ledger, text)
     if pictures:
         return picture_history(ledger, pictures[0])
@@ -77,14 +77,14 @@ def history_of_text(ledger: Ledger, text: str) -> PictureHistory | None:
 
 
 def find_pictures(ledger: Ledger, text: str) -> list[int]:
-    """Return the pictures that a path, file name or address means, the present ones first."""
-    meant = _with_address(ledger, text) if "://" in text else _with_name(ledger, text)
+    """Return the pictures that a path, file name or URL refers to, the present ones first."""
+    meant = _with_url(ledger, text) if "://" in text else _with_name(ledger, text)
     states = {number: ledger.first_row("SELECT state FROM picture WHERE id = ?", number) for number in meant}
     found = [number for number, state in states.items() if state not in (None, ("placing",))]
     return sorted(found, key=lambda number: (states[number] != ("present",), number))
 
 
-def _with_address(ledger: Ledger, url: str) -> list[int]:
+def _with_url(ledger: Ledger, url: str) -> list[int]:
     rows = ledger.rows(
         "SELECT DISTINCT picture FROM hit WHERE picture IS NOT NULL AND (? IN (address, source) OR page = ?)",
         source_keys.source_key(url),
@@ -94,14 +94,14 @@ def _with_address(ledger: Ledger, url: str) -> list[int]:
 
 
 def _with_name(ledger: Ledger, path: str) -> list[int]:
-    """Find what has a name, or had it until another picture took its place; a folder's case is no matter."""
+    """Return the pictures that have a name, or had it until they were replaced; the case of a folder is ignored."""
     *_, class_name, name = ("", *path.replace("\\", "/").split("/"))
     rows = ledger.rows("SELECT coalesce(became, id), class FROM picture WHERE name = ?", name)
     return [number for number, home in rows if not class_name or fold_name(home) == fold_name(class_name)]
 
 
 def similar_names(ledger: Ledger, text: str, most: int) -> list[str]:
-    """Return some `class/name` of pictures whose name holds a text."""
+    """Return some `class/name` of pictures whose name contains a text."""
     rows = ledger.rows(
         "SELECT class || '/' || name FROM picture WHERE instr(name, ?)"
         " AND state IN ('present', 'rejected') ORDER BY state, class, name LIMIT ?",
@@ -112,7 +112,7 @@ def similar_names(ledger: Ledger, text: str, most: int) -> list[str]:
 
 
 def picture_history(ledger: Ledger, picture: int) -> PictureHistory:
-    """Tell the story of one picture."""
+    """Return the history of one picture."""
     row = ledger.first_row(
         "SELECT class, name, state, shelved, own, at, content, format, hit,"
         " width, height, original_width, original_height FROM picture WHERE id = ?",
@@ -153,7 +153,7 @@ def picture_history(ledger: Ledger, picture: int) -> PictureHistory:
 
 
 def _sources(ledger: Ledger, condition: str, *values: object, first: int | None = None) -> tuple[HitRecord, ...]:
-    """Return hits, the one `first` that gave the picture its bytes: its licence is the picture's."""
+    """Return hits, `first` the one that the file was downloaded from: its licence applies to the picture."""
     rows = ledger.rows(
         "SELECT hit.id, hit.provider, search.text, hit.class, url, rank, page, title, author, licence,"
         " licence_url, evidence, verdict, detail FROM hit JOIN search ON search.id = hit.search"
@@ -166,11 +166,11 @@ def _sources(ledger: Ledger, condition: str, *values: object, first: int | None 
 
 
 def _source(ledger: Ledger, number: int, row: list[Any]) -> HitRecord | None:
-    *said, licence, licence_url, evidence, verdict, detail = row
+    *fields, licence, licence_url, evidence, verdict, detail = row
     try:
         check_types(tuple(row), "ttttnTTTTTtTt")
         known = Licence(licence, licence_url, Evidence(evidence))
-        values = (*said, known, Verdict(verdict) if verdict else None, detail)
+        values = (*fields, known, Verdict(verdict) if verdict else None, detail)
         return HitRecord(*values)
     except ValueError as error:
         ledger.skip(f"hit {number}: {str(error)[:80]}")

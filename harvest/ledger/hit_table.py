@@ -1,4 +1,4 @@
-"""Hits as rows: every field of a hit, to be had again as it was found."""
+"""The table of hits: every field of a hit, as the search found it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def insert_hit(ledger: Ledger, search: int, class_name: str, hit: Hit, keys: tuple[str, str]) -> int:
-    """Write a hit down with the keys of its address and its source, and return its number."""
+    """Insert a hit with the source keys of its URL and of its provider, and return its id."""
     address, source = keys
     return ledger.execute(
         f"INSERT INTO hit (search, class, address, {COLUMNS}) VALUES (?, ?, ?{', ?' * 14})",
@@ -44,7 +44,7 @@ def insert_hit(ledger: Ledger, search: int, class_name: str, hit: Hit, keys: tup
 
 
 def update_url(ledger: Ledger, number: int, hit: Hit, address: str) -> None:
-    """Write down where a photograph is to be had today."""
+    """Record the current URLs of a photograph."""
     ledger.execute(
         "UPDATE hit SET url = ?, address = ?, others = ? WHERE id = ?",
         hit.url,
@@ -55,13 +55,13 @@ def update_url(ledger: Ledger, number: int, hit: Hit, address: str) -> None:
 
 
 def load_hit(ledger: Ledger, number: int, row: Row) -> Hit | None:
-    """Return the hit of a row of `COLUMNS`; one that is damaged is skipped."""
-    *said, licence, licence_url, evidence, others = row
+    """Return the hit of a row of `COLUMNS`, or None for a damaged row, which is skipped."""
+    *fields, licence, licence_url, evidence, others = row
     try:
         check_types(row, _TYPES)
         smaller = json.loads(others or "[]")
         check_types(smaller, "t" * len(smaller))
-        values = (*said, Licence(licence, licence_url, Evidence(evidence)), tuple(smaller))
+        values = (*fields, Licence(licence, licence_url, Evidence(evidence)), tuple(smaller))
         return Hit(*values)
     except (ValueError, TypeError, RecursionError) as error:
         ledger.skip(f"hit {number}: {str(error)[:80]}")
@@ -73,7 +73,7 @@ _KINDS = {"t": (str,), "n": (int,), "T": (str, NoneType), "N": (int, NoneType)}
 
 
 def check_types(row: Row, types: str) -> None:
-    """Raise `ValueError` unless values are texts (`t`) or numbers (`n`); those in capitals may be missing."""
+    """Raise `ValueError` unless the values are text (`t`) or numbers (`n`), or may be NULL (`T`, `N`)."""
     for value, kind in zip(row, types, strict=True):
         if not isinstance(value, _KINDS[kind]):
             raise ValueError(f"{value!r:.40} is of the wrong type")  # noqa: TRY004 - one error for all damage

@@ -1,4 +1,4 @@
-"""How a ledger of an earlier version becomes one of the next: one statement a step, beside `schema.sql`."""
+"""Migrations: the statement that turns a ledger of one version into the next; see also `schema.sql`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Announced changes of files that nobody has confirmed yet."""
+"""Changes of files that are announced and not confirmed yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PendingPlacement(NamedTuple):
-    """A picture about to be placed, and what it is to replace."""
+    """A picture about to be placed, and the picture that it replaces."""
 
     id: int
     spot: FileKey
@@ -25,11 +25,11 @@ class PendingPlacement(NamedTuple):
     old_stamp: FileStat | None
     old_content: str | None = None
     old_body: str | None = None  # SHA-256 of its original
-    part: str | None = None  # its part file, recorded before the rename; `None`: no rename was begun
+    part: str | None = None  # its part file, recorded before the rename; `None`: no rename was started
 
 
 class PendingMove(NamedTuple):
-    """A picture's file about to move."""
+    """The file of a picture about to be moved."""
 
     id: int
     source: FileKey
@@ -38,7 +38,7 @@ class PendingMove(NamedTuple):
 
 
 def pending_placements(ledger: Ledger) -> list[PendingPlacement]:
-    """Return the pictures announced and not confirmed, in their order."""
+    """Return the pending placements in their order."""
     rows = ledger.rows(
         "SELECT new.id, new.class, new.name, new.content, new.raw,"
         " old.class, old.name, old.raw, old.content, old.body, old.size, old.mtime_ns, pending.name"
@@ -64,7 +64,7 @@ def pending_placements(ledger: Ledger) -> list[PendingPlacement]:
 
 
 def record_parts(ledger: Ledger, parts: Mapping[int, str | None]) -> None:
-    """Write down, by picture, the part file that is about to be renamed; `None`: none is."""
+    """Record for each picture the part file that is about to be renamed, or `None`."""
     ledger.execute_many(
         "UPDATE pending SET name = ? WHERE picture = ? AND action = 'place'",
         [(part, picture) for picture, part in parts.items()],
@@ -78,7 +78,7 @@ def originals(ledger: Ledger, picture: int) -> list[tuple[FileKey, str | None]]:
 
 
 def pending_moves(ledger: Ledger, most: int) -> list[PendingMove]:
-    """Return the next files that are about to move, in their order."""
+    """Return the next pending moves in their order."""
     rows = ledger.rows(
         "SELECT id, shelf, pending.class, pending.name, picture.class, picture.name, state, content"
         " FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' ORDER BY id LIMIT ?",
@@ -96,12 +96,12 @@ def pending_moves(ledger: Ledger, most: int) -> list[PendingMove]:
 
 
 def is_being_replaced(ledger: Ledger, picture: int) -> bool:
-    """Tell whether a better copy is taking a picture's place: its file may be gone already."""
+    """Return whether a better copy is replacing a picture: its file may be gone already."""
     return ledger.first_row("SELECT 1 FROM pending WHERE replaces = ?", picture) is not None
 
 
 def confirm_move(ledger: Ledger, move: PendingMove, name: str, stamp: FileStat | None) -> None:
-    """Write down that a file has moved, under what name, or that there was none to move."""
+    """Record that a file was moved, and its new name, or that there was no file to move."""
     ledger.execute("DELETE FROM pending WHERE picture = ? AND action = 'move'", move.id)
     ledger.execute("UPDATE picture SET name = ? WHERE id = ?", name, move.id)
     picture_updates.record_stat(ledger, move.id, stamp)

@@ -1,4 +1,4 @@
-"""The pictures of a ledger: which files there should be, and what each picture looks like."""
+"""The table of pictures: the files that should exist, and the fingerprint of each picture."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 _ROW_COLUMNS = "id, state, class, name, content, shelved, size, mtime_ns"
 _KNOWN_COLUMNS = (
-    "face.id, picture.class, face.body, face.pixels, face.content, face.look,"
-    " face.original_width * face.original_height, face.licence, picture.own OR picture.touched"
+    "version.id, picture.class, version.body, version.pixels, version.content, version.look,"
+    " version.original_width * version.original_height, version.licence, picture.own OR picture.touched"
 )
 
 
 class PictureRow(NamedTuple):
-    """A picture's row as far as its file goes."""
+    """The columns of a picture that concern its file."""
 
     id: int
     state: str
@@ -34,9 +34,9 @@ class PictureRow(NamedTuple):
 
 
 class KnownPicture(NamedTuple):
-    """A picture by which others are recognised; `protected` ones, which a person touched, keep their place.
+    """A picture that new ones are compared with; `protected` if a person added or changed it: it is never replaced.
 
-    An edited picture is known by its earlier face too, under another id, which the ledger understands.
+    An edited picture has a row of its earlier version too, under another id, which the ledger resolves.
     """
 
     id: int
@@ -51,7 +51,7 @@ class KnownPicture(NamedTuple):
 
 
 class PictureTable:
-    """Answers questions about the pictures of one ledger."""
+    """Queries about the pictures of one ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -59,23 +59,23 @@ class PictureTable:
     # Files.
 
     def list_files(self, *, shelved: bool = False) -> set[Row]:
-        """Return class, name, size and time of every file that should be in the tree, or on the shelf."""
+        """Return class, name, size and time of every file that should be in the tree, or in dataset.rejected."""
         if shelved:
-            question = "SELECT class, name, size, mtime_ns FROM picture WHERE state = 'rejected' AND shelved"
+            query = "SELECT class, name, size, mtime_ns FROM picture WHERE state = 'rejected' AND shelved"
         else:
-            question = "SELECT class, name, size, mtime_ns FROM picture WHERE state = 'present'"
-        return set(self._ledger.rows(question))
+            query = "SELECT class, name, size, mtime_ns FROM picture WHERE state = 'present'"
+        return set(self._ledger.rows(query))
 
     def list_classes(self) -> list[str]:
-        """Return the names of all classes there are pictures of or were searches for."""
+        """Return the names of all classes that have pictures or were searched for."""
         return [row[0] for row in self._ledger.rows("SELECT class FROM picture UNION SELECT name FROM class")]
 
-    def find_at(self, spots: Iterable[Row], *, shelved: bool = False) -> list[PictureRow]:
-        """Return the pictures whose files should lie at these places (class, name, …)."""
+    def find_at(self, paths: Iterable[Row], *, shelved: bool = False) -> list[PictureRow]:
+        """Return the pictures whose files should have these paths (class, name, …)."""
         state = "rejected" if shelved else "present"
         return [
             PictureRow(*row)
-            for class_name, name, *_ in spots
+            for class_name, name, *_ in paths
             for row in self._ledger.rows(
                 f"SELECT {_ROW_COLUMNS} FROM picture WHERE state = ? AND shelved = ? AND class = ? AND name = ?",
                 state,
@@ -86,7 +86,7 @@ class PictureTable:
         ]
 
     def list_uninspected(self) -> list[PictureRow]:
-        """Return the pictures whose file nobody has looked at yet."""
+        """Return the pictures whose file was not inspected yet."""
         rows = self._ledger.rows(
             f"SELECT {_ROW_COLUMNS} FROM picture"
             " WHERE NOT examined AND (+state = 'present' OR (+state = 'rejected' AND shelved))"
@@ -94,13 +94,13 @@ class PictureTable:
         return [PictureRow(*row) for row in rows]
 
     def list_pending(self) -> list[PictureRow]:
-        """Return the pictures that were announced and not confirmed."""
+        """Return the pictures whose placement is announced and not confirmed."""
         return [
             PictureRow(*row) for row in self._ledger.rows(f"SELECT {_ROW_COLUMNS} FROM picture WHERE state = 'placing'")
         ]
 
     def find_by_content(self, contents: Iterable[str]) -> list[PictureRow]:
-        """Return the pictures of any of these contents that are present or can come back."""
+        """Return the pictures with these content hashes that are present or can be restored."""
         return [
             PictureRow(*row)
             for content in contents
@@ -112,7 +112,7 @@ class PictureTable:
         ]
 
     def get_row(self, picture: int) -> PictureRow | None:
-        """Return a picture's row, or the row of what took its place."""
+        """Return the row of a picture, or of the picture that replaced it."""
         row = self._ledger.first_row(
             f"SELECT {_ROW_COLUMNS} FROM picture WHERE id = (SELECT coalesce(became, id) FROM picture WHERE id = ?)",
             picture,
@@ -120,30 +120,30 @@ class PictureTable:
         return PictureRow(*row) if row else None
 
     def is_only(self, name: str, content: str) -> bool:
-        """Tell whether no picture of another content ever had a name."""
+        """Return whether only pictures of this content ever had a name."""
         return self._ledger.first_row("SELECT 1 FROM picture WHERE name = ? AND content <> ?", name, content) is None
 
     def is_being_moved(self, content: str) -> bool:
-        """Tell whether a picture of this content is being moved by us."""
-        question = "SELECT 1 FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' AND content = ?"
-        return self._ledger.first_row(question, content) is not None
+        """Return whether a move of a picture with this content is pending."""
+        query = "SELECT 1 FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' AND content = ?"
+        return self._ledger.first_row(query, content) is not None
 
     def count_by_class(self) -> dict[str, int]:
-        """Count the present pictures of each class."""
+        """Return the number of present pictures of each class."""
         return dict(self._ledger.rows("SELECT class, count(*) FROM picture WHERE state = 'present' GROUP BY class"))
 
-    # Looks.
+    # Fingerprints.
 
     def list_present(self) -> Iterator[KnownPicture]:
-        """Return the pictures on disk, and the earlier faces of those that were edited."""
+        """Return the pictures on disk, and the earlier versions of edited ones."""
         return self._list_known("present")
 
     def list_rejected(self) -> Iterator[KnownPicture]:
-        """Return the rejected pictures, and their earlier faces."""
+        """Return the rejected pictures, and their earlier versions."""
         return self._list_known("rejected")
 
     def looks(self, picture: int) -> Iterator[Fingerprint]:
-        """Return how an image looks, and how it looked before each edit."""
+        """Return the fingerprint of an image, and of its versions before each edit."""
         for (look,) in self._ledger.rows(
             "SELECT look FROM picture WHERE (id = ? OR (became = ? AND state = 'edited')) AND look IS NOT NULL",
             picture,
@@ -152,23 +152,23 @@ class PictureTable:
             yield Fingerprint(look)
 
     def list_versions(self, picture: int) -> Iterator[KnownPicture]:
-        """Return a picture by which others are recognised from now on."""
-        return self._list_versions("WHERE face.id = ?", picture)
+        """Return one picture, to compare new ones with."""
+        return self._list_versions("WHERE version.id = ?", picture)
 
     def _list_known(self, state: str) -> Iterator[KnownPicture]:
         return self._list_versions(
-            f"WHERE face.state = ? UNION ALL SELECT {_KNOWN_COLUMNS} FROM picture AS face"
-            " JOIN picture ON picture.id = face.became WHERE face.state = 'edited' AND picture.state = ?",
+            f"WHERE version.state = ? UNION ALL SELECT {_KNOWN_COLUMNS} FROM picture AS version"
+            " JOIN picture ON picture.id = version.became WHERE version.state = 'edited' AND picture.state = ?",
             state,
             state,
         )
 
     def _list_versions(self, condition: str, *values: object) -> Iterator[KnownPicture]:
-        faces = self._ledger.rows(
-            f"SELECT {_KNOWN_COLUMNS} FROM picture AS face JOIN picture ON picture.id = face.id {condition}",
+        versions = self._ledger.rows(
+            f"SELECT {_KNOWN_COLUMNS} FROM picture AS version JOIN picture ON picture.id = version.id {condition}",
             *values,
         )
-        for number, class_name, body, pixels, content, look, area, licence, protected in faces:
+        for number, class_name, body, pixels, content, look, area, licence, protected in versions:
             yield KnownPicture(
                 number,
                 class_name,
@@ -181,14 +181,14 @@ class PictureTable:
                 bool(protected),
             )
 
-    # Numbers.
+    # Counts.
 
     def count_present(self, class_name: str) -> int:
-        """Count the pictures of a class that are on disk."""
+        """Return the number of pictures of a class on disk."""
         return self._ledger.scalar("SELECT count(*) FROM picture WHERE state = 'present' AND class = ?", class_name)
 
     def count_licensed(self) -> int:
-        """Count the pictures on disk whose source states their licence."""
+        """Return the number of pictures on disk whose source states their licence."""
         return self._ledger.scalar(
             "SELECT count(*) FROM picture JOIN hit ON hit.id = picture.hit"
             " WHERE state = 'present' AND evidence = 'stated'"

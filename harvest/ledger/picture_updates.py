@@ -1,6 +1,6 @@
-"""How the rows of pictures change: announced, confirmed, moved, edited, thrown out, brought back.
+"""Update the rows of pictures: announce, confirm, move, edit, reject, restore.
 
-Each function is one step within a transaction of its caller; nothing here touches a file.
+Each function is one step within a transaction of its caller; none changes a file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def announce_placement(
     replaces: int | None,
     run: int | None,
 ) -> int:
-    """Write down that a picture is about to be placed."""
+    """Record that a picture is about to be placed, and return its id."""
     number = ledger.execute(
         f"INSERT INTO picture (state, class, name, raw, run, at, {_FINGERPRINT_COLUMNS})"
         f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 11})",
@@ -58,7 +58,7 @@ def announce_placement(
 
 
 def announce_move(ledger: Ledger, picture: int, source: FileKey) -> None:
-    """Write down that a picture's file is about to leave a spot for where its row says it is."""
+    """Record that the file of a picture is about to be moved from a path to the path in its row."""
     ledger.execute(
         "INSERT OR REPLACE INTO pending (picture, action, shelf, class, name) VALUES (?, 'move', ?, ?, ?)",
         picture,
@@ -69,7 +69,7 @@ def announce_move(ledger: Ledger, picture: int, source: FileKey) -> None:
 
 
 def confirm_placement(ledger: Ledger, picture: int, run: int | None, *, replaced: bool) -> None:
-    """Make an announced picture a present one; if it `replaced` another, that one's file is gone."""
+    """Make an announced picture present; `replaced` if it replaced another, whose file is gone."""
     row = ledger.first_row(
         "SELECT replaces, hit FROM picture LEFT JOIN pending ON pending.picture = id WHERE id = ?", picture
     )
@@ -90,19 +90,19 @@ def confirm_placement(ledger: Ledger, picture: int, run: int | None, *, replaced
 
 
 def drop_placement(ledger: Ledger, picture: int) -> None:
-    """Drop an announcement that came to nothing; its hit still waits."""
+    """Drop a placement that did not happen; its hit is left for the next run."""
     ledger.execute("DELETE FROM pending WHERE picture = ?", picture)
     ledger.execute("DELETE FROM picture WHERE id = ? AND state = 'placing'", picture)
 
 
 def record_stat(ledger: Ledger, picture: int, seen: FileStat | None) -> None:
-    """Remember a file's size and time, by which it is recognised without being read."""
+    """Record the size and time of a file, which recognise it without reading it."""
     size, mtime_ns = seen or (None, None)
     ledger.execute("UPDATE picture SET size = ?, mtime_ns = ? WHERE id = ?", size, mtime_ns, picture)
 
 
 def add_own_file(ledger: Ledger, spot: FileKey, content: str, seen: FileStat) -> None:
-    """Take a person's own file in; a copy of a picture that is known needs no second look."""
+    """Add a file that a person added; a copy of an inspected picture need not be inspected."""
     rejected = spot.area is Area.REJECTED
     number = ledger.execute(
         "INSERT INTO picture (state, class, name, shelved, size, mtime_ns, content, own, examined, at)"
@@ -125,7 +125,7 @@ def add_own_file(ledger: Ledger, spot: FileKey, content: str, seen: FileStat) ->
 
 
 def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
-    """Give a picture the content a person gave it; how it looked before still recognises its source."""
+    """Record the new content of an edited file; its earlier fingerprint still recognises its source."""
     ledger.execute(
         f"INSERT INTO picture (state, class, name, became, own, run, at, {_FINGERPRINT_COLUMNS})"
         f" SELECT 'edited', class, name, id, own, run, at, {_FINGERPRINT_COLUMNS}"
@@ -140,7 +140,7 @@ def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
 
 
 def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None) -> None:
-    """Remember pixels, look, width, height and format of a person's file, or that it cannot be looked at."""
+    """Record pixels, fingerprint, width, height and format of a file, or that it cannot be decoded."""
     ledger.execute(
         "UPDATE picture SET examined = 1, pixels = ?, look = ?, width = ?, height = ?,"
         " format = coalesce(format, ?) WHERE id = ?",
@@ -154,7 +154,7 @@ def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int,
 
 
 def relocate(ledger: Ledger, held: PictureRow, class_name: str, name: str, *, decided: bool = True) -> None:
-    """Give a picture another place; a person who decided so does not want to be asked about it again."""
+    """Record a new path of a picture; if a person `decided` so, resolve its conflicts about the class."""
     ledger.execute(
         "UPDATE picture SET class = ?, name = ?, touched = max(touched, ?) WHERE id = ?",
         class_name,
@@ -163,12 +163,12 @@ def relocate(ledger: Ledger, held: PictureRow, class_name: str, name: str, *, de
         held.id,
     )
     if decided and class_name != held.class_name:
-        settle_conflict(ledger, held.id, class_name)
-        settle_conflict(ledger, held.id, held.class_name)
+        resolve_conflict(ledger, held.id, class_name)
+        resolve_conflict(ledger, held.id, held.class_name)
 
 
 def reject(ledger: Ledger, picture: int, class_name: str, name: str, *, shelved: bool) -> None:
-    """Reject a picture; its conflicts are over."""
+    """Reject a picture, and resolve its conflicts."""
     ledger.execute(
         "UPDATE picture SET state = 'rejected', class = ?, name = ?, shelved = ? WHERE id = ?",
         class_name,
@@ -180,12 +180,12 @@ def reject(ledger: Ledger, picture: int, class_name: str, name: str, *, shelved:
 
 
 def record_rejected_file_gone(ledger: Ledger, picture: int) -> None:
-    """Remember that a rejected picture has no file any more."""
+    """Record that the file of a rejected picture is gone."""
     ledger.execute("UPDATE picture SET shelved = 0 WHERE id = ?", picture)
 
 
 def restore(ledger: Ledger, picture: int, class_name: str, name: str) -> None:
-    """Make a rejected picture, whose file is there again, a present one."""
+    """Make a rejected picture present again, whose file is back."""
     ledger.execute(
         "UPDATE picture SET state = 'present', class = ?, name = ?, shelved = 0, touched = 1 WHERE id = ?",
         class_name,
@@ -195,7 +195,7 @@ def restore(ledger: Ledger, picture: int, class_name: str, name: str) -> None:
 
 
 def lift_rejection(ledger: Ledger, held: PictureRow) -> None:
-    """Take a rejection back where no file is left: what led to the picture is to be fetched again."""
+    """Lift the rejection of a picture without a file: its hits are downloaded again."""
     ledger.execute("UPDATE picture SET state = 'lifted', shelved = 0 WHERE id = ?", held.id)
     ledger.execute(
         "UPDATE hit SET verdict = NULL, detail = '', attempts = 0, picture = NULL WHERE picture = ? AND class = ?",
@@ -206,7 +206,7 @@ def lift_rejection(ledger: Ledger, held: PictureRow) -> None:
 
 
 def replace_picture(ledger: Ledger, old: int, new: int) -> None:
-    """Let one picture take another's place, with all that is known of its sources."""
+    """Replace a picture by another, which gets its sources and conflicts."""
     ledger.execute("UPDATE picture SET state = 'replaced', became = ? WHERE id = ?", new, old)
     ledger.execute("UPDATE picture SET became = ? WHERE became = ?", new, old)
     ledger.execute("UPDATE hit SET picture = ? WHERE picture = ?", new, old)
@@ -215,7 +215,7 @@ def replace_picture(ledger: Ledger, old: int, new: int) -> None:
 
 
 def merge_copy(ledger: Ledger, held: PictureRow) -> None:
-    """Let a copy that is still there stand for one that is gone; the one with a source lives on."""
+    """Merge a picture whose file is gone with a copy that is still there; the one with a source is kept."""
     other = ledger.first_row(
         "SELECT id, class, name, size, mtime_ns, own, content FROM picture"
         " WHERE +state = 'present' AND id <> ?"
@@ -234,16 +234,16 @@ def merge_copy(ledger: Ledger, held: PictureRow) -> None:
         record_stat(ledger, held.id, FileStat(size, mtime_ns))
     else:
         replace_picture(ledger, held.id, number)
-        settle_conflict(ledger, number, held.class_name)
+        resolve_conflict(ledger, number, held.class_name)
 
 
 def open_conflict(ledger: Ledger, picture: int, class_name: str) -> None:
-    """Open a conflict: another class wants the picture too. One that was settled stays settled."""
+    """Open a conflict: the picture was found for another class too. A resolved conflict stays resolved."""
     ledger.execute("INSERT OR IGNORE INTO conflict (picture, class, at) VALUES (?, ?, ?)", picture, class_name, now())
 
 
-def settle_conflict(ledger: Ledger, picture: int, class_name: str) -> None:
-    """Close a conflict, and keep it from being opened: a person decided where the picture belongs."""
+def resolve_conflict(ledger: Ledger, picture: int, class_name: str) -> None:
+    """Resolve a conflict, which is then never opened again: a person decided where the picture belongs."""
     open_conflict(ledger, picture, class_name)
     ledger.execute(
         "UPDATE conflict SET resolved = coalesce(resolved, ?) WHERE picture = ? AND class = ?",

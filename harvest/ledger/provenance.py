@@ -1,4 +1,4 @@
-"""Where images come from as their own files state it, for a ledger that was lost and begun anew."""
+"""Record the sources that image files state themselves, for a new ledger in place of a lost one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger
     from harvest.models import Hit
 
-NO_QUERY = ""  # the text of the search under which such hits are kept: no query of a person is empty
+NO_QUERY = ""  # the search text of such hits: the query of a person is never empty
 
 
 class Unsourced(NamedTuple):
-    """An image of which the ledger does not know where it comes from."""
+    """An image whose source the ledger does not know."""
 
     id: int
     class_name: str
@@ -36,7 +36,7 @@ def has_images(ledger: Ledger) -> bool:
 
 
 def list_without_source(ledger: Ledger) -> list[Unsourced]:
-    """Return the images that are there and were taken in as a person's own, the kept ones first."""
+    """Return the images without a source whose files exist, the kept ones first."""
     rows = ledger.rows(
         "SELECT id, class, name, shelved FROM picture WHERE own AND hit IS NULL"
         " AND (state = 'present' OR (state = 'rejected' AND shelved)) ORDER BY state, class, name, id"
@@ -47,7 +47,7 @@ def list_without_source(ledger: Ledger) -> list[Unsourced]:
 def attach(ledger: Ledger, image: Unsourced, hit: Hit) -> bool:
     """Record the hit that an image came from; return `False` if another file of the class has that source.
 
-    The image stays protected: whether a person moved or edited it, the lost ledger knew.
+    The image stays protected: only the lost ledger knew whether a person moved or edited it.
     """
     key = (hit.provider, image.class_name, NO_QUERY)
     ledger.execute(
@@ -59,7 +59,7 @@ def attach(ledger: Ledger, image: Unsourced, hit: Hit) -> bool:
         return False
     number = hit_table.insert_hit(ledger, search, image.class_name, hit, (source_keys.source_key(hit.url), hit.source))
     ledger.execute("UPDATE hit SET verdict = ?, picture = ? WHERE id = ?", Verdict.KEPT, image.id, number)
-    # How large the original was, and of which format, is not known.
+    # The size and format of the original are not known.
     ledger.execute(
         "UPDATE picture SET hit = ?, licence = ?, own = 0, touched = 1,"
         " original_width = NULL, original_height = NULL, format = NULL WHERE id = ?",

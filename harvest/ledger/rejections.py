@@ -1,4 +1,4 @@
-"""What a person threw out, and what it would take to have it back."""
+"""The rejections of a ledger, and what a restore of each would do."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
 
 
 class Rejection(NamedTuple):
-    """A picture that was thrown out; `shelved`, its file lies in dataset.rejected."""
+    """A rejected picture; if `shelved`, its file is in dataset.rejected."""
 
     id: int
     class_name: str
     name: str
     shelved: bool
     own: bool
-    hits: int  # that are fetched again when the rejection is lifted and there is no file
+    hits: int  # downloaded again when the rejection is lifted and there is no file
 
 
 class RejectionBatch(NamedTuple):
-    """Pictures thrown out together, and when and where."""
+    """Pictures that were rejected together, with the time and the place of the decision."""
 
     at: str = ""
     by: str = ""
@@ -28,7 +28,7 @@ class RejectionBatch(NamedTuple):
 
 
 def list_rejections(ledger: Ledger) -> list[Rejection]:
-    """List all pictures that are thrown out."""
+    """Return all rejected pictures."""
     rows = ledger.rows(
         "SELECT id, class, name, shelved, own,"
         " (SELECT count(*) FROM hit WHERE hit.picture = picture.id AND hit.class = picture.class)"
@@ -41,9 +41,9 @@ def list_rejections(ledger: Ledger) -> list[Rejection]:
 
 
 def last_batch(ledger: Ledger) -> RejectionBatch:
-    """Return what was thrown out together last, as far as it still is; what came back is no part of it."""
-    # A file that a person put among the rejected was no picture yet when that was decided: only its content
-    # tells which it became.
+    """Return the pictures of the last batch of rejections that are still rejected."""
+    # A file that a person moved to dataset.rejected was not a picture when that was recorded: only its content
+    # identifies the picture that it became.
     rows = ledger.rows(
         "SELECT batch, at, by, id FROM (SELECT decision.*, picture.id FROM decision"
         "  JOIN picture ON picture.id = decision.picture WHERE action = 'reject' AND state = 'rejected'"

@@ -1,4 +1,4 @@
-"""The runs of `harvest get` that wrote to a ledger."""
+"""The table of runs: each `harvest get` that wrote to a ledger."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def begin_run(ledger: Ledger) -> int:
-    """Open a new run, and return its number."""
+    """Start a new run, and return its id."""
     with ledger.transaction():
         return ledger.execute("INSERT INTO run (began, version) VALUES (?, ?)", now(), __version__)
 
 
 def end_run(ledger: Ledger, run: int) -> None:
-    """Write down that a run came to its end."""
+    """Record the end of a run."""
     with ledger.transaction():
         ledger.execute("UPDATE run SET ended = ? WHERE id = ?", now(), run)

@@ -1,5 +1,5 @@
--- The ledger of one dataset: what was asked, what was found, what became of it, and what a person decided.
--- Times are UTC. Nothing here is ever deleted but what never happened: an intent that came to nothing.
+-- The ledger of one dataset: what was searched for, what was found, the verdicts, and the decisions of a person.
+-- Times are UTC. Rows are never deleted, except announced changes that did not happen.
 
 CREATE TABLE run (              -- one `harvest get`
     id      INTEGER PRIMARY KEY,
@@ -10,51 +10,51 @@ CREATE TABLE run (              -- one `harvest get`
 
 CREATE TABLE class (
     name       TEXT PRIMARY KEY,
-    renamed_to TEXT             -- the folder a person gave its pictures; cleared once the query file agrees
+    renamed_to TEXT             -- the new name of its folder; cleared once the query file has it
 ) WITHOUT ROWID;
 
-CREATE TABLE search (           -- one query put to one provider
+CREATE TABLE search (           -- one query at one provider
     id       INTEGER PRIMARY KEY,
     provider TEXT NOT NULL,
     class    TEXT NOT NULL,
     text     TEXT NOT NULL,
     filters  TEXT NOT NULL,     -- JSON
     asked    INTEGER NOT NULL DEFAULT 0,
-    ending   TEXT NOT NULL DEFAULT '',  -- how it ended last: 'exhausted', 'limit reached', an error's name
+    ending   TEXT NOT NULL DEFAULT '',  -- how it ended last: 'exhausted', 'limit reached', the name of an error
     ended    TEXT,
     UNIQUE (provider, class, text, filters)
 );
 
-CREATE TABLE picture (          -- one face of one picture
+CREATE TABLE picture (          -- one version of one picture
     id              INTEGER PRIMARY KEY,
     state           TEXT NOT NULL CHECK (state IN (
-                        'placing',   -- announced, not yet confirmed: the file may be there or not
+                        'placing',   -- announced, not confirmed: the file may exist or not
                         'present',
-                        'rejected',  -- thrown out, for the whole dataset and for good
-                        'lifted',    -- the rejection was taken back, but there is no file: to be fetched again
-                        'edited',    -- how `became` looked before a person edited it
-                        'replaced'   -- a worse copy, or one of several: `became` has its place
+                        'rejected',  -- by a person, for the whole dataset and forever
+                        'lifted',    -- the rejection was lifted, but there is no file: to be downloaded again
+                        'edited',    -- the version of `became` before a person edited it
+                        'replaced'   -- a worse copy, or one of several: replaced by `became`
                     )),
     class           TEXT NOT NULL,
     name            TEXT NOT NULL,
-    shelved         INTEGER NOT NULL DEFAULT 0, -- its file lies in dataset.rejected
-    size            INTEGER,                    -- of the file when it was last looked at
+    shelved         INTEGER NOT NULL DEFAULT 0, -- its file is in dataset.rejected
+    size            INTEGER,                    -- of the file when it was last seen
     mtime_ns        INTEGER,
     content         TEXT NOT NULL,              -- SHA-256 of the file
-    body            TEXT,                       -- SHA-256 of the download; NULL for a person's own file
+    body            TEXT,                       -- SHA-256 of the download; NULL for a file that a person added
     pixels          TEXT,                       -- SHA-256 of the upright pixels before resizing
-    look            BLOB,                       -- two hashes and the thumbnails
+    look            BLOB,                       -- the fingerprint
     width           INTEGER,
     height          INTEGER,
     original_width  INTEGER,
     original_height INTEGER,
     format          TEXT,                       -- of the original
     raw             TEXT,                       -- name of the original in dataset.raw, with -k
-    hit             INTEGER REFERENCES hit,     -- that gave it
+    hit             INTEGER REFERENCES hit,     -- that it was downloaded from
     licence         TEXT,                       -- of that hit
-    own             INTEGER NOT NULL DEFAULT 0, -- the person's own file: never changed, never replaced
+    own             INTEGER NOT NULL DEFAULT 0, -- added by a person: never changed, never replaced
     touched         INTEGER NOT NULL DEFAULT 0, -- a person edited, moved, restored or kept it: never replaced
-    examined        INTEGER NOT NULL DEFAULT 1, -- 0: a file whose look is still to be taken
+    examined        INTEGER NOT NULL DEFAULT 1, -- 0: its fingerprint is not computed yet
     became          INTEGER REFERENCES picture,
     run             INTEGER REFERENCES run,
     at              TEXT NOT NULL
@@ -71,8 +71,8 @@ CREATE TABLE hit (              -- one search result
     class       TEXT NOT NULL,
     provider    TEXT NOT NULL,
     url         TEXT NOT NULL,
-    address     TEXT NOT NULL,  -- what the address itself says of its source: sources.key(url)
-    source      TEXT NOT NULL,  -- what the provider says: the same for every address of one photograph
+    address     TEXT NOT NULL,  -- the source key of the URL: source_keys.source_key(url)
+    source      TEXT NOT NULL,  -- the source key of the provider: the same for every URL of one photograph
     rank        INTEGER NOT NULL,
     page        TEXT,
     title       TEXT,
@@ -84,12 +84,12 @@ CREATE TABLE hit (              -- one search result
     licence_url TEXT,
     evidence    TEXT NOT NULL,
     others      TEXT,           -- JSON: smaller renditions
-    verdict     TEXT,           -- NULL: waiting
+    verdict     TEXT,           -- NULL: left for the next run
     detail      TEXT NOT NULL DEFAULT '',
     attempts    INTEGER NOT NULL DEFAULT 0,
-    run         INTEGER REFERENCES run,         -- that settled it last
-    picture     INTEGER REFERENCES picture,     -- it became, or is the same as
-    UNIQUE (search, source)                     -- one photograph is one hit, whatever its address today
+    run         INTEGER REFERENCES run,         -- of its last verdict
+    picture     INTEGER REFERENCES picture,     -- that it became, or is the same as
+    UNIQUE (search, source)                     -- one photograph is one hit, whatever its current URL
 );
 CREATE INDEX hit_address ON hit (address);
 CREATE INDEX hit_source ON hit (source);
@@ -111,7 +111,7 @@ CREATE TABLE decision (         -- append-only
 );
 CREATE INDEX decision_picture ON decision (picture);
 
-CREATE TABLE conflict (         -- one picture wanted by two classes; open until it is resolved
+CREATE TABLE conflict (         -- one picture found for two classes; open until it is resolved
     picture  INTEGER NOT NULL REFERENCES picture,
     class    TEXT NOT NULL,     -- the other class
     at       TEXT NOT NULL,
@@ -119,21 +119,21 @@ CREATE TABLE conflict (         -- one picture wanted by two classes; open until
     PRIMARY KEY (picture, class)
 ) WITHOUT ROWID;
 
-CREATE TABLE pending (          -- announced changes of files: finished or forgotten by whoever opens next
+CREATE TABLE pending (          -- announced changes of files: the next process that opens the ledger completes or drops them
     picture  INTEGER PRIMARY KEY REFERENCES picture,
     action   TEXT NOT NULL CHECK (action IN ('place', 'move')),
-    shelf    TEXT,              -- where it is moved from
+    shelf    TEXT,              -- the area that it is moved from
     class    TEXT,
-    name     TEXT,              -- of a 'place': its part file, set before that is renamed
+    name     TEXT,              -- for 'place': its part file, set before the rename
     replaces INTEGER REFERENCES picture
 );
 
--- One row: an id that the dataset keeps wherever it is moved or copied. The settings folder remembers at which
--- paths it was seen.
+-- One row: an id that the dataset keeps wherever it is moved or copied. The settings folder records the paths
+-- where it was seen.
 CREATE TABLE dataset AS SELECT CAST(lower(hex(randomblob(16))) AS TEXT) AS id;
 
-CREATE TABLE split (            -- where trainings put a picture: it stays there, whatever is added later
-    deal    TEXT NOT NULL,      -- percentages and seed: with others it is another deal
+CREATE TABLE split (            -- the part of a picture in trainings: it stays the same, whatever is added later
+    deal    TEXT NOT NULL,      -- percentages and seed: other values make another split
     content TEXT NOT NULL,
     part    TEXT NOT NULL CHECK (part IN ('train', 'valid', 'test')),
     PRIMARY KEY (deal, content)

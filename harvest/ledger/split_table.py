@@ -1,4 +1,4 @@
-"""What a training asks and tells: where pictures are from, and where it put them; all by content."""
+"""What trainings read and write: the origins of pictures, and their parts of the splits, by content hash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple):
-    """What one hit says of where a picture is from; the provider gives an author's bare name its meaning."""
+    """The origin of a picture according to one hit; the name of an author is unique per provider only."""
 
     content: str
     provider: str
@@ -21,7 +21,7 @@ class Origin(NamedTuple):
 
 
 def origins(ledger: Ledger) -> list[Origin]:
-    """Return the landing pages and authors of the pictures on disk, from every hit that led to them."""
+    """Return the pages and authors of the pictures on disk, from all their hits."""
     rows = ledger.rows(
         "SELECT DISTINCT content, hit.provider, page, author, author_url"
         " FROM picture JOIN hit ON hit.picture = picture.id"
@@ -31,12 +31,12 @@ def origins(ledger: Ledger) -> list[Origin]:
 
 
 def load_split(ledger: Ledger, deal: str) -> dict[str, str]:
-    """Return the part of each content that a deal has put anywhere."""
+    """Return the part of each content hash in one split, which the percentages and the seed identify."""
     return dict(ledger.rows("SELECT content, part FROM split WHERE deal = ?", deal))
 
 
 def save_split(ledger: Ledger, deal: str, parts: Mapping[str, str]) -> None:
-    """Remember the parts that a deal put contents into."""
+    """Save the parts of content hashes in one split."""
     ledger.execute_many(
         "INSERT OR REPLACE INTO split (deal, content, part) VALUES (?, ?, ?)",
         ((deal, content, part) for content, part in parts.items()),

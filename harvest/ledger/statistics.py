@@ -1,4 +1,4 @@
-"""Sums over a ledger: what each class holds, and what each query and provider was worth after pruning."""
+"""Statistics of a ledger: the pictures of each class, and how many hits of each query a person kept."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClassCounts:
-    """The pictures of one class: `kept` are on disk; the other numbers tell more of them, or of others."""
+    """The pictures of one class: `kept` are on disk; the other numbers count some of them, or others."""
 
     class_name: str
     kept: int = 0
     new: int = 0  # placed by the last run
     own: int = 0  # added by hand
-    unreadable: int = 0  # added by hand, and not to be looked at
-    moved: int = 0  # brought here by a person from another class
+    unreadable: int = 0  # added by hand, and cannot be decoded
+    moved: int = 0  # moved here from another class by a person
     edited: int = 0
     rejected: int = 0
     restorable: int = 0  # rejected, and the file is there
-    conflicts: int = 0  # wanted by another class too
+    conflicts: int = 0  # found for another class too
 
 
 class KeepRate(NamedTuple):
-    """One query at one provider: how many hits, how many of them became pictures, how many a person left."""
+    """One query at one provider: the hits, those that became pictures, and those that a person kept."""
 
     class_name: str
     query: str
@@ -38,7 +38,7 @@ class KeepRate(NamedTuple):
 
 
 class Conflict(NamedTuple):
-    """A picture wanted by another class too."""
+    """A picture that was found for another class too."""
 
     id: int
     class_name: str
@@ -47,7 +47,7 @@ class Conflict(NamedTuple):
 
 
 def count_classes(ledger: Ledger) -> list[ClassCounts]:
-    """Count the pictures of every class there is or was a search for."""
+    """Return the counts of every class that has pictures or was searched for."""
     last = ledger.scalar("SELECT max(id) FROM run")
     rows = ledger.rows(
         "SELECT class, sum(present), sum(present AND NOT own AND run = ?), sum(present AND own),"
@@ -59,14 +59,14 @@ def count_classes(ledger: Ledger) -> list[ClassCounts]:
         "  FROM picture) GROUP BY class",
         last,
     )
-    wanted_twice = Counter(conflict.class_name for conflict in list_conflicts(ledger))
-    found = {row[0]: replace(ClassCounts(*row), conflicts=wanted_twice[row[0]]) for row in rows}
+    of_conflicts = Counter(conflict.class_name for conflict in list_conflicts(ledger))
+    found = {row[0]: replace(ClassCounts(*row), conflicts=of_conflicts[row[0]]) for row in rows}
     names = [row[0] for row in ledger.rows("SELECT name FROM class WHERE renamed_to IS NULL")]
     return [found.get(name, ClassCounts(name)) for name in sorted({*names, *found})]
 
 
 def unreadable(ledger: Ledger) -> list[tuple[str, str]]:
-    """Return class and name of the files added by hand that could not be decoded."""
+    """Return class and name of the files that were added by hand and cannot be decoded."""
     return [
         (class_name, name)
         for class_name, name in ledger.rows(
@@ -77,21 +77,21 @@ def unreadable(ledger: Ledger) -> list[tuple[str, str]]:
 
 
 def compute_keep_rates(ledger: Ledger) -> list[KeepRate]:
-    """Tell for each query and provider how many hits it gave, and how many pictures a person left of them."""
+    """Return for each query and provider the hits, and how many of their pictures a person kept."""
     rows = ledger.rows(
-        # Two hits may have become one picture, the better copy in the other's place.
+        # Two hits can become one picture: the better copy replaced the other.
         "SELECT search.class, text, search.provider, count(*),"
         " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') THEN picture.id END),"
         " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') AND state = 'present' THEN picture.id END)"
         " FROM search JOIN hit ON hit.search = search.id LEFT JOIN picture ON picture.id = hit.picture"
-        " WHERE text <> ''"  # what was read back from files was not found by this ledger
+        " WHERE text <> ''"  # hits that were read from files were not found by a search
         " GROUP BY search.id ORDER BY search.class, text, search.provider"
     )
     return [KeepRate(*row) for row in rows]
 
 
 def list_conflicts(ledger: Ledger) -> list[Conflict]:
-    """List the pictures that two classes want, as long as nobody has decided."""
+    """Return the pictures found for two classes on which no person has decided."""
     rows = ledger.rows(
         "SELECT picture.id, picture.class, name, conflict.class FROM conflict JOIN picture ON id = picture"
         " WHERE resolved IS NULL AND state = 'present' ORDER BY picture.class, name, conflict.class"
@@ -100,7 +100,7 @@ def list_conflicts(ledger: Ledger) -> list[Conflict]:
 
 
 def page_texts(ledger: Ledger) -> list[Row]:
-    """Return id, class, name and the sources' words of each picture on disk that no person has judged."""
+    """Return id, class, name and the texts of the sources of each picture on disk that no person has changed."""
     return ledger.rows(
         "SELECT picture.id, picture.class, name,"
         " group_concat(coalesce(title, '') || ' ' || coalesce(page, '') || ' ' || url, ' ')"
@@ -110,7 +110,7 @@ def page_texts(ledger: Ledger) -> list[Row]:
 
 
 def search_terms(ledger: Ledger) -> dict[str, list[str]]:
-    """Return what was searched for each class."""
+    """Return the search terms of each class."""
     words: dict[str, list[str]] = {}
     for name, text in ledger.rows(
         "SELECT name, text FROM class LEFT JOIN search ON class = name WHERE renamed_to IS NULL"

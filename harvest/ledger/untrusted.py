@@ -1,6 +1,6 @@
-"""A ledger may come from a stranger: nothing in its file may run, write elsewhere or take endless time.
+"""Open ledgers from strangers safely: nothing in the file may run, write elsewhere or take unlimited time.
 
-What is refused here is refused as a whole. Damaged rows are the subject of `damage.py`.
+What is refused here is refused as a whole. `damage.py` is about single rows.
 """
 
 from __future__ import annotations
@@ -17,41 +17,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# CPU time of one statement. The slowest of ours took 3 s with 1,000,000 hits; a busy disk or machine does not
-# count.
+# CPU seconds of one statement. The slowest of ours took 3 s with 1,000,000 hits; waiting does not count.
 SECONDS = 60.0
-_STEPS = 1_000_000  # of SQLite's virtual machine between two looks at the time: 10 to 50 ms
+_STEPS = 1_000_000  # instructions of SQLite's virtual machine between two checks of the time: 10 to 50 ms
 _LARGEST = 16 << 20  # bytes of a value or a row
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 ADVICE = (
-    "Nothing was changed. If the dataset is not your own, do not trust it. Otherwise put a copy of the file"
-    " back; or move it away, and the next harvest starts a new ledger, which takes the pictures in the"
-    " folders for your own and does not know what you threw out."
+    "Nothing was changed. If the dataset is not your own, do not trust it. Otherwise restore a backup of the file;"
+    " or move it away, and the next harvest starts a new ledger, which treats the images in the folders as your own"
+    " and does not know what you rejected."
 )
 
 Layout: TypeAlias = "dict[str, tuple[object, ...]]"
 
 
 class StatementTimer:
-    """Interrupts a statement of a connection after `SECONDS` of CPU time; `start` begins a new one."""
+    """Interrupts a statement after `SECONDS` of CPU time."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.is_expired = False
         self.start()
-        connection.set_progress_handler(self._is_over, _STEPS)
+        connection.set_progress_handler(self._has_expired, _STEPS)
 
     def start(self) -> None:
-        """Begin to measure a statement that this thread runs."""
+        """Start to measure a statement that this thread runs."""
         self._began = time.thread_time()
 
-    def _is_over(self) -> int:
+    def _has_expired(self) -> int:
         self.is_expired = time.thread_time() - self._began > SECONDS
         return int(self.is_expired)
 
 
 def harden(connection: sqlite3.Connection) -> StatementTimer:
-    """Let nothing that is stored in a file run, and bound what one statement may take."""
+    """Forbid code stored in the file to run, and limit the size of a value and the time of a statement."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.text_factory = _text
@@ -62,12 +61,12 @@ def harden(connection: sqlite3.Connection) -> StatementTimer:
 
 
 def _text(stored: bytes) -> str:
-    """Return a text whose bytes need not be UTF-8."""
+    """Decode stored text, which may not be valid UTF-8."""
     return stored.decode(errors="replace")
 
 
 def check_journal(path: Path) -> None:
-    """Refuse a journal that names another file: SQLite would delete that file when it rolls back.
+    """Raise `LedgerUnusable` for a journal that names another file: SQLite would delete that file in a rollback.
 
     Only transactions over several databases write such a journal, and ours are over one.
     """
@@ -86,7 +85,7 @@ def check_journal(path: Path) -> None:
 
 
 def check_tables(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse views, triggers and virtual tables: we have none, and they run when a table is used."""
+    """Raise `LedgerUnusable` for views, triggers and virtual tables: they run code, and we have none."""
     found = connection.execute(
         "SELECT type, name FROM sqlite_master"
         " WHERE type NOT IN ('table', 'index') OR (type = 'table' AND coalesce(rootpage, 0) = 0)"
@@ -94,16 +93,16 @@ def check_tables(connection: sqlite3.Connection, path: Path) -> None:
     if found:
         kind, name = found
         what = "virtual table" if kind == "table" else kind
-        raise LedgerUnusable(f"{path} holds a {what}, {name!r}, which harvest did not make.", ADVICE)
+        raise LedgerUnusable(f"{path} contains a {what}, {name!r}, which harvest did not create.", ADVICE)
 
 
 def check_layout(connection: sqlite3.Connection, path: Path, lay_out: Callable[[sqlite3.Connection], None]) -> None:
-    """Refuse a ledger whose tables and columns are not those of a new one."""
+    """Raise `LedgerUnusable` unless tables and columns are the same as in a new ledger."""
     found, expected = layout(connection), _expected(lay_out)
     if missing := [name for name in expected if name not in found]:
         raise LedgerUnusable(f"{path} is damaged: it has no {missing[0]}.", ADVICE)
     if strange := [name for name in found if found[name] != expected.get(name)]:
-        raise LedgerUnusable(f"{path} has a {strange[0]} that harvest did not make so.", ADVICE)
+        raise LedgerUnusable(f"{path} has a {strange[0]} that harvest did not create.", ADVICE)
 
 
 @cache
@@ -114,7 +113,7 @@ def _expected(lay_out: Callable[[sqlite3.Connection], None]) -> Layout:
 
 
 def layout(connection: sqlite3.Connection) -> Layout:
-    """Describe tables, columns and unique indexes; an index that only speeds things up is left out."""
+    """Return a description of tables, columns and unique indexes, without indexes that are for speed only."""
     described: Layout = {}
     tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
     for table, statement in tables:

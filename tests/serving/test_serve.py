@@ -21,7 +21,7 @@ def service():
         yield service
 
 
-# What it answers.
+# Responses.
 
 
 def test_the_answer_is_a_ranked_list(service):
@@ -69,7 +69,7 @@ def test_top_is_how_many_labels_come(service, top, count):
 
 
 @pytest.mark.parametrize("top", ["0", "-1", "x", "", "²", "1.5"])
-def test_a_top_that_is_no_number_is_told(service, top):
+def test_an_invalid_top_is_an_error(service, top):
     """An invalid number of labels is a 400 that shows a valid one."""
     response = service.post(path=f"/classify?top={top}")
 
@@ -79,7 +79,7 @@ def test_a_top_that_is_no_number_is_told(service, top):
     )
 
 
-def test_health_tells_what_is_served(service):
+def test_health_describes_the_model(service):
     """The health check returns the model, the engine, and the labels in the order of the network."""
     response = service.get("/health").json()
 
@@ -117,7 +117,7 @@ def test_head_is_get_without_its_body(service, path):
         ("GET", "/page%2fpage.css", 404, None),
     ],
 )
-def test_what_is_not_there_is_told_as_json(service, method, path, status, allowed):
+def test_unknown_paths_and_methods_are_json_errors(service, method, path, status, allowed):
     """Other methods and paths get the right status, the allowed methods, and a message."""
     response = service.client.request(method, path)
 
@@ -177,7 +177,7 @@ def test_a_judge_that_fails_fails_its_batch_alone(caplog):
     assert "out of sorts" in caplog.text
 
 
-def test_nobody_waits_for_a_batch_to_fill(service):
+def test_no_request_waits_for_a_batch_to_fill(service):
     """A single request runs at once, as a batch of one."""
     service.predictor.sizes.clear()
     for _ in range(3):

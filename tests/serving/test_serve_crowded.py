@@ -26,7 +26,7 @@ if sys.platform == "darwin":
 ATTACKER = "127.0.0.2"
 OTHERS = ("127.0.0.1", "127.0.0.3")
 EVERYBODY = (ATTACKER, *OTHERS)
-PATIENT = {"head": 120.0, "idle": 120.0, "upload": 120.0}  # no connection is closed for being slow
+LONG = {"head": 120.0, "idle": 120.0, "upload": 120.0}  # no connection is closed for being slow
 HEAD = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
 
 
@@ -77,9 +77,9 @@ def until(condition) -> None:
     "sent", [b"", b"GET / HT", incomplete(), incomplete() + b"x" * 5000], ids=["nothing", "head", "upload", "more"]
 )
 @pytest.mark.parametrize("own", [8, 100], ids=["own limit", "limit of all"])
-def test_N02_connections_that_wait_keep_nobody_out(sent, own, client):
+def test_N02_waiting_connections_do_not_block_others(sent, own, client):
     """Sixty idle or slow connections do not block honest requests, from any address."""
-    bounds = ServiceLimits(connections=20, client_connections=own, requests=3, **PATIENT)
+    bounds = ServiceLimits(connections=20, client_connections=own, requests=3, **LONG)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         for _ in range(60):
             line = lines.enter_context(connect(service, ATTACKER))
@@ -95,7 +95,7 @@ def test_N02_an_idle_connection_is_closed_before_an_upload():
     """When there are too many connections, an idle one is closed, and an upload is completed."""
     head = HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(RED)
     with (
-        Service(bounds=ServiceLimits(connections=2, **PATIENT)) as service,
+        Service(bounds=ServiceLimits(connections=2, **LONG)) as service,
         connect(service, "127.0.0.1") as idle,
         connect(service, "127.0.0.1") as upload,
     ):
@@ -113,7 +113,7 @@ def test_N02_a_connection_at_work_is_not_closed():
     predictor = Colours()
     predictor.hold.clear()
     with (
-        Service(predictor, bounds=ServiceLimits(connections=1, **PATIENT)) as service,
+        Service(predictor, bounds=ServiceLimits(connections=1, **LONG)) as service,
         connect(service, "127.0.0.1") as line,
     ):
         line.sendall(whole())
@@ -127,7 +127,7 @@ def test_N02_a_connection_at_work_is_not_closed():
 
 def test_N02_the_client_with_the_most_connections_loses_one():
     """At the total limit a connection of the attacker is closed, not an idle one of another client."""
-    bounds = ServiceLimits(connections=6, client_connections=6, **PATIENT)
+    bounds = ServiceLimits(connections=6, client_connections=6, **LONG)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         honest = lines.enter_context(connect(service, "127.0.0.3"))
         for _ in range(20):
@@ -138,11 +138,11 @@ def test_N02_the_client_with_the_most_connections_loses_one():
         assert rest(honest).startswith(b"HTTP/1.1 200 ")
 
 
-def test_N02_an_answer_that_nobody_reads_keeps_no_connection():
+def test_N02_an_unread_response_closes_the_connection():
     """A client that sends requests and reads no response is cut off, also while a response is being sent."""
     request = b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with (
-        Service(bounds=ServiceLimits(**PATIENT | {"idle": 0.2})) as service,
+        Service(bounds=ServiceLimits(**LONG | {"idle": 0.2})) as service,
         connect(service, ATTACKER) as line,
         pytest.raises((ConnectionResetError, BrokenPipeError)),
     ):
@@ -153,7 +153,7 @@ def test_N02_requests_at_work_are_shared():
     """A client at its limit of running requests gets a 503; another client is served."""
     predictor = Colours()
     predictor.hold.clear()
-    bounds = ServiceLimits(requests=4, client_requests=2, **PATIENT)
+    bounds = ServiceLimits(requests=4, client_requests=2, **LONG)
     with Service(predictor, bounds=bounds) as service, ExitStack() as lines:
         for _ in range(2):
             lines.enter_context(connect(service, ATTACKER)).sendall(whole())
@@ -170,7 +170,7 @@ def test_N02_requests_at_work_are_shared():
 
 def test_N09_memory_for_uploads_is_shared():
     """A client at its limit of upload memory gets a 503; another client is served."""
-    bounds = ServiceLimits(held=8 * MiB, client_held=MiB, **PATIENT)
+    bounds = ServiceLimits(held=8 * MiB, client_held=MiB, **LONG)
     with Service(bounds=bounds) as service, ExitStack() as lines:
         big = RED + b"\0" * (MiB // 2)
         for _ in range(2):
@@ -192,7 +192,7 @@ def test_fetches_are_shared():
     with (
         HostileServer({"/slow": [60], "/quick": answer(RED)}) as far,
         Service(
-            bounds=ServiceLimits(fetches=2, client_fetches=1, **PATIENT),
+            bounds=ServiceLimits(fetches=2, client_fetches=1, **LONG),
             bodies=lambda: ImageClient(allow_private=True),
         ) as service,
         ExitStack() as lines,

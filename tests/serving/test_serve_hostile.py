@@ -10,10 +10,10 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harvest.serving.client_shares import Shares
 from PIL import Image
 
 from harvest.serving import upload
+from harvest.serving.client_limits import Shares
 from harvest.serving.service_limits import MiB, ServiceLimits
 from harvest.web.image_client import ImageClient, ImageLimits
 from tests import bombs
@@ -22,7 +22,7 @@ from tests.serving.services import RED, Colours, Service
 from tests.web_server import HostileServer, answer, trickle
 
 SHORT = ServiceLimits(head=0.5, idle=0.4, upload=1.2, farewell=0.3)
-PATIENCE = 60  # seconds, for what comes at once when the machine is quiet
+TIMEOUT = 60  # seconds, for what takes no time on a quiet machine
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def error(answer: bytes) -> str:
     return json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
 
 
-def heard(line: socket.socket) -> bytes:
+def read_response(line: socket.socket) -> bytes:
     """Read one response, and no more."""
     answer = b""
     while b"\r\n\r\n" not in answer:
@@ -68,7 +68,7 @@ def heard(line: socket.socket) -> bytes:
     return answer + line.recv(length, socket.MSG_WAITALL)
 
 
-def send_until_hung_up(line: socket.socket, piece: bytes, pause: float, most: int = 10_000) -> None:
+def send_until_closed(line: socket.socket, piece: bytes, pause: float, most: int = 10_000) -> None:
     """Send a piece until the connection is closed, which has to happen before the last."""
     with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012 - which of them it is
         for _ in range(most):
@@ -77,14 +77,14 @@ def send_until_hung_up(line: socket.socket, piece: bytes, pause: float, most: in
 
 
 def until(condition) -> None:
-    """Wait for something to happen."""
-    end = time.monotonic() + PATIENCE
+    """Wait until a condition is true."""
+    end = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-# Who may ask.
+# Hosts and origins.
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_W01_no_name_and_two_names_are_refused(service):
         ("Content-Type: application/json", "Sec-Fetch-Site: cross-site"),
     ],
 )
-def test_W02_other_pages_may_not_ask(service, headers):
+def test_W02_pages_of_other_sites_are_refused(service, headers):
     """A request that a browser sends for a page of another site is refused, whatever its body."""
     sent = b"".join(
         (
@@ -188,7 +188,7 @@ def test_W02_other_pages_may_not_ask(service, headers):
         (),
     ],
 )
-def test_W02_our_page_and_programs_may_ask(service, headers):
+def test_W02_the_own_page_and_programs_are_accepted(service, headers):
     """Requests of the own page, also behind a TLS proxy, and of programs without these headers are accepted."""
     assert status(service.raw(request(RED, *headers))) == 200
 
@@ -218,12 +218,12 @@ def test_every_answer_is_dressed(service, path):
         assert "server" not in response.headers
 
 
-# Too much, too slowly, too many.
+# Large, slow and many requests.
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=x", "application/json"])
-def test_N09_N10_a_body_too_large_is_refused_and_told(service, chunked, kind):
+def test_N09_N10_a_large_body_is_refused_with_a_message(service, chunked, kind):
     """Thirty megabytes are refused, by their length or while they arrive, and the client can read why."""
 
     def pieces():
@@ -238,7 +238,7 @@ def test_N09_N10_a_body_too_large_is_refused_and_told(service, chunked, kind):
     assert "The request is too large: the limit is" in response.json()["error"]
 
 
-def test_N10_who_sends_first_and_reads_later_is_told_too(service):
+def test_N10_a_client_that_reads_late_gets_the_refusal(service):
     """A client that reads only after it has sent thirty megabytes still gets the refusal."""
     response = service.raw(request(b"x" * (30 * MiB)))
 
@@ -248,10 +248,10 @@ def test_N10_who_sends_first_and_reads_later_is_told_too(service):
 
 def test_N09_an_endless_body_is_cut(hasty):
     """An endless body is read up to the limit, and then for the `farewell` time only."""
-    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), TIMEOUT) as line:
         line.sendall(request(b"", "Transfer-Encoding: chunked", "Content-Length: "))
         chunk = b"%x\r\n%s\r\n" % (MiB, b"x" * MiB)
-        send_until_hung_up(line, chunk, pause=0)
+        send_until_closed(line, chunk, pause=0)
 
 
 def test_N09_refusing_costs_no_memory():
@@ -271,7 +271,7 @@ def test_N09_refusing_costs_no_memory():
 @pytest.mark.parametrize("pace", [0.1, 10])
 def test_N02_a_slow_upload_ends(hasty, pace):
     """A body that arrives byte by byte, or stops, is cancelled in time, and the client gets an error."""
-    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), TIMEOUT) as line:
         line.sendall(request(b"", "Content-Length: 1000"))
         line.settimeout(pace)
         response = b""
@@ -291,27 +291,27 @@ def test_N02_who_says_nothing_is_shown_out(hasty, sent):
     assert hasty.raw(sent) == b""
 
 
-def test_N02_a_header_a_while_is_no_request(hasty):
+def test_N02_slow_headers_close_the_connection(hasty):
     """Headers that arrive one by one do not keep a connection open: the whole head must arrive in time."""
-    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), TIMEOUT) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-        send_until_hung_up(line, b"X-A: b\r\n", pause=0.05, most=200)
+        send_until_closed(line, b"X-A: b\r\n", pause=0.05, most=200)
 
 
-def test_N02_what_follows_an_answer_is_no_way_to_stay(hasty):
+def test_N02_bytes_after_a_response_do_not_keep_the_connection(hasty):
     """After a response, too, bytes that are not a request do not keep the connection open."""
-    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), TIMEOUT) as line:
         line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
-        assert status(heard(line)) == 200
-        send_until_hung_up(line, b"x", pause=0.05, most=200)
+        assert status(read_response(line)) == 200
+        send_until_closed(line, b"x", pause=0.05, most=200)
 
 
-def test_one_connection_may_ask_again_and_again(service):
+def test_pipelined_requests_are_answered_in_order(service):
     """Pipelined requests are answered one after another."""
-    with socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", service.listener.port), TIMEOUT) as line:
         for _ in range(5):
             line.sendall(request(RED, "Connection: keep-alive"))
-            assert status(heard(line)) == 200
+            assert status(read_response(line)) == 200
 
 
 def test_too_many_requests_are_sent_away():
@@ -333,18 +333,18 @@ def test_too_many_requests_are_sent_away():
 
 def test_uploads_share_the_memory_there_is(monkeypatch):
     """All uploads together stay within their memory limit: a request above it gets a 503."""
-    rooms: list[Shares] = []
-    monkeypatch.setattr(upload, "Shares", lambda *bounds: rooms.append(Shares(*bounds)) or rooms[-1])
+    memory: list[Shares] = []
+    monkeypatch.setattr(upload, "Shares", lambda *bounds: memory.append(Shares(*bounds)) or memory[-1])
     with Service(bounds=ServiceLimits(held=2 * MiB)) as service:
-        lines = [socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) for _ in range(3)]
+        lines = [socket.create_connection(("127.0.0.1", service.listener.port), TIMEOUT) for _ in range(3)]
         for line in lines[:2]:
             line.sendall(request(b"x" * 900_000, f"Content-Length: {MiB}"))
-        until(lambda: rooms[0]._held.total() == 1_800_000)
+        until(lambda: memory[0]._held.total() == 1_800_000)
         lines[2].sendall(request(b"x" * 900_000))
         response = lines[2].recv(65536)
         for line in lines:
             line.close()
-        until(lambda: not rooms[0]._held.total())
+        until(lambda: not memory[0]._held.total())
 
         assert status(response) == 503
         assert service.post(encoded(photo(), "BMP")).status_code == 200
@@ -373,7 +373,7 @@ def test_uploads_share_the_memory_there_is(monkeypatch):
         (b"", 400, "contains no image"),
     ],
 )
-def test_I01_I02_I10_no_picture_is_told(service, body, code, word):
+def test_I01_I02_I10_an_invalid_image_is_an_error(service, body, code, word):
     """A body that is not an image, a damaged image and a bomb get the right status and a message."""
     response = service.post(body)
 
@@ -381,7 +381,7 @@ def test_I01_I02_I10_no_picture_is_told(service, body, code, word):
     assert "Traceback" not in response.text
 
 
-def test_X07_a_picture_that_meets_a_bug_is_told(service, monkeypatch):
+def test_X07_an_unexpected_exception_is_an_error(service, monkeypatch):
     """An unexpected exception is a 500 that says nothing about this machine."""
     with monkeypatch.context() as broken:
         broken.setattr("harvest.images.process.fingerprint.compute_fingerprint", lambda _: 1 / 0)
@@ -402,7 +402,7 @@ def test_I03_the_first_frame_is_judged(service):
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "text/html", "application/pdf", "x"]
 )
-def test_other_types_are_told_how(service, kind):
+def test_other_content_types_are_errors(service, kind):
     """A body of another type, as sent by forms of other pages and by `curl -d`, gets a 415 that lists valid ones."""
     response = service.post(RED, kind)
 
@@ -464,7 +464,7 @@ def test_file_names_count_for_nothing(service, name):
         ),
     ],
 )
-def test_forms_that_cannot_be_read_are_told(service, kind, body):
+def test_invalid_forms_are_errors(service, kind, body):
     """A form that is broken, empty, or has too many parts is a 400 with a message, at once."""
     started = time.process_time()
 
@@ -472,7 +472,7 @@ def test_forms_that_cannot_be_read_are_told(service, kind, body):
 
     assert response.status_code == 400, response.text
     assert response.json()["error"]
-    assert time.process_time() - started < PATIENCE / 2
+    assert time.process_time() - started < TIMEOUT / 2
 
 
 @pytest.mark.parametrize(
@@ -499,7 +499,7 @@ def test_forms_that_cannot_be_read_are_told(service, kind, body):
         *('{"a":' * 3000, "\xff", "NaN", '{"url": "https://a.example/"} x'),
     ],
 )
-def test_documents_of_another_kind_are_told(service, document):
+def test_invalid_documents_are_errors(service, document):
     """Invalid JSON, nested JSON, huge numbers and other documents are a 400 that shows a valid document."""
     response = service.post(document.encode("latin-1"), "application/json")
 
@@ -520,7 +520,7 @@ def test_documents_of_another_kind_are_told(service, document):
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
 )
-def test_what_is_no_request_is_told(service, raw):
+def test_invalid_requests_are_errors(service, raw):
     """Bytes that are not HTTP get a 400 in JSON, and the next request is served."""
     response = service.raw(raw)
 
@@ -539,17 +539,17 @@ def test_long_heads_do_no_harm(service, head, length):
     assert service.post().status_code == 200
 
 
-def test_an_upgrade_is_no_way_around(service):
+def test_an_upgrade_is_ignored(service):
     """A WebSocket upgrade is ignored: the request is served as an ordinary one."""
     response = service.raw(request(RED, "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Key: eA=="))
 
     assert status(response) == 200
 
 
-def test_who_hangs_up_is_no_bug(service, caplog):
+def test_a_client_that_disconnects_is_not_an_error(service, caplog):
     """A client that disconnects during the upload, or before the response, leaves nothing behind."""
     for sent in (request()[:-20], request()):
-        with socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) as line:
+        with socket.create_connection(("127.0.0.1", service.listener.port), TIMEOUT) as line:
             line.sendall(sent)
     time.sleep(0.3)
 
@@ -557,7 +557,7 @@ def test_who_hangs_up_is_no_bug(service, caplog):
     assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
 
 
-# Addresses.
+# URLs.
 
 
 @pytest.mark.parametrize(
@@ -609,7 +609,7 @@ def test_N13_the_service_does_not_ask_itself(service):
     assert service.ask_for(f"http://127.0.0.1:{service.listener.port}/health").status_code == 403
 
 
-def test_N13_what_a_name_leads_to_within_is_not_told():
+def test_N13_a_private_address_is_not_revealed():
     """A name that resolves to a private address is refused, and the response does not contain the address."""
     bodies = lambda: ImageClient(resolve=lambda _: ["10.20.30.40"])  # noqa: E731
     with Service(bodies=bodies) as service:

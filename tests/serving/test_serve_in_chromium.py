@@ -44,7 +44,7 @@ def look(chromium: Browser, service: Service):
         opened.append(page)
         ours = (at.listener.url, f"blob:{at.listener.url}")
         page.on("request", lambda request: request.url.startswith(ours) or strange.append(request.url))
-        page.on("console", lambda said: "Failed to load resource" in said.text or strange.append(said.text))
+        page.on("console", lambda message: "Failed to load resource" in message.text or strange.append(message.text))
         page.on("pageerror", lambda error: strange.append(str(error)))
         page.on("dialog", lambda dialog: (strange.append(dialog.message), dialog.dismiss()))
         page.goto(at.listener.url)
@@ -129,7 +129,7 @@ def test_a_picture_can_be_named_by_its_address(look):
         assert page.input_value("#url") == ""
 
 
-def test_what_goes_wrong_is_said_on_its_card(look):
+def test_an_error_is_shown_on_its_card(look):
     """A file that is not an image, and an invalid URL, show the error on their cards."""
     page = look()
     choose(page, b"<!doctype html>")
@@ -159,7 +159,7 @@ def test_what_is_too_large_is_not_sent(look, service):
     assert service.predictor.seen == seen
 
 
-def test_a_service_that_is_gone_is_said(look):
+def test_a_stopped_service_is_reported(look):
     """When the service has stopped, the page says so."""
     with Service() as service:
         page = look(service)

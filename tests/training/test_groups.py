@@ -236,7 +236,7 @@ def test_a_newer_ledger_stops_no_training(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 def test_a_ledger_in_use_is_read_all_the_same(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger that another program is writing to is read directly or from a copy."""
-    monkeypatch.setattr("harvest.ledger.database.PATIENCE", 0.1)
+    monkeypatch.setattr("harvest.ledger.database.BUSY_TIMEOUT", 0.1)
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3), coral=range(10, 13))
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:

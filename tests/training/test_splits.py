@@ -507,7 +507,7 @@ def test_a_ledger_knows_better_than_a_run(root: Path, tmp_path: Path) -> None:
 
 def test_a_ledger_that_is_held_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program locks the ledger, only the run holds the split, with a message."""
-    monkeypatch.setattr("harvest.ledger.database.PATIENCE", 0.1)
+    monkeypatch.setattr("harvest.ledger.database.BUSY_TIMEOUT", 0.1)
     album = look(root)
     split = dealt(album, range(40))
     said: list[str] = []

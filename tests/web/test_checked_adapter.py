@@ -180,7 +180,7 @@ def test_X05_a_server_at_home_is_asked() -> None:
         assert session.get(f"{server.url}/q").text == "x"
 
 
-def test_X05_a_stranger_cannot_lead_to_the_server_at_home() -> None:
+def test_X05_a_redirect_cannot_use_a_private_connection() -> None:
     """A redirect from another server cannot use the connection to a provider's private server."""
     names = Names(home_test=[INSIDE], engine_test=[PUBLIC])
     server = socket.create_server((INSIDE, 0))

@@ -112,7 +112,7 @@ def test_honest_request() -> None:
 
 
 @pytest.mark.parametrize("page", ["", "javascript:alert(1)", "https://page.example/", "http://a:b@page.example/"])
-def test_referer_of_a_strange_page(page: str) -> None:
+def test_an_unsafe_referer_is_not_sent(page: str) -> None:
     """A Referer that is invalid, contains a password, or is https for an http image, is not sent."""
 
     async def run(url: str) -> None:
@@ -250,7 +250,7 @@ def test_N03_better_the_second_time() -> None:
         assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(first_idle=1, idle=20)) == "body"
 
 
-def test_N03_patience_grows() -> None:
+def test_N03_the_timeout_grows() -> None:
     """A stalled request is soon tried again, and a slow response is received in the end."""
     slow = [1.5, *answer(b"x")]
     with serve([[60.0], slow, slow]) as server:
@@ -259,7 +259,7 @@ def test_N03_patience_grows() -> None:
         assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(first_idle=1, idle=20)) == "body"
 
 
-def test_N03_patience_is_what_is_usual() -> None:
+def test_N03_the_timeout_follows_the_usual_response_time() -> None:
     """A stalled request to a fast host is tried again long before the timeout of a slow host."""
     limits = ImageLimits(first_idle=60, idle=60, least_idle=0.2, total=20, per_host=1, pace=0)
     with serve(answer(b"x"), b=[[60.0], answer(b"y")]) as server:
@@ -268,7 +268,7 @@ def test_N03_patience_is_what_is_usual() -> None:
         assert server.targets[:3] == ["/a.jpg", "/b.jpg", "/b.jpg"]
 
 
-def test_N03_pause_in_a_body_is_no_stall() -> None:
+def test_N03_a_pause_in_a_body_is_not_a_stall() -> None:
     """Once a response has begun, a body may pause for longer than the response timeout."""
     limits = ImageLimits(first_idle=20, least_idle=0.1, per_host=1, pace=0)
     [whole] = answer(b"xy")
@@ -303,7 +303,7 @@ def test_N04_short_body(scenario: Scenario) -> None:
         assert fetch(f"{server.url}/a.jpg") == Body(b"whole", f"{server.url}/a.jpg")
 
 
-# ---- patience
+# ---- waits and retries
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_silent_host_is_parked() -> None:
     assert verdicts.count(Verdict.HOST_PARKED) == 100 - verdicts.count(Verdict.UNREACHABLE)
 
 
-def test_dead_links_park_nobody() -> None:
+def test_dead_links_do_not_park_a_host() -> None:
     """A host that answers 404 a hundred times is not parked."""
     with HostileServer({f"/{n}.jpg": GONE for n in range(30)}) as server:
         results = gather([f"{server.url}/{n}.jpg" for n in range(30)], limits=ImageLimits(pace=0, strikes=3))
@@ -422,7 +422,7 @@ def test_N07_any_encoding(encoding: str) -> None:
         assert len(server.heads) == 1
 
 
-def test_N07_identity_is_no_encoding() -> None:
+def test_N07_identity_is_accepted() -> None:
     """`Content-Encoding: identity` is accepted."""
     with serve(answer(b"x", content_encoding="identity")) as server:
         assert verdict(f"{server.url}/a.jpg") == "body"
@@ -578,7 +578,7 @@ def test_N14_mixed_answers(answers: list[str]) -> None:
         assert server.connections == 0
 
 
-def test_N14_every_hop_is_looked_up() -> None:
+def test_N14_every_redirect_is_resolved() -> None:
     """The host of a redirect is resolved and checked too."""
     known = {"one.example.test": ["127.0.0.1"], "two.example.test": ["192.168.0.1"]}
     with serve(answer(status="302 Found", location="http://two.example.test/a.jpg")) as server:
@@ -928,7 +928,7 @@ def test_X08_a_host_that_idna_2008_forbids_is_fetched_from(host: str) -> None:
         assert f"host: {host}:{server.port}" in server.heads[0].lower()
 
 
-def test_X07_a_resolver_that_raises_anything_is_heard() -> None:
+def test_X07_an_exception_of_a_lookup_is_raised() -> None:
     """An exception of a lookup is raised in its caller, long before the deadline."""
 
     def resolve(_: str) -> list[str]:

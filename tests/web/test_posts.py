@@ -70,7 +70,7 @@ def test_V04_a_forms_secret_is_in_no_message(pages, caplog, response):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_N05_a_wait_said_in_words_is_kept(pages, waits, packed):
+def test_N05_a_wait_in_the_body_is_obeyed(pages, waits, packed):
     """A wait that only the body of a refusal states is obeyed."""
     text = THROTTLED % 45
     refusal = answer(gzip.compress(text), "429 Slow", content_encoding="gzip") if packed else answer(text, "429 Slow")
@@ -79,7 +79,7 @@ def test_N05_a_wait_said_in_words_is_kept(pages, waits, packed):
     assert waits == [45]
 
 
-def test_N05_a_header_comes_before_words(pages, waits):
+def test_N05_a_header_has_precedence(pages, waits):
     """`Retry-After` has precedence over the body."""
     with HostileServer({"/q": [answer(THROTTLED % 45, "429 Slow", retry_after="7"), answer(b"x")]}) as server:
         pages.get(f"{server.url}/q")

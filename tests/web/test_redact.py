@@ -51,7 +51,7 @@ def test_X15_longest_key_first() -> None:
     assert Secrets(["secret", "secret-and-more"]).hide("secret-and-more") == "…"
 
 
-def test_X15_what_is_too_short_is_no_key() -> None:
+def test_X15_short_values_are_not_hidden() -> None:
     """An empty or very short value is not hidden: that would damage the page."""
     assert Secrets(["", " ", "photo"]).hide('{"photos": 1}') == '{"photos": 1}'
 

@@ -35,18 +35,18 @@ class Host:
                 raise TimeoutError
 
 
-def test_unknown_host_has_all_the_patience() -> None:
+def test_an_unknown_host_has_only_the_limits() -> None:
     """Before its first response only the limits apply: connecting takes time, too."""
     assert Host().patience.seconds(0) is None
 
 
 @pytest.mark.parametrize(("usual", "seconds"), [(0.01, 2), (0.5, 3), (0.75, 4.5), (2, 5), (30, 5)])
-def test_patience_follows_what_is_usual(usual: float, seconds: float) -> None:
+def test_the_timeout_follows_the_usual_response_time(usual: float, seconds: float) -> None:
     """The timeout is six times the usual response time, within the limits."""
     assert Host(usual, usual, usual).patience.seconds(0) == pytest.approx(seconds)
 
 
-def test_patience_grows_with_every_try() -> None:
+def test_the_timeout_grows_with_every_attempt() -> None:
     """Each attempt waits twice as long, and at the last only the limits apply."""
     assert [Host(0.1).patience.seconds(failures) for failures in range(3)] == [2, 4, None]
 
@@ -56,7 +56,7 @@ def test_slow_answers_are_not_usual_at_once() -> None:
     assert Host(0.5, 1.5).patience.seconds(0) == pytest.approx(6 * 0.7)
 
 
-def test_stall_makes_patient() -> None:
+def test_a_stall_doubles_the_timeout() -> None:
     """Each timeout doubles the average, so that requests to a host that becomes slow are not all sent twice."""
     host = Host(0.4)
     host.stalls()

@@ -210,7 +210,7 @@ def test_N05_refused_for_good() -> None:
     assert caught.value.retry_after == 3
 
 
-def test_N05_no_patience() -> None:
+def test_N05_without_retries() -> None:
     """With `patient=False` a source that refuses is not waited for or tried again."""
     waits = Waits()
     with serve(answer(status="429 Slow Down", retry_after="3")) as server:

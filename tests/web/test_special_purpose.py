@@ -9,7 +9,7 @@ import pytest
 from harvest.web.address_policy import is_public
 from harvest.web.special_purpose import is_special_purpose
 
-# Written down from the two registries, not from the code: the first and the last address of each entry.
+# Copied from the two registries, not from the code: the first and the last address of each entry.
 REGISTRY = [
     "0.0.0.0/8",
     "0.0.0.0/32",
