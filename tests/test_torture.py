@@ -6,15 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.torture import DIED, MISSED, SAID, WAYS
 
+KILLS = [("die", "twice"), ("die_half_way", "once")]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
 
 
+@cache
 def torment(way: str, *more: str) -> dict[str, object]:
     """Go through all operations in a process of its own: forking is for processes without threads."""
     command = [sys.executable, "-m", "tests.torture", way, *more]
@@ -23,7 +26,7 @@ def torment(way: str, *more: str) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(("way", "often"), [("die", "twice"), ("die_half_way", "once")])
+@pytest.mark.parametrize(("way", "often"), KILLS)
 def test_P01_killed_at_every_operation(way: str, often: str) -> None:
     """A kill before, within or after any operation loses nothing, repeats nothing, and is nobody's doing."""
     found = torment(way, often)
@@ -33,6 +36,15 @@ def test_P01_killed_at_every_operation(way: str, often: str) -> None:
     assert {by for by, *_ in found["expected"]["decisions"]} == {"page", "cli"}
 
 
+@pytest.mark.parametrize(("way", "often"), KILLS)
+def test_X12_deleted_after_a_kill_at_every_operation(way: str, often: str) -> None:
+    """An image deleted by a person after a kill at any operation stays deleted."""
+    found = torment(way, often)
+    assert found["operations"] > 100
+    assert found["deleted"] > found["operations"]
+    assert found["returned"] == {}
+
+
 @pytest.mark.parametrize("way", sorted({*WAYS} - {"die", "die_half_way"}))
 def test_P03_disk_that_fails_at_every_operation(way: str) -> None:
     """A disk that is full or breaks, from any operation on, is said; once it is mended the job goes on."""
@@ -40,12 +52,3 @@ def test_P03_disk_that_fails_at_every_operation(way: str) -> None:
     assert found["operations"] > 100
     assert found["statuses"] == {str(SAID): found["operations"], str(MISSED): 1}
     assert found["failures"] == {}
-
-
-@pytest.mark.parametrize("way", ["die", "die_half_way"])
-def test_X12_deleted_after_a_kill_at_every_operation(way: str) -> None:
-    """An image deleted by a person after a kill at any operation stays deleted."""
-    found = torment(way, "delete")
-    assert found["operations"] > 100
-    assert found["deleted"] > found["operations"]
-    assert found["returned"] == {}

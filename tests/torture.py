@@ -12,6 +12,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -44,6 +45,8 @@ MENDING = 12  # operations in which the second job is still mending what the fir
 
 def job(root: Path) -> None:
     """Do the job, or what is left of it."""
+    # Elsewhere for each folder: the paths of all of them would be read and written by every job.
+    os.environ["XDG_CONFIG_HOME"] = f"{root.parent}.settings"
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         for class_name, numbers in (("king", range(7)), ("coral", range(20, 23))):
             harvest(dataset, class_name, list(numbers))
@@ -202,17 +205,24 @@ def child(root: Path, number: int, way: Callable[..., object]) -> int:
 
 
 def torment(folder: Path, way: Callable[..., object], *, twice: bool) -> dict[str, object]:
-    """Go through every operation of the job, and tell where it did not recover."""
+    """Go through every operation of the job, and list where it did not recover, and deleted images that return."""
     undisturbed = folder / "undisturbed" / "dataset"
     job(undisturbed)
     expected = outcome(undisturbed)
-    statuses, failures = Counter(), {}
+    statuses, failures, returned, deleted = Counter(), {}, {}, 0
     for number in itertools.count(1):
         root = folder / str(number) / "dataset"
         status = child(root, number, way)
         statuses[status] += 1
         if status == MISSED:
             break
+        if status == DIED and root.parent.exists():
+            copy = shutil.copytree(root.parent, folder / f"{number}-deleted") / "dataset"
+            images = delete_images(copy)
+            deleted += len(images)
+            job(copy)
+            if back := [image for image in images if list(copy.glob(f"*/{image}"))]:
+                returned[number] = back
         if twice:
             child(root, number % MENDING + 1, way)
         try:
@@ -224,32 +234,19 @@ def torment(folder: Path, way: Callable[..., object], *, twice: bool) -> dict[st
         differ = {key: [found[key], value] for key, value in expected.items() if found[key] != value}
         if differ:
             failures[number] = differ
-    return {"operations": number - 1, "statuses": statuses, "failures": failures, "expected": expected}
+    seen = {"statuses": statuses, "failures": failures, "expected": expected}
+    return {"operations": number - 1, "deleted": deleted, "returned": returned, **seen}
 
 
-def delete_after_kills(folder: Path, way: Callable[..., object]) -> dict[str, object]:
-    """Delete every image in the class folders after a kill at each operation, and list those that return."""
-    returned, deleted = {}, 0
-    for number in itertools.count(1):
-        root = folder / str(number) / "dataset"
-        if child(root, number, way) == MISSED:
-            break
-        images = [path for path in root.glob("*/*.jpg") if path.name != name(RESTORED)]
-        for path in images:
-            path.unlink()
-        deleted += len(images)
-        job(root)
-        if back := [path.name for path in images if list(root.glob(f"*/{path.name}"))]:
-            returned[number] = back
-    return {"operations": number - 1, "deleted": deleted, "returned": returned}
+def delete_images(root: Path) -> list[str]:
+    """Delete every image in the class folders, as a person might after a kill, and return their names."""
+    images = [path for path in root.glob("*/*.jpg") if path.name != name(RESTORED)]
+    for path in images:
+        path.unlink()
+    return [path.name for path in images]
 
 
 if __name__ == "__main__":
     # In memory where that can be: flushing is a matter of order, and the order is the same there.
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as temporary:
-        harm, options = WAYS[sys.argv[1]], sys.argv[2:]
-        if "delete" in options:
-            found = delete_after_kills(Path(temporary), harm)
-        else:
-            found = torment(Path(temporary), harm, twice="twice" in options)
-        json.dump(found, sys.stdout)
+        json.dump(torment(Path(temporary), WAYS[sys.argv[1]], twice="twice" in sys.argv[2:]), sys.stdout)
