@@ -20,7 +20,7 @@ ROOT = Path(harvest.__file__).parent
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
     ("licences", "verdicts"),
-    ("errors", "source_keys"),
+    ("callbacks", "errors", "source_keys"),
     ("option_fields",),
     ("models",),
     ("credentials", "duplicates", "files", "options", "unexpected", "web"),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harvest import providers as registry
+from harvest.callbacks import ignore
 from harvest.dataset import Dataset
 from harvest.errors import HarvestError, ProviderError, UsageError
 from harvest.files.names import check_component
@@ -55,7 +56,7 @@ class HarvestRun:
         _check_queries(queries)
         self._queries = [options.apply_filters(query) for query in queries]
         self._progress = progress
-        self._say = say or _ignore_message
+        self._say = say or ignore
         chosen = _select_providers(options.providers, environ)
         wanted = {name for query in self._queries for name in query.providers or chosen}
         names = sorted(wanted, key=registry.names().index)
@@ -264,7 +265,3 @@ def _wait(done: Future[None]) -> None:
         except FutureTimeout:
             if done.done():
                 raise
-
-
-def _ignore_message(_text: str | HarvestError) -> None:
-    """Ignore a message: the caller gave no `say`."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
+from harvest.callbacks import ignore
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
 from harvest.web import image_response, tls
@@ -91,7 +92,7 @@ class ImageClient:
         self._allowed = _allow_any if allow_private else allowed
         self._trusted = frozenset(trusted)
         self._obey_opt_out = obey_opt_out
-        self._say = say or _ignore_message
+        self._say = say or ignore
         self._resolve = resolve
         self._clock = clock
         self._sleep = sleep
@@ -272,7 +273,3 @@ def _is_private(host: str) -> bool:
 
 def _allow_any(_ip: str) -> bool:
     return True
-
-
-def _ignore_message(_text: str) -> None:
-    pass
