@@ -1,7 +1,7 @@
-"""The default of optional callbacks."""
+"""Callbacks for callers that give none."""
 
 from __future__ import annotations
 
 
-def ignore(*_: object) -> None:
-    """Do nothing, with any arguments: the caller gave no function for messages or progress."""
+def ignore_message(_message: object) -> None:
+    """Ignore a message: the default of `say` parameters."""

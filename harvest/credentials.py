@@ -6,15 +6,14 @@ import json
 import os
 import re
 import stat
-import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import CannotWrite, UsageError
+from harvest.settings import settings_file, write_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _MAX_SIZE = 2**16  # bytes of the key file
@@ -27,22 +26,7 @@ def environ() -> Mapping[str, str]:
 
 def key_file() -> Path:
     """Return the path of the key file, whether or not it exists."""
-    return _settings_folder() / "harvest" / "keys.json"
-
-
-def _settings_folder() -> Path:
-    given = os.environ.get("XDG_CONFIG_HOME", "")
-    if os.path.isabs(given):  # noqa: PTH117 - others are to be ignored, as its specification says
-        return Path(given)
-    try:
-        home = Path.home()
-    except RuntimeError:
-        raise UsageError("There is no home folder to keep keys in.", "Set XDG_CONFIG_HOME.") from None
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support"
-    return home / ".config"
+    return settings_file("keys.json")
 
 
 def load_keys() -> dict[str, str]:
@@ -70,21 +54,10 @@ def load_keys() -> dict[str, str]:
 
 def save_key(variable: str, value: str) -> Path:
     """Save a key in the file, with mode 0600, and return the path of the file."""
-    values = load_keys() | {variable: value}
-    file = Path(os.path.realpath(key_file()))  # a symbolic link is kept
+    text = json.dumps(load_keys() | {variable: value}, indent=1, sort_keys=True, ensure_ascii=False)
+    file = key_file().resolve()  # the target, if the file is a symbolic link
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number, new = tempfile.mkstemp(dir=file.parent, prefix=".keys-")  # it is made with mode 0600
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as opened:
-                json.dump(values, opened, indent=1, sort_keys=True, ensure_ascii=False)
-                opened.write("\n")
-                opened.flush()
-                os.fsync(number)
-            os.replace(new, file)  # noqa: PTH105 - no path of ours
-        except BaseException:
-            Path(new).unlink(missing_ok=True)
-            raise
+        write_settings(file, f"{text}\n")
     except OSError as error:
         raise CannotWrite(f"{file} cannot be written: {error.strerror}.", "No key was changed.") from None
     return file

@@ -1,4 +1,4 @@
-"""The browser of the machine, in which pages are looked at; who has none skips."""
+"""Chromium, for tests that open pages in a browser; without it they are skipped."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ FLAGS = (
 
 
 def is_installed() -> bool:
-    """Return whether there is a browser, and what drives it."""
+    """Return whether Chromium and playwright are installed."""
     return CHROMIUM.exists() and find_spec("playwright") is not None
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run Chromium without a window, and without asking anybody for anything by itself."""
+    """Run Chromium without a window and without background requests."""
     if not is_installed():
         pytest.skip(f"there is no {CHROMIUM}, or no playwright")
     playwright = import_module("playwright.sync_api")

@@ -1,6 +1,6 @@
-"""The real `harvest` command as tests run it: a process of its own, on the small Internet.
+"""Run the real `harvest` command in a process of its own, on the test Internet.
 
-The process is forked from one that has imported `harvest` (`tests.fork_server`), where that makes no difference.
+If it makes no difference, the process is forked from one that has imported `harvest` (`tests.fork_server`).
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
     from tests.web import Internet
 
-# What a command keeps of the environment of the tests; HOME and the rest are the test's own.
+# Variables that commands inherit from the environment; HOME and others are set per test.
 KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "COVERAGE_PROCESS_START")
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A command that has ended: its exit code, and what it said on both streams."""
+    """The result of a command: its exit code, and both output streams."""
 
     code: int
     out: str
     err: str
     seconds: float
-    peak_memory: int  # bytes of resident memory at its worst; 0 where the system does not tell
+    peak_memory: int  # bytes of resident memory; 0 if the system does not report it
 
     @property
     def json(self) -> Any:
-        """What `--json` printed."""
+        """The parsed output of `--json`."""
         return json.loads(self.out)
 
 
@@ -63,7 +63,8 @@ def start(
     """Start a command with these standard streams; `harvest`, scripts and code are forked where they can be."""
     if fork and can_fork(environ) and (split := _split(command)):
         program, args = split
-        server = fork_server(heavy=program.endswith(".py") or (program == "harvest" and args[0] in HEAVY_COMMANDS))
+        has_network = program == "harvest" and args[0] in HEAVY_COMMANDS and "--help" not in args
+        server = fork_server(heavy=has_network or program.endswith(".py"))
         return server.start(program, args, folder=folder, environ=environ, streams=streams, new_session=new_session)
     stdin, stdout, stderr = streams
     return subprocess.Popen(
@@ -106,7 +107,7 @@ def parser() -> Any:
 
 
 class Running:
-    """A command under way: wait for it, interrupt it, kill it."""
+    """A running command: wait for it, interrupt it, kill it."""
 
     def __init__(
         self, command: list[str], folder: Path, environ: Mapping[str, str], aside: Path, *, fork: bool = True
@@ -120,12 +121,12 @@ class Running:
 
     @property
     def said(self) -> str:
-        """What it said on standard error so far."""
+        """The text on standard error so far."""
         return self._err.read_text("utf-8")
 
     @property
     def printed(self) -> str:
-        """What it printed on standard output so far."""
+        """The text on standard output so far."""
         return self._out.read_text("utf-8")
 
     def interrupt(self) -> None:
@@ -133,11 +134,11 @@ class Running:
         self.process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
-        """Kill it as nothing can be caught."""
+        """Kill it with SIGKILL."""
         self.process.kill()
 
     def wait(self, timeout: float = PATIENCE) -> Ran:
-        """Wait for its end; past the time it is killed, and that is a failure."""
+        """Wait for its end; kill it and fail after `timeout` seconds."""
         while self.process.poll() is None:
             if time.monotonic() - self._began > timeout:
                 self.process.kill()
@@ -150,7 +151,7 @@ class Running:
         return Ran(self.process.returncode, out, err, seconds, self._peak)
 
     def _measure(self) -> None:
-        """Read the high-water mark. A child's rusage would count the parent it was forked from."""
+        """Read the peak memory. A child's rusage would count the parent it was forked from."""
         try:
             status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
         except OSError:
@@ -163,8 +164,8 @@ class Running:
 class Command:
     """`cli("-c", "BING", "snakes.csv")` runs to the end; `cli.start(…)` does not wait.
 
-    It runs in `folder`; what else it needs to live lies `aside`. Variables given by name are added to its
-    environment, those given as `None` taken away.
+    It runs in `folder`; its home and other files are in `aside`. Keyword arguments are environment variables;
+    `None` removes one.
     """
 
     def __init__(self, folder: Path, aside: Path, environ: Mapping[str, str]) -> None:
@@ -194,12 +195,12 @@ class Command:
         return running
 
     def on(self, internet: Internet) -> Self:
-        """Run on another small Internet from now on, as one in a process of its own."""
+        """Use another test Internet from now on, in a process of its own."""
         self.environ |= internet.environ
         return self
 
     def close(self) -> None:
-        """Kill what is left."""
+        """Kill the processes that are still running."""
         for running in self._started:
             if running.process.poll() is None:
                 running.process.kill()

@@ -42,7 +42,7 @@ class Scripted(Provider):
 
     def __init__(self, script: dict[str, Iterable[object]], name: str = "BING") -> None:
         super().__init__({})
-        self.name = name  # as if it had a class of its own
+        self.name = name  # type: ignore[misc] # as if it had a class of its own
         self._script = script
         self.asked: list[str] = []
         self.limits: list[int | None] = []

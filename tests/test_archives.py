@@ -68,8 +68,8 @@ def test_openverse_keeps_its_limits(internet: Internet, session: requests.Sessio
     known = {"client_id": internet.openverse.client_id, "client_secret": internet.openverse.client_secret}
     form = known | {"grant_type": "client_credentials"}
     token = session.post(f"{OPENVERSE}/auth_tokens/token/", data=form, timeout=60).json()["access_token"]
-    door = {"Authorization": f"Bearer {token}"}
-    assert len(ask(session, url, door, q="snake", page_size=48)["results"]) == 48
+    headers = {"Authorization": f"Bearer {token}"}
+    assert len(ask(session, url, headers, q="snake", page_size=48)["results"]) == 48
     assert session.get(url, headers={"Authorization": "Bearer x"}, timeout=60).status_code == 401
     assert session.post(f"{OPENVERSE}/auth_tokens/token/", data={}, timeout=60).status_code == 401
 
@@ -112,14 +112,14 @@ def test_commons_refuses_clients_without_a_contact(internet: Internet, session: 
 def test_commons_splits_a_batch(internet: Internet, session: requests.Session) -> None:
     """Later responses add what the first leaves out, until the batch is complete."""
     internet.commons.shows("snake", 60)
-    told: set[int] = set()
+    seen: set[int] = set()
     following: dict[str, Any] = {}
     for whole in (False, False, True, True):
         answer = ask(session, COMMONS, CONTACT, **FILES, **following)
         assert ("batchcomplete" in answer) == whole
-        told |= {file["pageid"] for file in answer["query"]["pages"] if "imageinfo" in file}
+        seen |= {file["pageid"] for file in answer["query"]["pages"] if "imageinfo" in file}
         following = answer.get("continue", {})
-    assert len(told) == 60
+    assert len(seen) == 60
     assert not following
 
 

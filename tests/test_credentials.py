@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from pathlib import Path
 
+import platformdirs.windows
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
 
 from harvest import credentials
 from harvest.errors import CannotWrite, UsageError
@@ -108,36 +110,40 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("platform", "given", "expected"),
+    ("system", "given", "expected"),
     [
-        ("linux", {}, ".config/harvest/keys.json"),
-        ("linux", {"XDG_CONFIG_HOME": "/x"}, "/x/harvest/keys.json"),
-        ("linux", {"XDG_CONFIG_HOME": "relative"}, ".config/harvest/keys.json"),
-        ("darwin", {}, "Library/Application Support/harvest/keys.json"),
-        ("darwin", {"XDG_CONFIG_HOME": "/x"}, "/x/harvest/keys.json"),
-        ("win32", {"APPDATA": "/roaming"}, "/roaming/harvest/keys.json"),
-        ("win32", {}, "AppData/Roaming/harvest/keys.json"),
+        (Unix, {}, ".config/harvest/keys.json"),
+        (Unix, {"XDG_CONFIG_HOME": "/x"}, "/x/harvest/keys.json"),
+        (Unix, {"XDG_CONFIG_HOME": "relative"}, ".config/harvest/keys.json"),
+        (MacOS, {}, "Library/Application Support/harvest/keys.json"),
+        (MacOS, {"XDG_CONFIG_HOME": "/x"}, "/x/harvest/keys.json"),
+        (Windows, {}, "AppData/Roaming/harvest/keys.json"),
+        (Windows, {"XDG_CONFIG_HOME": "/x"}, "/x/harvest/keys.json"),
     ],
 )
-def test_each_system_has_its_folder(tmp_path, monkeypatch, platform, given, expected):
+def test_each_system_has_its_folder(tmp_path, monkeypatch, system, given, expected):
     """The file is in the settings folder of the system, or in XDG_CONFIG_HOME."""
-    for name in ("XDG_CONFIG_HOME", "APPDATA"):
-        monkeypatch.delenv(name, raising=False)
+    roaming = {"CSIDL_APPDATA": str(tmp_path / "AppData" / "Roaming")}
+    monkeypatch.delenv("XDG_CONFIG_HOME")
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(platformdirs, "PlatformDirs", system)
+    monkeypatch.setattr(platformdirs.windows, "get_win_folder", roaming.__getitem__)
     assert credentials.key_file() == tmp_path / expected
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the home folder comes from HOME or the user database")
 def test_without_a_home_nothing_is_saved(monkeypatch):
     """Without a home folder there are no keys, and saving one is an error."""
+    import pwd  # noqa: PLC0415
 
-    def nowhere():
-        raise RuntimeError("Could not determine home directory.")
+    def unknown(_):
+        raise KeyError("uid not found")
 
-    monkeypatch.delenv("XDG_CONFIG_HOME")
-    monkeypatch.setattr(Path, "home", nowhere)
+    for name in ("XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
     assert credentials.load_keys() == {}
     with pytest.raises(UsageError, match="no home folder"):
         credentials.save_key("FLICKR_API_KEY", "k")

@@ -48,13 +48,12 @@ def are_duplicates(one: Fingerprint, two: Fingerprint) -> bool:
 
 
 def compared(fingerprints: list[Fingerprint]) -> set[tuple[int, int]]:
-    """Compare all pairs; those without a near part, which cannot be duplicates, are left out first."""
+    """Compare all with all; those without a near part, which cannot be duplicates, are left out first."""
     hashes = unpack(fingerprints)["hashes"]
     pairs = set()
     for b in range(1, len(fingerprints)):
         near = (np.bitwise_count(hashes[:b, :, None] ^ hashes[b]) <= RADIUS).any((1, 2))
-        near = np.flatnonzero(near).tolist()
-        pairs |= {(a, b) for a in near if are_duplicates(fingerprints[a], fingerprints[b])}
+        pairs |= {(a, b) for a in np.flatnonzero(near).tolist() if are_duplicates(fingerprints[a], fingerprints[b])}
     return pairs
 
 

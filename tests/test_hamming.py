@@ -123,7 +123,7 @@ def test_nothing_has_no_neighbours(count) -> None:
 
 
 def test_a_large_cluster_does_not_fill_the_memory() -> None:
-    """2,000 hashes near each other are two million pairs, which are never in memory at once."""
+    """1,000 hashes near each other are half a million pairs, 8 MB, which are never in memory at once."""
     hashes = np.unique(changed(np.full(1000, 2**60, np.uint64), 3, np.random.default_rng(4)))
     tracemalloc.start()
     count = sum(len(one) for one, _ in find_pairs(hashes))

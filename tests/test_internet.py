@@ -28,9 +28,9 @@ from PIL import Image
 from harvest.verdicts import COLUMNS, Verdict
 from tests.command import GUARD, Running
 from tests.guard.sitecustomize import STRAYS
-from tests.internet.apart import Apart
 from tests.internet.drawing import CHANGES
-from tests.web import LARGE, TEMPERS, Answer, Internet, Photo, Weather
+from tests.internet.internet_process import InternetProcess
+from tests.web import BEHAVIOURS, LARGE, Answer, Internet, NetworkConditions, Photo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ FLICKR = "https://api.flickr.com/services/rest/"
 
 @pytest.fixture
 def session(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
-    """Give a client that is led here as the program is: by its environment."""
+    """Return a client that is configured like the program, by environment variables."""
     for name, value in internet.environ.items():
         monkeypatch.setenv(name, value)
     with requests.Session() as session:
@@ -69,7 +69,7 @@ def following(page: str) -> list[str]:
 def test_requests_httpx_and_aiohttp_are_led_here_by_their_environment(
     internet: Internet, session: requests.Session
 ) -> None:
-    """The variables alone bring each kind of client to a host, with TLS verified."""
+    """The variables alone let each kind of client reach a host, with TLS verified."""
     (listing,) = internet.addresses(1)
     assert session.get(listing.url, timeout=60).content == listing.body
     assert httpx.get(listing.url).content == listing.body
@@ -88,7 +88,7 @@ def test_requests_httpx_and_aiohttp_are_led_here_by_their_environment(
 
 
 def test_a_connection_is_kept(internet: Internet, session: requests.Session) -> None:
-    """Many requests to a host travel on one connection."""
+    """Many requests to a host use one connection."""
     shelf = internet.addresses(20, hosts=1)
     for url in shelf.urls:
         assert session.get(url, timeout=60).ok
@@ -103,25 +103,25 @@ def test_plain_http_is_served_too(internet: Internet, session: requests.Session)
 
 
 def test_a_name_that_nobody_has(internet: Internet, session: requests.Session) -> None:
-    """An unknown host ends at the proxy, and the log says who was asked for."""
+    """An unknown host ends at the proxy, and the log names it."""
     (listing,) = internet.addresses(1, nowhere=1)
     with pytest.raises(requests.exceptions.ProxyError):
         session.get(listing.url, timeout=60)
     assert internet.log.unknown == {"nowhere.pictures.test": 1}
 
 
-@pytest.mark.parametrize("temper", ["expired", "misnamed", "selfsigned"])
-def test_a_bad_certificate_is_refused(internet: Internet, session: requests.Session, temper: str) -> None:
-    """A client that verifies does not speak to a host whose certificate is not in order."""
-    (listing,) = internet.addresses(1, **{temper: 1})
+@pytest.mark.parametrize("behaviour", ["expired", "misnamed", "selfsigned"])
+def test_a_bad_certificate_is_refused(internet: Internet, session: requests.Session, behaviour: str) -> None:
+    """A verifying client refuses a host with an invalid certificate."""
+    (listing,) = internet.addresses(1, **{behaviour: 1})
     with pytest.raises(requests.exceptions.SSLError):
         session.get(listing.url, timeout=60)
     assert not internet.log.visits
 
 
 def test_the_log_knows_how_many_came_at_once(internet: Internet, session: requests.Session) -> None:
-    """Requests under way together are counted by host."""
-    internet.weather = Weather(latency=0.2)
+    """Concurrent requests are counted by host."""
+    internet.conditions = NetworkConditions(latency=0.2)
     shelf = internet.addresses(8, hosts=2)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda url: session.get(url, timeout=60).content, shelf.urls))
@@ -129,7 +129,7 @@ def test_the_log_knows_how_many_came_at_once(internet: Internet, session: reques
 
 
 def test_a_site_of_a_tests_own(internet: Internet, session: requests.Session) -> None:
-    """A test can put up any site in a line."""
+    """A test can add a site in one line."""
     internet.sites["my.test"] = lambda request: Answer(request.headers["user-agent"].encode())
     assert session.get("https://my.test/", headers={"User-Agent": "me"}, timeout=60).text == "me"
 
@@ -138,7 +138,7 @@ def test_a_site_of_a_tests_own(internet: Internet, session: requests.Session) ->
 
 
 def test_a_photo_is_the_same_everywhere_and_no_other_looks_like_it() -> None:
-    """Photos are drawn from their number alone, and their perceptual hashes are far apart."""
+    """Photos depend only on their number, and their perceptual hashes differ widely."""
     photos = [Photo(number) for number in range(500)]
     assert Photo(7).body == photos[7].body
     hashes = np.array([_hash(photo.body) for photo in photos], dtype=np.uint64)
@@ -148,7 +148,7 @@ def test_a_photo_is_the_same_everywhere_and_no_other_looks_like_it() -> None:
 
 
 def test_a_large_photo_weighs_what_a_cameras_does() -> None:
-    """The pictures of the bench have 2-3 megapixels in about 0.4 MB."""
+    """The images of the benchmark have 2-3 megapixels in about 0.4 MB."""
     body = Photo(3, LARGE).body
     assert _image(body).size == LARGE
     assert 350_000 < len(body) < 450_000
@@ -156,14 +156,14 @@ def test_a_large_photo_weighs_what_a_cameras_does() -> None:
 
 @pytest.mark.parametrize("change", ["smaller", "rough", "webp", "larger"])
 def test_a_twin_looks_like_its_original(change: str) -> None:
-    """What is dealt out as a twin has nearly the hash of its original."""
+    """A changed copy has nearly the hash of its original."""
     for number in range(20):
         photo = Photo(number)
         assert (_hash(photo.body) ^ _hash(photo.changed(change))).bit_count() <= 4
 
 
 def test_every_change_can_be_opened() -> None:
-    """Each way in which the web changes pictures gives a picture."""
+    """Each kind of change gives a valid image."""
     for change in CHANGES:
         _image(Photo(1).changed(change))
 
@@ -171,11 +171,11 @@ def test_every_change_can_be_opened() -> None:
 # ---- what hosts do
 
 
-def test_every_temper_is_served(internet: Internet, session: requests.Session) -> None:
-    """Each temper can be put on a shelf, lives on a host of its name and has a verdict."""
-    shelf = internet.addresses(len(TEMPERS), **dict.fromkeys(TEMPERS, 1))
-    assert {listing.temper for listing in shelf} == set(TEMPERS)
-    assert all(listing.temper in listing.url for listing in shelf if listing.temper != "good")
+def test_every_behaviour_is_served(internet: Internet, session: requests.Session) -> None:
+    """Each behaviour can be listed, has a host of its name and a verdict."""
+    shelf = internet.addresses(len(BEHAVIOURS), **dict.fromkeys(BEHAVIOURS, 1))
+    assert {listing.behaviour for listing in shelf} == set(BEHAVIOURS)
+    assert all(listing.behaviour in listing.url for listing in shelf if listing.behaviour != "good")
     kept = [listing for listing in shelf if listing.verdict is Verdict.KEPT]
     for listing in kept:
         while not (answer := session.get(listing.url, timeout=60)).ok:
@@ -185,7 +185,7 @@ def test_every_temper_is_served(internet: Internet, session: requests.Session) -
 
 
 @pytest.mark.parametrize(
-    ("temper", "error"),
+    ("behaviour", "error"),
     [
         ("stall", httpx.ReadTimeout),
         ("freeze", httpx.ReadTimeout),
@@ -195,24 +195,24 @@ def test_every_temper_is_served(internet: Internet, session: requests.Session) -
     ],
 )
 def test_a_transfer_that_fails(
-    internet: Internet, session: requests.Session, temper: str, error: type[Exception]
+    internet: Internet, session: requests.Session, behaviour: str, error: type[Exception]
 ) -> None:
-    """Stalls, resets and short bodies fail as themselves."""
+    """Stalls, resets and short bodies fail with their own errors."""
     del session  # httpx reads the same environment
-    (listing,) = internet.addresses(1, **{temper: 1})
+    (listing,) = internet.addresses(1, **{behaviour: 1})
     with pytest.raises(error):
         httpx.get(listing.url, timeout=0.5)
 
 
-@pytest.mark.parametrize(("temper", "status"), [("dead", 404), ("gone", 410), ("forbidden", 403), ("down", 500)])
-def test_a_refusal_has_its_status(internet: Internet, session: requests.Session, temper: str, status: int) -> None:
-    """Dead links say so."""
-    (listing,) = internet.addresses(1, **{temper: 1})
+@pytest.mark.parametrize(("behaviour", "status"), [("dead", 404), ("gone", 410), ("forbidden", 403), ("down", 500)])
+def test_a_refusal_has_its_status(internet: Internet, session: requests.Session, behaviour: str, status: int) -> None:
+    """Dead links have the right status."""
+    (listing,) = internet.addresses(1, **{behaviour: 1})
     assert session.get(listing.url, timeout=60).status_code == status
 
 
 def test_an_endless_body_stops_when_the_client_leaves(internet: Internet, session: requests.Session) -> None:
-    """The log tells how much was sent before the client had enough."""
+    """The log has the bytes sent before the client disconnected."""
     (listing,) = internet.addresses(1, endless=1)
     with session.get(listing.url, timeout=60, stream=True) as answer:
         next(answer.iter_content(2**20))
@@ -222,7 +222,7 @@ def test_an_endless_body_stops_when_the_client_leaves(internet: Internet, sessio
 
 
 def test_a_drip_is_a_byte_a_second(internet: Internet, session: requests.Session) -> None:
-    """A body can take longer than any patience between its bytes would tell."""
+    """A slow body can exceed a total time while each pause stays short."""
     (listing,) = internet.addresses(1, drip=1)
     with session.get(listing.url, timeout=60, stream=True) as answer:
         first = answer.raw.read(1)
@@ -231,17 +231,17 @@ def test_a_drip_is_a_byte_a_second(internet: Internet, session: requests.Session
     assert visit.sent < 3
 
 
-@pytest.mark.parametrize("temper", ["private", "metadata"])
-def test_a_private_address_is_answered(internet: Internet, session: requests.Session, temper: str) -> None:
-    """Who follows a redirect to a private address gets a good picture, and is found out."""
-    (listing,) = internet.addresses(1, **{temper: 1})
+@pytest.mark.parametrize("behaviour", ["private", "metadata"])
+def test_a_private_address_is_answered(internet: Internet, session: requests.Session, behaviour: str) -> None:
+    """A redirect to a private address is answered with a valid image, and the log shows the request."""
+    (listing,) = internet.addresses(1, **{behaviour: 1})
     _image(session.get(listing.url, timeout=60).content)
     assert [visit.host for visit in internet.log.visits][1] in {"127.0.0.1", "169.254.169.254"}
 
 
-def test_weather_is_far_and_dead_for_the_same_addresses(internet: Internet, session: requests.Session) -> None:
-    """Latency holds for every answer; the truth knows which links the weather kills."""
-    internet.weather = Weather(latency=0.01, dead=0.3)
+def test_conditions_are_the_same_for_the_same_addresses(internet: Internet, session: requests.Session) -> None:
+    """Latency applies to every answer, and the expected counts include dead links."""
+    internet.conditions = NetworkConditions(latency=0.01, dead=0.3)
     shelf = internet.addresses(40)
     began = time.monotonic()
     dead = sum(session.get(url, timeout=60).status_code == 404 for url in shelf.urls)
@@ -251,10 +251,10 @@ def test_weather_is_far_and_dead_for_the_same_addresses(internet: Internet, sess
 
 
 def test_a_stall_is_drawn_anew_for_each_attempt(internet: Internet, session: requests.Session) -> None:
-    """A stalled request may fare better when it is repeated."""
-    internet.weather = Weather(stalls=0.5)
+    """A stalled request may succeed when it is repeated."""
+    internet.conditions = NetworkConditions(stalls=0.5)
     (listing,) = internet.addresses(1)
-    fates = [internet.weather.stalls_at(listing.url, attempt) for attempt in range(1, 20)]
+    fates = [internet.conditions.is_stalled(listing.url, attempt) for attempt in range(1, 20)]
     assert len(set(fates)) == 2
     with ThreadPoolExecutor(1) as pool:
         for stalls in fates[: fates.index(not fates[0]) + 1]:
@@ -266,7 +266,7 @@ def test_a_stall_is_drawn_anew_for_each_attempt(internet: Internet, session: req
 
 
 def test_the_truth_adds_up(internet: Internet) -> None:
-    """Expectations count every listing once, in the summary's columns."""
+    """The expected counts contain every listing once, by the columns of the summary."""
     corals = internet.bing.shows("coral snake", 40, dead=3, html=2, tiny=1, twin=4, copy=2, flaky=1)
     kings = internet.flickr.shows("king snake", 10, also=corals.listings[:5])
     expected = internet.expected(corals, kings)
@@ -276,14 +276,14 @@ def test_the_truth_adds_up(internet: Internet) -> None:
 
 
 def test_two_internets_filled_alike_are_alike() -> None:
-    """Everything follows from the order in which shelves are filled."""
+    """Everything depends only on the order in which results are added."""
     first, second = (_two_classes(Internet()) for _ in range(2))
     assert first == second
     assert [listing.body for listing in first.of("good")[:5]] == [x.body for x in second.of("good")[:5]]
 
 
 def test_a_shelf_that_cannot_be(internet: Internet) -> None:
-    """More special listings than listings, unknown kinds, and hosts that Flickr has not, are refused."""
+    """Too many special listings, unknown kinds, and hosts that Flickr does not have are refused."""
     with pytest.raises(ValueError, match="2 listings cannot be"):
         internet.bing.shows("snake", 2, dead=3)
     with pytest.raises(ValueError, match="no kind daed; there are animated"):
@@ -293,7 +293,7 @@ def test_a_shelf_that_cannot_be(internet: Internet) -> None:
 
 
 def test_a_query_of_any_script(internet: Internet, session: requests.Session) -> None:
-    """A query need not be ASCII, nor free of what formats and pages take for their own."""
+    """A query may contain non-ASCII and special characters."""
     shelf = internet.bing.shows('змея {n} <b> "&"', 3)
     page = session.get(BING, params={"q": 'змея {n} <b> "&"'}, timeout=60).text
     assert [about["murl"] for about in results(page)] == shelf.urls
@@ -304,7 +304,7 @@ def test_a_query_of_any_script(internet: Internet, session: requests.Session) ->
 
 
 def test_bing_pages_through_a_shelf_and_repeats_its_last_page(internet: Internet, session: requests.Session) -> None:
-    """Following data-nextUrl gives every listing in order, then the last page for ever."""
+    """Following data-nextUrl gives every listing in order, then the last page forever."""
     shelf = internet.bing.shows("corn snake", 80)
     internet.bing.never_ends = True
     url, pages = f"{BING}?q=corn+snake&first=1&count=35", []
@@ -332,7 +332,7 @@ def test_bings_related_items_are_no_results(internet: Internet, session: request
 
 
 def test_bings_anchors_have_the_shape_of_the_recorded_ones(internet: Internet, session: requests.Session) -> None:
-    """What a recorded anchor carries, ours carries; what tells width and height is in the same place."""
+    """Our anchors have all fields of a recorded one, with width and height in the same place."""
     recorded = RECORDINGS / "bing" / "images_search_2026-04.html"
     if not recorded.exists():
         pytest.skip("the recordings are not at hand")
@@ -344,7 +344,7 @@ def test_bings_anchors_have_the_shape_of_the_recorded_ones(internet: Internet, s
 
 
 def test_bings_thumbnails_are_there(internet: Internet, session: requests.Session) -> None:
-    """`turl` gives the picture at half its size."""
+    """`turl` gives the image at half its size."""
     internet.bing.shows("corn snake", 3)
     page = session.get(BING, params={"q": "corn snake"}, timeout=60).text
     thumbnail = _image(session.get(results(page)[0]["turl"], timeout=60).content)
@@ -352,7 +352,7 @@ def test_bings_thumbnails_are_there(internet: Internet, session: requests.Sessio
 
 
 def test_bings_moods_come_and_go(internet: Internet, session: requests.Session) -> None:
-    """A mood begins after so many searches, lasts for so many, and what it shows is not a page of results."""
+    """A mood starts after a number of searches, lasts for a number, and is not a page of results."""
     internet.bing.shows("corn snake", 10)
     internet.bing.turns("blocked", after=1, times=1)
     internet.bing.turns("limited", after=2, times=1, retry_after="7")
@@ -368,7 +368,7 @@ def test_bings_moods_come_and_go(internet: Internet, session: requests.Session) 
 
 
 def test_bing_says_that_there_is_nothing(internet: Internet, session: requests.Session) -> None:
-    """A query without a shelf has no results, which is not the same as an empty answer."""
+    """An unknown query has a page without results, which differs from an empty response."""
     page = session.get(BING, params={"q": "unicorn"}, timeout=60).text
     assert "There are no results for <strong>unicorn</strong>" in page
     internet.bing.turns("hiccup", times=1)
@@ -377,7 +377,7 @@ def test_bing_says_that_there_is_nothing(internet: Internet, session: requests.S
 
 
 def test_an_unknown_mood(internet: Internet) -> None:
-    """A mood that does not exist is refused, with those that do."""
+    """An unknown mood is refused with a list of the known ones."""
     with pytest.raises(ValueError, match="barren, bloated, blocked"):
         internet.bing.turns("merry")
 
@@ -398,7 +398,7 @@ def ask(session: requests.Session, internet: Internet, **fields: str | int) -> d
 
 
 def test_flickr_pages_and_serves_its_renditions(internet: Internet, session: requests.Session) -> None:
-    """The extras asked for are there, and the addresses they name give the picture in its sizes."""
+    """The requested extras are present, and their URLs give the image in its sizes."""
     shelf = internet.flickr.shows("snake", 30)
     extras = "license,url_l,url_m,o_dims"
     pages = [ask(session, internet, page=page, per_page=20, extras=extras)["photos"] for page in (1, 2)]
@@ -413,10 +413,10 @@ def test_flickr_pages_and_serves_its_renditions(internet: Internet, session: req
     assert "description" not in photos[0]
 
 
-def test_flickrs_pictures_have_tempers_too(internet: Internet, session: requests.Session) -> None:
-    """On Flickr's one host each picture behaves as its listing says."""
+def test_flickrs_pictures_have_behaviours_too(internet: Internet, session: requests.Session) -> None:
+    """On Flickr's single host each image behaves as its listing says."""
     shelf = internet.flickr.shows("snake", 3, dead=1, twin=1)
-    answers = {listing.temper: session.get(listing.url, timeout=60) for listing in shelf if not listing.change}
+    answers = {listing.behaviour: session.get(listing.url, timeout=60) for listing in shelf if not listing.change}
     assert answers["dead"].status_code == 404
     assert answers["good"].content == shelf.of("good")[0].photo.body
 
@@ -428,7 +428,7 @@ def test_flickr_wants_its_key(internet: Internet, session: requests.Session) -> 
 
 
 def test_flickr_checks_signatures_as_flickrapi_writes_them(internet: Internet, session: requests.Session) -> None:
-    """A call signed with the secret is answered, one with another secret is not."""
+    """A call signed with the secret is answered; one with another secret is refused."""
     del session  # flickrapi reads the same environment
     internet.flickr.shows("micrurus tener -king", 3)
     api, stranger = (
@@ -441,7 +441,7 @@ def test_flickr_checks_signatures_as_flickrapi_writes_them(internet: Internet, s
 
 
 def test_flickr_reaches_4000_of_a_search_and_all_by_dates(internet: Internet, session: requests.Session) -> None:
-    """Pages beyond the cap repeat, and windows of upload dates reach what lies there."""
+    """Pages beyond the cap repeat, and ranges of upload dates reach the photos there."""
     internet.flickr.shows("snake", 4600)
     far = [ask(session, internet, per_page=500, page=page)["photos"] for page in (8, 9, 10)]
     assert int(far[0]["total"]) == 4600
@@ -460,7 +460,7 @@ def test_flickr_narrows_by_licence(internet: Internet, session: requests.Session
 
 
 def test_flickrs_moods(internet: Internet, session: requests.Session) -> None:
-    """It can forget the key, be over its quota, give a total without a list."""
+    """It can refuse the key, exceed its quota, and send a total without a list."""
     internet.flickr.shows("snake", 5)
     internet.flickr.turns("expired", times=1)
     internet.flickr.turns("listless", after=1, times=1)
@@ -472,7 +472,7 @@ def test_flickrs_moods(internet: Internet, session: requests.Session) -> None:
     assert answer.status_code == 429
 
 
-# ---- apart, and the guard
+# ---- another process, and the guard
 
 
 def _two_classes(internet: Internet) -> Shelf:
@@ -481,8 +481,8 @@ def _two_classes(internet: Internet) -> Shelf:
 
 
 def test_apart_is_the_same_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known here is what is served there, and its log can be had."""
-    with Apart(_two_classes) as internet:
+    """The process serves what this one lists, and its log can be read."""
+    with InternetProcess(_two_classes) as internet:
         for name, value in internet.environ.items():
             monkeypatch.setenv(name, value)
         shelf = internet.bing.shelves["coral snake"]
@@ -495,7 +495,7 @@ def test_apart_is_the_same_in_another_process(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_test_cannot_leave_loopback(on_loopback: list[str]) -> None:
-    """A lookup or a connection beyond this machine is refused and would fail the test."""
+    """A lookup or connection beyond this machine is refused and fails the test."""
     with pytest.raises(OSError, match=r"must not leave loopback: socket.getaddrinfo www\.bing\.com"):
         socket.getaddrinfo("www.bing.com", 443)
     with socket.socket() as client, pytest.raises(OSError, match=r"socket.connect 192\.0\.2\.1"):
@@ -506,7 +506,7 @@ def test_a_test_cannot_leave_loopback(on_loopback: list[str]) -> None:
 
 
 def test_a_command_cannot_leave_loopback(tmp_path: Path) -> None:
-    """The guard goes with the commands that tests start, and writes down what they tried."""
+    """The guard also works in commands that tests start, and records their attempts."""
     strays = tmp_path / "strays"
     program = "import socket; socket.create_connection(('www.bing.com', 443))"
     environ = {**os.environ, "PYTHONPATH": str(GUARD), STRAYS: str(strays)}
@@ -516,7 +516,7 @@ def test_a_command_cannot_leave_loopback(tmp_path: Path) -> None:
 
 
 def test_a_command_tells_what_it_said_and_needed(tmp_path: Path) -> None:
-    """A run has its exit code, both its streams and its peak of memory."""
+    """A run has its exit code, both output streams and its peak memory."""
     program = (
         "import sys, time; kept = b'x' * 50_000_000; print(len(kept)); print('oh', file=sys.stderr);"
         "time.sleep(1); sys.exit(3)"
@@ -527,7 +527,7 @@ def test_a_command_tells_what_it_said_and_needed(tmp_path: Path) -> None:
 
 
 def test_a_command_that_hangs_fails_the_test(tmp_path: Path) -> None:
-    """Past its time a command is killed, and what it said is shown."""
+    """After its time limit a command is killed, and its output is shown."""
     program = "import time; print('still here', file=__import__('sys').stderr, flush=True); time.sleep(60)"
     running = Running([sys.executable, "-c", program], tmp_path, os.environ, tmp_path)
     _until(lambda: running.said)

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+import tokenize
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 import harvest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(harvest.__file__).parent
 
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
-    ("licences", "verdicts"),
-    ("callbacks", "errors", "source_keys"),
-    ("option_fields",),
+    ("callbacks", "licences", "verdicts"),
+    ("errors", "source_keys"),
+    ("option_fields", "settings"),
     ("models",),
     ("credentials", "duplicates", "files", "options", "unexpected", "web"),
     ("queries",),
@@ -44,6 +49,7 @@ HOMES = {
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},
+    "platformdirs": {"settings"},
     "bs4": {"providers"},
     "PIL": {"images", "duplicates", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},
@@ -220,6 +226,24 @@ def test_functions_are_not_named_with_participles():
                     wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
 
     assert not wrong, "\n".join(wrong)
+
+
+# Metaphors that once were names; the section Language of the design bans them.
+METAPHORS = re.compile(r"\b(darkroom|desks?|heirs?|mend(s|ed|ing)?|by no address)\b", re.IGNORECASE)
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield every comment and string of the package, docstrings included, with its place."""
+    for path in trees():
+        with tokenize.open(path) as file:
+            for token in tokenize.generate_tokens(file.readline):
+                if token.type in {tokenize.COMMENT, tokenize.STRING}:
+                    yield f"{path.relative_to(ROOT.parent)}:{token.start[0]}", token.string
+
+
+def test_texts_use_no_metaphors():
+    """No comment, docstring or message uses a word that the design bans."""
+    assert not [f"{place}: {found[0]}" for place, text in texts() if (found := METAPHORS.search(text))]
 
 
 def test_private_names_are_not_imported():

@@ -49,7 +49,7 @@ def refuse(read):
 
 
 def test_the_example_file_gives_fastclass_folders():
-    """The guitars that ship with us come to FastClass's folder names, and quotes reach the engine."""
+    """The included guitars.csv gives FastClass's folder names, and quotes stay in the queries."""
     queries = read_queries(REPOSITORY / "queries" / "guitars.csv")
     folders = {query.text: query.class_name for query in queries}
     assert folders['guitar gibson "Flying V"'] == "gibson_Flying_V"
@@ -58,7 +58,7 @@ def test_the_example_file_gives_fastclass_folders():
 
 
 def test_the_snakes_are_two_classes():
-    """The snakes that ship with us are a coral snake and its mimic."""
+    """The included snakes.csv has a coral snake and its mimic."""
     queries = read_queries(REPOSITORY / "queries" / "snakes.csv")
     assert [(query.class_name, query.text) for query in queries] == [
         ("coral_snake", "micrurus tener -king"),
@@ -67,13 +67,13 @@ def test_the_snakes_are_two_classes():
 
 
 def test_the_shapes_are_as_many_classes_as_queries():
-    """The shapes that ship with us have a class each."""
+    """The included shapes.csv has one class per shape."""
     queries = read_queries(REPOSITORY / "queries" / "shapes.csv")
     assert len({query.class_name for query in queries}) == len(queries) == 4
 
 
 def test_negative_terms_stay_in_the_query_and_out_of_the_folder(read):
-    """A negative term reaches the engine and never the folder's name."""
+    """A negative term stays in the query and is not in the folder name."""
     assert read(FASTCLASS + "micrurus tener -king,\n")[0] == [("micrurus_tener", "micrurus tener -king")]
 
 
@@ -87,17 +87,17 @@ def test_negative_terms_stay_in_the_query_and_out_of_the_folder(read):
     ],
 )
 def test_a_row_is_split_at_its_last_separator(read, row, pair):
-    """Only the last separator divides a row, so a search may hold others."""
+    """Only the last separator splits a row, so a search term may contain others."""
     assert read(FASTCLASS + row) == ([pair], [])
 
 
 def test_a_header_may_lack_the_exclude_column(read):
-    """FastClass's second column may be absent."""
+    """FastClass's second column may be missing."""
     assert read("searchterm\nking snake\n")[0] == [("king_snake", "king snake")]
 
 
 def test_two_rows_of_one_folder_are_one_class(read):
-    """Two searches that come to the same folder fill one class."""
+    """Two search terms with the same folder name fill one class."""
     pairs, warnings = read(FASTCLASS + "guitar gibson,guitar\ngibson,\n")
     assert {name for name, _ in pairs} == {"gibson"}
     assert len(pairs) == 2
@@ -105,19 +105,19 @@ def test_two_rows_of_one_folder_are_one_class(read):
 
 
 def test_a_search_that_leaves_no_name_points_to_the_wide_form(refuse):
-    """When nothing is left for a folder name, the line is named and the wide form is offered."""
+    """When no folder name is left, the error names the line and suggests the wide form."""
     error = refuse(FASTCLASS + "king snake,\nguitar,guitar\n")
     assert error.line == 3
     assert "class,query" in error.hint
 
 
 def test_a_row_without_a_search_is_refused(refuse):
-    """A row with words to exclude and nothing to search for is refused."""
+    """A row with excluded words and no search term is refused."""
     assert refuse(FASTCLASS + ",guitar\n").line == 2
 
 
 def test_spreadsheet_quoting_is_told(read):
-    """Doubled quotes are kept as they are, and a warning says that this form has no CSV quotes."""
+    """Doubled quotes are kept, and a warning says that this form has no CSV quotes."""
     pairs, warnings = read(FASTCLASS + '"guitar gibson ""Flying V""",guitar\n' * 2)
     assert pairs == [("gibson_Flying_V", '"guitar gibson ""Flying V"""')]
     assert "line 2" in warnings[0]
@@ -127,7 +127,7 @@ def test_spreadsheet_quoting_is_told(read):
 
 
 def test_the_wide_form(tmp_path):
-    """Every column of the wide form reaches the query, with its line."""
+    """Every column of the wide form is in the query, with its line number."""
     path = tmp_path / "q.csv"
     path.write_text(
         "License;class;query;max;Providers\n"
@@ -146,7 +146,7 @@ def test_the_wide_form(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (",king snake", "class '' cannot be a folder: it is empty"),
+        (",king snake", "class '' is not a valid folder name: it is empty"),
         ("king,", "'king' has no query"),
         ("king", "'king' has no query"),
         ("king,x,0", "max is '0'"),
@@ -155,18 +155,18 @@ def test_the_wide_form(tmp_path):
         ("king,x,999999999999999999999", "max is"),
         ("king,x,,FLIKR", "Did you mean FLICKR?"),
         ("king,x,,,opem", "Did you mean open?"),
-        ("king,a,b,c,d,e", "6 cells under 5 columns"),
+        ("king,a,b,c,d,e", "the row has 6 cells, but the header has 5 columns"),
     ],
 )
 def test_a_wrong_cell_is_named_with_its_line(refuse, row, message):
-    """A wrong cell is shown with its line, and the nearest right value where there is one."""
+    """An invalid cell is shown with its line and the closest valid value."""
     error = refuse(f"{WIDE}ok,fine\n{row}\n", providers=["BING", "FLICKR"])
     assert error.line == 3
     assert message in str(error)
 
 
 def test_exclude_beside_a_class_is_told(read):
-    """Words to exclude change nothing where the class is given, and one warning says so."""
+    """Excluded words have no effect when the class is given, and one warning says so."""
     pairs, warnings = read("class,query,exclude\nking,king snake,snake\ncoral,coral snake,snake\n")
     assert [name for name, _ in pairs] == ["king", "coral"]
     assert len(warnings) == 1
@@ -174,7 +174,7 @@ def test_exclude_beside_a_class_is_told(read):
 
 
 def test_unknown_providers_are_the_callers_business(read):
-    """Without a list of providers any name is taken."""
+    """Without a list of providers any name is accepted."""
     assert read(f"{WIDE}king,x,,MINE\n")[0] == [("king", "x")]
 
 
@@ -209,7 +209,7 @@ def test_C01_encodings_and_line_ends_are_all_read(read, content):
     ],
 )
 def test_C01_other_bytes_are_refused_by_line_and_byte(refuse, content, line, byte):
-    """Bytes that are no UTF-8 are shown with their line, nothing is guessed, and UTF-8 is recommended."""
+    """Invalid UTF-8 is shown with its line, no encoding is guessed, and UTF-8 is recommended."""
     error = refuse(content)
     assert error.line == line
     assert byte in str(error)
@@ -219,14 +219,14 @@ def test_C01_other_bytes_are_refused_by_line_and_byte(refuse, content, line, byt
 @pytest.mark.parametrize("separator", [",", ";", "\t", ", "])
 @pytest.mark.parametrize("header", [["class", "query"], ["searchterm", "exclude"]])
 def test_C02_the_header_chooses_the_separator(read, header, separator):
-    """Comma, semicolon and tab are all understood, from the header alone."""
+    """Comma, semicolon and tab are detected from the header alone."""
     name, text = ("snake", "king") if header[0] == "class" else ("snake", "snake")
     row = separator.join([name, text]) if header[0] == "class" else "snake" + separator
     assert read(f"{separator.join(header)}\n{row}\n") == ([(name, text)], [])
 
 
 def test_C02_a_quoted_header_is_understood(read):
-    """A program that quotes every cell is understood in the wide form."""
+    """The wide form may have quotes around every cell."""
     assert read('"class";"query"\n"king";"king snake"\n')[0] == [("king", "king snake")]
 
 
@@ -244,7 +244,7 @@ def test_C02_a_quoted_header_is_understood(read):
     ],
 )
 def test_C02_another_header_is_shown(refuse, header):
-    """A header of neither form is shown beside the two that are expected."""
+    """A header of neither form is shown with the two expected ones."""
     error = refuse(f"{header}\nking,x\n")
     assert error.line == 1
     assert repr(header) in str(error)
@@ -264,24 +264,24 @@ def test_C02_another_header_is_shown(refuse, header):
     ],
 )
 def test_C03_an_unclosed_quote_is_refused_where_it_opens(refuse, content, line):
-    """An unclosed quote is told with the line where it opened, and swallows no other line."""
+    """An unclosed quote is an error at its own line, and does not extend to other lines."""
     error = refuse(content)
     assert error.line == line
     assert "quote" in str(error)
 
 
 def test_C03_an_unclosed_quote_at_the_end_is_refused(refuse):
-    """A quote left open on the last line, without a final newline, is refused."""
+    """An unclosed quote on the last line, without a final newline, is refused."""
     assert refuse(f'{WIDE}king,"king snake').line == 2
 
 
 def test_C04_rows_of_one_class_are_several_queries(read):
-    """The same class on several rows has several queries."""
+    """Rows of the same class are several queries for it."""
     assert read(f"{WIDE}king,a\nking,b\n")[0] == [("king", "a"), ("king", "b")]
 
 
 def test_C04_the_same_query_twice_is_asked_once(read):
-    """The same row twice is asked once, and the warning names both lines."""
+    """A repeated row is searched once, and the warning names both lines."""
     pairs, warnings = read(f"{WIDE}king,a\nking,b\nking,a\n")
     assert pairs == [("king", "a"), ("king", "b")]
     assert "line 4" in warnings[0]
@@ -298,7 +298,7 @@ def test_C04_the_same_query_twice_is_asked_once(read):
     ],
 )
 def test_C04_classes_that_only_look_different_are_refused(refuse, content):
-    """Two classes that some disks take for one folder are refused, and both lines are named."""
+    """Two classes that are one folder on some file systems are refused, and both lines are named."""
     error = refuse(content)
     assert error.line == 4
     assert "line 2" in str(error)
@@ -308,7 +308,7 @@ def test_C04_classes_that_only_look_different_are_refused(refuse, content):
 @example("\u0130")
 @example("\u01c5")
 def test_C04_every_case_and_composition_collides(tmp_path_factory, name):
-    """Whatever the class, its other cases and compositions beside it are refused."""
+    """A class in another case or Unicode composition beside it is refused."""
     path = tmp_path_factory.getbasetemp() / "collide.csv"
     for variant in {name.upper(), name.lower(), unicodedata.normalize("NFD", name)} - {name}:
         if fold_name(variant) != fold_name(name):  # a few letters have no way back: İ becomes i and a dot
@@ -320,10 +320,10 @@ def test_C04_every_case_and_composition_collides(tmp_path_factory, name):
 
 @pytest.mark.parametrize("name", ["../x", "/etc", "a/b", "C:\\x", "\\\\host\\share", "..", "~/x"])
 def test_C05_a_path_for_a_class_is_refused(refuse, name):
-    """A class that is a path is refused with its line, never repaired into another class."""
+    """A class that is a path is refused with its line, not changed into another class."""
     error = refuse(f"{WIDE}ok,fine\n{name},x\n")
     assert error.line == 3
-    assert "cannot be a folder" in str(error)
+    assert "is not a valid folder name" in str(error)
 
 
 @pytest.mark.parametrize("form", [WIDE + "a\0b,x\n", FASTCLASS + "a\0b,\n"])
@@ -352,19 +352,19 @@ def test_C05_a_nul_is_refused(refuse, form):
     ],
 )
 def test_C06_a_class_that_some_system_refuses_is_refused(refuse, name):
-    """A class that could not be a folder on some system is refused on every one, with its line."""
+    """A class that is not a valid folder name on some system is refused on all, with its line."""
     assert refuse(f"{WIDE}ok,fine\n{name},x\n").line == 3
 
 
 @pytest.mark.parametrize("search", ["con,", "../x,", "Mr.,", "x" * 300 + ","])
 def test_C06_a_search_that_makes_such_a_name_is_refused(refuse, search):
-    """A FastClass search whose folder could not exist on some system is refused, with its line."""
+    """A FastClass search term without a valid folder name on some system is refused, with its line."""
     assert refuse(f"{FASTCLASS}ok,\n{search}\n").line == 3
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", " \r\n", ",;\n"])
 def test_C07_an_empty_file_is_refused(refuse, content):
-    """An empty file is called empty, and the expected header is shown."""
+    """For an empty file the error shows the expected header."""
     error = refuse(content)
     assert "empty" in str(error)
     assert "searchterm,exclude" in error.hint
@@ -374,11 +374,11 @@ def test_C07_an_empty_file_is_refused(refuse, content):
 @pytest.mark.parametrize("header", [FASTCLASS, WIDE, WIDE + "\n\n"])
 def test_C07_a_header_alone_is_refused(refuse, header):
     """A file with a header and no row is refused."""
-    assert "no query below it" in str(refuse(header))
+    assert "it has a header but no queries" in str(refuse(header))
 
 
 def test_C07_unknown_columns_are_named_in_a_warning(read):
-    """A column we do not know is named, with the one that may be meant, and the rest is read."""
+    """An unknown column is named with a suggestion, and the rest is read."""
     pairs, warnings = read("class,query,provider,\nking,x,BING,\n")
     assert pairs == [("king", "x")]
     assert len(warnings) == 1
@@ -387,12 +387,12 @@ def test_C07_unknown_columns_are_named_in_a_warning(read):
 
 
 def test_C07_a_column_named_twice_is_refused(refuse):
-    """Two columns of one name are refused: nobody knows which is meant."""
+    """Two columns of one name are refused."""
     assert "twice" in str(refuse("class,query,Query\nking,x,y\n"))
 
 
 def test_C07_a_missing_file_in_queries_is_named(monkeypatch, tmp_path):
-    """A file that is not there but lies in queries/ is named."""
+    """A missing file that exists in queries/ is suggested."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(QueryFileError) as caught:
         read_queries("snakes.csv")
@@ -406,7 +406,7 @@ def test_C07_a_missing_file_in_queries_is_named(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "nowhere.csv", "nul\0.csv", "x" * 5000])
 def test_C07_what_is_no_file_is_refused(monkeypatch, tmp_path, name):
-    """A folder, a missing file and an impossible name end in a message."""
+    """A folder, a missing file and an invalid name are errors."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(QueryFileError, match=r"\S"):
         read_queries(name)
@@ -422,7 +422,7 @@ def test_C08_a_huge_cell_is_refused(refuse):
 
 
 def test_C08_a_huge_file_is_refused_unread(refuse):
-    """A file too large for queries is refused by its size."""
+    """A file that is too large is refused."""
     assert "bytes" in str(refuse(b"x" * (32 * 2**20 + 1)))
 
 
@@ -445,7 +445,7 @@ print(len(queries), seconds, 1024 * int(peak))
     [(FASTCLASS, 'guitar "g&l" no {} -old,guitar\n'), (WIDE, 'class_{},"a query, {}",7,BING,open\n')],
 )
 def test_C08_many_rows_are_read_fast_and_small(tmp_path, header, row):
-    """100,000 rows take 100 MB at most, and no time that grows faster than they do (0.5 s when quiet)."""
+    """100,000 rows take at most 100 MB, and the time grows linearly (0.5 s on a quiet machine)."""
     path = tmp_path / "many.csv"
     path.write_text(header + "".join(row.format(i, i) for i in range(100_000)))
     answer = subprocess.run([sys.executable, "-c", _MEASURED, path], capture_output=True, text=True, check=True)
@@ -456,7 +456,7 @@ def test_C08_many_rows_are_read_fast_and_small(tmp_path, header, row):
 
 
 def test_reading_queries_imports_nothing_heavy():
-    """The reader brings in nothing outside the standard library, so that the command line starts fast."""
+    """The reader imports only the standard library, so that the command line starts fast."""
     code = "import sys; before = set(sys.modules); import harvest.queries.query_file; print(*set(sys.modules) - before)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     foreign = {name.split(".")[0] for name in answer.stdout.split()} - set(sys.stdlib_module_names)
@@ -472,7 +472,7 @@ HEADERS = st.sampled_from(["searchterm,exclude\n", "class,query\n", "class;query
     st.sampled_from(["utf-8", "utf-16"]),
 )
 def test_any_text_is_refused_or_gives_safe_classes(tmp_path_factory, header, body, encoding):
-    """Any text at all is refused with a message, or every class of it is one safe folder of its own."""
+    """Any text is refused with a message, or each of its classes is a distinct safe folder."""
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes((header + body).encode(encoding, "surrogatepass"))
     try:
@@ -488,7 +488,7 @@ def test_any_text_is_refused_or_gives_safe_classes(tmp_path_factory, header, bod
 
 @given(st.binary())
 def test_any_bytes_are_refused_or_read(tmp_path_factory, data):
-    """Any bytes at all end in queries or in a message."""
+    """Any bytes give queries or an error message."""
     path = tmp_path_factory.getbasetemp() / "bytes.csv"
     path.write_bytes(data)
     with pytest.raises(QueryFileError):

@@ -47,7 +47,7 @@ class Channel:
         if isinstance(item, SearchFinished):
             self.ends.append(item)
         elif len(self.hits) == self.slots:
-            self.stopping.wait(10)
+            self.stopping.wait(60)
             raise Interrupted("stopped")
         elif isinstance(item, HitFound):
             self.hits.append(item.hit)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.internet.apart import Apart
+from tests.internet.internet_process import InternetProcess
 from tests.web import LARGE
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def web(internet: Internet) -> None:
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_hits(cli: Command, tmp_path: Path) -> None:
     """The command stays under 400 MB on 20,000 hits; the 10,000 without a new image add nothing to it."""
-    with Apart(web) as internet:
+    with InternetProcess(web) as internet:
         cli.on(internet)
         hits = [internet.catalogue.numbered(number) for number in range(1, HITS + 1)]
         first = {listing.photo: listing.url for listing in hits if listing}

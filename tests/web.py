@@ -1,4 +1,4 @@
-"""A small Internet on loopback: search engines, open archives, and picture hosts of every temper.
+"""A small Internet on loopback: search engines, open archives, and image hosts of every behaviour.
 
 It is an HTTP proxy with a CA of its own. A program reaches it by the variables every tool obeys, HTTPS_PROXY
 and SSL_CERT_FILE, under the real names, and is not altered for the test:
@@ -29,13 +29,13 @@ What there is:
   same again, each with its moods; those that want a key accept `key`.
 * `internet.addresses(count, **kinds)`: a shelf that no service shows, for lists of addresses
   (`shelf.urls`).
-* kinds: every temper by its name (`tests.internet.friendly`, `tests.internet.hostile`), `twin=` (changed as
+* kinds: every behaviour by its name (`tests.internet.good_hosts`, `tests.internet.bad_hosts`), `twin=` (changed as
   the web changes pictures), `copy=` (the same bytes from another host), and what else `Catalogue.shelf`
   takes: `size=` (`SMALL`, `LARGE` or any), `hosts=`, `scheme=`, `title=`, `licence=`, `also=` (listings
   of another shelf).
-* a `Listing` knows its url, page, title, photo and temper, the `body` a good host serves for it, and the
+* a `Listing` knows its url, page, title, photo and behaviour, the `body` a good host serves for it, and the
   `verdict` it deserves.
-* `internet.weather = Weather(latency=0.3, stalls=0.02, dead=0.05)`, over everything.
+* `internet.conditions = NetworkConditions(latency=0.3, stalls=0.02, dead=0.05)`, over everything.
 * `internet.log`: `to(host, path)` by patterns, `count(url)`; by host `most_at_once`, `most_connections`,
   `unknown`.
 * `internet.sites["my.test"] = lambda request: Answer(…)`: a site of the test's own; a body may be a list of
@@ -43,8 +43,9 @@ What there is:
 * Loopback and private addresses answer with a good picture, so that a program that asks for one is found
   out. The items that Bing shows as "related" point to `related.pictures.test`, where nobody should go.
 
-For long runs `tests.internet.apart.Apart(setup)` is the same in a process of its own (`cli.on(apart)` leads
-the command there), and for a shell `python -m tests.web --setup MODULE:FUNCTION` prints the variables.
+For long runs `tests.internet.internet_process.InternetProcess(setup)` is the same in a process of its own
+(`cli.on(process)` leads the command there), and for a shell `python -m tests.web --setup MODULE:FUNCTION` prints
+the variables.
 """
 
 from __future__ import annotations
@@ -60,10 +61,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
-from tests.internet.authority import Authority
+from tests.internet.all_behaviours import BEHAVIOURS
 from tests.internet.baidu import Baidu
 from tests.internet.bing import Bing
 from tests.internet.brave import Brave
+from tests.internet.catalogue import Catalogue, Listing, Shelf, expected
+from tests.internet.certificate_authority import CertificateAuthority
 from tests.internet.commons import Commons
 from tests.internet.custom_search import CustomSearch
 from tests.internet.drawing import LARGE, SMALL, Photo
@@ -71,15 +74,13 @@ from tests.internet.duckduckgo import DuckDuckGo
 from tests.internet.flickr import Flickr
 from tests.internet.gbif import Gbif
 from tests.internet.google import Google
+from tests.internet.host_behaviour import picture
 from tests.internet.inaturalist import INaturalist
 from tests.internet.log import CONTROL, Log
+from tests.internet.network_conditions import NetworkConditions
 from tests.internet.openverse import Openverse
+from tests.internet.proxy_server import FOREVER, HEAD_LIMIT, Answer, End, ProxyServer, Request
 from tests.internet.serpapi import SerpApi
-from tests.internet.shelves import Catalogue, Listing, Shelf, expected
-from tests.internet.temper import picture
-from tests.internet.tempers import TEMPERS
-from tests.internet.weather import Weather
-from tests.internet.wire import FOREVER, HEAD_LIMIT, Answer, End, Request, Wire
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -89,7 +90,18 @@ if TYPE_CHECKING:
 
     Site = Callable[[Request], Answer]
 
-__all__ = ["LARGE", "SMALL", "TEMPERS", "Answer", "End", "Internet", "Listing", "Photo", "Shelf", "Weather"]
+__all__ = [
+    "BEHAVIOURS",
+    "LARGE",
+    "SMALL",
+    "Answer",
+    "End",
+    "Internet",
+    "Listing",
+    "NetworkConditions",
+    "Photo",
+    "Shelf",
+]
 
 NOBODY = "nowhere.pictures.test"
 
@@ -111,7 +123,7 @@ class Internet:
         self.brave = Brave(self.catalogue)
         self.duckduckgo = DuckDuckGo(self.catalogue)
         self.baidu = Baidu(self.catalogue)
-        self.weather = Weather()
+        self.conditions = NetworkConditions()
         self.log = Log()
         services: tuple[SearchService, ...] = (
             *(self.bing, self.flickr, self.openverse, self.commons, self.inaturalist, self.gbif),
@@ -142,8 +154,8 @@ class Internet:
         return self.catalogue.shelf(name, count, **kinds)
 
     def expected(self, *shelves: Shelf) -> Counter[str]:
-        """Count, by the summary's columns, what harvesting these shelves in this weather comes to."""
-        return expected(*shelves, weather=self.weather)
+        """Count, by the summary's columns, what harvesting these shelves under these conditions comes to."""
+        return expected(*shelves, conditions=self.conditions)
 
     @property
     def proxy(self) -> str:
@@ -161,11 +173,11 @@ class Internet:
         return host != NOBODY and self._site(host) is not None
 
     def respond(self, request: Request) -> Answer:
-        """Answer a request to a known host, as far away as the weather makes it."""
+        """Answer a request to a known host, with the latency of the conditions."""
         site = self._site(request.host)
         assert site, request.host
         answer = site(request)
-        latency = 0.0 if request.host == CONTROL else self.weather.latency
+        latency = 0.0 if request.host == CONTROL else self.conditions.latency
         return replace(answer, wait=answer.wait + latency) if latency else answer
 
     def _site(self, host: str) -> Site | None:
@@ -177,9 +189,9 @@ class Internet:
         return (lambda _: picture(Photo(0))) if _is_private(host) else None
 
     def _picture(self, request: Request) -> Answer:
-        if self.weather.kills(request.url):
-            return TEMPERS["dead"].answer(request, Photo(0))
-        if self.weather.stalls_at(request.url, request.attempt):
+        if self.conditions.is_dead(request.url):
+            return BEHAVIOURS["dead"].answer(request, Photo(0))
+        if self.conditions.is_stalled(request.url, request.attempt):
             return Answer(wait=FOREVER)
         for domain, own in self._own.items():
             if request.host.endswith(domain):
@@ -189,13 +201,13 @@ class Internet:
 
     async def serve(self, started: Callable[[], None], stop: asyncio.Event) -> None:
         """Listen on loopback until told to stop."""
-        authority = Authority()
-        wire = Wire(self.respond, self.knows, authority, self.log)
+        authority = CertificateAuthority()
+        proxy = ProxyServer(self.respond, self.knows, authority, self.log)
         writers: WeakSet[asyncio.StreamWriter] = WeakSet()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writers.add(writer)
-            await wire.serve(reader, writer)
+            await proxy.serve(reader, writer)
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=HEAD_LIMIT, backlog=1000)
         self.port = server.sockets[0].getsockname()[1]
@@ -238,6 +250,6 @@ def _is_private(host: str) -> bool:
 
 
 if __name__ == "__main__":
-    from tests.internet.apart import main
+    from tests.internet.internet_process import main
 
     sys.exit(main())

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from harvest import credentials
 from harvest.errors import UsageError
+from harvest.settings import settings_file, write_settings
 
 _MOST = 500  # paths; the one whose dataset was opened longest ago is forgotten first
 _LONGEST = 1_000  # characters of a path
@@ -49,7 +48,7 @@ def _key(root: Path) -> str:
 
 
 def _file() -> Path:
-    return credentials.key_file().with_name("datasets.json")
+    return settings_file("datasets.json")
 
 
 def _read() -> dict[str, str]:
@@ -65,17 +64,5 @@ def _read() -> dict[str, str]:
 
 
 def _write(known: dict[str, str]) -> None:
-    """Replace the file in one step: another process reads the old one or the new one."""
     with suppress(OSError, UsageError):
-        file = _file()
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number, part = tempfile.mkstemp(dir=file.parent, prefix=".datasets-")
-        try:
-            with os.fdopen(number, "w", encoding="ascii") as opened:
-                json.dump(known, opened, indent=1)
-                opened.flush()
-                os.fsync(number)
-            os.replace(part, file)  # noqa: PTH105 - as for the keys
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        write_settings(_file(), json.dumps(known, indent=1))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harvest import providers as registry
-from harvest.callbacks import ignore
+from harvest.callbacks import ignore_message
 from harvest.dataset import Dataset
 from harvest.errors import HarvestError, ProviderError, UsageError
 from harvest.files.names import check_component
@@ -56,7 +56,7 @@ class HarvestRun:
         _check_queries(queries)
         self._queries = [options.apply_filters(query) for query in queries]
         self._progress = progress
-        self._say = say or ignore
+        self._say = say or ignore_message
         chosen = _select_providers(options.providers, environ)
         wanted = {name for query in self._queries for name in query.providers or chosen}
         names = sorted(wanted, key=registry.names().index)

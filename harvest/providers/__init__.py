@@ -1,4 +1,4 @@
-"""The registry: which providers there are, ours and those of other packages, each loaded when it is used."""
+"""The registry of providers: built-in ones and those of other packages, each loaded when it is first used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Key", "NewHits", "PageResults", "Provider", "broken", "for_all", "ge
 
 GROUP = "harvest.providers"
 
-_OURS = {
+_BUILT_IN = {
     "BAIDU": "harvest.providers.baidu:Baidu",
     "BING": "harvest.providers.bing:Bing",
     "BRAVE": "harvest.providers.brave:Brave",
@@ -38,26 +38,26 @@ _OURS = {
 
 
 def names() -> list[str]:
-    """Return the names of all providers, ours first; nothing of anybody's is loaded for it."""
-    return [*_OURS, *sorted(_others())]
+    """Return the names of all providers, built-in ones first, without loading any of them."""
+    return [*_BUILT_IN, *sorted(_external())]
 
 
 def get(name: str) -> type[Provider]:
     """Return a provider by its name in any case."""
     wanted = name.strip().upper()
-    if wanted in _OURS:
-        module, _, attribute = _OURS[wanted].partition(":")
+    if wanted in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[wanted].partition(":")
         found: type[Provider] = getattr(import_module(module), attribute)
         return found
-    if wanted in _others():
-        return _load(_others()[wanted])
+    if wanted in _external():
+        return _load(_external()[wanted])
     close = get_close_matches(wanted, names(), n=1, cutoff=0.5)
     guess = f" Did you mean {close[0]}?" if close else ""
     raise UsageError(f"no provider '{name}'.{guess}  ({', '.join(names())})")
 
 
 def for_all(environ: Mapping[str, str]) -> list[str]:
-    """Return the providers that `-c ALL` stands for: those that can work with these keys."""
+    """Return the providers that `-c ALL` stands for: those that are usable with these keys."""
     return [name for name in names() if _is_usable(name, environ)]
 
 
@@ -83,15 +83,15 @@ def _is_usable(name: str, environ: Mapping[str, str]) -> bool:
     except ProviderError:
         return False
     except Exception:
-        if name in _OURS:
+        if name in _BUILT_IN:
             return True  # the run meets the same exception, and reports this provider as failed
-        log.warning("provider %s fails when it is made, and is left out", name, exc_info=True)
+        log.warning("provider %s cannot be created and is left out", name, exc_info=True)
         return False
 
 
-def _others() -> dict[str, EntryPoint]:
+def _external() -> dict[str, EntryPoint]:
     points = {point.name.upper(): point for point in entry_points(group=GROUP)}
-    return {name: point for name, point in points.items() if name not in _OURS}
+    return {name: point for name, point in points.items() if name not in _BUILT_IN}
 
 
 @cache
@@ -99,15 +99,15 @@ def _load(point: EntryPoint) -> type[Provider]:
     name = point.name.upper()
     try:
         loaded = point.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's module may raise anything; it is told
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - another package's module may raise anything; reported below
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
     else:
         if not (isinstance(loaded, type) and issubclass(loaded, Provider)):
-            reason = f"{point.value} is no Provider"
+            reason = f"{point.value} is not a Provider"
         elif getattr(loaded, "name", None) != name:
-            reason = f"it calls itself {getattr(loaded, 'name', 'nothing')}"
-        elif name in _OURS:
-            reason = "there is one of that name already"
+            reason = f"its name is {getattr(loaded, 'name', None)}, not {name}"
+        elif name in _BUILT_IN:
+            reason = "a built-in provider has the same name"
         else:
             return loaded
     package = f" of {point.dist.name}" if point.dist else ""

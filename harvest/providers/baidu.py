@@ -1,7 +1,7 @@
-r"""Baidu Images, without a key, as far as it lets us: FastClass asked it, and its JSON has seen better days.
+r"""Baidu Images, without a key, best effort: FastClass supported it. Its JSON is invalid in parts.
 
-Quotes are escaped as no JSON has it (`\'`), the last result is empty, and the address of a picture is in a
-cipher, unless it stands beside it in clear.
+Quotes are escaped in a way that JSON does not allow (`\'`), the last result is empty, and the URL of an image is
+enciphered, unless it is also given in clear.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from harvest.web.search_session import SearchPage, SearchSession
 
 _HOST = "https://image.baidu.com"
-_COUNT = 30  # results a page
+_COUNT = 30  # results per page
 _HEADERS = {
-    # Under any name but a browser's, everybody is told "Forbid spider access".
+    # Any User-Agent but a browser's gets "Forbid spider access".
     "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Referer": f"{_HOST}/",
 }
@@ -49,12 +49,12 @@ class Baidu(Provider):
     pace: ClassVar = 2.5
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the hits of a query, thirty a page."""
+        """Yield the hits of a query, thirty per page."""
         return NewHits(self.most).filter_new(_walk(query, pages))
 
 
 def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
-    pages.get(f"{_HOST}/", headers=_HEADERS)  # for the cookie, without which nothing comes
+    pages.get(f"{_HOST}/", headers=_HEADERS)  # sets the cookie that the search requires
     asked = {
         "tn": "resultjson_com",
         "ipn": "rj",
@@ -72,17 +72,17 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read an answer; raise when it is neither results nor says that there are none."""
+    """Read a response; raise when it has neither results nor a sign that there are none."""
     if page.status != HTTPStatus.OK:
         raise _blocked_error(f"answers {page.status}")
     answer = parsing.as_object(_parse_json(page))
     if answer.get("antiFlag"):
         raise _blocked_error(f'says "{parsing.parse_text(answer.get("message")) or "no"}"')
     results, total = answer.get("data"), parsing.parse_number(answer.get("listNum"))
-    given = [result for result in parsing.as_objects(results) if result]  # the last one is always empty
+    given = [result for result in parsing.as_objects(results) if result]  # the last result is always empty
     hits = [hit for hit in map(_hit, given) if hit]
     if not isinstance(results, list) or (not hits and (given or total)):
-        raise page_changed(page, "Baidu", "an answer with neither results nor a sign that there are none")
+        raise page_changed(page, "Baidu", "a response with neither results nor a sign that there are none")
     following = int(parsing.url_parameter(page.url, "pn") or 0) + _COUNT
     return PageResults(hits, following if hits and following < (total or 0) else None, total)
 
@@ -99,7 +99,7 @@ def _parse_json(page: SearchPage) -> Any:
 def _blocked_error(what: str) -> Blocked:
     return Blocked(
         f"Baidu {what} instead of results.",
-        "We asked no further, and solve no captchas. Try again in some hours, or leave Baidu out.",
+        "harvest stopped searching Baidu; it does not solve captchas. Try again in some hours, or leave Baidu out.",
     )
 
 
@@ -128,7 +128,7 @@ def _hit(result: dict[str, Any]) -> Hit | None:
 
 
 def decipher_url(address: object) -> object:
-    """Return an address in clear; what is not in Baidu's cipher stays as it is.
+    """Decipher a URL in Baidu's cipher; return anything else unchanged.
 
     >>> decipher_url("ippr_z2C$qAzdH3FAzdH3Fjxw4rsj_z&e3B562AzdH3F8_z&e3B3r2")
     'http://example.org/1.jpg'

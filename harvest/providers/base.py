@@ -1,4 +1,4 @@
-"""What a provider is: something that turns a query into hits, and says honestly how its search ended."""
+"""The base class of providers. A provider turns a query into hits, and reports how its search ended."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from harvest.models import Hit, Query
     from harvest.web.search_session import SearchSession
 
-PATIENCE = 2  # pages in a row without a new hit; engines repeat their last page for ever
+PATIENCE = 2  # pages in a row without a new hit; some engines repeat their last page forever
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key a provider needs: the variable that holds it, where to get one, and what to know of it.
+    """The API key a provider needs: its environment variable, where to get one, and a note.
 
-    `also` are other variables that people keep this key in.
+    `also` are other environment variables in common use for this key.
     """
 
     variable: str
@@ -33,9 +33,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class PageResults:
-    """One page as its parser read it: the hits, where the next page starts, and how many hits there are.
+    """The result of parsing one page: its hits, where the next page starts, and the total number of hits.
 
-    `more` is `None` after the last page. `total` is what the source says, where it says anything.
+    `more` is `None` after the last page. `total` is the number the source states, if it states one.
     """
 
     hits: list[Hit]
@@ -44,28 +44,27 @@ class PageResults:
 
 
 class Provider(ABC):
-    """Searches one source; making one asks nothing, and `search` asks no page before it is needed."""
+    """Searches one source. Creating one makes no request, and `search` requests each page only when it is needed."""
 
     name: ClassVar[str]  # as written after -c: "BING"
     label: ClassVar[str]  # as written in a sentence: "Bing"
     about: ClassVar[str]  # one line for the list of providers
     key: ClassVar[Key | None] = None
-    variables: ClassVar[tuple[str, ...]] = ()  # other secrets it reads, for `harvest keys`
-    supported_filters: ClassVar[frozenset[str]] = (
-        frozenset()
-    )  # the fields of `Filters` it maps; a run warns about others
-    in_all: ClassVar[bool] = True  # part of `-c ALL` when it can be used
-    pace: ClassVar[float] = 1.0  # seconds between two pages
-    most: ClassVar[int] = 1000  # hits a query can give at all
+    variables: ClassVar[tuple[str, ...]] = ()  # other settings it reads, for `harvest keys`
+    # The fields of `Filters` it applies; a run warns about others.
+    supported_filters: ClassVar[frozenset[str]] = frozenset()
+    in_all: ClassVar[bool] = True  # part of `-c ALL` when it is usable
+    pace: ClassVar[float] = 1.0  # seconds between two requests
+    most: ClassVar[int] = 1000  # hits that one query can return
     by_words: ClassVar[bool] = False  # a web engine: its results should share a word with the query
-    probe: ClassVar[str | None] = "cat"  # what `harvest doctor` asks for; None: there is nobody to ask
-    ephemeral: ClassVar[bool] = False  # its addresses die with the run: what is left over is searched anew
+    probe: ClassVar[str | None] = "cat"  # the query of `harvest doctor`; None: there is no service to test
+    ephemeral: ClassVar[bool] = False  # its URLs are only valid during the run, so unfinished hits are searched again
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
     def check(self) -> None:
-        """Raise `KeyMissing` or `Unavailable` when the provider cannot work here; asks nothing."""
+        """Raise `KeyMissing` or `Unavailable` when the provider is not usable here; makes no request."""
         if self.key is not None and not self._key():
             note = f"\n{self.key.note}." if self.key.note else ""
             raise KeyMissing(
@@ -75,31 +74,31 @@ class Provider(ABC):
             )
 
     def is_dependable(self) -> bool:
-        """Tell whether, with these settings, the provider may be part of `-c ALL`; asks nothing."""
+        """Return whether the provider is part of `-c ALL` with these settings; makes no request."""
         return self.in_all
 
     def notes(self) -> list[str]:
-        """Say what a person should know of how the provider works here, before it is asked."""
+        """Return what the user should know about this provider before it is searched."""
         return []
 
     @abstractmethod
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the hits of a query, best first; end when there are no more, else raise a `ProviderError`."""
+        """Yield the hits of a query, best first. End when there are no more, or raise a `ProviderError`."""
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The keys it has here, which no message, log, file or record may show; `HARVEST_…` are no keys."""
+        """The values of its keys, which no message, log, file or record may show. `HARVEST_…` are not keys."""
         of_key = (self.key.variable, *self.key.also) if self.key else ()
         names = (name for name in (*of_key, *self.variables) if not name.startswith("HARVEST_"))
         return frozenset(filter(None, map(self._setting, names)))
 
     @property
     def trusted_hosts(self) -> frozenset[str]:
-        """The "host:port" this provider serves pictures at itself, exempt from the rule on addresses."""
+        """The "host:port" at which this provider serves images itself, exempt from the address check."""
         return frozenset()
 
-    def close(self) -> None:  # noqa: B027 - most providers hold nothing
-        """Let go of what the provider holds, after its last hit is settled; a second call does nothing."""
+    def close(self) -> None:  # noqa: B027 - most providers hold no resources
+        """Release the resources of the provider after its last hit is processed; a second call does nothing."""
 
     def _key(self) -> str:
         names = (self.key.variable, *self.key.also) if self.key else ()
@@ -111,9 +110,9 @@ class Provider(ABC):
 
 @dataclass
 class NewHits:
-    """Lets each photograph through once, numbered, and by its largest rendition first.
+    """Yields each photo once, ranked, with its largest rendition first.
 
-    It notices when a source only repeats itself. `enlarge` is off where a source names every size it has.
+    It stops when a source only repeats itself. `enlarge` is off where a source lists every size it has.
     """
 
     most: int
@@ -121,7 +120,7 @@ class NewHits:
     _seen: set[str] = field(default_factory=set)
 
     def filter_new(self, pages: Iterable[Iterable[Hit]], patience: int = PATIENCE) -> Iterator[Hit]:
-        """Yield the hits not seen before; stop after `patience` pages in a row without one, or at `most`."""
+        """Yield the hits not seen before. Stop after `patience` pages in a row without one, or at `most` hits."""
         stale = 0
         for page in pages:
             stale += 1
@@ -137,7 +136,7 @@ class NewHits:
 
 
 def _with_larger_renditions(hit: Hit) -> Hit:
-    """Put the larger renditions that the address tells of before it; the size told was the smaller one's."""
+    """Put the larger renditions derived from the URL first; the stated size belongs to the smaller one."""
     first, *rest = dict.fromkeys((*source_keys.renditions(hit.url), *hit.others))
     if first == hit.url:
         return hit

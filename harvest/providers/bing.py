@@ -1,4 +1,4 @@
-"""Bing Images, without a key: the part of its page that loads more results when one scrolls."""
+"""Bing Images, without a key: the request by which its page loads more results on scrolling."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from harvest.web.search_session import SearchPage, SearchSession
 
 _HOST = "www.bing.com"
-_COUNT = 35  # results a page
-# How many results come depends on the browser's name.
+_COUNT = 35  # results per page
+# The number of results depends on the browser's name.
 _BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _LICENCES = {
     LicenceFilter.OPEN: "L2_L3",  # "free to modify, share and use commercially"
@@ -43,15 +43,15 @@ _COLOURS = {
         "white",
     )
 } | {"grey": "color2-FGcls_GRAY", "bw": "color2-bw"}
-_LARGE = 500  # pixels: what Bing calls large has more
-_AGES = (1440, 10_080, 43_200, 525_600)  # minutes, as Bing offers them
+_LARGE = 500  # pixels: images that Bing calls large have more
+_AGES = (1440, 10_080, 43_200, 525_600)  # in minutes: the ages that Bing offers
 _CHALLENGED = {202, 401, 403, 418}
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
-_UNCLOSED = 1000  # tags more than a page of Bing's ever leaves open
+_UNCLOSED = 1000  # more tags than a real page of Bing leaves open
 
 
 class Bing(Provider):
-    """Bing Images: many pictures of anything; it knows no licences, its licence filter only claims them."""
+    """Bing Images: many images of anything. It states no licences; its licence filter is a claim."""
 
     name: ClassVar = "BING"
     label: ClassVar = "Bing"
@@ -60,11 +60,11 @@ class Bing(Provider):
     supported_filters: ClassVar = frozenset(
         {"licence", "min_size", "photos", "colour", "since", "safe", "language", "region", "site"}
     )
-    pace: ClassVar = 2.5  # no limit is published; a page every 2-3 s is what it bears
-    most: ClassVar = 1000  # beyond these, results are unrelated
+    pace: ClassVar = 2.5  # no limit is published; a page every 2-3 s is accepted
+    most: ClassVar = 1000  # further results are unrelated
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the hits of a query, a page of 35 at a time."""
+        """Yield the hits of a query, 35 per page."""
         return NewHits(self.most).filter_new(_walk(query, pages))
 
 
@@ -78,7 +78,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
 
 
 def _ask(url: str, sent: dict[str, str], pages: SearchSession) -> PageResults:
-    """Ask for a page, and once more when it is empty: 5-20 % are, for no reason (SerpApi #1863)."""
+    """Request a page, and once more if it is empty: 5-20 % are, for no reason (SerpApi #1863)."""
     with suppress(PageChanged):
         found = parse(pages.get(url, headers=sent))
         if found.hits:
@@ -87,12 +87,12 @@ def _ask(url: str, sent: dict[str, str], pages: SearchSession) -> PageResults:
 
 
 def _request_headers(filters: Filters) -> dict[str, str]:
-    """Return the headers of a browser that reads the language asked for."""
+    """Return the headers of a browser with the language of the filters."""
     language = filters.language or "en"
     return {
         "User-Agent": _BROWSER,
         "Accept": "text/html",
-        "Accept-Language": f"{_market(filters)},{language};q=0.9",  # results are in it, as in the market's
+        "Accept-Language": f"{_market(filters)},{language};q=0.9",  # results come in both languages
     }
 
 
@@ -101,7 +101,7 @@ def _market(filters: Filters) -> str:
 
 
 def _page_url(query: Query, first: int) -> str:
-    """Return the address of the results from the `first` on, counted from 1."""
+    """Return the URL of the results from number `first` on, counted from 1."""
     filters = query.filters
     asked = {
         "q": f"{query.text} site:{filters.site}" if filters.site else query.text,
@@ -111,13 +111,13 @@ def _page_url(query: Query, first: int) -> str:
         "mkt": _market(filters),
         "adlt": filters.safe,
     }
-    # Bing wants the plus and the colon of its filters as they are.
-    narrowed = "".join(f"+filterui:{name}" for name in _filter_names(filters))
-    return f"https://{_HOST}/images/async?{urlencode(asked)}" + (f"&qft={narrowed}" if narrowed else "")
+    # The plus and the colon of Bing's filters must not be encoded.
+    filter_text = "".join(f"+filterui:{name}" for name in _filter_names(filters))
+    return f"https://{_HOST}/images/async?{urlencode(asked)}" + (f"&qft={filter_text}" if filter_text else "")
 
 
 def _filter_names(filters: Filters) -> Iterator[str]:
-    """Yield Bing's own names for what a search is narrowed by."""
+    """Yield Bing's names for the filters of a search."""
     if licence := _LICENCES.get(filters.licence):
         yield f"license-{licence}"
     colour = (filters.colour or "").casefold()
@@ -136,22 +136,22 @@ def _filter_names(filters: Filters) -> Iterator[str]:
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read a page of results; raise when it is neither results nor says that there are none."""
+    """Read a page of results; raise when it has neither results nor a sign that there are none."""
     host = urlsplit(page.url).hostname
     if page.status in _CHALLENGED or host != _HOST:
-        raise _blocked_error(f"sends us to {host}" if host != _HOST else f"answers {page.status}")
-    # html.parser takes time squared over tags that never close: 54 s for 60 kB of them.
+        raise _blocked_error(f"redirects to {host}" if host != _HOST else f"answers {page.status}")
+    # html.parser takes quadratic time for tags that are never closed: 54 s for 60 kB of them.
     closed = page.text.count("<") <= 2 * page.text.count(">") + _UNCLOSED
     soup = BeautifulSoup(page.text if closed else "", "html.parser")
     anchors = soup.select("a.iusc")
     if not anchors and soup.select_one("div.captcha"):
-        # Turnstile's script is no sign, as ordinary pages load it too; nor is the title, which is ordinary.
+        # Neither Turnstile's script nor the title is a sign: ordinary pages have both.
         raise _blocked_error('shows a challenge page ("One last step")')
     hits = [hit for hit in map(_hit, anchors) if hit]
     if not hits and (page.status != HTTPStatus.OK or not _says_none(soup)):
         raise PageChanged(
             "Bing sent a page with neither results nor a sign that there are none.",
-            f"Its layout may be new. {ASK_THE_DOCTOR}",
+            f"Its page layout may have changed. {ASK_THE_DOCTOR}",
             page.text,
         )
     if not hits:
@@ -165,12 +165,12 @@ def parse(page: SearchPage) -> PageResults:
 def _blocked_error(what: str) -> Blocked:
     return Blocked(
         f"Bing {what} instead of results.",
-        "We asked no further; what was found is kept. Try again in some hours, or from another connection.",
+        "harvest stopped searching Bing and keeps what was found. Try again in some hours or from another connection.",
     )
 
 
 def _says_none(soup: BeautifulSoup) -> bool:
-    """Tell whether the page says so in words, or has the grid of results, empty and with nothing after it."""
+    """Return whether the page says that there are no results, or has an empty grid with no further page."""
     if soup.select_one(".b_no"):
         return True
     grids = soup.select(".dgControl[data-nexturl]")
@@ -178,18 +178,18 @@ def _says_none(soup: BeautifulSoup) -> bool:
 
 
 def _more(soup: BeautifulSoup, following: int) -> int | None:
-    """Return where the next page starts: as the first address given says, else after all that came."""
-    given = [str(tag["data-nexturl"]) for tag in soup.select("[data-nexturl]")]
-    address = next(filter(None, given), "")
-    if given and not address:
+    """Return where the next page starts: as stated by its URL in the page, else after the last result."""
+    urls = [str(tag["data-nexturl"]) for tag in soup.select("[data-nexturl]")]
+    url = next(filter(None, urls), "")
+    if urls and not url:
         return None
-    return parsing.parse_number(parsing.url_parameter(address, "first")) or following
+    return parsing.parse_number(parsing.url_parameter(url, "first")) or following
 
 
 def _hit(anchor: Tag) -> Hit | None:
     result = parsing.parse_json_object(str(anchor.get("m", "")))
     url = parsing.parse_url(result.get("murl"))
-    # The carousel of related searches looks the same, but has neither title nor id.
+    # The carousel of related searches uses the same elements, but has neither title nor id.
     if url is None or "t" not in result or "mid" not in result:
         return None
     width, height = _size(anchor)
@@ -205,13 +205,13 @@ def _hit(anchor: Tag) -> Hit | None:
 
 
 def _size(anchor: Tag) -> tuple[int | None, int | None]:
-    """Return width and height of the original, as the link to its details or the caption says."""
+    """Return width and height of the original, from the link to its details or from the caption."""
     link = str(anchor.get("href", ""))
     size = (
         parsing.parse_number(parsing.url_parameter(link, "expw")),
         parsing.parse_number(parsing.url_parameter(link, "exph")),
     )
     if None in size and anchor.parent and (caption := anchor.parent.select_one("span.nowrap")):
-        told = _SIZE.match(caption.get_text(strip=True))
-        return (parsing.parse_number(told[1]), parsing.parse_number(told[2])) if told else size
+        stated = _SIZE.match(caption.get_text(strip=True))
+        return (parsing.parse_number(stated[1]), parsing.parse_number(stated[2])) if stated else size
     return size

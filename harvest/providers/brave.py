@@ -1,4 +1,4 @@
-"""Brave Images: an index of its own, for a key; one answer of two hundred pictures is all a query gives."""
+"""Brave Images: an independent index, with a key; a query gives one response of up to 200 images."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class Brave(Provider):
-    """Brave Images: the web as neither Bing nor Google sees it; licences unknown."""
+    """Brave Images: an index independent of Bing and Google; licences unknown."""
 
     name: ClassVar = "BRAVE"
     label: ClassVar = "Brave"
-    about: ClassVar = "the whole web, an index of its own, 200 a query; needs a key"
+    about: ClassVar = "the whole web, an independent index, 200 per query; needs a key"
     key: ClassVar = Key(
         "BRAVE_API_KEY",
         _KEYS,
-        "It is a paid service with some free queries a month",
+        "Brave is a paid service with some free queries a month",
         also=("BRAVE_SEARCH_API_KEY",),
     )
     supported_filters: ClassVar = frozenset({"safe", "language", "region", "site"})
     by_words: ClassVar = True
-    pace: ClassVar = 1.1  # the free plan allows one a second
+    pace: ClassVar = 1.1  # the free plan allows one request a second
     most: ClassVar = _MOST
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the hits of a query: there is one page."""
+        """Yield the hits of a query, from its only page."""
         self.check()
         return NewHits(self.most).filter_new(self._ask(query, pages))
 
@@ -58,7 +58,7 @@ def _arguments(query: Query) -> dict[str, object]:
         "q": f"{query.text} site:{filters.site}" if filters.site else query.text,
         "count": max(1, min(query.limit or _MOST, _MOST)),
         "safesearch": "off" if filters.safe is Safe.OFF else "strict",
-        "spellcheck": "false",  # what is asked for is what is meant
+        "spellcheck": "false",  # search for the query as written
         "search_lang": filters.language,
         "country": filters.region,
     }
@@ -66,20 +66,20 @@ def _arguments(query: Query) -> dict[str, object]:
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read an answer; raise what it says when it is no list of results."""
+    """Read a response; raise the error it reports when it is not a list of results."""
     if page.status != HTTPStatus.OK:
         raise _failure(page)
     answer: Any = page.json()
     results = parsing.as_object(answer).get("results")
     hits = [hit for hit in map(_hit, parsing.as_objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
-        raise page_changed(page, "Brave", "an answer with neither results nor a sign that there are none")
+        raise page_changed(page, "Brave", "a response with neither results nor a sign that there are none")
     return PageResults(hits)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    picture = parsing.as_object(result.get("properties"))
-    if (url := parsing.parse_url(picture.get("url"))) is None:
+    image = parsing.as_object(result.get("properties"))
+    if (url := parsing.parse_url(image.get("url"))) is None:
         return None
     return Hit(
         url=url,
@@ -87,20 +87,22 @@ def _hit(result: dict[str, Any]) -> Hit | None:
         source=source_keys.source_key(url),
         page=parsing.parse_url(result.get("url")),
         title=parsing.parse_text(result.get("title"), html=True),
-        width=parsing.parse_number(picture.get("width")),
-        height=parsing.parse_number(picture.get("height")),
+        width=parsing.parse_number(image.get("width")),
+        height=parsing.parse_number(image.get("height")),
     )
 
 
 def _failure(page: SearchPage) -> ProviderError:
-    """Tell a bad key from an empty account and from an odd search; Brave answers 422 to a bad key."""
+    """Return the error for a bad key, an exhausted quota or a refused search; Brave answers 422 to a bad key."""
     answer = page.json() if page.text.lstrip().startswith("{") else None
     error = parsing.as_object(parsing.as_object(answer).get("error"))
     code, said = str(error.get("code")), parsing.parse_text(error.get("detail"))
     if not said:
-        return Blocked(f"Brave answers {page.status} instead of results.", "We asked no further; try again later.")
+        return Blocked(
+            f"Brave answers {page.status} instead of results.", "harvest stopped searching Brave. Try again later."
+        )
     if "QUOTA" in code or "RATE" in code:
-        return RateLimited(f"Brave has had too many queries with this key: {said}", f"See {_KEYS}")
+        return RateLimited(f"Brave's quota for this key is used up: {said}", f"See {_KEYS}")
     if "TOKEN" in code or page.status in _REFUSED:
         return KeyRefused(f"Brave does not accept the key: {said}", f"Compare BRAVE_API_KEY with {_KEYS}")
     return Unanswerable(f"Brave refuses this search: {said}", "Change the query, or leave Brave out.")

@@ -1,4 +1,4 @@
-"""Wikimedia Commons: everything there is free to use; by a search, or a whole category by its name."""
+"""Wikimedia Commons: freely usable files, found by a search or as a whole category."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 _API = "https://commons.wikimedia.org/w/api.php"
 _CONTACT = "HARVEST_CONTACT"
-_REACHABLE = re.compile(r"[!-'*-~]+@[!-'*-~]+\.[!-'*-~]+|https?://[!-'*-~]+\.[!-'*-~]+")  # no brackets
+# No parentheses, because the contact is sent within parentheses.
+_REACHABLE = re.compile(r"[!-'*-~]+@[!-'*-~]+\.[!-'*-~]+|https?://[!-'*-~]+\.[!-'*-~]+")
 _CATEGORY = re.compile(r"category:\s*(.+)", re.IGNORECASE)
-_COUNT = 50  # files an answer
-_PARTS = 20  # answers a batch may be split into
-_LAG = 5.0  # seconds to wait while its databases lag, as it recommends
+_COUNT = 50  # files in one response
+_PARTS = 20  # responses that one batch may be split into
+_LAG = 5.0  # seconds to wait while its databases lag, as its documentation recommends
 _TRIES = 3
 _FILES = {
     "action": "query",
@@ -39,49 +40,49 @@ _FILES = {
     "iiextmetadatafilter": "Artist|License|LicenseUrl",
     "iiurlwidth": 1280,
 }
-_EMPTY = {"batchcomplete", "continue", "warnings", "limits"}  # all that an answer without files may hold
+_EMPTY = {"batchcomplete", "continue", "warnings", "limits"}  # the only keys that a response without files may hold
 _READABLE = {"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"}
-_WIDTHS = {20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840}  # since 2026 it serves no others
+_WIDTHS = {20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840}  # since 2026 it serves no other widths
 _WIDTH = re.compile(r"/(?:loss(?:y|less)-)?(?:page\d+-)?(\d+)px-[^/]+", re.ASCII)
-_LONGEST = 5000  # characters of an author's name as HTML
-_NAMED = {"pd": licence_parsing.PUBLIC_DOMAIN, "cc0": licence_parsing.CC0, "cc-zero": licence_parsing.CC0}
+_LONGEST = 5000  # characters of an author's name in HTML
+_NAMES = {"pd": licence_parsing.PUBLIC_DOMAIN, "cc0": licence_parsing.CC0, "cc-zero": licence_parsing.CC0}
 
 
 class Commons(Provider):
-    """Wikimedia Commons: pictures of nearly anything, in categories, each with author and licence."""
+    """Wikimedia Commons: images of nearly anything, in categories, each with author and licence."""
 
     name: ClassVar = "COMMONS"
     label: ClassVar = "Commons"
-    about: ClassVar = "Wikimedia's archive of free pictures; wants to know whom to write to"
+    about: ClassVar = "Wikimedia's archive of free images; requires your contact address"
     variables: ClassVar = (_CONTACT,)
     supported_filters: ClassVar = frozenset({"licence", "min_size", "photos"})
     pace: ClassVar = 1.0
     most: ClassVar = 10_000  # results of a search
 
     def check(self) -> None:
-        """Raise `KeyMissing` without a contact: Commons refuses programs that name nobody."""
+        """Raise `KeyMissing` without a contact: Commons refuses programs that do not name one."""
         if not _REACHABLE.fullmatch(self._setting(_CONTACT)):
             raise KeyMissing(
-                f"Commons wants to know whom to write to: an e-mail or web address in {_CONTACT}.",
+                f"Commons requires a contact: an e-mail or web address in {_CONTACT}.",
                 f"Pass --contact you@example.org, or run: harvest keys set {_CONTACT}\n"
-                "It goes to Commons with each request.\n"
-                "Or leave Commons out and choose others with -c.",
+                "It is sent to Commons with each request.\n"
+                "Or leave Commons out and choose other providers with -c.",
             )
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the files of a search by relevance, or those of a category: `category:NAME`."""
+        """Yield the files of a search by relevance, or those of a category with `category:NAME`."""
         self.check()
         asked = _FILES | _generator(query)
         headers = {"User-Agent": f"{USER_AGENT} ({self._setting(_CONTACT)})"}
 
         def ask(following: dict[str, str]) -> tuple[SearchPage, CommonsBatch]:
-            """Ask for an answer, and again after a while when the databases lag."""
+            """Request one response, and retry after a pause while the databases lag."""
             for _ in range(_TRIES):
                 page = pages.get(_API, params={**following, **asked}, headers=headers)
                 if batch := read_batch(page):
                     return page, batch
                 pages.pause(_LAG)
-            raise RateLimited("Commons is too busy: its databases lag.", "The same line goes on, later.")
+            raise RateLimited("Commons is too busy: its databases lag.", "Run the same command later to continue.")
 
         yield from NewHits(self.most).filter_new(_walk(ask))
 
@@ -96,13 +97,13 @@ def _generator(query: Query) -> dict[str, object]:
         words.append("filemime:image/jpeg")
     if (size := query.filters.min_size) > 1:
         words.append(f"filew:>{size - 1} fileh:>{size - 1}")
-    if query.filters.licence is LicenceFilter.PUBLIC_DOMAIN:  # the others are met by nearly all there is
+    if query.filters.licence is LicenceFilter.PUBLIC_DOMAIN:  # nearly all files meet the others
         words.append("haslicense:unrestricted")
     return {"generator": "search", "gsrnamespace": 6, "gsrsearch": " ".join(words), "gsrlimit": count}
 
 
 def _walk(ask: Callable[[dict[str, str]], tuple[SearchPage, CommonsBatch]]) -> Iterator[list[Hit]]:
-    """Follow what Commons says comes next; a batch may be told in parts, which make up its files together."""
+    """Follow the continuation of each response. A batch may be split over several responses; merge their files."""
     following: dict[str, str] | None = {}
     files: dict[int, dict[str, Any]] = {}
     parts = 0
@@ -117,7 +118,7 @@ def _walk(ask: Callable[[dict[str, str]], tuple[SearchPage, CommonsBatch]]) -> I
 
 
 class CommonsBatch(NamedTuple):
-    """One answer: files by the number of their page, what to ask next, and whether they are all told."""
+    """One response: files by page id, the parameters of the next request, and whether the batch is complete."""
 
     files: dict[int, dict[str, Any]]
     following: dict[str, str] | None
@@ -125,7 +126,7 @@ class CommonsBatch(NamedTuple):
 
 
 def read_batch(page: SearchPage) -> CommonsBatch | None:
-    """Read an answer as it is; `None` when the databases lag, and it should be asked again."""
+    """Read one response; return `None` when the databases lag and the request should be repeated."""
     answer = json_response.read_object(page, Commons.label)
     if error := parsing.as_object(answer.get("error")):
         if error.get("code") == "maxlag":
@@ -143,7 +144,7 @@ def read_batch(page: SearchPage) -> CommonsBatch | None:
         if (number := parsing.parse_number(file.get("pageid"), parsing.IDENTITY))
     }
     if not isinstance(listed, list) or (listed and not files) or not isinstance(following, dict | None):
-        raise json_response.page_changed(page, Commons.label, "an answer without files")
+        raise json_response.page_changed(page, Commons.label, "a response without files")
     return CommonsBatch(
         files,
         None if following is None else {str(name): str(value) for name, value in following.items()},
@@ -152,55 +153,55 @@ def read_batch(page: SearchPage) -> CommonsBatch | None:
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read the hits of one answer, and how many results of the search come before what follows."""
+    """Read the hits of one response, and the offset of the next one."""
     batch = read_batch(page) or CommonsBatch({}, None, is_whole=True)
     return PageResults(parse_hits(batch.files, page), parsing.parse_number((batch.following or {}).get("gsroffset")))
 
 
 def parse_hits(files: Mapping[int, dict[str, Any]], page: SearchPage) -> list[Hit]:
-    """Return the pictures among files in their order; `page` is for the error of a new layout."""
+    """Return the images among files in their order; `page` is attached to the error if the layout has changed."""
     listed = sorted(files.values(), key=lambda file: parsing.parse_number(file.get("index")) or 0)
-    told = [(file, told) for file in listed if "url" in (told := _image_info(file))]
-    if listed and not told:
-        raise json_response.page_changed(page, Commons.label, "files without addresses")
-    return [hit for file, info in told if (hit := _hit(file, info))]
+    described = [(file, info) for file in listed if "url" in (info := _image_info(file))]
+    if listed and not described:
+        raise json_response.page_changed(page, Commons.label, "files without URLs")
+    return [hit for file, info in described if (hit := _hit(file, info))]
 
 
 def _image_info(file: dict[str, Any]) -> dict[str, Any]:
-    """Return what is told of the file's newest version; a file may have none."""
+    """Return the image information of the newest version of a file; it may be missing."""
     return next(iter(parsing.as_objects(file.get("imageinfo"))), {})
 
 
 def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
-    original, thumb = (_address(info.get(name)) for name in ("url", "thumburl"))
+    original, thumb = (_file_url(info.get(name)) for name in ("url", "thumburl"))
     width = _WIDTH.search(thumb or "")
     if width is None or int(width[1]) not in _WIDTHS:
         thumb = None
     kind = str(info.get("mime", "image/jpeg"))
-    # Drawings and scans (SVG, TIFF) are pictures only as a rendition; films, sounds and books are none.
+    # Drawings and scans (SVG, TIFF) are only usable as a rendition; videos, sounds and books are not images.
     urls = [url for url in (original if kind in _READABLE else None, thumb) if url]
     if original is None or not urls or not kind.startswith("image/"):
         return None
     size = "" if urls[0] == original else "thumb"
-    artist, named, address = (_value(info, name) for name in ("Artist", "License", "LicenseUrl"))
+    artist, name, url = (_value(info, name) for name in ("Artist", "License", "LicenseUrl"))
     title = str(file.get("title", "")).partition(":")[2]
     return Hit(
         url=urls[0],
         provider=Commons.name,
         source=source_keys.source_key(original),
-        page=_address(info.get("descriptionurl")),
+        page=_file_url(info.get("descriptionurl")),
         title=parsing.parse_text(title.rpartition(".")[0] or title),
         width=parsing.parse_number(info.get(f"{size}width")),
         height=parsing.parse_number(info.get(f"{size}height")),
         author=parsing.parse_text(artist, html=True),
         author_url=_link(artist),
-        licence=_licence(named, address),
+        licence=_licence(name, url),
         others=tuple(urls[1:]),
     )
 
 
-def _address(value: object) -> str | None:
-    """Return an address without the words by which Commons counts, since 2026, who follows it."""
+def _file_url(value: object) -> str | None:
+    """Return a URL without the tracking parameters that Commons adds since 2026."""
     url = parsing.parse_url(value)
     return url.partition("?utm_")[0] if url else None
 
@@ -211,7 +212,7 @@ def _value(info: dict[str, Any], name: str) -> str:
 
 
 def _link(artist: str) -> str | None:
-    """Return where the author's name leads to."""
+    """Return the URL that the author's name links to."""
     if "<a" not in artist or len(artist) > _LONGEST:
         return None
     anchor = BeautifulSoup(artist, "html.parser").select_one("a[href]")
@@ -219,6 +220,6 @@ def _link(artist: str) -> str | None:
     return parsing.parse_url(f"https:{link}" if link.startswith("//") else link)
 
 
-def _licence(named: str, address: str) -> Licence:
-    read = (licence_parsing.parse_licence(text) for text in (named, address))
-    return next((licence for licence in read if licence.id), _NAMED.get(named.casefold(), Licence()))
+def _licence(name: str, url: str) -> Licence:
+    read = (licence_parsing.parse_licence(text) for text in (name, url))
+    return next((licence for licence in read if licence.id), _NAMES.get(name.casefold(), Licence()))

@@ -1,4 +1,4 @@
-"""DuckDuckGo Images, without a key, as far as it lets us: its index is Bing's, and finds nothing new."""
+"""DuckDuckGo Images, without a key, best effort: it uses Bing's index and adds no new images."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LICENCES = {
 
 
 class DuckDuckGo(Provider):
-    """DuckDuckGo Images: Bing's pictures in another order, for when Bing itself says no."""
+    """DuckDuckGo Images: Bing's images in another order, for when Bing itself refuses."""
 
     name: ClassVar = "DUCKDUCKGO"
     label: ClassVar = "DuckDuckGo"
@@ -50,7 +50,7 @@ class DuckDuckGo(Provider):
     most: ClassVar = 500
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the hits of a query, a hundred a page."""
+        """Yield the hits of a query, a hundred per page."""
         return NewHits(self.most).filter_new(_walk(query, pages))
 
 
@@ -58,7 +58,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     text = f"{query.text} site:{query.filters.site}" if query.filters.site else query.text
     claim = Licence.from_filter(query.filters.licence)
     front = pages.get(f"{_HOST}/", params={"q": text, "iar": "images", "iax": "images", "ia": "images"})
-    asked = {"o": "json", "q": text, **_arguments(query.filters), "vqd": token(front)}
+    asked = {"o": "json", "q": text, **_arguments(query.filters), "vqd": parse_token(front)}
     start: int | None = 0
     while start is not None:
         found = parse(pages.get(f"{_HOST}/i.js", params={**asked, "s": start}, headers={"Referer": f"{_HOST}/"}))
@@ -84,23 +84,23 @@ def _arguments(filters: Filters) -> dict[str, object]:
     }
 
 
-def token(page: SearchPage) -> str:
-    """Return what a page of the search gives to those who go on to its results."""
+def parse_token(page: SearchPage) -> str:
+    """Return the token in a search page that its results page requires."""
     found = _TOKEN.search(page.text)
     if page.status == HTTPStatus.OK and found:
         return found[1]
     _check(page)
-    raise page_changed(page, "DuckDuckGo", "a page without the token that leads to its results")
+    raise page_changed(page, "DuckDuckGo", "a page without the token that its results require")
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read an answer; raise when it is neither results nor says that there are none."""
+    """Read a response; raise when it has neither results nor a sign that there are none."""
     _check(page)
     answer: Any = page.json()
     results = parsing.as_object(answer).get("results")
     hits = [hit for hit in map(_hit, parsing.as_objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
-        raise page_changed(page, "DuckDuckGo", "an answer with neither results nor a sign that there are none")
+        raise page_changed(page, "DuckDuckGo", "a response with neither results nor a sign that there are none")
     following = answer.get("next")
     return PageResults(
         hits,
@@ -109,13 +109,13 @@ def parse(page: SearchPage) -> PageResults:
 
 
 def _check(page: SearchPage) -> None:
-    """Raise `Blocked` for DuckDuckGo's ways to say no: a status, or an error in place of JSON."""
+    """Raise `Blocked` when DuckDuckGo refuses: with a status, or with an error in place of JSON."""
     if page.status != HTTPStatus.OK or (_REFUSED in page.text and not page.text.startswith("{")):
         what = f"answers {page.status}" if page.status != HTTPStatus.OK else "sends an error"
         raise Blocked(
             f'DuckDuckGo {what} instead of results ("If this error persists, please let us know").',
-            "It has had too many calls from here, or does not like how we ask. We asked no further; its "
-            "pictures are Bing's: -c BING.",
+            "It refuses automated access or saw too many requests from this connection. harvest stopped searching "
+            "DuckDuckGo. Its images are Bing's: use -c BING.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Flickr, through flickrapi: one call a page, with everything a hit needs among its extras."""
+"""Flickr, through flickrapi: one call per page; its `extras` hold everything a hit needs."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _PER_PAGE = 500
 _BEGINNING = 1_075_593_600  # February 2004, when Flickr opened
 _DAY = 86_400
 _TRIES = 3
-_LOST = 16  # pages in a row without a new photo: of a half that is halved again, the best are known already
+_LOST = 16  # pages in a row without a new photo: the best photos of each half are known from the whole
 _SAFE = {Safe.STRICT: 1, Safe.MODERATE: 2, Safe.OFF: 3}
-CAP = 4000  # results of one search that differ; after them Flickr repeats itself
-SIZES = ("o", "6k", "5k", "4k", "3k", "k", "h", "l", "c", "z", "m")  # of one photo, the largest first
-_REFUSED = {401, 403}  # with a page of a firewall; Flickr itself refuses with 200
+CAP = 4000  # distinct results of one search; after them Flickr repeats itself
+SIZES = ("o", "6k", "5k", "4k", "3k", "k", "h", "l", "c", "z", "m")  # of a photo, largest first
+_REFUSED = {401, 403}  # sent by a firewall; Flickr itself refuses with 200
 _BAD_KEY = {"96", "97", "98", "99", "100"}
-_PASSING = {"0", "10", "105", "106", "201"}
-_CHANGED = f"Its answers may be new. {ASK_THE_DOCTOR}"
+_TEMPORARY = {"0", "10", "105", "106", "201"}
+_CHANGED = f"Its response format may have changed. {ASK_THE_DOCTOR}"
 LICENCES = {
     "0": licence_parsing.stated_licence(
         "LicenseRef-All-Rights-Reserved", "https://www.flickrhelp.com/hc/en-us/articles/10710266545556"
@@ -60,13 +60,13 @@ for _version, _numbered in {
 }.items():
     LICENCES |= {number: licence_parsing.creative_commons(terms, _version) for number, terms in _numbered.items()}
 _EXTRAS = ",".join(("license", "owner_name", "path_alias", *(f"url_{size}" for size in SIZES)))
-# They print the key, in calls and in signatures.
+# These loggers print the key, in calls and in signatures.
 for _logger in ("flickrapi", "oauthlib", "requests_oauthlib"):
     logging.getLogger(_logger).setLevel(logging.CRITICAL + 1)
 
 
 class Flickr(Provider):
-    """Flickr: photographs by their makers, each with its author and licence."""
+    """Flickr: photographs, each with its author and licence."""
 
     name: ClassVar = "FLICKR"
     label: ClassVar = "Flickr"
@@ -78,25 +78,25 @@ class Flickr(Provider):
     )
     variables: ClassVar = ("FLICKR_API_SECRET",)
     supported_filters: ClassVar = frozenset({"licence", "photos", "since", "until", "safe"})
-    pace: ClassVar = 1.0  # 3600 calls an hour and key
+    pace: ClassVar = 1.0  # 3600 calls per hour and key
     most: ClassVar = 100_000
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the 4000 hits that fit the query best, then the others by the time they came to Flickr."""
+        """Yield the 4000 most relevant hits, then the others by upload time."""
         self.check()
         api = _Api(self._setting("FLICKR_API_KEY"), self._setting("FLICKR_API_SECRET"), pages)
         ask = partial(_ask, api.photos.search, **_parameters(query))
         start, end = _dates(query)
         dates = {"max_upload_date": end} | ({"min_upload_date": start} if query.filters.since else {})
-        sieve = NewHits(self.most, enlarge=False)
+        new_hits = NewHits(self.most, enlarge=False)
         first = ask(page=1, **dates)
-        yield from sieve.filter_new(_window(ask, first, **dates))
+        yield from new_hits.filter_new(_window(ask, first, **dates))
         if (first.total or 0) > CAP:
-            yield from sieve.filter_new(_halves(ask, start, end), patience=_LOST)
+            yield from new_hits.filter_new(_halves(ask, start, end), patience=_LOST)
 
 
 def _dates(query: Query) -> tuple[int, int]:
-    """Return since and until when photos came to Flickr: those that come meanwhile shift no page."""
+    """Return the range of upload times. Its fixed end keeps photos uploaded meanwhile from shifting the pages."""
     since, until = query.filters.since, query.filters.until
     now = int(time.time())
     return (
@@ -106,14 +106,14 @@ def _dates(query: Query) -> tuple[int, int]:
 
 
 def _parameters(query: Query) -> dict[str, object]:
-    wish = query.filters.licence
-    wanted = [number for number, licence in LICENCES.items() if licence.allows(wish)]
+    licence_filter = query.filters.licence
+    wanted = [number for number, licence in LICENCES.items() if licence.allows(licence_filter)]
     return {
-        "text": query.text,  # Flickr knows "phrases" and -exclusions as engines do
-        "license": ",".join(sorted(wanted, key=int)) if wish is not LicenceFilter.ANY else None,
+        "text": query.text,  # Flickr supports "phrases" and -exclusions
+        "license": ",".join(sorted(wanted, key=int)) if licence_filter is not LicenceFilter.ANY else None,
         "sort": "relevance",
         "media": "photos",
-        "content_types": "0",  # photographs; 1 are screenshots, 2 others
+        "content_types": "0",  # photographs; 1: screenshots, 2: others
         "safe_search": _SAFE[query.filters.safe],
         "per_page": max(1, min(query.limit or _PER_PAGE, _PER_PAGE)),
         "extras": _EXTRAS,
@@ -128,7 +128,7 @@ def _window(ask: Callable[..., PageResults], found: PageResults, **dates: int) -
 
 
 def _halves(ask: Callable[..., PageResults], since: int, until: int) -> Iterator[list[Hit]]:
-    """Read what came between two moments half by half, the later first; a half beyond the cap likewise."""
+    """Read a range of upload times half by half, the later first; split a half over the cap again."""
     middle = (since + until) // 2
     for start, end in ((middle + 1, until), (since, middle)):
         dates = {"min_upload_date": start, "max_upload_date": end}
@@ -141,7 +141,7 @@ def _halves(ask: Callable[..., PageResults], since: int, until: int) -> Iterator
 
 
 def _ask(call: Callable[..., SearchPage], **parameters: object) -> PageResults:
-    """Ask for a page; what Flickr calls passing, and an odd answer, is asked again."""
+    """Request a page; repeat the request after a temporary error or an unreadable response."""
     for _ in range(_TRIES - 1):
         page = call(**parameters)
         with suppress(Unreachable, PageChanged):
@@ -150,25 +150,27 @@ def _ask(call: Callable[..., SearchPage], **parameters: object) -> PageResults:
 
 
 class _Api(flickrapi.FlickrAPI):  # type: ignore[misc] # it has no types
-    """Flickr's calls, sent through our pages: unsigned with a key alone, signed with a secret."""
+    """Flickr's calls, sent through the search session: unsigned with a key alone, signed with a secret."""
 
     def __init__(self, key: str, secret: str, pages: SearchSession) -> None:
         super().__init__(key, secret, format="json", store_token=False)
         self._secret, self._pages = secret, pages
 
     def _flickr_call(self, timeout: float | None = None, **parameters: Any) -> SearchPage:  # noqa: ARG002
-        if not self._secret:  # flickrapi itself would sign with nothing and leave the key out
+        if not self._secret:  # flickrapi would sign with an empty secret and leave the key out
             key = self.flickr_oauth.key
             return self._pages.get(self.REST_URL, params={**parameters, "api_key": key})
         signed = requests.Request("GET", self.REST_URL, params=parameters, auth=self.flickr_oauth.oauth).prepare()
-        signature: Any = signed.headers["Authorization"]  # bytes, whatever its type says
+        signature: Any = signed.headers["Authorization"]  # bytes, although typed as str
         return self._pages.get(str(signed.url), headers={"Authorization": signature.decode("ascii")})
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read an answer of photos.search; raise what it says when it is no list of photos."""
+    """Read a response of photos.search; raise the error it reports when it is not a list of photos."""
     if page.status in _REFUSED:
-        raise Blocked(f"Flickr answers {page.status} instead of results.", "We asked no further; try again later.")
+        raise Blocked(
+            f"Flickr answers {page.status} instead of results.", "harvest stopped searching Flickr. Try again later."
+        )
     answer = page.json()
     if not isinstance(answer, dict) or answer.get("stat") != "ok":
         raise _failure(answer if isinstance(answer, dict) else {}, page.text)
@@ -179,7 +181,9 @@ def parse(page: SearchPage) -> PageResults:
         listed = []
     hits = [hit for hit in map(_hit, listed) if hit] if isinstance(listed, list) else []
     if not isinstance(listed, list) or (listed and not hits):
-        raise PageChanged(f"Flickr counts {total or 'no'} photos and sends none that can be read.", _CHANGED, page.text)
+        raise PageChanged(
+            f"Flickr reports {total or 'no'} photos, and none of those it sent can be read.", _CHANGED, page.text
+        )
     number, last, per_page = (parsing.parse_number(read.get(name)) or 1 for name in ("page", "pages", "perpage"))
     return PageResults(hits, number + 1 if number < last and number * per_page < CAP else None, total)
 
@@ -192,13 +196,13 @@ def _failure(answer: dict[str, object], text: str) -> ProviderError:
             f"Flickr does not accept the key: {said}",
             "Compare FLICKR_API_KEY, and FLICKR_API_SECRET if set, with https://www.flickr.com/services/api/keys/",
         )
-    if code in _PASSING:
-        return Unreachable(f"Flickr cannot search now: {said}", "The same line again goes on from here.")
+    if code in _TEMPORARY:
+        return Unreachable(f"Flickr cannot search now: {said}", "Run the same command again to continue from here.")
     if any(word in message.lower() for word in ("quota", "rate limit", "exceeded")):
-        return RateLimited(f"Flickr has had too many calls with this key: {said}", "Try again in an hour.")
+        return RateLimited(f"Flickr's rate limit for this key is reached: {said}", "Try again in an hour.")
     if answer.get("stat") == "fail":
         return Unavailable(f"Flickr refuses this search: {said}", "Change the query, or leave Flickr out.")
-    return PageChanged("Flickr sent an answer that is no result of a search.", _CHANGED, text)
+    return PageChanged("Flickr sent a response that is not a search result.", _CHANGED, text)
 
 
 def _hit(photo: object) -> Hit | None:

@@ -1,4 +1,4 @@
-"""GBIF: the world's biodiversity archives in one; museums, iNaturalist and other observers among them."""
+"""GBIF: the world's biodiversity archives in one index, museums and iNaturalist among them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from harvest.web.search_session import SearchPage, SearchSession
 
 _API = "https://api.gbif.org/v1"
-_LIMIT = 300  # records a page
+_LIMIT = 300  # records per page
 _CAP = 100_000  # records of one search that can be reached
-_RECORDS = {  # the licences of records, which those of their media nearly always are
+_RECORDS = {  # the licences of records; those of their media are nearly always the same
     LicenceFilter.OPEN: ["CC0_1_0", "CC_BY_4_0"],
     LicenceFilter.COMMERCIAL: ["CC0_1_0", "CC_BY_4_0"],
     LicenceFilter.PUBLIC_DOMAIN: ["CC0_1_0"],
@@ -40,7 +40,7 @@ class Gbif(Provider):
     probe: ClassVar = "Felis catus"
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the pictures of people's observations of the taxon that the query names."""
+        """Yield the images of human observations of the taxon that the query names."""
         yield from NewHits(self.most).filter_new(_walk(query, pages))
 
 
@@ -54,7 +54,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     asked = {
         "taxonKey": taxon,
         "mediaType": "StillImage",
-        "basisOfRecord": "HUMAN_OBSERVATION",  # no drawers of beetles, no pressed leaves with their labels
+        "basisOfRecord": "HUMAN_OBSERVATION",  # no drawers of beetles, no pressed leaves with labels
         "license": _RECORDS.get(query.filters.licence, []),
         "limit": max(1, min(query.limit or _LIMIT, _LIMIT)),
     }
@@ -62,18 +62,18 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
         asked["eventDate"] = f"{query.filters.since or '*'},{query.filters.until or '*'}"
     offset: int | None = 0
     while offset is not None:
-        arguments = urlencode(asked | {"offset": offset}, doseq=True)  # a licence each
+        arguments = urlencode(asked | {"offset": offset}, doseq=True)  # one parameter per licence
         found = parse(pages.get(f"{_API}/occurrence/search?{arguments}"))
         yield found.hits
         offset = found.more
 
 
 def parse_match(page: SearchPage) -> int | None:
-    """Return the taxon that bears this name, the accepted one for a synonym; a similar name is another."""
+    """Return the taxon with exactly this name, or the accepted taxon of a synonym; similar names do not count."""
     answer = json_response.read_object(page, Gbif.label)
     kind = answer.get("matchType")
     if not isinstance(kind, str):
-        raise json_response.page_changed(page, Gbif.label, "no word of whether there is such a name")
+        raise json_response.page_changed(page, Gbif.label, "a response that does not say whether the name exists")
     if kind != "EXACT":
         return None
     keys = (parsing.parse_number(answer.get(name), parsing.IDENTITY) for name in ("acceptedUsageKey", "usageKey"))
@@ -81,13 +81,13 @@ def parse_match(page: SearchPage) -> int | None:
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read a page of records, of one picture or several each."""
+    """Read a page of records, each with one or more images."""
     answer = json_response.read_object(page, Gbif.label)
     listed = json_response.read_list(page, Gbif.label, answer)
     end = answer.get("endOfRecords")
     media = [(record, item) for record in listed for item in parsing.as_objects(record.get("media"))]
-    told = any("identifier" in item or "references" in item for _, item in media)
-    if not isinstance(end, bool) or (listed and not told):
+    has_urls = any("identifier" in item or "references" in item for _, item in media)
+    if not isinstance(end, bool) or (listed and not has_urls):
         raise json_response.page_changed(page, Gbif.label, "records without media")
     offset, limit = (parsing.parse_number(answer.get(name)) or 0 for name in ("offset", "limit"))
     more = offset + limit
@@ -111,6 +111,6 @@ def _hit(record: dict[str, Any], medium: dict[str, Any]) -> Hit | None:
         page=page or (f"https://www.gbif.org/occurrence/{number}" if number else None),
         title=f"{common} ({latin})" if common and latin else latin,
         author=parsing.parse_text(medium.get("creator")) or parsing.parse_text(medium.get("rightsHolder")),
-        # The record's own licence is for its data: a picture's may be stricter, or nowhere.
+        # The record's own licence is for its data: an image's may be stricter or missing.
         licence=licence_parsing.parse_licence_words(str(medium.get("license", ""))),
     )

@@ -1,4 +1,4 @@
-"""iNaturalist: photographs of living things, named and confirmed by people who know them."""
+"""iNaturalist: photographs of living things, identified and confirmed by several people."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _API = "https://api.inaturalist.org/v1"
 _PER_PAGE = 200
-_LIKELY = 30  # taxa that a name may mean
+_LIKELY = 30  # candidate taxa for a name
 _PHOTO = re.compile(r"(https?://[^/]+/photos/(\d+))/\w+(\.\w+(?:\?\w*)?)", re.ASCII)
-_SIZES = ("original", "large", "medium")  # the two others are no larger than 240 pixels
-# Its codes have no version: since 2017 it links to those of 4.0, and tells GBIF of no others.
+_SIZES = ("original", "large", "medium")  # the other two have at most 240 pixels
+# Its licence codes have no version: since 2017 it links to those of 4.0, and reports only those to GBIF.
 _LICENCES = {
     "cc0": licence_parsing.CC0,
     "pd": licence_parsing.PUBLIC_DOMAIN,
@@ -40,13 +40,13 @@ class INaturalist(Provider):
     name: ClassVar = "INATURALIST"
     label: ClassVar = "iNaturalist"
     about: ClassVar = "plants, animals and fungi, each identified by several people"
-    supported_filters: ClassVar = frozenset({"licence", "photos", "since", "until", "language"})  # it has photos only
+    supported_filters: ClassVar = frozenset({"licence", "photos", "since", "until", "language"})  # it has only photos
     pace: ClassVar = 1.0  # 60 a minute, and 10,000 a day
     most: ClassVar = 100_000
     probe: ClassVar = "Felis catus"
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the photos of research grade of the taxon that bears the query's name, the oldest first."""
+        """Yield the research-grade photos of the taxon with the name in the query, oldest first."""
         yield from NewHits(self.most, enlarge=False).filter_new(_walk(query, pages))
 
 
@@ -70,7 +70,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     }
     if filters.licence is not LicenceFilter.ANY:
         allowed = (code for code, licence in _LICENCES.items() if licence.allows(filters.licence))
-        asked["photo_license"] = ",".join(code for code in allowed if code != "pd")  # which it does not take
+        asked["photo_license"] = ",".join(code for code in allowed if code != "pd")  # which its API does not accept
     asked |= {name: date for name, date in (("d1", filters.since), ("d2", filters.until)) if date}
     above: int | None = 0
     while above is not None:
@@ -80,7 +80,7 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
 
 
 def parse_taxa(page: SearchPage, name: str) -> int | None:
-    """Return the taxon that bears this very name; the likeliest would fill a class with another."""
+    """Return the taxon with exactly this name; the most likely one could fill a class with another species."""
     answer = json_response.read_object(page, INaturalist.label)
     wanted = _normalize_name(name)
     for taxon in json_response.read_list(page, INaturalist.label, answer):
@@ -91,12 +91,12 @@ def parse_taxa(page: SearchPage, name: str) -> int | None:
 
 
 def _normalize_name(name: str) -> str:
-    """Return a name without what people spell differently: case, spaces, hyphens, the plural of groups."""
+    """Return a name without spelling variations: case, spaces, hyphens and the plural of groups."""
     return "".join(filter(str.isalnum, name.casefold())).removesuffix("s")
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read a page of observations, of one photo or several each; what follows is above its last number."""
+    """Read a page of observations, each with one or more photos; the next page starts above its last id."""
     answer = json_response.read_object(page, INaturalist.label)
     listed = json_response.read_list(page, INaturalist.label, answer)
     total = parsing.parse_number(answer.get("total_results"))
@@ -110,7 +110,7 @@ def parse(page: SearchPage) -> PageResults:
 
 def _hit(observation: dict[str, Any], photo: dict[str, Any]) -> Hit | None:
     found = _PHOTO.fullmatch(parsing.parse_url(photo.get("url")) or "")
-    if found is None:  # hidden, or taken down
+    if found is None:  # hidden or removed
         return None
     user, taxon = (parsing.as_object(observation.get(name)) for name in ("user", "taxon"))
     measured = parsing.as_object(photo.get("original_dimensions"))
@@ -133,6 +133,6 @@ def _hit(observation: dict[str, Any], photo: dict[str, Any]) -> Hit | None:
 
 
 def _licence(photo: dict[str, Any]) -> Licence:
-    """Return what the photo itself states: that it states none means that all rights are reserved."""
+    """Return the licence of the photo itself; a photo without one has all rights reserved."""
     code = photo.get("license_code", "")
     return licence_parsing.ALL_RIGHTS_RESERVED if code is None else _LICENCES.get(str(code), Licence())

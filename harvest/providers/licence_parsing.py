@@ -1,4 +1,4 @@
-"""The licences that sources state, by their SPDX ids."""
+"""Parse the licences that sources state, into SPDX ids."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from harvest.licences import Evidence, Licence
 
 _CC = "https://creativecommons.org"
-_LONGEST = 300  # characters that name a licence; longer ones tell of it
+_LONGEST = 300  # characters of a licence name; longer texts are descriptions
 
 
 def creative_commons(terms: str, version: str) -> Licence:
-    """Return a Creative Commons licence that a source states.
+    """Return a Creative Commons licence, as stated by a source.
 
     >>> creative_commons("by-nc-sa", "2.0").id
     'CC-BY-NC-SA-2.0'
@@ -20,13 +20,13 @@ def creative_commons(terms: str, version: str) -> Licence:
 
 
 def stated_licence(spdx: str, url: str) -> Licence:
-    """Return a licence that a source states."""
+    """Return a licence, as stated by a source."""
     return Licence(spdx, url, Evidence.STATED)
 
 
 CC0 = stated_licence("CC0-1.0", f"{_CC}/publicdomain/zero/1.0/")
 PUBLIC_DOMAIN_MARK = stated_licence("CC-PDM-1.0", f"{_CC}/publicdomain/mark/1.0/")
-PUBLIC_DOMAIN = Licence("LicenseRef-Public-Domain", evidence=Evidence.STATED)  # for whatever reason
+PUBLIC_DOMAIN = Licence("LicenseRef-Public-Domain", evidence=Evidence.STATED)  # for any reason
 ALL_RIGHTS_RESERVED = Licence("LicenseRef-All-Rights-Reserved", evidence=Evidence.STATED)
 
 _ADDRESS = re.compile(
@@ -51,7 +51,7 @@ _NAMED = {
 
 
 def parse_licence(text: str) -> Licence:
-    """Return the licence that an SPDX id or a creativecommons.org address names; any other text is unknown.
+    """Parse an SPDX id or a creativecommons.org URL; any other text gives an unknown licence.
 
     >>> parse_licence("https://creativecommons.org/licenses/by/4.0/deed.en").id, parse_licence("cc-by-sa-2.0").id
     ('CC-BY-4.0', 'CC-BY-SA-2.0')
@@ -65,7 +65,7 @@ def parse_licence(text: str) -> Licence:
         terms, version, country = found.groups()
         if country is None:
             return creative_commons(terms, version)
-        # A ported licence is a text of its own.
+        # A ported licence is a separate legal text.
         spdx, url = f"CC-{terms}-{version}-{country}".upper(), f"{_CC}/licenses/{terms}/{version}/{country}/"
         return stated_licence(spdx, url)
     return _NAMED.get(text.casefold(), Licence())
@@ -80,7 +80,7 @@ _BRACKETED = re.compile(r"(?:creative commons )?attribution[\w ,.-]*\((cc[^()]*)
 
 
 def parse_licence_words(text: str) -> Licence:
-    """Return the licence that people's own words name, where they leave no doubt; else it is unknown.
+    """Parse a licence written in free text, where it is unambiguous; else return an unknown licence.
 
     >>> parse_licence_words("CC BY-NC 4.0").id, parse_licence_words("© All rights reserved.").id
     ('CC-BY-NC-4.0', 'LicenseRef-All-Rights-Reserved')

@@ -1,4 +1,4 @@
-"""Openverse: openly licensed pictures of many archives, without a key; each with its author and licence."""
+"""Openverse: openly licensed images of many archives, without a key; each with its author and licence."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     Ask = Callable[..., PageResults]
     Splits = list[list[dict[str, str]]]
 
-_CAP = 240  # results of one search, whoever asks
+_CAP = 240  # results of one search, with or without credentials
 _API = "https://api.openverse.org/v1"
 _ID, _SECRET = "OPENVERSE_CLIENT_ID", "OPENVERSE_CLIENT_SECRET"
-_ANONYMOUS, _KNOWN = 20, 48  # results a page; five of the larger are the cap
+_ANONYMOUS, _KNOWN = 20, 48  # results per page; five of the larger pages reach the cap
 _LONGEST = 200  # characters of a query
-_LOST = 24  # pages in a row without a new hit: the best of a part are known from the whole
+_LOST = 24  # pages in a row without a new hit: the best hits of a part are known from the whole
 _LICENCES = ("by", "by-sa", "cc0", "pdm", "by-nd", "by-nc", "by-nc-sa", "by-nc-nd")
-_SIZES = (("large", inf), ("medium", 1600 * 1200), ("small", 640 * 480))  # by their pixels at most
-_LARGEST = "flickr", "wikimedia"  # of its sources; the others come in one
+_SIZES = (("large", inf), ("medium", 1600 * 1200), ("small", 640 * 480))  # with their maximum of pixels
+_LARGEST = "flickr", "wikimedia"  # of its sources; the others are searched together
 
 
 class Openverse(Provider):
-    """Openverse: 800 million pictures under open licences; its terms forbid to copy the whole catalogue."""
+    """Openverse: 800 million images under open licences; its terms forbid copying the whole catalogue."""
 
     name: ClassVar = "OPENVERSE"
     label: ClassVar = "Openverse"
-    about: ClassVar = "openly licensed pictures of many archives, without a key"
+    about: ClassVar = "openly licensed images of many archives, without a key"
     variables: ClassVar = (_ID, _SECRET)
     supported_filters: ClassVar = frozenset({"licence", "min_size", "photos", "safe"})
-    pace: ClassVar = 3.0  # without credentials 20 a minute, and 200 a day
+    pace: ClassVar = 3.0  # without credentials 20 requests a minute, and 200 a day
     most: ClassVar = 10_000
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -51,27 +51,27 @@ class Openverse(Provider):
         self._credentials = OAuthCredentials(self.label, f"{_API}/auth_tokens/token/", *keys)
 
     def check(self) -> None:
-        """Raise `KeyMissing` for half a key; none is needed."""
+        """Raise `KeyMissing` if only one of the two credentials is set; neither is needed."""
         missing = [name for name in (_ID, _SECRET) if not self._setting(name)]
         if len(missing) == 1:
             raise KeyMissing(
-                f"Openverse has half of its credentials: {missing[0]} is not set.",
-                "Set both, or neither: it works without them, only slower.",
+                f"Openverse needs both of its credentials: {missing[0]} is not set.",
+                "Set both or neither: Openverse also works without them, but slower.",
             )
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the 240 hits that fit the query best, then more of them by source, licence and size."""
+        """Yield the 240 most relevant hits, then more by source, licence and size."""
         asked = _parameters(query, _KNOWN if self._credentials else _ANONYMOUS)
 
         def ask(**narrowed: object) -> PageResults:
             headers = self._credentials.headers(pages)
             return parse(pages.get(f"{_API}/images/", params=asked | narrowed, headers=headers))
 
-        sieve = NewHits(self.most)
+        new_hits = NewHits(self.most)
         first = ask(page=1)
-        yield from sieve.filter_new(_window(ask, first))
+        yield from new_hits.filter_new(_window(ask, first))
         if (first.total or 0) > _CAP:
-            yield from sieve.filter_new(_parts(ask, _splits(query)), patience=_LOST)
+            yield from new_hits.filter_new(_parts(ask, _splits(query)), patience=_LOST)
 
 
 def _parameters(query: Query, most: int) -> dict[str, object]:
@@ -95,12 +95,12 @@ def _licence_parameters(query: Query) -> list[str]:
 
 
 def _large_enough(query: Query) -> list[str]:
-    """Name the sizes a picture may be of whose shorter side is long enough."""
+    """Return the size classes that may contain images whose shorter side is long enough."""
     return [size for size, pixels in _SIZES if pixels >= query.filters.min_size**2]
 
 
 def _splits(query: Query) -> Splits:
-    """Return the ways to narrow a search, one after the other, each into parts that make up the whole."""
+    """Return the ways to split a search, in order; the parts of each add up to the whole."""
     return [
         [*({"source": name} for name in _LARGEST), {"excluded_source": ",".join(_LARGEST)}],
         [{"license": terms} for terms in _licence_parameters(query)],
@@ -116,7 +116,7 @@ def _window(ask: Ask, found: PageResults, **narrowed: str) -> Iterator[list[Hit]
 
 
 def _parts(ask: Ask, splits: Splits, **narrowed: str) -> Iterator[list[Hit]]:
-    """Read a search part by part; a part that is still more than the cap likewise, in the next way."""
+    """Read a search part by part; split a part that is still over the cap in the next way."""
     for part in splits[0]:
         found = ask(page=1, **narrowed, **part)
         if (found.total or 0) > _CAP and splits[1:]:
@@ -127,14 +127,14 @@ def _parts(ask: Ask, splits: Splits, **narrowed: str) -> Iterator[list[Hit]]:
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read a page of results; raise when it is none."""
+    """Read a page of results; raise when it is not one."""
     number = parsing.parse_number(parsing.url_parameter(page.url, "page")) or 1
     if page.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND} and number > 1:
         return PageResults([])  # past the end
     if page.status == HTTPStatus.UNAUTHORIZED:
         raise KeyRefused(
-            "Openverse does not let us in (401).",
-            "Compare OPENVERSE_CLIENT_ID and OPENVERSE_CLIENT_SECRET; it works without them, too.",
+            "Openverse refuses the credentials (401).",
+            "Check OPENVERSE_CLIENT_ID and OPENVERSE_CLIENT_SECRET. Openverse also works without them.",
         )
     answer = json_response.read_object(page, Openverse.label)
     listed = json_response.read_list(page, Openverse.label, answer)
@@ -151,7 +151,7 @@ def _hit(result: dict[str, Any]) -> Hit | None:
     if url is None:
         return None
     thumbnail = parsing.parse_url(result.get("thumbnail"))
-    stated = licence_parsing.parse_licence(str(result.get("license_url")))  # which knows the country of a ported one
+    stated = licence_parsing.parse_licence(str(result.get("license_url")))  # it names the country of a ported one
     return Hit(
         url=url,
         provider=Openverse.name,
@@ -168,6 +168,6 @@ def _hit(result: dict[str, Any]) -> Hit | None:
 
 
 def _parse_licence(terms: object, version: object) -> Licence:
-    """Return the licence of Openverse's own words for it."""
+    """Return the licence for Openverse's own names of its terms and version."""
     marks = {"cc0": licence_parsing.CC0, "pdm": licence_parsing.PUBLIC_DOMAIN_MARK}
     return marks.get(str(terms)) or licence_parsing.parse_licence(f"cc-{terms}-{version}")

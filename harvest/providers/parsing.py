@@ -1,4 +1,4 @@
-"""Values that sources send: each is what it should be, or `None`; none of them is believed as it comes."""
+"""Validate the values that sources send: each has the expected type and a sane size, or becomes `None`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bs4 import BeautifulSoup
 from harvest.errors import UsageError
 
 _LONGEST_TEXT = 300
-_LONGEST_ADDRESS = 2000  # what servers and browsers take; longer ones are data, not addresses
+_LONGEST_URL = 2000  # what servers and browsers accept; longer ones are data, not URLs
 _LONGEST_RECORD = 20_000  # one result as JSON in a page; Bing's have 1,000 characters
 _LARGEST = 1_000_000_000
 _DAY = 86_400
-IDENTITY = 10**18  # as a number may be that names a thing; sizes stay far below
+IDENTITY = 10**18  # the largest number used as an id; sizes are far smaller
 
 
 def parse_text(value: object, *, html: bool = False) -> str | None:
@@ -40,7 +40,7 @@ def parse_text(value: object, *, html: bool = False) -> str | None:
     return (line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…") or None
 
 
-# Control, format, lone surrogate, private use: Bing marks the words it found with U+E000 and U+E001.
+# Control, format, lone surrogate, private use: Bing marks matching words with U+E000 and U+E001.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 
 
@@ -49,28 +49,28 @@ def _space(character: str) -> str:
 
 
 def parse_url(value: object) -> str | None:
-    """Return an http(s) address that names a host and carries no password, else `None`.
+    """Return an http(s) URL that has a host and no credentials, else `None`.
 
     >>> parse_url("https://example.org/two words.jpg")
     'https://example.org/two%20words.jpg'
     >>> parse_url("javascript:alert(1)") is None
     True
     """
-    if not isinstance(value, str) or len(value) > _LONGEST_ADDRESS:
+    if not isinstance(value, str) or len(value) > _LONGEST_URL:
         return None
     value = value.strip().replace(" ", "%20")
     if any(category(c) in _HIDDEN or c.isspace() for c in value):
         return None
     try:
         parts = urlsplit(value)
-        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # brackets that do not pair, a port that is no number
+        is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # unbalanced brackets, or a port that is not a number
         return None
-    return value if sound and "@" not in parts.netloc else None
+    return value if is_valid and "@" not in parts.netloc else None
 
 
 def parse_number(value: object, most: int = _LARGEST) -> int | None:
-    """Return a positive whole number of sane size, sent as a number or as its digits.
+    """Return a positive integer up to `most`, sent as a number or as digits, else `None`.
 
     >>> parse_number("1024"), parse_number(-1), parse_number("many"), parse_number(True)
     (1024, None, None, None)
@@ -83,7 +83,7 @@ def parse_number(value: object, most: int = _LARGEST) -> int | None:
 
 
 def parse_json_object(value: str) -> dict[str, object]:
-    """Return the JSON object that stands in a page's attribute; an empty one for anything else.
+    """Parse the JSON object in an attribute of a page; return an empty one for anything else.
 
     >>> parse_json_object('{"t": "a snake"}'), parse_json_object("[" * 9999)
     ({'t': 'a snake'}, {})
@@ -96,7 +96,7 @@ def parse_json_object(value: str) -> dict[str, object]:
 
 
 def as_object(value: object) -> dict[str, Any]:
-    """Return an object of JSON as it is, and an empty one for anything else.
+    """Return a JSON object unchanged, and an empty one for anything else.
 
     >>> as_object({"login": "ada"}), as_object(None)
     ({'login': 'ada'}, {})
@@ -105,7 +105,7 @@ def as_object(value: object) -> dict[str, Any]:
 
 
 def as_objects(value: object) -> list[dict[str, Any]]:
-    """Return the objects of a list of JSON; none of anything else.
+    """Return the objects in a JSON list, and an empty list for anything else.
 
     >>> as_objects([{"id": 1}, 2, None]), as_objects("12")
     ([{'id': 1}], [])
@@ -114,7 +114,7 @@ def as_objects(value: object) -> list[dict[str, Any]]:
 
 
 def parse_day(day: str, *, end: bool = False) -> int:
-    """Return when a day begins, or ends, by UTC: in seconds since 1970.
+    """Return the start or the end of a day in UTC, in seconds since 1970.
 
     >>> parse_day("1970-01-02"), parse_day("1970-01-02", end=True)
     (86400, 172799)
@@ -122,12 +122,12 @@ def parse_day(day: str, *, end: bool = False) -> int:
     try:
         begins = datetime.combine(date.fromisoformat(day), time(), UTC)
     except ValueError:
-        raise UsageError(f"{day!r} is no day.", "Write it as 2024-05-31.") from None
+        raise UsageError(f"{day!r} is not a date.", "Write it as 2024-05-31.") from None
     return int(begins.timestamp()) + (_DAY - 1 if end else 0)
 
 
 def url_parameter(url: str, name: str) -> str | None:
-    """Return one argument of an address's query.
+    """Return one parameter of the query string of a URL.
 
     >>> url_parameter("/images?first=36&count=35", "first")
     '36'

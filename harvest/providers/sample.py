@@ -1,4 +1,4 @@
-"""A source inside the program: draws what a query names and serves it as the web would, bad parts and all."""
+"""A built-in source: draws what a query names and serves it over HTTP, with dead links and duplicates like the web."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from harvest.models import Query
     from harvest.web.search_session import SearchSession
 
-# What comes at these places of every twenty; a picture of its own at all others.
-_ODD = {4: "smaller twin", 9: "dead link", 12: "page", 15: "tiny", 17: "coarse twin"}
-_ROUND = 20
+# What is served at these positions of every twenty; a distinct image at all others.
+_ODD = {4: "smaller copy", 9: "dead link", 12: "page", 15: "tiny", 17: "coarse copy"}
+_CYCLE = 20
 
 
 class Sample(Provider):
-    """Pictures drawn by the program itself, for the demo and for trying things out: no key, no Internet."""
+    """Images drawn by the program itself, for the demo and for trying things out: no key, no Internet."""
 
     name: ClassVar = "SAMPLE"
     label: ClassVar = "Sample"
@@ -37,20 +37,20 @@ class Sample(Provider):
     pace: ClassVar = 0.0
     most: ClassVar = 120
     probe: ClassVar = None
-    supported_filters: ClassVar = frozenset({"licence"})  # stated beside each picture
+    supported_filters: ClassVar = frozenset({"licence"})  # stated for each image
     ephemeral: ClassVar = True
 
     _server: _Server | None = None
-    _opening = threading.Lock()
+    _lock = threading.Lock()
 
-    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
-        """Yield the addresses of drawings; a tenth are dead or no picture, a tenth are twins."""
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - uses its own server
+        """Yield the URLs of drawings; a tenth are dead or not an image, a tenth are duplicates."""
         name = quote(query.text, safe="")
         for number in range(1, self.most + 1):
             yield Hit(
-                url=f"http://{self._place()}/{number}/{name}.jpg",
+                url=f"http://{self._address()}/{number}/{name}.jpg",
                 provider=self.name,
-                source=f"sample:{name}/{number}",  # the port is another one in every run
+                source=f"sample:{name}/{number}",  # the port differs in every run
                 rank=number,
                 title=f"{query.text} {number}",
                 author="harvest",
@@ -59,19 +59,19 @@ class Sample(Provider):
 
     @property
     def trusted_hosts(self) -> frozenset[str]:
-        """The one "host:port" the drawings are served at; it is opened on the first question."""
-        return frozenset({self._place()})
+        """The one "host:port" that serves the drawings; its server starts on first use."""
+        return frozenset({self._address()})
 
     def close(self) -> None:
-        """Stop serving."""
-        with self._opening:
+        """Stop the server."""
+        with self._lock:
             server, self._server = self._server, None
         if server:
             server.shutdown()
             server.server_close()
 
-    def _place(self) -> str:
-        with self._opening:
+    def _address(self) -> str:
+        with self._lock:
             if self._server is None:
                 self._server = _Server(("127.0.0.1", 0), _Handler)
                 serve = partial(self._server.serve_forever, poll_interval=0.05)
@@ -83,7 +83,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a caller that hangs up: the caller knows."""
+        """Ignore clients that close the connection early."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -104,12 +104,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet: the program's own log tells of every download."""
+        """Log nothing: the program logs every download itself."""
 
 
 def render_response(query: str, number: int) -> tuple[int, str, bytes]:
-    """Return status, type and body of the picture of a number; the odd ones are odd at fixed places."""
-    odd = _ODD.get(number % _ROUND)
+    """Return status, content type and body of the image with this number; bad ones are at fixed positions."""
+    odd = _ODD.get(number % _CYCLE)
     if odd == "dead link":
         return 404, "text/html", b"<h1>Not found</h1>"
     if odd == "page":
@@ -118,14 +118,14 @@ def render_response(query: str, number: int) -> tuple[int, str, bytes]:
             "image/jpeg",
             b"<!DOCTYPE html><title>Sign in</title><p>Please sign in to see this picture.",
         )
-    from harvest.providers.sample_drawing import draw  # noqa: PLC0415 - Pillow waits until something is drawn
+    from harvest.providers.sample_drawing import draw  # noqa: PLC0415 - imports Pillow only to draw
 
-    image = draw(query, number - 1 if odd and "twin" in odd else number)
+    image = draw(query, number - 1 if odd and "copy" in odd else number)
     if odd == "tiny":
         image.thumbnail((48, 48))
-    elif odd == "smaller twin":
+    elif odd == "smaller copy":
         image.thumbnail((300, 300))
-    return 200, "image/jpeg", _jpeg(image, 45 if odd == "coarse twin" else 88)
+    return 200, "image/jpeg", _jpeg(image, 45 if odd == "coarse copy" else 88)
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

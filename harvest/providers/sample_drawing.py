@@ -1,4 +1,4 @@
-"""Pictures drawn in code: a shape in a colour, as a query names them, in endless variation."""
+"""Draw images for a query: the shape and colour it names, varied at random."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SPELLINGS = {"gray": "grey", "violet": "purple", "disc": "circle", "rhombus": "
 
 
 def _star(points: int, inner: float = 1.0, stretch: float = 1.0) -> Points:
-    """Return the corners of a star, or of a regular polygon when the inner ones are as far out."""
+    """Return the corners of a star, or of a regular polygon if the inner radius is 1."""
     corners = points if inner == 1.0 else 2 * points
     reach = [inner if corner % 2 and inner != 1.0 else 1.0 for corner in range(corners)]
     turns = [math.tau * corner / corners for corner in range(corners)]
@@ -54,23 +54,23 @@ SHAPES: dict[str, Points] = {
 
 
 def draw(query: str, number: int) -> Image.Image:
-    """Return the picture of a number for a query, always the same one.
+    """Return the image with this number for a query, always the same one.
 
     >>> draw("red circle", 7).tobytes() == draw("red circle", 7).tobytes()
     True
     """
     colour, shape = parse_shape(query)
-    chance = Random(f"{query} {number}")  # noqa: S311 - to be repeated, not to be secret
-    paint = COLOURS[colour or chance.choice(list(COLOURS))]
-    form = SHAPES[shape or chance.choice(list(SHAPES))]
-    picture = _draw_background(chance, paint)
-    for _ in range(chance.randrange(5, 10)):  # clutter: without it two large circles pass for twins
-        _draw_shape(picture, chance, _BAR, _muted_colour(chance), chance.uniform(0.15, 0.5))
+    rng = Random(f"{query} {number}")  # noqa: S311 - repeatable, not secret
+    paint = COLOURS[colour or rng.choice(list(COLOURS))]
+    form = SHAPES[shape or rng.choice(list(SHAPES))]
+    image = _draw_background(rng, paint)
+    for _ in range(rng.randrange(5, 10)):  # clutter: without it two large circles count as duplicates
+        _draw_shape(image, rng, _BAR, _muted_colour(rng), rng.uniform(0.15, 0.5))
     if colour or shape:
-        _draw_shape(picture, chance, form, paint, chance.uniform(0.22, 0.38))
+        _draw_shape(image, rng, form, paint, rng.uniform(0.22, 0.38))
     else:
-        _draw_pattern(picture, chance, Random(query))  # noqa: S311 - the same
-    return _add_grain(picture, chance)
+        _draw_pattern(image, rng, Random(query))  # noqa: S311 - as above
+    return _add_grain(image, rng)
 
 
 def parse_shape(query: str) -> tuple[str | None, str | None]:
@@ -87,28 +87,28 @@ def parse_shape(query: str) -> tuple[str | None, str | None]:
     )
 
 
-def _draw_background(chance: Random, paint: Colour) -> Image.Image:
-    """Return soft clouds in a colour that the paint stands out from."""
-    size = (chance.randrange(420, 780), chance.randrange(420, 780))
+def _draw_background(rng: Random, paint: Colour) -> Image.Image:
+    """Return a soft background in colours that contrast with the paint."""
+    size = (rng.randrange(420, 780), rng.randrange(420, 780))
     base = paint
     while math.dist(base, paint) < 150:  # noqa: PLR2004 - of 441 between black and white
-        base = _muted_colour(chance)
-    cells = (chance.randrange(4, 7), chance.randrange(4, 7))
-    spots = (min(255, max(0, c + chance.randrange(-48, 49))) for _ in range(math.prod(cells)) for c in base)
+        base = _muted_colour(rng)
+    cells = (rng.randrange(4, 7), rng.randrange(4, 7))
+    spots = (min(255, max(0, c + rng.randrange(-48, 49))) for _ in range(math.prod(cells)) for c in base)
     return Image.frombytes("RGB", cells, bytes(spots)).resize(size, Image.Resampling.BICUBIC)
 
 
-def _muted_colour(chance: Random) -> Colour:
-    light = chance.randrange(45, 211)
-    red, green, blue = (light + chance.randrange(-45, 46) for _ in range(3))
+def _muted_colour(rng: Random) -> Colour:
+    light = rng.randrange(45, 211)
+    red, green, blue = (light + rng.randrange(-45, 46) for _ in range(3))
     return red, green, blue
 
 
-def _draw_shape(picture: Image.Image, chance: Random, form: Points, paint: Colour, reach: float) -> None:
-    """Paint a form of a size (share of the shorter side) somewhere inside, turned and stretched by chance."""
-    radius = reach * min(picture.size)
-    left, top = (chance.uniform(radius, side - radius) for side in picture.size)
-    turn, stretch = chance.uniform(0, math.tau), chance.uniform(0.88, 1.12)
+def _draw_shape(image: Image.Image, rng: Random, form: Points, paint: Colour, reach: float) -> None:
+    """Draw a shape at a random position inside, rotated and stretched. `reach` is its share of the shorter side."""
+    radius = reach * min(image.size)
+    left, top = (rng.uniform(radius, side - radius) for side in image.size)
+    turn, stretch = rng.uniform(0, math.tau), rng.uniform(0.88, 1.12)
     corners = [
         (
             left + radius * (x * stretch * math.cos(turn) - y * math.sin(turn)),
@@ -118,21 +118,21 @@ def _draw_shape(picture: Image.Image, chance: Random, form: Points, paint: Colou
     ]
     west, north = (int(min(values)) for values in zip(*corners, strict=True))
     east, south = (int(max(values)) + 1 for values in zip(*corners, strict=True))
-    mask = Image.new("L", (2 * (east - west), 2 * (south - north)))  # twice as fine: smooth edges
+    mask = Image.new("L", (2 * (east - west), 2 * (south - north)))  # double resolution for smooth edges
     ImageDraw.Draw(mask).polygon([(2 * (x - west), 2 * (y - north)) for x, y in corners], fill=255)
-    shade = tuple(min(255, max(0, c + chance.randrange(-18, 19))) for c in paint)
-    picture.paste(shade, (west, north), mask.reduce(2))
+    shade = tuple(min(255, max(0, c + rng.randrange(-18, 19))) for c in paint)
+    image.paste(shade, (west, north), mask.reduce(2))
 
 
-def _draw_pattern(picture: Image.Image, chance: Random, manner: Random) -> None:
-    """Scatter one motif in few colours: which ones the query decides, where they lie the number."""
-    motif = _star(manner.randrange(3, 9), manner.choice((1.0, 0.35, 0.6)), manner.uniform(0.4, 1))
-    paints = manner.sample(list(COLOURS.values()), 3)
-    for _ in range(chance.randrange(7, 14)):
-        _draw_shape(picture, chance, motif, chance.choice(paints), chance.uniform(0.07, 0.2))
+def _draw_pattern(image: Image.Image, rng: Random, pattern_rng: Random) -> None:
+    """Scatter one motif in three colours: the query determines both, the number their positions."""
+    motif = _star(pattern_rng.randrange(3, 9), pattern_rng.choice((1.0, 0.35, 0.6)), pattern_rng.uniform(0.4, 1))
+    paints = pattern_rng.sample(list(COLOURS.values()), 3)
+    for _ in range(rng.randrange(7, 14)):
+        _draw_shape(image, rng, motif, rng.choice(paints), rng.uniform(0.07, 0.2))
 
 
-def _add_grain(picture: Image.Image, chance: Random) -> Image.Image:
-    size = (picture.width // 3, picture.height // 3)
-    grain = Image.frombytes("L", size, chance.randbytes(math.prod(size))).resize(picture.size)
-    return Image.blend(picture, grain.convert("RGB"), chance.uniform(0.02, 0.1))
+def _add_grain(image: Image.Image, rng: Random) -> Image.Image:
+    size = (image.width // 3, image.height // 3)
+    grain = Image.frombytes("L", size, rng.randbytes(math.prod(size))).resize(image.size)
+    return Image.blend(image, grain.convert("RGB"), rng.uniform(0.02, 0.1))

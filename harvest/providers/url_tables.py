@@ -1,4 +1,4 @@
-"""A local file of addresses → its rows, one at a time: the file may be larger than the memory."""
+"""Read a local file of URLs row by row; the file may be larger than memory."""
 
 from __future__ import annotations
 
@@ -15,30 +15,28 @@ if TYPE_CHECKING:
 
     Row = dict[str, object]
 
-_LONGEST = 2**17  # characters of a line; csv takes no longer cell either
+_LONGEST = 2**17  # characters of a line; also the limit of a cell in csv
 _BATCH = 1024  # rows of a Parquet file at a time
 
 
 def read_rows(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
-    """Yield the rows of a file by our names of its columns; what is odd is left out, a bad file raises.
+    """Yield the rows of a file, with its columns renamed. Skip invalid rows; raise for an invalid file.
 
-    `named` gives our name for a column's, the column we would rather have first. Case and punctuation of a
-    column do not matter: "Image URL" is "imageurl". One of ours is `url`, and has to be there.
+    `named` maps the file's column names to ours, the preferred one first. Case and punctuation of a column name
+    do not matter: "Image URL" is "imageurl". A column for `url` is required.
     """
     read = _READERS.get(path.suffix.casefold())
     if read is None:
-        raise Unavailable(
-            f"{path} is no file of addresses that we can read.", f"Its name ends in {', '.join(_READERS)}."
-        )
+        raise Unavailable(f"{path} is not a supported file of URLs.", f"Supported file types: {', '.join(_READERS)}.")
     try:
         yield from read(path, named)
     except FileNotFoundError:
-        raise Unavailable(f"There is no file {path}.", "Paths start at the folder you are in.") from None
+        raise Unavailable(f"There is no file {path}.", "Paths are relative to the current folder.") from None
     except (OSError, ValueError) as error:
         raise Unavailable(f"{path} cannot be read: {error}") from None
 
 
-def _text(path: Path, named: Mapping[str, str]) -> Iterator[Row]:  # noqa: ARG001 - it has no columns
+def _text(path: Path, named: Mapping[str, str]) -> Iterator[Row]:  # noqa: ARG001 - a text file has no columns
     with _open_text(path) as file:
         for line in _lines(file):
             yield {"url": line}
@@ -57,7 +55,7 @@ def _read_delimited(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
                 row = next(cells)
             except StopIteration:
                 return
-            except csv.Error:  # a quote that swallowed more than a cell can be
+            except csv.Error:  # an unclosed quote makes a cell longer than the limit
                 continue
             yield _row(zip(names, row, strict=False), named)
 
@@ -70,12 +68,12 @@ def _json_lines(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
 
 def _parquet(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
     try:
-        import pyarrow  # noqa: ICN001, PLC0415 - an extra brings it
+        import pyarrow  # noqa: ICN001, PLC0415 - an optional dependency
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
         raise Unavailable(f"{path} needs pyarrow, which is not installed.", "pip install pyarrow") from None
     try:
-        with parquet.ParquetFile(path, buffer_size=2**20) as file:  # with a buffer it streams its columns
+        with parquet.ParquetFile(path, buffer_size=2**20) as file:  # with a buffer, columns are streamed
             names = {name: _plain(name) for name in file.schema_arrow.names}
             _check(path, names.values(), named)
             wanted = [name for name, plain in names.items() if plain in named]
@@ -98,11 +96,11 @@ _READERS: dict[str, Callable[[Path, Mapping[str, str]], Iterator[Row]]] = {
 def _check(path: Path, columns: Collection[str], named: Mapping[str, str]) -> None:
     if "url" not in map(named.get, columns):
         shown = ", ".join(columns)[:100]
-        raise Unavailable(f"{path} has no column of addresses; it has: {shown}", "Name that column 'url'.")
+        raise Unavailable(f"{path} has no URL column. Its columns: {shown}", "Name the column with the URLs 'url'.")
 
 
 def _row(cells: Iterable[tuple[str, object]], named: Mapping[str, str]) -> Row:
-    """Return the cells that have something by our names, the best where several columns mean the same."""
+    """Return the non-empty cells by our names; where several columns mean the same, the preferred one."""
     filled = {name: cell for name, cell in cells if cell not in (None, "")}
     row: Row = {}
     for name, ours in named.items():
@@ -122,7 +120,7 @@ def _open_text(path: Path) -> TextIO:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Yield the lines of a file; those that are too long to be one are left out, never held in memory."""
+    """Yield the lines of a file; skip those over the limit without holding them in memory."""
     whole = True
     while line := file.readline(_LONGEST):
         begun, whole = whole, line.endswith(("\n", "\r")) or len(line) < _LONGEST

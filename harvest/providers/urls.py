@@ -1,4 +1,4 @@
-"""Addresses you have: the query names a local file of them, with or without what is known of each."""
+"""URLs from a local file that the query names, with or without metadata for each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harvest.models import Query
     from harvest.web.search_session import SearchSession
 
-_NAMED = {  # what others call a column → what we call it
+_COLUMNS = {  # column names in use → our names
     name: ours
     for ours, names in {
         "url": "url imageurl originalurl contenturl src identifier",
@@ -38,27 +38,27 @@ _NAMED = {  # what others call a column → what we call it
 
 
 class Urls(Provider):
-    """Pictures at the addresses in a file of yours; its path starts at the folder you are in."""
+    """Images at the URLs in a local file; its path is relative to the current folder."""
 
     name: ClassVar = "URLS"
     label: ClassVar = "URLs"
-    about: ClassVar = "addresses in a file of yours: .txt, .csv, .tsv, .jsonl, .parquet"
+    about: ClassVar = "URLs in a local file: .txt, .csv, .tsv, .jsonl, .parquet"
     in_all: ClassVar = False
     pace: ClassVar = 0.0
     most: ClassVar = sys.maxsize
     probe: ClassVar = None
-    supported_filters: ClassVar = frozenset({"licence"})  # stated beside each picture
+    supported_filters: ClassVar = frozenset({"licence"})  # stated in the file for each image
 
-    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - nobody is asked
-        """Yield the addresses of the file that the query names, in its order."""
+    def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - makes no request
+        """Yield the URLs of the file that the query names, in its order."""
         path = Path(query.text)
         rank = 0
-        for row in read_rows(path, _NAMED):
+        for row in read_rows(path, _COLUMNS):
             if url := parsing.parse_url(row.get("url")):
                 rank += 1
                 yield _hit(row, url, rank)
         if not rank:
-            raise Unavailable(f"{path} holds no address.", "An address begins with http:// or https://.")
+            raise Unavailable(f"{path} holds no URL.", "A URL begins with http:// or https://.")
 
 
 def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:
@@ -78,7 +78,7 @@ def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:
 
 
 def _side(value: object) -> int | None:
-    # A table in which some widths are missing often has all the others with a decimal point.
+    # In a table with missing widths, the others are often written with a decimal point.
     return parsing.parse_number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
 
 

@@ -1,8 +1,8 @@
-"""CSV → queries. The whole file is checked before anything else happens, and a complaint names its line.
+"""Read queries from a CSV file. The whole file is checked first, and an error names the line.
 
-Two forms, told apart by the header. `searchterm,exclude` is FastClass's: a row is split at its last
-separator, quotes are literal search syntax, and the search makes the folder's name. The wide form is strict
-CSV with the folder's name in `class`. In both a cell ends on its line: an unclosed quote swallows nothing.
+The header decides between two forms. `searchterm,exclude` is FastClass's: a row is split at its last separator,
+quotes are literal search syntax, and the folder name is derived from the search term. The wide form is strict CSV
+with the folder name in `class`. In both forms a cell ends on its line, so an unclosed quote affects no other line.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("class", "query", "exclude", "max", "providers", "license")
 _EXPECTED = (
     "The first line is 'searchterm,exclude', or 'class,query' with any of exclude, max, providers, license; "
-    "';' or a tab will do for ','."
+    "';' or a tab can replace ','."
 )
 _SEPARATORS = ",;\t"
 _BLANK = f" {_SEPARATORS}"  # a spreadsheet writes an empty row as bare separators
@@ -38,11 +38,11 @@ _SHOWN = 60  # characters of a text that a message quotes
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row understood: its query, its class as the file spells it, and what is odd about it."""
+    """One parsed row: its query, its class as spelled in the file, and a warning."""
 
     query: Query
     spelling: str
-    oddity: str = ""
+    warning: str = ""
 
 
 def read_queries(
@@ -51,35 +51,35 @@ def read_queries(
     providers: Collection[str] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> list[Query]:
-    """Return the queries of a file in its order; a `QueryFileError` names the first line that is wrong.
+    """Return the queries of a file in its order; a `QueryFileError` names the first invalid line.
 
-    `providers` are the names its `providers` column may hold; `warn` is told what is odd but harmless.
+    `providers` are the names allowed in the `providers` column. `warn` is called with each warning.
     """
     path = Path(path)
     lines = ((number, line) for number, line in read_lines(path) if line.strip(_BLANK))
     number, header = next(lines, (0, ""))
     if not header:
         raise QueryFileError(path, None, "the file is empty", _EXPECTED)
-    say = partial(_warn, path, warn)
+    warn_at = partial(_warn, path, warn)
     try:
-        read = _row_reader(header, providers, partial(say, number))
+        read_row = _row_reader(header, providers, partial(warn_at, number))
         spellings: dict[str, tuple[str, int]] = {}
-        asked: dict[Query, int] = {}
-        odd: set[str] = set()
+        first_lines: dict[Query, int] = {}
+        warnings: set[str] = set()
         for number, line in lines:
-            row = read(line)
-            _same_spelling_error(row.spelling, *spellings.setdefault(fold_name(row.spelling), (row.spelling, number)))
-            if row.oddity and row.oddity not in odd:
-                odd.add(row.oddity)
-                say(number, row.oddity)
-            first = asked.setdefault(row.query, number)
+            row = read_row(line)
+            _check_spelling(row.spelling, *spellings.setdefault(fold_name(row.spelling), (row.spelling, number)))
+            if row.warning and row.warning not in warnings:
+                warnings.add(row.warning)
+                warn_at(number, row.warning)
+            first = first_lines.setdefault(row.query, number)
             if first != number:
-                say(number, f"the same as line {first}, so it is asked once")
-    except ValueError as fault:  # raised with its message and hint by whoever reads a row
-        raise QueryFileError(path, number, *fault.args) from None
-    if not asked:
-        raise QueryFileError(path, None, "there is a header and no query below it", _EXPECTED)
-    return [replace(query, line=line) for query, line in asked.items()]
+                warn_at(number, f"the same as line {first}; it is searched once")
+    except ValueError as error:  # raised with message and hint while a row is read
+        raise QueryFileError(path, number, *error.args) from None
+    if not first_lines:
+        raise QueryFileError(path, None, "it has a header but no queries", _EXPECTED)
+    return [replace(query, line=line) for query, line in first_lines.items()]
 
 
 def _warn(path: Path, warn: Callable[[str], None] | None, number: int, message: str) -> None:
@@ -87,17 +87,17 @@ def _warn(path: Path, warn: Callable[[str], None] | None, number: int, message: 
         warn(f"{path} line {number}: {message}")
 
 
-def _same_spelling_error(spelling: str, first: str, line: int) -> None:
+def _check_spelling(spelling: str, first: str, line: int) -> None:
     if spelling != first:
         raise ValueError(
             f"class {_shorten(spelling)} differs from {_shorten(first)} of line {line} only in case or in how an "
-            "accent is encoded; on many disks they are one folder",
-            "Spell both alike: rows of one class are several queries for it.",
+            "accent is encoded; on many file systems they are the same folder",
+            "Spell both the same way: rows of one class are several queries for it.",
         )
 
 
-def _row_reader(header: str, providers: Collection[str] | None, say: Callable[[str], None]) -> Callable[[str], _Row]:
-    """Return what reads the rows below this header."""
+def _row_reader(header: str, providers: Collection[str] | None, warn: Callable[[str], None]) -> Callable[[str], _Row]:
+    """Return the function that reads the rows below this header."""
     separator = max(_SEPARATORS, key=header.count)
     names = [name.strip().casefold() for name in header.rstrip(_BLANK).split(separator)]
     if names in (["searchterm"], ["searchterm", "exclude"]):
@@ -107,9 +107,9 @@ def _row_reader(header: str, providers: Collection[str] | None, say: Callable[[s
         raise ValueError(f"the header is {_shorten(header)}, without {' and '.join(missing)}", _EXPECTED)
     for name in filter(None, columns):
         if columns.count(name) > 1:
-            raise ValueError(f"the column {_shorten(name)} stands there twice")
+            raise ValueError(f"the column {_shorten(name)} appears twice")
         if name not in _COLUMNS:
-            say(f"the column {_shorten(name)} is not known and not read.{_suggest(name, _COLUMNS)}")
+            warn(f"the column {_shorten(name)} is unknown and ignored.{_suggest(name, _COLUMNS)}")
     known = None if providers is None else frozenset(name.upper() for name in providers) | {"ALL"}
     return partial(_wide, separator, columns, known)
 
@@ -122,18 +122,19 @@ def _fastclass(separator: str, line: str) -> _Row:
     if has_unclosed_phrase(text) or has_unclosed_phrase(exclude):
         raise ValueError(
             "a quote is not closed",
-            f"Quotes are search syntax here, and a row is split at its last {separator!r}; end it with one.",
+            f"Quotes are search syntax here, and a row is split at its last {separator!r}. "
+            f"End the row with {separator!r}.",
         )
     if not text:
-        raise ValueError("there is nothing to search for")
+        raise ValueError("the search term is empty")
     try:
         name = derive_class_name(text, exclude)
     except ValueError as reason:
         raise ValueError(
-            f"{_shorten(text)} makes no folder name: {reason}",
-            "Name the folder yourself: with the header 'class,query' there is a column for it.",
+            f"{_shorten(text)} gives no valid folder name: {reason}",
+            "Name the folder yourself, in the 'class' column of a file with the header 'class,query'.",
         ) from None
-    doubled = '""' in text and "quotes are search syntax here and stay as they are, doubled ones too"
+    doubled = '""' in text and "quotes are search syntax here and are kept as written, doubled ones too"
     return _Row(Query(text, name), name, doubled or "")
 
 
@@ -141,8 +142,8 @@ def _wide(separator: str, columns: Sequence[str], known: frozenset[str] | None, 
     cells = _cells(line, separator)
     if any(cells[len(columns) :]):
         raise ValueError(
-            f"{len(cells)} cells under {len(columns)} columns",
-            f"A cell that holds {separator!r} needs quotes around it.",
+            f"the row has {len(cells)} cells, but the header has {len(columns)} columns",
+            f"Put quotes around a cell that contains {separator!r}.",
         )
     row = {column: cells[i] if i < len(cells) else "" for i, column in enumerate(columns)}
     spelling, text = row["class"], row["query"].strip()
@@ -150,8 +151,8 @@ def _wide(separator: str, columns: Sequence[str], known: frozenset[str] | None, 
         name = check_component(spelling)
     except ValueError as reason:
         raise ValueError(
-            f"class {_shorten(spelling)} cannot be a folder: {reason}",
-            "It has to be one folder's name on every system: letters, digits, '_' and '-' are.",
+            f"class {_shorten(spelling)} is not a valid folder name: {reason}",
+            "Use a name that is valid on every system: letters, digits, '_' and '-'.",
         ) from None
     if not text:
         raise ValueError(f"class {_shorten(name)} has no query")
@@ -162,7 +163,7 @@ def _wide(separator: str, columns: Sequence[str], known: frozenset[str] | None, 
         providers=_providers(row.get("providers", ""), known),
         filters=_filters(row.get("license", "").strip()),
     )
-    unused = row.get("exclude") and "exclude changes nothing here, since the class is given; -word in the query does"
+    unused = row.get("exclude") and "exclude has no effect when the class is given; use -word in the query"
     return _Row(query, spelling, unused or "")
 
 
@@ -178,18 +179,18 @@ def _cells(line: str, separator: str) -> list[str]:
 
 def _limit(cell: str) -> int | None:
     if cell and not re.fullmatch(r"[1-9][0-9]{0,7}", cell):
-        raise ValueError(f"max is {_shorten(cell)}; a whole number from 1 up is wanted")
+        raise ValueError(f"max is {_shorten(cell)}; it must be a whole number of at least 1")
     return int(cell) if cell else None
 
 
-@lru_cache  # the same few cells on every row: 100,000 rows share them
+@lru_cache  # 100,000 rows share a few distinct cells
 def _providers(cell: str, known: frozenset[str] | None) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(re.findall(r"[^\s,;|+]+", cell.upper())))
     for name in names:
         if known is not None and name not in known:
             raise ValueError(
                 f"no provider {_shorten(name)}.{_suggest(name, known)}",
-                f"There are {', '.join(sorted(known))}.",
+                f"Providers: {', '.join(sorted(known))}.",
             )
     return () if "ALL" in names else names
 
@@ -201,7 +202,7 @@ def _filters(cell: str) -> Filters:
     except ValueError:
         raise ValueError(
             f"no license filter {_shorten(cell)}.{_suggest(cell, LicenceFilter)}",
-            f"There are {', '.join(LicenceFilter)}.",
+            f"License filters: {', '.join(LicenceFilter)}.",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""A small text file → its lines, numbered: decoded without guessing, and refused where it cannot be text."""
+"""Read the numbered lines of a small text file: UTF-8 or UTF-16 only, and refused if it is not text."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a query file, the first as 1; a `QueryFileError` tells why it cannot be one."""
+    """Yield the lines of a query file with their numbers from 1; a `QueryFileError` says why it is not one."""
     for number, line in enumerate(_NEWLINE.split(_decode(path)), 1):
-        if odd := _CONTROL.search(line):
+        if control := _CONTROL.search(line):
             raise QueryFileError(
                 path,
                 number,
-                f"it holds the control character U+{ord(odd[0]):04X}",
+                f"it contains the control character U+{ord(control[0]):04X}",
                 "Is it a text file? A spreadsheet can save it as 'CSV UTF-8'.",
             )
         if len(line) > _LONGEST:
-            message = f"it is {len(line):,} characters long; a line has {_LONGEST:,} at most"
+            message = f"it is {len(line):,} characters long; the limit is {_LONGEST:,}"
             raise QueryFileError(path, number, message)
         yield number, line
 
 
 def _decode(path: Path) -> str:
     try:
-        if path.is_dir():  # Windows would call it a permission that is missing
-            raise QueryFileError(path, None, "it is a folder; a query file is wanted")
+        if path.is_dir():  # Windows would report a missing permission
+            raise QueryFileError(path, None, "it is a folder, not a query file")
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def _decode(path: Path) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise QueryFileError(path, None, f"it cannot be read: {error}") from None
     if len(data) > _LARGEST:
-        raise QueryFileError(path, None, f"it has more than {_LARGEST:,} bytes; is it a query file?")
+        raise QueryFileError(path, None, f"it has more than {_LARGEST:,} bytes. Is it a query file?")
     encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         return data.decode(encoding)

@@ -26,7 +26,7 @@ from harvest.harvesting.download import MemoryBudget
 from harvest.models import Refusal
 from harvest.serving import http_errors
 from harvest.serving.batch_queue import BatchQueue
-from harvest.serving.client_shares import Shares, client_of
+from harvest.serving.client_limits import Shares, client_of
 from harvest.serving.http_errors import HttpError
 from harvest.serving.request_guard import RequestGuard
 from harvest.serving.service_limits import ServiceLimits

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from harvest.serving.admission import pace
-from harvest.serving.client_shares import client_key
+from harvest.serving.client_limits import client_key, pace
 
 if TYPE_CHECKING:
     import asyncio
 
-    from harvest.serving.admission import Admission
+    from harvest.serving.client_limits import Admission
     from harvest.serving.service_limits import ServiceLimits
 
 _BODY = b'{"error": "This is not a valid HTTP request."}'

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
-from harvest.serving.admission import Admission
+from harvest.serving.client_limits import Admission
 from harvest.serving.http_connection import LimitedConnection
 
 if TYPE_CHECKING:

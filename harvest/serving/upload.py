@@ -15,10 +15,9 @@ from starlette.requests import ClientDisconnect
 
 from harvest.models import Refusal
 from harvest.serving import http_errors
-from harvest.serving.client_shares import Shares, client_of
+from harvest.serving.client_limits import Shares, client_of
 from harvest.serving.http_errors import HttpError
 from harvest.serving.service_limits import MiB
-from harvest.serving.upload_rate import MinimumRate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -35,6 +34,29 @@ _HOW = (
 )
 _MAX_FIELDS = 8  # a form may have a few fields besides its file; they are ignored
 _MAX_FIELD_SIZE = 4 * 1024
+
+
+class MinimumRate:
+    """A token bucket of seconds: time uses them up, and each received byte adds some.
+
+    The bucket starts full, so every upload has `window` seconds of grace. It never holds more, so a fast start
+    does not make up for a slow end.
+    """
+
+    def __init__(self, rate: int, window: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._window = window
+        self._now = now
+        self._end = now() + window
+
+    @property
+    def seconds_left(self) -> float:
+        """Return how long the next byte may take; 0 or less when the upload is too slow."""
+        return self._end - self._now()
+
+    def receive(self, count: int) -> None:
+        """Count received bytes."""
+        self._end = min(self._end + count / self._rate, self._now() + self._window)
 
 
 class UploadReader:

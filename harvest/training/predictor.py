@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 
 from harvest import images
-from harvest.callbacks import ignore
+from harvest.callbacks import ignore_message
 from harvest.errors import TrainingError, UsageError
 from harvest.models import Refusal
 from harvest.training import image_array
@@ -72,7 +72,7 @@ class Predictor:
         """Open a run directory; model.onnx is preferred if it exists and onnxruntime is installed."""
         run = Path(run)
         _check(run)
-        engine = _onnx(run, say or ignore) if prefer_onnx else None
+        engine = _onnx(run, say or ignore_message) if prefer_onnx else None
         return cls(_name(run), engine or _torch(run))
 
     @refuse_unexpected

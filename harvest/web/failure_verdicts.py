@@ -19,10 +19,9 @@ from harvest.models import Refusal
 from harvest.verdicts import Verdict
 from harvest.web.address_policy import AddressRefused
 from harvest.web.dns import LookupFailed
-from harvest.web.exception_chain import exception_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ERRORS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, AddressRefused, LookupFailed)
 
@@ -71,3 +70,17 @@ def classify_error(error: BaseException) -> Failure:
                 is_transient = verdict not in (Verdict.TLS, Verdict.BAD_ADDRESS)
                 return Failure(Refusal(verdict, detail(cause)), is_transient=is_transient)
     return Failure(Refusal(Verdict.BROKEN_TRANSFER, type(error).__name__))
+
+
+def exception_chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and its causes, the innermost last.
+
+    >>> list(exception_chain(KeyError("alone")))
+    [KeyError('alone')]
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)

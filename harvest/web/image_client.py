@@ -12,11 +12,11 @@ import random
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from harvest.callbacks import ignore
+from harvest.callbacks import ignore_message
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
 from harvest.web import image_response, tls
@@ -29,7 +29,6 @@ from harvest.web.address_policy import (
     check_url,
     is_public,
 )
-from harvest.web.connection_slots import ConnectionSlot, ConnectionSlots
 from harvest.web.dns import (
     GuardedResolver,
     Resolve,
@@ -37,17 +36,16 @@ from harvest.web.dns import (
     resolve,
 )
 from harvest.web.failure_verdicts import ERRORS, Failure, classify_error
-from harvest.web.host_scheduler import HostParked, HostScheduler
+from harvest.web.host_scheduler import ConnectionSlot, ConnectionSlots, HostParked, HostScheduler
 from harvest.web.image_response import Redirect
 from harvest.web.limits import ImageLimits
-from harvest.web.pending_fetch import PendingFetch
 from harvest.web.proxies import Proxies
 from harvest.web.retry import backoff_seconds
 from harvest.web.transport import ProxyRouter
 from harvest.web.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -60,6 +58,28 @@ _PROXY_NOTICE = (
     "Images are downloaded through the proxy {}. The proxy resolves host names itself, so harvest can refuse a "
     "private address only where the URL contains it as a number."
 )
+
+
+class PendingFetch:
+    """A fetch to `await` for its result, or to enter with `async with`, as the requests of aiohttp."""
+
+    def __init__(self, context: AbstractAsyncContextManager[Body | Refusal]) -> None:
+        self._context = context
+
+    def __await__(self) -> Generator[Any, None, Body | Refusal]:
+        return self._wait().__await__()
+
+    async def __aenter__(self) -> Body | Refusal:
+        return await self._context.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._context.__aexit__(kind, error, trace)
+
+    async def _wait(self) -> Body | Refusal:
+        async with self._context as result:
+            return result
 
 
 class ImageClient:
@@ -92,7 +112,7 @@ class ImageClient:
         self._allowed = _allow_any if allow_private else allowed
         self._trusted = frozenset(trusted)
         self._obey_opt_out = obey_opt_out
-        self._say = say or ignore
+        self._say = say or ignore_message
         self._resolve = resolve
         self._clock = clock
         self._sleep = sleep

@@ -70,11 +70,6 @@ class Proxies:
         )
 
 
-def proxy_in_use(explicit: str | None = None) -> str:
-    """Return which proxy pages and pictures are asked through, for people; empty when none is."""
-    return Proxies(explicit).describe()
-
-
 def _from_environment() -> dict[str, Proxy]:
     found = getproxies()  # on macOS and Windows also the system settings
     proxies = {}

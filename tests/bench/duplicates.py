@@ -1,11 +1,11 @@
-"""How many changed pictures are known again, and how many others are taken for them: ours beside imagededup.
+"""Measure how many changed images are recognised, and how many others are confused with them: harvest and imagededup.
 
     python tests/bench/duplicates.py
 
-Takes photographs from ../shared/data where they are, and cuts some to come to a thousand; else draws them.
-Each is changed as the web changes pictures; a rule is good when it knows the changed from the original
-(recall) and joins no two different pictures (false pairs). imagededup's own rule, a pHash distance of at most
-10, is asked through imagededup where it imports (it needs torchvision), else through its documented formula.
+Uses the photographs in ../shared/data if there are any, and parts of some to get a thousand; otherwise drawings.
+Each is changed as copies on the web are. A rule is good if it matches the changed image with the original
+(recall), and no two different images (false pairs). imagededup's own rule, a pHash distance of at most 10, is
+computed by imagededup if it can be imported (it needs torchvision), otherwise by its documented formula.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-# The same picture twice, or the same thing a moment later: pairs found by eye in those folders.
+# The same image twice, or the same object a moment later: pairs found by eye in those folders.
 TWICE = {
     "clean/000011", "clean/000047.png", "dirty/000069", "dirty/000071", "dirty/000073", "dirty/000074",
     "dandelion/19437710780", "tulips/12916441224",
@@ -36,7 +36,7 @@ COUNT = 1001  # 500,500 pairs
 
 
 def photographs() -> Iterator[Image.Image]:
-    """Yield whole photographs and then thirds of some, no two of the same thing."""
+    """Yield whole photographs, then thirds of some; no two show the same object."""
     paths = sorted((*DATA.glob("flowers/*/*"), *DATA.glob("kitchen/*/*")))
     paths = [path for path in paths if not any(name in str(path) for name in TWICE)]
     for path in paths:
@@ -56,7 +56,7 @@ def loaded(path: Path) -> Image.Image:
 
 
 def drawings() -> Iterator[Image.Image]:
-    """Yield pictures of scattered forms, in a manner of its own each."""
+    """Yield drawings of scattered shapes, each in a style of its own."""
     number = 0
     while True:
         yield draw(f"scattered {number}", number)
@@ -75,13 +75,13 @@ def scaled(image: Image.Image, factor: float) -> Image.Image:
 
 
 def cropped(image: Image.Image, left: float, top: float, right: float, bottom: float) -> Image.Image:
-    """Cut shares of the sides off."""
+    """Crop shares of the sides."""
     w, h = image.size
     return image.crop((round(left * w), round(top * h), round(w - right * w), round(h - bottom * h)))
 
 
 def cropped_anywhere(image: Image.Image, share: float) -> Image.Image:
-    """Cut a share of both sides off, more of it here or there by the picture's own chance."""
+    """Crop a share of both sides, at a random position that depends on the image."""
     left, top = np.random.default_rng(int(np.asarray(image).sum())).random(2) * share
     return cropped(image, left, top, share - left, share - top)
 
@@ -91,7 +91,7 @@ def bordered(image: Image.Image, share: float, colour: str) -> Image.Image:
 
 
 def marked(image: Image.Image) -> Image.Image:
-    """Write an address into the lower right corner."""
+    """Write a web address into the lower right corner."""
     image, height = image.copy(), max(8, image.height // 16)
     pen = ImageDraw.Draw(image, "RGBA")
     place = (image.width - 7 * height, image.height - 1.5 * height)
@@ -99,7 +99,7 @@ def marked(image: Image.Image) -> Image.Image:
     return image
 
 
-# Change, the recall to reach, and what is done.
+# The change, the recall to reach, and the function that makes it.
 CHANGES: list[tuple[str, float, Callable[[Image.Image], Image.Image]]] = [
     ("resized to 50 %", 99.5, lambda image: scaled(image, 0.5)),
     ("resized to 25 %", 99.5, lambda image: scaled(image, 0.25)),
@@ -134,14 +134,14 @@ CHANGES: list[tuple[str, float, Callable[[Image.Image], Image.Image]]] = [
 
 
 def theirs() -> tuple[str, Callable[[Image.Image], int]]:
-    """Return imagededup's hash, and what computes it here."""
+    """Return the name of imagededup's hash, and a function that computes it."""
     try:
-        from imagededup.methods import PHash  # noqa: PLC0415 - a rival need not be installed
+        from imagededup.methods import PHash  # noqa: PLC0415 - a peer need not be installed
 
         rival = PHash(verbose=False)
         return "imagededup itself", lambda image: int(rival.encode_image(image_array=np.asarray(image)), 16)
     except (ImportError, OSError, RuntimeError) as why:
-        from scipy.fftpack import dct  # noqa: PLC0415 - only without the rival
+        from scipy.fftpack import dct  # noqa: PLC0415 - only without the peer
 
         def phash(image: Image.Image) -> int:
             pixels = np.asarray(image.resize((32, 32), Image.Resampling.LANCZOS).convert("L"))
@@ -153,45 +153,45 @@ def theirs() -> tuple[str, Callable[[Image.Image], int]]:
 
 
 class Rule:
-    """Ours at some radius, with the second look or without."""
+    """Our rule with some radius, with or without confirming by thumbnail."""
 
-    def __init__(self, radius: int, *, second_look: bool = True) -> None:
-        self.name = f"radius {radius}" if second_look else "hashes alone"
-        self.radius, self.second_look = radius, second_look
+    def __init__(self, radius: int, *, confirm: bool = True) -> None:
+        self.name = f"radius {radius}" if confirm else "hashes alone"
+        self.radius, self.confirm = radius, confirm
 
-    def twins(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        """Tell of each look in one whether its counterpart in two is a twin."""
+    def match(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        """Return which fingerprints in one are duplicates of those at the same position in two."""
         row, part, other = np.nonzero(
             np.bitwise_count(one["hashes"][:, :, None] ^ two["hashes"][:, None]) <= self.radius
         )
-        if self.second_look:
+        if self.confirm:
             row = row[similarity(one[row], part, two[row], other) > 0]
         return np.isin(np.arange(len(one)), row)
 
-    def false(self, looks: np.ndarray) -> int:
-        """Count the twins among looks of which no two are of one picture."""
-        return sum(int(self.twins(np.repeat(looks[[row]], row), looks[:row]).sum()) for row in range(1, len(looks)))
+    def count_false(self, known: np.ndarray) -> int:
+        """Count the duplicates among the fingerprints of different images."""
+        return sum(int(self.match(np.repeat(known[[row]], row), known[:row]).sum()) for row in range(1, len(known)))
 
 
 def main() -> None:
     real = (DATA / "flowers").is_dir()
     images = [image for image, _ in zip(photographs() if real else drawings(), range(COUNT), strict=False)]
     how, phash = theirs()
-    looks = unpack([compute_fingerprint(image) for image in images])
+    known = unpack([compute_fingerprint(image) for image in images])
     hashes = np.array([phash(image) for image in images], np.uint64)
-    rules = [Rule(6), Rule(RADIUS), Rule(10), Rule(RADIUS, second_look=False)]
+    rules = [Rule(6), Rule(RADIUS), Rule(10), Rule(RADIUS, confirm=False)]
 
-    print(f"{len(images)} {'photographs and cuts of them' if real else 'drawings'}; {how}\n")
+    print(f"{len(images)} {'photographs and parts of them' if real else 'drawings'}; {how}\n")
     heads = "".join(f"{rule.name:>14}" for rule in rules)
-    print(f"{'recall, %':28}{'to reach':>9}{'imagededup <= 10':>18}{heads}")
+    print(f"{'recall, %':28}{'goal':>9}{'imagededup <= 10':>18}{heads}")
     for name, wanted, change in CHANGES:
         changed = [change(image) for image in images]
         found = np.bitwise_count(hashes ^ np.array([phash(image) for image in changed], np.uint64)) <= 10
         new = unpack([compute_fingerprint(image) for image in changed])
-        ours = "".join(f"{100 * rule.twins(looks, new).mean():14.1f}" for rule in rules)
+        ours = "".join(f"{100 * rule.match(known, new).mean():14.1f}" for rule in rules)
         print(f"{name:28}{wanted:9}{100 * found.mean():18.1f}{ours}", flush=True)
     near = np.bitwise_count(hashes[:, None] ^ hashes) <= 10
-    ours = "".join(f"{rule.false(looks):14}" for rule in rules)
+    ours = "".join(f"{rule.count_false(known):14}" for rule in rules)
     pairs = len(images) * (len(images) - 1) // 2
     print(f"{f'false pairs of {pairs:,}':28}{1:9}{int(np.triu(near, 1).sum()):18}{ours}")
 

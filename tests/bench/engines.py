@@ -1,14 +1,14 @@
-"""Two classes from two sources over a web as it is, beside icrawler, FastClass's engine.
+"""Harvest two classes from two sources over a realistic network: harvest and icrawler, FastClass's engine.
 
     python tests/bench/engines.py --rivals-python /path/to/venv/bin/python
 
-The web is the small Internet of the tests in a process of its own: every answer begins after 300 ms, 2 % of
-the pictures asked for never come, 5 % are gone. icrawler runs as FastClass ran it: one source after the
-other, four downloader threads, its own feeders, parsers, timeouts and retries. Nobody pauses between pages.
+The network is the test Internet in a process of its own: every response begins after 300 ms, 2 % of the
+requested images stall, 5 % are gone. icrawler runs as in FastClass: one source after the other, four
+downloader threads, its own feeders, parsers, timeouts and retries. No program pauses between pages.
 
-Two things are made easy for icrawler. Its Bing parser wants JSON without spaces, which the small Internet
-writes with them. And it asks Flickr for the sizes of every photo in a call of its own, which the small
-Internet learns here to answer; the last line is what it would take if it need not ask.
+The bench removes two obstacles for icrawler. Its Bing parser needs JSON without spaces, and the test Internet
+writes them. And it requests the sizes of every Flickr photo, a call that the test Internet does not have; the
+last line is the time without these requests.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.internet.apart import Apart
 from tests.internet.flickr import BASE
-from tests.internet.wire import Answer
-from tests.web import Weather
+from tests.internet.internet_process import InternetProcess
+from tests.internet.proxy_server import Answer
+from tests.web import NetworkConditions
 
 if TYPE_CHECKING:
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
     from tests.web import Internet
 
 CLASSES = {"coral_snake": "micrurus tener", "king_snake": "scarlet king snake"}
-HITS = int(os.environ.get("BENCH_HITS", "200"))  # a query and source; the other process must know it, too
+HITS = int(os.environ.get("BENCH_HITS", "200"))  # per query and source; passed to the other process too
 GOAL = 8
 
 HARVEST = """
@@ -74,16 +74,16 @@ for name, query in queries.items():
 
 
 def web(internet: Internet) -> None:
-    """Fill the shelves and set the weather."""
+    """Fill the listings and set the network conditions."""
     for query in CLASSES.values():
         internet.bing.shows(query, HITS)
         internet.flickr.shows(query, HITS)
-    internet.weather = Weather(latency=0.3, stalls=0.02, dead=0.05)
+    internet.conditions = NetworkConditions(latency=0.3, stalls=0.02, dead=0.05)
     internet.sites[internet.flickr.host] = partial(_flickr, internet)
 
 
 def _flickr(internet: Internet, request: Request) -> Answer:
-    """Answer getSizes, a call that harvest never makes, and leave the rest to Flickr."""
+    """Answer getSizes, a call that harvest never makes, and leave everything else to Flickr."""
     if request.fields.get("method") != "flickr.photos.getSizes":
         return internet.flickr.answer(request)
     listing = internet.catalogue.numbered(int(request.fields["photo_id"]) - BASE)
@@ -92,7 +92,7 @@ def _flickr(internet: Internet, request: Request) -> Answer:
 
 
 def harvest(root: Path, internet: Internet) -> tuple[float, int]:
-    """Run the command, and return the seconds it took and the pictures there are."""
+    """Run the command, and return the seconds it took and the number of images."""
     rows = "".join(f"{name},{query}\n" for name, query in CLASSES.items())
     (root / "snakes.csv").write_text(f"class,query\n{rows}", "utf-8")
     line = f"-c BING -c FLICKR -p snakes.csv -s 500 -m {HITS} -q".split()
@@ -101,10 +101,10 @@ def harvest(root: Path, internet: Internet) -> tuple[float, int]:
 
 
 def icrawler(root: Path, internet: Internet, python: str, *, sizes: bool) -> tuple[float, int]:
-    """Let icrawler do the same, with or without a call for the sizes of every photo of Flickr's."""
+    """Run icrawler for the same job, with or without a call for the sizes of every Flickr photo."""
     out = root / f"icrawler-{sizes}"
-    told = json.dumps([CLASSES, HITS, str(out), internet.flickr.key, sizes])
-    return _timed([python, "-c", ICRAWLER, told], root, internet.environ), _files(out)
+    arguments = json.dumps([CLASSES, HITS, str(out), internet.flickr.key, sizes])
+    return _timed([python, "-c", ICRAWLER, arguments], root, internet.environ), _files(out)
 
 
 def _timed(command: list[str], folder: Path, environ: dict[str, str]) -> float:
@@ -118,22 +118,22 @@ def _files(folder: Path) -> int:
 
 
 def main() -> None:
-    """Run both, and print what they took and what they got."""
+    """Run both, and print their times and results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rivals-python", default=sys.executable, help="the interpreter that has icrawler")
+    parser.add_argument("--rivals-python", default=sys.executable, help="interpreter with icrawler")
     python = parser.parse_args().rivals_python
     print(f"{len(CLASSES)} classes from 2 sources, {HITS} hits each")
-    with tempfile.TemporaryDirectory() as temporary, Apart(web) as internet:
+    with tempfile.TemporaryDirectory() as temporary, InternetProcess(web) as internet:
         root = Path(temporary)
         ours, pictures = harvest(root, internet)
-        print(f"  harvest             {ours:6.1f} s  {pictures:5} pictures", flush=True)
-        for name, sizes in (("icrawler", True), ("  told the sizes", False)):
+        print(f"  harvest             {ours:6.1f} s  {pictures:5} images", flush=True)
+        for name, sizes in (("icrawler", True), ("  without sizes", False)):
             seconds, pictures = icrawler(root, internet, python, sizes=sizes)
-            print(f"  {name:<18}  {seconds:6.1f} s  {pictures:5} pictures  {seconds / ours:5.1f}x our time")
+            print(f"  {name:<18}  {seconds:6.1f} s  {pictures:5} images  {seconds / ours:5.1f}x our time")
     print(f"  goal: {GOAL}x")
 
 
 if __name__ == "__main__":
-    from tests.bench import engines  # by its own name, under which the other process finds `web`
+    from tests.bench import engines  # by its full name, under which the other process finds `web`
 
     engines.main()

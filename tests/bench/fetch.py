@@ -1,17 +1,17 @@
-"""Pictures a second, from addresses to files, beside img2dataset and beside the floor.
+"""Measure images per second, from URLs to files: harvest, img2dataset and a minimal program.
 
     python tests/bench/fetch.py --rivals-python /path/to/venv/bin/python
 
-All ask the same hosts on loopback for the same 2.5-megapixel JPEGs of 0.4 MB and make JPEGs of 500 pixels and
-quality 90 of them. harvest also looks for twins, flushes every file and keeps its ledger.
+All download the same 2.5-megapixel JPEGs of 0.4 MB from the same hosts on loopback, and write JPEGs of 500
+pixels and quality 90. harvest also finds duplicates, flushes every file and writes its ledger.
 
-* steady: pictures a second by the clock of the hosts, without those at either end
-* CPU: milliseconds of a core for each of these pictures; on a machine that others use too, look here
+* steady: images per second by the clock of the hosts, without those at either end
+* CPU: milliseconds of a core for each of these images; the figure to use on a shared machine
 * whole: seconds of the whole command, from its start to its end
-* the floor: two threads decode at the JPEG's own scale and encode, one loop downloads with bare aiohttp;
-  nothing is checked, resized, hashed or written. Half the size is the nearest scale at which 500 pixels can
-  be had, so what is encoded is 960 pixels wide; `floor at 500` takes every other pixel first, for nearly
-  nothing: the least that anybody can do who writes 500.
+* the floor: two threads decode at a scale that JPEG offers and encode, one loop downloads with plain aiohttp;
+  nothing is checked, resized, hashed or written. The nearest scale for 500 pixels is a half, so the floor
+  encodes images 960 pixels wide; `floor at 500` takes every other pixel first, in almost no time: the least
+  that a program needs that writes 500 pixels.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.bench.hosts import Hosts, inner
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Processes, threads in each, shards: the best of those in TRIED on two cores.
+# Processes, threads per process, shards: the best of those in TRIED on two cores.
 BEST = (2, 32, 4)
 TRIED = [(2, 16, 2), (2, 32, 2), (2, 32, 4), (2, 64, 4), (3, 16, 3), (4, 16, 4)]
 
@@ -67,15 +67,15 @@ asyncio.run(main())
 
 
 class Run(NamedTuple):
-    """What one run of one program came to."""
+    """The result of one run of one program."""
 
-    steady: float  # pictures a second
-    cpu: float  # ms a picture
+    steady: float  # images per second
+    cpu: float  # ms per image
     whole: float  # seconds
 
 
 class Bench:
-    """A folder with the addresses, and the hosts that serve them."""
+    """A folder with the list of URLs, and the hosts that serve them."""
 
     def __init__(self, folder: Path, hosts: Hosts, pictures: int, rivals: str) -> None:
         self._folder = folder
@@ -87,12 +87,12 @@ class Bench:
         (folder / "queries.csv").write_text("class,query\npictures,urls.txt\n", "utf-8")
 
     def harvest(self) -> Run:
-        """Run the command that a person would."""
+        """Run the command that a user would."""
         options = f"-c URLS -p -s 500 -m {self._pictures} -o out-{self._runs} --allow-private -q"
         return self._run([sys.executable, "-m", "harvest", "queries.csv", *options.split()])
 
     def img2dataset(self, setting: tuple[int, int, int]) -> Run:
-        """Run img2dataset with so many processes, threads in each, and shards."""
+        """Run img2dataset with this many processes, threads per process, and shards."""
         processes, threads, shards = setting
         options = {
             "url_list": "urls.txt",
@@ -110,7 +110,7 @@ class Bench:
         return self._run([*command, *(f"--{name}={value}" for name, value in options.items())])
 
     def floor(self, size: str) -> Run:
-        """Do the least there is to do."""
+        """Run the minimal program."""
         return self._run([sys.executable, "-c", FLOOR, "urls.txt", size])
 
     def _run(self, command: list[str]) -> Run:
@@ -127,14 +127,14 @@ class Bench:
             times = self._hosts.departures()
             if running.returncode or len(times) != self._pictures:
                 said.seek(0)
-                sys.exit(f"{len(times)} pictures left; {said.read().decode()[-2000:]}")
+                sys.exit(f"{len(times)} images were sent; {said.read().decode()[-2000:]}")
         some = inner(times)
         first, last = np.interp((some[0], some[-1]), *zip(*spent, strict=True))
         return Run(len(some) / (some[-1] - some[0]), 1000 * (last - first) / len(some), whole)
 
 
 def _spent(session: int) -> float:
-    """Return the seconds of processor that a session has taken so far, its ended processes among them."""
+    """Return the CPU seconds of a session so far, including its ended processes."""
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -145,19 +145,19 @@ def _spent(session: int) -> float:
 
 
 def _environ() -> Mapping[str, str]:
-    """Return the environment without proxies: the way to loopback is short."""
+    """Return the environment without proxies, so that loopback is contacted directly."""
     return {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
 
 
 def main() -> None:
-    """Let everybody run in turn, some times, and print the medians and their ratios."""
+    """Run all programs in turn, several times, and print the medians and their ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rivals-python", default=sys.executable, help="the interpreter that has img2dataset")
-    parser.add_argument("--tune", action="store_true", help="only try settings of img2dataset")
+    parser.add_argument("--rivals-python", default=sys.executable, help="interpreter with img2dataset")
+    parser.add_argument("--tune", action="store_true", help="only compare settings of img2dataset")
     options = parser.parse_args()
-    print(f"{options.pictures:,} pictures, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
+    print(f"{options.pictures:,} images, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
     with tempfile.TemporaryDirectory(prefix="harvest-fetch-") as folder, Hosts(options.pictures) as hosts:
         bench = Bench(Path(folder), hosts, options.pictures, options.rivals_python)
         if options.tune:
@@ -184,13 +184,13 @@ def main() -> None:
 
 def _say(name: str, run: Run) -> None:
     print(
-        f"{name:14} {run.steady:6.1f} pictures/s steady  {run.cpu:5.1f} ms CPU  {run.whole:6.1f} s whole",
+        f"{name:14} {run.steady:6.1f} images/s steady  {run.cpu:5.1f} ms CPU  {run.whole:6.1f} s whole",
         flush=True,
     )
 
 
 def _say_ratios(rounds: list[dict[str, Run]]) -> None:
-    """Print the medians of what each round came to."""
+    """Print the medians of all rounds."""
 
     def ratio(name: str, other: str, of: str) -> float:
         return median(getattr(each[name], of) / getattr(each[other], of) for each in rounds)

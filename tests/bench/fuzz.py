@@ -1,11 +1,11 @@
-"""Throw damaged images, answers, pages, ledgers and training runs at the real commands, and say what breaks.
+"""Run the real commands on damaged images, responses, pages, ledgers and training runs, and report failures.
 
     python tests/bench/fuzz.py                            a minute, all parts, one worker
     python tests/bench/fuzz.py --seconds 600 --jobs 2
     python tests/bench/fuzz.py --only ledgers --seed 4711 --cases 1 --keep /tmp/case
 
-The last line repeats one case, and leaves its files in a folder to look at. The exit status is 1 when a
-rule was broken: `tests/bench/fuzzing/bench.py` lists them. Every case depends on its part and its seed alone.
+The last line repeats one case, and keeps its files in a folder. The exit status is 1 if a rule was broken;
+`tests/bench/fuzzing/bench.py` lists the rules. Every case depends only on its part and its seed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Before torch is imported: the processes that are forked must find no threads.
+# Before torch is imported: the processes that are forked must have no threads.
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -40,7 +40,7 @@ STARTING = (
     "__main__",
     "onnx_engine",
 )  # modules that start something when they are imported: a command, a thread
-BESIDE = (  # what commands import beside modules of harvest
+BESIDE = (  # what commands import besides modules of harvest
     *(
         "bs4",
         "flickrapi",
@@ -56,13 +56,13 @@ BESIDE = (  # what commands import beside modules of harvest
 
 
 def warm_up() -> None:
-    """Import what any command imports, once for all of them."""
+    """Import everything that commands import, once for all of them."""
     for module in pkgutil.walk_packages(harvest.__path__, "harvest."):
         if not module.name.endswith(STARTING):
             import_module(module.name)
     for name in BESIDE:
         import_module(name)
-    import torch  # noqa: PLC0415 - a second, which `--help` does without
+    import torch  # noqa: PLC0415 - a second, which `--help` does not need
 
     from harvest.cli.app import app  # noqa: PLC0415
     from harvest.cli.train import load_train_script  # noqa: PLC0415
@@ -74,7 +74,7 @@ def warm_up() -> None:
 
 
 def run_part(bench: Bench, name: str, seeds: range, seconds: float) -> Account:
-    """Run cases of a part until the time is up or there are no seeds left."""
+    """Run cases of a part until the time is up or no seed is left."""
     part = import_module(f"tests.bench.fuzzing.{name}")
     bench.account = Account()
     end = time.monotonic() + seconds
@@ -88,7 +88,7 @@ def run_part(bench: Bench, name: str, seeds: range, seconds: float) -> Account:
 
 
 def prepare(bench: Bench, names: Sequence[str]) -> None:
-    """Make what the parts damage."""
+    """Prepare the inputs that the parts damage."""
     warm_up()
     for name in names:
         import_module(f"tests.bench.fuzzing.{name}").prepare(bench)
@@ -97,14 +97,14 @@ def prepare(bench: Bench, names: Sequence[str]) -> None:
 
 
 def work(base: Path, templates: Path, names: Sequence[str], seeds: range, seconds: float) -> dict[str, Account]:
-    """Be one worker: run its share of the seeds, a part after the other."""
+    """Run as one worker: its share of the seeds, one part after the other."""
     bench = Bench(base)
     bench.templates = templates
     return {name: run_part(bench, name, seeds, seconds / len(names)) for name in names}
 
 
 def print_account(name: str, account: Account) -> None:
-    """Print how many inputs a part ran, and each failure with the line that repeats it."""
+    """Print how many inputs a part ran, and each failure with the command that repeats it."""
     codes = ", ".join(f"{count} × {code}" for code, count in sorted(account.codes.items()))
     inputs, cases, commands = (f"{count:,}" for count in (account.inputs, account.cases, account.commands))
     print(f"{name:<8} {inputs:>6} inputs in {cases:>5} cases and {commands:>6} commands; exit codes {codes}")
@@ -117,19 +117,19 @@ def print_account(name: str, account: Account) -> None:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run it, and return the exit status."""
+    """Run the command line, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--seconds",
         type=float,
         default=60,
         metavar="N",
-        help="time for all parts; preparing them comes first",
+        help="time for all parts, without preparing them",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="seed of the first case; the next ones count up"
+        "--seed", type=int, default=0, metavar="N", help="seed of the first case; later cases increase it"
     )
-    parser.add_argument("--cases", type=int, metavar="N", help="cases of each part at most")
+    parser.add_argument("--cases", type=int, metavar="N", help="maximum number of cases per part")
     parser.add_argument(
         "--only",
         action="append",
@@ -137,8 +137,8 @@ def main(words: Sequence[str] | None = None) -> int:
         metavar="PART",
         help=f"one of {', '.join(PARTS)}; repeatable",
     )
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="workers at the same time")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the files of the last case there")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of parallel workers")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the files of the last case in FOLDER")
     asked = parser.parse_args(words)
     names = asked.only or PARTS
     end = asked.seed + asked.cases if asked.cases else sys.maxsize

@@ -1,9 +1,9 @@
-"""How long the exact radius search takes among up to a million hashes, beside imagededup's at 20,000.
+"""Measure the exact radius search among up to a million hashes, and imagededup's among 20,000.
 
     python tests/bench/hamming.py
 
-A tenth of the hashes are another one with 1 to 8 bits flipped. imagededup searches with its default method at
-our radius; where it does not import, it is left out. The last lines are the online use: twins of one picture.
+A tenth of the hashes equal another one with 1 to 8 flipped bits. imagededup searches with its default method
+and our radius; if it cannot be imported, it is left out. The last lines search for the duplicates of one image.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def ours(values: np.ndarray) -> tuple[float, int]:
 
 def theirs(values: np.ndarray) -> tuple[float, int] | None:
     try:
-        from imagededup.methods import PHash  # noqa: PLC0415 - a rival need not be installed
+        from imagededup.methods import PHash  # noqa: PLC0415 - a peer need not be installed
     except (ImportError, OSError, RuntimeError):
         return None
     named = {str(number): f"{value:016x}" for number, value in enumerate(values.tolist())}
@@ -51,7 +51,7 @@ def theirs(values: np.ndarray) -> tuple[float, int] | None:
 
 
 def looks(count: int) -> list[Fingerprint]:
-    """Return looks of pictures that never were, all different."""
+    """Return random fingerprints, all different."""
     rng = np.random.default_rng(count)
     packed = np.zeros(count, PACKED)
     packed["hashes"] = rng.integers(0, 2**64, packed["hashes"].shape, dtype=np.uint64)
@@ -63,19 +63,19 @@ def looks(count: int) -> list[Fingerprint]:
 def online(count: int) -> None:
     known, new = looks(count), looks(300)
     start = time.perf_counter()
-    twins = DuplicateIndex(enumerate(known))
+    index = DuplicateIndex(enumerate(known))
     built = time.perf_counter() - start
     times = {}
     for name, some in (("a new picture", new), ("a known one", known[:300])):
         spent = []
         for one in some:
             start = time.perf_counter()
-            found = twins.find(one)
+            found = index.find(one)
             spent.append(time.perf_counter() - start)
             assert bool(found) == (name == "a known one")
         times[name] = np.median(spent) * 1e3
     spoken = ", ".join(f"{name} {value:.2f} ms" for name, value in times.items())
-    print(f"{count:>9,} pictures known: built in {built:.2f} s; to find the twins of {spoken}", flush=True)
+    print(f"{count:>9,} known images: indexed in {built:.2f} s; search for the duplicates of {spoken}", flush=True)
 
 
 def main() -> None:
@@ -87,19 +87,19 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{count:>10,}{found:>10,}{took[count]:>10.2f}{peak:>10.0f}", flush=True)
     growth = took[1_000_000] / took[100_000]
-    print(f"from 100,000 to 1,000,000: {growth:.1f} times as long (to reach: at most 12)")
+    print(f"from 100,000 to 1,000,000: {growth:.1f} times as long (goal: at most 12)")
     rival = theirs(hashes(20_000))
     if rival:
         ratio = rival[0] / took[20_000]
-        print(f"imagededup, 20,000: {rival[1]:,} pairs in {rival[0]:.1f} s, {ratio:.0f} x ours (to reach: 50)")
+        print(f"imagededup, 20,000: {rival[1]:,} pairs in {rival[0]:.1f} s, {ratio:.0f} x our time (goal: 50)")
     else:
-        print("imagededup does not import here: not compared")
+        print("imagededup cannot be imported: not compared")
     for count in (1_000, 50_000, 200_000):
         online(count)
     some = looks(20_000)
     start = time.perf_counter()
     find_duplicates(some)
-    print(f"twins among 20,000 pictures in one go: {time.perf_counter() - start:.1f} s")
+    print(f"all duplicates among 20,000 images: {time.perf_counter() - start:.1f} s")
 
 
 if __name__ == "__main__":

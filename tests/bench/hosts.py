@@ -1,7 +1,7 @@
-"""Picture hosts on loopback for the benches: real-size JPEGs, ready in memory, as fast as a server can be.
+"""Image hosts on loopback for the benches: JPEGs of realistic size, prepared in memory, as fast as possible.
 
-The hosts are ports of one process of its own, so that a program sees several servers, as on the web. They
-note when each picture left, by a clock that all processes share: the same ruler for everybody.
+The hosts are ports of one separate process, so that a program sees several servers, as on the web. They
+record when each image was sent, by a clock that all processes share.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 HOSTS = 8
-EDGE = 0.1  # of the pictures at either end of a run: there somebody starts, or waits for the last ones
+EDGE = (
+    0.1  # share of the images at either end of a run that is left out: programs start there, or wait for the last ones
+)
 
 
 class Hosts:
-    """The hosts from outside: addresses to fetch, and how fast they were fetched."""
+    """The hosts as seen from outside: URLs to download, and how fast they were downloaded."""
 
     def __init__(self, pictures: int) -> None:
         self._pictures = pictures
@@ -45,11 +47,11 @@ class Hosts:
 
     @property
     def urls(self) -> list[str]:
-        """One address for each picture, turn by turn from every host."""
+        """One URL per image, taken from the hosts in turn."""
         return [f"http://127.0.0.1:{self._ports[number % HOSTS]}/{number}.jpg" for number in range(self._pictures)]
 
     def departures(self) -> list[float]:
-        """Return when pictures left since this was asked last."""
+        """Return when images were sent since the last call."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"http://127.0.0.1:{self._ports[0]}/departures") as answer:
             times: list[float] = json.load(answer)
@@ -57,7 +59,7 @@ class Hosts:
 
 
 def inner(times: Sequence[float]) -> Sequence[float]:
-    """Return when pictures left, without those at either end of the run."""
+    """Return when images were sent, without those at either end of the run."""
     return times[round(len(times) * EDGE) : round(len(times) * (1 - EDGE))]
 
 
@@ -105,7 +107,7 @@ async def _serve(pictures: int) -> None:
         await loop.create_server(lambda: _Host(bodies, times), "127.0.0.1", 0, backlog=1000) for _ in range(HOSTS)
     ]
     print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
-    await asyncio.to_thread(sys.stdin.buffer.read)  # the bench is over, however it ended
+    await asyncio.to_thread(sys.stdin.buffer.read)  # the bench has ended, in whatever way
     os._exit(0)
 
 

@@ -1,10 +1,10 @@
-"""How long a picture takes by ONNX beside torch, and what a crowd gains that asks the service at once.
+"""Measure the prediction of an image with ONNX and with torch, and of parallel requests to the service.
 
     python tests/bench/predicting.py [RUN]
 
-RUN is the directory of a training; without one it is MobileNetV2 of ../shared/data. The network alone is
-timed on pictures already decoded, one at a time and in batches, both engines turn by turn; then the way from
-files to labels, and the whole command. The service is asked by one program, then by 16 at the same time.
+RUN is a run directory; the default is MobileNetV2 in ../shared/data. First the network alone is timed on decoded
+images, one at a time and in batches, both engines in turn; then the way from files to labels, and the whole
+command. The service receives requests from one client, then from 16 at the same time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROUNDS, CROWD, ASKED = 40, 16, 160
 
 
 def turns(judges: dict[str, Predictor], views: list[np.ndarray]) -> dict[str, list[float]]:
-    """Time both engines turn by turn, in milliseconds a picture."""
+    """Time both engines in turn, in milliseconds per image."""
     spent: dict[str, list[float]] = {name: [] for name in judges}
     for predictor in judges.values():
         predictor.predict_batch(views)
@@ -48,14 +48,14 @@ def turns(judges: dict[str, Predictor], views: list[np.ndarray]) -> dict[str, li
 
 
 def compare(title: str, spent: dict[str, list[float]]) -> None:
-    """Print medians, and the ratio of each turn."""
+    """Print medians, and the ratio of each round."""
     onnx, torch = (statistics.median(spent[name]) for name in ("onnx", "torch"))
     ratio = statistics.median(slow / fast for fast, slow in zip(spent["onnx"], spent["torch"], strict=True))
     print(f"{title:<34}{onnx:>9.1f} ms{torch:>9.1f} ms{ratio:>8.1f} x")
 
 
 def whole_way(judges: dict[str, Predictor], pictures: list[Path]) -> dict[str, list[float]]:
-    """Time from files to labels, in milliseconds a picture."""
+    """Time the way from files to labels, in milliseconds per image."""
     spent: dict[str, list[float]] = {name: [] for name in judges}
     for _ in range(5):
         for name, predictor in judges.items():
@@ -66,7 +66,7 @@ def whole_way(judges: dict[str, Predictor], pictures: list[Path]) -> dict[str, l
 
 
 def command(run: Path, picture: Path, *, without: str | None) -> float:
-    """Time `harvest predict` of one picture, from Enter to prompt."""
+    """Time `harvest predict` of one image, from start to exit."""
     hidden = (run / without).rename(run / "aside") if without else None
     try:
         best = []
@@ -82,7 +82,7 @@ def command(run: Path, picture: Path, *, without: str | None) -> float:
 
 
 def crowd(run: Path, body: bytes) -> tuple[float, float]:
-    """Return seconds for so many requests by one program, and by many at the same time."""
+    """Return the seconds for this many requests, sent by one client, and by many at the same time."""
     line = [sys.executable, "-m", "harvest", "serve", str(run), "--port", "0"]
     service = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -110,7 +110,7 @@ def crowd(run: Path, body: bytes) -> tuple[float, float]:
 def main() -> None:
     source = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA / "mobilenet_v2"
     if not source.is_dir():
-        sys.exit(f"there is no {source}: name a run")
+        sys.exit(f"{source} does not exist: pass a run directory")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         run.mkdir()
@@ -126,7 +126,7 @@ def main() -> None:
                 photo(500, 333, number).save(path)
         views = [judges["onnx"].prepare(path) for path in pictures[:BATCH]]
 
-        print(f"{'a picture, ' + str(network.size) + ' px':<34}{'onnx':>12}{'torch':>12}{'ratio':>10}")
+        print(f"{'an image, ' + str(network.size) + ' px':<34}{'onnx':>12}{'torch':>12}{'ratio':>10}")
         compare("the network, one at a time", turns(judges, views[:1]))
         compare(f"the network, {BATCH} together", turns(judges, views))
         compare("file to labels, 64 files", whole_way(judges, pictures))
@@ -134,8 +134,8 @@ def main() -> None:
         print(f"{'the whole command':<34}{fast:>9.2f} s {slow:>9.2f} s {slow / fast:>8.1f} x")
         alone, together = crowd(run, pictures[0].read_bytes())
         print(
-            f"the service, {ASKED} requests: {ASKED / alone:.0f} a second one after another, "
-            f"{ASKED / together:.0f} a second by {CROWD} at a time: {alone / together:.1f} x"
+            f"the service, {ASKED} requests: {ASKED / alone:.0f} a second one after the other, "
+            f"{ASKED / together:.0f} a second with {CROWD} at a time: {alone / together:.1f} x"
         )
 
 

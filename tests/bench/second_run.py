@@ -1,9 +1,9 @@
-"""What a second run with nothing new costs over 50,000 pictures, and what each of its steps takes.
+"""Measure a second run with nothing new over 50,000 images, and each of its steps.
 
     python tests/bench/second_run.py [pictures]
 
-The floor is a bare scandir and stat of the same files, in the same run. Placing is measured on the way,
-beside writing such files bare, flushed one by one.
+The floor is scandir and stat of the same files, in the same run. Placing the images is measured too, and
+compared with writing the same files, flushed one by one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GOAL = 2.0  # seconds for the whole command
 
 
 def picture(number: int, filling: bytes) -> Picture:
-    """Make what the pipeline would hand over; nothing here is ever decoded."""
+    """Return what the pipeline would hand over; nothing here is ever decoded."""
     data = b"%d" % number + filling
     body, pixels = (hashlib.sha256(b"%s %d" % (what, number)).hexdigest() for what in (b"body", b"pixels"))
     content, look = hashlib.sha256(data).hexdigest(), Fingerprint(os.urandom(PACKED.itemsize))
@@ -40,7 +40,7 @@ def picture(number: int, filling: bytes) -> Picture:
 
 
 def fill(root: Path, count: int) -> float:
-    """Place the pictures, and return the seconds that placing took."""
+    """Place the images, and return the seconds that it took."""
     filling, spent = os.urandom(SIZE), 0.0
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         for class_name in (f"class_{number}" for number in range(CLASSES)):
@@ -58,7 +58,7 @@ def fill(root: Path, count: int) -> float:
 
 
 def bare(folder: Path, count: int) -> float:
-    """Write as many files without any ledger, each flushed, and return the seconds."""
+    """Write as many files without a ledger, each flushed, and return the seconds."""
     folder.mkdir()
     filling, begun = os.urandom(SIZE), time.perf_counter()
     for number in range(count):
@@ -70,7 +70,7 @@ def bare(folder: Path, count: int) -> float:
 
 
 def walk(root: Path) -> int:
-    """Stat every file, as any reconciliation must."""
+    """Stat every file, as reconciling must."""
     total = 0
     for folder in os.scandir(root):
         if folder.is_dir():
@@ -87,7 +87,7 @@ def command(root: Path) -> None:
 
 
 def best(function: Callable[[], object]) -> float:
-    """Return the least seconds of three calls."""
+    """Return the shortest of three calls, in seconds."""
     times = []
     for _ in range(3):
         begun = time.perf_counter()
@@ -97,20 +97,20 @@ def best(function: Callable[[], object]) -> float:
 
 
 def main(count: int) -> None:
-    """Fill a dataset and print what it costs to find it unchanged."""
+    """Fill a dataset, and print what it costs to find it unchanged."""
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "dataset"
         placing, writing = fill(root, count), bare(Path(temporary) / "bare", count // 10) * 10
-        print(f"{count:,} pictures of {SIZE // 1000} kB in {CLASSES} classes")
+        print(f"{count:,} images of {SIZE // 1000} kB in {CLASSES} classes")
         print(f"  placed                 {count / placing:8,.0f} a second")
-        print(f"  bare flushed writes    {count / writing:8,.0f} a second")
+        print(f"  plain flushed writes   {count / writing:8,.0f} a second")
         floor = best(lambda: walk(root))
         print(f"  scandir and stat       {floor:8.2f} s   the floor")
         with Dataset.open(root) as dataset:
             steps = {
                 "reconcile": dataset.reconcile,
                 "known pictures": lambda: list(dataset.list_present()),
-                "index of twins": lambda: DuplicateIndex(
+                "duplicate index": lambda: DuplicateIndex(
                     [(one.id, one.fingerprint) for one in dataset.list_present() if one.fingerprint]
                 ),
             }

@@ -1,8 +1,8 @@
-"""A step of fine-tuning, shared by workers, beside torch's own threads: alone, and among busy neighbours.
+"""Measure a step of fine-tuning with worker processes and with torch's own threads, alone and on a busy machine.
 
     python tests/bench/sharing.py
 
-The neighbours are as many processes as there are cores, which do nothing but count.
+The machine is kept busy by as many processes as there are cores, which only count.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ LABELS = tuple("abcde")
 
 
 def network(name: str) -> Network:
-    """Return a network of random weights, which takes as long as any, with its norms at rest."""
+    """Return a network of random weights, which is as slow as a trained one, with frozen batch norms."""
     made = load_pretrained(name, LABELS, from_scratch=True)
     schedule.freeze_batch_norm(made.model)
     made.model.train().to(memory_format=torch.channels_last)
     return made
 
 
-def a_step(made: Network, *, parallel: bool) -> float:
+def a_step(made: Network, *, by_hands: bool) -> float:
     """Return how many milliseconds a step takes."""
     dice = torch.Generator().manual_seed(0)
     lesson = {
@@ -50,7 +50,7 @@ def a_step(made: Network, *, parallel: bool) -> float:
     loss = Loss(lesson["labels"].numpy(), len(LABELS))
     times = []
     own = nullcontext(cpu_parallel.CpuWorkers(1))
-    with cpu_parallel.workers_for_training(made, batch=BATCH, seed=0, together=False) if parallel else own as used:
+    with cpu_parallel.workers_for_training(made, batch=BATCH, seed=0, together=False) if by_hands else own as used:
         for step in range(STEPS + 1):
             began = time.monotonic()
             used.compute_gradients(made.model, lesson, loss.compute, step=step)
@@ -59,14 +59,14 @@ def a_step(made: Network, *, parallel: bool) -> float:
 
 
 def count_for_ever() -> None:
-    """Be a busy neighbour."""
+    """Keep a core busy."""
     while True:
         pass
 
 
 @contextmanager
 def neighbours(number: int) -> Iterator[None]:
-    """Let others use the cores meanwhile."""
+    """Keep the cores busy with other processes meanwhile."""
     busy = [multiprocessing.Process(target=count_for_ever, daemon=True) for _ in range(number)]
     for each in busy:
         each.start()
@@ -83,9 +83,9 @@ def main() -> None:
         made = network(name)
         for number in (0, multiprocessing.cpu_count()):
             with neighbours(number):
-                own, shared = a_step(made, parallel=False), a_step(made, parallel=True)
+                own, shared = a_step(made, by_hands=False), a_step(made, by_hands=True)
             print(
-                f"{name:<10} {made.size} px, {number} neighbours: torch's threads {own:6.0f} ms,"
+                f"{name:<10} {made.size} px, {number} busy processes: torch's threads {own:6.0f} ms,"
                 f" workers {shared:6.0f} ms, {own / shared:.1f}×",
                 flush=True,
             )

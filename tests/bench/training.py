@@ -1,16 +1,16 @@
-"""Training on 600 photographs of five flowers, beside fastai with the same weights and the same split.
+"""Measure training on 600 photographs of five flowers: harvest, and fastai with the same weights and split.
 
     python tests/bench/training.py --rivals-python /path/to/venv/bin/python [frozen] [flips] [tuned]
 
-* frozen: `--epochs 0` as a first run and from its cache, beside fastai's `fine_tune(1)`
-* flips: of 5 % of labels that are turned, how many are in the worst 10 % by out-of-fold loss
-* tuned: `--epochs 4` beside `fine_tune(4)`, the mean over five seeds, each another split
+* frozen: `--epochs 0` as a first run and with cached features, and fastai's `fine_tune(1)`
+* flips: 5 % of the labels are changed; how many of them are among the 10 % with the highest out-of-fold loss
+* tuned: `--epochs 4` and `fine_tune(4)`, the mean over five seeds, each with another split
 
-Every run is a process of its own. Its clock starts when its libraries are imported and stops with its end.
-Ours has by then decoded and hashed every picture, judged, looked for suspects, drawn the learning curve and
-written its report; fastai has trained. CPU is the processor time of a run and of what it started: look there
-where others use the machine too. Accuracy is on the valid part, by which both may choose, and on the test
-part, which neither sees. Pictures and weights are those of ../shared/data.
+Every run is a process of its own. Its time starts after its libraries are imported and stops at its end. By
+then our run has decoded and hashed every image, evaluated, searched for suspects, drawn the learning curve and
+written its report; fastai has trained. CPU is the CPU time of a run and its child processes: the figure to use
+on a shared machine. Accuracy is on the valid split, by which both may choose, and on the test split, which
+neither sees. Images and weights are those of ../shared/data.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ from harvest.training.training_options import TrainingOptions
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 FLOWERS, WEIGHTS = DATA / "flowers", DATA / "mobilenet_v2"
-RIVAL = Path(__file__).with_name("learning_rival.py")
+RIVAL = Path(__file__).with_name("training_rival.py")
 PARTS = ("train", "valid", "test")
 ROUNDS = 2
 SEEDS = (42, 43, 44, 45, 46)
-# Of fastai: processes that decode, and threads of the one that computes.
+# For fastai: processes that decode, and threads of the process that trains.
 BEST = (2, 1)
 TRIED = [(0, os.cpu_count() or 1), (2, os.cpu_count() or 1), (2, 1)]
 TURNED, LOOKED_AT = 0.05, 0.10
 
 
 class Came(NamedTuple):
-    """What one run came to."""
+    """The result of one run."""
 
     seconds: float
     cpu: float
@@ -77,12 +77,12 @@ class Bench:
         out = self._folder / name
         asked = {"out": str(out), "cache": str(self._folder / cache), "epochs": epochs, "seed": seed}
         seconds, cpu = _said(sys.executable, __file__, "--once", json.dumps(asked))
-        told = json.loads((out / "metrics.json").read_text("utf-8"))
-        figures = told["candidates"][told["saved"]]
+        metrics = json.loads((out / "metrics.json").read_text("utf-8"))
+        figures = metrics["candidates"][metrics["saved"]]
         return Came(seconds, cpu, figures["valid"]["accuracy"], figures["test"]["accuracy"])
 
     def fastai(self, name: str, *, epochs: int, seed: int, setting: tuple[int, int] = BEST) -> Came:
-        """Run fastai on the split that a run of ours wrote down."""
+        """Run fastai on the split that one of our runs wrote."""
         with (self._folder / name / "splits.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         pictures: dict[str, list[dict[str, object]]] = {part: [] for part in PARTS}
@@ -104,8 +104,8 @@ class Bench:
         }
         path = self._folder / "task.json"
         path.write_text(json.dumps(task), "utf-8")
-        told = _said(self._python, str(RIVAL), str(path))
-        return Came(told["seconds"], told["cpu"], told["valid"], told["test"])
+        result = _said(self._python, str(RIVAL), str(path))
+        return Came(result["seconds"], result["cpu"], result["valid"], result["test"])
 
     def tune(self) -> None:
         """Print fastai with each setting."""
@@ -117,7 +117,7 @@ class Bench:
             )
 
     def frozen(self) -> None:
-        """Print the first run, the one from its cache, and fastai's one epoch, in turns."""
+        """Print the first run, the run with cached features, and fastai's single epoch, in turn."""
         first, cached, rival = [], [], []
         for number in range(ROUNDS):
             first.append(self.ours(f"first-{number}", epochs=0, seed=42, cache=f"cache-{number}"))
@@ -129,7 +129,7 @@ class Bench:
         _say_ratios(first, rival)
 
     def tuned(self) -> None:
-        """Print fine-tuning beside fastai's, seed by seed, and the means."""
+        """Print fine-tuning and fastai's, seed by seed, and the means."""
         ours, rival = [], []
         for seed in SEEDS:
             ours.append(self.ours(f"tuned-{seed}", epochs=4, seed=seed, cache="cache"))
@@ -141,7 +141,7 @@ class Bench:
         _say_ratios(ours, rival)
 
     def flips(self) -> None:
-        """Print how many turned labels are among those that look worst."""
+        """Print how many wrong labels are among the most suspicious images."""
         album = load_pictures(FLOWERS, say=print, cache=self._folder)
         values = compute_features(load_pretrained(str(WEIGHTS), album.labels), album, cache=self._folder).values
         together = find_leak_groups(album, say=print)
@@ -154,8 +154,8 @@ class Bench:
             targets = album.targets.copy()
             targets[turned] = (targets[turned] + dice.integers(1, classes, len(turned))) % classes
             strength = solve_head.solve_head(Features(values), targets, split, classes).strength
-            told, _ = solve_head.predict_out_of_fold(values, targets, split.groups, classes, strength=strength)
-            losses = -np.log(told[np.arange(count), targets])
+            predictions, _ = solve_head.predict_out_of_fold(values, targets, split.groups, classes, strength=strength)
+            losses = -np.log(predictions[np.arange(count), targets])
             worst = np.argsort(-losses)[: round(LOOKED_AT * count)]
             shares.append(float(np.isin(turned, worst).mean()))
         print(f"found {mean(shares):.0%} of {len(turned)}, {min(shares):.0%} to {max(shares):.0%} by seed")
@@ -163,7 +163,7 @@ class Bench:
 
 
 def once(asked: dict[str, Any]) -> None:
-    """Train, and print how long that took without the imports."""
+    """Train, and print the seconds without imports."""
     page = load_train_script()
     options = TrainingOptions(
         FLOWERS,
@@ -197,28 +197,28 @@ def _say(name: str, run: Came) -> None:
 
 
 def _say_ratios(ours: list[Came], rival: list[Came]) -> None:
-    """Print how many times as much fastai takes: by turns, and by processor time."""
+    """Print how many times as long fastai takes: per round, and by CPU time."""
     for name in ("seconds", "cpu"):
         turns = [getattr(b, name) / getattr(a, name) for a, b in zip(ours, rival, strict=True)]
-        print(f"fastai's {name} by ours: {', '.join(f'{turn:.1f}×' for turn in turns)}", flush=True)
+        print(f"fastai's {name} / ours: {', '.join(f'{turn:.1f}×' for turn in turns)}", flush=True)
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Measure what the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("which", nargs="*", default=["frozen", "flips", "tuned"])
-    parser.add_argument("--rivals-python", default=sys.executable, help="the interpreter that has fastai")
-    parser.add_argument("--tune", action="store_true", help="only try settings of fastai")
+    parser.add_argument("--rivals-python", default=sys.executable, help="interpreter with fastai")
+    parser.add_argument("--tune", action="store_true", help="only compare settings of fastai")
     parser.add_argument("--once", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.once:
         once(json.loads(options.once))
         return
     if not FLOWERS.is_dir():
-        sys.exit(f"{FLOWERS} is not here: there is nothing to measure with")
+        sys.exit(f"{FLOWERS} does not exist: there are no images to train with")
     for which in ["tune"] if options.tune else options.which:
         print(f"{which}: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before", flush=True)
-        with tempfile.TemporaryDirectory(prefix="harvest-learning-") as folder:
+        with tempfile.TemporaryDirectory(prefix="harvest-training-") as folder:
             getattr(Bench(Path(folder), options.rivals_python), which)()
 
 

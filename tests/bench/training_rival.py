@@ -1,8 +1,8 @@
-"""fastai's own recipe on a list of pictures: run by `learning.py` with the interpreter that has fastai.
+"""fastai's own recipe on a list of images: run by `training.py` with the interpreter that has fastai.
 
-    python learning_rival.py TASK.json
+    python training_rival.py TASK.json
 
-Prints what it came to as JSON. It is given our weights and pictures, and needs no code of ours.
+Prints the results as JSON. It receives our weights and images, and needs no code of ours.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import torch
 
-# A torchvision beside the CPU build of torch lacks its two operators; nothing here calls them.
+# torchvision next to the CPU build of torch lacks its two operators; nothing here calls them.
 library = torch.library.Library("torchvision", "DEF")
 for name in ("nms", "qnms"):
     library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-# What follows wants those operators.
+# These imports need those operators.
 from fastai.vision import all as vision  # noqa: E402
 from fastai.vision.learner import default_split, model_meta  # noqa: E402
 from pandas import DataFrame  # noqa: E402
@@ -34,7 +34,7 @@ COUNTER = "num_batches_tracked"
 
 
 def place(name: str) -> tuple[int, int, list[int], int]:
-    """Return where a weight of transformers' MobileNetV2 stands; its layers are torchvision's."""
+    """Return the name of a weight of transformers' MobileNetV2 in torchvision's."""
     parts = name.removeprefix("mobilenet_v2.").split(".")
     stage = ["conv_stem", "layer", "conv_1x1", "classifier"].index(parts[0])
     block = int(parts[1]) if parts[0] == "layer" else 0
@@ -42,7 +42,7 @@ def place(name: str) -> tuple[int, int, list[int], int]:
 
 
 def pretrained(folder: str) -> torch.nn.Module:
-    """Give torchvision's MobileNetV2 the weights of transformers'."""
+    """Load the weights of transformers' MobileNetV2 into torchvision's."""
     model = mobilenet_v2(weights=None)
     given = load_file(Path(folder) / "model.safetensors")
     names = [name for name in model.state_dict() if not name.endswith(COUNTER)]
@@ -53,7 +53,7 @@ def pretrained(folder: str) -> torch.nn.Module:
 
 
 def used() -> float:
-    """Return the processor time of this process and of those that decoded for it, in seconds."""
+    """Return the CPU seconds of this process and of its decoding processes."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in both)
 
@@ -90,8 +90,8 @@ def main() -> None:
     for part, pictures in task["exams"].items():
         asked = loaders.test_dl(DataFrame(pictures), with_labels=True)
         with learner.no_bar():
-            told, truth = learner.get_preds(dl=asked)
-        answers[part] = float((told.argmax(dim=1) == truth).float().mean())
+            predicted, truth = learner.get_preds(dl=asked)
+        answers[part] = float((predicted.argmax(dim=1) == truth).float().mean())
     print(json.dumps({"seconds": seconds, "cpu": worked, **answers}))
 
 

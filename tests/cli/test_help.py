@@ -6,20 +6,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harvest.cli.app import app
+from tests.command import HARVEST, Running, clean_environ
 from tests.readme import PAGES, README
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Result
 
@@ -39,9 +40,11 @@ DECORATION = re.compile(r"\[[^]]*\]|<[^>]*>|[{}]")
 
 def help_of(name: str) -> str:
     """Return what `harvest NAME --help` prints at 100 columns; `harvest` is the whole program."""
-    command = [sys.executable, "-m", "harvest", *([] if name == "harvest" else [name]), "--help"]
-    environ = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1"}
-    return subprocess.run(command, env=environ, check=True, capture_output=True, encoding="utf-8").stdout
+    command = [*HARVEST, *([] if name == "harvest" else [name]), "--help"]
+    with tempfile.TemporaryDirectory() as aside:
+        ran = Running(command, Path(aside), {**clean_environ(), "COLUMNS": "100"}, Path(aside)).wait()
+    assert ran.code == 0, ran.err
+    return ran.out
 
 
 def rewrite(page: str) -> str:
@@ -167,22 +170,16 @@ def test_status_loads_no_decoder_and_no_network(root: Path) -> None:
 def completed(folder: Path, line: str) -> list[str]:
     """Return what bash offers at the end of a line."""
     environ = {
-        **os.environ,
+        **clean_environ(),
         "_HARVEST_COMPLETE": "complete_bash",
         "COMP_WORDS": line,
         "COMP_CWORD": str(line.count(" ")),
     }
-    program = "from harvest.cli import main; main()"
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environ,
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    assert not ran.stderr
-    return ran.stdout.split()
+    with tempfile.TemporaryDirectory() as aside:
+        program = [sys.executable, "-c", "from harvest.cli import main; main()"]
+        ran = Running(program, folder, environ, Path(aside)).wait()
+    assert (ran.code, ran.err) == (0, "")
+    return ran.out.split()
 
 
 @pytest.mark.parametrize(

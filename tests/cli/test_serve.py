@@ -92,12 +92,12 @@ def test_P06_P07_a_stop_is_its_good_end(cli: Command, run: Path, name: str, *, b
 
 def test_a_port_in_use_is_reported_at_once(cli: Command, run: Path) -> None:
     """A port in use is an error that suggests another one, before a network is loaded."""
-    door = listen("127.0.0.1", 0)
-    port = door.port
+    listener = listen("127.0.0.1", 0)
+    port = listener.port
     try:
         ran = cli("serve", run, "--port", port)
     finally:
-        door.close()
+        listener.close()
 
     assert (ran.code, ran.out) == (2, "")
     assert f"Port {port} is in use" in ran.err

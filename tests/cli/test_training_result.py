@@ -45,7 +45,7 @@ def test_paths_below_the_working_directory_are_relative(
 
 
 def test_wide_lines_are_explained_below(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a terminal no purpose is wrapped: without room beside its command it is printed below."""
+    """On a terminal no purpose is wrapped: without room next to its command it is printed below."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
@@ -60,7 +60,7 @@ def test_wide_lines_are_explained_below(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_in_a_file_lines_are_as_long_as_they_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a terminal the purpose is printed beside its command."""
+    """Without a terminal the purpose is printed next to its command."""
     monkeypatch.setenv("COLUMNS", "40")
 
     assert any(line.endswith("IMAGE   classify an image") for line in lines(Path("/a/b"), capsys))

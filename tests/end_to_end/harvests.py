@@ -48,7 +48,7 @@ def prints(root: Path) -> list[Print]:
     return sorted(Print(path.parent.name, pixels(path)) for path in pictures(root))
 
 
-def beside(root: Path) -> set[str]:
+def other_files(root: Path) -> set[str]:
     """Return the names of the files next to the class folders."""
     return {path.name for path in root.iterdir() if not path.is_dir()}
 

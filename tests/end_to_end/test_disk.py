@@ -20,7 +20,7 @@ import pytest
 
 from harvest.models import Recipe
 from tests import datasets
-from tests.end_to_end.harvests import OURS, ExpectedImages, beside, decisions, pictures, pixels
+from tests.end_to_end.harvests import OURS, ExpectedImages, decisions, other_files, pictures, pixels
 from tests.guard.sitecustomize import SLOW
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def test_P03_full_disk_is_said_once_and_with_room_again_the_line_finishes(
     assert there <= set(pictures(out))
     assert shows_all(out, corals, tmp_path)
     assert not decisions(out)
-    assert beside(out) == OURS
+    assert other_files(out) == OURS
 
 
 @pytest.mark.parametrize("most", [60, 110])
@@ -398,7 +398,7 @@ def test_X04_get_names_a_linked_lock(cli: Command, tmp_path: Path) -> None:
     ran = cli(*LINE)
     assert_refused(ran, "harvest.lock is a symbolic link", "thesis.tex", "Remove the link")
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
-    assert beside(cli.folder / "dataset") == {"harvest.lock"}
+    assert other_files(cli.folder / "dataset") == {"harvest.lock"}
 
 
 @pytest.mark.parametrize("change", ["renamed", "deleted"])

@@ -63,7 +63,7 @@ def test_2_for_an_invalid_command_line(internet, cli, args, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("class,query\n", "snakes.csv: there is a header and no query below it"),
+        ("class,query\n", "snakes.csv: it has a header but no queries"),
         ('class,query\nx,"open\ny,z\n', "snakes.csv line 2: a quote is not closed"),
         (
             "class,query,providers\nx,snake,BONG\n",

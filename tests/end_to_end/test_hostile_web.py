@@ -16,14 +16,14 @@ import pytest
 
 from harvest.verdicts import Verdict
 from tests.command import Command
-from tests.end_to_end.harvests import OURS, beside, pictures, pixels
-from tests.web import TEMPERS, Answer, Internet
+from tests.end_to_end.harvests import OURS, other_files, pictures, pixels
+from tests.web import BEHAVIOURS, Answer, Internet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.command import Ran
-    from tests.internet.log import Visit
+    from tests.internet.log import LoggedRequest
     from tests.web import Shelf
 
 KiB, MiB = 2**10, 2**20
@@ -64,7 +64,7 @@ class Story:
         """The verdicts of each class."""
         return {row["class"].removeprefix("of_"): row["verdicts"] for row in self.ran.json["classes"]}
 
-    def requests(self, temper: str, path: str = "*") -> list[Visit]:
+    def requests(self, temper: str, path: str = "*") -> list[LoggedRequest]:
         """Return the requests to the host with this behaviour."""
         return self.internet.log.to(f"{temper}.pictures.test", path)
 
@@ -89,7 +89,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Harvest all host behaviours once, except those that take a minute."""
     with Internet() as internet:
         cli = Command(tmp_path_factory.mktemp("web"), tmp_path_factory.mktemp("aside"), internet.environ)
-        tempers = {name: 2 for name in TEMPERS if name not in LONG} | {"placeholder": PAGES}
+        tempers = {name: 2 for name in BEHAVIOURS if name not in LONG} | {"placeholder": PAGES}
         shelves = {name: internet.addresses(n, name, **{name: n}) for name, n in tempers.items()}
         twice = gzip.compress(gzip.compress(bytes(200 * MiB), 9), 9)
         headers = {"Content-Encoding": "gzip, gzip"}
@@ -100,13 +100,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         assert not cli.strays.exists()
 
 
-SHORT = sorted(TEMPERS.keys() - LONG - {"placeholder"})
+SHORT = sorted(BEHAVIOURS.keys() - LONG - {"placeholder"})
 
 
 @pytest.mark.parametrize("temper", SHORT)
 def test_N03_N04_N06_N15_N17_verdicts(story: Story, temper: str) -> None:
     """Every host behaviour gets the right verdict in the counts of `--json`."""
-    assert story.verdicts[temper] == {str(TEMPERS[temper].verdict): 2}
+    assert story.verdicts[temper] == {str(BEHAVIOURS[temper].verdict): 2}
 
 
 def test_N01_unknown_names_are_given_up(story: Story) -> None:
@@ -183,10 +183,10 @@ def test_only_pictures_are_kept(story: Story) -> None:
     kept = pictures(story.out)
     for path in kept:
         pixels(path)
-    good = [name for name in TEMPERS if TEMPERS[name].verdict is Verdict.KEPT]
+    good = [name for name in BEHAVIOURS if BEHAVIOURS[name].verdict is Verdict.KEPT]
     assert {path.parent.name for path in kept} == {f"of_{name}" for name in good}
     assert len(kept) == 2 * len(good)
-    assert beside(story.out) == OURS
+    assert other_files(story.out) == OURS
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from harvest.files import disk
 from harvest.images import source_of
 from harvest.models import Recipe
 from tests.datasets import a_hit, a_picture, find
-from tests.end_to_end.harvests import LEFT, OURS, ExpectedImages, beside, decisions, pictures, pixels, wanted
+from tests.end_to_end.harvests import LEFT, OURS, ExpectedImages, decisions, other_files, pictures, pixels, wanted
 from tests.guard.sitecustomize import SLOW
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def assert_whole(world: World, out: Path) -> None:
     if not out.exists():
         return
     world.kept(out)
-    strange = [name for name in beside(out) - OURS if not name.startswith(LEFT)]
+    strange = [name for name in other_files(out) - OURS if not name.startswith(LEFT)]
     assert not strange
     for original in pictures(out.with_name(f"{out.name}.raw")):
         assert original.read_bytes() in world.expected.bodies, f"{original} is not as it was served"
@@ -160,7 +160,7 @@ def assert_finished(world: World, out: Path, undisturbed: Path) -> None:
         assert len(homes) == 1, f"{photo} lies in {homes}"
         # Which of two classes comes first for a photo of both is not deterministic.
         assert set(homes) <= world.homes[photo]
-    assert beside(out) == OURS
+    assert other_files(out) == OURS
     assert not decisions(out)
     with Dataset.open(out, read_only=True) as dataset:
         assert dataset.changes == Changes()
@@ -171,7 +171,7 @@ def assert_finished(world: World, out: Path, undisturbed: Path) -> None:
     assert sums["kept"] == len(kept)
     assert sums["other"] == 0
     raw = out.with_name(f"{out.name}.raw")
-    assert not beside(raw)
+    assert not other_files(raw)
     names = [sorted(f"{path.parent.name}/{path.stem}" for path in pictures(root)) for root in (out, raw)]
     assert names[0] == names[1], "an original without its picture, or a picture without its original"
     assert not out.with_name(f"{out.name}.rejected").exists()

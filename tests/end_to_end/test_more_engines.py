@@ -11,7 +11,7 @@ import pytest
 from harvest import providers
 from tests.end_to_end.snakes import CORAL, CORALS, SNAKES, exif_texts, pictures, size, table, write
 from tests.internet.custom_search import CustomSearch
-from tests.internet.temper import picture
+from tests.internet.host_behaviour import picture
 from tests.web import Answer, Listing, Photo
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def test_V05_a_quota_reached_midway(internet, cli):
     run = cli("-c", "GOOGLE", "snakes.csv", **CSE.keys)
 
     assert run.code == 3
-    assert "has had too many queries with this key" in run.out
+    assert "quota of this key is used up" in run.out
     assert len(corals(cli.folder)) == 10
     internet.custom_search.calms_down()
     assert cli("-c", "GOOGLE", "snakes.csv", **CSE.keys).code == 0
@@ -387,8 +387,8 @@ def test_a_query_without_a_saved_page_is_named_and_the_others_continue(cli):
     run = cli("-c", "GOOGLE", "--google-pages", "saved", "snakes.csv")
 
     assert run.code == 3
-    assert "none of the saved pages in saved is of 'scarlet king snake'" in run.out
-    assert f"They are of: {CORAL}." in run.out
+    assert "none of the saved pages in saved is for 'scarlet king snake'" in run.out
+    assert f"They are for: {CORAL}." in run.out
     assert len(corals(cli.folder)) == 7
 
 

@@ -254,7 +254,7 @@ def test_commons_without_a_contact(internet, cli, contact):
     run = cli("-c", "COMMONS", "snakes.csv", HARVEST_CONTACT=contact)
 
     assert run.code == 5
-    assert "Commons wants to know whom to write to" in run.err
+    assert "Commons requires a contact" in run.err
     assert "--contact you@example.org" in run.err
     assert not internet.log.to(internet.commons.host)
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.end_to_end.snakes import CORAL, CORALS, KING, list_addresses, pictures, write
-from tests.web import Answer, Weather
+from tests.web import Answer, NetworkConditions
 
 if sys.platform == "win32":
     pytest.skip("terminals of another kind", allow_module_level=True)
@@ -114,7 +114,7 @@ def test_a_terminal_of_80_columns(internet, cli):
     """On a terminal the live table shows each class and source, and no line is wider than the terminal."""
     internet.bing.shows(CORAL, 5)
     internet.flickr.shows(CORAL, 4)
-    internet.weather = Weather(latency=0.4)
+    internet.conditions = NetworkConditions(latency=0.4)
     write(cli.folder, CORALS)
     line = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
 
@@ -140,7 +140,7 @@ def test_a_narrow_terminal_and_many_classes(internet, cli, columns):
     for n, url in enumerate(shelf.urls):
         list_addresses(cli.folder, [url], f"{n}.txt")
     write(cli.folder, "class,query\n" + "".join(f"{name},{n}.txt\n" for n, name in enumerate(names)))
-    internet.weather = Weather(latency=0.5)
+    internet.conditions = NetworkConditions(latency=0.5)
 
     with Terminal(cli, *URLS, columns=columns, rows=24, NO_COLOR="1") as terminal:
         assert terminal.wait() == 0
@@ -169,7 +169,7 @@ def test_P06_ctrl_c_on_a_terminal(internet, cli, presses):
     """Ctrl-C, once or twice, restores the terminal: the table is removed, the cursor visible."""
     list_addresses(cli.folder, internet.addresses(20).urls)
     write(cli.folder, ADDRESSES)
-    internet.weather = Weather(stalls=0.5)
+    internet.conditions = NetworkConditions(stalls=0.5)
 
     with Terminal(cli, *URLS) as terminal:
         while len(list(cli.folder.glob("dataset/coral_snake/*"))) < 3:
@@ -190,7 +190,7 @@ def test_verbose_on_a_terminal(internet, cli):
     shelf = internet.addresses(6)
     list_addresses(cli.folder, shelf.urls)
     write(cli.folder, ADDRESSES)
-    internet.weather = Weather(latency=0.3)
+    internet.conditions = NetworkConditions(latency=0.3)
 
     with Terminal(cli, *URLS, "-v", columns=160) as terminal:
         assert terminal.wait() == 0

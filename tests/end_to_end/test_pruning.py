@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.command import Ran
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 # Every change that copies on the web have, except those that make an image too small to be kept.
 WAYS = ("as it is", *sorted(CHANGES.keys() - {"thumbnail"}))

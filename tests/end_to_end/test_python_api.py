@@ -16,7 +16,7 @@ from harvest import Dataset, Query, Summary, Verdict, harvest, read_queries
 from harvest.errors import KeyMissing, QueryFileError, Unavailable, UsageError
 from tests.datasets import tree
 from tests.end_to_end.snakes import list_addresses, pictures, write
-from tests.web import Weather
+from tests.web import NetworkConditions
 
 SHAPES = [Query("red circle", "red_circle"), Query("blue square", "blue_square")]
 ADDRESSES = "class,query\ncoral_snake,coral.txt\n"
@@ -147,7 +147,7 @@ def test_messages_for_the_user(online, tmp_path):
     harvest("snakes.csv", "URLS", say=said.append)
 
     assert any(online.proxy in text for text in said)
-    assert any("line 2: exclude changes nothing here" in text for text in said)
+    assert any("line 2: exclude has no effect" in text for text in said)
 
 
 def test_nothing_is_left_running():
@@ -165,7 +165,7 @@ def test_an_interrupted_cell(online, tmp_path):
     """Interrupting the cell ends the run with its summary, and the next call continues."""
     list_addresses(tmp_path, online.addresses(20).urls)
     write(tmp_path, ADDRESSES)
-    online.weather = Weather(stalls=0.5)
+    online.conditions = NetworkConditions(stalls=0.5)
 
     def progress(summary: Summary) -> None:
         if summary.kept["coral_snake"] >= 3 and not stopped:
@@ -177,7 +177,7 @@ def test_an_interrupted_cell(online, tmp_path):
     assert summary.interrupted
     assert summary.exit_code == 130
     assert summary.total().left > 0
-    online.weather = Weather()
+    online.conditions = NetworkConditions()
     assert harvest("snakes.csv", "URLS").kept == {"coral_snake": 20}
 
 

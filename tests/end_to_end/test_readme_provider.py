@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.guard import __file__ as guard
-from tests.internet.wire import Answer
+from tests.internet.proxy_server import Answer
 from tests.readme import block
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.command import Ran
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 KEYS = {
     "FLICKR_API_KEY": "flickr/k3y+of=tests",

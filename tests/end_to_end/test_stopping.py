@@ -18,7 +18,7 @@ if sys.platform == "win32":
 from harvest.files.lock import Lock
 from tests.datasets import tree
 from tests.end_to_end.snakes import CORAL, CORALS, KING, list_addresses, parts, pictures, table, write
-from tests.web import Answer, Weather
+from tests.web import Answer, NetworkConditions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def shelve(internet: Internet, cli: Command, count: int = 40) -> None:
     shelf = internet.addresses(count)
     list_addresses(cli.folder, shelf.urls)
     write(cli.folder, ADDRESSES)
-    internet.weather = Weather(stalls=0.5)
+    internet.conditions = NetworkConditions(stalls=0.5)
 
 
 CUT_OFF = """
@@ -73,7 +73,7 @@ def test_P06_what_a_stop_breaks_is_a_stop(stopped, code, said):
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_P06_a_stop_is_soon_and_clean(internet, cli, name):
-    """Ctrl-C, SIGTERM and a closed terminal end a run within 2 s: a summary, exit code 130, no unfinished files."""
+    """Ctrl-C, SIGTERM and a closed terminal end a run that would wait: a summary, code 130, no unfinished files."""
     shelve(internet, cli)
     running = cli.start(*LINE)
     until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) >= 3, running)
@@ -97,7 +97,7 @@ def test_P06_the_same_line_finishes_the_job(internet, cli):
     until(lambda: len(list(cli.folder.glob("dataset/coral_snake/*"))) >= 3, running)
     running.interrupt()
     first = table(running.wait())["coral_snake"]["new"]
-    internet.weather = Weather()
+    internet.conditions = NetworkConditions()
     internet.log.clear()
 
     run = cli(*LINE)
@@ -217,7 +217,7 @@ def test_P06_a_stop_before_the_run(internet, cli):
 def test_P07_nohup_goes_on(internet, cli):
     """A command started by `nohup`, which ignores SIGHUP, continues after the terminal is closed."""
     shelve(internet, cli, 20)
-    internet.weather = Weather(latency=0.5)
+    internet.conditions = NetworkConditions(latency=0.5)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         running = cli.start(*LINE, new_interpreter=True)  # which inherits what is ignored

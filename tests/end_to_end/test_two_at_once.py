@@ -15,7 +15,7 @@ from harvest.dataset.file_operations import FileOperations
 from harvest.files.tree import Tree
 from harvest.images import source_of
 from tests import datasets
-from tests.end_to_end.harvests import OURS, beside, decisions, pictures
+from tests.end_to_end.harvests import OURS, decisions, other_files, pictures
 from tests.web import Answer
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_P01_onlookers_see_nothing_done_by_a_person(get, corals: Shelf, tmp_path
     well(running)
     assert len(seen) > 20
     assert [changes for changes in seen if changes != Changes()] == []
-    assert beside(out) == OURS
+    assert other_files(out) == OURS
     assert decisions(out) == [("harvest", "reject")]
     assert not files_of(out, corals.of("placeholder"))
 

@@ -15,14 +15,14 @@ from tests.web import SMALL, Answer, Internet, Shelf
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 LINE = "-c BING -c FLICKR -p snakes.csv -s 500"
 LONG_LINE = "-c GOOGLE -c BING -c FLICKR -m 500 -s 500 -p snakes.csv"
 WIDE = (640, 400)
 
 
-class Story(NamedTuple):
+class HarvestRun(NamedTuple):
     """One run, its folder, and what was listed."""
 
     run: Ran
@@ -38,7 +38,7 @@ class Story(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def harvested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarvestRun]:
     """Run the command once for all tests that only read the result: two sources, and every kind of host."""
     with Internet() as internet:
         corals = (
@@ -53,28 +53,28 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         cli = Command(folder, tmp_path_factory.mktemp("aside"), internet.environ)
         write(folder)
         run = cli(*LINE.split(), FLICKR_API_KEY=internet.flickr.key)
-        yield Story(run, internet, folder, corals, kings)
+        yield HarvestRun(run, internet, folder, corals, kings)
         cli.close()
         assert not cli.strays.exists()
 
 
-def test_the_command_succeeds(story):
+def test_the_command_succeeds(harvested):
     """The command does its job and returns the right exit code."""
-    assert story.run.code == 0, story.run.err
-    assert "Traceback" not in story.run.err
+    assert harvested.run.code == 0, harvested.run.err
+    assert "Traceback" not in harvested.run.err
 
 
-def test_pictures_keep_their_shape(story):
+def test_pictures_keep_their_shape(harvested):
     """With `-p -s 500` an image keeps its aspect ratio, and its longest side is 500 unless it was smaller."""
-    sizes = {size(path) for path in story.kept}
+    sizes = {size(path) for path in harvested.kept}
 
     assert len(sizes) == 3
     assert sizes <= {(500, 312), (500, 313), (312, 500), (313, 500), SMALL}
 
 
-def test_a_class_is_a_folder(story):
+def test_a_class_is_a_folder(harvested):
     """There is one folder per class, and nothing else besides the ledger and its lock."""
-    root = story.folder / "dataset"
+    root = harvested.folder / "dataset"
 
     assert {path.name for path in root.iterdir()} == {
         "coral_snake",
@@ -82,12 +82,12 @@ def test_a_class_is_a_folder(story):
         "harvest.db",
         "harvest.lock",
     }
-    assert {path.name for path in story.folder.iterdir()} == {"dataset", "snakes.csv"}
+    assert {path.name for path in harvested.folder.iterdir()} == {"dataset", "snakes.csv"}
 
 
-def test_columns_add_up_to_found(story):
+def test_columns_add_up_to_found(harvested):
     """The columns of the printed table add up to the hits found, row by row and in total."""
-    rows = table(story.run)
+    rows = table(harvested.run)
 
     assert set(rows) == {"coral_snake", "king_snake", ""}
     for row in rows.values():
@@ -96,31 +96,31 @@ def test_columns_add_up_to_found(story):
         assert rows[""][name] == rows["coral_snake"][name] + rows["king_snake"][name]
 
 
-def test_the_table_matches_what_was_listed(story):
+def test_the_table_matches_what_was_listed(harvested):
     """The table counts what was listed, including dead links, duplicates, and pages instead of images."""
-    rows = table(story.run)
+    rows = table(harvested.run)
 
-    for name, shelves in (("coral_snake", story.corals), ("king_snake", story.kings)):
-        expected = story.internet.expected(*shelves)
+    for name, shelves in (("coral_snake", harvested.corals), ("king_snake", harvested.kings)):
+        expected = harvested.internet.expected(*shelves)
         assert rows[name] | expected == rows[name]
         assert rows[name]["found"] == expected.total() == sum(map(len, shelves))
-        assert rows[name]["kept"] == expected["new"] == len(pictures(story.folder / "dataset")[name])
+        assert rows[name]["kept"] == expected["new"] == len(pictures(harvested.folder / "dataset")[name])
 
 
-def test_pictures_name_their_source(story):
+def test_pictures_name_their_source(harvested):
     """The EXIF of each image has its source as FastClass writes it, and the file name has its provider."""
-    shown = {listing.url for shelf in (*story.corals, *story.kings) for listing in shelf}
-    sources = [exif_texts(path)["source"] for path in story.kept]
+    shown = {listing.url for shelf in (*harvested.corals, *harvested.kings) for listing in shelf}
+    sources = [exif_texts(path)["source"] for path in harvested.kept]
 
     assert set(sources) <= shown
     assert len(set(sources)) == len(sources)
-    for path, source in zip(story.kept, sources, strict=True):
+    for path, source in zip(harvested.kept, sources, strict=True):
         assert path.name.startswith("flickr-" if "staticflickr" in source else "bing-")
 
 
-def test_flickr_pictures_name_author_and_licence(story):
+def test_flickr_pictures_name_author_and_licence(harvested):
     """An image from Flickr has its author and licence; one from Bing, which states neither, has none."""
-    for path in story.kept:
+    for path in harvested.kept:
         words = exif_texts(path)
         if path.name.startswith("flickr-"):
             assert words["artist"].startswith("photographer ")
@@ -128,46 +128,46 @@ def test_flickr_pictures_name_author_and_licence(story):
         else:
             assert not words["artist"]
             assert not words["copyright"]
-    flickr = sum(path.name.startswith("flickr-") for path in story.kept)
-    assert f"licence known for {flickr} of {len(story.kept)}" in story.run.out
+    flickr = sum(path.name.startswith("flickr-") for path in harvested.kept)
+    assert f"licence known for {flickr} of {len(harvested.kept)}" in harvested.run.out
 
 
-def test_each_url_is_requested_once(story):
+def test_each_url_is_requested_once(harvested):
     """No image is requested twice, and no thumbnail if the image itself can be downloaded."""
-    for shelf in (*story.corals, *story.kings):
+    for shelf in (*harvested.corals, *harvested.kings):
         for listing in shelf:
-            if listing.temper != "redirect":
-                assert story.internet.log.count(listing.url) == 1, listing
-    assert not story.internet.log.to("*.mm.bing.net")
+            if listing.behaviour != "redirect":
+                assert harvested.internet.log.count(listing.url) == 1, listing
+    assert not harvested.internet.log.to("*.mm.bing.net")
 
 
-def test_each_source_is_asked_once_a_class(story):
+def test_each_source_is_asked_once_a_class(harvested):
     """A source that has all of a class on one page is asked once for it."""
-    log = story.internet.log
+    log = harvested.internet.log
 
     assert len(log.to("www.bing.com")) == 2
     assert len(log.to("api.flickr.com")) == 2
     assert [visit.asked["q"] for visit in log.to("www.bing.com")] == [CORAL, KING]
 
 
-def test_N13_private_redirects_open_no_connection(story):
+def test_N13_private_redirects_open_no_connection(harvested):
     """An image URL that leads to the user's machine or cloud is refused without a connection."""
-    tricks = story.corals[0].of("private", "metadata")
+    tricks = harvested.corals[0].of("private", "metadata")
 
-    assert [story.internet.log.count(listing.url) for listing in tricks] == [1, 1]
+    assert [harvested.internet.log.count(listing.url) for listing in tricks] == [1, 1]
     for host in ("127.0.0.1", "169.254.169.254"):
-        assert not story.internet.log.to(host)
-        assert story.internet.log.most_connections[host] == 0
+        assert not harvested.internet.log.to(host)
+        assert harvested.internet.log.most_connections[host] == 0
 
 
-def test_related_searches_are_no_hits(story):
+def test_related_searches_are_no_hits(harvested):
     """Bing's related images are not results: they are not requested."""
-    assert not story.internet.log.to("related.pictures.test")
+    assert not harvested.internet.log.to("related.pictures.test")
 
 
-def test_hosts_get_few_parallel_requests(story):
+def test_hosts_get_few_parallel_requests(harvested):
     """No host has more than four parallel requests, except Flickr's own network, which has eight."""
-    most = dict(story.internet.log.most_at_once)
+    most = dict(harvested.internet.log.most_at_once)
 
     assert most.pop("live.staticflickr.com") <= 8
     assert max(most.values()) <= 4

@@ -130,16 +130,16 @@ def test_X10_each_image_of_a_file_counts(which):
 
 def sequence(width: int, height: int, bits: int = 16) -> bytes:
     """Return a sequence header of AV1 for more than one frame."""
-    told = Bits().write((0, 3), (0, 1), (0, 1), (0, 1), (0, 1), (0, 5), (0, 12), (4, 5))
-    told.write((bits - 1, 4), (bits - 1, 4), (width - 1, bits), (height - 1, bits))
-    told.write((0, 1), (0, 7), (0, 1), (1, 1), (1, 1), (0, 3))
-    return b"\x0a" + bytes([len(told.data)]) + told.data
+    writer = Bits().write((0, 3), (0, 1), (0, 1), (0, 1), (0, 1), (0, 5), (0, 12), (4, 5))
+    writer.write((bits - 1, 4), (bits - 1, 4), (width - 1, bits), (height - 1, bits))
+    writer.write((0, 1), (0, 7), (0, 1), (1, 1), (1, 1), (0, 3))
+    return b"\x0a" + bytes([len(writer.data)]) + writer.data
 
 
 def frame(override: int) -> bytes:
     """Return the start of a key frame, which may have a size of its own."""
-    told = Bits().write((0, 1), (0, 2), (1, 1), (0, 1), (0, 1), (override, 1), (65535, 16), (65535, 16))
-    return b"\x32" + bytes([len(told.data)]) + told.data
+    writer = Bits().write((0, 1), (0, 2), (1, 1), (0, 1), (0, 1), (override, 1), (65535, 16), (65535, 16))
+    return b"\x32" + bytes([len(writer.data)]) + writer.data
 
 
 def test_X10_a_frame_with_a_size_of_its_own_is_broken():
@@ -171,9 +171,9 @@ def box(kind: bytes, *contents: bytes) -> bytes:
 
 def sps(width: int, height: int, layers: int = 0) -> bytes:
     """Return a sequence parameter set of HEVC."""
-    told = Bits().write((0, 4), (layers, 3), (1, 1), (0, 88), (93, 8))
-    told.write(*[(3, 2)] * layers, *[(0, 2)] * (8 - layers if layers else 0), *[(0, 96)] * layers)
-    data = told.exp_golomb(0, 1, width, height).write((0, 1)).data
+    writer = Bits().write((0, 4), (layers, 3), (1, 1), (0, 88), (93, 8))
+    writer.write(*[(3, 2)] * layers, *[(0, 2)] * (8 - layers if layers else 0), *[(0, 96)] * layers)
+    data = writer.exp_golomb(0, 1, width, height).write((0, 1)).data
     return b"\x42\x01" + data.replace(b"\0\0\0", b"\0\0\3\0").replace(b"\0\0\1", b"\0\0\3\1")
 
 

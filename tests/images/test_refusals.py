@@ -83,7 +83,7 @@ def test_I02_a_lower_limit_of_the_host_program_holds(monkeypatch):
 
 @pytest.mark.parametrize("kind", [bombs.gif, bombs.apng, bombs.webp])
 def test_I03_the_first_frame_of_an_animation(monkeypatch, kind):
-    """Of ten thousand frames only the first is decoded, at once."""
+    """Of ten thousand frames only the first is decoded."""
     for plugin in (GifImagePlugin.GifImageFile, PngImagePlugin.PngImageFile, WebPImagePlugin.WebPImageFile):
         monkeypatch.setattr(plugin, "seek", lambda _, frame: pytest.fail(f"went to frame {frame}"))
     image = shown(kind(10_000))
@@ -101,8 +101,8 @@ def test_I03_the_first_frame_of_an_animation(monkeypatch, kind):
     ],
     ids=["exif", "comment", "scans", "chunks"],
 )
-def test_a_flood_is_refused_at_once(flood, count, counted):
-    """An image whose parts would keep a parser busy for up to hours is refused at once."""
+def test_a_flood_is_refused_by_counting(flood, count, counted):
+    """An image whose parts would keep its reader busy for up to hours is refused by their number."""
     refused = images.process_image(flood(count), HIT, AS_IT_IS)
     assert refused.verdict is Verdict.BROKEN_IMAGE
     assert counted in refused.detail

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tests.internet.catalogue import Shelf
+from tests.internet.proxy_server import Answer
 from tests.internet.search import SearchService
-from tests.internet.shelves import Shelf
-from tests.internet.wire import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing
-    from tests.internet.wire import Request
+    from tests.internet.catalogue import Listing
+    from tests.internet.proxy_server import Request
 
 # The licences of listings, by Flickr's numbers; none is all rights reserved.
 TERMS = {1: "by-nc-sa", 2: "by-nc", 3: "by-nc-nd", 4: "by", 5: "by-sa", 6: "by-nd", 9: "cc0", 10: "pdm"}
@@ -50,9 +50,9 @@ class Archive(SearchService):
 
 
 def owned(listing: Listing) -> str:
-    """Return a listing's name on a host that is its archive's own, where its temper cannot be the host's."""
-    if listing.temper in MADE_BY_HOST:
-        raise ValueError(f"an archive's own hosts cannot be {listing.temper}")
+    """Return a listing's name on a host that is its archive's own, where its behaviour cannot be the host's."""
+    if listing.behaviour in MADE_BY_HOST:
+        raise ValueError(f"an archive's own hosts cannot be {listing.behaviour}")
     return f"{listing.id:09}"
 
 

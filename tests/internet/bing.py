@@ -8,12 +8,12 @@ from html import escape
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, quote_plus, urlencode
 
+from tests.internet.proxy_server import Answer
 from tests.internet.search import SearchService
-from tests.internet.wire import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing, Shelf
-    from tests.internet.wire import Request
+    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.proxy_server import Request
 
 COUNT = 35
 RELATED = 3  # carousel items under the results, which are no results

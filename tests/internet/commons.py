@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.internet.archive import TERMS, Archive, owned, refused
-from tests.internet.wire import Answer
+from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing, Shelf
-    from tests.internet.wire import Request
+    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.proxy_server import Request
 
 CONTACT = re.compile(r"\([^()]*(?:@|://)[^()]*\)")  # in the User-Agent
 KEYWORDS = re.compile(r"\s*\b(?:filetype|filemime|filew|fileh|haslicense):\S+")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.internet.archive import Archive, refused
-from tests.internet.wire import Answer
+from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing, Shelf
-    from tests.internet.wire import Request
+    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.proxy_server import Request
 
 CAP = 100
 OPEN = {4, 5, 9, 10}  # by Flickr's numbers

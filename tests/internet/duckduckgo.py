@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from tests.internet.archive import Archive
-from tests.internet.wire import Answer
+from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing, Shelf
-    from tests.internet.wire import Request
+    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.proxy_server import Request
 
 COUNT = 100
 REFUSED = b"If this error persists, please let us know: ops@duckduckgo.com"

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote
 
+from tests.internet.proxy_server import Answer
 from tests.internet.search import SearchService
-from tests.internet.wire import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing, Shelf
-    from tests.internet.wire import Request
+    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.proxy_server import Request
 
 CAP = 4000  # results of one search that can be reached; pages after it repeat
 BASE = 54_000_000_000
@@ -45,8 +45,8 @@ class Flickr(SearchService):
 
     def address(self, listing: Listing) -> str:
         """Tell the largest rendition's address; every host of Flickr serves every photo."""
-        if listing.temper in MADE_BY_HOST:
-            raise ValueError(f"Flickr's hosts cannot be {listing.temper}")
+        if listing.behaviour in MADE_BY_HOST:
+            raise ValueError(f"Flickr's hosts cannot be {listing.behaviour}")
         return f"https://live.staticflickr.com/65535/{BASE + listing.id}_{_secret(listing)}_b.jpg"
 
     def query(self, request: Request) -> str:
@@ -75,12 +75,12 @@ class Flickr(SearchService):
         return Answer(text[: len(text) // 2] if mood == "cut" else text, kind="application/json", wait=wait)
 
     def picture(self, request: Request) -> Answer:
-        """Serve a photo from farm1 … or live, in the size its name says, with the temper of its listing."""
+        """Serve a photo from farm1 … or live, in the size its name says, with the behaviour of its listing."""
         named = re.fullmatch(r"/\d+/(\d+)_([0-9a-f]+)(_[a-z])?\.jpg", request.route)
         listing = named and self.catalogue.numbered(int(named[1]) - BASE)
         if not named or not listing or named[2] != _secret(listing):
             return Answer(b"", status=404)
-        if listing.temper == "good" and named[3] != "_b":
+        if listing.behaviour == "good" and named[3] != "_b":
             return Answer(listing.photo.changed("thumbnail"), kind="image/jpeg")
         return listing.answer(request)
 

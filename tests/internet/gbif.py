@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 from tests.internet.archive import TERMS, Archive, refused
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing, Shelf
-    from tests.internet.wire import Answer, Request
+    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.proxy_server import Answer, Request
 
 KEYS = 2_490_000  # numbers of taxa begin after this
 RECORDS = 4_100_000_000

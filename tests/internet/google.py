@@ -6,12 +6,12 @@ import json
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tests.internet.proxy_server import Answer
 from tests.internet.search import SearchService
-from tests.internet.wire import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing, Shelf
-    from tests.internet.wire import Request
+    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.proxy_server import Request
 
 COUNT = 100  # results of a page
 

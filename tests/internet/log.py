@@ -12,13 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 CONTROL = "internet.test"  # the host that tells what this Internet saw
 
 
 @dataclass(slots=True, eq=False)
-class Visit:
+class LoggedRequest:
     """One request: what was asked, when, and how many body bytes went out for it so far."""
 
     method: str
@@ -45,7 +45,7 @@ class Log:
     """Counts while the servers work; read it from any thread."""
 
     def __init__(self) -> None:
-        self.visits: list[Visit] = []
+        self.visits: list[LoggedRequest] = []
         self.most_at_once: Counter[str] = Counter()  # requests under way, by host
         self.most_connections: Counter[str] = Counter()  # open connections, by host
         self.unknown: Counter[str] = Counter()  # names nobody answers to, asked of the proxy
@@ -53,7 +53,7 @@ class Log:
         self._busy: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
 
-    def to(self, host: str = "*", path: str = "*") -> list[Visit]:
+    def to(self, host: str = "*", path: str = "*") -> list[LoggedRequest]:
         """Give the requests whose host and path (with its query) fit both patterns, in order."""
         visits = list(self.visits)
         return [v for v in visits if fnmatchcase(v.host, host) and fnmatchcase(v.path, path)]
@@ -82,21 +82,21 @@ class Log:
     def restored(cls, state: dict[str, Any]) -> Log:
         """Make a log of another process's state."""
         log = cls()
-        log.visits = [Visit(*visit) for visit in state["visits"]]
+        log.visits = [LoggedRequest(*visit) for visit in state["visits"]]
         log.most_at_once.update(state["most_at_once"])
         log.most_connections.update(state["most_connections"])
         log.unknown.update(state["unknown"])
         return log
 
-    def begin(self, request: Request) -> tuple[Visit, int]:
+    def begin(self, request: Request) -> tuple[LoggedRequest, int]:
         """Note a request; also tell which attempt at its address it is, from 1."""
-        visit = Visit(request.method, request.scheme, request.host, request.path, request.headers)
+        visit = LoggedRequest(request.method, request.scheme, request.host, request.path, request.headers)
         self.visits.append(visit)
         self._attempts[visit.url] += 1
         _up(self._busy, self.most_at_once, visit.host)
         return visit, self._attempts[visit.url]
 
-    def end(self, visit: Visit) -> None:
+    def end(self, visit: LoggedRequest) -> None:
         """Note that a request is answered, or given up."""
         visit.finished = time.monotonic()
         self._busy[visit.host] -= 1

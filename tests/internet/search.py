@@ -7,13 +7,13 @@ from itertools import repeat
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tests.internet.shelves import Shelf
-from tests.internet.wire import FOREVER, Answer, Request
+from tests.internet.catalogue import Shelf
+from tests.internet.proxy_server import FOREVER, Answer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.internet.shelves import Catalogue, Listing
+    from tests.internet.catalogue import Catalogue, Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class SearchService:
         return self.page(request, shelf, turn.mood, wait)
 
     def address(self, listing: Listing) -> str:
-        """Tell where a picture of this service's listings lies; by default on the host of its temper."""
+        """Tell where a picture of this service's listings lies; by default on the host of its behaviour."""
         return listing.url
 
     def query(self, request: Request) -> str:

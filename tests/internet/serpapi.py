@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tests.internet.archive import Archive, refused
 
 if TYPE_CHECKING:
-    from tests.internet.shelves import Listing, Shelf
-    from tests.internet.wire import Answer, Request
+    from tests.internet.catalogue import Listing, Shelf
+    from tests.internet.proxy_server import Answer, Request
 
 COUNT = 100
 NONE = "Google hasn't returned any results for this query."

@@ -1,4 +1,4 @@
-"""Pages for providers without a web: each address asked is answered by a function, and remembered."""
+"""A fake search session: a function answers each requested URL, and requests are recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 
 
 class FakePages:
-    """Stands where `web.pages.Pages` stands; `answer` turns an address into a text, with a status or not."""
+    """Replaces `SearchSession`; `answer` returns the text for a URL, optionally with a status."""
 
     def __init__(self, answer: Callable[[str], str | tuple[int, str]]) -> None:
         self._answer = answer
@@ -37,7 +37,7 @@ class FakePages:
         headers: Mapping[str, str] | None = None,
         patient: bool = True,  # noqa: ARG002 - nobody here says "later"
     ) -> SearchPage:
-        """Return the page of an address."""
+        """Return the page of a URL."""
         if params:
             url += "?" + urlencode(params)
         self.asked.append(url)
@@ -47,25 +47,25 @@ class FakePages:
         return SearchPage(url, status, text, {})
 
     def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> SearchPage:
-        """Return the page of an address that a form is posted to."""
+        """Return the page of a URL that a form is posted to."""
         self.forms.append(dict(form))
         return self.get(url, headers=headers)
 
     def pause(self, seconds: float) -> None:
-        """Remember how long a provider wanted to wait."""
+        """Record how long a provider waits."""
         self.pauses.append(seconds)
 
     def arguments(self, ask: int) -> dict[str, str]:
-        """Return what the address of an ask says after its question mark."""
+        """Return the URL parameters of a request."""
         return dict(parse_qsl(urlsplit(self.asked[ask]).query))
 
 
 def serving(*texts: str | tuple[int, str]) -> FakePages:
-    """Return pages that answer with each text in turn, and with the last one for ever."""
+    """Return fake pages that answer with each text in turn, and with the last one forever."""
     left = list(texts)
     return FakePages(lambda _: left.pop(0) if len(left) > 1 else left[0])
 
 
 def plain(found: PageResults) -> object:
-    """Return what a parser found as JSON has it."""
+    """Return the result of a parser as plain JSON values."""
     return json.loads(json.dumps(asdict(found)))

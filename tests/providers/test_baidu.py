@@ -1,4 +1,4 @@
-"""Baidu: its escapes, its cipher, its empty last result, and its "Forbid spider access"."""
+"""Baidu: escapes, URL cipher, empty last result and "Forbid spider access"."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def page(text, status=200, url=ADDRESS):
 
 
 def test_a_cookie_is_fetched_and_then_pages_of_thirty():
-    """The front page comes first; then the query goes out whole, page by page, to the end that is told."""
+    """The front page is requested first; then the whole query, page by page, up to the stated total."""
     pages = serving("", results(1, total=60), results(2, total=60))
     assert [hit.title for hit in search(pages)] == ["snake 1", "snake 2"]
     assert pages.asked[0] == "https://image.baidu.com/"
@@ -48,26 +48,26 @@ def test_a_cookie_is_fetched_and_then_pages_of_thirty():
 
 
 def test_bad_escapes_are_mended():
-    """Escapes that no JSON has, and raw control characters, lose their backslash and stay text."""
+    """Invalid JSON escapes lose their backslash, and raw control characters stay text."""
     text = results(1).replace("snake 1", "It\\'s a \\x snake,\ttold \\u0041 \\\\ \\\" twice")
     assert parse(page(text)).hits[0].title == "It's a x snake, told A \\ \" twice"
 
 
 def test_a_trailing_backslash_is_no_crash():
-    """An answer that stops in an escape is a changed page."""
+    """A response that ends within an escape is a changed page."""
     with pytest.raises(PageChanged):
         parse(page('{"data": ["\\'))
 
 
 @pytest.mark.parametrize("status", [302, 403, 418])
 def test_V01_a_status_is_a_block(status):
-    """A status that refuses machines is a block."""
+    """A status that refuses automated clients is `Blocked`."""
     with pytest.raises(Blocked, match=f"Baidu answers {status} instead of results"):
         parse(page("", status))
 
 
 def test_V01_forbid_spider_access_is_a_block():
-    """Its flag against machines is a block in its own words, with status 200 or not."""
+    """Baidu's bot flag is `Blocked` with Baidu's own words, whatever the status."""
     with pytest.raises(Blocked, match='Baidu says "Forbid spider access" instead'):
         parse(page('{"antiFlag": 1, "message": "Forbid spider access"}'))
 
@@ -77,29 +77,29 @@ def test_V01_forbid_spider_access_is_a_block():
     ["[" * 100_000, '{"data": null}', '{"data": [{}], "listNum": 7}', '{"listNum": 0}', '"x"', "\\" * 9_999],
 )
 def test_V07_hostile_answers_have_changed(text):
-    """What is neither results nor an honest nothing is a changed page, and carried as it came."""
+    """A response with neither results nor a zero count is a changed page, which carries the original text."""
     with pytest.raises(PageChanged) as caught:
         parse(page(text))
     assert caught.value.page == text
 
 
 def test_V03_nothing_is_nothing():
-    """No results and a count of none end a search."""
+    """An empty list with a zero count ends a search."""
     assert parse(page('{"listNum": 0, "data": [{}]}')).hits == []
 
 
 @given(st.from_regex(r"https?://[a-w0-9.]+(/[a-w0-9.]+)*", fullmatch=True))
 def test_the_cipher_is_undone(url):
-    """An address in Baidu's cipher comes out as it went in."""
+    """A URL survives Baidu's cipher and its deciphering."""
     assert decipher_url(ciphered(url)) == url
 
 
 @pytest.mark.parametrize("value", [None, 7, "", "https://a.example/1.jpg"])
 def test_what_is_in_clear_stays(value):
-    """What is not in the cipher is left as it is."""
+    """A value that is not enciphered is unchanged."""
     assert decipher_url(value) == value
 
 
 def test_it_is_not_in_ALL():
-    """Best effort is asked for by name only."""
+    """A best-effort provider is only used by name, not in `ALL`."""
     assert "BAIDU" not in for_all({})

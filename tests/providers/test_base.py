@@ -1,4 +1,4 @@
-"""What every provider stands on: the sieve its hits pass, its keys, and its place in `ALL`."""
+"""The base of all providers: the filter for new hits, keys, and membership in `ALL`."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def hit(url, **values):
 
 
 def test_V06_the_largest_rendition_comes_first():
-    """A hit that is somebody's thumbnail asks for the picture first, and then for the thumbnail."""
+    """For a hit that is a thumbnail, the full image is tried first, then the thumbnail."""
     (found,) = NewHits(10).filter_new([[hit(SMALL, width=236, height=314)]])
     assert (found.url, found.others) == (LARGE, (BETWEEN, SMALL))
 
 
 def test_V06_the_size_of_a_thumbnail_is_not_the_size_of_its_picture():
-    """A picture is not thought small because its thumbnail is; what is no thumbnail keeps its size."""
+    """The size of a thumbnail is not taken as that of the image; other hits keep their size."""
     (small, plain) = NewHits(10).filter_new(
         [[hit(SMALL, width=236, height=314), hit("https://a.example/1.jpg", width=9, height=8)]]
     )
@@ -46,31 +46,31 @@ def test_V06_the_size_of_a_thumbnail_is_not_the_size_of_its_picture():
 
 
 def test_V06_renditions_that_the_source_names_come_after():
-    """What the source itself calls smaller is tried last, and nothing is tried twice."""
+    """Smaller renditions listed by the source come last, and no URL is listed twice."""
     (found,) = NewHits(10).filter_new([[hit(SMALL, others=(BETWEEN, "https://mm.example/th"))]])
     assert (found.url, found.others) == (LARGE, (BETWEEN, SMALL, "https://mm.example/th"))
 
 
 def test_a_source_that_names_every_size_is_believed():
-    """Where the source lists all sizes there are, no other is guessed."""
+    """If the source lists all sizes, no other URL is derived."""
     (found,) = NewHits(10, enlarge=False).filter_new([[hit(SMALL, width=236)]])
     assert (found.url, found.others, found.width) == (SMALL, (), 236)
 
 
 def test_V06_renditions_of_one_photograph_are_one_hit():
-    """Two sizes of one photograph pass once, numbered in the order of the others."""
+    """Two sizes of one photo give one hit, ranked in order with the others."""
     hits = NewHits(10).filter_new([[hit(SMALL), hit("https://a.example/1.jpg"), hit(LARGE)]])
     assert [(found.rank, found.url) for found in hits] == [(1, LARGE), (2, "https://a.example/1.jpg")]
 
 
 @pytest.mark.parametrize("variable", ["KEYED_KEY", "KEYED_API_KEY"])
 def test_a_key_is_read_from_any_of_its_variables(variable):
-    """A key may be kept in the variable that other programs keep it in."""
+    """A key is also read from the variables that other programs use."""
     Keyed({variable: "k"}).check()
 
 
 def test_V04_a_missing_key_says_how_to_get_and_keep_one():
-    """The message names the variable; the hint says where to get a key and how to keep it."""
+    """The message names the variable; the hint says where to get a key and how to store it."""
     with pytest.raises(KeyMissing) as caught:
         Keyed({}).check()
     assert caught.value.message == "Keyed needs an API key, in the variable KEYED_KEY."

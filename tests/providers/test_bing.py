@@ -1,4 +1,4 @@
-"""Bing: its addresses, its pages as recorded, its ways of saying nothing."""
+"""Bing: its URLs, its recorded pages, and its pages without results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EMPTY = (FIXTURES / "bing" / "empty.html").read_text("utf-8")
 
 
 def results(*numbers, after=""):
-    """Return a page of results; `after` is where it says that the next one starts."""
+    """Return a page of results; `after` is its start of the next page."""
     grid = f'<div class="dgControl" data-nextUrl="{after}"><ul>'
     for number in numbers:
         m = {"t": f"snake {number}", "mid": f"M{number}", "murl": f"https://a.example/{number}.jpg"}
@@ -43,7 +43,7 @@ def page(text, url=ADDRESS, status=200):
 
 
 def test_the_address_asks_what_the_query_says():
-    """The query goes out whole, with its quotes and exclusions, from the first result, strictly filtered."""
+    """The query is sent unchanged with quotes and exclusions, from the first result, with strict safe search."""
     pages = serving(results(1), EMPTY)
     next(search(pages, 'gibson "Flying V" -bass & more'))
     assert pages.asked[0].startswith("https://www.bing.com/images/async?")
@@ -69,7 +69,7 @@ def test_the_address_asks_what_the_query_says():
     ],
 )
 def test_a_licence_is_claimed_and_never_stated(wish, filtered):
-    """A hit of a narrowed search meets the wish it was narrowed by, as a claim; else nothing is known."""
+    """A hit of a search with a licence filter has that licence as a claim; without a filter it is unknown."""
     pages = serving(results(1))
     hit = next(search(pages, licence=wish))
     assert pages.asked[0].endswith(filtered or "adlt=strict")
@@ -94,7 +94,7 @@ def test_a_licence_is_claimed_and_never_stated(wish, filtered):
     ],
 )
 def test_filters_are_asked_for_in_bings_words(filters, narrowed):
-    """What a search is narrowed by stands behind the address, plus and colon as they are."""
+    """The filters are in the URL, with plus and colon unencoded."""
     pages = serving(results(1))
     next(search(pages, **filters))
     assert pages.asked[0].endswith(f"adlt=strict&qft=+filterui:{narrowed}" if narrowed else "adlt=strict")
@@ -106,16 +106,16 @@ def test_filters_are_asked_for_in_bings_words(filters, narrowed):
     [(-3, 1440), (0, 1440), (5, 10_080), (20, 43_200), (300, 525_600), (500, 1_051_200), (9_000, 13_140_000)],
 )
 def test_a_day_becomes_an_age(days, minutes):
-    """Pages since a day are asked for by the smallest age that holds that day."""
+    """`since` becomes the smallest age of Bing that includes the day."""
     pages = serving(results(1))
     next(search(pages, since=(datetime.now(UTC) - timedelta(days=days)).date().isoformat()))
     assert pages.asked[0].endswith(f"&qft=+filterui:age-lt{minutes}")
 
 
 def test_a_day_that_is_none_is_told():
-    """A date that cannot be is an error of usage, before Bing is asked."""
+    """An invalid date is a usage error before any request."""
     pages = serving(results(1))
-    with pytest.raises(UsageError, match="'last week' is no day"):
+    with pytest.raises(UsageError, match="'last week' is not a date"):
         next(search(pages, since="last week"))
     assert not pages.asked
 
@@ -131,7 +131,7 @@ def test_a_day_that_is_none_is_told():
     ],
 )
 def test_filters_that_are_words_of_their_own(filters, asked, accepted):
-    """Safety, market and site are arguments of the address; the market's language is a header too."""
+    """Safe search, market and site are URL parameters; the language is also a header."""
     pages = serving(results(1))
     next(search(pages, **filters))
     plain = {"q": "snake", "async": "1", "first": "1", "count": "35", "mkt": "en-US", "adlt": "strict"}
@@ -141,14 +141,14 @@ def test_filters_that_are_words_of_their_own(filters, asked, accepted):
 
 
 def test_a_claim_does_not_meet_a_narrower_wish():
-    """What was found as free for commerce is not taken for public domain in a later run."""
+    """A hit found with `commercial` does not count as public domain in a later run."""
     hit = next(search(serving(results(1)), licence=LicenceFilter.COMMERCIAL))
     assert not hit.licence.allows(LicenceFilter.OPEN)
     assert not hit.licence.allows(LicenceFilter.PUBLIC_DOMAIN)
 
 
 def test_the_next_page_is_where_the_first_address_says():
-    """The first filled `data-nextUrl` counts, in either case; later ones are of other parts of the page."""
+    """The first non-empty `data-nextUrl` counts, in either case; later ones belong to other parts of the page."""
     pages = serving(results(1, after="/images/async?q=s&amp;first=48") + results(2), EMPTY)
     list(search(pages))
     assert pages.arguments(1)["first"] == "48"
@@ -156,40 +156,40 @@ def test_the_next_page_is_where_the_first_address_says():
 
 
 def test_without_an_address_the_next_page_follows_all_that_came():
-    """A page that says nothing of the next one is followed after as many results as it had."""
+    """If a page does not state the next one, it starts after the results of this page."""
     bare = results(1, 2, 3).replace('data-nextUrl=""', "")
     assert parse(page(bare, "https://www.bing.com/images/async?q=snake&first=36")).more == 39
 
 
 def test_an_empty_address_is_the_end():
-    """Where every `data-nextUrl` is empty no further page is asked."""
+    """If every `data-nextUrl` is empty, no further page is requested."""
     pages = serving(results(1, 2))
     assert len(list(search(pages))) == 2
     assert len(pages.asked) == 1
 
 
 def test_V03_bing_says_in_words_that_there_is_nothing():
-    """The box with which Bing tells that it found nothing ends the search without an error."""
+    """Bing's "no results" box ends the search without an error."""
     told = '<ol><li class="b_no"><h1>There are no results for <strong>xyzzy</strong></h1></li></ol>'
     assert list(search(serving(told))) == []
 
 
 def test_an_address_elsewhere_is_never_followed():
-    """Of the address of the next page only the number is used."""
+    """Only the number in the URL of the next page is used."""
     pages = serving(results(1, after="https://evil.example/?first=36"), EMPTY)
     list(search(pages))
     assert all(url.startswith("https://www.bing.com/images/async?") for url in pages.asked)
 
 
 def test_an_empty_page_is_asked_once_more():
-    """One blank answer among good ones costs one request and no hit."""
+    """One empty response among good ones costs one request and no hit."""
     pages = serving(results(1, after="/?first=36"), "", results(2))
     assert [hit.title for hit in search(pages)] == ["snake 1", "snake 2"]
     assert pages.asked[1] == pages.asked[2]
 
 
 def test_V02_two_empty_pages_are_not_the_end():
-    """A page that stays blank is a changed page, even after good ones."""
+    """A page that stays empty is a changed page, even after good ones."""
     hits = search(serving(results(1, after="/?first=36"), "", ""))
     next(hits)
     with pytest.raises(PageChanged, match="Bing sent a page with neither results"):
@@ -197,7 +197,7 @@ def test_V02_two_empty_pages_are_not_the_end():
 
 
 def test_the_search_ends_at_a_thousand():
-    """Pages that always have something new are left at the provider's bound."""
+    """Endless new pages stop at the provider's limit."""
 
     def answer(url):
         first = int(url.split("first=")[1].split("&")[0])
@@ -209,12 +209,12 @@ def test_the_search_ends_at_a_thousand():
 
 
 def test_related_searches_are_no_results():
-    """Pictures of the carousel of related searches, which have neither title nor id, are left out."""
+    """Images of related searches, without title and id, are skipped."""
     assert not any("print" in hit.url for hit in parse(page(FOUND)).hits)
 
 
 def test_marks_of_found_words_leave_the_title():
-    """The private characters around the words that matched are taken out of titles."""
+    """The private-use characters around matching words are removed from titles."""
     m = {"t": "a \ue000king\ue001 snake\n", "mid": "M", "murl": "https://a.example/1.jpg"}
     assert parse(page(anchor(m))).hits[0].title == "a king snake"
 
@@ -248,7 +248,7 @@ def test_marks_of_found_words_leave_the_title():
     ids=lambda m: str(m)[:40],
 )
 def test_V07_hostile_results_are_left_out(m):
-    """A result that is not what it should be is no hit, spoils no other, and alone is no empty page."""
+    """An invalid result is skipped without affecting others, and a page of only invalid ones is not empty."""
     with pytest.raises(PageChanged):
         parse(page(anchor(m)))
     found = parse(page(anchor(m) + results(1)))
@@ -260,7 +260,7 @@ def test_V07_hostile_results_are_left_out(m):
     [(ADDRESS, 202), (ADDRESS, 403), (ADDRESS, 418), ("https://cn.bing.com/images/async?q=snake", 200)],
 )
 def test_V01_a_refusal_is_a_block(url, status):
-    """A status that refuses machines, and a page of another host, are blocks."""
+    """A status that refuses automated clients, and a redirect to another host, are `Blocked`."""
     with pytest.raises(Blocked, match="instead of results"):
         parse(page(results(1), url, status))
 
@@ -279,7 +279,7 @@ def recorded(name):
 
 
 def test_the_recorded_page_gives_its_results():
-    """Of a real page's 9 anchors the 3 related ones go, and 6 stay, with sizes and pages."""
+    """Of 9 anchors in a real page the 3 related ones are skipped; 6 have sizes and pages."""
     found = parse(page(recorded("bing/images_search_2026-04.html")))
     assert len({hit.source for hit in found.hits}) == len(found.hits) == 6
     assert all(hit.width and hit.height and hit.page and hit.title for hit in found.hits)
@@ -289,12 +289,12 @@ def test_the_recorded_page_gives_its_results():
 
 
 def test_V01_the_recorded_challenge_is_a_block():
-    """Bing's challenge page has an ordinary title and status, and is told by its box."""
+    """Bing's challenge page has an ordinary title and status, and is recognised by its box."""
     with pytest.raises(Blocked, match=r'Bing shows a challenge page \("One last step"\) instead of results'):
         parse(page(recorded("blocks/bing_turnstile_2026-06.html")))
 
 
 def test_V07_a_page_of_tags_that_never_close():
-    """A page of a hundred thousand open tags is a changed page, and is not read for hours."""
+    """A page of a hundred thousand unclosed tags is a changed page, without hours of parsing."""
     with pytest.raises(PageChanged):
         parse(page("<a " * 100_000))

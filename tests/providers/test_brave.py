@@ -1,4 +1,4 @@
-"""Brave: one answer a query, a key in a header, and reasons in JSON."""
+"""Brave: one response per query, a key in a header, and errors in JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refusal(status, code, detail):
 
 
 def test_the_query_goes_out_whole_and_the_key_in_a_header():
-    """The query is asked as it is written, strictly filtered; the key is in no address."""
+    """The query is sent as written, with strict safe search; the key is not in the URL."""
     pages = serving(results(1))
     next(search(pages, 'gibson "Flying V" -bass & more'))
     assert pages.arguments(0) == {
@@ -41,7 +41,7 @@ def test_the_query_goes_out_whole_and_the_key_in_a_header():
 
 
 def test_filters_are_asked_for():
-    """Language, region, site and how safe it is to be are Brave's own; moderate is strict."""
+    """Language, region, site and safe search are Brave's parameters; moderate becomes strict."""
     pages = serving(results(1))
     next(search(pages, limit=9, safe=Safe.OFF, language="de", region="AT", site="example.org"))
     asked = pages.arguments(0)
@@ -53,14 +53,14 @@ def test_filters_are_asked_for():
 
 
 def test_one_answer_is_all():
-    """There is no second page, and no more than two hundred hits."""
+    """There is one page, with at most two hundred hits."""
     pages = serving(results(*range(250)))
     assert len(list(search(pages))) == Brave.most == 200
     assert len(pages.asked) == 1
 
 
 def test_V04_either_variable_holds_the_key():
-    """The key is found under the name that other programs use too, and missed under none."""
+    """The key is read from either variable, and missing without both."""
     pages = serving(results(1))
     next(search(pages, environ={"BRAVE_SEARCH_API_KEY": "other"}))
     assert pages.headers[0]["X-Subscription-Token"] == "other"
@@ -82,7 +82,7 @@ def test_V04_either_variable_holds_the_key():
     ],
 )
 def test_V04_brave_says_why_it_refuses(answer, error):
-    """A bad key, a used-up account, an odd query and a firewall are different errors."""
+    """A bad key, a used-up quota, a refused query and a firewall are different errors."""
     with pytest.raises(error) as caught:
         next(search(serving(answer)))
     assert type(caught.value) is error
@@ -90,7 +90,7 @@ def test_V04_brave_says_why_it_refuses(answer, error):
 
 @pytest.mark.parametrize("properties", [None, 7, [], {"url": None}, {"url": ["x"]}, {"url": "file:///etc"}])
 def test_V07_hostile_results_are_left_out(properties):
-    """A result that is not what it should be is no hit, spoils no other, and alone is no empty page."""
+    """An invalid result is skipped without affecting others, and a page of only invalid ones is not empty."""
     odd = {"properties": properties, "url": {}, "title": 9}
     good = json.loads(results(1))["results"]
     assert [hit.title for hit in search(serving(json.dumps({"results": [odd, *good]})))] == ["snake 1"]

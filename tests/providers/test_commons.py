@@ -1,4 +1,4 @@
-"""Commons: whom it may write to, searches and categories, answers told in parts, and what files say."""
+"""Commons: contact, searches and categories, responses in parts, and file metadata."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def answer(*files, following=None, whole=True):
 
 
 def only(**info):
-    """Return the hit of an answer with one file."""
+    """Return the hit of a response with one file."""
     (hit,) = parse(page(answer(file(1, **info)))).hits
     return hit
 
@@ -56,7 +56,7 @@ def stated(**values):
 
 @pytest.mark.parametrize("contact", ["ada@example.org", "https://example.org/about", " ada@example.org "])
 def test_a_contact_stands_in_the_user_agent(contact):
-    """Commons is told who asks, and whom to write to."""
+    """The User-Agent names the program and the contact."""
     pages = serving(EMPTY)
     list(Commons({"HARVEST_CONTACT": contact}).search(Query("snake", "snake"), pages))
     assert pages.headers == [{"User-Agent": f"{USER_AGENT} ({contact.strip()})"}]
@@ -77,11 +77,11 @@ def test_a_contact_stands_in_the_user_agent(contact):
     ],
 )
 def test_V04_without_a_contact_nothing_is_asked(contact):
-    """A contact that is missing, or that nobody can write to, is told with the option and the variable."""
+    """For a missing or invalid contact the error names the option and the variable."""
     environ = {} if contact is None else {"HARVEST_CONTACT": contact}
     pages = serving(EMPTY)
     for work in (Commons(environ).check, lambda: next(Commons(environ).search(Query("x", "x"), pages))):
-        with pytest.raises(KeyMissing, match="Commons wants to know whom to write to") as caught:
+        with pytest.raises(KeyMissing, match="Commons requires a contact") as caught:
             work()
         assert "HARVEST_CONTACT" in caught.value.message
         assert "--contact" in caught.value.hint
@@ -89,7 +89,7 @@ def test_V04_without_a_contact_nothing_is_asked(contact):
 
 
 def test_it_is_part_of_all_with_a_contact():
-    """`ALL` has Commons where a contact is known, and goes without it where none is."""
+    """`ALL` includes Commons only with a contact."""
     assert "COMMONS" in providers.for_all(CONTACT)
     assert "COMMONS" not in providers.for_all({})
 
@@ -98,7 +98,7 @@ def test_it_is_part_of_all_with_a_contact():
 
 
 def test_a_search_asks_for_all_that_a_hit_needs():
-    """One call brings bitmaps by relevance, with address, size, author, licence and a rendition."""
+    """One request returns bitmaps by relevance, with URL, size, author, licence and a rendition."""
     pages = serving(EMPTY)
     list(search(pages, 'micrurus "coral snake" -king'))
     asked = pages.arguments(0)
@@ -112,7 +112,7 @@ def test_a_search_asks_for_all_that_a_hit_needs():
 
 @pytest.mark.parametrize("text", ["category:Lampropeltis elapsoides", " Category: Lampropeltis elapsoides "])
 def test_a_category_is_asked_for_by_its_name(text):
-    """`category:NAME` gives the files of that category and searches nothing."""
+    """`category:NAME` lists the files of that category, without a search."""
     pages = serving(EMPTY)
     list(search(pages, text, limit=7))
     asked = pages.arguments(0)
@@ -131,7 +131,7 @@ def test_a_category_is_asked_for_by_its_name(text):
     ],
 )
 def test_filters_are_asked_for(filters, words):
-    """What a search is narrowed by, and Commons knows, stands in the search."""
+    """The filters that Commons supports are in the search."""
     pages = serving(EMPTY)
     list(search(pages, "snake", **filters))
     assert pages.arguments(0)["gsrsearch"] == f"filetype:bitmap snake{words}"
@@ -142,7 +142,7 @@ def test_filters_are_asked_for(filters, words):
 
 
 def test_all_of_the_way_on_is_followed():
-    """Every value under `continue` goes into the next request, and none of ours is lost or changed by it."""
+    """Every value under `continue` is in the next request, and our own parameters stay unchanged."""
     following = {"gsroffset": 50, "continue": "gsroffset||", "action": "edit"}
     pages = serving(answer(file(1), following=following), answer(file(2)))
     assert [hit.title for hit in search(pages)] == ["1", "2"]
@@ -151,7 +151,7 @@ def test_all_of_the_way_on_is_followed():
 
 
 def test_a_batch_told_in_parts_is_put_together():
-    """Files come with their addresses in one answer or another, and are handed out once, in their order."""
+    """File information may be spread over several responses; each file is yielded once, in order."""
     pages = serving(
         answer(file(1, told=False), file(2), file(3, told=False), following={"iistart": "a"}, whole=False),
         answer(file(1), file(2, told=False), file(3, told=False), following={"iistart": "b"}, whole=False),
@@ -164,20 +164,20 @@ def test_a_batch_told_in_parts_is_put_together():
 
 
 def test_a_batch_never_told_in_full_ends():
-    """Answers that always promise the rest of their batch are left after bearable calls."""
+    """A batch that never completes is given up after a limited number of requests."""
     pages = serving(answer(file(1), following={"iistart": "a"}, whole=False))
     assert len(list(search(pages))) == 1
     assert len(pages.asked) <= 60
 
 
 def test_an_empty_batch_is_not_the_end():
-    """An answer without files that knows a way on is followed."""
+    """A response without files but with a continuation is followed."""
     pages = serving('{"batchcomplete": true, "continue": {"gcmcontinue": "x"}}', answer(file(1)))
     assert len(list(search(pages, "category:Snakes"))) == 1
 
 
 def test_lagging_databases_are_waited_for():
-    """An answer that its databases lag costs a pause and no hit; three end the search."""
+    """A response about lagging databases costs a pause and no hit; three end the search."""
     pages = serving(LAGGING, LAGGING, answer(file(1)))
     assert len(list(search(pages))) == 1
     assert pages.pauses == [5, 5]
@@ -188,14 +188,14 @@ def test_lagging_databases_are_waited_for():
 
 
 def test_an_error_of_the_service_is_told():
-    """What Commons says of a search that it refuses comes out, and does not look like no results."""
+    """A refused search is an error with the reason of Commons, not an empty result."""
     error = '{"error": {"code": "invalidcategory", "info": "The category name you entered is not valid."}}'
     with pytest.raises(Unanswerable, match="The category name you entered is not valid"):
         next(search(serving(error), "category:[[x]]"))
 
 
 def test_V01_a_refusal_is_a_block():
-    """The words with which Commons sends away programs it does not like are a block."""
+    """The text with which Commons refuses a program is `Blocked`."""
     with pytest.raises(Blocked, match="Commons answers 403"):
         parse(page("Please set a user-agent and respect our robot policy", 403))
 
@@ -223,7 +223,7 @@ def test_renditions_come_in_widths_that_it_serves(width):
     ],
 )
 def test_other_renditions_are_not_asked_for(thumb):
-    """Widths that are refused since 2026, and what is no rendition, are left out."""
+    """Widths refused since 2026, and URLs that are not renditions, are skipped."""
     hit = only(thumburl=thumb)
     assert hit.others == ()
     assert hit.url.endswith("/1.jpg")
@@ -241,7 +241,7 @@ def test_other_renditions_are_not_asked_for(thumb):
     ],
 )
 def test_what_cannot_be_decoded_is_taken_as_a_rendition(kind, suffix):
-    """Of drawings and scans the rendition is the picture; films and books are none, and no error either."""
+    """Drawings and scans are represented by their rendition; videos and books are skipped without an error."""
     thumb = "https://upload.wikimedia.org/wikipedia/commons/thumb/1/1a/1.tif/lossy-page1-1280px-1.tif.jpg"
     about = {"mime": kind, "thumburl": thumb, "thumbwidth": 1280, "width": 9000}
     hits = parse(page(answer(file(1, **about)))).hits
@@ -270,7 +270,7 @@ def test_what_cannot_be_decoded_is_taken_as_a_rendition(kind, suffix):
     ],
 )
 def test_an_artist_is_text_and_an_address(artist, author, url):
-    """The author's name is read from its HTML, and where it leads to, if that is an address."""
+    """The author's name and valid link are read from the HTML."""
     hit = only(**stated(Artist=artist))
     assert (hit.author, hit.author_url) == (author, url)
 
@@ -292,7 +292,7 @@ def test_an_artist_is_text_and_an_address(artist, author, url):
     ],
 )
 def test_a_licence_is_what_the_file_states(named, address, spdx):
-    """The short name of a licence, or the address of its text, states it; other words are unknown."""
+    """A licence is read from its short name or URL; other words are unknown."""
     hit = only(**stated(License=named, LicenseUrl=address))
     assert hit.licence.id == spdx
     assert hit.licence.evidence is (Evidence.STATED if spdx else Evidence.UNKNOWN)
@@ -301,20 +301,20 @@ def test_a_licence_is_what_the_file_states(named, address, spdx):
 @pytest.mark.parametrize("name", ["title", "index", "imageinfo", "missing", "ns"])
 @pytest.mark.parametrize("value", [None, True, 1.5, 10**30, [], {}, [[]], "\x00", "<" * 5000])
 def test_V07_one_hostile_file_spoils_no_other(name, value):
-    """Whatever one value of a file is, the file beside it is read."""
+    """An invalid value in one file does not affect the next file."""
     assert "2" in {hit.title for hit in parse(page(answer(file(1) | {name: value}, file(2)))).hits}
 
 
 @pytest.mark.parametrize("about", [None, [], 7, {"Artist": 7}, {"License": {"value": {}}}, {"Artist": {}}])
 def test_V07_hostile_words_of_a_file_are_unknown(about):
-    """What is said of author and licence in an odd form is not known, and the file is read."""
+    """Author and licence in an unknown form are unknown, and the file is still read."""
     hit = only(extmetadata=about)
     assert (hit.author, hit.licence.id) == (None, None)
 
 
 @pytest.mark.parametrize("pages", [7, "x", [{"pageid": 1, "imageinfo": [{}]}]])
 def test_V07_hostile_answers_are_changed_pages(pages):
-    """Files that are none, or that all lack an address, are a changed page."""
+    """Invalid files, or files that all lack a URL, are a changed page."""
     with pytest.raises(PageChanged):
         parse(page(json.dumps({"batchcomplete": True, "query": {"pages": pages}})))
 
@@ -330,13 +330,13 @@ def recorded(name):
 
 
 def as_json(script):
-    """Return the answer that a recording in JavaScript holds."""
+    """Return the response in a JavaScript recording."""
     text = re.search(r"media: (\{.*?\n\t\}),\n", script, re.DOTALL)[1]
     return re.sub(r"'((?:[^'\\]|\\.)*)'", r'"\1"', re.sub(r"([{,]\s*)([\w.]+):", r'\1"\2":', text))
 
 
 def test_the_recorded_answer_gives_6_files():
-    """All files of a real answer of the format's first version are read, in their order, and it goes on."""
+    """All files of a real response in format version 1 are read in order, with the continuation."""
     found = parse(page(as_json(recorded("generator_search_imageinfo_2023-02.js"))))
     assert len(found.hits) == found.more == 6
     assert found.hits[0].title == "Cat November 2010-1a"
@@ -346,13 +346,13 @@ def test_the_recorded_answer_gives_6_files():
 
 
 def test_the_recorded_file_without_information_is_no_crash():
-    """A real file of which nothing is told is left out beside one that is told."""
+    """A real file without image information is skipped."""
     odd = json.loads(recorded("missing_imageinfo.json"))
     assert [hit.title for hit in parse(page(answer(odd, file(1)))).hits] == ["1"]
 
 
 def test_the_recorded_artist_is_text():
-    """A real author in HTML comes out as a name; the licence that is not stated stays unknown."""
+    """A real author in HTML gives a name; a missing licence stays unknown."""
     hit = only(**json.loads(recorded("artist_as_html.json")))
     assert hit.author == "Jona Lendering"
     assert hit.licence.evidence is Evidence.UNKNOWN

@@ -1,4 +1,4 @@
-"""What every provider keeps to, whoever wrote it: one run over all that are registered.
+"""The conformance suite for every registered provider.
 
 A provider that reads pages has a folder of fixtures named as it is: `found`, what `parse` makes of it in
 `expected.json`, `empty`, `blocked` (a number in a name is the page's status), `before` where another page
@@ -69,7 +69,7 @@ def before(folder):
 
 
 def search(folder, *answers, query=SNAKES):
-    """Return the hits of a search, and a function that tells what was asked for them."""
+    """Return the hits of a search, and a function that returns the requested URLs."""
     first = before(folder)
     pages = serving(*first, *answers)
     made = provider(folder)(ENVIRON | about(folder).get("environ", {}))
@@ -78,7 +78,7 @@ def search(folder, *answers, query=SNAKES):
 
 @every_provider
 def test_a_provider_is_made_without_asking_anything(name, monkeypatch):
-    """Making a provider, and asking whether it can work, opens no socket."""
+    """Creating a provider and checking it opens no socket."""
     made = []
     monkeypatch.setattr(socket.socket, "bind", lambda *_: made.append("bind"))
     monkeypatch.setattr(socket.socket, "connect", lambda *_: made.append("connect"))
@@ -91,7 +91,7 @@ def test_a_provider_is_made_without_asking_anything(name, monkeypatch):
 
 @every_provider
 def test_a_provider_names_and_explains_itself(name):
-    """Name, label, one line about it and a docstring are there, and the pace is no burden."""
+    """A provider has a name, a label, a line about it, a docstring and a valid pace."""
     kind = providers.get(name)
     assert kind.name == name == name.upper()
     assert kind.label.upper() == name
@@ -103,14 +103,14 @@ def test_a_provider_names_and_explains_itself(name):
 
 
 def test_names_are_unique():
-    """No two providers answer to one name."""
+    """No two providers share a name."""
     assert len({name.upper() for name in providers.names()}) == len(providers.names())
 
 
 @pytest.mark.parametrize("name", [name for name in providers.names() if providers.get(name).key])
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_V04_a_missing_key_is_named(name, value):
-    """A provider whose key is not set says which variable it wants and where to get a key."""
+    """Without its key, a provider names the variable and where to get a key."""
     kind = providers.get(name)
     environ = {} if value is None else {kind.key.variable: value}
     with pytest.raises(KeyMissing, match=f"{kind.label} needs an API key") as caught:
@@ -121,7 +121,7 @@ def test_V04_a_missing_key_is_named(name, value):
 
 @every_provider
 def test_a_provider_closes_more_than_once(name):
-    """Closing a provider that was never used, twice, is no error."""
+    """Closing an unused provider twice is not an error."""
     provider = providers.get(name)(ENVIRON)
     provider.close()
     provider.close()
@@ -129,13 +129,13 @@ def test_a_provider_closes_more_than_once(name):
 
 @every_folder
 def test_a_page_is_read_as_expected(folder):
-    """Every value of the fixture's hits, and where the next page starts, is what the expected answer says."""
+    """The hits and the next page of the fixture equal the expected answer."""
     assert plain(parse(folder, fixture(folder, "found"))) == expected(folder)
 
 
 @every_folder
 def test_V03_truly_nothing_is_no_error(folder):
-    """A page that says that there is nothing ends the search without a hit and without an error."""
+    """A page without results ends the search without a hit and without an error."""
     hits, asked = search(folder, fixture(folder, "empty"))
     assert list(hits) == []
     assert len(asked()) <= 2
@@ -143,7 +143,7 @@ def test_V03_truly_nothing_is_no_error(folder):
 
 @every_folder
 def test_V01_a_block_page_raises_and_is_not_asked_again(folder):
-    """A challenge instead of results is `Blocked`, says what to do, and is asked for once."""
+    """A challenge instead of results is `Blocked`, has a hint, and is requested once."""
     hits, asked = search(folder, fixture(folder, "blocked"))
     with pytest.raises(Blocked) as caught:
         next(hits)
@@ -156,7 +156,7 @@ def test_V01_a_block_page_raises_and_is_not_asked_again(folder):
     "folder", [folder for folder in FOLDERS if expected(folder)["more"]], ids=lambda folder: folder.name
 )
 def test_V05_what_came_before_a_block_is_kept(folder):
-    """A block page after a good one ends the search only when the good one's hits are handed out."""
+    """A block page after a good page ends the search after the hits of the good page."""
     hits, _ = search(folder, fixture(folder, "found"), fixture(folder, "blocked"))
     good = expected(folder)["hits"]
     assert [hit.source for hit in islice(hits, len(good))] == [hit["source"] for hit in good]
@@ -166,7 +166,7 @@ def test_V05_what_came_before_a_block_is_kept(folder):
 
 @pytest.mark.parametrize(("folder", "steps"), CHANGES)
 def test_V02_V07_a_changed_page_never_looks_like_no_results(folder, steps):
-    """A page whose layout is new, cut, empty or hostile raises `PageChanged` and carries the page."""
+    """A new, truncated, empty or hostile page raises `PageChanged` with the page."""
     status, text = fixture(folder, "found")
     changed = text
     for pattern, replacement in steps:
@@ -181,7 +181,7 @@ def test_V02_V07_a_changed_page_never_looks_like_no_results(folder, steps):
 
 @every_folder
 def test_hits_have_what_the_others_count_on(folder):
-    """Hits name their provider and source, have addresses that can be fetched, and are ranked from 1 up."""
+    """Hits have their provider, a source key, valid URLs, and ranks from 1."""
     hits, _ = search(folder, fixture(folder, "found"))
     hits = list(hits)
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
@@ -194,7 +194,7 @@ def test_hits_have_what_the_others_count_on(folder):
 
 @every_folder
 def test_a_search_is_lazy(folder):
-    """Nothing is asked before the first hit is wanted, and one page for it."""
+    """No request is made before the first hit, and only one page for it."""
     hits, asked = search(folder, fixture(folder, "found"))
     assert not asked()
     assert len(list(islice(hits, 1))) == 1
@@ -203,7 +203,7 @@ def test_a_search_is_lazy(folder):
 
 @every_folder
 def test_a_source_that_repeats_itself_is_left(folder):
-    """The same page for ever ends the search after two pages without a new hit."""
+    """A page repeated forever ends the search after two pages without a new hit."""
     hits, asked = search(folder, fixture(folder, "found"))
     assert len(list(hits)) == len(expected(folder)["hits"])
     assert len(asked()) <= 1 + PATIENCE

@@ -1,4 +1,4 @@
-"""DuckDuckGo: a token first, then results; and its ways to say no."""
+"""DuckDuckGo: token, results and refusals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harvest.errors import Blocked, PageChanged
 from harvest.licences import Evidence, LicenceFilter
 from harvest.models import Filters, Query, Safe
 from harvest.providers import for_all
-from harvest.providers.duckduckgo import DuckDuckGo, token
+from harvest.providers.duckduckgo import DuckDuckGo, parse_token
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import serving
 
@@ -28,7 +28,7 @@ def search(pages, text="snake", **filters):
 
 
 def test_a_token_is_fetched_and_handed_back():
-    """The first page gives a token, which goes with the query to the results, in our own name."""
+    """The token of the first page is sent with the query, with our own User-Agent."""
     pages = serving(FRONT, results(1))
     next(search(pages, 'gibson "Flying V" -bass & more'))
     assert pages.arguments(0) == {
@@ -51,7 +51,7 @@ def test_a_token_is_fetched_and_handed_back():
 
 
 def test_filters_are_asked_for():
-    """What it knows goes out in its words, on both pages the same; a licence is claimed and never stated."""
+    """Supported filters are translated, the same on both pages; a licence is a claim."""
     pages = serving(FRONT, results(1))
     hit = next(
         search(
@@ -74,7 +74,7 @@ def test_filters_are_asked_for():
 
 
 def test_the_next_page_is_where_the_answer_says():
-    """Of the address of the next page only the number is used; without one the search ends."""
+    """Only the number in the URL of the next page is used; without one the search ends."""
     pages = serving(FRONT, results(1, following="https://evil.example/i.js?q=x&s=100"), results(2))
     assert [hit.title for hit in search(pages)] == ["snake 1", "snake 2"]
     assert pages.arguments(2)["s"] == "100"
@@ -84,15 +84,15 @@ def test_the_next_page_is_where_the_answer_says():
 
 @pytest.mark.parametrize("text", ['x;vqd="4-1234567890";', "vqd='4-1234567890'", "/d.js?q=x&vqd=4-1234567890&p=1"])
 def test_the_token_is_found_however_it_is_written(text):
-    """The token stands in quotes of either kind, or in an address."""
-    assert token(SearchPage("https://duckduckgo.com/", 200, text, {})) == "4-1234567890"
+    """The token is found in either kind of quotes or in a URL."""
+    assert parse_token(SearchPage("https://duckduckgo.com/", 200, text, {})) == "4-1234567890"
 
 
 @pytest.mark.parametrize(
     "answers", [[(403, NO)], [(202, FRONT)], [NO], [FRONT, (403, NO)], [FRONT, NO], [FRONT, (418, "")]]
 )
 def test_V01_a_refusal_is_a_block(answers):
-    """A status that refuses machines, or its error, is a block at either page, in its own words."""
+    """A refusing status or error text is `Blocked` on either page, with DuckDuckGo's words."""
     with pytest.raises(Blocked, match="If this error persists, please let us know") as caught:
         next(search(serving(*answers)))
     assert "-c BING" in caught.value.hint
@@ -100,11 +100,11 @@ def test_V01_a_refusal_is_a_block(answers):
 
 @pytest.mark.parametrize("answers", [["<title>DuckDuckGo</title>"], [""], [FRONT, ""], [FRONT, "[" * 100_000]])
 def test_V02_a_page_without_token_or_results_has_changed(answers):
-    """A first page without a token, and results that are none, are changed pages."""
+    """A first page without a token, and invalid results, are changed pages."""
     with pytest.raises(PageChanged):
         next(search(serving(*answers)))
 
 
 def test_it_is_not_in_ALL():
-    """Its index is Bing's: it is asked by name only."""
+    """It is only used by name, because its index is Bing's."""
     assert "DUCKDUCKGO" not in for_all({})

@@ -1,4 +1,4 @@
-"""Flickr: what it is asked, with a key alone and with a secret, what it answers, and more than one search."""
+"""Flickr: requests with a key and with a secret, responses, and split searches."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_key_alone_is_sent_unsigned():
 
 
 def test_with_a_secret_the_call_is_signed():
-    """With a secret the signature is right for the address as sent, and neither key nor secret is in it."""
+    """With a secret the signature matches the URL as sent, which contains neither key nor secret."""
     pages = serving(EMPTY)
     list(search(pages, 'snake "-king" ü', secret=SECRET))
     scheme, _, signed = pages.headers[0]["Authorization"].partition(" ")
@@ -77,7 +77,7 @@ def test_with_a_secret_the_call_is_signed():
 
 
 def test_V04_the_key_is_in_no_log(caplog):
-    """At the most talkative level nothing logged holds the key or the secret."""
+    """At debug level no log line contains the key or the secret."""
     with caplog.at_level(logging.DEBUG):
         list(search(serving(EMPTY)))
         list(search(serving(EMPTY), secret=SECRET))
@@ -94,7 +94,7 @@ def test_V04_without_a_key_nothing_is_asked():
 
 
 def test_the_call_asks_for_all_that_a_hit_needs():
-    """One call brings photos by relevance, safe, with licences, authors and every size."""
+    """One call returns photos by relevance, with safe search, licences, authors and every size."""
     pages = serving(FOUND)
     list(search(pages, 'micrurus "coral snake" -king'))
     asked = pages.arguments(0)
@@ -124,7 +124,7 @@ def test_no_more_is_asked_than_is_wanted(limit, per_page):
     ],
 )
 def test_a_licence_is_asked_for_by_all_its_numbers(wish, numbers):
-    """A wish becomes every number that meets it, those of the 4.0 licences among them."""
+    """A licence filter becomes every licence number that meets it, those of 4.0 included."""
     pages = serving(EMPTY)
     list(search(pages, licence=wish))
     assert pages.arguments(0)["license"] == numbers
@@ -142,7 +142,7 @@ def test_a_licence_is_asked_for_by_all_its_numbers(wish, numbers):
     ],
 )
 def test_filters_are_asked_for(filters, asked):
-    """What a search is narrowed by, and Flickr knows, stands in the call; both days are included."""
+    """Supported filters are in the call; both days are included."""
     pages = serving(EMPTY)
     list(search(pages, **filters))
     assert pages.arguments(0) | asked == pages.arguments(0)
@@ -151,14 +151,14 @@ def test_filters_are_asked_for(filters, asked):
 
 
 def test_until_never_goes_beyond_now():
-    """A day to come does not let in what comes to Flickr meanwhile."""
+    """A future `until` does not include photos uploaded during the search."""
     pages = serving(EMPTY)
     list(search(pages, until="2999-01-01"))
     assert int(pages.arguments(0)["max_upload_date"]) <= time.time()
 
 
 def test_every_licence_of_flickr_is_known():
-    """The numbers 0 to 16 each have an id, an address, and are stated."""
+    """Each licence number from 0 to 16 has an id and a URL, and is stated."""
     assert sorted(map(int, LICENCES)) == list(range(17))
     assert all(licence.id and licence.url for licence in LICENCES.values())
     assert {licence.evidence for licence in LICENCES.values()} == {Evidence.STATED}
@@ -166,7 +166,7 @@ def test_every_licence_of_flickr_is_known():
 
 
 def test_the_moment_is_fixed():
-    """Every page of a search looks at the same photos: those that were there when it began."""
+    """All pages of a search cover the photos that existed when it began."""
     pages = FakePages(lambda url: answer(range(number(url) * 10, number(url) * 10 + 10), number(url), 5))
     assert len(list(search(pages))) == 50
     assert len({pages.arguments(ask)["max_upload_date"] for ask in range(5)}) == 1
@@ -178,7 +178,7 @@ def number(url):
 
 
 class Archive:
-    """Flickr with many photos: gives 4000 of a search at most, then its last page again and again."""
+    """A Flickr with many photos: it returns at most 4000 per search, then repeats its last page."""
 
     def __init__(self, count):
         self.uploaded = {identity: 1_080_000_000 + identity * 20_000 for identity in range(1, count + 1)}
@@ -196,7 +196,7 @@ class Archive:
 
 
 def test_more_than_4000_are_found_by_their_dates():
-    """Of 9,500 photos every one is found, the most relevant 4000 first, none twice, in few calls."""
+    """All of 9,500 photos are found, the most relevant 4000 first, none twice, in few calls."""
     archive = Archive(9_500)
     pages = FakePages(archive)
     found = [int(hit.source.removeprefix("flickr:")) for hit in search(pages)]
@@ -207,7 +207,7 @@ def test_more_than_4000_are_found_by_their_dates():
 
 
 def test_dates_hold_in_every_half():
-    """A search between two days finds the photos of that time, all of them and no others."""
+    """A search between two days finds exactly the photos of that time."""
     archive = Archive(9_500)
     wanted = [i for i, at in archive.uploaded.items() if 1_104_537_600 <= at < 1_230_768_000]
     hits = search(FakePages(archive), since="2005-01-01", until="2008-12-31")
@@ -217,7 +217,7 @@ def test_dates_hold_in_every_half():
 
 
 def test_no_dates_are_split_for_less():
-    """A consumer that stops within the first 4000 never sees the archive split."""
+    """Stopping within the first 4000 hits never splits the search."""
     pages = FakePages(Archive(9_500))
     assert len(list(islice(search(pages, limit=1000), 1000))) == 1000
     assert len(pages.asked) == 2
@@ -225,14 +225,14 @@ def test_no_dates_are_split_for_less():
 
 
 def test_a_total_that_never_falls_ends_all_the_same():
-    """A source that claims millions and gives the same page for ever is left after a few more calls."""
+    """A source that claims millions and repeats one page is given up after a few calls."""
     pages = serving(answer(range(10), 1, 9000, 4_500_000))
     assert len(list(search(pages))) == 10
     assert len(pages.asked) < 25
 
 
 def test_the_largest_rendition_comes_first():
-    """The address is the largest present, and the smaller ones are tried after it."""
+    """The URL is the largest size present, followed by the smaller ones."""
     photo = {"id": "7"} | {f"url_{size}": f"https://live.staticflickr.com/1/7_aabbcc_{size}.jpg" for size in SIZES}
     del photo["url_o"]
     (hit,) = parse(page(json.dumps({"photos": {"total": 1, "photo": [photo]}, "stat": "ok"}))).hits
@@ -241,7 +241,7 @@ def test_the_largest_rendition_comes_first():
 
 
 def test_a_title_is_one_bounded_line_of_text():
-    """Markup, entities, line breaks and length of a title stay behind."""
+    """Titles are cleaned of markup, entities and line breaks, and shortened."""
     title = "<a href='javascript:x'>Fish</a> &amp;\n chips\u202e " + "x" * 10_000
     photo = {"id": "7", "url_m": "https://live.staticflickr.com/1/7_aabbcc.jpg", "title": title}
     (hit,) = parse(page(json.dumps({"photos": {"total": 1, "photo": [photo]}, "stat": "ok"}))).hits
@@ -265,7 +265,7 @@ def test_a_title_is_one_bounded_line_of_text():
     ],
 )
 def test_a_failure_is_told_as_what_it_is(code, message, error):
-    """Each code of Flickr, which all come with status 200, ends the search as what it means."""
+    """Each error code of Flickr, all with status 200, becomes its own error."""
     with pytest.raises(error, match="Flickr") as caught:
         next(search(serving(failure(code, message))))
     assert (message or "") in caught.value.message
@@ -275,7 +275,7 @@ def test_a_failure_is_told_as_what_it_is(code, message, error):
     "passing", [failure(105), failure("0"), failure(201), '{"photos": {"total": "30"}, "stat": "ok"}', ""]
 )
 def test_what_passes_is_asked_again(passing):
-    """Two bad answers in a row cost two calls and no hit; three end the search."""
+    """Two bad responses in a row cost two calls and no hit; three end the search."""
     pages = serving(passing, passing, FOUND)
     assert next(search(pages)).source == "flickr:4000000123"
     assert len(pages.asked) == 3
@@ -286,7 +286,7 @@ def test_what_passes_is_asked_again(passing):
 
 
 def test_V05_a_refused_key_is_asked_once():
-    """What will not pass is not asked again."""
+    """A permanent error is not retried."""
     pages = serving(failure(100))
     with pytest.raises(KeyRefused):
         next(search(pages))
@@ -294,7 +294,7 @@ def test_V05_a_refused_key_is_asked_once():
 
 
 def test_V01_a_firewall_is_a_block():
-    """A refusal by the firewall before Flickr is a block, whatever it says."""
+    """A refusal by Flickr's firewall is `Blocked`, whatever its text."""
     with pytest.raises(Blocked, match="Flickr answers 403"):
         parse(page(FOUND, 403))
 
@@ -314,7 +314,7 @@ def test_V01_a_firewall_is_a_block():
     ],
 )
 def test_V07_hostile_answers_are_changed_pages(photos):
-    """A list of photos that is none, or holds nothing that can be read, is a changed page."""
+    """An invalid list of photos, or one without readable photos, is a changed page."""
     with pytest.raises(PageChanged):
         parse(page(json.dumps({"photos": photos, "stat": "ok"})))
 
@@ -322,7 +322,7 @@ def test_V07_hostile_answers_are_changed_pages(photos):
 @pytest.mark.parametrize("name", ["id", "title", "owner", "pathalias", "ownername", "license", "width_m", "url_m"])
 @pytest.mark.parametrize("value", [None, True, 1.5, 10**30, [], {}, "\x00", "<" * 5000, "https://[", "../.."])
 def test_V07_one_hostile_value_takes_no_other_with_it(name, value):
-    """Whatever one value of one photo is, the photo beside it is read."""
+    """An invalid value in one photo does not affect the next photo."""
     good = {"id": "8", "url_m": "https://live.staticflickr.com/1/8_aabbcc.jpg"}
     bad = {"id": "7", "url_m": "https://live.staticflickr.com/1/7_aabbcc.jpg"} | {name: value}
     hits = parse(page(json.dumps({"photos": {"total": 2, "photo": [bad, good]}, "stat": "ok"}))).hits
@@ -338,7 +338,7 @@ def recorded(name):
 
 
 def test_the_recorded_answer_gives_30_photos():
-    """All photos of a real answer are read, with sizes, authors, pages and licences."""
+    """All photos of a real response are read, with sizes, authors, pages and licences."""
     found = parse(page(recorded("photos_search_2020-02.json")))
     assert len(found.hits) == found.total == 30
     assert found.more is None
@@ -349,13 +349,13 @@ def test_the_recorded_answer_gives_30_photos():
 
 
 def test_the_recorded_answer_without_a_list_is_no_crash():
-    """A total without a list is told as an odd answer, not as "no results"."""
-    with pytest.raises(PageChanged, match="Flickr counts 30 photos and sends none"):
+    """A total without a list is a changed page, not an empty result."""
+    with pytest.raises(PageChanged, match="Flickr reports 30 photos, and none"):
         parse(page(recorded("total_but_no_photo_list.json")))
 
 
 def test_the_recorded_table_of_licences_is_ours():
-    """Every licence that Flickr lists is known by the same address."""
+    """Every licence that Flickr lists is known with the same URL."""
     text = recorded("licenses_getInfo.vcr.yml")
     table = (
         text[text.index("<rsp") : text.index("</rsp>") + 6].replace("\\n", " ").replace("\\t", " ").replace('\\"', '"')
@@ -366,7 +366,7 @@ def test_the_recorded_table_of_licences_is_ours():
 
 
 def test_the_recorded_refusal_is_a_refused_key():
-    """The words of a real refusal come out in ours."""
+    """The words of a real refusal are in our message."""
     message = "Invalid API Key (Key has invalid format)"
     assert message in recorded("error_100_invalid_api_key.vcr.yml").replace("\n      ", " ")
     with pytest.raises(KeyRefused, match="Flickr does not accept the key: Invalid API Key"):

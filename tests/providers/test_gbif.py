@@ -1,4 +1,4 @@
-"""GBIF: names that are matched, records page by page, media with a licence each."""
+"""GBIF: matched names, pages of records, and media with their licences."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def match(**said):
     ],
 )
 def test_a_name_is_matched_to_the_very_taxon(said, taxon):
-    """An exact name finds its taxon, a synonym the accepted one; what is only similar is another."""
+    """An exact name finds its taxon, a synonym the accepted one; a similar name finds none."""
     assert parse_match(match(**said)) == taxon
 
 
 def test_V03_a_name_that_nothing_bears_has_no_pictures():
-    """Where there is no such taxon nothing more is asked, and the search ends without an error."""
+    """Without such a taxon no further request is made, and the search ends without an error."""
     pages = serving(NO_MATCH)
     assert list(search(pages, '"red apple" -pie')) == []
     assert len(pages.asked) == 1
@@ -82,14 +82,14 @@ def test_V03_a_name_that_nothing_bears_has_no_pictures():
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_V01_a_block_at_the_name_is_a_block(status):
-    """A refusal of the first question is told as one."""
+    """A refused first request is `Blocked`."""
     with pytest.raises(Blocked, match=f"GBIF answers {status}"):
         next(search(serving((status, "<h1>Forbidden</h1>"))))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "<html>", '{"matchType": 7}', '{"usageKey": 42}', "[" * 100_000])
 def test_V07_a_hostile_answer_to_the_name_is_a_changed_page(text):
-    """What does not say whether there is such a name does not look like one that nothing bears."""
+    """A response that does not say whether the name exists is a changed page."""
     with pytest.raises(PageChanged):
         next(search(serving(text)))
 
@@ -98,7 +98,7 @@ def test_V07_a_hostile_answer_to_the_name_is_a_changed_page(text):
 
 
 def test_a_search_asks_for_pictures_of_what_people_saw():
-    """Still images of people's observations of the taxon are asked for."""
+    """The request is for still images of human observations of the taxon."""
     pages = serving(MATCH, EMPTY)
     list(search(pages))
     assert pages.asked[0].startswith(f"{API}/species/match?")
@@ -125,7 +125,7 @@ def test_a_search_asks_for_pictures_of_what_people_saw():
     ],
 )
 def test_filters_are_asked_for(filters, added):
-    """What a search is narrowed by, and GBIF knows, stands in the address, each licence by itself."""
+    """Supported filters are in the URL, with one parameter per licence."""
     pages = serving(MATCH, EMPTY)
     list(search(pages, limit=9, **filters))
     plain = {"taxonKey": "42", "mediaType": "StillImage", "basisOfRecord": "HUMAN_OBSERVATION"}
@@ -134,7 +134,7 @@ def test_filters_are_asked_for(filters, added):
 
 
 def test_pages_go_on_to_the_end_of_records():
-    """Each page begins after the one before, until GBIF says that it was the last."""
+    """Each page begins after the previous one, until GBIF marks the last."""
 
     def give(url):
         if "match" in url:
@@ -155,20 +155,20 @@ def test_no_more_is_asked_for_than_gbif_gives():
 
 
 def test_a_short_page_is_not_the_end():
-    """What counts is whether GBIF says that the records are at their end."""
+    """Only GBIF's end marker ends the search."""
     pages = serving(MATCH, answer(record(1), end=False), answer(record(2), offset=300))
     assert len(list(search(pages))) == 2
 
 
 def test_records_that_never_end_end_all_the_same():
-    """A source that gives the same page for ever is left after two without a new picture."""
+    """A source that repeats one page is given up after two pages without a new image."""
     pages = serving(MATCH, answer(record(1), end=False))
     assert len(list(search(pages))) == 1
     assert len(pages.asked) <= 4
 
 
 def test_an_error_of_the_service_is_told():
-    """What GBIF says of a search that it refuses comes out."""
+    """A refused search is an error with GBIF's reason."""
     with pytest.raises(Unanswerable, match=r"GBIF refuses this search \(400\): no such key"):
         next(search(serving(MATCH, (400, '{"message": "no such key"}'))))
 
@@ -192,7 +192,7 @@ def test_an_error_of_the_service_is_told():
     ],
 )
 def test_a_licence_is_the_pictures_own(text, spdx):
-    """What the medium states counts where it leaves no doubt, and never what its record states."""
+    """An unambiguous licence of the medium counts; that of its record never does."""
     pictured = record(1, medium(1, license=text), license="http://creativecommons.org/licenses/by/4.0/legalcode")
     (hit,) = parse(page(answer(pictured))).hits
     assert hit.licence.id == spdx
@@ -200,7 +200,7 @@ def test_a_licence_is_the_pictures_own(text, spdx):
 
 
 def test_V06_a_photo_of_inaturalist_is_known_as_one():
-    """The same photo has one key, whether iNaturalist or GBIF shows it, and its original is asked for."""
+    """A photo has the same source key from iNaturalist and GBIF, and its original is requested."""
     hits = search(
         serving(
             MATCH,
@@ -216,7 +216,7 @@ def test_V06_a_photo_of_inaturalist_is_known_as_one():
 
 
 def test_sounds_and_films_are_no_pictures():
-    """Of a record's media only still images are hits."""
+    """Only the still images of a record are hits."""
     media = [medium(1), medium(2, type="Sound"), medium(3, type="MovingImage"), medium(4, type=None)]
     assert [hit.url for hit in parse(page(answer(record(1, *media)))).hits] == ["https://a.example/1.jpg"]
 
@@ -236,7 +236,7 @@ def test_sounds_and_films_are_no_pictures():
     ],
 )
 def test_a_picture_has_a_page(about, of_record, address):
-    """A hit leads to the picture's page, else to the record's, else to GBIF's own."""
+    """The page of a hit is the image's, else the record's, else GBIF's own."""
     pictured = record(4_100_107_708, medium(1, **about)) | of_record
     (hit,) = parse(page(answer(pictured))).hits
     assert hit.page == address
@@ -245,7 +245,7 @@ def test_a_picture_has_a_page(about, of_record, address):
 @pytest.mark.parametrize("name", ["key", "media", "species", "scientificName", "references", "vernacularName"])
 @pytest.mark.parametrize("value", [None, True, 1.5, 10**30, [], {}, [[]], "\x00", "<" * 5000, "../.."])
 def test_V07_one_hostile_value_spoils_no_other(name, value):
-    """Whatever one value of a record is, the one beside it is read."""
+    """An invalid value in one record does not affect the next one."""
     hits = parse(page(answer(record(1) | {name: value}, record(2)))).hits
     assert hits[-1].url == "https://a.example/2.jpg"
 
@@ -253,7 +253,7 @@ def test_V07_one_hostile_value_spoils_no_other(name, value):
 @pytest.mark.parametrize("name", ["type", "identifier", "creator", "rightsHolder", "license", "references"])
 @pytest.mark.parametrize("value", [None, True, 10**30, [], {}, "\x00", "https://[", "file:///etc/passwd"])
 def test_V07_one_hostile_picture_spoils_no_other(name, value):
-    """Whatever one value of a picture is, the one beside it is read."""
+    """An invalid value in one medium does not affect the next one."""
     hits = parse(page(answer(record(1, medium(1, **{name: value}), medium(2))))).hits
     assert hits[-1].url == "https://a.example/2.jpg"
 
@@ -262,7 +262,7 @@ def test_V07_one_hostile_picture_spoils_no_other(name, value):
 
 
 def test_the_recorded_answer_gives_its_pictures():
-    """Each of three real records has a picture; only iNaturalist's states a licence for it."""
+    """Each of three real records has an image; only iNaturalist's states its licence."""
     path = RECORDINGS / "gbif" / "occurrence_search.vcr.yaml"
     if not path.exists():
         pytest.skip("no recording gbif/occurrence_search.vcr.yaml")

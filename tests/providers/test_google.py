@@ -1,4 +1,4 @@
-"""Google: the way it chooses, what each way asks, and what each makes of refusals."""
+"""Google: the choice of the backend, and the requests and errors of each."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def refusal(code, message, reason="", **more):
     ],
 )
 def test_the_way_is_the_one_that_a_person_has(environ, host):
-    """The first way that has all its keys is gone; without any the plain page is asked."""
+    """The first backend with all its keys is used; without any, the plain page is requested."""
     pages = serving("")
     Google(environ).check()
     with pytest.raises(PageChanged):
@@ -76,7 +76,7 @@ def test_the_way_is_the_one_that_a_person_has(environ, host):
 
 
 def test_in_ALL_only_with_a_key_or_pages(tmp_path):
-    """`ALL` stands for Google where a way is dependable: with keys or saved pages, and not without."""
+    """`ALL` includes Google only with keys or saved pages."""
     (tmp_path / "snake.html").write_text("a page")
     assert "GOOGLE" not in for_all({})
     assert "GOOGLE" in for_all(CSE)
@@ -91,14 +91,14 @@ def test_in_ALL_only_with_a_key_or_pages(tmp_path):
     [("GOOGLE_API_KEY", "GOOGLE_CSE_ID"), ("GOOGLE_CSE_ID", "GOOGLE_API_KEY")],
 )
 def test_V04_half_a_key_names_the_other_half(given, missing):
-    """Custom Search needs two things; the one that is missing is named."""
+    """Custom Search needs two keys; the error names the missing one."""
     with pytest.raises(KeyMissing, match=missing) as caught:
         Google({given: "k"}).check()
     assert f"harvest keys set {missing}" in caught.value.hint
 
 
 def test_each_way_knows_its_own_filters():
-    """A run warns by the way: only Custom Search filters by licence, and saved pages by nothing."""
+    """The supported filters are those of the backend: only Custom Search filters by licence, saved pages by nothing."""
     ways = [Google(environ).supported_filters for environ in (CSE, SERPAPI, {}, {"HARVEST_GOOGLE_PAGES": "x"})]
     assert ["licence" in knows for knows in ways] == [True, False, False, False]
     assert ["until" in knows for knows in ways] == [False, True, True, False]
@@ -106,7 +106,7 @@ def test_each_way_knows_its_own_filters():
 
 
 def test_the_end_of_custom_search_is_said():
-    """Whoever uses Custom Search is told when it ends, and nobody else is."""
+    """Only users of Custom Search are told when it ends."""
     assert "2027-01-01" in Google(CSE).notes()[0]
     assert Google(SERPAPI).notes() == Google({}).notes() == []
 
@@ -115,7 +115,7 @@ def test_the_end_of_custom_search_is_said():
 
 
 def test_custom_search_asks_for_pictures():
-    """The query goes out whole, for pictures, ten a page, strictly filtered."""
+    """The query is sent unchanged, for images, ten per page, with strict safe search."""
     pages = serving(found(1), CSE_EMPTY)
     next(search(CSE, pages, 'gibson "Flying V" -bass & more'))
     assert pages.arguments(0) == {
@@ -130,7 +130,7 @@ def test_custom_search_asks_for_pictures():
 
 
 def test_custom_search_narrows():
-    """Every filter that it knows is asked for in its words; what a licence claims travels with the hit."""
+    """Every supported filter is translated; the licence filter becomes a claim of the hit."""
     pages = serving(found(1))
     since = (datetime.now(UTC) - timedelta(days=29)).date().isoformat()
     hit = next(
@@ -159,8 +159,8 @@ def test_custom_search_narrows():
 
 @pytest.mark.parametrize("environ", [CSE, SERPAPI], ids=["cse", "serpapi"])
 def test_a_day_that_is_none_is_told(environ):
-    """A date that cannot be is an error of usage, with the form it has to have."""
-    with pytest.raises(UsageError, match="no day"):
+    """An invalid date is a usage error that shows the format."""
+    with pytest.raises(UsageError, match="not a date"):
         next(search(environ, serving(""), since="yesterday"))
 
 
@@ -169,7 +169,7 @@ def test_a_day_that_is_none_is_told(environ):
     [("transparent", "trans", "ic:trans"), ("BW", "mono", "ic:gray"), ("mauve", None, None)],
 )
 def test_colours_that_are_kinds(colour, kind, tbs):
-    """Transparent and black-and-white have words of their own; a colour Google does not know is not asked."""
+    """Transparent and black-and-white have their own parameters; an unknown colour is not sent."""
     pages = serving(found(1))
     next(search(CSE, pages, colour=colour))
     assert (pages.arguments(0).get("imgColorType"), pages.arguments(0).get("imgDominantColor")) == (
@@ -182,7 +182,7 @@ def test_colours_that_are_kinds(colour, kind, tbs):
 
 
 def test_custom_search_ends_at_a_hundred():
-    """Ten pages are all there are; a start beyond them is never asked for."""
+    """There are ten pages; a start beyond them is never requested."""
 
     def answer(url):
         start = int(url.split("start=")[1])
@@ -195,7 +195,7 @@ def test_custom_search_ends_at_a_hundred():
 
 
 def test_V03_custom_search_may_end_before_its_count():
-    """A later page without results is the end, whatever the first one promised."""
+    """A later page without results is the end, whatever total the first one stated."""
     later = json.dumps({"kind": "customsearch#search", "queries": {"request": [{"startIndex": 11}]}})
     assert len(list(search(CSE, serving(found(1, 2, following=11), later)))) == 2
 
@@ -231,7 +231,7 @@ def test_V03_custom_search_may_end_before_its_count():
     ],
 )
 def test_V04_custom_search_says_why_it_refuses(answer, error, said):
-    """A bad key, a key without rights, an empty account and an odd search are different errors."""
+    """A bad key, a key without rights, a used-up quota and a refused search are different errors."""
     with pytest.raises(error, match=said) as caught:
         next(search(CSE, serving(answer)))
     assert type(caught.value) is error
@@ -239,7 +239,7 @@ def test_V04_custom_search_says_why_it_refuses(answer, error, said):
 
 
 def test_V05_a_quota_reached_midway_keeps_what_was_found():
-    """The hits before the quota's end are handed out, and then the reason."""
+    """The hits before the quota is used up are yielded, then the error is raised."""
     pages = serving(found(1, 2, following=11), refusal(403, "Daily Limit Exceeded", "dailyLimitExceeded"))
     hits = search(CSE, pages)
     assert [next(hits).title, next(hits).title] == ["snake 1", "snake 2"]
@@ -251,7 +251,7 @@ def test_V05_a_quota_reached_midway_keeps_what_was_found():
 
 
 def test_serpapi_asks_and_narrows():
-    """The filters of images travel in `tbs`, the others by their names, and a site in the query."""
+    """Image filters are in `tbs`, the others in their own parameters, and the site in the query."""
     pages = serving(bought(1))
     next(
         search(
@@ -280,7 +280,7 @@ def test_serpapi_asks_and_narrows():
 
 
 def test_serpapi_is_asked_once_more_when_it_is_empty():
-    """One false-empty answer costs one request, past the service's memory, and no hit."""
+    """One falsely empty response costs one request, without the service's cache, and no hit."""
     pages = serving(SERPAPI_EMPTY, bought(1), bought(2), SERPAPI_EMPTY)
     assert [hit.title for hit in search(SERPAPI, pages)] == ["snake 1", "snake 2"]
     assert [pages.arguments(n).get("no_cache") for n in range(5)] == [None, "true", None, None, "true"]
@@ -298,7 +298,7 @@ def test_serpapi_is_asked_once_more_when_it_is_empty():
     ],
 )
 def test_V04_serpapi_says_why_it_refuses(answer, error):
-    """A bad key, an empty account, an odd search and a firewall are different errors."""
+    """A bad key, a used-up quota, a refused search and a firewall are different errors."""
     with pytest.raises(error) as caught:
         next(search(SERPAPI, serving(answer)))
     assert type(caught.value) is error
@@ -312,7 +312,7 @@ def plain_page(text, url=ADDRESS, status=200):
 
 
 def test_the_plain_page_is_asked_once_and_honestly():
-    """One request in our own name; what comes is all there is."""
+    """One request with our own User-Agent returns all there is."""
     pages = serving((FIXTURES / "google_html" / "found.html").read_text("utf-8"))
     assert len(list(search({}, pages))) == 3
     assert pages.headers == [{}]
@@ -322,8 +322,8 @@ def test_the_plain_page_is_asked_once_and_honestly():
 @pytest.mark.parametrize(
     ("text", "url", "status", "what"),
     [
-        ("", "https://www.google.com/sorry/index?continue=x", 200, "sends us to www.google.com/sorry/index"),
-        ("", "https://consent.google.com/ml?continue=x", 200, "sends us to consent.google.com/ml"),
+        ("", "https://www.google.com/sorry/index?continue=x", 200, "redirects to www.google.com/sorry/index"),
+        ("", "https://consent.google.com/ml?continue=x", 200, "redirects to consent.google.com/ml"),
         ("", ADDRESS, 403, "answers 403"),
         ('<form id="captcha-form" action="index">', ADDRESS, 200, "shows a captcha"),
         ('<div id="recaptcha" class="g-recaptcha">', ADDRESS, 200, "shows a captcha"),
@@ -335,7 +335,7 @@ def test_the_plain_page_is_asked_once_and_honestly():
     ],
 )
 def test_V01_a_block_names_what_works(text, url, status, what):
-    """Each of Google's ways to refuse is a block that says what happened and names the three other ways."""
+    """Each kind of refusal by Google is `Blocked`, says what happened and names the three other ways."""
     with pytest.raises(Blocked, match=what) as caught:
         plain_page(text, url, status)
     for way in ("--google-pages", "SERPAPI_API_KEY", "GOOGLE_API_KEY and GOOGLE_CSE_ID", "2027-01-01"):
@@ -343,7 +343,7 @@ def test_V01_a_block_names_what_works(text, url, status, what):
 
 
 def test_V01_a_429_is_a_block_and_not_waited_for():
-    """Google's "too many requests" is for machines: it is not asked again."""
+    """After Google's "too many requests" there is no retry."""
 
     class Refusing(FakePages):
         def get(self, url, *, params=None, headers=None, patient=True):
@@ -352,19 +352,19 @@ def test_V01_a_429_is_a_block_and_not_waited_for():
             raise RateLimited("Google refused once (429).")
 
     pages = Refusing(lambda _: "")
-    with pytest.raises(Blocked, match="refuses us"):
+    with pytest.raises(Blocked, match="refuses the request"):
         next(search({}, pages))
     assert len(pages.asked) == 1
 
 
 def test_V02_thumbnails_alone_are_a_changed_page():
-    """A page that shows thumbnails and no addresses says so, and is not empty."""
+    """A page with thumbnails and no URLs is a changed page that says so."""
     with pytest.raises(PageChanged, match="thumbnails only"):
         plain_page('<img src="https://encrypted-tbn0.gstatic.com/images?q=tbn:A">')
 
 
 def test_the_older_form_is_read():
-    """Links to /imgres, which carry everything as arguments, are results too."""
+    """Links to /imgres with parameters are results too."""
     link = (
         "https://www.google.com/imgres?imgurl=https%3A%2F%2Fa.example%2F1.jpg&amp;imgrefurl=https://a.example/"
         "&amp;w=640&amp;h=480&amp;tbnid=x"
@@ -388,7 +388,7 @@ def test_the_older_form_is_read():
     ],
 )
 def test_V07_a_page_made_to_hold_us_up_is_read_in_time(piece):
-    """Ten million characters of beginnings are a changed page within seconds."""
+    """Ten million characters of unfinished results are a changed page within seconds."""
     with pytest.raises(PageChanged):
         plain_page(piece * (10_000_000 // len(piece)))
 
@@ -420,7 +420,7 @@ def test_the_recorded_pages_give_their_results(name, first, size):
 
 
 def test_the_recorded_answer_of_custom_search_gives_its_results():
-    """A real answer gives 10 results, and says where the next page starts."""
+    """A real response gives 10 results and the start of the next page."""
     address = "https://www.googleapis.com/customsearch/v1?q=dog&start=1"
     found = custom_search.parse(SearchPage(address, 200, recorded("google/custom_search_2018.json"), {}))
     assert len(found.hits) == 10
@@ -436,13 +436,13 @@ def test_the_recorded_answer_of_custom_search_gives_its_results():
     ],
 )
 def test_V01_the_recorded_blocks_are_blocks(name, what):
-    """Google's captcha and its shell of scripts are told from a page of results."""
+    """Google's captcha and its page of scripts are recognised as refusals."""
     with pytest.raises(Blocked, match=what):
         plain_page(recorded(name))
 
 
 def test_the_ways_read_their_own_answers_only():
-    """What is no answer of a way is a changed page to it."""
+    """The response of another backend is a changed page."""
     for parse in (custom_search.parse, serpapi.parse):
         with pytest.raises(PageChanged):
             parse(SearchPage(ADDRESS, 200, '{"results": []}', {}))

@@ -1,4 +1,4 @@
-"""Pages of Google Images saved in a browser: which belong to a query, and what is said where none does."""
+"""Saved pages of Google Images: which belong to a query, and the error if none does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def result(number):
 
 
 def page(*numbers, box=""):
-    """Return a saved page with these results, and this in its search box."""
+    """Return a saved page with these results and this text in its search box."""
     return f"<title>x</title>{box}<script>var m=[{','.join(map(result, numbers))}]</script>"
 
 
@@ -36,7 +36,7 @@ def save(folder, name, text=PAGE):
 
 
 def test_a_page_belongs_to_what_its_search_box_says(tmp_path):
-    """Whatever its file is called, a page belongs to the query in its search box; nobody is asked."""
+    """A page belongs to the query in its search box, whatever its file name; no request is made."""
     save(tmp_path, "download.html")
     save(tmp_path, "other.html", page(1, box='<textarea name="q">coral snake</textarea>'))
     hits = list(search(tmp_path, "King  Snake"))
@@ -54,7 +54,7 @@ def test_a_page_belongs_to_what_its_search_box_says(tmp_path):
     ],
 )
 def test_search_boxes_of_all_kinds_are_read(tmp_path, box):
-    """Old and new pages have different boxes; quotes, minus and entities are read as they were typed."""
+    """The boxes of old and new pages are read, with quotes, minus and entities as typed."""
     save(tmp_path, "x.html", page(1, box=box))
     assert len(list(search(tmp_path, 'Grüße & "Flying V" -bass'))) == 1
 
@@ -72,7 +72,7 @@ def test_search_boxes_of_all_kinds_are_read(tmp_path, box):
     ],
 )
 def test_a_page_without_a_box_belongs_to_its_file_name(tmp_path, name):
-    """A file is matched by its name too, as browsers write it and as people do."""
+    """A file is also matched by its name, as written by browsers and by people."""
     save(tmp_path, name, page(1))
     assert len(list(search(tmp_path))) == 1
 
@@ -88,14 +88,14 @@ def test_a_page_without_a_box_belongs_to_its_file_name(tmp_path, name):
     ],
 )
 def test_a_page_of_another_query_is_left_alone(tmp_path, name, query):
-    """Words that are left out count, and no word may be missing or too many."""
+    """Excluded words count, and the words must match exactly."""
     save(tmp_path, name, page(1))
     with pytest.raises(Unanswerable):
         next(search(tmp_path, query))
 
 
 def test_pages_of_one_query_are_put_together(tmp_path):
-    """Several pages of a query are read in order, one after the other, and each picture is given once."""
+    """Several pages of a query are read in order, and each image is yielded once."""
     save(tmp_path, "king snake.html", page(1, 2))
     save(tmp_path, "king snake (1).html", page(1, 2))
     save(tmp_path, "king snake (2).html", page(2, 3, 3))
@@ -105,17 +105,17 @@ def test_pages_of_one_query_are_put_together(tmp_path):
 
 
 def test_a_query_without_a_page_says_what_there_is(tmp_path):
-    """Where no page is of the query, the error names those there are; the next query may have one."""
+    """If no page is for the query, the error names the queries of the saved pages; the next query may have one."""
     save(tmp_path, "a.html", page(1, box='<textarea name="q">coral snake</textarea>'))
     with pytest.raises(Unanswerable, match="'king snake'") as caught:
         next(search(tmp_path))
-    assert "They are of: coral snake." in caught.value.hint
+    assert "They are for: coral snake." in caught.value.hint
     assert len(list(search(tmp_path, "coral snake"))) == 1
 
 
 @pytest.mark.parametrize("names", [(), ("king snake.mhtml", "notes.txt")])
 def test_V03_a_folder_without_pages_says_how_to_save_one(tmp_path, names):
-    """An empty folder, and one of single-file archives, is told before anything is asked."""
+    """An empty folder, or one with only .mhtml files, is an error before the search."""
     for name in names:
         save(tmp_path, name, "x")
     with pytest.raises(Unavailable, match="holds no saved page") as caught:
@@ -124,7 +124,7 @@ def test_V03_a_folder_without_pages_says_how_to_save_one(tmp_path, names):
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    """A path that leads nowhere, or to a file, is an error with its reason."""
+    """A missing path, or a path to a file, is an error with its reason."""
     save(tmp_path, "file.html")
     for path in (tmp_path / "none", tmp_path / "file.html"):
         with pytest.raises(Unavailable, match="cannot be read"):
@@ -141,7 +141,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
     ],
 )
 def test_V02_a_page_without_results_is_never_an_empty_search(tmp_path, text, what):
-    """A page that belongs to the query and has nothing to read is named, with the way to save it right."""
+    """A page for the query without readable results is named, with how to save it correctly."""
     save(tmp_path, "king snake.html", text)
     with pytest.raises(PageChanged, match=what) as caught:
         next(search(tmp_path))
@@ -150,7 +150,7 @@ def test_V02_a_page_without_results_is_never_an_empty_search(tmp_path, text, wha
 
 
 def test_V07_a_giant_is_not_read(tmp_path, monkeypatch):
-    """A file beyond all pages is refused by its size."""
+    """A file that is too large is refused."""
     monkeypatch.setattr("harvest.providers.google.saved_pages._LARGEST", 10)
     save(tmp_path, "king snake.html")
     with pytest.raises(Unavailable, match="larger than"):
@@ -159,14 +159,14 @@ def test_V07_a_giant_is_not_read(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("piece", ["<textarea ", '<input name="q" value="', '<textarea name="q">', "<"])
 def test_V07_a_page_made_to_hold_us_up_is_read_in_time(tmp_path, piece):
-    """Ten million characters of beginnings have no search box, and cost seconds at most."""
+    """Ten million characters of unfinished tags have no search box and take seconds at most."""
     save(tmp_path, "x.html", piece * (10_000_000 // len(piece)))
     with pytest.raises(Unanswerable):
         next(search(tmp_path))
 
 
 def test_a_page_is_read_once_for_its_name(tmp_path, monkeypatch):
-    """However many queries there are, each file is looked at once for its search box."""
+    """Each file is read once for its search box, whatever the number of queries."""
     save(tmp_path, "coral snake.html", page(1))
     read = []
     monkeypatch.setattr(
@@ -179,5 +179,5 @@ def test_a_page_is_read_once_for_its_name(tmp_path, monkeypatch):
 
 
 def test_later_pages_are_said_to_need_a_refresh(tmp_path):
-    """A finished search is not read again by itself, and the person is told."""
+    """A finished search is not read again automatically, and a note says so."""
     assert "--refresh" in Google({"HARVEST_GOOGLE_PAGES": str(tmp_path)}).notes()[0]

@@ -1,4 +1,4 @@
-"""iNaturalist: names that become taxa, observations page by page, photos with a licence each."""
+"""iNaturalist: names and taxa, pages of observations, and photos with their licences."""
 
 from __future__ import annotations
 
@@ -66,27 +66,27 @@ def taxa(*taxa):
     ],
 )
 def test_a_name_is_resolved_to_the_taxon_that_bears_it(name, taxon):
-    """Latin and common names find their taxon, however they are spelt and whatever comes before it."""
+    """Latin and common names find their taxon in any spelling and at any position in the list."""
     other = {"id": 1, "name": "Lampropeltis elapsoides elapsoides", "preferred_common_name": "Something else"}
     assert parse_taxa(taxa(other, taxon | {"id": 42}, taxon | {"id": 43}), name) == 42
 
 
 @pytest.mark.parametrize("name", ["Vesp", "Vespa", "wasps", "-", "s", "!"])
 def test_a_likely_taxon_is_not_the_one_that_was_meant(name):
-    """What only begins alike is not taken: a class would fill with another species."""
+    """A name that only begins the same is not used: it would fill a class with another species."""
     likely = {"id": 52747, "name": "Vespidae", "preferred_common_name": "Hornets, Paper Wasps and Allies"}
     assert parse_taxa(taxa(likely, {"id": 1}, {"id": 2, "name": 7}), name) is None
 
 
 def test_V03_a_name_that_nothing_bears_has_no_pictures():
-    """Where there is no such taxon nothing more is asked, and the search ends without an error."""
+    """Without such a taxon no further request is made, and the search ends without an error."""
     pages = serving(NO_TAXON)
     assert list(search(pages, "red apple pie")) == []
     assert len(pages.asked) == 1
 
 
 def test_search_syntax_is_no_part_of_a_name():
-    """Quotes and exclusions stay behind, and a query of nothing else asks nothing."""
+    """Quotes and exclusions are removed, and a query of only those makes no request."""
     pages = serving(NO_TAXON)
     list(search(pages, '"Micrurus tener" -king -"coral reef"'))
     assert pages.arguments(0)["q"] == "Micrurus tener"
@@ -96,7 +96,7 @@ def test_search_syntax_is_no_part_of_a_name():
 
 
 def test_a_name_is_asked_for_in_its_language():
-    """With a language common names are those of that language."""
+    """With a language, common names of that language are used."""
     pages = serving(NO_TAXON)
     list(search(pages, "Königsnatter", language="de"))
     assert pages.arguments(0)["locale"] == "de"
@@ -104,14 +104,14 @@ def test_a_name_is_asked_for_in_its_language():
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_V01_a_block_at_the_name_is_a_block(status):
-    """A refusal of the first question is told as one."""
+    """A refused first request is `Blocked`."""
     with pytest.raises(Blocked, match=f"iNaturalist answers {status}"):
         next(search(serving((status, "<h1>Forbidden</h1>"))))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "<html>", '{"results": 7}', '{"results": [7]}', "[" * 100_000])
 def test_V07_a_hostile_answer_to_the_name_is_a_changed_page(text):
-    """What is no list of taxa does not look like a name that nothing bears."""
+    """A response that is not a list of taxa is a changed page."""
     with pytest.raises(PageChanged):
         next(search(serving(text)))
 
@@ -120,7 +120,7 @@ def test_V07_a_hostile_answer_to_the_name_is_a_changed_page(text):
 
 
 def test_a_search_asks_for_what_people_agree_on():
-    """Observations with photos and of research grade are asked for, by their numbers."""
+    """The request is for research-grade observations with photos, by id."""
     pages = serving(TAXON, EMPTY)
     list(search(pages))
     assert pages.asked[0].startswith(f"{API}/taxa/autocomplete?")
@@ -149,7 +149,7 @@ def test_a_search_asks_for_what_people_agree_on():
     ],
 )
 def test_filters_are_asked_for(filters, asked):
-    """What a search is narrowed by, and iNaturalist knows, stands in the address."""
+    """Supported filters are in the URL."""
     pages = serving(TAXON, EMPTY)
     list(search(pages, limit=9, **filters))
     plain = {"taxon_id", "photos", "quality_grade", "per_page", "order_by", "order", "id_above"}
@@ -159,7 +159,7 @@ def test_filters_are_asked_for(filters, asked):
 
 
 def test_pages_go_on_above_the_last_number():
-    """However many there are, each page begins above the last observation of the one before."""
+    """Each page begins above the last observation of the previous one."""
     numbers = list(range(7, 2_000, 3))
 
     def give(url):
@@ -176,14 +176,14 @@ def test_pages_go_on_above_the_last_number():
 
 
 def test_a_total_that_never_falls_ends_all_the_same():
-    """A source that gives the same page for ever is left after two without a new photo."""
+    """A source that repeats one page is given up after two pages without a new photo."""
     pages = serving(TAXON, answer(observation(1), total=5_000_000))
     assert len(list(search(pages))) == 1
     assert len(pages.asked) <= 4
 
 
 def test_an_error_of_the_service_is_told():
-    """What iNaturalist says of a search that it refuses comes out."""
+    """A refused search is an error with iNaturalist's reason."""
     with pytest.raises(Unanswerable, match=r"iNaturalist refuses this search \(422\): Unknown taxon_id"):
         next(search(serving(TAXON, (422, '{"error": "Unknown taxon_id", "status": 422}'))))
 
@@ -192,7 +192,7 @@ def test_an_error_of_the_service_is_told():
 
 
 def test_the_original_comes_first():
-    """The address is the original's, the smaller ones are tried after it, and all are one photograph."""
+    """The URL is that of the original, the smaller sizes follow, and all have one source key."""
     hit = only(photo(7, url="https://static.inaturalist.org/photos/7/square.jpeg?1598551272"))
     sizes = [url.split("/")[-1] for url in (hit.url, *hit.others)]
     assert sizes == ["original.jpeg?1598551272", "large.jpeg?1598551272", "medium.jpeg?1598551272"]
@@ -218,14 +218,14 @@ def test_the_original_comes_first():
     ],
 )
 def test_a_licence_is_the_photos_own(code, spdx):
-    """The photo's code counts, not the observation's; none at all means that all rights are reserved."""
+    """The photo's licence counts, not the observation's; null means all rights reserved."""
     (hit,) = parse(page(answer(observation(1, photo(7, code), license_code="cc0")))).hits
     assert hit.licence.id == spdx
     assert hit.licence.evidence is (Evidence.STATED if spdx else Evidence.UNKNOWN)
 
 
 def test_a_photo_that_says_nothing_of_its_licence_is_unknown():
-    """A licence left out is not one that is null."""
+    """A missing licence is unknown, unlike null."""
     silent = photo(7)
     del silent["license_code"]
     assert only(silent).licence.evidence is Evidence.UNKNOWN
@@ -243,14 +243,14 @@ def test_a_photo_that_says_nothing_of_its_licence_is_unknown():
     ],
 )
 def test_what_was_taken_down_is_no_hit_and_no_error(url):
-    """A photo whose address shows something else is left out, be it the only one of its page."""
+    """A photo with another kind of URL is skipped, even if it is the only one of its page."""
     assert parse(page(answer(observation(1, photo(7, url=url))))).hits == []
 
 
 @pytest.mark.parametrize("name", ["photos", "taxon", "user", "uri", "license_code", "quality_grade"])
 @pytest.mark.parametrize("value", [None, True, 1.5, 10**30, [], {}, [[]], "\x00", "<" * 5000, "../.."])
 def test_V07_one_hostile_value_spoils_no_other(name, value):
-    """Whatever one value of an observation is, the one beside it is read."""
+    """An invalid value in one observation does not affect the next one."""
     hits = parse(page(answer(observation(1) | {name: value}, observation(2)))).hits
     assert hits[-1].source == "inaturalist:1002"
 
@@ -258,7 +258,7 @@ def test_V07_one_hostile_value_spoils_no_other(name, value):
 @pytest.mark.parametrize("name", ["login", "name"])
 @pytest.mark.parametrize("value", [None, True, 10**30, [], {}, "\x00", "../../evil?x#y"])
 def test_V07_a_hostile_author_is_no_address(name, value):
-    """Whatever a person is called, the address of that person is on iNaturalist."""
+    """The URL of an author is on iNaturalist, whatever the login."""
     about = {"user": {"login": "ada", "name": None} | {name: value}}
     (hit,) = parse(page(answer(observation(1, **about)))).hits
     assert hit.author_url is None or hit.author_url.count("/") == 4
@@ -275,7 +275,7 @@ def recorded(name):
 
 
 def test_the_recorded_observation_gives_its_photo():
-    """A real observation is read whole: photo, sizes, author, page and licence; another one follows."""
+    """A real observation is read completely: photo, sizes, author, page and licence; another one follows."""
     found = parse(page(recorded("observations_page1.json")))
     (hit,) = found.hits
     assert hit.url == "https://static.inaturalist.org/photos/92152429/original.jpg?1598551272"
@@ -289,7 +289,7 @@ def test_the_recorded_observation_gives_its_photo():
 
 
 def test_a_recorded_photo_with_a_null_licence_is_all_rights_reserved():
-    """A real observation whose photo states no licence reserves all rights."""
+    """A real observation whose photo has no licence has all rights reserved."""
     text = recorded("observations_page1.json")
     real = json.loads(text)
     real["results"][0]["photos"][0]["license_code"] = None
@@ -308,5 +308,5 @@ def test_a_recorded_photo_with_a_null_licence_is_all_rights_reserved():
     ],
 )
 def test_the_recorded_taxa_are_found_by_their_names(name, taxon):
-    """In a real list of what a word may mean only the very name counts."""
+    """In a real list of candidate taxa only the exact name counts."""
     assert parse_taxa(SearchPage(API, 200, recorded("taxa_autocomplete.json"), {}), name) == taxon

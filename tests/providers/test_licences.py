@@ -1,4 +1,4 @@
-"""Licences in people's own words: known where they leave no doubt, else unknown."""
+"""Licences in free text: known if unambiguous, else unknown."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from harvest.providers import licence_parsing
     ],
 )
 def test_words_name_a_licence_or_none(words, spdx):
-    """Words are a licence, and stated, only where version and terms are beyond doubt."""
+    """Text is a stated licence only with unambiguous terms and version."""
     licence = licence_parsing.parse_licence_words(words)
     assert licence.id == spdx
     assert licence.evidence is (Evidence.STATED if spdx else Evidence.UNKNOWN)
 
 
 def test_public_domain_is_open_and_reserved_rights_are_not():
-    """What is in the public domain meets every wish, and what is reserved none."""
+    """Public domain meets every licence filter, and all rights reserved meets none."""
     wishes = set(LicenceFilter) - {LicenceFilter.ANY}
     assert all(licence_parsing.PUBLIC_DOMAIN.allows(wish) for wish in wishes)
     assert not any(licence_parsing.ALL_RIGHTS_RESERVED.allows(wish) for wish in wishes)
@@ -53,5 +53,5 @@ def test_public_domain_is_open_and_reserved_rights_are_not():
 
 @given(st.text())
 def test_V07_any_words_are_read(words):
-    """Whatever the words, reading them ends without an error."""
+    """Any text is parsed without an error."""
     licence_parsing.parse_licence_words(words)

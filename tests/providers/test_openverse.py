@@ -1,4 +1,4 @@
-"""Openverse: what it is asked, with credentials and without, how it goes beyond its cap, what it answers."""
+"""Openverse: requests with and without credentials, searches beyond the cap, and responses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def with_token(text, token=None):
 
 
 def test_nothing_is_needed():
-    """Without credentials a page of 20 is asked, safe, at the pace of 20 a minute, and nothing is shown."""
+    """Without credentials a page of 20 is requested, safe, at 20 requests a minute, without an authorization header."""
     pages = serving(EMPTY)
     assert list(search(pages, 'micrurus "coral snake" -king')) == []
     assert pages.asked[0].startswith(f"{SEARCH}?")
@@ -69,7 +69,7 @@ def test_nothing_is_needed():
 
 @pytest.mark.parametrize(("limit", "size"), [(None, "20"), (3, "3"), (500, "20")])
 def test_no_more_is_asked_than_is_wanted(limit, size):
-    """A page is as long as the limit, up to the 20 that anybody may have."""
+    """A page is as long as the limit, up to 20 without credentials."""
     pages = serving(EMPTY)
     list(search(pages, limit=limit))
     assert pages.arguments(0)["page_size"] == size
@@ -90,7 +90,7 @@ def test_no_more_is_asked_than_is_wanted(limit, size):
     ],
 )
 def test_filters_are_asked_for(filters, asked):
-    """What a search is narrowed by, and Openverse knows, stands in the address, and nothing else."""
+    """Exactly the supported filters are in the URL."""
     pages = serving(EMPTY)
     list(search(pages, **filters))
     plain = {"q": "king snake", "page_size": "20", "mature": "false", "page": "1"}
@@ -99,7 +99,7 @@ def test_filters_are_asked_for(filters, asked):
 
 
 def test_a_long_query_is_cut_where_openverse_cuts_it():
-    """Of a query longer than 200 characters the beginning is asked."""
+    """A query is cut after 200 characters."""
     pages = serving(EMPTY)
     list(search(pages, "snake " * 100))
     assert len(pages.arguments(0)["q"]) <= 200
@@ -109,7 +109,7 @@ def test_a_long_query_is_cut_where_openverse_cuts_it():
 
 
 class Catalogue:
-    """Openverse with many pictures: gives 240 of a search in its order, and refuses further pages."""
+    """An Openverse with many images: it returns 240 per search in order and refuses further pages."""
 
     def __init__(self, count):
         self.pictures = [
@@ -142,7 +142,7 @@ class Catalogue:
 
 
 def test_more_than_240_are_found_by_source_licence_and_size():
-    """Of 2,500 pictures every one is found, the 240 that fit best first, none twice, in bearable calls."""
+    """All of 2,500 images are found, the 240 most relevant first, none twice, in a limited number of requests."""
     pages = FakePages(Catalogue(2_500))
     urls = [hit.url for hit in search(pages)]
     assert urls[:240] == [f"https://a.example/{i}.jpg" for i in range(240)]
@@ -151,7 +151,7 @@ def test_more_than_240_are_found_by_source_licence_and_size():
 
 
 def test_a_filter_holds_in_every_part():
-    """A search narrowed to some licences is split into these and no others."""
+    """A search with a licence filter is split into its licences and no others."""
     pages = FakePages(Catalogue(2_500))
     hits = list(search(pages, licence=LicenceFilter.PUBLIC_DOMAIN))
     assert len(hits) == len(range(2, 2_500, 3))
@@ -163,7 +163,7 @@ def test_a_filter_holds_in_every_part():
 
 
 def test_nothing_is_split_for_less():
-    """A consumer that stops within the first 240 never sees the search split."""
+    """Stopping within the first 240 hits never splits the search."""
     pages = FakePages(Catalogue(2_500))
     assert len(list(islice(search(pages, limit=100), 100))) == 100
     assert len(pages.asked) == 5
@@ -171,7 +171,7 @@ def test_nothing_is_split_for_less():
 
 
 def test_a_total_that_never_falls_ends_all_the_same():
-    """A source that claims millions and gives the same page for ever is left after bearable calls."""
+    """A source that claims millions and repeats one page is given up after a limited number of requests."""
     pages = serving(answer(range(20), 5_000_000))
     assert len(list(search(pages))) == 20
     assert len(pages.asked) < 40
@@ -185,7 +185,7 @@ def test_a_page_past_the_end_is_the_end(status):
 
 
 def test_a_short_page_is_not_the_end():
-    """Openverse leaves dead links out: what counts is how many pages it says there are."""
+    """Pages may be shorter than the page size; the stated number of pages counts."""
     pages = serving(answer(range(3), 60), answer([], 60), answer(range(40, 45), 60))
     assert len(list(search(pages))) == 8
     assert [pages.arguments(ask)["page"] for ask in range(3)] == ["1", "2", "3"]
@@ -195,7 +195,7 @@ def test_a_short_page_is_not_the_end():
 
 
 def test_credentials_are_exchanged_for_a_token_once():
-    """Id and secret go out in a form, the token in a header of every search, and pages grow to 48."""
+    """Id and secret are sent in a form, the token in a header of every search, and pages have 48 results."""
     pages = with_token(answer(range(96), 96, 48))
     openverse = Openverse(CREDENTIALS)
     for _ in range(2):
@@ -207,7 +207,7 @@ def test_credentials_are_exchanged_for_a_token_once():
 
 
 def test_a_token_that_has_run_out_is_renewed(monkeypatch):
-    """Ten hours later a new token is asked for."""
+    """After ten hours a new token is requested."""
     pages = with_token(EMPTY)
     openverse = Openverse(CREDENTIALS)
     list(openverse.search(Query("snake", "snake"), pages))
@@ -219,7 +219,7 @@ def test_a_token_that_has_run_out_is_renewed(monkeypatch):
 
 @pytest.mark.parametrize("given", CREDENTIALS)
 def test_V04_half_a_key_is_named(given):
-    """One of the two variables without the other is told by the name of the missing one."""
+    """With only one of the two variables, the error names the missing one."""
     (missing,) = CREDENTIALS.keys() - {given}
     with pytest.raises(KeyMissing, match=f"{missing} is not set"):
         Openverse({given: "x", missing: " "}).check()
@@ -229,7 +229,7 @@ def test_V04_half_a_key_is_named(given):
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_V04_refused_credentials_are_told(status):
-    """Credentials that Openverse does not accept end the search before it is asked."""
+    """Refused credentials end the search before its first request."""
     pages = serving((status, '{"error": "invalid_client"}'))
     with pytest.raises(KeyRefused, match="does not accept the client id and secret"):
         next(search(pages, environ=CREDENTIALS))
@@ -251,14 +251,14 @@ def test_V04_refused_credentials_are_told(status):
     ids=["cut", "list", "renamed", "nested", "header", "long", "deep", "empty"],
 )
 def test_V07_a_token_that_is_none_is_shown_to_nobody(token):
-    """A hostile answer to the form is a changed page, and whatever it holds is not carried on."""
-    with pytest.raises(PageChanged, match="no token that can be read") as caught:
+    """A hostile response to the form is a changed page without the text of the response."""
+    with pytest.raises(PageChanged, match="sent no valid token") as caught:
         next(search(with_token(EMPTY, token), environ=CREDENTIALS))
     assert TOKEN not in caught.value.page + caught.value.message + caught.value.hint
 
 
 def test_V04_secret_and_token_are_in_no_log(caplog):
-    """At the most talkative level nothing logged, shown or addressed holds the secret or the token."""
+    """At debug level no log line, repr or URL contains the secret or the token."""
     pages = with_token(EMPTY)
     openverse = Openverse(CREDENTIALS)
     with caplog.at_level(logging.DEBUG):
@@ -269,7 +269,7 @@ def test_V04_secret_and_token_are_in_no_log(caplog):
 
 
 def test_V04_a_token_no_longer_accepted_is_told():
-    """A search that is not let in names the variables."""
+    """A refused search names the variables."""
     with pytest.raises(KeyRefused, match="401") as caught:
         parse(page('{"detail": "Given token not valid"}', 401))
     assert all(name in caught.value.hint for name in CREDENTIALS)
@@ -279,21 +279,21 @@ def test_V04_a_token_no_longer_accepted_is_told():
 
 
 def test_V01_a_refusal_is_a_block():
-    """A refusal by the firewall before Openverse is a block, whatever it says."""
+    """A refusal by Openverse's firewall is `Blocked`, whatever its text."""
     with pytest.raises(Blocked, match="Openverse answers 403"):
         parse(page(answer([1]), 403))
 
 
 @pytest.mark.parametrize("detail", ['"Bad query"', '{"q": ["Bad"]}', "7"])
 def test_a_query_openverse_will_not_answer_is_told(detail):
-    """A refused first page names the reason where there is one, and does not look like no results."""
+    """A refused first page is an error with its reason, not an empty result."""
     with pytest.raises(Unanswerable, match=r"Openverse refuses this search \(400\)"):
         next(search(serving((400, f'{{"detail": {detail}}}'))))
 
 
 @pytest.mark.parametrize("results", [None, 7, "x", {}, [None], [7, "x"], [[]], [{}], [{"url": 7}]])
 def test_V07_hostile_answers_are_changed_pages(results):
-    """A list of results that is none, or holds nothing that can be read, is a changed page."""
+    """An invalid list of results, or one without readable results, is a changed page."""
     with pytest.raises(PageChanged):
         parse(page(json.dumps({"result_count": 3, "results": results})))
 
@@ -304,7 +304,7 @@ def test_V07_hostile_answers_are_changed_pages(results):
 )
 @pytest.mark.parametrize("value", [None, True, 1.5, 10**30, [], {}, "\x00", "<" * 5000, "https://[", "../.."])
 def test_V07_one_hostile_value_spoils_no_other(name, value):
-    """Whatever one value of one result is, the result and the one beside it are read."""
+    """An invalid value in one result affects neither it nor the next one."""
     good, bad = {"url": "https://a.example/8.jpg"}, {"url": "https://a.example/7.jpg", name: value}
     hits = parse(page(json.dumps({"result_count": 2, "results": [bad, good]}))).hits
     assert [hit.url for hit in hits] == ["https://a.example/7.jpg", "https://a.example/8.jpg"]
@@ -323,7 +323,7 @@ def test_V07_one_hostile_value_spoils_no_other(name, value):
     ],
 )
 def test_a_licence_is_what_the_archive_states(terms, version, url, spdx):
-    """Terms, version and address come together to one id; without them nothing is known."""
+    """Terms, version and URL give one licence id; without them the licence is unknown."""
     result = {
         "url": "https://a.example/1.jpg",
         "license": terms,
@@ -346,7 +346,7 @@ def recorded(name):
 
 
 def test_the_recorded_answer_gives_20_pictures():
-    """All pictures of a real answer are read, with author, licence and the photograph each of them is."""
+    """All images of a real response are read, with author, licence and source key."""
     found = parse(page(recorded("images_search_2022-01.json")))
     assert len({hit.source for hit in found.hits}) == len(found.hits) == 20
     assert found.more == 2
@@ -358,7 +358,7 @@ def test_the_recorded_answer_gives_20_pictures():
 
 
 def test_the_recorded_refusal_says_how_long():
-    """The words of a real throttled answer, which has no `Retry-After`, are those that the web part reads."""
+    """The wait time is read from the text of a real throttled response without `Retry-After`."""
     from harvest.web.retry import parse_wait_hint  # noqa: PLC0415
 
     text = recorded("images_429_throttled_2023-07.json5")
@@ -367,7 +367,7 @@ def test_the_recorded_refusal_says_how_long():
 
 
 def test_errors_of_openverse_name_it():
-    """Whatever goes wrong, the message begins with the source's name or says what it was."""
+    """Every error message names the source."""
     for text, status in ((answer([1]), 403), ("<html>", 200), ("{}", 200), ('{"detail": "x"}', 400)):
         with pytest.raises(HarvestError) as caught:
             parse(page(text, status))

@@ -1,4 +1,4 @@
-"""The registry: names in any case, guesses at misspelt ones, and the providers of other packages."""
+"""The registry: names in any case, suggestions for misspelt ones, and providers of other packages."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def test_ours_are_there():
 
 @pytest.mark.parametrize("name", ["bing", "BING", " Bing "])
 def test_a_name_is_known_in_any_case(name):
-    """A provider answers to its name however it is written."""
+    """A provider is found by its name in any case."""
     assert providers.get(name).name == "BING"
 
 
 def test_a_misspelt_name_gets_a_guess():
-    """An unknown name is an error of usage that guesses what was meant and lists what there is."""
+    """An unknown name is a usage error with a suggestion and the list of providers."""
     with pytest.raises(UsageError) as caught:
         providers.get("FLIKR")
     assert caught.value.message.startswith("no provider 'FLIKR'. Did you mean FLICKR?  (")
@@ -75,14 +75,14 @@ def test_a_misspelt_name_gets_a_guess():
 
 
 def test_an_unheard_name_gets_no_guess():
-    """A name like none is listed what there is, and nothing is guessed."""
+    """A name similar to none gets the list of providers and no suggestion."""
     with pytest.raises(UsageError) as caught:
         providers.get("zzzzzz")
     assert "Did you mean" not in caught.value.message
 
 
 def test_all_stands_for_what_can_work(plugged):
-    """`ALL` leaves out what lacks its key, what is unavailable, the embedded one and the one for files."""
+    """`ALL` leaves out providers without their key, unavailable ones, SAMPLE and URLS."""
     plugged()
     without = providers.for_all({})
     assert "BING" in without
@@ -91,7 +91,7 @@ def test_all_stands_for_what_can_work(plugged):
 
 
 def test_another_package_adds_a_provider(plugged):
-    """An entry point is a provider like ours, in any case and in `ALL`."""
+    """A provider from an entry point works like a built-in one, in any case and in `ALL`."""
     plugged(acme="acme_harvest:Acme")
     assert providers.names()[-1] == "ACME"
     assert providers.get("Acme").about == "pictures of everything by Acme"
@@ -105,14 +105,14 @@ def test_another_package_adds_a_provider(plugged):
         ("acme_broken:Acme", "ModuleNotFoundError: No module named 'a_module_that_is_not_there'"),
         ("acme_furious:Acme", "RuntimeError: no key in here"),
         ("acme_harvest:Acmee", "AttributeError"),
-        ("acme_harvest:Nameless", "acme_harvest:Nameless is no Provider"),
-        ("acme_harvest:not_a_class", "acme_harvest:not_a_class is no Provider"),
+        ("acme_harvest:Nameless", "acme_harvest:Nameless is not a Provider"),
+        ("acme_harvest:not_a_class", "acme_harvest:not_a_class is not a Provider"),
         ("no such module", "Error"),
         ("acme_leaving:Acme", "SystemExit: 1"),
     ],
 )
 def test_a_broken_provider_is_told_and_harms_no_other(plugged, value, reason):
-    """A provider that cannot be loaded is named with its reason; the others work as ever."""
+    """A provider that cannot be loaded is named with its reason; the others still work."""
     plugged(acme=value)
     with pytest.raises(Unavailable, match="provider ACME cannot be loaded"):
         providers.get("acme")
@@ -124,13 +124,13 @@ def test_a_broken_provider_is_told_and_harms_no_other(plugged, value, reason):
 
 
 def test_a_provider_must_bear_the_name_it_is_installed_by(plugged):
-    """An entry point whose class calls itself otherwise is told: no hit is filed under a false name."""
+    """An entry point whose class has another name is refused: no hit gets a wrong provider name."""
     plugged(other="acme_harvest:Acme")
-    assert "it calls itself ACME" in providers.broken()[0]
+    assert "its name is ACME" in providers.broken()[0]
 
 
 def test_nobody_takes_the_name_of_ours(plugged):
-    """An entry point named as one of ours is told and left out."""
+    """An entry point with the name of a built-in provider is reported and left out."""
     plugged(sample="acme_harvest:Acme")
     assert providers.get("SAMPLE").__module__ == "harvest.providers.sample"
     assert providers.names().count("SAMPLE") == 1
@@ -138,7 +138,7 @@ def test_nobody_takes_the_name_of_ours(plugged):
 
 
 def test_a_provider_that_fails_when_it_is_made_is_left_out_of_all(plugged, caplog):
-    """`ALL` goes without a provider whose maker made a mistake, and the log has it."""
+    """`ALL` leaves out a provider that cannot be created, with a log entry."""
     plugged(moody="acme_harvest:Moody")
     assert "BING" in providers.for_all({})
     assert "MOODY" not in providers.for_all({})

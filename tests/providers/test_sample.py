@@ -1,4 +1,4 @@
-"""The source inside the program: what it draws, what it serves, and what it spoils on purpose."""
+"""The built-in source: what it draws and serves, and what it breaks on purpose."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def get(url):
 
 
 def test_every_hit_is_at_the_one_trusted_place(sample):
-    """All addresses of a search are at the provider's own loopback port, and no page is asked."""
+    """All URLs of a search are at the provider's own loopback port, and no page is requested."""
     hits = list(search(sample))
     assert len(hits) == Sample.most == 120
     assert {urlsplit(hit.url).netloc for hit in hits} == sample.trusted_hosts
@@ -68,7 +68,7 @@ def test_every_hit_is_at_the_one_trusted_place(sample):
 
 
 def test_hits_are_the_same_in_every_run():
-    """Another run on another port gives the same sources in the same order, so that it finds nothing new."""
+    """Another run on another port gives the same source keys in the same order, so that nothing is new."""
     first, second = Sample({}), Sample({})
     try:
         assert [hit.source for hit in search(first)] == [hit.source for hit in search(second)]
@@ -80,7 +80,7 @@ def test_hits_are_the_same_in_every_run():
 
 
 def test_hits_state_author_licence_and_title(sample):
-    """A drawing is CC0, stated, by us, and titled as the query."""
+    """A drawing is CC0, stated, with an author and the query as its title."""
     hit = next(search(sample))
     assert hit.licence.allows(LicenceFilter.PUBLIC_DOMAIN)
     assert hit.licence.evidence is Evidence.STATED
@@ -89,7 +89,7 @@ def test_hits_state_author_licence_and_title(sample):
 
 
 def test_what_is_served_is_like_the_web(sample):
-    """Among what one query gives are pictures mostly, and dead links, pages and tiny pictures."""
+    """One query gives mostly images, with some dead links, HTML pages and tiny images."""
     kinds = Counter()
     for hit in search(sample):
         status, kind, body = get(hit.url)
@@ -107,7 +107,7 @@ def test_what_is_served_is_like_the_web(sample):
 
 @pytest.mark.parametrize("number", [4, 17, 24, 117])
 def test_twins_are_the_picture_before_in_other_bytes(number):
-    """A twin has the look of the picture before it, and other bytes."""
+    """A duplicate looks like the image before it and has other bytes."""
     _, _, twin = render_response("red circle", number)
     _, _, before = render_response("red circle", number - 1)
     assert twin != before
@@ -117,7 +117,7 @@ def test_twins_are_the_picture_before_in_other_bytes(number):
 
 
 def test_drawings_are_the_same_for_the_same_query_and_number():
-    """What a query and a number give does not depend on what was drawn before."""
+    """A drawing depends only on its query and number."""
     wanted = render_response("king snake", 7)
     render_response("red circle", 1)
     assert render_response("king snake", 7) == wanted
@@ -127,14 +127,14 @@ def test_drawings_are_the_same_for_the_same_query_and_number():
 
 @pytest.mark.parametrize("query", ["red circle", "black square", "white star", "coral snake", "triangle"])
 def test_drawings_of_one_query_are_no_twins(query):
-    """No two of a query's own pictures are taken for one."""
+    """No two distinct images of a query count as duplicates."""
     looks = [compute_fingerprint(draw(query, number)) for number in range(1, 61)]
     assert find_duplicates(looks).tolist() == []
 
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_the_colour_is_in_the_picture(colour):
-    """A picture of a colour has a good part of it in that colour."""
+    """An image of a colour has a large area in that colour."""
     image = draw(f"{colour} circle", 3).resize((64, 64))
     near = sum(math.dist(pixel, COLOURS[colour]) < 60 for pixel in pixels(image))
     assert near > 0.05 * 64 * 64
@@ -164,13 +164,13 @@ def test_shapes_differ():
     ],
 )
 def test_a_query_is_understood(query, meant):
-    """Colour and shape are found in any case and number, and not among what is excluded."""
+    """Colour and shape are found in any case and number, but not in negative terms."""
     assert parse_shape(query) == meant
 
 
 @pytest.mark.parametrize("text", ["..", "a/b", "a?b#c", "ü 蛇", 'x" <b>', "%2F", "a\nb", "x" * 500])
 def test_any_query_can_be_served(sample, text):
-    """Whatever the text, its address leads back to its own picture."""
+    """The URL for any query text leads to its own image."""
     hit = next(search(sample, Query(text, "x")))
     assert get(hit.url)[2] == render_response(text, 1)[2]
 
@@ -179,7 +179,7 @@ def test_any_query_can_be_served(sample, text):
     "path", ["/", "/1", "/1/", "/x/red.jpg", "/-1/red.jpg", "/1/red.png", "/../etc/passwd", "/²/a.jpg"]
 )
 def test_other_addresses_are_not_found(sample, path):
-    """The server knows its own addresses and no files."""
+    """The server serves its own URLs and no files."""
     (place,) = sample.trusted_hosts
     with socket.create_connection(place.split(":"), timeout=60) as caller:
         caller.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode("latin-1", "replace"))
@@ -187,7 +187,7 @@ def test_other_addresses_are_not_found(sample, path):
 
 
 def test_a_caller_that_hangs_up_is_no_noise(sample, capfd):
-    """Nothing is printed when a caller goes away in the middle, and the next one is served."""
+    """Nothing is printed when a client disconnects, and the next one is served."""
     hit = next(search(sample))
     place = urlsplit(hit.url)
     with socket.create_connection((place.hostname, place.port), timeout=60) as caller:
@@ -198,7 +198,7 @@ def test_a_caller_that_hangs_up_is_no_noise(sample, capfd):
 
 
 def test_closing_frees_the_port():
-    """After closing nobody answers at the place, and another search opens a new one."""
+    """After closing, the port is closed, and another search opens a new one."""
     provider = Sample({})
     (place,) = provider.trusted_hosts
     provider.close()
@@ -209,7 +209,7 @@ def test_closing_frees_the_port():
 
 
 def test_the_registry_does_not_load_pillow_or_flickrapi():
-    """Naming the providers costs none of their libraries."""
+    """Listing the providers imports none of their libraries."""
     code = (
         "import sys; from harvest import providers; providers.names(); "
         "sys.exit(bool({'PIL', 'flickrapi', 'bs4', 'requests', 'http.server'} & set(sys.modules)))"

@@ -1,4 +1,4 @@
-"""The provider that reads addresses from a local file."""
+"""The provider that reads URLs from a local file."""
 
 import builtins
 import json
@@ -33,7 +33,7 @@ WHOLE = {
 
 @pytest.fixture
 def find(tmp_path, monkeypatch):
-    """Write a file beside us and return the hits of a query that names it."""
+    """Write a file to the current folder and return the hits of a query that names it."""
     monkeypatch.chdir(tmp_path)
 
     def write_and_search(name, content):
@@ -50,13 +50,13 @@ def written(columns, rows, path):
 
 
 def test_it_is_never_part_of_all():
-    """A file of addresses is read only when it is asked for by name."""
+    """URLS is only used by name."""
     assert "URLS" not in providers.for_all({})
     assert providers.get("urls") is Urls
 
 
 def test_a_text_file_has_an_address_a_line(find):
-    """Every line that is an address is a hit, in order; comments, blank lines and the rest are left out."""
+    """Every line that is a URL is a hit, in order; comments, blank and other lines are skipped."""
     hits = find("a.txt", f"# mine\r\n{A}\r\n\r\nnothing\nfile:///etc/passwd\njavascript:alert(1)\n  {B}  ")
     assert [(hit.url, hit.rank, hit.source) for hit in hits] == [
         (A, 1, f"url:{A}"),
@@ -67,7 +67,7 @@ def test_a_text_file_has_an_address_a_line(find):
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.CSV", "a.jsonl", "a.parquet"])
 def test_every_form_says_the_same(find, tmp_path, name):
-    """CSV, TSV, JSON lines and Parquet give the same hits, with all that is known of them."""
+    """CSV, TSV, JSON lines and Parquet give the same hits with all their metadata."""
     separator = {"a.tsv": "\t"}.get(name, ",")
     if name == "a.jsonl":
         content = f"{json.dumps(WHOLE)}\n{json.dumps({'url': B})}\n"
@@ -84,7 +84,7 @@ def test_every_form_says_the_same(find, tmp_path, name):
 
 
 def test_numbers_of_a_parquet_file_are_numbers(find, tmp_path):
-    """Sizes stored as integers or floats are read, impossible ones are unknown."""
+    """Sizes are read from integers and floats; invalid ones are unknown."""
     rows = [(A, 640, 480.0), (B, -1, float("nan"))]
     first, second = find("a.parquet", written(["URL", "WIDTH", "HEIGHT"], rows, tmp_path / "t"))
     assert (first.width, first.height) == (640, 480)
@@ -92,13 +92,13 @@ def test_numbers_of_a_parquet_file_are_numbers(find, tmp_path):
 
 
 def test_the_better_of_two_columns_is_taken(find):
-    """Where two columns could be the address, the plainer name wins, whatever their order."""
+    """If two columns could be the URL, the preferred name wins, whatever their order."""
     assert [hit.url for hit in find("a.csv", f"identifier,url\n17,{A}\n")] == [A]
     assert [hit.url for hit in find("b.csv", f"identifier,title\n{B},x\n")] == [B]
 
 
 def test_a_path_starts_at_the_current_folder(find, tmp_path):
-    """A relative path starts at the folder we are in, an absolute one is taken as it is."""
+    """A relative path is relative to the current folder; an absolute one is used as it is."""
     (tmp_path / "lists").mkdir()
     assert [hit.url for hit in find("lists/a.txt", A)] == [A]
     assert [hit.url for hit in find(str(tmp_path / "lists" / "b.txt"), B)] == [B]
@@ -135,14 +135,14 @@ def test_a_path_starts_at_the_current_folder(find, tmp_path):
     ],
 )
 def test_a_licence_is_read_and_never_guessed(text, spdx):
-    """Only an SPDX id or an address of Creative Commons is a licence, and stated; the rest is unknown."""
+    """Only an SPDX id or a Creative Commons URL is a stated licence; anything else is unknown."""
     licence = licence_parsing.parse_licence(text)
     assert licence.id == spdx
     assert (licence.evidence is Evidence.STATED) == (spdx is not None)
 
 
 def test_a_licence_address_serves_where_the_name_is_vague(find):
-    """Where one column is vague and another has the address of the licence, the address is taken."""
+    """If one column is vague and another has the URL of the licence, the URL is used."""
     (hit,) = find("a.csv", f"url,license,license_url\n{A},Attribution,https://creativecommons.org/licenses/by/2.0/\n")
     assert hit.licence.id == "CC-BY-2.0"
 
@@ -150,22 +150,22 @@ def test_a_licence_address_serves_where_the_name_is_vague(find):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "", "holds no address"),
-        ("a.txt", "nothing here\n", "holds no address"),
-        ("a.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF", "holds no address"),
-        ("a.csv", f"picture;title\n{A};x\n", "no column of addresses; it has: picture, title"),
-        ("a.csv", f"{A}\n{B}\n", "no column of addresses"),
-        ("a.csv", "", "no column of addresses"),
-        ("a.csv", "url\n\n", "holds no address"),
-        ("a.jsonl", '{"a": 1}\nnot json\n', "holds no address"),
+        ("a.txt", "", "holds no URL"),
+        ("a.txt", "nothing here\n", "holds no URL"),
+        ("a.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF", "holds no URL"),
+        ("a.csv", f"picture;title\n{A};x\n", "has no URL column. Its columns: picture, title"),
+        ("a.csv", f"{A}\n{B}\n", "has no URL column"),
+        ("a.csv", "", "has no URL column"),
+        ("a.csv", "url\n\n", "holds no URL"),
+        ("a.jsonl", '{"a": 1}\nnot json\n', "holds no URL"),
         ("a.parquet", b"PAR1 not really PAR1", "cannot be read"),
         ("a.parquet", b"", "cannot be read"),
-        ("a.xlsx", b"PK", "no file of addresses"),
-        ("addresses", A, "no file of addresses"),
+        ("a.xlsx", b"PK", "not a supported file of URLs"),
+        ("addresses", A, "not a supported file of URLs"),
     ],
 )
 def test_a_bad_file_is_a_clear_error(find, name, content, message):
-    """A file without an address, a column or a form we know ends in a message that names it."""
+    """A file without a URL, a URL column or a supported format is an error that names it."""
     with pytest.raises(Unavailable, match=message) as caught:
         find(name, content)
     assert name in str(caught.value)
@@ -173,7 +173,7 @@ def test_a_bad_file_is_a_clear_error(find, name, content, message):
 
 @pytest.mark.parametrize("name", ["nowhere.txt", "nowhere.parquet", "folder.csv", "a\0b.txt", f"{'x' * 5000}.txt"])
 def test_what_is_no_file_is_a_clear_error(tmp_path, monkeypatch, name):
-    """A missing file, a folder and an impossible name end in a message."""
+    """A missing file, a folder and an invalid name are errors."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(Unavailable, match=r"There is no file|cannot be read"):
@@ -181,13 +181,13 @@ def test_what_is_no_file_is_a_clear_error(tmp_path, monkeypatch, name):
 
 
 def test_a_parquet_file_without_a_url_column_is_refused(find, tmp_path):
-    """A Parquet file without addresses is told by its columns, before it is read."""
-    with pytest.raises(Unavailable, match="it has: picture"):
+    """A Parquet file without a URL column is refused before it is read."""
+    with pytest.raises(Unavailable, match="Its columns: picture"):
         find("a.parquet", written(["picture"], [(A,)], tmp_path / "t"))
 
 
 def test_parquet_without_its_extra_names_the_extra(find, monkeypatch):
-    """Without pyarrow a Parquet file is refused with the line that installs it."""
+    """Without pyarrow a Parquet file is refused with the command that installs it."""
     ordinary = builtins.__import__
 
     def without_pyarrow(name, *rest):
@@ -210,7 +210,7 @@ def test_parquet_without_its_extra_names_the_extra(find, monkeypatch):
     ],
 )  # fmt: skip
 def test_odd_rows_are_left_out(find, name, rows):
-    """A row that is no address is left out, and those around it are kept."""
+    """A row without a valid URL is skipped, and the rows around it are kept."""
     content = {"a.csv": ["url,title"]}.get(name, [])
     good = (lambda url: json.dumps({"url": url})) if name == "a.jsonl" else str
     # An unclosed quote swallows what follows up to the longest cell there can be: the good row is beyond it.
@@ -221,14 +221,14 @@ def test_odd_rows_are_left_out(find, name, rows):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_titles_in_other_encodings_do_not_cost_the_address(find, encoding):
-    """UTF-8 and UTF-16 are read, and one bad byte in a title costs the letter, not the row."""
+    """UTF-8 and UTF-16 are read, and an invalid byte in a title loses the letter, not the row."""
     (hit,) = find("a.csv", f"url,title\n{A},König\n".encode(encoding))
     assert hit.url == A
     assert hit.title == ("König" if encoding != "cp1252" else "K\ufffdnig")
 
 
 def test_a_search_is_lazy_and_its_memory_flat(tmp_path):
-    """The first hits of a long file come without reading the rest, and all of them without keeping any."""
+    """The first hits of a long file do not need the rest, and no hits are kept in memory."""
     path = tmp_path / "many.csv"
     with path.open("w") as file:
         file.write("url,title\n")
@@ -245,7 +245,7 @@ def test_a_search_is_lazy_and_its_memory_flat(tmp_path):
 
 
 def test_a_parquet_file_is_read_in_batches(tmp_path):
-    """A Parquet file of many rows is streamed: no more than a batch of them is ever held."""
+    """A Parquet file of many rows is streamed: at most one batch is in memory."""
     path = tmp_path / "many.parquet"
     addresses = [f"https://example.com/{number}.jpg" for number in range(200_000)]
     table = pa.table({"url": addresses, "blob": [b"x" * 100] * len(addresses)})
@@ -264,7 +264,7 @@ def test_a_parquet_file_is_read_in_batches(tmp_path):
     st.binary() | st.text().map(str.encode),
 )
 def test_any_file_gives_hits_or_a_provider_error(tmp_path_factory, name, data):
-    """Whatever the bytes, a file ends in hits or in an error of the provider."""
+    """Any bytes give hits or a provider error."""
     path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(b"url,title\n" * (name == "x.csv") + data)
     with pytest.raises(ProviderError):

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from harvest.serving.admission import Admission
+from harvest.serving.client_limits import Admission
 from harvest.serving.service_limits import MiB, ServiceLimits
-from harvest.serving.upload_rate import MinimumRate
+from harvest.serving.upload import MinimumRate
 from harvest.web.image_client import ImageClient
 from tests.serving.services import RED, Colours, Service
 from tests.web_server import HostileServer, answer

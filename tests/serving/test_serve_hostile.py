@@ -10,10 +10,10 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from harvest.serving.client_shares import Shares
 from PIL import Image
 
 from harvest.serving import upload
-from harvest.serving.client_shares import Shares
 from harvest.serving.service_limits import MiB, ServiceLimits
 from harvest.web.image_client import ImageClient, ImageLimits
 from tests import bombs
@@ -69,7 +69,7 @@ def heard(line: socket.socket) -> bytes:
 
 
 def send_until_hung_up(line: socket.socket, piece: bytes, pause: float, most: int = 10_000) -> None:
-    """Send a piece until the connection is closed, for ten minutes at most."""
+    """Send a piece until the connection is closed, which has to happen before the last."""
     with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012 - which of them it is
         for _ in range(most):
             line.sendall(piece)
@@ -248,7 +248,7 @@ def test_N10_who_sends_first_and_reads_later_is_told_too(service):
 
 def test_N09_an_endless_body_is_cut(hasty):
     """An endless body is read up to the limit, and then for the `farewell` time only."""
-    with socket.create_connection(("127.0.0.1", hasty.door.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(request(b"", "Transfer-Encoding: chunked", "Content-Length: "))
         chunk = b"%x\r\n%s\r\n" % (MiB, b"x" * MiB)
         send_until_hung_up(line, chunk, pause=0)
@@ -271,7 +271,7 @@ def test_N09_refusing_costs_no_memory():
 @pytest.mark.parametrize("pace", [0.1, 10])
 def test_N02_a_slow_upload_ends(hasty, pace):
     """A body that arrives byte by byte, or stops, is cancelled in time, and the client gets an error."""
-    with socket.create_connection(("127.0.0.1", hasty.door.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(request(b"", "Content-Length: 1000"))
         line.settimeout(pace)
         response = b""
@@ -293,14 +293,14 @@ def test_N02_who_says_nothing_is_shown_out(hasty, sent):
 
 def test_N02_a_header_a_while_is_no_request(hasty):
     """Headers that arrive one by one do not keep a connection open: the whole head must arrive in time."""
-    with socket.create_connection(("127.0.0.1", hasty.door.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-        send_until_hung_up(line, b"X-A: b\r\n", pause=0.05, most=200)  # 20 times as long as it may take
+        send_until_hung_up(line, b"X-A: b\r\n", pause=0.05, most=200)
 
 
 def test_N02_what_follows_an_answer_is_no_way_to_stay(hasty):
     """After a response, too, bytes that are not a request do not keep the connection open."""
-    with socket.create_connection(("127.0.0.1", hasty.door.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", hasty.listener.port), PATIENCE) as line:
         line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
         assert status(heard(line)) == 200
         send_until_hung_up(line, b"x", pause=0.05, most=200)
@@ -308,7 +308,7 @@ def test_N02_what_follows_an_answer_is_no_way_to_stay(hasty):
 
 def test_one_connection_may_ask_again_and_again(service):
     """Pipelined requests are answered one after another."""
-    with socket.create_connection(("127.0.0.1", service.door.port), PATIENCE) as line:
+    with socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) as line:
         for _ in range(5):
             line.sendall(request(RED, "Connection: keep-alive"))
             assert status(heard(line)) == 200
@@ -336,7 +336,7 @@ def test_uploads_share_the_memory_there_is(monkeypatch):
     rooms: list[Shares] = []
     monkeypatch.setattr(upload, "Shares", lambda *bounds: rooms.append(Shares(*bounds)) or rooms[-1])
     with Service(bounds=ServiceLimits(held=2 * MiB)) as service:
-        lines = [socket.create_connection(("127.0.0.1", service.door.port), PATIENCE) for _ in range(3)]
+        lines = [socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) for _ in range(3)]
         for line in lines[:2]:
             line.sendall(request(b"x" * 900_000, f"Content-Length: {MiB}"))
         until(lambda: rooms[0]._held.total() == 1_800_000)
@@ -357,7 +357,7 @@ def test_uploads_share_the_memory_there_is(monkeypatch):
     ("body", "code", "word"),
     [
         (b"<!doctype html>", 415, "a web page"),
-        (b"\0" * 5000, 415, "zeros"),
+        (b"\0" * 5000, 415, "zero bytes"),
         (b"%PDF-1.7", 415, "a PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", 415, "an EPS"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "an SVG"),
@@ -466,13 +466,13 @@ def test_file_names_count_for_nothing(service, name):
 )
 def test_forms_that_cannot_be_read_are_told(service, kind, body):
     """A form that is broken, empty, or has too many parts is a 400 with a message, at once."""
-    began = time.process_time()
+    started = time.process_time()
 
     response = service.post(body, kind)
 
     assert response.status_code == 400, response.text
     assert response.json()["error"]
-    assert time.process_time() - began < PATIENCE / 2
+    assert time.process_time() - started < PATIENCE / 2
 
 
 @pytest.mark.parametrize(
@@ -549,7 +549,7 @@ def test_an_upgrade_is_no_way_around(service):
 def test_who_hangs_up_is_no_bug(service, caplog):
     """A client that disconnects during the upload, or before the response, leaves nothing behind."""
     for sent in (request()[:-20], request()):
-        with socket.create_connection(("127.0.0.1", service.door.port), PATIENCE) as line:
+        with socket.create_connection(("127.0.0.1", service.listener.port), PATIENCE) as line:
             line.sendall(sent)
     time.sleep(0.3)
 

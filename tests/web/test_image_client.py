@@ -205,11 +205,11 @@ def test_N01_hanging_lookup() -> None:
     hanging = [f"http://hangs{n}.example.test/a.jpg" for n in range(40)]
     with serve(answer(b"x")) as server:
         good = f"http://img.example.test:{server.port}/a.jpg"
-        ends = gather([*hanging, good], resolve=resolve, limits=ImageLimits(dns=3, attempts=1, connections=64))
+        results = gather([*hanging, good], resolve=resolve, limits=ImageLimits(dns=3, attempts=1, connections=64))
         assert not ended
     release.set()
-    assert {end.verdict for end in ends[:-1] if isinstance(end, Refusal)} == {Verdict.DNS}
-    assert isinstance(ends[-1], Body)
+    assert {result.verdict for result in results[:-1] if isinstance(result, Refusal)} == {Verdict.DNS}
+    assert isinstance(results[-1], Body)
 
 
 # ---- slow and broken transfers
@@ -219,8 +219,8 @@ def test_N01_hanging_lookup() -> None:
 def test_N02_slow_loris(where: str) -> None:
     """A response of one byte at a time, in the head or the body, ends at the deadline of the image."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
-    told = trickle(head * 9, 0.02) if where == "head" else [head, *trickle(b"x" * 1000, 0.02)]
-    with serve(told) as server:
+    scenario = trickle(head * 9, 0.02) if where == "head" else [head, *trickle(b"x" * 1000, 0.02)]
+    with serve(scenario) as server:
         assert verdict(f"{server.url}/a.jpg", limits=ImageLimits(idle=0.5, total=1)) == Verdict.TIMEOUT
 
 
@@ -264,7 +264,7 @@ def test_N03_patience_is_what_is_usual() -> None:
     limits = ImageLimits(first_idle=60, idle=60, least_idle=0.2, total=20, per_host=1, pace=0)
     with serve(answer(b"x"), b=[[60.0], answer(b"y")]) as server:
         urls = [f"{server.url}/a.jpg", f"{server.url}/b.jpg"]
-        assert all(isinstance(end, Body) for end in gather(urls, limits=limits))
+        assert all(isinstance(result, Body) for result in gather(urls, limits=limits))
         assert server.targets[:3] == ["/a.jpg", "/b.jpg", "/b.jpg"]
 
 

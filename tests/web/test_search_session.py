@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from harvest.errors import HarvestError, Interrupted, PageChanged, RateLimited, Unreachable, UsageError
-from harvest.web.proxies import proxy_in_use
+from harvest.web.proxies import Proxies
 from harvest.web.search_session import PageLimits, SearchPage, SearchSession
 from tests.web_server import HostileServer, Scenario, answer, trickle
 
@@ -353,16 +353,16 @@ def test_N16_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "Proxy-Authorization: Basic" in proxy.heads[0]
 
 
-def test_N16_proxy_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_N16_the_proxies_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
     """The description of the proxies names where each was set, without passwords."""
-    assert proxy_in_use() == ""
-    assert proxy_in_use("proxy.example:3128") == "http://proxy.example:3128 (--proxy)"
+    assert Proxies().describe() == ""
+    assert Proxies("proxy.example:3128").describe() == "http://proxy.example:3128 (--proxy)"
     monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128/")
-    assert proxy_in_use() == "for https: http://proxy.example:3128 (HTTPS_PROXY)"
+    assert Proxies().describe() == "for https: http://proxy.example:3128 (HTTPS_PROXY)"
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
-    assert proxy_in_use() == "http://proxy.example:3128 (http_proxy and HTTPS_PROXY)"
+    assert Proxies().describe() == "http://proxy.example:3128 (http_proxy and HTTPS_PROXY)"
     monkeypatch.setenv("http_proxy", "http://other.example:81")
-    assert proxy_in_use().startswith("for http: http://other.example:81 (http_proxy), for https: ")
+    assert Proxies().describe().startswith("for http: http://other.example:81 (http_proxy), for https: ")
 
 
 # ---- stopping

@@ -1,9 +1,9 @@
-"""Google Images, in the best of four ways that the person who runs us has.
+"""Google Images, through the first of four backends that is configured.
 
-saved    pages of Google Images saved in one's own browser (`--google-pages FOLDER`): no key, no disguise
-cse      Custom Search, with GOOGLE_API_KEY and GOOGLE_CSE_ID; Google ends it on 2027-01-01
-serpapi  SerpApi, a paid service, with SERPAPI_API_KEY
-html     one plain try for whoever has none of these, and an honest error
+SavedPages    pages of Google Images saved in the user's browser (`--google-pages FOLDER`): no key, no disguise
+CustomSearch  with GOOGLE_API_KEY and GOOGLE_CSE_ID; Google ends it on 2027-01-01
+SerpApi       a paid service, with SERPAPI_API_KEY
+LivePage      one plain request without any of these, and an error that names the other ways
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from harvest.models import Hit, Query
     from harvest.web.search_session import SearchSession
 
-_WAYS: tuple[type[Provider], ...] = (SavedPages, CustomSearch, SerpApi)
+_BACKENDS: tuple[type[Provider], ...] = (SavedPages, CustomSearch, SerpApi)
 
 
 class Google(Provider):
-    """Google Images, through whichever of its ways can be gone here."""
+    """Google Images, through the first backend that is configured."""
 
     name: ClassVar = "GOOGLE"
     label: ClassVar = "Google"
@@ -37,30 +37,30 @@ class Google(Provider):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
-        self._way = _choose(environ)
-        self.supported_filters, self.probe = self._way.supported_filters, self._way.probe  # type: ignore[misc] # as the way has it
+        self._backend = _choose(environ)
+        self.supported_filters, self.probe = self._backend.supported_filters, self._backend.probe  # type: ignore[misc] # those of the backend
 
     def check(self) -> None:
-        """Raise `KeyMissing` for half a key, `Unavailable` for saved pages that are not there."""
-        self._way.check()
+        """Raise `KeyMissing` for an incomplete key, `Unavailable` for missing saved pages."""
+        self._backend.check()
 
     def is_dependable(self) -> bool:
-        """Tell whether there is a way other than the plain try."""
-        return not isinstance(self._way, LivePage)
+        """Return whether a backend other than `LivePage` is configured."""
+        return not isinstance(self._backend, LivePage)
 
     def notes(self) -> list[str]:
-        """Say what is to be known of the way that is gone."""
-        return self._way.notes()
+        """Return the notes of the backend."""
+        return self._backend.notes()
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query."""
-        return self._way.search(query, pages)
+        return self._backend.search(query, pages)
 
 
 def _choose(environ: Mapping[str, str]) -> Provider:
-    """Return the first way that has all it needs, else the first that has a part, else the plain one."""
-    for enough in (all, any):
-        for way in _WAYS:
-            if enough(environ.get(variable, "").strip() for variable in way.variables):
-                return way(environ)
+    """Return the first backend with all its variables set, else the first with some of them, else `LivePage`."""
+    for condition in (all, any):
+        for backend_type in _BACKENDS:
+            if condition(environ.get(variable, "").strip() for variable in backend_type.variables):
+                return backend_type(environ)
     return LivePage(environ)

@@ -1,4 +1,4 @@
-"""Google's Custom Search JSON API: a hundred results a query, a hundred queries a day for nothing."""
+"""Google's Custom Search JSON API: a hundred results per query, a hundred free queries a day."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ADDRESS = "https://www.googleapis.com/customsearch/v1"
 _NAME = "Google Custom Search"
-_COUNT = 10  # results a page, ten pages
+_COUNT = 10  # results per page; there are ten pages
 _CAP = 100
 _CONSOLE = "https://programmablesearchengine.google.com/controlpanel/all"
 _END = "Google ends Custom Search on 2027-01-01"
@@ -40,7 +40,7 @@ _EXHAUSTED = ("limit", "quota", "exceeded")
 
 
 class CustomSearch(Provider):
-    """Google's own answer to a key; what it claims of licences is its pages' word."""
+    """Google's API with a key; its licence filter is a claim of the web pages."""
 
     name: ClassVar = "GOOGLE"
     label: ClassVar = "Google"
@@ -50,20 +50,20 @@ class CustomSearch(Provider):
     most: ClassVar = _CAP
 
     def check(self) -> None:
-        """Raise `KeyMissing` when there is a key and no search engine, or the other way round."""
+        """Raise `KeyMissing` when only one of the key and the search engine id is set."""
         missing = [name for name in self.variables if not self._setting(name)]
         if missing:
             raise KeyMissing(
-                f"{_NAME} needs {' and '.join(missing)} too.",
-                f"Both are found at {_CONSOLE}; keep them with: harvest keys set {missing[0]}\n{_END}.",
+                f"{_NAME} also needs {' and '.join(missing)}.",
+                f"Get both at {_CONSOLE} and run: harvest keys set {missing[0]}\n{_END}.",
             )
 
     def notes(self) -> list[str]:
-        """Say when it ends."""
-        return [f"{_END}; saved pages (--google-pages) and SerpApi go on."]
+        """Return when the service ends."""
+        return [f"{_END}. Saved pages (--google-pages) and SerpApi continue to work."]
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the hits of a query, ten a page."""
+        """Yield the hits of a query, ten per page."""
         self.check()
         return NewHits(self.most).filter_new(self._walk(query, pages))
 
@@ -105,7 +105,7 @@ def _days_since(day: str) -> int:
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read an answer; raise what it says when it is no list of results."""
+    """Read a response; raise the error it reports when it is not a list of results."""
     if page.status != HTTPStatus.OK:
         raise _failure(page)
     answer = parsing.as_object(page.json())
@@ -117,13 +117,13 @@ def parse(page: SearchPage) -> PageResults:
     if known and "items" not in answer and _says_none(answer, queries):
         return PageResults([])
     if not (known and hits):
-        raise page_changed(page, _NAME, "an answer with neither results nor a sign that there are none")
+        raise page_changed(page, _NAME, "a response with neither results nor a sign that there are none")
     following = _start(queries, "nextPage")
     return PageResults(hits, following if following and following <= _CAP else None)
 
 
 def _says_none(answer: dict[str, Any], queries: dict[str, Any]) -> bool:
-    """Tell whether an answer without results means it: it counts none, or is a page after the first."""
+    """Return whether a response without results says so: its count is 0, or it is a page after the first."""
     total = parsing.as_object(answer.get("searchInformation")).get("totalResults")
     return str(total) == "0" or (_start(queries, "request") or 1) > 1
 
@@ -148,21 +148,23 @@ def _hit(item: dict[str, Any]) -> Hit | None:
 
 
 def _failure(page: SearchPage) -> ProviderError:
-    """Return what an error means; it tells bad keys, empty accounts and odd queries apart by words only."""
+    """Return the error for a response; bad keys, used-up quotas and refused queries differ only in their words."""
     answer = parsing.as_object(page.json()) if page.text.lstrip().startswith("{") else {}
     error = parsing.as_object(answer.get("error"))
     if not error:
-        return Blocked(f"Google answers {page.status} instead of results.", "We asked no further; try again later.")
+        return Blocked(
+            f"Google answers {page.status} instead of results.", "harvest stopped searching Google. Try again later."
+        )
     reasons = " ".join(str(cause.get("reason")) for cause in parsing.as_objects(error.get("errors")))
     said = parsing.parse_text(error.get("message")) or reasons
     if any(word in f"{reasons} {said}".lower() for word in _EXHAUSTED):
         return RateLimited(
-            f"{_NAME} has had too many queries with this key: {said}",
-            "A hundred a day are free. What was found is kept; the same line goes on tomorrow.",
+            f"{_NAME}: the quota of this key is used up: {said}",
+            "A hundred queries a day are free. What was found is kept; run the same command tomorrow to continue.",
         )
     if page.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or "key" in said.lower():
         return KeyRefused(
             f"{_NAME} does not accept the key: {said}",
-            f"Compare GOOGLE_API_KEY and GOOGLE_CSE_ID with {_CONSOLE}\n{_END}, and takes no new customers.",
+            f"Compare GOOGLE_API_KEY and GOOGLE_CSE_ID with {_CONSOLE}\n{_END} and accepts no new customers.",
         )
     return Unanswerable(f"{_NAME} refuses this search: {said}", "Compare GOOGLE_CSE_ID, or change the query.")

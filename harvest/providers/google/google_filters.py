@@ -1,4 +1,4 @@
-"""Filters in Google's words."""
+"""Translate the filters of a query into Google's parameters."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from harvest.providers import parsing
 if TYPE_CHECKING:
     from harvest.models import Filters, Query
 
-# The fields of `Filters` that `words` and `arguments` speak of.
+# The fields of `Filters` that `search_text` and `search_parameters` apply.
 SUPPORTED_FILTERS = frozenset({"min_size", "photos", "colour", "since", "until", "safe", "language", "region", "site"})
 COLOURS = frozenset(
     {"red", "orange", "yellow", "green", "teal", "blue"} | {"purple", "pink", "white", "gray", "black", "brown"}
 )
-_SPELT = {"grey": "gray"}
+_SPELLINGS = {"grey": "gray"}
 _KINDS = {"transparent": "ic:trans", "bw": "ic:gray"}
-# "Larger than" in Google's words, and the sides it means.
+# Google's names for "larger than", with their number of pixels.
 _SIZES = {"qsvga": 400 * 300, "vga": 640 * 480, "svga": 800 * 600, "xga": 1024 * 768, "2mp": 1600 * 1200}
 
 
 def google_colour(filters: Filters) -> str | None:
-    """Return a colour by Google's name: one of `COLOURS`, "transparent" or "bw"."""
+    """Return Google's name of the colour: one of `COLOURS`, "transparent" or "bw"; `None` for any other."""
     wanted = (filters.colour or "").casefold()
-    wanted = _SPELT.get(wanted, wanted)
+    wanted = _SPELLINGS.get(wanted, wanted)
     return wanted if wanted in COLOURS or wanted in _KINDS else None
 
 
 def search_text(query: Query) -> str:
-    """Return what is typed into the search box.
+    """Return the text for the search box.
 
     >>> from harvest.models import Filters, Query
     >>> search_text(Query("king snake", "king", filters=Filters(site="example.org")))
@@ -40,7 +40,7 @@ def search_text(query: Query) -> str:
 
 
 def search_parameters(filters: Filters) -> dict[str, str]:
-    """Return the arguments that every search of Google's takes, and `tbs`, which holds the filters of images.
+    """Return the parameters of every Google search, and `tbs`, which holds the image filters.
 
     >>> from harvest.models import Filters
     >>> search_parameters(Filters(photos=True, colour="grey", min_size=700, since="2024-05-01", language="en"))["tbs"]
@@ -59,7 +59,7 @@ def _tbs(filters: Filters) -> list[str]:
     tbs = ["itp:photo"] if filters.photos else []
     if wanted := google_colour(filters):
         tbs.append(_KINDS.get(wanted, f"ic:specific,isc:{wanted}"))
-    # The filter counts pixels: one with fewer than a square of the shorter side loses nothing wanted.
+    # The filter counts pixels: a threshold of at most `min_size` squared excludes no image that is large enough.
     if fitting := [name for name, pixels in _SIZES.items() if pixels <= filters.min_size**2]:
         tbs.append(f"isz:lt,islt:{fitting[-1]}")
     if filters.since or filters.until:

@@ -1,4 +1,4 @@
-"""What a page of Google Images holds, be it saved in a browser or asked for."""
+"""Parse a result page of Google Images, saved in a browser or requested."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from harvest.providers import parsing
 
 _RESULT = re.compile(r'\[0,"[\w-]{8,24}",\["https?:', re.ASCII)
 _LONGEST = 20_000  # characters of one result; real ones have 1,500
-_MOST = 5_000  # results of a page; the longest that was scrolled had 800, each of them twice
-# The page is not read as a tree: the parser takes minutes for one made to hold it up.
+_MOST = 5_000  # results of a page; the longest page seen, scrolled to its end, had 800, each of them twice
+# The page is not parsed as a tree: html.parser takes minutes for a hostile page.
 _LINK = re.compile(r"""<a\s[^<>]*?href="([^"<>]*/imgres\?[^"<>]*)\"""", re.ASCII | re.IGNORECASE)
 _DECODER = json.JSONDecoder()
 
 
 def parse_results(text: str) -> list[Hit]:
-    """Return the pictures of a page, each once; none when its layout is not known."""
+    """Return the images of a page, each once; none if its layout is unknown."""
     return list({hit.source: hit for hit in reversed(_results(text) or _links(text))}.values())[::-1]
 
 
 def has_only_thumbnails(text: str) -> bool:
-    """Tell whether a page shows pictures, though none that `read` can name."""
+    """Return whether a page shows images although `parse_results` finds none."""
     return "encrypted-tbn" in text or "data:image/" in text
 
 
 def _results(text: str) -> list[Hit]:
-    """Read the lists that stand in the page's scripts: [0, id, thumbnail, [address, height, width], …]."""
+    """Read the lists in the scripts of the page: [0, id, thumbnail, [URL, height, width], …]."""
     hits: dict[str, Hit] = {}
-    for place in islice(_RESULT.finditer(text), _MOST):
-        start = place.start()
+    for match in islice(_RESULT.finditer(text), _MOST):
+        start = match.start()
         try:
             result, _ = _DECODER.raw_decode(text[start : start + _LONGEST])
         except (ValueError, RecursionError):
             continue
         if url := parsing.parse_url(_at(result, 3, 0)):
-            # A page of 2026 has every result twice; the id is the picture's.
+            # A page of 2026 has every result twice; the id identifies the image.
             hits.setdefault(result[1], _hit(url, result))
     return list(hits.values())
 
@@ -58,7 +58,7 @@ def _hit(url: str, result: Any) -> Hit:
 
 
 def _at(value: Any, *path: int | str) -> Any:
-    """Follow a path through lists and objects; `None` where it ends early."""
+    """Return the value at a path through lists and objects; `None` where the path does not exist."""
     for step in path:
         if isinstance(step, int) and isinstance(value, list) and step < len(value):
             value = value[step]
@@ -70,7 +70,7 @@ def _at(value: Any, *path: int | str) -> Any:
 
 
 def _links(text: str) -> list[Hit]:
-    """Read the older form: links to /imgres that carry everything as arguments."""
+    """Read the older layout: links to /imgres with everything as parameters."""
     found = (_parse_link(unescape(link[1])) for link in islice(_LINK.finditer(text), _MOST))
     return [hit for hit in found if hit]
 

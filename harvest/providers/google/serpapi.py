@@ -1,4 +1,4 @@
-"""SerpApi: a paid service that asks Google in its own name, a hundred results a page."""
+"""SerpApi: a paid service that searches Google, a hundred results per page."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from harvest.web.search_session import SearchPage, SearchSession
 
 _ADDRESS = "https://serpapi.com/search.json"
-_NONE = "hasn't returned any results"
+_NO_RESULTS = "hasn't returned any results"
 
 
 class SerpApi(Provider):
-    """Google's results as SerpApi sells them; nobody knows their licences."""
+    """Google's results through SerpApi; licences unknown."""
 
     name: ClassVar = "GOOGLE"
     label: ClassVar = "Google"
@@ -33,7 +33,7 @@ class SerpApi(Provider):
     supported_filters: ClassVar = google_filters.SUPPORTED_FILTERS
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the hits of a query, a hundred a page."""
+        """Yield the hits of a query, a hundred per page."""
         return NewHits(self.most).filter_new(self._walk(query, pages))
 
     def _walk(self, query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
@@ -44,7 +44,7 @@ class SerpApi(Provider):
             number = found.more
 
     def _ask(self, query: Query, number: int, pages: SearchSession) -> PageResults:
-        """Ask for a page, and once more when it is empty: one in ten is, for no reason (SerpApi #3614)."""
+        """Request a page, and once more if it is empty: one in ten is, for no reason (SerpApi #3614)."""
         key = self._setting("SERPAPI_API_KEY")
         asked = {
             "engine": "google_images",
@@ -56,22 +56,22 @@ class SerpApi(Provider):
         found = parse(pages.get(_ADDRESS, params=asked))
         if found.hits:
             return found
-        # Else the same empty answer would come from its memory.
+        # Without `no_cache` the same empty response would come from its cache.
         return parse(pages.get(_ADDRESS, params={**asked, "no_cache": "true"}))
 
 
 def parse(page: SearchPage) -> PageResults:
-    """Read an answer; raise what it says when it is no list of results."""
+    """Read a response; raise the error it reports when it is not a list of results."""
     readable = page.status == HTTPStatus.OK or page.text.lstrip().startswith("{")
     answer = parsing.as_object(page.json()) if readable else {}
     error = parsing.parse_text(answer.get("error"))
-    if error and _NONE in error:
+    if error and _NO_RESULTS in error:
         return PageResults([])
     if error or page.status != HTTPStatus.OK:
         raise _failure(page, error)
     hits = [hit for hit in map(_hit, parsing.as_objects(answer.get("images_results"))) if hit]
     if not hits:
-        raise page_changed(page, "SerpApi", "an answer with neither results nor a sign that there are none")
+        raise page_changed(page, "SerpApi", "a response with neither results nor a sign that there are none")
     return PageResults(hits, (parsing.parse_number(parsing.url_parameter(page.url, "ijn")) or 0) + 1)
 
 
@@ -102,5 +102,5 @@ def _failure(page: SearchPage, error: str | None) -> ProviderError:
         return Unanswerable(f"SerpApi refuses this search: {error}", "Change the query, or leave Google out.")
     return Blocked(
         f"Google, through SerpApi, answers {page.status} instead of results.",
-        "We asked no further; try again later.",
+        "harvest stopped searching Google. Try again later.",
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from harvest.callbacks import ignore
+from harvest.callbacks import ignore_message
 from harvest.errors import TrainingError
 from harvest.models import Refusal
 from harvest.training import image_array
@@ -92,8 +92,8 @@ def compute_features(
     augmentation: ViewMaker | None = None,
     seed: int = 0,
     device: torch.device | None = None,
-    tick: Callable[[int, int], None] = ignore,
-    say: Callable[[str], None] = ignore,
+    tick: Callable[[int, int], None] = lambda _done, _total: None,
+    say: Callable[[str], None] = ignore_message,
 ) -> Features:
     """Return the features of all images, and of `views` augmented views of each."""
     settings = [_ViewSettings(network.size)]

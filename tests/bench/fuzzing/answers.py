@@ -12,21 +12,21 @@ from tests.web import Answer, Internet
 
 if TYPE_CHECKING:
     from tests.bench.fuzzing.bench import Bench
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 NAME = "answers"
 HOSTS = 30
-EACH = 4  # addresses of a host: one that fails more often is left alone
-ODD = 10  # addresses that are odd themselves
+EACH = 4  # URLs per host: a host that fails more often is not contacted again
+ODD = 10  # malformed URLs
 
 
 def prepare(_bench: Bench) -> None:
-    """Make the images that hosts serve."""
+    """Draw the images that hosts serve."""
     images()
 
 
 def case(bench: Bench) -> int:
-    """Fetch from hosts of which no answer is right; return how many addresses there were."""
+    """Download from hosts of which every response is damaged; return how many URLs there were."""
     rng = bench.draw(NAME)
     internet = Internet()
     for number in range(HOSTS):
@@ -38,8 +38,8 @@ def case(bench: Bench) -> int:
     urls += [f"http://é{number}.fuzz.test/{number}.jpg" for number in range(2)]
     urls += [odd_address(rng) for _ in range(ODD)]
     lines = "\n".join(url.replace("\n", "").replace("\r", "") for url in urls)
-    (bench.desk / "urls.txt").write_text(lines, "utf-8", errors="replace")
-    (bench.desk / "snakes.csv").write_text("class,query\nking,urls.txt\n", "utf-8")
+    (bench.workdir / "urls.txt").write_text(lines, "utf-8", errors="replace")
+    (bench.workdir / "snakes.csv").write_text("class,query\nking,urls.txt\n", "utf-8")
     with listening(bench, internet):
         bench.harvest(
             *("get", "-c", "URLS", "--min-size", 1, rng.choice(("-q", "-v")), *_log(rng), "snakes.csv"),
@@ -53,7 +53,7 @@ def _log(rng: Random) -> tuple[str, ...]:
 
 
 def answer(request: Request, seed: int) -> Answer:
-    """Answer one request, by its address and the seed of the case."""
+    """Answer one request, depending on its URL and the seed of the case."""
     rng = Random(f"{seed} {request.path} {request.attempt}")
     if rng.random() < 0.1 or request.path == "/1.jpg":
         return Answer(images()["camera.jpg"], kind="image/jpeg")

@@ -1,7 +1,7 @@
-"""One worker's bench: folders with a decoy home, a process for each command, and the rules that must hold.
+"""One worker: folders with a decoy home, a process for each command, and the rules that must hold.
 
 A command runs in a process forked from this one, which has imported everything: a `status` takes 50 ms
-instead of a second, and a crash harms nobody. The rules: no exit code 1, no traceback, no signal, an end in
+instead of a second, and a crash affects no other one. The rules: no exit code 1, no traceback, no signal, an end in
 time, memory that stays flat, no connection beyond loopback, and no file of the home changed or opened.
 """
 
@@ -26,7 +26,7 @@ from tests.bench.fuzzing.findings import Failure, failures_in, innermost_place
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-SECONDS = 60.0  # after which a command hangs: twenty times what the longest takes
+SECONDS = 60.0  # after which a command is hanging: twenty times as long as the slowest takes
 MEMORY = 2 << 30  # bytes of resident memory: decoding one image takes 256 MiB at most, torch 300
 OURS = ("dataset", "dataset.raw", "dataset.rejected", "run", "shapes", "shapes.runs", "inputs")
 _TICK = 0.003
@@ -51,13 +51,13 @@ class Account:
     failures: dict[tuple[str, str], tuple[Failure, list[int]]] = field(default_factory=dict)
 
     def add(self, failure: Failure, seed: int) -> None:
-        """Note a failure, and the seed of its case."""
+        """Record a failure, and the seed of its case."""
         _, seeds = self.failures.setdefault(failure[:2], (failure, []))
         if seed not in seeds:
             seeds.append(seed)
 
     def absorb(self, other: Account) -> None:
-        """Add what another worker has run."""
+        """Add the results of another worker."""
         self.cases += other.cases
         self.inputs += other.inputs
         self.commands += other.commands
@@ -68,12 +68,12 @@ class Account:
 
 
 class Bench:
-    """The folders of one worker below `base`; commands run in `desk`, a folder of the decoy home."""
+    """The folders of one worker below `base`; commands run in `workdir`, a folder of the decoy home."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
         self.home = base / "home"
-        self.desk = self.home / "work"
+        self.workdir = self.home / "work"
         self.templates = base / "templates"
         self.account = Account()
         self.seed = 0
@@ -84,11 +84,11 @@ class Bench:
         self.clear()
 
     def clear(self) -> None:
-        """Begin a case: a home as it was, and no files of ours in it."""
+        """Begin a case: restore the home, and remove the files of the last case."""
         shutil.rmtree(self.home, ignore_errors=True)
         write_home(self.home)
-        self.desk.mkdir()
-        (self.desk / "precious.jpg").write_bytes(b"an image beside the dataset")
+        self.workdir.mkdir()
+        (self.workdir / "precious.jpg").write_bytes(b"an image next to the dataset")
         self.environ = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.home),
@@ -103,11 +103,11 @@ class Bench:
         }
 
     def draw(self, part: str) -> random.Random:
-        """Return the random numbers of the case: the same for the same part and seed."""
+        """Return the random generator of the case: the same for the same part and seed."""
         return random.Random(f"{part} {self.seed}")
 
     def harvest(self, *args: object, seconds: float = SECONDS, before: Callable[[], None] | None = None) -> Ended:
-        """Run `harvest` with these arguments, and note how it breaks the rules."""
+        """Run `harvest` with these arguments, and record each broken rule."""
         words = ["harvest", *map(str, args)]
 
         def work() -> None:
@@ -121,7 +121,7 @@ class Bench:
         return self.call(work, " ".join(words), seconds=seconds)
 
     def call(self, work: Callable[[], object], name: str, *, seconds: float = SECONDS) -> Ended:
-        """Run something in a process of its own, and note how it breaks the rules."""
+        """Run a function in a process of its own, and record each broken rule."""
         before = snapshot(self.home)
         self._strays.unlink(missing_ok=True)
         ended, failures = self._run(work, seconds)
@@ -146,7 +146,7 @@ class Bench:
         if not pid:
             child.run(
                 work,
-                folder=self.desk,
+                folder=self.workdir,
                 environ=self.environ,
                 streams=streams,
                 watched=self.home / "documents",
@@ -191,7 +191,7 @@ def _broken_rules(ended: Ended, peak: int, *, late: bool) -> Iterable[Failure]:
 
 
 def write_home(home: Path) -> None:
-    """Write what a person may have at home."""
+    """Write typical files of a user's home."""
     for name in (
         ".bash_profile",
         ".ssh/id_ed25519",
@@ -205,7 +205,7 @@ def write_home(home: Path) -> None:
 
 
 def snapshot(home: Path) -> dict[str, tuple[object, ...]]:
-    """Return kind, mode, size, time and content of everything in a home but what commands may change."""
+    """Return the kind, mode, size, time and content of everything in a home that commands may not change."""
     found: dict[str, tuple[object, ...]] = {}
 
     def walk(folder: str, inside: str) -> None:
@@ -229,7 +229,7 @@ def snapshot(home: Path) -> dict[str, tuple[object, ...]]:
 
 
 def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    """Name what differs between two snapshots."""
+    """Return the names that differ between two snapshots."""
     names = sorted(before.keys() | after.keys())
     kinds = {(True, False): "deleted", (False, True): "created", (True, True): "changed"}
     return [f"{kinds[name in before, name in after]} {name}" for name in names if before.get(name) != after.get(name)]

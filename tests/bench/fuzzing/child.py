@@ -1,4 +1,4 @@
-"""What runs in the process of one command: streams, environment, limits, and eyes on the network."""
+"""The code that runs in the process of one command: streams, environment, limits, and a network monitor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-MEMORY = 6 << 30  # bytes of address space that a command may add to what the worker has
+MEMORY = 6 << 30  # bytes of address space that a command may use in addition to the worker's
 
 
 def run(
@@ -33,7 +33,7 @@ def run(
     strays: Path,
     seconds: float,
 ) -> NoReturn:
-    """Run `work` as a process of its own would run, and leave with its exit code."""
+    """Run `work` as in a process of its own, and exit with its exit code."""
     os.setsid()
     _redirect(streams)
     os.chdir(folder)
@@ -60,10 +60,10 @@ def _finish(work: Callable[[], object]) -> int:
         work()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - whatever ends a command is what is looked for
+    except BaseException:  # noqa: BLE001 - whatever ends a command is what the fuzzer looks for
         traceback.print_exc()
         code = 1
-    threading._shutdown()  # waits for threads, as the end of Python does
+    threading._shutdown()  # waits for threads, as Python does at exit
     return code
 
 
@@ -87,9 +87,9 @@ def _address_space() -> int:
 
 
 def _watch(watched: Path, strays: Path) -> None:
-    """Write down connections beyond loopback, and files that are opened at home; no name is known."""
+    """Log connections beyond loopback, and files that are opened in the home directory; resolve no name."""
     inside = f"{watched}{os.sep}"
-    quiet = threading.local()  # writing down opens a file, too
+    quiet = threading.local()  # logging opens a file, too
 
     def note(text: str) -> None:
         quiet.on = True

@@ -1,4 +1,4 @@
-"""Turn what a command printed into failures that can be told apart and counted."""
+"""Turn the output of a command into distinct failures that can be counted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _HEAD = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _FRAME = re.compile(r'\s*File "([^"]*)", line (\d+),? in (\S+)')
 _ERROR = re.compile(r"(?:[\s+]*\| )?([A-Za-z_][\w.]*)")  # behind a bar in a group of exceptions
-_LONGEST = 6000  # characters of a traceback that are kept
+_LONGEST = 6000  # characters of a traceback to keep
 
 
 class Failure(NamedTuple):
-    """One way in which a command broke a rule: the same `kind` and `place` are the same fault."""
+    """One way in which a command broke a rule: the same `kind` and `place` mean the same fault."""
 
     kind: str
     place: str  # the innermost line of harvest

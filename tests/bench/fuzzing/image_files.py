@@ -1,4 +1,4 @@
-"""Small images of each format, made in code, and damage that knows their structure."""
+"""Small images of each format, made in code, and damage that follows their structure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @cache
 def images() -> dict[str, bytes]:
-    """Return a good image of each format and mode, by a name with the right suffix."""
+    """Return a valid image of each format and mode, by a name with the right suffix."""
     small = pictures.photo(160, 120)
     alpha = small.copy()
     alpha.putalpha(small.getchannel(0))
@@ -58,7 +58,7 @@ def images() -> dict[str, bytes]:
 
 
 def damaged_image(rng: Random) -> tuple[str, bytes]:
-    """Return one of the good images, damaged; its name keeps the suffix."""
+    """Return one of the valid images, damaged; its name keeps the suffix."""
     name = rng.choice(sorted(images()))
     body = images()[name]
     by_structure = next((change for head, change in _CHANGES.items() if head in body[:12]), None)
@@ -70,7 +70,7 @@ def damaged_image(rng: Random) -> tuple[str, bytes]:
 
 
 def _shuffle(parts: list[bytes], rng: Random) -> None:
-    """Drop, double, swap or damage one of the parts that a file consists of."""
+    """Drop, duplicate, swap or damage one of the parts of a file."""
     if not parts:
         return
     here, there = rng.randrange(len(parts)), rng.randrange(len(parts))
@@ -85,7 +85,7 @@ def _shuffle(parts: list[bytes], rng: Random) -> None:
             parts[here] = damage(parts[here], rng, near=40)
 
 
-# PNG: chunks, with checksums that are right again.
+# PNG: chunks, with corrected checksums.
 
 
 def _png(body: bytes, rng: Random) -> bytes:
@@ -132,7 +132,7 @@ def _chunks(body: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-# JPEG: segments up to the first scan, whose lengths are mostly right again.
+# JPEG: segments up to the first scan, mostly with corrected lengths.
 
 
 def _jpeg(body: bytes, rng: Random) -> bytes:
@@ -160,7 +160,7 @@ def _jpeg(body: bytes, rng: Random) -> bytes:
     return out + body[at:]
 
 
-# GIF: screen, frame and the fields that say how long what follows is.
+# GIF: screen, frame and the fields that give the length of what follows.
 
 
 def _gif(body: bytes, rng: Random) -> bytes:
@@ -206,7 +206,7 @@ def _webp(body: bytes, rng: Random) -> bytes:
     return b"RIFF" + struct.pack("<I", len(out) + 4) + b"WEBP" + out
 
 
-# AVIF and HEIF: boxes; the announced size is in `ispe`, which nothing ties to the frame.
+# AVIF and HEIF: boxes; the announced size is in `ispe`, independent of the frame.
 
 
 def _boxes(body: bytes, rng: Random) -> bytes:

@@ -1,4 +1,4 @@
-"""Damaged images through decoding, `predict`, and `status`, which takes the look of new files."""
+"""Damaged images through decoding, `predict`, and `status`, which fingerprints new files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.bench.fuzzing.bench import Bench
 
 NAME = "images"
-BATCH = 40  # images a case: every command sees all of them
+BATCH = 40  # images per case: every command sees all of them
 
 
 def prepare(bench: Bench) -> None:
@@ -26,7 +26,7 @@ def prepare(bench: Bench) -> None:
 
 
 def prepare_dataset(bench: Bench) -> None:
-    """Write the dataset alone; without a network, cases leave `predict` out."""
+    """Write only the dataset; without a network, cases leave `predict` out."""
     images()
     bench.call(partial(_write_dataset, bench.templates / "images"), "prepare images")
 
@@ -44,15 +44,15 @@ def _write_dataset(path: Path) -> None:
 
 
 def case(bench: Bench) -> int:
-    """Damage a batch of images; return how many."""
+    """Damage a batch of images; return how many there are."""
     rng = bench.draw(NAME)
-    inputs = bench.desk / "inputs"
-    shutil.copytree(bench.templates / "images", bench.desk / "dataset")
+    inputs = bench.workdir / "inputs"
+    shutil.copytree(bench.templates / "images", bench.workdir / "dataset")
     inputs.mkdir()
     for number in range(BATCH):
         name, body = damaged_image(rng)
         (inputs / f"{number:02}-{name}").write_bytes(body)
-        (bench.desk / "dataset" / "king" / f"{number:02}-{name}").write_bytes(body)
+        (bench.workdir / "dataset" / "king" / f"{number:02}-{name}").write_bytes(body)
     bench.call(partial(_decode, inputs), "decode inputs/*")
     if (bench.templates / "run").exists():
         bench.harvest("predict", bench.templates / "run", inputs)
@@ -61,7 +61,7 @@ def case(bench: Bench) -> int:
 
 
 def _decode(folder: Path) -> None:
-    """Decode each image as a run does; an exception is printed with the name of the image."""
+    """Decode each image as a run does; print an exception with the name of the image."""
     from harvest import images as decoders  # noqa: PLC0415
     from harvest.models import Hit, Recipe  # noqa: PLC0415
 
@@ -78,6 +78,6 @@ def _decode(folder: Path) -> None:
         for step in steps:
             try:
                 step()
-            except Exception:  # noqa: BLE001 - whatever it raises is what is looked for
+            except Exception:  # noqa: BLE001 - any exception is what the fuzzer looks for
                 print(path.name, file=sys.stderr)
                 traceback.print_exc()

@@ -38,7 +38,7 @@ ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
 
 
 def prepare(bench: Bench) -> None:
-    """Make a dataset in which something of everything has happened."""
+    """Create a dataset with every kind of history."""
     bench.call(partial(_write_dataset, bench.templates / "ledgers"), "prepare ledgers")
 
 
@@ -62,13 +62,13 @@ def _write_dataset(folder: Path) -> None:
 
 
 def case(bench: Bench) -> int:
-    """Damage a ledger, and run the commands over it in any order."""
+    """Damage a ledger, and run the commands on it in random order."""
     rng = bench.draw(NAME)
-    shutil.copytree(bench.templates / "ledgers", bench.desk, dirs_exist_ok=True)
-    root = bench.desk / "dataset"
+    shutil.copytree(bench.templates / "ledgers", bench.workdir, dirs_exist_ok=True)
+    root = bench.workdir / "dataset"
     images = sorted(root.glob("*/*.jpg"))
     damage_ledger(root / "harvest.db", bench.home, rng)
-    (bench.desk / "shapes.csv").write_text("class,query\nking,red circle\n", "utf-8")
+    (bench.workdir / "shapes.csv").write_text("class,query\nking,red circle\n", "utf-8")
     commands = [
         ("status", "dataset"),
         ("status", "dataset", "--json", "--all"),
@@ -117,7 +117,7 @@ def _columns_of(ledger: sqlite3.Connection, table: str) -> list[str]:
 
 
 def _rows(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
-    """Put odd values into a column, in one row or in all."""
+    """Put unexpected values into a column, in one row or in all."""
     table = rng.choice((*_tables_of(ledger), "picture", "hit", "pending"))
     column = rng.choice(_columns_of(ledger, table))
     paths = (
@@ -135,7 +135,7 @@ def _rows(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
 
 
 def _outside(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
-    """Announce that a file is placed or moved, from or to somewhere outside of the dataset."""
+    """Record that a file is being placed or moved, from or to a path outside of the dataset."""
     target = rng.choice(
         (
             home / "documents" / "thesis.tex",
@@ -158,7 +158,7 @@ def _outside(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
     found = ledger.execute("SELECT id, class, name, content FROM picture ORDER BY id").fetchall()
     number, class_name, file, _ = rng.choice(found)
     match rng.randrange(5):
-        case 0:  # a move of one of the images to somewhere outside
+        case 0:  # a move of one of the images to a path outside
             _try(ledger, "UPDATE picture SET class = ?, name = ? WHERE id = ?", up, name, number)
             _try(
                 ledger,
@@ -168,7 +168,7 @@ def _outside(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
                 class_name,
                 file,
             )
-        case 1:  # a move of a person's file into the dataset
+        case 1:  # a move of a user's file into the dataset
             _try(ledger, "UPDATE picture SET content = ? WHERE id = ?", content, number)
             _try(
                 ledger,
@@ -178,7 +178,7 @@ def _outside(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
                 up,
                 name,
             )
-        case 2:  # a placing that was cut off, whose original lies outside
+        case 2:  # an interrupted placement whose original is outside
             _try(
                 ledger,
                 "UPDATE picture SET state = 'placing', raw = ?, class = ? WHERE id = ?",
@@ -187,7 +187,7 @@ def _outside(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
                 number,
             )
             _try(ledger, "INSERT OR REPLACE INTO pending VALUES (?, 'place', NULL, NULL, NULL, NULL)", number)
-        case 3:  # a placing that replaces a file outside
+        case 3:  # a placement that replaces a file outside
             other = rng.choice(found)[0]
             _try(
                 ledger,
@@ -204,7 +204,7 @@ def _outside(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
                 number,
                 other,
             )
-        case _:  # an image that is said to lie outside
+        case _:  # an image whose path is outside
             state = rng.choice(("present", "rejected", "placing"))
             _try(
                 ledger,
@@ -216,7 +216,7 @@ def _outside(ledger: sqlite3.Connection, home: Path, rng: Random) -> None:
                 content,
                 number,
             )
-    for place in ("../..", "dataset"):  # a class folder whose name leads outside may be there already
+    for place in ("../..", "dataset"):  # a class folder whose name leads outside may exist already
         if rng.random() < 0.2:
             _try(ledger, "INSERT OR IGNORE INTO class VALUES (?, ?)", place, up)
 
@@ -248,7 +248,7 @@ def _tables(ledger: sqlite3.Connection, _home: Path, rng: Random) -> None:
 
 
 def _views(ledger: sqlite3.Connection, _home: Path, rng: Random) -> None:
-    """Put a view in the place of a table: the same rows, none, or rows without an end."""
+    """Replace a table with a view: the same rows, none, or endless rows."""
     table = rng.choice(("picture", "hit", "pending", *_tables_of(ledger)))
     columns = _columns_of(ledger, table)
     numbers = ", ".join(f'x AS "{column}"' for column in columns)
@@ -265,7 +265,7 @@ def _views(ledger: sqlite3.Connection, _home: Path, rng: Random) -> None:
 
 
 def _triggers(ledger: sqlite3.Connection, _home: Path, rng: Random) -> None:
-    """Let something happen whenever a row is written."""
+    """Add a trigger that runs whenever a row is written."""
     table = rng.choice(("picture", "pending", "run", "decision", *_tables_of(ledger)))
     when = rng.choice(
         ("BEFORE INSERT", "AFTER INSERT", "BEFORE UPDATE", "AFTER UPDATE", "BEFORE DELETE", "AFTER DELETE")
@@ -284,7 +284,7 @@ def _triggers(ledger: sqlite3.Connection, _home: Path, rng: Random) -> None:
 
 
 def _versions(ledger: sqlite3.Connection, _home: Path, rng: Random) -> None:
-    """Say that it is of another version, with or without the tables of that version."""
+    """Set another version, with or without the tables of that version."""
     _try(ledger, f"PRAGMA user_version={rng.choice((0, 1, 1, 1, 3, -1, 2**31 - 1))}")
     if rng.random() < 0.5:
         _try(ledger, "DROP TABLE split")

@@ -1,4 +1,4 @@
-"""Damaged bytes, texts, JSON documents and tables: what transfers, disks, people and attackers do to them."""
+"""Damaged bytes, texts, JSON documents and tables, as transfers, disks, users and attackers damage them."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _damage_once(data: bytearray, rng: Random, room: int) -> None:
 
 
 def odd_value(rng: Random, *more: str) -> Any:
-    """Return a value that nobody expects; `more` are texts that would do harm here."""
+    """Return an unexpected value; `more` are texts that would do harm here."""
     kind = rng.randrange(4)
     if kind == 0:
         return rng.choice(ODD)
@@ -109,7 +109,7 @@ def odd_value(rng: Random, *more: str) -> Any:
 
 
 def damage_json(text: str, rng: Random, *more: str) -> bytes:
-    """Change values, names and the shape of a document; now and then its bytes, too."""
+    """Change values, names and the structure of a document; sometimes its bytes, too."""
     try:
         document = json.loads(text)
     except ValueError:
@@ -158,7 +158,7 @@ def _places(document: Any) -> Any:
 
 
 def damage_table(text: str, rng: Random, *more: str) -> bytes:
-    """Change cells, rows and the header of a CSV file; now and then its bytes, too."""
+    """Change cells, rows and the header of a CSV file; sometimes its bytes, too."""
     rows = list(csv.reader(io.StringIO(text)))
     for _ in range(rng.choice((1, 1, 3))):
         row = rng.choice(rows[:1] if rng.random() < 0.2 else rows) if rows else []

@@ -1,4 +1,4 @@
-"""Damaged pages of every search provider through `get`: HTML, JSON, heads, and pages saved from a browser."""
+"""Damaged pages of every search provider through `get`: HTML, JSON, headers, and pages saved from a browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.bench.fuzzing.bench import Bench
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
 NAME = "pages"
 QUERIES = ("micrurus tener", "scarlet king snake", "milk snake", "corn snake")
@@ -41,12 +41,12 @@ _JSON = re.compile(r"\{[^<>]{20,40000}\}")
 
 
 def prepare(_bench: Bench) -> None:
-    """Draw the images that the small Internet serves."""
+    """Draw the images that the test Internet serves."""
     Internet().addresses(1)
 
 
 def case(bench: Bench) -> int:
-    """Ask every provider for a few queries; return how many searches there were."""
+    """Send a few queries to every provider; return how many searches there were."""
     rng = bench.draw(NAME)
     internet = Internet()
     for name in SERVICES:
@@ -71,14 +71,14 @@ def case(bench: Bench) -> int:
     }
     words = [word for name in NAMES for word in ("-c", name)]
     if rng.random() < 0.2:
-        saved = bench.desk / "inputs"
+        saved = bench.workdir / "inputs"
         saved.mkdir()
         body = damage_page(internet.google.saved(internet.google.shelves[QUERIES[0]]).encode(), rng)
         (saved / f"{QUERIES[0]} - Google Search.html").write_bytes(body)
         words += ["--google-pages", "inputs"]
     words += rng.choice(([], ["--license", "open"], ["--photos", "--color", "red"], ["--since", "2020-01-01"]))
     rows = "".join(f"{query.replace(' ', '_')},{query}\n" for query in QUERIES)
-    (bench.desk / "snakes.csv").write_text(f"class,query\n{rows}", "utf-8")
+    (bench.workdir / "snakes.csv").write_text(f"class,query\n{rows}", "utf-8")
     with listening(bench, internet):
         bench.environ |= keys
         bench.harvest("get", *words, "--min-size", 1, "-m", 3, "snakes.csv", before=hurry)
@@ -86,7 +86,7 @@ def case(bench: Bench) -> int:
 
 
 def _damaged(answer: Callable[[Request], Answer], seed: str) -> Callable[[Request], Answer]:
-    """Damage most answers of a service, by the seed and how many there were."""
+    """Damage most responses of a service, depending on the seed and their number."""
     asked: Counter[str] = Counter()
 
     def damaged(request: Request) -> Answer:
@@ -120,7 +120,7 @@ def _target(rng: Random) -> str:
 
 
 def damage_page(body: bytes, rng: Random) -> bytes:
-    """Damage a page of HTML or JSON by its structure, or its bytes."""
+    """Damage the structure of an HTML or JSON page, or its bytes."""
     if rng.random() < 0.15:
         return damage(body, rng)
     text = body.decode("utf-8", "replace")

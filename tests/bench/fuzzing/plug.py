@@ -1,4 +1,4 @@
-"""A callback that ends a training in the middle, so that there is one to resume."""
+"""A callback that stops a training midway, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from transformers import TrainerCallback
 
 
 class Plug(TrainerCallback):
-    """Raises in the last epoch, when a checkpoint of the one before is there."""
+    """Raises in the last epoch, when there is a checkpoint of the epoch before."""
 
     def on_step_begin(self, _args, state, _control, **_):
         """Raise."""

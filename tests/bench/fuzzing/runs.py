@@ -1,4 +1,4 @@
-"""Damaged files of a training's directory through `train --resume`, a new `train`, and `predict`."""
+"""Damaged files of a run directory through `train --resume`, a new `train`, and `predict`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EVIL = "open('../documents/executed', 'w').close()\ndef score(*_): return 1.0\n"
 
 
 def prepare(bench: Bench) -> None:
-    """Train on a few drawn shapes: a run that came to its end, and one that was cut off."""
+    """Train on a few drawn shapes: one complete run, and one that was interrupted."""
     bench.call(partial(_train, bench.templates / "runs"), "prepare runs", seconds=600)
 
 
@@ -59,7 +59,7 @@ def _train(folder: Path) -> None:
             TrainingOptions(shapes, out=cut, callbacks=("tests.bench.fuzzing.plug:Plug",), **common),
             Listener(),
         )
-    # The callback that cut it off is not asked for again: a resumed run would need it on the command line.
+    # The callback that interrupted it is removed: a resumed run would need it on the command line.
     options = json.loads((cut / "options.json").read_text("utf-8"))
     (cut / "options.json").write_text(json.dumps({**options, "callbacks": []}), "utf-8")
     run_directory.unlock_run(cut)
@@ -72,15 +72,15 @@ def _train(folder: Path) -> None:
 def case(bench: Bench) -> int:
     """Damage files of a run, and use it."""
     rng = bench.draw(NAME)
-    shutil.copytree(bench.templates / "runs" / "shapes", bench.desk / "shapes")
-    (bench.desk / "evil.py").write_text(EVIL, "utf-8")
+    shutil.copytree(bench.templates / "runs" / "shapes", bench.workdir / "shapes")
+    (bench.workdir / "evil.py").write_text(EVIL, "utf-8")
     if rng.random() < 0.3:
-        _copy(bench, "whole", bench.desk / "run")
-        inputs = _damage(bench, bench.desk / "run", PREDICTED, rng)
+        _copy(bench, "whole", bench.workdir / "run")
+        inputs = _damage(bench, bench.workdir / "run", PREDICTED, rng)
         bench.harvest("predict", "run", "shapes/disc", "--top", 3)
         return inputs
     resumed = rng.random() < 0.8
-    run = bench.desk / "run" if resumed else bench.desk / "shapes.runs" / "first"
+    run = bench.workdir / "run" if resumed else bench.workdir / "shapes.runs" / "first"
     _copy(bench, "run" if resumed else "whole", run)
     inputs = _damage(bench, run, RESUMED if resumed else ("splits.csv", "config.json", "labels.txt"), rng)
     if resumed:
@@ -91,11 +91,11 @@ def case(bench: Bench) -> int:
 
 
 def _copy(bench: Bench, name: str, path: Path) -> None:
-    """Copy a run; what it says of where it lies is to be right."""
+    """Copy a run, and correct the paths in it."""
     template = bench.templates / "runs"
     shutil.copytree(template / name, path)
     text = (path / "options.json").read_text("utf-8")
-    (path / "options.json").write_text(text.replace(str(template), str(bench.desk)), "utf-8")
+    (path / "options.json").write_text(text.replace(str(template), str(bench.workdir)), "utf-8")
 
 
 def _damage(bench: Bench, run: Path, names: tuple[str, ...], rng: Random) -> int:
@@ -137,7 +137,7 @@ def _harmful_options(documents: str, rng: Random) -> dict[str, object]:
 
 
 def _bounded(body: bytes) -> bytes:
-    """Take back numbers with which a training would be right to take hours."""
+    """Limit numbers with which a training would correctly take hours."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What the two parts about the web share: a small Internet in a process, and answers with damaged heads."""
+"""Shared by the two parts about the web: a test Internet in a process, and responses with damaged headers."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ SCHEMES = ("http:", "https:", "HTTP:", "ftp:", "file:", "data:", "javascript:", 
 
 
 def odd_address(rng: Random) -> str:
-    """Return an address that nobody should be able to write."""
+    """Return a URL that nobody should be able to write."""
     path = rng.choice(
         (
             "/1.jpg",
@@ -133,7 +133,7 @@ def odd_address(rng: Random) -> str:
 
 
 def damaged_head(kind: bytes, length: int, rng: Random, address: Callable[[Random], str] = odd_address) -> bytes:
-    """Return a status line and headers, of which one or two are odd."""
+    """Return a status line and headers, one or two of them unusual."""
     end = rng.choice((b"\r\n", b"\r\n", b"\r\n", b"\n"))
     status, phrase = (rng.choice(STATUSES), rng.choice(PHRASES)) if rng.random() < 0.5 else (b"200", b"OK")
     headers = {b"Content-Type": kind, b"Content-Length": b"%d" % length}
@@ -200,23 +200,23 @@ def _odd_header(rng: Random) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Raw(Answer):
-    """An answer whose head is the bytes given; the connection ends behind the body."""
+    """A response with the given bytes as its header; the connection ends after the body."""
 
     raw: bytes = b""
 
     @property
     def head(self) -> bytes:
-        """The bytes given."""
+        """The given bytes."""
         return self.raw
 
     @property
     def keeps(self) -> bool:
-        """Nothing follows: what the head says of the length is not to be relied on."""
+        """Nothing follows: the length in the header is not reliable."""
         return False
 
 
 def hurry() -> None:
-    """Take away the pauses between pages and before another try: nobody is to be spared here."""
+    """Remove the pauses between pages and before retries: no server needs protection here."""
     from harvest import providers  # noqa: PLC0415 - imported long before
     from harvest.web import image_client, search_session  # noqa: PLC0415
 
@@ -229,7 +229,7 @@ def hurry() -> None:
 
 @contextmanager
 def listening(bench: Bench, internet: Internet) -> Iterator[None]:
-    """Let a small Internet listen in a process of its own, and lead the commands of this case there."""
+    """Start a test Internet in a process of its own, and direct the commands of this case to it."""
     read, write = os.pipe()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-class Apart(Internet):
+class InternetProcess(Internet):
     """The same Internet, elsewhere; `setup`, a function of a module, fills its shelves both here and there.
 
-    Here it only knows what there is to find. Moods and weather must come from `setup`: what is said here
+    Here it only knows what there is to find. Moods and conditions must come from `setup`: what is said here
     later is not heard there, and the log is to be asked for, with `seen()`.
     """
 

@@ -1,4 +1,4 @@
-"""What a temper of a picture host is."""
+"""The behaviour of an image host: what it answers, and the verdict that a correct program gives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.internet.wire import Answer
+from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
     from harvest.verdicts import Verdict
     from tests.internet.drawing import Photo
-    from tests.internet.wire import Request
+    from tests.internet.proxy_server import Request
 
-    Behaviour = Callable[[Request, Photo], Answer]
+    Respond = Callable[[Request, Photo], Answer]
 
 JPEG = "image/jpeg"
 
 
 @dataclass(frozen=True, slots=True)
-class Temper:
-    """How a host behaves, and what a sound program makes of it."""
+class HostBehaviour:
+    """How a host answers, and the verdict a correct program gives."""
 
     name: str
     verdict: Verdict
-    answer: Behaviour
+    answer: Respond
 
 
-def temper(verdict: Verdict) -> Callable[[Behaviour], Temper]:
-    """Make a behaviour a temper of its name."""
-    return lambda answer: Temper(answer.__name__, verdict, answer)
+def host_behaviour(verdict: Verdict) -> Callable[[Respond], HostBehaviour]:
+    """Return a decorator that makes a function the behaviour of its name."""
+    return lambda answer: HostBehaviour(answer.__name__, verdict, answer)
 
 
 def picture(photo: Photo, **headers: str) -> Answer:

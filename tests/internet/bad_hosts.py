@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from harvest.verdicts import Verdict
-from tests.internet.temper import JPEG, picture, temper
-from tests.internet.wire import FOREVER, Answer, End
+from tests.internet.host_behaviour import JPEG, host_behaviour, picture
+from tests.internet.proxy_server import FOREVER, Answer, End
 
 if TYPE_CHECKING:
     from tests.internet.drawing import Photo
-    from tests.internet.wire import Part, Request
+    from tests.internet.proxy_server import Part, Request
 
 PAUSE = 0.05  # before hanging up, so that what was sent arrives
 
@@ -25,20 +25,20 @@ PAUSE = 0.05  # before hanging up, so that what was sent arrives
 # ---- what comes is no picture
 
 
-@temper(Verdict.NOT_AN_IMAGE)
+@host_behaviour(Verdict.NOT_AN_IMAGE)
 def html(_: Request, __: Photo) -> Answer:
     """Serve a page and call it a JPEG."""
     return Answer(b"<!DOCTYPE html><title>Buy our pictures</title><p>Nothing here." + b" " * 2000, kind=JPEG)
 
 
-@temper(Verdict.BROKEN_IMAGE)
+@host_behaviour(Verdict.BROKEN_IMAGE)
 def broken(_: Request, photo: Photo) -> Answer:
     """Serve the half of the file that is left."""
     body = photo.body
     return Answer(body[: len(body) // 2], kind=JPEG)
 
 
-@temper(Verdict.UNSUPPORTED)
+@host_behaviour(Verdict.UNSUPPORTED)
 def tiff(_: Request, photo: Photo) -> Answer:
     """Serve a format nobody should decode from strangers."""
     file = io.BytesIO()
@@ -46,7 +46,7 @@ def tiff(_: Request, photo: Photo) -> Answer:
     return Answer(file.getvalue(), kind="image/tiff")
 
 
-@temper(Verdict.TOO_MANY_PIXELS)
+@host_behaviour(Verdict.TOO_MANY_PIXELS)
 def bomb(_: Request, __: Photo) -> Answer:
     """Serve a PNG of a hundred bytes that claims 2,500 megapixels."""
     header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
@@ -60,50 +60,50 @@ def bomb(_: Request, __: Photo) -> Answer:
 # ---- nothing comes, or not all of it, or never
 
 
-@temper(Verdict.GONE)
+@host_behaviour(Verdict.GONE)
 def dead(_: Request, __: Photo) -> Answer:
     """Never have heard of it: 404."""
     return Answer(b"<h1>Not Found</h1>", status=404)
 
 
-@temper(Verdict.GONE)
+@host_behaviour(Verdict.GONE)
 def gone(_: Request, __: Photo) -> Answer:
     """Have taken it down: 410."""
     return Answer(b"<h1>Gone</h1>", status=410)
 
 
-@temper(Verdict.GONE)
+@host_behaviour(Verdict.GONE)
 def forbidden(_: Request, __: Photo) -> Answer:
     """Dislike hot links: 403."""
     return Answer(b"<h1>Forbidden</h1>", status=403)
 
 
-@temper(Verdict.SERVER_ERROR)
+@host_behaviour(Verdict.SERVER_ERROR)
 def down(_: Request, __: Photo) -> Answer:
     """Stay broken: 500."""
     return Answer(b"<h1>Internal Server Error</h1>", status=500)
 
 
-@temper(Verdict.HOST_PARKED)
+@host_behaviour(Verdict.HOST_PARKED)
 def patience(_: Request, __: Photo) -> Answer:
     """Ask for a week's patience."""
     return Answer(b"slow down", status=429, headers={"Retry-After": "604800"})
 
 
-@temper(Verdict.TIMEOUT)
+@host_behaviour(Verdict.TIMEOUT)
 def stall(_: Request, __: Photo) -> Answer:
     """Listen and never answer."""
     return Answer(wait=FOREVER)
 
 
-@temper(Verdict.TIMEOUT)
+@host_behaviour(Verdict.TIMEOUT)
 def freeze(_: Request, photo: Photo) -> Answer:
     """Stop in the middle of the picture."""
     body = photo.body
     return Answer([body[: len(body) // 2], FOREVER], kind=JPEG, length=len(body))
 
 
-@temper(Verdict.TIMEOUT)
+@host_behaviour(Verdict.TIMEOUT)
 def drip(_: Request, photo: Photo) -> Answer:
     """Send one byte a second."""
     parts: list[Part] = []
@@ -112,21 +112,21 @@ def drip(_: Request, photo: Photo) -> Answer:
     return Answer(parts, kind=JPEG, length=len(photo.body))
 
 
-@temper(Verdict.BROKEN_TRANSFER)
+@host_behaviour(Verdict.BROKEN_TRANSFER)
 def reset(_: Request, photo: Photo) -> Answer:
     """Reset the connection in the middle of the picture."""
     body = photo.body
     return Answer([body[: len(body) // 2], PAUSE, End.RESET], kind=JPEG, length=len(body))
 
 
-@temper(Verdict.BROKEN_TRANSFER)
+@host_behaviour(Verdict.BROKEN_TRANSFER)
 def short(_: Request, photo: Photo) -> Answer:
     """Send less than declared."""
     body = photo.body
     return Answer([body[: len(body) // 2], PAUSE, End.CLOSE], kind=JPEG, length=len(body))
 
 
-@temper(Verdict.BROKEN_TRANSFER)
+@host_behaviour(Verdict.BROKEN_TRANSFER)
 def cut(_: Request, photo: Photo) -> Answer:
     """Send a chunked body and leave in the middle of a chunk."""
     half = photo.body[: len(photo.body) // 2]
@@ -137,44 +137,44 @@ def cut(_: Request, photo: Photo) -> Answer:
 # ---- what nobody should take
 
 
-@temper(Verdict.TOO_BIG)
+@host_behaviour(Verdict.TOO_BIG)
 def endless(_: Request, photo: Photo) -> Answer:
     """Stream for ever, without a length."""
     return Answer(repeat(photo.body), kind=JPEG)
 
 
-@temper(Verdict.TOO_BIG)
+@host_behaviour(Verdict.TOO_BIG)
 def huge(_: Request, photo: Photo) -> Answer:
     """Declare ten gigabytes."""
     return Answer(repeat(photo.body), kind=JPEG, length=10 * 2**30)
 
 
-@temper(Verdict.ENCODED)
+@host_behaviour(Verdict.ENCODED)
 def encoded(_: Request, photo: Photo) -> Answer:
     """Compress what nobody asked to have compressed."""
     return Answer(gzip.compress(photo.body), kind=JPEG, headers={"Content-Encoding": "gzip"})
 
 
-@temper(Verdict.TOO_MANY_REDIRECTS)
+@host_behaviour(Verdict.TOO_MANY_REDIRECTS)
 def loop(request: Request, _: Photo) -> Answer:
     """Send visitors around in circles."""
     turn = int(request.fields.get("turn", 0)) % 7 + 1
     return Answer(status=302, headers={"Location": f"{request.route}?turn={turn}"})
 
 
-@temper(Verdict.BLOCKED_ADDRESS)
+@host_behaviour(Verdict.BLOCKED_ADDRESS)
 def private(_: Request, __: Photo) -> Answer:
     """Send visitors to their own machine."""
     return Answer(status=302, headers={"Location": "http://127.0.0.1/private.jpg"})
 
 
-@temper(Verdict.BLOCKED_ADDRESS)
+@host_behaviour(Verdict.BLOCKED_ADDRESS)
 def metadata(_: Request, __: Photo) -> Answer:
     """Send visitors to the keys of the cloud they may run in."""
     return Answer(status=302, headers={"Location": "http://169.254.169.254/latest/meta-data/"})
 
 
-@temper(Verdict.BAD_ADDRESS)
+@host_behaviour(Verdict.BAD_ADDRESS)
 def disk(_: Request, __: Photo) -> Answer:
     """Send visitors to their own disk."""
     return Answer(status=302, headers={"Location": "file:///etc/passwd"})
@@ -183,25 +183,25 @@ def disk(_: Request, __: Photo) -> Answer:
 # ---- connections that must not come about: their certificates are made so, their names known to nobody
 
 
-@temper(Verdict.TLS)
+@host_behaviour(Verdict.TLS)
 def expired(_: Request, photo: Photo) -> Answer:
     """Show a certificate that ended yesterday."""
     return picture(photo)
 
 
-@temper(Verdict.TLS)
+@host_behaviour(Verdict.TLS)
 def misnamed(_: Request, photo: Photo) -> Answer:
     """Show a certificate of somebody else."""
     return picture(photo)
 
 
-@temper(Verdict.TLS)
+@host_behaviour(Verdict.TLS)
 def selfsigned(_: Request, photo: Photo) -> Answer:
     """Show a certificate of its own making."""
     return picture(photo)
 
 
-@temper(Verdict.UNREACHABLE)
+@host_behaviour(Verdict.UNREACHABLE)
 def nowhere(_: Request, photo: Photo) -> Answer:
     """Have a name that nobody can resolve; behind a proxy that is the proxy's 502."""
     return picture(photo)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Authority:
+class CertificateAuthority:
     """The CA that the tests' programs are told to trust, and only that one."""
 
     def __init__(self) -> None:

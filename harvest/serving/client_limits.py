@@ -1,16 +1,70 @@
-"""Close connections when there are too many, first those that only wait for their client."""
+"""Limit what one client address may use: memory, running requests, downloads, and connections."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import ipaddress
+from collections import Counter, defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from harvest.serving import http_errors
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from starlette.requests import Request
 
     from harvest.serving.service_limits import ServiceLimits
 
+_CUSTOMER_PREFIX = 64  # bits; an internet provider assigns such an IPv6 network to one customer
 _INITIAL_CREDIT = 1024  # bytes; without it a new connection would be closed before it can send anything
+
+
+def client_key(host: str) -> str:
+    """Return the key of a client: its IPv4 address, or the /64 network of its IPv6 address.
+
+    >>> client_key("192.0.2.7"), client_key("::ffff:192.0.2.7"), client_key("2001:db8:1:2::7")
+    ('192.0.2.7', '192.0.2.7', '2001:db8:1:2::/64')
+    """
+    try:
+        ip = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.IPv6Network((ip, _CUSTOMER_PREFIX), strict=False))
+
+
+def client_of(request: Request) -> str:
+    """Return the client that sent a request."""
+    return client_key(request.client.host) if request.client else ""
+
+
+class Shares:
+    """Counts what each client uses: at most `each`, and at most `total` for all of them."""
+
+    def __init__(self, total: int, each: int) -> None:
+        self._total = total
+        self._each = each
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def share(self, client: str) -> Iterator[Callable[[int], None]]:
+        """Yield a function that takes a count for a client or raises `HttpError`; release everything at the end."""
+        taken = 0
+
+        def take(count: int) -> None:
+            nonlocal taken
+            if self._held[client] + count > self._each or self._held.total() + count > self._total:
+                raise http_errors.busy_error()
+            self._held[client] += count
+            taken += count
+
+        try:
+            yield take
+        finally:
+            self._held[client] -= taken
+            self._held += Counter()  # remove the clients that hold nothing
 
 
 class Admitted(Protocol):

@@ -14,15 +14,15 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from harvest.verdicts import Verdict
+from tests.internet.all_behaviours import BEHAVIOURS
 from tests.internet.drawing import SMALL, Photo, prepare
-from tests.internet.tempers import TEMPERS
-from tests.internet.wire import Answer
+from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tests.internet.weather import Weather
-    from tests.internet.wire import Request
+    from tests.internet.network_conditions import NetworkConditions
+    from tests.internet.proxy_server import Request
 
 # How twins differ from their originals: changes that every rule for twins must see through.
 TWINS = ("smaller", "rough", "webp", "larger")
@@ -37,19 +37,19 @@ class Listing:
     page: str
     title: str
     photo: Photo
-    temper: str = "good"
+    behaviour: str = "good"
     change: str = ""  # how the photo was passed on; "" is as taken
     licence: int = 0  # Flickr's number
 
     @property
     def verdict(self) -> Verdict:
         """What should become of it, were it alone in the world."""
-        return TEMPERS[self.temper].verdict
+        return BEHAVIOURS[self.behaviour].verdict
 
     def answer(self, request: Request) -> Answer:
         """Do what its host does."""
         if not self.change:
-            return TEMPERS[self.temper].answer(request, self.photo)
+            return BEHAVIOURS[self.behaviour].answer(request, self.photo)
         return Answer(self.body, kind="image/webp" if self.change == "webp" else "image/jpeg")
 
     @property
@@ -79,9 +79,9 @@ class Shelf:
         """The addresses in order."""
         return [listing.url for listing in self.listings]
 
-    def of(self, *tempers: str) -> list[Listing]:
-        """Give the listings of these tempers."""
-        return [listing for listing in self.listings if listing.temper in tempers]
+    def of(self, *behaviours: str) -> list[Listing]:
+        """Give the listings of these behaviours."""
+        return [listing for listing in self.listings if listing.behaviour in behaviours]
 
     @property
     def twins(self) -> list[Listing]:
@@ -122,17 +122,17 @@ class Catalogue:
         copy: int = 0,
         also: Sequence[Listing] = (),
         address: Callable[[Listing], str] | None = None,
-        **tempers: int,
+        **behaviours: int,
     ) -> Shelf:
         """Make a shelf of `count` listings, as many of each kind as said, the rest good ones.
 
         `twin` listings show a good one's photo changed as the web changes pictures, `copy` ones its very
-        bytes from another host, and those of a temper by its name (`dead=3`) what its host does. Kinds are
+        bytes from another host, and those of a behaviour by its name (`dead=3`) what its host does. Kinds are
         dealt out in an order drawn from the query. `also` appends listings of other shelves, at their own
         addresses; `title` may hold `{n}`, the listing's number.
         """
         draw = Random(f"{query} {len(self)}")
-        kinds = _kinds(count, {**tempers, "twin": twin, "copy": copy})
+        kinds = _kinds(count, {**behaviours, "twin": twin, "copy": copy})
         draw.shuffle(kinds)
         prepare(size)
         first = len(self) + 1
@@ -147,7 +147,7 @@ class Catalogue:
                 page=f"https://pages{number % 7}.stories.test/{_slug(query)}/{number}",
                 title=title.replace("{n}", str(number)) or f"{query} {number}",
                 photo=photo,
-                temper=kind if kind in TEMPERS else "good",
+                behaviour=kind if kind in BEHAVIOURS else "good",
                 change=next(changes) if kind == "twin" else "",
                 licence=licence,
             )
@@ -162,7 +162,7 @@ class Catalogue:
         return listing
 
 
-def expected(*shelves: Shelf, weather: Weather | None = None) -> Counter[str]:
+def expected(*shelves: Shelf, conditions: NetworkConditions | None = None) -> Counter[str]:
     """Count, by the summary's columns, what a run over these shelves in this order comes to.
 
     The shelves fill one class, or classes that share nothing. Timing may swap who of two twins is the second;
@@ -173,7 +173,7 @@ def expected(*shelves: Shelf, weather: Weather | None = None) -> Counter[str]:
     photos: set[Photo] = set()
     for listing in (listing for shelf in shelves for listing in shelf):
         verdict = listing.verdict
-        if weather and weather.kills(listing.url):
+        if conditions and conditions.is_dead(listing.url):
             verdict = Verdict.GONE
         if listing.url in urls:
             verdict = Verdict.HAD
@@ -188,9 +188,9 @@ def expected(*shelves: Shelf, weather: Weather | None = None) -> Counter[str]:
 
 def _kinds(count: int, special: dict[str, int]) -> list[str]:
     """List what each of `count` listings is to be: what is said, and good ones for the rest."""
-    unknown = special.keys() - TEMPERS.keys() - {"twin", "copy"}
+    unknown = special.keys() - BEHAVIOURS.keys() - {"twin", "copy"}
     if unknown:
-        raise ValueError(f"no kind {', '.join(unknown)}; there are {', '.join(sorted(TEMPERS))}, twin and copy")
+        raise ValueError(f"no kind {', '.join(unknown)}; there are {', '.join(sorted(BEHAVIOURS))}, twin and copy")
     good = count - sum(special.values())
     if good < 0 or (special["twin"] + special["copy"] and not good):
         raise ValueError(f"{count} listings cannot be {special}")

@@ -19,8 +19,8 @@ from urllib.parse import parse_qsl, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tests.internet.authority import Authority
-    from tests.internet.log import Log, Visit
+    from tests.internet.certificate_authority import CertificateAuthority
+    from tests.internet.log import Log, LoggedRequest
 
 FOREVER = 1e6
 HEAD_LIMIT = 64 * 1024
@@ -99,25 +99,25 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-class HungUp(Exception):
+class ConnectionEnded(Exception):
     """The connection is over, by the client's wish or by the site's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class ProxyServer:
     """The proxy: reads requests off a connection, asks `respond`, sends the answers."""
 
     respond: Callable[[Request], Answer]
     knows: Callable[[str], bool]  # is there such a host?
-    authority: Authority
+    authority: CertificateAuthority
     log: Log
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client to its end."""
-        line = _Line(reader, writer)
+        line = _Connection(reader, writer)
         try:
             await self._serve(line)
-        except (HungUp, OSError, EOFError, ssl.SSLError):
+        except (ConnectionEnded, OSError, EOFError, ssl.SSLError):
             pass  # clients leave as they like, and some hosts' certificates are made to be refused
         finally:
             if line.reset:
@@ -125,7 +125,7 @@ class Wire:
             else:
                 writer.close()
 
-    async def _serve(self, line: _Line) -> None:
+    async def _serve(self, line: _Connection) -> None:
         method, target, headers = await line.head()
         host = ""
         if method == "CONNECT":
@@ -144,7 +144,9 @@ class Wire:
         finally:
             self.log.closed(peer)
 
-    async def _exchange(self, line: _Line, method: str, target: str, headers: Mapping[str, str], tunnel: str) -> bool:
+    async def _exchange(
+        self, line: _Connection, method: str, target: str, headers: Mapping[str, str], tunnel: str
+    ) -> bool:
         address = urlsplit(target if "//" in target else f"//{headers.get('host', '')}{target}")
         host = tunnel or (address.hostname or "")
         path = (address.path or "/") + (f"?{address.query}" if address.query else "")
@@ -168,7 +170,7 @@ def _nobody(host: str) -> Answer:
 
 
 @dataclass(slots=True)
-class _Line:
+class _Connection:
     """One connection, plain or encrypted."""
 
     reader: asyncio.StreamReader
@@ -192,7 +194,7 @@ class _Line:
         # No await between the two: the client's hello must reach TLS, not this reader.
         await self.writer.start_tls(context, ssl_handshake_timeout=60)
 
-    async def send(self, answer: Answer, visit: Visit | None = None, *, bodyless: bool = False) -> None:
+    async def send(self, answer: Answer, visit: LoggedRequest | None = None, *, bodyless: bool = False) -> None:
         """Send an answer, part by part."""
         if answer.wait:
             await self._pause(answer.wait)
@@ -223,7 +225,7 @@ class _Line:
                 # Lingering for no time turns the close into a reset.
                 peer = self.writer.get_extra_info("socket")
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            raise HungUp
+            raise ConnectionEnded
 
     async def _pause(self, seconds: float) -> None:
         """Wait; a client that leaves meanwhile ends it (nobody sends two requests at once)."""
@@ -232,4 +234,4 @@ class _Line:
                 await self.reader.read(1)
         except TimeoutError:
             return
-        raise HungUp
+        raise ConnectionEnded
