@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-from contextlib import nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,9 +23,7 @@ if TYPE_CHECKING:
     from harvest.ledger.picture_table import PictureTable
 
 _BATCH = 32  # files per transaction: an inspected file is not inspected again, also after a kill
-_HEAVY = 100 << 20  # bytes of a decode; those that need more run one at a time
 _MAX_NAMED = 5  # skipped files that are named
-_turn = threading.Lock()
 
 
 class SkippedFile(NamedTuple):
@@ -94,7 +90,11 @@ def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:
 
 def inspect_file(path: Path, *, unpad: bool = False) -> InspectedImage | Refusal | None:
     """Decode a file and compute its fingerprint; return `None` if it is gone."""
-    from harvest.images import inspect_image, memory_needed  # noqa: PLC0415 - decoders are slow to load, and rarely needed
+    from harvest.images import (  # noqa: PLC0415 - decoders are slow to load, and rarely needed
+        inspect_image,
+        limit_large_decodes,
+        memory_needed,
+    )
 
     try:
         with disk.read_errors_named(path), disk.open_to_read(path) as file:
@@ -104,5 +104,5 @@ def inspect_file(path: Path, *, unpad: bool = False) -> InspectedImage | Refusal
             data = file.read()
     except FileNotFoundError:
         return None
-    with _turn if memory_needed(data) > _HEAVY else nullcontext():
+    with limit_large_decodes(memory_needed(data)):
         return inspect_image(data, unpad=unpad)

@@ -6,7 +6,7 @@ containers      iterate over JPEG segments, PNG chunks, GIF blocks and ISO boxes
 strip_metadata  remove the metadata of an image
 heif_items      read the items of an AVIF or HEIC file
 coded_size      read the real size of their frames
-memory_budget   estimate the memory that a decode takes, and limit single allocations
+memory_budget   estimate the memory that a decode takes, and limit large decodes and single allocations
 decode          the only module that decodes with Pillow
 colour          convert to 8 bits, on white, in sRGB
 exif            write the EXIF block, and read it back
@@ -14,7 +14,15 @@ process         run all steps in order
 """
 
 from harvest.images.exif import read_hit, source_of
-from harvest.images.memory_budget import memory_needed
+from harvest.images.memory_budget import limit_large_decodes, memory_needed
 from harvest.images.process import InspectedImage, inspect_image, process_image
 
-__all__ = ["InspectedImage", "inspect_image", "memory_needed", "process_image", "read_hit", "source_of"]
+__all__ = [
+    "InspectedImage",
+    "inspect_image",
+    "limit_large_decodes",
+    "memory_needed",
+    "process_image",
+    "read_hit",
+    "source_of",
+]

@@ -5,12 +5,22 @@ Large images share one memory budget, by this estimate; all others never wait.
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
 from harvest.images import headers
 from harvest.models import Refusal
 from harvest.verdicts import Verdict
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # The largest image that is decoded, with transparency. A resize or a crop has no reason to make a larger one.
 MAX_BYTES = headers.MOST_PIXELS * 4
+
+LARGE_DECODE = 64 << 20  # bytes; threads decode images that take more one at a time
+_large_decode = threading.RLock()
 
 _THUMBNAIL = 192  # pixels: the longest side of a thumbnail is at least this and less than twice this
 _MOST_SCALE = 8  # a JPEG can be decoded at 1, 1/2, 1/4 or 1/8 of its size
@@ -61,6 +71,16 @@ def memory_needed(body: bytes, side: int = 0) -> int:
     decoded = header.pixels * _JPEG.get(header.planes, 8.5) / decode_scale(header, side) ** 2
     kept = header.pixels * header.planes * _COEFFICIENT if header.in_passes else 0
     return len(body) + int(decoded) + kept
+
+
+@contextmanager
+def limit_large_decodes(size: int) -> Iterator[None]:
+    """Let the threads of this process decode one large image at a time, so that memory stays flat.
+
+    `size` is the number of bytes that the block takes, by `memory_needed`. Small images never wait.
+    """
+    with _large_decode if size > LARGE_DECODE else nullcontext():
+        yield
 
 
 def decode_scale(header: headers.Header, side: int) -> int:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -31,7 +29,6 @@ P = TypeVar("P", bytes, str, Path)
 
 BATCH = 32  # images in one batch of the network
 MOST = 200 << 20  # bytes of an image file: larger ones are not read
-_GIANT = 64 << 20  # bytes to decode an image: larger ones are decoded one at a time, so that memory stays flat
 _NAME_IT = "Name the run directory that the training printed."
 _CONFIG, _ONNX = "config.json", "model.onnx"
 
@@ -69,7 +66,6 @@ class Predictor:
         self.labels = engine.labels
         self.size = engine.size
         self._engine = engine
-        self._giants = threading.Lock()
 
     @classmethod
     def open(cls, run: Path | str, *, prefer_onnx: bool = True, say: Callable[[str], None] | None = None) -> Self:
@@ -125,7 +121,7 @@ class Predictor:
             return Refusal(Verdict.BROKEN_IMAGE, getattr(error, "strerror", None) or str(error))
         if len(body) > MOST:
             return Refusal(Verdict.TOO_BIG, f"more than {MOST >> 20} MB")
-        with self._giants if images.memory_needed(body) > _GIANT else nullcontext():
+        with images.limit_large_decodes(images.memory_needed(body)):
             return self.prepare(body)
 
     def _finish_batch(

@@ -80,7 +80,7 @@ def test_any_picture_gives_a_square(size):
         assert view.shape == (32, 32, 3)
 
 
-def test_the_same_chances_give_the_same_view():
+def test_the_same_random_state_gives_the_same_view():
     """A view depends only on its image and the random state; another state gives another view."""
     made, image = Augmentation(), photo()
 
@@ -89,7 +89,7 @@ def test_the_same_chances_give_the_same_view():
     assert first == again != other
 
 
-def test_nothing_asked_is_the_picture_itself():
+def test_no_augmentation_leaves_the_image_unchanged():
     """With all changes at zero, a square image is unchanged."""
     image = photo(64, 64)
 
@@ -118,7 +118,7 @@ def widths(made, count=40):
     return [(view[32, -1, 0] - view[32, 0, 0]) / 255 * 64 / 63 for view in many(made, ramp(), count=count)]
 
 
-def test_random_crop_cuts_a_margin_off_somewhere():
+def test_random_crop_cuts_a_margin_off_at_a_random_place():
     """--random-crop 50 shows two thirds of the side, as retrain.py does, and not always the center."""
     assert widths(only(random_crop=50)) == pytest.approx([2 / 3] * 40, abs=0.02)
     lefts = [view[32, 0, 0] for view in many(only(random_crop=50), ramp())]
@@ -126,7 +126,7 @@ def test_random_crop_cuts_a_margin_off_somewhere():
     assert max(lefts) > 70
 
 
-def test_random_scale_enlarges_up_to_so_much():
+def test_random_scale_enlarges_up_to_the_limit():
     """--random-scale 50 enlarges images by up to a half, and never shrinks them."""
     shown = widths(only(random_scale=50))
     assert min(shown) >= 1 / 1.5 - 0.02
@@ -161,13 +161,13 @@ def test_borders_are_mirrored():
 
 
 @pytest.mark.parametrize("field", ["rotation", "shear", "shift", "stretch"])
-def test_each_way_to_move_moves(field):
+def test_each_geometric_change_changes_the_view(field):
     """Rotation, shear, shift and stretch each change the view."""
     image = photo(64, 64)
     assert all((view != levels(image)).any() for view in many(only(**{field: 20}), image, count=5))
 
 
-def test_options_ask_for_views(tmp_path):
+def test_options_set_the_augmentation(tmp_path):
     """The command line overrides the defaults; --no-augment shows images unchanged."""
     assert make_augmentation(TrainingOptions(tmp_path)) == Augmentation()
     asked = make_augmentation(
@@ -178,7 +178,7 @@ def test_options_ask_for_views(tmp_path):
     assert make_augmentation(TrainingOptions(tmp_path, augment=False)) is None
 
 
-def test_a_transform_of_ones_own(own):
+def test_a_transform_of_the_user(own):
     """random_transform receives the view as an array and a seed, and its result is used."""
     options = TrainingOptions(own, augment=False, transform="own_views:ready")
     image = photo(96, 72)
@@ -189,7 +189,7 @@ def test_a_transform_of_ones_own(own):
     assert 0 <= load_object("own_views:ready", beside=own).seed < 1 << 32
 
 
-def test_a_transform_after_ours(own):
+def test_a_transform_after_the_augmentation(own):
     """With augmentation, the user's transform receives our views; a class is instantiated."""
     image = photo(96, 72)
     ours = make_augmentation(TrainingOptions(own)).view(image, 64, random.Random(5))
@@ -209,7 +209,7 @@ def test_a_transform_may_change_size_and_kind(own):
     assert abs(seen.mean() * 2 - levels(image_array.centre_crop(photo(96, 72), 64)).mean()) < 2
 
 
-def test_a_transform_that_answers_nonsense(own):
+def test_a_transform_with_an_invalid_result(own):
     """A result that is not an image is an error with a message."""
     made = make_augmentation(TrainingOptions(own, transform="own_views:Flat"))
 
@@ -217,7 +217,7 @@ def test_a_transform_that_answers_nonsense(own):
         made.view(photo(), 64, random.Random(0))
 
 
-def test_another_transform_has_another_name(own):
+def test_the_key_of_views_depends_on_the_code(own):
     """The key of cached views depends on the code of the transform."""
     before = repr(make_augmentation(TrainingOptions(own, transform="own_views:ready")))
     sys.modules.pop("own_views")
@@ -238,13 +238,13 @@ def test_another_transform_has_another_name(own):
         ("own_views:useless", r"has no method random_transform"),
     ],
 )
-def test_a_transform_that_is_not_there(own, name, reason):
+def test_a_missing_transform(own, name, reason):
     """An error for a missing name says which part of it is missing."""
     with pytest.raises(UsageError, match=reason):
         make_augmentation(TrainingOptions(own, transform=name))
 
 
-def test_a_module_with_a_mistake(own):
+def test_a_module_with_a_syntax_error(own):
     """A syntax error in the user's code is reported."""
     (own.parent / "own_views.py").write_text("def f(:\n", "utf-8")
     with pytest.raises(UsageError, match="invalid syntax"):
@@ -275,7 +275,7 @@ def test_a_transform_that_fails(own, body, said):
         made.view(photo(), 64, random.Random(0))
 
 
-def test_a_transform_that_cannot_be_made(own):
+def test_a_transform_class_that_needs_arguments(own):
     """A class whose constructor needs arguments is an error."""
     text = "class Mine:\n    def __init__(self, size): pass\n"
     (own.parent / "own_views.py").write_text(text, "utf-8")
@@ -283,7 +283,7 @@ def test_a_transform_that_cannot_be_made(own):
         make_augmentation(TrainingOptions(own, transform="own_views:Mine"))
 
 
-def test_where_a_module_is_looked_for_is_said_once(own, monkeypatch):
+def test_the_hint_names_each_folder_once(own, monkeypatch):
     """The hint names one folder if the command runs beside the data, and else two."""
     monkeypatch.chdir(own.parent)
     with pytest.raises(UsageError) as beside:

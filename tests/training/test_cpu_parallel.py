@@ -46,7 +46,7 @@ def same(one: list[torch.Tensor], two: list[torch.Tensor], apart: float = 0.0) -
     return all(torch.allclose(a, b, rtol=apart, atol=apart) for a, b in zip(one, two, strict=True))
 
 
-def test_two_hands_learn_what_one_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_workers_give_the_gradients_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss and gradients of unequal shares are those of the whole batch, with class weights."""
     monkeypatch.setattr("harvest.training.processes._has_tiles", lambda: False)
     made = network()
@@ -61,7 +61,7 @@ def test_two_hands_learn_what_one_learns(monkeypatch: pytest.MonkeyPatch) -> Non
     assert same(found, expected, apart=1e-4)
 
 
-def test_dropout_hangs_on_the_seed_and_the_step_alone() -> None:
+def test_dropout_depends_on_the_seed_and_the_step() -> None:
     """Dropout depends only on the seed and the step, not on which worker is first."""
     made = network(dropout=0.5)
     first = gradients(made)
@@ -71,7 +71,7 @@ def test_dropout_hangs_on_the_seed_and_the_step_alone() -> None:
     assert not same(gradients(made, seed=1)[1], first[1])
 
 
-def test_the_network_is_given_back_as_it_was() -> None:
+def test_the_network_is_restored_after_training() -> None:
     """After a step, dropouts are torch's own, norms are unchanged, and torch has its threads back."""
     made = network(dropout=0.5)
     before = {name: value.clone() for name, value in made.model.state_dict().items()}
@@ -86,7 +86,7 @@ def test_the_network_is_given_back_as_it_was() -> None:
     assert torch.get_num_threads() == 2
 
 
-def test_norms_that_learn_see_a_batch_whole() -> None:
+def test_trained_norms_get_the_whole_batch() -> None:
     """With `together` there is one worker; the trial run changes no norm."""
     made = tiny.network()
     before = {name: value.clone() for name, value in made.model.state_dict().items()}
@@ -96,7 +96,7 @@ def test_norms_that_learn_see_a_batch_whole() -> None:
     assert all(torch.equal(before[name], value) for name, value in made.model.state_dict().items())
 
 
-def test_a_network_that_draws_lots_elsewhere_has_one_hand() -> None:
+def test_a_network_with_other_random_layers_has_one_worker() -> None:
     """A network with random attention has one worker: results would depend on which is first."""
     config = ViTConfig(
         hidden_size=16,
@@ -115,7 +115,7 @@ def test_a_network_that_draws_lots_elsewhere_has_one_hand() -> None:
         assert two.count == 2
 
 
-def test_many_cores_are_dealt_to_four_hands() -> None:
+def test_many_threads_are_divided_among_four_workers() -> None:
     """Eight threads are divided among four workers, with the same results."""
     before = gradients(made := network())
     torch.set_num_threads(8)
@@ -126,7 +126,7 @@ def test_many_cores_are_dealt_to_four_hands() -> None:
     assert float(loss) == pytest.approx(before[0], abs=1e-2)
 
 
-def test_little_work_is_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_batches_use_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small network uses one thread: several would spend their time waiting for each other."""
     monkeypatch.setattr(cpu_parallel, "_SMALL_BATCH", 2_000_000_000)
     with workers_for_training(network(), batch=7, seed=0, together=False) as one:
@@ -136,7 +136,7 @@ def test_little_work_is_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_answers_come_in_the_order_of_the_pictures(count: int) -> None:
+def test_predictions_are_in_the_order_of_the_images(count: int) -> None:
     """A batch in shares, of which the last may be smaller, gives each image its own logits."""
     made = tiny.network()
     some = {name: value[:count] for name, value in BATCH.items()}

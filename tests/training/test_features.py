@@ -92,7 +92,7 @@ def test_a_second_time_nothing_is_decoded(album, cache, decoded):
     assert np.array_equal(first, again)
 
 
-def test_a_picture_twice_is_looked_at_once(tmp_path, cache, decoded):
+def test_a_duplicate_is_decoded_once(tmp_path, cache, decoded):
     """Images are identified by content: a copy under another name is not decoded."""
     root = plant(tmp_path / "tree", {"coral": [1, 2], "king": [3]})
     (root / "king" / "copy.jpg").write_bytes(jpeg(1))
@@ -106,7 +106,7 @@ def test_a_picture_twice_is_looked_at_once(tmp_path, cache, decoded):
     assert np.array_equal(*values[rows])
 
 
-def test_only_what_is_new_is_looked_at(tmp_path, album, cache, decoded):
+def test_only_new_images_are_decoded(tmp_path, album, cache, decoded):
     """Only new and replaced images are decoded."""
     compute_features(network(), album, cache=cache)
     decoded.clear()
@@ -120,7 +120,7 @@ def test_only_what_is_new_is_looked_at(tmp_path, album, cache, decoded):
     assert close(values, expected(network(), changed))
 
 
-def test_other_networks_have_their_own(album, cache):
+def test_each_network_has_its_own_cache(album, cache):
     """Another network or another size has a cache of its own."""
     first = compute_features(network(), album, cache=cache).values
     other = compute_features(network(seed=1), album, cache=cache).values
@@ -155,7 +155,7 @@ def test_a_damaged_cache_is_computed_anew(album, cache, harm):
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.complex64, torch.float64])
 @pytest.mark.parametrize("shape", [(2, 16), (), (0,), (2, 16, 1)])
-def test_a_cache_of_other_numbers_is_none(tmp_path, kind, shape):
+def test_a_cache_of_other_types_is_ignored(tmp_path, kind, shape):
     """A cache file with types unknown to numpy, or other shapes, is ignored."""
     path = tmp_path / "features.safetensors"
     contents = torch.zeros(2, 32, dtype=torch.uint8)
@@ -164,7 +164,7 @@ def test_a_cache_of_other_numbers_is_none(tmp_path, kind, shape):
     assert FeatureCache(path, (16,)).read() == {}
 
 
-def test_features_that_cannot_be_kept_are_used(album, cache, monkeypatch):
+def test_features_that_cannot_be_cached_are_used(album, cache, monkeypatch):
     """A full disk is reported, and the training continues."""
 
     def full(_path, _data):
@@ -189,7 +189,7 @@ def test_a_cache_that_is_a_file(album, cache):
     assert said
 
 
-def test_what_is_done_when_stopped_is_kept(album, cache, decoded):
+def test_interrupted_features_are_cached(album, cache, decoded):
     """Ctrl-C loses no computed features."""
 
     def stop(done, _total):
@@ -205,14 +205,14 @@ def test_what_is_done_when_stopped_is_kept(album, cache, decoded):
     assert len(decoded) == 5
 
 
-def test_how_far_it_is(album, cache):
+def test_progress_counts_every_image(album, cache):
     """The progress counts every image, and ends at their number."""
     heard: list[tuple[int, int]] = []
     compute_features(network(), album, cache=cache, batch=4, tick=lambda *now: heard.append(now))
     assert heard == [(number, 9) for number in range(1, 10)]
 
 
-def test_a_picture_that_changed_meanwhile_has_none(album, cache):
+def test_a_changed_image_has_no_features(album, cache):
     """A file that was deleted or replaced since the folders were read has no features."""
     gone, changed = album.examples[1], album.examples[4]
     album.file(gone).unlink()
@@ -226,7 +226,7 @@ def test_a_picture_that_changed_meanwhile_has_none(album, cache):
     assert np.isfinite(compute_features(network(), album, cache=cache).values[1]).all()
 
 
-def test_pictures_that_are_all_gone_are_no_fault_of_the_network(album, cache):
+def test_missing_images_are_not_reported_as_damaged_weights(album, cache):
     """If all files are missing, the error says so, and not that the weights are damaged."""
     for example in album.examples:
         album.file(example).unlink()
@@ -244,7 +244,7 @@ def test_a_broken_network_is_named(album, cache):
         compute_features(broken, album, cache=cache)
 
 
-def test_processes_that_keep_at_once(tmp_path):
+def test_concurrent_trainings_cache_at_once(tmp_path):
     """Concurrent trainings leave one complete cache file at any moment, and no other file."""
     path = tmp_path / "features.safetensors"
     context = multiprocessing.get_context("spawn")
@@ -302,7 +302,7 @@ def test_views_are_of_their_picture(album, cache):
 
 
 @pytest.mark.parametrize("name", ["small", "mobilenet", "resnet18"])
-def test_the_swift_way_tells_the_same(name, monkeypatch):
+def test_the_optimized_network_gives_the_same_features(name, monkeypatch):
     """Folding and channels last change neither the features nor the network."""
     monkeypatch.setattr(optimized, "choose_mixed_precision", lambda _: "no")
     whole = load_pretrained(name, ["a", "b"], from_scratch=True, size=64)
@@ -344,7 +344,7 @@ class Fork(torch.nn.Module):
         return self.norm(between) + between
 
 
-def test_what_cannot_be_folded_is_left(monkeypatch):
+def test_what_cannot_be_folded_is_unchanged(monkeypatch):
     """A batch norm is not folded where that would change the results."""
     monkeypatch.setattr(optimized, "choose_mixed_precision", lambda _: "no")
     odd = network()

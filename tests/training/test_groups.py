@@ -71,7 +71,7 @@ def test_different_pictures_are_groups_of_their_own(tmp_path: Path) -> None:
     assert together(look(plant(tmp_path, {"king": range(40), "coral": range(40, 80)}))) == []
 
 
-def test_drawn_shapes_are_hardly_taken_for_each_other(tmp_path: Path) -> None:
+def test_drawn_shapes_are_mostly_different_groups(tmp_path: Path) -> None:
     """Small plain drawings, which are often similar, do not all form one group."""
     album = look(shapes(tmp_path, {"disc": 60, "square": 60, "cross": 60}))
     assert max(map(len, together(album)), default=1) < 10
@@ -143,7 +143,7 @@ def test_one_author_is_one_group(tmp_path: Path) -> None:
     assert numbers_of(together(album)) == [[1, 2], [3, 4]]
 
 
-def test_bonds_go_on_from_one_to_the_next(tmp_path: Path) -> None:
+def test_groups_are_transitive(tmp_path: Path) -> None:
     """Groups are transitive: a shared page and a shared author join three images."""
     album = with_origins(
         tmp_path,
@@ -166,7 +166,7 @@ def test_an_agency_is_no_author(tmp_path: Path) -> None:
     assert len(together(with_origins(tmp_path, 110, many))[0]) == 11
 
 
-def test_what_all_share_is_not_said(tmp_path: Path) -> None:
+def test_a_single_author_is_not_reported(tmp_path: Path) -> None:
     """A tree of a single author is not reported."""
     said: list[str] = []
     assert told(with_origins(tmp_path, 12, [(n, {"author": "Me"}) for n in range(12)]), said) == []
@@ -189,7 +189,7 @@ def test_a_harvest_knows_pages_and_authors(tmp_path: Path) -> None:
     assert together(look(root)) == [{f"king/{datasets.name(1)}", "coral/moved.jpg"}]
 
 
-def test_asking_a_ledger_records_nothing(tmp_path: Path) -> None:
+def test_reading_a_ledger_records_nothing(tmp_path: Path) -> None:
     """A training records neither moved nor deleted images in the ledger."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(5), coral=range(10, 15))
@@ -234,7 +234,7 @@ def test_a_newer_ledger_stops_no_training(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
-def test_a_ledger_in_use_is_read_all_the_same(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_in_use_is_read(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger that another program is writing to is read directly or from a copy."""
     monkeypatch.setattr("harvest.ledger.database.BUSY_TIMEOUT", 0.1)
     root = tmp_path / "dataset"
@@ -267,7 +267,7 @@ def test_a_ledger_that_cannot_be_written_is_copied(tmp_path: Path, monkeypatch: 
         assert consulted.counts() == {"king": 3, "coral": 3}
 
 
-def test_pictures_of_nothing_are_not_all_one(tmp_path: Path) -> None:
+def test_plain_images_are_not_one_group(tmp_path: Path) -> None:
     """Plain images of different colors, whose hashes are nearly equal, do not form one group."""
     plant(tmp_path, {"king": range(3), "coral": range(10, 13)})
     for number in range(12):

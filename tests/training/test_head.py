@@ -40,7 +40,7 @@ def right(head, values, targets):
     return float((head.probabilities(values).argmax(axis=1) == targets).mean())
 
 
-def test_classes_that_lie_apart_are_told_apart():
+def test_separable_classes_are_classified():
     """Separable classes are classified right on unseen images, also with more features than images."""
     for width in (20, 400):
         values, targets = clusters([30, 30, 30], width=width, apart=8)
@@ -64,7 +64,7 @@ def test_it_is_the_least_loss(width):
     assert np.abs(ours - theirs).max() < 0.01
 
 
-def test_outside_its_space_it_says_the_same():
+def test_original_and_rotated_features_give_the_same_scores():
     """The weights for the original features give the same scores as those in the rotated space."""
     for width in (10, 300):
         values, targets = clusters([40, 30, 30], width=width)
@@ -81,7 +81,7 @@ def test_outside_its_space_it_says_the_same():
         assert np.abs(answers - expected).max() < 1e-2
 
 
-def test_put_into_the_network_it_answers_the_same():
+def test_the_network_with_the_head_gives_the_same_results():
     """The network with the fitted head gives the head's results."""
     tiny = network()
     values, targets = clusters([10, 10, 10], width=tiny.head.in_features)
@@ -94,7 +94,7 @@ def test_put_into_the_network_it_answers_the_same():
     assert np.abs(told - head.probabilities(values)).max() < 1e-4
 
 
-def test_only_the_training_part_is_learned_from():
+def test_only_the_training_set_is_used_for_the_fit():
     """Features and labels of valid and test change neither the head nor the strength."""
     values, targets = clusters([30, 30], apart=1)
     split = dealt(targets, parts=(TRAIN, VALID, TEST))
@@ -108,7 +108,7 @@ def test_only_the_training_part_is_learned_from():
     assert head.strength == again.strength
 
 
-def test_what_tells_little_is_held_back_more():
+def test_noisy_features_get_a_stronger_penalty():
     """The chosen penalty is strong for noisy classes and weak for clear ones."""
     weak, targets = clusters([60, 60], apart=0.5, width=200)
     plain, _ = clusters([60, 60], apart=12, width=200)
@@ -117,7 +117,7 @@ def test_what_tells_little_is_held_back_more():
     assert held > 10 * free
 
 
-def test_T04_a_rare_class_is_not_passed_over():
+def test_T04_a_rare_class_is_predicted():
     """A class with one image in fifty is still predicted: classes have equal weights."""
     values, targets = clusters([500, 10], apart=3)
     exam, answers = clusters([500, 500], apart=3)
@@ -158,7 +158,7 @@ def test_a_class_without_training_pictures():
 
 
 @pytest.mark.parametrize("value", [0.0, 3.5, 1e20, -1e-30])
-def test_features_that_never_change(value):
+def test_constant_features_are_ignored(value):
     """A constant feature is ignored, whatever its value; so are all of them."""
     values, targets = clusters([20, 20], apart=8)
     plain = right(solve_head(Features(values), targets, dealt(targets), 2), values, targets)
@@ -202,7 +202,7 @@ def test_many_classes_of_two_pictures():
     assert (told.argmax(axis=1) == targets).mean() > 0.5
 
 
-def test_views_teach_as_well():
+def test_augmented_views_are_used():
     """Augmented views of training images are used: here only they show which features matter."""
     values, targets = clusters([30, 30], apart=8)
     blank = np.zeros_like(values)
@@ -215,7 +215,7 @@ def test_views_teach_as_well():
     assert right(taught, values, targets) > 0.95
 
 
-def test_T05_nobody_is_judged_by_a_twin():
+def test_T05_duplicates_stay_in_one_fold():
     """Groups stay in one fold: duplicates do not make random classes predictable."""
     dice = np.random.default_rng(0)
     values = np.repeat(dice.normal(0, 1, (60, 30)), 2, axis=0).astype(np.float32)
@@ -230,7 +230,7 @@ def test_T05_nobody_is_judged_by_a_twin():
     assert known(groups) < 0.65
 
 
-def test_every_picture_is_judged_out_of_fold():
+def test_every_image_has_an_out_of_fold_prediction():
     """Each image has a fold, and probabilities that sum to one."""
     values, targets = clusters([20, 20, 20])
     told, fold = predict_out_of_fold(values, targets, range(60), 3)
@@ -262,7 +262,7 @@ def test_the_learning_curve_rises():
     assert all(point.low < point.accuracy < point.high for point in points)
 
 
-def test_the_learning_curve_leaves_the_test_part_alone():
+def test_the_learning_curve_does_not_use_the_test_set():
     """The test set does not affect the learning curve."""
     values, targets = clusters([40, 40])
     split = dealt(targets, parts=(TRAIN, VALID, TEST))

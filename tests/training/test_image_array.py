@@ -90,7 +90,7 @@ def test_pictures_stand_upright(orientation):
         assert np.abs(np.subtract(seen.getpixel(at), ImageColor.getrgb(colour))).max() < 30, place
 
 
-def test_what_is_transparent_is_white():
+def test_transparent_pixels_become_white():
     """Transparent pixels become white."""
     assert shown(encoded(Image.new("RGBA", (40, 40), (255, 0, 0, 0)), "PNG"), 32).getcolors() == [
         (32 * 32, (255, 255, 255))
@@ -106,7 +106,7 @@ def test_a_file_is_read_as_its_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("body", [b"", b"no picture", encoded(photo())[:400], encoded(photo(), "PNG")[:-900]])
-def test_T02_a_broken_file_is_a_reason(body):
+def test_T02_a_broken_file_gives_a_refusal(body):
     """A file that does not decode gives a refusal with a reason, not an exception."""
     assert isinstance(image_array.load_image(body, 32), Refusal)
 
@@ -116,12 +116,12 @@ def test_a_bomb_is_refused_by_its_header():
     assert image_array.load_image(bomb(), 32).verdict == Verdict.TOO_MANY_PIXELS
 
 
-def test_a_file_that_went_away_is_a_reason(tmp_path):
+def test_a_deleted_file_gives_a_refusal(tmp_path):
     """A deleted file gives a refusal, not an exception."""
     assert "cannot be read" in image_array.load_image(tmp_path / "gone.jpg", 32).detail
 
 
-def test_numbers_of_a_batch_lie_channels_last():
+def test_batches_have_channels_last():
     """A batch keeps the order of its images, in the channels-last memory layout."""
     levels = np.stack([np.asarray(photo(32, 32, seed)) for seed in (1, 2)])
     mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)

@@ -40,7 +40,7 @@ TREE = Path("snakes")
         ({"monitor": "custom"}, "--metric module:function"),
     ],
 )
-def test_what_cannot_be_is_refused(options, said):
+def test_invalid_options_are_errors(options, said):
     """An error for an invalid option names it as typed."""
     with pytest.raises(UsageError) as caught:
         TrainingOptions(TREE, **options)
@@ -55,14 +55,14 @@ def test_defaults_depend_on_where_weights_come_from():
     assert TrainingOptions(TREE, epochs=0).rounds == 0
 
 
-def test_runs_lie_beside_the_tree(tmp_path):
+def test_runs_are_beside_the_tree(tmp_path):
     """Runs and features are in a folder beside the tree: inside it, they would be a class."""
     options = TrainingOptions(tmp_path / "snakes")
     assert options.runs == tmp_path / "snakes.runs"
     assert tmp_path / "snakes" not in options.store.parents
 
 
-def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
+def test_options_json_gives_back_the_options(tmp_path):
     """options.json gives back the options that were written."""
     options = TrainingOptions(
         TREE,
@@ -94,7 +94,7 @@ def test_a_run_is_taken_up_as_it_was_begun(tmp_path):
         '{"tree": "x", "cache": "a\\u0000b"}',
     ],
 )
-def test_a_damaged_note_is_said(tmp_path, text):
+def test_a_damaged_options_json_is_an_error(tmp_path, text):
     """A run with a damaged options.json is not resumed."""
     (tmp_path / "options.json").write_text(text, "utf-8")
     with pytest.raises(TrainingError, match="does not contain the options of a run"):

@@ -160,7 +160,7 @@ def test_giants_are_decoded_one_after_another(predictor, monkeypatch):
                 giants -= 1
 
     monkeypatch.setattr(predictor, "prepare", watched)
-    monkeypatch.setattr(predicting, "_GIANT", 4 * MiB)
+    monkeypatch.setattr("harvest.images.memory_budget.LARGE_DECODE", 4 * MiB)
     monkeypatch.setattr(predicting.os, "cpu_count", lambda: 4)
 
     ends = predictor.predict([giant] * 8 + [small] * 4)

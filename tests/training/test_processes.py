@@ -65,7 +65,7 @@ def small(out, *more):
     return ("--from-scratch", "--size", "32", "--batch", "8", "--cpu", "--out", out, *more)
 
 
-def test_the_page_is_a_program(begin, shapes, tmp_path):
+def test_train_py_is_a_program(begin, shapes, tmp_path):
     """`python train.py TREE` trains, and prints the result as JSON and nothing else on stdout."""
     code, out, err = end(begin(shapes, *small(tmp_path / "run", "--epochs", "1", "--json"), new_interpreter=True))
     assert code == 0, err
@@ -104,7 +104,7 @@ def test_T06_killed_it_can_be_resumed(begin, shapes, tmp_path):
     assert not (run / "checkpoints").exists()
 
 
-def test_ctrl_c_saves_the_best_and_says_how_to_go_on(begin, shapes, tmp_path):
+def test_ctrl_c_saves_the_best_and_prints_how_to_resume(begin, shapes, tmp_path):
     """Ctrl-C exits with 130, writes the report of the best epoch, and prints how to resume."""
     run = tmp_path / "run"
     process = begin(shapes, *small(run, "--epochs", "40"))
@@ -121,7 +121,7 @@ def test_ctrl_c_saves_the_best_and_says_how_to_go_on(begin, shapes, tmp_path):
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), CannotWrite("no room", "The same line again.")])
-def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, problem):
+def test_an_interrupted_run_prints_how_to_resume(shapes, tmp_path, problem):
     """An error names the command with `--resume` if there is a run to resume."""
     if left := run_directory.current_run():
         run_directory.unlock_run(left)
@@ -139,7 +139,7 @@ def test_a_run_that_was_cut_off_names_the_line_that_goes_on(shapes, tmp_path, pr
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_a_mistake_takes_back_only_what_it_began(shapes, tmp_path, resume):
+def test_a_usage_error_deletes_only_a_new_run(shapes, tmp_path, resume):
     """A new run with invalid options is deleted; the checkpoints of a resumed one are kept."""
     options = TrainingOptions(shapes, out=tmp_path / "run", resume=resume)
     run = run_directory.create_directory(tmp_path / "run", options)
@@ -152,7 +152,7 @@ def test_a_mistake_takes_back_only_what_it_began(shapes, tmp_path, resume):
     run_directory.unlock_run(run.path)
 
 
-def test_without_its_libraries_the_page_says_what_to_install(begin, tmp_path):
+def test_without_its_libraries_train_py_says_what_to_install(begin, tmp_path):
     """Without the extra, train.py exits with a message before it imports what is missing."""
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules.update(torch=None, sklearn=None)")
     code, _, err = end(begin("nowhere", PYTHONPATH=str(tmp_path)))
@@ -161,14 +161,14 @@ def test_without_its_libraries_the_page_says_what_to_install(begin, tmp_path):
     assert "Traceback" not in err
 
 
-def test_what_is_not_heeded_is_said(shapes, tmp_path):
+def test_ignored_options_are_named(shapes, tmp_path):
     """A resumed run keeps its original options; other options on the command line are named."""
     begun = TrainingOptions(shapes, epochs=2, batch=8)
     assert TrainingOptions(shapes, resume=True, out=tmp_path, epochs=2, cpu=True).unlike(begun) == []
     assert TrainingOptions(shapes, epochs=6, export=("onnx",)).unlike(begun) == ["--epochs", "--export"]
 
 
-def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
+def test_only_the_process_that_failed_prints_an_error(shapes, monkeypatch):
     """A process that only lost another one prints nothing; the first prints how to resume."""
     lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:56486.")
     with pytest.raises(RuntimeError), resume_hint(TrainingOptions(shapes)):
@@ -193,7 +193,7 @@ def test_of_several_processes_the_one_that_failed_speaks(shapes, monkeypatch):
         (["--model", "owner/not-there"], "cannot fetch config.json of owner/not-there"),
     ],
 )
-def test_mistakes_end_with_two(begin, shapes, tmp_path, words, said):
+def test_usage_errors_exit_with_2(begin, shapes, tmp_path, words, said):
     """Usage errors exit with 2 and a message, before anything is written into the tree."""
     line = words if words[-1] == "nowhere" else [shapes, *words]
     code, _, err = end(begin(*line, "--cpu", "--out", tmp_path / "run"))

@@ -26,7 +26,7 @@ def tree(tmp_path):
     return tree
 
 
-def test_runs_of_one_second_are_apart(tree):
+def test_runs_of_one_second_have_different_names(tree):
     """Two runs started in the same second have directories of their own."""
     options = TrainingOptions(tree)
     first = choose_run_directory.create_run(options)
@@ -42,7 +42,7 @@ def test_nothing_is_written_within_the_tree(tree, place):
         choose_run_directory.create_run(TrainingOptions(tree, out=tree / place))
 
 
-def test_the_cache_is_no_class_either(tree):
+def test_the_cache_is_not_inside_the_tree(tree):
     """A cache inside the tree is an error as well."""
     with pytest.raises(UsageError, match="cache is inside"):
         choose_run_directory.create_run(TrainingOptions(tree, cache=tree / "cache"))
@@ -55,7 +55,7 @@ def test_runs_of_the_folder_above_are_beside_it(tree, monkeypatch):
     assert TrainingOptions(Path("..")).runs == tree.resolve().with_name("snakes.runs")
 
 
-def test_places_that_cannot_be_are_said(tree, tmp_path):
+def test_impossible_paths_are_errors(tree, tmp_path):
     """The root has no parent folder, and a name of a thousand letters is too long for a file system."""
     with pytest.raises(UsageError, match="has no parent folder"):
         choose_run_directory.create_run(TrainingOptions(Path("/")))
@@ -63,7 +63,7 @@ def test_places_that_cannot_be_are_said(tree, tmp_path):
         choose_run_directory.create_run(TrainingOptions(tree, out=tmp_path / ("x" * 1000)))
 
 
-def test_what_is_there_is_not_covered(tree, tmp_path):
+def test_existing_files_are_not_overwritten(tree, tmp_path):
     """A directory that is not empty and a file are errors."""
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")
@@ -95,7 +95,7 @@ def test_no_history_and_a_damaged_one(tmp_path):
         run.history()
 
 
-def test_the_columns_of_history_stay_where_they_are(tmp_path):
+def test_the_columns_of_history_keep_their_order(tmp_path):
     """train_loss, missing in the first epoch, stays the second column after reading and writing."""
     run = run_directory.TrainingRun(tmp_path)
     first = {"epoch": 0.0, "train_loss": math.nan, "valid_loss": 1.0, "accuracy": 0.5, "time": math.nan}
@@ -112,7 +112,7 @@ def test_the_columns_of_history_stay_where_they_are(tmp_path):
     "table",
     ["accuracy\n1\n", "epoch,accuracy\nnan,1\n", "epoch\n0.5\n", "epoch\ninf\n", f"epoch\n{'9' * 200000}\n"],
 )
-def test_a_table_of_no_epochs_is_said(tmp_path, table):
+def test_a_history_without_epochs_is_an_error(tmp_path, table):
     """A history.csv edited by the user is not read as epochs."""
     run = TrainingRun(tmp_path)
     run.write("history.csv", table)
@@ -153,7 +153,7 @@ def test_the_newest_unfinished_run_is_resumed(tree):
     assert choose_run_directory.find_unfinished_run(options) == made[1].path
 
 
-def test_nothing_to_resume_is_said(tree, tmp_path):
+def test_nothing_to_resume_is_an_error(tree, tmp_path):
     """It is an error if there is no unfinished run, or if the named folder is not a run."""
     with pytest.raises(UsageError, match="no unfinished run"):
         choose_run_directory.find_unfinished_run(TrainingOptions(tree))
@@ -161,7 +161,7 @@ def test_nothing_to_resume_is_said(tree, tmp_path):
         choose_run_directory.find_unfinished_run(TrainingOptions(tree, out=tmp_path))
 
 
-def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
+def test_a_complete_run_is_not_resumed(tree, tmp_path):
     """A complete run is not resumed even if it is named: that would start it anew."""
     run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     run.write("metrics.json", "{}")
@@ -173,7 +173,7 @@ def test_what_came_to_its_end_is_not_resumed(tree, tmp_path):
         choose_run_directory.find_unfinished_run(TrainingOptions(tree, out=run.path))
 
 
-def test_a_run_that_keeps_checkpoints_has_ended_too(tree):
+def test_a_run_with_kept_checkpoints_is_complete(tree):
     """A complete run with kept checkpoints counts as complete; a run being written does not."""
     run = run_directory.create_directory(tree.with_name("kept"), TrainingOptions(tree, keep=2))
     (run.checkpoints / "unfrozen" / "checkpoint-9").mkdir(parents=True)
@@ -196,7 +196,7 @@ def test_one_training_writes_a_run(tree, tmp_path):
     assert run_directory.create_directory(run.path, TrainingOptions(tree)).checkpoints.exists()
 
 
-def test_what_a_killed_process_left_is_swept(tree, tmp_path):
+def test_temporary_files_of_a_killed_process_are_deleted(tree, tmp_path):
     """Temporary files of a killed process are deleted, and nothing else."""
     run = run_directory.create_directory(tmp_path / "run", TrainingOptions(tree))
     (run.path / ".history.csv.4711.part").write_text("epo")
@@ -207,7 +207,7 @@ def test_what_a_killed_process_left_is_swept(tree, tmp_path):
     assert {path.name for path in run.path.iterdir()} == {"options.json", "checkpoints", ".gitignore"}
 
 
-def test_where_nothing_can_be_written_nothing_stands_in_the_way(tree, tmp_path, monkeypatch):
+def test_a_directory_without_disk_space_can_be_used_again(tree, tmp_path, monkeypatch):
     """A directory whose first file did not fit on the disk can be used again."""
 
     def full(path, _data):
@@ -219,7 +219,7 @@ def test_where_nothing_can_be_written_nothing_stands_in_the_way(tree, tmp_path, 
     assert choose_run_directory.create_run(TrainingOptions(tree, out=tmp_path / "run")) == tmp_path / "run"
 
 
-def test_a_resumed_run_chooses_as_one_that_was_not_cut_off(tmp_path):
+def test_a_resumed_run_selects_the_same_epoch(tmp_path):
     """Rows read from the file rank like the original ones: both are rounded."""
     run = TrainingRun(tmp_path)
     third = {"epoch": 0.0, "accuracy": 1 / 3, "valid_loss": 1.0}
@@ -234,7 +234,7 @@ def test_a_resumed_run_chooses_as_one_that_was_not_cut_off(tmp_path):
         assert table.epochs_without_progress(0, by=0.0) == 2  # equal accuracy is not an improvement
 
 
-def test_a_link_where_there_are_none_is_a_copy(tmp_path, monkeypatch):
+def test_without_hard_links_a_copy_is_made(tmp_path, monkeypatch):
     """On a file system without hard links, a copy is made."""
     (tmp_path / "one").write_bytes(b"weights")
 

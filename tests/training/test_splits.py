@@ -85,7 +85,7 @@ def laid(found: Pictures, tmp: str = NOWHERE) -> tuple[LabelledPictures, list[in
 
 
 @given(pictures(), RULES, st.dictionaries(st.integers(0, 90), st.sampled_from(SplitPart)))
-def test_T05_no_group_straddles(found: Pictures, rule: SplitRule, before: dict[int, SplitPart]) -> None:
+def test_T05_no_group_is_in_two_parts(found: Pictures, rule: SplitRule, before: dict[int, SplitPart]) -> None:
     """For any classes, groups, percentages, seed and saved split, a group is in one part only."""
     album, numbers = laid(found)
     known = {content(number): part for number, part in before.items()}
@@ -155,7 +155,7 @@ def test_percentages_are_kept_within_a_group(found: Pictures, more: Pictures, ru
 
 
 @given(pictures(), RULES)
-def test_every_class_is_learned_and_chosen_by(found: Pictures, rule: SplitRule) -> None:
+def test_every_class_has_training_and_validation_images(found: Pictures, rule: SplitRule) -> None:
     """A class has a group in train; with two groups of its own, it has one in valid."""
     album, numbers = laid(found)
     split = dealt(album, numbers, **rule._asdict())
@@ -170,7 +170,7 @@ def test_every_class_is_learned_and_chosen_by(found: Pictures, rule: SplitRule) 
 
 
 @given(pictures(), RULES)
-def test_a_deal_is_the_same_again(found: Pictures, rule: SplitRule) -> None:
+def test_a_split_is_reproducible(found: Pictures, rule: SplitRule) -> None:
     """The same images are split the same way again, saved or not, however groups are numbered."""
     album, numbers = laid(found)
     first = dealt(album, numbers, **rule._asdict())
@@ -182,7 +182,7 @@ def test_a_deal_is_the_same_again(found: Pictures, rule: SplitRule) -> None:
 
 @given(pictures(least=30), st.integers(1, 5))
 @settings(max_examples=50)
-def test_without_memory_little_moves(found: Pictures, more: int) -> None:
+def test_without_a_saved_split_few_images_move(found: Pictures, more: int) -> None:
     """Without a saved split, a few more images move none between valid and test."""
     found = [(label, number) for number, (label, _) in enumerate(found)]
     album, numbers = laid(found)
@@ -196,7 +196,7 @@ def test_without_memory_little_moves(found: Pictures, more: int) -> None:
 # Examples.
 
 
-def test_a_hundred_pictures_are_dealt_as_asked(tmp_path: Path) -> None:
+def test_a_hundred_images_are_split_by_the_percentages(tmp_path: Path) -> None:
     """A hundred images without duplicates are split 70, 20 and 10 in each class."""
     album = imagine(tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100)))
     split = dealt(album, range(200))
@@ -204,7 +204,7 @@ def test_a_hundred_pictures_are_dealt_as_asked(tmp_path: Path) -> None:
     assert split.rows(SplitPart.TEST).tolist() == [row for row, p in enumerate(split.parts) if p == "test"]
 
 
-def test_the_seed_deals_anew(tmp_path: Path) -> None:
+def test_another_seed_gives_another_split(tmp_path: Path) -> None:
     """Another seed gives another split with the same shares."""
     album = imagine(tmp_path, ((label, n) for k, label in enumerate("ab") for n in range(k * 100, k * 100 + 100)))
     one, two = dealt(album, range(200), seed=1), dealt(album, range(200), seed=2)
@@ -245,7 +245,7 @@ def test_T05_merged_groups_go_to_train(tmp_path: Path) -> None:
     assert (again.merged, again.notes, again.parts) == ((), (), split.parts)
 
 
-def test_T05_twins_of_a_real_tree_never_straddle(tmp_path: Path) -> None:
+def test_T05_duplicates_of_a_real_tree_are_in_one_part(tmp_path: Path) -> None:
     """Copies under other names, of lower quality and in another class go to the same part."""
     plant(tmp_path, {"king": range(12), "coral": range(20, 32)})
     for number in range(12):
@@ -296,7 +296,7 @@ def test_valid_is_taken_from_train_where_it_has_no_folder(tmp_path: Path) -> Non
     assert shares(album, again) == shares(album, split)
 
 
-def test_a_test_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_test_folder_gives_a_note(tmp_path: Path) -> None:
     """With folders for train and valid only, nothing is moved, and a note says that there is no test set."""
     album = of_parts(tmp_path, train={"a": 50, "b": 50}, valid={"a": 10, "b": 10})
     split = dealt(album, range(120))
@@ -304,7 +304,7 @@ def test_a_test_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert split.notes == ("there is no folder for test: no test set is held out",)
 
 
-def test_T05_folders_that_share_a_picture_are_told(tmp_path: Path) -> None:
+def test_T05_a_duplicate_in_two_part_folders_gives_a_warning(tmp_path: Path) -> None:
     """A duplicate in two part folders stays, with a warning, and is never used for valid."""
     album = of_parts(tmp_path, train={"a": 20, "b": 20}, test={"a": 4, "b": 4})
     numbers = list(range(48))
@@ -327,7 +327,7 @@ def keep(album: LabelledPictures, run: Path, rule: SplitRule = RULE) -> Split:
     return split
 
 
-def test_T05_a_run_remembers(tmp_path: Path) -> None:
+def test_T05_a_run_keeps_the_split(tmp_path: Path) -> None:
     """Without a ledger, the newest run beside the tree gives the part of each content, under any name."""
     root = plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)})
     album = look(root)
@@ -341,7 +341,7 @@ def test_T05_a_run_remembers(tmp_path: Path) -> None:
     assert not (root / "harvest.db").exists()
 
 
-def test_T05_a_run_elsewhere_is_remembered_beside_the_tree(tmp_path: Path) -> None:
+def test_T05_the_split_of_a_run_elsewhere_is_copied_beside_the_tree(tmp_path: Path) -> None:
     """A run elsewhere leaves a copy of its split beside the tree; other runs do not."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     beside = tmp_path / "tree.runs"
@@ -356,7 +356,7 @@ def test_T05_a_run_elsewhere_is_remembered_beside_the_tree(tmp_path: Path) -> No
     assert load_split(album, beside, rule=split.rule) == by_content(album, split)
 
 
-def test_a_split_that_the_next_run_will_not_find_is_told(tmp_path: Path) -> None:
+def test_a_split_that_the_next_run_cannot_find_gives_a_message(tmp_path: Path) -> None:
     """If nothing can be written beside the tree, only the run holds the split, with a message."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     (tmp_path / "tree.runs").write_text("a file")
@@ -367,7 +367,7 @@ def test_a_split_that_the_next_run_will_not_find_is_told(tmp_path: Path) -> None
     assert (tmp_path / "splits.csv").exists()
 
 
-def test_what_the_network_learned_from_is_told(tmp_path: Path) -> None:
+def test_images_that_the_network_was_trained_on_give_a_warning(tmp_path: Path) -> None:
     """A warning says how many images an earlier run was trained on, and how many are held out."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     run = tmp_path / "runs" / "first"
@@ -385,7 +385,7 @@ def test_what_the_network_learned_from_is_told(tmp_path: Path) -> None:
     assert not any("was trained on" in text for text in find_warnings(album, split, source=tmp_path))
 
 
-def test_runs_of_another_deal_are_not_asked(tmp_path: Path) -> None:
+def test_runs_with_another_split_rule_are_not_used(tmp_path: Path) -> None:
     """Another seed or percentage is another split; the first one is still found in older runs."""
     album = look(plant(tmp_path / "tree", {"king": range(20), "coral": range(20, 40)}))
     first = keep(album, tmp_path / "runs" / "1")
@@ -441,7 +441,7 @@ def test_splits_csv_can_be_read(tmp_path: Path) -> None:
         "x" * 200_000,
     ],
 )
-def test_a_damaged_splits_csv_is_passed_over(tmp_path: Path, text: str) -> None:
+def test_a_damaged_splits_csv_is_ignored(tmp_path: Path, text: str) -> None:
     """A damaged splits.csv is ignored, and the run before it is used."""
     album = look(plant(tmp_path / "tree", {"king": range(5), "coral": range(5, 10)}))
     split = keep(album, tmp_path / "runs" / "1")
@@ -470,7 +470,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_T05_a_ledger_remembers(root: Path, tmp_path: Path) -> None:
+def test_T05_a_ledger_keeps_the_split(root: Path, tmp_path: Path) -> None:
     """A ledger keeps the split without runs: added, moved and temporarily missing images move no others."""
     album = look(root)
     first = by_content(album, keep(album, tmp_path / "elsewhere" / "1"))
@@ -488,7 +488,7 @@ def test_T05_a_ledger_remembers(root: Path, tmp_path: Path) -> None:
     assert {name: last[name] for name in first} == first
 
 
-def test_a_ledger_knows_better_than_a_run(root: Path, tmp_path: Path) -> None:
+def test_a_ledger_takes_precedence_over_a_run(root: Path, tmp_path: Path) -> None:
     """The ledger takes precedence over a run, which gives the parts that the ledger does not have."""
     album = look(root)
     run = tmp_path / "runs" / "1"
@@ -505,7 +505,7 @@ def test_a_ledger_knows_better_than_a_run(root: Path, tmp_path: Path) -> None:
     assert [known[example.content] for example in album.examples] == [SplitPart.VALID] * 10 + [SplitPart.TEST] * 30
 
 
-def test_a_ledger_that_is_held_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_ledger_gives_a_message(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program locks the ledger, only the run holds the split, with a message."""
     monkeypatch.setattr("harvest.ledger.database.BUSY_TIMEOUT", 0.1)
     album = look(root)
@@ -519,7 +519,7 @@ def test_a_ledger_that_is_held_is_told(root: Path, tmp_path: Path, monkeypatch: 
     assert "only saved in" in said[0]
 
 
-def test_a_damaged_ledger_is_told_once(root: Path, tmp_path: Path) -> None:
+def test_a_damaged_ledger_gives_one_warning(root: Path, tmp_path: Path) -> None:
     """With an unreadable ledger, only the run holds the split; there is one warning."""
     (root / "harvest.db").write_bytes(b"")
     album = look(root)
@@ -529,7 +529,7 @@ def test_a_damaged_ledger_is_told_once(root: Path, tmp_path: Path) -> None:
     assert (root / "harvest.db").read_bytes() == b""
 
 
-def test_remembering_the_same_writes_nothing(root: Path, tmp_path: Path) -> None:
+def test_saving_the_same_split_writes_nothing(root: Path, tmp_path: Path) -> None:
     """A second training with the same split does not change the ledger."""
     album = look(root)
     keep(album, tmp_path / "runs" / "1")
@@ -551,7 +551,7 @@ def test_nothing_to_warn_of(tmp_path: Path) -> None:
     assert warned(album) == ""
 
 
-def test_T04_imbalance_is_told(tmp_path: Path) -> None:
+def test_T04_imbalance_gives_a_warning(tmp_path: Path) -> None:
     """A class a hundred times as large as another gives a warning with both counts and the remedy."""
     album = imagine(tmp_path, [("a", n) for n in range(3000)] + [("b", n) for n in range(3000, 3030)])
     assert "a has 3,000 images, b has 30" in warned(album)
@@ -560,7 +560,7 @@ def test_T04_imbalance_is_told(tmp_path: Path) -> None:
     assert warned(even) == ""
 
 
-def test_T01_few_pictures_are_told(tmp_path: Path) -> None:
+def test_T01_few_images_give_a_warning(tmp_path: Path) -> None:
     """Warnings name classes under 20 images with their counts, and classes without validation images."""
     album = imagine(tmp_path, [("a", n) for n in range(19)] + [("b", 30)] + [("c", n) for n in range(40, 60)])
     assert "fewer than 20 images: a (19), b (1);" in warned(album)
@@ -573,7 +573,7 @@ def test_many_classes_are_not_all_named(tmp_path: Path) -> None:
     assert "class 00 (1), class 01 (1), class 02 (1) and 57 more" in warned(album)
 
 
-def test_T05_twins_across_labels_are_told(tmp_path: Path) -> None:
+def test_T05_duplicates_across_labels_give_a_warning(tmp_path: Path) -> None:
     """An image in two classes gives a warning with both paths."""
     plant(tmp_path, {"king": range(20), "coral": range(20, 40)})
     (tmp_path / "coral" / "same.jpg").write_bytes(jpeg(3))
@@ -586,7 +586,7 @@ def test_T05_twins_across_labels_are_told(tmp_path: Path) -> None:
     assert "coral/poor.jpg = king/004.jpg" in text
 
 
-def test_classes_that_differ_in_case_are_told(tmp_path: Path) -> None:
+def test_classes_that_differ_in_case_give_a_warning(tmp_path: Path) -> None:
     """Two folders that differ only in case or accents stay two classes, with a warning."""
     album = imagine(
         tmp_path, ((label, 50 * k + n) for k, label in enumerate(("King", "king", "rat")) for n in range(30))
@@ -594,7 +594,7 @@ def test_classes_that_differ_in_case_are_told(tmp_path: Path) -> None:
     assert "differ only in case or accents: King and king" in warned(album)
 
 
-def test_unresolved_conflicts_are_told(tmp_path: Path) -> None:
+def test_open_conflicts_give_a_warning(tmp_path: Path) -> None:
     """An open conflict gives a warning while the image is where the ledger says."""
     album = imagine(tmp_path, [("a", n) for n in range(40)] + [("b", n) for n in range(40, 80)])
     conflicts = (Conflict(1, "a", "000003.jpg", "b"), Conflict(2, "a", "gone.jpg", "b"))
@@ -603,7 +603,7 @@ def test_unresolved_conflicts_are_told(tmp_path: Path) -> None:
     assert "a/000003.jpg (or b?)" in warned(album)
 
 
-def test_a_harvests_conflicts_reach_the_album(root: Path) -> None:
+def test_conflicts_of_a_harvest_are_loaded(root: Path) -> None:
     """An open conflict that a harvest found is among the facts of the labelled images."""
     with closing(sqlite3.connect(root / "harvest.db")) as connection:
         connection.execute("INSERT INTO conflict (picture, class, at) VALUES (1, 'coral', '2026-01-01T00:00:00Z')")

@@ -99,7 +99,7 @@ def test_X01_code_that_a_run_names_is_not_imported(stranger, options, words):
     assert {path for path in before if path.name != "lock" and before[path] != after.get(path)} == set()
 
 
-def test_X01_code_that_is_named_again_is_run(stranger, monkeypatch):
+def test_X01_code_named_by_the_command_is_run(stranger, monkeypatch):
     """If the command names the same code, the run is resumed."""
     (stranger / "trusted_code.py").write_text(OWN, "utf-8")
     monkeypatch.chdir(stranger)
@@ -117,7 +117,7 @@ def test_X01_other_code_is_not_run_either(stranger):
     assert "instead of --metric other:score" in refused.value.hint
 
 
-def test_X01_a_run_says_with_which_code_it_goes_on(tmp_path):
+def test_X01_the_command_to_resume_names_the_code(tmp_path):
     """The command that resumes a run names its code."""
     options = TrainingOptions(tmp_path / "shapes", callbacks=("mine:Watch",), metric="mine:score")
     run_directory.create_directory(tmp_path / "run", options)
@@ -156,7 +156,7 @@ def test_X01_no_link_within_a_run_is_followed(stranger, tmp_path, place):
     assert snapshot(tmp_path / "home") == {tmp_path / "home" / "profile": b"mine"}
 
 
-def test_X01_a_pipe_in_a_run_is_not_waited_for(stranger):
+def test_X01_a_pipe_in_a_run_does_not_block(stranger):
     """A pipe is named as neither a file nor a folder."""
     run = stranger / "shapes.runs" / "x"
     (run / "finder.json").unlink(missing_ok=True)
@@ -226,7 +226,7 @@ def test_X01_options_of_any_size_are_not_read(tmp_path):
     ],
     ids=repr,
 )
-def test_X01_names_that_lead_nowhere_are_said(stranger, options):
+def test_X01_missing_files_and_names_are_errors(stranger, options):
     """A missing network, metric or matrix is an error with a message."""
     change(stranger, **options)
     with pytest.raises(HarvestError):
@@ -246,7 +246,7 @@ def test_X01_names_that_lead_nowhere_are_said(stranger, options):
     ],
     ids=lambda table: repr(table)[:30],
 )
-def test_X01_a_table_of_epochs_in_no_order_is_said(tmp_path, table):
+def test_X01_a_history_out_of_order_is_an_error(tmp_path, table):
     """A history.csv whose epochs are out of order is an error."""
     (tmp_path / "history.csv").write_text(table, "utf-8")
     with pytest.raises(TrainingError, match=r"history\.csv cannot be read"):
@@ -280,7 +280,7 @@ def test_X01_figures_of_any_size_are_shown(stranger, value):
     ],
     ids=lambda state: state[:30],
 )
-def test_X01_a_checkpoint_in_no_state_is_left_out(stranger, state):
+def test_X01_a_checkpoint_with_an_impossible_state_is_ignored(stranger, state):
     """A checkpoint whose trainer_state.json has impossible values counts as incomplete."""
     checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
     path = checkpoint / "trainer_state.json"
@@ -354,7 +354,7 @@ def test_X01_a_state_that_unpacks_to_more_is_refused(tmp_path):
         check_size(tmp_path / "bare.pt", 0)
 
 
-def test_X01_a_run_that_holds_another_network_is_said(stranger):
+def test_X01_a_run_with_another_network_is_an_error(stranger):
     """Weights and configuration of another network in the run are an error."""
     run = stranger / "shapes.runs" / "x"
     shutil.rmtree(run / "checkpoints" / "unfrozen")

@@ -109,7 +109,7 @@ def test_the_head_alone(shapes, pretrained, tmp_path):
     assert open_trained_network(tmp_path / "run").labels == tuple(sorted(COUNTS))
 
 
-def test_an_epoch_is_as_good_as_the_network_that_it_saves(shapes, tmp_path, monkeypatch):
+def test_an_epoch_is_evaluated_in_the_precision_of_its_saved_network(shapes, tmp_path, monkeypatch):
     """An epoch trained in half precision is evaluated in the full precision of its saved network."""
     monkeypatch.setattr("harvest.training.trainer.fit.choose_mixed_precision", lambda _: "bf16")
     asked = {"from_scratch": True, "epochs": 6, "size": 32, "monitor": "log_loss"}
@@ -129,7 +129,7 @@ def test_two_stages_from_random_weights_learn(shapes, tmp_path):
     assert table[-1]["valid_loss"] < 3
 
 
-def test_a_seed_is_all_that_chance_hangs_on(shapes, tmp_path):
+def test_the_seed_determines_the_result(shapes, tmp_path):
     """From random weights, the same seed gives the same numbers, and another one gives others."""
     tables = []
     for name, seed in (("one", 1), ("two", 1), ("three", 3)):
@@ -138,7 +138,7 @@ def test_a_seed_is_all_that_chance_hangs_on(shapes, tmp_path):
     assert tables[0] == tables[1] != tables[2]
 
 
-def test_an_heir_is_told_what_it_knows(shapes, pretrained, tmp_path):
+def test_training_images_of_an_earlier_run_are_not_held_out(shapes, pretrained, tmp_path):
     """Training images of an earlier run go to train, and there is no learning curve."""
     once = train(shapes, model=str(pretrained), out=tmp_path / "once", epochs=0, seed=7)
     listener = Listener()
@@ -226,7 +226,7 @@ def test_from_an_earlier_run_with_other_classes(shapes, pretrained, tmp_path):
     assert result.labels == ("discs", "squares")
 
 
-def test_T06_resumed_it_ends_as_if_it_had_not_been_cut_off(shapes, pretrained, tmp_path):
+def test_T06_a_resumed_run_ends_like_an_uninterrupted_one(shapes, pretrained, tmp_path):
     """A killed run is resumed from its last checkpoint, and ends with the same numbers."""
     common = {"model": str(pretrained), "epochs": 3, "lr": (1e-4, 1e-3)}
     train(shapes, out=tmp_path / "whole", **common)
@@ -261,7 +261,7 @@ class Plug(TrainerCallback):
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
+def test_two_workers_are_deterministic(shapes, pretrained, tmp_path):
     """Batches shared by two cores give the same numbers in every run: each has its own generator."""
     asked = {"model": str(pretrained), "epochs": 2, "n_augmentation": 2, "lr": "find"}
     runs = [train(shapes, out=tmp_path / name, **asked).path for name in ("one", "two")]
@@ -272,7 +272,7 @@ def test_two_cores_come_to_the_same_every_time(shapes, pretrained, tmp_path):
     assert len({row["train_loss"] for row in one if "train_loss" in row}) == 3
 
 
-def test_killed_before_it_had_anything_a_run_still_ends_with_a_network(shapes, pretrained, tmp_path):
+def test_a_run_killed_before_its_first_checkpoint_can_be_resumed(shapes, pretrained, tmp_path):
     """A run killed before its head was fitted starts anew when resumed, and is complete."""
     options = TrainingOptions(shapes, model=str(pretrained), out=tmp_path / "run", epochs=0, cpu=True)
     run_directory.create_directory(tmp_path / "run", options)
@@ -282,7 +282,7 @@ def test_killed_before_it_had_anything_a_run_still_ends_with_a_network(shapes, p
     assert len(rows_of(tmp_path / "run" / "history.csv")) == 1
 
 
-def test_a_stage_that_came_to_its_end_is_not_done_again(shapes, pretrained, tmp_path):
+def test_a_finished_stage_is_not_repeated(shapes, pretrained, tmp_path):
     """A run resumed in its second stage has the epochs and candidates of an uninterrupted one."""
     common = {"model": str(pretrained), "epochs": 2, "two_stage": True, "save_every": 1, "lr": (0.1, 0.1)}
     common |= {"metric": "tests.training.test_training:later", "monitor": "custom"}
@@ -331,7 +331,7 @@ def cut_off(tmp_path_factory, shapes, pretrained):
     return run
 
 
-def test_what_is_best_is_what_it_was_at_the_checkpoint(cut_off, tmp_path):
+def test_a_resumed_run_uses_the_best_network_of_the_checkpoint(cut_off, tmp_path):
     """Epochs after the last checkpoint are repeated: their network is not used."""
     run = shutil.copytree(cut_off, tmp_path / "run")
     begun = latest_checkpoint(run / "checkpoints" / "unfrozen")
@@ -346,7 +346,7 @@ def test_what_is_best_is_what_it_was_at_the_checkpoint(cut_off, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "model.safetensors"])
-def test_a_checkpoint_that_is_none_is_named(shapes, cut_off, tmp_path, name):
+def test_a_damaged_checkpoint_is_named(shapes, cut_off, tmp_path, name):
     """A checkpoint that is damaged, or holds a pickle that could run code, is named and not loaded."""
     run = shutil.copytree(cut_off, tmp_path / "run")
     evil = b"cos\nsystem\n(S'touch " + str(tmp_path / "pwned").encode() + b"'\ntR."
@@ -363,7 +363,7 @@ def test_a_checkpoint_that_is_none_is_named(shapes, cut_off, tmp_path, name):
     "text",
     ["", "[]", '{"rates": "a", "losses": "b", "chosen": "c"}', '{"rates": [1], "losses": [1], "chosen": 0}'],
 )
-def test_a_rate_that_was_not_found_is_looked_for(tmp_path, text):
+def test_a_damaged_finder_json_is_ignored(tmp_path, text):
     """An impossible finder.json counts as missing."""
     (tmp_path / "finder.json").write_text(text)
     assert fine_tuning._read_found_rate(tmp_path / "finder.json") is None
@@ -382,7 +382,7 @@ def test_T09_other_classes_are_not_resumed(shapes, pretrained, tmp_path):
         train(mine, out=tmp_path / "run", resume=True)
 
 
-def test_stopped_by_a_person_it_keeps_the_best(shapes, pretrained, tmp_path):
+def test_ctrl_c_keeps_the_best_epoch(shapes, pretrained, tmp_path):
     """After Ctrl-C, the best epoch is saved, evaluated and reported, and the run can be resumed."""
     result = train(
         shapes,
@@ -427,14 +427,14 @@ class Full(TrainerCallback):
         np.empty(1 << 60, np.uint8)
 
 
-def test_what_is_no_callback_is_refused(shapes, pretrained, tmp_path):
+def test_an_object_that_is_not_a_callback_is_an_error(shapes, pretrained, tmp_path):
     """An object that is not a callback is named as typed."""
     with pytest.raises(UsageError, match="is not a transformers"):
         train(shapes, model=str(pretrained), out=tmp_path / "run", epochs=1, callbacks=("json:JSONDecoder",))
     assert not (tmp_path / "run" / "model.safetensors").exists()  # before the training
 
 
-def test_nothing_to_choose_by_is_said_before_the_wait(tmp_path):
+def test_an_empty_validation_set_is_an_error_at_once(tmp_path):
     """An empty validation set is an error at once; only the head can be trained without it."""
     two = tree(tmp_path / "two", {"disc": 1, "square": 1})
     with pytest.raises(TrainingError, match="the validation set is empty"):
@@ -442,7 +442,7 @@ def test_nothing_to_choose_by_is_said_before_the_wait(tmp_path):
     assert train(two, out=tmp_path / "head", from_scratch=True, epochs=0, size=32).evaluation.saved == "frozen head"
 
 
-def test_pictures_to_choose_by_that_go_away_cost_no_training(tmp_path):
+def test_missing_validation_images_do_not_stop_the_training(tmp_path):
     """If all validation images disappear during the training, the frozen head stays the best."""
     mine = tree(tmp_path / "mine", {"disc": 6, "square": 6})
     listener = Listener()
@@ -493,7 +493,7 @@ def test_T08_from_scratch_needs_no_hub():
     assert network.labels == ("a", "b")
 
 
-def test_what_a_step_is_called_is_plain(capsys):
+def test_step_titles_have_no_control_characters(capsys):
     """Control characters in the name of a tree are not sent to the terminal."""
     TerminalProgress(quiet=False).step("folders → splits: red\x1b[2J\nsnakes\u202e")
     assert "red?[2J snakes?" in capsys.readouterr().err

@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import StorageError
-from harvest.images import inspect_image, memory_needed
+from harvest.images import inspect_image, limit_large_decodes, memory_needed
 from harvest.models import Fingerprint, Refusal
 from harvest.training.pictures import cache_file
 
@@ -32,10 +30,8 @@ _RECORD = struct.Struct(f"<32sII{PACKED.itemsize}s")  # content, width, height, 
 
 _FORMATS = frozenset({"JPEG", "PNG", "WEBP", "BMP", "GIF"})
 _LARGEST = 256 << 20  # bytes of a file: no picture of 50 megapixels has more
-_HEAVY = 64 << 20  # bytes of a file, or of a decode; those that need more take turns
 _AT_ONCE = min(8, os.cpu_count() or 1)
 _BATCH = 256  # no more futures than that at a time
-_turn = threading.RLock()
 
 
 class DecodedFile(NamedTuple):
@@ -73,7 +69,7 @@ class DecodeCache:
             size = path.stat().st_size
             if size > _LARGEST:
                 return f"it has {size >> 20:,} MB; the most is {_LARGEST >> 20}"
-            with _turn if size > _HEAVY else nullcontext():
+            with limit_large_decodes(size):
                 return self._fingerprint(path.read_bytes())
         except FileNotFoundError:
             return "it went away while the folders were read"
@@ -88,7 +84,7 @@ class DecodeCache:
         if start is not None:
             _, width, height, look = _RECORD.unpack_from(self._records, start)
             return DecodedFile(digest.hexdigest(), (width, height), Fingerprint(look))
-        with _turn if memory_needed(data) > _HEAVY else nullcontext():
+        with limit_large_decodes(memory_needed(data)):
             seen = inspect_image(data)
         if reason := _find_objection(data, seen):
             return reason
