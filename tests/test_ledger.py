@@ -159,7 +159,7 @@ def test_reading_where_there_is_nothing(tmp_path: Path) -> None:
 
 def test_no_dataset_is_said(tmp_path: Path) -> None:
     """A command that needs a dataset says where there is none, and makes none."""
-    with pytest.raises(UsageError, match="is no dataset"):
+    with pytest.raises(UsageError, match="is not a dataset"):
         Dataset.open(tmp_path / "snakes")
     assert list(tmp_path.iterdir()) == []
 

@@ -65,7 +65,7 @@ def test_X04_linked_lock_is_not_followed(root: Path, target: Path) -> None:
     with pytest.raises(CannotWrite, match=r"harvest\.lock is a symbolic link to .*thesis\.tex") as raised:
         Dataset.open(root, create=True, exclusive=True)
     assert raised.value.exit_code == 6
-    assert "Remove the link" in raised.value.hint
+    assert "Replace the link" in raised.value.hint
     assert target.read_bytes() == SECRET
 
 

@@ -35,7 +35,7 @@ def holder(tmp_path: Path):
 
 def test_P05_second_get_is_told_who_holds_it(tmp_path: Path, holder, monkeypatch) -> None:
     """A second `get` ends with exit code 6 and names the first one's process."""
-    monkeypatch.setattr("harvest.dataset.ledger_and_lock.PATIENCE", 0.1)
+    monkeypatch.setattr("harvest.dataset.ledger_and_lock.LOCK_TIMEOUT", 0.1)
     with pytest.raises(DatasetBusy, match=rf"process {holder.pid}, since .* UTC") as raised:
         Dataset.open(tmp_path / "dataset", create=True, exclusive=True)
     assert raised.value.exit_code == 6
@@ -63,7 +63,7 @@ def test_P05_a_get_waits_a_moment(tmp_path: Path) -> None:
     assert first.acquire()
     assert not second.acquire()
     first.release()
-    assert second.acquire(patience=1)
+    assert second.acquire(timeout=1)
     second.release()
 
 

@@ -204,7 +204,7 @@ def test_X14_an_empty_path_that_held_a_dataset(root: Path) -> None:
     """An empty folder in place of a dataset, as an unmounted drive leaves it, stops the run."""
     shutil.rmtree(root)
     root.mkdir()
-    with pytest.raises(LedgerMissing, match="held a dataset before") as caught:
+    with pytest.raises(LedgerMissing, match="contained a dataset before") as caught:
         get(root)
     assert "drive" in caught.value.hint
     assert "--new-ledger" in caught.value.hint

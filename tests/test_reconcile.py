@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.dataset.reconcile import FEW, FindCopies, Findings, Kind, UnexpectedFile, reconcile
+from harvest.dataset.reconcile import MISSING_FILES, FindCopies, Findings, Kind, UnexpectedFile, reconcile
 from harvest.files.paths import Area, FileKey
 from harvest.ledger.picture_table import PictureRow
 
@@ -275,8 +275,8 @@ def test_P09_not_for_what_lies_elsewhere() -> None:
 
 def test_P09_names_three_classes_and_counts_the_rest() -> None:
     """The message stays short when many classes are gone."""
-    rows = [row for name in "abcde" for row in gone(FEW + 5, name)]
-    findings = decide(rows, [], totals=dict.fromkeys("abcde", FEW + 5), folders=set())
+    rows = [row for name in "abcde" for row in gone(MISSING_FILES + 5, name)]
+    findings = decide(rows, [], totals=dict.fromkeys("abcde", MISSING_FILES + 5), folders=set())
     assert findings.missing_files.endswith("25 of 25 pictures of c and of 2 more classes are gone")
 
 

@@ -206,7 +206,7 @@ def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, shelf: Area,
     """Whoever asks, no path is built from a name that leads out: not as a file, and not as a class."""
     shelves = DatasetPaths(tmp_path / "dataset")
     for spot in (FileKey("king", name, shelf), FileKey(name, "a.jpg", shelf)):
-        with pytest.raises(StorageError, match="not one of the dataset"):
+        with pytest.raises(StorageError, match="leads out of the dataset"):
             shelves.path(spot)
 
 

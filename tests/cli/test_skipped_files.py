@@ -191,7 +191,7 @@ def test_a_long_scan_shows_its_progress() -> None:
 
 def test_the_scan_of_a_dataset_is_what_shows_progress(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening a dataset counts the files that it hashes, and those that it decodes."""
-    monkeypatch.setattr("harvest.dataset.scan_progress._PATIENCE", -1)
+    monkeypatch.setattr("harvest.dataset.scan_progress._DELAY", -1)
     monkeypatch.setattr("harvest.dataset.scan_progress._INTERVAL", 0)
     for number in range(3):
         (root / "king" / f"mine{number}.jpg").write_bytes(jpeg(500 + number))
@@ -200,4 +200,4 @@ def test_the_scan_of_a_dataset_is_what_shows_progress(root: Path, monkeypatch: p
     Dataset.open(root, say=said.append).close()
 
     assert "reading new and changed files: 3 of 3" in said
-    assert "examining your own images: 3 of 3" in said
+    assert "inspecting your own images: 3 of 3" in said
