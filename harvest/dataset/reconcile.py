@@ -296,7 +296,7 @@ def _with_new_class(finding: Finding, renamed: Mapping[str, str]) -> Finding:
 
 
 def _describe_missing(gone: Counter[str], totals: Mapping[str, int], folders: Collection[str]) -> str:
-    """Return what is missing, if it is more than a person deletes on purpose, else an empty text."""
+    """Describe the missing files, if there are more than a person deletes on purpose, else return an empty text."""
     missing = [
         f"{count:,} of {totals[name]:,} pictures of {name}"
         for name, count in gone.items()

@@ -396,7 +396,7 @@ def test_X04_get_names_a_linked_lock(cli: Command, tmp_path: Path) -> None:
     (cli.folder / "dataset").mkdir()
     (cli.folder / "dataset" / "harvest.lock").symlink_to(tmp_path / "thesis.tex")
     ran = cli(*LINE)
-    assert_refused(ran, "harvest.lock is a symbolic link", "thesis.tex", "Remove the link")
+    assert_refused(ran, "harvest.lock is a symbolic link", "thesis.tex", "Replace the link")
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
     assert other_files(cli.folder / "dataset") == {"harvest.lock"}
 
