@@ -1,4 +1,4 @@
-"""Stories of trainings that never were, with drawn pictures: small and plain, large, empty, hostile."""
+"""Stories of trainings that never were, with drawn images: small and plain, large, empty, hostile."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Point(NamedTuple):
 
 
 def curve(*accuracies: float) -> list[Point]:
-    """Return a learning curve whose points double the pictures from five on."""
+    """Return a learning curve whose points double the images from five on."""
     return [Point(5 * 2**i, each, each - 0.03, min(1, each + 0.03)) for i, each in enumerate(accuracies)]
 
 
 def foretold(labels: Sequence[str], per: int, names: Sequence[str] = ()) -> list[Prediction]:
-    """Make predictions of so many pictures a class; the first of every five is taken for the next class."""
+    """Make predictions of so many images a class; the first of every five is taken for the next class."""
     rows = []
     for number, label in enumerate(labels):
         for i in range(per):
@@ -61,7 +61,7 @@ def judged(labels: Sequence[str], rows: Sequence[Prediction], part: str):
 
 
 def drawn(tree: Path, rows: Sequence[Prediction]) -> Path:
-    """Draw the pictures that are spoken of."""
+    """Draw the images that are spoken of."""
     for seed, row in enumerate(rows):
         path = tree / row.path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def drawn(tree: Path, rows: Sequence[Prediction]) -> Path:
 
 
 def story(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per: int = 20) -> ReportData:
-    """Tell a whole training, its pictures drawn."""
+    """Tell a whole training, its images drawn."""
     labels = tuple(labels)
     rows = foretold(labels, per)
     drawn(tree, rows)
@@ -86,7 +86,7 @@ def story(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per
         seconds=97.4,
         split={label: {"train": per * 7 // 10, "valid": per // 5, "test": per // 10} for label in labels},
         notes=["2 groups met and went to train."],
-        warnings=["coral snake has 12 pictures, under 20."],
+        warnings=["coral snake has 12 images, under 20."],
         skipped=[("coral snake/a.tif", "TIFF")],
         history=[
             {

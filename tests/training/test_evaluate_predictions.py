@@ -40,7 +40,7 @@ def judged(targets=TARGETS, called=CALLED, part="valid"):
     [(79, 85, 0.8544, 0.9672), (0, 10, 0, 0.2775), (10, 10, 0.7225, 1), (1, 1, 0.2065, 1), (0, 0, 0, 1)],
 )
 def test_interval(right, count, low, high) -> None:
-    """The interval is Wilson's: inside 0 and 1, and never a point, however few pictures there are."""
+    """The interval is Wilson's: inside 0 and 1, and never a point, however few images there are."""
     assert wilson_interval(right, count) == pytest.approx((low, high), abs=1e-4)
 
 
@@ -60,7 +60,7 @@ def test_judgement() -> None:
 
 
 def test_no_pictures() -> None:
-    """A part without pictures is judged too: nothing is known of it."""
+    """A part without images is judged too: nothing is known of it."""
     judgement = judged([], [])
 
     assert (judgement.count, judgement.low, judgement.high) == (0, 0, 1)
@@ -70,7 +70,7 @@ def test_no_pictures() -> None:
 
 
 def test_pictures_without_an_answer_are_counted_apart() -> None:
-    """A picture that went away is neither right nor wrong, and does not spoil the metrics of the others."""
+    """An image that went away is neither right nor wrong, and does not spoil the metrics of the others."""
     answers = SURE[CALLED].copy()
     answers[3] = np.nan
 
@@ -81,7 +81,7 @@ def test_pictures_without_an_answer_are_counted_apart() -> None:
 
 
 def test_together() -> None:
-    """Several parts make one judgement: pictures are counted, metrics are not averaged."""
+    """Several parts make one judgement: images are counted, metrics are not averaged."""
     both = combine_parts([judged(), judged([2], [2], "test")])
 
     assert both is not None
@@ -106,7 +106,7 @@ def test_confused_pairs() -> None:
 
 @dataclass(frozen=True)
 class Example:
-    """A picture of the album, as far as it matters here."""
+    """An image of the album, as far as it matters here."""
 
     path: str
     label: str
@@ -115,25 +115,25 @@ class Example:
 
 @dataclass(frozen=True)
 class Album:
-    """Pictures and classes."""
+    """Images and classes."""
 
     examples: tuple[Example, ...]
     labels: tuple[str, ...]
 
     @property
     def targets(self) -> np.ndarray:
-        """The numbers of the pictures' classes."""
+        """The numbers of the images' classes."""
         return np.array([self.labels.index(example.label) for example in self.examples])
 
 
 def album(*paths: str, labels=LABELS) -> Album:
-    """Make an album of pictures that lie in these places."""
+    """Make an album of images that lie in these places."""
     examples = (Example(path, path.split("/", 1)[0], f"{number:064x}") for number, path in enumerate(paths))
     return Album(tuple(examples), labels)
 
 
 def test_predictions(tmp_path: Path) -> None:
-    """predictions.csv holds every picture in the album's order, by the columns that are promised."""
+    """predictions.csv holds every image in the album's order, by the columns that are promised."""
     rows = predictions(
         album("coral/a.jpg", "king/b.jpg", "milk/c.jpg"),
         [[0.7, 0.2, 0.1], [0.8, 0.2, 0.0], [np.nan] * 3],
@@ -161,7 +161,7 @@ def test_certain_mistake_has_a_finite_loss() -> None:
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=x", "＝1"])
 def test_T07_no_name_is_a_formula(tmp_path: Path, name) -> None:
-    """A class whose name a spreadsheet would run is written as text; content still tells the picture."""
+    """A class whose name a spreadsheet would run is written as text; content still tells the image."""
     rows = predictions(album(f"{name}/a.jpg", labels=("a", name)), [[0.1, 0.9]], [0])
     write_predictions(tmp_path / "predictions.csv", rows)
 

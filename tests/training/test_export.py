@@ -42,7 +42,7 @@ def by_hand(views: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_onnx_has_everything_inside(exported, picture, count):
-    """model.onnx takes any number of pictures as bytes and gives what the network does, as probabilities."""
+    """model.onnx takes any number of images as bytes and gives what the network does, as probabilities."""
     views = np.stack([np.roll(picture, 5 * number, 0) for number in range(count)])
     session = onnxruntime.InferenceSession(exported / "model.onnx")
 
@@ -80,7 +80,7 @@ def test_onnx_knows_its_labels(exported):
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_pt2_has_everything_inside(exported, picture, count):
-    """model.pt2 is run by torch alone, takes any number of pictures, and carries the labels."""
+    """model.pt2 is run by torch alone, takes any number of images, and carries the labels."""
     extra = {"labels.json": ""}
     module = torch.export.load(exported / "model.pt2", extra_files=extra).module()
     views = np.stack([picture] * count)

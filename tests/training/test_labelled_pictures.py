@@ -1,4 +1,4 @@
-"""Folders as they are: every picture that decodes is taken, whatever else lies there is told or ignored."""
+"""Folders as they are: every image that decodes is taken, whatever else lies there is told or ignored."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Give a tree of two classes of three pictures."""
+    """Give a tree of two classes of three images."""
     return plant(tmp_path / "tree", {"king": range(3), "coral": range(10, 13)})
 
 
-# What is a picture, and of what.
+# What is an image, and of what.
 
 
 def test_labels_are_the_names_of_the_folders(tmp_path: Path) -> None:
@@ -73,14 +73,14 @@ def a_photo(kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF"])
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".webp", ".Bmp", ".gif"])
 def test_a_picture_is_what_its_bytes_say(tree: Path, kind: str, suffix: str) -> None:
-    """Every format is read under any suffix of a picture, in any case."""
+    """Every format is read under any suffix of an image, in any case."""
     (tree / "king" / f"odd{suffix}").write_bytes(a_photo(kind))
     assert f"king/odd{suffix}" in paths(look(tree))
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "TIFF"])
 def test_other_formats_are_listed(tree: Path, kind: str) -> None:
-    """A picture of a format that is not promised is listed, also under the name of one that is."""
+    """An image of a format that is not promised is listed, also under the name of one that is."""
     (tree / "king" / "odd.jpg").write_bytes(encoded(photo(), kind))
     (tree / "king" / f"odd.{kind.lower()}").write_bytes(encoded(photo(), kind))
     album = look(tree)
@@ -89,7 +89,7 @@ def test_other_formats_are_listed(tree: Path, kind: str) -> None:
 
 
 def test_only_some(tree: Path) -> None:
-    """An album of some of the pictures keeps the classes, and those of the twins that are both there."""
+    """An album of some of the images keeps the classes, and those of the twins that are both there."""
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
     album = look(tree)
     king, again = paths(album).index("king/002.jpg"), paths(album).index("coral/again.png")
@@ -122,7 +122,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("damage", BROKEN)
 def test_T02_broken_picture_is_listed_and_skipped(tree: Path, damage: str) -> None:
-    """A broken picture is listed with a reason, and nothing takes its place: the others are who they were."""
+    """A broken image is listed with a reason, and nothing takes its place: the others are who they were."""
     before = look(tree)
     (tree / "king" / "000a.jpg").write_bytes(BROKEN[damage])
     album = look(tree)
@@ -132,7 +132,7 @@ def test_T02_broken_picture_is_listed_and_skipped(tree: Path, damage: str) -> No
 
 
 def test_X07_a_picture_that_meets_a_bug_is_listed_and_skipped(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that nobody foresaw in decoding costs one picture, which is listed with it."""
+    """An exception that nobody foresaw in decoding costs one image, which is listed with it."""
     monkeypatch.setattr("harvest.images.process.InspectedImage", _FailOnce())
     album = look(tree)
     (reason,) = reasons(album).values()
@@ -156,7 +156,7 @@ class _FailOnce:
 
 
 def test_a_file_of_50_gb_is_listed_and_skipped(tree: Path) -> None:
-    """A file that is larger than any picture is not read: it is listed with its size."""
+    """A file that is larger than any image is not read: it is listed with its size."""
     huge = tree / "king" / "huge.jpg"
     huge.touch()
     os.truncate(huge, 50 * 10**9)
@@ -171,20 +171,20 @@ def test_T02_a_picture_that_breaks_is_noticed_with_a_cache(tree: Path, tmp_path:
 
 
 def test_huge_pictures_are_refused_by_their_header(tree: Path) -> None:
-    """A picture of more than 50 megapixels, or one that claims them, is listed before it is decoded."""
+    """An image of more than 50 megapixels, or one that claims them, is listed before it is decoded."""
     (tree / "king" / "bomb.png").write_bytes(bombs.bomb())
     assert "megapixels" in reasons(look(tree))["king/bomb.png"]
 
 
 def test_huge_files_are_not_even_read(tree: Path) -> None:
-    """A file larger than any picture is listed by its size; it may hold nothing."""
+    """A file larger than any image is listed by its size; it may hold nothing."""
     with (tree / "king" / "film.jpg").open("wb") as file:
         file.truncate(40 << 30)
     assert reasons(look(tree)) == {"king/film.jpg": "it has 40,960 MB; the most is 256"}
 
 
 def test_a_picture_in_memory_that_is_not_there(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture that the machine has no memory for is listed, and the others are read."""
+    """An image that the machine has no memory for is listed, and the others are read."""
     real = decode_cache.inspect_image
 
     def short(data: bytes) -> InspectedImage:
@@ -197,7 +197,7 @@ def test_a_picture_in_memory_that_is_not_there(tree: Path, monkeypatch: pytest.M
 
 
 def test_a_class_of_broken_pictures_is_no_class(tree: Path) -> None:
-    """A class folder without one picture that decodes is left out, named, and its files are listed."""
+    """A class folder without one image that decodes is left out, named, and its files are listed."""
     (tree / "milk").mkdir()
     (tree / "milk" / "a.jpg").write_bytes(b"<html>")
     album = look(tree)
@@ -205,7 +205,7 @@ def test_a_class_of_broken_pictures_is_no_class(tree: Path) -> None:
     assert reasons(album) == {"milk/a.jpg": "a web page"}
 
 
-# What is no picture at all.
+# What is no image at all.
 
 
 def test_T03_what_systems_and_we_leave_is_ignored(tree: Path) -> None:
@@ -248,19 +248,19 @@ def test_T03_a_dataset_is_a_tree(tmp_path: Path) -> None:
 
 
 def test_other_files_are_listed(tree: Path) -> None:
-    """A file in a class folder that is no picture by its name is listed, whatever it holds."""
+    """A file in a class folder that is no image by its name is listed, whatever it holds."""
     (tree / "king" / "notes.txt").write_bytes(b"which are which")
     (tree / "king" / "photo").write_bytes(jpeg(5))
     album = look(tree)
     assert reasons(album) == {
-        "king/notes.txt": "no picture by its name (.txt)",
-        "king/photo": "no picture by its name (without a suffix)",
+        "king/notes.txt": "no image by its name (.txt)",
+        "king/photo": "no image by its name (without a suffix)",
     }
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
 def test_what_is_no_regular_file_is_never_opened(tree: Path) -> None:
-    """A pipe called like a picture is listed, and nobody waits for what may come out of it."""
+    """A pipe called like an image is listed, and nobody waits for what may come out of it."""
     os.mkfifo(tree / "king" / "pipe.jpg")
     assert reasons(look(tree)) == {"king/pipe.jpg": "no regular file, or a link that leads nowhere"}
 
@@ -283,7 +283,7 @@ NAMES = [
 @pytest.mark.skipif(sys.platform == "win32", reason="such names cannot be made here")
 @pytest.mark.parametrize("name", [*NAMES, "caf\udce9.jpg"])
 def test_odd_names_of_pictures(tree: Path, name: str) -> None:
-    """A picture is taken under whatever name the disk gives it, and found again by it."""
+    """An image is taken under whatever name the disk gives it, and found again by it."""
     try:
         (tree / "king" / name).write_bytes(jpeg(5))
     except OSError:
@@ -318,7 +318,7 @@ def linked(path: Path, target: Path | str) -> None:
 
 
 def test_links_are_followed(tree: Path, tmp_path: Path) -> None:
-    """A tree of links is as good as one of files; the same picture by two ways is one picture."""
+    """A tree of links is as good as one of files; the same image by two ways is one image."""
     plant(tmp_path / "elsewhere", {"milk": range(20, 23)})
     linked(tree / "milk", tmp_path / "elsewhere" / "milk")
     linked(tree / "king" / "link.jpg", tree / "king" / "000.jpg")
@@ -330,7 +330,7 @@ def test_links_are_followed(tree: Path, tmp_path: Path) -> None:
 
 
 def test_loops_of_links_end(tree: Path) -> None:
-    """Links to themselves, to the tree and to nowhere hang nothing, and are neither pictures nor classes."""
+    """Links to themselves, to the tree and to nowhere hang nothing, and are neither images nor classes."""
     linked(tree / "self", "self")
     linked(tree / "loop", tree)
     linked(tree / "king" / "up", tree)
@@ -343,7 +343,7 @@ def test_loops_of_links_end(tree: Path) -> None:
 
 
 def test_a_file_deleted_while_the_folders_are_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture that is gone when its turn comes is listed, and the others are read."""
+    """An image that is gone when its turn comes is listed, and the others are read."""
     real = decode_cache.inspect_image
 
     def deletes(data: bytes) -> InspectedImage:
@@ -351,7 +351,7 @@ def test_a_file_deleted_while_the_folders_are_read(tree: Path, monkeypatch: pyte
         return real(data)
 
     monkeypatch.setattr(decode_cache, "inspect_image", deletes)
-    monkeypatch.setattr(decode_cache, "_AT_ONCE", 1)
+    monkeypatch.setattr(decode_cache, "_THREADS", 1)
     assert reasons(look(tree)) == {"king/002.jpg": "it went away while the folders were read"}
 
 
@@ -397,7 +397,7 @@ def test_T01_fewer_than_two_classes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "coral").mkdir()
     with pytest.raises(TrainingError, match="one class only, king") as raised:
         look(tmp_path)
-    assert "Without a picture: coral." in str(raised.value.hint)
+    assert "Without an image: coral." in str(raised.value.hint)
 
 
 @pytest.mark.parametrize("name", ["gone", "file"])
@@ -410,9 +410,9 @@ def test_T01_no_tree_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_T01_an_empty_tree_is_refused(tmp_path: Path) -> None:
-    """A tree without a picture in any class folder says so."""
+    """A tree without an image in any class folder says so."""
     (tmp_path / "king").mkdir()
-    with pytest.raises(TrainingError, match="no picture in a class folder"):
+    with pytest.raises(TrainingError, match="no image in a class folder"):
         look(tmp_path)
 
 
@@ -435,7 +435,7 @@ def test_T01_a_tree_named_one_step_too_high(tmp_path: Path) -> None:
 
 
 def test_T01_empty_and_one_picture_classes_are_told(tree: Path) -> None:
-    """Before the training begins, classes without and with few pictures are named."""
+    """Before the training begins, classes without and with few images are named."""
     plant(tree, {"milk": [], "rat": [20]})
     album = look(tree)
     split = make_split(album, find_leak_groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
@@ -451,7 +451,7 @@ def test_T01_empty_and_one_picture_classes_are_told(tree: Path) -> None:
 
 @pytest.mark.parametrize("valid", ["valid", "val", "validation", "Valid"])
 def test_folders_for_parts_are_used(tmp_path: Path, valid: str) -> None:
-    """A tree with a folder for each part says itself where its pictures are."""
+    """A tree with a folder for each part says itself where its images are."""
     plant(tmp_path, {"train/king": [1], "train/coral": [2], f"{valid}/king": [3], "test/coral": [4]})
     album = look(tmp_path)
     assert album.labels == ("coral", "king")
@@ -464,7 +464,7 @@ def test_folders_for_parts_are_used(tmp_path: Path, valid: str) -> None:
 
 
 def test_folders_beside_those_for_parts_are_listed(tmp_path: Path) -> None:
-    """Beside folders for parts, others are no classes; nor is a test folder of unlabelled pictures."""
+    """Beside folders for parts, others are no classes; nor is a test folder of unlabelled images."""
     plant(tmp_path, {"train/king": [1], "train/coral": [2], "extra/king": [3], "test": [4]})
     album = look(tmp_path)
     assert paths(album) == ["train/coral/002.jpg", "train/king/001.jpg"]
@@ -472,14 +472,14 @@ def test_folders_beside_those_for_parts_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    """Folders called train and test that hold pictures are classes: vehicles and trials."""
+    """Folders called train and test that hold images are classes: vehicles and trials."""
     album = look(plant(tmp_path, {"train": [1, 2], "bus": [3], "test": [4]}))
     assert album.labels == ("bus", "test", "train")
     assert {example.part for example in album.examples} == {None}
 
 
 def test_what_nothing_is_trained_on_is_listed(tmp_path: Path) -> None:
-    """A class that only valid or test have cannot be learned: its pictures are listed."""
+    """A class that only valid or test have cannot be learned: its images are listed."""
     plant(tmp_path, {"train/king": [1], "train/coral": [2], "test/milk": [3], "test/king": [4]})
     album = look(tmp_path)
     assert album.labels == ("coral", "king")
@@ -513,7 +513,7 @@ def test_a_second_look_decodes_nothing(tree: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures that are added later are decoded, remembered with the others, and nothing else is."""
+    """Images that are added later are decoded, remembered with the others, and nothing else is."""
     look(tree, cache=tmp_path / "cache")
     plant(tree, {"king": [5, 6]})
     seen: list[bytes] = []
@@ -545,7 +545,7 @@ def test_a_memory_that_cannot_be_written_is_said(tree: Path, tmp_path: Path) -> 
     said: list[str] = []
     album = load_pictures(tree, say=said.append, cache=tmp_path / "cache" / "inner")
     assert len(album.examples) == 6
-    assert ["decode every picture again" in text for text in said] == [True]
+    assert ["decode every image again" in text for text in said] == [True]
 
 
 def test_a_full_disk_is_said(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -585,7 +585,7 @@ def test_it_tells_how_far_it_is(tree: Path) -> None:
 
 
 def test_pictures_do_not_pile_up(tree: Path) -> None:
-    """Of 150 MB of pictures, no more is in memory than the few that are being decoded."""
+    """Of 150 MB of images, no more is in memory than the few that are being decoded."""
     picture = encoded(photo(1000, 850), "BMP")
     for number in range(60):
         (tree / "king" / f"{number}.bmp").write_bytes(picture + number.to_bytes(2))
@@ -595,4 +595,4 @@ def test_pictures_do_not_pile_up(tree: Path) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < (decode_cache._AT_ONCE + 2) * 3 * len(picture)
+    assert peak < (decode_cache._THREADS + 2) * 3 * len(picture)

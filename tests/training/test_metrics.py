@@ -1,4 +1,4 @@
-"""Metrics by name: what they measure, which way is better, and what they say to a bad file."""
+"""Metrics: their values, their direction, and the errors for a bad cost matrix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LABELS = ("coral", "king", "milk")
 TARGETS = np.array([0, 0, 1, 1, 2, 2])
-# Right, right, right, taken for coral, right, taken for king.
+# Right, right, right, predicted as coral, right, predicted as king.
 ANSWERS = np.array(
     [
         [0.8, 0.1, 0.1],
@@ -49,7 +49,7 @@ def measured(name: str, targets=TARGETS, answers=ANSWERS, labels=LABELS, **optio
     ],
 )
 def test_values(name, value) -> None:
-    """The everyday metrics give what one works out by hand, averaged over classes alike."""
+    """The common metrics have the values worked out by hand, averaged over classes with equal weight."""
     assert measured(name) == pytest.approx(value)
 
 
@@ -61,7 +61,7 @@ def test_ranking_metrics_are_those_of_the_library() -> None:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_direction_is_known(name) -> None:
-    """A perfect network is better than a guessing one, in the direction that the metric states."""
+    """A perfect network is better than a guess, in the direction that the metric states."""
     metric = get_metric(name, labels=LABELS)
     perfect, guess = (
         metric.measure(TARGETS, np.eye(3)[TARGETS]),
@@ -74,16 +74,16 @@ def test_direction_is_known(name) -> None:
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_absent_class_has_no_say(name) -> None:
-    """A class that no picture is of changes no average, and nothing is warned of."""
+def test_absent_class_is_ignored(name) -> None:
+    """A class without images changes no average and raises no warning."""
     wider = np.hstack([ANSWERS, np.zeros((6, 1))])
 
     assert measured(name, answers=wider, labels=(*LABELS, "absent")) == pytest.approx(measured(name))
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_never_called_class_counts(name) -> None:
-    """A class that is never called is a fault and no blank: always naming one class earns no good mark."""
+def test_never_predicted_class_counts(name) -> None:
+    """A class that is never predicted counts as zero, so always predicting one class has a low score."""
     always = np.tile([1.0, 0.0, 0.0], (6, 1))
 
     value = measured(name, answers=always)
@@ -96,20 +96,20 @@ def test_never_called_class_counts(name) -> None:
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_nothing_to_measure(name, kind) -> None:
-    """No pictures at all, or answers that are no numbers, give nan and no warning."""
+    """Without images, or with probabilities that are nan, a metric is nan without a warning."""
     assert math.isnan(measured(name, targets=[], answers=np.empty((0, 3), kind)))
     assert math.isnan(measured(name, answers=np.full((6, 3), np.nan, kind)))
 
 
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
 def test_one_class_alone_cannot_be_ranked(name) -> None:
-    """Where all pictures are of one class there is nothing to rank, and the metric says what it needs."""
+    """Ranking metrics are nan if all images are of one class, and say what they need."""
     assert math.isnan(measured(name, targets=np.zeros(6, int)))
-    assert get_metric(name, labels=LABELS).needs == "pictures of two classes"
+    assert get_metric(name, labels=LABELS).needs == "images of two classes"
 
 
-def test_half_precision_adds_up() -> None:
-    """Probabilities in float32 add up to nearly one; log loss takes them so."""
+def test_float32_probabilities() -> None:
+    """Log loss accepts float32 probabilities, whose sum is not exactly 1."""
     assert measured("log_loss", answers=ANSWERS.astype(np.float32)) == pytest.approx(measured("log_loss"))
 
 
@@ -120,7 +120,7 @@ def test_spelling(name) -> None:
 
 
 def test_unknown_name() -> None:
-    """A name that is none gets the one that was meant, and all there are."""
+    """The error for an unknown name suggests the closest one and lists all."""
     with pytest.raises(UsageError, match=r"no metric 'acuracy'\. Did you mean accuracy\?") as raised:
         get_metric("acuracy", labels=LABELS)
 
@@ -131,7 +131,7 @@ def test_unknown_name() -> None:
 
 
 def test_lift_of_a_perfect_network() -> None:
-    """With a fifth of the pictures in the second class, a perfect network finds all of them in two fifths."""
+    """A perfect network finds all images of the second class, a fifth of all, in the first two fifths."""
     targets = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
     sure = np.column_stack([1 - targets, targets]).astype(float)
 
@@ -139,7 +139,7 @@ def test_lift_of_a_perfect_network() -> None:
 
 
 def test_lift_of_a_guess() -> None:
-    """Equal probabilities lift nothing: what stands first among equals must not matter."""
+    """Equal probabilities have a lift of 1, whatever the order of the images."""
     targets = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
 
     assert measured("cumulative_lift", targets, np.full((10, 2), 0.5), ("no", "yes")) == pytest.approx(1)
@@ -147,9 +147,9 @@ def test_lift_of_a_guess() -> None:
 
 
 def test_lift_says_which_class_and_share() -> None:
-    """The metric tells what it counts and among how many; for more than two classes it is refused."""
+    """The description names the class and the share; more than two classes are an error."""
     assert get_metric("cumulative_lift", labels=("no", "yes")).about.startswith(
-        "how many times more yes there is in the 40%"
+        "how many times more frequent yes is among the 40%"
     )
     with pytest.raises(UsageError, match="cumulative_lift is for two classes; there are 3"):
         get_metric("cumulative_lift", labels=LABELS)
@@ -160,7 +160,7 @@ def test_lift_says_which_class_and_share() -> None:
 
 @pytest.fixture
 def matrix(tmp_path: Path):
-    """Write a cost matrix and return its place."""
+    """Write a cost matrix and return its path."""
 
     def write(text: str | bytes, name: str = "costs.csv") -> Path:
         path = tmp_path / name
@@ -174,8 +174,8 @@ GOOD = ",coral,king,milk\ncoral,1,-9,-9\nking,-1,1,0\nmilk,-1,0,1\n"
 
 
 def test_gain_is_of_the_best_decision(matrix) -> None:
-    """The decision is the one that promises most, not the most probable class."""
-    # A coral taken for a king costs 9: at 30 % of coral, saying coral is the better bet.
+    """The prediction is the one with the greatest expected gain, not the most probable class."""
+    # Predicting king for a coral costs 9, so at 30 % coral predicting coral has the greater expected gain.
     answers = np.array([[0.3, 0.6, 0.1]])
 
     gain = get_metric("cost_matrix_gain", labels=LABELS, cost_matrix=matrix(GOOD))
@@ -204,7 +204,7 @@ def test_gain_is_of_the_best_decision(matrix) -> None:
     ],
 )
 def test_forms_of_a_matrix(matrix, text) -> None:
-    """CSV with any separator, a byte-order mark, any order of classes, and JSON are the same matrix."""
+    """CSV with any separator, a byte-order mark, any order of classes, and JSON give the same matrix."""
     assert cost_matrix.read_cost_matrix(matrix(text), LABELS).tolist() == [
         [1, -9, -9],
         [-1, 1, 0],
@@ -213,7 +213,7 @@ def test_forms_of_a_matrix(matrix, text) -> None:
 
 
 def test_class_with_a_separator_in_its_name(matrix) -> None:
-    """A class whose name holds a comma or a quote is written as CSV writes it."""
+    """A class name with a comma or a quote is quoted as usual in CSV."""
     labels = ("a,b", 'c"d')
 
     assert cost_matrix.read_cost_matrix(matrix(',"a,b","c""d"\n"a,b",1,2\n"c""d",3,4\n'), labels).tolist() == [
@@ -225,20 +225,20 @@ def test_class_with_a_separator_in_its_name(matrix) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"costs\.csv line 1: no classes beside each other"),
-        (",coral,kng,milk\n", r"line 1: the column 'kng' is none of the classes\. Did you mean 'king'\?"),
+        ("", r"costs\.csv line 1: it does not list the classes"),
+        (",coral,kng,milk\n", r"line 1: the column 'kng' is not a class\. Did you mean 'king'\?"),
         (",coral,king\n", r"line 1: there is no column for 'milk'"),
-        (",coral,king,milk,king\n", r"line 1: the column 'king' stands there twice"),
-        (GOOD.replace("\nking", "\nxyz"), r"line 3: the row 'xyz' is none of the classes\."),
-        (GOOD.replace("\nmilk", "\nking"), r"line 4: the row 'king' stands there twice"),
+        (",coral,king,milk,king\n", r"line 1: the column 'king' occurs twice"),
+        (GOOD.replace("\nking", "\nxyz"), r"line 3: the row 'xyz' is not a class\."),
+        (GOOD.replace("\nmilk", "\nking"), r"line 4: the row 'king' occurs twice"),
         (",coral,king,milk\n\ncoral,1,2,3\n", r"costs\.csv: there is no row for 'king' and 1 more"),
-        (GOOD.replace("-9,-9", "-9"), r"line 2: 2 numbers under 3 classes"),
+        (GOOD.replace("-9,-9", "-9"), r"line 2: 2 numbers for 3 classes"),
         (GOOD.replace("-9,-9", "-9,x"), r"line 2: 'x' is not a number"),
         (GOOD.replace("-9,-9", "-9,nan"), r"line 2: 'nan' is not a number"),
         (GOOD.replace("coral,1", '"coral,1'), r"line 2: a quote is not closed"),
         (b",coral\xff\n", r"line 1: byte 0xFF is not UTF-8"),
         ('{"coral": {"coral": 1,}\n}', r"costs\.csv line 1: "),
-        ("[[1, 2], [3, 4]]", r"as JSON it is"),
+        ("[[1, 2], [3, 4]]", r"JSON must be"),
         ('{"coral": {"coral": "much"}}', r"'coral', 'coral': 'much' is not a number"),
         ('{"coral": {"coral": true}}', r"'coral', 'coral': True is not a number"),
         ('{"coral": {"coral": 1}}', r"there is no row for 'king' and 1 more"),
@@ -246,24 +246,26 @@ def test_class_with_a_separator_in_its_name(matrix) -> None:
     ],
 )
 def test_bad_matrix(matrix, text, message) -> None:
-    """What is wrong with a cost matrix is said with its file and line."""
+    """An error in a cost matrix names the file and the line."""
     with pytest.raises(UsageError, match=message):
         cost_matrix.read_cost_matrix(matrix(text), LABELS)
 
 
 def test_matrix_that_reads_like_costs_is_warned_of(matrix) -> None:
-    """Where another name is worth more than a class's own the cells are costs, mistaken for gains."""
+    """A wrong prediction with a greater gain than the correct one raises a warning: the cells look like costs."""
     (said,) = cost_matrix.cost_matrix_warnings(
         matrix(",coral,king,milk\ncoral,0,9,1\nking,1,0,0\nmilk,0,0,0\n"), LABELS
     )
 
-    assert "to call 'coral' by its name is worth 0, to call it 'king' 9 (1 more of the kind)." in said
-    assert "Cells are gains: what costs is negative." in said
+    assert (
+        "predicting 'king' for 'coral' gains 9, more than the correct prediction, 0 (1 more classes like this)." in said
+    )
+    assert "Cells are gains: write a cost as a negative number." in said
     assert not list(cost_matrix.cost_matrix_warnings(matrix(GOOD), LABELS))
 
 
 def test_matrix_that_cannot_be_read(tmp_path: Path) -> None:
-    """A file that is not there, a folder and a huge file are refused by name; none at all is asked for."""
+    """A missing file, a folder, a huge file and a missing option are errors."""
     huge = tmp_path / "huge.csv"
     with huge.open("wb") as file:
         file.truncate(9 << 20)
@@ -279,7 +281,7 @@ def test_matrix_that_cannot_be_read(tmp_path: Path) -> None:
         get_metric("cost_matrix_gain", labels=LABELS)
 
 
-# A person's own
+# The user's own metric
 
 OWN = """
 def worst_class(targets, probabilities):
@@ -303,14 +305,14 @@ number = 3
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch) -> None:
-    """Put a module of metrics beside the person."""
+    """Write a module of metrics into the working directory."""
     (tmp_path / "own_metrics.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.usefixtures("own")
 def test_own_metric() -> None:
-    """A function of targets and probabilities is a metric; its attribute turns the direction."""
+    """A function of targets and probabilities is a metric; an attribute reverses its direction."""
     metric = get_metric("custom", labels=LABELS, custom="own_metrics:worst_class")
 
     assert metric.measure(TARGETS, ANSWERS) == 0.5
@@ -319,7 +321,7 @@ def test_own_metric() -> None:
 
 
 def test_own_metric_beside_the_tree(tmp_path: Path) -> None:
-    """The module may also lie beside the folder of pictures, wherever the command runs."""
+    """The module may also be next to the dataset folder, whatever the working directory is."""
     (tmp_path / "metrics_beside.py").write_text(OWN)
 
     metric = get_metric("custom", labels=LABELS, custom="metrics_beside:worst_class", beside=tmp_path / "snakes")
@@ -332,14 +334,14 @@ def test_own_metric_beside_the_tree(tmp_path: Path) -> None:
     ("place", "message"),
     [
         (None, "needs --metric module:function"),
-        ("own_metrics:number", "own_metrics:number is no function"),
+        ("own_metrics:number", "own_metrics:number is not a function"),
         ("own_metrics:text", "returned str 'good'"),
         ("own_metrics:fails", r"--metric own_metrics:fails failed at .*TypeError"),
         ("own_metrics:absent", "own_metrics"),
         ("no_such_module:x", "no_such_module"),
     ],
 )
-def test_own_metric_that_is_none(place, message) -> None:
-    """What cannot be a metric is found before anything is trained."""
+def test_invalid_own_metric(place, message) -> None:
+    """An invalid metric is an error before the training."""
     with pytest.raises(UsageError, match=message):
         get_metric("custom", labels=LABELS, custom=place)

@@ -1,4 +1,4 @@
-"""Networks: a head for any classes, saved whole, opened the same."""
+"""Networks: a head for any classes, and saving and loading without a change."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def weights_of(network):
 
 
 def test_what_is_saved_opens_the_same(tmp_path, pictures):
-    """A run says the same as the network that it was written from, and knows how it wants its pictures."""
+    """A loaded run has the outputs, labels and preprocessing of the network that was saved."""
     saved = network()
     saved.save(tmp_path)
 
@@ -67,7 +67,7 @@ def test_what_is_saved_opens_the_same(tmp_path, pictures):
 
 
 def test_a_run_is_a_model_of_transformers(tmp_path):
-    """A pipeline of transformers loads the directory and answers with our labels."""
+    """A transformers pipeline loads the directory and returns our labels."""
     write_run(tmp_path / "run")
 
     told = pipeline("image-classification", str(tmp_path / "run"))(photo())
@@ -76,7 +76,7 @@ def test_a_run_is_a_model_of_transformers(tmp_path):
 
 
 def test_labels_of_any_script(tmp_path):
-    """Labels come back as they were, letter by letter."""
+    """Labels of any script are loaded unchanged."""
     labels = ("Äpfel, grün", "a b", "a-b", "яблоко", "蛇\N{COMBINING ACUTE ACCENT}")
     network(labels).save(tmp_path)
 
@@ -85,13 +85,13 @@ def test_labels_of_any_script(tmp_path):
 
 
 def test_the_head_is_kept_for_the_same_classes(run, pictures):
-    """An earlier run with the same classes goes on where it was."""
+    """An earlier run with the same classes keeps its head."""
     torch.testing.assert_close(answers(load_pretrained(str(run), LABELS), pictures), answers(network(), pictures))
 
 
 @pytest.mark.parametrize("labels", [("coral", "king", "milk"), LABELS[::-1], LABELS[:2], (*LABELS, "adder")])
 def test_T09_other_classes_get_a_new_head(run, labels):
-    """An earlier run with other classes keeps all but its head, also where there are as many."""
+    """An earlier run with other classes keeps everything but its head, even if their number is the same."""
     changed = load_pretrained(str(run), labels)
 
     assert changed.labels == labels
@@ -102,7 +102,7 @@ def test_T09_other_classes_get_a_new_head(run, labels):
 
 
 def test_a_new_head_is_the_same_by_the_same_seed(run):
-    """What chance decides comes from the seed alone, and nothing else's chances are changed."""
+    """A new head depends on the seed alone and does not change the global random state."""
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
@@ -114,7 +114,7 @@ def test_a_new_head_is_the_same_by_the_same_seed(run):
 
 
 def test_features_are_what_the_head_gets(pictures):
-    """The head of the features is the answer: what the frozen head stands on."""
+    """The head applied to the features is the output of the model."""
     whole = network()
     with torch.inference_mode():
         features = whole.features(pictures)
@@ -123,7 +123,7 @@ def test_features_are_what_the_head_gets(pictures):
 
 
 def test_the_fingerprint_names_what_makes_features():
-    """Other weights, another size or other greys make another name; another head does not."""
+    """Other weights, sizes or normalisations change the fingerprint; another head does not."""
     name = network().fingerprint
     assert network(seed=1).fingerprint != name
     for change in ({"size": 64}, {"mean": (0.5, 0.5, 0.5)}, {"std": (0.5, 0.5, 0.5)}):
@@ -137,7 +137,7 @@ def test_the_fingerprint_names_what_makes_features():
 
 
 def test_restored_it_is_what_was_saved(tmp_path):
-    """After an epoch that was worse, the weights on disk come back."""
+    """The saved weights can be restored after a worse epoch."""
     kept = network()
     kept.save(tmp_path)
     before = {name: value.clone() for name, value in weights_of(kept).items()}
@@ -152,7 +152,7 @@ def test_restored_it_is_what_was_saved(tmp_path):
 
 @pytest.mark.parametrize("step", range(4))
 def test_T06_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, step):
-    """Wherever saving fails, every file is whole: the run opens as one of the two networks."""
+    """Wherever saving fails, every file is complete, and the run loads as one of the two networks."""
     network(seed=0).save(tmp_path)
     done = []
 
@@ -177,7 +177,7 @@ def test_T06_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, step):
 
 
 def test_others_may_read_what_is_saved(run):
-    """The weights are as readable as the labels: a server may run as somebody else."""
+    """The weights have the permissions of the labels: a server may run as another user."""
     modes = {path.stat().st_mode for path in run.iterdir()}
     assert len(modes) == 1
 
@@ -197,7 +197,7 @@ KINDS = [
 @pytest.mark.parametrize("config", KINDS, ids=lambda config: config.model_type)
 @pytest.mark.parametrize("headless", [False, True])
 def test_networks_of_many_kinds(tmp_path, config, headless):
-    """Whatever it is built of, a network gets a head, saves, opens, and is as good the swift way."""
+    """Networks of many types get a head, save, load, and give the same features when optimised."""
     maker = AutoModel if headless else AutoModelForImageClassification
     maker.from_config(config).save_pretrained(tmp_path / "theirs")
     pictures = torch.randn(2, 3, 32, 32)
@@ -216,7 +216,7 @@ def test_networks_of_many_kinds(tmp_path, config, headless):
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_T08_from_scratch_downloads_nothing(name):
-    """Every network that is known by its shape works at once, and by its seed alone."""
+    """Every built-in architecture is built without a download and depends on its seed alone."""
     made, again, other = (load_pretrained(name, ["a", "b"], from_scratch=True, seed=seed) for seed in (3, 3, 4))
 
     assert made.size == (64 if name == "small" else 224)
@@ -224,7 +224,7 @@ def test_T08_from_scratch_downloads_nothing(name):
 
 
 def test_a_directory_from_scratch(run):
-    """The shape of any network can be trained anew: its weights are not read."""
+    """With --from-scratch the weights of a directory are not read."""
     fresh = load_pretrained(str(run), LABELS, from_scratch=True, seed=1)
 
     assert fresh.fingerprint != network().fingerprint
@@ -232,36 +232,36 @@ def test_a_directory_from_scratch(run):
 
 
 def test_the_size_is_the_networks_own_unless_it_is_given(run):
-    """Pictures go in at the size that the network was trained at, or at the one asked for."""
+    """The input size is that of the network unless another is given."""
     assert load_pretrained(str(run), LABELS).size == 32
     assert load_pretrained(str(run), LABELS, size=48).size == 48
 
 
 def test_a_size_that_a_network_does_not_take(tmp_path):
-    """A network of fixed patches says which size it cannot take before anything is computed."""
+    """A network with a fixed input size refuses another one before anything is computed."""
     config = ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32)
     ViTForImageClassification(config).save_pretrained(tmp_path)
 
     assert load_pretrained(str(tmp_path), LABELS).size == 32
-    with pytest.raises(TrainingError, match="takes no picture of 48 × 48 pixels") as refused:
+    with pytest.raises(TrainingError, match="does not accept images of 48 × 48 pixels") as refused:
         load_pretrained(str(tmp_path), LABELS, size=48)
     assert "--size" in refused.value.hint
 
 
 def test_a_network_of_words_is_refused(tmp_path):
-    """What classifies no pictures is told so."""
+    """A network that does not classify images is an error."""
     (tmp_path / "config.json").write_text(json.dumps(BertConfig().to_dict()), "utf-8")
 
-    with pytest.raises(TrainingError, match="cannot tell pictures apart"):
+    with pytest.raises(TrainingError, match="cannot classify images"):
         load_pretrained(str(tmp_path), LABELS, from_scratch=True)
 
 
 def test_a_network_with_two_heads_is_refused(tmp_path):
-    """A network whose answer is no linear layer of its features cannot have its head solved."""
+    """A network whose output is not a linear layer of its features is an error."""
     config = SwiftFormerConfig(depths=[1, 1, 1, 1], embed_dims=[8, 8, 8, 8], image_size=32)
     SwiftFormerForImageClassification(config).save_pretrained(tmp_path)
 
-    with pytest.raises(TrainingError, match="does not end in one linear layer"):
+    with pytest.raises(TrainingError, match="does not end in a single linear layer"):
         load_pretrained(str(tmp_path), LABELS, size=64)
 
 
@@ -282,7 +282,7 @@ def test_a_network_with_two_heads_is_refused(tmp_path):
     ],
 )
 def test_how_pictures_go_in_is_read(tmp_path, preprocessor, size, mean, std):
-    """The forms that preprocessor_config.json takes on the hub all come to a size and greys from 0 to 1."""
+    """Every form of preprocessor_config.json on the hub gives a size and a normalisation of values from 0 to 1."""
     path = write_run(tmp_path / "model")
     (path / "preprocessor_config.json").write_text(json.dumps(preprocessor), "utf-8")
 
@@ -297,7 +297,7 @@ def test_how_pictures_go_in_is_read(tmp_path, preprocessor, size, mean, std):
     "broken", [{"image_std": [0, 1, 1]}, {"image_mean": [1]}, {"image_std": "x"}, {"rescale_factor": -1}]
 )
 def test_greys_that_cannot_be_are_refused(tmp_path, broken):
-    """A preprocessor_config.json that would make nonsense of every picture is named."""
+    """An invalid normalisation in preprocessor_config.json is an error that names the key."""
     path = write_run(tmp_path / "model")
     (path / "preprocessor_config.json").write_text(json.dumps(broken), "utf-8")
 
@@ -307,7 +307,7 @@ def test_greys_that_cannot_be_are_refused(tmp_path, broken):
 
 @pytest.mark.skipif(not MOBILENET.is_dir(), reason="the real weights are not here")
 def test_real_weights():
-    """A directory of from_pretrained loads, with its own head or another."""
+    """A directory of from_pretrained loads with its own head or a new one."""
     assert open_trained_network(MOBILENET).labels[:2] == ("tench", "goldfish")
     assert load_pretrained(str(MOBILENET), LABELS).head.in_features == 1280
 
@@ -318,7 +318,7 @@ TORCH = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos
 
 @pytest.mark.parametrize("problem", [NO_ROOM, TORCH, OSError(errno.ENOSPC, "No space left on device")])
 def test_no_room_for_weights_is_said_as_for_all_else(tmp_path, problem):
-    """Whatever a library says of a full disk, the place is named and the exit code is that of storage."""
+    """A full disk is reported with the path as CannotWrite, whichever library writes."""
     with (
         pytest.raises(CannotWrite, match="cannot write"),
         weight_errors_named(tmp_path / "checkpoints"),
@@ -327,7 +327,7 @@ def test_no_room_for_weights_is_said_as_for_all_else(tmp_path, problem):
 
 
 def test_a_network_is_not_changed_by_its_file(tmp_path, pictures):
-    """Whoever overwrites the file under a network that is served changes nothing of what it answers."""
+    """Overwriting the file of a loaded network does not change its outputs."""
     opened = open_trained_network(write_run(tmp_path / "run"))
     before = answers(opened, pictures)
     path = tmp_path / "run" / "model.safetensors"
@@ -337,13 +337,13 @@ def test_a_network_is_not_changed_by_its_file(tmp_path, pictures):
 
 
 def test_other_errors_are_none_of_the_disk(tmp_path):
-    """What is no refusal to write stays what it is."""
+    """Other errors are not changed."""
     with pytest.raises(RuntimeError, match="shapes"), weight_errors_named(tmp_path):
         raise RuntimeError("shapes do not fit")
 
 
 def test_a_run_without_room_for_its_network_is_none(tmp_path, monkeypatch):
-    """What a run is known by comes last: with half of its files it would answer, and wrongly."""
+    """config.json is written last, so an incomplete run is not recognised as one."""
 
     def full(*_, **__):
         raise NO_ROOM

@@ -1,4 +1,4 @@
-"""Predicting: the network's answer for each picture, in order, whatever lies among them."""
+"""Predicting: the network's answer for each image, in order, whatever lies among them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_top_is_how_many_come(predictor, album):
 
 
 def test_batches_change_no_answer(predictor, album):
-    """Seventy pictures in batches get the answers that each gets alone, in their order."""
+    """Seventy images in batches get the answers that each gets alone, in their order."""
     together = predictor.predict(album)
     alone = [predictor.predict([path])[0] for path in album]
 
@@ -80,7 +80,7 @@ def test_the_engines_agree(exported, album):
 
 
 def test_bytes_paths_and_names_are_the_same_picture(predictor, album):
-    """A picture may be given as a path, as text, or as its bytes."""
+    """An image may be given as a path, as text, or as its bytes."""
     path = album[0]
 
     first, *others = (
@@ -105,7 +105,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_T02_I01_I02_I10_what_is_broken_is_told(predictor, album, tmp_path, what):
-    """A broken picture is a refusal in its place, and its neighbours get their answers."""
+    """A broken image is a refusal in its place, and its neighbours get their answers."""
     body, verdict = BROKEN[what][0](), BROKEN[what][1]
     (tmp_path / "odd.jpg").write_bytes(body)
 
@@ -140,7 +140,7 @@ def test_no_more_is_read_of_a_file_than_a_picture_has(predictor, tmp_path, monke
 
 
 def test_giants_are_decoded_one_after_another(predictor, monkeypatch):
-    """Of pictures that take much memory to decode one is decoded at a time; the others go side by side."""
+    """Of images that take much memory to decode one is decoded at a time; the others go side by side."""
     giant, small = encoded(photo(1200, 900), "PNG"), encoded(photo(), "PNG")
     lock, side_by_side, see = threading.Lock(), threading.Barrier(2, timeout=60), predictor.prepare
     giants, most = 0, 0
@@ -180,7 +180,7 @@ def test_it_can_be_asked_from_many_threads(predictor, album):
 
 
 def test_pictures_are_asked_for_as_they_are_needed(predictor, album):
-    """Of an endless row of pictures only the next few are looked at ahead of the answers."""
+    """Of an endless row of images only the next few are looked at ahead of the answers."""
     given = 0
 
     def endless():
@@ -335,7 +335,7 @@ def test_X09_a_thin_image_takes_no_memory(exported, tmp_path):
 @linux_only
 @pytest.mark.slow
 def test_memory_stays_flat(predictor, tmp_path):
-    """Twenty thousand pictures take no more memory than two thousand."""
+    """Twenty thousand images take no more memory than two thousand."""
     photo(800, 600).save(tmp_path / "a.jpg")
 
     def look(count):

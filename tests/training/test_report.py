@@ -89,17 +89,17 @@ def test_first_screen(snakes, tmp_path: Path) -> None:
     """The first screen tells how good it is, where it goes wrong, whether more would help, and what to do."""
     text = read(snakes, tmp_path).text.partition("A suspect is")[0]
 
-    assert "80 % of the test pictures are right" in text
+    assert "80 % of the test images are right" in text
     assert "16 of 20 right, 80 % (58–92 %)" in text
-    assert "of new pictures like these 58–92 % should be right" in text
+    assert "of new images like these 58–92 % should be right" in text
     assert "always the largest class: 50 %" in text
-    assert "8 of 40 pictures that it had not learnt from are wrong, most often these." in text
+    assert "8 of 40 images that it had not learnt from are wrong, most often these." in text
     assert "coral snake taken for king snake" in text
-    assert "Would more pictures help? Yes" in text
-    assert "From 10 to 20 pictures of a class it went from 80 % to 85 %." in text
+    assert "Would more images help? Yes" in text
+    assert "From 10 to 20 images of a class it went from 80 % to 85 %." in text
     assert "Look at the 4 suspects." in text
     assert "Read the warning." in text
-    assert "Train again. Pictures stay in the part that they are in" in text
+    assert "Train again. Images stay in the part that they are in" in text
     assert "harvest train snakes --lr find" in text
 
 
@@ -109,7 +109,7 @@ def test_valid_part_alone_is_not_called_untouched(snakes, tmp_path: Path) -> Non
 
     text = read(replace(snakes, candidates=[saved]), tmp_path).text
 
-    assert "of the valid pictures are right. They also chose the network, which flatters it a little;" in text
+    assert "of the valid images are right. They also chose the network, which flatters it a little;" in text
     assert "Nothing was chosen by them" not in text
 
 
@@ -127,7 +127,7 @@ def test_every_section_is_there(snakes, tmp_path: Path) -> None:
         "Accuracy higher is better",
         "5 rows of history.csv",
         "chosen: 3e-4",
-        "40 pictures, 28 for train, 8 for valid, 4 for test.",
+        "40 images, 28 for train, 8 for valid, 4 for test.",
         "1 file skipped",
         "2 groups met and went to train.",
         "Who is taken for whom by frozen head",
@@ -140,7 +140,7 @@ def test_nothing_known(tmp_path: Path) -> None:
     page = read(ReportData("nothing", ("a", "b")), tmp_path)
 
     assert page.text.count("Not known") == 3
-    assert "No picture was held out to judge it by." in page.text
+    assert "No image was held out to judge it by." in page.text
     assert not [name for name in page.all("section", "id") if name]
 
 
@@ -148,9 +148,9 @@ def test_training_that_diverged(tmp_path: Path) -> None:
     """Where no number came out, none is shown: what happened is said, and what to do."""
     text = read(stories.diverged(), tmp_path).text
 
-    assert "15 held-out pictures got no answer: the training diverged, or they are gone." in text
+    assert "15 held-out images got no answer: the training diverged, or they are gone." in text
     assert "Lower the learning rate. The training diverged." in text
-    assert "There are no pictures in test." in text
+    assert "There are no images in test." in text
     assert "Not one number came out of 1 epoch: the training diverged." in text
     assert not re.search(r"\bnan\b|\binf\b", text)
 
@@ -197,15 +197,15 @@ def test_all_is_right(snakes, tmp_path: Path) -> None:
 
     page = read(told, tmp_path)
 
-    assert "Nowhere All 40 held-out pictures are right." in page.text
-    assert "From 10 to 20 pictures of a class it went from 99 % to 100 %: there is little left" in page.text
-    assert "None: no picture looks like another folder" in page.text
+    assert "Nowhere All 40 held-out images are right." in page.text
+    assert "From 10 to 20 images of a class it went from 99 % to 100 %: there is little left" in page.text
+    assert "None: no image looks like another folder" in page.text
     assert "Harvest more" not in page.text
     assert "pairs" not in page.all("section", "id")
 
 
 def test_a_mistake_that_the_network_is_unsure_of_is_no_suspect(snakes, tmp_path: Path) -> None:
-    """Suspect is what looks like another class as surely as the pictures there, and no other mistake."""
+    """Suspect is what looks like another class as surely as the images there, and no other mistake."""
     row = snakes.predictions[0]
     right = [row._replace(label=label, predicted=label, p_label=0.8, p_predicted=0.8) for label in snakes.labels]
     sure, unsure = (
@@ -217,7 +217,7 @@ def test_a_mistake_that_the_network_is_unsure_of_is_no_suspect(snakes, tmp_path:
     assert list_suspects([unsure]) == []
     text = read(replace(snakes, predictions=[*right, unsure, sure]), tmp_path).text
     assert "Look at the suspect." in text
-    assert "A suspect is a picture of which a network that had not seen it is as sure" in text
+    assert "A suspect is an image of which a network that had not seen it is as sure" in text
     assert "there are more than are shown" not in text
     knowing = read(replace(snakes, predictions=[*right, sure], knew=True), tmp_path).text
     assert "The network below that head had learned from them" in knowing
@@ -228,14 +228,14 @@ def test_metric_that_could_not_be_measured(snakes, tmp_path: Path) -> None:
     one = [row for row in snakes.predictions if row.label == snakes.labels[0]]
     told = replace(snakes, candidates=[Candidate("frozen head", [stories.judged(snakes.labels, one, "test")])])
 
-    assert "– ROC AUC of test needs pictures of two classes." in read(told, tmp_path).text
+    assert "– ROC AUC of test needs images of two classes." in read(told, tmp_path).text
 
 
 def test_small_classes_come_first(snakes, tmp_path: Path) -> None:
-    """Classes under twenty pictures are what to harvest next, before all others."""
+    """Classes under twenty images are what to harvest next, before all others."""
     told = replace(snakes, split={f"c{i}": {"train": 10 + i} for i in range(15)})
 
-    assert "Under 20 pictures: c0 (10), c1 (11), c2 (12) and 7 more." in read(told, tmp_path).text
+    assert "Under 20 images: c0 (10), c1 (11), c2 (12) and 7 more." in read(told, tmp_path).text
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_small_classes_come_first(snakes, tmp_path: Path) -> None:
     ],
 )
 def test_outlook(accuracies, answer) -> None:
-    """Whether more pictures would help is read off the last doubling of the learning curve."""
+    """Whether more images would help is read off the last doubling of the learning curve."""
     assert number_format.judge_outlook(stories.curve(*accuracies)).answer == answer
 
 
@@ -283,7 +283,7 @@ def test_thumbnail_is_a_small_copy_without_anything_else(tmp_path: Path) -> None
 
 
 def test_noise_is_stored_coarsely(tmp_path: Path) -> None:
-    """A picture of pure noise, which no format makes small, takes no more room than two photographs."""
+    """An image of pure noise, which no format makes small, takes no more room than two photographs."""
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
     (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(noise), "PNG"))
 
@@ -301,7 +301,7 @@ def test_noise_is_stored_coarsely(tmp_path: Path) -> None:
     ],
 )
 def test_T02_hole_is_said(tmp_path: Path, content, hole) -> None:
-    """A picture that is gone, broken, or means harm is a hole with its reason, and the page goes on."""
+    """An image that is gone, broken, or means harm is a hole with its reason, and the page goes on."""
     if content is not None:
         (tmp_path / "a.jpg").write_bytes(content)
 
@@ -320,7 +320,7 @@ def test_places_that_are_no_files(tmp_path: Path) -> None:
         names.append("pipe")
 
     assert all(Thumbnails(tmp_path, tmp_path).of(name).hole for name in names)
-    assert Thumbnails(None, tmp_path).of("a.jpg").hole == "the folder of the pictures is not known"
+    assert Thumbnails(None, tmp_path).of("a.jpg").hole == "the folder of the images is not known"
 
 
 def test_holes_are_on_the_page(snakes, tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_holes_are_on_the_page(snakes, tmp_path: Path) -> None:
 
 
 def test_links_lead_to_the_pictures(snakes, tmp_path: Path) -> None:
-    """A picture links to its file, by a way that holds from the page's folder."""
+    """An image links to its file, by a way that holds from the page's folder."""
     run = tmp_path / "tree.runs" / "first"
     page = read(snakes, run)
 
@@ -353,7 +353,7 @@ def test_names_in_links_are_quoted(tmp_path: Path) -> None:
 
 
 def test_a_hundred_classes_keep_the_page_small(tmp_path: Path) -> None:
-    """The report of a hundred classes with a picture of noise in every place stays under two megabytes."""
+    """The report of a hundred classes with an image of noise in every place stays under two megabytes."""
     told = stories.story(tmp_path / "tree", [f"class {i}" for i in range(100)], 10)
     noise = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)))
     for row in told.predictions:
@@ -366,7 +366,7 @@ def test_a_hundred_classes_keep_the_page_small(tmp_path: Path) -> None:
 
 
 def test_page_asks_for_nothing(snakes, tmp_path: Path) -> None:
-    """The page forbids itself everything but its own style and pictures, and names no address."""
+    """The page forbids itself everything but its own style and images, and names no address."""
     text = render(snakes, tmp_path)
     page = Reader(text)
 

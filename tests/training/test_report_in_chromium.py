@@ -108,7 +108,7 @@ def test_every_chart_is_drawn(look, snakes, width) -> None:
     page = look(snakes, width)
 
     titles = page.locator("figure.plot figcaption b").all_inner_texts()
-    assert titles == ["Accuracy by pictures to learn from", "Loss", "Accuracy", "Loss by learning rate"]
+    assert titles == ["Accuracy by images to learn from", "Loss", "Accuracy", "Loss by learning rate"]
     for box in page.evaluate(
         "[...document.querySelectorAll('figure.plot > svg, .spark, .interval svg')]"
         ".map(each => each.getBoundingClientRect()).map(box => [box.width, box.height])"
@@ -166,7 +166,7 @@ def test_contrast(look, snakes, scheme) -> None:
 
 
 def test_accessible(look, snakes) -> None:
-    """Drawings and pictures have names, no heading skips a level, tables have heads, links lead somewhere."""
+    """Drawings and images have names, no heading skips a level, tables have heads, links lead somewhere."""
     page = look(snakes)
 
     assert page.evaluate("[...document.querySelectorAll('svg[role=img]')].every(each => each.ariaLabel)")

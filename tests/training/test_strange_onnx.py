@@ -1,4 +1,4 @@
-"""model.onnx from strangers: bounded in size and shape before it is loaded, and in memory when it runs."""
+"""model.onnx from an untrusted source: size and shapes are checked before loading, and memory is limited."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def node(kind, *names, **attributes):
 
 
 def saved(path, nodes, tensors=(), *, side=SIDE, functions=(), **domains):
-    """Write a network that takes images as ours do, and says that it knows two labels."""
+    """Write a network with the input of an export and two labels."""
     taken = helper.make_tensor_value_info("image", TensorProto.UINT8, [BATCH, side, side, 3])
     given = helper.make_tensor_value_info("probability", TensorProto.FLOAT, [BATCH, 2])
     graph = helper.make_graph(nodes, "network", [taken], [given], tensors)
@@ -55,12 +55,12 @@ TENSORS = (
 
 
 def huge(count):
-    """Return the shape of a tensor that an operator makes of nothing."""
+    """Return the shape of a tensor that an operator creates."""
     return numpy_helper.from_array(np.array([count, count], np.int64), "shape")
 
 
 def outside(tensor):
-    """Say that a tensor lies in another file."""
+    """Declare a tensor as stored in another file."""
     tensor = onnx.TensorProto.FromString(tensor.SerializeToString())
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
@@ -69,14 +69,14 @@ def outside(tensor):
 
 
 def declared(*shape):
-    """Say that a tensor has more numbers than it has bytes."""
+    """Declare a tensor with more elements than bytes."""
     tensor = numpy_helper.from_array(np.ones(4, np.float32), "more")
     tensor.dims[:] = shape
     return tensor
 
 
 def endless():
-    """Make an operator that never ends."""
+    """Return an operator that never ends."""
     condition = helper.make_tensor_value_info("go", TensorProto.BOOL, [])
     number = helper.make_tensor_value_info("number", TensorProto.INT64, [])
     on = helper.make_tensor_value_info("on", TensorProto.BOOL, [])
@@ -85,41 +85,41 @@ def endless():
 
 
 def test_a_plain_network_is_taken(tmp_path):
-    """What follows is refused for what it has besides this."""
+    """A plain network is accepted; the tests below add one invalid part."""
     assert Predictor.open(saved(tmp_path / "run", PLAIN, TENSORS)).labels == ("a", "b")
 
 
 @pytest.mark.parametrize(
     ("nodes", "tensors", "reason"),
     [
-        (PLAIN, (*TENSORS[:3], outside(TENSORS[3])), "lie in other files"),
-        (PLAIN, (*TENSORS, declared(1 << 20, 1 << 20)), "a tensor of 1,099,511,627,776 numbers has"),
+        (PLAIN, (*TENSORS[:3], outside(TENSORS[3])), "are stored in other files"),
+        (PLAIN, (*TENSORS, declared(1 << 20, 1 << 20)), "a tensor of 1,099,511,627,776 elements has"),
         (PLAIN, (*TENSORS, declared(-1, -4)), "cannot be used|a tensor of"),
         ((*PLAIN, endless()), TENSORS, "contain other graphs"),
         (
             (*PLAIN, node("Constant", "made", value=declared(1 << 40))),
             TENSORS,
-            "a tensor of 1,099,511,627,776 numbers has",
+            "a tensor of 1,099,511,627,776 elements has",
         ),
     ],
     ids=["outside", "shape", "negative", "loop", "constant"],
 )
 def test_X11_a_network_that_no_export_writes_is_refused(tmp_path, nodes, tensors, reason):
-    """Tensors in other files or without their bytes, and operators that hold graphs, are not loaded."""
+    """Tensors in other files or without their bytes, and operators that contain graphs, are refused."""
     (tmp_path / "secret").write_bytes(bytes(8))
     with pytest.raises(TrainingError, match=reason):
         Predictor.open(saved(tmp_path / "run", nodes, tensors))
 
 
 def test_X11_operators_of_others_are_refused(tmp_path):
-    """Only the operators of ONNX itself are run."""
+    """Operators outside the ONNX standard are refused."""
     nodes = (*PLAIN, node("Anything", "image", "made", domain="com.microsoft"))
     with pytest.raises(TrainingError, match=r"operators of 'com\.microsoft'"):
         Predictor.open(saved(tmp_path / "run", nodes, TENSORS, **{"com.microsoft": 1}))
 
 
 def test_X11_images_of_any_size_are_not_made(tmp_path):
-    """A network that wants images of a million pixels a side is refused."""
+    """A network for images of a million pixels a side is refused."""
     with pytest.raises(TrainingError, match="was not exported by harvest"):
         Predictor.open(saved(tmp_path / "run", PLAIN, TENSORS, side=1_000_000))
 
@@ -129,13 +129,13 @@ def test_X11_a_file_of_any_size_is_not_loaded(tmp_path):
     (tmp_path / "run").mkdir()
     with (tmp_path / "run" / "model.onnx").open("wb") as file:
         file.truncate(50 << 30)
-    with pytest.raises(TrainingError, match="the most is 2,147,483,647"):
+    with pytest.raises(TrainingError, match="the limit is 2,147,483,647"):
         Predictor.open(tmp_path / "run")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.99])
 def test_X11_a_damaged_file_is_said(tmp_path, share):
-    """Half a model.onnx, or one with other bytes, is an error in words."""
+    """A truncated or corrupted model.onnx is a TrainingError."""
     run = saved(tmp_path / "run", PLAIN, TENSORS)
     body = (run / "model.onnx").read_bytes()
     (run / "model.onnx").write_bytes(body[: int(share * len(body))])
@@ -166,7 +166,7 @@ print(peak_memory() // 10**6)
 
 @linux_only
 def test_X11_a_network_takes_no_more_memory_than_there_is(tmp_path):
-    """An operator that makes a tensor of 10 GB of nothing fails, and nothing of it is there."""
+    """An operator that creates a tensor of 10 GB fails without using that memory."""
     nodes = (
         node("ConstantOfShape", "shape", "huge", value=helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0])),
         node("ReduceSum", "huge", "sum", keepdims=0),
@@ -183,6 +183,6 @@ def test_X11_a_network_takes_no_more_memory_than_there_is(tmp_path):
 
 
 def test_X11_an_export_of_ours_is_taken(exported, tmp_path):
-    """What we export passes."""
+    """An export of harvest is accepted."""
     shutil.copytree(exported, tmp_path / "run")
     assert Predictor.open(tmp_path / "run").engine == "onnx"

@@ -1,4 +1,4 @@
-"""Where networks come from, and what is refused."""
+"""Sources of networks, and what is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path, folder):
-    """Give a hub that holds the tiny network, and an empty cache on this side."""
+    """Start a hub with the tiny network, and use an empty cache."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     files = {f"someone/tiny/{path.name}": path.read_bytes() for path in folder.iterdir()}
     with Hub(files) as hub:
@@ -51,7 +51,7 @@ def hub(monkeypatch, tmp_path, folder):
 
 
 def go_to(hub, monkeypatch):
-    """Let the library take that hub for huggingface.co, as HF_ENDPOINT does at its start."""
+    """Make the library use that hub instead of huggingface.co, as HF_ENDPOINT does."""
     template = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.address)
     monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -64,7 +64,7 @@ def rewrite(path, **changes):
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pkl", "weights.pt", "best.pth", "last.ckpt"])
 def test_T07_pickled_weights_are_refused(folder, marker, name):
-    """A pickle offered as weights is named and refused, not run, and nothing is tried in its place."""
+    """Pickled weights are named and refused, not run, and nothing else is tried."""
     (folder / "model.safetensors").unlink()
     (folder / name).write_bytes(pickle.dumps(Bomb(marker)))
 
@@ -76,7 +76,7 @@ def test_T07_pickled_weights_are_refused(folder, marker, name):
 
 
 def test_T07_torchs_own_format_is_refused(folder, marker):
-    """What torch.save wrote is a pickle too."""
+    """A file of torch.save is a pickle and is refused."""
     (folder / "model.safetensors").unlink()
     torch.save({"classifier.weight": Bomb(marker)}, folder / "pytorch_model.bin")
 
@@ -86,16 +86,16 @@ def test_T07_torchs_own_format_is_refused(folder, marker):
 
 
 def test_T07_a_pickle_under_another_name_is_no_weights(folder, marker):
-    """A pickle called model.safetensors is damaged safetensors."""
+    """A pickle called model.safetensors is refused as damaged."""
     (folder / "model.safetensors").write_bytes(pickle.dumps(Bomb(marker)))
 
-    with pytest.raises(TrainingError, match="damaged or cut off"):
+    with pytest.raises(TrainingError, match="damaged or truncated"):
         load_pretrained(str(folder), LABELS)
     assert not marker.exists()
 
 
 def test_T07_a_pickle_beside_good_weights_is_not_read(folder, marker):
-    """Weights are safetensors, whatever else lies there."""
+    """Only the safetensors file is read, whatever else is in the folder."""
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb(marker)))
 
     assert load_pretrained(str(folder), LABELS).labels == LABELS
@@ -103,7 +103,7 @@ def test_T07_a_pickle_beside_good_weights_is_not_read(folder, marker):
 
 
 def test_T07_code_that_a_model_brings_is_not_run(folder, marker):
-    """auto_map in config.json is passed over where transformers knows the kind of network."""
+    """auto_map in config.json is ignored if transformers knows the model type."""
     (folder / "own.py").write_text(f"import pathlib\npathlib.Path({str(marker)!r}).touch()\n", "utf-8")
     own = {"AutoConfig": "own.Config", "AutoModelForImageClassification": "own.Model"}
     rewrite(folder / "config.json", auto_map=own)
@@ -113,24 +113,24 @@ def test_T07_code_that_a_model_brings_is_not_run(folder, marker):
 
 
 def test_T07_a_network_that_is_only_code_is_refused(folder, marker):
-    """Where transformers does not know the kind, its code is not asked."""
+    """Code of an unknown model type is not run."""
     (folder / "own.py").write_text(f"import pathlib\npathlib.Path({str(marker)!r}).touch()\n", "utf-8")
     rewrite(folder / "config.json", model_type="own", auto_map={"AutoConfig": "own.Config"})
 
-    with pytest.raises(TrainingError, match="knows no network of the type 'own'"):
+    with pytest.raises(TrainingError, match="does not know the model type 'own'"):
         load_pretrained(str(folder), LABELS)
     assert not marker.exists()
 
 
 def test_T07_a_kernel_to_download_is_passed_over(folder):
-    """config.json cannot make transformers fetch code for attention; conftest would see it try."""
+    """config.json cannot make transformers download code for attention; conftest would notice."""
     rewrite(folder / "config.json", attn_implementation="evil/kernel", _attn_implementation="evil/kernel")
 
     load_pretrained(str(folder), LABELS)
 
 
 def test_code_is_left_out_at_any_depth(folder):
-    """A description within the description names no code either."""
+    """Keys that name code are removed from nested configurations too."""
     inner = {"auto_map": {}, "list": [{"checkpoint_path": "x"}], "kept": 1}
     rewrite(folder / "config.json", vision_config=inner)
 
@@ -139,20 +139,20 @@ def test_code_is_left_out_at_any_depth(folder):
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.01, 0.5, 0.999])
 def test_weights_that_were_cut_off_are_named(folder, share):
-    """Half a download says so, wherever it ended."""
+    """A truncated weight file is an error that names it."""
     path = folder / "model.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
 
-    with pytest.raises(TrainingError, match=r"model\.safetensors is damaged or cut off"):
+    with pytest.raises(TrainingError, match=r"model\.safetensors is damaged or truncated"):
         load_pretrained(str(folder), LABELS)
 
 
 def test_weights_of_another_network_are_refused(folder):
-    """Weights that do not fit the description are not passed over in silence."""
+    """Weights that do not fit the configuration are an error."""
     rewrite(folder / "config.json", hidden_sizes=[8, 24])
 
-    with pytest.raises(TrainingError, match=r"weights are not those of its config\.json: \d+ are missing"):
+    with pytest.raises(TrainingError, match=r"weights do not fit its config\.json: \d+ tensors are missing"):
         load_pretrained(str(folder), LABELS)
 
 
@@ -161,22 +161,22 @@ def test_weights_of_another_network_are_refused(folder):
     [
         ("{", "cannot be read"),
         ("[" * 100_000, "cannot be read"),
-        ("[1]", "no JSON object"),
-        ("{}", "knows no network of the type None"),
-        ('{"model_type": "bert"}', "classifies none with bert"),
-        ('{"model_type": "resnet", "hidden_sizes": "x"}', "no network can be made"),
-        ('{"model_type": "resnet", "layer_type": 7}', "no network can be made"),
-        ('{"model_type": "resnet", "hidden_sizes": [], "depths": []}', "no network can be made"),
+        ("[1]", "not a JSON object"),
+        ("{}", "does not know the model type None"),
+        ('{"model_type": "bert"}', "no image classifier of type bert"),
+        ('{"model_type": "resnet", "hidden_sizes": "x"}', "config.json cannot be used"),
+        ('{"model_type": "resnet", "layer_type": 7}', "config.json cannot be used"),
+        ('{"model_type": "resnet", "hidden_sizes": [], "depths": []}', "config.json cannot be used"),
         ('{"model_type": "resnet", "depths": [1, 1000000000]}', "more than 2,000 layers"),
-        ('{"model_type": ["resnet"]}', "knows no network of the type"),
+        ('{"model_type": ["resnet"]}', "does not know the model type"),
         ('{"a":' * 900 + "1" + "}" * 900, "cannot be read"),
         ('{"model_type": "resnet", "num_labels": 100000000}', "more than 1,000,000 labels"),
         ('{"model_type": "vit", "num_hidden_layers": 1000000000}', "more than 2,000 layers"),
-        ('{"architecture": "hf_hub:evil/one", "num_classes": 2}', "no network of timm's"),
+        ('{"architecture": "hf_hub:evil/one", "num_classes": 2}', "not the name of a timm network"),
     ],
 )
 def test_a_senseless_description_is_refused(folder, text, reason):
-    """Whatever config.json says, the answer is one error that names the model."""
+    """Every invalid config.json is a TrainingError."""
     (folder / "config.json").write_text(text, "utf-8")
 
     with pytest.raises(TrainingError, match=reason):
@@ -184,7 +184,7 @@ def test_a_senseless_description_is_refused(folder, text, reason):
 
 
 def test_what_is_missing_is_named(folder):
-    """A directory without a description, or without weights, says which."""
+    """The error for a directory without a configuration or weights names the missing file."""
     (folder / "config.json").rename(folder / "description.json")
     with pytest.raises(TrainingError, match=r"has no config\.json"):
         load_pretrained(str(folder), LABELS)
@@ -195,7 +195,7 @@ def test_what_is_missing_is_named(folder):
 
 
 def test_a_folder_of_runs_brings_the_newest_to_mind(folder, tmp_path):
-    """Who names the folder that runs lie in is told the newest of them."""
+    """The error for a folder of runs suggests the newest run."""
     run = tmp_path / "snakes.runs" / "first"
     run.parent.mkdir()
     folder.rename(run)
@@ -208,7 +208,7 @@ def test_a_folder_of_runs_brings_the_newest_to_mind(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["nowhere", "./nowhere", "a/b/c", "", "resnet-34"])
 def test_a_name_that_is_nothing_lists_what_is(name, tmp_path, monkeypatch):
-    """A word that is no directory, short name or hub id is answered with what there is."""
+    """The error for an unknown name lists the known ones."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TrainingError) as refused:
         load_pretrained(name, LABELS) if name else model_files.find_model_files("nowhere")
@@ -216,13 +216,13 @@ def test_a_name_that_is_nothing_lists_what_is(name, tmp_path, monkeypatch):
 
 
 def test_a_file_is_no_directory(folder):
-    """Naming the weights themselves is answered with what to name."""
+    """Passing the weight file instead of its directory is an error."""
     with pytest.raises(TrainingError, match="is a file"):
         load_pretrained(str(folder / "model.safetensors"), LABELS)
 
 
 def test_weights_in_several_files(folder):
-    """Large networks come in several files with an index."""
+    """Weights in several files are read through their index."""
     whole = model_files.find_model_files(str(folder)).weights
     names = sorted(whole)
     (folder / "model.safetensors").unlink()
@@ -237,17 +237,17 @@ def test_weights_in_several_files(folder):
 
 @pytest.mark.parametrize("name", ["../model/stolen.safetensors", "/etc/passwd", "x.bin", ["y"]])
 def test_an_index_names_only_its_own_files(folder, name):
-    """An index cannot make us read elsewhere, nor anything else."""
+    """An index can only name safetensors files in its own folder."""
     (folder / "model.safetensors").rename(folder / "stolen.safetensors")
     index = {"weight_map": {"classifier.weight": name}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
 
-    with pytest.raises(TrainingError, match="none of its files"):
+    with pytest.raises(TrainingError, match="not a file of that model"):
         load_pretrained(str(folder), LABELS)
 
 
 def test_from_the_hub_and_then_from_its_cache(hub):
-    """A hub id is downloaded once; the second time nobody is asked, not even whether it is new."""
+    """A hub model is downloaded once; the second time no request is sent."""
     said: list[str] = []
     first = load_pretrained("someone/tiny", LABELS, say=said.append)
     assert said == ["downloading model.safetensors of someone/tiny"]
@@ -260,7 +260,7 @@ def test_from_the_hub_and_then_from_its_cache(hub):
 
 
 def test_T07_pickled_weights_on_the_hub_are_refused(hub, marker):
-    """A repository with pickled weights alone is refused, and they are not even downloaded."""
+    """A repository that only has pickled weights is refused without downloading them."""
     del hub.files["someone/tiny/model.safetensors"]
     hub.files["someone/tiny/pytorch_model.bin"] = pickle.dumps(Bomb(marker))
 
@@ -273,13 +273,13 @@ def test_T07_pickled_weights_on_the_hub_are_refused(hub, marker):
 
 @pytest.mark.usefixtures("hub")
 def test_a_repository_that_is_not_there():
-    """A misspelt hub id is told from a hub without an answer."""
+    """The error for an unknown repository differs from that for an unreachable hub."""
     with pytest.raises(TrainingError, match=r"config\.json of someone/tinny: the hub has no such repository"):
         load_pretrained("someone/tinny", LABELS)
 
 
 def test_T08_without_a_network(monkeypatch, tmp_path):
-    """With no way to the hub, it says at once which file it wanted, and both ways on."""
+    """Without a network the error comes at once, names the file and gives both alternatives."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     with Hub({}) as gone:
         go_to(gone, monkeypatch)
@@ -294,7 +294,7 @@ def test_T08_without_a_network(monkeypatch, tmp_path):
 
 
 def test_T08_the_hub_forbidden(monkeypatch, tmp_path):
-    """HF_HUB_OFFLINE is obeyed, and named."""
+    """HF_HUB_OFFLINE is respected and named in the error."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
 
@@ -303,7 +303,7 @@ def test_T08_the_hub_forbidden(monkeypatch, tmp_path):
 
 
 def test_a_run_is_opened_by_its_path_alone(tmp_path, monkeypatch):
-    """A run that is called like a hub id or a short name is the directory."""
+    """A run that has the name of a hub id or a short name is opened as a directory."""
     monkeypatch.chdir(tmp_path)
     for name in ("resnet34", "microsoft/resnet-34"):
         write_run(Path(name))
@@ -311,7 +311,7 @@ def test_a_run_is_opened_by_its_path_alone(tmp_path, monkeypatch):
 
 
 def test_nothing_of_the_libraries_reaches_the_terminal(folder, capfd):
-    """No bar and no report of mismatched keys appears, and what a person had set is set again."""
+    """The libraries print nothing, and their settings are restored."""
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
 
     load_pretrained(str(folder), ["other", "classes"]).save(folder)
@@ -330,35 +330,35 @@ def test_nothing_of_the_libraries_reaches_the_terminal(folder, capfd):
     ],
 )
 def test_pictures_that_cannot_be_wanted(folder, changes, reason):
-    """Absurd sizes and channels are refused before memory is asked for."""
+    """Invalid sizes and channels are refused before memory is allocated."""
     rewrite(folder / "preprocessor_config.json", **changes)
     with pytest.raises(TrainingError, match=reason):
         load_pretrained(str(folder), LABELS)
 
 
 def test_a_pipe_is_not_waited_for(folder):
-    """Weights that are listed, and no file, are named."""
+    """A listed weight file that is a pipe is an error and is not read."""
     (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "b.safetensors"}}')
     os.mkfifo(folder / "b.safetensors")
-    with pytest.raises(TrainingError, match="is no file"):
+    with pytest.raises(TrainingError, match="is missing or is not a file"):
         load_pretrained(str(folder), LABELS)
 
 
 def test_X11_weights_of_any_size_are_not_loaded(folder, monkeypatch):
-    """Weights of too many numbers are refused by the head of their file, before any of them is read."""
+    """Weights with too many parameters are refused by the header of their file, before they are read."""
     monkeypatch.setattr(model_files, "load_file", None)
     head = json.dumps({"a": {"dtype": "F32", "shape": [1 << 33], "data_offsets": [0, 1 << 35]}}).encode()
     with (folder / "model.safetensors").open("wb") as file:
         file.write(len(head).to_bytes(8, "little") + head)
         file.truncate(8 + len(head) + (1 << 35))  # 34 GB, of which the disk has nothing
 
-    with pytest.raises(TrainingError, match="are 8,589,934,592 numbers; the most is 2,147,483,648"):
+    with pytest.raises(TrainingError, match="have 8,589,934,592 parameters; the limit is 2,147,483,648"):
         load_pretrained(str(folder), LABELS)
 
 
 def test_X11_weights_are_no_larger_than_their_network(folder, monkeypatch):
-    """A file with far more numbers than its network takes is refused before they are read."""
+    """A file with far more parameters than its network is refused before they are read."""
     monkeypatch.setattr(model_files, "load_file", None)
     head = json.dumps({"a": {"dtype": "F32", "shape": [1 << 30], "data_offsets": [0, 1 << 32]}}).encode()
     with (folder / "model.safetensors").open("wb") as file:
@@ -371,8 +371,8 @@ def test_X11_weights_are_no_larger_than_their_network(folder, monkeypatch):
 
 @pytest.mark.parametrize("from_scratch", [False, True])
 def test_X11_a_network_of_any_size_is_not_made(folder, from_scratch):
-    """A description of a network that no memory holds is refused before it is made."""
+    """A configuration of a network that fits no memory is refused before it is built."""
     rewrite(folder / "config.json", hidden_sizes=[30_000, 30_000])
 
-    with pytest.raises(TrainingError, match=r"its config\.json wants a network of [\d,]+ numbers"):
+    with pytest.raises(TrainingError, match=r"its config\.json asks for a network of [\d,]+ parameters"):
         load_pretrained(str(folder), LABELS, from_scratch=from_scratch)

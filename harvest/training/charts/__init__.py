@@ -1,9 +1,9 @@
-"""Charts as SVG in the page: no library, no script, legible at any width, in light and in dark.
+"""Draw charts as SVG without a library or a script, legible at any width and in light and dark mode.
 
-axes       numbers to places, and where the ticks stand
-plot       curves over an axis, with bands, marks and their numbers as a table
-bars       where a share lies, and of what a whole is made
-confusion  who is taken for whom, as a table that is coloured
+axes              scales and their ticks
+line_plot         curves with bands, marks and their numbers as a table
+bars              confidence intervals, bars and stacked bars
+confusion_matrix  the confusion matrix as a coloured table
 """
 
 from harvest.training.charts.axes import (

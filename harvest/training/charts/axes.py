@@ -1,4 +1,4 @@
-"""Numbers to places along an axis, and the round numbers where its ticks stand."""
+"""Axes: map values to positions, and choose round numbers as ticks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 _ROUND = (1, 2, 5, 10)
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_DECADES = 2  # fewer than these need ticks between the powers of ten
+_DECADES = 2  # an axis of no more powers of ten has ticks between them
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From `low` to `high`, ticks with their texts, and how a value is written."""
+    """An axis from `low` to `high` with its ticks; `text` formats a value."""
 
     low: float
     high: float
@@ -25,17 +25,17 @@ class Axis:
     is_log: bool = False
 
     def percent(self, value: float) -> float:
-        """Return the place of a value in percent of the axis.
+        """Return the position of a value in percent of the axis.
 
         >>> linear([0, 10]).percent(2.5)
         25.0
         """
-        low, high, place = (math.log(v) if self.is_log else v for v in (self.low, self.high, value))
-        return round(100 * (place - low) / (high - low), 2) if high > low else 50.0
+        low, high, position = (math.log(v) if self.is_log else v for v in (self.low, self.high, value))
+        return round(100 * (position - low) / (high - low), 2) if high > low else 50.0
 
 
 def number(value: float) -> str:
-    """Write a number to three digits, as short as that goes.
+    """Format a number with three significant digits, as short as possible.
 
     >>> number(0.25), number(12), number(0.00012)
     ('0.25', '12', '1.2e-4')
@@ -47,7 +47,7 @@ def number(value: float) -> str:
 
 
 def power(value: float) -> str:
-    """Write a power of ten as one, and what is none as a number.
+    """Format a power of ten with an exponent, and any other value as a number.
 
     >>> power(1e-4), power(0.0005)
     ('10⁻⁴', '5e-4')
@@ -59,7 +59,7 @@ def power(value: float) -> str:
 
 
 def finite(values: Iterable[float]) -> list[float]:
-    """Keep what is a number: a loss that exploded must not become an axis."""
+    """Return the finite values: a loss that diverged must not define an axis."""
     return [value for value in values if math.isfinite(value)]
 
 
@@ -72,9 +72,9 @@ def linear(
     least: float | None = None,
     most: float | None = None,
 ) -> Axis:
-    """Return an axis that holds all values and ends on ticks, which are `finest` apart or more.
+    """Return an axis that includes all values and ends on ticks, at least `finest` apart.
 
-    It goes no further than `least` and `most`, where they are given.
+    It does not extend beyond `least` and `most`.
 
     >>> linear([0.13, 0.87]).ticks
     (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -86,13 +86,13 @@ def linear(
         low, high = low - room, high + room
     step = max(_step((high - low) / ticks), finest)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    places = [round(i * step, 12) for i in range(first, last + 1)]
+    positions = [round(i * step, 12) for i in range(first, last + 1)]
     if least is not None:
-        places = [max(place, least) for place in places]
+        positions = [max(position, least) for position in positions]
     if most is not None:
-        places = [min(place, most) for place in places]
-    places = sorted(set(places))
-    return Axis(places[0], places[-1], tuple(places), text)
+        positions = [min(position, most) for position in positions]
+    positions = sorted(set(positions))
+    return Axis(positions[0], positions[-1], tuple(positions), text)
 
 
 def _step(rough: float) -> float:
@@ -101,7 +101,7 @@ def _step(rough: float) -> float:
 
 
 def whole(values: Iterable[float], *, ticks: int = 8) -> Axis:
-    """Return an axis of counted things: its ticks are whole, and it ends on the last value.
+    """Return an axis for integers: its ticks are whole numbers, and it ends on the last value.
 
     >>> whole([0, 1, 2, 3]).ticks, whole(range(41)).ticks
     ((0, 1, 2, 3), (0, 5, 10, 15, 20, 25, 30, 35, 40))
@@ -115,7 +115,7 @@ def whole(values: Iterable[float], *, ticks: int = 8) -> Axis:
 def logarithmic(
     values: Iterable[float], *, text: Callable[[float], str] = number, ticks: tuple[float, ...] = ()
 ) -> Axis:
-    """Return an axis where each step multiplies; ticks are powers of ten unless they are given.
+    """Return a logarithmic axis; ticks are powers of ten unless they are given.
 
     >>> logarithmic([1e-6, 1e-3]).ticks
     (1e-06, 1e-05, 0.0001, 0.001)
@@ -125,6 +125,6 @@ def logarithmic(
     if not ticks:
         first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
         steps = (1,) if last - first > _DECADES else (1, 2, 5)
-        rungs = [each * 10.0**power for power in range(first, last + 1) for each in steps]
-        ticks = tuple(rung for rung in rungs if low * 0.999 <= rung <= high * 1.001)
+        candidates = [each * 10.0**power for power in range(first, last + 1) for each in steps]
+        ticks = tuple(tick for tick in candidates if low * 0.999 <= tick <= high * 1.001)
     return Axis(low, high, ticks, text, is_log=True)

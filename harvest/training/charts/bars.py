@@ -1,4 +1,4 @@
-"""Where a share lies between nothing and all, and of what a whole is made."""
+"""Draw shares as bars, as confidence intervals and as stacked bars."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class MeasuredShare(NamedTuple):
-    """A share that was measured, and where the true one lies."""
+    """A measured share with its confidence interval."""
 
     name: str
     value: float
@@ -22,16 +22,16 @@ class MeasuredShare(NamedTuple):
 
 
 def intervals(shares: Sequence[MeasuredShare], *, guess: float | None = None) -> Markup:
-    """Draw shares one below the other, from 0 to 100 %, each as a dot on the band where it truly lies.
+    """Draw shares below each other, from 0 to 100 %, each as a dot on its confidence interval.
 
-    `guess` is the share that somebody gets who always names the most frequent class.
+    `guess` is the accuracy of always predicting the most frequent class.
     """
     rows = Markup().join(_interval(share, guess) for share in shares)
     return Markup('<div class="intervals">{}</div>').format(rows)
 
 
 def _interval(share: MeasuredShare, guess: float | None) -> Markup:
-    there = math.isfinite(share.value)
+    is_measured = math.isfinite(share.value)
     return Markup(
         '<div class="interval"><span class="of">{name}</span>'
         '<svg role="img" aria-label="{name}: {text}"><title>{name}: {text}</title>'
@@ -40,9 +40,9 @@ def _interval(share: MeasuredShare, guess: float | None) -> Markup:
     ).format(
         name=share.name,
         text=share.text,
-        band=_between(share.low, share.high) if there else "",
+        band=_between(share.low, share.high) if is_measured else "",
         guess="" if guess is None else _guess(guess),
-        dot=Markup('<circle cx="{}%" cy="50%" r="5"/>').format(_percent(share.value)) if there else "",
+        dot=Markup('<circle cx="{}%" cy="50%" r="5"/>').format(_percent(share.value)) if is_measured else "",
     )
 
 
@@ -55,7 +55,7 @@ def _guess(guess: float) -> Markup:
 
 
 def bar(share: float, kind: str = "main") -> Markup:
-    """Draw a share as a bar; its number stands beside it."""
+    """Draw a share as a bar, without its number."""
     width = _percent(share) if math.isfinite(share) else 0
     return Markup(
         '<svg class="bar {}" aria-hidden="true"><rect class="track" width="100%" height="100%" rx="2"/>'
@@ -64,12 +64,12 @@ def bar(share: float, kind: str = "main") -> Markup:
 
 
 def meter(share: float, text: str) -> Markup:
-    """Draw a share as a bar with its text, for the cell of a table."""
+    """Draw a share as a bar with its text, for a table cell."""
     return Markup('<span class="meter">{}<span>{}</span></span>').format(bar(share), text)
 
 
 def stack(counts: Iterable[tuple[str, int]], most: int) -> Markup:
-    """Draw counts end to end, `most` filling the width; names are classes of the style sheet."""
+    """Draw counts as a stacked bar, where `most` is the full width; names are CSS classes."""
     parts, start = [], 0.0
     for kind, count in counts:
         width = 100 * count / most if most else 0

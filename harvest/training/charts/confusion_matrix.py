@@ -1,4 +1,4 @@
-"""Who is taken for whom: a table, to be read aloud and searched, and coloured, to be seen."""
+"""Draw a confusion matrix as a coloured table, which a screen reader can read and a browser can search."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MOST = 40  # classes that are legible beside each other
-_SHOWN = 30  # of more, those with the most mistakes
+MOST = 40  # classes that are legible side by side
+_SHOWN = 30  # classes shown if there are more: those with the most mistakes
 _SHADES = 9
 _SIZES = ((3, "few"), (6, "some"), (14, "more"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """The part of a confusion that is drawn."""
+    """The part of a confusion matrix that is drawn."""
 
     matrix: NDArray[np.int64]
     labels: tuple[str, ...]
-    rest: int = 0  # classes drawn together as the last one
+    rest: int = 0  # classes merged into the last row and column
 
 
 def confusion(matrix: NDArray[np.int64], labels: Sequence[str], *, caption: str) -> Markup:
-    """Draw a confusion: rows are the folders that pictures are in, columns what they were called.
+    """Draw a confusion matrix: rows are the folders of the images, columns the predicted classes.
 
-    Of over 40 classes those with the most mistakes are drawn; all others are one row and one column.
+    With more than 40 classes, those with the most mistakes are drawn, and all others are merged.
     """
     grid = _condense(np.asarray(matrix), tuple(labels))
     size = next((name for most, name in _SIZES if len(grid.labels) <= most), "many")
@@ -42,7 +42,7 @@ def confusion(matrix: NDArray[np.int64], labels: Sequence[str], *, caption: str)
     return Markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
         '<table class="matrix {}"><caption>{}</caption>'
-        '<thead><tr><th scope="col" class="corner">in the folder ↓ called →</th>{}</tr></thead>'
+        '<thead><tr><th scope="col" class="corner">folder ↓ predicted →</th>{}</tr></thead>'
         "<tbody>{}</tbody></table></div>{}"
     ).format(size, caption, head, rows, _describe(grid))
 
@@ -51,7 +51,7 @@ def _describe(grid: _Grid) -> Markup:
     if not grid.rest:
         return Markup()
     return Markup(
-        '<p class="note">The {} classes with the most mistakes; the other {} are one row and one column.</p>'
+        '<p class="note">The {} classes with the most mistakes; the other {} share one row and one column.</p>'
     ).format(len(grid.labels) - 1, grid.rest)
 
 
@@ -77,10 +77,10 @@ def _row(grid: _Grid, number: int) -> Markup:
 
 
 def _cell(grid: _Grid, row: int, column: int, total: int) -> Markup:
-    """Shade a count by its share of the row: what is right in one colour, what is wrong in another."""
+    """Shade a count by its share of the row, with one colour for correct and one for wrong predictions."""
     count = int(grid.matrix[row, column])
     if not count:
         return Markup('<td class="same"></td>') if row == column else Markup("<td></td>")
     shade = max(1, round(_SHADES * count / total))
-    title = f"{count} of {total} in {grid.labels[row]} called {grid.labels[column]}"
+    title = f"{count} of {total} in {grid.labels[row]} predicted as {grid.labels[column]}"
     return Markup('<td class="{}{}" title="{}">{}</td>').format("r" if row == column else "w", shade, title, count)

@@ -1,4 +1,4 @@
-"""Curves over an axis. Places are percentages, so it fits any width, and texts keep their size."""
+"""Draw curves as SVG. Positions are percentages, so a chart fits any width while texts keep their size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from harvest.training.charts.axes import Axis
 
-_APART = 9  # percent of the height between the names at the ends of curves
-_DOTS = 40  # points of a curve, beyond which dots would be the curve
+_NAME_GAP = 9  # percent of the height between the names at the ends of curves
+_DOTS = 40  # a curve with more points is drawn without dots
 
 
 class Mark(NamedTuple):
-    """A place that the chart points at."""
+    """A point that the chart labels."""
 
     x: float
     y: float
@@ -27,7 +27,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One curve: points in order of x, where one that is not a number leaves a gap; `kind` is its colour."""
+    """One curve: points sorted by x, where nan leaves a gap; `kind` is its CSS class."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -47,13 +47,13 @@ def plot(
     marks: Iterable[Mark] = (),
     at: Mark | None = None,
 ) -> Markup:
-    """Draw curves with their title, their axes, what to notice, and all their numbers as a table to unfold.
+    """Draw curves with a title, axes, a note and all their numbers in a collapsed table.
 
-    `across` names the x axis; `at` draws a line from top to bottom.
+    `across` names the x axis; `at` draws a vertical line.
     """
     parts = [*_grid(x, y)]
     if at is not None:
-        parts.append(_upright(at, x))
+        parts.append(_vertical_line(at, x))
     parts += [_curve(each, x, y) for each in series]
     parts += [_dots(each, x, y) for each in series if each.dots and len(each.points) <= _DOTS]
     parts += _marks(marks, x, y)
@@ -66,7 +66,7 @@ def plot(
     ).format(
         title=title,
         note=note,
-        label=_in_words(title, series, x, y, across),
+        label=_describe(title, series, x, y, across),
         drawing=Markup().join(parts),
         across=across,
         table=_table(series, x, y, across),
@@ -74,26 +74,26 @@ def plot(
 
 
 def _tag(template: str, *values: object, **named: object) -> Markup:
-    return Markup(template).format(*values, **named)  # noqa: S704 - templates are ours, `format` escapes the rest
+    return Markup(template).format(*values, **named)  # noqa: S704 - the templates are constants, and `format` escapes the values
 
 
 def _grid(x: Axis, y: Axis) -> Iterator[Markup]:
     for tick in y.ticks:
-        place = 100 - y.percent(tick)
-        yield _tag('<line class="grid" x1="0" x2="100%" y1="{0}%" y2="{0}%"/>', place)
-        yield _tag('<text x="0" dx="-.6em" y="{}%" dy=".32em" text-anchor="end">{}</text>', place, y.text(tick))
+        top = 100 - y.percent(tick)
+        yield _tag('<line class="grid" x1="0" x2="100%" y1="{0}%" y2="{0}%"/>', top)
+        yield _tag('<text x="0" dx="-.6em" y="{}%" dy=".32em" text-anchor="end">{}</text>', top, y.text(tick))
     for tick in x.ticks:
         yield _tag('<text x="{}%" y="100%" dy="1.5em" text-anchor="middle">{}</text>', x.percent(tick), x.text(tick))
 
 
-def _upright(mark: Mark, x: Axis) -> Markup:
-    place = x.percent(mark.x)
-    side, away = ("end", "-.5em") if place > 50 else ("start", ".5em")  # noqa: PLR2004
+def _vertical_line(mark: Mark, x: Axis) -> Markup:
+    left = x.percent(mark.x)
+    side, offset = ("end", "-.5em") if left > 50 else ("start", ".5em")  # noqa: PLR2004
     return _tag(
         '<line class="at" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>'
         '<text class="mark" x="{0}%" dx="{1}" y="0" dy="1.1em" text-anchor="{2}">{3}</text>',
-        place,
-        away,
+        left,
+        offset,
         side,
         mark.text,
     )
@@ -102,10 +102,10 @@ def _upright(mark: Mark, x: Axis) -> Markup:
 def _curve(series: Series, x: Axis, y: Axis) -> Markup:
     band = ""
     if series.band:
-        there = [(x.percent(a), 100 - y.percent(low), 100 - y.percent(high)) for a, low, high in series.band]
-        edge = [f"{a} {high}" for a, _, high in there] + [f"{a} {low}" for a, low, _ in reversed(there)]
+        points = [(x.percent(a), 100 - y.percent(low), 100 - y.percent(high)) for a, low, high in series.band]
+        edge = [f"{a} {high}" for a, _, high in points] + [f"{a} {low}" for a, low, _ in reversed(points)]
         band = _tag('<path class="band" d="M{}Z"/>', "L".join(edge))
-    lines = _tag('<path class="line" d="{}"/>', " ".join(_strokes(series, x, y)))
+    lines = _tag('<path class="line" d="{}"/>', " ".join(_path_commands(series, x, y)))
     return _tag(
         '<svg class="{}" viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">{}{}</svg>',
         series.kind,
@@ -114,15 +114,15 @@ def _curve(series: Series, x: Axis, y: Axis) -> Markup:
     )
 
 
-def _strokes(series: Series, x: Axis, y: Axis) -> Iterator[str]:
-    """Yield a piece of path for every run of points without a gap."""
-    pen = "M"
+def _path_commands(series: Series, x: Axis, y: Axis) -> Iterator[str]:
+    """Yield the commands of an SVG path, starting a new line after each gap."""
+    command = "M"
     for a, b in series.points:
         if math.isfinite(b):
-            yield f"{pen}{x.percent(a)} {100 - y.percent(b):g}"
-            pen = "L"
+            yield f"{command}{x.percent(a)} {100 - y.percent(b):g}"
+            command = "L"
         else:
-            pen = "M"
+            command = "M"
 
 
 def _dots(series: Series, x: Axis, y: Axis) -> Markup:
@@ -158,7 +158,7 @@ def _marks(marks: Iterable[Mark], x: Axis, y: Axis) -> Iterator[Markup]:
 
 
 def _names(series: Sequence[Series], x: Axis, y: Axis) -> Iterator[Markup]:
-    """Write each curve's name at its end, none over another; one curve alone is what the title says."""
+    """Label each curve at its end, without overlap; a single curve is named by the title."""
     ends = sorted(
         (100 - y.percent(each.points[-1][1]), each.kind, each.name)
         for each in map(_known_points, series)
@@ -166,33 +166,33 @@ def _names(series: Sequence[Series], x: Axis, y: Axis) -> Iterator[Markup]:
     )
     if len(ends) < 2:  # noqa: PLR2004
         return
-    places = [end[0] for end in ends]
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + _APART)
-    for i in reversed(range(len(places))):
-        places[i] = min(places[i], 100 if i == len(places) - 1 else places[i + 1] - _APART)
+    tops = [end[0] for end in ends]
+    for i in range(1, len(tops)):
+        tops[i] = max(tops[i], tops[i - 1] + _NAME_GAP)
+    for i in reversed(range(len(tops))):
+        tops[i] = min(tops[i], 100 if i == len(tops) - 1 else tops[i + 1] - _NAME_GAP)
     right = max(x.percent(each.points[-1][0]) for each in map(_known_points, series) if each.points)
-    for place, (_, kind, name) in zip(places, ends, strict=True):
-        yield _tag('<text class="name {}" x="{}%" dx=".8em" y="{}%" dy=".32em">{}</text>', kind, right, place, name)
+    for top, (_, kind, name) in zip(tops, ends, strict=True):
+        yield _tag('<text class="name {}" x="{}%" dx=".8em" y="{}%" dy=".32em">{}</text>', kind, right, top, name)
 
 
 def _known_points(series: Series) -> Series:
     return replace(series, points=[point for point in series.points if math.isfinite(point[1])])
 
 
-def _in_words(title: str, series: Sequence[Series], x: Axis, y: Axis, across: str) -> str:
-    """Say what the curves do, for who cannot see them."""
-    said = []
+def _describe(title: str, series: Sequence[Series], x: Axis, y: Axis, across: str) -> str:
+    """Describe the curves in words, for screen readers."""
+    parts = []
     for each in map(_known_points, series):
         if not each.points:
-            said.append(f"{each.name} has no numbers")
+            parts.append(f"{each.name} has no values")
             continue
         (first, begin), (last, end) = each.points[0], each.points[-1]
-        way = f"{y.text(begin)} at {across} {x.text(first)}"
-        said.append(
-            f"{each.name} {way}" if first == last else f"{each.name} from {way} to {y.text(end)} at {x.text(last)}"
+        start = f"{y.text(begin)} at {across} {x.text(first)}"
+        parts.append(
+            f"{each.name} {start}" if first == last else f"{each.name} from {start} to {y.text(end)} at {x.text(last)}"
         )
-    return f"{title}: {'; '.join(said)}."
+    return f"{title}: {'; '.join(parts)}."
 
 
 def _table(series: Sequence[Series], x: Axis, y: Axis, across: str) -> Markup:
@@ -219,7 +219,7 @@ def _table(series: Sequence[Series], x: Axis, y: Axis, across: str) -> Markup:
 
 
 def sparkline(series: Series, x: Axis, y: Axis, label: str) -> Markup:
-    """Draw a curve so small that only its way is seen."""
+    """Draw a small curve without axes."""
     return _tag(
         '<svg class="spark" role="img" aria-label="{0}"><title>{0}</title>{1}{2}</svg>',
         label,

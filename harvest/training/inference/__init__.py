@@ -1,1 +1,1 @@
-"""What runs a network from picture to probability: torch, or ONNX without it; and what writes both."""
+"""Run a network with torch or with ONNX, and export it for other programs."""

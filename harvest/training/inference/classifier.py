@@ -1,4 +1,4 @@
-"""A network from picture to probability: what is exported, and what is run."""
+"""A network with its normalisation and softmax: what is exported and run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Classifier(nn.Module):
-    """Takes pictures as bytes, rows by columns by channels, and gives the probability of each class."""
+    """Maps images as bytes (batch, rows, columns, channels) to the probability of each class."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -25,6 +25,6 @@ class Classifier(nn.Module):
         self.mean, self.std = network.mean, network.std
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return a row of probabilities for each picture."""
+        """Return a row of probabilities for each image."""
         logits = self.model(pixel_values=image_array.normalize(image, self.mean, self.std)).logits
         return torch.softmax(logits.float(), dim=-1)

@@ -1,7 +1,7 @@
-"""A network for other programs: model.onnx for any that runs ONNX, model.pt2 for torch without our code.
+"""Export a network as model.onnx for any ONNX runtime, and as model.pt2 for torch without this package.
 
-Both take pictures as bytes and give probabilities; `onnx_engine` says exactly what. What is written was run
-before, on made-up pictures in batches of two sizes, and gave what the network gives.
+Both take images as bytes and return probabilities; `onnx_engine` describes the format. Before an export is
+written it is run on random images in batches of two sizes, and must agree with the network.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from harvest.training.network.network import Network
 
 KINDS = ("onnx", "pt2")
-MOST = 1e-3  # of probability that an export may differ
+MOST = 1e-3  # largest allowed difference of a probability
 _NEEDED = ("onnx", "onnxscript", "onnxruntime")
-_LOUD = "torch.onnx._internal.exporter._registration"  # warns of torchvision, which nobody needs
+_NOISY_LOGGER = "torch.onnx._internal.exporter._registration"  # warns that torchvision is missing, which is not needed
 
 
 def check_exports(kinds: Collection[str]) -> None:
-    """Raise `UsageError` where an export needs what is not installed: before a training, not after it."""
+    """Raise UsageError if an export needs a package that is not installed: before the training, not after it."""
     missing = [name for name in _NEEDED if "onnx" in kinds and find_spec(name) is None]
     if missing:
         raise UsageError(f"--export onnx needs {' and '.join(missing)}.", f"pip install {' '.join(_NEEDED)}")
@@ -45,31 +45,31 @@ def check_exports(kinds: Collection[str]) -> None:
 def export_model(
     network: Network, run: Path, kinds: Collection[str], *, say: Callable[[str], None] | None = None
 ) -> dict[str, float]:
-    """Write a network's exports into the run it was saved to; return by how much each differs from it."""
+    """Write the exports of a network into its run; return the largest difference of each from the network."""
     check_exports(kinds)
     classifier = Classifier(network).to("cpu")
-    pictures = _example_images(network.size)
+    images = _example_images(network.size)
     with torch.inference_mode():
-        right = [classifier(picture) for picture in pictures]
-    with _quiet():
+        expected = [classifier(image) for image in images]
+    with _silence_exporter():
         program = torch.export.export(
-            classifier, (pictures[-1],), dynamic_shapes={"image": {0: torch.export.Dim("batch")}}
+            classifier, (images[-1],), dynamic_shapes={"image": {0: torch.export.Dim("batch")}}
         )
     differences: dict[str, float] = {}
     for kind in sorted(kinds):
-        with _quiet():
+        with _silence_exporter():
             data, run_it = _WRITE[kind](program, network, run)
             differences[kind] = max(
-                float((run_it(picture) - answer).abs().max()) for picture, answer in zip(pictures, right, strict=True)
+                float((run_it(image) - answer).abs().max()) for image, answer in zip(images, expected, strict=True)
             )
         if not differences[kind] <= MOST:
             raise TrainingError(
-                f"model.{kind} would differ from the network by {differences[kind]:.2g}: it was not written.",
-                "Please report the model; the run itself is complete.",
+                f"model.{kind} would differ from the network by {differences[kind]:.2g}, so it is not written.",
+                "The run itself is complete. Please report the model.",
             )
         disk.write_atomically(run / f"model.{kind}", data)
         if say is not None:
-            say(f"model.{kind} written; it differs from the network by {differences[kind]:.1g} at most")
+            say(f"wrote model.{kind}; its probabilities differ from the network's by at most {differences[kind]:.1g}")
     return differences
 
 
@@ -91,10 +91,10 @@ def _onnx(program: ExportedProgram, network: Network, run: Path) -> Written:
     exported.model.metadata_props[onnx_engine.ORIGIN] = onnx_engine.origin(run) or ""
     try:
         data = exported.model_proto.SerializeToString()
-    except ValueError as error:  # protobuf's limit
-        raise TrainingError("model.onnx would be larger than 2 GB, which ONNX does not take.") from error
+    except ValueError as error:  # the limit of protobuf
+        raise TrainingError("model.onnx would be larger than 2 GB, the limit of ONNX.") from error
     engine = onnx_engine.OnnxEngine(data)
-    return data, lambda picture: torch.from_numpy(engine(picture.numpy()))
+    return data, lambda image: torch.from_numpy(engine(image.numpy()))
 
 
 def _pt2(program: ExportedProgram, network: Network, _run: Path) -> Written:
@@ -102,22 +102,22 @@ def _pt2(program: ExportedProgram, network: Network, _run: Path) -> Written:
     torch.export.save(program, file, extra_files={"labels.json": json.dumps(network.labels)})
     file.seek(0)
     module = torch.export.load(file).module()
-    return file.getvalue(), lambda picture: module(picture).detach()
+    return file.getvalue(), lambda image: module(image).detach()
 
 
 _WRITE: dict[str, Callable[[ExportedProgram, Network, Path], Written]] = {"onnx": _onnx, "pt2": _pt2}
 
 
 def _example_images(size: int) -> list[Tensor]:
-    """Return one picture, then three: an export may have taken a number of pictures for good."""
-    dice = torch.Generator().manual_seed(0)
-    return [torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=dice) for count in (1, 3)]
+    """Return batches of one and of three random images: an export may have fixed the batch size."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=generator) for count in (1, 3)]
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to ourselves what torch says to its developers while it exports."""
-    log = logging.getLogger(_LOUD)
+def _silence_exporter() -> Iterator[None]:
+    """Silence the warnings of torch's exporter, which are meant for its developers."""
+    log = logging.getLogger(_NOISY_LOGGER)
     before = log.level
     log.setLevel(logging.ERROR)
     try:

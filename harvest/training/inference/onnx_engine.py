@@ -1,10 +1,10 @@
-"""model.onnx: the network for programs that have no torch, and what runs it here, without torch too.
+"""Run model.onnx, the network for programs without torch.
 
-    image        uint8, (batch, size, size, 3): pictures as bytes, rows by columns by channels, red first
+    image        uint8, (batch, size, size, 3): images as bytes, rows by columns by channels, red first
     probability  float32, (batch, classes): each row adds up to 1
 
-Its metadata holds `labels`, a JSON list in the order of the columns, and `origin`, which tells what files it
-was made of, so that one of an earlier training is not taken for this one's.
+Its metadata holds `labels`, a JSON list in the order of the columns, and `origin`, a hash of the files it was
+exported from, so that an export of an earlier training is not used for a later one.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 FILE, INPUT, OUTPUT, LABELS, ORIGIN = "model.onnx", "image", "probability", "labels", "origin"
 _SOURCES = ("model.safetensors", "config.json", "preprocessor_config.json")
-_LEAST_MEMORY = 4 << 30  # bytes: what a network may take on a small machine
-_QUIET = 4  # whatever it has to say, it raises too
-# onnxruntime has no one error above all of its own.
+_LEAST_MEMORY = 4 << 30  # bytes a network may use, also on a small machine
+_FATAL = 4  # log nothing else: every error is raised too
+# onnxruntime has no base class for its errors.
 _ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     *(kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, Exception)),
@@ -41,11 +41,11 @@ _LOAD_ERRORS: tuple[type[Exception], ...] = (*_ERRORS, OSError, ValueError)
 
 
 def origin(run: Path) -> str | None:
-    """Name, by their content, the files of a run that are exported; None where they are not all there."""
+    """Return a hash of the files of a run that an export is made of; None if one is missing."""
     digest = hashlib.sha256()
     try:
         for name in _SOURCES:
-            if not (run / name).is_file():  # a pipe would be waited for
+            if not (run / name).is_file():  # reading a pipe would block
                 return None
             with (run / name).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -61,23 +61,23 @@ class OnnxEngine:
 
     def __init__(self, model: Path | bytes) -> None:
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = _QUIET
-        # Threads that spin between two pictures take the cores from decoding: 128 files 3.5 s against 2.9.
+        options.log_severity_level = _FATAL
+        # Threads that spin between two images take the cores from decoding: 128 files 3.5 s against 2.9.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Whatever its operators ask for, a network takes no more memory than this: `ConstantOfShape` alone
-        # makes a tensor of any size from a file of 200 bytes.
+        # Limit the memory of the network: `ConstantOfShape` alone makes a tensor of any size from a file of
+        # 200 bytes.
         _limit_memory()
         options.add_session_config_entry("session.use_env_allocators", "1")
-        given = model if isinstance(model, bytes) else str(model)
+        source = model if isinstance(model, bytes) else str(model)
         self._model = model
         try:
             onnx_file_check.check(model)
-            self._session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except _LOAD_ERRORS as error:
             raise _unusable(model, str(error).rpartition(" : ")[2]) from error
-        told: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        self.origin = told.get(ORIGIN)
-        self.labels = _labels(told.get(LABELS, ""))
+        metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.origin = metadata.get(ORIGIN)
+        self.labels = _labels(metadata.get(LABELS, ""))
         self.size = self._side()
         if not self.labels or not self.size:
             raise _unusable(model, "it was not exported by harvest")
@@ -90,12 +90,12 @@ class OnnxEngine:
             name = FILE if isinstance(self._model, bytes) else self._model
             raise TrainingError(
                 f"{name} cannot be run: {str(error).partition(chr(10))[0]:.300}",
-                "It may need more memory than there is. Delete it: model.safetensors will do.",
+                "It may need more memory than the machine has. Delete it to use model.safetensors instead.",
             ) from error
         return rows
 
     def _side(self) -> int:
-        """Return the side of the pictures it takes; 0 where it takes or gives something else."""
+        """Return the side of its input images; 0 if its inputs or outputs are not those of an export."""
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             return 0
@@ -108,14 +108,14 @@ class OnnxEngine:
 
 @cache
 def _limit_memory() -> None:
-    """Give all networks of this process one allocator, which refuses to grow beyond half of the memory."""
+    """Let all networks of this process share one allocator, limited to half of the memory."""
     try:
         half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         half = _LEAST_MEMORY
-    kind, place = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    kind, memory = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
     arena = onnxruntime.OrtArenaCfg(max(half, _LEAST_MEMORY), -1, -1, -1)
-    onnxruntime.create_and_register_allocator(onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place), arena)
+    onnxruntime.create_and_register_allocator(onnxruntime.OrtMemoryInfo("Cpu", kind, 0, memory), arena)
 
 
 def _labels(text: str) -> tuple[str, ...]:
@@ -128,4 +128,6 @@ def _labels(text: str) -> tuple[str, ...]:
 
 def _unusable(model: Path | bytes, why: str) -> TrainingError:
     name = FILE if isinstance(model, bytes) else model
-    return TrainingError(f"{name} cannot be used: {why}", "Export it again, or delete it: model.safetensors will do.")
+    return TrainingError(
+        f"{name} cannot be used: {why}", "Export it again, or delete it to use model.safetensors instead."
+    )

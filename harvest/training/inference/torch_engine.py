@@ -1,4 +1,4 @@
-"""What runs a network with torch: on a graphics card where there is one."""
+"""Run a network with torch, on a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TorchEngine:
-    """Runs the network of a run."""
+    """Runs the network of a finished run."""
 
     name = "torch"
 

@@ -1,1 +1,1 @@
-"""How good predictions are."""
+"""Measure how good predictions are."""

@@ -1,4 +1,4 @@
-"""The metrics that a run counts every epoch, and the one that it chooses by."""
+"""The metrics that a run computes in every epoch, and the one that selects the best epoch."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ ALWAYS = ("accuracy", "f1")
 
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
-    """Metrics by their names, `monitor` among them."""
+    """Metrics by name, including `monitor`."""
 
     by_name: dict[str, Metric]
     monitor: Metric
 
     def measure(self, targets: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
-        """Measure answers by every one of them."""
+        """Compute all metrics of these predictions."""
         return {name: metric.measure(targets, probabilities) for name, metric in self.by_name.items()}
 
 
 def select_metrics(options: TrainingOptions, labels: Sequence[str]) -> EpochMetrics:
-    """Return what the command line asks for, beside what everybody wants to see."""
+    """Return the metrics that the options ask for, and accuracy and F1, which are always shown."""
     names = [*ALWAYS, options.monitor]
     if options.cost_matrix:
         names.append("cost_matrix_gain")

@@ -1,4 +1,4 @@
-"""Answers against the truth: how many are right, how sure that is, and who is taken for whom."""
+"""Evaluate predictions: accuracy, confidence intervals and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -15,44 +15,42 @@ if TYPE_CHECKING:
 
     from harvest.training.metrics.metric_functions import Metric
 
-_SURE = 1.959963984540054  # standard deviations that hold 95 % of a normal distribution
-
-
-_MATRIX = 200  # classes that metrics.json has a matrix of
+_Z_95 = 1.959963984540054  # 95 % of a normal distribution lie within so many standard deviations
+_MATRIX = 200  # with more classes, metrics.json has only the nonzero cells of the confusion matrix
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """How one class fared; nan where it has no pictures, or where nothing was called by its name."""
+    """The results of one class; nan if it has no images or was never predicted."""
 
     label: str
-    count: int  # its pictures
-    called: int  # the pictures called by its name
-    right: int  # those that are both
+    count: int  # its images
+    called: int  # images predicted as this class
+    right: int  # its images predicted as this class
     precision: float
     recall: float
     f1: float
-    low: float  # of recall, as sure as 95 %
+    low: float  # 95 % confidence interval of recall
     high: float
 
 
 @dataclass(frozen=True, slots=True)
 class PartEvaluation:
-    """What a network is worth on one part of the album."""
+    """The results of a network on one part of the split."""
 
     part: str
     count: int
     right: int
     accuracy: float
-    low: float  # of accuracy, as sure as 95 %
+    low: float  # 95 % confidence interval of accuracy
     high: float
     per_class: tuple[ClassFigures, ...]
-    confusion: NDArray[np.int64]  # rows: the class a picture is in; columns: the class it was called
+    confusion: NDArray[np.int64]  # rows: true class; columns: predicted class
     metrics: dict[str, float]
-    lost: int = 0  # pictures without an answer, counted nowhere else: gone meanwhile, or the network diverged
+    lost: int = 0  # images without a prediction, counted nowhere else: deleted, or training diverged
 
     def as_json(self) -> dict[str, Any]:
-        """Return the same for metrics.json, where what cannot be measured is null."""
+        """Return the results for metrics.json; nan becomes null."""
         return {
             "count": self.count,
             "right": self.right,
@@ -67,19 +65,19 @@ class PartEvaluation:
         }
 
     def _confusion(self) -> list[list[int]] | dict[str, dict[str, int]]:
-        """Return the matrix; of many classes what is in it, by class and answer: it would fill a disk."""
+        """Return the confusion matrix; for many classes only its nonzero cells, because the file would be huge."""
         if len(self.per_class) <= _MATRIX:
             return self.confusion.tolist()  # type: ignore[no-any-return]  # a matrix has rows
-        told: dict[str, dict[str, int]] = {}
+        nonzero: dict[str, dict[str, int]] = {}
         for row, column in np.argwhere(self.confusion).tolist():
-            cells = told.setdefault(self.per_class[row].label, {})
+            cells = nonzero.setdefault(self.per_class[row].label, {})
             cells[self.per_class[column].label] = int(self.confusion[row, column])
-        return told
+        return nonzero
 
 
 @dataclass(frozen=True, slots=True)
 class ConfusedPair:
-    """Two classes taken for each other: `forth` of the first for the second, `back` the other way."""
+    """Two classes that are confused: `forth` images of the first as the second, `back` the other way round."""
 
     first: str
     second: str
@@ -88,19 +86,19 @@ class ConfusedPair:
 
     @property
     def count(self) -> int:
-        """How many pictures that is."""
+        """The number of confused images."""
         return self.forth + self.back
 
 
 def json_number(value: object) -> object:
-    """Return a value as JSON can hold it: rounded, and null where it is not a number."""
+    """Return a value for JSON: floats rounded, and None if not finite."""
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value
 
 
 def wilson_interval(right: int, count: int) -> tuple[float, float]:
-    """Return where the true share lies, as sure as 95 %, by Wilson's score: sane for few pictures too.
+    """Return the 95 % confidence interval of a share by Wilson's score, which also holds for few images.
 
     >>> "{:.1%} to {:.1%}".format(*wilson_interval(79, 85))
     '85.4% to 96.7%'
@@ -109,38 +107,38 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
     """
     if not count:
         return 0.0, 1.0
-    share, square = right / count, _SURE**2
+    share, square = right / count, _Z_95**2
     middle = (share + square / (2 * count)) / (1 + square / count)
-    half = _SURE / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
+    half = _Z_95 / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
     return max(0.0, middle - half) if right else 0.0, min(1.0, middle + half) if right < count else 1.0
 
 
 def evaluate_part(
     part: str, targets: ArrayLike, probabilities: ArrayLike, labels: Sequence[str], metrics: Iterable[Metric]
 ) -> PartEvaluation:
-    """Judge one part's answers: a row of probabilities a picture, and the numbers of the true classes."""
+    """Evaluate the predictions of one part: true class numbers, and a row of probabilities per image."""
     true = np.asarray(targets, np.int64)
-    chances = np.asarray(probabilities, np.float64).reshape(len(true), len(labels))
-    answered = np.isfinite(chances).all(axis=1)
+    predicted = np.asarray(probabilities, np.float64).reshape(len(true), len(labels))
+    answered = np.isfinite(predicted).all(axis=1)
     lost = int(np.count_nonzero(~answered))
-    true, chances = true[answered], chances[answered]
+    true, predicted = true[answered], predicted[answered]
     confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (true, chances.argmax(axis=1)), 1)
-    measured = {metric.name: metric.measure(true, chances) for metric in metrics}
-    return _evaluation_of(part, confusion, labels, measured, lost)
+    np.add.at(confusion, (true, predicted.argmax(axis=1)), 1)
+    measured = {metric.name: metric.measure(true, predicted) for metric in metrics}
+    return _make_evaluation(part, confusion, labels, measured, lost)
 
 
-def combine_parts(judgements: Sequence[PartEvaluation]) -> PartEvaluation | None:
-    """Put the same classes' judgements of several parts into one; metrics do not add up and are left out."""
-    if not judgements:
+def combine_parts(evaluations: Sequence[PartEvaluation]) -> PartEvaluation | None:
+    """Combine the results of several parts into one, without metrics, which cannot be added up."""
+    if not evaluations:
         return None
-    labels = [figures.label for figures in judgements[0].per_class]
-    confusion = np.sum([each.confusion for each in judgements], axis=0)
-    part = " and ".join(each.part for each in judgements)
-    return _evaluation_of(part, confusion, labels, {}, sum(each.lost for each in judgements))
+    labels = [figures.label for figures in evaluations[0].per_class]
+    confusion = np.sum([each.confusion for each in evaluations], axis=0)
+    part = " and ".join(each.part for each in evaluations)
+    return _make_evaluation(part, confusion, labels, {}, sum(each.lost for each in evaluations))
 
 
-def _evaluation_of(
+def _make_evaluation(
     part: str, confusion: NDArray[np.int64], labels: Sequence[str], metrics: dict[str, float], lost: int
 ) -> PartEvaluation:
     right, count = int(confusion.trace()), int(confusion.sum())
@@ -162,7 +160,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def list_confused_pairs(confusion: NDArray[np.int64], labels: Sequence[str]) -> list[ConfusedPair]:
-    """List the pairs of classes that are taken for each other, the most often confused first.
+    """List the pairs of classes that are confused, most often confused first.
 
     >>> list_confused_pairs(np.array([[5, 2], [1, 7]]), ["coral", "king"])
     [ConfusedPair(first='coral', second='king', forth=2, back=1)]
@@ -171,8 +169,8 @@ def list_confused_pairs(confusion: NDArray[np.int64], labels: Sequence[str]) -> 
     pairs = [
         ConfusedPair(labels[i], labels[j], int(confusion[i, j]), int(confusion[j, i])) for i, j in np.argwhere(both)
     ]
-    turned = [
+    ordered = [
         pair if pair.forth >= pair.back else ConfusedPair(pair.second, pair.first, pair.back, pair.forth)
         for pair in pairs
     ]
-    return sorted(turned, key=lambda pair: (-pair.count, -pair.forth, pair.first, pair.second))
+    return sorted(ordered, key=lambda pair: (-pair.count, -pair.forth, pair.first, pair.second))

@@ -1,1 +1,1 @@
-"""A pretrained network and its files."""
+"""Load, build and save networks."""

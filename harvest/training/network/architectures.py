@@ -1,4 +1,4 @@
-"""Networks that need no download: their shapes, for `--from-scratch`."""
+"""Configurations of the networks that `--from-scratch` builds without a download."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RESNET = {
 }
 _NORMAL = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 
-# What config.json and preprocessor_config.json of the networks of these names say.
+# Name → contents of config.json and of preprocessor_config.json.
 ARCHITECTURES: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "resnet18": ({**_RESNET, "depths": [2, 2, 2, 2]}, {**_NORMAL, "crop_size": 224}),
     "resnet34": ({**_RESNET, "depths": [3, 4, 6, 3]}, {**_NORMAL, "crop_size": 224}),

@@ -1,4 +1,4 @@
-"""A model of transformers put together from its files, with a last layer for so many classes."""
+"""Build a transformers model from its files, with a last layer for a given number of classes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
 _LAYERS = re.compile(r"depth|layers$|num_blocks|repeats")
-_DEEPEST = 2000  # layers: of the deepest networks there are, twice as many
+_MOST_LAYERS = 2000  # twice as many as the deepest known networks have
 _MOST_LABELS = 1_000_000
-_TIMES, _MORE = (
-    8,
-    100_000_000,
-)  # how far weights and network may differ: a file may hold a part for texts, too
+# Largest allowed difference between the parameter counts of the weights and of the network, as a factor and
+# a surplus: a file may also hold the text part of a model.
+_FACTOR, _SURPLUS = 8, 100_000_000
 
-# What transformers raises on a description that makes no sense, or that it does not know.
+# What transformers raises for a configuration that is invalid or unknown.
 BUILD_ERRORS = (
     ValueError,
     TypeError,
@@ -40,17 +39,17 @@ BUILD_ERRORS = (
 
 
 def read_config(files: model_files.ModelFiles) -> PretrainedConfig:
-    """Read what kind of network it is."""
+    """Return the configuration of a network, without code it names and within limits of size."""
     document = dict(files.config)
     kind = document.pop("model_type", "timm_wrapper" if "architecture" in document else None)
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         raise TrainingError(
-            f"{files.source}: transformers knows no network of the type {kind!r:.80}.",
-            "Code that a model brings along is never run. Choose another, or a newer transformers.",
+            f"{files.source}: transformers does not know the model type {kind!r:.80}.",
+            "Code in a model repository is never run. Choose another model, or upgrade transformers.",
         )
     _check_bounds(files.source, document)
     if kind == "timm_wrapper":
-        _check_timms(files.source, document)
+        _check_timm_name(files.source, document)
     with model_files.silence_libraries():
         try:
             config = CONFIG_MAPPING[kind].from_dict(document)
@@ -58,50 +57,52 @@ def read_config(files: model_files.ModelFiles) -> PretrainedConfig:
             raise _unusable_model(files, error) from error
     if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         raise TrainingError(
-            f"{files.source} cannot tell pictures apart: transformers classifies none with {kind}.",
+            f"{files.source} cannot classify images: transformers has no image classifier of type {kind}.",
             f"Try --model {' or '.join(model_files.SHORT)}.",
         )
     return config
 
 
 def _check_bounds(source: str, document: dict[str, Any]) -> None:
-    """Refuse what would be built layer by layer, or label by label, for days, until the memory is full."""
-    for name, said in document.items():
-        counts = said if isinstance(said, list) else [said]
-        if _LAYERS.search(name) and sum(count for count in counts if isinstance(count, int)) > _DEEPEST:
-            raise TrainingError(f"{source}: its config.json wants more than {_DEEPEST:,} layers: {name}.")
+    """Refuse a number of layers or labels that would take days to build and fill the memory."""
+    for name, value in document.items():
+        counts = value if isinstance(value, list) else [value]
+        if _LAYERS.search(name) and sum(count for count in counts if isinstance(count, int)) > _MOST_LAYERS:
+            raise TrainingError(f"{source}: {name} in its config.json asks for more than {_MOST_LAYERS:,} layers.")
     labels = document.get("num_labels")
     if isinstance(labels, int) and labels > _MOST_LABELS:
-        raise TrainingError(f"{source}: its config.json wants more than {_MOST_LABELS:,} labels.")
+        raise TrainingError(f"{source}: its config.json asks for more than {_MOST_LABELS:,} labels.")
 
 
-def _check_timms(source: str, document: dict[str, Any]) -> None:
-    """Refuse a name by which timm would fetch from elsewhere, and let us say how many classes there are."""
+def _check_timm_name(source: str, document: dict[str, Any]) -> None:
+    """Refuse a name that makes timm download from elsewhere, and remove its number of classes: ours counts."""
     name = document.get("architecture")
     if not isinstance(name, str) or not name.replace("_", "").isalnum():
-        raise TrainingError(f"{source}: {name!r:.80} is no network of timm's.")
+        raise TrainingError(f"{source}: {name!r:.80} is not the name of a timm network.")
     arguments = document.get("model_args")
     if isinstance(arguments, dict):
         arguments.pop("num_classes", None)
 
 
 def labels_of(config: PretrainedConfig) -> tuple[str, ...]:
-    """Return the classes that a network tells apart, in order."""
+    """Return the classes of a network, in order."""
     known: dict[int, Any] = config.id2label or {}  # type: ignore[assignment]
     return tuple(str(known[number]) for number in sorted(known))
 
 
 def build_model(files: model_files.ModelFiles, config: PretrainedConfig, classes: int) -> PreTrainedModel:
-    """Build the model, and give it the weights of its files; a last layer that does not fit them is new."""
+    """Build the model and load its weights; a last layer of another shape is initialised anew."""
     kind: Any = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING[type(config)]
-    kind = kind[0] if isinstance(kind, tuple) else kind  # DeiT and LeViT have a second one, with a teacher
+    kind = (
+        kind[0] if isinstance(kind, tuple) else kind
+    )  # DeiT and LeViT have a second class, with a distillation teacher
     with model_files.silence_libraries():
         try:
-            _check_count(files, _count(kind, config))
+            _check_parameter_count(files, _count_parameters(kind, config))
             if files.paths is None:
-                made: PreTrainedModel = kind(config).eval()
-                return made
-            made, report = kind.from_pretrained(
+                model: PreTrainedModel = kind(config).eval()
+                return model
+            model, report = kind.from_pretrained(
                 None,
                 config=config,
                 state_dict=files.weights,
@@ -111,43 +112,43 @@ def build_model(files: model_files.ModelFiles, config: PretrainedConfig, classes
             )
         except BUILD_ERRORS as error:
             raise _unusable_model(files, error) from error
-    head = last_layer(made, classes)[0]
-    body = [
+    head = last_layer(model, classes)[0]
+    unfit = [
         name
         for name in {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-        if name.startswith(f"{made.base_model_prefix}.") and not name.startswith(f"{head}.")
+        if name.startswith(f"{model.base_model_prefix}.") and not name.startswith(f"{head}.")
     ]
-    if body:
+    if unfit:
         raise TrainingError(
-            f"{files.source}: its weights are not those of its {model_files.CONFIG}: {len(body)} are missing"
-            f", or of another shape, {min(body)} among them."
+            f"{files.source}: its weights do not fit its {model_files.CONFIG}: {len(unfit)} tensors are missing "
+            f"or have another shape, for example {min(unfit)}."
         )
-    return made
+    return model
 
 
-def _count(kind: Any, config: PretrainedConfig) -> int:
-    """Count the numbers of a network without making them; 0 where a network cannot be made so."""
+def _count_parameters(kind: Any, config: PretrainedConfig) -> int:
+    """Count the parameters of a network without allocating them; 0 if it cannot be built that way."""
     try:
         with torch.device("meta"):
             model: nn.Module = kind(copy.deepcopy(config))
     except BUILD_ERRORS:
-        return 0  # it will say so when it is made
+        return 0  # building it for real raises the same error
     return sum(each.numel() for each in (*model.parameters(), *model.buffers()))
 
 
-def _check_count(files: model_files.ModelFiles, count: int) -> None:
-    """Refuse a description that asks for far more numbers than its weights have, or far fewer."""
+def _check_parameter_count(files: model_files.ModelFiles, count: int) -> None:
+    """Refuse a configuration with far more parameters than its weights have, or far fewer."""
     few, many = sorted((count, files.count))
-    if count > model_files.MOST_NUMBERS or (count and files.paths and many > _TIMES * few + _MORE):
-        has = f", its weights have {files.count:,}" if files.paths else ""
+    if count > model_files.MOST_NUMBERS or (count and files.paths and many > _FACTOR * few + _SURPLUS):
+        has = f"; its weights have {files.count:,}" if files.paths else ""
         raise TrainingError(
-            f"{files.source}: its {model_files.CONFIG} wants a network of {count:,} numbers{has}.",
+            f"{files.source}: its {model_files.CONFIG} asks for a network of {count:,} parameters{has}.",
             f"Choose another network: --model {' or '.join(model_files.SHORT)}.",
         )
 
 
 def last_layer(model: nn.Module, classes: int) -> tuple[str, nn.Linear]:
-    """Return the last layer and its name: the last linear one with a number for each class."""
+    """Return the last linear layer with one output per class, and its name."""
     found = [
         (name, module)
         for name, module in model.named_modules()
@@ -155,7 +156,7 @@ def last_layer(model: nn.Module, classes: int) -> tuple[str, nn.Linear]:
     ]
     if not found:
         raise TrainingError(
-            f"{type(model).__name__} has no last layer with one number for each class.",
+            f"{type(model).__name__} has no linear layer with one output per class.",
             f"Choose another network: --model {' or '.join(model_files.SHORT)}.",
         )
     return found[-1]
@@ -163,4 +164,4 @@ def last_layer(model: nn.Module, classes: int) -> tuple[str, nn.Linear]:
 
 def _unusable_model(files: model_files.ModelFiles, error: Exception) -> TrainingError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    return TrainingError(f"{files.source}: no network can be made of its {model_files.CONFIG}: {reason}")
+    return TrainingError(f"{files.source}: its {model_files.CONFIG} cannot be used: {reason}")

@@ -1,4 +1,4 @@
-"""A network: a model of transformers, the classes it tells apart, and how pictures go into it."""
+"""A network: a transformers model, its classes, and the preprocessing of its input."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LABELS = "labels.txt"
 
 @dataclass
 class Network:
-    """A model with the pictures' way in; `source` is what the person asked for."""
+    """A model with its classes and preprocessing; `source` is what the user asked for."""
 
     model: PreTrainedModel
     labels: tuple[str, ...]
@@ -39,12 +39,12 @@ class Network:
 
     @property
     def size(self) -> int:
-        """The side of the square that it sees."""
+        """The side of its square input in pixels."""
         return self.preprocessing.size
 
     @property
     def mean(self) -> tuple[float, float, float]:
-        """What is taken from each channel."""
+        """What is subtracted from each channel."""
         return self.preprocessing.mean
 
     @property
@@ -54,12 +54,12 @@ class Network:
 
     @property
     def head(self) -> nn.Linear:
-        """The last layer: from what the network makes of a picture to one number for each class."""
+        """The last layer: from the features of an image to one number for each class."""
         return build_model.last_layer(self.model, len(self.labels))[1]
 
     @property
     def fingerprint(self) -> str:
-        """A name for what turns pictures into features: the weights below the head, and the way in."""
+        """A hash of everything that turns images into features: the weights below the head and the preprocessing."""
         head = build_model.last_layer(self.model, len(self.labels))[0]
         digest = hashlib.sha256(repr((type(self.model).__name__, self.preprocessing)).encode())
         for name, tensor in sorted(self.model.state_dict().items()):
@@ -69,46 +69,47 @@ class Network:
         return digest.hexdigest()
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Return what the head gets for a batch of pictures."""
+        """Return the features of a batch of images: the input of the head."""
         return self._head_input_and_output(pixels)[0]
 
     def _head_input_and_output(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the head gets, and what the model answers."""
-        caught: list[Tensor] = []
-        hook = self.head.register_forward_pre_hook(lambda _, given: caught.append(given[0]))
+        """Return the input of the head and the output of the model."""
+        inputs: list[Tensor] = []
+        hook = self.head.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
         try:
-            answer: Tensor = self.model(pixel_values=pixels).logits
+            output: Tensor = self.model(pixel_values=pixels).logits
         finally:
             hook.remove()
-        return caught[-1], answer
+        return inputs[-1], output
 
     def save(self, run: Path) -> None:
-        """Write what is needed to use it elsewhere; each file is there as a whole or as it was before.
+        """Write the model, its labels and its preprocessing; each file is replaced whole or not at all.
 
-        Last comes what a run is known by: without the others it would answer, and wrongly.
+        config.json, by which a run is recognised, comes last: without the other files, predictions would be
+        wrong.
         """
         disk.write_atomically(
             run / model_files.PREPROCESSOR, json.dumps(self.preprocessing.as_json(), indent=2).encode()
         )
         disk.write_atomically(run / LABELS, "".join(f"{label}\n" for label in self.labels).encode())
-        with weight_errors_named(run), tempfile.TemporaryDirectory(prefix=".network-", dir=run) as part:
+        with weight_errors_named(run), tempfile.TemporaryDirectory(prefix=".network-", dir=run) as temporary:
             with model_files.silence_libraries():
-                self.model.save_pretrained(part)
-            mode = (Path(part) / model_files.CONFIG).stat().st_mode
-            for path in sorted(Path(part).iterdir(), reverse=True):
-                path.chmod(mode)  # safetensors lets only the owner read
+                self.model.save_pretrained(temporary)
+            mode = (Path(temporary) / model_files.CONFIG).stat().st_mode
+            for path in sorted(Path(temporary).iterdir(), reverse=True):
+                path.chmod(mode)  # safetensors writes files that only the owner can read
                 _sync(path)
                 disk.replace(path, run / path.name)
 
     def restore(self, run: Path) -> None:
-        """Take up the weights that `save` wrote."""
-        kept = open_trained_network(run).model
+        """Load the weights that `save` wrote."""
+        saved = open_trained_network(run).model
         try:
-            self.model.load_state_dict(kept.state_dict())
+            self.model.load_state_dict(saved.state_dict())
         except RuntimeError as error:
             raise TrainingError(
-                f"{run} holds another network than {self.source} is: {type(kept).__name__}.",
-                "Begin a new run, without --resume.",
+                f"{run} holds a {type(saved).__name__}, which is another network than {self.source}.",
+                "Start a new run, without --resume.",
             ) from error
 
 
@@ -121,22 +122,22 @@ def load_pretrained(
     seed: int = 0,
     say: Callable[[str], None] | None = None,
 ) -> Network:
-    """Make a network for these classes: from a hub id, a short name, a directory or an earlier run.
+    """Load a network for these classes by a hub id, a short name, a directory or an earlier run.
 
-    Its head is new, unless the source tells just these classes apart.
+    Its head is new, unless the source has exactly these classes.
     """
     if from_scratch and source in ARCHITECTURES:
         files = model_files.ModelFiles(source, *ARCHITECTURES[source], None)
     else:
         files = model_files.find_model_files(source, weights=not from_scratch, say=say)
     config = build_model.read_config(files)
-    known = build_model.labels_of(config)
+    labels_before = build_model.labels_of(config)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         model = build_model.build_model(files, config, len(labels))
-        if known != tuple(labels):
+        if labels_before != tuple(labels):
             build_model.last_layer(model, len(labels))[1].reset_parameters()
     network = Network(model, tuple(labels), Preprocessing.read(files, config, size), source)
     _check(network)
@@ -144,7 +145,7 @@ def load_pretrained(
 
 
 def open_trained_network(run: Path) -> Network:
-    """Open what a training wrote, to use it as it is."""
+    """Load the network of a finished run, unchanged."""
     files = model_files.find_model_files(str(run if run.is_absolute() else Path.cwd() / run))
     config = build_model.read_config(files)
     labels = build_model.labels_of(config)
@@ -155,22 +156,22 @@ def open_trained_network(run: Path) -> Network:
 
 
 def _check(network: Network) -> None:
-    """Try one picture: its size must be taken, and the answer be what the head makes of its features."""
-    head, grey = network.head, torch.zeros(1, 3, network.size, network.size)
+    """Check with one image that the input size works and that the output is the head applied to the features."""
+    head, image = network.head, torch.zeros(1, 3, network.size, network.size)
     try:
         with torch.inference_mode():
-            features, answer = network._head_input_and_output(grey)  # noqa: SLF001 - a part of this module
+            features, output = network._head_input_and_output(image)  # noqa: SLF001 - same module
             agrees = features.shape == (1, head.in_features) and torch.allclose(
-                head(features), answer, atol=1e-4, equal_nan=True
+                head(features), output, atol=1e-4, equal_nan=True
             )
     except build_model.BUILD_ERRORS as error:
         raise TrainingError(
-            f"{network.source} takes no picture of {network.size} × {network.size} pixels: {error}",
+            f"{network.source} does not accept images of {network.size} × {network.size} pixels: {error}",
             "Try another --size.",
         ) from error
     if not agrees or head.bias is None:
         raise TrainingError(
-            f"{network.source}: {type(network.model).__name__} does not end in one linear layer.",
+            f"{network.source}: {type(network.model).__name__} does not end in a single linear layer.",
             f"Choose another network: --model {' or '.join(model_files.SHORT)}.",
         )
 

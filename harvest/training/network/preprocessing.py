@@ -1,4 +1,4 @@
-"""How a network wants its pictures: the side of the square, and the numbers that stand for grey."""
+"""The preprocessing of a network's input: the size of the image and its normalisation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 Channels = tuple[float, float, float]
 
-_MOST = 1e30  # more is no number of a channel, and an integer may be larger than any float
-_BILINEAR = 2  # as transformers and Pillow number it
+_MOST = 1e30  # an integer in JSON may be larger than any float
+_BILINEAR = 2  # the number that transformers and Pillow use
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """A square of `size` pixels, from 0 to 1, less `mean`, by `std`."""
+    """A square of `size` pixels with values from 0 to 1, minus `mean`, divided by `std`."""
 
     size: int
     mean: Channels
@@ -31,24 +31,24 @@ class Preprocessing:
 
     @classmethod
     def read(cls, files: ModelFiles, config: PretrainedConfig, size: int | None) -> Self:
-        """Read it from a network's files; a size that is given goes before."""
-        document = files.preprocessor or _timms(files.config)
+        """Read the preprocessing from a network's files; `size` overrides theirs."""
+        document = files.preprocessor or _read_timm_config(files.config)
         side = size or _side(document) or _side({"size": getattr(config, "image_size", None)}) or 224
         if side > LARGEST:
             raise TrainingError(
-                f"{files.source} wants pictures of more than {LARGEST:,} pixels a side.",
-                "Give another --size.",
+                f"{files.source} needs images of more than {LARGEST:,} pixels a side.",
+                "Choose a smaller --size.",
             )
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
         if document.get("do_normalize", True):
             mean, std = _channels(document, "image_mean"), _channels(document, "image_std")
-        # A factor other than 1/255 is as good as other numbers for grey.
+        # A rescale factor other than 1/255 is folded into mean and std.
         factor = document.get("rescale_factor") or 1 / 255 if document.get("do_rescale", True) else 1.0
         scale = 1 / (255 * _number(factor, "rescale_factor"))
         return cls(side, _scale_channels(mean, scale), _scale_channels(std, scale))
 
     def as_json(self) -> dict[str, Any]:
-        """Say it as transformers reads it."""
+        """Return the contents of preprocessor_config.json."""
         return {
             "image_processor_type": "BitImageProcessor",
             "do_convert_rgb": True,
@@ -65,21 +65,21 @@ class Preprocessing:
         }
 
 
-def _timms(config: dict[str, Any]) -> dict[str, Any]:
-    """Read what timm says of pictures within its description of the network."""
-    said = config.get("pretrained_cfg")
-    if not isinstance(said, dict):
+def _read_timm_config(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the preprocessing in timm's own configuration, under the names of transformers."""
+    pretrained = config.get("pretrained_cfg")
+    if not isinstance(pretrained, dict):
         return {}
-    shape = said.get("input_size")
+    shape = pretrained.get("input_size")
     return {
-        "image_mean": said.get("mean"),
-        "image_std": said.get("std"),
+        "image_mean": pretrained.get("mean"),
+        "image_std": pretrained.get("std"),
         "size": shape[-1] if isinstance(shape, list) and shape else None,
     }
 
 
 def _side(document: dict[str, Any]) -> int | None:
-    """Find the side of the square among the forms that it takes in the files of the hub.
+    """Return the side of the input image, whichever way the configuration writes it.
 
     >>> _side({"crop_size": {"height": 224, "width": 224}, "size": {"shortest_edge": 256}})
     224
@@ -88,31 +88,31 @@ def _side(document: dict[str, Any]) -> int | None:
     """
     names = ("crop_size", "size") if document.get("do_center_crop", True) else ("size",)
     for name in names:
-        said = document.get(name)
-        if isinstance(said, list) and said:
-            said = said[0]
-        if isinstance(said, dict):
-            said = said.get("height") or said.get("shortest_edge")
-        if isinstance(said, int) and not isinstance(said, bool) and said > 0:
-            return said
+        value = document.get(name)
+        if isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, dict):
+            value = value.get("height") or value.get("shortest_edge")
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
     return None
 
 
 def _channels(document: dict[str, Any], name: str) -> Channels:
-    said = document.get(name)
-    if said is None:
+    values = document.get(name)
+    if values is None:
         return (0.5, 0.5, 0.5)
-    if not isinstance(said, list) or len(said) != 3:  # noqa: PLR2004
-        raise TrainingError(f"{PREPROCESSOR}: {name} must be three numbers: {said!r:.60}")
-    first, second, third = (_number(value, name) for value in said)
+    if not isinstance(values, list) or len(values) != 3:  # noqa: PLR2004
+        raise TrainingError(f"{PREPROCESSOR}: {name} must be three numbers, not {values!r:.60}")
+    first, second, third = (_number(value, name) for value in values)
     return first, second, third
 
 
-def _number(said: Any, name: str) -> float:
+def _number(value: Any, name: str) -> float:
     least = -_MOST if name == "image_mean" else 0
-    if not isinstance(said, int | float) or not least < said < _MOST:
-        raise TrainingError(f"{PREPROCESSOR}: {name} cannot be {said!r:.60}")
-    return float(said)
+    if not isinstance(value, int | float) or not least < value < _MOST:
+        raise TrainingError(f"{PREPROCESSOR}: {name} cannot be {value!r:.60}")
+    return float(value)
 
 
 def _scale_channels(channels: Channels, scale: float) -> Channels:

@@ -1,4 +1,4 @@
-"""No room: what the libraries that write weights say of it, in the words of `disk`."""
+"""Turn the errors of libraries that write weights, such as a full disk, into those of `disk`."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_TORCHS = ("PytorchStreamWriter", "inline_container")  # what writes its archives
+_TORCH_WRITERS = ("PytorchStreamWriter", "inline_container")  # in its messages when an archive cannot be written
 _NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
 def weight_errors_named(path: Path) -> Iterator[None]:
-    """Turn a refusal to write weights within the block into an error that names the place and the way out."""
+    """Turn an error while writing weights within the block into one that names the path and what to do."""
     try:
         with disk.write_errors_named(path):
             yield
     except SafetensorError as error:
-        raise disk.write_error(path, _of_safetensors(error)) from error
+        raise disk.write_error(path, _system_error(error)) from error
     except RuntimeError as error:
-        if not any(sign in str(error) for sign in _TORCHS):
+        if not any(sign in str(error) for sign in _TORCH_WRITERS):
             raise
-        raise disk.write_error(path, OSError("it could not be written to its end")) from error
+        raise disk.write_error(path, OSError("the file could not be written completely")) from error
 
 
-def _of_safetensors(error: SafetensorError) -> OSError:
-    """Return what the system said.
+def _system_error(error: SafetensorError) -> OSError:
+    """Return the error of the operating system behind an error of safetensors.
 
-    >>> _of_safetensors(SafetensorError("I/O error: No space left on device (os error 28)"))
+    >>> _system_error(SafetensorError("I/O error: No space left on device (os error 28)"))
     OSError(28, 'No space left on device')
     """
     number = _NUMBER.search(str(error))

@@ -1,1 +1,1 @@
-"""The labelled pictures of a tree."""
+"""Find, check and group the labelled images of a folder of class folders."""

@@ -1,4 +1,4 @@
-"""A file of the cache: whole, or as if it had never been."""
+"""Read and write a cache file; a damaged one is treated as missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SUM = hashlib.sha256().digest_size
 
 
 def read_cache(path: Path | None, head: bytes) -> bytes:
-    """Return what was written under a head; nothing where that is gone, damaged or of another kind."""
+    """Return the body written with this header; empty if the file is missing, damaged or of another kind."""
     try:
         data = path.read_bytes() if path and path.is_file() else b""
     except OSError:
@@ -24,7 +24,7 @@ def read_cache(path: Path | None, head: bytes) -> bytes:
 
 
 def write_cache(path: Path, head: bytes, body: bytes) -> None:
-    """Write a body for the next run."""
+    """Write a body with its header and checksum, creating the folder."""
     with disk.write_errors_named(path.parent):
         disk.make_folder(path.parent)
     disk.write_atomically(path, head + hashlib.sha256(body).digest() + body)

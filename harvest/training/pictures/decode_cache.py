@@ -1,6 +1,6 @@
-"""What each picture of a tree is seen to be, once: its size and its look, remembered by content.
+"""Decode each image once and cache its size and fingerprint by content.
 
-Decoding 600 photographs takes 1.4 s of one core, hashing them 0.1 s; so a file whose content is known is only
+Decoding 600 photographs takes 1.4 s of one core, hashing them 0.1 s, so a file with known content is only
 hashed.
 """
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from harvest.images import InspectedImage
 
 _FILE = "pictures.bin"
-_HEAD = b"harvest pictures 1\n"  # another number for looks or sizes that are found in another way
-_RECORD = struct.Struct(f"<32sII{PACKED.itemsize}s")  # content, width, height, look
+_HEAD = b"harvest pictures 1\n"  # change the number when fingerprints or sizes are computed differently
+_RECORD = struct.Struct(f"<32sII{PACKED.itemsize}s")  # content, width, height, fingerprint
 
 _FORMATS = frozenset({"JPEG", "PNG", "WEBP", "BMP", "GIF"})
-_LARGEST = 256 << 20  # bytes of a file: no picture of 50 megapixels has more
-_AT_ONCE = min(8, os.cpu_count() or 1)
-_BATCH = 256  # no more futures than that at a time
+_LARGEST = 256 << 20  # bytes of a file: more than an image of 50 megapixels has
+_THREADS = min(8, os.cpu_count() or 1)
+_BATCH = 256  # maximum number of futures at a time
 
 
 class DecodedFile(NamedTuple):
-    """A picture that decodes: its content's SHA-256, its size upright, its look."""
+    """An image that decodes: the SHA-256 of its content, its upright size and its fingerprint."""
 
     content: str
     size: tuple[int, int]
@@ -43,7 +43,7 @@ class DecodedFile(NamedTuple):
 
 
 class DecodeCache:
-    """The pictures that were seen before, and those that are seen now."""
+    """Decodes images, except those whose content is in the cache file."""
 
     def __init__(self, folder: Path | None, say: Callable[[str], None]) -> None:
         self._path = folder / _FILE if folder else None
@@ -54,61 +54,60 @@ class DecodeCache:
         self._at = {self._records[start : start + 32]: start for start in range(0, len(self._records), _RECORD.size)}
 
     def inspect(self, paths: Sequence[Path], tick: Callable[[int, int], None]) -> Iterator[DecodedFile | str]:
-        """Yield for each file what is seen, or why nothing is, in their order."""
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="decode") as pool:
+        """Yield the decoded file or the reason why it is skipped for each path, in order."""
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="decode") as pool:
             for start in range(0, len(paths), _BATCH):
                 batch = paths[start : start + _BATCH]
-                for done, seen in enumerate(pool.map(self._inspect_file, batch), start + 1):
-                    if isinstance(seen, DecodedFile) and bytes.fromhex(seen.content) not in self._at:
-                        self._new[seen.content] = seen
+                for done, result in enumerate(pool.map(self._inspect_file, batch), start + 1):
+                    if isinstance(result, DecodedFile) and bytes.fromhex(result.content) not in self._at:
+                        self._new[result.content] = result
                     tick(done, len(paths))
-                    yield seen
+                    yield result
 
     def _inspect_file(self, path: Path) -> DecodedFile | str:
         try:
             size = path.stat().st_size
             if size > _LARGEST:
-                return f"it has {size >> 20:,} MB; the most is {_LARGEST >> 20}"
+                return f"it has {size >> 20:,} MB; the limit is {_LARGEST >> 20}"
             with limit_large_decodes(size):
                 return self._fingerprint(path.read_bytes())
         except FileNotFoundError:
-            return "it went away while the folders were read"
+            return "it was deleted while the folders were read"
         except OSError as error:
             return f"it cannot be read: {error.strerror or error}"
         except MemoryError:
-            return "it needs more memory than there is"
+            return "decoding it needs more memory than is available"
 
     def _fingerprint(self, data: bytes) -> DecodedFile | str:
         digest = hashlib.sha256(data)
         start = self._at.get(digest.digest())
         if start is not None:
-            _, width, height, look = _RECORD.unpack_from(self._records, start)
-            return DecodedFile(digest.hexdigest(), (width, height), Fingerprint(look))
+            _, width, height, fingerprint = _RECORD.unpack_from(self._records, start)
+            return DecodedFile(digest.hexdigest(), (width, height), Fingerprint(fingerprint))
         with limit_large_decodes(memory_needed(data)):
-            seen = inspect_image(data)
-        if reason := _find_objection(data, seen):
+            inspected = inspect_image(data)
+        if reason := _reason_to_skip(data, inspected):
             return reason
-        assert not isinstance(seen, Refusal)
-        return DecodedFile(digest.hexdigest(), (seen.width, seen.height), seen.fingerprint)
+        assert not isinstance(inspected, Refusal)
+        return DecodedFile(digest.hexdigest(), (inspected.width, inspected.height), inspected.fingerprint)
 
     def save(self) -> None:
-        """Remember what is new, for the next run; where that cannot be, it is said."""
+        """Write the new results for the next run; a failure is reported, not raised."""
         if not self._path or not self._new:
             return
         body = self._records + b"".join(
-            _RECORD.pack(bytes.fromhex(sight.content), *sight.size, sight.fingerprint.data)
-            for sight in self._new.values()
+            _RECORD.pack(bytes.fromhex(file.content), *file.size, file.fingerprint.data) for file in self._new.values()
         )
         try:
             cache_file.write_cache(self._path, _HEAD, body)
         except StorageError as error:
-            self._say(f"the next run will have to decode every picture again: {error.message}")
+            self._say(f"the results cannot be cached, so the next run decodes every image again: {error.message}")
 
 
-def _find_objection(data: bytes, seen: InspectedImage | Refusal) -> str:
-    """Say why a file is no picture to learn from; an empty text where it is one."""
+def _reason_to_skip(data: bytes, inspected: InspectedImage | Refusal) -> str:
+    """Return why a file cannot be used for training; empty if it can."""
     if not data:
         return "it is empty"
-    if isinstance(seen, Refusal):
-        return seen.detail or str(seen.verdict)
-    return "" if seen.format in _FORMATS else f"{seen.format} is not among the formats that are read"
+    if isinstance(inspected, Refusal):
+        return inspected.detail or str(inspected.verdict)
+    return "" if inspected.format in _FORMATS else f"{inspected.format} is not a supported format"

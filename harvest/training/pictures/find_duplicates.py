@@ -1,4 +1,4 @@
-"""Which pictures of an album look the same, found once: of 50,000 it takes half a minute to know."""
+"""Find the images that look the same, and cache the result: for 50,000 images it takes half a minute."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
     from harvest.training.pictures.decode_cache import DecodedFile
 
-_HEAD = b"harvest twins 1\n"  # another number when twins are told in another way
+_HEAD = b"harvest twins 1\n"  # change the number when duplicates are found differently
 _PAIR = np.dtype("<i8")
 
 
-def find_duplicate_pairs(sights: Sequence[DecodedFile], folder: Path | None) -> NDArray[np.int64]:
-    """Return pairs of places of pictures that look the same; `folder` remembers those of the last album."""
+def find_duplicate_pairs(files: Sequence[DecodedFile], folder: Path | None) -> NDArray[np.int64]:
+    """Return pairs of row numbers of images that look the same; `folder` caches the last result."""
     path = folder / "twins.bin" if folder else None
-    head = _HEAD + hashlib.sha256("".join(sight.content for sight in sights).encode()).digest()
+    head = _HEAD + hashlib.sha256("".join(file.content for file in files).encode()).digest()
     body = cache_file.read_cache(path, head)
     if body:
         return np.frombuffer(body[1:], _PAIR).reshape(-1, 2).astype(np.int64)
-    pairs = index.find_duplicates([sight.fingerprint for sight in sights])
+    pairs = index.find_duplicates([file.fingerprint for file in files])
     if path:
-        with suppress(StorageError):  # which has been said of the looks, and finding twins takes less
+        with suppress(StorageError):  # already reported by the decode cache
             cache_file.write_cache(path, head, b"\n" + pairs.astype(_PAIR).tobytes())
     return pairs

@@ -1,7 +1,7 @@
-"""Which files of a tree stand for pictures, of which class, and in which part; nothing is opened yet.
+"""List the image files of a dataset folder with their class and their part; no file is opened.
 
-A class is a folder, a picture a file in it. Links are followed, as every loader of class folders does; a loop
-of them is harmless, since nobody looks deeper than that.
+A class is a folder, and an image is a file in it. Links are followed, as every loader of class folders does. A
+loop of links is harmless, because no deeper folder is read.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 
 
 class SplitPart(StrEnum):
-    """What a picture is there for: to learn from, to choose by, to judge by."""
+    """The part of the split an image is in: for training, for model selection or for the final evaluation."""
 
     TRAIN = "train"
     VALID = "valid"
     TEST = "test"
 
 
-# How people call the folders that hold class folders of one part each.
+# Names of folders that contain the class folders of one part.
 _NAMES = {
     "train": SplitPart.TRAIN,
     "valid": SplitPart.VALID,
@@ -37,7 +37,7 @@ _NAMES = {
     "validation": SplitPart.VALID,
     "test": SplitPart.TEST,
 }
-# What systems and programs leave in any folder; hidden files and folders are ignored anyway.
+# Files and folders that systems and programs create anywhere; hidden ones are ignored too.
 _CLUTTER = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
     | {"__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
@@ -45,14 +45,14 @@ _CLUTTER = frozenset(
 
 
 class Skipped(NamedTuple):
-    """A file or folder that was left out, and why."""
+    """A file or folder that was skipped, and why."""
 
     path: str
     reason: str
 
 
 class ImageFile(NamedTuple):
-    """A file called like a picture: where, of which class, and in which part if its folder says so."""
+    """A file with the suffix of an image: its path, its class, and its part if a folder names one."""
 
     path: str
     label: str
@@ -61,22 +61,22 @@ class ImageFile(NamedTuple):
 
 @dataclass(slots=True)
 class FoundFiles:
-    """What a tree holds, by its names."""
+    """The files and folders of a dataset folder, sorted by their names alone."""
 
     files: list[ImageFile] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    folders: set[str] = field(default_factory=set)  # class folders, with and without pictures
-    deeper: set[str] = field(default_factory=set)  # those of them that hold folders
+    folders: set[str] = field(default_factory=set)  # class folders, with and without images
+    deeper: set[str] = field(default_factory=set)  # class folders that contain folders
 
 
 def find_files(root: Path) -> FoundFiles:
-    """List what may be a picture in a tree of class folders, or of parts that hold class folders."""
+    """List the image files in class folders, or in one folder of class folders per part."""
     try:
         entries = _entries(root)
     except OSError as error:
         reason = error.strerror or str(error)
         raise TrainingError(
-            f"{root} cannot be read: {reason}.", "Name a folder that holds one folder of pictures a class."
+            f"{root} cannot be read: {reason}.", "Pass a folder that contains one folder of images per class."
         ) from error
     folders = [entry.name for entry in entries if _is_folder(entry)]
     found = FoundFiles()
@@ -90,7 +90,7 @@ def find_files(root: Path) -> FoundFiles:
                     if _is_folder(entry):
                         _scan_folder(root, f"{name}/{entry.name}", found, label=entry.name, part=parts[name])
         else:
-            found.skipped.append(Skipped(name, "a folder beside those for train, valid and test"))
+            found.skipped.append(Skipped(name, "not one of the folders for train, valid and test"))
     return found
 
 
@@ -103,17 +103,17 @@ def _scan_folder(root: Path, folder: str, found: FoundFiles, *, label: str, part
             if _is_folder(entry):
                 found.deeper.add(label)
             elif suffix not in SUFFIXES:
-                found.skipped.append(Skipped(path, f"no picture by its name ({suffix or 'without a suffix'})"))
+                found.skipped.append(Skipped(path, f"not the suffix of an image ({suffix or 'no suffix'})"))
             elif not _is_file(entry):
-                found.skipped.append(Skipped(path, "no regular file, or a link that leads nowhere"))
+                found.skipped.append(Skipped(path, "not a regular file, or a broken link"))
             else:
                 found.files.append(ImageFile(path, label, part))
 
 
 def _parts(root: Path, folders: list[str]) -> dict[str, SplitPart]:
-    """Return the folders that hold one part each; none, where there is no `train` of class folders.
+    """Return the folders of the parts; none if there is no `train` folder with class folders in it.
 
-    A class may be called "train": then it holds pictures.
+    A folder called "train" that contains images is a class.
     """
     parts = {
         name: _NAMES[name.casefold()] for name in folders if name.casefold() in _NAMES and _holds_classes(root / name)
@@ -131,15 +131,15 @@ def _holds_classes(folder: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """List a folder without what is hidden or left by systems, in the order of names."""
+    """List a folder, sorted by name, without hidden entries and those that systems create."""
     with os.scandir(folder) as entries:
-        seen = [entry for entry in entries if entry.name[0] != "." and entry.name.lower() not in _CLUTTER]
-    return sorted(seen, key=lambda entry: entry.name)
+        visible = [entry for entry in entries if entry.name[0] != "." and entry.name.lower() not in _CLUTTER]
+    return sorted(visible, key=lambda entry: entry.name)
 
 
 def _suffix(entry: os.DirEntry[str]) -> str:
-    _, point, suffix = entry.name.rpartition(".")
-    return (point + suffix).lower() if point else ""
+    _, dot, suffix = entry.name.rpartition(".")
+    return (dot + suffix).lower() if dot else ""
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -158,7 +158,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 @contextmanager
 def _skip_unreadable(folder: str, found: FoundFiles) -> Iterator[None]:
-    """List a folder that cannot be read with the others that were left out."""
+    """Add a folder that cannot be read within the block to the skipped ones."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the ledger of a tree, if it has one, knows of its pictures. A training goes on without it."""
+"""Read what the ledger knows about the images, if there is one. Training works without it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """Where pictures are from and which of them two classes want; or why the ledger does not tell."""
+    """The origins of images and those claimed by two classes; `trouble` says why the ledger cannot be read."""
 
     origins: tuple[Origin, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
@@ -26,13 +26,13 @@ class LedgerFacts:
 
 
 def read_ledger_facts(root: Path, contents: Collection[str]) -> LedgerFacts:
-    """Ask the ledger of a tree, where there is one, about pictures of these contents."""
+    """Read the facts about images with these contents from the ledger of a dataset folder, if there is one."""
     try:
-        consulted = ReadOnlyDataset.open(root)
-        if consulted is None:
+        dataset = ReadOnlyDataset.open(root)
+        if dataset is None:
             return LedgerFacts()
-        with consulted:
-            origins = tuple(origin for origin in consulted.origins() if origin.content in contents)
-            return LedgerFacts(origins, tuple(consulted.conflicts()), damage=consulted.damage())
+        with dataset:
+            origins = tuple(origin for origin in dataset.origins() if origin.content in contents)
+            return LedgerFacts(origins, tuple(dataset.conflicts()), damage=dataset.damage())
     except StorageError as error:
         return LedgerFacts(trouble=error.message)

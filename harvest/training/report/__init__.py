@@ -1,13 +1,13 @@
-"""report.html: one page that shows how good a network is, where it goes wrong, and what to do about it.
+"""Write report.html: one page on how good a network is, which mistakes it makes and what to do next.
 
-report_data      the results of a run, as the report needs them
+report_data      the results of a run
 number_format    numbers as text
 headline         the first screen
-mistakes         which images to show
-thumbnails       their copies within the page
-tables           networks side by side, and the split
-training_charts  the charts of a training
-html_page        all of it as HTML, from page.html, sections.html, parts.html and page.css
+mistakes         the images to show
+thumbnails       small copies of the images
+tables           the tables of networks and of the split
+training_charts  the charts
+html_page        the whole page, from page.html, sections.html, parts.html and page.css
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ __all__ = ["Candidate", "LearningPoint", "RateSearch", "ReportData", "render", "
 NAME = "report.html"
 
 
-def write(run: Path, story: ReportData) -> None:
-    """Write a run's report.html, as a whole or not at all; it asks for nothing outside itself."""
-    disk.write_atomically(run / NAME, render(story, run).encode())
+def write(run: Path, data: ReportData) -> None:
+    """Write the report.html of a run atomically; the page loads nothing from outside."""
+    disk.write_atomically(run / NAME, render(data, run).encode())

@@ -1,4 +1,4 @@
-"""The first screen: how good it is, where it goes wrong, would more pictures help, what to do next."""
+"""Compute the first screen of the report: the accuracy, the mistakes and what to do next."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from harvest.training.metrics.evaluate_predictions import ClassFigures, PartEvaluation
     from harvest.training.report.report_data import ReportData
 
-FEW = 20  # pictures of a class, below which more of them come first
-_TOLD = 3  # names that a sentence lists
-_ORDER = ("test", "valid", "train")  # the untouched part counts most
+FEW = 20  # a class with fewer images is small
+_LISTED = 3  # names that a sentence lists
+_ORDER = ("test", "valid", "train")  # the test part counts most
 
 
 class Headline(NamedTuple):
-    """How good the saved network is: on the part that counts most in large, on all parts as bars."""
+    """The accuracy of the saved network: the part that counts most as a number, all parts as bars."""
 
     judgement: PartEvaluation
     share: str
-    figure: str  # the same, without its sign
+    figure: str  # the same, without the percent sign
     expect: str
     is_untouched: bool
     guess: str
@@ -35,7 +35,7 @@ class Headline(NamedTuple):
 
 
 class NextStep(NamedTuple):
-    """One thing to do next; `target` is the section that helps."""
+    """One thing to do next; `target` is the section about it."""
 
     title: str
     text: str = ""
@@ -43,15 +43,16 @@ class NextStep(NamedTuple):
     line: str = ""
 
 
-def make_headline(story: ReportData) -> Headline | None:
-    """Tell how good the saved network is; None where nothing was judged."""
-    judged = sorted(story.saved.judgements if story.saved else (), key=_rank)
-    best = next((each for each in judged if each.count), None)
+def make_headline(data: ReportData) -> Headline | None:
+    """Return the accuracy of the saved network; None if no part was evaluated."""
+    evaluated = sorted(data.saved.judgements if data.saved else (), key=_rank)
+    best = next((each for each in evaluated if each.count), None)
     if best is None:
         return None
     guess = max(figures.count for figures in best.per_class) / best.count
     shares = [
-        MeasuredShare(each.part, each.accuracy, each.low, each.high, number_format.result_text(each)) for each in judged
+        MeasuredShare(each.part, each.accuracy, each.low, each.high, number_format.result_text(each))
+        for each in evaluated
     ]
     return Headline(
         judgement=best,
@@ -69,46 +70,50 @@ def _rank(judgement: PartEvaluation) -> tuple[int, str]:
     return (_ORDER.index(part) if part in _ORDER else len(_ORDER), part)
 
 
-def by_weakness(judgement: PartEvaluation | None) -> list[ClassFigures]:
-    """List the classes, the weakest first; those that no picture was judged of come last."""
+def sort_by_f1(judgement: PartEvaluation | None) -> list[ClassFigures]:
+    """List the classes by F1, lowest first; those without evaluated images come last."""
     figures = judgement.per_class if judgement else ()
     return sorted(figures, key=lambda f: (not f.count, f.f1 if math.isfinite(f.f1) else 1, f.label))
 
 
-def next_steps(story: ReportData, suspected: int, outlook: number_format.Outlook) -> Iterator[NextStep]:
-    """Say what to do next, what helps most first."""
-    judged = story.saved.judgements if story.saved else ()
-    if any(each.lost and not each.count for each in judged):
-        yield NextStep("Lower the learning rate.", "The training diverged. --lr find looks for a rate.", "training")
+def next_steps(data: ReportData, suspected: int, outlook: number_format.Outlook) -> Iterator[NextStep]:
+    """Yield what to do next, most helpful first."""
+    evaluated = data.saved.judgements if data.saved else ()
+    if any(each.lost and not each.count for each in evaluated):
+        yield NextStep(
+            "Lower the learning rate.", "The training diverged. --lr find searches for a good rate.", "training"
+        )
     if suspected:
         shown = min(suspected, mistakes.SUSPECTS)
-        which = f"the {shown} strangest of {suspected:,}" if suspected > shown else f"the {shown}"
+        which = f"the first {shown} of {suspected:,}" if suspected > shown else f"the {shown}"
         yield NextStep(
-            f"Look at {which} suspects." if shown > 1 else "Look at the suspect.",
-            "Each lies in one folder and looks like another. Delete it or move it, if the folder is wrong.",
+            f"Check {which} suspects." if shown > 1 else "Check the suspect.",
+            "Each is in one folder but looks like another class. If it is in the wrong folder, delete or move it.",
             "suspects",
         )
-    if few := _few(story):
-        yield NextStep("Harvest more of the small classes.", f"Under {FEW} pictures: {_join_names(few)}.", "pictures")
+    if small := _small_classes(data):
+        yield NextStep(
+            "Harvest more images of the small classes.", f"Fewer than {FEW} images: {_join_names(small)}.", "pictures"
+        )
     elif outlook.answer == "Yes":
-        yield NextStep("Harvest more pictures.", "The curve still rises: they pay off.", "more")
-    if story.warnings:
-        count = len(story.warnings)
+        yield NextStep("Harvest more images.", "The learning curve still rises.", "more")
+    if data.warnings:
+        count = len(data.warnings)
         yield NextStep("Read the warning." if count == 1 else f"Read the {count} warnings.", target="pictures")
-    if story.line:
+    if data.line:
         yield NextStep(
             "Train again.",
-            "Pictures stay in the part that they are in, so that the figures compare.",
-            line=story.line,
+            "Images keep their part of the split, so the results are comparable.",
+            line=data.line,
         )
 
 
-def _few(story: ReportData) -> list[str]:
-    totals = {label: sum(parts.values()) for label, parts in story.split.items()}
+def _small_classes(data: ReportData) -> list[str]:
+    totals = {label: sum(parts.values()) for label, parts in data.split.items()}
     small = sorted((total, label) for label, total in totals.items() if total < FEW)
     return [f"{label} ({total})" for total, label in small]
 
 
 def _join_names(names: Sequence[str]) -> str:
-    more = len(names) - _TOLD
-    return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""The story as one page of HTML: templates of ours, in which everything from outside is escaped."""
+"""Render the report as HTML from templates that escape every value."""
 
 from __future__ import annotations
 
@@ -28,63 +28,63 @@ if TYPE_CHECKING:
 
 _TEMPLATES = ("page.html", "sections.html", "parts.html")
 _STYLE = "page.css"
-# What would turn a line around, end it or hide it, or is no text; names of files may hold all of these.
-_UNSEEN = re.compile(
+# Characters that reverse, end or hide a line, or are not text. Names of files may contain all of them.
+_UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
 )
 
 
-def render(story: ReportData, folder: Path) -> str:
-    """Write the page that will lie in a folder."""
-    text = _environment().get_template("page.html").render(_template_values(story, folder))
-    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text).strip() + "\n"
+def render(data: ReportData, folder: Path) -> str:
+    """Return the page; links to images are relative to `folder`."""
+    text = _environment().get_template("page.html").render(_template_values(data, folder))
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text).strip() + "\n"
 
 
-def _template_values(story: ReportData, folder: Path) -> dict[str, object]:
-    """Gather what the templates ask for."""
-    thumbnails = Thumbnails(story.tree, folder)
-    suspected = mistakes.list_suspects(story.predictions)
-    saved = story.saved
+def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
+    """Compute the values for the templates."""
+    thumbnails = Thumbnails(data.tree, folder)
+    suspected = mistakes.list_suspects(data.predictions)
+    saved = data.saved
     held_out = mistakes.combine_held_out(saved) if saved else None
-    classes = headline.by_weakness(held_out)
-    outlook = number_format.judge_outlook(story.learning_curve)
+    classes = headline.sort_by_f1(held_out)
+    outlook = number_format.judge_outlook(data.learning_curve)
     return {
-        "story": story,
-        "pictures": len(story.predictions) or sum(sum(parts.values()) for parts in story.split.values()),
+        "data": data,
+        "pictures": len(data.predictions) or sum(sum(parts.values()) for parts in data.split.values()),
         # the first screen
-        "good": headline.make_headline(story),
+        "headline": headline.make_headline(data),
         "lost": sum(each.lost for each in saved.judgements) if saved else 0,
         "held_out": held_out,
-        "ways": mistakes.list_confusions(story, thumbnails),
+        "confusions": mistakes.list_confusions(data, thumbnails),
         "weakest": classes[0] if classes and classes[0].right < classes[0].count else None,
         "outlook": outlook,
-        "outline": training_charts.curve_outline(story.learning_curve),
-        "steps": list(headline.next_steps(story, len(suspected), outlook)),
+        "outline": training_charts.curve_outline(data.learning_curve),
+        "steps": list(headline.next_steps(data, len(suspected), outlook)),
         # the sections
         "suspected": len(suspected),
         "suspects": mistakes.make_tiles(suspected[: mistakes.SUSPECTS], thumbnails),
-        "matrix": tables.draw_matrix(held_out, story.labels) if held_out else None,
+        "matrix": tables.draw_matrix(held_out, data.labels) if held_out else None,
         "classes": classes,
-        "mixups": mistakes.list_mixups(story, thumbnails),
+        "mixups": mistakes.list_mixups(data, thumbnails),
         "worst_answers": mistakes.make_tiles(
             mistakes.list_worst(saved.answers if saved else ())[: mistakes.WORST], thumbnails
         ),
-        "learning_curve": training_charts.learning_curve(story.learning_curve),
-        "measured": tables.measured_metrics(story),
-        "unmeasured": tables.unmeasured_metrics(story),
-        "epochs": list(training_charts.epoch_charts(story)),
-        "rounds": sum(row.get("epoch", 0) > 0 for row in story.history),
-        "diverged": training_charts.has_diverged(story),
-        "columns": list(dict.fromkeys(name for row in story.history for name in row)),
-        "finder": training_charts.finder_chart(story.search) if story.search else None,
-        "others": list(tables.list_others(story, thumbnails)),
-        "split": tables.make_split_table(story),
+        "learning_curve": training_charts.learning_curve(data.learning_curve),
+        "measured": tables.measured_metrics(data),
+        "unmeasured": tables.unmeasured_metrics(data),
+        "epoch_charts": list(training_charts.epoch_charts(data)),
+        "epoch_count": sum(row.get("epoch", 0) > 0 for row in data.history),
+        "diverged": training_charts.has_diverged(data),
+        "columns": list(dict.fromkeys(name for row in data.history for name in row)),
+        "finder": training_charts.finder_chart(data.search) if data.search else None,
+        "others": list(tables.list_others(data, thumbnails)),
+        "split": tables.make_split_table(data),
     }
 
 
 @cache
 def _environment() -> Environment:
-    """Read the templates once; what they do not know is an error and no blank."""
+    """Load the templates once; an undefined name is an error."""
     files = {name: _read(name) for name in _TEMPLATES}
     environment = Environment(
         loader=DictLoader(files),
@@ -107,7 +107,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "meter": charts.meter,
         "bar": charts.bar,
-        "css": Markup(_read(_STYLE)),  # noqa: S704 - ours
+        "css": Markup(_read(_STYLE)),  # noqa: S704 - part of the package
     }
     return environment
 

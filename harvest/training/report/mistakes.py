@@ -1,4 +1,4 @@
-"""Which pictures to show: suspects in the folders, the network's worst answers, who is taken for whom."""
+"""Select the images to show: suspects, the worst predictions and confused classes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from harvest.training.report.report_data import Candidate, ReportData
     from harvest.training.report.thumbnails import Thumbnail, Thumbnails
 
-SUSPECTS, WORST, OF_OTHERS = 24, 12, 8  # pictures
-PAIRS, OF_A_PAIR = 6, 3  # pairs, and pictures of each, each way
-_SHARED = ((), (3,), (2, 1), (1, 1, 1))  # three pictures, for one way of being wrong or for several
+SUSPECTS, WORST, OF_OTHERS = 24, 12, 8  # images
+PAIRS, OF_A_PAIR = 6, 3  # pairs of classes, and images per pair and direction
+_ROOM = ((), (3,), (2, 1), (1, 1, 1))  # how one to three kinds of mistake share three images
 
 
 class Tile(NamedTuple):
-    """A picture with what the network makes of it."""
+    """An image with its prediction."""
 
-    said: Prediction
-    picture: Thumbnail
+    prediction: Prediction
+    thumbnail: Thumbnail
 
 
 class ConfusionTiles(NamedTuple):
-    """One class taken for another, so many times."""
+    """Images of one class that are predicted as another, with their number."""
 
     label: str
     predicted: str
@@ -41,7 +41,7 @@ class ConfusionTiles(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mixup:
-    """Two classes that are confused: a typical picture of each, and those that went to the other."""
+    """Two classes that are confused: a typical image of each, and those predicted as the other."""
 
     pair: ConfusedPair
     first: Tile | None
@@ -51,92 +51,92 @@ class Mixup:
 
 
 def list_worst(predictions: Iterable[Prediction]) -> list[Prediction]:
-    """List the pictures that were called something else, those with the greatest loss first."""
+    """List the images with a wrong prediction, highest loss first."""
     wrong = [each for each in predictions if each.is_wrong and math.isfinite(each.loss)]
     return sorted(wrong, key=lambda each: (-each.loss, -each.p_predicted, each.path))
 
 
 def list_suspects(predictions: Sequence[Prediction]) -> list[Prediction]:
-    """List the pictures that look as if they lay in the wrong folder, those with the greatest loss first.
+    """List the images that look as if they are in the wrong folder, highest loss first.
 
-    As confident learning has it: the network is as sure of another class as it is, on average, of the
-    pictures that lie there. A mistake alone would be none: the network makes some on the cleanest folders.
+    This is the rule of confident learning: the probability of another class is at least the average for the images
+    in that folder. A mistake alone is not enough: a network makes some even with perfectly clean folders.
     """
-    usual = _usual(predictions)
-    return [each for each in list_worst(predictions) if each.p_predicted >= usual.get(each.predicted, math.inf)]
+    averages = _average_probability(predictions)
+    return [each for each in list_worst(predictions) if each.p_predicted >= averages.get(each.predicted, math.inf)]
 
 
-def _usual(predictions: Iterable[Prediction]) -> dict[str, float]:
-    """Return how probable pictures are found to be of the class that they lie in, on average."""
-    found: dict[str, list[float]] = {}
+def _average_probability(predictions: Iterable[Prediction]) -> dict[str, float]:
+    """Return for each class the average probability that its own images get for it."""
+    by_class: dict[str, list[float]] = {}
     for each in predictions:
         if math.isfinite(each.p_label):
-            found.setdefault(each.label, []).append(each.p_label)
-    return {label: fmean(shares) for label, shares in found.items()}
+            by_class.setdefault(each.label, []).append(each.p_label)
+    return {label: fmean(shares) for label, shares in by_class.items()}
 
 
-def list_confusions(story: ReportData, thumbnails: Thumbnails) -> list[ConfusionTiles]:
-    """Show who is most often taken for whom, in as many pictures as there is room for."""
-    wrong = list_worst(predictions_for_mistakes(story))
-    most = Counter((each.label, each.predicted) for each in wrong).most_common(len(_SHARED) - 1)
+def list_confusions(data: ReportData, thumbnails: Thumbnails) -> list[ConfusionTiles]:
+    """Return the most frequent kinds of mistake, with three images in total."""
+    wrong = list_worst(predictions_for_mistakes(data))
+    most = Counter((each.label, each.predicted) for each in wrong).most_common(len(_ROOM) - 1)
     return [
-        ConfusionTiles(*names, count, make_tiles(_gone(wrong, *names)[:room], thumbnails))
-        for (names, count), room in zip(most, _SHARED[len(most)], strict=True)
+        ConfusionTiles(*names, count, make_tiles(_select(wrong, *names)[:room], thumbnails))
+        for (names, count), room in zip(most, _ROOM[len(most)], strict=True)
     ]
 
 
 def make_tiles(predictions: Iterable[Prediction], thumbnails: Thumbnails) -> list[Tile]:
-    """Give each picture its copy."""
-    return [Tile(each, thumbnails.of(each.path)) for each in predictions]
+    """Return each prediction with the thumbnail of its image."""
+    return [Tile(each, thumbnails.get(each.path)) for each in predictions]
 
 
-def predictions_for_mistakes(story: ReportData) -> Sequence[Prediction]:
-    """Return what shows mistakes best: the saved network's own answers, else those out of fold."""
-    return (story.saved.answers if story.saved else ()) or story.predictions
+def predictions_for_mistakes(data: ReportData) -> Sequence[Prediction]:
+    """Return the predictions of the saved network, or the out-of-fold predictions if it has none."""
+    return (data.saved.answers if data.saved else ()) or data.predictions
 
 
 def combine_held_out(candidate: Candidate) -> PartEvaluation | None:
-    """Return a network's judgement on all pictures that it did not learn from."""
+    """Return the evaluation of a network on all held-out images."""
     return combine_parts([each for each in candidate.judgements if each.count])
 
 
-def list_pairs(story: ReportData) -> list[ConfusedPair]:
-    """List the pairs of classes that are confused, most often first."""
-    if known := predictions_for_mistakes(story):
-        ways = Counter((each.label, each.predicted) for each in known if each.is_wrong)
-        found = {frozenset(way): _pair(*way, ways) for way in sorted(ways)}
+def list_pairs(data: ReportData) -> list[ConfusedPair]:
+    """List the pairs of classes that are confused, most frequent first."""
+    if known := predictions_for_mistakes(data):
+        counts = Counter((each.label, each.predicted) for each in known if each.is_wrong)
+        found = {frozenset(way): _pair(*way, counts) for way in sorted(counts)}
         return sorted(found.values(), key=lambda pair: (-pair.count, -pair.forth, pair.first, pair.second))
-    judgement = combine_held_out(story.saved) if story.saved else None
-    return list_confused_pairs(judgement.confusion, list(story.labels)) if judgement else []
+    judgement = combine_held_out(data.saved) if data.saved else None
+    return list_confused_pairs(judgement.confusion, list(data.labels)) if judgement else []
 
 
-def _pair(one: str, other: str, ways: Counter[tuple[str, str]]) -> ConfusedPair:
-    forth, back = ways[one, other], ways[other, one]
+def _pair(one: str, other: str, counts: Counter[tuple[str, str]]) -> ConfusedPair:
+    forth, back = counts[one, other], counts[other, one]
     return ConfusedPair(one, other, forth, back) if forth >= back else ConfusedPair(other, one, back, forth)
 
 
-def list_mixups(story: ReportData, thumbnails: Thumbnails) -> list[Mixup]:
-    """Show the most confused pairs."""
-    known = predictions_for_mistakes(story)
+def list_mixups(data: ReportData, thumbnails: Thumbnails) -> list[Mixup]:
+    """Return the most confused pairs of classes with example images."""
+    known = predictions_for_mistakes(data)
     wrong = list_worst(known)
     return [
         Mixup(
             pair,
             first=_typical(known, pair.first, thumbnails),
             second=_typical(known, pair.second, thumbnails),
-            forth=make_tiles(_gone(wrong, pair.first, pair.second), thumbnails),
-            back=make_tiles(_gone(wrong, pair.second, pair.first), thumbnails),
+            forth=make_tiles(_select(wrong, pair.first, pair.second), thumbnails),
+            back=make_tiles(_select(wrong, pair.second, pair.first), thumbnails),
         )
-        for pair in list_pairs(story)[:PAIRS]
+        for pair in list_pairs(data)[:PAIRS]
     ]
 
 
-def _gone(wrong: Iterable[Prediction], label: str, predicted: str) -> list[Prediction]:
+def _select(wrong: Iterable[Prediction], label: str, predicted: str) -> list[Prediction]:
     return [each for each in wrong if (each.label, each.predicted) == (label, predicted)][:OF_A_PAIR]
 
 
 def _typical(known: Sequence[Prediction], label: str, thumbnails: Thumbnails) -> Tile | None:
-    """Return the picture of a class that the network is surest of, and right."""
+    """Return the correctly predicted image of a class with the highest probability."""
     right = [each for each in known if each.label == label == each.predicted]
     best = max(right, key=lambda each: (each.p_label, each.path), default=None)
-    return Tile(best, thumbnails.of(best.path)) if best else None
+    return Tile(best, thumbnails.get(best.path)) if best else None

@@ -1,4 +1,4 @@
-"""What a run knows of itself when it is over: what report.html is made of."""
+"""The results of a run that report.html shows."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ if TYPE_CHECKING:
 
 
 class LearningPoint(Protocol):
-    """How good the network is with so many pictures of each class to learn from, and how sure that is."""
+    """One point of the learning curve: the accuracy for a number of training images per class."""
 
     @property
     def per_class(self) -> float:
-        """The pictures of a class, on average."""
+        """The average number of training images per class."""
 
     @property
     def accuracy(self) -> float:
-        """The share that is right."""
+        """The accuracy."""
 
     @property
     def low(self) -> float:
-        """The least that it may be."""
+        """The lower end of its confidence interval."""
 
     @property
     def high(self) -> float:
-        """The most that it may be."""
+        """The upper end of its confidence interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One network that the run might have saved, and what it is worth on each part that it was judged on."""
+    """A network that the run could save, with its evaluation on each held-out part."""
 
     name: str  # "frozen head", "fine-tuned"
     judgements: Sequence[PartEvaluation] = ()
     saved: bool = False
-    answers: Sequence[Prediction] = ()  # to the pictures it was judged on: its mistakes are shown
+    answers: Sequence[Prediction] = ()  # its predictions for the evaluated images
 
 
 @dataclass(frozen=True, slots=True)
 class RateSearch:
-    """What the learning-rate finder tried: rates, the losses they led to, and the one it chose."""
+    """The learning rates that the finder tried with their losses, and the one it chose."""
 
     points: Sequence[tuple[float, float]]
     chosen: float | None = None
@@ -54,25 +54,25 @@ class RateSearch:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """Everything that the report can tell; all but the title and the classes may be missing."""
+    """Everything that the report can show; all but the title and the classes is optional."""
 
     title: str
     labels: Sequence[str]
-    tree: Path | None = None  # where the pictures are
+    tree: Path | None = None  # the dataset folder
     network: str = ""
-    line: str = ""  # the command line that does the same again
+    line: str = ""  # the command line that repeats the run
     began: str = ""
     seconds: float | None = None
-    split: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # class → part → pictures
-    notes: Sequence[str] = ()  # what was done to the split, and why
+    split: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # class → part → images
+    notes: Sequence[str] = ()  # changes made to the split, with the reason
     warnings: Sequence[str] = ()
     skipped: Sequence[tuple[str, str]] = ()  # path and reason
     history: Sequence[Mapping[str, float]] = ()  # the rows of history.csv
     kept: float | None = None  # the epoch whose network was saved
     candidates: Sequence[Candidate] = ()
-    metrics: Sequence[Metric] = ()  # those that were measured
-    predictions: Sequence[Prediction] = ()  # of every picture, out of fold
-    knew: bool = False  # whether the network below the heads had learned from these pictures
+    metrics: Sequence[Metric] = ()  # those that were computed
+    predictions: Sequence[Prediction] = ()  # out-of-fold predictions of every image
+    knew: bool = False  # whether the network below the heads was trained on these images
     learning_curve: Sequence[LearningPoint] = ()
     search: RateSearch | None = None
     options: Mapping[str, object] = field(default_factory=dict)
@@ -80,6 +80,6 @@ class ReportData:
 
     @property
     def saved(self) -> Candidate | None:
-        """The candidate that was saved; where none is marked, the last."""
+        """The candidate that was saved; the last one if none is marked."""
         marked = [each for each in self.candidates if each.saved]
         return (marked or self.candidates)[-1] if self.candidates else None

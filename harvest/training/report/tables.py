@@ -1,4 +1,4 @@
-"""What stands in the tables: networks side by side, and where the pictures went."""
+"""Compute the tables of the report: the networks with their metrics, and the split."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Other(NamedTuple):
-    """A network that was not saved, with what can be seen of it."""
+    """A network that was not saved, with its confusion matrix and worst predictions."""
 
     candidate: Candidate
     matrix: Markup
@@ -28,7 +28,7 @@ class Other(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Where the pictures of a class went."""
+    """The images of a class by part."""
 
     label: str
     counts: Sequence[int]  # part by part
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 class SplitTable(NamedTuple):
-    """Where all pictures went."""
+    """The images of all classes by part."""
 
     parts: dict[str, int]
     rows: Sequence[Row]
@@ -45,58 +45,58 @@ class SplitTable(NamedTuple):
 
 
 def draw_matrix(judgement: PartEvaluation, labels: Sequence[str]) -> Markup:
-    """Draw who is taken for whom."""
-    caption = f"Who is taken for whom: {number_format.count(judgement.count, 'picture')} of {judgement.part}"
+    """Draw the confusion matrix of an evaluation."""
+    caption = f"Confusion matrix of {number_format.count(judgement.count, 'image')} of {judgement.part}"
     return charts.confusion(judgement.confusion, labels, caption=caption)
 
 
-def list_others(story: ReportData, thumbnails: Thumbnails) -> Iterator[Other]:
-    """Give the networks that were not saved."""
-    for candidate in story.candidates:
+def list_others(data: ReportData, thumbnails: Thumbnails) -> Iterator[Other]:
+    """Yield the networks that were not saved."""
+    for candidate in data.candidates:
         judgement = mistakes.combine_held_out(candidate)
-        if judgement and candidate is not story.saved:
+        if judgement and candidate is not data.saved:
             worst = mistakes.list_worst(candidate.answers)[: mistakes.OF_OTHERS]
-            yield Other(candidate, draw_matrix(judgement, story.labels), mistakes.make_tiles(worst, thumbnails))
+            yield Other(candidate, draw_matrix(judgement, data.labels), mistakes.make_tiles(worst, thumbnails))
 
 
-def measured_metrics(story: ReportData) -> list[str]:
-    """Name the metrics that any judgement holds; accuracy is told in words."""
-    found = (name for candidate in story.candidates for each in candidate.judgements for name in each.metrics)
+def measured_metrics(data: ReportData) -> list[str]:
+    """List the metrics of any evaluation, without accuracy, which has its own column."""
+    found = (name for candidate in data.candidates for each in candidate.judgements for name in each.metrics)
     return [name for name in dict.fromkeys(found) if name != "accuracy"]
 
 
-def unmeasured_metrics(story: ReportData) -> list[str]:
-    """Say what could not be measured, and why."""
-    said = (
+def unmeasured_metrics(data: ReportData) -> list[str]:
+    """Return a sentence for each metric that could not be computed, with the reason."""
+    sentences = (
         text
-        for candidate in story.candidates
+        for candidate in data.candidates
         for judgement in candidate.judgements
-        for text in _unmeasured_parts(story, candidate, judgement)
+        for text in _unmeasured_parts(data, candidate, judgement)
     )
-    return list(dict.fromkeys(said))
+    return list(dict.fromkeys(sentences))
 
 
-def _unmeasured_parts(story: ReportData, candidate: Candidate, judgement: PartEvaluation) -> Iterator[str]:
+def _unmeasured_parts(data: ReportData, candidate: Candidate, judgement: PartEvaluation) -> Iterator[str]:
     if judgement.lost:
-        lost = number_format.count(judgement.lost, "picture")
-        yield f"{lost} of {judgement.part} got no answer: gone since, or {candidate.name} diverged."
+        lost = number_format.count(judgement.lost, "image")
+        yield f"{lost} of {judgement.part} could not be predicted: deleted, or the {candidate.name} network diverged."
     elif not judgement.count:
-        yield f"There are no pictures in {judgement.part}."
-    for metric in story.metrics if judgement.count else ():
+        yield f"The {judgement.part} part has no images."
+    for metric in data.metrics if judgement.count else ():
         if math.isnan(judgement.metrics.get(metric.name, 0.0)):
             yield f"{number_format.metric(metric.name)} of {judgement.part} needs {metric.needs}."
 
 
-def make_split_table(story: ReportData) -> SplitTable | None:
-    """Count the pictures by class and part."""
-    names = list(dict.fromkeys(part for parts in story.split.values() for part in parts))
-    totals = {label: sum(parts.values()) for label, parts in story.split.items()}
+def make_split_table(data: ReportData) -> SplitTable | None:
+    """Count the images by class and part."""
+    names = list(dict.fromkeys(part for parts in data.split.values() for part in parts))
+    totals = {label: sum(parts.values()) for label, parts in data.split.items()}
     most = max(totals.values(), default=0)
     if not most:
         return None
     rows = [
         Row(label, [parts.get(name, 0) for name in names], totals[label], charts.stack(parts.items(), most))
-        for label, parts in story.split.items()
+        for label, parts in data.split.items()
     ]
-    sums = {name: sum(parts.get(name, 0) for parts in story.split.values()) for name in names}
+    sums = {name: sum(parts.get(name, 0) for parts in data.split.values()) for name in names}
     return SplitTable(sums, rows, sum(totals.values()))

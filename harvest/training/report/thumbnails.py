@@ -1,4 +1,4 @@
-"""Small copies of pictures within the page, made through the guards that all pictures from outside pass."""
+"""Make small copies of images for the page, with the same checks as for downloaded images."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from harvest.unexpected import refuse_unexpected
 if TYPE_CHECKING:
     from PIL import Image
 
-SIDE = 240  # pixels of the longer side: twice what is shown, for sharp screens
-_QUALITIES = (60, 40, 20)
-_ROOM = 11 << 10  # bytes of one: noise is stored more coarsely
+SIDE = 240  # pixels of the longer side: twice the displayed size, for high-resolution screens
+_QUALITIES = (60, 40, 20)  # a lower one is tried if the copy is too large
+_MOST_BYTES = 11 << 10  # of one copy
 _LARGEST = 200 << 20  # bytes of a file
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A picture as the page shows it: its copy as a data URI, or the reason why there is a hole."""
+    """An image as the page shows it: its copy as a data URI, or the reason why there is none."""
 
     uri: str = ""
     width: int = 0
     height: int = 0
     hole: str = ""
-    link: str = ""  # to the picture itself, from the page
+    link: str = ""  # to the image itself, from the page
 
 
 @dataclass(slots=True)
 class Thumbnails:
-    """Copies of the pictures of one tree, each made once."""
+    """Thumbnails of the images of one dataset, each made once."""
 
     tree: Path | None
-    page: Path  # the folder that the page lies in
-    _made: dict[str, Thumbnail] = field(default_factory=dict)
+    page: Path  # the folder of the page
+    _cache: dict[str, Thumbnail] = field(default_factory=dict)
 
-    def of(self, path: str) -> Thumbnail:
-        """Return the copy of a picture by its path within the tree."""
-        if path not in self._made:
-            self._made[path] = self._make(path)
-        return self._made[path]
+    def get(self, path: str) -> Thumbnail:
+        """Return the thumbnail of an image by its path in the dataset."""
+        if path not in self._cache:
+            self._cache[path] = self._make(path)
+        return self._cache[path]
 
     def _make(self, path: str) -> Thumbnail:
         if self.tree is None:
-            return Thumbnail(hole="the folder of the pictures is not known")
+            return Thumbnail(hole="the dataset folder is not known")
         file = self.tree.joinpath(*PurePosixPath(path).parts)
         try:
             if not file.is_file():
-                return Thumbnail(hole="gone since")
+                return Thumbnail(hole="deleted since")
             if file.stat().st_size > _LARGEST:
                 return Thumbnail(hole="too large to show")
             image = _decode(file.read_bytes())
@@ -67,10 +67,10 @@ class Thumbnails:
 
     def _link(self, file: Path) -> str:
         try:
-            way = os.path.relpath(file.absolute(), self.page.absolute())
-        except ValueError:  # another drive of Windows
+            relative = os.path.relpath(file.absolute(), self.page.absolute())
+        except ValueError:  # another drive on Windows
             return ""
-        return "/".join(quote(os.fsencode(part)) for part in Path(way).parts)
+        return "/".join(quote(os.fsencode(part)) for part in Path(relative).parts)
 
 
 @refuse_unexpected
@@ -78,17 +78,17 @@ def _decode(data: bytes) -> Image.Image | Refusal:
     header = headers.read_header(data)
     if isinstance(header, Refusal):
         return header
-    negative = decode(data, header, SIDE)
-    return negative if isinstance(negative, Refusal) else negative.resized(SIDE)
+    decoded = decode(data, header, SIDE)
+    return decoded if isinstance(decoded, Refusal) else decoded.resized(SIDE)
 
 
 def _uri(image: Image.Image) -> str:
     data = b""
     for quality in _QUALITIES:
         file = io.BytesIO()
-        image.info = {}  # nothing that a plugin read may reach the page
+        image.info = {}  # metadata must not reach the page
         image.save(file, "WEBP", quality=quality, method=2)
         data = file.getvalue()
-        if len(data) <= _ROOM:
+        if len(data) <= _MOST_BYTES:
             break
     return f"data:image/webp;base64,{base64.b64encode(data).decode()}"

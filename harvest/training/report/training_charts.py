@@ -1,4 +1,4 @@
-"""The charts of a training: losses and metrics by epoch, the learning curve, the learning-rate finder."""
+"""Draw the charts of a run: losses and metrics by epoch, the learning curve and the learning-rate finder."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ if TYPE_CHECKING:
 
 _NO_METRICS = frozenset({"epoch", "train_loss", "valid_loss", "time"})
 _SHARES = frozenset({"accuracy", "error_rate", "precision", "recall", "f1"})
-_LOWER = frozenset({"error_rate", "log_loss"})  # where the story does not tell
-_MEMORY = 0.5  # of the smoothed loss of the finder, as where the rate is chosen
-_MANY = 5  # times the first loss, beyond which the finder's curve is cut off
-_CROWDED = 1.25  # two ticks of the learning curve are at least so many times apart
-_LOWEST = 0.98  # room under a curve of shares, so that one at 100 % is seen as such
+_LOWER = frozenset({"error_rate", "log_loss"})  # if the run does not say
+_SMOOTHING = 0.5  # of the losses of the finder, the same as where the rate is chosen
+_CLIPPED = 5  # times the first loss; the finder's curve is clipped above
+_TICK_RATIO = 1.25  # smallest ratio of two ticks of the learning curve
+_LOWEST = 0.98  # always on the axis of a share, so that a curve at 100 % is at its top
 
 
-def epoch_charts(story: ReportData) -> Iterator[Markup]:
-    """Draw a chart for the losses, and one for each metric, the epoch that was saved marked.
+def epoch_charts(data: ReportData) -> Iterator[Markup]:
+    """Yield a chart of the losses and one of each metric, with the saved epoch marked.
 
-    One row alone is no curve.
+    There are none for fewer than two rows.
     """
-    if len(story.history) < 2:  # noqa: PLR2004
+    if len(data.history) < 2:  # noqa: PLR2004
         return
-    x = whole(row["epoch"] for row in story.history if "epoch" in row)
+    x = whole(row["epoch"] for row in data.history if "epoch" in row)
     losses = [
-        Series("train", _column(story.history, "train_loss"), "other"),
-        Series("valid", _column(story.history, "valid_loss")),
+        Series("train", _column(data.history, "train_loss"), "other"),
+        Series("valid", _column(data.history, "valid_loss")),
     ]
     if any(each.points for each in losses):
         y = linear((b for each in losses for _, b in each.points), least=0)
         yield plot("Loss", losses, x=x, y=y, across="epoch", note="lower is better")
-    for name in _metrics(story.history):
-        greater = _directions(story).get(name, name not in _LOWER)
-        points = _column(story.history, name)
+    for name in _metrics(data.history):
+        greater = _directions(data).get(name, name not in _LOWER)
+        points = _column(data.history, name)
         if not points:
             continue
         yield plot(
@@ -61,19 +61,19 @@ def epoch_charts(story: ReportData) -> Iterator[Markup]:
             y=_scale(name, [b for _, b in points]),
             across="epoch",
             note=f"{'higher' if greater else 'lower'} is better",
-            marks=[Mark(at, b, _text(name)(b)) for at, b in points if at == story.kept and math.isfinite(b)],
+            marks=[Mark(at, b, _text(name)(b)) for at, b in points if at == data.kept and math.isfinite(b)],
         )
 
 
-def has_diverged(story: ReportData) -> bool:
-    """Tell whether there were epochs, and not one of them brought a number."""
-    rows = [row for row in story.history if row.get("epoch", 0) > 0]
+def has_diverged(data: ReportData) -> bool:
+    """Return whether there were epochs, but none has a finite value."""
+    rows = [row for row in data.history if row.get("epoch", 0) > 0]
     values = [value for row in rows for name, value in row.items() if name not in {"epoch", "time"}]
     return bool(rows) and not any(map(math.isfinite, values))
 
 
-def _directions(story: ReportData) -> dict[str, bool]:
-    return {each.name: each.greater_is_better for each in story.metrics}
+def _directions(data: ReportData) -> dict[str, bool]:
+    return {each.name: each.greater_is_better for each in data.metrics}
 
 
 def _metrics(history: Iterable[Mapping[str, float]]) -> list[str]:
@@ -86,7 +86,7 @@ def _column(history: Iterable[Mapping[str, float]], name: str) -> list[tuple[flo
 
 
 def figure(value: float | None, name: str) -> str:
-    """Write the value of a metric."""
+    """Format the value of a metric."""
     return _text(name)(value) if value is not None and math.isfinite(value) else NOTHING
 
 
@@ -101,26 +101,26 @@ def _scale(name: str, values: Sequence[float]) -> Axis:
 
 
 def learning_curve(points: Sequence[LearningPoint]) -> Markup | None:
-    """Draw how good the network is by how many pictures of a class it learns from; each step doubles them."""
+    """Draw the accuracy by the number of training images per class, on a logarithmic axis."""
     series = _curve_points(points)
     if series is None:
         return None
-    x = logarithmic([a for a, _ in series.points], text="{:.0f}".format, ticks=_apart([a for a, _ in series.points]))
+    x = logarithmic([a for a, _ in series.points], text="{:.0f}".format, ticks=_spaced([a for a, _ in series.points]))
     y = linear(_heights(series), text=percent, finest=0.01, least=0, most=1)
     last = series.points[-1]
     return plot(
-        "Accuracy by pictures to learn from",
+        "Accuracy by number of training images",
         [series],
         x=x,
         y=y,
-        across="pictures of a class",
-        note="the band holds what chance may change",
+        across="images per class",
+        note="the band is the 95 % confidence interval",
         marks=[Mark(*last, percent(last[1]))],
     )
 
 
 def curve_outline(points: Sequence[LearningPoint]) -> Markup | None:
-    """Draw the same as a small curve for the first screen."""
+    """Draw the learning curve in small, for the first screen."""
     series = _curve_points(points)
     if series is None:
         return None
@@ -140,21 +140,21 @@ def _heights(series: Series) -> list[float]:
     return [b for _, b in series.points] + [b for _, *ends in series.band for b in ends]
 
 
-def _apart(values: Sequence[float]) -> tuple[float, ...]:
-    """Leave out what would stand too near to the value after it; the last always stands."""
-    kept: list[float] = []
+def _spaced(values: Sequence[float]) -> tuple[float, ...]:
+    """Return the values without those too close to the next one; the last is always included."""
+    spaced: list[float] = []
     for value in reversed(values):
-        if not kept or kept[-1] / value > _CROWDED:
-            kept.append(value)
-    return tuple(reversed(kept))
+        if not spaced or spaced[-1] / value > _TICK_RATIO:
+            spaced.append(value)
+    return tuple(reversed(spaced))
 
 
 def finder_chart(search: RateSearch) -> Markup | None:
-    """Draw the losses that rising rates led to, and the rate that was chosen."""
+    """Draw the loss by learning rate, with the chosen rate."""
     tried = [(rate, loss) for rate, loss in search.points if rate > 0 and math.isfinite(loss)]
     if not tried:
         return None
-    ceiling = _MANY * max(tried[0][1], 1e-9)
+    ceiling = _CLIPPED * max(tried[0][1], 1e-9)
     tried = [(rate, min(loss, ceiling)) for rate, loss in tried]
     smooth = _smooth_losses(tried)
     y = linear([loss for _, loss in tried], least=0)
@@ -165,19 +165,19 @@ def finder_chart(search: RateSearch) -> Markup | None:
         marks.append(Mark(chosen, near[1], ""))
     return plot(
         "Loss by learning rate",
-        [Series("a batch", tried, "other", dots=False), Series("smoothed", smooth, dots=False)],
+        [Series("one batch", tried, "other", dots=False), Series("smoothed", smooth, dots=False)],
         x=logarithmic((rate for rate, _ in tried), text=power),
         y=y,
         across="learning rate",
-        note="half way down the slope is right",
+        note="a good rate is halfway down the slope",
         marks=marks,
         at=Mark(chosen, y.high, f"chosen: {number(chosen)}") if chosen else None,
     )
 
 
 def _smooth_losses(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    mean, told = 0.0, []
+    mean, smooth = 0.0, []
     for number_of, (rate, loss) in enumerate(points, 1):
-        mean = _MEMORY * mean + (1 - _MEMORY) * loss
-        told.append((rate, mean / (1 - _MEMORY**number_of)))
-    return told
+        mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
+        smooth.append((rate, mean / (1 - _SMOOTHING**number_of)))
+    return smooth
