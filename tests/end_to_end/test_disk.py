@@ -153,7 +153,7 @@ def test_P03_full_disk_is_said_once_and_with_room_again_the_line_finishes(
     """Without space for the ledger or the images there is one error; with space again the run continues."""
     disk = mount("disk", "-t", "tmpfs", "-o", f"size={room}k", "tmpfs")
     out = disk / "dataset"
-    assert_refused(cli(*LINE, "-o", out), disk, "0.0 GB free", "Make room")
+    assert_refused(cli(*LINE, "-o", out), disk, "0.0 GB free", "Free some space")
     assert_whole(out)
     there = set(pictures(out))
     mount("disk", "-o", "remount,size=20m")

@@ -166,7 +166,7 @@ def test_P04_6_when_the_dataset_is_a_file(internet, cli):
 
     assert run.code == 6
     assert "dataset" in run.err
-    assert "Choose another place, or move the file away." in run.err
+    assert "Choose another path, or move the file away." in run.err
     assert (cli.folder / "dataset").read_text() == "mine"
     assert not internet.log.visits
 

@@ -62,7 +62,7 @@ def test_X14_get_asks_for_the_lost_dataset(internet, cli, out):
     run = cli(*LINE)
 
     assert run.code == 3
-    assert "held a dataset before" in run.err
+    assert "contained a dataset before" in run.err
     assert not internet.log.visits
     assert list(out.iterdir()) == []
     assert cli(*LINE, "--new-ledger").code == 0

@@ -160,7 +160,7 @@ def test_a_file_of_50_gb_is_listed_and_skipped(tree: Path) -> None:
     huge = tree / "king" / "huge.jpg"
     huge.touch()
     os.truncate(huge, 50 * 10**9)
-    assert reasons(look(tree)) == {"king/huge.jpg": "it has 47,683 MB; the most is 256"}
+    assert reasons(look(tree)) == {"king/huge.jpg": "it has 47,683 MB; the limit is 256"}
 
 
 def test_T02_a_picture_that_breaks_is_noticed_with_a_cache(tree: Path, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_huge_files_are_not_even_read(tree: Path) -> None:
     """A file larger than any image is listed by its size; it may hold nothing."""
     with (tree / "king" / "film.jpg").open("wb") as file:
         file.truncate(40 << 30)
-    assert reasons(look(tree)) == {"king/film.jpg": "it has 40,960 MB; the most is 256"}
+    assert reasons(look(tree)) == {"king/film.jpg": "it has 40,960 MB; the limit is 256"}
 
 
 def test_a_picture_in_memory_that_is_not_there(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_a_picture_in_memory_that_is_not_there(tree: Path, monkeypatch: pytest.M
         return real(data)
 
     monkeypatch.setattr(decode_cache, "inspect_image", short)
-    assert reasons(look(tree)) == {"coral/011.jpg": "it needs more memory than there is"}
+    assert reasons(look(tree)) == {"coral/011.jpg": "decoding it needs more memory than is available"}
 
 
 def test_a_class_of_broken_pictures_is_no_class(tree: Path) -> None:
@@ -253,8 +253,8 @@ def test_other_files_are_listed(tree: Path) -> None:
     (tree / "king" / "photo").write_bytes(jpeg(5))
     album = look(tree)
     assert reasons(album) == {
-        "king/notes.txt": "no image by its name (.txt)",
-        "king/photo": "no image by its name (without a suffix)",
+        "king/notes.txt": "not the suffix of an image (.txt)",
+        "king/photo": "not the suffix of an image (no suffix)",
     }
 
 
@@ -262,7 +262,7 @@ def test_other_files_are_listed(tree: Path) -> None:
 def test_what_is_no_regular_file_is_never_opened(tree: Path) -> None:
     """A pipe called like an image is listed, and nobody waits for what may come out of it."""
     os.mkfifo(tree / "king" / "pipe.jpg")
-    assert reasons(look(tree)) == {"king/pipe.jpg": "no regular file, or a link that leads nowhere"}
+    assert reasons(look(tree)) == {"king/pipe.jpg": "not a regular file, or a broken link"}
 
 
 # Names.
@@ -352,7 +352,7 @@ def test_a_file_deleted_while_the_folders_are_read(tree: Path, monkeypatch: pyte
 
     monkeypatch.setattr(decode_cache, "inspect_image", deletes)
     monkeypatch.setattr(decode_cache, "_THREADS", 1)
-    assert reasons(look(tree)) == {"king/002.jpg": "it went away while the folders were read"}
+    assert reasons(look(tree)) == {"king/002.jpg": "it was deleted while the folders were read"}
 
 
 def test_unreadable_files_and_folders_are_listed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,7 +397,7 @@ def test_T01_fewer_than_two_classes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "coral").mkdir()
     with pytest.raises(TrainingError, match="one class only, king") as raised:
         look(tmp_path)
-    assert "Without an image: coral." in str(raised.value.hint)
+    assert "Empty class folders: coral." in str(raised.value.hint)
 
 
 @pytest.mark.parametrize("name", ["gone", "file"])
@@ -483,7 +483,7 @@ def test_what_nothing_is_trained_on_is_listed(tmp_path: Path) -> None:
     plant(tmp_path, {"train/king": [1], "train/coral": [2], "test/milk": [3], "test/king": [4]})
     album = look(tmp_path)
     assert album.labels == ("coral", "king")
-    assert album.skipped == (Skipped("test/milk/003.jpg", "there is nothing of its class to train on"),)
+    assert album.skipped == (Skipped("test/milk/003.jpg", "the train part has no image of its class"),)
     assert album.empty == ("milk",)
 
 
@@ -545,7 +545,7 @@ def test_a_memory_that_cannot_be_written_is_said(tree: Path, tmp_path: Path) -> 
     said: list[str] = []
     album = load_pictures(tree, say=said.append, cache=tmp_path / "cache" / "inner")
     assert len(album.examples) == 6
-    assert ["decode every image again" in text for text in said] == [True]
+    assert ["decodes every image again" in text for text in said] == [True]
 
 
 def test_a_full_disk_is_said(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

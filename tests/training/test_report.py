@@ -87,19 +87,19 @@ def snakes(tmp_path: Path) -> ReportData:
 
 def test_first_screen(snakes, tmp_path: Path) -> None:
     """The first screen tells how good it is, where it goes wrong, whether more would help, and what to do."""
-    text = read(snakes, tmp_path).text.partition("A suspect is")[0]
+    text = read(snakes, tmp_path).text.partition("A suspect may be")[0]
 
-    assert "80 % of the test images are right" in text
+    assert "80 % of the test images are predicted correctly" in text
     assert "16 of 20 right, 80 % (58–92 %)" in text
-    assert "of new images like these 58–92 % should be right" in text
-    assert "always the largest class: 50 %" in text
-    assert "8 of 40 images that it had not learnt from are wrong, most often these." in text
-    assert "coral snake taken for king snake" in text
+    assert "Expect 58–92 % on new images like these." in text
+    assert "always predicting the largest class: 50 %" in text
+    assert "8 of 40 held-out images are predicted wrongly. The most frequent mistakes:" in text
+    assert "coral snake predicted as king snake" in text
     assert "Would more images help? Yes" in text
-    assert "From 10 to 20 images of a class it went from 80 % to 85 %." in text
-    assert "Look at the 4 suspects." in text
+    assert "From 10 to 20 images per class, accuracy changes from 80 % to 85 %." in text
+    assert "Check the 4 suspects." in text
     assert "Read the warning." in text
-    assert "Train again. Images stay in the part that they are in" in text
+    assert "Train again. Images keep their part of the split" in text
     assert "harvest train snakes --lr find" in text
 
 
@@ -109,8 +109,8 @@ def test_valid_part_alone_is_not_called_untouched(snakes, tmp_path: Path) -> Non
 
     text = read(replace(snakes, candidates=[saved]), tmp_path).text
 
-    assert "of the valid images are right. They also chose the network, which flatters it a little;" in text
-    assert "Nothing was chosen by them" not in text
+    assert "of the valid images are predicted correctly. They were also used to choose the network" in text
+    assert "They were not used to choose the network" not in text
 
 
 def test_every_section_is_there(snakes, tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_every_section_is_there(snakes, tmp_path: Path) -> None:
     assert sections == ["suspects", "mistakes", "pairs", "worst", "more", "training", "pictures", "made"]
     assert [f"#{name}" for name in sections] == page.all("a", "href")[: len(sections)]
     for words_of_it in (
-        "Class by class, the weakest first",
-        "king snake taken for coral snake 4 times",
+        "Classes by F1, lowest first",
+        "king snake predicted as coral snake 4 times",
         "Loss lower is better",
         "Accuracy higher is better",
         "5 rows of history.csv",
@@ -130,7 +130,7 @@ def test_every_section_is_there(snakes, tmp_path: Path) -> None:
         "40 images, 28 for train, 8 for valid, 4 for test.",
         "1 file skipped",
         "2 groups met and went to train.",
-        "Who is taken for whom by frozen head",
+        "Confusion matrix of frozen head",
     ):
         assert words_of_it in page.text
 
@@ -140,7 +140,7 @@ def test_nothing_known(tmp_path: Path) -> None:
     page = read(ReportData("nothing", ("a", "b")), tmp_path)
 
     assert page.text.count("Not known") == 3
-    assert "No image was held out to judge it by." in page.text
+    assert "No image was held out to evaluate it." in page.text
     assert not [name for name in page.all("section", "id") if name]
 
 
@@ -148,10 +148,10 @@ def test_training_that_diverged(tmp_path: Path) -> None:
     """Where no number came out, none is shown: what happened is said, and what to do."""
     text = read(stories.diverged(), tmp_path).text
 
-    assert "15 held-out images got no answer: the training diverged, or they are gone." in text
+    assert "15 held-out images could not be predicted: the training diverged, or the files were deleted." in text
     assert "Lower the learning rate. The training diverged." in text
-    assert "There are no images in test." in text
-    assert "Not one number came out of 1 epoch: the training diverged." in text
+    assert "The test part has no images." in text
+    assert "The training diverged: 1 epoch without a finite value." in text
     assert not re.search(r"\bnan\b|\binf\b", text)
 
 
@@ -161,7 +161,7 @@ def test_no_epochs(snakes, tmp_path: Path) -> None:
 
     assert "No epochs: the head was solved in one step" in text
     assert "1 row of history.csv" in text
-    assert "lower is better" not in text.partition("What the figures mean")[0].partition("Training")[2]
+    assert "lower is better" not in text.partition("What the metrics mean")[0].partition("Training")[2]
     assert "diverged" not in text
 
 
@@ -197,9 +197,9 @@ def test_all_is_right(snakes, tmp_path: Path) -> None:
 
     page = read(told, tmp_path)
 
-    assert "Nowhere All 40 held-out images are right." in page.text
-    assert "From 10 to 20 images of a class it went from 99 % to 100 %: there is little left" in page.text
-    assert "None: no image looks like another folder" in page.text
+    assert "Nowhere All 40 held-out images are predicted correctly." in page.text
+    assert "From 10 to 20 images per class, accuracy changes from 99 % to 100 %. There is little left" in page.text
+    assert "None. No image gets the probability of another class" in page.text
     assert "Harvest more" not in page.text
     assert "pairs" not in page.all("section", "id")
 
@@ -216,11 +216,11 @@ def test_a_mistake_that_the_network_is_unsure_of_is_no_suspect(snakes, tmp_path:
     assert list_suspects([*right, unsure, sure]) == [sure]
     assert list_suspects([unsure]) == []
     text = read(replace(snakes, predictions=[*right, unsure, sure]), tmp_path).text
-    assert "Look at the suspect." in text
-    assert "A suspect is an image of which a network that had not seen it is as sure" in text
-    assert "there are more than are shown" not in text
+    assert "Check the suspect." in text
+    assert "A suspect may be in the wrong folder: a network that was not trained on it" in text
+    assert "more suspects than are shown" not in text
     knowing = read(replace(snakes, predictions=[*right, sure], knew=True), tmp_path).text
-    assert "The network below that head had learned from them" in knowing
+    assert "The network below that head was trained on these images" in knowing
 
 
 def test_metric_that_could_not_be_measured(snakes, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_small_classes_come_first(snakes, tmp_path: Path) -> None:
     """Classes under twenty images are what to harvest next, before all others."""
     told = replace(snakes, split={f"c{i}": {"train": 10 + i} for i in range(15)})
 
-    assert "Under 20 images: c0 (10), c1 (11), c2 (12) and 7 more." in read(told, tmp_path).text
+    assert "Fewer than 20 images: c0 (10), c1 (11), c2 (12) and 7 more." in read(told, tmp_path).text
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_thumbnail_is_a_small_copy_without_anything_else(tmp_path: Path) -> None
     exif[0x0112], exif[0x010E] = 6, "secret place"
     (tmp_path / "a.jpg").write_bytes(encoded(photo(640, 480), exif=exif))
 
-    copy = Thumbnails(tmp_path, tmp_path).of("a.jpg")
+    copy = Thumbnails(tmp_path, tmp_path).get("a.jpg")
 
     data = base64.b64decode(copy.uri.partition("base64,")[2])
     image = Image.open(io.BytesIO(data))
@@ -287,13 +287,13 @@ def test_noise_is_stored_coarsely(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
     (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(noise), "PNG"))
 
-    assert len(Thumbnails(tmp_path, tmp_path).of("a.png").uri) < 50_000
+    assert len(Thumbnails(tmp_path, tmp_path).get("a.png").uri) < 50_000
 
 
 @pytest.mark.parametrize(
     ("content", "hole"),
     [
-        (None, "gone since"),
+        (None, "deleted since"),
         (b"", "cannot be shown"),
         (b"<html>", "cannot be shown"),
         (encoded(photo())[:400], "cannot be shown"),
@@ -305,7 +305,7 @@ def test_T02_hole_is_said(tmp_path: Path, content, hole) -> None:
     if content is not None:
         (tmp_path / "a.jpg").write_bytes(content)
 
-    copy = Thumbnails(tmp_path, tmp_path).of("a.jpg")
+    copy = Thumbnails(tmp_path, tmp_path).get("a.jpg")
 
     assert not copy.uri
     assert copy.hole.startswith(hole)
@@ -319,8 +319,8 @@ def test_places_that_are_no_files(tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         names.append("pipe")
 
-    assert all(Thumbnails(tmp_path, tmp_path).of(name).hole for name in names)
-    assert Thumbnails(None, tmp_path).of("a.jpg").hole == "the folder of the images is not known"
+    assert all(Thumbnails(tmp_path, tmp_path).get(name).hole for name in names)
+    assert Thumbnails(None, tmp_path).get("a.jpg").hole == "the dataset folder is not known"
 
 
 def test_holes_are_on_the_page(snakes, tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ def test_holes_are_on_the_page(snakes, tmp_path: Path) -> None:
 
     page = read(snakes, tmp_path)
 
-    assert "gone since" in page.text
+    assert "deleted since" in page.text
     assert not page.all("img", "src")
 
 

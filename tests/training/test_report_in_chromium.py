@@ -108,7 +108,7 @@ def test_every_chart_is_drawn(look, snakes, width) -> None:
     page = look(snakes, width)
 
     titles = page.locator("figure.plot figcaption b").all_inner_texts()
-    assert titles == ["Accuracy by images to learn from", "Loss", "Accuracy", "Loss by learning rate"]
+    assert titles == ["Accuracy by number of training images", "Loss", "Accuracy", "Loss by learning rate"]
     for box in page.evaluate(
         "[...document.querySelectorAll('figure.plot > svg, .spark, .interval svg')]"
         ".map(each => each.getBoundingClientRect()).map(box => [box.width, box.height])"
@@ -189,5 +189,5 @@ def test_print(look, snakes) -> None:
 
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.locator("nav").is_visible()
-    assert page.locator("details", has_text="What the figures mean").locator("dl").is_visible()
+    assert page.locator("details", has_text="What the metrics mean").locator("dl").is_visible()
     assert page.pdf().startswith(b"%PDF")

@@ -105,7 +105,9 @@ def learning_curve(points: Sequence[LearningPoint]) -> Markup | None:
     series = _curve_points(points)
     if series is None:
         return None
-    x = logarithmic([a for a, _ in series.points], text="{:.0f}".format, ticks=_spaced([a for a, _ in series.points]))
+    x = logarithmic(
+        [a for a, _ in series.points], text="{:.0f}".format, ticks=_drop_close_values([a for a, _ in series.points])
+    )
     y = linear(_heights(series), text=percent, finest=0.01, least=0, most=1)
     last = series.points[-1]
     return plot(
@@ -140,7 +142,7 @@ def _heights(series: Series) -> list[float]:
     return [b for _, b in series.points] + [b for _, *ends in series.band for b in ends]
 
 
-def _spaced(values: Sequence[float]) -> tuple[float, ...]:
+def _drop_close_values(values: Sequence[float]) -> tuple[float, ...]:
     """Return the values without those too close to the next one; the last is always included."""
     spaced: list[float] = []
     for value in reversed(values):
