@@ -17,7 +17,7 @@ import pytest
 from harvest.dataset import Dataset, HitVerdict
 from harvest.errors import CannotWrite, LedgerUnusable, UsageError
 from harvest.files import disk
-from harvest.ledger import database
+from harvest.ledger import database, schema
 from harvest.ledger.database import Ledger
 from harvest.verdicts import Verdict
 from tests import datasets
@@ -70,7 +70,7 @@ def test_P10_damaged_ledger_is_refused(root: Path, damage: str, how: dict[str, b
 @pytest.mark.parametrize("how", [{"create": True, "exclusive": True}, {}, {"read_only": True}])
 def test_P10_newer_ledger_is_refused(root: Path, how: dict[str, bool]) -> None:
     """A ledger of a newer version is refused, with the line that updates the program."""
-    sql(root, f"PRAGMA user_version = {database.VERSION + 1}")
+    sql(root, f"PRAGMA user_version = {schema.VERSION + 1}")
     with pytest.raises(LedgerUnusable, match="newer harvest") as raised, Dataset.open(root, **how):
         pass
     assert "pip install -U" in raised.value.hint
@@ -232,7 +232,7 @@ def test_P03_failed_commit_changes_nothing(root: Path, monkeypatch) -> None:
             raise error
 
         with monkeypatch.context() as patched:
-            patched.setattr(database, "_commit", full)
+            patched.setattr(database, "commit", full)
             with pytest.raises(CannotWrite, match=r"disk is full \(.* GB free\)"):
                 dataset.record_verdicts([HitVerdict(task.id, Verdict.GONE)])
         assert [story.verdict for story in dataset.history_of_text(task.hit.url).sources] == [None]

@@ -10,8 +10,8 @@ import pytest
 
 from harvest.dataset import Dataset, ReadOnlyDataset, save_split_in_ledger
 from harvest.errors import CannotWrite, LedgerUnusable
-from harvest.ledger.database import VERSION, Ledger
-from harvest.ledger.migrations import STEPS
+from harvest.ledger.database import Ledger
+from harvest.ledger.schema import STEPS, VERSION
 from tests import datasets
 
 if TYPE_CHECKING:

@@ -169,7 +169,7 @@ def _fail(number: int, code: int, *values: object) -> None:
 WAYS = {way.__name__: way for way in (die, die_half_way, no_space, broken)}
 STEPS = ("make_folder", "make_subfolder", "write", "copy", "replace", "remove", "sync_folder")
 CALLS = [(disk, name) for name in STEPS]
-CALLS += [(database, name) for name in ("_begin", "_commit")]
+CALLS += [(database, name) for name in ("begin", "commit")]
 
 
 def arm(number: int, way: Callable[..., object]) -> None:

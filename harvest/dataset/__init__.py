@@ -27,8 +27,7 @@ from harvest.dataset.read_queries import ReadQueries
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.resaved_files import CopyFinder
-from harvest.dataset.scan import compare_with_disk
-from harvest.dataset.scan_progress import ScanProgress
+from harvest.dataset.scan import ScanProgress, compare_with_disk
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files.lock import Lock
 from harvest.files.tree import Tree

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvest.files.paths import Area, FileKey
-from harvest.ledger import pending_changes, picture_updates
+from harvest.ledger import hit_table, pending_changes, picture_updates
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -95,13 +95,7 @@ class FileOperations:
 
     def _reject_replacement(self, task: Task, picture: int | None) -> None:
         """Reject a better copy of a picture that a person has rejected since."""
-        self._ledger.execute(
-            "UPDATE hit SET verdict = ?, picture = ?, run = ?, attempts = attempts + 1 WHERE id = ?",
-            Verdict.REJECTED,
-            picture,
-            self.run,
-            task.id,
-        )
+        hit_table.record_verdict(self._ledger, task.id, Verdict.REJECTED, "", run=self.run, picture=picture)
 
     def _choose_name(self, provider: str, content: str, class_name: str) -> str:
         """Return a file name of source and content hash that no other file in the dataset has."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.dataset.reconcile import UnexpectedFile
+from harvest.dataset.findings import UnexpectedFile
 from harvest.files.paths import Area, FileKey
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harvest.files.tree import File, Tick, Tree
     from harvest.ledger.picture_table import PictureRow, PictureTable
 
+_DELAY = 3.0  # seconds before the first message; most scans take less
+_INTERVAL = 10.0  # seconds between two messages
 _MAX_READS = 5  # scans of folders that keep changing; the last one counts
 
 
@@ -112,3 +118,22 @@ def _read(tree: Tree, files: set[File], area: Area, tick: Tick | None) -> list[U
         for spot, content, (_, _, size, mtime_ns) in zip(keys, tree.hash_files(keys, tick), ordered, strict=True)
         if content is not None
     ]
+
+
+class ScanProgress:
+    """Reports the progress of a scan that takes long, at intervals."""
+
+    def __init__(self, say: Callable[[str], None] | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._say = say
+        self._clock = clock
+        self._next = clock() + _DELAY
+
+    def tick(self, task: str) -> Callable[[int, int], None]:
+        """Return a function to call with the number of files done, and of all, after each file."""
+        return partial(self._tick, task)
+
+    def _tick(self, task: str, done: int, total: int) -> None:
+        now = self._clock()
+        if self._say is not None and now >= self._next:
+            self._next = now + _INTERVAL
+            self._say(f"{task}: {done:,} of {total:,}")

@@ -36,68 +36,67 @@ def _one_of(*values: str) -> str:
     return f"{{0}} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
-def _rules() -> dict[str, tuple[str, dict[str, str]]]:
-    """Return the key of each table, and the rule of each column."""
-    return {
-        "picture": (
-            "id",
-            {
-                "state": _one_of(*_STATES),
-                "class": _NAME,
-                "name": _NAME,
-                "raw": _maybe(_NAME),
-                "content": _HASH,
-                **dict.fromkeys(("body", "pixels"), _maybe(_HASH)),
-                "look": _maybe(_LOOK),
-                **dict.fromkeys(("shelved", "own", "touched", "examined"), _FLAG),
-                **dict.fromkeys(("size", "mtime_ns", "width", "height", "original_width"), _maybe(_NUMBER)),
-                **dict.fromkeys(("original_height", "hit", "became", "run"), _maybe(_NUMBER)),
-                **dict.fromkeys(("format", "licence"), _maybe(_TEXT)),
-                "at": _TIME,
-            },
-        ),
-        "pending": (
-            "picture",
-            {
-                "action": _one_of("place", "move"),
-                "shelf": f"action = 'place' OR {_one_of(*Area)}",
-                "class": f"(action = 'place' AND {{0}} IS NULL) OR ({_NAME})",
-                # For a placement it is the part file: it is compared with names on disk, and never joined to a path.
-                "name": f"(action = 'place' AND ({{0}} IS NULL OR {_TEXT})) OR (action = 'move' AND {_NAME})",
-                "replaces": _maybe(_NUMBER),
-            },
-        ),
-        "class": ("name", {"name": _NAME, "renamed_to": _maybe(_NAME)}),
-        "conflict": ("picture", {"class": _NAME, "at": _TIME, "resolved": _maybe(_TIME)}),
-        "decision": (
-            "seq",
-            {
-                "at": _TIME,
-                "by": _TEXT,
-                "session": _TEXT,
-                "batch": _NUMBER,
-                "action": _one_of(*Action),
-                "picture": _maybe(_NUMBER),
-                **dict.fromkeys(("content", "from", "to", "value"), _maybe(_TEXT)),
-            },
-        ),
-        "search": (
-            "id",
-            {
-                **dict.fromkeys(("provider", "class", "text", "ending"), _TEXT),
-                "filters": f"{_TEXT} AND json_valid({{0}})",
-                "asked": _NUMBER,
-            },
-        ),
-        "split": ("content", {"deal": _TEXT, "content": _TEXT, "part": _one_of("train", "valid", "test")}),
-    }
+# The key of each table, and the rule of each column.
+_RULES: dict[str, tuple[str, dict[str, str]]] = {
+    "picture": (
+        "id",
+        {
+            "state": _one_of(*_STATES),
+            "class": _NAME,
+            "name": _NAME,
+            "raw": _maybe(_NAME),
+            "content": _HASH,
+            **dict.fromkeys(("body", "pixels"), _maybe(_HASH)),
+            "look": _maybe(_LOOK),
+            **dict.fromkeys(("shelved", "own", "touched", "examined"), _FLAG),
+            **dict.fromkeys(("size", "mtime_ns", "width", "height", "original_width"), _maybe(_NUMBER)),
+            **dict.fromkeys(("original_height", "hit", "became", "run"), _maybe(_NUMBER)),
+            **dict.fromkeys(("format", "licence"), _maybe(_TEXT)),
+            "at": _TIME,
+        },
+    ),
+    "pending": (
+        "picture",
+        {
+            "action": _one_of("place", "move"),
+            "shelf": f"action = 'place' OR {_one_of(*Area)}",
+            "class": f"(action = 'place' AND {{0}} IS NULL) OR ({_NAME})",
+            # For a placement it is the part file: it is compared with names on disk, and never joined to a path.
+            "name": f"(action = 'place' AND ({{0}} IS NULL OR {_TEXT})) OR (action = 'move' AND {_NAME})",
+            "replaces": _maybe(_NUMBER),
+        },
+    ),
+    "class": ("name", {"name": _NAME, "renamed_to": _maybe(_NAME)}),
+    "conflict": ("picture", {"class": _NAME, "at": _TIME, "resolved": _maybe(_TIME)}),
+    "decision": (
+        "seq",
+        {
+            "at": _TIME,
+            "by": _TEXT,
+            "session": _TEXT,
+            "batch": _NUMBER,
+            "action": _one_of(*Action),
+            "picture": _maybe(_NUMBER),
+            **dict.fromkeys(("content", "from", "to", "value"), _maybe(_TEXT)),
+        },
+    ),
+    "search": (
+        "id",
+        {
+            **dict.fromkeys(("provider", "class", "text", "ending"), _TEXT),
+            "filters": f"{_TEXT} AND json_valid({{0}})",
+            "asked": _NUMBER,
+        },
+    ),
+    "split": ("content", {"deal": _TEXT, "content": _TEXT, "part": _one_of("train", "valid", "test")}),
+}
 
 
 def hide_damaged_rows(connection: sqlite3.Connection) -> list[str]:
     """Hide the damaged rows of a ledger from queries, and return a description of each."""
     connection.create_function("harvest_objection", 1, _objection, deterministic=True)
     found: list[str] = []
-    for table, (key, columns) in _rules().items():
+    for table, (key, columns) in _RULES.items():
         rules = [f"coalesce({rule.format(_quote(name))}, 0)" for name, rule in columns.items()]
         values = [f"quote(substr({_quote(name)}, 1, 60))" for name in columns]
         is_sound = " AND ".join(rules)

@@ -17,25 +17,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from harvest.errors import CannotWrite, LedgerUnusable, ReadOnly
 from harvest.files import disk
 from harvest.ledger.damage import hide_damaged_rows
-from harvest.ledger.migrations import STEPS
-from harvest.ledger.untrusted import (
-    ADVICE,
-    SECONDS,
-    StatementTimer,
-    check_journal,
-    check_layout,
-    check_tables,
-    harden,
-)
+from harvest.ledger.schema import begin, check_file, commit, create_schema, file_size, upgrade_schema
+from harvest.ledger.sqlite_errors import READ_ONLY_CODES, sqlite_errors_explained
+from harvest.ledger.untrusted import StatementTimer, check_journal, harden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
-VERSION = 3
 BUSY_TIMEOUT = 10.0  # seconds to wait for another writer; all of ours use short transactions
 
 Row: TypeAlias = tuple[Any, ...]
@@ -66,14 +56,14 @@ class Ledger:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a ledger for writing; raise `LedgerUnusable` if it is damaged, newer or not a ledger."""
-        with _sqlite_errors_explained(path):
+        with sqlite_errors_explained(path):
             connection = _connect(path, "mode=rw")
             try:
                 timer = harden(connection)
-                _check(connection, path)
+                check_file(connection, path)
                 _use_wal(connection)
                 connection.execute("PRAGMA synchronous=FULL")
-                _upgrade(connection, path)
+                upgrade_schema(connection, path)
                 connection.execute("PRAGMA foreign_keys=ON")
                 return cls(connection, path, timer)
             except BaseException:
@@ -86,7 +76,7 @@ class Ledger:
         _refuse_links(path)
         part = path.with_name(f".harvest-ledger-{os.getpid()}.part")
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-            _create_schema(connection)
+            create_schema(connection)
             whole = connection.serialize()
         with disk.write_errors_named(path):
             try:
@@ -105,14 +95,14 @@ class Ledger:
     def copy(cls, path: Path) -> Self:
         """Copy a ledger into memory, or create one there; what is written to it is not saved."""
         _refuse_links(path)
-        with _sqlite_errors_explained(path):
+        with sqlite_errors_explained(path):
             memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             timer = harden(memory)
             if not path.exists():
-                _create_schema(memory)
+                create_schema(memory)
                 return cls(memory, path, timer)
             _read_into(memory, path)
-            _upgrade(memory, path)
+            upgrade_schema(memory, path)
             return cls(memory, path, timer)
 
     @contextmanager
@@ -125,12 +115,12 @@ class Ledger:
             if self.before_writing is not None:
                 self.before_writing()
             with self._statement():
-                _begin(self._connection)
+                begin(self._connection)
             self._writing = True
             try:
                 yield
                 with self._statement():
-                    _commit(self._connection)
+                    commit(self._connection)
             except BaseException:
                 with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                     self._connection.execute("ROLLBACK")
@@ -175,7 +165,7 @@ class Ledger:
     def _statement(self) -> Iterator[None]:
         """Run one statement with a time limit, and explain its failure."""
         self._timer.start()
-        with _sqlite_errors_explained(self.path, self._timer):
+        with sqlite_errors_explained(self.path, self._timer):
             yield
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
@@ -195,13 +185,13 @@ def _read_into(memory: sqlite3.Connection, path: Path) -> None:
     # Reading must not leave files next to a ledger that no process writes: SQLite creates them unless it may assume
     # that the file does not change.
     wal = path.with_name(path.name + "-wal")
-    if not _size(wal):
+    if not file_size(wal):
         _backup(memory, path, "mode=ro&immutable=1")
         return
     try:
         _backup(memory, path, "mode=ro")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _READ_ONLY:
+        if error.sqlite_errorcode & 0xFF not in READ_ONLY_CODES:
             raise
         # SQLite reads a write-ahead log only where it can write an index of it.
         with disk.write_errors_named(path), TemporaryDirectory() as folder:
@@ -213,7 +203,7 @@ def _read_into(memory: sqlite3.Connection, path: Path) -> None:
 def _backup(memory: sqlite3.Connection, path: Path, how: str) -> None:
     with closing(_connect(path, how)) as connection:
         harden(connection)
-        _check(connection, path)
+        check_file(connection, path)
         connection.backup(memory)
 
 
@@ -252,15 +242,6 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _begin(connection: sqlite3.Connection) -> None:
-    # A plain BEGIN that reads before it writes fails if another process wrote in between: no timeout helps.
-    connection.execute("BEGIN IMMEDIATE")
-
-
-def _commit(connection: sqlite3.Connection) -> None:
-    connection.execute("COMMIT")
-
-
 def _connect(path: Path, how: str) -> sqlite3.Connection:
     _refuse_links(path)
     check_journal(path)
@@ -279,99 +260,3 @@ def _refuse_links(path: Path) -> None:
     """Raise an error if the ledger, or a file of SQLite next to it, is a symbolic link."""
     for suffix in ("", *_SUFFIXES):
         disk.refuse_link(path.with_name(path.name + suffix))
-
-
-def _create_schema(connection: sqlite3.Connection) -> None:
-    schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-    connection.executescript(
-        f"BEGIN; {schema} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
-    )
-
-
-def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    """Migrate a ledger of an earlier version to this one, in one transaction."""
-    if _version(connection) < VERSION:
-        _migrate(connection, path)
-    check_layout(connection, path, _create_schema)
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    _begin(connection)
-    try:
-        for version in range(_version(connection), VERSION):  # another process may have done it
-            try:
-                connection.execute(STEPS[version])
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-                    raise
-                problem = f"{path} is damaged: it has format {version} and cannot be upgraded: {error}."
-                raise LedgerUnusable(problem, ADVICE) from error
-        connection.execute(f"PRAGMA user_version={VERSION}")
-        _commit(connection)
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `LedgerUnusable` for a file that is not a complete ledger, or of a newer version."""
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = _version(connection)
-    if application != APPLICATION or version < min(STEPS):
-        raise LedgerUnusable(f"{path} is empty or not a ledger of harvest.", ADVICE)
-    if version > VERSION:
-        hint = "Nothing was changed. Update harvest: pip install -U classharvest"
-        raise LedgerUnusable(f"{path} was written by a newer harvest (format {version}, not {VERSION}).", hint)
-    pages, size = (connection.execute(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
-    if not _size(path.with_name(path.name + "-wal")) and path.stat().st_size < pages * size:
-        raise LedgerUnusable(f"{path} is damaged: its end is missing.", ADVICE)
-    check_tables(connection, path)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-@contextmanager
-def _sqlite_errors_explained(path: Path, timer: StatementTimer | None = None) -> Iterator[None]:
-    """Turn errors of SQLite into ours, which name the file and a solution; errors in our statements stay."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: the rest is more specific
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            hint = "Close the other program, then run the same command again."
-            raise CannotWrite(f"cannot write {path}: another program has locked it", hint) from error
-        if code == sqlite3.SQLITE_INTERRUPT:
-            if timer is not None and not timer.is_expired:
-                raise KeyboardInterrupt from error  # which arrived while SQLite checked the time
-            problem = f"{path} is damaged: a query took more than {SECONDS:g} s."
-            raise LedgerUnusable(problem, ADVICE) from error
-        if code in _BAD_ROWS:
-            raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
-        if code in _READ_ONLY:
-            hint = "Choose a folder that you may write to, then run the same command again."
-            raise ReadOnly(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
-        if code in _NO_WRITING:
-            hint = "Free some space or choose a folder that you may write to, then run the same command again."
-            raise CannotWrite(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
-        raise
-
-
-# Our rows do not violate the constraints of our tables; together with rows of others they may.
-_BAD_ROWS = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
-_READ_ONLY = (
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_AUTH,
-)
-# A full disk can also appear as an I/O error, under a quota for example.
-_NO_WRITING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)

@@ -11,6 +11,7 @@ from harvest.models import Hit
 
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger, Row
+    from harvest.verdicts import Verdict
 
 COLUMNS = (
     "url, provider, source, rank, page, title, width, height, author, author_url,"
@@ -50,6 +51,20 @@ def update_url(ledger: Ledger, number: int, hit: Hit, address: str) -> None:
         hit.url,
         address,
         _parse_urls(hit.others),
+        number,
+    )
+
+
+def record_verdict(
+    ledger: Ledger, number: int, verdict: Verdict, detail: str, *, run: int | None, picture: int | None
+) -> None:
+    """Record the verdict of one attempt, and the picture that the hit became or is the same as."""
+    ledger.execute(
+        "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ?, attempts = attempts + 1 WHERE id = ?",
+        verdict,
+        detail,
+        run,
+        picture,
         number,
     )
 

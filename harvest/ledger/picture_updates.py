@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.files.paths import Area, FileStat
+from harvest.ledger import hit_table
 from harvest.ledger.database import now
 from harvest.verdicts import Verdict
 
@@ -78,13 +79,8 @@ def confirm_placement(ledger: Ledger, picture: int, run: int | None, *, replaced
     better = replaced and replaces
     ledger.execute("UPDATE picture SET state = 'present' WHERE id = ?", picture)
     ledger.execute("DELETE FROM pending WHERE picture = ?", picture)
-    ledger.execute(
-        "UPDATE hit SET verdict = ?, detail = '', run = ?, picture = ?, attempts = attempts + 1 WHERE id = ?",
-        Verdict.BETTER if better else Verdict.KEPT,
-        run,
-        picture,
-        hit,
-    )
+    verdict = Verdict.BETTER if better else Verdict.KEPT
+    hit_table.record_verdict(ledger, hit, verdict, "", run=run, picture=picture)
     if better:
         replace_picture(ledger, replaces, picture)
 

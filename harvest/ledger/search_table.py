@@ -231,13 +231,13 @@ class SearchTable:
 
     def _record_verdict(self, verdict: HitVerdict) -> None:
         picture = self._ledger.first_row("SELECT coalesce(became, id) FROM picture WHERE id = ?", verdict.picture_id)
-        self._ledger.execute(
-            "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ?, attempts = attempts + 1 WHERE id = ?",
+        hit_table.record_verdict(
+            self._ledger,
+            verdict.task_id,
             verdict.verdict,
             verdict.detail,
-            self.run,
-            picture[0] if picture else None,
-            verdict.task_id,
+            run=self.run,
+            picture=picture[0] if picture else None,
         )
         if picture and verdict.verdict is Verdict.CONFLICT:
             hit = self._ledger.first_row("SELECT class FROM hit WHERE id = ?", verdict.task_id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset
-from harvest.dataset.scan_progress import ScanProgress
+from harvest.dataset.scan import ScanProgress
 from harvest.files import tree
 from harvest.images import process
 from tests.bombs import without_palette
@@ -191,8 +191,8 @@ def test_a_long_scan_shows_its_progress() -> None:
 
 def test_the_scan_of_a_dataset_is_what_shows_progress(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening a dataset counts the files that it hashes, and those that it decodes."""
-    monkeypatch.setattr("harvest.dataset.scan_progress._DELAY", -1)
-    monkeypatch.setattr("harvest.dataset.scan_progress._INTERVAL", 0)
+    monkeypatch.setattr("harvest.dataset.scan._DELAY", -1)
+    monkeypatch.setattr("harvest.dataset.scan._INTERVAL", 0)
     for number in range(3):
         (root / "king" / f"mine{number}.jpg").write_bytes(jpeg(500 + number))
     said: list[str] = []

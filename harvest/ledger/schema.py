@@ -1,0 +1,95 @@
+"""The schema of a ledger: create it, migrate it from an earlier version, and check a file that claims to have it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from harvest.errors import LedgerUnusable
+from harvest.ledger.untrusted import ADVICE, check_layout, check_tables
+
+APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
+VERSION = 3
+
+# Migrations: the statement that turns a ledger of one version into the next; see also `schema.sql`.
+STEPS = {
+    1: """
+    CREATE TABLE split (
+        deal    TEXT NOT NULL,
+        content TEXT NOT NULL,
+        part    TEXT NOT NULL CHECK (part IN ('train', 'valid', 'test')),
+        PRIMARY KEY (deal, content)
+    ) WITHOUT ROWID
+    """,
+    2: "CREATE TABLE dataset AS SELECT CAST(lower(hex(randomblob(16))) AS TEXT) AS id",
+}
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """Create the tables of an empty ledger."""
+    schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    connection.executescript(
+        f"BEGIN; {schema} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
+    )
+
+
+def upgrade_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Migrate a ledger of an earlier version to this one, in one transaction."""
+    if _version(connection) < VERSION:
+        _migrate(connection, path)
+    check_layout(connection, path, create_schema)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    begin(connection)
+    try:
+        for version in range(_version(connection), VERSION):  # another process may have done it
+            try:
+                connection.execute(STEPS[version])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                    raise
+                problem = f"{path} is damaged: it has format {version} and cannot be upgraded: {error}."
+                raise LedgerUnusable(problem, ADVICE) from error
+        connection.execute(f"PRAGMA user_version={VERSION}")
+        commit(connection)
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check_file(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `LedgerUnusable` for a file that is not a complete ledger, or of a newer version."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = _version(connection)
+    if application != APPLICATION or version < min(STEPS):
+        raise LedgerUnusable(f"{path} is empty or not a ledger of harvest.", ADVICE)
+    if version > VERSION:
+        hint = "Nothing was changed. Update harvest: pip install -U classharvest"
+        raise LedgerUnusable(f"{path} was written by a newer harvest (format {version}, not {VERSION}).", hint)
+    pages, size = (connection.execute(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
+    if not file_size(path.with_name(path.name + "-wal")) and path.stat().st_size < pages * size:
+        raise LedgerUnusable(f"{path} is damaged: its end is missing.", ADVICE)
+    check_tables(connection, path)
+
+
+def file_size(path: Path) -> int:
+    """Return the size of a file, 0 if it is missing."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """Begin a transaction that writes."""
+    # A plain BEGIN that reads before it writes fails if another process wrote in between: no timeout helps.
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def commit(connection: sqlite3.Connection) -> None:
+    """Commit the transaction."""
+    connection.execute("COMMIT")

@@ -1,0 +1,55 @@
+"""Turn the errors of SQLite into ours, which name the file and a solution."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from harvest.errors import CannotWrite, LedgerUnusable, ReadOnly
+from harvest.files import disk
+from harvest.ledger.untrusted import ADVICE, SECONDS, StatementTimer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def sqlite_errors_explained(path: Path, timer: StatementTimer | None = None) -> Iterator[None]:
+    """Turn errors of SQLite within the block into ours; errors in our own statements stay as they are."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: the rest is more specific
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            hint = "Close the other program, then run the same command again."
+            raise CannotWrite(f"cannot write {path}: another program has locked it", hint) from error
+        if code == sqlite3.SQLITE_INTERRUPT:
+            if timer is not None and not timer.is_expired:
+                raise KeyboardInterrupt from error  # which arrived while SQLite checked the time
+            problem = f"{path} is damaged: a query took more than {SECONDS:g} s."
+            raise LedgerUnusable(problem, ADVICE) from error
+        if code in _BAD_ROWS:
+            raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
+        if code in READ_ONLY_CODES:
+            hint = "Choose a folder that you may write to, then run the same command again."
+            raise ReadOnly(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
+        if code in _NO_WRITING:
+            hint = "Free some space or choose a folder that you may write to, then run the same command again."
+            raise CannotWrite(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
+        raise
+
+
+# Our rows do not violate the constraints of our tables; together with rows of others they may.
+_BAD_ROWS = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
+READ_ONLY_CODES = (
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+)
+# A full disk can also appear as an I/O error, under a quota for example.
+_NO_WRITING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
