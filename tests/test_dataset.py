@@ -1,4 +1,4 @@
-"""Ledger and folders in step: whatever a person does to the folders is seen, once, for what it is."""
+"""A dataset: every change that a person makes to the folders is detected, once, as what it is."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ KING, CORAL = range(25), range(100, 125)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give a dataset of two classes of 25 pictures."""
+    """Return a dataset of two classes with 25 pictures each."""
     new(tmp_path / "dataset", king=KING, coral=CORAL)
     return tmp_path / "dataset"
 
 
 def look(root: Path, **how: bool) -> Changes:
-    """Open the dataset, and make sure that what was seen is seen only once."""
+    """Open the dataset, and check that a change is reported only once."""
     with Dataset.open(root, **how) as dataset:
         changes = dataset.changes
     with Dataset.open(root) as dataset:
@@ -40,7 +40,7 @@ def look(root: Path, **how: bool) -> Changes:
 
 
 def ways(dataset: Dataset, *numbers: int, class_name: str = "king", provider: str = "FLICKR") -> list[object]:
-    """Offer hits of another search, and tell what becomes of each."""
+    """Record the hits of another search, and return the decision on each."""
     search = dataset.begin_search(a_query(class_name, "another"), provider, len(numbers))
     hits = [a_hit(number, provider) for number in numbers]
     return [
@@ -49,13 +49,13 @@ def ways(dataset: Dataset, *numbers: int, class_name: str = "king", provider: st
 
 
 def test_nothing_changed(root: Path) -> None:
-    """A dataset that nobody touched has no changes, and every picture where it was placed."""
+    """A dataset without changes reports none, and every picture is where it was placed."""
     assert look(root) == Changes()
     assert set(tree(root)) == {f"king/{name(n)}" for n in KING} | {f"coral/{name(n)}" for n in CORAL}
 
 
 def test_R01_deleted_is_rejected_for_good(root: Path) -> None:
-    """A deleted picture is rejected everywhere: by address, source, body, pixels, content and look."""
+    """A deleted picture is rejected everywhere: by URL, source, body, pixels, content and fingerprint."""
     (root / "king" / name(3)).unlink()
     assert look(root) == Changes(deleted=(Change("king", name(3)),))
     with Dataset.open(root, create=True, exclusive=True) as dataset:
@@ -73,7 +73,7 @@ def test_R01_deleted_is_rejected_for_good(root: Path) -> None:
 
 
 def test_R01_rejection_spreads_over_addresses(root: Path) -> None:
-    """What is found to be a rejected photograph makes its own address and source rejected too."""
+    """A photograph found to be a rejected one is rejected by its own URL and source too."""
     (root / "king" / name(3)).unlink()
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         other = replace(a_hit(3), url="https://mirror.example.com/three.jpg")
@@ -90,7 +90,7 @@ def test_R01_rejection_spreads_over_addresses(root: Path) -> None:
 
 
 def test_R02_moved_is_relabelled(root: Path) -> None:
-    """A picture moved to another class keeps its sources, stays there, and the old class does not want it."""
+    """A picture moved to another class keeps its sources and stays there; it is not downloaded for its old class."""
     (root / "king" / name(3)).rename(root / "coral" / name(3))
     assert look(root) == Changes(moved=(Change("king", name(3), f"coral/{name(3)}"),))
     with Dataset.open(root, create=True, exclusive=True) as dataset:
@@ -101,7 +101,7 @@ def test_R02_moved_is_relabelled(root: Path) -> None:
 
 
 def test_R02_moved_picture_is_protected(root: Path) -> None:
-    """What a person moved is a file a person touched: no better copy takes its place."""
+    """A picture that a person moved is never replaced by a better copy."""
     (root / "king" / name(3)).rename(root / "coral" / name(3))
     with Dataset.open(root) as dataset:
         assert [known.class_name for known in dataset.list_present() if known.protected] == ["coral"]
@@ -117,7 +117,7 @@ def test_R03_renamed_is_recognised(root: Path) -> None:
 
 
 def test_R03_edited_keeps_its_sources(root: Path) -> None:
-    """A picture cropped in place keeps name and sources, and is known by both its faces."""
+    """A picture that was cropped in place keeps name and sources, and both its versions are recognised."""
     edited = jpeg(4444, 300)
     (root / "king" / name(3)).write_bytes(edited)
     assert look(root) == Changes(edited=(Change("king", name(3)),))
@@ -133,7 +133,7 @@ def test_R03_edited_keeps_its_sources(root: Path) -> None:
 
 
 def test_R03_edited_then_deleted_is_rejected_in_both_faces(root: Path) -> None:
-    """Deleting an edited picture rejects how it looked before, too."""
+    """Deleting an edited picture rejects its earlier version too."""
     (root / "king" / name(3)).write_bytes(jpeg(4444))
     look(root)
     (root / "king" / name(3)).unlink()
@@ -143,7 +143,7 @@ def test_R03_edited_then_deleted_is_rejected_in_both_faces(root: Path) -> None:
 
 
 def test_R04_renamed_class_is_said_until_the_query_file_agrees(root: Path) -> None:
-    """A class folder with another name takes the pictures' class along, and is told at every opening."""
+    """A renamed class folder takes the class of its pictures along, and every command reports it."""
     (root / "king").rename(root / "scarlet_king")
     for _ in range(2):
         with Dataset.open(root) as dataset:
@@ -157,7 +157,7 @@ def test_R04_renamed_class_is_said_until_the_query_file_agrees(root: Path) -> No
 
 
 def test_R04_searches_of_a_renamed_class_are_not_repeated(root: Path) -> None:
-    """The searches of a class go with its name."""
+    """The searches of a class are renamed with it."""
     (root / "king").rename(root / "scarlet_king")
     look(root)
     with Dataset.open(root, create=True, exclusive=True) as dataset:
@@ -165,7 +165,7 @@ def test_R04_searches_of_a_renamed_class_are_not_repeated(root: Path) -> None:
 
 
 def test_R04_renamed_back(root: Path) -> None:
-    """A class folder that gets its old name back is its old self."""
+    """A class folder that gets its old name back is the old class."""
     (root / "king").rename(root / "scarlet_king")
     look(root)
     (root / "scarlet_king").rename(root / "king")
@@ -176,7 +176,7 @@ def test_R04_renamed_back(root: Path) -> None:
 
 
 def test_R05_own_pictures_are_counted_compared_and_left_alone(root: Path) -> None:
-    """A person's own picture counts, is looked at once, is known by its look, and keeps every byte."""
+    """An added image is counted, inspected once, recognised by its fingerprint, and never changed."""
     own = jpeg(7777, 320)
     (root / "king" / "mine.jpg").write_bytes(own)
     assert look(root) == Changes(added=(Change("king", "mine.jpg"),))
@@ -191,7 +191,7 @@ def test_R05_own_pictures_are_counted_compared_and_left_alone(root: Path) -> Non
 
 
 def test_R05_own_file_that_cannot_be_looked_at(root: Path, monkeypatch) -> None:
-    """A broken file of a person's own is counted, looked at once, and compared with nothing."""
+    """An added file that is broken is counted, inspected once, and not compared with others."""
     (root / "king" / "broken.jpg").write_bytes(jpeg(1)[:200])
     look(root)
     monkeypatch.setattr("harvest.images.inspect_image", lambda _: pytest.fail("looked at twice"))
@@ -201,7 +201,7 @@ def test_R05_own_file_that_cannot_be_looked_at(root: Path, monkeypatch) -> None:
 
 
 def test_R05_own_pictures_deleted_are_rejected_too(root: Path) -> None:
-    """A person who takes an own picture out does not want it from the web."""
+    """An added image that was deleted is not downloaded from the web."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(7777, 320))
     look(root)
     (root / "king" / "mine.jpg").unlink()
@@ -211,7 +211,7 @@ def test_R05_own_pictures_deleted_are_rejected_too(root: Path) -> None:
 
 
 def test_R06_only_the_difference_is_fetched(root: Path) -> None:
-    """A row that left the query file leaves its pictures, and a higher limit asks only that search again."""
+    """A row removed from the query file keeps its pictures, and a higher limit repeats only that search."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert dataset.begin_search(a_query("king", "king snake"), "BING", 25).finished
         assert not dataset.begin_search(a_query("king", "king snake"), "BING", 26).finished
@@ -220,7 +220,7 @@ def test_R06_only_the_difference_is_fetched(root: Path) -> None:
 
 
 def test_R07_a_stranger_survives(root: Path) -> None:
-    """Taking a worse copy away never takes a file that a person put in its place."""
+    """Removing a worse copy never removes a file that a person put at its path."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         worse = next(known for known in dataset.list_present() if known.content == a_picture(3).content)
         (root / "king" / name(3)).write_bytes(b"a person's own work")
@@ -232,7 +232,7 @@ def test_R07_a_stranger_survives(root: Path) -> None:
 
 
 def test_copied_into_another_class_is_a_conflict(root: Path) -> None:
-    """One picture in two class folders is a conflict until one of them is gone, which rejects nothing."""
+    """A picture in two class folders is a conflict until one of them is gone; that rejects nothing."""
     shutil.copy(root / "king" / name(3), root / "coral" / "copy.jpg")
     assert look(root) == Changes(conflicts=(Change("coral", "copy.jpg"),))
     with Dataset.open(root) as dataset:
@@ -247,7 +247,7 @@ def test_copied_into_another_class_is_a_conflict(root: Path) -> None:
 
 
 def test_copy_taken_back_resolves_the_conflict(root: Path) -> None:
-    """When the copy goes, the picture stays where it was first."""
+    """When the copy is deleted, the picture stays in its first class."""
     shutil.copy(root / "king" / name(3), root / "coral" / "copy.jpg")
     look(root)
     (root / "coral" / "copy.jpg").unlink()
@@ -259,7 +259,7 @@ def test_copy_taken_back_resolves_the_conflict(root: Path) -> None:
 
 
 def test_dragged_to_the_rejected_and_back(root: Path) -> None:
-    """Files dragged to dataset.rejected are rejected, and restored when they are dragged back."""
+    """Files moved to dataset.rejected are rejected, and restored when they are moved back."""
     rejected = root.parent / "dataset.rejected" / "king"
     rejected.mkdir(parents=True)
     (root / "king" / name(3)).rename(rejected / name(3))
@@ -274,7 +274,7 @@ def test_dragged_to_the_rejected_and_back(root: Path) -> None:
 
 
 def test_back_from_the_bin(root: Path) -> None:
-    """A picture that was deleted and comes back, even to another class, is restored."""
+    """A deleted picture that comes back, even to another class, is restored."""
     (root / "king" / name(3)).rename(root.parent / "bin.jpg")
     look(root)
     (root.parent / "bin.jpg").rename(root / "coral" / "back.jpg")
@@ -284,7 +284,7 @@ def test_back_from_the_bin(root: Path) -> None:
 
 
 def test_stranger_among_the_rejected(root: Path) -> None:
-    """A picture from elsewhere that is put among the rejected is one a person does not want."""
+    """An image from elsewhere in dataset.rejected is rejected."""
     folder = root.parent / "dataset.rejected" / "king"
     folder.mkdir(parents=True)
     (folder / "never.jpg").write_bytes(jpeg(5555, 300))
@@ -295,7 +295,7 @@ def test_stranger_among_the_rejected(root: Path) -> None:
 
 
 def test_present_is_stronger_than_rejected(root: Path) -> None:
-    """A copy left among the rejected does not make the picture in its class a rejected one."""
+    """A copy in dataset.rejected does not reject the picture in its class."""
     folder = root.parent / "dataset.rejected" / "king"
     folder.mkdir(parents=True)
     shutil.copy(root / "king" / name(3), folder / name(3))
@@ -312,7 +312,7 @@ def test_touched_files_are_the_same(root: Path) -> None:
 
 
 def test_files_in_the_cloud_are_present(root: Path) -> None:
-    """A picture that macOS keeps elsewhere is not deleted, in whatever folder its stand-in lies."""
+    """A picture that macOS keeps in the cloud is not deleted, whatever folder its placeholder is in."""
     (root / "king" / name(3)).unlink()
     (root / "king" / f".{name(3)}.icloud").write_bytes(b"stand-in")
     (root / "king" / name(4)).unlink()
@@ -323,7 +323,7 @@ def test_files_in_the_cloud_are_present(root: Path) -> None:
 
 
 def test_names_are_compared_composed(tmp_path: Path) -> None:
-    """A dataset copied to a disk that spells names in another way is the same dataset."""
+    """A dataset copied to a disk with another spelling of names is the same dataset."""
     root = tmp_path / "dataset"
     new(root, Käfer=range(3))
     (root / "Käfer").rename(root / unicodedata.normalize("NFD", "Käfer"))
@@ -334,7 +334,7 @@ def test_names_are_compared_composed(tmp_path: Path) -> None:
 
 
 def test_folder_that_differs_in_case_is_the_class(root: Path) -> None:
-    """A class folder respelled `King` is no new class, and what is placed in `king` lies there."""
+    """A class folder respelled `King` is not a new class, and pictures of `king` are placed in it."""
     (root / "king").rename(root / "King")
     assert look(root) == Changes()
     with Dataset.open(root, create=True, exclusive=True) as dataset:
@@ -343,7 +343,7 @@ def test_folder_that_differs_in_case_is_the_class(root: Path) -> None:
 
 
 def test_class_respelled_in_the_query_file(root: Path) -> None:
-    """A query file that writes `KING` for the folder `king` fills that folder and repeats no search."""
+    """A query file with `KING` for the folder `king` fills that folder, and repeats no search."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert dataset.begin_search(a_query("KING", "king snake"), "BING", 25).finished
         assert dataset.count_present("KING") == 25
@@ -353,7 +353,7 @@ def test_class_respelled_in_the_query_file(root: Path) -> None:
 
 
 def test_query_file_respells_a_persons_own_folder(root: Path) -> None:
-    """A class that a person began by hand as `Boa` is filled by a query file that writes `boa`."""
+    """A class folder `Boa` that a person made is filled by a query file with `boa`."""
     (root / "Boa").mkdir()
     (root / "Boa" / "mine.jpg").write_bytes(jpeg(999))
     look(root)
@@ -371,23 +371,23 @@ def delete(root: Path, *class_names: str, leave: int = 0) -> None:
 
 
 def empty_classes(root: Path) -> None:
-    """Empty both class folders, as a sync gone wrong does."""
+    """Empty both class folders, as a failed sync does."""
     delete(root, "king", "coral")
 
 
 def no_folder(root: Path) -> None:
-    """Take a class folder away, as a link to a drive that is not there."""
+    """Remove a class folder, as when it is a link to a missing drive."""
     shutil.rmtree(root / "king")
 
 
 def most_of_a_class(root: Path) -> None:
-    """Take 23 of 25 pictures."""
+    """Remove 23 of 25 pictures."""
     delete(root, "king", leave=2)
 
 
 @pytest.mark.parametrize("disaster", [empty_classes, no_folder, most_of_a_class])
 def test_P09_brake(root: Path, disaster) -> None:
-    """When far too much is gone nothing is recorded, a `get` ends with 3, and all is well once it is back."""
+    """When far too many files are missing, nothing is recorded and a `get` ends with 3, until they are back."""
     saved = root.parent / "saved"
     shutil.copytree(root, saved)
     disaster(root)
@@ -421,14 +421,14 @@ def test_P09_brake_is_lifted_by_the_person(root: Path) -> None:
 
 
 def test_P09_folder_moved_to_the_rejected_is_meant(root: Path) -> None:
-    """A whole class dragged to dataset.rejected is missing nowhere."""
+    """A whole class moved to dataset.rejected is not missing."""
     (root.parent / "dataset.rejected").mkdir()
     (root / "king").rename(root.parent / "dataset.rejected" / "king")
     assert len(look(root).rejected) == 25
 
 
 def test_dry_run_records_nothing(root: Path) -> None:
-    """What a dry run sees is seen again by the next command."""
+    """The next command reports again what a dry run reported."""
     (root / "king" / name(3)).unlink()
     with Dataset.open(root, read_only=True) as dataset:
         assert len(dataset.changes.deleted) == 1
@@ -437,7 +437,7 @@ def test_dry_run_records_nothing(root: Path) -> None:
 
 
 def test_changes_while_a_get_runs(root: Path) -> None:
-    """Other commands record what a person does during a run, and leave to the run what it places."""
+    """Other commands record what a person does during a run, and ignore what the run places."""
     with Dataset.open(root, create=True, exclusive=True) as running:
         fill(running, "king", range(30, 35))
         (root / "king" / name(31)).unlink()
@@ -450,7 +450,7 @@ def test_changes_while_a_get_runs(root: Path) -> None:
 
 @pytest.mark.parametrize("step", ["write", "replace", "sync_folder"])
 def test_placements_under_way_are_their_runs_business(root: Path, monkeypatch, step: str) -> None:
-    """A command that looks while pictures are announced, written or named sees no person's doing."""
+    """A command that scans while pictures are announced, written or renamed reports no change."""
     seen = []
     real = getattr(disk, step)
 

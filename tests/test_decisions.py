@@ -1,4 +1,4 @@
-"""What a person decides on the page or the command line, done to ledger and folders alike."""
+"""The decisions of a person, carried out in the ledger and in the folders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rejected(root: Path) -> set[str]:
 
 
 def test_reject_moves_the_file_and_remembers(root: Path, dataset: Dataset) -> None:
-    """A rejected picture lies in dataset.rejected, and its address is not fetched again."""
+    """A rejected picture is in dataset.rejected, and its URL is not downloaded again."""
     dataset.reject(dataset.find(name(3)), by="page", reason="no snake")
     assert f"king/{name(3)}" not in tree(root)
     assert rejected(root) == {f"king/{name(3)}"}
@@ -51,7 +51,7 @@ def test_reject_moves_the_file_and_remembers(root: Path, dataset: Dataset) -> No
 
 
 def test_decisions_are_nobodys_doing_on_disk(root: Path) -> None:
-    """What we move is never seen as something a person did in the folders."""
+    """Moves of our own are not taken for changes by a person."""
     with Dataset.open(root) as dataset:
         dataset.reject(dataset.find(name(1)), by="page")
         dataset.move(dataset.find(name(2)), "coral", by="page")
@@ -62,7 +62,7 @@ def test_decisions_are_nobodys_doing_on_disk(root: Path) -> None:
 
 
 def test_reject_twice_is_once(root: Path, dataset: Dataset) -> None:
-    """Rejecting what is rejected already, as a stale tab does, changes nothing."""
+    """Rejecting a rejected picture, as a stale tab does, changes nothing."""
     ids = dataset.find(name(3))
     dataset.reject([*ids, *ids], by="page")
     dataset.reject(ids, by="page")
@@ -71,7 +71,7 @@ def test_reject_twice_is_once(root: Path, dataset: Dataset) -> None:
 
 
 def test_restore_brings_the_file_back(root: Path, dataset: Dataset) -> None:
-    """A restored picture lies where it was, byte for byte, and no better copy takes its place."""
+    """A restored picture is where it was, byte for byte, and no better copy replaces it."""
     before = tree(root)
     dataset.reject(dataset.find(name(3)), by="page")
     restored = dataset.restore(dataset.find(name(3)), by="cli")
@@ -81,7 +81,7 @@ def test_restore_brings_the_file_back(root: Path, dataset: Dataset) -> None:
 
 
 def test_restore_without_a_file_fetches_again(root: Path) -> None:
-    """A picture whose file is gone is fetched again, from every address that led to it."""
+    """A picture whose file is gone is downloaded again, from every URL that it was found at."""
     (root / "king" / name(3)).unlink()
     with Dataset.open(root) as dataset:
         restored = dataset.restore(dataset.find(name(3)), by="cli")
@@ -98,7 +98,7 @@ def test_restore_without_a_file_fetches_again(root: Path) -> None:
 
 
 def test_restore_where_another_file_lies_now(root: Path, dataset: Dataset) -> None:
-    """A restored picture never overwrites a file that took its name meanwhile."""
+    """A restored picture never overwrites a file that has its name now."""
     dataset.reject(dataset.find(name(3)), by="page")
     (root / "king" / name(3)).write_bytes(b"a person's own")
     dataset.restore(dataset.find(name(3)), by="cli")
@@ -107,7 +107,7 @@ def test_restore_where_another_file_lies_now(root: Path, dataset: Dataset) -> No
 
 
 def test_move_relabels(root: Path, dataset: Dataset) -> None:
-    """A moved picture lies in its new class, and the old class does not want it back."""
+    """A moved picture is in its new class, and is not downloaded again for the old one."""
     dataset.move(dataset.find(name(3)), "coral", by="page")
     assert f"coral/{name(3)}" in tree(root)
     assert dataset.counts() == {"king": 4, "coral": 6}
@@ -117,7 +117,7 @@ def test_move_relabels(root: Path, dataset: Dataset) -> None:
 
 
 def test_move_resolves_a_conflict(dataset: Dataset) -> None:
-    """Moving a picture to the other class that wants it closes the conflict for good."""
+    """Moving a picture to the other class of its conflict resolves the conflict for good."""
     search = dataset.begin_search(a_query("coral"), "BING", 1)
     dataset.record_hits(search.id, "coral", [a_hit(3)])
     assert len(dataset.conflicts()) == 1
@@ -126,7 +126,7 @@ def test_move_resolves_a_conflict(dataset: Dataset) -> None:
 
 
 def test_earlier_faces_mean_the_picture(root: Path) -> None:
-    """A twin of how an edited picture looked before is a twin of that picture."""
+    """A duplicate of the earlier version of an edited picture is a duplicate of that picture."""
     (root / "king" / name(3)).write_bytes(jpeg(333))
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         face = next(known for known in dataset.list_present() if known.fingerprint == a_picture(3).fingerprint)
@@ -135,7 +135,7 @@ def test_earlier_faces_mean_the_picture(root: Path) -> None:
 
 
 def test_failed_move_is_carried_out_later(root: Path, monkeypatch) -> None:
-    """A decision that the disk would not take is carried out by whoever opens the dataset next."""
+    """A decision that the disk did not allow is carried out by the next process that opens the dataset."""
 
     def read_only(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -151,7 +151,7 @@ def test_failed_move_is_carried_out_later(root: Path, monkeypatch) -> None:
 
 
 def test_better_copy_takes_the_place(root: Path, dataset: Dataset) -> None:
-    """A better copy replaces the worse one, whose sources it inherits; one file is left, original and all."""
+    """A better copy replaces the worse one and inherits its sources; one file remains, and one original."""
     (worse,) = fill(dataset, "king", [50])
     (task,) = find(dataset, [a_hit(51, "FLICKR", licence=Licence("CC-BY-2.0"))], text="better")
     (better,) = dataset.place([Placement(task, a_picture(51, size=48, original=b"raw"), worse)])
@@ -168,7 +168,7 @@ def test_better_copy_takes_the_place(root: Path, dataset: Dataset) -> None:
 
 
 def test_better_copy_of_what_was_just_deleted(root: Path, dataset: Dataset) -> None:
-    """A person who deletes a picture during the run does not get a better copy of it."""
+    """A picture that a person deletes during the run is not replaced by a better copy."""
     worse = next(known for known in dataset.list_present() if known.content == a_picture(3).content)
     (root / "king" / name(3)).unlink()
     (task,) = find(dataset, [a_hit(51)], text="better")
@@ -178,7 +178,7 @@ def test_better_copy_of_what_was_just_deleted(root: Path, dataset: Dataset) -> N
 
 
 def test_names_do_not_collide(root: Path, dataset: Dataset) -> None:
-    """A picture whose short name is taken by another file, here or in another class, gets a longer one."""
+    """A picture whose short name is used by another file, here or in another class, gets a longer one."""
     (root / "coral" / name(60)).write_bytes(b"a person's own")
     dataset.reconcile()
     (root / "king" / name(61)).write_bytes(b"not seen yet")
@@ -190,13 +190,13 @@ def test_names_do_not_collide(root: Path, dataset: Dataset) -> None:
 
 @pytest.mark.parametrize(("provider", "start"), [("BING", "bing-"), ("../My Own!", "myown-"), ("日本", "web-")])
 def test_provider_names_make_safe_file_names(root: Path, dataset: Dataset, provider: str, start: str) -> None:
-    """A file name says where its picture comes from, in letters that every system takes."""
+    """A file name has the source of its picture, in letters that every system accepts."""
     fill(dataset, "king", [70], provider)
     assert any(path.name.startswith(start) for path in (root / "king").iterdir())
 
 
 def test_keep_rates_and_tallies(root: Path) -> None:
-    """What each query was worth is counted after pruning; what a class holds, by how it got there."""
+    """Kept hits are counted after pruning, and the pictures of a class by their origin."""
     (root / "king" / name(0)).unlink()
     (root / "king" / name(1)).rename(root / "coral" / name(1))
     (root / "coral" / "mine.jpg").write_bytes(jpeg(999))
@@ -212,7 +212,7 @@ def test_keep_rates_and_tallies(root: Path) -> None:
 
 
 def test_suspects(dataset: Dataset) -> None:
-    """A picture whose title names another class and not its own is a suspect, until a person judges it."""
+    """A picture whose title names another class and not its own is a mismatch, until a person decides."""
     hits = [
         a_hit(80, title="Scarlet Kingsnake on a road"),
         a_hit(81, title="Coral snake or king snake?"),

@@ -1,4 +1,4 @@
-"""The ledger's file: opened safely or not at all, written whole, its errors in plain words."""
+"""The file of the ledger: opened safely or not at all, written in transactions, with clear errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def sql(root: Path, *statements: str) -> list[tuple]:
-    """Look into, or tamper with, a closed ledger."""
+    """Run a statement on a closed ledger."""
     connection = sqlite3.connect(root / "harvest.db", isolation_level=None)
     try:
         return [row for statement in statements for row in connection.execute(statement).fetchall()]
@@ -56,7 +56,7 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("how", [{"create": True, "exclusive": True}, {}, {"read_only": True}])
 def test_P10_damaged_ledger_is_refused(root: Path, damage: str, how: dict[str, bool]) -> None:
-    """A damaged ledger is refused with its path and advice, and never silently started anew."""
+    """A damaged ledger is refused with its path and advice, and never silently replaced by a new one."""
     path = root / "harvest.db"
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     damaged = path.read_bytes()
@@ -69,7 +69,7 @@ def test_P10_damaged_ledger_is_refused(root: Path, damage: str, how: dict[str, b
 
 @pytest.mark.parametrize("how", [{"create": True, "exclusive": True}, {}, {"read_only": True}])
 def test_P10_newer_ledger_is_refused(root: Path, how: dict[str, bool]) -> None:
-    """A ledger of a newer version is refused, with the line that updates the program."""
+    """A ledger of a newer version is refused, with the command that updates the program."""
     sql(root, f"PRAGMA user_version = {schema.VERSION + 1}")
     with pytest.raises(LedgerUnusable, match="newer harvest") as raised, Dataset.open(root, **how):
         pass
@@ -77,14 +77,14 @@ def test_P10_newer_ledger_is_refused(root: Path, how: dict[str, bool]) -> None:
 
 
 def test_P10_another_programs_database_is_refused(root: Path) -> None:
-    """A database that happens to be called harvest.db is not taken for ours."""
+    """Another database with the name harvest.db is refused."""
     sql(root, "PRAGMA application_id = 1")
     with pytest.raises(LedgerUnusable, match="not a ledger of harvest"):
         Dataset.open(root)
 
 
 def test_P10_pictures_survive_a_lost_ledger(root: Path) -> None:
-    """Moved away as advised, a ledger starts anew and takes the pictures for a person's own."""
+    """If it is moved away as advised, a new ledger treats the pictures as added files."""
     before = datasets.tree(root)
     (root / "harvest.db").rename(root.parent / "harvest.db")
     with Dataset.open(root, create=True, exclusive=True, new_ledger=True) as dataset:
@@ -93,7 +93,7 @@ def test_P10_pictures_survive_a_lost_ledger(root: Path) -> None:
 
 
 def test_ledger_is_safe_against_power_loss(root: Path) -> None:
-    """Commits reach the disk before they are believed, and the journal is a WAL where the disk has it."""
+    """Commits are flushed to the disk, and the journal is a write-ahead log where the file system allows it."""
     opened = Ledger.open(root / "harvest.db")
     try:
         assert opened.first_row("PRAGMA synchronous") == (2,)
@@ -103,7 +103,7 @@ def test_ledger_is_safe_against_power_loss(root: Path) -> None:
 
 
 def test_ledger_without_wal(root: Path, monkeypatch) -> None:
-    """Where the file system refuses WAL, the ledger works with the journal it gets."""
+    """Where the file system does not support a write-ahead log, the ledger works with another journal."""
     real = sqlite3.connect
 
     class NoShared(sqlite3.Connection):
@@ -118,7 +118,7 @@ def test_ledger_without_wal(root: Path, monkeypatch) -> None:
 
 
 def test_new_ledger_appears_whole(tmp_path: Path, monkeypatch) -> None:
-    """A kill while the ledger is made leaves none, so that an empty one is always a damaged one."""
+    """A kill while the ledger is created leaves none, so that an empty one is always a damaged one."""
 
     def killed(*_: Path) -> None:
         assert not (tmp_path / "dataset" / "harvest.db").exists()
@@ -134,7 +134,7 @@ def test_new_ledger_appears_whole(tmp_path: Path, monkeypatch) -> None:
 
 @pytest.mark.parametrize("quiet", [True, False])
 def test_reading_leaves_no_trace(root: Path, *, quiet: bool) -> None:
-    """A dry run sees the ledger, writes into its own copy, and leaves every byte as it was."""
+    """A dry run reads the ledger, writes to its own copy, and leaves every byte as it was."""
     writer = None if quiet else Dataset.open(root, create=True, exclusive=True)
     if writer is not None:
         datasets.fill(writer, "coral", [10])
@@ -150,7 +150,7 @@ def test_reading_leaves_no_trace(root: Path, *, quiet: bool) -> None:
 
 
 def test_reading_where_there_is_nothing(tmp_path: Path) -> None:
-    """A dry run works before there is a dataset, and makes none."""
+    """A dry run works before there is a dataset, and creates none."""
     with Dataset.open(tmp_path / "dataset", read_only=True, exclusive=True) as dataset:
         assert len(datasets.find(dataset, [datasets.a_hit(1)])) == 1
         assert dataset.counts() == {}
@@ -158,14 +158,14 @@ def test_reading_where_there_is_nothing(tmp_path: Path) -> None:
 
 
 def test_no_dataset_is_said(tmp_path: Path) -> None:
-    """A command that needs a dataset says where there is none, and makes none."""
+    """A command that needs a dataset says that there is none, and creates none."""
     with pytest.raises(UsageError, match="is not a dataset"):
         Dataset.open(tmp_path / "snakes")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_P04_output_is_a_file(tmp_path: Path) -> None:
-    """A file where the dataset should be is an error with its path, before anything else happens."""
+    """A file at the path of the dataset is an error with its path, before anything else happens."""
     (tmp_path / "dataset").write_text("not a folder")
     with pytest.raises(CannotWrite, match=r"cannot write .*dataset") as raised:
         Dataset.open(tmp_path / "dataset", create=True, exclusive=True)
@@ -173,7 +173,7 @@ def test_P04_output_is_a_file(tmp_path: Path) -> None:
 
 
 def test_P04_output_below_a_file(tmp_path: Path) -> None:
-    """So is a file where one of its parents should be."""
+    """A file at the path of a parent folder is an error too."""
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(CannotWrite, match=r"file"):
         Dataset.open(tmp_path / "file" / "dataset", create=True, exclusive=True)
@@ -181,7 +181,7 @@ def test_P04_output_below_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
 def test_P04_read_only_output(tmp_path: Path) -> None:
-    """So is a folder without the right to write."""
+    """A folder without write permission is an error too."""
     (tmp_path / "dataset").mkdir(mode=0o555)
     with pytest.raises(CannotWrite, match="dataset"):
         Dataset.open(tmp_path / "dataset", create=True, exclusive=True)
@@ -206,7 +206,7 @@ except CannotWrite as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")
 def test_P03_ledger_on_a_full_disk(root: Path) -> None:
-    """A ledger that cannot grow is one error with path and free space; what was kept is kept."""
+    """A ledger that cannot grow gives one error with path and free space; what was saved stays."""
     limit = (root / "harvest.db").stat().st_size + 200_000
     command = [sys.executable, "-c", FILL, str(root), str(limit)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True)
@@ -222,7 +222,7 @@ def test_P03_ledger_on_a_full_disk(root: Path) -> None:
 
 
 def test_P03_failed_commit_changes_nothing(root: Path, monkeypatch) -> None:
-    """When a commit fails, the transaction never was, and the ledger goes on working."""
+    """When a commit fails, nothing of the transaction is saved, and the ledger still works."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         task = datasets.find(dataset, [datasets.a_hit(77)])[0]
 
@@ -241,7 +241,7 @@ def test_P03_failed_commit_changes_nothing(root: Path, monkeypatch) -> None:
 
 
 def test_locked_ledger_is_said(root: Path, monkeypatch) -> None:
-    """A ledger that another program holds is an error that says so, after some patience."""
+    """A ledger that another program has locked is an error that says so, after a timeout."""
     monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.1)
     other = sqlite3.connect(root / "harvest.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -256,7 +256,7 @@ def test_locked_ledger_is_said(root: Path, monkeypatch) -> None:
 
 
 def test_W07_writers_take_turns(root: Path) -> None:
-    """Threads that read and then write through connections of their own never meet a locked ledger."""
+    """Threads that read and then write through their own connections never find a locked ledger."""
     opened = [Ledger.open(root / "harvest.db") for _ in range(3)]
 
     def write(one: Ledger) -> None:
@@ -274,7 +274,7 @@ def test_W07_writers_take_turns(root: Path) -> None:
 
 @pytest.fixture
 def far_east(monkeypatch: pytest.MonkeyPatch):
-    """Put the machine's clock 14 hours ahead of UTC."""
+    """Set the clock of the machine 14 hours ahead of UTC."""
     if sys.platform == "win32":
         pytest.skip("the zone is the system's there")
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
@@ -286,13 +286,13 @@ def far_east(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.usefixtures("far_east")
 def test_P08_times_are_utc() -> None:
-    """Stored times are UTC whatever the machine's zone, and say so."""
+    """Stored times are UTC in every time zone, and marked as such."""
     assert database.now().endswith("Z")
     assert abs(datetime.fromisoformat(database.now()).timestamp() - time.time()) < 60
 
 
 def test_P08_clock_that_goes_back(root: Path, monkeypatch) -> None:
-    """Nothing depends on the clock: with it years back, decisions keep their order."""
+    """Nothing depends on the clock: if it is set back by years, decisions keep their order."""
     monkeypatch.setattr("harvest.ledger.decision_log.now", lambda: "2001-01-01T00:00:00Z")
     (root / "king" / datasets.name(1)).unlink()
     with Dataset.open(root) as dataset:
@@ -307,7 +307,7 @@ def test_P08_clock_that_goes_back(root: Path, monkeypatch) -> None:
 
 
 def test_text_that_is_no_text(root: Path) -> None:
-    """Half a character and endless numbers from a page are stored as well as can be."""
+    """Half a surrogate pair and endless numbers from a page are stored as the nearest value."""
     odd = datasets.a_hit(50, title="caf\udce9 \ud800", width=10**70, page="https://example.com/\udfff")
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         datasets.find(dataset, [odd])
@@ -315,7 +315,7 @@ def test_text_that_is_no_text(root: Path) -> None:
 
 
 def test_bug_is_not_dressed_up(root: Path) -> None:
-    """An error in our own SQL is a bug and stays one."""
+    """An error in our own SQL is a bug, and is raised as one."""
     opened = Ledger.open(root / "harvest.db")
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         opened.rows("SELECT * FROM nowhere")

@@ -1,4 +1,4 @@
-"""A ledger that is gone is noticed, and a new one knows where the images come from."""
+"""A lost ledger is detected, and a new one reads the sources of the images from their files."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LICENCE = Licence("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/", E
 
 @pytest.fixture(autouse=True)
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a settings folder of this test alone."""
+    """Return a settings folder for this test alone."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     return tmp_path / "settings" / "harvest"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give a dataset of two classes with two real images each."""
+    """Return a dataset of two classes with two real images each."""
     return fill(tmp_path / "dataset")
 
 
@@ -85,7 +85,7 @@ def ways(dataset: Dataset, numbers: Iterable[int], class_name: str = "king") -> 
 
 
 def test_X14_marks_in_the_files_show_that_a_ledger_is_gone(root: Path, settings: Path) -> None:
-    """Without a ledger, images with our name and our mark stop the run, and nothing at all is written."""
+    """Without a ledger, images with our names and our mark stop the run, and nothing is written."""
     lose(root)
     forget(settings)
     before = sorted(root.rglob("*"))
@@ -98,7 +98,7 @@ def test_X14_marks_in_the_files_show_that_a_ledger_is_gone(root: Path, settings:
 
 
 def test_X14_rejected_images_show_it_too(root: Path, settings: Path) -> None:
-    """Marked images in dataset.rejected alone are a sign as well."""
+    """Marked images in dataset.rejected alone are a sign too."""
     with Dataset.open(root) as dataset:
         dataset.reject([known.id for known in dataset.list_present()], by="test")
     shutil.rmtree(root)
@@ -108,14 +108,14 @@ def test_X14_rejected_images_show_it_too(root: Path, settings: Path) -> None:
 
 
 def test_X14_a_dry_run_asks_too(root: Path) -> None:
-    """A dry run says what the run itself would say."""
+    """A dry run reports the same error as the run."""
     lose(root)
     with pytest.raises(LedgerMissing):
         Dataset.open(root, read_only=True)
 
 
 def test_X14_images_of_a_person_are_no_sign(tmp_path: Path) -> None:
-    """Class folders that a person brings along, under whatever names, need no ledger to begin with."""
+    """Class folders that a person brings along, with any names, need no ledger to start with."""
     root = tmp_path / "dataset"
     for name in ("mine.jpg", "bing-0123456789ab.jpg", "flickr_000001.jpg"):
         (root / "king").mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def test_X14_images_of_a_person_are_no_sign(tmp_path: Path) -> None:
 
 
 def test_X14_a_dataset_of_fastclass_is_no_sign(root: Path, settings: Path) -> None:
-    """FastClass leaves the same mark under names of its own: its datasets are taken in without a question."""
+    """FastClass writes the same mark, but other names: its datasets are accepted without a question."""
     lose(root)
     forget(settings)
     for number, file in enumerate(sorted(root.rglob("*.jpg"))):
@@ -135,7 +135,7 @@ def test_X14_a_dataset_of_fastclass_is_no_sign(root: Path, settings: Path) -> No
 
 
 def test_X14_a_new_ledger_reads_provenance_back(root: Path) -> None:
-    """With `new_ledger` address, page, title, author and licence of each image are known again."""
+    """With `new_ledger` the URL, page, title, author and licence of each image are known again."""
     lose(root)
     before = tree(root)
     with get(root, new_ledger=True) as dataset:
@@ -157,7 +157,7 @@ def test_X14_a_new_ledger_reads_provenance_back(root: Path) -> None:
 
 
 def test_X14_after_a_new_ledger_nothing_there_is_fetched_again(root: Path) -> None:
-    """Hits of the images that are there are duplicates; the images stay as they are, protected."""
+    """Hits of existing images are duplicates; the images stay as they are, protected."""
     lose(root)
     with get(root, new_ledger=True) as dataset:
         assert ways(dataset, (1, 2, 9)) == [Verdict.DUPLICATE, Verdict.DUPLICATE, None]
@@ -165,7 +165,7 @@ def test_X14_after_a_new_ledger_nothing_there_is_fetched_again(root: Path) -> No
 
 
 def test_X14_what_lies_among_the_rejected_stays_rejected(root: Path) -> None:
-    """Images in dataset.rejected are rejected in the new ledger too, by their address as well."""
+    """Images in dataset.rejected are rejected in the new ledger too, also by their URLs."""
     with Dataset.open(root) as dataset:
         dataset.reject([dataset.history_of_text("https://pictures.example.com/1.jpg").id], by="test")
     lose(root)
@@ -174,7 +174,7 @@ def test_X14_what_lies_among_the_rejected_stays_rejected(root: Path) -> None:
 
 
 def test_X14_a_killed_recovery_is_completed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed before provenance is read back, the same command reads it; once more changes nothing."""
+    """After a kill before provenance is read, the same command reads it; another time changes nothing."""
     lose(root)
     with monkeypatch.context() as killed:
         killed.setattr("harvest.dataset.read_provenance", _interrupt)
@@ -191,7 +191,7 @@ def _interrupt(*_: object) -> int:
 
 
 def test_X14_two_files_of_one_source_share_it_once(root: Path) -> None:
-    """Of two files of a class with the same source, the second stays the person's own."""
+    """Of two files of a class with the same source, the second stays an added file."""
     (file,) = (path for path in (root / "king").iterdir() if b"/1.jpg" in path.read_bytes())
     shutil.copy(file, file.with_name(f"{file.stem}-2.jpg"))
     lose(root)
@@ -201,7 +201,7 @@ def test_X14_two_files_of_one_source_share_it_once(root: Path) -> None:
 
 
 def test_X14_an_empty_path_that_held_a_dataset(root: Path) -> None:
-    """An empty folder in place of a dataset, as an unmounted drive leaves it, stops the run."""
+    """An empty folder at the path of a dataset, as an unmounted drive leaves it, stops the run."""
     shutil.rmtree(root)
     root.mkdir()
     with pytest.raises(LedgerMissing, match="contained a dataset before") as caught:
@@ -212,7 +212,7 @@ def test_X14_an_empty_path_that_held_a_dataset(root: Path) -> None:
 
 
 def test_X14_a_deleted_dataset_begins_anew_when_told(root: Path) -> None:
-    """`new_ledger` says that the dataset was deleted; from then on nobody asks."""
+    """`new_ledger` says that the dataset was deleted; from then on runs are not stopped."""
     shutil.rmtree(root)
     fill(root, new_ledger=True)
     with get(root) as dataset:
@@ -226,14 +226,14 @@ def test_X14_a_new_path_is_not_asked_about(root: Path) -> None:
 
 
 def test_X14_a_dataset_without_images_is_no_loss(tmp_path: Path) -> None:
-    """A path whose dataset never held an image is not remembered."""
+    """A path whose dataset never had an image is not recorded."""
     get(tmp_path / "dataset").close()
     shutil.rmtree(tmp_path / "dataset")
     get(tmp_path / "dataset").close()
 
 
 def test_X14_a_moved_dataset_is_named(root: Path) -> None:
-    """A moved dataset works at its new path, and the question at the old one names the new one."""
+    """A moved dataset works at its new path, and the message at the old one names the new one."""
     there = root.rename(root.with_name("moved"))
     with get(there) as dataset:
         assert dataset.counts() == {"king": 2, "coral": 2}
@@ -243,7 +243,7 @@ def test_X14_a_moved_dataset_is_named(root: Path) -> None:
 
 
 def test_X14_the_memory_holds_paths_and_ids_alone(root: Path, settings: Path) -> None:
-    """The settings folder keeps the path of the dataset and its id, in a file for this person alone."""
+    """The settings folder has the path of the dataset and its id, in a file that only this user can read."""
     file = settings / "datasets.json"
     with Dataset.open(root):
         pass
@@ -255,7 +255,7 @@ def test_X14_the_memory_holds_paths_and_ids_alone(root: Path, settings: Path) ->
 
 
 def test_X14_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the limit the path that was opened longest ago is forgotten; too long a path never enters."""
+    """Beyond the limit the least recently used path is dropped; a path that is too long is never recorded."""
     monkeypatch.setattr(path_memory, "_MOST", 3)
     for name in ("a", "b", "a", "c", "d", "e" * 2000):
         path_memory.remember(Path("/") / name, "1" * 32)
@@ -265,7 +265,7 @@ def test_X14_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"no JSON", b"[1, 2]", b'{"/x": 7}', b"[" * 100_000, b"\xff" * 9])
 def test_X14_a_damaged_memory_is_none(root: Path, settings: Path, damage: bytes) -> None:
-    """Whatever the file holds, every command works, and the next one writes it anew."""
+    """Whatever the file contains, every command works, and the next one replaces it."""
     (settings / "datasets.json").write_bytes(damage)
     with Dataset.open(root) as dataset:
         assert dataset.counts() == {"king": 2, "coral": 2}
@@ -273,7 +273,7 @@ def test_X14_a_damaged_memory_is_none(root: Path, settings: Path, damage: bytes)
 
 
 def test_X14_a_memory_that_cannot_be_written_is_no_error(root: Path, settings: Path) -> None:
-    """A settings folder that cannot be written, or is no folder, stops nothing."""
+    """A settings folder that is not writable, or not a folder, stops nothing."""
     shutil.rmtree(settings)
     settings.write_bytes(b"a file")
     with get(root) as dataset:

@@ -1,4 +1,4 @@
-"""Ledgers of earlier versions: they come up to date when they are opened, and lose nothing."""
+"""Migrations: ledgers of earlier versions are upgraded when they are opened, without any loss."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give a dataset as the first version left it."""
+    """Return a dataset as the first version left it."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3), coral=range(10, 12))
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
@@ -39,12 +39,12 @@ def layout(path: Path) -> dict[str, list[tuple]]:
 
 
 def test_every_version_has_its_step() -> None:
-    """From each version there was, a step leads to the next."""
+    """There is a migration from every earlier version to the next."""
     assert list(STEPS) == list(range(1, VERSION))
 
 
 def test_an_old_ledger_becomes_what_a_new_one_is(root: Path, tmp_path: Path) -> None:
-    """An upgraded ledger has the tables, columns and version of a new one, and the pictures it had."""
+    """An upgraded ledger has the tables, columns and version of a new one, and its pictures."""
     with Dataset.open(root) as dataset:
         assert dataset.counts() == {"king": 3, "coral": 2}
         assert dataset.changes.counts() == {}
@@ -53,7 +53,7 @@ def test_an_old_ledger_becomes_what_a_new_one_is(root: Path, tmp_path: Path) -> 
 
 
 def test_an_old_ledger_gets_an_id_that_stays(root: Path) -> None:
-    """The upgrade gives a dataset its id, which no other dataset has and which is the same ever after."""
+    """The upgrade gives a dataset its id, which no other dataset has and which never changes."""
     seen = []
     for path in (root, root, root.with_name("another")):
         with Dataset.open(path, create=True):
@@ -66,7 +66,7 @@ def test_an_old_ledger_gets_an_id_that_stays(root: Path) -> None:
 
 
 def test_a_look_without_a_trace_upgrades_the_copy_alone(root: Path) -> None:
-    """Opened to be read only, an old ledger works, and stays as old as it was."""
+    """An old ledger that is opened read-only works, and is not upgraded on disk."""
     before = (root / "harvest.db").read_bytes()
     with Dataset.open(root, read_only=True) as dataset:
         assert dataset.counts() == {"king": 3, "coral": 2}
@@ -74,7 +74,7 @@ def test_a_look_without_a_trace_upgrades_the_copy_alone(root: Path) -> None:
 
 
 def test_an_upgrade_that_fails_changes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut off in the middle, the ledger is still the old one, and the next command upgrades it."""
+    """After an interrupted upgrade the ledger is still the old one, and the next command upgrades it."""
     with monkeypatch.context() as broken:
         broken.setitem(STEPS, 1, "CREATE TABLE split (deal TEXT, content TEXT, part TEXT CHECK (nonsense(")
         with pytest.raises(LedgerUnusable, match="cannot be upgraded"):
@@ -84,7 +84,7 @@ def test_an_upgrade_that_fails_changes_nothing(root: Path, monkeypatch: pytest.M
 
 
 def test_an_upgrade_leaves_a_ledger_that_is_held(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another program holds an old ledger, the upgrade is refused in words and nothing is half done."""
+    """While another program has locked an old ledger, the upgrade is refused, and nothing is half done."""
     monkeypatch.setattr("harvest.ledger.database.BUSY_TIMEOUT", 0.1)
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -103,7 +103,7 @@ def test_what_has_no_version_is_no_ledger(root: Path) -> None:
 
 
 def test_a_deal_is_remembered_by_content(root: Path) -> None:
-    """What a deal put somewhere is there again, each deal apart, and a later word replaces an earlier one."""
+    """A saved split is loaded again, each rule apart, and later parts replace earlier ones."""
     assert save_split_in_ledger(root, "one", {"a": "train", "b": "valid"})
     assert save_split_in_ledger(root, "two", {"a": "test"})
     assert save_split_in_ledger(root, "one", {"b": "train", "c": "test"})
@@ -114,14 +114,14 @@ def test_a_deal_is_remembered_by_content(root: Path) -> None:
 
 
 def test_without_a_ledger_nothing_is_remembered_and_nothing_made(tmp_path: Path) -> None:
-    """A tree without a ledger gets none from being asked or told."""
+    """Loading or saving a split creates no ledger in a folder without one."""
     assert ReadOnlyDataset.open(tmp_path) is None
     assert not save_split_in_ledger(tmp_path, "one", {"a": "train"})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_origins_are_those_of_the_pictures_on_disk(tmp_path: Path) -> None:
-    """Each hit that led to a picture tells its page and author; one thrown out tells none."""
+    """Each hit of a picture gives its page and author; the hits of a rejected one give none."""
     root = tmp_path / "dataset"
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         hits = [

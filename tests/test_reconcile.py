@@ -1,4 +1,4 @@
-"""What the disk says, decided from lists alone."""
+"""Reconciliation: what a person did to the folders, worked out from lists alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decide(
     folders: set[str] | None = None,
     find_copies: FindCopies = lambda *_: (),
 ) -> Findings:
-    """Reconcile with totals so large that no brake or class name comes in unless a test means it."""
+    """Reconcile with totals so large that missing files and renamed classes matter only where a test sets them."""
     present = [row for row in (*rows, *(kin or [])) if row.state == "present"]
     usual = {row.class_name: 1000 for row in present}
     everywhere = {row.class_name for row in present} | {file.spot.class_name for file in files}
@@ -79,7 +79,7 @@ def kinds(findings: Findings) -> list[Kind]:
     ],
 )
 def test_one_picture_one_file(row: PictureRow | None, file: UnexpectedFile | None, kind: Kind) -> None:
-    """Each line of DESIGN.md's table is one kind of finding."""
+    """Each row of the table of changes is one kind of finding."""
     other = held("b/0.jpg", "other")
     findings = decide([row] if row else [], [file] if file else [], [other])
     assert kinds(findings) == [kind]
@@ -88,23 +88,23 @@ def test_one_picture_one_file(row: PictureRow | None, file: UnexpectedFile | Non
 
 
 def test_copy_in_another_class_is_a_conflict() -> None:
-    """The same content in two class folders at once is a conflict, and the first stays what it is."""
+    """The same content in two class folders is a conflict, and the first picture stays."""
     assert kinds(decide([], [found("b/1.jpg", "x")], [held("a/1.jpg", "x")])) == [Kind.COPIED]
 
 
 def test_copy_in_the_same_class_is_a_persons_own() -> None:
-    """A second copy in the same folder is no conflict."""
+    """A second copy in the same folder is not a conflict."""
     assert kinds(decide([], [found("a/2.jpg", "x")], [held("a/1.jpg", "x")])) == [Kind.ADDED]
 
 
 def test_moved_to_two_classes_is_a_move_and_a_conflict() -> None:
-    """A picture that left its class for two others moved to one, and is copied in the other."""
+    """A picture that left its class for two others moved to one, and is a copy in the other."""
     findings = decide([held("a/1.jpg", "x")], [found("b/1.jpg", "x"), found("c/1.jpg", "x")])
     assert kinds(findings) == [Kind.MOVED, Kind.COPIED]
 
 
 def test_one_of_two_copies_gone_is_no_rejection() -> None:
-    """Deleting one of two copies rejects nothing: what is on disk is stronger."""
+    """Deleting one of two copies rejects nothing: a picture on disk outranks a rejection."""
     assert kinds(decide([held("a/1.jpg", "x")], [], [held("b/1.jpg", "x")])) == [Kind.MERGED]
 
 
@@ -115,13 +115,13 @@ def test_swapped_names_are_two_renames() -> None:
 
 
 def test_overwritten_picture_is_no_rejection() -> None:
-    """A picture moved onto another's name takes its place: a name still there is never a rejection."""
+    """A picture moved onto the name of another replaces it: a name that still exists is never a rejection."""
     rows = [held("a/1.jpg", "x"), held("b/1.jpg", "y")]
     assert kinds(decide(rows, [found("a/1.jpg", "y")])) == [Kind.MOVED, Kind.MERGED]
 
 
 def test_converted_is_edited() -> None:
-    """A file with the stem of an image that is gone is that image in another format, in any number."""
+    """A file with the stem of a missing image is that image in another format, in any number."""
     rows = [held(f"a/{n}.jpg", f"old{n}") for n in range(25)]
     findings = decide(rows, [found(f"a/{n}.webp", f"new{n}") for n in range(25)], totals={"a": 25})
     assert kinds(findings) == [Kind.EDITED] * 25
@@ -130,25 +130,25 @@ def test_converted_is_edited() -> None:
 
 
 def test_converted_into_another_class_is_not_edited() -> None:
-    """A stem says something only within a class."""
+    """A stem matches only within a class."""
     findings = decide([held("a/1.jpg", "x"), held("b/0.jpg", "o")], [found("b/1.png", "y")])
     assert kinds(findings) == [Kind.ADDED, Kind.GONE, Kind.GONE]
 
 
 def test_one_file_for_two_images_is_neither() -> None:
-    """A file with the stem of two images that are gone is a person's own: its source is not certain."""
+    """A file with the stem of two missing images is an added file: its source is uncertain."""
     findings = decide([held("a/1.jpg", "x"), held("a/1.jpeg", "y")], [found("a/1.png", "z")])
     assert kinds(findings) == [Kind.ADDED, Kind.GONE, Kind.GONE]
 
 
 def test_two_files_with_one_stem_are_not_told_apart_by_it() -> None:
-    """Of two files with the stem of an image none is chosen by the stem: one may be anything."""
+    """Of two files with the stem of an image, the stem selects neither."""
     files = [found("a/1.png", "y"), found("a/1.webp", "z")]
     assert kinds(decide([held("a/1.jpg", "x")], files)) == [Kind.ADDED, Kind.ADDED, Kind.GONE]
 
 
 def test_a_copy_under_another_name_is_edited() -> None:
-    """A file that is certainly a copy of an image that is gone is that image."""
+    """A file that is a copy of a missing image is that image."""
     rows = [held("a/1.jpg", "x"), held("a/2.jpg", "y"), held("b/3.jpg", "z")]
     files = [found("a/new.jpg", "n"), found("a/2.png", "p")]
     asked = []
@@ -165,7 +165,7 @@ def test_a_copy_under_another_name_is_edited() -> None:
 
 
 def test_two_copies_of_one_image_are_one_edit() -> None:
-    """Of two files that are copies of an image, the first by name is it, the other a person's own."""
+    """Of two files that are copies of an image, the first by name is the image, the other an added file."""
     files = [found("a/1.webp", "z"), found("a/1.png", "y")]
     findings = decide([held("a/1.jpg", "x")], files, find_copies=every_pair)
     assert [(each.kind, each.found.spot.name) for each in findings.each] == [
@@ -175,14 +175,14 @@ def test_two_copies_of_one_image_are_one_edit() -> None:
 
 
 def test_a_copy_of_two_images_is_neither() -> None:
-    """A file that is a copy of two images that are gone is a person's own."""
+    """A file that is a copy of two missing images is an added file."""
     rows = [held("a/1.jpg", "x"), held("a/2.jpg", "y")]
     findings = decide(rows, [found("a/new.png", "z")], find_copies=every_pair)
     assert kinds(findings) == [Kind.ADDED, Kind.GONE, Kind.GONE]
 
 
 def test_a_file_of_known_content_is_no_edit() -> None:
-    """A rejected image that comes back beside a deleted one is restored, whatever its stem."""
+    """A rejected image that comes back when another is deleted is restored, whatever its stem."""
     rejected = held("a/1.png", "y", "rejected")
     findings = decide([held("a/1.jpg", "x")], [found("a/1.png", "y")], [rejected], find_copies=every_pair)
     assert kinds(findings) == [Kind.RESTORED, Kind.GONE]
@@ -193,13 +193,13 @@ def every_pair(rows: Sequence[PictureRow], files: Sequence[UnexpectedFile]) -> l
 
 
 def test_rejected_content_that_comes_back_is_restored() -> None:
-    """A rejected picture whose file was nowhere, and is in a class folder now, is restored."""
+    """A rejected picture without a file, whose file is in a class folder now, is restored."""
     rejected = held("a/1.jpg", "x", "rejected")
     assert kinds(decide([], [found("a/1.jpg", "x")], [rejected])) == [Kind.RESTORED]
 
 
 def test_present_is_stronger_than_rejected() -> None:
-    """A copy among the rejected says nothing while the picture lies in its class."""
+    """A copy in dataset.rejected has no effect while the picture is in its class."""
     file = found("a/1.jpg", "x", Area.REJECTED)
     assert kinds(decide([], [file], [held("a/1.jpg", "x")])) == []
 
@@ -211,7 +211,7 @@ def test_killed_placement_that_was_moved() -> None:
 
 
 def test_R04_renamed_class_folder() -> None:
-    """At least 80 % of a class under one new folder name is a class with a new name."""
+    """A class with at least 80 % of its pictures under one new folder name was renamed."""
     rows = [held(f"a/{n}.jpg", f"{n}") for n in range(10)]
     files = [found(f"b/{n}.jpg", f"{n}") for n in range(8)]
     findings = decide(rows, files, totals={"a": 10})
@@ -220,7 +220,7 @@ def test_R04_renamed_class_folder() -> None:
 
 
 def test_R04_fewer_than_that_are_moves() -> None:
-    """Less than 80 % of a class in a new folder was moved there one by one."""
+    """With less than 80 % in a new folder, the pictures were moved there one by one."""
     rows = [held(f"a/{n}.jpg", f"{n}") for n in range(7)]
     findings = decide(rows, [found(f"b/{n}.jpg", f"{n}") for n in range(7)], totals={"a": 10})
     assert findings.renamed == {}
@@ -228,7 +228,7 @@ def test_R04_fewer_than_that_are_moves() -> None:
 
 
 def test_R04_merged_into_a_class_that_was_there() -> None:
-    """A class moved into one that has pictures already keeps no name to be renamed to."""
+    """A class moved into one that already has pictures is not renamed."""
     rows = [held(f"a/{n}.jpg", f"{n}") for n in range(10)]
     files = [found(f"b/{n}.jpg", f"{n}") for n in range(10)]
     assert decide(rows, files, totals={"a": 10, "b": 3}).renamed == {}
@@ -243,13 +243,13 @@ def gone(count: int, class_name: str = "a") -> list[PictureRow]:
     [(20, 20, False), (21, 21, True), (21, 23, True), (21, 24, False), (90, 100, False), (91, 100, True)],
 )
 def test_P09_over_20_files_and_over_90_percent_of_a_class(*, count: int, total: int, brakes: bool) -> None:
-    """The brake holds for more than 20 files that are more than 90 % of a class, and for nothing less."""
+    """More than 20 missing files that are more than 90 % of a class stop a run, and nothing less does."""
     findings = decide(gone(count), [], totals={"a": total, "b": 1000}, folders={"a", "b"})
     assert bool(findings.missing_files) is brakes
 
 
 def test_P09_over_90_percent_of_the_dataset() -> None:
-    """The brake holds for more than 90 % of the dataset, however it is spread over classes."""
+    """Missing files that are more than 90 % of the dataset stop a run, however they are spread over classes."""
     rows = [row for name in "abcdefghij" for row in gone(19, name)]
     totals = dict.fromkeys("abcdefghij", 20)
     findings = decide(rows, [], totals=totals, folders=set(totals))
@@ -257,25 +257,25 @@ def test_P09_over_90_percent_of_the_dataset() -> None:
 
 
 def test_P09_a_whole_folder_that_held_one_picture() -> None:
-    """The brake holds when a whole class folder is gone, however small."""
+    """A missing class folder stops a run, however small the class."""
     findings = decide(gone(1), [], totals={"a": 1, "b": 1000}, folders={"b"})
     assert findings.missing_files == "1 of 1 pictures of a are gone"
 
 
 def test_P09_not_when_the_folder_is_there_and_empty() -> None:
-    """A person who throws out the few pictures of a class leaves its folder."""
+    """A person who deletes the few pictures of a class leaves its folder."""
     assert decide(gone(3), [], totals={"a": 3, "b": 1000}, folders={"a", "b"}).missing_files == ""
 
 
 def test_P09_not_for_what_lies_elsewhere() -> None:
-    """Pictures dragged to the rejected are not missing, however many."""
+    """Pictures moved to dataset.rejected are not missing, however many."""
     files = [found(f"a/{n}.jpg", f"a{n}", Area.REJECTED) for n in range(100)]
     findings = decide(gone(100), files, totals={"a": 100}, folders={"a"})
     assert (findings.missing_files, set(kinds(findings))) == ("", {Kind.SHELVED})
 
 
 def test_P09_names_three_classes_and_counts_the_rest() -> None:
-    """The message stays short when many classes are gone."""
+    """The message stays short when many classes are missing."""
     rows = [row for name in "abcde" for row in gone(MISSING_FILES + 5, name)]
     findings = decide(rows, [], totals=dict.fromkeys("abcde", MISSING_FILES + 5), folders=set())
     assert findings.missing_files.endswith("25 of 25 pictures of c and of 2 more classes are gone")
@@ -294,7 +294,7 @@ trees = st.dictionaries(places, contents, max_size=8)
     kin=st.lists(st.tuples(places, contents, st.sampled_from(["present", "rejected", "lifted"])), max_size=4),
 )
 def test_every_picture_and_file_is_explained_once(rows, tree, shelf, kin) -> None:
-    """Whatever the lists, each picture has one fate and no file in the tree goes unexplained or twice."""
+    """Whatever the lists, each picture has one finding, and each file in the tree is explained exactly once."""
 
     def row(place: tuple[str, int], content: str, state: str) -> PictureRow:
         return held(f"{place[0]}/{place[1]}.jpg", content, state)
@@ -320,7 +320,7 @@ def test_every_picture_and_file_is_explained_once(rows, tree, shelf, kin) -> Non
 
 @given(rows=st.lists(st.tuples(places, contents), max_size=8, unique_by=lambda row: row[0]))
 def test_nothing_on_disk_is_ever_a_rejection(rows) -> None:
-    """While a content lies anywhere in the tree, no picture of that content counts as gone."""
+    """While a content exists anywhere in the tree, no picture with that content counts as deleted."""
     missing = [held(f"{place[0]}/{place[1]}.jpg", content) for place, content in rows]
     files = [found("c/new.jpg", "x"), found("b/new.jpg", "y")]
     for finding in decide(missing, files).each:

@@ -1,4 +1,4 @@
-"""Searches and hits: what is asked once, what is fetched, and what is already known."""
+"""Searches and hits: what is searched once, what is downloaded, and what is already known."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def verdicts(ways: list[Task | Refusal]) -> list[Verdict | None]:
     ],
 )
 def test_finished_search(dataset: Dataset, end: str, asked: int, limit: int, *, finished: bool) -> None:
-    """A search is finished when its source had no more, or gave as many as are wanted now."""
+    """A search is finished when its source had no more results, or as many as are wanted now."""
     search = dataset.begin_search(a_query(), "BING", 100)
     if end:
         dataset.finish_search(search.id, end, asked)
@@ -66,7 +66,7 @@ def test_R06_search_is_query_provider_class_and_filters(dataset: Dataset) -> Non
 
 
 def test_new_hits_are_tasks_in_order(dataset: Dataset) -> None:
-    """Hits that nothing is known of are to be fetched, each as it was found."""
+    """New hits become tasks, each as it was found."""
     hits = [a_hit(n, title=f"{n}", author="Ann", others=(f"https://example.com/small/{n}",)) for n in range(3)]
     tasks = find(dataset, hits)
     assert [task.hit for task in tasks] == hits
@@ -74,7 +74,7 @@ def test_new_hits_are_tasks_in_order(dataset: Dataset) -> None:
 
 
 def test_interrupted_hits_wait_with_all_they_had(dataset: Dataset) -> None:
-    """What a killed run had not settled waits for the next, field by field as it was found."""
+    """The unfinished hits of a killed run are resumed with all their fields."""
     hit = a_hit(1, title="King", page="https://example.com", width=640, height=480, author="Ann", author_url="x")
     find(dataset, [hit])
     dataset = again(dataset)
@@ -85,13 +85,13 @@ def test_interrupted_hits_wait_with_all_they_had(dataset: Dataset) -> None:
 
 
 def test_hit_in_hand_is_not_waiting(dataset: Dataset) -> None:
-    """What this run found itself is under way, not left over."""
+    """A hit that this run found is not an unfinished one."""
     find(dataset, [a_hit(1)])
     assert dataset.unsettled_tasks(dataset.begin_search(a_query(), "BING", 1).id) == []
 
 
 def test_passing_failures_get_three_runs(dataset: Dataset) -> None:
-    """A hit whose network had a bad day is tried in three runs, and never twice in one."""
+    """A hit that failed temporarily is tried in three runs, and never twice in one."""
     (task,) = find(dataset, [a_hit(1)])
     tries = []
     for _ in range(4):
@@ -108,7 +108,7 @@ def test_passing_failures_get_three_runs(dataset: Dataset) -> None:
 
 
 def test_recorded_hits_are_looked_up_again(dataset: Dataset) -> None:
-    """A hit that waited is a task still, or has the verdict of what its photograph got meanwhile."""
+    """A hit that waited is a task still, or has the verdict that its photograph got."""
     left = find(dataset, [a_hit(1), a_hit(2), a_hit(3)])
     dataset = again(dataset)
     other = dataset.begin_search(a_query(text="kingsnake"), "FLICKR", 1)
@@ -124,7 +124,7 @@ def test_recorded_hits_are_looked_up_again(dataset: Dataset) -> None:
 
 
 def test_final_verdict_is_had(dataset: Dataset) -> None:
-    """A hit with a final verdict is not fetched again when its search gives it again."""
+    """A hit with a final verdict is not downloaded again when its search finds it again."""
     (task,) = find(dataset, [a_hit(1)])
     dataset.record_verdicts([HitVerdict(task.id, Verdict.TOO_SMALL, "9 x 9")])
     dataset = again(dataset)
@@ -134,7 +134,7 @@ def test_final_verdict_is_had(dataset: Dataset) -> None:
 
 
 def test_same_address_in_another_search(dataset: Dataset) -> None:
-    """An address that came to an end for a class is not tried again for it, whoever finds it."""
+    """A URL with a final verdict for a class is not tried again for it, whichever source finds it."""
     (task,) = find(dataset, [a_hit(1)])
     dataset.record_verdicts([HitVerdict(task.id, Verdict.NOT_AN_IMAGE)])
     other = dataset.begin_search(a_query(text="kingsnake"), "FLICKR", 1)
@@ -144,7 +144,7 @@ def test_same_address_in_another_search(dataset: Dataset) -> None:
 
 
 def test_too_small_for_another_filter(dataset: Dataset) -> None:
-    """What was too small is tried again when smaller pictures are asked for."""
+    """An image that was too small is tried again when smaller images are wanted."""
     (task,) = find(dataset, [a_hit(1)])
     dataset.record_verdicts([HitVerdict(task.id, Verdict.TOO_SMALL)])
     smaller = Query("king snake", "king", filters=Filters(min_size=50))
@@ -154,7 +154,7 @@ def test_too_small_for_another_filter(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.BLOCKED_ADDRESS, Verdict.OPTED_OUT])
 def test_what_a_switch_decides_is_final_for_one_run(dataset: Dataset, verdict: Verdict) -> None:
-    """A refusal that a switch of the command line lifts is asked again when it is found again."""
+    """A refusal that an option lifts is tried again when the hit is found again."""
     (task,) = find(dataset, [a_hit(1)])
     dataset.record_verdicts([HitVerdict(task.id, verdict)])
     search = dataset.begin_search(a_query(), "BING", 1)
@@ -165,7 +165,7 @@ def test_what_a_switch_decides_is_final_for_one_run(dataset: Dataset, verdict: V
 
 
 def test_known_photograph_is_a_duplicate_before_download(dataset: Dataset) -> None:
-    """Another address of a photograph on disk is not fetched, and its source is remembered."""
+    """Another URL of a photograph on disk is not downloaded, and its source is recorded."""
     (known,) = fill(dataset, "king", [1])
     twin = replace(a_hit(1, "FLICKR"), url="https://elsewhere.example.com/big.jpg")
     search = dataset.begin_search(a_query(), "FLICKR", 1)
@@ -176,7 +176,7 @@ def test_known_photograph_is_a_duplicate_before_download(dataset: Dataset) -> No
 
 
 def test_known_photograph_for_another_class_is_a_conflict(dataset: Dataset) -> None:
-    """A photograph that two classes want stays where it was first, and the conflict is open."""
+    """A photograph found for two classes stays in the first, and the conflict is open."""
     (known,) = fill(dataset, "king", [1])
     search = dataset.begin_search(a_query("coral"), "BING", 1)
     assert verdicts(dataset.record_hits(search.id, "coral", [a_hit(1)])) == [Verdict.CONFLICT]
@@ -184,7 +184,7 @@ def test_known_photograph_for_another_class_is_a_conflict(dataset: Dataset) -> N
 
 
 def test_address_is_recognised_in_any_spelling(dataset: Dataset) -> None:
-    """The same address with another scheme, case or tracking parameter is the same photograph."""
+    """The same URL with another scheme, case or tracking parameter is the same photograph."""
     fill(dataset, "king", [1])
     odd = a_hit(1, source="bing:1")
     odd = replace(odd, url="http://PICTURES.example.com/1.jpg?utm_source=x#top")
@@ -193,7 +193,7 @@ def test_address_is_recognised_in_any_spelling(dataset: Dataset) -> None:
 
 
 def test_photograph_fetched_meanwhile(dataset: Dataset) -> None:
-    """A hit that waited for another address of its photograph is settled once that one is placed."""
+    """A hit that waited for another URL of its photograph gets its verdict once that one is placed."""
     (first,) = find(dataset, [a_hit(1)])
     second = replace(a_hit(1, "FLICKR"), url="https://elsewhere.example.com/1.jpg")
     (task,) = find(dataset, [second])
@@ -208,7 +208,7 @@ def test_photograph_fetched_meanwhile(dataset: Dataset) -> None:
 
 
 def test_settled_conflict_is_recorded(dataset: Dataset) -> None:
-    """A conflict that only the look showed is recorded with the picture that it is."""
+    """A conflict found by fingerprint is recorded with the picture of the other class."""
     (known,) = fill(dataset, "king", [1])
     (task,) = find(dataset, [a_hit(2)], "coral")
     dataset.record_verdicts([HitVerdict(task.id, Verdict.CONFLICT, "already in king", known.id)])
@@ -216,7 +216,7 @@ def test_settled_conflict_is_recorded(dataset: Dataset) -> None:
 
 
 def test_photograph_found_at_a_new_address(dataset: Dataset) -> None:
-    """A waiting hit is fetched from where its photograph is today."""
+    """An unfinished hit is downloaded from the current URL of its photograph."""
     find(dataset, [a_hit(1)])
     dataset = again(dataset)
     moved = replace(a_hit(1), url="https://new.example.com/1.jpg")
@@ -229,7 +229,7 @@ def test_photograph_found_at_a_new_address(dataset: Dataset) -> None:
 
 
 def test_many_hits_are_recorded_fast(dataset: Dataset) -> None:
-    """Recording looks hits up by index: no question it asks goes through a whole table."""
+    """Recording hits uses the indexes: no query scans a whole table."""
     fill(dataset, "king", range(3))
     plans = []
     ledger = dataset._ledger

@@ -1,4 +1,4 @@
-"""Whatever ends the program, or fails under it, at any step: the same job again comes to the same end."""
+"""Kills and disk errors at every step of a job: the same job again reaches the same end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="children are fo
 
 @cache
 def torment(way: str, *more: str) -> dict[str, object]:
-    """Go through all operations in a process of its own: forking is for processes without threads."""
+    """Go through all operations in a process of its own: only processes without threads may fork."""
     command = [sys.executable, "-m", "tests.torture", way, *more]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=True)
     assert done.stderr == ""
@@ -28,7 +28,7 @@ def torment(way: str, *more: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(("way", "often"), KILLS)
 def test_P01_killed_at_every_operation(way: str, often: str) -> None:
-    """A kill before, within or after any operation loses nothing, repeats nothing, and is nobody's doing."""
+    """A kill before, within or after any operation loses nothing, repeats nothing, and is not taken for a decision."""
     found = torment(way, often)
     assert found["operations"] > 100
     assert found["statuses"] == {str(DIED): found["operations"], str(MISSED): 1}
@@ -38,7 +38,7 @@ def test_P01_killed_at_every_operation(way: str, often: str) -> None:
 
 @pytest.mark.parametrize(("way", "often"), KILLS)
 def test_X12_deleted_after_a_kill_at_every_operation(way: str, often: str) -> None:
-    """An image deleted by a person after a kill at any operation stays deleted."""
+    """An image that a person deletes after a kill at any operation stays deleted."""
     found = torment(way, often)
     assert found["operations"] > 100
     assert found["deleted"] > found["operations"]
@@ -47,7 +47,7 @@ def test_X12_deleted_after_a_kill_at_every_operation(way: str, often: str) -> No
 
 @pytest.mark.parametrize("way", sorted({*WAYS} - {"die", "die_half_way"}))
 def test_P03_disk_that_fails_at_every_operation(way: str) -> None:
-    """A disk that is full or breaks, from any operation on, is said; once it is mended the job goes on."""
+    """A disk that is full or fails, from any operation on, is reported; once it works again the job continues."""
     found = torment(way)
     assert found["operations"] > 100
     assert found["statuses"] == {str(SAID): found["operations"], str(MISSED): 1}

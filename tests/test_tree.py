@@ -1,4 +1,4 @@
-"""Class folders: what is seen in them, and how files get there."""
+"""Class folders: what is found in them, and how files are written to them."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def names(tree: Tree, **classes: object) -> set[str]:
 
 
 def test_sees_pictures_of_class_folders_only(root: Path, tree: Tree) -> None:
-    """Files in the root, in folders of folders, and without a picture's suffix are none of our business."""
+    """Files in the root, in nested folders, and without the suffix of an image are ignored."""
     lay(root, "king/a.jpg", "king/b.PNG", "king/notes.txt", "king/nosuffix", "king/deep/c.jpg", "d.jpg")
     assert names(tree) == {"king/a.jpg", "king/b.PNG"}
 
 
 def test_ignores_what_systems_leave_behind(root: Path, tree: Tree) -> None:
-    """Finder's, Explorer's and editors' own files are not pictures, whatever their names."""
+    """Files of Finder, Explorer and editors are not images, whatever their names."""
     lay(root, "king/.DS_Store", "king/._a.jpg", "king/Thumbs.db", "king/desktop.ini", "king/.hidden.jpg")
     lay(root, ".ipynb_checkpoints/a.jpg", "king/a.jpg")
     assert names(tree) == {"king/a.jpg"}
 
 
 def test_file_in_the_cloud_is_away_and_not_gone(root: Path, tree: Tree) -> None:
-    """A Mac leaves `.name.jpg.icloud` where it keeps a picture elsewhere."""
+    """macOS leaves `.name.jpg.icloud` for a file that is only in the cloud."""
     lay(root, "king/.a.jpg.icloud")
     assert tree.scan().remote == {("king", "a.jpg")}
 
@@ -80,7 +80,7 @@ def test_nothing_is_placed_through_a_link(root: Path, tree: Tree, tmp_path: Path
 
 
 def test_names_are_compared_composed(root: Path, tree: Tree) -> None:
-    """A folder and a file that the disk spells decomposed are known, and found, by their composed names."""
+    """A folder and a file with decomposed names on the disk are found by their composed names."""
     decomposed = unicodedata.normalize("NFD", "Käfer/Mücke.jpg")
     lay(root, decomposed)
     assert names(tree) == {"Käfer/Mücke.jpg"}
@@ -88,14 +88,14 @@ def test_names_are_compared_composed(root: Path, tree: Tree) -> None:
 
 
 def test_folder_that_differs_in_case_is_the_known_class(root: Path, tree: Tree) -> None:
-    """On macOS and Windows `King` is `king`; everywhere the class keeps the name it was given."""
+    """On macOS and Windows `King` is `king`; everywhere the class keeps its given name."""
     lay(root, "King/a.jpg")
     assert names(tree, classes=["king"]) == {"king/a.jpg"}
     assert tree.path(FileKey("king", "a.jpg")) == root / "King" / "a.jpg"
 
 
 def test_two_folders_that_differ_in_case_are_two_classes(root: Path, tree: Tree) -> None:
-    """Where the disk tells them apart, a known name goes to the folder spelled exactly so."""
+    """Where the disk distinguishes case, a known class is the folder with exactly its spelling."""
     lay(root, "king/a.jpg", "King/b.jpg")
     if len(list(root.iterdir())) == 1:
         pytest.skip("this disk does not tell them apart")
@@ -103,7 +103,7 @@ def test_two_folders_that_differ_in_case_are_two_classes(root: Path, tree: Tree)
 
 
 def test_names_in_no_encoding(root: Path, tree: Tree) -> None:
-    """A file name that is no UTF-8 has a name in the ledger, by which it is found again."""
+    """A file name that is not UTF-8 has a name in the ledger, by which it is found again."""
     try:
         lay(root, os.fsdecode(b"king/caf\xe9.jpg"))
     except OSError:
@@ -113,7 +113,7 @@ def test_names_in_no_encoding(root: Path, tree: Tree) -> None:
 
 
 def test_unreadable_folder_never_looks_empty(root: Path, tree: Tree, monkeypatch) -> None:
-    """A folder that cannot be listed stops everything: its pictures must not look deleted."""
+    """A folder that cannot be listed ends the command: its pictures must not look deleted."""
     lay(root, "king/a.jpg")
     real = os.scandir
 
@@ -128,7 +128,7 @@ def test_unreadable_folder_never_looks_empty(root: Path, tree: Tree, monkeypatch
 
 
 def test_place_moves_and_removes(root: Path, tree: Tree) -> None:
-    """What is placed lies in its class, moves to another, and is gone when removed."""
+    """A placed file is in its class, moves to another, and is gone when removed."""
     a, b = FileKey("king", "a.jpg"), FileKey("coral", "b.jpg")
     tree.place([(a, b"picture")])
     tree.move(a, b)
@@ -140,7 +140,7 @@ def test_place_moves_and_removes(root: Path, tree: Tree) -> None:
 
 
 def test_shelves_are_siblings(root: Path, tree: Tree) -> None:
-    """Rejected pictures and originals lie beside the dataset, which holds nothing but class folders."""
+    """Rejected pictures and originals are next to the dataset, which contains nothing but class folders."""
     tree.place([(FileKey("king", "a.jpg", Area.RAW), b"raw"), (FileKey("king", "a.jpg"), b"picture")])
     tree.move(FileKey("king", "a.jpg"), FileKey("king", "a.jpg", Area.REJECTED))
     files = {str(path.relative_to(root.parent)) for path in root.parent.rglob("*.jpg")}
@@ -149,14 +149,14 @@ def test_shelves_are_siblings(root: Path, tree: Tree) -> None:
 
 @pytest.mark.parametrize("name", ["..", "a/b", "con", ".hidden", "a:b", ""])
 def test_no_folder_is_made_of_an_unsafe_name(root: Path, tree: Tree, name: str) -> None:
-    """A class name that is no safe folder name makes none, whoever asks for it."""
+    """No folder is made for a class name that is not a safe folder name."""
     with pytest.raises(CannotWrite, match="cannot make a folder"):
         tree.place([(FileKey(name, "a.jpg"), b"a")])
     assert list(root.parent.rglob("*.jpg")) == []
 
 
 class Tape:
-    """Records the calls that change the disk, and lets them happen."""
+    """Records the calls that change the disk, and makes them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[tuple[str, str]] = []
@@ -179,12 +179,12 @@ class Tape:
             self.calls.append((name, target))
 
     def only(self, *names: str) -> list[tuple[str, str]]:
-        """Return the calls of these names."""
+        """Return the calls of these functions."""
         return [call for call in self.calls if call[0] in names]
 
 
 def test_P02_flushed_before_named_and_the_name_flushed_last(tree: Tree, monkeypatch) -> None:
-    """Every file is flushed before any gets its name, and the names before anybody hears of them."""
+    """All files are flushed before the first is renamed, and the names before `place` returns."""
     tree.place([(FileKey("king", "0.jpg"), b"0")])
     tape = Tape(monkeypatch)
     tree.place([(FileKey("king", f"{number}.jpg"), b"x") for number in range(1, 4)])
@@ -199,7 +199,7 @@ def test_P02_flushed_before_named_and_the_name_flushed_last(tree: Tree, monkeypa
 
 
 def test_P02_new_folder_is_flushed_into_its_parent(root: Path, tree: Tree, monkeypatch) -> None:
-    """A new class folder survives a power loss before a picture goes into it."""
+    """A new class folder is flushed before a picture is renamed into it."""
     tape = Tape(monkeypatch)
     tree.place([(FileKey("king", "a.jpg"), b"a")])
     steps = tape.only("make_subfolder", "sync_folder", "write")
@@ -208,7 +208,7 @@ def test_P02_new_folder_is_flushed_into_its_parent(root: Path, tree: Tree, monke
 
 
 def test_moves_between_disks(root: Path, tree: Tree, monkeypatch) -> None:
-    """Where the dataset is a mount point, rejected pictures are carried over: copied, flushed, removed."""
+    """Where the dataset is a mount point, rejected pictures are copied, flushed and then removed."""
     tree.place([(FileKey("king", "a.jpg"), b"picture")])
     real = disk.replace
 
@@ -232,7 +232,7 @@ def test_moves_between_disks(root: Path, tree: Tree, monkeypatch) -> None:
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EFBIG])
 @pytest.mark.parametrize("call", ["write", "replace"])
 def test_P03_full_disk(root: Path, tree: Tree, monkeypatch, call: str, code: int) -> None:
-    """A full or broken disk is one error with the path and the free space, and leaves no part behind."""
+    """A full or broken disk gives one error with the path and the free space, and leaves no part files."""
     calls = iter([False, True, True, True, True])
     real = getattr(disk, call)
 
@@ -252,7 +252,7 @@ def test_P03_full_disk(root: Path, tree: Tree, monkeypatch, call: str, code: int
 
 
 def test_sweeps_what_a_killed_writer_left(root: Path, tree: Tree) -> None:
-    """Parts of a killed writer are removed; nothing else in the root is touched."""
+    """Part files of a killed process are removed; nothing else in the root is changed."""
     lay(root, ".harvest-0a1b2c3d-7.part", "harvest.db", ".keep", "king/a.jpg")
     assert tree.has_parts()
     tree.remove_parts()

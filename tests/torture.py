@@ -44,7 +44,7 @@ MENDING = 12  # operations in which the second job is still mending what the fir
 
 
 def job(root: Path) -> None:
-    """Do the job, or what is left of it."""
+    """Do the job, or the rest of it."""
     # Elsewhere for each folder: the paths of all of them would be read and written by every job.
     os.environ["XDG_CONFIG_HOME"] = f"{root.parent}.settings"
     with Dataset.open(root, create=True, exclusive=True) as dataset:
@@ -55,7 +55,7 @@ def job(root: Path) -> None:
 
 
 def harvest(dataset: Dataset, class_name: str, numbers: list[int], text: str = "snake") -> None:
-    """Ask, fetch and place as the pipeline would."""
+    """Search, download and place as the pipeline does."""
     search = dataset.begin_search(a_query(class_name, text), "BING", len(numbers))
     hits = [task.hit for task in dataset.unsettled_tasks(search.id)]
     if not search.finished:
@@ -68,7 +68,7 @@ def harvest(dataset: Dataset, class_name: str, numbers: list[int], text: str = "
 
 
 def settle(dataset: Dataset, tasks: list[Task]) -> None:
-    """Do with a batch what the pipeline would: refuse, place, or put in another's place."""
+    """Process a batch as the pipeline does: refuse, place, or replace another picture."""
     known = {one.content: one for one in dataset.list_present()}
     placements, settlements = [], []
     for task in tasks:
@@ -85,12 +85,12 @@ def settle(dataset: Dataset, tasks: list[Task]) -> None:
 
 
 def picture(number: int) -> Picture:
-    """Draw a picture; every second one has its original kept."""
+    """Draw a picture; every second one keeps its original."""
     return a_picture(number, original=b"original %d" % number if number % 2 else None)
 
 
 def prune(dataset: Dataset) -> None:
-    """Decide as a person would, what is not decided yet."""
+    """Make the decisions of a person that are not made yet."""
     classes = {known.content: known.class_name for known in dataset.list_present()}
     if a_picture(REJECTED).content in classes:
         dataset.reject(dataset.find(name(REJECTED)), by="page")
@@ -105,7 +105,7 @@ def prune(dataset: Dataset) -> None:
 
 
 def outcome(root: Path) -> dict[str, object]:
-    """Tell what a job left: files, verdicts, decisions, and nothing that differs from run to run."""
+    """Return the result of a job: files, verdicts and decisions, without anything that differs from run to run."""
     connection = sqlite3.connect(root / "harvest.db")
     try:
         return {
@@ -140,7 +140,7 @@ def die(_: Callable[..., object], *__: object) -> None:
 
 
 def die_half_way(real: Callable[..., object], *values: object) -> object:
-    """End the process in the middle of a write, or right after anything else."""
+    """End the process in the middle of a write, or right after any other operation."""
     if isinstance(values[-1], bytes):
         Path(values[0]).write_bytes(values[-1][: len(values[-1]) // 2])
     else:
@@ -173,7 +173,7 @@ CALLS += [(database, name) for name in ("begin", "commit")]
 
 
 def arm(number: int, way: Callable[..., object]) -> None:
-    """Let `way` happen at operation `number`; from then on a broken disk stays broken."""
+    """Call `way` at operation `number`; from then on a broken disk stays broken."""
     count = itertools.count(1)
     lasting = way in (no_space, broken)
     for module, called in CALLS:
@@ -187,7 +187,7 @@ def arm(number: int, way: Callable[..., object]) -> None:
 
 
 def child(root: Path, number: int, way: Callable[..., object]) -> int:
-    """Run the job in a child, with operation `number` going wrong, and return its exit status."""
+    """Run the job in a child process in which operation `number` fails, and return its exit status."""
     process = os.fork()
     if process == 0:
         status = 1
@@ -205,7 +205,7 @@ def child(root: Path, number: int, way: Callable[..., object]) -> int:
 
 
 def torment(folder: Path, way: Callable[..., object], *, twice: bool) -> dict[str, object]:
-    """Go through every operation of the job, and list where it did not recover, and deleted images that return."""
+    """Go through every operation of the job; return those without recovery, and deleted images that return."""
     undisturbed = folder / "undisturbed" / "dataset"
     job(undisturbed)
     expected = outcome(undisturbed)
