@@ -1,4 +1,4 @@
-"""What a person does to an image after a kill between its rename and its confirmation is seen as theirs."""
+"""What a person does to an image after a kill between its rename and its confirmation is not lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Killed(BaseException):
-    """What ends a process in the middle of things, as far as one process can do that to itself."""
+    """An exception that ends an operation as a kill does, as far as one process can simulate it."""
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def place_and_kill(root: Path, *, replaces: bool = False) -> None:
-    """Place an image, a better copy of another if it `replaces` one, and end before the confirmation."""
+    """Place an image, or a better copy that `replaces` one, and stop before the confirmation."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         [worse, task] = find(dataset, [a_hit(1), a_hit(2)])
         known = dataset.place([Placement(worse, a_picture(1))])[0] if replaces else None
@@ -46,7 +46,7 @@ def image(root: Path, number: int = 2, class_name: str = "king") -> Path:
 
 
 def test_X12_deleted_image_is_a_rejection(root: Path) -> None:
-    """A deleted image is reported as deleted, and its address is not fetched again."""
+    """A deleted image is reported as deleted, and its URL is not downloaded again."""
     place_and_kill(root)
     image(root).unlink()
     with Dataset.open(root) as dataset:
@@ -67,7 +67,7 @@ def test_X12_moved_image_is_relabelled(root: Path) -> None:
 
 
 def test_X12_edited_image_keeps_its_source(root: Path) -> None:
-    """An image that was edited is the person's version of it, and not a file of their own."""
+    """An edited image is a version of that image, and not an added file."""
     place_and_kill(root)
     image(root).write_bytes(datasets.jpeg(77))
     with Dataset.open(root) as dataset:
@@ -78,7 +78,7 @@ def test_X12_edited_image_keeps_its_source(root: Path) -> None:
 
 
 def test_X12_worse_copy_stays_when_the_better_one_is_deleted(root: Path) -> None:
-    """Of two copies that lay there after the kill, the one that the person left stays."""
+    """Of two copies after the kill, the one that the person kept stays."""
     place_and_kill(root, replaces=True)
     image(root, 2).unlink()
     with Dataset.open(root) as dataset:
@@ -87,7 +87,7 @@ def test_X12_worse_copy_stays_when_the_better_one_is_deleted(root: Path) -> None
 
 
 def test_X12_what_was_not_renamed_is_nobodys_deletion(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill between the record and the rename is no decision: the part file goes, and the hit waits."""
+    """A kill between the record and the rename is not a decision: the part file is removed, and the hit is resumed."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         [task] = find(dataset, [a_hit(2)])
         monkeypatch.setattr(disk, "replace", _kill)

@@ -1,4 +1,4 @@
-"""No file of a dataset is opened through a symbolic link: a dataset of a stranger may contain some."""
+"""No file of a dataset is opened through a symbolic link: the dataset of a stranger may contain some."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = b"years of work"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Make a dataset with three images."""
+    """Return a dataset with three images."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3))
     return root
@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """Give a file of the user outside the dataset."""
+    """Return a file of the user outside the dataset."""
     target = tmp_path / "home" / "thesis.tex"
     target.parent.mkdir()
     target.write_bytes(SECRET)
@@ -44,13 +44,13 @@ def target(tmp_path: Path) -> Path:
 
 
 def plant(path: Path, target: Path) -> None:
-    """Put a link in the place of a file."""
+    """Replace a file by a link."""
     path.unlink(missing_ok=True)
     path.symlink_to(target)
 
 
 def open_all(root: Path) -> dict[str, Callable[[], object]]:
-    """List the ways in which commands open a dataset."""
+    """Return the ways in which commands open a dataset."""
     return {
         "get": lambda: Dataset.open(root, create=True, exclusive=True),
         "status": lambda: Dataset.open(root),
@@ -60,7 +60,7 @@ def open_all(root: Path) -> dict[str, Callable[[], object]]:
 
 
 def test_X04_linked_lock_is_not_followed(root: Path, target: Path) -> None:
-    """A lock that is a link is refused by name, and what it leads to keeps its content."""
+    """A lock that is a link is refused by name, and its target keeps its content."""
     plant(root / "harvest.lock", target)
     with pytest.raises(CannotWrite, match=r"harvest\.lock is a symbolic link to .*thesis\.tex") as raised:
         Dataset.open(root, create=True, exclusive=True)
@@ -70,7 +70,7 @@ def test_X04_linked_lock_is_not_followed(root: Path, target: Path) -> None:
 
 
 def test_X04_dangling_lock_creates_nothing(root: Path, tmp_path: Path) -> None:
-    """A lock that is a link to nothing is refused, and what it names is not made."""
+    """A lock that is a broken link is refused, and its target is not created."""
     plant(root / "harvest.lock", tmp_path / "new")
     with pytest.raises(CannotWrite, match=r"harvest\.lock is a symbolic link"):
         Dataset.open(root, create=True, exclusive=True)
@@ -78,7 +78,7 @@ def test_X04_dangling_lock_creates_nothing(root: Path, tmp_path: Path) -> None:
 
 
 def test_X04_lock_is_checked_where_the_system_cannot(root: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without O_NOFOLLOW, as on Windows, a link is found all the same."""
+    """Without O_NOFOLLOW, as on Windows, a link is detected too."""
     monkeypatch.setattr(disk, "_OPEN", disk._OPEN & ~disk._NO_FOLLOW)
     monkeypatch.setattr(disk, "_NO_FOLLOW", 0)
     plant(root / "harvest.lock", target)
@@ -88,7 +88,7 @@ def test_X04_lock_is_checked_where_the_system_cannot(root: Path, target: Path, m
 
 
 def test_X04_lock_replaced_between_check_and_opening(root: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without O_NOFOLLOW, a link that takes the file's place after the check is found before a write."""
+    """Without O_NOFOLLOW, a link that replaces the file after the check is detected before a write."""
     monkeypatch.setattr(disk, "_OPEN", disk._OPEN & ~disk._NO_FOLLOW)
     monkeypatch.setattr(disk, "_NO_FOLLOW", 0)
     real = os.open
@@ -112,7 +112,7 @@ def test_X04_holder_is_not_read_through_a_link(root: Path, target: Path) -> None
 @pytest.mark.parametrize("command", ["get", "status", "dry run", "train"])
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
 def test_X04_linked_ledger_is_not_followed(root: Path, target: Path, command: str, suffix: str) -> None:
-    """A ledger that is a link, or a file of SQLite's that is one, is refused by every command."""
+    """A ledger that is a link, or a file of SQLite that is one, is refused by every command."""
     name = f"harvest.db{suffix}"
     plant(root / name, target)
     with pytest.raises(CannotWrite, match=rf"{name} is a symbolic link to .*thesis\.tex"):
@@ -123,7 +123,7 @@ def test_X04_linked_ledger_is_not_followed(root: Path, target: Path, command: st
 
 @pytest.mark.parametrize("command", ["get", "status", "dry run", "train"])
 def test_X04_dangling_ledger_creates_nothing(root: Path, tmp_path: Path, command: str) -> None:
-    """A ledger that is a link to nothing is refused, and no ledger is made in its place or at its end."""
+    """A ledger that is a broken link is refused, and no ledger is created at the link or its target."""
     plant(root / "harvest.db", tmp_path / "new.db")
     with pytest.raises(CannotWrite, match=r"harvest\.db is a symbolic link"):
         open_all(root)[command]()
@@ -134,7 +134,7 @@ def test_X04_dangling_ledger_creates_nothing(root: Path, tmp_path: Path, command
 def test_X04_ledger_replaced_between_check_and_opening(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A link that takes the ledger's place just before it is opened is refused before it is written."""
+    """A link that replaces the ledger just before it is opened is refused before it is written."""
     other = tmp_path / "other"
     datasets.new(other, king=[9])
     before = datasets.sha((other / "harvest.db").read_bytes())
@@ -156,7 +156,7 @@ def test_X04_ledger_replaced_between_check_and_opening(
 
 @pytest.mark.parametrize("command", ["get", "status", "dry run"])
 def test_X04_linked_rejected_folder_is_not_followed(root: Path, target: Path, command: str) -> None:
-    """A dataset.rejected that is a link is refused: what lies elsewhere is not taken for rejected images."""
+    """A dataset.rejected that is a link is refused: its files do not count as rejected images."""
     (target.parent / "king").mkdir()
     root.with_name("dataset.rejected").symlink_to(target.parent)
     with pytest.raises(CannotWrite, match=r"dataset\.rejected is a symbolic link"):
@@ -180,7 +180,7 @@ def test_X04_nothing_is_placed_through_a_linked_folder(root: Path, target: Path,
 
 @pytest.mark.parametrize("linked", ["dataset.raw", "dataset.raw/king"])
 def test_X04_nothing_is_removed_or_moved_through_a_linked_folder(root: Path, target: Path, linked: str) -> None:
-    """A file that lies behind a link is neither seen, read, moved nor removed."""
+    """A file behind a link is neither listed, read, moved nor removed."""
     link = root.parent / linked
     link.parent.mkdir(exist_ok=True)
     spot = FileKey("king", "thesis.tex", Area.RAW)
@@ -202,7 +202,7 @@ def test_X04_nothing_is_removed_or_moved_through_a_linked_folder(root: Path, tar
 
 
 def test_X04_image_behind_a_link_is_not_read(root: Path, target: Path) -> None:
-    """Neither size nor content of what a link leads to is taken for an image."""
+    """Neither size nor content of the target of a link counts as an image."""
     (root / "king" / "a.jpg").symlink_to(target)
     (root / "coral").symlink_to(target.parent)
     tree = Tree(root)
@@ -213,7 +213,7 @@ def test_X04_image_behind_a_link_is_not_read(root: Path, target: Path) -> None:
 
 
 def test_X04_part_files_behind_a_link_are_not_removed(root: Path, target: Path) -> None:
-    """What a killed writer left is removed in the folders of the dataset alone."""
+    """Part files of a killed process are removed in the folders of the dataset only."""
     left = target.parent / ".harvest-0123-0.part"
     left.write_bytes(SECRET)
     root.with_name("dataset.raw").symlink_to(target.parent)
@@ -224,7 +224,7 @@ def test_X04_part_files_behind_a_link_are_not_removed(root: Path, target: Path) 
 
 
 def test_X04_linked_part_file_is_not_written_through(root: Path, target: Path) -> None:
-    """A link in the place of a part file is refused, also one that leads nowhere."""
+    """A link in place of a part file is refused, also a broken one."""
     for number, leads_to in enumerate((target, target.parent / "new")):
         part = root / f".harvest-0123-{number}.part"
         part.symlink_to(leads_to)
@@ -235,7 +235,7 @@ def test_X04_linked_part_file_is_not_written_through(root: Path, target: Path) -
 
 
 def test_X04_linked_table_is_replaced_and_not_written_through(root: Path, target: Path) -> None:
-    """Tables and reports, written as a whole, take the place of a link and leave its target as it is."""
+    """Tables and reports, which are written atomically, replace a link and leave its target as it is."""
     (root / "splits.csv").symlink_to(target)
     disk.write_atomically(root / "splits.csv", b"path,part\n")
     assert target.read_bytes() == SECRET
@@ -244,7 +244,7 @@ def test_X04_linked_table_is_replaced_and_not_written_through(root: Path, target
 
 
 def test_X04_linked_page_is_replaced_and_not_written_through(root: Path, target: Path) -> None:
-    """The page of a source that is kept for a bug report is not written through a link."""
+    """The page that is saved for a bug report is not written through a link."""
     (root / "harvest-bing-page.txt").symlink_to(target)
     path = save_page(PageChanged("new", page="<html>"), "BING", root)
     assert path == root / "harvest-bing-page.txt"
@@ -261,7 +261,7 @@ def test_X04_copy_does_not_follow_a_link(root: Path, target: Path) -> None:
 
 
 def test_X04_the_dataset_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
-    """Who keeps the dataset on another disk, behind a link, works as without it."""
+    """A dataset on another disk, behind a link, works like any other."""
     moved = root.rename(tmp_path / "big")
     root.symlink_to(moved)
     with Dataset.open(root, create=True, exclusive=True) as dataset:
@@ -273,7 +273,7 @@ def test_X04_the_dataset_itself_may_be_a_link(root: Path, tmp_path: Path) -> Non
 
 
 def test_X04_fifo_in_place_of_the_lock_is_not_waited_for(root: Path) -> None:
-    """A lock that is no regular file is refused at once."""
+    """A lock that is not a regular file is refused at once."""
     (root / "harvest.lock").unlink()
     os.mkfifo(root / "harvest.lock")
     with pytest.raises(CannotWrite, match="not a regular file"):

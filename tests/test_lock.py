@@ -1,4 +1,4 @@
-"""One writer at a time."""
+"""Only one process places pictures at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def holder(tmp_path: Path):
 
 
 def test_P05_second_get_is_told_who_holds_it(tmp_path: Path, holder, monkeypatch) -> None:
-    """A second `get` ends with exit code 6 and names the first one's process."""
+    """A second `get` ends with exit code 6 and names the process of the first one."""
     monkeypatch.setattr("harvest.dataset.ledger_and_lock.LOCK_TIMEOUT", 0.1)
     with pytest.raises(DatasetBusy, match=rf"process {holder.pid}, since .* UTC") as raised:
         Dataset.open(tmp_path / "dataset", create=True, exclusive=True)
@@ -42,7 +42,7 @@ def test_P05_second_get_is_told_who_holds_it(tmp_path: Path, holder, monkeypatch
 
 
 def test_P05_lock_goes_with_its_holder(tmp_path: Path, holder) -> None:
-    """A killed holder holds nothing."""
+    """The lock of a killed process is released."""
     holder.kill()
     holder.wait()
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
@@ -51,14 +51,14 @@ def test_P05_lock_goes_with_its_holder(tmp_path: Path, holder) -> None:
 
 @pytest.mark.usefixtures("holder")
 def test_P05_other_commands_go_on(tmp_path: Path) -> None:
-    """While a `get` runs, `status` reads and records what a person did."""
+    """While a `get` runs, `status` works and records what a person did."""
     (tmp_path / "dataset" / "king" / datasets.name(1)).unlink()
     with Dataset.open(tmp_path / "dataset") as dataset:
         assert [change.name for change in dataset.changes.deleted] == [datasets.name(1)]
 
 
 def test_P05_a_get_waits_a_moment(tmp_path: Path) -> None:
-    """A command that holds the lock for the blink of an eye does not turn a `get` away."""
+    """A command that holds the lock briefly does not make a `get` fail."""
     first, second = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
     assert first.acquire()
     assert not second.acquire()
@@ -68,14 +68,14 @@ def test_P05_a_get_waits_a_moment(tmp_path: Path) -> None:
 
 
 def test_lock_tells_its_holder(tmp_path: Path) -> None:
-    """The lock names the process that took it last."""
+    """The lock names the process that acquired it last."""
     with Lock(tmp_path / "lock") as lock:
         assert lock.acquire()
         assert lock.describe_holder().startswith(f"process {os.getpid()}, since ")
 
 
 def test_lock_where_nothing_can_be_written(tmp_path: Path) -> None:
-    """A place that takes no file is an error with its path."""
+    """A folder that is not writable is an error with its path."""
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match="lock"):
         Lock(tmp_path / "file" / "lock").acquire()

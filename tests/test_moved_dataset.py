@@ -1,4 +1,4 @@
-"""A dataset that is moved, renamed or deleted while it is written: noticed, and nothing made in its place."""
+"""A dataset that is moved, renamed or deleted during a run is detected, and nothing is created at its path."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows moves no folder
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Make a dataset with three images."""
+    """Return a dataset with three images."""
     root = tmp_path / "dataset"
     datasets.new(root, king=range(3))
     return root
@@ -58,7 +58,7 @@ WAYS = [rename, delete, replace_by_empty, replace_by_copy, delete_and_make_again
 
 @pytest.mark.parametrize("way", WAYS)
 def test_X13_moved_between_two_batches(root: Path, way: Callable[[Path], None]) -> None:
-    """The next batch is refused with exit code 6, and nothing is made or changed where the dataset was."""
+    """The next batch is refused with exit code 6, and nothing is created or changed at the path of the dataset."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         [task] = find(dataset, [a_hit(9)], "coral", "coral snake")
         way(root)
@@ -74,7 +74,7 @@ def test_X13_moved_between_two_batches(root: Path, way: Callable[[Path], None]) 
 def test_X13_moved_in_the_middle_of_a_batch(
     root: Path, way: Callable[[Path], None], step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever step of a batch the move comes before, the error says so and the path stays empty."""
+    """Whichever step of a batch the move precedes, the error says so and the path stays empty."""
     calls = []
 
     def once(real: Callable[..., None], *values: object) -> None:
@@ -93,7 +93,7 @@ def test_X13_moved_in_the_middle_of_a_batch(
 
 
 def test_X13_moved_dataset_goes_on_at_its_new_place(root: Path) -> None:
-    """Nothing is lost by the move: the hit still waits there, and a whole ledger is with it."""
+    """Nothing is lost by the move: the hit is unfinished there, and the ledger is complete."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         [task] = find(dataset, [a_hit(9)])
         rename(root)
@@ -122,7 +122,7 @@ def test_X13_ledger_alone_is_removed_or_replaced(root: Path, way: str) -> None:
 
 
 def test_X13_a_link_to_the_new_place_is_the_same_dataset(root: Path) -> None:
-    """Who moves a dataset and leaves a link in its place does not stop the run."""
+    """A dataset that is moved and replaced by a link to it does not stop the run."""
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         [task] = find(dataset, [a_hit(9)])
         rename(root)
@@ -131,7 +131,7 @@ def test_X13_a_link_to_the_new_place_is_the_same_dataset(root: Path) -> None:
 
 
 def test_X13_decisions_are_refused_too(root: Path) -> None:
-    """A rejection does not move files in a dataset that took this one's place."""
+    """A rejection does not move files in another dataset at the same path."""
     with Dataset.open(root) as dataset:
         replace_by_copy(root)
         before = images(root)
@@ -142,7 +142,7 @@ def test_X13_decisions_are_refused_too(root: Path) -> None:
 
 
 def test_new_ledger_takes_nothing_over_from_an_old_one(root: Path) -> None:
-    """What SQLite left beside a ledger that was removed is not taken for a part of a new one."""
+    """Files that SQLite left next to a removed ledger do not become part of a new one."""
     dataset = Dataset.open(root, create=True, exclusive=True)
     find(dataset, [a_hit(9)])
     (root / "harvest.db").unlink()
@@ -154,7 +154,7 @@ def test_new_ledger_takes_nothing_over_from_an_old_one(root: Path) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder, but for the directory that was moved away."""
+    """Return every file below a folder, except in the directory that was moved away."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""Folder names and CSV cells made from any text at all."""
+"""Folder names and CSV cells from any text."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ NOT_PORTABLE = [
 
 @pytest.mark.parametrize("text", PATH_TRICKS)
 def test_C05_path_tricks_are_refused(text):
-    """A text that names another place than one folder below the root is refused."""
+    """A text that names a path other than one folder below the root is refused."""
     with pytest.raises(ValueError, match="it "):
         check_component(text)
 
@@ -39,7 +39,7 @@ def test_C05_path_tricks_are_refused(text):
 @example("a/../..")
 @example("\u037e")
 def test_C05_a_name_is_one_folder_below_the_root(text):
-    """Any text is refused or is the name of a direct child of the root, which needs no further cleaning."""
+    """Any text is refused, or is the name of a direct child of the root that needs no further change."""
     try:
         name = check_component(text)
     except ValueError:
@@ -53,7 +53,7 @@ def test_C05_a_name_is_one_folder_below_the_root(text):
 
 @pytest.mark.parametrize("text", NOT_PORTABLE)
 def test_C06_a_name_that_some_system_refuses_is_refused_on_all(text):
-    """Devices, trailing dots, control and bidi characters and names of too many bytes are refused."""
+    """Devices, trailing dots, control and bidi characters and names that are too long are refused."""
     with pytest.raises(ValueError, match=r"."):
         check_component(text)
 
@@ -62,30 +62,30 @@ def test_C06_a_name_that_some_system_refuses_is_refused_on_all(text):
     "text", ["con_snake", "com10", "cat.v2", "king snake", "x" * 255, "蛇" * 85, "Ünï-çødé", "@=+"]
 )
 def test_C06_ordinary_names_pass_unchanged(text):
-    """A name that every system takes is returned as it is."""
+    """A name that every system accepts is returned as it is."""
     assert check_component(text) == text
 
 
 def test_C06_the_reason_names_the_invisible_character():
-    """An invisible character is named by its number, since nobody can see it."""
+    """An invisible character is named by its code point."""
     with pytest.raises(ValueError, match=r"U\+202E"):
         check_component("king\u202esnake")
 
 
 def test_the_ledgers_own_name_is_no_class():
-    """A class cannot take the place of the ledger beside it."""
+    """A class cannot have the name of the ledger next to it."""
     with pytest.raises(ValueError, match="dataset itself"):
         check_component("Harvest.db")
 
 
 def test_a_name_is_composed():
-    """An accent typed in two parts gives the same folder as one typed whole."""
+    """An accent typed as two characters gives the same folder as one character."""
     assert check_component("cafe\u0301") == "caf\u00e9"
 
 
 @given(st.text())
 def test_C04_fold_is_blind_to_case_and_composition(text):
-    """Spellings that differ in case or composition fold alike, and folding twice changes nothing."""
+    """Spellings that differ in case or composition fold to the same name, and folding twice changes nothing."""
     folded = fold_name(text)
     assert fold_name(folded) == folded
     assert fold_name(unicodedata.normalize("NFC", text)) == fold_name(unicodedata.normalize("NFD", text)) == folded
@@ -99,7 +99,7 @@ def test_C04_fold_sees_cat_and_cat_as_one():
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", '=HYPERLINK("x")'])
 def test_C09_formula_cells_are_defused(text):
-    """A cell that a spreadsheet would compute survives our CSV as text, with one quote before it."""
+    """A cell that a spreadsheet would compute is text in our CSV, with one quote before it."""
     file = io.StringIO(newline="")
     csv.writer(file).writerow([escape_formula(text)])
     file.seek(0)
@@ -108,7 +108,7 @@ def test_C09_formula_cells_are_defused(text):
 
 @given(st.text())
 def test_C09_no_cell_begins_a_formula(text):
-    """Whatever the text, its cell begins no formula, and only a formula is changed."""
+    """Whatever the text, its cell is not a formula, and only a formula is changed."""
     safe = escape_formula(text)
     assert not safe.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
     assert safe in {text, f"'{text}"}

@@ -1,4 +1,4 @@
-"""Images that a person converted or saved under another name stay the images they were."""
+"""Images that a person converted or saved under another name remain the same images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COUNT = 25
 
 @pytest.fixture(scope="module")
 def harvested(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a dataset of one class of padded photographs, to be copied."""
+    """Return a dataset of one class of padded photographs, to be copied."""
     root = tmp_path_factory.mktemp("harvested") / "dataset"
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         tasks = find(dataset, [a_hit(number) for number in range(COUNT)])
@@ -45,7 +45,7 @@ def harvested(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(harvested: Path, tmp_path: Path) -> Path:
-    """Give a dataset to change."""
+    """Return a dataset to change."""
     return shutil.copytree(harvested, tmp_path / "dataset")
 
 
@@ -54,7 +54,7 @@ def files(root: Path) -> list[Path]:
 
 
 def convert(file: Path, target: str, **options: object) -> Path:
-    """Save a file anew, and delete it."""
+    """Save a file under a new name, and delete the old one."""
     path = file.with_name(target)
     with Image.open(file) as image:
         image.save(path, **options)
@@ -64,7 +64,7 @@ def convert(file: Path, target: str, **options: object) -> Path:
 
 @pytest.mark.parametrize("suffix", [".png", ".webp"])
 def test_a_converted_class_keeps_its_provenance(root: Path, suffix: str) -> None:
-    """A whole class in another format is edited: no rejection, no missing files, and every source known."""
+    """A class in another format is edited: no rejections, no missing files, and every source known."""
     before = files(root)
     for file in before:
         convert(file, file.stem + suffix)
@@ -86,7 +86,7 @@ def test_a_converted_class_keeps_its_provenance(root: Path, suffix: str) -> None
 
 
 def test_a_converted_part_is_edited(root: Path) -> None:
-    """What was converted is edited, and what was deleted in the same hour is deleted."""
+    """A converted image is edited, and an image deleted at the same time is deleted."""
     first, second, third, *_ = files(root)
     convert(first, f"{first.stem}.png")
     convert(second, f"{second.stem}.webp", quality=60)
@@ -97,7 +97,7 @@ def test_a_converted_part_is_edited(root: Path) -> None:
 
 @pytest.mark.parametrize("target", ["holiday.jpg", "holiday.png", "holiday.webp"])
 def test_a_copy_under_another_name_is_the_image(root: Path, target: str) -> None:
-    """Saved under a name that says nothing, an image is known by its fingerprint, padded or not."""
+    """An image saved under an unrelated name is recognised by its fingerprint, padded or not."""
     first = files(root)[0]
     with Dataset.open(root) as dataset:
         source = dataset.history_of_text(f"king/{first.name}").sources[0]
@@ -110,7 +110,7 @@ def test_a_copy_under_another_name_is_the_image(root: Path, target: str) -> None
 
 
 def test_another_image_is_not_taken_for_it(root: Path) -> None:
-    """An image of a person's own that comes while another is deleted is added, and the other is rejected."""
+    """An image that a person adds while another is deleted is added, and the other is rejected."""
     first = files(root)[0]
     first.unlink()
     (root / "king" / "mine.png").write_bytes(encoded(photo(300, 220, 999), "PNG"))
@@ -120,7 +120,7 @@ def test_another_image_is_not_taken_for_it(root: Path) -> None:
 
 
 def test_what_is_no_image_is_compared_with_nothing(root: Path) -> None:
-    """A new file that cannot be decoded is added, as ever."""
+    """A new file that cannot be decoded is added, as always."""
     files(root)[0].unlink()
     (root / "king" / "mine.png").write_bytes(b"no image")
     with Dataset.open(root) as dataset:
@@ -128,7 +128,7 @@ def test_what_is_no_image_is_compared_with_nothing(root: Path) -> None:
 
 
 def test_a_file_is_examined_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was compared with missing images is not decoded again to be taken in."""
+    """A file that was compared with missing images is not decoded again when it is added."""
     examined = []
     examine = images.inspect_image
     monkeypatch.setattr(images, "inspect_image", lambda data, **how: examined.append(data) or examine(data, **how))
@@ -141,7 +141,7 @@ def test_a_file_is_examined_once(root: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_dry_run_sees_the_same(root: Path) -> None:
-    """Read without a trace, a conversion is an edit as well."""
+    """Read only, a conversion is reported as an edit too."""
     first = files(root)[0]
     convert(first, "holiday.png")
     with Dataset.open(root, read_only=True) as dataset:

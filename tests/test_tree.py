@@ -54,7 +54,7 @@ def test_ignores_what_systems_leave_behind(root: Path, tree: Tree) -> None:
 
 
 def test_file_in_the_cloud_is_away_and_not_gone(root: Path, tree: Tree) -> None:
-    """macOS leaves `.name.jpg.icloud` for a file that is only in the cloud."""
+    """A Mac leaves `.name.jpg.icloud` for a file that is only in the cloud."""
     lay(root, "king/.a.jpg.icloud")
     assert tree.scan().remote == {("king", "a.jpg")}
 

@@ -75,7 +75,7 @@ ROWS = {
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Give a home directory with what a stranger would like to have."""
+    """Return a home directory with files that an attacker wants."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "secret.jpg").write_bytes(datasets.jpeg(900))
@@ -85,7 +85,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a dataset whose ledger will be tampered with, in the folder that commands run in."""
+    """Return a dataset whose ledger will be changed, in the working directory."""
     monkeypatch.setenv("HOME", str(home))
     root = tmp_path / "work" / "dataset"
     root.parent.mkdir()
@@ -98,7 +98,7 @@ def root(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Give `run("status")`, which returns the exit code and what was said on stderr."""
+    """Return `run("status")`, which returns the exit code and stderr."""
 
     def run(*args: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["harvest", *args])
@@ -112,7 +112,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def tamper(root: Path, script: str, *, force: bool = False, **values: Any) -> None:
-    """Run statements on a closed ledger, with `:name` standing for values; `force` ignores its rules."""
+    """Run statements on a closed ledger, with `:name` for values; `force` ignores its constraints."""
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
         if force:
             connection.execute("PRAGMA ignore_check_constraints=ON")
@@ -141,7 +141,7 @@ def commands() -> Iterator[tuple[str, ...]]:
 def test_X02_a_name_that_leads_out_is_damage(
     root: Path, home: Path, run: Callable[..., tuple[int, str]], row: str, name: str, *, as_class: bool
 ) -> None:
-    """Whatever row holds it, a name that leads out is reported and skipped, and nothing is done there."""
+    """Whichever row contains it, a name that leads out is reported and skipped, and nothing is done there."""
     hostile = NAMES[name]
     value = hostile.format(home=home) if isinstance(hostile, str) else hostile
     sql_name = value if isinstance(value, str) and value.startswith("CAST") else ":evil"
@@ -176,7 +176,7 @@ def test_X02_a_name_that_leads_out_is_damage(
 def test_X02_no_command_touches_what_lies_outside(
     root: Path, home: Path, run: Callable[..., tuple[int, str]], row: str
 ) -> None:
-    """Each command ends cleanly on a hostile row, and the home directory is as it was."""
+    """Each command ends cleanly on a hostile row, and the home directory is unchanged."""
     names = {"klass": "'king'" if row not in ("class", "conflict") else ":evil", "name": ":evil"}
     secret = home / "secret.jpg"
     stat = secret.stat()
@@ -203,7 +203,7 @@ def test_X02_no_command_touches_what_lies_outside(
 @pytest.mark.parametrize("name", ["/etc/passwd", "..", "a/b", "a\\b", "C:a", "a\0", ".a", "", "x" * 300])
 @pytest.mark.parametrize("shelf", Area)
 def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, shelf: Area, name: str) -> None:
-    """Whoever asks, no path is built from a name that leads out: not as a file, and not as a class."""
+    """No path is built from a name that leads out, neither as a file nor as a class."""
     shelves = DatasetPaths(tmp_path / "dataset")
     for spot in (FileKey("king", name, shelf), FileKey(name, "a.jpg", shelf)):
         with pytest.raises(StorageError, match="leads out of the dataset"):
@@ -213,7 +213,7 @@ def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, shelf: Area,
 def test_X02_a_class_folder_that_is_a_link_is_not_followed(
     root: Path, home: Path, run: Callable[..., tuple[int, str]]
 ) -> None:
-    """With a link for a class folder in the dataset too, a pending move takes no file from where it leads."""
+    """Even with a link as a class folder in the dataset, a pending move takes no file from its target."""
     (root / "evil").symlink_to(home)
     tamper(root, ROWS["moving from"].format(klass="'evil'", name="'secret.jpg'"), hash=HASH)
     before = files(home)
@@ -225,7 +225,7 @@ def test_X02_a_class_folder_that_is_a_link_is_not_followed(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file can have these names there")
 def test_X02_a_persons_own_odd_names_are_no_damage(root: Path) -> None:
-    """Files that a person gave such names are taken in once, under a spelling that leads nowhere."""
+    """Files to which a person gave such names are added once, under an escaped name."""
     for number, name in enumerate(["a\\b.jpg", "C:d.jpg", "e\x07.jpg", "what?.jpg", "con.jpg", b"caf\xe9.jpg"]):
         path = root / "king" / (name if isinstance(name, str) else name.decode(errors="surrogateescape"))
         path.write_bytes(datasets.jpeg(700 + number))
@@ -236,7 +236,7 @@ def test_X02_a_persons_own_odd_names_are_no_damage(root: Path) -> None:
 
 
 def test_X02_only_bytes_that_the_ledger_knows_are_deleted(root: Path) -> None:
-    """A row that calls a person's file a replaced copy deletes it only if the bytes agree."""
+    """A row that calls the file of a person a replaced copy deletes it only if the content matches."""
     mine = root / "king" / "mine.jpg"
     mine.write_bytes(datasets.jpeg(902))
     stat = mine.stat()
@@ -287,14 +287,14 @@ def test_X03_a_structure_that_is_not_ours_is_refused(root: Path, structure: str,
 
 
 def test_X03_an_index_of_a_person_is_no_harm(root: Path) -> None:
-    """An index that only makes a question faster is not refused."""
+    """An index that only makes a query faster is not refused."""
     tamper(root, "CREATE INDEX mine ON hit (title)")
     with Dataset.open(root) as dataset:
         assert dataset.counts() == {"king": 4, "coral": 2}
 
 
 def test_X03_a_statement_has_a_limited_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A statement that would never end is stopped, and the ledger goes on working."""
+    """A statement that would never end is stopped, and the ledger still works."""
     monkeypatch.setattr(untrusted, "SECONDS", 0.05)
     with closing(Ledger.open(root / "harvest.db")) as opened:
         with pytest.raises(LedgerUnusable, match="took more than"):
@@ -303,7 +303,7 @@ def test_X03_a_statement_has_a_limited_time(root: Path, monkeypatch: pytest.Monk
 
 
 def test_X03_a_value_has_a_limited_size(root: Path) -> None:
-    """A value of a size that no row of ours has is damage, not memory."""
+    """A value larger than any of ours is damage, and is not read into memory."""
     tamper(root, "UPDATE search SET text = zeroblob(40000000)")
     with pytest.raises(LedgerUnusable, match="too big"), Dataset.open(root) as dataset:
         dataset.keep_rates()
@@ -395,7 +395,7 @@ def test_X03_a_damaged_row_ends_no_command(root: Path, run: Callable[..., tuple[
 
 @pytest.mark.parametrize("row", [row for row in DAMAGED if row != "text for attempts"])
 def test_X03_a_damaged_row_is_named(root: Path, row: str) -> None:
-    """What is wrong with which row can be read, and the row is left out of every answer."""
+    """The damage of each row can be read, and the row is left out of every query."""
     tamper(root, DAMAGED[row], force=True)
     with Dataset.open(root) as dataset:
         dataset.history_of_text(datasets.a_hit(0).url)
@@ -407,11 +407,11 @@ def test_X03_a_damaged_row_is_named(root: Path, row: str) -> None:
 
 
 def test_X03_a_look_has_one_length() -> None:
-    """The length by which a damaged look is known is that of a look."""
+    """The length of a fingerprint in the rules is that of a fingerprint."""
     assert PACKED.itemsize == FINGERPRINT_BYTES
 
 
 def test_a_name_is_judged_alone() -> None:
-    """Ordinary names of people's files pass; the escape of a name that leads out passes too."""
+    """Ordinary file names pass; the escaped form of a name that leads out passes too."""
     for name in ("bing-1f3c9a2e7b01.jpg", "Café.jpg", "-x.jpg", "what?.jpg", "a b (1).jpg", "caf\\xe9.jpg"):
         assert objection(name) == ""
