@@ -114,7 +114,7 @@ def _with_line(error: UsageError, line: Callable[[], str]) -> UsageError:
 
 
 def load_train_script() -> TrainScript:
-    """Return `train` of train.py, which lies in an installed package or beside the package in a checkout."""
+    """Return `train` of train.py, which is in the installed package, or next to it in a checkout."""
     package = Path(harvest.__file__).parent
     for path in (package / "training" / "train_script.py", package.parent / "train.py"):
         spec = importlib.util.spec_from_file_location("harvest_train_page", path)

@@ -17,9 +17,9 @@ except UsageError as error:
     raise SystemExit(error.exit_code) from None
 
 
-def main(story: TrainScript) -> None:
+def main(train_script: TrainScript) -> None:
     """Run the train command with the `train` function of a script, as `python train.py` does."""
     from harvest.cli.app import run_alone
     from harvest.cli.train import TrainCommand, train
 
-    run_alone(train, TrainCommand, name="train.py", obj=story)
+    run_alone(train, TrainCommand, name="train.py", obj=train_script)
