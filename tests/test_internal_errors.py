@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import images, source_keys
+from harvest import images, photo_keys
 from harvest import providers as registry
 from harvest.errors import CannotWrite, ProviderError
 from harvest.harvesting import download
@@ -59,7 +59,7 @@ FETCH_STAGES = {
     "request": (ImageClient, "_request"),
     "answer": (web_bodies.image_response, "read_response"),
     "failure": (web_bodies, "classify_error"),
-    "stand-in": (source_keys, "is_placeholder"),
+    "stand-in": (photo_keys, "is_placeholder"),
     "memory": (images, "memory_needed"),
 }
 

@@ -24,9 +24,9 @@ ROOT = Path(harvest.__file__).parent
 
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
-    ("callbacks", "licences", "verdicts"),
-    ("errors", "source_keys"),
-    ("option_fields", "settings"),
+    ("ignore_message", "licences", "verdicts"),
+    ("errors", "photo_keys"),
+    ("option_fields", "settings_files"),
     ("models",),
     ("credentials", "duplicates", "files", "options", "unexpected", "web"),
     ("queries",),
@@ -49,7 +49,7 @@ HOMES = {
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},
-    "platformdirs": {"settings"},
+    "platformdirs": {"settings_files"},
     "bs4": {"providers"},
     "PIL": {"images", "duplicates", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},

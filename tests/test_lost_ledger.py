@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.dataset import Dataset, Placement, path_memory
+from harvest.dataset import Dataset, Placement, remember_dataset_paths
 from harvest.errors import LedgerMissing
 from harvest.images import process_image
 from harvest.licences import Evidence, Licence
@@ -256,10 +256,10 @@ def test_X14_the_memory_holds_paths_and_ids_alone(root: Path, settings: Path) ->
 
 def test_X14_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the least recently used path is dropped; a path that is too long is never recorded."""
-    monkeypatch.setattr(path_memory, "_MOST", 3)
+    monkeypatch.setattr(remember_dataset_paths, "_MOST", 3)
     for name in ("a", "b", "a", "c", "d", "e" * 2000):
-        path_memory.remember(Path("/") / name, "1" * 32)
-    seen = [name for name in "abcd" if path_memory.seen_at(Path("/") / name)]
+        remember_dataset_paths.remember(Path("/") / name, "1" * 32)
+    seen = [name for name in "abcd" if remember_dataset_paths.seen_at(Path("/") / name)]
     assert seen == ["a", "c", "d"]
 
 
@@ -269,7 +269,7 @@ def test_X14_a_damaged_memory_is_none(root: Path, settings: Path, damage: bytes)
     (settings / "datasets.json").write_bytes(damage)
     with Dataset.open(root) as dataset:
         assert dataset.counts() == {"king": 2, "coral": 2}
-    assert path_memory.seen_at(root)
+    assert remember_dataset_paths.seen_at(root)
 
 
 def test_X14_a_memory_that_cannot_be_written_is_no_error(root: Path, settings: Path) -> None:

@@ -17,10 +17,10 @@ from harvest.cli import console
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
-from harvest.cli.environment import explain
 from harvest.cli.get import get
 from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
+from harvest.cli.machine_errors import explain
 from harvest.cli.predict import predict
 from harvest.cli.restore import restore
 from harvest.cli.serve import serve

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from harvest.cli.environment import TO_HARVEST, need_room
 from harvest.cli.get import print_result
+from harvest.cli.machine_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
 
 

@@ -10,9 +10,9 @@ import typer
 from harvest.cli import console
 from harvest.cli.completion import complete_datasets, complete_sources
 from harvest.cli.declared_options import as_keywords, with_options
-from harvest.cli.environment import TO_HARVEST, need_room
+from harvest.cli.machine_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
-from harvest.cli.save_pages import save_strange_pages
+from harvest.cli.save_changed_pages import save_strange_pages
 from harvest.cli.summary_table import print_summary
 from harvest.options import RunOptions
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harvest.cli import console, open_dataset
 from harvest.cli.locate_dataset import sibling_folder
-from harvest.cli.text_lists import PLACES, print_list, print_rest
+from harvest.cli.shortened_lists import PLACES, print_list, print_rest
 from harvest.licences import Evidence
 from harvest.verdicts import Verdict
 

@@ -10,14 +10,14 @@ import typer
 from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_first
 from harvest.cli.locate_dataset import split_dataset_argument
-from harvest.cli.summary_table import print_table
-from harvest.cli.text_lists import (
+from harvest.cli.shortened_lists import (
     MOST,
     PLACES,
     count_images,
     print_list,
     print_next,
 )
+from harvest.cli.summary_table import print_table
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:

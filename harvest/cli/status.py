@@ -9,9 +9,7 @@ import typer
 from harvest.cli import console, open_dataset
 from harvest.cli.locate_dataset import DEFAULT
 from harvest.cli.open_dataset import Folder, quote_path
-from harvest.cli.status_report import CHANGE_KINDS, StatusReport
-from harvest.cli.summary_table import print_facts, print_table
-from harvest.cli.text_lists import (
+from harvest.cli.shortened_lists import (
     MOST,
     count_images,
     print_list,
@@ -19,6 +17,8 @@ from harvest.cli.text_lists import (
     print_rest,
     shorten,
 )
+from harvest.cli.status_report import CHANGE_KINDS, StatusReport
+from harvest.cli.summary_table import print_facts, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from harvest.cli import console
-from harvest.cli.text_lists import shorten
+from harvest.cli.shortened_lists import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

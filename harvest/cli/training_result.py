@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harvest.cli import console
 from harvest.cli.locate_dataset import from_here
 from harvest.cli.open_dataset import quote_path
-from harvest.cli.text_lists import count_images, print_next
+from harvest.cli.shortened_lists import count_images, print_next
 from harvest.errors import Interrupted
 
 if TYPE_CHECKING:

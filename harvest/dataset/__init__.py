@@ -8,9 +8,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from harvest.dataset import path_memory
+from harvest.dataset import remember_dataset_paths
+from harvest.dataset.apply_decisions import Decisions, RestoreResult
 from harvest.dataset.changes import Change, Changes, describe_findings
-from harvest.dataset.decisions import Decisions, RestoreResult
+from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.file_operations import FileOperations, Placement
 from harvest.dataset.identity import Identity
 from harvest.dataset.inspect_new_files import SkippedFile, describe_skipped, inspect_new_files
@@ -21,21 +22,20 @@ from harvest.dataset.ledger_and_lock import (
     open_ledger,
 )
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
-from harvest.dataset.page_mismatches import PageMismatch
 from harvest.dataset.read_only import ReadOnlyDataset, save_split_in_ledger
-from harvest.dataset.read_queries import ReadQueries
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.resaved_files import CopyFinder
 from harvest.dataset.scan import ScanProgress, compare_with_disk
+from harvest.dataset.wrong_class_suspects import PageMismatch
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files.lock import Lock
 from harvest.files.tree import Tree
 from harvest.ledger import (
     class_table,
     pending_changes,
-    provenance,
     run_table,
+    sources_from_files,
 )
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
@@ -83,7 +83,7 @@ __all__ = [
 ]
 
 
-class Dataset(ReadQueries):
+class Dataset(DatasetReader):
     """An open dataset; `changes` are those that a person made to its folders since the last command."""
 
     changes: Changes
@@ -164,8 +164,8 @@ class Dataset(ReadQueries):
 
     def _remember_path(self) -> None:
         """Record that there is a dataset at this path, so that its loss is detected."""
-        if not self._read_only and provenance.has_images(self._ledger):
-            path_memory.remember(self.root, provenance.dataset_id(self._ledger))
+        if not self._read_only and sources_from_files.has_images(self._ledger):
+            remember_dataset_paths.remember(self.root, sources_from_files.dataset_id(self._ledger))
 
     def _begin_run(self) -> None:
         if self.changes.missing_files:

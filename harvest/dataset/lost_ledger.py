@@ -2,7 +2,7 @@
 
 Only the ledger knows what a person rejected, so a new one is created only if a person asks for it. Two signs show
 that there was a ledger: images with our file names and our mark in their Exif data, and a path where a dataset was
-seen before (`path_memory`).
+seen before (`remember_dataset_paths`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harvest.dataset import path_memory
+from harvest.dataset import remember_dataset_paths
 from harvest.dataset.ledger_and_lock import LEDGER
 from harvest.errors import LedgerMissing
 from harvest.files import disk
 from harvest.files.paths import Area, FileKey
-from harvest.ledger import provenance
+from harvest.ledger import sources_from_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def refuse_lost_ledger(root: Path) -> None:
             f"Restore {LEDGER} from a backup. Without one, `harvest QUERIES.csv --new-ledger` creates a new "
             "ledger and reads the sources from the files; images that you deleted may then come back.",
         )
-    if marked is None and path_memory.seen_at(root) is not None:
+    if marked is None and remember_dataset_paths.seen_at(root) is not None:
         raise LedgerMissing(
             f"{root} contained a dataset before, and its ledger, {LEDGER}, is gone. "
             "Nothing was recorded or downloaded.",
@@ -57,7 +57,7 @@ def refuse_lost_ledger(root: Path) -> None:
 
 
 def _describe_solutions(root: Path) -> str:
-    there = (other for other in path_memory.other_paths(root) if os.path.lexists(other / LEDGER))
+    there = (other for other in remember_dataset_paths.other_paths(root) if os.path.lexists(other / LEDGER))
     moved = next(there, None)
     question = f"Did you move it to {moved}? Name it with -o." if moved else "Is the drive attached?"
     return f"{question} If you deleted it: `harvest QUERIES.csv --new-ledger` creates a new one."
@@ -87,18 +87,18 @@ def read_provenance(ledger: Ledger, tree: Tree) -> int:
     It can be repeated, so the same command completes a run that was killed.
     """
     found = 0
-    images = provenance.list_without_source(ledger)
+    images = sources_from_files.list_without_source(ledger)
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         paths = [tree.path(_spot(image)) for image in batch]
         hits = tree.map_threads(_read_hit, paths)
         with ledger.transaction():
             pairs = zip(batch, hits, strict=True)
-            found += sum(provenance.attach(ledger, image, hit) for image, hit in pairs if hit is not None)
+            found += sum(sources_from_files.attach(ledger, image, hit) for image, hit in pairs if hit is not None)
     return found
 
 
-def _spot(image: provenance.Unsourced) -> FileKey:
+def _spot(image: sources_from_files.Unsourced) -> FileKey:
     return FileKey(image.class_name, image.name, Area.REJECTED if image.shelved else Area.TREE)
 
 

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.ledger_and_lock import LEDGER
-from harvest.dataset.read_queries import ReadQueries
 from harvest.errors import CannotWrite
 from harvest.ledger import split_table
 from harvest.ledger.database import Ledger
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class ReadOnlyDataset(ReadQueries):
+class ReadOnlyDataset(DatasetReader):
     """An open ledger, or a copy of one that cannot be written."""
 
     @classmethod

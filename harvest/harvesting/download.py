@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
-from harvest import images, source_keys
+from harvest import images, photo_keys
 from harvest.models import Body, Outcome, Picture, Refusal, Task
 from harvest.unexpected import ENDS_THE_RUN, internal_error
 from harvest.verdicts import Followup, Verdict
@@ -120,7 +120,7 @@ class LocalWorkers:
                 self._fetching.discard(me)
                 if not isinstance(body, Body):
                     return body, 0
-                if source_keys.is_placeholder(body.url):
+                if photo_keys.is_placeholder(body.url):
                     return Refusal(Verdict.GONE, "the host serves a placeholder instead of the image"), len(body.data)
                 self._processing.add(me)
                 return await self._process(body, task), len(body.data)

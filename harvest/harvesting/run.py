@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harvest import providers as registry
-from harvest.callbacks import ignore_message
 from harvest.dataset import Dataset
 from harvest.errors import HarvestError, ProviderError, UsageError
 from harvest.files.names import check_component
@@ -19,6 +18,7 @@ from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.download import LocalWorkers
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import ProviderProblem, Summary
+from harvest.ignore_message import ignore_message
 from harvest.options import unsupported_filters
 from harvest.unexpected import ENDS_THE_RUN, provider_failure
 from harvest.verdicts import Verdict

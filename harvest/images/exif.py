@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Literal
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.images import containers
 from harvest.licences import Evidence, Licence
 from harvest.models import Hit
@@ -126,7 +126,7 @@ def read_hit(data: bytes, provider: str) -> Hit | None:
     return Hit(
         url=url,
         provider=provider,
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=page if page.startswith(_SCHEMES) else None,
         title=_printable(texts.get(_TITLE), _MOST_TEXT) or None,
         author=_printable(texts.get(_AUTHOR), _MOST_TEXT) or None,

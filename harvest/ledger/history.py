@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.files.names import fold_name
 from harvest.ledger.hit_table import check_types
 from harvest.licences import Evidence, Licence
@@ -71,7 +71,7 @@ def history_of_text(ledger: Ledger, text: str) -> PictureHistory | None:
     if pictures:
         return picture_history(ledger, pictures[0])
     found = _sources(
-        ledger, "hit.url = ? OR ? IN (address, source) OR page = ?", text, source_keys.source_key(text), text
+        ledger, "hit.url = ? OR ? IN (address, source) OR page = ?", text, photo_keys.source_key(text), text
     )
     return PictureHistory(sources=found) if found else None
 
@@ -87,7 +87,7 @@ def find_pictures(ledger: Ledger, text: str) -> list[int]:
 def _with_url(ledger: Ledger, url: str) -> list[int]:
     rows = ledger.rows(
         "SELECT DISTINCT picture FROM hit WHERE picture IS NOT NULL AND (? IN (address, source) OR page = ?)",
-        source_keys.source_key(url),
+        photo_keys.source_key(url),
         url,
     )
     return [row[0] for row in rows]

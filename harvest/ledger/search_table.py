@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.ledger import hit_table
 from harvest.ledger.class_table import adopt_class, is_adopted
 from harvest.ledger.database import now
@@ -119,7 +119,7 @@ class SearchTable:
             return [self._record_hit(search, class_name, hit) for hit in found]
 
     def _record_hit(self, search: int, class_name: str, hit: Hit) -> Task | Refusal:
-        keys = (source_keys.source_key(hit.url), hit.source or source_keys.source_key(hit.url))
+        keys = (photo_keys.source_key(hit.url), hit.source or photo_keys.source_key(hit.url))
         same_photo = self._find_same_photo(keys)
         mine = self._ledger.first_row(
             "SELECT id, verdict, CAST(attempts AS INTEGER), run FROM hit WHERE search = ? AND source = ?",
@@ -140,7 +140,7 @@ class SearchTable:
             return [self._recheck_hit(task) for task in tasks]
 
     def _recheck_hit(self, task: Task) -> Task | Refusal:
-        keys = (source_keys.source_key(task.hit.url), task.hit.source)
+        keys = (photo_keys.source_key(task.hit.url), task.hit.source)
         search = self._ledger.scalar("SELECT search FROM hit WHERE id = ?", task.id)
         return self._decide(search, task, keys, self._find_same_photo(keys))
 

@@ -33,7 +33,7 @@ _BUILT_IN = {
     "INATURALIST": "harvest.providers.inaturalist:INaturalist",
     "OPENVERSE": "harvest.providers.openverse:Openverse",
     "SAMPLE": "harvest.providers.sample:Sample",
-    "URLS": "harvest.providers.urls:Urls",
+    "URLS": "harvest.providers.url_file:Urls",
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import Blocked, PageChanged
 from harvest.models import Hit
 from harvest.providers import parsing
@@ -118,7 +118,7 @@ def _hit(result: dict[str, Any]) -> Hit | None:
     return Hit(
         url=urls[0],
         provider=Baidu.name,
-        source=source_keys.source_key(urls[0]),
+        source=photo_keys.source_key(urls[0]),
         page=parsing.parse_url(clear.get("FromURL")) or parsing.parse_url(decipher_url(result.get("fromURL"))),
         title=parsing.parse_text(result.get("fromPageTitle"), html=True),
         width=parsing.parse_number(result.get("width")) if original else None,

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import KeyMissing
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class NewHits:
 
 def _with_larger_renditions(hit: Hit) -> Hit:
     """Put the larger renditions derived from the URL first; the stated size belongs to the smaller one."""
-    first, *rest = dict.fromkeys((*source_keys.renditions(hit.url), *hit.others))
+    first, *rest = dict.fromkeys((*photo_keys.renditions(hit.url), *hit.others))
     if first == hit.url:
         return hit
     return replace(hit, url=first, others=tuple(rest), width=None, height=None)

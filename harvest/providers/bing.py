@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from bs4 import BeautifulSoup
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit
@@ -196,7 +196,7 @@ def _hit(anchor: Tag) -> Hit | None:
     return Hit(
         url=url,
         provider=Bing.name,
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=parsing.parse_url(result.get("purl")),
         title=parsing.parse_text(result["t"]),
         width=width,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from bs4 import BeautifulSoup
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import KeyMissing, RateLimited, Unanswerable
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit
@@ -188,7 +188,7 @@ def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
     return Hit(
         url=urls[0],
         provider=Commons.name,
-        source=source_keys.source_key(original),
+        source=photo_keys.source_key(original),
         page=_file_url(info.get("descriptionurl")),
         title=parsing.parse_text(title.rpartition(".")[0] or title),
         width=parsing.parse_number(info.get(f"{size}width")),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import Blocked
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit, Safe
@@ -125,7 +125,7 @@ def _hit(result: dict[str, Any]) -> Hit | None:
     return Hit(
         url=url,
         provider=DuckDuckGo.name,
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=parsing.parse_url(result.get("url")),
         title=parsing.parse_text(result.get("title"), html=True),
         width=parsing.parse_number(result.get("width")),

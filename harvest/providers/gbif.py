@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.licences import LicenceFilter
 from harvest.models import Hit
 from harvest.providers import json_response, licence_parsing, parsing
@@ -107,7 +107,7 @@ def _hit(record: dict[str, Any], medium: dict[str, Any]) -> Hit | None:
     return Hit(
         url=url,
         provider=Gbif.name,
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=page or (f"https://www.gbif.org/occurrence/{number}" if number else None),
         title=f"{common} ({latin})" if common and latin else latin,
         author=parsing.parse_text(medium.get("creator")) or parsing.parse_text(medium.get("rightsHolder")),

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import KeyMissing, KeyRefused
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit, Safe
@@ -155,7 +155,7 @@ def _hit(result: dict[str, Any]) -> Hit | None:
     return Hit(
         url=url,
         provider=Openverse.name,
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=parsing.parse_url(result.get("foreign_landing_url")),
         title=parsing.parse_text(result.get("title"), html=True),
         width=parsing.parse_number(result.get("width")),

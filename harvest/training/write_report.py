@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harvest import __version__
 from harvest.training import report as pages
 from harvest.training.metrics.epoch_metrics import select_metrics
-from harvest.training.output_files import predictions
+from harvest.training.prediction_files import predictions
 from harvest.training.probabilities import HELD_OUT_PARTS
 from harvest.training.report import Candidate, RateSearch, ReportData
 from harvest.training.training_options import TrainingOptions

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from harvest.callbacks import ignore_message
+from harvest.ignore_message import ignore_message
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
 from harvest.web import image_response, tls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import KeyMissing
 from harvest.models import Hit
 from harvest.providers import Key, NewHits, Provider
@@ -27,7 +27,7 @@ class Keyed(Provider):
 
 
 def hit(url, **values):
-    return Hit(url, "BING", source_keys.source_key(url), **values)
+    return Hit(url, "BING", photo_keys.source_key(url), **values)
 
 
 def test_V06_the_largest_rendition_comes_first():

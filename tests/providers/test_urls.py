@@ -16,7 +16,7 @@ from harvest.errors import ProviderError, Unavailable
 from harvest.licences import Evidence, Licence
 from harvest.models import Query
 from harvest.providers import licence_parsing
-from harvest.providers.urls import Urls
+from harvest.providers.url_file import Urls
 
 A, B = "https://example.com/a.jpg", "https://example.com/b.jpg"
 WHOLE = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from harvest.training.metrics.evaluate_predictions import evaluate_part
 from harvest.training.metrics.metric_functions import get_metric
-from harvest.training.output_files import Prediction
+from harvest.training.prediction_files import Prediction
 from harvest.training.report import Candidate, RateSearch, ReportData
 from tests.pictures import encoded, photo
 

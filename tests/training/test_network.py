@@ -32,7 +32,7 @@ from harvest.files import disk
 from harvest.training.inference.optimized import optimize_features
 from harvest.training.network.architectures import ARCHITECTURES
 from harvest.training.network.network import load_pretrained, open_trained_network
-from harvest.training.network.write_weights import weight_errors_named
+from harvest.training.network.weight_write_errors import weight_errors_named
 from tests.pictures import photo
 from tests.training.tiny import LABELS, network, write_run
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import Blocked, KeyMissing, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit, Safe
@@ -139,7 +139,7 @@ def _hit(item: dict[str, Any]) -> Hit | None:
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=parsing.parse_url(image.get("contextLink")),
         title=parsing.parse_text(item.get("title")),
         width=parsing.parse_number(image.get("width")),

@@ -8,7 +8,7 @@ from html import unescape
 from itertools import islice
 from typing import Any
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.models import Hit
 from harvest.providers import parsing
 
@@ -49,7 +49,7 @@ def _hit(url: str, result: Any) -> Hit:
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=parsing.parse_url(_at(result, 9, "2003", 2)),
         title=parsing.parse_text(_at(result, 9, "2003", 3)),
         width=parsing.parse_number(_at(result, 3, 2)),
@@ -81,7 +81,7 @@ def _parse_link(link: str) -> Hit | None:
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=parsing.parse_url(parsing.url_parameter(link, "imgrefurl")),
         width=parsing.parse_number(parsing.url_parameter(link, "w")),
         height=parsing.parse_number(parsing.url_parameter(link, "h")),

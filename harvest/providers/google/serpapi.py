@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit
 from harvest.providers import parsing
@@ -81,7 +81,7 @@ def _hit(result: dict[str, Any]) -> Hit | None:
     return Hit(
         url=url,
         provider="GOOGLE",
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         page=parsing.parse_url(result.get("link")),
         title=parsing.parse_text(result.get("title")),
         width=parsing.parse_number(result.get("original_width")),

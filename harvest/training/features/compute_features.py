@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from harvest.callbacks import ignore_message
 from harvest.errors import TrainingError
+from harvest.ignore_message import ignore_message
 from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.features.feature_cache import FeatureCache

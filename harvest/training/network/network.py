@@ -17,7 +17,7 @@ from harvest.files import disk
 from harvest.training.network import build_model, model_files
 from harvest.training.network.architectures import ARCHITECTURES
 from harvest.training.network.preprocessing import Preprocessing
-from harvest.training.network.write_weights import weight_errors_named
+from harvest.training.network.weight_write_errors import weight_errors_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.duplicates import index
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def _group_by_origin(pictures: LabelledPictures, say: Callable[[str], None]) -> 
 
 def _keys(origin: Origin) -> Iterator[tuple[str, ...]]:
     if origin.page and origin.page.strip():
-        yield "page", source_keys.source_key(origin.page)
+        yield "page", photo_keys.source_key(origin.page)
     if origin.author_url and origin.author_url.strip():
-        yield "author", source_keys.source_key(origin.author_url)
+        yield "author", photo_keys.source_key(origin.author_url)
     elif origin.author and origin.author.strip().casefold() not in _NO_AUTHOR:
         yield "author", origin.provider, origin.author.strip()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
-    from harvest.training.output_files import Prediction
+    from harvest.training.prediction_files import Prediction
     from harvest.training.report.report_data import Candidate, ReportData
     from harvest.training.report.thumbnails import Thumbnail, Thumbnails
 

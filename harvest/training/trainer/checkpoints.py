@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.training.trainer.trainer_state import read_state
+from harvest.training.trainer.check_trainer_state import read_state
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,9 +18,9 @@ from harvest.training.processes import choose_mixed_precision
 from harvest.training.torch_dataset import ImageDataset, collate
 from harvest.training.trainer import schedule
 from harvest.training.trainer.checkpoints import latest_checkpoint
+from harvest.training.trainer.cpu_parallel_trainer import ParallelTrainer
 from harvest.training.trainer.epoch_callback import EpochCallback
-from harvest.training.trainer.parallel_trainer import ParallelTrainer
-from harvest.training.trainer.user_callbacks import GuardedCallback, from_worker
+from harvest.training.trainer.user_callback_errors import GuardedCallback, from_worker
 from harvest.training.user_code import load_object, own_code
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harvest.source_keys import is_placeholder, renditions, source_key
+from harvest.photo_keys import is_placeholder, renditions, source_key
 
 PIN = "ab/cd/ef/abcdef0123456789abcdef0123456789"
 SAME = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.ledger import hit_table
 from harvest.verdicts import Verdict
 
@@ -57,7 +57,7 @@ def attach(ledger: Ledger, image: Unsourced, hit: Hit) -> bool:
     search = ledger.scalar("SELECT id FROM search WHERE provider = ? AND class = ? AND text = ?", *key)
     if ledger.first_row("SELECT 1 FROM hit WHERE search = ? AND source = ?", search, hit.source) is not None:
         return False
-    number = hit_table.insert_hit(ledger, search, image.class_name, hit, (source_keys.source_key(hit.url), hit.source))
+    number = hit_table.insert_hit(ledger, search, image.class_name, hit, (photo_keys.source_key(hit.url), hit.source))
     ledger.execute("UPDATE hit SET verdict = ?, picture = ? WHERE id = ?", Verdict.KEPT, image.id, number)
     # The size and format of the original are not known.
     ledger.execute(

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harvest import source_keys
+from harvest import photo_keys
 from harvest.errors import Unavailable
 from harvest.licences import Licence
 from harvest.models import Hit
@@ -65,7 +65,7 @@ def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:
     return Hit(
         url=url,
         provider=Urls.name,
-        source=source_keys.source_key(url),
+        source=photo_keys.source_key(url),
         rank=rank,
         page=parsing.parse_url(row.get("page")),
         title=parsing.parse_text(row.get("title")),

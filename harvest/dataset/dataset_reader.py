@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.dataset import page_mismatches
+from harvest.dataset import wrong_class_suspects
 from harvest.ledger import history, rejections, statistics
 from harvest.ledger.picture_table import PictureTable
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
 
-class ReadQueries:
+class DatasetReader:
     """The part of a dataset that reads its ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -71,17 +71,17 @@ class ReadQueries:
         """Return the pictures found for two classes on which no person has decided."""
         return statistics.list_conflicts(self._ledger)
 
-    def suspects(self, words: Mapping[str, Collection[str]] | None = None) -> list[page_mismatches.PageMismatch]:
+    def suspects(self, words: Mapping[str, Collection[str]] | None = None) -> list[wrong_class_suspects.PageMismatch]:
         """Return the pictures whose sources name another class and not their own.
 
         `words` are the phrases that name each class; by default its name and search terms.
         """
         if words is None:
             searched = statistics.search_terms(self._ledger)
-            words = {name: page_mismatches.class_phrases(name, queries) for name, queries in searched.items()}
+            words = {name: wrong_class_suspects.class_phrases(name, queries) for name, queries in searched.items()}
         return list(
-            page_mismatches.find_page_mismatches(
-                (page_mismatches.PageText(*row) for row in statistics.page_texts(self._ledger)), words
+            wrong_class_suspects.find_page_mismatches(
+                (wrong_class_suspects.PageText(*row) for row in statistics.page_texts(self._ledger)), words
             )
         )
 
