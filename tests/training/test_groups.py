@@ -162,7 +162,7 @@ def test_an_agency_is_no_author(tmp_path: Path) -> None:
     many = [(number, {"author": "Stock"}) for number in range(11)]
     said: list[str] = []
     assert told(with_origins(tmp_path, 100, many), said) == []
-    assert said == ["11 pictures share the author Stock: too many to keep together"]
+    assert said == ["11 images share the author Stock: too many to keep in one part"]
     assert len(together(with_origins(tmp_path, 110, many))[0]) == 11
 
 
