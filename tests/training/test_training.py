@@ -206,7 +206,10 @@ def test_every_option_at_once(shapes, pretrained, tmp_path, monkeypatch):
     run = tmp_path / "run"
     history = rows_of(run / "history.csv")
     assert {"log_loss", "custom", "cost_matrix_gain"} <= history[0].keys()
-    assert any("to call 'disc' by its name is worth 1, to call it 'cross' 3." in each for each in listener.warnings)
+    assert any(
+        "predicting 'cross' for 'disc' gains 3, more than the correct prediction, 1" in each
+        for each in listener.warnings
+    )
     assert (tmp_path / "epochs.txt").read_text() == "x" * (len(history) - 1)
     assert any("batch 16 × 2 views = 32" in step for step in listener.steps)
     assert json.loads((run / "finder.json").read_text("utf-8"))["chosen"] > 0
