@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harvest import credentials
 from harvest import providers as registry
 from harvest.harvesting.run import HarvestRun
-from harvest.option_fields import all_options, from_keywords, keyword_parameters
+from harvest.option_fields import all_options, expand_options, from_keywords, keyword_parameters
 from harvest.options import RunOptions
 from harvest.queries.query_file import read_queries
 
@@ -51,11 +51,8 @@ _PARAMETERS = [each for each in keyword_parameters(RunOptions) if each.name not 
 
 def _document_options() -> None:
     """Show the declared options in the signature and the documentation of `harvest`."""
-    signature = inspect.signature(harvest)
-    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-    positional = [each for each in own if each.kind is not inspect.Parameter.KEYWORD_ONLY]
-    keywords = [each for each in own if each.kind is inspect.Parameter.KEYWORD_ONLY]
-    harvest.__signature__ = signature.replace(parameters=[*positional, *_PARAMETERS, *keywords])  # type: ignore[attr-defined]
+    signature = expand_options(inspect.signature(harvest), _PARAMETERS)
+    harvest.__signature__ = signature  # type: ignore[attr-defined]
     names = {each.name for each in _PARAMETERS}
     lines = [
         f"    {field.keyword}: {'if False: ' if field.option.turns_off else ''}{field.option.help}"

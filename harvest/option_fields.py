@@ -9,7 +9,7 @@ from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date
 from enum import Enum
 from functools import cache
-from inspect import Parameter
+from inspect import Parameter, Signature
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin,
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 T = TypeVar("T")
 
@@ -109,6 +109,7 @@ def check_ranges(options: Any, *, name_flags: bool = False) -> None:
         if (option := field.option) is None or value is None:
             continue
         name = option.long_flag if name_flags else field.keyword
+        # `not >=`, because NaN compares as false.
         if option.min is not None and not value >= option.min:
             raise UsageError(f"{name} is {value}; the minimum is {option.min:,}.")
         for maximum in (option.max, option.sanity_max):
@@ -132,6 +133,14 @@ def keyword_parameters(options: type) -> list[Parameter]:
             kind = kind | None
         parameters.append(Parameter(field.keyword, Parameter.KEYWORD_ONLY, default=default, annotation=kind))
     return parameters
+
+
+def expand_options(signature: Signature, parameters: Iterable[Parameter]) -> Signature:
+    """Return a signature with parameters in place of its `**options`, before its own keyword-only ones."""
+    own = [each for each in signature.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    positional = [each for each in own if each.kind is not Parameter.KEYWORD_ONLY]
+    keywords = [each for each in own if each.kind is Parameter.KEYWORD_ONLY]
+    return signature.replace(parameters=[*positional, *parameters, *keywords])
 
 
 def _read_field(field: Field[Any], hint: Any) -> OptionField:

@@ -120,7 +120,7 @@ class Running:
             self.process = start(command, folder, environ, streams, fork=fork)
 
     @property
-    def said(self) -> str:
+    def messages(self) -> str:
         """The text on standard error so far."""
         return self._err.read_text("utf-8")
 
@@ -143,7 +143,7 @@ class Running:
             if time.monotonic() - self._began > timeout:
                 self.process.kill()
                 self.process.wait()
-                raise AssertionError(f"still running after {timeout:g} s; it said:\n{self.said}")
+                raise AssertionError(f"still running after {timeout:g} s; it said:\n{self.messages}")
             self._measure()
             time.sleep(0.02)
         seconds = time.monotonic() - self._began

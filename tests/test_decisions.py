@@ -158,9 +158,9 @@ def test_better_copy_takes_the_place(root: Path, dataset: Dataset) -> None:
     assert better.open_licence
     assert f"king/{name(50)}" not in tree(root)
     assert dataset.history_of_text(f"king/{name(51)}") is None, "its provider and size name it"
-    story = dataset.history_of_text(a_hit(50).url)
-    assert [source.verdict for source in story.sources] == [Verdict.BETTER, Verdict.KEPT]
-    assert set(tree(root.parent / "dataset.raw")) == {f"king/{story.name.replace('.jpg', '.png')}"}
+    report = dataset.history_of_text(a_hit(50).url)
+    assert [source.verdict for source in report.sources] == [Verdict.BETTER, Verdict.KEPT]
+    assert set(tree(root.parent / "dataset.raw")) == {f"king/{report.name.replace('.jpg', '.png')}"}
     assert dataset.count_present("king") == 6
     search = dataset.begin_search(a_query(text="again"), "BING", 1)
     (way,) = dataset.record_hits(search.id, "king", [a_hit(50)])

@@ -118,9 +118,9 @@ def test_all_sources_of_a_picture_are_remembered(web):
     first, second = web.outcome(1), web.outcome(1, "smaller")
     placer.record_outcomes([first, second])
 
-    story = web.dataset.history_of_text(web.files[0])
+    report = web.dataset.history_of_text(web.files[0])
 
-    assert {source.url for source in story.sources} == {first.task.hit.url, second.task.hit.url}
+    assert {source.url for source in report.sources} == {first.task.hit.url, second.task.hit.url}
 
 
 def test_the_larger_copy_is_kept(web):

@@ -51,7 +51,7 @@ def test_X12_deleted_image_is_a_rejection(root: Path) -> None:
     image(root).unlink()
     with Dataset.open(root) as dataset:
         assert [change.name for change in dataset.changes.deleted] == [datasets.name(2)]
-        assert [story.verdict for story in dataset.history_of_text(datasets.name(2)).sources] == [Verdict.KEPT]
+        assert [report.verdict for report in dataset.history_of_text(datasets.name(2)).sources] == [Verdict.KEPT]
         assert [known.content for known in dataset.list_rejected()] == [a_picture(2).content]
 
 

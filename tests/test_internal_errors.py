@@ -136,10 +136,10 @@ def harvest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> tup
     kinds = {"SAMPLE": sample.Sample, "URLS": Bad}
     setattr(Bad, method, property(raise_it) if method == "trusted_hosts" else raise_it)
     monkeypatch.setattr(registry, "get", lambda name: kinds[name])
-    said: list[str] = []
+    messages: list[str] = []
     order = RunOptions(providers=("SAMPLE", "URLS"), out=tmp_path / "dataset", limit=3)
-    job = HarvestRun(order, [Query("cat", "cat")], {}, say=lambda text: said.append(str(text)))
-    return job.run(), said
+    job = HarvestRun(order, [Query("cat", "cat")], {}, say=lambda text: messages.append(str(text)))
+    return job.run(), messages
 
 
 @pytest.mark.parametrize("method", ["__init__", "check", "notes", "trusted_hosts", "search", "close"])

@@ -267,7 +267,7 @@ def test_a_stall_is_drawn_anew_for_each_attempt(internet: Internet, session: req
 
 def test_the_truth_adds_up(internet: Internet) -> None:
     """The expected counts contain every listing once, by the columns of the summary."""
-    corals = internet.bing.add_results("coral snake", 40, dead=3, html=2, tiny=1, twin=4, copy=2, flaky=1)
+    corals = internet.bing.add_results("coral snake", 40, dead=3, html=2, tiny=1, changed=4, copy=2, flaky=1)
     kings = internet.flickr.add_results("king snake", 10, also=corals.listings[:5])
     expected = internet.expected(corals, kings)
     assert expected.total() == len(corals) + len(kings) == 55
@@ -415,7 +415,7 @@ def test_flickr_pages_and_serves_its_renditions(internet: Internet, session: req
 
 def test_flickrs_pictures_have_behaviours_too(internet: Internet, session: requests.Session) -> None:
     """On Flickr's single host each image behaves as its listing says."""
-    result_list = internet.flickr.add_results("snake", 3, dead=1, twin=1)
+    result_list = internet.flickr.add_results("snake", 3, dead=1, changed=1)
     answers = {listing.behaviour: session.get(listing.url, timeout=60) for listing in result_list if not listing.change}
     assert answers["dead"].status_code == 404
     assert answers["good"].content == result_list.of("good")[0].photo.body
@@ -477,7 +477,7 @@ def test_flickrs_moods(internet: Internet, session: requests.Session) -> None:
 
 def _two_classes(internet: Internet) -> ResultList:
     internet.flickr.add_results("king snake", 5)
-    return internet.bing.add_results("coral snake", 20, dead=2, twin=3)
+    return internet.bing.add_results("coral snake", 20, dead=2, changed=3)
 
 
 def test_apart_is_the_same_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -530,7 +530,7 @@ def test_a_command_that_hangs_fails_the_test(tmp_path: Path) -> None:
     """After its time limit a command is killed, and its output is shown."""
     program = "import time; print('still here', file=__import__('sys').stderr, flush=True); time.sleep(60)"
     running = Running([sys.executable, "-c", program], tmp_path, os.environ, tmp_path)
-    _until(lambda: running.said)
+    _until(lambda: running.messages)
     with pytest.raises(AssertionError, match="still running after 1 s; it said:\nstill here"):
         running.wait(timeout=1)
     assert running.process.returncode

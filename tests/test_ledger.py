@@ -235,9 +235,9 @@ def test_P03_failed_commit_changes_nothing(root: Path, monkeypatch) -> None:
             patched.setattr(database, "commit", full)
             with pytest.raises(CannotWrite, match=r"disk is full \(.* GB free\)"):
                 dataset.record_verdicts([HitVerdict(task.id, Verdict.GONE)])
-        assert [story.verdict for story in dataset.history_of_text(task.hit.url).sources] == [None]
+        assert [report.verdict for report in dataset.history_of_text(task.hit.url).sources] == [None]
         dataset.record_verdicts([HitVerdict(task.id, Verdict.GONE)])
-        assert [story.verdict for story in dataset.history_of_text(task.hit.url).sources] == [Verdict.GONE]
+        assert [report.verdict for report in dataset.history_of_text(task.hit.url).sources] == [Verdict.GONE]
 
 
 def test_locked_ledger_is_said(root: Path, monkeypatch) -> None:

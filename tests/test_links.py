@@ -170,10 +170,10 @@ def test_X04_nothing_is_placed_through_a_linked_folder(root: Path, target: Path,
     link = root.parent / linked
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(target.parent)
-    shelf = Area.RAW if "raw" in linked else Area.REJECTED
+    area = Area.RAW if "raw" in linked else Area.REJECTED
     tree = Tree(root)
     with pytest.raises(CannotWrite, match="is a symbolic link"):
-        tree.place([(FileKey("king", "a.jpg", shelf), b"a")])
+        tree.place([(FileKey("king", "a.jpg", area), b"a")])
     tree.close()
     assert [path.name for path in target.parent.iterdir()] == ["thesis.tex"]
 

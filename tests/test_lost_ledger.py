@@ -142,7 +142,7 @@ def test_X14_a_new_ledger_reads_provenance_back(root: Path) -> None:
         assert dataset.provenance_read == 4
         assert dataset.counts() == {"king": 2, "coral": 2}
         (source,) = dataset.history_of_text("https://pictures.example.com/3.jpg").sources
-        story = dataset.history_of_text("https://pictures.example.com/3.jpg")
+        report = dataset.history_of_text("https://pictures.example.com/3.jpg")
     hit = a_described_hit(3)
     assert (source.provider, source.url, source.page, source.title, source.author, source.licence) == (
         hit.provider,
@@ -152,7 +152,7 @@ def test_X14_a_new_ledger_reads_provenance_back(root: Path) -> None:
         hit.author,
         hit.licence,
     )
-    assert not story.own
+    assert not report.own
     assert tree(root) == before
 
 

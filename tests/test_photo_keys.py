@@ -227,9 +227,9 @@ def test_V06_a_smaller_rendition_gives_the_larger_ones(url, larger):
 @pytest.mark.parametrize("url", [url for urls in SAME.values() for url in urls])
 def test_renditions_are_of_one_photograph(url):
     """Every rendition of a URL has its key, and the largest has no larger one."""
-    told = renditions(url.strip())
-    assert {source_key(one) for one in told} == {source_key(url)}
-    assert renditions(told[0]) == told[:1]
+    result = renditions(url.strip())
+    assert {source_key(one) for one in result} == {source_key(url)}
+    assert renditions(result[0]) == result[:1]
 
 
 @given(st.text() | st.from_regex(r"https?://(i0\.wp\.com|lh3\.googleusercontent\.com)[/\w%.:?&=#\[\]@-]*"))

@@ -308,7 +308,7 @@ def test_C04_classes_that_only_look_different_are_refused(refuse, content):
 @example("\u0130")
 @example("\u01c5")
 def test_C04_every_case_and_composition_collides(tmp_path_factory, name):
-    """A class in another case or Unicode composition beside it is refused."""
+    """A class in another case or Unicode composition next to it is refused."""
     path = tmp_path_factory.getbasetemp() / "collide.csv"
     for variant in {name.upper(), name.lower(), unicodedata.normalize("NFD", name)} - {name}:
         if fold_name(variant) != fold_name(name):  # a few letters have no way back: İ becomes i and a dot

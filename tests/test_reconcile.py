@@ -25,28 +25,28 @@ def held(place: str, content: str, state: str = "present") -> PictureRow:
     return PictureRow(next(_numbers), state, class_name, name, content, int(state == "rejected"))
 
 
-def found(place: str, content: str, shelf: Area = Area.TREE) -> UnexpectedFile:
+def found(place: str, content: str, area: Area = Area.TREE) -> UnexpectedFile:
     class_name, name = place.split("/")
-    return UnexpectedFile(FileKey(class_name, name, shelf), content, 1, 1)
+    return UnexpectedFile(FileKey(class_name, name, area), content, 1, 1)
 
 
 def decide(
     rows: list[PictureRow],
     files: list[UnexpectedFile],
-    kin: list[PictureRow] | None = None,
+    same_content: list[PictureRow] | None = None,
     *,
     totals: dict[str, int] | None = None,
     folders: set[str] | None = None,
     find_copies: FindCopies = lambda *_: (),
 ) -> Findings:
     """Reconcile with totals so large that missing files and renamed classes matter only where a test sets them."""
-    present = [row for row in (*rows, *(kin or [])) if row.state == "present"]
+    present = [row for row in (*rows, *(same_content or [])) if row.state == "present"]
     usual = {row.class_name: 1000 for row in present}
     everywhere = {row.class_name for row in present} | {file.spot.class_name for file in files}
     return reconcile(
         rows,
         files,
-        kin or [],
+        same_content or [],
         totals=usual if totals is None else totals,
         folders=everywhere if folders is None else folders,
         find_copies=find_copies,
@@ -290,10 +290,10 @@ trees = st.dictionaries(places, contents, max_size=8)
 @given(
     rows=st.lists(st.tuples(places, contents, states), max_size=8, unique_by=lambda row: (row[0], row[2])),
     tree=trees,
-    shelf=trees,
-    kin=st.lists(st.tuples(places, contents, st.sampled_from(["present", "rejected", "lifted"])), max_size=4),
+    area=trees,
+    same_content=st.lists(st.tuples(places, contents, st.sampled_from(["present", "rejected", "lifted"])), max_size=4),
 )
-def test_every_picture_and_file_is_explained_once(rows, tree, shelf, kin) -> None:
+def test_every_picture_and_file_is_explained_once(rows, tree, area, same_content) -> None:
     """Whatever the lists, each picture has one finding, and each file in the tree is explained exactly once."""
 
     def row(place: tuple[str, int], content: str, state: str) -> PictureRow:
@@ -302,13 +302,13 @@ def test_every_picture_and_file_is_explained_once(rows, tree, shelf, kin) -> Non
     missing = [row(*each) for each in rows]
     files = [
         found(f"{place[0]}/{place[1]}.jpg", content, side)
-        for side, lot in ((Area.TREE, tree), (Area.REJECTED, shelf))
-        for place, content in lot.items()
+        for side, rows_of in ((Area.TREE, tree), (Area.REJECTED, area))
+        for place, content in rows_of.items()
     ]
-    each = decide(missing, files, [row(*one) for one in kin]).each
+    each = decide(missing, files, [row(*one) for one in same_content]).each
     # A row of the number 0 is not in the ledger yet: another finding of this look has yet to write it.
-    told = [finding for finding in each if finding.held and finding.held.id]
-    fates = [finding.held.id for finding in told if finding.kind is not Kind.CONFIRMED]
+    findings_of = [finding for finding in each if finding.held and finding.held.id]
+    fates = [finding.held.id for finding in findings_of if finding.kind is not Kind.CONFIRMED]
     confirmed = [finding.held.id for finding in each if finding.held and finding.kind is Kind.CONFIRMED]
     explained = [finding.found for finding in each if finding.found and finding.kind is not Kind.CONFIRMED]
     assert len(fates) == len(set(fates))

@@ -71,15 +71,15 @@ def test_a_converted_class_keeps_its_provenance(root: Path, suffix: str) -> None
 
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         changes = dataset.changes
-        stories = [dataset.history_of_text(f"king/{file.name}") for file in files(root)]
+        examples = [dataset.history_of_text(f"king/{file.name}") for file in files(root)]
         search = dataset.begin_search(a_query(text="another"), "FLICKR", COUNT)
         hits = [a_hit(number, "FLICKR") for number in range(COUNT)]
         ways = dataset.record_hits(search.id, "king", hits)
 
     assert changes.counts() == {"edited": {"king": COUNT}}
     assert changes.edited[0] == Change("king", before[0].name, f"king/{before[0].stem}{suffix}")
-    assert not any(story.own for story in stories)
-    assert {story.sources[0].url for story in stories} == {a_hit(number).url for number in range(COUNT)}
+    assert not any(report.own for report in examples)
+    assert {report.sources[0].url for report in examples} == {a_hit(number).url for number in range(COUNT)}
     assert [way.verdict for way in ways if isinstance(way, Refusal)] == [Verdict.DUPLICATE] * COUNT
     with Dataset.open(root) as dataset:
         assert dataset.changes.counts() == {}
@@ -104,9 +104,9 @@ def test_a_copy_under_another_name_is_the_image(root: Path, target: str) -> None
     convert(first, target, quality=80)
     with Dataset.open(root) as dataset:
         assert dataset.changes.edited == (Change("king", first.name, f"king/{target}"),)
-        story = dataset.history_of_text(f"king/{target}")
-        assert (story.sources[0].url, story.own) == (source.url, False)
-        assert dataset.history_of_text(f"king/{first.name}").id == story.id
+        report = dataset.history_of_text(f"king/{target}")
+        assert (report.sources[0].url, report.own) == (source.url, False)
+        assert dataset.history_of_text(f"king/{first.name}").id == report.id
 
 
 def test_another_image_is_not_taken_for_it(root: Path) -> None:

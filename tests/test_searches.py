@@ -167,12 +167,12 @@ def test_what_a_switch_decides_is_final_for_one_run(dataset: Dataset, verdict: V
 def test_known_photograph_is_a_duplicate_before_download(dataset: Dataset) -> None:
     """Another URL of a photograph on disk is not downloaded, and its source is recorded."""
     (known,) = fill(dataset, "king", [1])
-    twin = replace(a_hit(1, "FLICKR"), url="https://elsewhere.example.com/big.jpg")
+    copy = replace(a_hit(1, "FLICKR"), url="https://elsewhere.example.com/big.jpg")
     search = dataset.begin_search(a_query(), "FLICKR", 1)
-    assert verdicts(dataset.record_hits(search.id, "king", [twin])) == [Verdict.DUPLICATE]
-    story = dataset.history_of_text(name(1))
-    assert story.id == known.id
-    assert [source.url for source in story.sources] == [a_hit(1).url, twin.url]
+    assert verdicts(dataset.record_hits(search.id, "king", [copy])) == [Verdict.DUPLICATE]
+    report = dataset.history_of_text(name(1))
+    assert report.id == known.id
+    assert [source.url for source in report.sources] == [a_hit(1).url, copy.url]
 
 
 def test_known_photograph_for_another_class_is_a_conflict(dataset: Dataset) -> None:

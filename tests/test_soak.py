@@ -40,9 +40,9 @@ def test_memory_does_not_grow_with_the_hits(cli: Command, tmp_path: Path) -> Non
     assert once.json["total"]["found"] == len(first) == HITS // 2
     assert twice.json["total"]["found"] == HITS
     assert once.json["total"]["new"] == twice.json["total"]["new"] > 0.99 * len(first)
-    told = [f"{ran.peak_memory / MiB:.0f} MiB in {ran.seconds:.0f} s" for ran in (once, twice)]
-    assert twice.peak_memory < 400 * MiB, told
-    assert twice.peak_memory < once.peak_memory + 32 * MiB, told
+    result = [f"{ran.peak_memory / MiB:.0f} MiB in {ran.seconds:.0f} s" for ran in (once, twice)]
+    assert twice.peak_memory < 400 * MiB, result
+    assert twice.peak_memory < once.peak_memory + 32 * MiB, result
 
 
 def harvest(cli: Command, folder: Path, name: str, urls: Collection[str]) -> Ran:

@@ -104,9 +104,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         monkeypatch.setattr(sys, "argv", ["harvest", *args])
         capsys.readouterr()
         code = app._run(parser())
-        said = capsys.readouterr().err
-        assert "Traceback" not in said
-        return code, said
+        messages = capsys.readouterr().err
+        assert "Traceback" not in messages
+        return code, messages
 
     return run
 
@@ -163,10 +163,10 @@ def test_X02_a_name_that_leads_out_is_damage(
     )
     before, there = files(home), datasets.tree(root)
 
-    code, said = run("status")
+    code, messages = run("status")
 
     assert code == 0
-    assert "damaged row" in said
+    assert "damaged row" in messages
     assert files(home) == before
     assert datasets.tree(root) == there
     assert not list(root.parent.rglob("stolen*"))
@@ -192,8 +192,8 @@ def test_X02_no_command_touches_what_lies_outside(
     )
     before = files(home)
     for command in commands():
-        code, said = run(*command)
-        assert code in ((0, 2) if command[0] == "why" else (0,)), (command, said)
+        code, messages = run(*command)
+        assert code in ((0, 2) if command[0] == "why" else (0,)), (command, messages)
         assert files(home) == before
     with ReadOnlyDataset.open(root) as consulted:
         consulted.origins()
@@ -201,13 +201,13 @@ def test_X02_no_command_touches_what_lies_outside(
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "..", "a/b", "a\\b", "C:a", "a\0", ".a", "", "x" * 300])
-@pytest.mark.parametrize("shelf", Area)
-def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, shelf: Area, name: str) -> None:
+@pytest.mark.parametrize("area", Area)
+def test_X02_the_builder_of_paths_refuses_by_itself(tmp_path: Path, area: Area, name: str) -> None:
     """No path is built from a name that leads out, neither as a file nor as a class."""
-    shelves = DatasetPaths(tmp_path / "dataset")
-    for spot in (FileKey("king", name, shelf), FileKey(name, "a.jpg", shelf)):
+    dataset_paths = DatasetPaths(tmp_path / "dataset")
+    for spot in (FileKey("king", name, area), FileKey(name, "a.jpg", area)):
         with pytest.raises(StorageError, match="leads out of the dataset"):
-            shelves.path(spot)
+            dataset_paths.path(spot)
 
 
 def test_X02_a_class_folder_that_is_a_link_is_not_followed(
@@ -218,8 +218,8 @@ def test_X02_a_class_folder_that_is_a_link_is_not_followed(
     tamper(root, ROWS["moving from"].format(klass="'evil'", name="'secret.jpg'"), hash=HASH)
     before = files(home)
     for command in commands():
-        code, said = run(*command)
-        assert (code, "is a symbolic link" in said) == (6, True), (command, said)
+        code, messages = run(*command)
+        assert (code, "is a symbolic link" in messages) == (6, True), (command, messages)
         assert files(home) == before
 
 
@@ -384,8 +384,8 @@ def test_X03_a_damaged_row_ends_no_command(root: Path, run: Callable[..., tuple[
     before = datasets.tree(root)
     url = datasets.a_hit(0).url
     for command in (*commands(), ("why", "dataset", datasets.name(0)), ("why", "dataset", url)):
-        code, said = run(*command)
-        assert code in ((0, 2) if command[0] == "why" else (0,)), (command, said)
+        code, messages = run(*command)
+        assert code in ((0, 2) if command[0] == "why" else (0,)), (command, messages)
     with ReadOnlyDataset.open(root) as consulted:
         consulted.origins()
         consulted.load_split("d")
@@ -401,9 +401,9 @@ def test_X03_a_damaged_row_is_named(root: Path, row: str) -> None:
         dataset.history_of_text(datasets.a_hit(0).url)
         dataset.history_of_text(datasets.name(0))
         dataset.unsettled_tasks(1)
-        said = dataset.damage()
-    assert "damaged row" in said
-    assert len(said) < 2000
+        messages = dataset.damage()
+    assert "damaged row" in messages
+    assert len(messages) < 2000
 
 
 def test_X03_a_look_has_one_length() -> None:

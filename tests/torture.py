@@ -96,8 +96,8 @@ def prune(dataset: Dataset) -> None:
         dataset.reject(dataset.find(name(REJECTED)), by="page")
     if classes.get(a_picture(MOVED).content) == "king":
         dataset.move(dataset.find(name(MOVED)), "coral", by="page")
-    story = dataset.history_of_text(name(RESTORED))
-    done = [event.action for event in story.events]
+    report = dataset.history_of_text(name(RESTORED))
+    done = [event.action for event in report.events]
     if "reject" not in done:
         dataset.reject(dataset.find(name(RESTORED)), by="page")
     if "restore" not in done:

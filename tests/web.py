@@ -4,7 +4,7 @@ It is an HTTP proxy with its own CA. A program reaches it under the real host na
 variables, HTTPS_PROXY and SSL_CERT_FILE, and is not altered for the test:
 
     def test_a_run(internet, cli):
-        corals = internet.bing.add_results("micrurus tener -king", 40, dead=3, html=2, twin=4)
+        corals = internet.bing.add_results("micrurus tener -king", 40, dead=3, html=2, changed=4)
         kings = internet.flickr.add_results("scarlet king snake", 20, size=(640, 480))
         internet.bing.set_mode("limited", after=1, times=1)
         run = cli("-c", "BING", "-c", "FLICKR", "-p", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
@@ -28,7 +28,7 @@ Contents:
   `internet.custom_search`, `internet.serpapi`, `internet.brave`, `internet.duckduckgo`, `internet.baidu`: the
   same again, each with its modes; those that require a key accept `key`.
 * `internet.addresses(count, **kinds)`: a result list of no service, for lists of URLs (`result_list.urls`).
-* kinds: every behaviour by its name (`tests.internet.good_hosts`, `tests.internet.bad_hosts`), `twin=` (a changed
+* kinds: every behaviour by its name (`tests.internet.good_hosts`, `tests.internet.bad_hosts`), `changed=` (a changed
   copy, as found on the web), `copy=` (the same bytes on another host), and the other arguments of
   `Catalogue.add_results`: `size=` (`SMALL`, `LARGE` or any), `hosts=`, `scheme=`, `title=`, `licence=`, `also=`
   (listings of another result list).

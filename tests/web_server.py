@@ -37,7 +37,9 @@ class HostileServer:
     def __init__(self, routes: dict[str, Scenario | list[Scenario]], tls: ssl.SSLContext | None = None) -> None:
         self.heads: list[str] = []
         self.connections = self.now = self.most = 0
-        self._routes = {path: list(told) if isinstance(told[0], list) else [told] for path, told in routes.items()}
+        self._routes = {
+            path: list(result) if isinstance(result[0], list) else [result] for path, result in routes.items()
+        }
         self._tls = tls
         self._listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))

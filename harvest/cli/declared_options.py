@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
 
 import typer
 
-from harvest.option_fields import OptionField, all_options
+from harvest.option_fields import OptionField, all_options, expand_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,13 +23,10 @@ def with_options(options: type, completion: Mapping[str, Callable[..., Any]] | N
     """
 
     def decorate(command: F) -> F:
-        parameters = list(inspect.signature(command, eval_str=True).parameters.values())
-        place = next(i for i, each in enumerate(parameters) if each.kind is inspect.Parameter.VAR_KEYWORD)
-        given = completion or {}
-        declared = [_parameter(field, given.get(field.keyword)) for field in all_options(options)]
-        before = [each for each in parameters[:place] if each.kind is not inspect.Parameter.KEYWORD_ONLY]
-        after = [each for each in parameters[:place] if each.kind is inspect.Parameter.KEYWORD_ONLY]
-        command.__signature__ = inspect.Signature([*before, *declared, *after])  # type: ignore[attr-defined]
+        functions = completion or {}
+        declared = [_parameter(field, functions.get(field.keyword)) for field in all_options(options)]
+        signature = expand_options(inspect.signature(command, eval_str=True), declared)
+        command.__signature__ = signature  # type: ignore[attr-defined]
         return command
 
     return decorate

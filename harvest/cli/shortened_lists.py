@@ -37,11 +37,11 @@ def print_next(steps: Sequence[tuple[str, str]]) -> None:
     to read and to copy.
     """
     width = max((console.display_width(line) for line, what in steps if what), default=0)
-    beside = [f"{console.pad(line, width)}   {what}".rstrip() for line, what in steps]
+    rows = [f"{console.pad(line, width)}   {what}".rstrip() for line, what in steps]
     room = console.terminal_width() - _INDENT
-    if any(console.display_width(each) > room for each in beside):
-        beside = [f"{line}\n{'':{_INDENT + 2}}{what}".rstrip() for line, what in steps]
-    for number, each in enumerate(beside):
+    if any(console.display_width(each) > room for each in rows):
+        rows = [f"{line}\n{'':{_INDENT + 2}}{what}".rstrip() for line, what in steps]
+    for number, each in enumerate(rows):
         print(f"{' next' if number == 0 else '':<{_INDENT}}{each}")
 
 

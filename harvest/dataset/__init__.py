@@ -35,7 +35,6 @@ from harvest.ledger import (
     class_table,
     pending_changes,
     run_table,
-    sources_from_files,
 )
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
@@ -164,8 +163,8 @@ class Dataset(DatasetReader):
 
     def _remember_path(self) -> None:
         """Record that there is a dataset at this path, so that its loss is detected."""
-        if not self._read_only and sources_from_files.has_images(self._ledger):
-            remember_dataset_paths.remember(self.root, sources_from_files.dataset_id(self._ledger))
+        if not self._read_only and self._pictures.has_any():
+            remember_dataset_paths.remember(self.root, self._ledger.dataset_id)
 
     def _begin_run(self) -> None:
         if self.changes.missing_files:

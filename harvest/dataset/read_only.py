@@ -38,9 +38,9 @@ class ReadOnlyDataset(DatasetReader):
         """Return the pages and authors of the pictures on disk."""
         return split_table.origins(self._ledger)
 
-    def load_split(self, deal: str) -> dict[str, str]:
+    def load_split(self, rule: str) -> dict[str, str]:
         """Return the part of each content hash in one split."""
-        return split_table.load_split(self._ledger, deal)
+        return split_table.load_split(self._ledger, rule)
 
     def __enter__(self) -> Self:
         return self
@@ -49,18 +49,18 @@ class ReadOnlyDataset(DatasetReader):
         self._ledger.close()
 
 
-def save_split_in_ledger(root: str | os.PathLike[str], deal: str, parts: Mapping[str, str]) -> bool:
+def save_split_in_ledger(root: str | os.PathLike[str], rule: str, parts: Mapping[str, str]) -> bool:
     """Save the parts of content hashes in one split; return whether there is a ledger."""
     path = Path(os.path.abspath(root)) / LEDGER  # noqa: PTH100 - the same
     if not os.path.lexists(path):
         return False
     ledger = Ledger.open(path)
     try:
-        known = split_table.load_split(ledger, deal)
+        known = split_table.load_split(ledger, rule)
         new = {content: part for content, part in parts.items() if known.get(content) != part}
         if new:
             with ledger.transaction():
-                split_table.save_split(ledger, deal, new)
+                split_table.save_split(ledger, rule, new)
     finally:
         ledger.close()
     return True

@@ -156,6 +156,12 @@ class Ledger:
         row = self.first_row(statement, *values)
         return int(row[0] or 0) if row else 0
 
+    @property
+    def dataset_id(self) -> str:
+        """The id that the dataset keeps wherever it is moved."""
+        row = self.first_row("SELECT id FROM dataset")
+        return str(row[0]) if row else ""
+
     def skip(self, row: str) -> None:
         """Record a damaged row that was found while it was read."""
         if row not in self.damage:

@@ -183,6 +183,10 @@ class PictureTable:
 
     # Counts.
 
+    def has_any(self) -> bool:
+        """Return whether the dataset has or ever had a picture."""
+        return self._ledger.first_row("SELECT 1 FROM picture LIMIT 1") is not None
+
     def count_present(self, class_name: str) -> int:
         """Return the number of pictures of a class on disk."""
         return self._ledger.scalar("SELECT count(*) FROM picture WHERE state = 'present' AND class = ?", class_name)

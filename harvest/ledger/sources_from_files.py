@@ -24,17 +24,6 @@ class Unsourced(NamedTuple):
     shelved: bool
 
 
-def dataset_id(ledger: Ledger) -> str:
-    """Return the id that the dataset keeps wherever it is moved."""
-    row = ledger.first_row("SELECT id FROM dataset")
-    return str(row[0]) if row else ""
-
-
-def has_images(ledger: Ledger) -> bool:
-    """Return whether the dataset holds an image or ever held one."""
-    return ledger.first_row("SELECT 1 FROM picture LIMIT 1") is not None
-
-
 def list_without_source(ledger: Ledger) -> list[Unsourced]:
     """Return the images without a source whose files exist, the kept ones first."""
     rows = ledger.rows(

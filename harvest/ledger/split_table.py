@@ -30,14 +30,14 @@ def origins(ledger: Ledger) -> list[Origin]:
     return [Origin(*row) for row in rows if all(value is None or isinstance(value, str) for value in row)]
 
 
-def load_split(ledger: Ledger, deal: str) -> dict[str, str]:
+def load_split(ledger: Ledger, rule: str) -> dict[str, str]:
     """Return the part of each content hash in one split, which the percentages and the seed identify."""
-    return dict(ledger.rows("SELECT content, part FROM split WHERE deal = ?", deal))
+    return dict(ledger.rows("SELECT content, part FROM split WHERE deal = ?", rule))
 
 
-def save_split(ledger: Ledger, deal: str, parts: Mapping[str, str]) -> None:
+def save_split(ledger: Ledger, rule: str, parts: Mapping[str, str]) -> None:
     """Save the parts of content hashes in one split."""
     ledger.execute_many(
         "INSERT OR REPLACE INTO split (deal, content, part) VALUES (?, ?, ?)",
-        ((deal, content, part) for content, part in parts.items()),
+        ((rule, content, part) for content, part in parts.items()),
     )

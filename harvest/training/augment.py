@@ -137,9 +137,9 @@ class Transformed:
         return self.transform(view, size, rng)
 
 
-def load_transform(name: str, *, beside: Path | None = None) -> Transform:
+def load_transform(name: str, *, data: Path | None = None) -> Transform:
     """Import a transform; if it is a class, create an instance."""
-    found = load_object(name, beside=beside)
+    found = load_object(name, data=data)
     if isinstance(found, type):
         with own_code(f"--transform {name}", "The class is called without arguments."):
             found = found()
@@ -152,7 +152,7 @@ def load_transform(name: str, *, beside: Path | None = None) -> Transform:
 
 def make_augmentation(options: TrainingOptions) -> ViewMaker | None:
     """Return the maker of augmented views that the options describe; None without augmentation."""
-    transform = load_transform(options.transform, beside=options.tree) if options.transform else None
+    transform = load_transform(options.transform, data=options.tree) if options.transform else None
     values = {
         name: getattr(options, name)
         for name in ("flip_left_right", "random_crop", "random_scale", "random_brightness")

@@ -1,4 +1,4 @@
-"""Choose a run directory: a new one beside the tree, an unfinished one to resume, or the newest one."""
+"""Choose a run directory: a new one next to the tree, an unfinished one to resume, or the newest one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def create_run(options: TrainingOptions) -> Path:
 
 
 def find_unfinished_run(options: TrainingOptions) -> Path:
-    """Return the run to resume: that of `--out`, else the newest unfinished one beside the tree."""
+    """Return the run to resume: that of `--out`, else the newest unfinished one next to the tree."""
     if options.out is not None:
         if not (options.out / OPTIONS).is_file():
             raise UsageError(f"{options.out} is not a run directory: it has no {OPTIONS}.")
@@ -53,7 +53,7 @@ def find_unfinished_run(options: TrainingOptions) -> Path:
 
 
 def newest_run(folder: Path) -> Path | None:
-    """Return the newest run in a folder of runs, or beside a tree; None if there is none."""
+    """Return the newest run in a folder of runs, or next to a tree; None if there is none."""
     around = folder.absolute()
     places = (around, around.parent / f"{around.name}.runs")
     runs = [path for place in places for path in place.glob("*") if (path / _CONFIG).is_file()]
@@ -66,7 +66,7 @@ def _check_outside(option: str, folder: Path, tree: Path, name: str) -> None:
     if inside == outer or outer in inside.parents:
         raise UsageError(
             f"{option} is inside {tree}, where every folder is a class.",
-            f"Name one beside it: {option.partition(' ')[0]} {outer.name}.runs/{name}",
+            f"Name one next to it: {option.partition(' ')[0]} {outer.name}.runs/{name}",
         )
 
 

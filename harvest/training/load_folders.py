@@ -39,7 +39,7 @@ def read_folders(session: Session) -> TrainingData:
             run_directory.create_directory(session.run.path, options)
         split = _make_split(session, pictures)
         if session.processes.is_first:
-            save_split(pictures, split, session.run.path, beside=options.runs, say=progress.info)
+            save_split(pictures, split, session.run.path, copy_in=options.runs, say=progress.info)
     _report_split(session, pictures, split)
     if options.rounds and not len(split.rows(SplitPart.VALID)):
         raise TrainingError(

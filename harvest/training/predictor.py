@@ -150,7 +150,7 @@ def _check(run: Path) -> None:
 
 
 def _name(run: Path) -> str:
-    """Return the name of a run, with that of its tree if it lies beside one: snakes/2026-11-21_09-12-44."""
+    """Return the name of a run, with that of its tree if it is next to one: snakes/2026-11-21_09-12-44."""
     run = run.absolute()
     tree = run.parent.name.removesuffix(".runs")
     return f"{tree}/{run.name}" if tree != run.parent.name else run.name

@@ -219,7 +219,7 @@ class TrainingOptions:
 
     @property
     def runs(self) -> Path:
-        """The folder of the runs, beside the tree: inside it, a folder would be a class."""
+        """The folder of the runs, next to the tree: inside it, a folder would be a class."""
         tree = Path(self.tree).absolute()
         tree = tree.resolve() if ".." in tree.parts else tree  # needs a name
         if not tree.name:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _PACKAGE = str(Path(harvest.__file__).parent)
 
 
-def load_object(name: str, *, beside: Path | None = None) -> Any:
-    """Import `module:object`; the module can be in the current directory or beside a given folder.
+def load_object(name: str, *, data: Path | None = None) -> Any:
+    """Import `module:object`; the module can be in the current directory or next to the folder of the `data`.
 
     >>> load_object("math:floor")(2.5)
     2
@@ -30,7 +30,7 @@ def load_object(name: str, *, beside: Path | None = None) -> Any:
     module_name, colon, path = name.partition(":")
     if not (module_name and colon and path) or module_name.startswith("."):
         raise UsageError(f"{name!r} is not of the form module:object.", "For example: my_metrics:top_two.")
-    folders = list(dict.fromkeys((Path.cwd(), *([beside.absolute().parent] if beside else []))))
+    folders = list(dict.fromkeys((Path.cwd(), *([data.absolute().parent] if data else []))))
     with _importing(*folders):
         try:
             module = importlib.import_module(module_name)
@@ -38,7 +38,7 @@ def load_object(name: str, *, beside: Path | None = None) -> Any:
             raise UsageError(
                 f"{name}: {error}",
                 f"{module_name}.py has to be in {folders[0]}"
-                + (f" or in {folders[1]}, beside the data." if folders[1:] else "."),
+                + (f" or in {folders[1]}, next to the data." if folders[1:] else "."),
             ) from error
         except Exception as error:  # the user's code can raise anything
             raise UserCodeError(f"{name}: {module_name} {describe_failure(error)}") from error

@@ -116,9 +116,9 @@ class Bench:
     def _run(self, command: list[str]) -> Run:
         self._runs += 1
         begun, spent = time.monotonic(), []
-        with (self._folder / "said").open("w+b") as said:
+        with (self._folder / "said").open("w+b") as messages:
             running = subprocess.Popen(
-                command, cwd=self._folder, env=_environ(), stdout=said, stderr=said, start_new_session=True
+                command, cwd=self._folder, env=_environ(), stdout=messages, stderr=messages, start_new_session=True
             )
             while running.poll() is None:
                 spent.append((time.monotonic(), _spent(running.pid)))
@@ -126,8 +126,8 @@ class Bench:
             whole = time.monotonic() - begun
             times = self._hosts.departures()
             if running.returncode or len(times) != self._pictures:
-                said.seek(0)
-                sys.exit(f"{len(times)} images were sent; {said.read().decode()[-2000:]}")
+                messages.seek(0)
+                sys.exit(f"{len(times)} images were sent; {messages.read().decode()[-2000:]}")
         some = inner(times)
         first, last = np.interp((some[0], some[-1]), *zip(*spent, strict=True))
         return Run(len(some) / (some[-1] - some[0]), 1000 * (last - first) / len(some), whole)

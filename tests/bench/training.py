@@ -142,16 +142,16 @@ class Bench:
 
     def flips(self) -> None:
         """Print how many wrong labels are among the most suspicious images."""
-        album = load_pictures(FLOWERS, say=print, cache=self._folder)
-        values = compute_features(load_pretrained(str(WEIGHTS), album.labels), album, cache=self._folder).values
-        together = find_leak_groups(album, say=print)
-        split = make_split(album, together, valid=20, test=10, seed=42, remembered={})
-        count, classes = len(album.examples), len(album.labels)
+        labelled = load_pictures(FLOWERS, say=print, cache=self._folder)
+        values = compute_features(load_pretrained(str(WEIGHTS), labelled.labels), labelled, cache=self._folder).values
+        together = find_leak_groups(labelled, say=print)
+        split = make_split(labelled, together, valid=20, test=10, seed=42, remembered={})
+        count, classes = len(labelled.examples), len(labelled.labels)
         shares = []
         for seed in range(10):
             dice = np.random.default_rng(seed)
             turned = dice.permutation(count)[: round(TURNED * count)]
-            targets = album.targets.copy()
+            targets = labelled.targets.copy()
             targets[turned] = (targets[turned] + dice.integers(1, classes, len(turned))) % classes
             strength = solve_head.solve_head(Features(values), targets, split, classes).strength
             predictions, _ = solve_head.predict_out_of_fold(values, targets, split.groups, classes, strength=strength)

@@ -94,7 +94,7 @@ def test_an_invalid_key_changes_nothing(harvest: Harvest, file: Path, typed: Cal
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "messages"),
     [
         (["set"], "needs a name"),
         (["set", "FLIKR"], "Did you mean FLICKR?"),
@@ -104,12 +104,12 @@ def test_an_invalid_key_changes_nothing(harvest: Harvest, file: Path, typed: Cal
         (["path", "flickr"], "takes no name"),
     ],
 )
-def test_usage_errors(harvest: Harvest, file: Path, words: list[str], said: str) -> None:
+def test_usage_errors(harvest: Harvest, file: Path, words: list[str], messages: str) -> None:
     """A missing, misspelled or superfluous name is a usage error."""
     result = harvest("keys", *words)
 
     assert result.code == 2
-    assert said in result.err
+    assert messages in result.err
     assert not file.exists()
 
 

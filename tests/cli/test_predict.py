@@ -226,7 +226,7 @@ def test_without_a_readable_image_the_exit_code_is_4(harvest: Harvest, run: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "messages"),
     [
         (("nothing there", "."), "there is no run at nothing there."),
         ((".", "."), "is not a run: it has no config.json."),
@@ -238,12 +238,12 @@ def test_without_a_readable_image_the_exit_code_is_4(harvest: Harvest, run: Path
         (("RUN",), "Missing argument"),
     ],
 )
-def test_usage_errors_come_before_any_output(harvest: Harvest, run: Path, words: tuple, said: str) -> None:
+def test_usage_errors_come_before_any_output(harvest: Harvest, run: Path, words: tuple, messages: str) -> None:
     """A missing input or an unwritable output is a usage error, raised before anything is printed."""
     result = harvest("predict", *(run if word == "RUN" else word for word in words))
 
     assert (result.code, result.out) == (2, "")
-    assert said in result.err
+    assert messages in result.err
 
 
 # Names from outside.

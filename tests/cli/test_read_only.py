@@ -66,9 +66,9 @@ def test_X16_a_read_only_dataset_is_read(root: Path, harvest: Harvest, command: 
     usual = harvest(*words)
     before = everything(root)
     with without_permission(root.parent):
-        said = harvest(*words)
-    assert (said.code, said.out) == (0, usual.out)
-    assert said.err == f"note: {root} is read-only: changes are not recorded.\n"
+        messages = harvest(*words)
+    assert (messages.code, messages.out) == (0, usual.out)
+    assert messages.err == f"note: {root} is read-only: changes are not recorded.\n"
     assert everything(root) == before
 
 
@@ -94,6 +94,6 @@ def test_X16_a_killed_writers_log_is_read(root: Path, harvest: Harvest) -> None:
 def test_X16_a_command_that_writes_says_that_it_cannot(root: Path, harvest: Harvest) -> None:
     """`restore` ends with a message and exit code 6."""
     with without_permission(root.parent):
-        said = harvest("restore", root, "--all")
-    assert said.code == 6
-    assert "cannot write" in said.err
+        messages = harvest("restore", root, "--all")
+    assert messages.code == 6
+    assert "cannot write" in messages.err

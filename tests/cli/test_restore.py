@@ -174,11 +174,11 @@ def test_last_undoes_files_dragged_to_the_rejected(root: Path, harvest: Harvest)
     """A batch can consist of files that the user moved, including own files."""
     (root / "king" / "mine.jpg").write_bytes(jpeg(500))
     harvest("status")
-    shelf = root.with_name("dataset.rejected") / "king"
-    shelf.mkdir(parents=True)
-    (root / "king" / name(3)).rename(shelf / name(3))
-    (root / "king" / "mine.jpg").rename(shelf / "mine.jpg")
-    (shelf / "new.jpg").write_bytes(jpeg(501))
+    rejected_folder = root.with_name("dataset.rejected") / "king"
+    rejected_folder.mkdir(parents=True)
+    (root / "king" / name(3)).rename(rejected_folder / name(3))
+    (root / "king" / "mine.jpg").rename(rejected_folder / "mine.jpg")
+    (rejected_folder / "new.jpg").write_bytes(jpeg(501))
 
     result = harvest("restore", "--last")
 
@@ -315,10 +315,10 @@ def test_an_unknown_class_names_those_there_are(root: Path, harvest: Harvest) ->
 @pytest.mark.usefixtures("root")
 def test_wrong_arguments_are_named(harvest: Harvest, words: list[str], result: str) -> None:
     """Invalid arguments are an error with exit code 2."""
-    said = harvest("restore", *words)
+    messages = harvest("restore", *words)
 
-    assert (said.code, said.out) == (2, "")
-    assert result in said.err
+    assert (messages.code, messages.out) == (2, "")
+    assert result in messages.err
 
 
 def test_a_misspelt_dataset_is_recognised(root: Path, harvest: Harvest) -> None:

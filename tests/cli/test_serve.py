@@ -53,7 +53,7 @@ def serving(cli: Command, run: Path, *more: object, **variables: str) -> Iterato
     running = cli.start("serve", run, "--port", 0, *more, **variables)
     end = time.monotonic() + PATIENCE
     while "http://" not in running.printed:
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.messages
         assert time.monotonic() < end
         time.sleep(0.02)
     with httpx.Client(base_url=running.printed.split()[-1], trust_env=False, timeout=PATIENCE) as client:
@@ -106,9 +106,9 @@ def test_a_port_in_use_is_reported_at_once(cli: Command, run: Path) -> None:
 
 def test_a_url_is_downloaded_as_in_a_harvest(cli: Command, internet: Internet, run: Path) -> None:
     """A URL is fetched by the downloader of `get`, through the proxy; a private one is refused."""
-    shelf = internet.addresses(1)
+    results = internet.addresses(1)
     with serving(cli, run) as (_, client):
-        result = client.post("/classify", json={"url": shelf.urls[0]})
+        result = client.post("/classify", json={"url": results.urls[0]})
         within = client.post("/classify", json={"url": "http://10.0.0.1/a.jpg"})
 
     assert {each["label"] for each in result.json()} == set(LABELS)
@@ -139,7 +139,7 @@ def test_listening_for_other_machines_prints_a_warning(cli: Command, run: Path) 
         assert client.get("/").status_code == 200
 
     assert client.base_url.host == "127.0.0.1"
-    assert "everyone who can reach this machine can use this server" in running.said
+    assert "everyone who can reach this machine can use this server" in running.messages
 
 
 def test_verbose_logs_each_request(cli: Command, run: Path) -> None:

@@ -179,14 +179,14 @@ def test_huge_files_are_distinguished_by_their_ends(tmp_path: Path, monkeypatch:
 
 def test_a_long_scan_shows_its_progress() -> None:
     """After some seconds the progress is shown, and then from time to time; a short scan is silent."""
-    said: list[str] = []
+    messages: list[str] = []
     now = [0.0]
-    tick = ScanProgress(said.append, lambda: now[0]).tick("reading files")
+    tick = ScanProgress(messages.append, lambda: now[0]).tick("reading files")
     for done in range(1, 41):
         tick(done, 40)
         now[0] += 0.5
 
-    assert said == ["reading files: 7 of 40", "reading files: 27 of 40"]
+    assert messages == ["reading files: 7 of 40", "reading files: 27 of 40"]
 
 
 def test_the_scan_of_a_dataset_is_what_shows_progress(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,9 +195,9 @@ def test_the_scan_of_a_dataset_is_what_shows_progress(root: Path, monkeypatch: p
     monkeypatch.setattr("harvest.dataset.scan._INTERVAL", 0)
     for number in range(3):
         (root / "king" / f"mine{number}.jpg").write_bytes(jpeg(500 + number))
-    said: list[str] = []
+    messages: list[str] = []
 
-    Dataset.open(root, say=said.append).close()
+    Dataset.open(root, say=messages.append).close()
 
-    assert "reading new and changed files: 3 of 3" in said
-    assert "inspecting your own images: 3 of 3" in said
+    assert "reading new and changed files: 3 of 3" in messages
+    assert "inspecting your own images: 3 of 3" in messages

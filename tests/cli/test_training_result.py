@@ -67,15 +67,15 @@ def test_in_a_file_lines_are_as_long_as_they_are(
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "messages"),
     [
         (0, ""),
         (1, "   suspects: 1 image may be in the wrong folder: see report.html"),
         (2, "   suspects: 2 images may be in the wrong folder: see report.html"),
     ],
 )
-def test_suspects_are_counted(count: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_suspects_are_counted(count: int, messages: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The number of images that may be in the wrong folder is printed, if there are any."""
     printed = lines(Path("/a/b"), capsys, suspects=count)
 
-    assert "".join(line for line in printed if "suspects" in line) == said
+    assert "".join(line for line in printed if "suspects" in line) == messages

@@ -329,10 +329,10 @@ def test_an_unknown_address_is_an_error(harvest: Harvest) -> None:
 )
 def test_wrong_arguments_are_named(harvest: Harvest, words: list[str], result: str) -> None:
     """Invalid arguments are an error with exit code 2."""
-    said = harvest("why", *words)
+    messages = harvest("why", *words)
 
-    assert (said.code, said.out) == (2, "")
-    assert result in said.err
+    assert (messages.code, messages.out) == (2, "")
+    assert result in messages.err
 
 
 def test_the_history_is_shown_while_a_class_is_missing(root: Path, harvest: Harvest) -> None:
@@ -357,31 +357,31 @@ def test_json_has_the_same_history(tmp_path: Path, harvest: Harvest) -> None:
         fill(dataset, "coral", [1])
     (tmp_path / "dataset" / "king" / name(3, "flickr")).rename(tmp_path / "dataset" / "coral" / "moved.jpg")
 
-    story = harvest("why", "moved.jpg", "--json").json
+    history = harvest("why", "moved.jpg", "--json").json
 
-    assert story["path"] == "dataset/coral/moved.jpg"
-    assert (story["class"], story["name"], story["state"], story["own"]) == (
+    assert history["path"] == "dataset/coral/moved.jpg"
+    assert (history["class"], history["name"], history["state"], history["own"]) == (
         "coral",
         "moved.jpg",
         "present",
         False,
     )
-    assert (story["size"], story["original_size"]) == ([24, 24], [240, 240])
-    (source,) = story["sources"]
+    assert (history["size"], history["original_size"]) == ([24, 24], [240, 240])
+    (source,) = history["sources"]
     assert source["url"] == URL
     assert (source["provider"], source["query"], source["rank"]) == ("FLICKR", "king snake", 3)
     assert (source["licence"], source["licence_evidence"]) == ("CC-BY-4.0", "stated")
     assert (source["verdict"], source["in_words"]) == ("kept", "gave the image")
-    (decision,) = story["decisions"]
+    (decision,) = history["decisions"]
     assert (decision["action"], decision["by"], decision["to"]) == ("move", "files", "coral/moved.jpg")
 
 
 def test_json_of_an_address_has_no_picture(root: Path, harvest: Harvest) -> None:
     """A failed URL is a JSON document too."""
-    story = harvest("why", refuse(root, Verdict.GONE, "HTTP 404"), "--json").json
+    history = harvest("why", refuse(root, Verdict.GONE, "HTTP 404"), "--json").json
 
-    assert story["path"] is None
-    assert story["sources"][0]["verdict"] == "gone"
+    assert history["path"] is None
+    assert history["sources"][0]["verdict"] == "gone"
 
 
 def test_hostile_titles_are_sanitized(tmp_path: Path, harvest: Harvest) -> None:

@@ -91,8 +91,8 @@ class ExpectedImages:
 def wanted(**classes: Iterable[ResultList]) -> dict[Photo, set[str]]:
     """Return every photo that can be downloaded, with the classes that it was listed for."""
     homes: dict[Photo, set[str]] = {}
-    for class_name, shelves in classes.items():
-        for listing in (listing for shelf in shelves for listing in shelf):
+    for class_name, result_lists in classes.items():
+        for listing in (listing for results in result_lists for listing in results):
             if listing.verdict is Verdict.KEPT:
                 homes.setdefault(listing.photo, set()).add(class_name)
     return homes

@@ -38,7 +38,7 @@ def urls(internet, cli):
 
 def test_nothing_new_is_no_request(internet, cli):
     """With nothing new, the second run sends no request, changes nothing, and succeeds."""
-    internet.bing.add_results(CORAL, 6, dead=1, html=1, twin=1, tiny=1)
+    internet.bing.add_results(CORAL, 6, dead=1, html=1, changed=1, tiny=1)
     internet.flickr.add_results(CORAL, 3, noai=1)
     write(cli.folder, CORALS)
     line = ("-c", "BING", "-c", "FLICKR", "-p", "snakes.csv", "-s", "500")
@@ -75,9 +75,9 @@ def test_more_asks_only_for_more(internet, cli, flickr):
 
 def test_a_finished_search_is_asked_again_with_refresh(internet, cli, flickr):
     """`--refresh` finds what a source has added since, and downloads nothing else."""
-    shelf = internet.flickr.add_results(CORAL, 3)
+    results = internet.flickr.add_results(CORAL, 3)
     assert flickr().code == 0
-    internet.flickr.add_results(CORAL, 2, also=shelf)
+    internet.flickr.add_results(CORAL, 2, also=results)
     assert flickr().code == 0
     assert not internet.log.visits
 
@@ -103,8 +103,8 @@ def test_a_search_without_results_is_finished_too(internet, flickr):
 
 def test_a_target_is_exact(internet, cli, urls):
     """`--target` stops at exactly this many images per class, however many exist already."""
-    shelf = internet.addresses(60, dead=9, twin=4)
-    list_addresses(cli.folder, shelf.urls)
+    results = internet.addresses(60, dead=9, changed=4)
+    list_addresses(cli.folder, results.urls)
 
     run = urls("--target", "7")
 
@@ -145,11 +145,11 @@ def test_a_larger_target_goes_on(internet, cli, urls):
 
 def test_a_target_that_is_missed_goes_on_later(internet, cli, flickr):
     """A missed target ends with exit code 3; when the source has more images, `--refresh` fills it."""
-    shelf = internet.flickr.add_results(CORAL, 3)
+    results = internet.flickr.add_results(CORAL, 3)
     run = flickr("--target", "5")
     assert run.code == 3
     assert "coral_snake has 3 of 5: the sources have no more" in run.out
-    internet.flickr.add_results(CORAL, 4, also=shelf)
+    internet.flickr.add_results(CORAL, 4, also=results)
 
     run = flickr("--target", "5", "--refresh")
 
@@ -208,13 +208,13 @@ def test_a_source_added(internet, cli):
 
 def test_network_failures_are_retried(internet, cli, urls):
     """Downloads that failed because of the network are retried by the next runs; permanent failures are not."""
-    shelf = internet.addresses(7, patience=1, dead=2)
-    list_addresses(cli.folder, shelf.urls)
+    results = internet.addresses(7, patience=1, dead=2)
+    list_addresses(cli.folder, results.urls)
     assert table(urls())["coral_snake"] == {"kept": 4, "new": 4, "found": 7, "dead": 3}
 
     run = urls()
 
-    assert [visit.url for visit in internet.log.visits] == [listing.url for listing in shelf.of("patience")]
+    assert [visit.url for visit in internet.log.visits] == [listing.url for listing in results.of("patience")]
     assert table(run)["coral_snake"] == {"kept": 4, "new": 0, "found": 1, "dead": 1}
     urls()
     assert internet.log.visits
@@ -224,12 +224,12 @@ def test_network_failures_are_retried(internet, cli, urls):
 
 def test_R01_what_was_deleted_stays_away(internet, cli, flickr):
     """An image that the user deleted is neither requested again nor kept when another source lists it."""
-    shelf = internet.flickr.add_results(CORAL, 3)
+    results = internet.flickr.add_results(CORAL, 3)
     assert flickr().code == 0
     victim = pictures(cli.folder / "dataset")["coral_snake"][0]
     source = exif_texts(victim)["source"]
     victim.unlink()
-    (listing,) = (listing for listing in shelf if listing.url == source)
+    (listing,) = (listing for listing in results if listing.url == source)
     internet.flickr.add_results("coral again", 1, also=[listing])
     write(cli.folder, CORALS + "coral_snake,coral again\n")
 
@@ -243,9 +243,9 @@ def test_R01_what_was_deleted_stays_away(internet, cli, flickr):
 
 def test_a_dry_run_again(internet, cli, flickr):
     """A dry run on an existing dataset prints what exists and what would be downloaded, and changes nothing."""
-    shelf = internet.flickr.add_results(CORAL, 2)
+    results = internet.flickr.add_results(CORAL, 2)
     assert flickr().code == 0
-    internet.flickr.add_results(CORAL, 3, also=shelf)
+    internet.flickr.add_results(CORAL, 3, also=results)
     files = {path: path.stat().st_mtime_ns for path in cli.folder.rglob("*")}
 
     run = flickr("-n", "--refresh")

@@ -8,10 +8,10 @@ import pytest
 @pytest.fixture
 def served(internet, cli):
     """Write a query file with a list of URLs that end in every way, and return the list."""
-    shelf = internet.addresses(8, noai=2, private=1, dead=1)
-    (cli.folder / "list.txt").write_text("\n".join(shelf.urls))
+    results = internet.addresses(8, noai=2, private=1, dead=1)
+    (cli.folder / "list.txt").write_text("\n".join(results.urls))
     (cli.folder / "q.csv").write_text("class,query\ncorals,list.txt\n")
-    return shelf
+    return results
 
 
 def counts(run) -> dict[str, int]:

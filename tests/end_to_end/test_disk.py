@@ -40,10 +40,10 @@ pytestmark = pytest.mark.usefixtures("corals")
 @pytest.fixture
 def corals(internet: Internet, cli: Command) -> ResultList:
     """List thirty images for one class."""
-    shelf = internet.addresses(30, "corals")
-    (cli.folder / "corals.txt").write_text("\n".join(shelf.urls), "utf-8")
+    results = internet.addresses(30, "corals")
+    (cli.folder / "corals.txt").write_text("\n".join(results.urls), "utf-8")
     (cli.folder / "corals.csv").write_text("class,query\ncoral,corals.txt\n", "utf-8")
-    return shelf
+    return results
 
 
 @pytest.fixture
@@ -411,7 +411,7 @@ def test_X13_get_notices_that_the_dataset_is_gone(
     out, moved = cli.folder / "dataset", cli.folder / "moved"
     running = cli.start(*LINE, "--jobs", "2", **{SLOW: "0.05"})
     while not any(out.glob("coral/*.jpg")):
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.messages
         time.sleep(0.001)
     out.rename(moved)
     if change == "deleted":

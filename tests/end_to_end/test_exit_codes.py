@@ -16,10 +16,10 @@ URLS = ("-c", "URLS", "snakes.csv")
 @pytest.fixture
 def listed(internet, cli):
     """List some valid URLs, and return their listings."""
-    shelf = internet.addresses(4)
-    list_addresses(cli.folder, shelf.urls)
+    results = internet.addresses(4)
+    list_addresses(cli.folder, results.urls)
     write(cli.folder, ADDRESSES)
-    return shelf
+    return results
 
 
 def test_0_also_with_fewer_images_than_the_limit(cli, listed):
@@ -122,8 +122,8 @@ def test_4_when_there_is_nothing(internet, cli):
 
 def test_4_when_no_hit_gives_an_image(internet, cli):
     """Hits without a single valid image are not a success."""
-    shelf = internet.addresses(3, dead=1, html=1, gone=1)
-    list_addresses(cli.folder, shelf.urls)
+    results = internet.addresses(3, dead=1, html=1, gone=1)
+    list_addresses(cli.folder, results.urls)
     write(cli.folder, ADDRESSES)
 
     run = cli(*URLS)

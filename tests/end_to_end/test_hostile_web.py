@@ -56,7 +56,7 @@ class HostileRun:
 
     ran: Ran
     internet: Internet
-    shelves: dict[str, ResultList]
+    result_lists: dict[str, ResultList]
     out: Path
 
     @property
@@ -70,11 +70,11 @@ class HostileRun:
 
 
 def harvest(
-    internet: Internet, cli: Command, shelves: dict[str, ResultList], *urls: str, timeout: float = 600
+    internet: Internet, cli: Command, result_lists: dict[str, ResultList], *urls: str, timeout: float = 600
 ) -> HostileRun:
     """Harvest one class per host behaviour, and one of plain URLs."""
     query = ["class,query"]
-    lists = {name: [(each.url, each.page) for each in shelf] for name, shelf in shelves.items()}
+    lists = {name: [(each.url, each.page) for each in results] for name, results in result_lists.items()}
     lists |= {"others": [(url, "https://pages.stories.test/1") for url in urls]} if urls else {}
     for name, rows in lists.items():
         query.append(f"of_{name},{name}.csv")
@@ -83,7 +83,7 @@ def harvest(
     (cli.folder / "web.csv").write_text("\n".join(query), "utf-8")
     ran = cli("-c", "URLS", "--json", "web.csv", timeout=timeout)
     assert "Traceback" not in ran.err, ran.err
-    return HostileRun(ran, internet, shelves, cli.folder / "dataset")
+    return HostileRun(ran, internet, result_lists, cli.folder / "dataset")
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +92,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileRun]:
     with Internet() as internet:
         cli = Command(tmp_path_factory.mktemp("web"), tmp_path_factory.mktemp("aside"), internet.environ)
         counts = {name: 2 for name in BEHAVIOURS if name not in LONG} | {"placeholder": PAGES}
-        shelves = {name: internet.addresses(n, name, **{name: n}) for name, n in counts.items()}
+        result_lists = {name: internet.addresses(n, name, **{name: n}) for name, n in counts.items()}
         twice = gzip.compress(gzip.compress(bytes(200 * MiB), 9), 9)
         headers = {"Content-Encoding": "gzip, gzip"}
         internet.sites["bomb.test"] = lambda _: Answer(twice, kind="image/jpeg", headers=headers)
         inside = [url.format(n=number) for number, url in enumerate(INSIDE)]
-        yield harvest(internet, cli, shelves, "https://bomb.test/1.jpg", *inside)
+        yield harvest(internet, cli, result_lists, "https://bomb.test/1.jpg", *inside)
         cli.close()
         assert not cli.strays.exists()
 
@@ -194,13 +194,13 @@ def test_only_pictures_are_kept(run: HostileRun) -> None:
 @pytest.mark.slow
 def test_N02_N03_N09_a_minute_of_the_worst(internet: Internet, cli: Command) -> None:
     """Forty hosts that stall, freeze, drip or never end take a minute and a limited amount of memory."""
-    shelves = {name: internet.addresses(4, name, **{name: 4}) for name in sorted(LONG)}
+    result_lists = {name: internet.addresses(4, name, **{name: 4}) for name in sorted(LONG)}
     stream = b"\xff\xd8\xff" + bytes(64 * KiB)
     for number in range(40):
         internet.sites[f"endless{number}.test"] = lambda _: Answer(repeat(stream), kind="image/jpeg")
     good = internet.addresses(4, "good")
     urls = [f"https://endless{number}.test/1.jpg" for number in range(40)]
-    run = harvest(internet, cli, shelves | {"good": good}, *urls)
+    run = harvest(internet, cli, result_lists | {"good": good}, *urls)
     for behaviour in LONG:
         assert run.verdicts[behaviour] == {"timeout": 4}
     assert run.verdicts["others"] == {"too_big": 40}

@@ -51,14 +51,14 @@ class World:
 
     def __post_init__(self) -> None:
         bing, flickr = self.internet.bing, self.internet.flickr
-        corals = bing.add_results("micrurus tener", 26, dead=2, html=1, tiny=1, flaky=1, redirect=1, twin=4, copy=2)
+        corals = bing.add_results("micrurus tener", 26, dead=2, html=1, tiny=1, flaky=1, redirect=1, changed=4, copy=2)
         # Flickr states open licences, so its copy replaces the same image from Bing.
         more = flickr.add_results("coral snake", 10, dead=1, also=corals.of("good")[:6])
         # An image listed for both classes belongs to the class that has it first.
-        kings = flickr.add_results("scarlet king snake", 14, blank=1, twin=1, also=corals.of("good")[6:9])
+        kings = flickr.add_results("scarlet king snake", 14, blank=1, changed=1, also=corals.of("good")[6:9])
         self.homes = wanted(coral=[corals, more], king=[kings])
-        for shelf in (corals, more, kings):
-            self.expected.add(shelf)
+        for results in (corals, more, kings):
+            self.expected.add(results)
         (self.cli.folder / "snakes.csv").write_text(QUERIES, "utf-8")
 
     @property
@@ -87,7 +87,7 @@ class World:
         alive = running.process.poll() is None
         running.kill()
         code = running.process.wait()
-        assert alive or code == 0, running.said
+        assert alive or code == 0, running.messages
         return alive
 
     def kept(self, out: Path) -> dict[Photo, list[str]]:
@@ -238,7 +238,7 @@ def test_X12_deleted_after_a_kill_on_a_slow_disk(internet: Internet, cli: Comman
 def wait_for(is_so: Callable[[], bool], running: Running) -> None:
     """Wait until a condition is true; the command must still be running then."""
     while not is_so():
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.messages
         time.sleep(0.001)
 
 

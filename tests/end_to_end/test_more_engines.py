@@ -70,17 +70,17 @@ def ends(run) -> dict[str, str]:
 def test_an_engine_fills_a_class(internet, cli, engine):
     """Images have the listed size, appear once each, are named by their source, and the run succeeds."""
     service = getattr(internet, engine.service)
-    shelf = service.add_results(CORAL, 9, size=WIDE, dead=2, twin=1)
+    results = service.add_results(CORAL, 9, size=WIDE, dead=2, changed=1)
     write(cli.folder, CORALS)
 
     run = cli("-c", engine.name.lower(), "-p", "-s", "0", "snakes.csv", **engine.keys)
 
     assert run.code == 0, run.err
-    assert table(run)["coral_snake"] | internet.expected(shelf) == table(run)["coral_snake"]
+    assert table(run)["coral_snake"] | internet.expected(results) == table(run)["coral_snake"]
     assert len(corals(cli.folder)) == 6
     for path in corals(cli.folder):
         assert path.name.startswith(f"{engine.name.lower()}-")
-        assert exif_texts(path)["source"] in shelf.urls
+        assert exif_texts(path)["source"] in results.urls
         assert not exif_texts(path)["copyright"]
     assert {size(path) for path in corals(cli.folder)} >= {WIDE}
     asked = internet.log.to(service.host)
@@ -355,12 +355,12 @@ def test_baidus_thumbnail_stands_in_for_a_dead_original(internet, cli):
 @pytest.fixture
 def saved(internet, cli):
     """Save Google's page for corals as a browser would, and return its listings."""
-    shelf = internet.addresses(8, CORAL, size=WIDE, dead=1)
+    results = internet.addresses(8, CORAL, size=WIDE, dead=1)
     (cli.folder / "saved").mkdir()
     page = cli.folder / "saved" / f"{CORAL} - Google Search.html"
-    page.write_text(internet.google.saved(shelf), "utf-8")
+    page.write_text(internet.google.saved(results), "utf-8")
     write(cli.folder, CORALS)
-    return shelf
+    return results
 
 
 @pytest.mark.parametrize("how", ["--google-pages", "HARVEST_GOOGLE_PAGES"])
@@ -452,9 +452,9 @@ def test_V06_the_largest_rendition_is_fetched_first(internet, cli, missing, aske
 
 def test_V06_one_picture_from_four_engines_is_one_picture(internet, cli):
     """An image that Bing, Brave, Google and DuckDuckGo all list is downloaded and kept once."""
-    shelf = internet.bing.add_results(CORAL, 3)
+    results = internet.bing.add_results(CORAL, 3)
     for service in (internet.brave, internet.custom_search, internet.duckduckgo):
-        service.add_results(CORAL, 1, also=list(shelf))
+        service.add_results(CORAL, 1, also=list(results))
     write(cli.folder, CORALS)
 
     chosen = [word for name in ("BING", "BRAVE", "GOOGLE", "DUCKDUCKGO") for word in ("-c", name)]
@@ -463,7 +463,7 @@ def test_V06_one_picture_from_four_engines_is_one_picture(internet, cli):
     assert run.code == 0, run.err
     assert len(corals(cli.folder)) == 6
     assert table(run)["coral_snake"]["found"] == 15
-    assert [internet.log.count(url) for url in shelf.urls] == [1, 1, 1]
+    assert [internet.log.count(url) for url in results.urls] == [1, 1, 1]
 
 
 def test_an_unavailable_image_is_not_kept(internet, cli):

@@ -47,7 +47,7 @@ def everything(folder: Path) -> bytes:
 @every_archive
 def test_an_archive_fills_a_class(internet, cli, name):
     """Images come with author and licence, each photo once, and the run succeeds."""
-    shelf = archive(internet, name).add_results(CORAL, 12, size=WIDE, licence=5, html=1, twin=1)
+    results = archive(internet, name).add_results(CORAL, 12, size=WIDE, licence=5, html=1, changed=1)
     write(cli.folder, ROWS)
 
     run = cli("-c", name, "snakes.csv", **CONTACT)
@@ -58,7 +58,7 @@ def test_an_archive_fills_a_class(internet, cli, name):
     for path in corals(cli.folder):
         words = exif_texts(path)
         assert path.name.startswith(f"{name.lower()}-")
-        assert words["source"] in shelf.urls
+        assert words["source"] in results.urls
         assert words["artist"].startswith("photographer ")
         assert words["copyright"].startswith("CC-BY-SA-")
     assert f"licence known for {len(corals(cli.folder))} of {len(corals(cli.folder))}" in run.out
@@ -185,13 +185,13 @@ def test_V04_openverse_with_credentials(internet, cli):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "messages"),
     [
         ({"OPENVERSE_CLIENT_SECRET": "wrong"}, "does not accept the client id and secret"),
         ({"OPENVERSE_CLIENT_SECRET": None}, "OPENVERSE_CLIENT_SECRET is not set"),
     ],
 )
-def test_V04_openverse_with_wrong_credentials(internet, cli, given, said):
+def test_V04_openverse_with_wrong_credentials(internet, cli, given, messages):
     """Refused or incomplete credentials end the run with the exit code for keys."""
     internet.openverse.add_results(CORAL, 3)
     write(cli.folder, ROWS)
@@ -199,7 +199,7 @@ def test_V04_openverse_with_wrong_credentials(internet, cli, given, said):
     run = cli("-c", "OPENVERSE", "snakes.csv", OPENVERSE_CLIENT_ID=internet.openverse.client_id, **given)
 
     assert run.code == 5
-    assert said in run.err + run.out
+    assert messages in run.err + run.out
     assert not internet.log.to(internet.openverse.host, "/v1/images/*")
 
 

@@ -95,14 +95,14 @@ def test_quiet(internet, cli):
 
 def test_verbose_and_the_log(internet, cli):
     """With `-v` and `--log` there is a line for every hit, with its verdict and the reason."""
-    shelf = internet.addresses(4, dead=1, tiny=1)
-    list_addresses(cli.folder, shelf.urls)
+    results = internet.addresses(4, dead=1, tiny=1)
+    list_addresses(cli.folder, results.urls)
     write(cli.folder, ADDRESSES)
 
     run = cli(*URLS, "-v", "--log", "run.log")
 
     log = (cli.folder / "run.log").read_text("utf-8")
-    for listing in shelf:
+    for listing in results:
         (line,) = (line for line in log.splitlines() if listing.url in line)
         assert f" {listing.verdict} " in line
         assert line in run.err
@@ -136,8 +136,8 @@ def test_a_terminal_of_80_columns(internet, cli):
 def test_a_narrow_terminal_and_many_classes(internet, cli, columns):
     """A table of many classes with long names folds into one row per class; NO_COLOR removes colours."""
     names = [f"{'very_' * 12}long_{n}" for n in range(20)] + ["珊瑚蛇" * 12]
-    shelf = internet.addresses(len(names))
-    for n, url in enumerate(shelf.urls):
+    results = internet.addresses(len(names))
+    for n, url in enumerate(results.urls):
         list_addresses(cli.folder, [url], f"{n}.txt")
     write(cli.folder, "class,query\n" + "".join(f"{name},{n}.txt\n" for n, name in enumerate(names)))
     internet.conditions = NetworkConditions(latency=0.5)
@@ -187,15 +187,15 @@ def test_P06_ctrl_c_on_a_terminal(internet, cli, presses):
 
 def test_verbose_on_a_terminal(internet, cli):
     """With `-v` the lines of the hits are printed above the live table, each complete and on its own line."""
-    shelf = internet.addresses(6)
-    list_addresses(cli.folder, shelf.urls)
+    results = internet.addresses(6)
+    list_addresses(cli.folder, results.urls)
     write(cli.folder, ADDRESSES)
     internet.conditions = NetworkConditions(latency=0.3)
 
     with Terminal(cli, *URLS, "-v", columns=160) as terminal:
         assert terminal.wait() == 0
 
-    for url in shelf.urls:
+    for url in results.urls:
         (line,) = (line for line in terminal.shown if url in line)
         assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ kept {re.escape(url)} *", line)
 

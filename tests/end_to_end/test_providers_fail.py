@@ -180,7 +180,7 @@ def test_a_failed_provider_is_not_asked_again(internet, cli):
 @pytest.mark.slow
 def test_a_provider_fails_in_the_middle(internet, cli):
     """Hits of the pages before the failure are harvested; later the same command downloads the rest."""
-    shelf = internet.bing.add_results(CORAL, 40)
+    results = internet.bing.add_results(CORAL, 40)
     internet.bing.set_mode("blocked", after=1)
     write(cli.folder, CORALS)
     line = ("-c", "BING", "snakes.csv")
@@ -193,7 +193,7 @@ def test_a_provider_fails_in_the_middle(internet, cli):
     again = cli(*line)
     assert again.code == 0
     assert table(again)["coral_snake"] == {"kept": 40, "new": 5, "found": 40, "had": 35}
-    assert all(internet.log.count(url) == 1 for url in shelf.urls)
+    assert all(internet.log.count(url) == 1 for url in results.urls)
 
 
 @pytest.mark.slow
@@ -261,13 +261,13 @@ def test_no_network_at_all(cli):
 @pytest.mark.slow
 def test_bing_repeats_its_last_page(internet, cli):
     """If Bing repeats its last page for ever, the search still ends."""
-    shelf = internet.bing.add_results(CORAL, 5)
+    results = internet.bing.add_results(CORAL, 5)
     internet.bing.never_ends = True
     write(cli.folder, CORALS)
 
     run = cli("-c", "BING", "snakes.csv", "--json")
 
     assert run.code == 0
-    assert run.json["total"]["found"] == len(shelf)
+    assert run.json["total"]["found"] == len(results)
     assert ends(run) == {"BING": "exhausted"}
     assert len(internet.log.to("www.bing.com")) <= 3

@@ -119,7 +119,7 @@ def mirror(internet: Internet, request: Request) -> Answer:
 def harvested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Harvest once."""
     with Internet() as internet:
-        corals = internet.bing.add_results("coral snake", 11, dead=1, twin=2, copy=1)
+        corals = internet.bing.add_results("coral snake", 11, dead=1, changed=2, copy=1)
         kings = internet.flickr.add_results("king snake", 24)
         internet.sites["mirror.test"] = lambda request: mirror(internet, request)
         folder = tmp_path_factory.mktemp("harvested")
@@ -170,14 +170,14 @@ def row(status: dict[str, Any], class_name: str) -> dict[str, int]:
 
 def test_R01_a_deleted_picture_never_returns_from_its_address(home: Home) -> None:
     """Neither the same command nor --refresh requests a deleted image, from any source."""
-    twin = home.corals.duplicates[0]
-    for listing in (twin, home.kings[3], home.kings[4]):
+    copy = home.corals.duplicates[0]
+    for listing in (copy, home.kings[3], home.kings[4]):
         home.file(listing).unlink()
     assert home.get()["total"]["found"] == 0
     assert not home.downloads()
     account = home.get("--refresh")
     assert not home.downloads()
-    assert verdicts(account, "coral", "BING")["rejected"] == len(home.same_photo(twin)) > 1
+    assert verdicts(account, "coral", "BING")["rejected"] == len(home.same_photo(copy)) > 1
     assert verdicts(account, "king", "FLICKR")["rejected"] == 2
     assert len(pictures(home.out)) == 28
 
@@ -326,16 +326,16 @@ def test_R04_once_the_query_file_agrees_nothing_is_fetched_twice(home: Home) -> 
 
 def test_R05_own_pictures_are_compared_with_and_left_alone(home: Home) -> None:
     """The user's own images count, keep their bytes, and no copy of them is downloaded."""
-    shelf = home.internet.addresses(2, "own")
+    results = home.internet.addresses(2, "own")
     own = home.out / "coral" / "IMG 0001.JPEG"
-    own.write_bytes(shelf[0].photo.changed("smaller"))
+    own.write_bytes(results[0].photo.changed("smaller"))
     (home.out / "mine").mkdir()
     (home.out / "mine" / "a.png").write_bytes(encoded(photo(seed=5), "PNG"))
     status = home.status()
     assert changes(status) == {"added": 2}
     assert (row(status, "coral")["own"], row(status, "mine")["own"]) == (1, 1)
     before = snapshot(home.out)
-    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(shelf[0]), shelf[1].url)},URLS\n")
+    home.add_queries(f"coral,{home.write_url_list(*home.other_urls(results[0]), results[1].url)},URLS\n")
     account = home.get("--refresh", "-c", "URLS")
     assert verdicts(account, "coral", "URLS") == {"duplicate": len(WAYS), "kept": 1}
     after = snapshot(home.out)
@@ -358,19 +358,19 @@ def test_R06_pictures_of_a_row_that_is_gone_stay(home: Home) -> None:
 
 def test_R06_a_higher_limit_fetches_only_the_difference(home: Home) -> None:
     """With a larger limit, a source is searched again, and only new images are downloaded."""
-    shelf = home.internet.addresses(6, "limit")
-    home.add_queries(f"more,{home.write_url_list(*shelf.urls)},URLS\n")
+    results = home.internet.addresses(6, "limit")
+    home.add_queries(f"more,{home.write_url_list(*results.urls)},URLS\n")
     home.get("-c", "URLS", "-m", "4")
-    assert sorted(home.downloads()) == sorted(shelf.urls[:4])
+    assert sorted(home.downloads()) == sorted(results.urls[:4])
     account = home.get("-c", "URLS", "-m", "6")
-    assert sorted(home.downloads()) == sorted(shelf.urls[4:])
+    assert sorted(home.downloads()) == sorted(results.urls[4:])
     assert verdicts(account, "more", "URLS") == {"had": 4, "kept": 2}
 
 
 def test_R06_a_higher_target_goes_on_from_what_is_kept(home: Home) -> None:
     """A larger target adds the missing images, requests no existing ones, and none returns."""
-    shelf = home.internet.addresses(8, "target")
-    home.write_queries(f"class,query,providers\nmore,{home.write_url_list(*shelf.urls)},URLS\n")
+    results = home.internet.addresses(8, "target")
+    home.write_queries(f"class,query,providers\nmore,{home.write_url_list(*results.urls)},URLS\n")
     home.get("-c", "URLS", "--target", "3")
     first = sorted((home.out / "more").iterdir())
     assert len(first) == 3
@@ -471,14 +471,14 @@ def test_R01_dragged_to_the_rejected_and_back(home: Home) -> None:
     listing = home.kings[11]
     path = home.file(listing)
     data = path.read_bytes()
-    shelf = home.rejected_folder / "king"
-    shelf.mkdir(parents=True)
-    path.rename(shelf / path.name)
+    results = home.rejected_folder / "king"
+    results.mkdir(parents=True)
+    path.rename(results / path.name)
     assert changes(home.status()) == {"rejected": 1}
     account = home.get("--refresh")
     assert not home.downloads()
     assert verdicts(account, "king", "FLICKR") == {"had": 23, "rejected": 1}
-    (shelf / path.name).rename(path)
+    (results / path.name).rename(path)
     status = home.status()
     assert changes(status) == {"restored": 1}
     assert (row(status, "king")["kept"], row(status, "king")["rejected"]) == (24, 0)

@@ -142,12 +142,12 @@ def test_messages_for_the_user(online, tmp_path):
     """`say` receives the messages for the user: a proxy, an odd row."""
     list_addresses(tmp_path, online.addresses(1).urls)
     write(tmp_path, "class,query,exclude\ncoral_snake,coral.txt,snake\n")
-    said: list[str] = []
+    messages: list[str] = []
 
-    harvest("snakes.csv", "URLS", say=said.append)
+    harvest("snakes.csv", "URLS", say=messages.append)
 
-    assert any(online.proxy in text for text in said)
-    assert any("line 2: exclude has no effect" in text for text in said)
+    assert any(online.proxy in text for text in messages)
+    assert any("line 2: exclude has no effect" in text for text in messages)
 
 
 def test_nothing_is_left_running():

@@ -33,11 +33,11 @@ def package(tmp_path):
 @pytest.fixture
 def zoo(internet):
     """Serve the imaginary zoo: two pages of animals, then none."""
-    shelf = internet.addresses(5)
+    results = internet.addresses(5)
 
     def answer(request) -> Answer:
         page = int(parse_qs(urlsplit(request.path).query)["page"][0])
-        urls = shelf.urls[:3] if page == 1 else shelf.urls[3:]
+        urls = results.urls[:3] if page == 1 else results.urls[3:]
         animals = [{"name": f"otter {number}", "photo": url} for number, url in enumerate(urls)]
         body = json.dumps({"animals": [*animals, "no animal"], "next": 2 if page == 1 else None})
         return Answer(body.encode(), kind="application/json")

@@ -42,10 +42,10 @@ def refusal(request: Request) -> Answer:
     """Refuse in the words of each service, and repeat the request."""
     if request.route.endswith("/token/"):
         return Answer(json.dumps({"access_token": TOKEN, "expires_in": 36000}).encode())
-    said = f"bad call: {_repeated(request)}"
-    body = {"stat": "fail", "code": 100, "message": said, "detail": said, "error": said}
+    messages = f"bad call: {_repeated(request)}"
+    body = {"stat": "fail", "code": 100, "message": messages, "detail": messages, "error": messages}
     if "brave" in request.host:
-        body["error"] = {"code": "SUBSCRIPTION_TOKEN_INVALID", "detail": said}
+        body["error"] = {"code": "SUBSCRIPTION_TOKEN_INVALID", "detail": messages}
     return Answer(json.dumps(body).encode(), 400, "application/json")
 
 
@@ -54,8 +54,8 @@ def strange(request: Request) -> Answer:
     if request.route.endswith("/token/"):
         return Answer(json.dumps({"access_token": TOKEN, "expires_in": 36000}).encode())
     fields = "".join(f"&#{ord(letter)};" for letter in str(request.fields))
-    said = f"{html.escape(_repeated(request))} {fields}"
-    return Answer(f"<html><h1>New design</h1><pre>{said}</pre>".encode())
+    body = f"{html.escape(_repeated(request))} {fields}"
+    return Answer(f"<html><h1>New design</h1><pre>{body}</pre>".encode())
 
 
 def traces(run: Ran, *folders: Path) -> list[str]:
@@ -93,8 +93,8 @@ def test_X15_signed_calls_and_a_key_file(internet, cli):
     (settings / "keys.json").chmod(0o600)
 
     def site(request: Request) -> Answer:
-        said = f"signing-k3y-of-tests {request.headers['authorization']}"
-        return Answer(json.dumps({"stat": "fail", "code": 96, "message": said}).encode())
+        messages = f"signing-k3y-of-tests {request.headers['authorization']}"
+        return Answer(json.dumps({"stat": "fail", "code": 96, "message": messages}).encode())
 
     internet.sites["api.flickr.com"] = site
     write(cli.folder, CORALS)
@@ -110,7 +110,7 @@ def test_X15_results_that_hold_the_key(internet, cli):
     """A key in titles and names of results reaches neither the ledger nor the files."""
     key = "0123456789abcdef-k3y"
     internet.flickr.key = key
-    shelf = internet.flickr.add_results(CORAL, 2)
+    results = internet.flickr.add_results(CORAL, 2)
     real = internet.sites["api.flickr.com"]
 
     def site(request: Request) -> Answer:
@@ -126,7 +126,7 @@ def test_X15_results_that_hold_the_key(internet, cli):
 
     assert run.code == 0, run.err
     kept = list((cli.folder / "dataset").rglob("*.jpg"))
-    assert len(kept) == len(shelf)
+    assert len(kept) == len(results)
     why = cli("why", str(kept[0]))
     assert "snake …" in why.out
     for place in (run.out, run.err, why.out):

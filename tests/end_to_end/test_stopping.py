@@ -33,14 +33,14 @@ LINE = ("-c", "URLS", "snakes.csv")
 def until(condition: Callable[[], object], running: Running) -> None:
     """Wait for a condition while the command runs."""
     while not condition():
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.messages
         time.sleep(0.01)
 
 
 def shelve(internet: Internet, cli: Command, count: int = 40) -> None:
     """List URLs of good images, of which only some are served before the stop."""
-    shelf = internet.addresses(count)
-    list_addresses(cli.folder, shelf.urls)
+    results = internet.addresses(count)
+    list_addresses(cli.folder, results.urls)
     write(cli.folder, ADDRESSES)
     internet.conditions = NetworkConditions(stalls=0.5)
 
@@ -59,15 +59,15 @@ app._run_to_the_end(command, "harvest")
 
 
 @pytest.mark.parametrize(
-    ("stopped", "code", "said"),
+    ("stopped", "code", "messages"),
     [("os.kill(os.getpid(), signal.SIGINT)", 130, "stopped."), ("pass", 1, "RecursionError")],
 )
-def test_P06_what_a_stop_breaks_is_a_stop(stopped, code, said):
+def test_P06_what_a_stop_breaks_is_a_stop(stopped, code, messages):
     """Any error after a stop signal ends with exit code 130; without one it is a bug."""
     line = [sys.executable, "-c", CUT_OFF.format(stopped)]
     ran = subprocess.run(line, capture_output=True, text=True, check=False)
     assert ran.returncode == code
-    assert said in ran.stderr
+    assert messages in ran.stderr
     assert ("Traceback" in ran.stderr) == (code == 1)
 
 

@@ -184,8 +184,8 @@ def test_R01_a_class_folder_deleted_while_a_get_runs_does_not_end_it(
     internet: Internet, cli: Command, tmp_path: Path
 ) -> None:
     """A whole class folder deleted during a run does not end it, and its images do not return."""
-    shelf = internet.addresses(30, hosts=2)
-    (tmp_path / "corals.txt").write_text("\n".join(shelf.urls), "utf-8")
+    results = internet.addresses(30, hosts=2)
+    (tmp_path / "corals.txt").write_text("\n".join(results.urls), "utf-8")
     (tmp_path / "corals.csv").write_text("class,query\ncoral,corals.txt\n", "utf-8")
     folder = tmp_path / "dataset" / "coral"
     running = cli.start("-c", "URLS", "-q", "corals.csv")

@@ -100,16 +100,16 @@ def test_the_table_matches_what_was_listed(harvested):
     """The table counts what was listed, including dead links, duplicates, and pages instead of images."""
     rows = table(harvested.run)
 
-    for name, shelves in (("coral_snake", harvested.corals), ("king_snake", harvested.kings)):
-        expected = harvested.internet.expected(*shelves)
+    for name, result_lists in (("coral_snake", harvested.corals), ("king_snake", harvested.kings)):
+        expected = harvested.internet.expected(*result_lists)
         assert rows[name] | expected == rows[name]
-        assert rows[name]["found"] == expected.total() == sum(map(len, shelves))
+        assert rows[name]["found"] == expected.total() == sum(map(len, result_lists))
         assert rows[name]["kept"] == expected["new"] == len(pictures(harvested.folder / "dataset")[name])
 
 
 def test_pictures_name_their_source(harvested):
     """The EXIF of each image has its source as FastClass writes it, and the file name has its provider."""
-    shown = {listing.url for shelf in (*harvested.corals, *harvested.kings) for listing in shelf}
+    shown = {listing.url for results in (*harvested.corals, *harvested.kings) for listing in results}
     sources = [exif_texts(path)["source"] for path in harvested.kept]
 
     assert set(sources) <= shown
@@ -134,8 +134,8 @@ def test_flickr_pictures_name_author_and_licence(harvested):
 
 def test_each_url_is_requested_once(harvested):
     """No image is requested twice, and no thumbnail if the image itself can be downloaded."""
-    for shelf in (*harvested.corals, *harvested.kings):
-        for listing in shelf:
+    for results in (*harvested.corals, *harvested.kings):
+        for listing in results:
             if listing.behaviour != "redirect":
                 assert harvested.internet.log.count(listing.url) == 1, listing
     assert not harvested.internet.log.to("*.mm.bing.net")
@@ -215,12 +215,12 @@ def test_the_long_line(internet, cli):
 
 def test_without_a_key(internet, cli):
     """Without FLICKR_API_KEY the command says so before any request, harvests Bing, and ends with exit code 3."""
-    shelf = internet.bing.add_results(CORAL, 5)
+    results = internet.bing.add_results(CORAL, 5)
     write(cli.folder, CORALS)
-    said = []
+    messages = []
 
     def answer(request: Request) -> Answer:
-        said.append(running.said)
+        messages.append(running.messages)
         return internet.bing.answer(request)
 
     internet.sites[internet.bing.host] = answer
@@ -228,8 +228,8 @@ def test_without_a_key(internet, cli):
     run = running.wait()
 
     assert run.code == 3
-    assert "error: Flickr needs an API key, in the variable FLICKR_API_KEY." in said[0]
-    assert table(run)["coral_snake"]["new"] == len(shelf)
+    assert "error: Flickr needs an API key, in the variable FLICKR_API_KEY." in messages[0]
+    assert table(run)["coral_snake"]["new"] == len(results)
     assert not internet.log.to("api.flickr.com")
 
 
@@ -255,14 +255,14 @@ def test_size_0_keeps_size_and_shape(internet, cli):
 
 def test_keep_keeps_originals(internet, cli):
     """With `-k` the downloads are stored next to the dataset, byte for byte, under the same classes."""
-    shelf = internet.bing.add_results(CORAL, 5, dead=1, html=1)
+    results = internet.bing.add_results(CORAL, 5, dead=1, html=1)
     write(cli.folder, CORALS)
 
     run = cli("-c", "BING", "-k", "snakes.csv")
 
     assert run.code == 0, run.err
     originals = sorted((cli.folder / "dataset.raw" / "coral_snake").iterdir())
-    assert {path.read_bytes() for path in originals} == {listing.body for listing in shelf.of("good")}
+    assert {path.read_bytes() for path in originals} == {listing.body for listing in results.of("good")}
     placed = pictures(cli.folder / "dataset")["coral_snake"]
     assert [path.stem for path in originals] == [path.stem for path in placed]
 

@@ -118,7 +118,7 @@ class Catalogue:
         scheme: str = "https",
         title: str = "",
         licence: int = 4,
-        twin: int = 0,
+        changed: int = 0,
         copy: int = 0,
         also: Sequence[Listing] = (),
         address: Callable[[Listing], str] | None = None,
@@ -126,13 +126,13 @@ class Catalogue:
     ) -> ResultList:
         """Create a result list of `count` listings: the given number of each kind, and good ones for the rest.
 
-        `twin` listings are changed copies of a good photo, `copy` ones its exact bytes on another host, and those
+        `changed` listings are changed copies of a good photo, `copy` ones its exact bytes on another host, and those
         of a behaviour by its name (`dead=3`) do what their host does. The order of the kinds is drawn from the
         query. `also` appends listings of other result lists, at their own URLs; `title` may contain `{n}`, the
         number of the listing.
         """
         draw = Random(f"{query} {len(self)}")
-        kinds = _kinds(count, {**behaviours, "twin": twin, "copy": copy})
+        kinds = _kinds(count, {**behaviours, "changed": changed, "copy": copy})
         draw.shuffle(kinds)
         prepare(size)
         first = len(self) + 1
@@ -140,7 +140,7 @@ class Catalogue:
         seconds, changes = cycle(draw.sample(good, len(good))), cycle(TWINS)
         listings = []
         for number, kind in enumerate(kinds, start=first):
-            photo = next(seconds) if kind in {"twin", "copy"} else Photo(number, size)
+            photo = next(seconds) if kind in {"changed", "copy"} else Photo(number, size)
             listing = Listing(
                 id=number,
                 url=_address(query, number, kind, hosts, scheme),
@@ -148,7 +148,7 @@ class Catalogue:
                 title=title.replace("{n}", str(number)) or f"{query} {number}",
                 photo=photo,
                 behaviour=kind if kind in BEHAVIOURS else "good",
-                change=next(changes) if kind == "twin" else "",
+                change=next(changes) if kind == "changed" else "",
                 licence=licence,
             )
             listings.append(self._add(listing, address))
@@ -188,18 +188,18 @@ def expected(*result_lists: ResultList, conditions: NetworkConditions | None = N
 
 def _kinds(count: int, special: dict[str, int]) -> list[str]:
     """List the kind of each of `count` listings: the given ones, and good ones for the rest."""
-    unknown = special.keys() - BEHAVIOURS.keys() - {"twin", "copy"}
+    unknown = special.keys() - BEHAVIOURS.keys() - {"changed", "copy"}
     if unknown:
-        raise ValueError(f"no kind {', '.join(unknown)}; there are {', '.join(sorted(BEHAVIOURS))}, twin and copy")
+        raise ValueError(f"no kind {', '.join(unknown)}; there are {', '.join(sorted(BEHAVIOURS))}, changed and copy")
     good = count - sum(special.values())
-    if good < 0 or (special["twin"] + special["copy"] and not good):
+    if good < 0 or (special["changed"] + special["copy"] and not good):
         raise ValueError(f"{count} listings cannot be {special}")
     return ["good"] * good + [kind for kind, times in special.items() for _ in range(times)]
 
 
 def _address(query: str, number: int, kind: str, hosts: int, scheme: str) -> str:
     scheme = "http" if kind == "plain" else scheme
-    host = f"img{number % hosts}" if kind in {"good", "twin", "copy"} else kind
+    host = f"img{number % hosts}" if kind in {"good", "changed", "copy"} else kind
     return f"{scheme}://{host}.pictures.test/{_slug(query)}/{number}.jpg"
 
 

@@ -51,7 +51,7 @@ class Commons(Archive):
         batch = result_list[start : start + int(fields[f"{prefix}limit"])] if len(result_list) > start else ()
         if not batch:
             return {"batchcomplete": True}
-        files = [_file(listing, start + i, told=part <= i < part + PART) for i, listing in enumerate(batch)]
+        files = [_file(listing, start + i, result=part <= i < part + PART) for i, listing in enumerate(batch)]
         answer: dict[str, Any] = {"query": {"pages": sorted(files, key=lambda file: file["pageid"])}}
         if part + PART < len(batch):
             here = {way: start} if start else {}
@@ -79,10 +79,10 @@ class Commons(Archive):
         return Answer(listing.photo.changed("thumbnail"), kind="image/jpeg")
 
 
-def _file(listing: Listing, index: int, *, told: bool) -> dict[str, Any]:
+def _file(listing: Listing, index: int, *, result: bool) -> dict[str, Any]:
     title = f"File:{listing.title}.jpg"
     file: dict[str, Any] = {"pageid": 10**7 + listing.id, "ns": 6, "title": title, "index": index + 1}
-    if not told:
+    if not result:
         return file
     width, height = listing.photo.size
     name = listing.url.rpartition("/")[2]

@@ -42,10 +42,10 @@ class InternetProcess(Internet):
         command = [sys.executable, "-m", "tests.web", "--attached", "--setup", self._setup]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout
-        said = self._process.stdout.readline()
-        if not said:
+        messages = self._process.stdout.readline()
+        if not messages:
             raise RuntimeError(f"{' '.join(command)} ended with {self._process.wait()}")
-        state = json.loads(said)
+        state = json.loads(messages)
         self.port, self.certificate = state["port"], Path(state["certificate"])
         return self
 

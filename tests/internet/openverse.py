@@ -45,11 +45,11 @@ class Openverse(Archive):
             return self._token(request)
         if request.route.endswith("/thumb/"):
             return self._thumbnail(request)
-        said, fields = request.headers.get("authorization"), request.fields
-        if said not in (None, f"Bearer {self.token}"):
+        messages, fields = request.headers.get("authorization"), request.fields
+        if messages not in (None, f"Bearer {self.token}"):
             return refused(401, detail="Authentication credentials were not provided.")
         number, size = int(fields.get("page", 1)), int(fields.get("page_size", ANONYMOUS))
-        most = KNOWN if said else ANONYMOUS
+        most = KNOWN if messages else ANONYMOUS
         if size > most:
             return refused(401, detail=f"page_size may not exceed {most} for anonymous requests")
         if number * size > CAP:
@@ -64,8 +64,8 @@ class Openverse(Archive):
         }
 
     def _token(self, request: Request) -> dict[str, Any] | Answer:
-        said = {"grant_type": "client_credentials", "client_id": self.client_id}
-        if request.method != "POST" or request.fields != said | {"client_secret": self.client_secret}:
+        messages = {"grant_type": "client_credentials", "client_id": self.client_id}
+        if request.method != "POST" or request.fields != messages | {"client_secret": self.client_secret}:
             return refused(401, error="invalid_client")
         return {
             "access_token": self.token,
@@ -96,9 +96,9 @@ def _size(listing: Listing) -> str:
 
 def _fits(listing: Listing, fields: dict[str, str]) -> bool:
     """Narrow a result list by licence, source and size."""
-    told = {"license": _terms(listing), "source": _source(listing), "size": _size(listing)}
+    result = {"license": _terms(listing), "source": _source(listing), "size": _size(listing)}
     return _source(listing) not in fields.get("excluded_source", "").split(",") and all(
-        told[name] in fields[name].split(",") for name in told if name in fields
+        result[name] in fields[name].split(",") for name in result if name in fields
     )
 
 

@@ -36,9 +36,9 @@ def file(number, described=True, **info):
 
 
 def answer(*files, following=None, whole=True):
-    said = {"batchcomplete": True} if whole else {}
-    said |= {"continue": following} if following else {}
-    return json.dumps(said | {"query": {"pages": files}})
+    messages = {"batchcomplete": True} if whole else {}
+    messages |= {"continue": following} if following else {}
+    return json.dumps(messages | {"query": {"pages": files}})
 
 
 def only(**info):

@@ -70,8 +70,8 @@ def test_with_a_secret_the_call_is_signed():
     assert SECRET not in pages.asked[0] + signed
 
     address, _, _ = pages.asked[0].partition("?")
-    said = sorted((quote(n, safe=""), quote(v, safe="")) for n, v in (pages.arguments(0) | oauth).items())
-    base = "&".join(quote(part, safe="") for part in ("GET", address, "&".join(f"{n}={v}" for n, v in said)))
+    messages = sorted((quote(n, safe=""), quote(v, safe="")) for n, v in (pages.arguments(0) | oauth).items())
+    base = "&".join(quote(part, safe="") for part in ("GET", address, "&".join(f"{n}={v}" for n, v in messages)))
     digest = hmac.digest(f"{SECRET}&".encode(), base.encode(), "sha1")
     assert base64.b64decode(signature) == digest
 
@@ -185,11 +185,11 @@ class Archive:
 
     def __call__(self, url):
         """Answer one search."""
-        said = dict(pair.split("=") for pair in url.split("?")[1].split("&"))
-        since, until = int(said.get("min_upload_date", 0)), int(said["max_upload_date"])
+        messages = dict(pair.split("=") for pair in url.split("?")[1].split("&"))
+        since, until = int(messages.get("min_upload_date", 0)), int(messages["max_upload_date"])
         photos = [identity for identity, time in self.uploaded.items() if since <= time <= until]
         photos.sort(key=lambda identity: identity * 7919 % 10_007)  # by "relevance": unlike the dates
-        size, place = int(said["per_page"]), int(said["page"])
+        size, place = int(messages["per_page"]), int(messages["page"])
         pages = -(-len(photos) // size)
         start = (min(place, pages, 4000 // size) - 1) * size if photos else 0
         return answer(photos[start : start + size], place, pages, len(photos), size)

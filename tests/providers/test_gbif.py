@@ -50,12 +50,12 @@ def asked(pages, ask):
 # ---- names
 
 
-def match(**said):
-    return SearchPage(f"{API}/species/match", 200, json.dumps(said), {})
+def match(**messages):
+    return SearchPage(f"{API}/species/match", 200, json.dumps(messages), {})
 
 
 @pytest.mark.parametrize(
-    ("said", "taxon"),
+    ("messages", "taxon"),
     [
         ({"matchType": "EXACT", "usageKey": 42}, 42),
         ({"matchType": "EXACT", "usageKey": 42, "acceptedUsageKey": 43, "synonym": True}, 43),
@@ -66,9 +66,9 @@ def match(**said):
         ({"matchType": "EXACT", "usageKey": "many"}, None),
     ],
 )
-def test_a_name_is_matched_to_the_very_taxon(said, taxon):
+def test_a_name_is_matched_to_the_very_taxon(messages, taxon):
     """An exact name finds its taxon, a synonym the accepted one; a similar name finds none."""
-    assert parse_match(match(**said)) == taxon
+    assert parse_match(match(**messages)) == taxon
 
 
 def test_V03_a_name_that_nothing_bears_has_no_pictures():

@@ -201,7 +201,7 @@ def test_V03_custom_search_may_end_before_its_count():
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "said"),
+    ("answer", "error", "messages"),
     [
         (
             refusal(400, "API key not valid. Please pass a valid API key.", "badRequest"),
@@ -230,9 +230,9 @@ def test_V03_custom_search_may_end_before_its_count():
         ((403, '{"error": "text"}'), Blocked, "answers 403"),
     ],
 )
-def test_V04_custom_search_says_why_it_refuses(answer, error, said):
+def test_V04_custom_search_says_why_it_refuses(answer, error, messages):
     """A bad key, a key without rights, a used-up quota and a refused search are different errors."""
-    with pytest.raises(error, match=said) as caught:
+    with pytest.raises(error, match=messages) as caught:
         next(search(CSE, serving(answer)))
     assert type(caught.value) is error
     assert "Google" in caught.value.message

@@ -33,18 +33,18 @@ def plant(root: Path, classes: Mapping[str, Iterable[int]]) -> Path:
 
 def look(root: Path, **more: Path) -> LabelledPictures:
     """Load the images of a tree, with no messages but those of the tree itself."""
-    said: list[str] = []
-    album = load_pictures(root, say=said.append, **more)
-    assert said == []
-    return album
+    messages: list[str] = []
+    labelled = load_pictures(root, say=messages.append, **more)
+    assert messages == []
+    return labelled
 
 
-def paths(album: LabelledPictures) -> list[str]:
-    return [example.path for example in album.examples]
+def paths(labelled: LabelledPictures) -> list[str]:
+    return [example.path for example in labelled.examples]
 
 
-def reasons(album: LabelledPictures) -> dict[str, str]:
-    return {skipped.path: skipped.reason for skipped in album.skipped}
+def reasons(labelled: LabelledPictures) -> dict[str, str]:
+    return {skipped.path: skipped.reason for skipped in labelled.skipped}
 
 
 def content(number: int) -> str:

@@ -35,22 +35,22 @@ def curve(*accuracies: float) -> list[Point]:
     return [Point(5 * 2**i, each, each - 0.03, min(1, each + 0.03)) for i, each in enumerate(accuracies)]
 
 
-def foretold(labels: Sequence[str], per: int, names: Sequence[str] = ()) -> list[Prediction]:
+def make_predictions(labels: Sequence[str], per: int, names: Sequence[str] = ()) -> list[Prediction]:
     """Make predictions of so many images a class; the first of every five is taken for the next class."""
     rows = []
     for number, label in enumerate(labels):
         for i in range(per):
             wrong = i % 5 == 0
-            said = labels[(number + 1) % len(labels)] if wrong else label
+            messages = labels[(number + 1) % len(labels)] if wrong else label
             sure = 0.6 + 0.39 * ((i * 7 + number) % 10) / 10
             mine = 1 - sure if wrong else sure
             name = names[i % len(names)] if names else f"{i}.jpg"
             content = f"{number * per + i:064x}"
-            rows.append(Prediction(f"{number}/{name}", content, label, said, mine, sure, -math.log(mine), i % 5))
+            rows.append(Prediction(f"{number}/{name}", content, label, messages, mine, sure, -math.log(mine), i % 5))
     return rows
 
 
-def judged(labels: Sequence[str], rows: Sequence[Prediction], part: str):
+def evaluate_rows(labels: Sequence[str], rows: Sequence[Prediction], part: str):
     """Judge a network that says what these predictions say."""
     metrics = [get_metric(name, labels=labels) for name in METRICS]
     answers = np.full((len(rows), len(labels)), 0.0)
@@ -60,7 +60,7 @@ def judged(labels: Sequence[str], rows: Sequence[Prediction], part: str):
     return evaluate_part(part, [labels.index(row.label) for row in rows], answers, labels, metrics)
 
 
-def drawn(tree: Path, rows: Sequence[Prediction]) -> Path:
+def draw_images(tree: Path, rows: Sequence[Prediction]) -> Path:
     """Draw the images that are spoken of."""
     for seed, row in enumerate(rows):
         path = tree / row.path
@@ -69,11 +69,11 @@ def drawn(tree: Path, rows: Sequence[Prediction]) -> Path:
     return tree
 
 
-def story(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per: int = 20) -> ReportData:
+def snakes_report(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per: int = 20) -> ReportData:
     """Tell a whole training, its images drawn."""
     labels = tuple(labels)
-    rows = foretold(labels, per)
-    drawn(tree, rows)
+    rows = make_predictions(labels, per)
+    draw_images(tree, rows)
     valid, test = rows[::2], rows[1::2]
     epochs = range(5)
     return ReportData(
@@ -100,10 +100,10 @@ def story(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per
         ],
         kept=3.0,
         candidates=[
-            Candidate("frozen head", [judged(labels, valid, "valid")], answers=valid),
+            Candidate("frozen head", [evaluate_rows(labels, valid, "valid")], answers=valid),
             Candidate(
                 "fine-tuned",
-                [judged(labels, valid, "valid"), judged(labels, test, "test")],
+                [evaluate_rows(labels, valid, "valid"), evaluate_rows(labels, test, "test")],
                 saved=True,
                 answers=[*valid, *test],
             ),
@@ -139,11 +139,11 @@ FILES = (
 
 def hostile(tree: Path) -> ReportData:
     """Tell a training whose every text was written by somebody who means harm."""
-    rows = foretold(HOSTILE, 10, FILES)
-    told = story(tree, HOSTILE, 10)
-    drawn(tree, rows)
+    rows = make_predictions(HOSTILE, 10, FILES)
+    result = snakes_report(tree, HOSTILE, 10)
+    draw_images(tree, rows)
     return replace(
-        told,
+        result,
         title="<b>title</b> \u202e" + "T" * 120,
         network="n" * 200,
         line="harvest train '<script>alert(6)</script>' " + "x" * 300,
@@ -152,7 +152,7 @@ def hostile(tree: Path) -> ReportData:
         notes=["</main></body><style>body{display:none}</style>"],
         skipped=[(f"<img src=http://example.test/{i} onerror=alert(8)>" + "s" * 200, "<b>") for i in range(150)],
         candidates=[
-            replace(each, name="<i>" + "c" * 150, answers=rows if each.saved else ()) for each in told.candidates
+            replace(each, name="<i>" + "c" * 150, answers=rows if each.saved else ()) for each in result.candidates
         ],
         predictions=rows,
         options={"<b>" + "o" * 100: "<i>" + "v" * 300},

@@ -51,7 +51,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.steps: list[str] = []
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.warnings: list[str] = []
         self.rows: list[dict[str, float]] = []
         self.ticks = 0
@@ -62,7 +62,7 @@ class Listener:
 
     def info(self, text):
         """Record a message."""
-        self.said.append(text)
+        self.messages.append(text)
 
     def warn(self, text):
         """Record a warning."""

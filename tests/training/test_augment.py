@@ -64,7 +64,7 @@ def many(made, image, size=64, count=40):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """Return a folder beside a tree, with a module of the user in it."""
+    """Return a folder next to a tree, with a module of the user in it."""
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "own_views.py").write_text(OWN, "utf-8")
@@ -186,7 +186,7 @@ def test_a_transform_of_the_user(own):
     seen = view_function(options)(image, 64, random.Random(5))
 
     assert (levels(seen) == 255 - levels(image_array.centre_crop(image, 64))).all()
-    assert 0 <= load_object("own_views:ready", beside=own).seed < 1 << 32
+    assert 0 <= load_object("own_views:ready", data=own).seed < 1 << 32
 
 
 def test_a_transform_after_the_augmentation(own):
@@ -248,30 +248,30 @@ def test_a_module_with_a_syntax_error(own):
     """A syntax error in the user's code is reported."""
     (own.parent / "own_views.py").write_text("def f(:\n", "utf-8")
     with pytest.raises(UsageError, match="invalid syntax"):
-        load_object("own_views:f", beside=own)
+        load_object("own_views:f", data=own)
 
 
 def test_a_module_that_fails(own):
     """An error during the import of a module is reported with its line."""
     (own.parent / "own_views.py").write_text("colour = 1\nraise RuntimeError('no licence')\n", "utf-8")
     with pytest.raises(UsageError, match=r"own_views\.py, line 2: RuntimeError: no licence"):
-        load_object("own_views:f", beside=own)
+        load_object("own_views:f", data=own)
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "messages"),
     [
         ("raise ValueError('too dark')", r"line 3: ValueError: too dark"),
         ("return np.full((4, 4, 3), object())", "returned an array of object"),
         ("return (x.shape + (1,)).nothing", "AttributeError"),
     ],
 )
-def test_a_transform_that_fails(own, body, said):
+def test_a_transform_that_fails(own, body, messages):
     """An error of a transform is reported with the option and its line."""
     text = f"import numpy as np\nclass Mine:\n    def random_transform(self, x, seed=None): {body}\n"
     (own.parent / "own_views.py").write_text(text, "utf-8")
     made = make_augmentation(TrainingOptions(own, transform="own_views:Mine"))
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=messages):
         made.view(photo(), 64, random.Random(0))
 
 
@@ -284,20 +284,20 @@ def test_a_transform_class_that_needs_arguments(own):
 
 
 def test_the_hint_names_each_folder_once(own, monkeypatch):
-    """The hint names one folder if the command runs beside the data, and else two."""
+    """The hint names one folder if the command runs next to the data, and else two."""
     monkeypatch.chdir(own.parent)
-    with pytest.raises(UsageError) as beside:
-        load_object("nothing:f", beside=own)
+    with pytest.raises(UsageError) as caught:
+        load_object("nothing:f", data=own)
     monkeypatch.chdir("/")
     with pytest.raises(UsageError) as elsewhere:
-        load_object("nothing:f", beside=own)
+        load_object("nothing:f", data=own)
 
-    assert beside.value.hint == f"nothing.py has to be in {own.parent}."
-    assert elsewhere.value.hint == f"nothing.py has to be in / or in {own.parent}, beside the data."
+    assert caught.value.hint == f"nothing.py has to be in {own.parent}."
+    assert elsewhere.value.hint == f"nothing.py has to be in / or in {own.parent}, next to the data."
 
 
 def test_folders_are_searched_only_while_importing(own):
     """Neither the current folder nor that of the data stays on sys.path."""
     before = list(sys.path)
-    load_object("own_views:ready", beside=own)
+    load_object("own_views:ready", data=own)
     assert sys.path == before

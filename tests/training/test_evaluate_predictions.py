@@ -126,7 +126,7 @@ class Album:
         return np.array([self.labels.index(example.label) for example in self.examples])
 
 
-def album(*paths: str, labels=LABELS) -> Album:
+def labelled(*paths: str, labels=LABELS) -> Album:
     """Make an album of images that lie in these places."""
     examples = (Example(path, path.split("/", 1)[0], f"{number:064x}") for number, path in enumerate(paths))
     return Album(tuple(examples), labels)
@@ -135,7 +135,7 @@ def album(*paths: str, labels=LABELS) -> Album:
 def test_predictions(tmp_path: Path) -> None:
     """predictions.csv holds every image in the album's order, by the columns that are promised."""
     rows = predictions(
-        album("coral/a.jpg", "king/b.jpg", "milk/c.jpg"),
+        labelled("coral/a.jpg", "king/b.jpg", "milk/c.jpg"),
         [[0.7, 0.2, 0.1], [0.8, 0.2, 0.0], [np.nan] * 3],
         [2, 0, -1],
     )
@@ -154,7 +154,7 @@ def test_predictions(tmp_path: Path) -> None:
 
 def test_certain_mistake_has_a_finite_loss() -> None:
     """A network that gives the truth no chance at all is very wrong, and its loss still a number."""
-    (row,) = predictions(album("king/a.jpg"), [[1.0, 0.0, 0.0]], [0])
+    (row,) = predictions(labelled("king/a.jpg"), [[1.0, 0.0, 0.0]], [0])
 
     assert 20 < row.loss < 40
 
@@ -162,7 +162,7 @@ def test_certain_mistake_has_a_finite_loss() -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=x", "＝1"])
 def test_T07_no_name_is_a_formula(tmp_path: Path, name) -> None:
     """A class whose name a spreadsheet would run is written as text; content still tells the image."""
-    rows = predictions(album(f"{name}/a.jpg", labels=("a", name)), [[0.1, 0.9]], [0])
+    rows = predictions(labelled(f"{name}/a.jpg", labels=("a", name)), [[0.1, 0.9]], [0])
     write_predictions(tmp_path / "predictions.csv", rows)
 
     with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
@@ -175,7 +175,7 @@ def test_T07_no_name_is_a_formula(tmp_path: Path, name) -> None:
 @pytest.mark.parametrize("name", ['a,"b"', "two\nlines", "\udcff\udcfe", "蛇 🐍", "\u202egpj"])
 def test_odd_names_are_written(tmp_path: Path, name) -> None:
     """Any name that a file can have is written, also one that is no text in any encoding."""
-    write_predictions(tmp_path / "x.csv", predictions(album(f"{name}/a.jpg", labels=("a", name)), [[0.1, 0.9]], [0]))
+    write_predictions(tmp_path / "x.csv", predictions(labelled(f"{name}/a.jpg", labels=("a", name)), [[0.1, 0.9]], [0]))
     write_metrics(tmp_path / "metrics.json", {name: [judged()]}, saved=name)
 
     with (tmp_path / "x.csv").open(newline="", encoding="utf-8") as file:
@@ -208,7 +208,7 @@ def test_rewriting_leaves_one_file(tmp_path: Path) -> None:
     for count in (3, 1):
         write_predictions(
             tmp_path / "predictions.csv",
-            predictions(album(*["coral/a.jpg"] * count), [[1.0, 0, 0]] * count, [0] * count),
+            predictions(labelled(*["coral/a.jpg"] * count), [[1.0, 0, 0]] * count, [0] * count),
         )
 
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.csv"]
@@ -219,8 +219,8 @@ def test_of_many_classes_only_what_is_confused_is_written() -> None:
     """A matrix of two thousand classes would be four million numbers, nearly all of them nothing."""
     labels = [f"class {number}" for number in range(300)]
     answers = np.eye(300)[[0, 7, 2]]
-    told = evaluate_part("valid", [0, 1, 2], answers, labels, []).as_json()["confusion"]
-    assert told == {
+    result = evaluate_part("valid", [0, 1, 2], answers, labels, []).as_json()["confusion"]
+    assert result == {
         "class 0": {"class 0": 1},
         "class 1": {"class 7": 1},
         "class 2": {"class 2": 1},

@@ -73,9 +73,9 @@ def test_onnx_knows_its_labels(exported):
     """model.onnx carries the labels, in the order of its columns, for who has nothing else of the run."""
     session = onnxruntime.InferenceSession(exported / "model.onnx")
 
-    told = session.get_modelmeta().custom_metadata_map
+    result = session.get_modelmeta().custom_metadata_map
 
-    assert json.loads(told["labels"]) == list(LABELS)
+    assert json.loads(result["labels"]) == list(LABELS)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -137,24 +137,24 @@ def test_what_is_missing_is_named_before(tmp_path, monkeypatch, missing):
     known = util.find_spec
     monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == missing else known(name))
 
-    with pytest.raises(UsageError, match=f"needs {missing}") as told:
+    with pytest.raises(UsageError, match=f"needs {missing}") as result:
         export_model(network(), tmp_path, ["onnx"])
 
-    assert told.value.hint == "pip install onnx onnxscript onnxruntime"
+    assert result.value.hint == "pip install onnx onnxscript onnxruntime"
     exporting.check_exports(["pt2"])
 
 
 def test_an_export_of_an_earlier_training_is_not_used(exported, tmp_path):
     """model.onnx of other weights is left alone, which is said; that of these weights goes first."""
     path = shutil.copytree(exported, tmp_path / "run")
-    said = []
-    assert Predictor.open(path, say=said.append).engine == "onnx"
+    messages = []
+    assert Predictor.open(path, say=messages.append).engine == "onnx"
 
     network(seed=1).save(path)
 
-    assert not said
-    assert Predictor.open(path, say=said.append).engine == "torch"
-    assert "exported from other weights" in said[0]
+    assert not messages
+    assert Predictor.open(path, say=messages.append).engine == "torch"
+    assert "exported from other weights" in messages[0]
 
 
 def test_model_onnx_alone_is_enough(exported, tmp_path):
@@ -196,15 +196,15 @@ def test_T07_a_foreign_model_onnx_is_refused(exported, tmp_path, what):
     path = shutil.copytree(exported, tmp_path / "run")
     (path / "model.onnx").write_bytes(NONE[what] if what in NONE else another_model(ODD[what]))
 
-    with pytest.raises(TrainingError, match=r"model\.onnx cannot be used") as told:
+    with pytest.raises(TrainingError, match=r"model\.onnx cannot be used") as result:
         Predictor.open(path)
 
-    assert "delete it" in told.value.hint
+    assert "delete it" in result.value.hint
     assert Predictor.open(path, prefer_onnx=False).engine == "torch"
 
 
 def test_the_origin_is_of_all_that_is_exported(exported, tmp_path):
-    """Other weights, labels or numbers for grey are another origin; a report beside them is not."""
+    """Other weights, labels or numbers for grey are another origin; a report next to them is not."""
     path = shutil.copytree(exported, tmp_path / "run")
     origins = {onnx_engine.origin(path)}
     (path / "report.html").touch()

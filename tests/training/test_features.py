@@ -29,7 +29,7 @@ HALF = 0.05  # share of the largest feature: the error of half precision, on har
 
 
 @pytest.fixture
-def album(tmp_path):
+def labelled_pictures(tmp_path):
     return look(plant(tmp_path / "tree", {"coral": range(5), "king": range(5, 9)}))
 
 
@@ -56,11 +56,11 @@ def kept(cache):
     return sorted(path for path in cache.iterdir() if path.suffix == ".safetensors")
 
 
-def expected(network, album):
+def expected(network, labelled_pictures):
     """Compute the features directly."""
     images = [
-        image_array.centre_crop(image_array.load_image(album.file(each), network.size), network.size)
-        for each in album.examples
+        image_array.centre_crop(image_array.load_image(labelled_pictures.file(each), network.size), network.size)
+        for each in labelled_pictures.examples
     ]
     batch = torch.stack([image_array.to_tensor(image, network.mean, network.std) for image in images])
     with torch.inference_mode():
@@ -71,23 +71,23 @@ def close(values, others, share=HALF):
     return np.abs(values - others).max() <= share * np.abs(others).max()
 
 
-def test_features_are_the_networks(album, cache):
+def test_features_are_the_networks(labelled_pictures, cache):
     """Each row is the input of the network's head for that image, in the order of the images."""
     tiny = network()
-    plain = expected(tiny, album)
+    plain = expected(tiny, labelled_pictures)
 
-    values = compute_features(tiny, album, cache=cache, batch=2).values
+    values = compute_features(tiny, labelled_pictures, cache=cache, batch=2).values
 
     assert values.shape == (9, tiny.head.in_features)
     assert close(values, plain)
     assert np.argmin(np.abs(values[:, None] - plain).sum(axis=2), axis=1).tolist() == list(range(9))
 
 
-def test_a_second_time_nothing_is_decoded(album, cache, decoded):
+def test_a_second_time_nothing_is_decoded(labelled_pictures, cache, decoded):
     """The cache gives the same numbers without decoding an image."""
-    first = compute_features(network(), album, cache=cache).values
+    first = compute_features(network(), labelled_pictures, cache=cache).values
     assert len(decoded) == 9
-    again = compute_features(network(), album, cache=cache).values
+    again = compute_features(network(), labelled_pictures, cache=cache).values
     assert len(decoded) == 9
     assert np.array_equal(first, again)
 
@@ -96,22 +96,26 @@ def test_a_duplicate_is_decoded_once(tmp_path, cache, decoded):
     """Images are identified by content: a copy under another name is not decoded."""
     root = plant(tmp_path / "tree", {"coral": [1, 2], "king": [3]})
     (root / "king" / "copy.jpg").write_bytes(jpeg(1))
-    album = look(root)
+    labelled_pictures = look(root)
 
-    values = compute_features(network(), album, cache=cache).values
+    values = compute_features(network(), labelled_pictures, cache=cache).values
 
     assert len(decoded) == 3
-    rows = [row for row, each in enumerate(album.examples) if each.content == album.examples[0].content]
+    rows = [
+        row
+        for row, each in enumerate(labelled_pictures.examples)
+        if each.content == labelled_pictures.examples[0].content
+    ]
     assert len(rows) == 2
     assert np.array_equal(*values[rows])
 
 
-def test_only_new_images_are_decoded(tmp_path, album, cache, decoded):
+def test_only_new_images_are_decoded(tmp_path, labelled_pictures, cache, decoded):
     """Only new and replaced images are decoded."""
-    compute_features(network(), album, cache=cache)
+    compute_features(network(), labelled_pictures, cache=cache)
     decoded.clear()
     root = plant(tmp_path / "tree", {"king": [20]})
-    album.file(album.examples[0]).write_bytes(jpeg(21))
+    labelled_pictures.file(labelled_pictures.examples[0]).write_bytes(jpeg(21))
 
     changed = look(root)
     values = compute_features(network(), changed, cache=cache).values
@@ -120,18 +124,18 @@ def test_only_new_images_are_decoded(tmp_path, album, cache, decoded):
     assert close(values, expected(network(), changed))
 
 
-def test_each_network_has_its_own_cache(album, cache):
+def test_each_network_has_its_own_cache(labelled_pictures, cache):
     """Another network or another size has a cache of its own."""
-    first = compute_features(network(), album, cache=cache).values
-    other = compute_features(network(seed=1), album, cache=cache).values
+    first = compute_features(network(), labelled_pictures, cache=cache).values
+    other = compute_features(network(seed=1), labelled_pictures, cache=cache).values
     assert not close(first, other)
     assert len(kept(cache)) == 2
 
 
 @pytest.mark.parametrize("harm", ["empty", "cut off", "noise", "other shape", "other kind", "other names", "a folder"])
-def test_a_damaged_cache_is_computed_anew(album, cache, harm):
+def test_a_damaged_cache_is_computed_anew(labelled_pictures, cache, harm):
     """The features are correct whatever is in the cache file."""
-    right = compute_features(network(), album, cache=cache).values
+    right = compute_features(network(), labelled_pictures, cache=cache).values
     (path,) = kept(cache)
     contents = load_file(path)["contents"]
     body = path.read_bytes()
@@ -146,11 +150,11 @@ def test_a_damaged_cache_is_computed_anew(album, cache, harm):
         values = right[:, :3].copy() if harm == "other shape" else right.astype(np.float64)
         save_file({"contents": contents, "values": values}, path)
 
-    said: list[str] = []
-    again = compute_features(network(), album, cache=cache, say=said.append).values
+    messages: list[str] = []
+    again = compute_features(network(), labelled_pictures, cache=cache, say=messages.append).values
 
     assert np.array_equal(again, right)
-    assert bool(said) == (harm == "a folder")
+    assert bool(messages) == (harm == "a folder")
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.complex64, torch.float64])
@@ -164,32 +168,32 @@ def test_a_cache_of_other_types_is_ignored(tmp_path, kind, shape):
     assert FeatureCache(path, (16,)).read() == {}
 
 
-def test_features_that_cannot_be_cached_are_used(album, cache, monkeypatch):
+def test_features_that_cannot_be_cached_are_used(labelled_pictures, cache, monkeypatch):
     """A full disk is reported, and the training continues."""
 
     def full(_path, _data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(disk, "write", full)
-    said: list[str] = []
+    messages: list[str] = []
 
-    values = compute_features(network(), album, cache=cache, say=said.append).values
+    values = compute_features(network(), labelled_pictures, cache=cache, say=messages.append).values
 
     assert np.isfinite(values).all()
-    assert len(said) == 1
-    assert "No space left" in said[0]
-    assert "The training continues" in said[0]
+    assert len(messages) == 1
+    assert "No space left" in messages[0]
+    assert "The training continues" in messages[0]
 
 
-def test_a_cache_that_is_a_file(album, cache):
+def test_a_cache_that_is_a_file(labelled_pictures, cache):
     """A file at the path of the cache folder does not stop the training."""
     cache.write_text("not a folder")
-    said: list[str] = []
-    assert np.isfinite(compute_features(network(), album, cache=cache, say=said.append).values).all()
-    assert said
+    messages: list[str] = []
+    assert np.isfinite(compute_features(network(), labelled_pictures, cache=cache, say=messages.append).values).all()
+    assert messages
 
 
-def test_interrupted_features_are_cached(album, cache, decoded):
+def test_interrupted_features_are_cached(labelled_pictures, cache, decoded):
     """Ctrl-C loses no computed features."""
 
     def stop(done, _total):
@@ -197,51 +201,51 @@ def test_interrupted_features_are_cached(album, cache, decoded):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compute_features(network(), album, cache=cache, batch=2, tick=stop)
+        compute_features(network(), labelled_pictures, cache=cache, batch=2, tick=stop)
     decoded.clear()
 
-    compute_features(network(), album, cache=cache)
+    compute_features(network(), labelled_pictures, cache=cache)
 
     assert len(decoded) == 5
 
 
-def test_progress_counts_every_image(album, cache):
+def test_progress_counts_every_image(labelled_pictures, cache):
     """The progress counts every image, and ends at their number."""
     heard: list[tuple[int, int]] = []
-    compute_features(network(), album, cache=cache, batch=4, tick=lambda *now: heard.append(now))
+    compute_features(network(), labelled_pictures, cache=cache, batch=4, tick=lambda *now: heard.append(now))
     assert heard == [(number, 9) for number in range(1, 10)]
 
 
-def test_a_changed_image_has_no_features(album, cache):
+def test_a_changed_image_has_no_features(labelled_pictures, cache):
     """A file that was deleted or replaced since the folders were read has no features."""
-    gone, changed = album.examples[1], album.examples[4]
-    album.file(gone).unlink()
-    album.file(changed).write_bytes(jpeg(50))
+    gone, changed = labelled_pictures.examples[1], labelled_pictures.examples[4]
+    labelled_pictures.file(gone).unlink()
+    labelled_pictures.file(changed).write_bytes(jpeg(50))
 
-    values = compute_features(network(), album, cache=cache).values
+    values = compute_features(network(), labelled_pictures, cache=cache).values
 
     assert np.isnan(values[[1, 4]]).all()
     assert np.isfinite(np.delete(values, [1, 4], axis=0)).all()
-    album.file(gone).write_bytes(jpeg(1))
-    assert np.isfinite(compute_features(network(), album, cache=cache).values[1]).all()
+    labelled_pictures.file(gone).write_bytes(jpeg(1))
+    assert np.isfinite(compute_features(network(), labelled_pictures, cache=cache).values[1]).all()
 
 
-def test_missing_images_are_not_reported_as_damaged_weights(album, cache):
+def test_missing_images_are_not_reported_as_damaged_weights(labelled_pictures, cache):
     """If all files are missing, the error says so, and not that the weights are damaged."""
-    for example in album.examples:
-        album.file(example).unlink()
+    for example in labelled_pictures.examples:
+        labelled_pictures.file(example).unlink()
     with pytest.raises(TrainingError, match="disappeared since"):
-        compute_features(network(), album, cache=cache)
+        compute_features(network(), labelled_pictures, cache=cache)
 
 
-def test_a_broken_network_is_named(album, cache):
+def test_a_broken_network_is_named(labelled_pictures, cache):
     """Weights that are NaN are an error at once."""
     broken = network()
     with torch.no_grad():
         next(broken.model.parameters()).fill_(float("nan"))
 
     with pytest.raises(TrainingError, match="its weights are damaged"):
-        compute_features(broken, album, cache=cache)
+        compute_features(broken, labelled_pictures, cache=cache)
 
 
 def test_concurrent_trainings_cache_at_once(tmp_path):
@@ -267,13 +271,13 @@ def test_concurrent_trainings_cache_at_once(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_augmented_views(album, cache, decoded):
+def test_augmented_views(labelled_pictures, cache, decoded):
     """Features of views are cached by seed and settings."""
     tiny, ways = network(), Augmentation()
 
     def look_again(**more):
         more = {"views": 3, "augmentation": ways, "seed": 1} | more
-        return compute_features(tiny, album, cache=cache, **more).views
+        return compute_features(tiny, labelled_pictures, cache=cache, **more).views
 
     first = look_again()
     count = len(decoded)
@@ -288,12 +292,12 @@ def test_augmented_views(album, cache, decoded):
     assert look_again(augmentation=None) is None
 
 
-def test_views_are_of_their_picture(album, cache):
+def test_views_are_of_their_picture(labelled_pictures, cache):
     """The features of a view are those of the image that the augmentation returns."""
     tiny = network()
-    views = compute_features(tiny, album, cache=cache, views=2, augmentation=Augmentation(), seed=4).views
-    image = image_array.load_image(album.file(album.examples[3]), tiny.size)
-    drawn = Augmentation().view(image, tiny.size, random.Random(f"4/{album.examples[3].content}/1"))
+    views = compute_features(tiny, labelled_pictures, cache=cache, views=2, augmentation=Augmentation(), seed=4).views
+    image = image_array.load_image(labelled_pictures.file(labelled_pictures.examples[3]), tiny.size)
+    drawn = Augmentation().view(image, tiny.size, random.Random(f"4/{labelled_pictures.examples[3].content}/1"))
 
     with torch.inference_mode():
         plain = tiny.features(image_array.to_tensor(drawn, tiny.mean, tiny.std)[None]).numpy()[0]

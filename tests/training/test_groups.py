@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     from harvest.training.pictures.labelled_pictures import LabelledPictures
 
 
-def together(album: LabelledPictures) -> list[set[str]]:
+def together(labelled: LabelledPictures) -> list[set[str]]:
     """Return the names of the images that share a group; no message is expected."""
-    return told(album, [])
+    return groups_of(labelled, [])
 
 
-def told(album: LabelledPictures, said: list[str]) -> list[set[str]]:
-    numbers = find_leak_groups(album, say=said.append).tolist()
+def groups_of(labelled: LabelledPictures, messages: list[str]) -> list[set[str]]:
+    numbers = find_leak_groups(labelled, say=messages.append).tolist()
     found = {number: set() for number in numbers}
-    for number, path in zip(numbers, paths(album), strict=True):
+    for number, path in zip(numbers, paths(labelled), strict=True):
         found[number].add(path)
     return sorted((names for names in found.values() if len(names) > 1), key=sorted)
 
 
 def with_origins(root: Path, count: int, origins: Iterable[tuple[int, dict[str, str]]]) -> LabelledPictures:
     """Return images of one class, with the ledger's facts about some of them."""
-    album = imagine(root, ((("king", "coral")[number % 2], number) for number in range(count)))
+    labelled = imagine(root, ((("king", "coral")[number % 2], number) for number in range(count)))
     usual = {"provider": "FLICKR", "page": None, "author": None, "author_url": None}
     known = tuple(Origin(content(number), **usual | what) for number, what in origins)
-    object.__setattr__(album, "ledger_facts", LedgerFacts(known))
-    return album
+    object.__setattr__(labelled, "ledger_facts", LedgerFacts(known))
+    return labelled
 
 
 def numbers_of(sets: list[set[str]]) -> list[list[int]]:
@@ -62,8 +62,8 @@ def test_T05_copies_are_one_group(tmp_path: Path) -> None:
     (tmp_path / "coral" / "same.jpg").write_bytes((tmp_path / "king" / "003.jpg").read_bytes())
     (tmp_path / "king" / "poor.jpg").write_bytes(encoded(picture, quality=40))
     (tmp_path / "king" / "other.png").write_bytes(encoded(picture.resize((64, 48)), "PNG"))
-    album = look(tmp_path)
-    assert together(album) == [{"king/003.jpg", "king/poor.jpg", "king/other.png", "coral/same.jpg"}]
+    labelled = look(tmp_path)
+    assert together(labelled) == [{"king/003.jpg", "king/poor.jpg", "king/other.png", "coral/same.jpg"}]
 
 
 def test_different_pictures_are_groups_of_their_own(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_different_pictures_are_groups_of_their_own(tmp_path: Path) -> None:
 
 def test_drawn_shapes_are_mostly_different_groups(tmp_path: Path) -> None:
     """Small plain drawings, which are often similar, do not all form one group."""
-    album = look(shapes(tmp_path, {"disc": 60, "square": 60, "cross": 60}))
-    assert max(map(len, together(album)), default=1) < 10
+    labelled = look(shapes(tmp_path, {"disc": 60, "square": 60, "cross": 60}))
+    assert max(map(len, together(labelled)), default=1) < 10
 
 
 def test_names_equal_up_to_nohash_are_one_group(tmp_path: Path) -> None:
@@ -97,9 +97,11 @@ def test_T05_groups_do_not_depend_on_the_path(tmp_path: Path) -> None:
     """The same images in another folder, under other names, have the same groups and parts."""
     deals = []
     for place in ("here", "there/further down"):
-        album = look(plant(tmp_path / place, {"king": range(20), "coral": range(20, 40)}))
-        split = make_split(album, find_leak_groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
-        contents = (example.content for example in album.examples)
+        labelled = look(plant(tmp_path / place, {"king": range(20), "coral": range(20, 40)}))
+        split = make_split(
+            labelled, find_leak_groups(labelled, say=pytest.fail), valid=20, test=10, seed=42, remembered={}
+        )
+        contents = (example.content for example in labelled.examples)
         deals.append(dict(zip(contents, split.parts, strict=True)))
     assert deals[0] == deals[1]
 
@@ -109,7 +111,7 @@ def test_T05_groups_do_not_depend_on_the_path(tmp_path: Path) -> None:
 
 def test_one_landing_page_is_one_group(tmp_path: Path) -> None:
     """Images of one page form a group, whatever the rest of the URL; a host alone does not count."""
-    album = with_origins(
+    labelled = with_origins(
         tmp_path,
         10,
         [
@@ -120,12 +122,12 @@ def test_one_landing_page_is_one_group(tmp_path: Path) -> None:
             (5, {"page": " "}),
         ],
     )
-    assert numbers_of(together(album)) == [[1, 2]]
+    assert numbers_of(together(labelled)) == [[1, 2]]
 
 
 def test_one_author_is_one_group(tmp_path: Path) -> None:
     """An author is identified by the URL, else by the name within one provider; no name is no author."""
-    album = with_origins(
+    labelled = with_origins(
         tmp_path,
         20,
         [
@@ -140,12 +142,12 @@ def test_one_author_is_one_group(tmp_path: Path) -> None:
             (9, {"author": ""}),
         ],
     )
-    assert numbers_of(together(album)) == [[1, 2], [3, 4]]
+    assert numbers_of(together(labelled)) == [[1, 2], [3, 4]]
 
 
 def test_groups_are_transitive(tmp_path: Path) -> None:
     """Groups are transitive: a shared page and a shared author join three images."""
-    album = with_origins(
+    labelled = with_origins(
         tmp_path,
         9,
         [
@@ -154,23 +156,23 @@ def test_groups_are_transitive(tmp_path: Path) -> None:
             (3, {"author": "Ada"}),
         ],
     )
-    assert numbers_of(together(album)) == [[1, 2, 3]]
+    assert numbers_of(together(labelled)) == [[1, 2, 3]]
 
 
 def test_an_agency_is_no_author(tmp_path: Path) -> None:
     """A page or author with more than a tenth of all images joins none of them, which is reported."""
     many = [(number, {"author": "Stock"}) for number in range(11)]
-    said: list[str] = []
-    assert told(with_origins(tmp_path, 100, many), said) == []
-    assert said == ["11 images share the author Stock: too many to keep in one part"]
+    messages: list[str] = []
+    assert groups_of(with_origins(tmp_path, 100, many), messages) == []
+    assert messages == ["11 images share the author Stock: too many to keep in one part"]
     assert len(together(with_origins(tmp_path, 110, many))[0]) == 11
 
 
 def test_a_single_author_is_not_reported(tmp_path: Path) -> None:
     """A tree of a single author is not reported."""
-    said: list[str] = []
-    assert told(with_origins(tmp_path, 12, [(n, {"author": "Me"}) for n in range(12)]), said) == []
-    assert said == []
+    messages: list[str] = []
+    assert groups_of(with_origins(tmp_path, 12, [(n, {"author": "Me"}) for n in range(12)]), messages) == []
+    assert messages == []
 
 
 def test_a_harvest_knows_pages_and_authors(tmp_path: Path) -> None:
@@ -218,9 +220,9 @@ def test_a_damaged_ledger_stops_no_training(tmp_path: Path, damage: str) -> None
     file = root / "harvest.db"
     file.write_bytes(DAMAGE[damage](file.read_bytes()))
     before = file.read_bytes()
-    album = look(root)
-    split = make_split(album, find_leak_groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
-    assert any("the ledger is not used" in text and "harvest.db" in text for text in find_warnings(album, split))
+    labelled = look(root)
+    split = make_split(labelled, find_leak_groups(labelled, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
+    assert any("the ledger is not used" in text and "harvest.db" in text for text in find_warnings(labelled, split))
     assert file.read_bytes() == before
 
 

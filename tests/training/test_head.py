@@ -29,7 +29,7 @@ def clusters(counts, *, width=40, apart=4.0, seed=0):
     return values, targets
 
 
-def dealt(targets, *, parts=(TRAIN,), groups=None):
+def split_rows(targets, *, parts=(TRAIN,), groups=None):
     """Return a split that assigns images to parts in turn; each image is a group by default."""
     count = len(targets)
     groups = tuple(range(count)) if groups is None else tuple(int(group) for group in groups)
@@ -44,7 +44,7 @@ def test_separable_classes_are_classified():
     """Separable classes are classified right on unseen images, also with more features than images."""
     for width in (20, 400):
         values, targets = clusters([30, 30, 30], width=width, apart=8)
-        head = solve_head(Features(values), targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), 3)
+        head = solve_head(Features(values), targets, split_rows(targets, parts=(TRAIN, TRAIN, VALID)), 3)
         assert right(head, values, targets) > 0.95
 
 
@@ -85,19 +85,19 @@ def test_the_network_with_the_head_gives_the_same_results():
     """The network with the fitted head gives the head's results."""
     tiny = network()
     values, targets = clusters([10, 10, 10], width=tiny.head.in_features)
-    head = solve_head(Features(values), targets, dealt(targets), 3)
+    head = solve_head(Features(values), targets, split_rows(targets), 3)
 
     head.install_in(tiny)
 
     with torch.inference_mode():
-        told = tiny.head(torch.from_numpy(values)).softmax(dim=1).numpy()
-    assert np.abs(told - head.probabilities(values)).max() < 1e-4
+        result = tiny.head(torch.from_numpy(values)).softmax(dim=1).numpy()
+    assert np.abs(result - head.probabilities(values)).max() < 1e-4
 
 
 def test_only_the_training_set_is_used_for_the_fit():
     """Features and labels of valid and test change neither the head nor the strength."""
     values, targets = clusters([30, 30], apart=1)
-    split = dealt(targets, parts=(TRAIN, VALID, TEST))
+    split = split_rows(targets, parts=(TRAIN, VALID, TEST))
     head = solve_head(Features(values), targets, split, 2)
     others = np.concatenate([split.rows(VALID), split.rows(TEST)])
     values[others], targets[others] = 1e6, 1 - targets[others]
@@ -112,7 +112,7 @@ def test_noisy_features_get_a_stronger_penalty():
     """The chosen penalty is strong for noisy classes and weak for clear ones."""
     weak, targets = clusters([60, 60], apart=0.5, width=200)
     plain, _ = clusters([60, 60], apart=12, width=200)
-    split = dealt(targets)
+    split = split_rows(targets)
     held, free = (solve_head(Features(values), targets, split, 2).strength for values in (weak, plain))
     assert held > 10 * free
 
@@ -122,30 +122,30 @@ def test_T04_a_rare_class_is_predicted():
     values, targets = clusters([500, 10], apart=3)
     exam, answers = clusters([500, 500], apart=3)
 
-    told = solve_head(Features(values), targets, dealt(targets), 2).probabilities(exam).argmax(axis=1)
+    result = solve_head(Features(values), targets, split_rows(targets), 2).probabilities(exam).argmax(axis=1)
 
-    assert (told[answers == 1] == 1).mean() > 0.6
+    assert (result[answers == 1] == 1).mean() > 0.6
 
 
 def test_T01_classes_of_one_picture():
     """Classes of one image are learned, although none can be held out."""
     values, targets = clusters([1, 1, 1], apart=8)
 
-    head = solve_head(Features(values), targets, dealt(targets), 3)
-    told, fold = predict_out_of_fold(values, targets, range(3), 3)
+    head = solve_head(Features(values), targets, split_rows(targets), 3)
+    result, fold = predict_out_of_fold(values, targets, range(3), 3)
 
     assert right(head, values, targets) == 1
-    assert np.isfinite(told).all()
+    assert np.isfinite(result).all()
     assert sorted(fold) == [0, 1, 2]
 
 
 def test_T01_one_class_of_one_picture_among_others():
     """A class of one image is learned, and does not affect the strength chosen on the others."""
     values, targets = clusters([30, 30, 1], apart=8)
-    head = solve_head(Features(values), targets, dealt(targets), 3)
+    head = solve_head(Features(values), targets, split_rows(targets), 3)
     assert right(head, values, targets) > 0.95
-    told, _ = predict_out_of_fold(values, targets, range(61), 3)
-    assert 0 < told[60, 2] < 0.2
+    result, _ = predict_out_of_fold(values, targets, range(61), 3)
+    assert 0 < result[60, 2] < 0.2
 
 
 def test_a_class_without_training_pictures():
@@ -161,11 +161,11 @@ def test_a_class_without_training_pictures():
 def test_constant_features_are_ignored(value):
     """A constant feature is ignored, whatever its value; so are all of them."""
     values, targets = clusters([20, 20], apart=8)
-    plain = right(solve_head(Features(values), targets, dealt(targets), 2), values, targets)
+    plain = right(solve_head(Features(values), targets, split_rows(targets), 2), values, targets)
     values[:, 3] = value
-    assert right(solve_head(Features(values), targets, dealt(targets), 2), values, targets) > plain - 0.1
+    assert right(solve_head(Features(values), targets, split_rows(targets), 2), values, targets) > plain - 0.1
     values[:] = value
-    head = solve_head(Features(values), targets, dealt(targets), 2)
+    head = solve_head(Features(values), targets, split_rows(targets), 2)
     assert np.allclose(head.probabilities(values), 0.5, atol=0.02)
 
 
@@ -175,10 +175,10 @@ def test_pictures_without_features_are_left_out():
     values[[0, 25]] = np.nan
     values[41, 3] = np.inf
 
-    head = solve_head(Features(values), targets, dealt(targets), 3)
-    told, _ = predict_out_of_fold(values, targets, range(60), 3)
+    head = solve_head(Features(values), targets, split_rows(targets), 3)
+    result, _ = predict_out_of_fold(values, targets, range(60), 3)
 
-    for answers in (head.probabilities(values), told):
+    for answers in (head.probabilities(values), result):
         assert np.allclose(answers[[0, 25, 41]], 1 / 3)
         kept = np.delete(np.arange(60), [0, 25, 41])
         assert (answers[kept].argmax(axis=1) == targets[kept]).mean() > 0.9
@@ -189,17 +189,17 @@ def test_no_features_at_all_is_an_error():
     values, targets = clusters([5, 5])
     values[:] = np.nan
     with pytest.raises(TrainingError, match="no image of the training set"):
-        solve_head(Features(values), targets, dealt(targets), 2)
-    assert compute_learning_curve(values, targets, dealt(targets)) == []
+        solve_head(Features(values), targets, split_rows(targets), 2)
+    assert compute_learning_curve(values, targets, split_rows(targets)) == []
 
 
 def test_many_classes_of_two_pictures():
     """A head is fitted on two hundred classes of two images, and classifies most of them right."""
     values, targets = clusters([2] * 200, width=64, apart=16)
-    head = solve_head(Features(values), targets, dealt(targets), 200)
+    head = solve_head(Features(values), targets, split_rows(targets), 200)
     assert right(head, values, targets) > 0.95
-    told, _ = predict_out_of_fold(values, targets, range(400), 200)
-    assert (told.argmax(axis=1) == targets).mean() > 0.5
+    result, _ = predict_out_of_fold(values, targets, range(400), 200)
+    assert (result.argmax(axis=1) == targets).mean() > 0.5
 
 
 def test_augmented_views_are_used():
@@ -208,8 +208,8 @@ def test_augmented_views_are_used():
     blank = np.zeros_like(values)
     views = np.stack([values, values], axis=1)
 
-    without = solve_head(Features(blank), targets, dealt(targets), 2)
-    taught = solve_head(Features(blank, views), targets, dealt(targets), 2)
+    without = solve_head(Features(blank), targets, split_rows(targets), 2)
+    taught = solve_head(Features(blank, views), targets, split_rows(targets), 2)
 
     assert right(without, values, targets) < 0.6
     assert right(taught, values, targets) > 0.95
@@ -223,8 +223,8 @@ def test_T05_duplicates_stay_in_one_fold():
     groups = np.repeat(np.arange(60), 2)
 
     def known(groups):
-        told, _ = predict_out_of_fold(values, targets, groups, 2, strength=0.01)
-        return (told.argmax(axis=1) == targets).mean()
+        result, _ = predict_out_of_fold(values, targets, groups, 2, strength=0.01)
+        return (result.argmax(axis=1) == targets).mean()
 
     assert known(np.arange(120)) > 0.75
     assert known(groups) < 0.65
@@ -233,8 +233,8 @@ def test_T05_duplicates_stay_in_one_fold():
 def test_every_image_has_an_out_of_fold_prediction():
     """Each image has a fold, and probabilities that sum to one."""
     values, targets = clusters([20, 20, 20])
-    told, fold = predict_out_of_fold(values, targets, range(60), 3)
-    assert np.allclose(told.sum(axis=1), 1)
+    result, fold = predict_out_of_fold(values, targets, range(60), 3)
+    assert np.allclose(result.sum(axis=1), 1)
     assert np.bincount(fold).tolist() == [12] * 5
 
 
@@ -246,16 +246,16 @@ def test_labels_that_are_wrong_are_found():
     turned = targets.copy()
     turned[wrong] = (turned[wrong] + 1) % 3
 
-    told, _ = predict_out_of_fold(values, turned, range(300), 3)
+    result, _ = predict_out_of_fold(values, turned, range(300), 3)
 
-    losses = -np.log(told[np.arange(300), turned])
+    losses = -np.log(result[np.arange(300), turned])
     assert np.isin(wrong, np.argsort(-losses)[:30]).mean() > 0.85
 
 
 def test_the_learning_curve_rises():
     """More images per class give better heads, and each point has an interval."""
     values, targets = clusters([150, 150, 150], apart=2, width=100)
-    points = compute_learning_curve(values, targets, dealt(targets, parts=(TRAIN, TRAIN, VALID)), strength=0.3)
+    points = compute_learning_curve(values, targets, split_rows(targets, parts=(TRAIN, TRAIN, VALID)), strength=0.3)
 
     assert [point.per_class for point in points] == [5, 10, 20, 40, 80, 120]
     assert points[-1].accuracy > points[0].accuracy + 0.1
@@ -265,7 +265,7 @@ def test_the_learning_curve_rises():
 def test_the_learning_curve_does_not_use_the_test_set():
     """The test set does not affect the learning curve."""
     values, targets = clusters([40, 40])
-    split = dealt(targets, parts=(TRAIN, VALID, TEST))
+    split = split_rows(targets, parts=(TRAIN, VALID, TEST))
     before = compute_learning_curve(values, targets, split)
     values[split.rows(TEST)] = np.random.default_rng(9).normal(0, 50, (len(split.rows(TEST)), 40))
 
@@ -276,7 +276,7 @@ def test_the_learning_curve_does_not_use_the_test_set():
 def test_a_learning_curve_of_few_pictures(counts):
     """A learning curve is computed without an error for any small number of images."""
     values, targets = clusters(counts, apart=8)
-    points = compute_learning_curve(values, targets, dealt(targets))
+    points = compute_learning_curve(values, targets, split_rows(targets))
     assert all(0 <= point.low <= point.accuracy <= point.high <= 1 for point in points)
 
 
@@ -297,6 +297,6 @@ def test_folds_keep_groups_and_spread_classes():
 def test_the_same_pictures_give_the_same_head():
     """The fit is deterministic."""
     values, targets = clusters([30, 30], apart=1)
-    first, second = (solve_head(Features(values), targets, dealt(targets), 2) for _ in range(2))
+    first, second = (solve_head(Features(values), targets, split_rows(targets), 2) for _ in range(2))
     assert np.array_equal(first.weight, second.weight)
     assert np.array_equal(*(predict_out_of_fold(values, targets, range(60), 2)[0] for _ in range(2)))

@@ -49,20 +49,20 @@ def tree(tmp_path: Path) -> Path:
 def test_labels_are_the_names_of_the_folders(tmp_path: Path) -> None:
     """A class is called exactly as its folder: case, spaces, signs and letters of any script stay."""
     names = ["A-b", "a b", " blank ", "=cmd|'x'", "Змея", "\u202eltr", "x" * 200, "Daisy", "daisy"]
-    album = look(plant(tmp_path, {name: [number] for number, name in enumerate(names)}))
-    assert album.labels == tuple(sorted(names))
-    assert album.counts() == dict.fromkeys(names, 1)
+    labelled = look(plant(tmp_path, {name: [number] for number, name in enumerate(names)}))
+    assert labelled.labels == tuple(sorted(names))
+    assert labelled.counts() == dict.fromkeys(names, 1)
 
 
 def test_an_example_tells_all_of_its_file(tree: Path) -> None:
     """An example has its path below the tree, its label, the hash of its file and its size as one sees it."""
     (tree / "king" / "lying.jpg").write_bytes(turned(6))
-    album = look(tree)
-    lying = album.examples[-1]
+    labelled = look(tree)
+    lying = labelled.examples[-1]
     assert lying == Example("king/lying.jpg", "king", datasets.sha(turned(6)), None, (320, 240))
-    assert album.file(lying) == tree / "king" / "lying.jpg"
-    assert album.targets.tolist() == [0, 0, 0, 1, 1, 1, 1]
-    assert paths(album) == sorted(paths(album))
+    assert labelled.file(lying) == tree / "king" / "lying.jpg"
+    assert labelled.targets.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert paths(labelled) == sorted(paths(labelled))
 
 
 @cache
@@ -83,22 +83,22 @@ def test_other_formats_are_listed(tree: Path, kind: str) -> None:
     """An image of a format that is not promised is listed, also under the name of one that is."""
     (tree / "king" / "odd.jpg").write_bytes(encoded(photo(), kind))
     (tree / "king" / f"odd.{kind.lower()}").write_bytes(encoded(photo(), kind))
-    album = look(tree)
-    assert kind in reasons(album)["king/odd.jpg"]
-    assert f".{kind.lower()}" in reasons(album)[f"king/odd.{kind.lower()}"]
+    labelled = look(tree)
+    assert kind in reasons(labelled)["king/odd.jpg"]
+    assert f".{kind.lower()}" in reasons(labelled)[f"king/odd.{kind.lower()}"]
 
 
 def test_only_some(tree: Path) -> None:
-    """An album of some of the images keeps the classes, and those of the twins that are both there."""
+    """A subset of some of the images keeps the classes, and those the duplicates of which both are there."""
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
-    album = look(tree)
-    king, again = paths(album).index("king/002.jpg"), paths(album).index("coral/again.png")
-    assert album.duplicates.tolist() == [sorted((king, again))]
-    assert album.subset([0, king]).duplicates.tolist() == []
-    some = album.subset([king, again])
+    labelled = look(tree)
+    king, again = paths(labelled).index("king/002.jpg"), paths(labelled).index("coral/again.png")
+    assert labelled.duplicates.tolist() == [sorted((king, again))]
+    assert labelled.subset([0, king]).duplicates.tolist() == []
+    some = labelled.subset([king, again])
     assert (paths(some), some.labels, some.duplicates.tolist()) == (
         ["king/002.jpg", "coral/again.png"],
-        album.labels,
+        labelled.labels,
         [[0, 1]],
     )
 
@@ -125,17 +125,17 @@ def test_T02_broken_picture_is_listed_and_skipped(tree: Path, damage: str) -> No
     """A broken image is listed with a reason, and nothing takes its place: the others are who they were."""
     before = look(tree)
     (tree / "king" / "000a.jpg").write_bytes(BROKEN[damage])
-    album = look(tree)
-    assert list(reasons(album)) == ["king/000a.jpg"]
-    assert reasons(album)["king/000a.jpg"]
-    assert album.examples == before.examples
+    labelled = look(tree)
+    assert list(reasons(labelled)) == ["king/000a.jpg"]
+    assert reasons(labelled)["king/000a.jpg"]
+    assert labelled.examples == before.examples
 
 
 def test_X07_a_picture_that_meets_a_bug_is_listed_and_skipped(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nobody foresaw in decoding costs one image, which is listed with it."""
     monkeypatch.setattr("harvest.images.process.InspectedImage", _FailOnce())
-    album = look(tree)
-    (reason,) = reasons(album).values()
+    labelled = look(tree)
+    (reason,) = reasons(labelled).values()
     assert "ZeroDivisionError: in the works" in reason
 
 
@@ -200,9 +200,9 @@ def test_a_class_of_broken_pictures_is_no_class(tree: Path) -> None:
     """A class folder without one image that decodes is left out, named, and its files are listed."""
     (tree / "milk").mkdir()
     (tree / "milk" / "a.jpg").write_bytes(b"<html>")
-    album = look(tree)
-    assert (album.labels, album.empty) == (("coral", "king"), ("milk",))
-    assert reasons(album) == {"milk/a.jpg": "a web page"}
+    labelled = look(tree)
+    assert (labelled.labels, labelled.empty) == (("coral", "king"), ("milk",))
+    assert reasons(labelled) == {"milk/a.jpg": "a web page"}
 
 
 # What is no image at all.
@@ -229,10 +229,10 @@ def test_T03_what_systems_and_we_leave_is_ignored(tree: Path) -> None:
         "stray.jpg",
     ):
         (tree / name).write_bytes(b"x")
-    album = look(tree)
-    assert album.labels == ("coral", "king")
-    assert album.counts() == {"coral": 3, "king": 3}
-    assert (album.skipped, album.empty) == ((), ())
+    labelled = look(tree)
+    assert labelled.labels == ("coral", "king")
+    assert labelled.counts() == {"coral": 3, "king": 3}
+    assert (labelled.skipped, labelled.empty) == ((), ())
 
 
 def test_T03_a_dataset_is_a_tree(tmp_path: Path) -> None:
@@ -242,17 +242,17 @@ def test_T03_a_dataset_is_a_tree(tmp_path: Path) -> None:
         datasets.fill(dataset, "king", range(3))
         known = datasets.fill(dataset, "coral", range(10, 14))
         dataset.reject([known[0].id], by="test")
-    album = look(root)
-    assert album.counts() == {"coral": 3, "king": 3}
-    assert album.skipped == ()
+    labelled = look(root)
+    assert labelled.counts() == {"coral": 3, "king": 3}
+    assert labelled.skipped == ()
 
 
 def test_other_files_are_listed(tree: Path) -> None:
     """A file in a class folder that is no image by its name is listed, whatever it holds."""
     (tree / "king" / "notes.txt").write_bytes(b"which are which")
     (tree / "king" / "photo").write_bytes(jpeg(5))
-    album = look(tree)
-    assert reasons(album) == {
+    labelled = look(tree)
+    assert reasons(labelled) == {
         "king/notes.txt": "not the suffix of an image (.txt)",
         "king/photo": "not the suffix of an image (no suffix)",
     }
@@ -288,10 +288,10 @@ def test_odd_names_of_pictures(tree: Path, name: str) -> None:
         (tree / "king" / name).write_bytes(jpeg(5))
     except OSError:
         pytest.skip("this disk takes no such name")
-    album = look(tree)
-    (odd,) = [example for example in album.examples if example.content == datasets.sha(jpeg(5))]
+    labelled = look(tree)
+    (odd,) = [example for example in labelled.examples if example.content == datasets.sha(jpeg(5))]
     assert odd.path == f"king/{name}"
-    assert album.file(odd).read_bytes() == jpeg(5)
+    assert labelled.file(odd).read_bytes() == jpeg(5)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such names cannot be made here")
@@ -323,10 +323,10 @@ def test_links_are_followed(tree: Path, tmp_path: Path) -> None:
     linked(tree / "milk", tmp_path / "elsewhere" / "milk")
     linked(tree / "king" / "link.jpg", tree / "king" / "000.jpg")
     linked(tmp_path / "way", tree)
-    album = look(tmp_path / "way")
-    assert album.counts() == {"coral": 3, "king": 4, "milk": 3}
-    numbers = find_leak_groups(album, say=pytest.fail)
-    assert numbers[paths(album).index("king/link.jpg")] == numbers[paths(album).index("king/000.jpg")]
+    labelled = look(tmp_path / "way")
+    assert labelled.counts() == {"coral": 3, "king": 4, "milk": 3}
+    numbers = find_leak_groups(labelled, say=pytest.fail)
+    assert numbers[paths(labelled).index("king/link.jpg")] == numbers[paths(labelled).index("king/000.jpg")]
 
 
 def test_loops_of_links_end(tree: Path) -> None:
@@ -337,9 +337,9 @@ def test_loops_of_links_end(tree: Path) -> None:
     linked(tree / "king" / "self.jpg", "self.jpg")
     linked(tree / "king" / "nowhere.jpg", "gone.jpg")
     linked(tree / "nowhere", tree / "gone")
-    album = look(tree)
-    assert (album.labels, album.empty) == (("coral", "king"), ("loop",))
-    assert list(reasons(album)) == ["king/nowhere.jpg", "king/self.jpg", "loop/nowhere", "loop/self"]
+    labelled = look(tree)
+    assert (labelled.labels, labelled.empty) == (("coral", "king"), ("loop",))
+    assert list(reasons(labelled)) == ["king/nowhere.jpg", "king/self.jpg", "loop/nowhere", "loop/self"]
 
 
 def test_a_file_deleted_while_the_folders_are_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,7 +389,7 @@ def test_a_tree_is_only_read(tree: Path, tmp_path: Path) -> None:
 
 
 def test_T01_fewer_than_two_classes_is_refused(tmp_path: Path) -> None:
-    """One class, an empty one beside it or none at all are refused as a mistake in the call (exit 2)."""
+    """One class, an empty one next to it or none at all are refused as a mistake in the call (exit 2)."""
     plant(tmp_path, {"king": range(3)})
     with pytest.raises(TrainingError, match="one class only, king") as raised:
         look(tmp_path)
@@ -437,13 +437,13 @@ def test_T01_a_tree_named_one_step_too_high(tmp_path: Path) -> None:
 def test_T01_empty_and_one_picture_classes_are_told(tree: Path) -> None:
     """Before the training begins, classes without and with few images are named."""
     plant(tree, {"milk": [], "rat": [20]})
-    album = look(tree)
-    split = make_split(album, find_leak_groups(album, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
-    told = "\n".join(find_warnings(album, split))
-    assert "without a usable image" in told
-    assert "milk" in told
-    assert "rat (1)" in told
-    assert [split.parts[row] for row in np.flatnonzero(album.targets == 2)] == [SplitPart.TRAIN]
+    labelled = look(tree)
+    split = make_split(labelled, find_leak_groups(labelled, say=pytest.fail), valid=20, test=10, seed=42, remembered={})
+    result = "\n".join(find_warnings(labelled, split))
+    assert "without a usable image" in result
+    assert "milk" in result
+    assert "rat (1)" in result
+    assert [split.parts[row] for row in np.flatnonzero(labelled.targets == 2)] == [SplitPart.TRAIN]
 
 
 # Folders for train, valid and test.
@@ -453,9 +453,9 @@ def test_T01_empty_and_one_picture_classes_are_told(tree: Path) -> None:
 def test_folders_for_parts_are_used(tmp_path: Path, valid: str) -> None:
     """A tree with a folder for each part says itself where its images are."""
     plant(tmp_path, {"train/king": [1], "train/coral": [2], f"{valid}/king": [3], "test/coral": [4]})
-    album = look(tmp_path)
-    assert album.labels == ("coral", "king")
-    assert {example.path: example.part for example in album.examples} == {
+    labelled = look(tmp_path)
+    assert labelled.labels == ("coral", "king")
+    assert {example.path: example.part for example in labelled.examples} == {
         "train/king/001.jpg": SplitPart.TRAIN,
         "train/coral/002.jpg": SplitPart.TRAIN,
         f"{valid}/king/003.jpg": SplitPart.VALID,
@@ -466,25 +466,25 @@ def test_folders_for_parts_are_used(tmp_path: Path, valid: str) -> None:
 def test_folders_beside_those_for_parts_are_listed(tmp_path: Path) -> None:
     """Beside folders for parts, others are no classes; nor is a test folder of unlabelled images."""
     plant(tmp_path, {"train/king": [1], "train/coral": [2], "extra/king": [3], "test": [4]})
-    album = look(tmp_path)
-    assert paths(album) == ["train/coral/002.jpg", "train/king/001.jpg"]
-    assert list(reasons(album)) == ["extra", "test"]
+    labelled = look(tmp_path)
+    assert paths(labelled) == ["train/coral/002.jpg", "train/king/001.jpg"]
+    assert list(reasons(labelled)) == ["extra", "test"]
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     """Folders called train and test that hold images are classes: vehicles and trials."""
-    album = look(plant(tmp_path, {"train": [1, 2], "bus": [3], "test": [4]}))
-    assert album.labels == ("bus", "test", "train")
-    assert {example.part for example in album.examples} == {None}
+    labelled = look(plant(tmp_path, {"train": [1, 2], "bus": [3], "test": [4]}))
+    assert labelled.labels == ("bus", "test", "train")
+    assert {example.part for example in labelled.examples} == {None}
 
 
 def test_what_nothing_is_trained_on_is_listed(tmp_path: Path) -> None:
     """A class that only valid or test have cannot be learned: its images are listed."""
     plant(tmp_path, {"train/king": [1], "train/coral": [2], "test/milk": [3], "test/king": [4]})
-    album = look(tmp_path)
-    assert album.labels == ("coral", "king")
-    assert album.skipped == (Skipped("test/milk/003.jpg", "the train part has no image of its class"),)
-    assert album.empty == ("milk",)
+    labelled = look(tmp_path)
+    assert labelled.labels == ("coral", "king")
+    assert labelled.skipped == (Skipped("test/milk/003.jpg", "the train part has no image of its class"),)
+    assert labelled.empty == ("milk",)
 
 
 def test_classes_of_the_train_folder_alone_count(tmp_path: Path) -> None:
@@ -542,10 +542,10 @@ def test_a_damaged_memory_is_made_anew(tree: Path, tmp_path: Path, damage: objec
 def test_a_memory_that_cannot_be_written_is_said(tree: Path, tmp_path: Path) -> None:
     """Where no cache can be made, the album is gathered all the same, and why it will be slow is said."""
     (tmp_path / "cache").write_bytes(b"a file")
-    said: list[str] = []
-    album = load_pictures(tree, say=said.append, cache=tmp_path / "cache" / "inner")
-    assert len(album.examples) == 6
-    assert ["decodes every image again" in text for text in said] == [True]
+    messages: list[str] = []
+    labelled = load_pictures(tree, say=messages.append, cache=tmp_path / "cache" / "inner")
+    assert len(labelled.examples) == 6
+    assert ["decodes every image again" in text for text in messages] == [True]
 
 
 def test_a_full_disk_is_said(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -555,9 +555,9 @@ def test_a_full_disk_is_said(tree: Path, tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(disk, "write", full)
-    said: list[str] = []
-    load_pictures(tree, say=said.append, cache=tmp_path / "cache")
-    assert "No space left" in said[0]
+    messages: list[str] = []
+    load_pictures(tree, say=messages.append, cache=tmp_path / "cache")
+    assert "No space left" in messages[0]
     assert list((tmp_path / "cache").iterdir()) == []
 
 

@@ -250,14 +250,15 @@ def test_bad_matrix(matrix, text, message) -> None:
 
 def test_matrix_that_reads_like_costs_is_warned_of(matrix) -> None:
     """A wrong prediction with a greater gain than the correct one raises a warning: the cells look like costs."""
-    (said,) = cost_matrix.cost_matrix_warnings(
+    (messages,) = cost_matrix.cost_matrix_warnings(
         matrix(",coral,king,milk\ncoral,0,9,1\nking,1,0,0\nmilk,0,0,0\n"), LABELS
     )
 
     assert (
-        "predicting 'king' for 'coral' gains 9, more than the correct prediction, 0 (1 more classes like this)." in said
+        "predicting 'king' for 'coral' gains 9, more than the correct prediction, 0 (1 more classes like this)."
+        in messages
     )
-    assert "Cells are gains: write a cost as a negative number." in said
+    assert "Cells are gains: write a cost as a negative number." in messages
     assert not list(cost_matrix.cost_matrix_warnings(matrix(GOOD), LABELS))
 
 
@@ -321,7 +322,7 @@ def test_own_metric_beside_the_tree(tmp_path: Path) -> None:
     """The module may also be next to the dataset folder, whatever the working directory is."""
     (tmp_path / "metrics_beside.py").write_text(OWN)
 
-    metric = get_metric("custom", labels=LABELS, custom="metrics_beside:worst_class", beside=tmp_path / "snakes")
+    metric = get_metric("custom", labels=LABELS, custom="metrics_beside:worst_class", data=tmp_path / "snakes")
 
     assert metric.measure(TARGETS, ANSWERS) == 0.5
 

@@ -70,9 +70,9 @@ def test_a_run_is_a_model_of_transformers(tmp_path):
     """A transformers pipeline loads the directory and returns our labels."""
     write_run(tmp_path / "run")
 
-    told = pipeline("image-classification", str(tmp_path / "run"))(photo())
+    result = pipeline("image-classification", str(tmp_path / "run"))(photo())
 
-    assert {answer["label"] for answer in told} == set(LABELS)
+    assert {answer["label"] for answer in result} == set(LABELS)
 
 
 def test_labels_of_any_script(tmp_path):

@@ -19,7 +19,7 @@ TREE = Path("snakes")
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "messages"),
     [
         ({"valid": 60, "test": 40}, "no images for training"),
         ({"valid": 0}, "--valid is 0; the minimum is 1"),
@@ -40,11 +40,11 @@ TREE = Path("snakes")
         ({"monitor": "custom"}, "--metric module:function"),
     ],
 )
-def test_invalid_options_are_errors(options, said):
+def test_invalid_options_are_errors(options, messages):
     """An error for an invalid option names it as typed."""
     with pytest.raises(UsageError) as caught:
         TrainingOptions(TREE, **options)
-    assert said in f"{caught.value.message} {caught.value.hint}"
+    assert messages in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_defaults_depend_on_where_weights_come_from():
@@ -56,7 +56,7 @@ def test_defaults_depend_on_where_weights_come_from():
 
 
 def test_runs_are_beside_the_tree(tmp_path):
-    """Runs and features are in a folder beside the tree: inside it, they would be a class."""
+    """Runs and features are in a folder next to the tree: inside it, they would be a class."""
     options = TrainingOptions(tmp_path / "snakes")
     assert options.runs == tmp_path / "snakes.runs"
     assert tmp_path / "snakes" not in options.store.parents

@@ -35,7 +35,7 @@ def predictor(run):
 
 
 @pytest.fixture(scope="module")
-def album(tmp_path_factory):
+def image_paths(tmp_path_factory):
     """Give 70 photographs: more than two batches."""
     folder = tmp_path_factory.mktemp("album")
     for number in range(70):
@@ -43,45 +43,45 @@ def album(tmp_path_factory):
     return sorted(folder.iterdir())
 
 
-def test_labels_are_ranked(predictor, album):
+def test_labels_are_ranked(predictor, image_paths):
     """Every label comes with its probability, the most probable first, and they add up to 1."""
-    (guesses,) = predictor.predict(album[:1])
+    (guesses,) = predictor.predict(image_paths[:1])
 
     assert {guess.label for guess in guesses} == set(LABELS)
     assert guesses == sorted(guesses, key=lambda guess: -guess.probability)
     assert sum(guess.probability for guess in guesses) == pytest.approx(1, abs=1e-5)
 
 
-def test_top_is_how_many_come(predictor, album):
+def test_top_is_how_many_come(predictor, image_paths):
     """`top` gives the best so many, and all where there are no more."""
-    (best,), (two,), (all_of_them,) = (predictor.predict(album[:1], top=top) for top in (1, 2, 100))
+    (best,), (two,), (all_of_them,) = (predictor.predict(image_paths[:1], top=top) for top in (1, 2, 100))
 
     assert best == two[:1] == all_of_them[:1]
     assert (len(two), len(all_of_them)) == (2, len(LABELS))
 
 
-def test_batches_change_no_answer(predictor, album):
+def test_batches_change_no_answer(predictor, image_paths):
     """Seventy images in batches get the answers that each gets alone, in their order."""
-    together = predictor.predict(album)
-    alone = [predictor.predict([path])[0] for path in album]
+    together = predictor.predict(image_paths)
+    alone = [predictor.predict([path])[0] for path in image_paths]
 
     assert [guesses[0].label for guesses in together] == [guesses[0].label for guesses in alone]
     for one, other in zip(together, alone, strict=True):
         assert dict(one) == pytest.approx(dict(other), abs=1e-4)
 
 
-def test_the_engines_agree(exported, album):
+def test_the_engines_agree(exported, image_paths):
     """ONNX and torch give the same answers."""
     onnx, torch = Predictor.open(exported), Predictor.open(exported, prefer_onnx=False)
 
     assert (onnx.engine, torch.engine) == ("onnx", "torch")
-    for one, other in zip(onnx.predict(album), torch.predict(album), strict=True):
+    for one, other in zip(onnx.predict(image_paths), torch.predict(image_paths), strict=True):
         assert dict(one) == pytest.approx(dict(other), abs=1e-4)
 
 
-def test_bytes_paths_and_names_are_the_same_picture(predictor, album):
+def test_bytes_paths_and_names_are_the_same_picture(predictor, image_paths):
     """An image may be given as a path, as text, or as its bytes."""
-    path = album[0]
+    path = image_paths[0]
 
     first, *others = (
         predictor.predict([path]),
@@ -104,16 +104,16 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_T02_I01_I02_I10_what_is_broken_is_told(predictor, album, tmp_path, what):
+def test_T02_I01_I02_I10_what_is_broken_is_told(predictor, image_paths, tmp_path, what):
     """A broken image is a refusal in its place, and its neighbours get their answers."""
     body, verdict = BROKEN[what][0](), BROKEN[what][1]
     (tmp_path / "odd.jpg").write_bytes(body)
 
-    first, second, third, fourth = predictor.predict([album[0], tmp_path / "odd.jpg", album[1]]) + predictor.predict(
-        [body]
-    )
+    first, second, third, fourth = predictor.predict(
+        [image_paths[0], tmp_path / "odd.jpg", image_paths[1]]
+    ) + predictor.predict([body])
 
-    assert (first, third) == tuple(predictor.predict(album[:2]))
+    assert (first, third) == tuple(predictor.predict(image_paths[:2]))
     assert isinstance(second, Refusal)
     assert second.verdict == verdict
     assert second == fourth
@@ -169,17 +169,17 @@ def test_giants_are_decoded_one_after_another(predictor, monkeypatch):
     assert not [end for end in ends if isinstance(end, Refusal)]
 
 
-def test_it_can_be_asked_from_many_threads(predictor, album):
+def test_it_can_be_asked_from_many_threads(predictor, image_paths):
     """Threads that share a predictor get the answers they would get alone."""
-    expected = predictor.predict(album[:8])
+    expected = predictor.predict(image_paths[:8])
     with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(lambda path: predictor.predict([path])[0], album[:8]))
+        result = list(threads.map(lambda path: predictor.predict([path])[0], image_paths[:8]))
 
-    for one, other in zip(told, expected, strict=True):
+    for one, other in zip(result, expected, strict=True):
         assert dict(one) == pytest.approx(dict(other), abs=1e-4)
 
 
-def test_pictures_are_asked_for_as_they_are_needed(predictor, album):
+def test_pictures_are_asked_for_as_they_are_needed(predictor, image_paths):
     """Of an endless row of images only the next few are looked at ahead of the answers."""
     given = 0
 
@@ -187,7 +187,7 @@ def test_pictures_are_asked_for_as_they_are_needed(predictor, album):
         nonlocal given
         while True:
             given += 1
-            yield album[0]
+            yield image_paths[0]
 
     answers = predictor.each(endless())
     for _ in range(100):
@@ -198,13 +198,13 @@ def test_pictures_are_asked_for_as_they_are_needed(predictor, album):
 
 
 def test_a_run_is_named_after_its_tree(run, tmp_path):
-    """A run beside its tree is named after both; one elsewhere by its folder."""
+    """A run next to its tree is named after both; one elsewhere by its folder."""
     assert Predictor.open(run).name == "snakes/first"
     assert Predictor.open(write_run(tmp_path / "mine")).name == "mine"
 
 
 def test_what_is_no_run_is_told_from_the_one_meant(run, tmp_path, monkeypatch):
-    """A folder of runs, or a tree with runs beside it, brings the newest run to mind."""
+    """A folder of runs, or a tree with runs next to it, brings the newest run to mind."""
     runs = tmp_path / "snakes.runs"
     for number, name in enumerate(("old", "new")):
         shutil.copytree(run, runs / name)
@@ -213,13 +213,13 @@ def test_what_is_no_run_is_told_from_the_one_meant(run, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
 
     for path in (runs, tmp_path / "snakes"):
-        with pytest.raises(UsageError, match="is not a run") as told:
+        with pytest.raises(UsageError, match="is not a run") as result:
             Predictor.open(path)
-        assert told.value.hint == f"Did you mean {runs / 'new'}?"
+        assert result.value.hint == f"Did you mean {runs / 'new'}?"
     monkeypatch.chdir(runs)
-    with pytest.raises(UsageError, match="is not a run") as told:
+    with pytest.raises(UsageError, match="is not a run") as result:
         Predictor.open(".")
-    assert told.value.hint == f"Did you mean {runs / 'new'}?"
+    assert result.value.hint == f"Did you mean {runs / 'new'}?"
     for name in ("empty", "nothing there", "snakes.runs/new/config.json", "/"):
         with pytest.raises(UsageError, match=r"no run at|not a run"):
             Predictor.open(tmp_path / name)
@@ -265,7 +265,7 @@ def test_T07_a_damaged_description_is_told(run, tmp_path, config):
         Predictor.open(path)
 
 
-def test_weights_that_give_no_numbers_are_told(tmp_path, album):
+def test_weights_that_give_no_numbers_are_told(tmp_path, image_paths):
     """A network whose weights are not numbers is an error, and not a list of labels in some order."""
     damaged = network()
     with torch.no_grad():
@@ -274,10 +274,10 @@ def test_weights_that_give_no_numbers_are_told(tmp_path, album):
     damaged.model.save_pretrained(run)
 
     with pytest.raises(TrainingError, match="returns NaN"):
-        Predictor.open(run).predict(album[:1])
+        Predictor.open(run).predict(image_paths[:1])
 
 
-def test_onnx_is_run_without_torch(exported, album):
+def test_onnx_is_run_without_torch(exported, image_paths):
     """With model.onnx a prediction loads neither torch nor transformers, which take seconds to load."""
     program = (
         "import json, sys\n"
@@ -286,7 +286,7 @@ def test_onnx_is_run_without_torch(exported, album):
         "print(json.dumps([told[0][0].label, sorted({name.partition('.')[0] for name in sys.modules})]))\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", program, str(exported), str(album[0])],
+        [sys.executable, "-c", program, str(exported), str(image_paths[0])],
         check=True,
         capture_output=True,
         text=True,

@@ -56,7 +56,7 @@ def until(condition, running):
     """Wait for something to happen while the training runs."""
     limit = time.monotonic() + PATIENCE
     while not condition():
-        assert running.process.poll() is None, running.said
+        assert running.process.poll() is None, running.messages
         assert time.monotonic() < limit
         time.sleep(0.02)
 
@@ -183,7 +183,7 @@ def test_only_the_process_that_failed_prints_an_error(shapes, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "messages"),
     [
         (["nowhere"], "nowhere"),
         (["--lr", "fast"], "--lr fast is neither two numbers nor the word find"),
@@ -193,12 +193,12 @@ def test_only_the_process_that_failed_prints_an_error(shapes, monkeypatch):
         (["--model", "owner/not-there"], "cannot fetch config.json of owner/not-there"),
     ],
 )
-def test_usage_errors_exit_with_2(begin, shapes, tmp_path, words, said):
+def test_usage_errors_exit_with_2(begin, shapes, tmp_path, words, messages):
     """Usage errors exit with 2 and a message, before anything is written into the tree."""
     line = words if words[-1] == "nowhere" else [shapes, *words]
     code, _, err = end(begin(*line, "--cpu", "--out", tmp_path / "run"))
     assert code == 2, err
-    assert said in err
+    assert messages in err
     assert "Traceback" not in err
     assert {path.name for path in shapes.iterdir()} == {"disc", "square"}
     assert not (tmp_path / "run").exists()

@@ -30,7 +30,7 @@ from harvest.training.report.thumbnails import Thumbnails
 from harvest.training.report.training_charts import epoch_charts
 from tests import bombs
 from tests.pictures import encoded, photo
-from tests.training import report_examples as stories
+from tests.training import report_examples as examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,13 +73,13 @@ class Reader(HTMLParser):
         ]
 
 
-def read(story: ReportData, folder: Path) -> Reader:
-    return Reader(render(story, folder))
+def read(data: ReportData, folder: Path) -> Reader:
+    return Reader(render(data, folder))
 
 
 @pytest.fixture
 def snakes(tmp_path: Path) -> ReportData:
-    return stories.story(tmp_path / "tree")
+    return examples.snakes_report(tmp_path / "tree")
 
 
 # What it says
@@ -146,7 +146,7 @@ def test_nothing_known(tmp_path: Path) -> None:
 
 def test_training_that_diverged(tmp_path: Path) -> None:
     """Where no number came out, none is shown: what happened is said, and what to do."""
-    text = read(stories.diverged(), tmp_path).text
+    text = read(examples.diverged(), tmp_path).text
 
     assert "15 held-out images could not be predicted: the training diverged, or the files were deleted." in text
     assert "Lower the learning rate. The training diverged." in text
@@ -186,16 +186,16 @@ def test_the_mark_is_at_the_epoch_that_was_saved(snakes) -> None:
 def test_all_is_right(snakes, tmp_path: Path) -> None:
     """A network without a mistake has no suspects and no worst answers; the page says so."""
     right = [row._replace(predicted=row.label, p_label=0.9, p_predicted=0.9) for row in snakes.predictions]
-    told = replace(
+    changed = replace(
         snakes,
-        candidates=[Candidate("frozen head", [stories.judged(snakes.labels, right, "test")], answers=right)],
+        candidates=[Candidate("frozen head", [examples.evaluate_rows(snakes.labels, right, "test")], answers=right)],
         predictions=right,
         warnings=(),
         line="",
-        learning_curve=stories.curve(0.98, 0.99, 1.0),
+        learning_curve=examples.curve(0.98, 0.99, 1.0),
     )
 
-    page = read(told, tmp_path)
+    page = read(changed, tmp_path)
 
     assert "Nowhere All 40 held-out images are predicted correctly." in page.text
     assert "From 10 to 20 images per class, accuracy changes from 99 % to 100 %. There is little left" in page.text
@@ -226,16 +226,18 @@ def test_a_mistake_that_the_network_is_unsure_of_is_no_suspect(snakes, tmp_path:
 def test_metric_that_could_not_be_measured(snakes, tmp_path: Path) -> None:
     """A metric that is no number is a dash in the table, and beneath it stands what it needs."""
     one = [row for row in snakes.predictions if row.label == snakes.labels[0]]
-    told = replace(snakes, candidates=[Candidate("frozen head", [stories.judged(snakes.labels, one, "test")])])
+    changed = replace(
+        snakes, candidates=[Candidate("frozen head", [examples.evaluate_rows(snakes.labels, one, "test")])]
+    )
 
-    assert "– ROC AUC of test needs images of two classes." in read(told, tmp_path).text
+    assert "– ROC AUC of test needs images of two classes." in read(changed, tmp_path).text
 
 
 def test_small_classes_come_first(snakes, tmp_path: Path) -> None:
     """Classes under twenty images are what to harvest next, before all others."""
-    told = replace(snakes, split={f"c{i}": {"train": 10 + i} for i in range(15)})
+    changed = replace(snakes, split={f"c{i}": {"train": 10 + i} for i in range(15)})
 
-    assert "Fewer than 20 images: c0 (10), c1 (11), c2 (12) and 7 more." in read(told, tmp_path).text
+    assert "Fewer than 20 images: c0 (10), c1 (11), c2 (12) and 7 more." in read(changed, tmp_path).text
 
 
 @pytest.mark.parametrize(
@@ -253,7 +255,7 @@ def test_small_classes_come_first(snakes, tmp_path: Path) -> None:
 )
 def test_outlook(accuracies, answer) -> None:
     """Whether more images would help is read off the last doubling of the learning curve."""
-    assert number_format.judge_outlook(stories.curve(*accuracies)).answer == answer
+    assert number_format.judge_outlook(examples.curve(*accuracies)).answer == answer
 
 
 def test_shares_are_never_rounded_to_all_or_nothing() -> None:
@@ -345,7 +347,7 @@ def test_links_lead_to_the_pictures(snakes, tmp_path: Path) -> None:
 
 def test_names_in_links_are_quoted(tmp_path: Path) -> None:
     """No name of a file makes a link into anything but a way to that file."""
-    page = read(stories.hostile(tmp_path / "tree"), tmp_path / "runs" / "1")
+    page = read(examples.hostile(tmp_path / "tree"), tmp_path / "runs" / "1")
 
     links = [link for link in page.all("a", "href") if not link.startswith("#")]
     assert len(links) > 20
@@ -354,12 +356,12 @@ def test_names_in_links_are_quoted(tmp_path: Path) -> None:
 
 def test_a_hundred_classes_keep_the_page_small(tmp_path: Path) -> None:
     """The report of a hundred classes with an image of noise in every place stays under two megabytes."""
-    told = stories.story(tmp_path / "tree", [f"class {i}" for i in range(100)], 10)
+    changed = examples.snakes_report(tmp_path / "tree", [f"class {i}" for i in range(100)], 10)
     noise = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)))
-    for row in told.predictions:
+    for row in changed.predictions:
         (tmp_path / "tree" / row.path).write_bytes(noise)
 
-    assert len(render(told, tmp_path).encode()) < 2_000_000
+    assert len(render(changed, tmp_path).encode()) < 2_000_000
 
 
 # That nothing in it does anything
@@ -380,20 +382,20 @@ def test_page_asks_for_nothing(snakes, tmp_path: Path) -> None:
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     """Names of classes and files, titles, options and reasons are text, whatever they hold."""
-    text = render(stories.hostile(tmp_path / "tree"), tmp_path)
+    text = render(examples.hostile(tmp_path / "tree"), tmp_path)
     page = Reader(text)
 
     assert not {"script", "b", "i", "u"} & {tag for tag, attributes in page.tags if not attributes} - {"b"}
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     assert all(source.startswith("data:") for source in page.all("img", "src"))
     assert Counter(tag for tag, _ in page.tags)["style"] == 1
-    assert stories.HOSTILE[0] in page.text
+    assert examples.HOSTILE[0] in page.text
     assert "{{ 7 * 7 }}" in page.text
 
 
 def test_nothing_turns_a_line_around(tmp_path: Path) -> None:
     """Characters that hide, turn or end a line are replaced; letters of any script and emoji are not."""
-    text = render(stories.hostile(tmp_path / "tree"), tmp_path)
+    text = render(examples.hostile(tmp_path / "tree"), tmp_path)
 
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
     assert "نمر ابيض كبير جدا" in text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.training.report import ReportData, write
-from tests.training import report_examples as stories
+from tests.training import report_examples as examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def snakes(tmp_path: Path) -> ReportData:
-    return stories.story(tmp_path / "tree")
+    return examples.snakes_report(tmp_path / "tree")
 
 
 @pytest.fixture
@@ -28,10 +28,10 @@ def look(chromium: Browser, tmp_path: Path):
     strange: list[str] = []
     opened: list[Page] = []
 
-    def look(story: ReportData, width: int = 1400, scheme: str = "light") -> Page:
+    def look(data: ReportData, width: int = 1400, scheme: str = "light") -> Page:
         run = tmp_path / "runs" / "1"
         run.mkdir(parents=True, exist_ok=True)
-        write(run, story)
+        write(run, data)
         page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         opened.append(page)
         page.on("console", lambda message: strange.append(f"console: {message.text}"))
@@ -49,11 +49,11 @@ def look(chromium: Browser, tmp_path: Path):
 
 
 TELLERS = {
-    "snakes": stories.story,
-    "forty": lambda tree: stories.story(tree, [f"Lampropeltis no. {i}" for i in range(40)], 10),
-    "two hundred": lambda tree: stories.story(tree, [f"Micrurus no. {i}" for i in range(200)], 5),
-    "hostile": stories.hostile,
-    "diverged": lambda _: stories.diverged(),
+    "snakes": examples.snakes_report,
+    "forty": lambda tree: examples.snakes_report(tree, [f"Lampropeltis no. {i}" for i in range(40)], 10),
+    "two hundred": lambda tree: examples.snakes_report(tree, [f"Micrurus no. {i}" for i in range(200)], 5),
+    "hostile": examples.hostile,
+    "diverged": lambda _: examples.diverged(),
     "nothing": lambda _: ReportData("nothing", ("a", "b")),
 }
 WIDTHS = (400, 1400)
@@ -86,7 +86,7 @@ CUT = """
 def test_tables_fit(look, tmp_path: Path, width) -> None:
     """Classes, networks and parts are seen whole on a telephone and on a screen, with long names too."""
     names = ["scarlet_milk_snake_of_the_south", "coral snake", "king snake", "daisy", "tulips"]
-    page = look(stories.story(tmp_path / "tree", names, 120), width)
+    page = look(examples.snakes_report(tmp_path / "tree", names, 120), width)
 
     assert page.evaluate(CUT) == []
     assert page.locator("table.split td.number").last.inner_text() == "120"
@@ -126,7 +126,7 @@ def test_every_chart_is_drawn(look, snakes, width) -> None:
 
 def test_names_do_nothing(look, tmp_path: Path) -> None:
     """Hovering over and clicking on what hostile names made does nothing."""
-    page = look(stories.hostile(tmp_path / "tree"))
+    page = look(examples.hostile(tmp_path / "tree"))
 
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     for number in range(0, page.locator(".name, .path").count(), 7):

@@ -49,7 +49,7 @@ def test_the_cache_is_not_inside_the_tree(tree):
 
 
 def test_runs_of_the_folder_above_are_beside_it(tree, monkeypatch):
-    """For `..`, the runs are beside the folder that it stands for, not inside it."""
+    """For `..`, the runs are next to the folder that it stands for, not inside it."""
     (tree / "coral").mkdir()
     monkeypatch.chdir(tree / "coral")
     assert TrainingOptions(Path("..")).runs == tree.resolve().with_name("snakes.runs")

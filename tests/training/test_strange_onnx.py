@@ -177,8 +177,8 @@ def test_X11_a_network_takes_no_more_memory_than_there_is(tmp_path):
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, run / "model.onnx"], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    said, peak = ran.stdout.splitlines()
-    assert "model.onnx cannot be run" in said
+    messages, peak = ran.stdout.splitlines()
+    assert "model.onnx cannot be run" in messages
     assert int(peak) < 1000  # MB
 
 

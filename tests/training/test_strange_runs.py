@@ -286,10 +286,10 @@ def test_X01_a_checkpoint_with_an_impossible_state_is_ignored(stranger, state):
     path = checkpoint / "trainer_state.json"
     known = json.loads(path.read_text("utf-8"))
     try:
-        said = json.loads(state)
+        messages = json.loads(state)
     except (ValueError, RecursionError):
-        said = None
-    path.write_text(json.dumps(known | said) if isinstance(said, dict) else state, "utf-8")
+        messages = None
+    path.write_text(json.dumps(known | messages) if isinstance(messages, dict) else state, "utf-8")
     assert latest_checkpoint(checkpoint.parent) is None
 
 
@@ -412,11 +412,11 @@ def test_X11_code_of_the_user_that_raises_shows_its_own_trace(tmp_path, monkeypa
     )
     with pytest.raises(UserCodeError) as raised, resume_hint(options):
         load_train_script()(options, Listener())
-    said = raised.value.message
-    assert said.startswith(f"{named} failed at ")
-    assert "ZeroDivisionError: three of none" in said
-    assert f'bad_code_{option}.py", line 4, in deep' in said
-    assert "harvest/training" not in said
+    messages = raised.value.message
+    assert messages.startswith(f"{named} failed at ")
+    assert "ZeroDivisionError: three of none" in messages
+    assert f'bad_code_{option}.py", line 4, in deep' in messages
+    assert "harvest/training" not in messages
     assert raised.value.exit_code == 2
     assert f"--resume --out run {named}" in raised.value.hint
     run_directory.unlock_run(tmp_path / "run")

@@ -79,9 +79,9 @@ def test_a_whole_run_from_random_weights(whole):
     assert {"train_loss", "valid_loss", "accuracy", "f1", "time"} <= history[0].keys()
     assert not history[0]["train_loss"]
     assert float(history[6]["train_loss"]) < float(history[1]["train_loss"])
-    told = json.loads((whole / "metrics.json").read_text("utf-8"))
-    assert told["saved"] in {"frozen head", "fine-tuned"}
-    assert told["candidates"]["frozen head"]["valid"]["count"] == 15
+    outcome = json.loads((whole / "metrics.json").read_text("utf-8"))
+    assert outcome["saved"] in {"frozen head", "fine-tuned"}
+    assert outcome["candidates"]["frozen head"]["valid"]["count"] == 15
 
 
 def test_predictions_and_features_name_every_picture(pretrained):
@@ -95,9 +95,9 @@ def test_predictions_and_features_name_every_picture(pretrained):
 
 def test_the_directory_is_a_model_of_transformers(shapes, pretrained):
     """Transformers' own pipeline loads a run with its labels."""
-    told = pipeline("image-classification", str(pretrained))(str(next(shapes.glob("disc/*.png"))))
-    assert {each["label"] for each in told} == set(COUNTS)
-    assert sum(each["score"] for each in told) == pytest.approx(1, abs=1e-4)
+    outcome = pipeline("image-classification", str(pretrained))(str(next(shapes.glob("disc/*.png"))))
+    assert {each["label"] for each in outcome} == set(COUNTS)
+    assert sum(each["score"] for each in outcome) == pytest.approx(1, abs=1e-4)
 
 
 def test_the_head_alone(shapes, pretrained, tmp_path):
@@ -114,10 +114,10 @@ def test_an_epoch_is_evaluated_in_the_precision_of_its_saved_network(shapes, tmp
     monkeypatch.setattr("harvest.training.trainer.fit.choose_mixed_precision", lambda _: "bf16")
     asked = {"from_scratch": True, "epochs": 6, "size": 32, "monitor": "log_loss"}
     run = train(shapes, out=tmp_path / "run", **asked).path
-    told = json.loads((run / "metrics.json").read_text("utf-8"))
-    best = rows_of(run / "history.csv")[told["epoch"]]
-    assert told["saved"] == "fine-tuned"
-    measured = told["candidates"]["fine-tuned"]["valid"]["metrics"]["log_loss"]
+    outcome = json.loads((run / "metrics.json").read_text("utf-8"))
+    best = rows_of(run / "history.csv")[outcome["epoch"]]
+    assert outcome["saved"] == "fine-tuned"
+    measured = outcome["candidates"]["fine-tuned"]["valid"]["metrics"]["log_loss"]
     assert float(best["log_loss"]) == pytest.approx(measured, abs=1e-5)
 
 
@@ -142,15 +142,15 @@ def test_training_images_of_an_earlier_run_are_not_held_out(shapes, pretrained, 
     """Training images of an earlier run go to train, and there is no learning curve."""
     once = train(shapes, model=str(pretrained), out=tmp_path / "once", epochs=0, seed=7)
     listener = Listener()
-    heir = train(shapes, model=str(once.path), out=tmp_path / "heir", epochs=0, seed=8, listener=listener)
+    next_run = train(shapes, model=str(once.path), out=tmp_path / "heir", epochs=0, seed=8, listener=listener)
     learned, others = (
         {row["content"] for row in rows_of(run / "splits.csv") if (row["part"] == "train") == is_train}
-        for run, is_train in ((once.path, True), (heir.path, False))
+        for run, is_train in ((once.path, True), (next_run.path, False))
     )
     assert not learned & others
-    assert heir.evaluation.learned_before
+    assert next_run.evaluation.learned_before
     assert not once.evaluation.learned_before
-    assert "Not known" in (heir.path / "report.html").read_text("utf-8")
+    assert "Not known" in (next_run.path / "report.html").read_text("utf-8")
     assert any(f"was trained on {len(learned)} of these images" in text for text in listener.warnings)
 
 
@@ -300,8 +300,8 @@ def test_a_finished_stage_is_not_repeated(shapes, pretrained, tmp_path):
 
     whole, resumed = (rows_of(tmp_path / name / "history.csv") for name in ("whole", "cut"))
     assert [row["epoch"] for row in whole] == [row["epoch"] for row in resumed]
-    told = [json.loads((tmp_path / name / "metrics.json").read_text("utf-8")) for name in ("whole", "cut")]
-    head, again = (each["candidates"]["head alone"]["valid"] for each in told)
+    outcome = [json.loads((tmp_path / name / "metrics.json").read_text("utf-8")) for name in ("whole", "cut")]
+    head, again = (each["candidates"]["head alone"]["valid"] for each in outcome)
     assert head["confusion"] == again["confusion"]
 
 

@@ -200,10 +200,10 @@ def test_a_folder_of_runs_brings_the_newest_to_mind(folder, tmp_path):
     run.parent.mkdir()
     folder.rename(run)
 
-    with pytest.raises(TrainingError, match=r"has no config\.json") as told:
+    with pytest.raises(TrainingError, match=r"has no config\.json") as result:
         load_pretrained(str(run.parent), LABELS)
 
-    assert told.value.hint == f"Did you mean {run}?"
+    assert result.value.hint == f"Did you mean {run}?"
 
 
 @pytest.mark.parametrize("name", ["nowhere", "./nowhere", "a/b/c", "", "resnet-34"])
@@ -248,9 +248,9 @@ def test_an_index_names_only_its_own_files(folder, name):
 
 def test_from_the_hub_and_then_from_its_cache(hub):
     """A hub model is downloaded once; the second time no request is sent."""
-    said: list[str] = []
-    first = load_pretrained("someone/tiny", LABELS, say=said.append)
-    assert said == ["downloading model.safetensors of someone/tiny"]
+    messages: list[str] = []
+    first = load_pretrained("someone/tiny", LABELS, say=messages.append)
+    assert messages == ["downloading model.safetensors of someone/tiny"]
     hub.asked.clear()
 
     second = load_pretrained("someone/tiny", LABELS)

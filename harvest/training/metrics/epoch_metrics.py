@@ -43,7 +43,7 @@ def select_metrics(options: TrainingOptions, labels: Sequence[str]) -> EpochMetr
             labels=labels,
             cost_matrix=options.cost_matrix,
             custom=options.metric,
-            beside=options.tree,
+            data=options.tree,
         )
         for name in names
     ]

@@ -49,15 +49,15 @@ def get_metric(
     labels: Sequence[str],
     cost_matrix: Path | None = None,
     custom: str | None = None,
-    beside: Path | None = None,
+    data: Path | None = None,
 ) -> Metric:
     """Return a metric by its name; `custom` and `module:function` load the user's own function.
 
-    The user's module is searched in the working directory and next to the path `beside`.
+    The user's module is searched in the working directory and next to the folder `data`.
     """
     key = name.strip().lower().replace("-", "_").replace(" ", "_")
     if key == "custom" or ":" in name:
-        return _load_user_metric(custom if key == "custom" else name, labels, beside)
+        return _load_user_metric(custom if key == "custom" else name, labels, data)
     if key == "cost_matrix_gain":
         return _gain(cost_matrix, labels)
     if key == "cumulative_lift":
@@ -198,11 +198,11 @@ def _lift(labels: Sequence[str]) -> Metric:
     )
 
 
-def _load_user_metric(location: str | None, labels: Sequence[str], beside: Path | None) -> Metric:
+def _load_user_metric(location: str | None, labels: Sequence[str], data: Path | None) -> Metric:
     """Load the user's metric function, and call it once before hours of training."""
     if not location:
         raise UsageError("the metric 'custom' needs --metric module:function.")
-    function = load_object(location, beside=beside)
+    function = load_object(location, data=data)
     if not callable(function):
         raise UsageError(
             f"--metric {location} is not a function.", "It takes (targets, probabilities) and returns a number."

@@ -30,12 +30,12 @@ def save_split(
     split: Split,
     run: Path,
     *,
-    beside: Path | None = None,
+    copy_in: Path | None = None,
     say: Callable[[str], None],
 ) -> None:
     """Save the part of each image in the run directory, and in the ledger if there is one.
 
-    The next run searches beside the tree, so a run elsewhere leaves a copy there.
+    The next run searches next to the tree: `copy_in` is that folder, where a run elsewhere saves a copy.
     """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -53,10 +53,10 @@ def save_split(
     text = out.getvalue().encode("utf-8", "backslashreplace")
     disk.write_atomically(run / SPLITS, text)
     try:
-        if beside and run.resolve().parent != beside.resolve():
-            with disk.write_errors_named(beside):
-                disk.make_folder(beside)
-            disk.write_atomically(beside / SPLITS, text)
+        if copy_in and run.resolve().parent != copy_in.resolve():
+            with disk.write_errors_named(copy_in):
+                disk.make_folder(copy_in)
+            disk.write_atomically(copy_in / SPLITS, text)
     except StorageError as error:
         say(f"the next run cannot find this split: {error.message}")
     if pictures.ledger_facts.trouble:

@@ -173,18 +173,18 @@ def _wait(pid: int, seconds: float) -> tuple[int, int, bool]:
 
 
 def _broken_rules(ended: Ended, peak: int, *, late: bool) -> Iterable[Failure]:
-    said = ended.out + ended.err
+    messages = ended.out + ended.err
     found = failures_in(ended.err) + failures_in(ended.out)
     yield from found
     if late:
-        yield Failure("hang", innermost_place(said, first=True), said[-4000:])
+        yield Failure("hang", innermost_place(messages, first=True), messages[-4000:])
     elif ended.code < 0:
         name = signal.Signals(-ended.code).name
-        yield Failure(f"killed by {name}", innermost_place(said, first=True), said[-4000:])
+        yield Failure(f"killed by {name}", innermost_place(messages, first=True), messages[-4000:])
     elif ended.code == 1 and not found:
-        yield Failure("exit code 1", said.strip().partition("\n")[0][:80], said[-4000:])
+        yield Failure("exit code 1", messages.strip().partition("\n")[0][:80], messages[-4000:])
     if peak > MEMORY:
-        yield Failure("memory", "more than 2 GiB", f"{peak / (1 << 30):.1f} GiB\n{said[-2000:]}")
+        yield Failure("memory", "more than 2 GiB", f"{peak / (1 << 30):.1f} GiB\n{messages[-2000:]}")
 
 
 # The decoy home.

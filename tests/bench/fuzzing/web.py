@@ -246,8 +246,8 @@ def listening(bench: Bench, internet: Internet) -> Iterator[None]:
             os._exit(0)
     os.close(write)
     try:
-        with os.fdopen(read, "rb") as said:
-            bench.environ |= json.loads(said.readline())
+        with os.fdopen(read, "rb") as messages:
+            bench.environ |= json.loads(messages.readline())
         yield
     finally:
         os.kill(pid, signal.SIGKILL)
