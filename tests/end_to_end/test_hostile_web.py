@@ -125,13 +125,13 @@ def test_N05_a_host_that_asks_for_a_week_is_left_alone(run: HostileRun) -> None:
 @pytest.mark.parametrize("behaviour", ["down", "reset", "short", "cut"])
 def test_N06_three_attempts(run: HostileRun, behaviour: str) -> None:
     """A temporary failure is tried three times, and not a fourth."""
-    assert [run.internet.log.count(url) for url in run.shelves[behaviour].urls] == [3, 3]
+    assert [run.internet.log.count(url) for url in run.result_lists[behaviour].urls] == [3, 3]
 
 
 @pytest.mark.parametrize("behaviour", ["dead", "gone", "forbidden", "encoded", "noai", "html", "huge"])
 def test_N06_one_attempt(run: HostileRun, behaviour: str) -> None:
     """A permanent failure is not requested again."""
-    assert [run.internet.log.count(url) for url in run.shelves[behaviour].urls] == [1, 1]
+    assert [run.internet.log.count(url) for url in run.result_lists[behaviour].urls] == [1, 1]
 
 
 def test_N08_bomb_in_two_wrappings(run: HostileRun) -> None:

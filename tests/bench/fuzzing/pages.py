@@ -73,7 +73,7 @@ def case(bench: Bench) -> int:
     if rng.random() < 0.2:
         saved = bench.workdir / "inputs"
         saved.mkdir()
-        body = damage_page(internet.google.saved(internet.google.shelves[QUERIES[0]]).encode(), rng)
+        body = damage_page(internet.google.saved(internet.google.result_lists[QUERIES[0]]).encode(), rng)
         (saved / f"{QUERIES[0]} - Google Search.html").write_bytes(body)
         words += ["--google-pages", "inputs"]
     words += rng.choice(([], ["--license", "open"], ["--photos", "--color", "red"], ["--since", "2020-01-01"]))
