@@ -126,7 +126,8 @@ class Recipe:
     ] = False
 
 
-FINGERPRINT_BYTES = 484  # of a fingerprint, as `duplicates.fingerprint.PACKED` lays it out
+# Of a fingerprint, as `duplicates.fingerprint.PACKED` lays it out, and as the version before did.
+FINGERPRINT_BYTES, EARLIER_FINGERPRINT_BYTES = 1885, 484
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def root(tmp_path: Path) -> Path:
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
         connection.execute("DROP TABLE split")
         connection.execute("DROP TABLE dataset")
+        connection.execute("DROP TABLE near_duplicate")
         connection.execute("PRAGMA user_version = 1")
     return root
 

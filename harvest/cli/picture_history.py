@@ -77,6 +77,8 @@ def _facts(history: PictureHistory, root: Path) -> Iterator[tuple[str, str]]:
         yield "size", made
     for copy in history.copies:
         yield "same as", f"{copy}, byte for byte"
+    for other in history.near_duplicates:
+        yield "like", f"{other}: they may be copies"
     if history.own:
         yield "licence", "not known: harvest did not download it"
     elif history.sources:

@@ -79,6 +79,8 @@ def _facts(summary: Summary) -> list[str]:
         facts.append(f"licence known for {summary.licence_known} of {summary.pictures}")
     if summary.conflicts:
         facts.append(f"{summary.conflicts} found for two classes")
+    if summary.near_duplicates:
+        facts.append(f"{summary.near_duplicates} may be copies of each other; harvest status lists them")
     if summary.set_aside:
         facts.append(f"{summary.set_aside} set aside as placeholders of a host")
     return facts

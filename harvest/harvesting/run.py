@@ -160,6 +160,7 @@ class HarvestRun:
         summary.pictures = sum(dataset.counts().values())
         summary.licence_known = dataset.count_licensed()
         summary.set_aside = deduplicator.set_aside
+        summary.near_duplicates = sum(map(len, dataset.near_duplicates()))
         if damage := dataset.damage():
             self._say(damage)
 

@@ -93,6 +93,7 @@ class Summary:
     pictures: int = 0  # in the whole dataset, also of classes that were not asked for
     licence_known: int = 0  # of those
     conflicts: int = 0
+    near_duplicates: int = 0  # images of the dataset that may be copies of each other
     set_aside: int = 0
     interrupted: bool = False
     dry_run: bool = False
@@ -171,6 +172,7 @@ class Summary:
             "pictures": self.pictures,
             "licence_known": self.licence_known,
             "conflicts": self.conflicts,
+            "near_duplicates": self.near_duplicates,
             "set_aside": self.set_aside,
             "interrupted": self.interrupted,
             "dry_run": self.dry_run,

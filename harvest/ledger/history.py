@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harvest import photo_keys
 from harvest.files.names import fold_name
 from harvest.ledger.hit_table import check_types
+from harvest.ledger.near_duplicate_table import near_duplicates_of
 from harvest.licences import Evidence, Licence
 from harvest.verdicts import Verdict
 
@@ -63,6 +64,7 @@ class PictureHistory:
     events: tuple[DecisionRecord, ...] = ()
     wanted_by: tuple[str, ...] = ()  # other classes, until a person decides
     copies: tuple[str, ...] = ()  # `class/name` of other files on disk with the same bytes
+    near_duplicates: tuple[str, ...] = ()  # `class/name` of what may be a copy of it
 
 
 def history_of_text(ledger: Ledger, text: str) -> PictureHistory | None:
@@ -149,6 +151,7 @@ def picture_history(ledger: Ledger, picture: int) -> PictureHistory:
         tuple(DecisionRecord(*event) for event in events),
         tuple(row[0] for row in others),
         tuple(row[0] for row in copies),
+        tuple(near_duplicates_of(ledger, picture)),
     )
 
 

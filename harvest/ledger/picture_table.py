@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.licences import Licence
-from harvest.models import Fingerprint
+from harvest.models import FINGERPRINT_BYTES, Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -133,6 +133,21 @@ class PictureTable:
         return dict(self._ledger.rows("SELECT class, count(*) FROM picture WHERE state = 'present' GROUP BY class"))
 
     # Fingerprints.
+
+    def list_outdated(self) -> list[PictureRow]:
+        """Return the pictures with a file whose fingerprint was computed by an earlier version of harvest."""
+        rows = self._ledger.rows(
+            f"SELECT {_ROW_COLUMNS} FROM picture WHERE length(look) <> {FINGERPRINT_BYTES}"
+            " AND (state = 'present' OR (state = 'rejected' AND shelved))"
+        )
+        return [PictureRow(*row) for row in rows]
+
+    def list_current_fingerprints(self) -> Iterator[tuple[int, Fingerprint]]:
+        """Return the pictures on disk whose fingerprint was computed by this version."""
+        for number, look in self._ledger.rows(
+            f"SELECT id, look FROM picture WHERE state = 'present' AND length(look) = {FINGERPRINT_BYTES}"
+        ):
+            yield number, Fingerprint(look)
 
     def list_present(self) -> Iterator[KnownPicture]:
         """Return the pictures on disk, and the earlier versions of edited ones."""

@@ -119,6 +119,16 @@ CREATE TABLE conflict (         -- one picture found for two classes; open until
     PRIMARY KEY (picture, class)
 ) WITHOUT ROWID;
 
+CREATE TABLE near_duplicate (   -- two pictures that may be copies of each other; both are kept
+    picture  INTEGER NOT NULL REFERENCES picture,
+    other    INTEGER NOT NULL REFERENCES picture,
+    certain  INTEGER NOT NULL,  -- 1: they certainly are, and a person added one of them
+    at       TEXT NOT NULL,
+    resolved TEXT,              -- a person decided that both stay
+    PRIMARY KEY (picture, other),
+    CHECK (picture < other)
+) WITHOUT ROWID;
+
 CREATE TABLE pending (          -- announced changes of files: the next process that opens the ledger completes or drops them
     picture  INTEGER PRIMARY KEY REFERENCES picture,
     action   TEXT NOT NULL CHECK (action IN ('place', 'move')),
