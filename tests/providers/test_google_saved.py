@@ -198,10 +198,15 @@ def test_V07_a_giant_is_not_read(tmp_path, monkeypatch):
 
 
 def test_a_page_that_cannot_be_opened_costs_no_other_page(tmp_path):
-    """A folder named as a page, or a file without read permission, is skipped."""
+    """A folder named as a page, or a file without read permission, is skipped and named, whatever its query."""
     (tmp_path / "king snake.html").mkdir()
+    (tmp_path / "download.html").mkdir()
     save(tmp_path, "king snake (1).html", page(1))
-    assert len(list(search(tmp_path))) == 1
+    google, pages = Google({"HARVEST_GOOGLE_PAGES": str(tmp_path)}), serving("")
+    for _ in range(2):
+        assert len(list(google.search(Query("king snake", "snake"), pages))) == 1
+    assert [name in "".join(pages.messages) for name in ("king snake.html", "download.html")] == [True, True]
+    assert len(pages.messages) == 2
 
 
 @pytest.mark.parametrize("piece", ["<textarea ", '<input name="q" value="', '<textarea name="q">', "<"])

@@ -69,6 +69,8 @@ class SavedPages(Provider):
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of the pages that belong to the query, file by file; makes no request."""
         self.check()
+        for path, problem in self._unreadable.items():
+            self._report(f"Google: {path} {problem}; skipped.", pages)
         matching = [path for path, names in self._names.items() if _belongs(path, names, query.text)]
         if not matching:
             searched = sorted(set().union(*self._names.values()))
@@ -84,7 +86,7 @@ class SavedPages(Provider):
                 f"Google: no saved page for {query.text!r} can be read: {'; '.join(problems)}.", _HOW_TO_SAVE
             )
         for path, page in saved.items():
-            if note := page.describe():
+            if path not in self._unreadable and (note := page.describe()):
                 self._report(f"Google: {path} {note}", pages)
         yield from NewHits(self.most).filter_new((page.hits for page in saved.values()), patience=len(matching))
 
@@ -95,9 +97,18 @@ class SavedPages(Provider):
             raise Unavailable(f"Google: {self._folder} cannot be read: {error.strerror}.", _HOW_TO_SAVE) from None
 
     @cached_property
+    def _search_boxes(self) -> dict[Path, tuple[set[str], str]]:
+        """The text in the search box of each page, and why a page cannot be read; every page is read once."""
+        texts = ((path, *_read_text(path)) for path in self._files())  # one in memory at a time
+        return {path: (_read_search_box(text), problem) for path, text, problem in texts}
+
+    @property
     def _names(self) -> dict[Path, set[str]]:
-        """The text in the search box of each page; every page is read once."""
-        return {path: _read_search_box(_read_text(path)[0]) for path in self._files()}
+        return {path: names for path, (names, _) in self._search_boxes.items()}
+
+    @property
+    def _unreadable(self) -> dict[Path, str]:
+        return {path: problem for path, (_, problem) in self._search_boxes.items() if problem}
 
     def _report(self, message: str, pages: SearchSession) -> None:
         """Show a message once, although a page may belong to several queries."""
