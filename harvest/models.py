@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
+from harvest.errors import UsageError
 from harvest.licences import Licence, LicenceFilter
 from harvest.option_fields import Option
 
@@ -54,6 +55,13 @@ class Filters:
         str | None, Option("--region", metavar="CODE", help="Country of the results, such as US or DE.")
     ] = None
     site: Annotated[str | None, Option("--site", metavar="HOST", help="Only images from pages of this site.")] = None
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a range of days that holds none, also when a query and its run name one end each."""
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise UsageError(
+                f"since is {self.since}, which is after until, {self.until}: no image can match.", "Swap the two days."
+            )
 
 
 @dataclass(frozen=True, slots=True)

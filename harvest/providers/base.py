@@ -56,7 +56,7 @@ class Provider(ABC):
     in_all: ClassVar[bool] = True  # part of `-c ALL` when it is usable
     pace: ClassVar[float] = 1.0  # seconds between two requests
     most: ClassVar[int] = 1000  # hits that one query can return
-    by_words: ClassVar[bool] = False  # a web engine: its results should share a word with the query
+    by_words: ClassVar[bool] = False  # a web engine: its results should contain words of the query
     probe: ClassVar[str | None] = "cat"  # the query of `harvest doctor`; None: there is no service to test
     ephemeral: ClassVar[bool] = False  # its URLs are only valid during the run, so unfinished hits are searched again
 

@@ -27,6 +27,7 @@ def stated_licence(spdx: str, url: str) -> Licence:
 CC0 = stated_licence("CC0-1.0", f"{_CC}/publicdomain/zero/1.0/")
 PUBLIC_DOMAIN_MARK = stated_licence("CC-PDM-1.0", f"{_CC}/publicdomain/mark/1.0/")
 PUBLIC_DOMAIN = Licence("LicenseRef-Public-Domain", evidence=Evidence.STATED)  # for any reason
+NO_KNOWN_RESTRICTIONS = stated_licence("LicenseRef-No-Known-Restrictions", "https://www.flickr.com/commons/usage/")
 ALL_RIGHTS_RESERVED = Licence("LicenseRef-All-Rights-Reserved", evidence=Evidence.STATED)
 
 _ADDRESS = re.compile(
@@ -35,6 +36,9 @@ _ADDRESS = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _ID = re.compile(r"cc-(by(?:-nc)?(?:-sa|-nd)?)-(1\.0|2\.[015]|3\.0|4\.0)(?:-([a-z]{2}|igo))?")
+_FLICKR_COMMONS = re.compile(
+    r"(?:https?:)?//(?:www\.)?flickr\.com/commons/usage/?(?:[?#].*)?", re.ASCII | re.IGNORECASE
+)
 _NAMED = {
     "cc0-1.0": CC0,
     "cc-zero-1.0": CC0,
@@ -51,7 +55,7 @@ _NAMED = {
 
 
 def parse_licence(text: str) -> Licence:
-    """Parse an SPDX id or a creativecommons.org URL; any other text gives an unknown licence.
+    """Parse an SPDX id or the URL of a licence; any other text gives an unknown licence.
 
     >>> parse_licence("https://creativecommons.org/licenses/by/4.0/deed.en").id, parse_licence("cc-by-sa-2.0").id
     ('CC-BY-4.0', 'CC-BY-SA-2.0')
@@ -59,6 +63,8 @@ def parse_licence(text: str) -> Licence:
     True
     """
     text = text.strip()
+    if _FLICKR_COMMONS.fullmatch(text):
+        return NO_KNOWN_RESTRICTIONS
     if address := _ADDRESS.fullmatch(text):
         text = "-".join(["cc", *filter(None, address.groups())])
     if found := _ID.fullmatch(text.casefold()):

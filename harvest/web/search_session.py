@@ -97,6 +97,11 @@ class SearchSession:
         """Wait when the response of a source asks for it; raise `Interrupted` on a stop."""
         self._sleep(seconds)
 
+    def report(self, message: str) -> None:
+        """Show the user a message about the search."""
+        if self._say is not None:
+            self._say(message)
+
     def _request(
         self,
         url: str,

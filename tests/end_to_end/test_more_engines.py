@@ -405,6 +405,18 @@ def test_pages_saved_later_are_read_with_refresh(internet, cli, saved):
     assert not [url for url in saved.urls if internet.log.count(url) and url not in [x.url for x in saved.of("dead")]]
 
 
+def test_V05_one_unreadable_saved_page_stops_nothing(internet, cli, saved):
+    """A page of the "All" tab is named, and the images of the other pages are harvested."""
+    page = internet.google.saved(saved, changed=True)
+    (cli.folder / "saved" / f"{CORAL} (1).html").write_text(page, "utf-8")
+
+    run = cli("-c", "GOOGLE", "--google-pages", "saved", "snakes.csv")
+
+    assert run.code == 0, run.err
+    assert f"{CORAL} (1).html has thumbnails only" in run.err
+    assert len(corals(cli.folder)) == 7
+
+
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
 def test_a_folder_without_pages_is_an_error(internet, cli, folder):
     """A missing or empty folder is an error that says how to save pages; no request is sent."""

@@ -286,7 +286,7 @@ def test_inaturalist_records_reserved_rights(internet, cli):
 
 
 def test_inaturalist_pages_by_id(internet, cli):
-    """More observations than fit on a page are all found; each request continues after the last id."""
+    """More observations than fit on a page are all found, range by range of their ids."""
     internet.inaturalist.add_results(CORAL, 230)
     write(cli.folder, ROWS)
 
@@ -294,8 +294,9 @@ def test_inaturalist_pages_by_id(internet, cli):
 
     assert run.code == 0, run.err
     assert table(run)["coral_snake"]["found"] == 230
-    above = [visit.asked["id_above"] for visit in internet.log.to(internet.inaturalist.host, "/v1/obs*")]
-    assert above == ["0", str(90_000_200)]
+    asked = [visit.asked for visit in internet.log.to(internet.inaturalist.host, "/v1/obs*")]
+    assert [asked[0]["id_above"], asked[1]["id_above"]] == ["0", str(90_000_063)]
+    assert {each.get("id_below") for each in asked[1:]} == {"100000001", "200000001", "300000001", None}
 
 
 def test_V06_a_photo_of_inaturalist_is_fetched_once(internet, cli):

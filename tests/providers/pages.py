@@ -28,6 +28,7 @@ class FakePages:
         self.headers: list[Mapping[str, str]] = []
         self.forms: list[Mapping[str, str]] = []
         self.pauses: list[float] = []
+        self.messages: list[str] = []
 
     def get(
         self,
@@ -54,6 +55,10 @@ class FakePages:
     def pause(self, seconds: float) -> None:
         """Record how long a provider waits."""
         self.pauses.append(seconds)
+
+    def report(self, message: str) -> None:
+        """Record a message to the user."""
+        self.messages.append(message)
 
     def arguments(self, ask: int) -> dict[str, str]:
         """Return the URL parameters of a request."""
