@@ -27,6 +27,7 @@ Contents:
 * `internet.google` (the page that programs seldom get; `saved(result_list)` writes one as a browser saves it),
   `internet.custom_search`, `internet.serpapi`, `internet.brave`, `internet.duckduckgo`, `internet.baidu`: the
   same again, each with its modes; those that require a key accept `key`.
+* `internet.searxng`: an instance at `internet.searxng.url`; with `has_json = False` it refuses JSON.
 * `internet.addresses(count, **kinds)`: a result list of no service, for lists of URLs (`result_list.urls`).
 * kinds: every behaviour by its name (`tests.internet.good_hosts`, `tests.internet.bad_hosts`), `changed=` (a changed
   copy, as found on the web), `copy=` (the same bytes on another host), and the other arguments of
@@ -79,6 +80,7 @@ from tests.internet.log import CONTROL, Log
 from tests.internet.network_conditions import NetworkConditions
 from tests.internet.openverse import Openverse
 from tests.internet.proxy_server import FOREVER, HEAD_LIMIT, Answer, End, ProxyServer, Request
+from tests.internet.searxng import SearXNG
 from tests.internet.serpapi import SerpApi
 
 if TYPE_CHECKING:
@@ -122,11 +124,13 @@ class Internet:
         self.brave = Brave(self.catalogue)
         self.duckduckgo = DuckDuckGo(self.catalogue)
         self.baidu = Baidu(self.catalogue)
+        self.searxng = SearXNG(self.catalogue)
         self.conditions = NetworkConditions()
         self.log = Log()
         services: tuple[SearchService, ...] = (
             *(self.bing, self.flickr, self.openverse, self.commons, self.inaturalist, self.gbif),
             *(self.google, self.custom_search, self.serpapi, self.brave, self.duckduckgo, self.baidu),
+            self.searxng,
         )
         self.sites: dict[str, Site] = {
             **{service.host: service.answer for service in services},

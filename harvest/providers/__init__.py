@@ -33,6 +33,7 @@ _BUILT_IN = {
     "INATURALIST": "harvest.providers.inaturalist:INaturalist",
     "OPENVERSE": "harvest.providers.openverse:Openverse",
     "SAMPLE": "harvest.providers.sample:Sample",
+    "SEARXNG": "harvest.providers.searxng:SearXNG",
     "URLS": "harvest.providers.url_file:Urls",
 }
 

@@ -1,4 +1,4 @@
-"""Google in its four forms, Brave, DuckDuckGo and Baidu with the real command."""
+"""Google in its four forms, Brave, DuckDuckGo, Baidu and SearXNG with the real command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from harvest import providers
 from tests.end_to_end.snakes import CORAL, CORALS, SNAKES, exif_texts, pictures, size, table, write
 from tests.internet.custom_search import CustomSearch
 from tests.internet.host_behaviour import picture
+from tests.internet.searxng import SearXNG
 from tests.web import Answer, Listing, Photo
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ PLAIN = Engine("GOOGLE", "google")
 BRAVE = Engine("BRAVE", "brave", {"BRAVE_API_KEY": "BSA-a-key-of-tests"})
 DUCK = Engine("DUCKDUCKGO", "duckduckgo", front=1)
 BAIDU = Engine("BAIDU", "baidu", front=1)
-ENGINES = [CSE, SERPAPI, PLAIN, BRAVE, DUCK, BAIDU]
+SEARXNG = Engine("SEARXNG", "searxng", {"SEARXNG_URL": SearXNG.url})
+ENGINES = [CSE, SERPAPI, PLAIN, BRAVE, DUCK, BAIDU, SEARXNG]
 KEYED = [CSE, SERPAPI, BRAVE]
 
 
@@ -305,6 +307,38 @@ def test_license_open_is_custom_searchs_claim(internet, cli):
     assert run.code == 0, run.err
     assert len(corals(cli.folder)) == 2
     assert all("claimed" in exif_texts(path)["copyright"] for path in corals(cli.folder))
+
+
+# ---- the user's own instance of SearXNG
+
+
+def test_an_instance_without_json_says_what_to_change(internet, ask):
+    """An instance that refuses JSON is asked once, and the message names the setting."""
+    internet.bing.add_results(CORAL, 2)
+    internet.searxng.add_results(CORAL, 3)
+    internet.searxng.has_json = False
+
+    run = ask(SEARXNG)
+
+    assert run.code == 3
+    (problem,) = run.json["problems"]
+    assert "its JSON format is not enabled" in problem["message"]
+    assert "settings.yml" in problem["hint"]
+    assert len(internet.log.to(SearXNG.host)) == 1
+
+
+def test_an_instance_at_a_private_address_finds_no_image_at_one(internet, cli):
+    """An instance on this machine is searched, and an image that it finds on this machine is refused."""
+    inside = Listing(4713, "http://127.0.0.1:8888/image.jpg", "https://x.stories.test/", "inside", Photo(4713, WIDE))
+    internet.searxng.add_results(CORAL, 2, also=[inside])
+    internet.sites["127.0.0.1"] = internet.searxng.answer
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "SEARXNG", "--json", "snakes.csv", SEARXNG_URL="http://127.0.0.1:8888")
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 2
+    assert {visit.path.partition("?")[0] for visit in internet.log.to("127.0.0.1")} == {"/search"}
 
 
 # ---- Google without a key

@@ -21,7 +21,7 @@ NAME = "pages"
 QUERIES = ("micrurus tener", "scarlet king snake", "milk snake", "corn snake")
 SERVICES = (
     *("bing", "flickr", "openverse", "commons", "inaturalist", "gbif", "google", "custom_search", "serpapi"),
-    *("brave", "duckduckgo", "baidu"),
+    *("brave", "duckduckgo", "baidu", "searxng"),
 )
 NAMES = (
     "BING",
@@ -34,6 +34,7 @@ NAMES = (
     "BRAVE",
     "DUCKDUCKGO",
     "BAIDU",
+    "SEARXNG",
 )
 _TAG = re.compile(r"<[^<>]{1,4000}>")
 _VALUE = re.compile(r'"[^"<>]{0,4000}"')
@@ -58,6 +59,7 @@ def case(bench: Bench) -> int:
         "FLICKR_API_KEY": internet.flickr.key,
         "BRAVE_API_KEY": internet.brave.key,
         "HARVEST_CONTACT": "ada@example.org",
+        "SEARXNG_URL": internet.searxng.url,
         **rng.choice(
             (
                 {},
