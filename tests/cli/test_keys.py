@@ -99,7 +99,7 @@ def test_an_invalid_key_changes_nothing(harvest: Harvest, file: Path, typed: Cal
         (["set"], "needs a name"),
         (["set", "FLIKR"], "Did you mean FLICKR?"),
         (["set", "bing"], "Bing needs no key."),
-        (["set", "google"], "GOOGLE_API_KEY, GOOGLE_CSE_ID, SERPAPI_API_KEY"),
+        (["set", "google"], "GOOGLE_API_KEY, GOOGLE_CSE_ID, SERPAPI_API_KEY, SERPER_API_KEY"),
         (["list", "flickr"], "takes no name"),
         (["path", "flickr"], "takes no name"),
     ],

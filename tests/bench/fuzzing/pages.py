@@ -21,7 +21,7 @@ NAME = "pages"
 QUERIES = ("micrurus tener", "scarlet king snake", "milk snake", "corn snake")
 SERVICES = (
     *("bing", "flickr", "openverse", "commons", "inaturalist", "gbif", "google", "custom_search", "serpapi"),
-    *("brave", "duckduckgo", "baidu", "searxng"),
+    *("brave", "duckduckgo", "baidu", "searxng", "serper"),
 )
 NAMES = (
     "BING",
