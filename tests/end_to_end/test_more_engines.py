@@ -1,4 +1,4 @@
-"""Google in its five forms, Brave, DuckDuckGo, Baidu and SearXNG with the real command."""
+"""Google in its five forms, Brave, DuckDuckGo, Baidu, SearXNG and Naver with the real command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from harvest import providers
 from tests.end_to_end.snakes import CORAL, CORALS, SNAKES, exif_texts, pictures, size, table, write
 from tests.internet.custom_search import CustomSearch
 from tests.internet.host_behaviour import picture
+from tests.internet.naver import Naver
 from tests.internet.searxng import SearXNG
 from tests.internet.serper import Serper
 from tests.web import Answer, Listing, Photo
@@ -40,8 +41,13 @@ BRAVE = Engine("BRAVE", "brave", {"BRAVE_API_KEY": "BSA-a-key-of-tests"})
 DUCK = Engine("DUCKDUCKGO", "duckduckgo", front=1)
 BAIDU = Engine("BAIDU", "baidu", front=1)
 SEARXNG = Engine("SEARXNG", "searxng", {"SEARXNG_URL": SearXNG.url})
-ENGINES = [CSE, SERPAPI, SERPER, PLAIN, BRAVE, DUCK, BAIDU, SEARXNG]
-KEYED = [CSE, SERPAPI, SERPER, BRAVE]
+NAVER = Engine(
+    "NAVER",
+    "naver",
+    {"NAVER_API_HUB_CLIENT_ID": Naver.client_id, "NAVER_API_HUB_CLIENT_SECRET": Naver.client_secret},
+)
+ENGINES = [CSE, SERPAPI, SERPER, PLAIN, BRAVE, DUCK, BAIDU, SEARXNG, NAVER]
+KEYED = [CSE, SERPAPI, SERPER, BRAVE, NAVER]
 
 
 def of(engines):
@@ -89,7 +95,8 @@ def test_an_engine_fills_a_class(internet, cli, engine):
     assert {size(path) for path in corals(cli.folder)} >= {WIDE}
     asked = internet.log.to(service.host)
     if engine is not SERPER:  # its query is in the body, which is not logged
-        assert all(CORAL in (visit.asked.get("q"), visit.asked.get("word")) for visit in asked[engine.front :])
+        texts = [[visit.asked.get(name) for name in ("q", "word", "query")] for visit in asked[engine.front :]]
+        assert all(CORAL in text for text in texts)
 
 
 @of(ENGINES)

@@ -30,6 +30,10 @@ ENVIRON = {
     "FLICKR_API_KEY": "a-key",
     "BRAVE_API_KEY": "a-key",
     "HARVEST_CONTACT": "ada@example.org",
+    "PEXELS_API_KEY": "a-key",
+    "PIXABAY_API_KEY": "a-key",
+    "NAVER_API_HUB_CLIENT_ID": "an-id",
+    "NAVER_API_HUB_CLIENT_SECRET": "a-secret",
     "SEARXNG_URL": "https://searx.example",
 }
 FOLDERS = sorted(folder for folder in FIXTURES.iterdir() if folder.is_dir())
