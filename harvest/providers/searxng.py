@@ -47,7 +47,7 @@ class SearXNG(Provider):
             problem = "is not a web address without a user name and parameters" if self._setting(_URL) else "is not set"
             raise KeyMissing(
                 f"SearXNG needs the address of your own instance: {_URL} {problem}.",
-                f"Run: harvest keys set {_URL}    (such as http://localhost:8888)\n"
+                "Run: harvest keys set searxng, and enter an address such as http://localhost:8888\n"
                 "Most public instances have the JSON format disabled. Or leave SearXNG out and choose others with -c.",
             )
 

@@ -46,6 +46,13 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         ("GOOGLE_CSE_ID", "GOOGLE_CSE_ID"),
         ("serpapi-api-key", "SERPAPI_API_KEY"),
         ("HARVEST_CONTACT", "HARVEST_CONTACT"),
+        ("commons", "HARVEST_CONTACT"),
+        ("searxng", "SEARXNG_URL"),
+        ("serper-api-key", "SERPER_API_KEY"),
+        ("pexels", "PEXELS_API_KEY"),
+        ("pixabay", "PIXABAY_API_KEY"),
+        ("naver", "NAVER_API_HUB_CLIENT_ID"),
+        ("naver_client_secret", "NAVER_CLIENT_SECRET"),
     ],
 )
 def test_a_key_is_read_from_standard_input(

@@ -74,7 +74,7 @@ def test_V04_the_address_of_an_instance_is_needed(url, problem):
     """Without a valid address, the error names the variable and how to set it; `ALL` leaves SearXNG out."""
     with pytest.raises(KeyMissing, match=f"SEARXNG_URL {problem}") as caught:
         search(serving(EMPTY), url=url)
-    assert "harvest keys set SEARXNG_URL" in caught.value.hint
+    assert "harvest keys set searxng" in caught.value.hint
     assert "secret" not in caught.value.message + caught.value.hint
     assert "SEARXNG" not in for_all({"SEARXNG_URL": url})
     assert "SEARXNG" in for_all({"SEARXNG_URL": "http://localhost:8888"})
