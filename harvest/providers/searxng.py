@@ -44,17 +44,12 @@ class SearXNG(Provider):
     def check(self) -> None:
         """Raise `KeyMissing` without the address of an instance."""
         if self._instance() is None:
-            problem = "is not a web address without a user name and parameters" if self._setting(_URL) else "is not set"
+            problem = "is not a web address, or has parameters or a user name" if self._setting(_URL) else "is not set"
             raise KeyMissing(
                 f"SearXNG needs the address of your own instance: {_URL} {problem}.",
                 "Run: harvest keys set searxng, and enter an address such as http://localhost:8888\n"
                 "Most public instances have the JSON format disabled. Or leave SearXNG out and choose others with -c.",
             )
-
-    @property
-    def secrets(self) -> frozenset[str]:
-        """Nothing: the address of an instance is not a key."""
-        return frozenset()
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of all image engines of the instance, page by page."""
