@@ -37,7 +37,19 @@ FOREIGN = {
     "FORCE_COLOR",
     "COLUMNS",
 }
-FOREIGN_PREFIXES = ("FLICKR_", "GOOGLE_", "SERPAPI_", "OPENVERSE_", "BRAVE_", "HARVEST_")
+FOREIGN_PREFIXES = (
+    "FLICKR_",
+    "GOOGLE_",
+    "SERPAPI_",
+    "SERPER_",
+    "OPENVERSE_",
+    "BRAVE_",
+    "SEARXNG_",
+    "PEXELS_",
+    "PIXABAY_",
+    "NAVER_",
+    "HARVEST_",
+)
 
 FEW = 3  # files and tests that are run without workers
 

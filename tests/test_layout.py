@@ -24,6 +24,7 @@ ROOT = Path(harvest.__file__).parent
 
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
+    ("spdx",),
     ("ignore_message", "licences", "verdicts"),
     ("errors", "photo_keys"),
     ("option_fields", "settings_files"),

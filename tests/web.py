@@ -25,8 +25,10 @@ Contents:
   of `Archive.modes` and their own. Openverse has one client; Commons requires a contact in the User-Agent, and
   `add_results("category:NAME", …)` fills a category; a result list of iNaturalist or GBIF is a taxon of that name.
 * `internet.google` (the page that programs seldom get; `saved(result_list)` writes one as a browser saves it),
-  `internet.custom_search`, `internet.serpapi`, `internet.brave`, `internet.duckduckgo`, `internet.baidu`: the
-  same again, each with its modes; those that require a key accept `key`.
+  `internet.custom_search`, `internet.serpapi`, `internet.serper`, `internet.brave`, `internet.duckduckgo`,
+  `internet.baidu`, `internet.naver`, `internet.pexels`, `internet.pixabay`: the same again, each with its modes;
+  those that require a key accept `key`, Naver `client_id` and `client_secret`.
+* `internet.searxng`: an instance at `internet.searxng.url`; with `has_json = False` it refuses JSON.
 * `internet.addresses(count, **kinds)`: a result list of no service, for lists of URLs (`result_list.urls`).
 * kinds: every behaviour by its name (`tests.internet.good_hosts`, `tests.internet.bad_hosts`), `changed=` (a changed
   copy, as found on the web), `copy=` (the same bytes on another host), and the other arguments of
@@ -76,10 +78,14 @@ from tests.internet.google import Google
 from tests.internet.host_behaviour import picture
 from tests.internet.inaturalist import INaturalist
 from tests.internet.log import CONTROL, Log
+from tests.internet.naver import Naver
 from tests.internet.network_conditions import NetworkConditions
 from tests.internet.openverse import Openverse
 from tests.internet.proxy_server import FOREVER, HEAD_LIMIT, Answer, End, ProxyServer, Request
+from tests.internet.searxng import SearXNG
 from tests.internet.serpapi import SerpApi
+from tests.internet.serper import Serper
+from tests.internet.stock_photos import Pexels, Pixabay
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -119,14 +125,20 @@ class Internet:
         self.google = Google(self.catalogue)
         self.custom_search = CustomSearch(self.catalogue)
         self.serpapi = SerpApi(self.catalogue)
+        self.serper = Serper(self.catalogue)
         self.brave = Brave(self.catalogue)
         self.duckduckgo = DuckDuckGo(self.catalogue)
         self.baidu = Baidu(self.catalogue)
+        self.searxng = SearXNG(self.catalogue)
+        self.naver = Naver(self.catalogue)
+        self.pexels = Pexels(self.catalogue)
+        self.pixabay = Pixabay(self.catalogue)
         self.conditions = NetworkConditions()
         self.log = Log()
         services: tuple[SearchService, ...] = (
             *(self.bing, self.flickr, self.openverse, self.commons, self.inaturalist, self.gbif),
             *(self.google, self.custom_search, self.serpapi, self.brave, self.duckduckgo, self.baidu),
+            *(self.searxng, self.serper, self.naver, self.pexels, self.pixabay),
         )
         self.sites: dict[str, Site] = {
             **{service.host: service.answer for service in services},

@@ -51,7 +51,7 @@ CREATE TABLE picture (          -- one version of one picture
     format          TEXT,                       -- of the original
     raw             TEXT,                       -- name of the original in dataset.raw, with -k
     hit             INTEGER REFERENCES hit,     -- that it was downloaded from
-    licence         TEXT,                       -- of that hit
+    licence         TEXT,                       -- of that hit: its SPDX id
     own             INTEGER NOT NULL DEFAULT 0, -- added by a person: never changed, never replaced
     touched         INTEGER NOT NULL DEFAULT 0, -- a person edited, moved, restored or kept it: never replaced
     examined        INTEGER NOT NULL DEFAULT 1, -- 0: its fingerprint is not computed yet
@@ -80,7 +80,7 @@ CREATE TABLE hit (              -- one search result
     height      INTEGER,
     author      TEXT,
     author_url  TEXT,
-    licence     TEXT,
+    licence     TEXT,           -- its SPDX id
     licence_url TEXT,
     evidence    TEXT NOT NULL,
     others      TEXT,           -- JSON: smaller renditions
