@@ -70,7 +70,7 @@ class RunOptions:
         Option(
             "--ignore-opt-out",
             turns_off=True,
-            help="Also download images whose server sends X-Robots-Tag: noai or noindex.",
+            help="Also download images whose host or owner opts out of training datasets.",
         ),
     ] = True
     proxy: Annotated[

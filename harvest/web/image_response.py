@@ -79,8 +79,8 @@ def _failed_response(response: httpx.Response) -> Refusal | Failure:
 
 def _check_headers(response: httpx.Response, limits: ImageLimits, *, obey_opt_out: bool) -> Refusal | None:
     headers = response.headers
-    if obey_opt_out and (directive := find_opt_out(headers.get_list("x-robots-tag"))):
-        return Refusal(Verdict.OPTED_OUT, f"X-Robots-Tag: {directive}")
+    if obey_opt_out and (opt_out := find_opt_out(headers)):
+        return Refusal(Verdict.OPTED_OUT, opt_out)
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         return Refusal(Verdict.ENCODED, f"Content-Encoding: {encoding[:40]}")
