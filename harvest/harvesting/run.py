@@ -22,6 +22,7 @@ from harvest.ignore_message import ignore_message
 from harvest.options import unsupported_filters
 from harvest.unexpected import ENDS_THE_RUN, provider_failure
 from harvest.verdicts import Verdict
+from harvest.web.host_rules_cache import HostRulesCache
 from harvest.web.image_client import ImageClient, ImageLimits
 from harvest.web.search_session import SearchSession
 
@@ -222,6 +223,7 @@ class HarvestRun:
             allow_private=self.options.allow_private,
             trusted=frozenset().union(*(self._trusted[provider.name] for provider in providers)),
             obey_opt_out=self.options.obey_opt_out,
+            host_rules=HostRulesCache(),
             say=self._say,
         )
         return LocalWorkers(images, self.options.recipe)

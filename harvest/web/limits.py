@@ -20,6 +20,8 @@ class ImageLimits:
     body: int = 25 * MiB
     large: int = 4 * MiB  # few images are larger, and only `large_at_once` of them are read at a time:
     large_at_once: int = 6  # one host cannot use all the memory, and 32 bodies take 250 MB instead of 800
+    document: int = 500 * 1024  # a robots.txt or tdmrep.json, which is cut off there as RFC 9309 allows
+    document_total: float = 10  # one of those, with its redirects
     redirects: int = 5
     attempts: int = 3
     connections: int = 32

@@ -18,8 +18,10 @@ _WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview"
 _AGENT = re.compile(r"[a-z*][\w.-]*")
 
 
-def find_opt_out(headers: httpx.Headers) -> str | None:
-    """Return the header that forbids using an image for training, as text for people.
+def find_opt_out(headers: httpx.Headers, *, is_reserved: bool = False) -> str | None:
+    """Return the statement that forbids using an image for training, as text for people.
+
+    `is_reserved` is what the tdmrep.json of the host says of the image, if its response says nothing.
 
     >>> import httpx
     >>> find_opt_out(httpx.Headers({"Content-Usage": "train-ai=n"})), find_opt_out(httpx.Headers())
@@ -29,16 +31,19 @@ def find_opt_out(headers: httpx.Headers) -> str | None:
         return f"X-Robots-Tag: {directive}"
     if usage_forbids_training(", ".join(headers.get_list("content-usage"))):
         return "Content-Usage: train-ai=n"
-    return "tdm-reservation: 1" if read_reservation(headers) else None
+    stated = _read_reservation(headers)
+    if stated:
+        return "tdm-reservation: 1"
+    return "tdmrep.json: tdm-reservation: 1" if stated is None and is_reserved else None
 
 
-def read_reservation(headers: httpx.Headers) -> bool | None:
+def _read_reservation(headers: httpx.Headers) -> bool | None:
     """Return whether a response reserves the right to mine it; `None` if it says nothing valid.
 
     A response that says 0 outranks the rules of its host (TDMRep, section Processing priority).
 
     >>> import httpx
-    >>> [read_reservation(httpx.Headers({"TDM-Reservation": value})) for value in ("1", "0", "yes")]
+    >>> [_read_reservation(httpx.Headers({"TDM-Reservation": value})) for value in ("1", "0", "yes")]
     [True, False, None]
     """
     return {"1": True, "0": False}.get(headers.get("tdm-reservation", "").strip())
