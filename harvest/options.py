@@ -73,6 +73,9 @@ class RunOptions:
             help="Also download images whose host or owner opts out of training datasets.",
         ),
     ] = True
+    obey_robots: Annotated[
+        bool, Option("--robots", help="Also obey the rules of robots.txt that are for all crawlers.")
+    ] = False
     proxy: Annotated[
         str | None, Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY.")
     ] = None
@@ -98,7 +101,11 @@ class RunOptions:
         if self.refresh:
             fixable = {verdict for verdict in Verdict if verdict.column in {"small", "bad", "dead", "refused"}}
             return frozenset(fixable - {Verdict.PLACEHOLDER})  # that image was rejected
-        lifted = {Verdict.BLOCKED_ADDRESS: self.allow_private, Verdict.OPTED_OUT: not self.obey_opt_out}
+        lifted = {
+            Verdict.BLOCKED_ADDRESS: self.allow_private,
+            Verdict.OPTED_OUT: not self.obey_opt_out,
+            Verdict.DISALLOWED: not self.obey_robots,
+        }
         return frozenset(verdict for verdict, is_lifted in lifted.items() if is_lifted)
 
     @property

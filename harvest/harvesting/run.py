@@ -223,6 +223,7 @@ class HarvestRun:
             allow_private=self.options.allow_private,
             trusted=frozenset().union(*(self._trusted[provider.name] for provider in providers)),
             obey_opt_out=self.options.obey_opt_out,
+            obey_robots=self.options.obey_robots,
             host_rules=HostRulesCache(),
             say=self._say,
         )

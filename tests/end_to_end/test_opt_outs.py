@@ -59,3 +59,15 @@ def test_the_signals_of_a_host_are_ignored_on_request(internet, cli):
 
     assert verdicts(run) == {"kept": 2}
     assert len(internet.log.to("*", "/robots.txt")) == asked
+
+
+@pytest.mark.usefixtures("urls")
+def test_the_rules_for_all_crawlers_are_obeyed_on_request(internet, cli):
+    """`Disallow` for all crawlers refuses images with `--robots` alone; the next run without it downloads them."""
+    internet.documents["img1.pictures.test/robots.txt"] = Answer(b"User-agent: *\nDisallow: /\n", kind="text/plain")
+
+    with_robots = cli("-c", "URLS", "q.csv", "--json", "--robots")
+    without = cli("-c", "URLS", "q.csv", "--json")
+
+    assert verdicts(with_robots) == {"kept": 4, "disallowed": 2}
+    assert verdicts(without) == {"kept": 2}
