@@ -126,6 +126,16 @@ class Recipe:
     ] = False
 
 
+@dataclass(frozen=True, slots=True)
+class StatementRules:
+    """Which images are refused for what their files say about themselves."""
+
+    obey_opt_out: bool = True
+
+
+DEFAULT_RULES = StatementRules()
+
+
 FINGERPRINT_BYTES = 484  # of a fingerprint, as `duplicates.fingerprint.PACKED` lays it out
 
 

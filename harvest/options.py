@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from harvest.models import Filters, Recipe
+from harvest.models import Filters, Recipe, StatementRules
 from harvest.option_fields import Option, changed_fields, check_ranges
 from harvest.verdicts import Verdict
 
@@ -94,6 +94,11 @@ class RunOptions:
         if self.limit is not None:
             return self.limit
         return LIMIT if self.target is None else UNLIMITED
+
+    @property
+    def statement_rules(self) -> StatementRules:
+        """Which images are refused for what their files say about themselves."""
+        return StatementRules(obey_opt_out=self.obey_opt_out)
 
     @property
     def verdicts_to_retry(self) -> frozenset[Verdict]:

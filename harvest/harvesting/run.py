@@ -227,7 +227,7 @@ class HarvestRun:
             host_rules=HostRulesCache(),
             say=self._say,
         )
-        return LocalWorkers(images, self.options.recipe)
+        return LocalWorkers(images, self.options.recipe, rules=self.options.statement_rules)
 
     def _open_session(self, provider: Provider, stopping: threading.Event) -> SearchSession:
         return SearchSession(

@@ -71,3 +71,16 @@ def test_the_rules_for_all_crawlers_are_obeyed_on_request(internet, cli):
 
     assert verdicts(with_robots) == {"kept": 4, "disallowed": 2}
     assert verdicts(without) == {"kept": 2}
+
+
+def test_the_word_of_the_owner_inside_an_image_is_obeyed_and_shown(internet, cli):
+    """An image whose XMP prohibits data mining is not kept, and `why` names the term; on request it is kept."""
+    results = internet.addresses(3, prohibited=1)
+    (cli.folder / "list.txt").write_text("\n".join(results.urls))
+    (cli.folder / "q.csv").write_text("class,query\ncorals,list.txt\n")
+
+    run = cli("-c", "URLS", "q.csv", "--json")
+
+    assert verdicts(run) == {"kept": 2, "opted_out": 1}
+    assert "plus:DataMining DMI-PROHIBITED" in cli("why", results.of("prohibited")[0].url).out
+    assert verdicts(cli("-c", "URLS", "q.csv", "--json", "--ignore-opt-out")) == {"kept": 1}
