@@ -76,6 +76,9 @@ class RunOptions:
     obey_robots: Annotated[
         bool, Option("--robots", help="Also obey the rules of robots.txt that are for all crawlers.")
     ] = False
+    accept_ai: Annotated[
+        bool, Option("--no-ai", turns_off=True, help="Refuse images whose file states that they were made with AI.")
+    ] = True
     proxy: Annotated[
         str | None, Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY.")
     ] = None
@@ -98,7 +101,7 @@ class RunOptions:
     @property
     def statement_rules(self) -> StatementRules:
         """Which images are refused for what their files say about themselves."""
-        return StatementRules(obey_opt_out=self.obey_opt_out)
+        return StatementRules(obey_opt_out=self.obey_opt_out, accept_ai=self.accept_ai)
 
     @property
     def verdicts_to_retry(self) -> frozenset[Verdict]:
@@ -110,6 +113,7 @@ class RunOptions:
             Verdict.BLOCKED_ADDRESS: self.allow_private,
             Verdict.OPTED_OUT: not self.obey_opt_out,
             Verdict.DISALLOWED: not self.obey_robots,
+            Verdict.AI_GENERATED: self.accept_ai,
         }
         return frozenset(verdict for verdict, is_lifted in lifted.items() if is_lifted)
 

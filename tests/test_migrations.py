@@ -26,6 +26,7 @@ def root(tmp_path: Path) -> Path:
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
         connection.execute("DROP TABLE split")
         connection.execute("DROP TABLE dataset")
+        connection.execute("ALTER TABLE picture DROP COLUMN source_type")
         connection.execute("PRAGMA user_version = 1")
     return root
 
@@ -63,6 +64,13 @@ def test_an_old_ledger_gets_an_id_that_stays(root: Path) -> None:
         seen.append(number)
     assert seen[0] == seen[1] != seen[2]
     assert all(len(number) == 32 for number in seen)
+
+
+def test_the_origin_of_earlier_images_is_unknown(root: Path) -> None:
+    """After the upgrade the images of an old ledger have no source type, and count as not made with AI."""
+    with Dataset.open(root) as dataset:
+        assert dataset.count_made_with_ai() == 0
+        assert [tally.ai for tally in dataset.count_classes()] == [0, 0]
 
 
 def test_a_look_without_a_trace_upgrades_the_copy_alone(root: Path) -> None:

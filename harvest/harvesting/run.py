@@ -160,6 +160,7 @@ class HarvestRun:
         summary.conflicts = len(dataset.conflicts())
         summary.pictures = sum(dataset.counts().values())
         summary.licence_known = dataset.count_licensed()
+        summary.made_with_ai = dataset.count_made_with_ai()
         summary.set_aside = deduplicator.set_aside
         if damage := dataset.damage():
             self._say(damage)

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from harvest.images import xmp
 from harvest.images.content_credentials import read_assertions
 from harvest.images.metadata_blocks import find_metadata
+from harvest.models import AI_SOURCE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.images.content_credentials import Assertion
-
-AI_SOURCE_TYPES = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"})
 
 _DATA_MINING = "http://ns.useplus.org/ldf/xmp/1.0/ DataMining"
 _SOURCE_TYPE = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/ DigitalSourceType"

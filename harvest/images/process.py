@@ -14,7 +14,7 @@ from harvest.duplicates import fingerprint
 from harvest.images import exif, headers
 from harvest.images.decode import decode
 from harvest.images.file_statements import read_statements
-from harvest.models import DEFAULT_RULES, Fingerprint, Picture, Refusal
+from harvest.models import AI_SOURCE_TYPES, DEFAULT_RULES, Fingerprint, Picture, Refusal
 from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 
@@ -76,6 +76,7 @@ def process_image(body: bytes, hit: Hit, recipe: Recipe, rules: StatementRules =
         original_height=decoded.size[1],
         original_format=header.format,
         original=body if recipe.keep_original else None,
+        source_type=statements.source_type,
     )
 
 
@@ -112,6 +113,8 @@ def _check_statements(statements: FileStatements, rules: StatementRules) -> Refu
     """Refuse an image by what its file says about itself."""
     if rules.obey_opt_out and statements.opt_out is not None:
         return Refusal(Verdict.OPTED_OUT, statements.opt_out)
+    if not rules.accept_ai and statements.source_type in AI_SOURCE_TYPES:
+        return Refusal(Verdict.AI_GENERATED, f"digital source type {statements.source_type}")
     return None
 
 

@@ -10,7 +10,7 @@ from harvest.errors import LedgerUnusable
 from harvest.ledger.untrusted import ADVICE, check_layout, check_tables
 
 APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
-VERSION = 3
+VERSION = 4
 
 # Migrations: the statement that turns a ledger of one version into the next; see also `schema.sql`.
 STEPS = {
@@ -23,6 +23,7 @@ STEPS = {
     ) WITHOUT ROWID
     """,
     2: "CREATE TABLE dataset AS SELECT CAST(lower(hex(randomblob(16))) AS TEXT) AS id",
+    3: "ALTER TABLE picture ADD COLUMN source_type TEXT",
 }
 
 

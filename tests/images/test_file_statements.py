@@ -174,3 +174,25 @@ def test_the_source_type_is_read() -> None:
     both = jpeg(statements.source_type("digitalCapture"), actions("compositeWithTrainedAlgorithmicMedia"))
     assert read(both).source_type == "compositeWithTrainedAlgorithmicMedia"
     assert read(jpeg(statements.source_type("no such term!"))).source_type is None
+
+
+@pytest.mark.parametrize("term", ["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"])
+def test_images_made_with_ai_are_refused_on_request(term: str) -> None:
+    """An image that states that it was made with AI is kept with its source type, or refused on request."""
+    body = jpeg(statements.source_type(term))
+    picture = images.process_image(body, HIT, Recipe())
+
+    assert isinstance(picture, Picture)
+    assert picture.source_type == term
+    assert b"trained" not in picture.data
+    refusal = images.process_image(body, HIT, Recipe(), StatementRules(accept_ai=False))
+    assert refusal == Refusal(Verdict.AI_GENERATED, f"digital source type {term}")
+
+
+@pytest.mark.parametrize("term", ["digitalCapture", "algorithmicMedia", "compositeSynthetic", "minorHumanEdits"])
+def test_other_source_types_are_kept(term: str) -> None:
+    """Photographs, drawings by a formula and other images are not refused as made with AI."""
+    picture = images.process_image(jpeg(statements.source_type(term)), HIT, Recipe(), StatementRules(accept_ai=False))
+
+    assert isinstance(picture, Picture)
+    assert picture.source_type == term

@@ -114,6 +114,15 @@ def noai(_: Request, photo: Photo) -> Answer:
 @host_behaviour(Verdict.OPTED_OUT)
 def prohibited(_: Request, photo: Photo) -> Answer:
     """Serve an image whose owner prohibits data mining, in its XMP."""
-    packet = statements.data_mining("DMI-PROHIBITED")
+    return _with_xmp(photo, statements.data_mining("DMI-PROHIBITED"))
+
+
+@host_behaviour(Verdict.KEPT)
+def generated(_: Request, photo: Photo) -> Answer:
+    """Serve an image that was made with AI, as its XMP states."""
+    return _with_xmp(photo, statements.source_type("trainedAlgorithmicMedia"))
+
+
+def _with_xmp(photo: Photo, packet: bytes) -> Answer:
     xmp = pictures.segment(0xE1, statements.XMP_HEAD + packet)
     return Answer(pictures.jpeg_with(photo.body, xmp), kind="image/jpeg")
