@@ -48,7 +48,12 @@ class RunOptions:
         Path | None, Option("--google-pages", metavar="FOLDER", help="Google Images pages saved in a browser.")
     ] = None
     contact: Annotated[
-        str | None, Option("--contact", metavar="TEXT", help="Contact address sent to archives that require one.")
+        str | None,
+        Option(
+            "--contact",
+            metavar="TEXT",
+            help="E-mail or web address sent to Wikimedia, which asks programs for a contact.",
+        ),
     ] = None
     refresh: Annotated[bool, Option("--refresh", help="Repeat searches that are already finished.")] = False
     dry_run: Annotated[bool, Option("-n", "--dry-run", help="Search the sources; download and write nothing.")] = False

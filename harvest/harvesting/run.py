@@ -25,6 +25,7 @@ from harvest.verdicts import Verdict
 from harvest.web.host_rules_cache import HostRulesCache
 from harvest.web.image_client import ImageClient, ImageLimits
 from harvest.web.search_session import SearchSession
+from harvest.web.user_agent import CONTACT_VARIABLE
 
 if TYPE_CHECKING:
     import threading
@@ -55,6 +56,7 @@ class HarvestRun:
         self.options = options
         environ = {**environ, **options.provider_settings}
         _check_queries(queries)
+        self._contact = environ.get(CONTACT_VARIABLE, "").strip()
         self._queries = [options.apply_filters(query) for query in queries]
         self._progress = progress
         self._say = say or ignore_message
@@ -226,6 +228,7 @@ class HarvestRun:
             obey_opt_out=self.options.obey_opt_out,
             obey_robots=self.options.obey_robots,
             host_rules=HostRulesCache(),
+            contact=self._contact,
             say=self._say,
         )
         return LocalWorkers(images, self.options.recipe, rules=self.options.statement_rules)

@@ -11,7 +11,6 @@ from harvest.web.address_policy import AddressRefused, join_url
 from harvest.web.failure_verdicts import Failure
 from harvest.web.host_scheduler import ConnectionSlot, HostParked
 from harvest.web.image_response import Redirect, check_status
-from harvest.web.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
     from harvest.web.host_scheduler import ConnectionSlots
     from harvest.web.limits import ImageLimits
     from harvest.web.request_sender import RequestSender
+    from harvest.web.user_agent import UserAgents
 
-_HEADERS = {"User-Agent": USER_AGENT, "Accept": "text/plain,*/*;q=0.8", "Accept-Encoding": "identity"}
+_HEADERS = {"Accept": "text/plain,*/*;q=0.8", "Accept-Encoding": "identity"}
 
 
 class HostDocuments:
@@ -34,12 +34,15 @@ class HostDocuments:
         sender: RequestSender,
         slots: ConnectionSlots,
         limits: ImageLimits,
+        *,
+        agents: UserAgents,
         check: Callable[[httpx.URL], Address],
         count: Callable[[int], None],
     ) -> None:
         self._sender = sender
         self._slots = slots
         self._limits = limits
+        self._agents = agents
         self._check = check
         self._count = count
 
@@ -50,7 +53,8 @@ class HostDocuments:
         try:
             address = self._check(url)
             for _ in range(self._limits.redirects + 1):
-                result, spent = await self._sender.send(address, _HEADERS, slot, self._read, left=left, is_image=False)
+                headers = {"User-Agent": self._agents.choose(address.host), **_HEADERS}
+                result, spent = await self._sender.send(address, headers, slot, self._read, left=left, is_image=False)
                 left -= spent
                 if isinstance(result, str):
                     return result

@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +30,7 @@ from harvest.web.limits import ImageLimits
 from harvest.web.proxies import Proxies
 from harvest.web.request_sender import RequestSender, allow_any
 from harvest.web.retry import backoff_seconds
-from harvest.web.user_agent import USER_AGENT
+from harvest.web.user_agent import UserAgents
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageClient", "ImageLimits"]
 
-_HEADERS = {"User-Agent": USER_AGENT, "Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
+_HEADERS = {"Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
 _PROXY_NOTICE = (
     "Images are downloaded through the proxy {}. The proxy resolves host names itself, so harvest can refuse a "
     "private address only where the URL contains it as a number."
@@ -76,8 +77,9 @@ class ImageClient:
 
     `trusted` holds the `host:port` pairs of servers that belong to this program: no address check, no proxy and
     no pace apply to them. With `host_rules`, each host is asked for its robots.txt and tdmrep.json before its first
-    image. `say` gets a message when a proxy is in use and when a host is parked. `resolve`, `allowed`, `clock`,
-    `sleep` and `jitter` are for tests.
+    image. `contact` is an e-mail or web address for Wikimedia, which asks for one; no other host gets it. `say` gets
+    a message when a proxy is in use, when a host is parked, and when Wikimedia is asked without a contact. `resolve`,
+    `allowed`, `clock`, `sleep` and `jitter` are for tests.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class ImageClient:
         obey_opt_out: bool = True,
         obey_robots: bool = False,
         host_rules: HostRulesCache | None = None,
+        contact: str = "",
         say: Callable[[str], None] | None = None,
         resolve: Resolve = resolve,
         allowed: Allowed = is_public,
@@ -110,7 +113,9 @@ class ImageClient:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._hosts = HostScheduler(self._limits, clock=clock, sleep=sleep, say=self._say)
+        self._agents = UserAgents(contact, self._say)
+        host_limits = self._limits if self._agents.has_contact else replace(self._limits, unidentified=True)
+        self._hosts = HostScheduler(host_limits, clock=clock, sleep=sleep, say=self._say)
         self._slots = ConnectionSlots(self._limits)
         self._sender: RequestSender | None = None
         self._rules: HostRulesLoader | None = None
@@ -128,7 +133,9 @@ class ImageClient:
             jitter=self._jitter,
         )
         if self._rules_cache is not None:
-            documents = HostDocuments(self._sender, self._slots, self._limits, self._check, self._count)
+            documents = HostDocuments(
+                self._sender, self._slots, self._limits, agents=self._agents, check=self._check, count=self._count
+            )
             self._rules = HostRulesLoader(documents.fetch, self._rules_cache, self._obeyed)
         if self._proxies:
             self._say(_PROXY_NOTICE.format(self._proxies.describe()))
@@ -181,6 +188,7 @@ class ImageClient:
             rules = None if address.host_and_port in self._trusted else self._rules
             if rules is not None and (refusal := await rules.find_refusal(address)):
                 return refusal
+            headers["User-Agent"] = self._agents.choose(address.host)
             read = partial(self._read, address, rules, slot)
             result, spent = await self._sender.send(address, headers, slot, read, left=left, failures=failures)
             left -= spent

@@ -27,6 +27,7 @@ class ImageLimits:
     connections: int = 32
     per_host: int = 4  # a few hosts have another number, see `host_limits`
     pace: float = 0.05  # between two requests to one host: at most twenty a second
+    unidentified: bool = False  # there is no contact, which Wikimedia asks for: ten times slower there
     retry_after: float = 120  # a host that asks for a longer wait is parked for the rest of the run
     strikes: int = 6  # images in a row without any response, after which their host is parked
     unfinished: int = 6  # images in a row that a domain begins to send and does not finish in time, likewise
