@@ -26,8 +26,10 @@ _PROHIBITED = re.compile(r"(?:https?://ns\.useplus\.org/ldf/vocab/)?(DMI-PROHIBI
 _TERM = re.compile(r"(?:https?://(?:cv\.iptc\.org/newscodes|c2pa\.org)/digitalsourcetype/)?([A-Za-z]{1,64})/?")
 _TRAINING = ("cawg.training-mining", "c2pa.training-mining")  # the latter until C2PA 2.0
 _ACTIONS = "c2pa.actions"
-# Uses of which a dataset is one, after `cawg.` or `c2pa.`; inference is not.
-_USES = frozenset({"data_mining", "ai_training", "ai_generative_training"})
+# The uses that a dataset is for; inference is not one.
+_USES = frozenset(
+    f"{prefix}.{use}" for prefix in ("cawg", "c2pa") for use in ("data_mining", "ai_training", "ai_generative_training")
+)
 
 
 class FileStatements(NamedTuple):
@@ -56,7 +58,7 @@ def _find_opt_out(properties: dict[str, str], assertions: list[Assertion]) -> st
         return f"XMP of the image: plus:DataMining {prohibited[1]}"
     for label, data in assertions:
         for name, entry in _dict(data.get("entries")).items() if label.startswith(_TRAINING) else ():
-            if name.partition(".")[2] in _USES and _dict(entry).get("use") == "notAllowed":
+            if name in _USES and _dict(entry).get("use") == "notAllowed":
                 return f"Content Credentials of the image: {name} notAllowed"
     return None
 

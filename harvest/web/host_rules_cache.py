@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DAY = 24 * 3600.0  # RFC 9309: a cached robots.txt should not be used for longer
-_LARGEST_FILE = 16 << 20  # bytes; 50,000 hosts without rules take 4 MB
+_LARGEST_FILE = 8 << 20  # bytes; 50,000 hosts without rules take 4 MB
 _LARGEST_ENTRY = 16 << 10  # characters; a host with longer rules is asked again in each run
 
 
@@ -51,7 +51,7 @@ class HostRulesCache:
         entry = self._stored.get(server)
         try:
             return None if entry is None else _decode(entry[1])
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
     def add(self, server: str, rules: HostRules) -> None:
@@ -113,7 +113,7 @@ def _decode(entry: dict[str, Any]) -> HostRules:
     """Return the rules of an entry; raise `ValueError` or another error of data for an invalid one."""
     own = entry["own"]
     reservations = tuple(ReservationRule(*pair) for pair in entry["reservations"])
-    if not all(isinstance(rule.location, str) and isinstance(rule.is_reserved, bool) for rule in reservations):
+    if not all(isinstance(rule.is_reserved, bool) and rule.location.encode() for rule in reservations):
         raise ValueError("not a reservation")
     robots = RobotsTxt(None if own is None else _decode_group(own), _decode_group(entry["general"]))
     return HostRules(robots, Reservations(reservations))
@@ -121,6 +121,6 @@ def _decode(entry: dict[str, Any]) -> HostRules:
 
 def _decode_group(pairs: list[Any]) -> RobotsGroup:
     rules = tuple(RobotsRule(*pair) for pair in pairs)
-    if not all(isinstance(text, str) for rule in rules for text in rule):
-        raise ValueError("not a rule of robots.txt")
+    for text in (text for rule in rules for text in rule):
+        text.encode()  # raises an error for what is not a text, or contains a lone surrogate
     return RobotsGroup(rules)

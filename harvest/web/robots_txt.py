@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,7 +25,6 @@ _SITE_WIDE = frozenset({"sitemap", "host"})  # they belong to no group
 _MOST_TEXT = 64 << 10  # characters of one group that are kept: many hosts must not fill the memory
 _MOST_STATEMENTS = 200  # about training in one group; most files have one
 _LONGEST = 2_000  # characters of a line; longer ones are ignored
-_PRODUCT = re.compile(r"[a-z_-]+")
 
 
 class RobotsRule(NamedTuple):
@@ -156,8 +154,7 @@ def _agent(value: str) -> str:
     >>> _agent("ClassHarvest/1.0"), _agent("*")
     ('classharvest', '*')
     """
-    found = _PRODUCT.match(value.lower())
-    return found[0] if found else value[:1]
+    return value.lower().partition("/")[0].strip()
 
 
 def _split_path(value: str) -> tuple[str, str]:

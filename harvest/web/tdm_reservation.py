@@ -57,6 +57,11 @@ def parse_reservations(text: str) -> Reservations:
         if not isinstance(entry, dict):
             continue
         location, value = entry.get("location"), str(entry.get("tdm-reservation"))
-        if isinstance(location, str) and location.startswith(("/", "*")) and value in ("0", "1"):
-            rules.append(ReservationRule(location[:_LONGEST], value == "1"))
+        if isinstance(location, str) and _is_path(location) and value in ("0", "1"):
+            rules.append(ReservationRule(location, value == "1"))
     return Reservations(tuple(rules))
+
+
+def _is_path(location: str) -> bool:
+    """Return whether a location is a pattern of paths; a lone surrogate, for one, is not printable."""
+    return location.startswith(("/", "*")) and len(location) <= _LONGEST and location.isprintable()

@@ -111,6 +111,7 @@ def test_the_forms_of_xmp(packet: bytes, expected: bool) -> None:
         (training("notAllowed", "c2pa.ai_training", "c2pa.training-mining"), True),
         (training("notAllowed", label="cawg.training-mining__1"), True),
         (training("notAllowed", "cawg.ai_inference"), False),
+        (training("notAllowed", "a" * 9000 + ".ai_training"), False),
         (training("allowed"), False),
         (training("constrained"), False),
         (training("notAllowed", label="com.example.training-mining"), False),

@@ -158,7 +158,8 @@ def test_a_reservation_of_the_host_is_an_opt_out(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"{}", b"[" * 100_000, b"7", b'[7, [], null, {"location": 7, "tdm-reservation": 1}]', b"\xff", b"",
+    [b'[{"location": "/\\ud800", "tdm-reservation": 1}]',
+     b"{}", b"[" * 100_000, b"7", b'[7, [], null, {"location": 7, "tdm-reservation": 1}]', b"\xff", b"",
      b'[{"location": "/", "tdm-reservation": true}]', b'[{"location": "/"}]', b'[{"tdm-reservation": 1}]',
      b'[{"location": "/", "tdm-reservation": 1' + b"0" * 9000 + b"}]"],
 )  # fmt: skip
@@ -225,6 +226,9 @@ VALID = {"own": None, "general": [], "reservations": []}
         [1e9, VALID | {"own": 7}],
         [1e9, VALID | {"general": [["allow"]]}],
         [1e9, VALID | {"general": [["allow", 7]]}],
+        [1e9, VALID | {"general": [["allow", "/\ud800"]]}],
+        [1e9, VALID | {"reservations": [["/\ud800", True]]}],
+        [1e9, VALID | {"reservations": [[7, True]]}],
         [1e9, VALID | {"general": {"a": "b"}}],
         [1e9, VALID | {"reservations": [["/", 1]]}],
         [1e9, VALID | {"reservations": [["/", True, 3]]}],

@@ -44,7 +44,7 @@ ALLOWED = [
     "User-agent: otherbot\nContent-Usage: train-ai=n\nDisallow: /",
     "User-agent: *\nContent-Signal: ai-train=no\n\nUser-agent: classharvest\nContent-Signal: ai-train=yes",
     "User-agent: *\nContent-Signal: ai-train=no\n\nUser-agent: classharvest\nDisallow:",
-    "User-agent: class\nUser-agent: harvest\nUser-agent: classharvester\nDisallow: /",
+    "User-agent: class\nUser-agent: harvest\nUser-agent: classharvester\nUser-agent: classharvest2\nDisallow: /",
     "User-agent: classharvest\nDisallow: /\nAllow: /photos/",
     "# Content-Signal: ai-train=no",
     "<!doctype html><title>Not found</title>",
