@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harvest.models import Body, Refusal
+from harvest.settings_files import cache_file
 from harvest.verdicts import Verdict
 from harvest.web.host_rules_cache import DAY, HostRules, HostRulesCache
 from harvest.web.image_client import ImageClient, ImageLimits
@@ -279,3 +280,16 @@ def test_a_full_cache_forgets_the_oldest_hosts(file: Path, monkeypatch: pytest.M
     assert file.stat().st_size <= 3000
     assert read.get("n39.example") is not None
     assert read.get("n0.example") is None
+
+
+def test_the_cache_folder_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The rules are in the cache folder, not among the settings; a relative XDG_CACHE_HOME is ignored."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    cache = HostRulesCache(now=lambda: 1e9)
+    cache.add("a.example", RULES)
+    cache.save()
+    assert (tmp_path / "cache" / "harvest" / "hosts.json").is_file()
+
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_file("hosts.json").is_absolute()
