@@ -11,6 +11,7 @@ from harvest.web.robots_txt import PathPattern
 
 _MOST_RULES = 1_000
 _LONGEST = 2_000  # characters of a location
+_MOST_TEXT = 64 << 10  # characters of all locations: many hosts must not fill the memory
 
 
 class ReservationRule(NamedTuple):
@@ -52,13 +53,16 @@ def parse_reservations(text: str) -> Reservations:
         entries = json.loads(text)
     except (ValueError, RecursionError):
         return Reservations(())
-    rules = []
+    rules: list[ReservationRule] = []
+    room = _MOST_TEXT
     for entry in entries[:_MOST_RULES] if isinstance(entries, list) else ():
         if not isinstance(entry, dict):
             continue
         location, value = entry.get("location"), str(entry.get("tdm-reservation"))
         if isinstance(location, str) and _is_path(location) and value in ("0", "1"):
-            rules.append(ReservationRule(location, value == "1"))
+            room -= len(location)
+            if room >= 0:
+                rules.append(ReservationRule(location, value == "1"))
     return Reservations(tuple(rules))
 
 
