@@ -134,6 +134,20 @@ class Recipe:
     ] = False
 
 
+@dataclass(frozen=True, slots=True)
+class StatementRules:
+    """Which images are refused for what their files say about themselves."""
+
+    obey_opt_out: bool = True
+    accept_ai: bool = True
+
+
+DEFAULT_RULES = StatementRules()
+
+
+# The IPTC digital source types of images that were made or changed with generative AI.
+AI_SOURCE_TYPES = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"})
+
 # Of a fingerprint, as `duplicates.fingerprint.PACKED` lays it out, and as the version before did.
 FINGERPRINT_BYTES, EARLIER_FINGERPRINT_BYTES = 1885, 484
 
@@ -160,6 +174,7 @@ class Picture:
     original_height: int
     original_format: str  # as Pillow names it: "JPEG"
     original: bytes | None = field(default=None, repr=False)  # the download itself, with --keep
+    source_type: str | None = None  # the IPTC digital source type that the download states
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ def on_loopback() -> Iterator[list[str]]:
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Take away proxies, certificates, keys and colours of the person who runs the tests."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-settings"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     for name in tuple(os.environ):
         if name.upper() in FOREIGN or name.upper().startswith(FOREIGN_PREFIXES):
             monkeypatch.delenv(name)

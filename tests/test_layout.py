@@ -46,6 +46,7 @@ HOMES = {
     "httpx_aiohttp": {"web"},
     "aiohttp": {"web"},
     "yarl": {"web"},
+    "protego": {"web"},
     "socket": {"serving", "web"},
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests

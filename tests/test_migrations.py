@@ -27,6 +27,8 @@ def root(tmp_path: Path) -> Path:
         connection.execute("DROP TABLE split")
         connection.execute("DROP TABLE dataset")
         connection.execute("DROP TABLE near_duplicate")
+
+        connection.execute("ALTER TABLE picture DROP COLUMN source_type")
         connection.execute("PRAGMA user_version = 1")
     return root
 
@@ -109,6 +111,13 @@ def test_a_damaged_licence_does_not_stop_the_upgrade(root: Path) -> None:
         pass
     assert licences(root, "hit") == [b"\xffC", *["LicenseRef-CC-BY-2.1"] * 4]
     assert layout(root / "harvest.db")[""] == [(VERSION,)]
+
+
+def test_the_origin_of_earlier_images_is_unknown(root: Path) -> None:
+    """After the upgrade the images of an old ledger have no source type, and count as not made with AI."""
+    with Dataset.open(root) as dataset:
+        assert dataset.count_made_with_ai() == 0
+        assert [tally.ai for tally in dataset.count_classes()] == [0, 0]
 
 
 def test_a_look_without_a_trace_upgrades_the_copy_alone(root: Path) -> None:

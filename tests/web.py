@@ -37,8 +37,10 @@ Contents:
 * a `Listing` has a url, page, title, photo and behaviour, the `body` a good host serves for it, and the `verdict`
   of a correct program.
 * `internet.conditions = NetworkConditions(latency=0.3, stalls=0.02, dead=0.05)`, for all requests.
-* `internet.log`: `to(host, path)` by patterns, `count(url)`; by host `most_at_once`, `most_connections`,
-  `unknown`.
+* `internet.log`: `to(host, path)` by patterns (without a path, the documents of hosts are left out), `count(url)`;
+  by host `most_at_once`, `most_connections`, `unknown`.
+* `internet.documents["img3.pictures.test/robots.txt"] = Answer(…)`: a text that a host has for all programs; every
+  other image host answers 404 for its robots.txt and its tdmrep.json.
 * `internet.sites["my.test"] = lambda request: Answer(…)`: a site of a test; its body may be a list of bytes, pauses
   in seconds and `End.RESET`.
 * Loopback and private addresses answer with a valid image, so that a request to them is noticed. Bing's "related"
@@ -77,7 +79,7 @@ from tests.internet.gbif import Gbif
 from tests.internet.google import Google
 from tests.internet.host_behaviour import picture
 from tests.internet.inaturalist import INaturalist
-from tests.internet.log import CONTROL, Log
+from tests.internet.log import CONTROL, DOCUMENTS, Log
 from tests.internet.naver import Naver
 from tests.internet.network_conditions import NetworkConditions
 from tests.internet.openverse import Openverse
@@ -157,6 +159,7 @@ class Internet:
             ".mm.bing.net": self.bing.thumbnail,
             ".baidu.com": self.baidu.thumbnail,
         }
+        self.documents: dict[str, Answer] = {}
         self.port = 0
         self.certificate = Path()  # of its CA, while it listens
 
@@ -187,7 +190,7 @@ class Internet:
         """Answer a request to a known host, with the latency of the conditions."""
         site = self._site(request.host)
         assert site, request.host
-        answer = site(request)
+        answer = self.documents.get(request.host + request.route) or site(request)
         latency = 0.0 if request.host == CONTROL else self.conditions.latency
         return replace(answer, wait=answer.wait + latency) if latency else answer
 
@@ -200,6 +203,8 @@ class Internet:
         return (lambda _: picture(Photo(0))) if _is_private(host) else None
 
     def _picture(self, request: Request) -> Answer:
+        if request.route in DOCUMENTS:
+            return Answer(b"<h1>Not Found</h1>", status=404)
         if self.conditions.is_dead(request.url):
             return BEHAVIOURS["dead"].answer(request, Photo(0))
         if self.conditions.is_stalled(request.url, request.attempt):

@@ -36,6 +36,7 @@ COLUMNS = {
     "moved": ("moved", "from another class"),
     "edited": ("edited", ""),
     "rejected": ("rejected", "never downloaded again unless restored"),
+    "ai": ("AI", "made with AI, as their downloads stated"),
     "conflicts": ("conflicts", "also found for another class"),
     "suspects": ("suspects", "source mentions another class"),
 }

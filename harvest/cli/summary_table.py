@@ -77,6 +77,8 @@ def _facts(summary: Summary) -> list[str]:
     facts = [console.format_duration(summary.seconds), console.format_size(summary.bytes_read)]
     if summary.pictures:
         facts.append(f"licence known for {summary.licence_known} of {summary.pictures}")
+    if summary.made_with_ai:
+        facts.append(f"{summary.made_with_ai} made with AI, as their files state")
     if summary.conflicts:
         facts.append(f"{summary.conflicts} found for two classes")
     if summary.near_duplicates:

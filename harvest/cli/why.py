@@ -86,6 +86,7 @@ def _document(history: PictureHistory, root: Path) -> dict[str, Any]:
         "size": history.size,
         "original_size": history.original,
         "original_format": history.format,
+        "source_type": history.source_type,
         "wanted_by": history.wanted_by,
         "copies": history.copies,
         "near_duplicates": history.near_duplicates,

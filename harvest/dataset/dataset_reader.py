@@ -56,6 +56,10 @@ class DatasetReader:
         """Return the number of pictures on disk whose source states their licence."""
         return self._pictures.count_licensed()
 
+    def count_made_with_ai(self) -> int:
+        """Return the number of images on disk whose download stated that it was made with AI."""
+        return self._pictures.count_made_with_ai()
+
     def count_classes(self) -> list[ClassCounts]:
         """Return the counts of every class."""
         return statistics.count_classes(self._ledger)

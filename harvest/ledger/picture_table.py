@@ -6,13 +6,14 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.licences import Licence
-from harvest.models import FINGERPRINT_BYTES, Fingerprint
+from harvest.models import AI_SOURCE_TYPES, FINGERPRINT_BYTES, Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harvest.ledger.database import Ledger, Row
 
+MADE_WITH_AI = ", ".join(f"'{term}'" for term in sorted(AI_SOURCE_TYPES))  # for SQL
 _ROW_COLUMNS = "id, state, class, name, content, shelved, size, mtime_ns"
 _KNOWN_COLUMNS = (
     "version.id, picture.class, version.body, version.pixels, version.content, version.look,"
@@ -211,6 +212,12 @@ class PictureTable:
         return self._ledger.scalar(
             "SELECT count(*) FROM picture JOIN hit ON hit.id = picture.hit"
             " WHERE state = 'present' AND evidence = 'stated'"
+        )
+
+    def count_made_with_ai(self) -> int:
+        """Return the number of pictures on disk whose download stated that it was made with AI."""
+        return self._ledger.scalar(
+            f"SELECT count(*) FROM picture WHERE state = 'present' AND source_type IN ({MADE_WITH_AI})"
         )
 
 

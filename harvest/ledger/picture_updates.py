@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harvest.models import Picture, Task
 
 _FINGERPRINT_COLUMNS = (
-    "content, body, pixels, look, width, height, original_width, original_height, format, hit, licence"
+    "content, body, pixels, look, width, height, original_width, original_height, format, hit, licence, source_type"
 )
 
 
@@ -36,7 +36,7 @@ def announce_placement(
     """Record that a picture is about to be placed, and return its id."""
     number = ledger.execute(
         f"INSERT INTO picture (state, class, name, raw, run, at, {_FINGERPRINT_COLUMNS})"
-        f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 11})",
+        f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 12})",
         spot.class_name,
         spot.name,
         raw,
@@ -53,6 +53,7 @@ def announce_placement(
         picture.original_format,
         task.id,
         task.hit.licence.id,
+        picture.source_type,
     )
     ledger.execute("INSERT INTO pending (picture, action, replaces) VALUES (?, 'place', ?)", number, replaces)
     return number

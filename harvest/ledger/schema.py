@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
-VERSION = 5
+VERSION = 6
 
 
 def _replace_licence_ids(connection: sqlite3.Connection) -> None:
@@ -56,6 +56,7 @@ STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
     ) WITHOUT ROWID
     """,
     4: _replace_licence_ids,
+    5: "ALTER TABLE picture ADD COLUMN source_type TEXT",
 }
 
 

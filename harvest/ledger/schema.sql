@@ -57,7 +57,8 @@ CREATE TABLE picture (          -- one version of one picture
     examined        INTEGER NOT NULL DEFAULT 1, -- 0: its fingerprint is not computed yet
     became          INTEGER REFERENCES picture,
     run             INTEGER REFERENCES run,
-    at              TEXT NOT NULL
+    at              TEXT NOT NULL,
+    source_type     TEXT                        -- IPTC digital source type that the download stated
 );
 CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved);
 CREATE INDEX picture_content ON picture (content);

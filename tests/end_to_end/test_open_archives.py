@@ -311,3 +311,16 @@ def test_V06_a_photo_of_inaturalist_is_fetched_once(internet, cli):
     assert len(corals(cli.folder)) == 5
     assert [internet.log.count(url) for url in own.urls] == [1, 1, 1]
     assert len({row[0] for row in recorded(cli.folder) if row[0].startswith("inaturalist:")}) == 3
+
+
+@pytest.mark.parametrize(("contact", "code"), [("ada@example.org", 0), (None, 4)])
+def test_images_of_wikimedia_need_the_contact_whichever_source_found_them(internet, cli, contact, code):
+    """A list of URLs gives images of Wikimedia with a contact; without one a message says why they are refused."""
+    urls = internet.commons.add_results(CORAL, 3).urls
+    (cli.folder / "list.txt").write_text("\n".join(urls))
+    write(cli.folder, "class,query\ncoral_snake,list.txt\n")
+
+    run = cli("-c", "URLS", "snakes.csv", HARVEST_CONTACT=contact)
+
+    assert run.code == code
+    assert run.err.count("Wikimedia asks programs for a contact") == (0 if contact else 1)
