@@ -22,7 +22,7 @@ from harvest.dataset.ledger_and_lock import (
     open_ledger,
 )
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
-from harvest.dataset.near_duplicates import NearDuplicateFinder
+from harvest.dataset.near_duplicates import compare_new_pictures
 from harvest.dataset.outdated_fingerprints import update_fingerprints
 from harvest.dataset.read_only import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.reconcile import reconcile
@@ -194,11 +194,11 @@ class Dataset(DatasetReader):
 
     def _inspect(self, seen: Mapping[str, InspectedImage | Refusal | None]) -> None:
         """Compute the fingerprints that are missing or outdated."""
-        near_duplicates = NearDuplicateFinder(self._ledger, self._pictures)
-        common = self._ledger, self._pictures, self._tree, near_duplicates
+        common = self._ledger, self._pictures, self._tree
         tick = self._scan.tick("inspecting your own images")
         self.skipped = inspect_new_files(*common, known=seen, tick=tick)
         update_fingerprints(*common, self._scan.tick("updating the fingerprints of images, once"))
+        compare_new_pictures(self._ledger, self._pictures, self._scan.tick("comparing your own images"))
 
     def _record_changes(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
         tick = self._scan.tick("reading new and changed files")
