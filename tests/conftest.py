@@ -39,6 +39,8 @@ FOREIGN = {
 }
 FOREIGN_PREFIXES = ("FLICKR_", "GOOGLE_", "SERPAPI_", "OPENVERSE_", "BRAVE_", "HARVEST_")
 
+TORCH_COMMANDS = ("cli/test_serve.py", "training/test_processes.py")
+
 FEW = 3  # files and tests that are run without workers
 
 _strays: list[str] = []
@@ -61,6 +63,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Run a few named files or tests in this process: workers would take longer to start."""
     is_small = len(config.args) <= FEW and all("::" in arg or arg.endswith(".py") for arg in config.args)
     return 0 if is_small else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests whose commands need torch first: one worker gets them all, and imports it once for the commands."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(TORCH_COMMANDS))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
