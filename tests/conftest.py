@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not (find_spec("torch") and find_spec("transformers")):
         terminalreporter.write_line("Left out the training tests: they need pip install -e '.[train]'.")
     if not browser.is_installed():
-        terminalreporter.write_line(f"Left out the tests in a browser: they need {browser.CHROMIUM} and playwright.")
+        terminalreporter.write_line("Left out the tests of pages in a browser: they need Chromium and playwright.")
 
 
 def pytest_collection_finish() -> None:
