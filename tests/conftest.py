@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 # Variables of the person who runs the tests that would change what the tests see.
 FOREIGN = {
@@ -133,3 +133,11 @@ def chromium() -> Iterator[Browser]:
     """Give a browser; as long as it is there, an event loop runs, in which no other test could start one."""
     with browser.chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
+    """Give one context for the pages of a module: a context per page takes a second of CPU for each."""
+    context = chromium.new_context()
+    yield context
+    context.close()

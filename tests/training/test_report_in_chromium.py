@@ -14,7 +14,7 @@ from harvest.training.report import ReportData, write
 from tests.training import report_examples as examples
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import BrowserContext, Page
 
 
 @pytest.fixture
@@ -23,14 +23,16 @@ def snakes(run_of) -> Path:
 
 
 @pytest.fixture
-def look(chromium: Browser, tmp_path: Path):
+def look(browser_context: BrowserContext, tmp_path: Path):
     """Return a function that opens a report, given as its data or as its run; fail if it does anything at all."""
     strange: list[str] = []
     opened: list[Page] = []
 
     def look(report: ReportData | Path, width: int = 1400, scheme: str = "light") -> Page:
         run = report if isinstance(report, Path) else written(report, tmp_path / "runs" / "1")
-        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = browser_context.new_page()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         opened.append(page)
         page.on("console", lambda message: strange.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: strange.append(f"error: {error}"))
