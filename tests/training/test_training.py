@@ -280,13 +280,13 @@ class Plug(TrainerCallback):
 @pytest.mark.usefixtures("two_threads", "_short_search")
 def test_two_workers_are_deterministic(few, pretrained, tmp_path):
     """Batches shared by two cores give the same numbers in every run: each has its own generator."""
-    asked = {"model": str(pretrained), "epochs": 2, "n_augmentation": 2, "lr": "find"}
+    asked = {"model": str(pretrained), "epochs": 1, "n_augmentation": 2, "lr": "find"}
     runs = [train(few, out=tmp_path / name, **asked).path for name in ("one", "two")]
     one, two = (
         [{**row, "time": ""} for row in rows_of(run / "history.csv")] + rows_of(run / "predictions.csv") for run in runs
     )
     assert one == two
-    assert len({row["train_loss"] for row in one if "train_loss" in row}) == 3
+    assert len({row["train_loss"] for row in one if "train_loss" in row}) == 2
 
 
 def test_a_run_killed_before_its_first_checkpoint_can_be_resumed(few, pretrained, tmp_path):
