@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harvest import spdx
+
 
 class LicenceFilter(StrEnum):
     """Which licences a person accepts; `ANY` accepts all, unknown ones too."""
@@ -25,11 +27,22 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """A licence by its SPDX id where there is one; `None` means unknown. It is never guessed."""
+    """A licence by its SPDX id; `None` means unknown. It is never guessed.
+
+    An id that is not on the SPDX list becomes a `LicenseRef-` id.
+
+    >>> Licence("CC-BY-2.0-FR").id
+    'LicenseRef-CC-BY-2.0-FR'
+    """
 
     id: str | None = None
     url: str | None = None
     evidence: Evidence = Evidence.UNKNOWN
+
+    def __post_init__(self) -> None:
+        """Replace the id by one that SPDX accepts."""
+        if self.id is not None:
+            object.__setattr__(self, "id", spdx.licence_id(self.id))
 
     @classmethod
     def from_filter(cls, wanted: LicenceFilter) -> Licence:
@@ -61,11 +74,16 @@ class Licence:
 
 
 # A search filter's claim is stored as an id of ours: the ledger keeps it, and a narrower filter refuses it.
-_CLAIMED = "LicenseRef-Claimed-"
+_CLAIMED = f"{spdx.REFERENCE}Claimed-"
+
+
+def _with_references(*prefixes: str) -> tuple[str, ...]:
+    """Return the prefixes of ids, also of ids that are not listed: many ported licences are not."""
+    return (*prefixes, *(f"{spdx.REFERENCE}{prefix}" for prefix in prefixes))
+
+
 _PUBLIC_DOMAIN = (
-    "CC0-",
-    "CC-PDM-",
-    "PDDL-",
+    *_with_references("CC0-", "CC-PDM-", "PDDL-"),
     "LicenseRef-Public-Domain",
     "LicenseRef-US-Gov",
     "LicenseRef-No-Known-Restrictions",
@@ -73,11 +91,11 @@ _PUBLIC_DOMAIN = (
 )
 _OPEN = (
     *_PUBLIC_DOMAIN,
-    *(f"CC-BY{sa}-{n}." for sa in ("", "-SA") for n in (1, 2, 3, 4)),
+    *_with_references(*(f"CC-BY{sa}-{n}." for sa in ("", "-SA") for n in (1, 2, 3, 4))),
     f"{_CLAIMED}{LicenceFilter.OPEN}",
 )
 _ALLOWED = {
     LicenceFilter.PUBLIC_DOMAIN: _PUBLIC_DOMAIN,
     LicenceFilter.OPEN: _OPEN,
-    LicenceFilter.COMMERCIAL: (*_OPEN, "CC-BY-ND-", f"{_CLAIMED}{LicenceFilter.COMMERCIAL}"),
+    LicenceFilter.COMMERCIAL: (*_OPEN, *_with_references("CC-BY-ND-"), f"{_CLAIMED}{LicenceFilter.COMMERCIAL}"),
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
+from harvest.errors import UsageError
 from harvest.licences import Licence, LicenceFilter
 from harvest.option_fields import Option
 
@@ -54,6 +55,13 @@ class Filters:
         str | None, Option("--region", metavar="CODE", help="Country of the results, such as US or DE.")
     ] = None
     site: Annotated[str | None, Option("--site", metavar="HOST", help="Only images from pages of this site.")] = None
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a range of days that holds none, also when a query and its run name one end each."""
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise UsageError(
+                f"since is {self.since}, which is after until, {self.until}: no image can match.", "Swap the two days."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,22 @@ class Recipe:
     ] = False
 
 
-FINGERPRINT_BYTES = 484  # of a fingerprint, as `duplicates.fingerprint.PACKED` lays it out
+@dataclass(frozen=True, slots=True)
+class StatementRules:
+    """Which images are refused for what their files say about themselves."""
+
+    obey_opt_out: bool = True
+    accept_ai: bool = True
+
+
+DEFAULT_RULES = StatementRules()
+
+
+# The IPTC digital source types of images that were made or changed with generative AI.
+AI_SOURCE_TYPES = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"})
+
+# Of a fingerprint, as `duplicates.fingerprint.PACKED` lays it out, and as the version before did.
+FINGERPRINT_BYTES, EARLIER_FINGERPRINT_BYTES = 1885, 484
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +174,7 @@ class Picture:
     original_height: int
     original_format: str  # as Pillow names it: "JPEG"
     original: bytes | None = field(default=None, repr=False)  # the download itself, with --keep
+    source_type: str | None = None  # the IPTC digital source type that the download states
 
 
 @dataclass(frozen=True, slots=True)

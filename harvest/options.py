@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from harvest.models import Filters, Recipe
+from harvest.models import Filters, Recipe, StatementRules
 from harvest.option_fields import Option, changed_fields, check_ranges
 from harvest.verdicts import Verdict
 
@@ -48,7 +48,12 @@ class RunOptions:
         Path | None, Option("--google-pages", metavar="FOLDER", help="Google Images pages saved in a browser.")
     ] = None
     contact: Annotated[
-        str | None, Option("--contact", metavar="TEXT", help="Contact address sent to archives that require one.")
+        str | None,
+        Option(
+            "--contact",
+            metavar="TEXT",
+            help="E-mail or web address sent to Wikimedia, which asks programs for a contact.",
+        ),
     ] = None
     refresh: Annotated[bool, Option("--refresh", help="Repeat searches that are already finished.")] = False
     dry_run: Annotated[bool, Option("-n", "--dry-run", help="Search the sources; download and write nothing.")] = False
@@ -70,8 +75,14 @@ class RunOptions:
         Option(
             "--ignore-opt-out",
             turns_off=True,
-            help="Also download images whose server sends X-Robots-Tag: noai or noindex.",
+            help="Also download images whose host or owner opts out of training datasets.",
         ),
+    ] = True
+    obey_robots: Annotated[
+        bool, Option("--robots", help="Also obey the rules of robots.txt that are for all crawlers.")
+    ] = False
+    accept_ai: Annotated[
+        bool, Option("--no-ai", turns_off=True, help="Refuse images whose file states that they were made with AI.")
     ] = True
     proxy: Annotated[
         str | None, Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY.")
@@ -93,12 +104,22 @@ class RunOptions:
         return LIMIT if self.target is None else UNLIMITED
 
     @property
+    def statement_rules(self) -> StatementRules:
+        """Which images are refused for what their files say about themselves."""
+        return StatementRules(obey_opt_out=self.obey_opt_out, accept_ai=self.accept_ai)
+
+    @property
     def verdicts_to_retry(self) -> frozenset[Verdict]:
         """The verdicts of earlier runs that are not final for this one."""
         if self.refresh:
             fixable = {verdict for verdict in Verdict if verdict.column in {"small", "bad", "dead", "refused"}}
             return frozenset(fixable - {Verdict.PLACEHOLDER})  # that image was rejected
-        lifted = {Verdict.BLOCKED_ADDRESS: self.allow_private, Verdict.OPTED_OUT: not self.obey_opt_out}
+        lifted = {
+            Verdict.BLOCKED_ADDRESS: self.allow_private,
+            Verdict.OPTED_OUT: not self.obey_opt_out,
+            Verdict.DISALLOWED: not self.obey_robots,
+            Verdict.AI_GENERATED: self.accept_ai,
+        }
         return frozenset(verdict for verdict, is_lifted in lifted.items() if is_lifted)
 
     @property

@@ -27,6 +27,8 @@ _PHOTO_PATTERNS = _patterns(
         r"commons\.(?:m\.)?wikimedia\.org/wiki/(?:File:|Special:(?:FilePath|Redirect/file)/)([^/]+)$",
         "commons",
     ),
+    (r"images\.pexels\.com/photos/(\d+)/", "pexels"),
+    (r"cdn\.pixabay\.com/photo/(?:\d+/)+[\w-]+-(\d+)_\w+\.\w+$", "pixabay"),
     (rf"{_GOOGLE}/(.+)/[swh]\d+(?:-\w+)*/[^/]*$", "googleusercontent"),
     (rf"{_GOOGLE}/([^=]+)(?:=[^/]*)?$", "googleusercontent"),
     (rf"[\w-]+\.pinimg\.com/(?:originals|\d+x\d*(?:_RS)?)/({_PIN})\.\w+$", "pinterest"),

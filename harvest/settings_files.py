@@ -1,4 +1,4 @@
-"""The settings files of the user, such as the API keys: where they are, and how they are written."""
+"""The settings and cache files of the user, such as the API keys: where they are, and how they are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from harvest.errors import UsageError
 
 def settings_file(name: str) -> Path:
     """Return the path of a settings file, whether or not it exists; raise `UsageError` without a home folder."""
-    return _settings_folder() / name
+    return _user_folder("XDG_CONFIG_HOME", "user_config_path") / name
+
+
+def cache_file(name: str) -> Path:
+    """Return the path of a cache file, whether or not it exists; raise `UsageError` without a home folder."""
+    return _user_folder("XDG_CACHE_HOME", "user_cache_path") / name
 
 
 def write_settings(file: Path, text: str) -> None:
@@ -35,11 +40,12 @@ def write_settings(file: Path, text: str) -> None:
         raise
 
 
-def _settings_folder() -> Path:
-    given = os.environ.get("XDG_CONFIG_HOME", "")
+def _user_folder(variable: str, kind: str) -> Path:
+    given = os.environ.get(variable, "")
     if os.path.isabs(given):  # noqa: PTH117 - on Windows too; the XDG specification ignores relative paths
         return Path(given) / "harvest"
     try:
-        return platformdirs.PlatformDirs("harvest", appauthor=False, roaming=True).user_config_path
+        folder: Path = getattr(platformdirs.PlatformDirs("harvest", appauthor=False, roaming=True), kind)
     except RuntimeError:
-        raise UsageError("There is no home folder for the settings.", "Set XDG_CONFIG_HOME.") from None
+        raise UsageError("There is no home folder for the settings.", f"Set {variable}.") from None
+    return folder

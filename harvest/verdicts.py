@@ -91,7 +91,9 @@ class Verdict(StrEnum):
     )
     ENCODED = "encoded", "refused", "sent with an unexpected content encoding", _RENDITION
     TOO_BIG = "too_big", "refused", "the file is too large", _RENDITION
-    OPTED_OUT = "opted_out", "refused", "the host opts out of datasets", Followup.OTHER_OPTIONS  # X-Robots-Tag
+    OPTED_OUT = "opted_out", "refused", "its host or owner opts out of datasets", Followup.OTHER_OPTIONS
+    DISALLOWED = "disallowed", "refused", "robots.txt of the host disallows crawlers", Followup.OTHER_OPTIONS
+    AI_GENERATED = "ai_generated", "refused", "made with AI, as its file states", Followup.OTHER_OPTIONS
     LICENCE = "licence", "refused", "not known to have the requested licence", Followup.OTHER_FILTERS
 
     @property

@@ -37,7 +37,19 @@ FOREIGN = {
     "FORCE_COLOR",
     "COLUMNS",
 }
-FOREIGN_PREFIXES = ("FLICKR_", "GOOGLE_", "SERPAPI_", "OPENVERSE_", "BRAVE_", "HARVEST_")
+FOREIGN_PREFIXES = (
+    "FLICKR_",
+    "GOOGLE_",
+    "SERPAPI_",
+    "SERPER_",
+    "OPENVERSE_",
+    "BRAVE_",
+    "SEARXNG_",
+    "PEXELS_",
+    "PIXABAY_",
+    "NAVER_",
+    "HARVEST_",
+)
 
 TORCH_COMMANDS = ("cli/test_serve.py", "training/test_processes.py")
 
@@ -96,6 +108,7 @@ def on_loopback() -> Iterator[list[str]]:
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Take away proxies, certificates, keys and colours of the person who runs the tests."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-settings"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     for name in tuple(os.environ):
         if name.upper() in FOREIGN or name.upper().startswith(FOREIGN_PREFIXES):
             monkeypatch.delenv(name)

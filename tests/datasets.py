@@ -51,7 +51,7 @@ def a_picture(number: int, *, size: int = 24, original: bytes | None = None) -> 
         content=sha(data),
         body=sha(b"body" + data if original is None else original),
         pixels=sha(b"pixels" + data),
-        fingerprint=Fingerprint((number.to_bytes(8, "big") * 61)[:FINGERPRINT_BYTES]),
+        fingerprint=Fingerprint((number.to_bytes(8, "big") * FINGERPRINT_BYTES)[:FINGERPRINT_BYTES]),
         width=size,
         height=size,
         original_width=size * 10,

@@ -163,11 +163,14 @@ def test_gbif_answers_in_the_shape_recorded(internet: Internet, session: request
     """Our responses have all fields of a recorded occurrence and its image."""
     text = recorded("gbif/occurrence_search.vcr.yaml")
     internet.gbif.add_results("Micrurus tener", 3)
-    key = ask(session, f"{GBIF}/species/match", name="Micrurus tener")["usageKey"]
-    asked = {"taxonKey": key, "mediaType": "StillImage", "limit": 2, "offset": 0}
+    taxonomy = {"checklistKey": "7ddf754f-d193-4cc9-b351-99906754a03b"}
+    match = GBIF.replace("v1", "v2") + "/species/match"
+    key = ask(session, match, scientificName="Micrurus tener", **taxonomy)["usage"]["key"]
+    asked = taxonomy | {"taxonKey": key, "mediaType": "StillImage", "limit": 2, "offset": 0}
     ours = ask(session, f"{GBIF}/occurrence/search", **asked)
     for name in {*ours, *ours["results"][0], *ours["results"][0]["media"][0]}:
         assert f'\\"{name}\\":' in text, name
     assert not ours["endOfRecords"]
     assert ask(session, f"{GBIF}/occurrence/search", **asked | {"offset": 2})["endOfRecords"]
-    assert ask(session, f"{GBIF}/species/match", name="red apple")["matchType"] == "NONE"
+    for unknown in ({"scientificName": "red apple"} | taxonomy, {"scientificName": "Micrurus tener"}):
+        assert ask(session, match, **unknown)["diagnostics"]["matchType"] == "NONE"

@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from harvest.duplicates.fingerprint import (
-    PACKED,
-    PARTS,
-    compute_fingerprint,
-    similarity,
-    unpack,
-)
+from harvest.duplicates.fingerprint import CONTENT, PACKED, SIDE, compute_fingerprint
 from harvest.duplicates.hamming import RADIUS
 from harvest.duplicates.index import DuplicateIndex, find_duplicates, group_duplicates
+from harvest.duplicates.unpack import unpack
 from harvest.models import Fingerprint
-from tests.test_fingerprint import cropped, scene
+from tests.test_fingerprint import compare_fingerprints, cropped, scene
 
 
 def repacked(fingerprints) -> list[Fingerprint]:
@@ -32,19 +27,13 @@ def families(seed: int, count: int) -> list[Fingerprint]:
     fingerprints["hashes"] = rng.integers(0, 2**64, (count, fingerprints["hashes"].shape[1]), dtype=np.uint64)
     fingerprints["luma"] = rng.integers(0, 256, fingerprints["luma"].shape)
     fingerprints["chroma"] = 128
+    fingerprints["detail"], fingerprints["aspect"] = SIDE, 1
     for row in range(count // 3, 2 * count // 3):
         fingerprints[row] = fingerprints[rng.integers(row)]
-        flips = np.uint64(1) << rng.integers(0, 64, (len(PARTS), rng.integers(1, 6))).astype(np.uint64)
+        flips = np.uint64(1) << rng.integers(0, 64, (CONTENT + 1, rng.integers(1, 6))).astype(np.uint64)
         fingerprints["hashes"][row] ^= np.bitwise_xor.reduce(flips, axis=1)
         fingerprints["luma"][row] = fingerprints["luma"][row] // 8 * 8 + 3
     return repacked(rng.permutation(fingerprints))
-
-
-def are_duplicates(one: Fingerprint, two: Fingerprint) -> bool:
-    """Compare every part with every part."""
-    first, second = unpack([one, two])[:, None]
-    part, other = np.nonzero(np.bitwise_count(first["hashes"][0][:, None] ^ second["hashes"][0]) <= RADIUS)
-    return bool((similarity(np.repeat(first, len(part)), part, np.repeat(second, len(part)), other) > 0).any())
 
 
 def compared(fingerprints: list[Fingerprint]) -> set[tuple[int, int]]:
@@ -53,8 +42,15 @@ def compared(fingerprints: list[Fingerprint]) -> set[tuple[int, int]]:
     pairs = set()
     for b in range(1, len(fingerprints)):
         near = (np.bitwise_count(hashes[:b, :, None] ^ hashes[b]) <= RADIUS).any((1, 2))
-        pairs |= {(a, b) for a in np.flatnonzero(near).tolist() if are_duplicates(fingerprints[a], fingerprints[b])}
+        pairs |= {
+            (a, b) for a in np.flatnonzero(near).tolist() if compare_fingerprints(fingerprints[a], fingerprints[b])
+        }
     return pairs
+
+
+def found_keys(duplicates: DuplicateIndex, fingerprint: Fingerprint) -> list[int]:
+    certain, probable = duplicates.find(fingerprint)
+    return certain + probable
 
 
 def test_find_equals_comparing_all(monkeypatch) -> None:
@@ -65,14 +61,14 @@ def test_find_equals_comparing_all(monkeypatch) -> None:
     assert len(expected) > 40
     duplicates = DuplicateIndex(enumerate(fingerprints[:60]))
     for key, one in enumerate(fingerprints[60:], 60):
-        assert set(duplicates.find(one)) == {a for a, b in expected if b == key}
+        assert set(found_keys(duplicates, one)) == {a for a, b in expected if b == key}
         duplicates.add(key, one)
 
 
 def test_pairs_equal_comparing_all() -> None:
     """find_duplicates finds the pairs of a full comparison, the smaller position first, each once."""
     fingerprints = families(2, 150)
-    found = [tuple(pair) for pair in find_duplicates(fingerprints).tolist()]
+    found = [tuple(pair) for pair in find_duplicates(fingerprints).pairs.tolist()]
     assert len(found) == len(set(found)) > 40
     assert set(found) == compared(fingerprints)
 
@@ -86,8 +82,8 @@ def test_changed_copies_are_found() -> None:
         cropped(picture, 0.1, 0.1, 0, 0),
         picture.convert("L"),
     ):
-        assert duplicates.find(compute_fingerprint(copy.convert("RGB"))) == [17]
-    assert duplicates.find(compute_fingerprint(scene(99))) == []
+        assert found_keys(duplicates, compute_fingerprint(copy.convert("RGB"))) == [17]
+    assert found_keys(duplicates, compute_fingerprint(scene(99))) == []
 
 
 def test_the_most_similar_comes_first() -> None:
@@ -97,7 +93,7 @@ def test_the_most_similar_comes_first() -> None:
     duplicates.add(1, compute_fingerprint(cropped(picture, 0.1, 0.1, 0.1, 0.1)))
     duplicates.add(2, compute_fingerprint(picture))
     duplicates.add(3, compute_fingerprint(cropped(picture, 0, 0, 0, 0.1)))
-    found = duplicates.find(compute_fingerprint(picture.resize((240, 180))))
+    found = found_keys(duplicates, compute_fingerprint(picture.resize((240, 180))))
     assert found[0] == 2
     assert sorted(found) == [1, 2, 3]
 
@@ -107,8 +103,8 @@ def test_adding_a_known_key_replaces_its_fingerprint() -> None:
     duplicates = DuplicateIndex([(5, compute_fingerprint(scene(1)))])
     duplicates.add(5, compute_fingerprint(scene(2)))
     assert len(duplicates) == 1
-    assert duplicates.find(compute_fingerprint(scene(1))) == []
-    assert duplicates.find(compute_fingerprint(scene(2))) == [5]
+    assert found_keys(duplicates, compute_fingerprint(scene(1))) == []
+    assert found_keys(duplicates, compute_fingerprint(scene(2))) == [5]
 
 
 def test_a_discarded_key_is_not_found() -> None:
@@ -116,7 +112,7 @@ def test_a_discarded_key_is_not_found() -> None:
     duplicates = DuplicateIndex([(5, compute_fingerprint(scene(1))), (-6, compute_fingerprint(scene(1)))])
     duplicates.discard(5)
     duplicates.discard(5)
-    assert duplicates.find(compute_fingerprint(scene(1))) == [-6]
+    assert found_keys(duplicates, compute_fingerprint(scene(1))) == [-6]
     assert len(duplicates) == 1
 
 
@@ -137,14 +133,14 @@ def test_any_order_of_adding_and_discarding(monkeypatch) -> None:
             known.pop(key, None)
         if rng.random() < 0.2:
             like = {k for k, w in known.items() if w == which or (min(w, which), max(w, which)) in expected}
-            assert set(duplicates.find(fingerprints[which])) == like
+            assert set(found_keys(duplicates, fingerprints[which])) == like
     assert len(duplicates) == len(known)
 
 
 def test_no_fingerprints() -> None:
     """Without fingerprints there are no duplicates, no pairs and no groups."""
-    assert DuplicateIndex().find(compute_fingerprint(scene(1))) == []
-    assert find_duplicates([]).shape == (0, 2)
+    assert DuplicateIndex().find(compute_fingerprint(scene(1))) == ([], [])
+    assert find_duplicates([]).pairs.shape == (0, 2)
     assert group_duplicates(np.zeros((0, 2), np.int64), 3).tolist() == [0, 1, 2]
 
 
@@ -161,8 +157,8 @@ def test_I14_a_crowd_of_one_hash_costs_little() -> None:
     """A search among 5,000 plain images, all with one hash, takes few megabytes."""
     fingerprints = flat(5000)
     tracemalloc.start()
-    assert DuplicateIndex(enumerate(fingerprints)).find(fingerprints[7]) == []
-    assert len(find_duplicates(fingerprints)) == 0
+    assert found_keys(DuplicateIndex(enumerate(fingerprints)), fingerprints[7]) == []
+    assert len(find_duplicates(fingerprints).pairs) == 0
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80e6
@@ -171,7 +167,7 @@ def test_I14_a_crowd_of_one_hash_costs_little() -> None:
 def test_many_identical_fingerprints_are_one_group() -> None:
     """5,000 copies of one image are one group, connected by as few pairs as possible."""
     fingerprints = [compute_fingerprint(scene(1))] * 5000 + [compute_fingerprint(scene(2))]
-    duplicates = find_duplicates(fingerprints)
+    duplicates = find_duplicates(fingerprints).pairs
     assert len(duplicates) == 4999
     assert group_duplicates(duplicates, len(fingerprints)).tolist() == [0] * 5000 + [5000]
 
@@ -206,12 +202,12 @@ def test_groups_of_real_fingerprints() -> None:
     fingerprints = [
         compute_fingerprint(i) for i in (scene(7), picture, cropped(picture, 0.1, 0, 0, 0), picture.resize((90, 68)))
     ]
-    assert group_duplicates(find_duplicates(fingerprints), 4).tolist() == [0, 1, 1, 1]
+    assert group_duplicates(find_duplicates(fingerprints).pairs, 4).tolist() == [0, 1, 1, 1]
 
 
 def test_a_tiny_picture() -> None:
     """An image of one pixel can be added and searched for."""
     dot = compute_fingerprint(Image.new("RGB", (1, 1), "red"))
     duplicates = DuplicateIndex([(1, dot)])
-    assert duplicates.find(dot) == []
-    assert duplicates.find(compute_fingerprint(scene(1))) == []
+    assert found_keys(duplicates, dot) == []
+    assert found_keys(duplicates, compute_fingerprint(scene(1))) == []

@@ -26,6 +26,7 @@ from harvest.providers import sample
 from harvest.queries.query_file import Query
 from harvest.verdicts import Verdict
 from harvest.web import image_client as web_bodies
+from harvest.web import request_sender
 from harvest.web.image_client import ImageClient
 from tests.pictures import encoded, photo
 from tests.web_server import HostileServer, answer
@@ -56,11 +57,12 @@ IMAGE_STAGES = {
 }
 FETCH_STAGES = {
     "address": (web_bodies, "check_url"),
-    "request": (ImageClient, "_request"),
+    "request": (request_sender.RequestSender, "_request"),
     "answer": (web_bodies.image_response, "read_response"),
-    "failure": (web_bodies, "classify_error"),
+    "failure": (request_sender, "classify_error"),
     "stand-in": (photo_keys, "is_placeholder"),
     "memory": (images, "memory_needed"),
+    "statements": (process, "read_statements"),
 }
 
 

@@ -24,6 +24,7 @@ ROOT = Path(harvest.__file__).parent
 
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
+    ("spdx",),
     ("ignore_message", "licences", "verdicts"),
     ("errors", "photo_keys"),
     ("option_fields", "settings_files"),
@@ -45,6 +46,7 @@ HOMES = {
     "httpx_aiohttp": {"web"},
     "aiohttp": {"web"},
     "yarl": {"web"},
+    "protego": {"web"},
     "socket": {"serving", "web"},
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests

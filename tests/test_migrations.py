@@ -26,6 +26,9 @@ def root(tmp_path: Path) -> Path:
     with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
         connection.execute("DROP TABLE split")
         connection.execute("DROP TABLE dataset")
+        connection.execute("DROP TABLE near_duplicate")
+
+        connection.execute("ALTER TABLE picture DROP COLUMN source_type")
         connection.execute("PRAGMA user_version = 1")
     return root
 
@@ -63,6 +66,58 @@ def test_an_old_ledger_gets_an_id_that_stays(root: Path) -> None:
         seen.append(number)
     assert seen[0] == seen[1] != seen[2]
     assert all(len(number) == 32 for number in seen)
+
+
+def licences(path: Path, table: str) -> list[object]:
+    """Return the licence of each row of a table, as it is stored."""
+    with closing(sqlite3.connect(path / "harvest.db")) as connection:
+        return [row[0] for row in connection.execute(f"SELECT licence FROM {table} ORDER BY id")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("CC-BY-SA-2.0-DE", "LicenseRef-CC-BY-SA-2.0-DE"),
+        ("CC-BY-2.1", "LicenseRef-CC-BY-2.1"),
+        ("Copyright (c) Ada, 2019", "LicenseRef-Copyright-c-Ada-2019"),
+        ("CC-BY-3.0-DE", "CC-BY-3.0-DE"),
+        ("CC-BY-NC-3.0-IGO", "CC-BY-NC-3.0-IGO"),
+        ("LicenseRef-US-Gov", "LicenseRef-US-Gov"),
+        ("LicenseRef-Claimed-open", "LicenseRef-Claimed-open"),
+        ("©", None),
+        (None, None),
+    ],
+)
+def test_licences_of_an_old_ledger_become_those_of_the_spdx_list(root: Path, old: object, new: object) -> None:
+    """Ids that are not listed become references, in both tables and beside their address; the others stay."""
+    address = "https://creativecommons.org/licenses/by-sa/2.0/de/"
+    with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE hit SET licence = ?, licence_url = ?, evidence = 'stated'", (old, address))
+        connection.execute("UPDATE picture SET licence = ?", (old,))
+    with Dataset.open(root):
+        pass
+    assert licences(root, "hit") == [new] * 5
+    assert licences(root, "picture") == [new] * 5
+    with closing(sqlite3.connect(root / "harvest.db")) as connection:
+        assert connection.execute("SELECT DISTINCT licence_url, evidence FROM hit").fetchall() == [(address, "stated")]
+
+
+def test_a_damaged_licence_does_not_stop_the_upgrade(root: Path) -> None:
+    """A licence that is not valid UTF-8 is replaced too, and one that is not text is left; the ledger is upgraded."""
+    with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE hit SET licence = CAST(x'ff43432d42592d322e31' AS TEXT) WHERE id > 1")
+        connection.execute("UPDATE hit SET licence = x'ff43' WHERE id = 1")
+    with Dataset.open(root):
+        pass
+    assert licences(root, "hit") == [b"\xffC", *["LicenseRef-CC-BY-2.1"] * 4]
+    assert layout(root / "harvest.db")[""] == [(VERSION,)]
+
+
+def test_the_origin_of_earlier_images_is_unknown(root: Path) -> None:
+    """After the upgrade the images of an old ledger have no source type, and count as not made with AI."""
+    with Dataset.open(root) as dataset:
+        assert dataset.count_made_with_ai() == 0
+        assert [tally.ai for tally in dataset.count_classes()] == [0, 0]
 
 
 def test_a_look_without_a_trace_upgrades_the_copy_alone(root: Path) -> None:

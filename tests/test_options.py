@@ -81,9 +81,24 @@ def test_filters_that_are_not_supported_are_named_by_their_flags():
         ({"min_size": 0}, "min_size is 0; the minimum is 1"),
         ({"until": 2024}, "until is 2024; it must be a day"),
         ({"safe": "loud"}, "safe is 'loud'; it must be one of strict, moderate, off"),
+        ({"since": "2025-01-02", "until": "2025-01-01"}, "since is 2025-01-02, which is after until, 2025-01-01"),
+        ({"since": "20250102", "until": "2025-01-01"}, "since is 2025-01-02, which is after until, 2025-01-01"),
     ],
 )
 def test_values_out_of_range_are_refused(values, words):
     """A value that the command line would refuse is refused in Python too, by name."""
     with pytest.raises(UsageError, match=words):
         from_keywords(RunOptions, values)
+
+
+def test_one_day_is_a_range():
+    """The first and the last day may be the same."""
+    assert Filters(since="2025-01-01", until="2025-01-01").until == "2025-01-01"
+
+
+def test_a_query_cannot_end_before_its_run_begins():
+    """The days of a query and those of its run are compared after they are combined."""
+    options = RunOptions(filters=Filters(since="2025-01-02"))
+
+    with pytest.raises(UsageError, match="after until"):
+        options.apply_filters(Query("king", "king", filters=Filters(until="2025-01-01")))

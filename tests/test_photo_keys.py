@@ -28,6 +28,14 @@ SAME = {
         "https://static.inaturalist.org/photos/279076960/large.jpg?1545345",
         "https://www.inaturalist.org/photos/279076960",
     ],
+    "pexels:417173": [
+        "https://images.pexels.com/photos/417173/pexels-photo-417173.jpeg",
+        "https://images.pexels.com/photos/417173/pexels-photo-417173.jpeg?auto=compress&cs=tinysrgb&dpr=2&h=650&w=940",
+    ],
+    "pixabay:195893": [
+        "https://cdn.pixabay.com/photo/2013/10/15/09/12/flower-195893_150.jpg",
+        "https://cdn.pixabay.com/photo/2013/10/15/09/12/flower-195893_960_720.jpg",
+    ],
     "commons:Micrurus_tener_(1).jpg": [
         "https://upload.wikimedia.org/wikipedia/commons/a/ab/Micrurus_tener_(1).jpg",
         "https://upload.wikimedia.org/wikipedia/commons/a/ab/Micrurus_tener_%281%29.jpg?download",

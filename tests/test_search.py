@@ -277,12 +277,24 @@ def test_a_search_waits_for_a_slot():
 
 
 def test_results_that_have_little_to_do_with_the_query():
-    """An engine whose results share no word with the query gives a warning; an archive does not."""
+    """An engine whose results contain no word of the query gives a warning; an archive does not."""
     provider = Scripted({"coral": hits(20)})
     provider.by_words = True  # type: ignore[misc]
 
-    assert "only 0 of 20 for 'coral' share a word with it" in search(Channel(), provider, [CORAL]).ends[0].warning
-    assert search(Channel(), Scripted({"coral": hits(20)}), [CORAL]).ends[0].warning == ""
+    (warning,) = search(Channel(), provider, [CORAL]).ends[0].warnings
+    assert "only 0 of 20 for 'coral' contain its main words" in warning
+    assert search(Channel(), Scripted({"coral": hits(20)}), [CORAL]).ends[0].warnings == ()
+
+
+def test_queries_are_judged_once_all_are_searched():
+    """The last search of a provider ends with the warnings about all its queries, also about those before it."""
+    provider = Scripted({"coral": hits(20), "king": []})
+    provider.by_words = True  # type: ignore[misc]
+
+    first, last = search(Channel(), provider, [CORAL, KING]).ends
+
+    assert first.warnings == ()
+    assert len(last.warnings) == 1
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -25,8 +25,10 @@ Contents:
   of `Archive.modes` and their own. Openverse has one client; Commons requires a contact in the User-Agent, and
   `add_results("category:NAME", …)` fills a category; a result list of iNaturalist or GBIF is a taxon of that name.
 * `internet.google` (the page that programs seldom get; `saved(result_list)` writes one as a browser saves it),
-  `internet.custom_search`, `internet.serpapi`, `internet.brave`, `internet.duckduckgo`, `internet.baidu`: the
-  same again, each with its modes; those that require a key accept `key`.
+  `internet.custom_search`, `internet.serpapi`, `internet.serper`, `internet.brave`, `internet.duckduckgo`,
+  `internet.baidu`, `internet.naver`, `internet.pexels`, `internet.pixabay`: the same again, each with its modes;
+  those that require a key accept `key`, Naver `client_id` and `client_secret`.
+* `internet.searxng`: an instance at `internet.searxng.url`; with `has_json = False` it refuses JSON.
 * `internet.addresses(count, **kinds)`: a result list of no service, for lists of URLs (`result_list.urls`).
 * kinds: every behaviour by its name (`tests.internet.good_hosts`, `tests.internet.bad_hosts`), `changed=` (a changed
   copy, as found on the web), `copy=` (the same bytes on another host), and the other arguments of
@@ -35,8 +37,10 @@ Contents:
 * a `Listing` has a url, page, title, photo and behaviour, the `body` a good host serves for it, and the `verdict`
   of a correct program.
 * `internet.conditions = NetworkConditions(latency=0.3, stalls=0.02, dead=0.05)`, for all requests.
-* `internet.log`: `to(host, path)` by patterns, `count(url)`; by host `most_at_once`, `most_connections`,
-  `unknown`.
+* `internet.log`: `to(host, path)` by patterns (without a path, the documents of hosts are left out), `count(url)`;
+  by host `most_at_once`, `most_connections`, `unknown`.
+* `internet.documents["img3.pictures.test/robots.txt"] = Answer(…)`: a text that a host has for all programs; every
+  other image host answers 404 for its robots.txt and its tdmrep.json.
 * `internet.sites["my.test"] = lambda request: Answer(…)`: a site of a test; its body may be a list of bytes, pauses
   in seconds and `End.RESET`.
 * Loopback and private addresses answer with a valid image, so that a request to them is noticed. Bing's "related"
@@ -75,11 +79,15 @@ from tests.internet.gbif import Gbif
 from tests.internet.google import Google
 from tests.internet.host_behaviour import picture
 from tests.internet.inaturalist import INaturalist
-from tests.internet.log import CONTROL, Log
+from tests.internet.log import CONTROL, DOCUMENTS, Log
+from tests.internet.naver import Naver
 from tests.internet.network_conditions import NetworkConditions
 from tests.internet.openverse import Openverse
 from tests.internet.proxy_server import FOREVER, HEAD_LIMIT, Answer, End, ProxyServer, Request
+from tests.internet.searxng import SearXNG
 from tests.internet.serpapi import SerpApi
+from tests.internet.serper import Serper
+from tests.internet.stock_photos import Pexels, Pixabay
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -119,14 +127,20 @@ class Internet:
         self.google = Google(self.catalogue)
         self.custom_search = CustomSearch(self.catalogue)
         self.serpapi = SerpApi(self.catalogue)
+        self.serper = Serper(self.catalogue)
         self.brave = Brave(self.catalogue)
         self.duckduckgo = DuckDuckGo(self.catalogue)
         self.baidu = Baidu(self.catalogue)
+        self.searxng = SearXNG(self.catalogue)
+        self.naver = Naver(self.catalogue)
+        self.pexels = Pexels(self.catalogue)
+        self.pixabay = Pixabay(self.catalogue)
         self.conditions = NetworkConditions()
         self.log = Log()
         services: tuple[SearchService, ...] = (
             *(self.bing, self.flickr, self.openverse, self.commons, self.inaturalist, self.gbif),
             *(self.google, self.custom_search, self.serpapi, self.brave, self.duckduckgo, self.baidu),
+            *(self.searxng, self.serper, self.naver, self.pexels, self.pixabay),
         )
         self.sites: dict[str, Site] = {
             **{service.host: service.answer for service in services},
@@ -145,6 +159,7 @@ class Internet:
             ".mm.bing.net": self.bing.thumbnail,
             ".baidu.com": self.baidu.thumbnail,
         }
+        self.documents: dict[str, Answer] = {}
         self.port = 0
         self.certificate = Path()  # of its CA, while it listens
 
@@ -175,7 +190,7 @@ class Internet:
         """Answer a request to a known host, with the latency of the conditions."""
         site = self._site(request.host)
         assert site, request.host
-        answer = site(request)
+        answer = self.documents.get(request.host + request.route) or site(request)
         latency = 0.0 if request.host == CONTROL else self.conditions.latency
         return replace(answer, wait=answer.wait + latency) if latency else answer
 
@@ -188,6 +203,8 @@ class Internet:
         return (lambda _: picture(Photo(0))) if _is_private(host) else None
 
     def _picture(self, request: Request) -> Answer:
+        if request.route in DOCUMENTS:
+            return Answer(b"<h1>Not Found</h1>", status=404)
         if self.conditions.is_dead(request.url):
             return BEHAVIOURS["dead"].answer(request, Photo(0))
         if self.conditions.is_stalled(request.url, request.attempt):

@@ -203,19 +203,21 @@ def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
         return Check(name, CheckState.NOTE, error.message, error.hint)
     if provider.probe is None:
         return Check(name, CheckState.OK, provider.about)
+    notes = "\n".join(provider.notes())
     if offline:
-        return Check(name, CheckState.OK, "not contacted (--offline)")
+        return Check(name, CheckState.OK, "not contacted (--offline)", notes)
     try:
         found = _ask(provider, provider.probe, proxy)
     except ProviderError as error:
         page = save_page(error, provider.name, Path.cwd())
         saved = f"\nThe page is saved in {page.name}; attach it to a bug report." if page else ""
         hint = error.hint.replace(ASK_THE_DOCTOR, "").strip()  # the user is already running the doctor
-        return Check(name, CheckState.FAILED, error.message, hint + saved, error.exit_code)
+        repair = "\n".join(filter(None, (hint + saved, notes)))
+        return Check(name, CheckState.FAILED, error.message, repair, error.exit_code)
     if not found:
         text = f"answers, but returns no result for {provider.probe!r}"
         return Check(name, CheckState.FAILED, text, "Please report it.", ProviderError.exit_code)
-    return Check(name, CheckState.OK, "answers, and its results can be read", "\n".join(provider.notes()))
+    return Check(name, CheckState.OK, "answers, and its results can be read", notes)
 
 
 def _ask(provider: Provider, text: str, proxy: str | None) -> bool:

@@ -102,6 +102,8 @@ def _variable(name: str) -> str:
     source = registry.get(name)
     if source.key is not None:
         return source.key.variable
+    if len(source.variables) == 1:
+        return source.variables[0]
     if source.variables:
         raise UsageError(
             f"{source.label} accepts several keys: {', '.join(source.variables)}.",

@@ -8,6 +8,7 @@ from harvest.cli import console, open_dataset
 from harvest.cli.locate_dataset import sibling_folder
 from harvest.cli.shortened_lists import PLACES, print_list, print_rest
 from harvest.licences import Evidence
+from harvest.models import AI_SOURCE_TYPES
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -75,8 +76,12 @@ def _facts(history: PictureHistory, root: Path) -> Iterator[tuple[str, str]]:
     yield ("seen" if history.own else "placed"), _time(history.at)
     if made := _sizes(history):
         yield "size", made
+    if history.source_type:
+        yield "made", _origin_type(history.source_type)
     for copy in history.copies:
         yield "same as", f"{copy}, byte for byte"
+    for other in history.near_duplicates:
+        yield "like", f"{other}: they may be copies"
     if history.own:
         yield "licence", "not known: harvest did not download it"
     elif history.sources:
@@ -89,6 +94,17 @@ def _origin(source: HitRecord) -> Iterator[tuple[str, str]]:
         if value:
             yield name, value
     yield "licence", _licence(source.licence)
+
+
+def _origin_type(source_type: str) -> str:
+    """Return how an image was made, as its download stated.
+
+    >>> _origin_type("digitalCapture"), _origin_type("trainedAlgorithmicMedia")
+    ('digitalCapture, as its download stated', 'with AI, as its download stated: trainedAlgorithmicMedia')
+    """
+    if source_type in AI_SOURCE_TYPES:
+        return f"with AI, as its download stated: {source_type}"
+    return f"{source_type}, as its download stated"
 
 
 def _sizes(history: PictureHistory) -> str:

@@ -23,7 +23,7 @@ from harvest.cli.summary_table import print_facts, print_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harvest.dataset import Change, Changes, Conflict, KeepRate, PageMismatch
+    from harvest.dataset import Change, Changes, Conflict, KeepRate, NearDuplicate, PageMismatch
 
 
 ALL = "--all shows them"
@@ -36,6 +36,7 @@ COLUMNS = {
     "moved": ("moved", "from another class"),
     "edited": ("edited", ""),
     "rejected": ("rejected", "never downloaded again unless restored"),
+    "ai": ("AI", "made with AI, as their downloads stated"),
     "conflicts": ("conflicts", "also found for another class"),
     "suspects": ("suspects", "source mentions another class"),
 }
@@ -67,6 +68,7 @@ def _print(report: StatusReport, most: int | None) -> None:
     print()
     _print_classes(report.rows())
     _print_conflicts(report, most)
+    _print_near_duplicates(report, most)
     _print_suspects(report, most)
     _print_unreadable(report, most)
     _print_keep_rates(report.keep_rates, most)
@@ -118,6 +120,20 @@ def _print_conflicts(report: StatusReport, most: int | None) -> None:
         print("   An image belongs to one class: move it there, or delete the wrong copy.")
 
 
+def _print_near_duplicates(report: StatusReport, most: int | None) -> None:
+    if groups := report.near_duplicates:
+        print(f"\n near-duplicates: {count_images(sum(map(len, groups)))} that may be copies of each other")
+        print_list(["  ".join(_path(report, each) for each in group) for group in groups], most, more=ALL)
+        print("   All are kept. If they are copies, delete all but one; train.py never splits them.")
+    if similar := report.like_rejected:
+        print(f"\n like rejected: {count_images(len(similar))} that may be copies of an image you rejected")
+        print_list([_path(report, each) for each in similar], most, more=ALL)
+
+
+def _path(report: StatusReport, each: NearDuplicate) -> str:
+    return console.one_line(report.root / each.class_name / each.name)
+
+
 def _print_suspects(report: StatusReport, most: int | None) -> None:
     if report.suspects:
         print(f"\n suspects: {count_images(len(report.suspects))} whose source mentions another class")
@@ -158,7 +174,7 @@ def _print_keep_rates(rates: Sequence[KeepRate], most: int | None) -> None:
 def _print_next(report: StatusReport) -> None:
     name = quote_path(report.root)
     steps = []
-    if report.conflicts or report.suspects:
+    if report.conflicts or report.suspects or report.near_duplicates:
         steps.append((f"harvest why {name} FILE", "where an image comes from"))
     if rejected := sum(tally.rejected for tally in report.tallies):
         steps.append((f"harvest restore {name}", f"which of the {rejected:,} rejected images can be restored"))

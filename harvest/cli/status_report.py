@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harvest.dataset import Change, Changes, ClassCounts, Conflict, Dataset, KeepRate, PageMismatch
+    from harvest.dataset import Change, Changes, ClassCounts, Conflict, Dataset, KeepRate, NearDuplicate, PageMismatch
 
 # The kinds of changes to pictures: the attribute of `Changes`, and its label.
 CHANGE_KINDS = {
@@ -35,6 +35,8 @@ class StatusReport:
     suspects: Sequence[PageMismatch]
     keep_rates: Sequence[KeepRate]
     unreadable: Sequence[tuple[str, str]] = ()
+    near_duplicates: Sequence[Sequence[NearDuplicate]] = ()
+    like_rejected: Sequence[NearDuplicate] = ()
 
     @classmethod
     def collect(cls, dataset: Dataset, root: Path) -> StatusReport:
@@ -47,6 +49,8 @@ class StatusReport:
             dataset.suspects(),
             [rate for rate in dataset.keep_rates() if rate.found],
             dataset.unreadable(),
+            dataset.near_duplicates(),
+            dataset.like_rejected(),
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -66,6 +70,8 @@ class StatusReport:
             "brake": self.changes.missing_files,
             "classes": self.rows(),
             "conflicts": [_mismatch_as_json(each) for each in self.conflicts],
+            "near_duplicates": [[_picture_as_json(each) for each in group] for group in self.near_duplicates],
+            "like_rejected": [_picture_as_json(each) for each in self.like_rejected],
             "suspects": [_mismatch_as_json(each) for each in self.suspects],
             "unreadable": [{"class": class_name, "name": name} for class_name, name in self.unreadable],
             "keep_rates": [
@@ -90,6 +96,10 @@ def _numbers(tally: ClassCounts) -> dict[str, int]:
 
 def _change_as_json(each: Change) -> dict[str, str]:
     return {"class": each.class_name, "name": each.name, "to": each.to}
+
+
+def _picture_as_json(each: NearDuplicate) -> dict[str, str]:
+    return {"class": each.class_name, "name": each.name}
 
 
 def _mismatch_as_json(each: Conflict | PageMismatch) -> dict[str, str]:

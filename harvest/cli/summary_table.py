@@ -77,8 +77,12 @@ def _facts(summary: Summary) -> list[str]:
     facts = [console.format_duration(summary.seconds), console.format_size(summary.bytes_read)]
     if summary.pictures:
         facts.append(f"licence known for {summary.licence_known} of {summary.pictures}")
+    if summary.made_with_ai:
+        facts.append(f"{summary.made_with_ai} made with AI, as their files state")
     if summary.conflicts:
         facts.append(f"{summary.conflicts} found for two classes")
+    if summary.near_duplicates:
+        facts.append(f"{summary.near_duplicates} may be copies of each other; harvest status lists them")
     if summary.set_aside:
         facts.append(f"{summary.set_aside} set aside as placeholders of a host")
     return facts

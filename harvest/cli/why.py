@@ -86,8 +86,10 @@ def _document(history: PictureHistory, root: Path) -> dict[str, Any]:
         "size": history.size,
         "original_size": history.original,
         "original_format": history.format,
+        "source_type": history.source_type,
         "wanted_by": history.wanted_by,
         "copies": history.copies,
+        "near_duplicates": history.near_duplicates,
         "sources": [_source(source) for source in history.sources],
         "decisions": [
             {"at": e.at, "by": e.by, "action": e.action, "from": e.source, "to": e.target, "value": e.value}

@@ -22,6 +22,8 @@ from harvest.dataset.ledger_and_lock import (
     open_ledger,
 )
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
+from harvest.dataset.near_duplicates import NearDuplicateFinder
+from harvest.dataset.outdated_fingerprints import update_fingerprints
 from harvest.dataset.read_only import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
@@ -39,6 +41,7 @@ from harvest.ledger import (
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.history import PictureHistory
+from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.rejections import Rejection, RejectionBatch
 from harvest.ledger.search_table import (
@@ -52,8 +55,9 @@ from harvest.ledger.split_table import Origin
 from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from harvest.images import InspectedImage
     from harvest.models import Hit, Query, Refusal, Task
     from harvest.verdicts import Verdict
 
@@ -68,6 +72,7 @@ __all__ = [
     "HitVerdict",
     "KeepRate",
     "KnownPicture",
+    "NearDuplicate",
     "Origin",
     "PageMismatch",
     "PictureHistory",
@@ -184,9 +189,16 @@ class Dataset(DatasetReader):
             copies = CopyFinder(self._pictures, self._tree)
             self.changes = self._record_changes(copies, alone=alone, accept_missing=accept_missing)
         if not self._read_only:
-            tick = self._scan.tick("inspecting your own images")
-            self.skipped = inspect_new_files(self._ledger, self._pictures, self._tree, copies.seen, tick)
+            self._inspect(copies.seen)
         return self.changes
+
+    def _inspect(self, seen: Mapping[str, InspectedImage | Refusal | None]) -> None:
+        """Compute the fingerprints that are missing or outdated."""
+        near_duplicates = NearDuplicateFinder(self._ledger, self._pictures)
+        common = self._ledger, self._pictures, self._tree, near_duplicates
+        tick = self._scan.tick("inspecting your own images")
+        self.skipped = inspect_new_files(*common, known=seen, tick=tick)
+        update_fingerprints(*common, self._scan.tick("updating the fingerprints of images, once"))
 
     def _record_changes(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
         tick = self._scan.tick("reading new and changed files")

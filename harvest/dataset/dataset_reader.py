@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.dataset import wrong_class_suspects
-from harvest.ledger import history, rejections, statistics
+from harvest.ledger import history, near_duplicate_table, rejections, statistics
 from harvest.ledger.picture_table import PictureTable
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from harvest.ledger.database import Ledger
     from harvest.ledger.history import PictureHistory
+    from harvest.ledger.near_duplicate_table import NearDuplicate
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.rejections import Rejection, RejectionBatch
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
@@ -55,6 +56,10 @@ class DatasetReader:
         """Return the number of pictures on disk whose source states their licence."""
         return self._pictures.count_licensed()
 
+    def count_made_with_ai(self) -> int:
+        """Return the number of images on disk whose download stated that it was made with AI."""
+        return self._pictures.count_made_with_ai()
+
     def count_classes(self) -> list[ClassCounts]:
         """Return the counts of every class."""
         return statistics.count_classes(self._ledger)
@@ -70,6 +75,14 @@ class DatasetReader:
     def conflicts(self) -> list[Conflict]:
         """Return the pictures found for two classes on which no person has decided."""
         return statistics.list_conflicts(self._ledger)
+
+    def near_duplicates(self) -> list[list[NearDuplicate]]:
+        """Return the groups of pictures on disk that may be copies of each other."""
+        return near_duplicate_table.list_groups(self._ledger)
+
+    def like_rejected(self) -> list[NearDuplicate]:
+        """Return the pictures on disk that may be copies of a rejected one."""
+        return near_duplicate_table.list_like_rejected(self._ledger)
 
     def suspects(self, words: Mapping[str, Collection[str]] | None = None) -> list[wrong_class_suspects.PageMismatch]:
         """Return the pictures whose sources name another class and not their own.

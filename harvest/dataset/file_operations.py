@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from harvest.files.paths import Area, FileKey
 from harvest.ledger import hit_table, pending_changes, picture_updates
+from harvest.ledger.near_duplicate_table import add_near_duplicates
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Placement:
     task: Task
     picture: Picture
     replaces: KnownPicture | None = None
+    similar: tuple[int, ...] = ()  # pictures that may be copies of it
 
 
 class FileOperations:
@@ -89,6 +91,7 @@ class FileOperations:
             replaces=old and old.id,
             run=self.run,
         )
+        add_near_duplicates(self._ledger, [(number, other, False) for other in placement.similar])
         if class_name != task.class_name:
             picture_updates.open_conflict(self._ledger, number, task.class_name)
         return number

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from harvest.dataset.near_duplicates import NearDuplicateFinder
     from harvest.files.tree import Tick, Tree
     from harvest.images import InspectedImage
     from harvest.ledger.database import Ledger
-    from harvest.ledger.picture_table import PictureTable
+    from harvest.ledger.picture_table import PictureRow, PictureTable
 
-_BATCH = 32  # files per transaction: an inspected file is not inspected again, also after a kill
+BATCH = 32  # files per transaction: an inspected file is not inspected again, also after a kill
 _MAX_NAMED = 5  # skipped files that are named
 
 
@@ -44,6 +45,8 @@ def inspect_new_files(
     ledger: Ledger,
     pictures: PictureTable,
     tree: Tree,
+    near_duplicates: NearDuplicateFinder,
+    *,
     known: Mapping[str, InspectedImage | Refusal | None] = MappingProxyType({}),
     tick: Tick | None = None,
 ) -> list[SkippedFile]:
@@ -54,9 +57,9 @@ def inspect_new_files(
     """
     files = pictures.list_uninspected()
     skipped: list[SkippedFile] = []
-    for start in range(0, len(files), _BATCH):
-        batch = files[start : start + _BATCH]
-        keys = [FileKey(held.class_name, held.name, Area.REJECTED if held.shelved else Area.TREE) for held in batch]
+    for start in range(0, len(files), BATCH):
+        batch = files[start : start + BATCH]
+        keys = [file_of(held) for held in batch]
         new = [tree.path(spot) for held, spot in zip(batch, keys, strict=True) if held.content not in known]
         inspected = iter(tree.map_threads(inspect_file, new))
         results = [known[held.content] if held.content in known else next(inspected) for held in batch]
@@ -67,13 +70,21 @@ def inspect_new_files(
             for held, seen in zip(batch, results, strict=True):
                 if isinstance(seen, Refusal) and seen.verdict is Verdict.INTERNAL_ERROR:
                     continue
-                inspection = None
-                if seen is not None and not isinstance(seen, Refusal):
-                    inspection = (seen.pixels, seen.fingerprint.data, seen.width, seen.height, seen.format)
+                if seen is None or isinstance(seen, Refusal):
+                    picture_updates.record_inspection(ledger, held.id, None)
+                    continue
+                inspection = (seen.pixels, seen.fingerprint.data, seen.width, seen.height, seen.format)
                 picture_updates.record_inspection(ledger, held.id, inspection)
+                if held.state == "present":
+                    near_duplicates.record(held.id, seen.fingerprint)
         if tick is not None:
             tick(start + len(batch), len(files))
     return skipped
+
+
+def file_of(held: PictureRow) -> FileKey:
+    """Return where the file of a picture is."""
+    return FileKey(held.class_name, held.name, Area.REJECTED if held.shelved else Area.TREE)
 
 
 def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:

@@ -29,20 +29,14 @@ class CopyFinder:
         self, rows: Sequence[PictureRow], files: Sequence[UnexpectedFile]
     ) -> Iterator[tuple[PictureRow, UnexpectedFile]]:
         """Yield each image with each file that is a copy of it; a pair may come twice."""
-        from harvest.duplicates.fingerprint import PACKED  # noqa: PLC0415 - the same
         from harvest.duplicates.index import DuplicateIndex  # noqa: PLC0415 - slow to load, and rarely needed
 
-        fingerprints = [
-            (row, fingerprint)
-            for row in rows
-            for fingerprint in self._pictures.list_fingerprints(row.id)
-            if len(fingerprint.data) == PACKED.itemsize
-        ]
+        fingerprints = [(row, fingerprint) for row in rows for fingerprint in self._pictures.list_fingerprints(row.id)]
         if not fingerprints:
             return
         index = DuplicateIndex((number, fingerprint) for number, (_, fingerprint) in enumerate(fingerprints))
         for file, seen in self._inspect(files):
-            for row in dict.fromkeys(fingerprints[number][0] for number in index.find(seen.fingerprint)):
+            for row in dict.fromkeys(fingerprints[number][0] for number in index.find(seen.fingerprint).certain):
                 yield row, file
 
     def _inspect(self, files: Sequence[UnexpectedFile]) -> Iterator[tuple[UnexpectedFile, InspectedImage]]:

@@ -1,17 +1,13 @@
-"""Find near-duplicates: neighbours by the hash of any part, confirmed by comparing the thumbnails of those parts."""
+"""Find copies: neighbours by the hash of any part, compared by the thumbnails of those parts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.duplicates.fingerprint import (
-    PACKED,
-    PARTS,
-    similarity,
-    unpack,
-)
+from harvest.duplicates.compare import Likeness, compare
+from harvest.duplicates.fingerprint import CONTENT, PACKED
 from harvest.duplicates.hamming import (
     RADIUS,
     HammingIndex,
@@ -20,13 +16,14 @@ from harvest.duplicates.hamming import (
     runs_of_equal_keys,
     split_into_batches,
 )
+from harvest.duplicates.unpack import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from harvest.duplicates.fingerprint import Fingerprints
+    from harvest.duplicates.unpack import Fingerprints
     from harvest.models import Fingerprint
 
     Ints = NDArray[np.intp]
@@ -36,17 +33,31 @@ _UNINDEXED = 512  # fingerprints that are compared one by one: as fast as an ind
 # and in a batch only this many with the same hash.
 _MOST_NEIGHBOURS = 1000
 _MOST_EQUAL = 32
-_BATCH = 4096  # pairs that are confirmed at a time
+_BATCH = 4096  # pairs that are compared at a time
+
+
+class Copies(NamedTuple):
+    """The keys of the copies of one image, the most similar first."""
+
+    certain: list[int]
+    probable: list[int]  # or photographs of the same thing
+
+
+class CopyPairs(NamedTuple):
+    """Pairs of images that are copies: rows of two positions, the smaller first, and whether they certainly are."""
+
+    pairs: NDArray[np.int64]
+    is_certain: NDArray[np.bool_]
 
 
 class DuplicateIndex:
-    """The known fingerprints by their keys; finds the duplicates of another fingerprint among them.
+    """The known fingerprints by their keys; finds the copies of another fingerprint among them.
 
     >>> from PIL import Image
     >>> from harvest.duplicates.fingerprint import compute_fingerprint
     >>> picture = Image.radial_gradient("L").convert("RGB")
-    >>> duplicates = DuplicateIndex([(7, compute_fingerprint(picture))])
-    >>> duplicates.find(compute_fingerprint(picture.resize((90, 90))))
+    >>> index = DuplicateIndex([(7, compute_fingerprint(picture))])
+    >>> index.find(compute_fingerprint(picture.resize((90, 90)))).certain
     [7]
     """
 
@@ -78,28 +89,34 @@ class DuplicateIndex:
         if row is not None:
             self._alive[row] = False
 
-    def find(self, fingerprint: Fingerprint) -> list[int]:
-        """Return the keys of the confirmed duplicates of a fingerprint, the most similar first."""
+    def find(self, fingerprint: Fingerprint) -> Copies:
+        """Return the keys of the copies of a fingerprint."""
         if not self._rows:
-            return []
+            return Copies([], [])
         query = unpack([fingerprint])
         _, part = _distinct_hashes(query)
         matched, row, other = self._find_near_hashes(query["hashes"][0, part])
         living = np.flatnonzero(self._alive[row])[:_MOST_NEIGHBOURS]
         if not len(living):
-            return []
+            return Copies([], [])
         matched, row, other = matched[living], row[living], other[living]
-        similar = similarity(np.repeat(query, len(row)), part[matched], self._fingerprints[row], other)
-        best = np.argsort(-similar, kind="stable")
-        duplicates = dict.fromkeys(row[best[similar[best] > 0]].tolist())
-        return [int(self._keys[row]) for row in duplicates]
+        known = self._fingerprints[row]
+        likeness, correlation = compare(np.repeat(query, len(row)), part[matched], known, other, row)
+        found: dict[int, int] = {}
+        for best in np.lexsort((-correlation, -likeness)):
+            found.setdefault(int(self._keys[row[best]]), int(likeness[best]))
+        certain, probable = (
+            [key for key, likeness in found.items() if likeness == wanted]
+            for wanted in (Likeness.CERTAIN, Likeness.PROBABLE)
+        )
+        return Copies(certain, probable)
 
     def _find_near_hashes(self, hashes: NDArray[np.uint64]) -> tuple[Ints, Ints, Ints]:
         """Return positions in `hashes`, and the rows and parts of the known hashes that are near them."""
         query, found = self._index.find_neighbours(hashes)
         unindexed = self._fingerprints["hashes"][self._indexed : self._end].reshape(-1, 1)
         place, near = np.divmod(np.flatnonzero(np.bitwise_count(unindexed ^ hashes) <= RADIUS), len(hashes))
-        row, part = np.divmod(place, len(PARTS))
+        row, part = np.divmod(place, CONTENT + 1)
         return (
             np.concatenate((query, near)),
             np.concatenate((self._row[found], self._indexed + row)),
@@ -121,22 +138,31 @@ class DuplicateIndex:
         self._index = HammingIndex(indexed["hashes"][self._row, self._part])
 
 
-def find_duplicates(fingerprints: Sequence[Fingerprint]) -> NDArray[np.int64]:
-    """Return confirmed duplicates, each pair once, as rows of two positions, the smaller first.
+def find_duplicates(fingerprints: Sequence[Fingerprint]) -> CopyPairs:
+    """Return all copies among fingerprints, each pair once.
 
     Of identical fingerprints, only the pairs with the first one are returned, and of many with the same hash
-    only pairs of nearby positions: enough to connect all duplicates.
+    only pairs of nearby positions: enough to connect all copies.
     """
     packed = unpack(fingerprints)
     _, first, same = np.unique(packed.view(f"V{PACKED.itemsize}"), return_index=True, return_inverse=True)
     row, part = _distinct_hashes(packed[first])
     row = first[row]
-    found = [np.stack((first[same], np.arange(len(fingerprints))), axis=1)]
+    identical = np.stack((first[same], np.arange(len(packed)), np.full(len(packed), Likeness.CERTAIN)), axis=1)
+    found = [identical[identical[:, 0] != identical[:, 1]]]
     for one, two in _merge_batches(_candidate_pairs(packed["hashes"][row, part]), row):
-        confirmed = similarity(packed[row[one]], part[one], packed[row[two]], part[two]) > 0
-        found.append(np.stack((row[one[confirmed]], row[two[confirmed]]), axis=1))
-    both = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
-    return both[both[:, 0] < both[:, 1]]
+        pair = np.minimum(row[one], row[two]) * len(packed) + np.maximum(row[one], row[two])
+        likeness, _ = compare(packed[row[one]], part[one], packed[row[two]], part[two], pair)
+        each = np.stack((*np.divmod(pair, len(packed)), likeness), axis=1)
+        found.append(each[likeness > Likeness.DISTINCT])
+    return _unique_pairs(np.concatenate(found))
+
+
+def _unique_pairs(found: NDArray[np.int64]) -> CopyPairs:
+    """Return each pair once, with the likeness of its most similar parts."""
+    found = found[np.lexsort((-found[:, 2], found[:, 1], found[:, 0]))]
+    _, first = np.unique(found[:, :2], axis=0, return_index=True)
+    return CopyPairs(found[first, :2], found[first, 2] == Likeness.CERTAIN)
 
 
 def _merge_batches(candidates: Iterable[tuple[Ints, Ints]], row: Ints) -> Iterator[tuple[Ints, Ints]]:

@@ -59,18 +59,19 @@ class Deduplicator:
         return verdicts
 
     def _decide(self, batch: _Batch, task: Task, picture: Picture) -> Verdict:
-        duplicate = self._present.find(picture)
+        duplicate, similar = self._present.find(picture)
         if self._is_placeholder_image(task, picture, duplicate):
             return self._set_aside(batch, task, picture, duplicate)
         if duplicate is None:
-            if (before := self._rejected.find(picture)) is not None:
+            before, similar_rejected = self._rejected.find(picture)
+            if before is not None:
                 return batch.refuse(task, Refusal(Verdict.REJECTED, "you rejected this image"), before.id)
-            return batch.place(task, picture)
+            return batch.place(task, picture, similar=(*similar, *similar_rejected))
         if duplicate.class_name != task.class_name:
             detail = f"already in {duplicate.class_name}"
             return batch.refuse(task, Refusal(Verdict.CONFLICT, detail), duplicate.id)
         if _is_better(task, picture, duplicate):
-            verdict = batch.place(task, picture, replaces=duplicate)
+            verdict = batch.place(task, picture, similar=similar, replaces=duplicate)
             if verdict is Verdict.REJECTED:
                 self._rejected.add(duplicate)
             return verdict
@@ -142,12 +143,13 @@ class _KnownPictures:
             if name and self._exact.get(name) == known.id:
                 del self._exact[name]
 
-    def find(self, picture: Picture) -> KnownPicture | None:
-        for name in (picture.body, picture.pixels, picture.content):
-            if name in self._exact:
-                return self._by_id[self._exact[name]]
-        near = self._duplicates.find(picture.fingerprint)
-        return self._by_id[near[0]] if near else None
+    def find(self, picture: Picture) -> tuple[KnownPicture | None, tuple[int, ...]]:
+        """Return the picture that is certainly the same, and the ids of those that may be copies."""
+        certain, probable = self._duplicates.find(picture.fingerprint)
+        exact = (self._exact[name] for name in (picture.body, picture.pixels, picture.content) if name in self._exact)
+        same = next(exact, certain[0] if certain else None)
+        similar = tuple(number for number in probable if number != same)
+        return (None if same is None else self._by_id[same]), similar
 
 
 @dataclass(slots=True)
@@ -165,19 +167,21 @@ class _Batch:
         self.verdicts.append(HitVerdict(task.id, refusal.verdict, refusal.detail, picture))
         return refusal.verdict
 
-    def place(self, task: Task, picture: Picture, *, replaces: KnownPicture | None = None) -> Verdict:
+    def place(
+        self, task: Task, picture: Picture, *, similar: tuple[int, ...], replaces: KnownPicture | None = None
+    ) -> Verdict:
         self._arriving.add(len(self.placements), picture.fingerprint)
         self._names |= {picture.body, picture.pixels, picture.content}
-        self.placements.append(Placement(task, picture, replaces))
+        self.placements.append(Placement(task, picture, replaces, similar))
         if replaces is None:
             return Verdict.KEPT
         # Rejected where a person has rejected, in the meantime, the picture that it was to replace.
         return Verdict.BETTER if picture.content in self.flush() else Verdict.REJECTED
 
     def flush_before(self, picture: Picture) -> None:
-        """Write what is collected if it has a duplicate of the next picture: one rule then decides all."""
+        """Write what is collected if it has a copy of the next picture: one rule then decides all."""
         names = (picture.body, picture.pixels, picture.content)
-        if any(name in self._names for name in names) or self._arriving.find(picture.fingerprint):
+        if any(name in self._names for name in names) or any(self._arriving.find(picture.fingerprint)):
             self.flush()
 
     def flush(self) -> set[str]:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
 from harvest import images, photo_keys
-from harvest.models import Body, Outcome, Picture, Refusal, Task
+from harvest.models import DEFAULT_RULES, Body, Outcome, Picture, Refusal, Task
 from harvest.unexpected import ENDS_THE_RUN, internal_error
 from harvest.verdicts import Followup, Verdict
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
 
-    from harvest.models import Recipe
+    from harvest.models import Recipe, StatementRules
     from harvest.web.image_client import ImageClient
 
 # Large images share this much memory for decoding (a 50-MP PNG takes 375 MB); ordinary ones never wait for it.
@@ -55,9 +55,17 @@ class Workers(Protocol):
 class LocalWorkers:
     """Downloads with asyncio and decodes in threads: Pillow releases the GIL."""
 
-    def __init__(self, client: ImageClient, recipe: Recipe, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        client: ImageClient,
+        recipe: Recipe,
+        *,
+        rules: StatementRules = DEFAULT_RULES,
+        threads: int | None = None,
+    ) -> None:
         self._client = client
         self._recipe = recipe
+        self._rules = rules
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 2, thread_name_prefix="decode")
         self._memory = MemoryBudget(DECODE_BUDGET)
         self._fetching: set[asyncio.Task[object]] = set()
@@ -131,7 +139,9 @@ class LocalWorkers:
     async def _process(self, body: Body, task: Task) -> Picture | Refusal:
         async with self._memory.share(images.memory_needed(body.data, self._recipe.size)):
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, images.process_image, body.data, task.hit, self._recipe)
+            return await loop.run_in_executor(
+                self._threads, images.process_image, body.data, task.hit, self._recipe, self._rules
+            )
 
 
 class MemoryBudget:

@@ -197,8 +197,7 @@ class Pipeline:
         self._line(item.search).end = item.end
         if item.error is not None:
             self._summary.problems.append(ProviderProblem(item.search.provider, item.error, item.search.class_name))
-        if item.warning:
-            self._summary.notes.append(item.warning)
+        self._summary.notes += item.warnings
         if item.end not in UNASKED:
             await self._use_ledger(self._dataset.finish_search, item.search.id, item.end, item.asked)
         self._arrivals.task_done()

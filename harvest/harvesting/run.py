@@ -22,8 +22,10 @@ from harvest.ignore_message import ignore_message
 from harvest.options import unsupported_filters
 from harvest.unexpected import ENDS_THE_RUN, provider_failure
 from harvest.verdicts import Verdict
+from harvest.web.host_rules_cache import HostRulesCache
 from harvest.web.image_client import ImageClient, ImageLimits
 from harvest.web.search_session import SearchSession
+from harvest.web.user_agent import CONTACT_VARIABLE
 
 if TYPE_CHECKING:
     import threading
@@ -54,6 +56,7 @@ class HarvestRun:
         self.options = options
         environ = {**environ, **options.provider_settings}
         _check_queries(queries)
+        self._contact = environ.get(CONTACT_VARIABLE, "").strip()
         self._queries = [options.apply_filters(query) for query in queries]
         self._progress = progress
         self._say = say or ignore_message
@@ -159,7 +162,9 @@ class HarvestRun:
         summary.conflicts = len(dataset.conflicts())
         summary.pictures = sum(dataset.counts().values())
         summary.licence_known = dataset.count_licensed()
+        summary.made_with_ai = dataset.count_made_with_ai()
         summary.set_aside = deduplicator.set_aside
+        summary.near_duplicates = sum(map(len, dataset.near_duplicates()))
         if damage := dataset.damage():
             self._say(damage)
 
@@ -222,9 +227,12 @@ class HarvestRun:
             allow_private=self.options.allow_private,
             trusted=frozenset().union(*(self._trusted[provider.name] for provider in providers)),
             obey_opt_out=self.options.obey_opt_out,
+            obey_robots=self.options.obey_robots,
+            host_rules=HostRulesCache(),
+            contact=self._contact,
             say=self._say,
         )
-        return LocalWorkers(images, self.options.recipe)
+        return LocalWorkers(images, self.options.recipe, rules=self.options.statement_rules)
 
     def _open_session(self, provider: Provider, stopping: threading.Event) -> SearchSession:
         return SearchSession(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from harvest.errors import HarvestError, Interrupted, ProviderError, Unanswerable
-from harvest.harvesting.result_quality import Relevance
+from harvest.harvesting.result_quality import Relevance, ResultQuality
 from harvest.harvesting.summary import (
     EXHAUSTED,
     FAILED,
@@ -24,7 +24,7 @@ from harvest.unexpected import provider_failure
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from harvest.models import Query, Task
     from harvest.providers.base import Provider
@@ -82,7 +82,7 @@ class SearchFinished:
     end: str
     asked: int
     error: ProviderError | None = None
-    warning: str = ""  # about the quality of its results
+    warnings: tuple[str, ...] = ()  # about the quality of its provider's results, at the provider's last search
 
 
 Arrival = HitFound | TaskResumed | SearchFinished
@@ -130,6 +130,8 @@ class Searcher(threading.Thread):
         self._channel = channel
         self._open_session = open_session
         self._failure: ProviderError | None = None
+        self._quality = ResultQuality(query.text for query in queries)
+        self._searches_left = len(queries)
 
     def run(self) -> None:
         """Search for the queries class by class."""
@@ -157,22 +159,24 @@ class Searcher(threading.Thread):
     def _search(self, query: Query, share: int, session: SearchSession) -> int:
         """Search for one query, and return how many hits of the limit it used."""
         search = self._channel.begin_search(query, self._provider, share)
-        progress = _SearchProgress(Relevance(query.text))
+        progress = _SearchProgress(self._quality.begin_search(query.text))
         end = self._run_search(search, share, session, progress)
         for task in self._channel.unfinished_tasks(search):
             self._channel.put(TaskResumed(search, task))
-        warning = self._describe_low_relevance(query, progress)
-        self._channel.put(SearchFinished(search, end, progress.count, progress.error or self._failure, warning))
+        self._searches_left -= 1
+        warnings = () if self._searches_left else tuple(self._describe_low_quality())
+        self._channel.put(SearchFinished(search, end, progress.count, progress.error or self._failure, warnings))
         return search.limit if search.finished else progress.count
 
-    def _describe_low_relevance(self, query: Query, progress: _SearchProgress) -> str:
-        """Return a warning where the results of an engine have little to do with the query, else nothing."""
-        if not (self._provider.by_words and progress.relevance.is_low):
-            return ""
-        return (
-            f"{self._provider.label} may be serving degraded results to automated clients: "
-            f"only {progress.relevance} for {query.text!r} share a word with it."
-        )
+    def _describe_low_quality(self) -> Iterator[str]:
+        """Yield a warning for each query of an engine whose results have little to do with it."""
+        if self._provider.by_words:
+            for search in self._quality.low_searches():
+                yield (
+                    f"{self._provider.label} may be serving degraded results to automated clients: "
+                    f"only {search} for {search.query!r} contain its main words. Check its images, or choose other "
+                    "sources with -c."
+                )
 
     def _run_search(self, search: ProviderSearch, share: int, session: SearchSession, progress: _SearchProgress) -> str:
         """Search unless there is a reason not to, and return how the search ended."""

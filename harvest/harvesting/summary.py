@@ -92,7 +92,9 @@ class Summary:
     bytes_read: int = 0
     pictures: int = 0  # in the whole dataset, also of classes that were not asked for
     licence_known: int = 0  # of those
+    made_with_ai: int = 0  # of those, as their downloads stated
     conflicts: int = 0
+    near_duplicates: int = 0  # images of the dataset that may be copies of each other
     set_aside: int = 0
     interrupted: bool = False
     dry_run: bool = False
@@ -170,7 +172,9 @@ class Summary:
             "bytes": self.bytes_read,
             "pictures": self.pictures,
             "licence_known": self.licence_known,
+            "made_with_ai": self.made_with_ai,
             "conflicts": self.conflicts,
+            "near_duplicates": self.near_duplicates,
             "set_aside": self.set_aside,
             "interrupted": self.interrupted,
             "dry_run": self.dry_run,

@@ -10,6 +10,10 @@ memory_budget   estimate the memory that a decode takes, and limit large decodes
 decode          the only module that decodes with Pillow
 colour          convert to 8 bits, on white, in sRGB
 exif            write the EXIF block, and read it back
+metadata_blocks find the XMP and the Content Credentials of a file
+xmp             read single properties of XMP
+content_credentials  read assertions of Content Credentials, which are encoded as `cbor`
+file_statements read what a file says of training and of how it was made
 process         run all steps in order
 """
 

@@ -13,15 +13,17 @@ from PIL import Image
 from harvest.duplicates import fingerprint
 from harvest.images import exif, headers
 from harvest.images.decode import decode
-from harvest.models import Fingerprint, Picture, Refusal
+from harvest.images.file_statements import read_statements
+from harvest.models import AI_SOURCE_TYPES, DEFAULT_RULES, Fingerprint, Picture, Refusal
 from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from harvest.images.file_statements import FileStatements
     from harvest.images.headers import Header
-    from harvest.models import Hit, Recipe
+    from harvest.models import Hit, Recipe, StatementRules
 
 _MOST_ASPECT = 5  # a banner: padded to a square it would be a line on white
 _WHITE = 240  # of 255: JPEG leaves ripples in the white next to an edge
@@ -40,7 +42,7 @@ class InspectedImage:
 
 
 @refuse_unexpected
-def process_image(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
+def process_image(body: bytes, hit: Hit, recipe: Recipe, rules: StatementRules = DEFAULT_RULES) -> Picture | Refusal:
     """Turn the bytes of a hit into a picture, ready to write, or return the reason why it is refused.
 
     The same bytes, hit and recipe give the same picture, byte for byte: the file is named by its content hash.
@@ -48,7 +50,8 @@ def process_image(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
     header = headers.read_header(body)
     if isinstance(header, Refusal):
         return header
-    if refusal := _check_shape(header, recipe):
+    statements = read_statements(body, header.format)
+    if refusal := _check_shape(header, recipe) or _check_statements(statements, rules):
         return refusal
     decoded = decode(body, header, recipe.size)
     if isinstance(decoded, Refusal):
@@ -73,6 +76,7 @@ def process_image(body: bytes, hit: Hit, recipe: Recipe) -> Picture | Refusal:
         original_height=decoded.size[1],
         original_format=header.format,
         original=body if recipe.keep_original else None,
+        source_type=statements.source_type,
     )
 
 
@@ -102,6 +106,15 @@ def _check_shape(header: Header, recipe: Recipe) -> Refusal | None:
         return Refusal(Verdict.TOO_SMALL, f"{size}; the shorter side must be at least {recipe.min_size}")
     if long > _MOST_ASPECT * short:
         return Refusal(Verdict.ASPECT, f"{size}; the longer side is over {_MOST_ASPECT} times the shorter")
+    return None
+
+
+def _check_statements(statements: FileStatements, rules: StatementRules) -> Refusal | None:
+    """Refuse an image by what its file says about itself."""
+    if rules.obey_opt_out and statements.opt_out is not None:
+        return Refusal(Verdict.OPTED_OUT, statements.opt_out)
+    if not rules.accept_ai and statements.source_type in AI_SOURCE_TYPES:
+        return Refusal(Verdict.AI_GENERATED, f"digital source type {statements.source_type}")
     return None
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harvest.files.names import objection
 from harvest.files.paths import Area
 from harvest.ledger.actions import Action
-from harvest.models import FINGERPRINT_BYTES
+from harvest.models import EARLIER_FINGERPRINT_BYTES, FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +24,7 @@ _FLAG = "{0} IN (0, 1)"
 _HASH = "typeof({0}) = 'text' AND length({0}) = 64"
 _NAME = "CASE WHEN typeof({0}) = 'text' THEN harvest_objection(CAST({0} AS BLOB)) = '' END"
 _TIME = "typeof({0}) = 'text' AND {0} GLOB '[0-9]*' AND length({0}) <= 40"
-_LOOK = f"typeof({{0}}) = 'blob' AND length({{0}}) = {FINGERPRINT_BYTES}"
+_LOOK = f"typeof({{0}}) = 'blob' AND length({{0}}) IN ({FINGERPRINT_BYTES}, {EARLIER_FINGERPRINT_BYTES})"
 _STATES = ("placing", "present", "rejected", "lifted", "edited", "replaced")
 
 
@@ -68,6 +68,10 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "class": ("name", {"name": _NAME, "renamed_to": _maybe(_NAME)}),
     "conflict": ("picture", {"class": _NAME, "at": _TIME, "resolved": _maybe(_TIME)}),
+    "near_duplicate": (
+        "picture",
+        {"picture": _NUMBER, "other": _NUMBER, "certain": _FLAG, "at": _TIME, "resolved": _maybe(_TIME)},
+    ),
     "decision": (
         "seq",
         {

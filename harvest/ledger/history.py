@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harvest import photo_keys
 from harvest.files.names import fold_name
 from harvest.ledger.hit_table import check_types
+from harvest.ledger.near_duplicate_table import near_duplicates_of
 from harvest.licences import Evidence, Licence
 from harvest.verdicts import Verdict
 
@@ -63,6 +64,8 @@ class PictureHistory:
     events: tuple[DecisionRecord, ...] = ()
     wanted_by: tuple[str, ...] = ()  # other classes, until a person decides
     copies: tuple[str, ...] = ()  # `class/name` of other files on disk with the same bytes
+    near_duplicates: tuple[str, ...] = ()  # `class/name` of what may be a copy of it
+    source_type: str | None = None  # the IPTC digital source type that the download stated
 
 
 def history_of_text(ledger: Ledger, text: str) -> PictureHistory | None:
@@ -115,12 +118,12 @@ def picture_history(ledger: Ledger, picture: int) -> PictureHistory:
     """Return the history of one picture."""
     row = ledger.first_row(
         "SELECT class, name, state, shelved, own, at, content, format, hit,"
-        " width, height, original_width, original_height FROM picture WHERE id = ?",
+        " width, height, original_width, original_height, source_type FROM picture WHERE id = ?",
         picture,
     )
     assert row is not None
     class_name, name, state, shelved, own, at, content, made_as, hit, *sizes = row
-    width, height, original_width, original_height = sizes
+    width, height, original_width, original_height, source_type = sizes
     events = ledger.rows(
         'SELECT at, by, action, "from", "to", value FROM decision'
         " WHERE picture IN (SELECT id FROM picture WHERE id = ? OR became = ?) ORDER BY seq",
@@ -149,6 +152,8 @@ def picture_history(ledger: Ledger, picture: int) -> PictureHistory:
         tuple(DecisionRecord(*event) for event in events),
         tuple(row[0] for row in others),
         tuple(row[0] for row in copies),
+        tuple(near_duplicates_of(ledger, picture)),
+        source_type if isinstance(source_type, str) else None,
     )
 
 

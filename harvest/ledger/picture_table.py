@@ -6,13 +6,14 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.licences import Licence
-from harvest.models import Fingerprint
+from harvest.models import AI_SOURCE_TYPES, FINGERPRINT_BYTES, Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harvest.ledger.database import Ledger, Row
 
+MADE_WITH_AI = ", ".join(f"'{term}'" for term in sorted(AI_SOURCE_TYPES))  # for SQL
 _ROW_COLUMNS = "id, state, class, name, content, shelved, size, mtime_ns"
 _KNOWN_COLUMNS = (
     "version.id, picture.class, version.body, version.pixels, version.content, version.look,"
@@ -134,6 +135,21 @@ class PictureTable:
 
     # Fingerprints.
 
+    def list_outdated(self) -> list[PictureRow]:
+        """Return the pictures with a file whose fingerprint was computed by an earlier version of harvest."""
+        rows = self._ledger.rows(
+            f"SELECT {_ROW_COLUMNS} FROM picture WHERE length(look) <> {FINGERPRINT_BYTES}"
+            " AND (state = 'present' OR (state = 'rejected' AND shelved))"
+        )
+        return [PictureRow(*row) for row in rows]
+
+    def list_current_fingerprints(self) -> Iterator[tuple[int, Fingerprint]]:
+        """Return the pictures on disk whose fingerprint was computed by this version."""
+        for number, look in self._ledger.rows(
+            f"SELECT id, look FROM picture WHERE state = 'present' AND length(look) = {FINGERPRINT_BYTES}"
+        ):
+            yield number, Fingerprint(look)
+
     def list_present(self) -> Iterator[KnownPicture]:
         """Return the pictures on disk, and the earlier versions of edited ones."""
         return self._list_known("present")
@@ -196,6 +212,12 @@ class PictureTable:
         return self._ledger.scalar(
             "SELECT count(*) FROM picture JOIN hit ON hit.id = picture.hit"
             " WHERE state = 'present' AND evidence = 'stated'"
+        )
+
+    def count_made_with_ai(self) -> int:
+        """Return the number of pictures on disk whose download stated that it was made with AI."""
+        return self._ledger.scalar(
+            f"SELECT count(*) FROM picture WHERE state = 'present' AND source_type IN ({MADE_WITH_AI})"
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.files.paths import Area, FileStat
-from harvest.ledger import hit_table
+from harvest.ledger import hit_table, near_duplicate_table
 from harvest.ledger.database import now
 from harvest.verdicts import Verdict
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harvest.models import Picture, Task
 
 _FINGERPRINT_COLUMNS = (
-    "content, body, pixels, look, width, height, original_width, original_height, format, hit, licence"
+    "content, body, pixels, look, width, height, original_width, original_height, format, hit, licence, source_type"
 )
 
 
@@ -36,7 +36,7 @@ def announce_placement(
     """Record that a picture is about to be placed, and return its id."""
     number = ledger.execute(
         f"INSERT INTO picture (state, class, name, raw, run, at, {_FINGERPRINT_COLUMNS})"
-        f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 11})",
+        f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 12})",
         spot.class_name,
         spot.name,
         raw,
@@ -53,6 +53,7 @@ def announce_placement(
         picture.original_format,
         task.id,
         task.hit.licence.id,
+        picture.source_type,
     )
     ledger.execute("INSERT INTO pending (picture, action, replaces) VALUES (?, 'place', ?)", number, replaces)
     return number
@@ -88,6 +89,7 @@ def confirm_placement(ledger: Ledger, picture: int, run: int | None, *, replaced
 def drop_placement(ledger: Ledger, picture: int) -> None:
     """Drop a placement that did not happen; its hit is left for the next run."""
     ledger.execute("DELETE FROM pending WHERE picture = ?", picture)
+    near_duplicate_table.forget_pairs(ledger, picture)
     ledger.execute("DELETE FROM picture WHERE id = ? AND state = 'placing'", picture)
 
 
@@ -133,6 +135,7 @@ def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
         content,
         held.id,
     )
+    near_duplicate_table.forget_pairs(ledger, held.id)  # they are found again when the file is inspected
 
 
 def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None) -> None:
@@ -147,6 +150,11 @@ def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int,
         "UPDATE picture SET original_width = width, original_height = height WHERE id = ? AND original_width IS NULL",
         picture,
     )
+
+
+def record_fingerprint(ledger: Ledger, picture: int, fingerprint: bytes) -> None:
+    """Replace a fingerprint that an earlier version of harvest computed."""
+    ledger.execute("UPDATE picture SET look = ? WHERE id = ?", fingerprint, picture)
 
 
 def relocate(ledger: Ledger, held: PictureRow, class_name: str, name: str, *, decided: bool = True) -> None:
@@ -208,6 +216,7 @@ def replace_picture(ledger: Ledger, old: int, new: int) -> None:
     ledger.execute("UPDATE hit SET picture = ? WHERE picture = ?", new, old)
     ledger.execute("UPDATE OR IGNORE conflict SET picture = ? WHERE picture = ?", new, old)
     ledger.execute("DELETE FROM conflict WHERE picture = ?", old)
+    near_duplicate_table.replace_in_pairs(ledger, old, new)
 
 
 def merge_copy(ledger: Ledger, held: PictureRow) -> None:

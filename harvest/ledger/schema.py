@@ -5,15 +5,36 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harvest import spdx
 from harvest.errors import LedgerUnusable
 from harvest.ledger.untrusted import ADVICE, check_layout, check_tables
 
-APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
-VERSION = 3
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-# Migrations: the statement that turns a ledger of one version into the next; see also `schema.sql`.
-STEPS = {
+APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
+VERSION = 6
+
+
+def _replace_licence_ids(connection: sqlite3.Connection) -> None:
+    """Replace the licence ids that are not on the SPDX list; the address of the licence stays beside each."""
+    connection.create_function("harvest_licence_id", 1, _licence_id, deterministic=True)
+    for table in ("hit", "picture"):
+        connection.execute(
+            f"UPDATE {table} SET licence = harvest_licence_id(CAST(licence AS BLOB))"
+            " WHERE typeof(licence) = 'text' AND harvest_licence_id(CAST(licence AS BLOB)) IS NOT licence"
+        )
+
+
+def _licence_id(stored: bytes) -> str | None:
+    """Return the SPDX id of stored text, which may not be valid UTF-8."""
+    return spdx.licence_id(stored.decode(errors="replace"))
+
+
+# Migrations: the statement or the function that turns a ledger of one version into the next; see also `schema.sql`.
+STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
     1: """
     CREATE TABLE split (
         deal    TEXT NOT NULL,
@@ -23,6 +44,19 @@ STEPS = {
     ) WITHOUT ROWID
     """,
     2: "CREATE TABLE dataset AS SELECT CAST(lower(hex(randomblob(16))) AS TEXT) AS id",
+    3: """
+    CREATE TABLE near_duplicate (
+        picture  INTEGER NOT NULL REFERENCES picture,
+        other    INTEGER NOT NULL REFERENCES picture,
+        certain  INTEGER NOT NULL,
+        at       TEXT NOT NULL,
+        resolved TEXT,
+        PRIMARY KEY (picture, other),
+        CHECK (picture < other)
+    ) WITHOUT ROWID
+    """,
+    4: _replace_licence_ids,
+    5: "ALTER TABLE picture ADD COLUMN source_type TEXT",
 }
 
 
@@ -46,7 +80,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     try:
         for version in range(_version(connection), VERSION):  # another process may have done it
             try:
-                connection.execute(STEPS[version])
+                _take_step(connection, STEPS[version])
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                     raise
@@ -58,6 +92,13 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def _take_step(connection: sqlite3.Connection, step: str | Callable[[sqlite3.Connection], None]) -> None:
+    if isinstance(step, str):
+        connection.execute(step)
+    else:
+        step(connection)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -51,13 +51,14 @@ CREATE TABLE picture (          -- one version of one picture
     format          TEXT,                       -- of the original
     raw             TEXT,                       -- name of the original in dataset.raw, with -k
     hit             INTEGER REFERENCES hit,     -- that it was downloaded from
-    licence         TEXT,                       -- of that hit
+    licence         TEXT,                       -- of that hit: its SPDX id
     own             INTEGER NOT NULL DEFAULT 0, -- added by a person: never changed, never replaced
     touched         INTEGER NOT NULL DEFAULT 0, -- a person edited, moved, restored or kept it: never replaced
     examined        INTEGER NOT NULL DEFAULT 1, -- 0: its fingerprint is not computed yet
     became          INTEGER REFERENCES picture,
     run             INTEGER REFERENCES run,
-    at              TEXT NOT NULL
+    at              TEXT NOT NULL,
+    source_type     TEXT                        -- IPTC digital source type that the download stated
 );
 CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved);
 CREATE INDEX picture_content ON picture (content);
@@ -80,7 +81,7 @@ CREATE TABLE hit (              -- one search result
     height      INTEGER,
     author      TEXT,
     author_url  TEXT,
-    licence     TEXT,
+    licence     TEXT,           -- its SPDX id
     licence_url TEXT,
     evidence    TEXT NOT NULL,
     others      TEXT,           -- JSON: smaller renditions
@@ -117,6 +118,16 @@ CREATE TABLE conflict (         -- one picture found for two classes; open until
     at       TEXT NOT NULL,
     resolved TEXT,
     PRIMARY KEY (picture, class)
+) WITHOUT ROWID;
+
+CREATE TABLE near_duplicate (   -- two pictures that may be copies of each other; both are kept
+    picture  INTEGER NOT NULL REFERENCES picture,
+    other    INTEGER NOT NULL REFERENCES picture,
+    certain  INTEGER NOT NULL,  -- 1: they certainly are, and a person added one of them
+    at       TEXT NOT NULL,
+    resolved TEXT,              -- a person decided that both stay
+    PRIMARY KEY (picture, other),
+    CHECK (picture < other)
 ) WITHOUT ROWID;
 
 CREATE TABLE pending (          -- announced changes of files: the next process that opens the ledger completes or drops them

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.ledger.picture_table import MADE_WITH_AI
+
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger, Row
 
@@ -23,6 +25,7 @@ class ClassCounts:
     edited: int = 0
     rejected: int = 0
     restorable: int = 0  # rejected, and the file is there
+    ai: int = 0  # made with AI, as their downloads stated
     conflicts: int = 0  # found for another class too
 
 
@@ -52,7 +55,8 @@ def count_classes(ledger: Ledger) -> list[ClassCounts]:
     rows = ledger.rows(
         "SELECT class, sum(present), sum(present AND NOT own AND run = ?), sum(present AND own),"
         " sum(present AND own AND examined AND look IS NULL),"
-        " sum(present AND moved), sum(present AND edited), sum(rejected), sum(rejected AND shelved)"
+        " sum(present AND moved), sum(present AND edited), sum(rejected), sum(rejected AND shelved),"
+        f" sum(present AND coalesce(source_type IN ({MADE_WITH_AI}), 0))"
         " FROM (SELECT picture.*, state = 'present' AS present, state = 'rejected' AS rejected,"
         "  EXISTS (SELECT 1 FROM decision WHERE picture = picture.id AND action = 'move') AS moved,"
         "  EXISTS (SELECT 1 FROM decision WHERE picture = picture.id AND action = 'edit') AS edited"

@@ -31,8 +31,12 @@ _BUILT_IN = {
     "GBIF": "harvest.providers.gbif:Gbif",
     "GOOGLE": "harvest.providers.google:Google",
     "INATURALIST": "harvest.providers.inaturalist:INaturalist",
+    "NAVER": "harvest.providers.naver:Naver",
     "OPENVERSE": "harvest.providers.openverse:Openverse",
+    "PEXELS": "harvest.providers.pexels:Pexels",
+    "PIXABAY": "harvest.providers.pixabay:Pixabay",
     "SAMPLE": "harvest.providers.sample:Sample",
+    "SEARXNG": "harvest.providers.searxng:SearXNG",
     "URLS": "harvest.providers.url_file:Urls",
 }
 

@@ -1,7 +1,7 @@
 r"""Baidu Images, without a key, best effort: FastClass supported it. Its JSON is invalid in parts.
 
 Quotes are escaped in a way that JSON does not allow (`\'`), the last result is empty, and the URL of an image is
-enciphered, unless it is also given in clear.
+enciphered, unless it is also given in clear. What is given in clear may be a thumbnail, or a URL of Baidu's proxy.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import unquote
 
 from harvest import photo_keys
 from harvest.errors import Blocked, PageChanged
@@ -35,6 +36,14 @@ _ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|(.?))', re.DOTALL)
 _CONTROLS = dict.fromkeys(range(32), " ")
 _SIGNS = {"_z2C$q": ":", "_z&e3B": ".", "AzdH3F": "/"}
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
+# Baidu's image proxy, the one of today and the one before it; the first parameters are part of the path.
+_WRAPPED = re.compile(
+    r"https?://(?:gimg\d*\.baidu\.com/image_search/|timgsa\.baidu\.com/timg\?)(?:[^?#]*?&)?src=([^&?#]+)", re.ASCII
+)
+# Baidu's thumbnails. Their results state the size of the original.
+_THUMBNAIL = re.compile(
+    r"https?://(?:\w+\.imgtn\.bdimg\.com/|(?:\w+\.baidu\.com|\w+\.bdstatic\.com/\w+)/it[/?]u=)", re.ASCII
+)
 _LETTERS = str.maketrans("wkv1ju2it3hs4g5rq6fp7eo8dn9cm0bla", "abcdefghijklmnopqrstuvw1234567890")
 
 
@@ -105,26 +114,38 @@ def _blocked_error(what: str) -> Blocked:
 
 def _hit(result: dict[str, Any]) -> Hit | None:
     clear = next(iter(parsing.as_objects(result.get("replaceUrl"))), {})
+    stated = (clear.get("ObjURL"), decipher_url(result.get("objURL")))
     smaller = [parsing.parse_url(result.get(name)) for name in ("hoverURL", "middleURL", "thumbURL")]
-    given = (
-        parsing.parse_url(clear.get("ObjURL")),
-        parsing.parse_url(decipher_url(result.get("objURL"))),
-        *smaller,
-    )
-    urls = list(dict.fromkeys(url for url in given if url))
+    wrapped = [url for url in map(parsing.parse_url, stated) if url]
+    originals = [url for url in map(unwrap_url, wrapped) if not _is_thumbnail(url) and url not in smaller]
+    # A wrapped URL is a copy on Baidu's servers, for originals that are gone.
+    urls = list(dict.fromkeys(url for url in (*originals, *wrapped, *smaller) if url))
     if not urls:
         return None
-    original = urls[0] not in smaller
     return Hit(
         url=urls[0],
         provider=Baidu.name,
         source=photo_keys.source_key(urls[0]),
         page=parsing.parse_url(clear.get("FromURL")) or parsing.parse_url(decipher_url(result.get("fromURL"))),
         title=parsing.parse_text(result.get("fromPageTitle"), html=True),
-        width=parsing.parse_number(result.get("width")) if original else None,
-        height=parsing.parse_number(result.get("height")) if original else None,
+        width=parsing.parse_number(result.get("width")) if originals else None,
+        height=parsing.parse_number(result.get("height")) if originals else None,
         others=tuple(urls[1:]),
     )
+
+
+def unwrap_url(url: str) -> str:
+    """Return the URL of the original within one of Baidu's image proxy; return any other unchanged.
+
+    >>> unwrap_url("https://gimg2.baidu.com/image_search/src=http%3A%2F%2Fa.example%2F1.jpg&refer=x&fmt=auto?sec=1&t=2")
+    'http://a.example/1.jpg'
+    """
+    found = _WRAPPED.match(url)
+    return (found and parsing.parse_url(unquote(found[1]))) or url
+
+
+def _is_thumbnail(url: str) -> bool:
+    return _THUMBNAIL.match(url) is not None
 
 
 def decipher_url(address: object) -> object:

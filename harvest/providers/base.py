@@ -56,7 +56,7 @@ class Provider(ABC):
     in_all: ClassVar[bool] = True  # part of `-c ALL` when it is usable
     pace: ClassVar[float] = 1.0  # seconds between two requests
     most: ClassVar[int] = 1000  # hits that one query can return
-    by_words: ClassVar[bool] = False  # a web engine: its results should share a word with the query
+    by_words: ClassVar[bool] = False  # a web engine: its results should contain words of the query
     probe: ClassVar[str | None] = "cat"  # the query of `harvest doctor`; None: there is no service to test
     ephemeral: ClassVar[bool] = False  # its URLs are only valid during the run, so unfinished hits are searched again
 
@@ -87,10 +87,11 @@ class Provider(ABC):
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The values of its keys, which no message, log, file or record may show. `HARVEST_…` are not keys."""
+        """The values of its keys, which no message, log or record may show. `HARVEST_…` and `…_URL` are not keys."""
         of_key = (self.key.variable, *self.key.also) if self.key else ()
-        names = (name for name in (*of_key, *self.variables) if not name.startswith("HARVEST_"))
-        return frozenset(filter(None, map(self._setting, names)))
+        names = (*of_key, *self.variables)
+        secret = (name for name in names if not (name.startswith("HARVEST_") or name.endswith("_URL")))
+        return frozenset(filter(None, map(self._setting, secret)))
 
     @property
     def trusted_hosts(self) -> frozenset[str]:

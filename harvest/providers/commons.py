@@ -13,7 +13,7 @@ from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit
 from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import NewHits, PageResults, Provider
-from harvest.web.user_agent import USER_AGENT
+from harvest.web.user_agent import CONTACT_VARIABLE, identify, is_contact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from harvest.web.search_session import SearchPage, SearchSession
 
 _API = "https://commons.wikimedia.org/w/api.php"
-_CONTACT = "HARVEST_CONTACT"
-# No parentheses, because the contact is sent within parentheses.
-_REACHABLE = re.compile(r"[!-'*-~]+@[!-'*-~]+\.[!-'*-~]+|https?://[!-'*-~]+\.[!-'*-~]+")
 _CATEGORY = re.compile(r"category:\s*(.+)", re.IGNORECASE)
 _COUNT = 50  # files in one response
 _PARTS = 20  # responses that one batch may be split into
@@ -54,17 +51,17 @@ class Commons(Provider):
     name: ClassVar = "COMMONS"
     label: ClassVar = "Commons"
     about: ClassVar = "Wikimedia's archive of free images; requires your contact address"
-    variables: ClassVar = (_CONTACT,)
+    variables: ClassVar = (CONTACT_VARIABLE,)
     supported_filters: ClassVar = frozenset({"licence", "min_size", "photos"})
     pace: ClassVar = 1.0
     most: ClassVar = 10_000  # results of a search
 
     def check(self) -> None:
         """Raise `KeyMissing` without a contact: Commons refuses programs that do not name one."""
-        if not _REACHABLE.fullmatch(self._setting(_CONTACT)):
+        if not is_contact(self._setting(CONTACT_VARIABLE)):
             raise KeyMissing(
-                f"Commons requires a contact: an e-mail or web address in {_CONTACT}.",
-                f"Pass --contact you@example.org, or run: harvest keys set {_CONTACT}\n"
+                f"Commons requires a contact: an e-mail or web address in {CONTACT_VARIABLE}.",
+                f"Pass --contact you@example.org, or run: harvest keys set {CONTACT_VARIABLE}\n"
                 "It is sent to Commons with each request.\n"
                 "Or leave Commons out and choose other providers with -c.",
             )
@@ -73,7 +70,7 @@ class Commons(Provider):
         """Yield the files of a search by relevance, or those of a category with `category:NAME`."""
         self.check()
         params = _FILES | _generator(query)
-        headers = {"User-Agent": f"{USER_AGENT} ({self._setting(_CONTACT)})"}
+        headers = {"User-Agent": identify(self._setting(CONTACT_VARIABLE))}
 
         def ask(following: dict[str, str]) -> tuple[SearchPage, CommonsBatch]:
             """Request one response, and retry after a pause while the databases lag."""

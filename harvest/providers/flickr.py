@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
@@ -24,7 +27,7 @@ from harvest.errors import (
 )
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit, Safe
-from harvest.providers import licence_parsing, parsing
+from harvest.providers import json_response, licence_parsing, parsing
 from harvest.providers.base import Key, NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
@@ -44,12 +47,13 @@ SIZES = ("o", "6k", "5k", "4k", "3k", "k", "h", "l", "c", "z", "m")  # of a phot
 _REFUSED = {401, 403}  # sent by a firewall; Flickr itself refuses with 200
 _BAD_KEY = {"96", "97", "98", "99", "100"}
 _TEMPORARY = {"0", "10", "105", "106", "201"}
+_LAST_COMMA = re.compile(r",\s*\}\s*\Z")
 _CHANGED = f"Its response format may have changed. {ASK_THE_DOCTOR}"
 LICENCES = {
     "0": licence_parsing.stated_licence(
         "LicenseRef-All-Rights-Reserved", "https://www.flickrhelp.com/hc/en-us/articles/10710266545556"
     ),
-    "7": licence_parsing.stated_licence("LicenseRef-No-Known-Restrictions", "https://www.flickr.com/commons/usage/"),
+    "7": licence_parsing.NO_KNOWN_RESTRICTIONS,
     "8": licence_parsing.stated_licence("LicenseRef-US-Gov", "https://www.usa.gov/government-copyright"),
     "9": licence_parsing.CC0,
     "10": licence_parsing.PUBLIC_DOMAIN_MARK,
@@ -74,7 +78,9 @@ class Flickr(Provider):
     key: ClassVar = Key(
         "FLICKR_API_KEY",
         "https://www.flickr.com/services/apps/create/apply",
-        "Since 2025 Flickr makes new keys for Pro accounts only",
+        # The quotation is from that page; it is there since March 2025.
+        'Flickr gives new keys to Pro accounts only: "API key creation is currently disabled for free accounts".\n'
+        "Openverse holds Flickr's openly licensed photographs and needs no key: -c OPENVERSE",
     )
     variables: ClassVar = ("FLICKR_API_SECRET",)
     supported_filters: ClassVar = frozenset({"licence", "photos", "since", "until", "safe"})
@@ -171,7 +177,7 @@ def parse(page: SearchPage) -> PageResults:
         raise Blocked(
             f"Flickr answers {page.status} instead of results.", "harvest stopped searching Flickr. Try again later."
         )
-    answer = page.json()
+    answer = _parse_json(page)
     if not isinstance(answer, dict) or answer.get("stat") != "ok":
         raise _failure(answer if isinstance(answer, dict) else {}, page.text)
     photos = answer.get("photos")
@@ -186,6 +192,16 @@ def parse(page: SearchPage) -> PageResults:
         )
     number, last, per_page = (parsing.parse_number(fields.get(name)) or 1 for name in ("page", "pages", "perpage"))
     return PageResults(hits, number + 1 if number < last and number * per_page < CAP else None, total)
+
+
+def _parse_json(page: SearchPage) -> object:
+    """Return the JSON of a response; some errors of Flickr (code 201) have a comma after their last field."""
+    if page.text.lstrip().startswith("{") and '"fail"' in page.text:
+        page = replace(page, text=_LAST_COMMA.sub("}", page.text))
+    if page.status != HTTPStatus.OK and not page.text.lstrip().startswith("{"):
+        reason = json_response.read_reason(page) or "no reason given"
+        raise Unreachable(f"Flickr answers {page.status} instead of results: {reason}", ASK_THE_DOCTOR)
+    return page.json()
 
 
 def _failure(answer: dict[str, object], text: str) -> ProviderError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from harvest.models import Query
     from harvest.web.search_session import SearchPage, SearchSession
 
-_API = "https://api.gbif.org/v1"
+_API = "https://api.gbif.org"
+# Catalogue of Life XR, GBIF's taxonomy since June 2026. It must be named: without it both requests use the old one.
+_CHECKLIST = "7ddf754f-d193-4cc9-b351-99906754a03b"
+_KEY = re.compile(r"[A-Za-z0-9]{1,20}")  # of a taxon: "C6YH2"; the old taxonomy had numbers
 _LIMIT = 300  # records per page
 _CAP = 100_000  # records of one search that can be reached
 _RECORDS = {  # the licences of records; those of their media are nearly always the same
@@ -48,11 +52,13 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     name = plain_text(query.text)
     if not name:
         return
-    taxon = parse_match(pages.get(f"{_API}/species/match", params={"name": name, "strict": "true"}))
+    params: dict[str, object] = {"scientificName": name, "strict": "true", "checklistKey": _CHECKLIST}
+    taxon = parse_match(pages.get(f"{_API}/v2/species/match", params=params))
     if taxon is None:
         return
     params = {
         "taxonKey": taxon,
+        "checklistKey": _CHECKLIST,
         "mediaType": "StillImage",
         "basisOfRecord": "HUMAN_OBSERVATION",  # no drawers of beetles, no pressed leaves with labels
         "license": _RECORDS.get(query.filters.licence, []),
@@ -63,21 +69,30 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     offset: int | None = 0
     while offset is not None:
         arguments = urlencode(params | {"offset": offset}, doseq=True)  # one parameter per licence
-        found = parse(pages.get(f"{_API}/occurrence/search?{arguments}"))
+        found = parse(pages.get(f"{_API}/v1/occurrence/search?{arguments}"))
         yield found.hits
         offset = found.more
 
 
-def parse_match(page: SearchPage) -> int | None:
-    """Return the taxon with exactly this name, or the accepted taxon of a synonym; similar names do not count."""
+def parse_match(page: SearchPage) -> str | None:
+    """Return the key of the taxon with exactly this name, or of the accepted taxon of a synonym.
+
+    Similar names do not count.
+    """
     answer = json_response.read_object(page, Gbif.label)
-    kind = answer.get("matchType")
+    kind = parsing.as_object(answer.get("diagnostics")).get("matchType")
     if not isinstance(kind, str):
         raise json_response.page_changed(page, Gbif.label, "a response that does not say whether the name exists")
     if kind != "EXACT":
         return None
-    keys = (parsing.parse_number(answer.get(name), parsing.IDENTITY) for name in ("acceptedUsageKey", "usageKey"))
-    return next(filter(None, keys), None)
+    usages = (parsing.as_object(answer.get(name)) for name in ("acceptedUsage", "usage"))
+    return next(filter(None, (_parse_key(usage.get("key")) for usage in usages)), None)
+
+
+def _parse_key(key: object) -> str | None:
+    """Return the key of a taxon as text; it may be sent as a number."""
+    text = key if isinstance(key, str) else str(parsing.parse_number(key, parsing.IDENTITY) or "")
+    return text if _KEY.fullmatch(text) else None
 
 
 def parse(page: SearchPage) -> PageResults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
@@ -13,13 +14,18 @@ from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.queries.query_syntax import plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harvest.models import Query
     from harvest.web.search_session import SearchPage, SearchSession
 
 _API = "https://api.inaturalist.org/v1"
 _PER_PAGE = 200
+_FEWEST = 10  # observations per page, if as many are wanted: a page takes a second
+# The ids of observations, in ascending order of upload, are split into ranges of this size; the last has no end. They
+# are the same for every taxon and day, so that a repeated search finds the same observations first.
+_RANGE = 25_000_000
+_RANGES = 16  # a power of two; ids are near 400 million at the end of 2026
 _LIKELY = 30  # candidate taxa for a name
 _PHOTO = re.compile(r"(https?://[^/]+/photos/(\d+))/\w+(\.\w+(?:\?\w*)?)", re.ASCII)
 _SIZES = ("original", "large", "medium")  # the other two have at most 240 pixels
@@ -46,7 +52,7 @@ class INaturalist(Provider):
     probe: ClassVar = "Felis catus"
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
-        """Yield the research-grade photos of the taxon with the name in the query, oldest first."""
+        """Yield the research-grade photos of the taxon with the name in the query, from all years in turn."""
         yield from NewHits(self.most, enlarge=False).filter_new(_walk(query, pages))
 
 
@@ -60,11 +66,12 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
     taxon = parse_taxa(pages.get(f"{_API}/taxa/autocomplete", params=params), name)
     if taxon is None:
         return
+    size = _page_size(query.limit)
     params = {
         "taxon_id": taxon,
         "photos": "true",
         "quality_grade": "research",
-        "per_page": max(1, min(query.limit or _PER_PAGE, _PER_PAGE)),
+        "per_page": size,
         "order_by": "id",
         "order": "asc",
     }
@@ -72,11 +79,55 @@ def _walk(query: Query, pages: SearchSession) -> Iterator[list[Hit]]:
         allowed = (code for code, licence in _LICENCES.items() if licence.allows(filters.licence))
         params["photo_license"] = ",".join(code for code in allowed if code != "pd")  # which its API does not accept
     params |= {name: date for name, date in (("d1", filters.since), ("d2", filters.until)) if date}
-    above: int | None = 0
-    while above is not None:
-        found = parse(pages.get(f"{_API}/observations", params=params | {"id_above": above}))
-        yield found.hits
-        above = found.more
+
+    def ask(**ids: int) -> PageResults:
+        return parse(pages.get(f"{_API}/observations", params=params | ids))
+
+    yield from _take_turns(ask, size)
+
+
+def _page_size(limit: int | None) -> int:
+    """Return the observations per page with which the first pages of all ranges reach the limit."""
+    if limit is None:
+        return _PER_PAGE
+    return max(1, min(limit, _FEWEST), min(-(-limit // _RANGES), _PER_PAGE))
+
+
+def _take_turns(ask: Callable[..., PageResults], size: int) -> Iterator[list[Hit]]:
+    """Yield the first page, then one page of each range of ids in turn.
+
+    In the order of their ids, the first thousand observations of a taxon are those of a few early observers.
+    """
+    found = ask(id_above=0)
+    yield found.hits
+    if found.more is None:
+        return
+    ranges = split_ids(found.more, (found.total or 0) // size)
+    while ranges:
+        above, below = ranges.popleft()
+        found = ask(id_above=above, id_below=below) if below else ask(id_above=above)
+        if found.more is not None:
+            ranges.append((found.more, below))
+        if found.hits or found.more is not None:  # a range without observations is not the end of the others
+            yield found.hits
+
+
+def split_ids(last: int, pages: int) -> deque[tuple[int, int | None]]:
+    """Return the ranges of the ids above `last`, as pairs of the ids below and above them, far ones alternating.
+
+    There are about as many ranges as pages: an empty range costs a request.
+
+    >>> list(split_ids(130_000_000, 4))
+    [(200000000, 300000001), (130000000, 200000001), (300000000, None)]
+    """
+    parts = 1
+    while parts < min(pages, _RANGES):
+        parts *= 2
+    width = _RANGE * _RANGES // parts
+    bits = parts.bit_length() - 1
+    order = (int(f"{place:0{bits}b}"[::-1], 2) if bits else 0 for place in range(parts))
+    starts = [(place * width, (place + 1) * width + 1 if place + 1 < parts else None) for place in order]
+    return deque((max(above, last), below) for above, below in starts if below is None or below > last + 1)
 
 
 def parse_taxa(page: SearchPage, name: str) -> int | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _REASONS = ("detail", "error", "message", "info")  # fields in which services state why they refuse
+_NESTED = 3  # levels of objects and lists that a reason may be in: {"detail": {"page": ["Invalid page."]}}
 
 
 def read_object(page: SearchPage, label: str) -> dict[str, Any]:
@@ -23,15 +24,44 @@ def read_object(page: SearchPage, label: str) -> dict[str, Any]:
             f"harvest stopped searching {label} and keeps what was found. Try again in some hours "
             "or from another connection.",
         )
+    if page.status != HTTPStatus.OK:
+        raise _refusal(page, label)
     answer = page.json()
     if not isinstance(answer, dict):
         raise page_changed(page, label, "a response that is not a JSON object")
-    if page.status != HTTPStatus.OK:
-        reason = next(filter(None, (parsing.parse_text(answer.get(name)) for name in _REASONS)), "no reason given")
-        raise Unanswerable(
-            f"{label} refuses this search ({page.status}): {reason}", f"Change the query, or leave {label} out."
-        )
     return answer
+
+
+def read_reason(page: SearchPage) -> str | None:
+    """Return why a service refuses a request: a field of its JSON, or its whole response if that is plain text."""
+    try:
+        answer = page.json()
+    except PageChanged:
+        text = page.text.lstrip()
+        return None if text.startswith(("<", "{", "[")) else parsing.parse_text(text)
+    fields = parsing.as_object(answer)
+    return next(filter(None, (_find_text(fields.get(name)) for name in _REASONS)), None)
+
+
+def _find_text(value: object, levels: int = _NESTED) -> str | None:
+    """Return the first text in a value, with the name of its field."""
+    if levels and isinstance(value, list):
+        return next(filter(None, (_find_text(item, levels - 1) for item in value)), None)
+    if levels and isinstance(value, dict):
+        found = ((parsing.parse_text(name), _find_text(item, levels - 1)) for name, item in value.items())
+        return next((f"{name}: {text}" for name, text in found if text), None)
+    return parsing.parse_text(value)
+
+
+def _refusal(page: SearchPage, label: str) -> Unanswerable | PageChanged:
+    """Return the error for a response with an error status; a web page is not an answer of the service."""
+    reason = read_reason(page)
+    if reason is None and not page.text.lstrip().startswith("{"):
+        return page_changed(page, label, f"an error ({page.status}) without a reason")
+    return Unanswerable(
+        f"{label} refuses this search ({page.status}): {reason or 'no reason given'}",
+        f"Change the query, or leave {label} out.",
+    )
 
 
 def read_list(page: SearchPage, label: str, answer: dict[str, Any], name: str = "results") -> list[dict[str, Any]]:

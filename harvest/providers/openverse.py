@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Ask = Callable[..., PageResults]
     Splits = list[list[dict[str, str]]]
 
-_CAP = 240  # results of one search, with or without credentials
+_CAP = 240  # results of one search, with or without credentials; `result_count` never states more
 _API = "https://api.openverse.org/v1"
 _ID, _SECRET = "OPENVERSE_CLIENT_ID", "OPENVERSE_CLIENT_SECRET"
 _ANONYMOUS, _KNOWN = 20, 48  # results per page; five of the larger pages reach the cap
@@ -70,7 +70,7 @@ class Openverse(Provider):
         new_hits = NewHits(self.most)
         first = ask(page=1)
         yield from new_hits.filter_new(_window(ask, first))
-        if (first.total or 0) > _CAP:
+        if (first.total or 0) >= _CAP:
             yield from new_hits.filter_new(_parts(ask, _splits(query)), patience=_LOST)
 
 
@@ -116,10 +116,10 @@ def _window(ask: Ask, found: PageResults, **narrowed: str) -> Iterator[list[Hit]
 
 
 def _parts(ask: Ask, splits: Splits, **narrowed: str) -> Iterator[list[Hit]]:
-    """Read a search part by part; split a part that is still over the cap in the next way."""
+    """Read a search part by part; split a part that still reaches the cap in the next way."""
     for part in splits[0]:
         found = ask(page=1, **narrowed, **part)
-        if (found.total or 0) > _CAP and splits[1:]:
+        if (found.total or 0) >= _CAP and splits[1:]:
             yield found.hits
             yield from _parts(ask, splits[1:], **narrowed, **part)
         else:
@@ -133,7 +133,7 @@ def parse(page: SearchPage) -> PageResults:
         return PageResults([])  # past the end
     if page.status == HTTPStatus.UNAUTHORIZED:
         raise KeyRefused(
-            "Openverse refuses the credentials (401).",
+            f"Openverse refuses the credentials (401): {json_response.read_reason(page) or 'no reason given'}",
             "Check OPENVERSE_CLIENT_ID and OPENVERSE_CLIENT_SECRET. Openverse also works without them.",
         )
     answer = json_response.read_object(page, Openverse.label)

@@ -124,6 +124,14 @@ def check_url(url: str | httpx.URL, *, allowed: Allowed = is_public, trusted: Co
     return address
 
 
+def join_url(address: Address, location: str) -> httpx.URL:
+    """Return the URL that an address redirects to; raise `BadAddress` if it is not one."""
+    try:
+        return address.url.join(location)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise BadAddress(f"the redirect is not a URL: {error}") from None
+
+
 def join_host_port(host: str, port: int) -> str:
     """Return `host:port`, with the brackets an IPv6 address needs.
 

@@ -21,6 +21,7 @@ from harvest.verdicts import Verdict
 from harvest.web.domains import hostname, registrable_domain
 from harvest.web.response_timeout import ResponseTimeout
 from harvest.web.retry import describe_wait
+from harvest.web.user_agent import is_wikimedia
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,6 +36,7 @@ _IMAGE_CDNS = (
     "inaturalist-open-data.s3.amazonaws.com",  # published by iNaturalist for bulk download
 )
 _AT_MOST = {"wikimedia.org": 2}  # "a total concurrency of at most 2" for media, in its robot policy
+_SLOWER = 10  # times, for a host that asks for a contact and gets none
 _MAX_PAUSES_IN_A_ROW = 3  # without a successful response between them
 _WAIT_STEP = 1.0  # seconds after which a waiting request checks whether its host was parked
 
@@ -68,7 +70,8 @@ def host_limits(server: str, limits: ImageLimits) -> HostLimits:
     if not domains.isdisjoint(_IMAGE_CDNS):
         return HostLimits(2 * limits.per_host, limits.pace / 2)
     connections = min((_AT_MOST[domain] for domain in domains & _AT_MOST.keys()), default=limits.per_host)
-    return HostLimits(min(connections, limits.per_host), limits.pace)
+    is_slow = limits.unidentified and is_wikimedia(hostname(server))
+    return HostLimits(min(connections, limits.per_host), limits.pace * (_SLOWER if is_slow else 1))
 
 
 def share(server: str, limits: ImageLimits) -> DomainShare:

@@ -12,48 +12,38 @@ import random
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
-
-import httpx
 
 from harvest.ignore_message import ignore_message
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
-from harvest.web import image_response, tls
-from harvest.web.address_policy import (
-    Address,
-    AddressRefused,
-    Allowed,
-    BadAddress,
-    check_host,
-    check_url,
-    is_public,
-)
-from harvest.web.dns import (
-    GuardedResolver,
-    Resolve,
-    Resolver,
-    resolve,
-)
-from harvest.web.failure_verdicts import ERRORS, Failure, classify_error
+from harvest.web import image_response, opt_out
+from harvest.web.address_policy import Address, AddressRefused, Allowed, check_url, is_public, join_url
+from harvest.web.dns import Resolve, resolve
+from harvest.web.failure_verdicts import Failure
+from harvest.web.host_document import HostDocuments
+from harvest.web.host_rules import HostRulesLoader, ObeyedRules
 from harvest.web.host_scheduler import ConnectionSlot, ConnectionSlots, HostParked, HostScheduler
 from harvest.web.image_response import Redirect
 from harvest.web.limits import ImageLimits
 from harvest.web.proxies import Proxies
+from harvest.web.request_sender import RequestSender, allow_any
 from harvest.web.retry import backoff_seconds
-from harvest.web.transport import ProxyRouter
-from harvest.web.user_agent import USER_AGENT
+from harvest.web.user_agent import UserAgents
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
+    import httpx
+
+    from harvest.web.host_rules_cache import HostRulesCache
+
 __all__ = ["ImageClient", "ImageLimits"]
 
-Result = Body | Refusal | Failure | Redirect
-
-_HEADERS = {"User-Agent": USER_AGENT, "Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
+_HEADERS = {"Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
 _PROXY_NOTICE = (
     "Images are downloaded through the proxy {}. The proxy resolves host names itself, so harvest can refuse a "
     "private address only where the URL contains it as a number."
@@ -86,7 +76,9 @@ class ImageClient:
     """Downloads the bodies of images; an async context manager.
 
     `trusted` holds the `host:port` pairs of servers that belong to this program: no address check, no proxy and
-    no pace apply to them. `say` gets a message when a proxy is in use and when a host is parked. `resolve`,
+    no pace apply to them. With `host_rules`, each host is asked for its robots.txt and tdmrep.json before its first
+    image. `contact` is an e-mail or web address for Wikimedia, which asks for one; no other host gets it. `say` gets
+    a message when a proxy is in use, when a host is parked, and when Wikimedia is asked without a contact. `resolve`,
     `allowed`, `clock`, `sleep` and `jitter` are for tests.
     """
 
@@ -98,6 +90,9 @@ class ImageClient:
         allow_private: bool = False,
         trusted: Collection[str] = (),
         obey_opt_out: bool = True,
+        obey_robots: bool = False,
+        host_rules: HostRulesCache | None = None,
+        contact: str = "",
         say: Callable[[str], None] | None = None,
         resolve: Resolve = resolve,
         allowed: Allowed = is_public,
@@ -109,26 +104,39 @@ class ImageClient:
         self._limits = limits or ImageLimits()
         self._proxies = Proxies(proxy, trusted=trusted)
         self._allow_private = allow_private
-        self._allowed = _allow_any if allow_private else allowed
+        self._allowed = allow_any if allow_private else allowed
         self._trusted = frozenset(trusted)
-        self._obey_opt_out = obey_opt_out
+        self._obeyed = ObeyedRules(obey_opt_out, obey_robots)
+        self._rules_cache = host_rules if any(self._obeyed) else None
         self._say = say or ignore_message
         self._resolve = resolve
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._hosts = HostScheduler(self._limits, clock=clock, sleep=sleep, say=self._say)
+        self._agents = UserAgents(contact, self._say)
+        host_limits = self._limits if self._agents.has_contact else replace(self._limits, unidentified=True)
+        self._hosts = HostScheduler(host_limits, clock=clock, sleep=sleep, say=self._say)
         self._slots = ConnectionSlots(self._limits)
-        self._router: ProxyRouter | None = None
+        self._sender: RequestSender | None = None
+        self._rules: HostRulesLoader | None = None
 
     async def __aenter__(self) -> Self:
-        lookups = Resolver(self._resolve, self._limits.dns)
-        self._router = ProxyRouter(
-            self._proxies,
-            tls=tls.ssl_context(),
-            direct=GuardedResolver(lookups, allowed=self._allowed, trusted=self._trusted),
-            proxied=GuardedResolver(lookups, allowed=_allow_any),
+        self._sender = RequestSender(
+            self._hosts,
+            self._limits,
+            proxies=self._proxies,
+            resolve=self._resolve,
+            allowed=self._allowed,
+            trusted=self._trusted,
+            allow_private=self._allow_private,
+            clock=self._clock,
+            jitter=self._jitter,
         )
+        if self._rules_cache is not None:
+            documents = HostDocuments(
+                self._sender, self._slots, self._limits, agents=self._agents, check=self._check, count=self._count
+            )
+            self._rules = HostRulesLoader(documents.fetch, self._rules_cache, self._obeyed)
         if self._proxies:
             self._say(_PROXY_NOTICE.format(self._proxies.describe()))
         return self
@@ -136,8 +144,10 @@ class ImageClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._router is not None:
-            await self._router.aclose()
+        if self._rules is not None:
+            await self._rules.aclose()
+        if self._sender is not None:
+            await self._sender.aclose()
 
     @property
     def parked(self) -> dict[str, str]:
@@ -170,17 +180,23 @@ class ImageClient:
             slot.release()
 
     async def _fetch(self, address: Address, referer: str | None, slot: ConnectionSlot) -> Body | Refusal:
+        assert self._sender is not None, "use `async with ImageClient() as client`"
         headers = _HEADERS | _referer(referer, address)
         left = self._limits.total
         failures = redirects = 0
         while True:
-            result, spent = await self._try_once(address, headers, failures, left, slot)
+            rules = None if address.host_and_port in self._trusted else self._rules
+            if rules is not None and (refusal := await rules.find_refusal(address)):
+                return refusal
+            headers["User-Agent"] = self._agents.choose(address.host)
+            read = partial(self._read, address, rules, slot)
+            result, spent = await self._sender.send(address, headers, slot, read, left=left, failures=failures)
             left -= spent
             if isinstance(result, Redirect):
                 redirects += 1
                 if redirects > self._limits.redirects:
                     return Refusal(Verdict.TOO_MANY_REDIRECTS, f"{redirects} redirects")
-                address = self._check(_join(address, result.location))
+                address = self._check(join_url(address, result.location))
             elif isinstance(result, Failure):
                 failures += 1
                 wait = 0.0 if result.busy else backoff_seconds(failures, self._jitter())
@@ -192,73 +208,17 @@ class ImageClient:
             else:
                 return result
 
-    async def _try_once(
-        self, address: Address, headers: dict[str, str], failures: int, left: float, slot: ConnectionSlot
-    ) -> tuple[Result, float]:
-        """Send one request when the host has a free slot; return the result and the seconds it took.
-
-        The connection slot stays taken when the result is a body.
-        """
-        polite = address.host_and_port not in self._trusted and not (self._allow_private and _is_private(address.host))
-        async with self._hosts.request_slot(address.server, polite=polite) as host:
-            await slot.acquire()
-            result: Result | None = None
-            try:
-                pauses, started = host.pauses, self._clock()
-                request = self._request(address, headers, failures)
-                result = await self._send(request, left, slot, host.response_timeout.limit_wait(failures))
-                now = self._clock()
-            finally:
-                if not isinstance(result, Body):
-                    slot.release()
-            if not isinstance(result, Failure):
-                host.record_success()
-            elif result.busy:
-                host.pause(backoff_seconds(1, self._jitter()) if result.wait is None else result.wait, now, pauses)
-            return result, now - started
-
-    async def _send(
-        self,
-        request: httpx.Request,
-        left: float,
-        slot: ConnectionSlot,
-        response_timeout: AbstractAsyncContextManager[None],
-    ) -> Result:
-        # Not through an httpx client: it would handle redirects, cookies and passwords, which must not be used
-        # here, and that takes a tenth of the time of a download.
-        assert self._router is not None, "use `async with ImageClient() as client`"
-        deadline = asyncio.timeout(left)
-        answered = False
-        try:
-            async with deadline:
-                async with response_timeout:
-                    response = await self._router.handle_async_request(request)
-                answered = True
-                try:
-                    return await image_response.read_response(
-                        response,
-                        self._limits,
-                        obey_opt_out=self._obey_opt_out,
-                        count=self._count,
-                        grow=slot.acquire_large,
-                    )
-                finally:
-                    await response.aclose()
-        except ERRORS as error:
-            if deadline.expired():
-                timeout = Refusal(Verdict.TIMEOUT, f"not finished within {self._limits.total:g} s")
-                return Failure(timeout, is_transient=False, answered=answered)
-            return replace(classify_error(error), answered=answered)
-
-    def _request(self, address: Address, headers: dict[str, str], failures: int) -> httpx.Request:
-        connect = self._limits.connect
-        # The transport passes httpx's pool timeout to aiohttp as the time for lookup and connection together.
-        pool = self._limits.dns + connect
-        timeout = httpx.Timeout(self._limits.idle_timeout(failures), connect=connect, pool=pool)
-        extensions = {"address": address, "timeout": timeout.as_dict()}
-        # httpx cannot make this header for a host like xn--ls8h, an emoji: it raises IDNAError.
-        headers = {"Host": address.url.netloc.decode("ascii"), **headers}
-        return httpx.Request("GET", address.url, headers=headers, extensions=extensions)
+    async def _read(
+        self, address: Address, rules: HostRulesLoader | None, slot: ConnectionSlot, response: httpx.Response
+    ) -> Body | Refusal | Failure | Redirect:
+        is_reserved = rules is not None and await rules.is_reserved(address)
+        return await image_response.read_response(
+            response,
+            self._limits,
+            find_opt_out=partial(opt_out.find_opt_out, is_reserved=is_reserved) if self._obeyed.opt_out else _ignore,
+            count=self._count,
+            grow=slot.acquire_large,
+        )
 
     def _check(self, url: str | httpx.URL) -> Address:
         return check_url(url, allowed=self._allowed, trusted=self._trusted)
@@ -267,29 +227,14 @@ class ImageClient:
         self.bytes_read += read
 
 
-def _join(address: Address, location: str) -> httpx.URL:
-    try:
-        return address.url.join(location)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise BadAddress(f"the redirect is not a URL: {error}") from None
-
-
 def _referer(page: str | None, address: Address) -> dict[str, str]:
     """Return the Referer header for the page that shows an image, as a browser would send it."""
     try:
-        url = check_url(page or "", allowed=_allow_any).url
+        url = check_url(page or "", allowed=allow_any).url
     except AddressRefused:
         return {}
     return {} if (url.scheme, address.url.scheme) == ("https", "http") else {"Referer": str(url)}
 
 
-def _is_private(host: str) -> bool:
-    try:
-        check_host(host)
-    except AddressRefused:
-        return True
-    return False
-
-
-def _allow_any(_ip: str) -> bool:
-    return True
+def _ignore(_headers: httpx.Headers) -> None:
+    """Find no opt-out."""

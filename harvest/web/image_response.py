@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
 from harvest.web.failure_verdicts import Failure
-from harvest.web.opt_out import find_opt_out
 from harvest.web.retry import parse_retry_after, utc_now
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ async def read_response(
     response: httpx.Response,
     limits: ImageLimits,
     *,
-    obey_opt_out: bool,
+    find_opt_out: Callable[[httpx.Headers], str | None],
     count: Callable[[int], None],
     grow: Callable[[], Awaitable[None]],
 ) -> Body | Refusal | Failure | Redirect:
@@ -43,12 +42,11 @@ async def read_response(
 
     `count` is called with the size of every piece; `grow` is awaited before the body exceeds `limits.large`.
     """
-    status = response.status_code
-    if status in _REDIRECTS and "location" in response.headers:
-        return Redirect(response.headers["location"])
-    if status not in _WHOLE:
-        return _failed_response(response)
-    if refusal := _check_headers(response, limits, obey_opt_out=obey_opt_out):
+    if (other := check_status(response)) is not None:
+        return other
+    if opt_out := find_opt_out(response.headers):
+        return Refusal(Verdict.OPTED_OUT, opt_out)
+    if refusal := _check_headers(response, limits):
         return refusal
     size = 0
     body = BytesIO()  # `getvalue` makes no copy: half the memory of joining the pieces
@@ -61,6 +59,14 @@ async def read_response(
             await grow()
         body.write(piece)
     return Body(body.getvalue(), str(response.request.url))
+
+
+def check_status(response: httpx.Response) -> Redirect | Refusal | Failure | None:
+    """Return the redirect or the failure that the status of a response stands for; `None` if it has the body."""
+    status = response.status_code
+    if status in _REDIRECTS and "location" in response.headers:
+        return Redirect(response.headers["location"])
+    return None if status in _WHOLE else _failed_response(response)
 
 
 def _failed_response(response: httpx.Response) -> Refusal | Failure:
@@ -77,10 +83,8 @@ def _failed_response(response: httpx.Response) -> Refusal | Failure:
     return Refusal(Verdict.GONE, detail)
 
 
-def _check_headers(response: httpx.Response, limits: ImageLimits, *, obey_opt_out: bool) -> Refusal | None:
+def _check_headers(response: httpx.Response, limits: ImageLimits) -> Refusal | None:
     headers = response.headers
-    if obey_opt_out and (directive := find_opt_out(headers.get_list("x-robots-tag"))):
-        return Refusal(Verdict.OPTED_OUT, f"X-Robots-Tag: {directive}")
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         return Refusal(Verdict.ENCODED, f"Content-Encoding: {encoding[:40]}")

@@ -20,11 +20,14 @@ class ImageLimits:
     body: int = 25 * MiB
     large: int = 4 * MiB  # few images are larger, and only `large_at_once` of them are read at a time:
     large_at_once: int = 6  # one host cannot use all the memory, and 32 bodies take 250 MB instead of 800
+    document: int = 500 * 1024  # a robots.txt or tdmrep.json, which is cut off there as RFC 9309 allows
+    document_total: float = 10  # one of those, with its redirects
     redirects: int = 5
     attempts: int = 3
     connections: int = 32
     per_host: int = 4  # a few hosts have another number, see `host_limits`
     pace: float = 0.05  # between two requests to one host: at most twenty a second
+    unidentified: bool = False  # there is no contact, which Wikimedia asks for: ten times slower there
     retry_after: float = 120  # a host that asks for a longer wait is parked for the rest of the run
     strikes: int = 6  # images in a row without any response, after which their host is parked
     unfinished: int = 6  # images in a row that a domain begins to send and does not finish in time, likewise

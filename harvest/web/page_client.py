@@ -9,7 +9,7 @@ import http.client
 import logging
 import ssl
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urljoin
 
 import requests
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from harvest.web.proxies import Proxies
 
 TOO_MANY_REQUESTS = 429
+Body: TypeAlias = "Mapping[str, str] | str"  # a form, or the text of a JSON object without secrets
 _ERRORS = 500
 _PIECE = 64 * 1024
 _SENTENCE = 1000  # bytes of a 429 response that are searched for the time to wait
@@ -115,11 +116,11 @@ class PageClient:
         params: Mapping[str, str],
         headers: Mapping[str, str],
         late: threading.Event,
-        form: Mapping[str, str] | None = None,
+        body: Body | None = None,
     ) -> SearchPage:
         """Return the page at a URL, or raise `RequestFailed`; stops reading once `late` is set.
 
-        A `form` is posted to this URL only, never to a redirect: it may contain a secret.
+        A `body` is posted to this URL only, never to a redirect: it may contain a secret.
         """
         address: Address | None = None
         adapter = self._to_provider
@@ -127,16 +128,16 @@ class PageClient:
         for _ in range(self._limits.redirects + 1):
             before = address
             try:
-                request, address = self._prepare(url, params, headers, before=before, form=form)
+                request, address = self._prepare(url, params, headers, before=before, body=body)
                 if before is None:
-                    secrets = secrets.with_sent(str(request.url), headers, form)
+                    secrets = secrets.with_sent(str(request.url), headers, {} if isinstance(body, str) else body)
                 elif before.host_and_port != address.host_and_port:
                     adapter = self._to_others  # also for the first server: another server chose the URL
                 with self._send(request, address, adapter) as response:
                     if not response.is_redirect:
                         return self._read(response, late, secrets)
-                    if form is not None:
-                        raise RequestFailed("redirects a form to another URL", again=False)
+                    if body is not None:
+                        raise RequestFailed("redirects posted data to another URL", again=False)
                     url = urljoin(str(request.url), self._session.get_redirect_target(response) or "")
             except AddressRefused as error:
                 what = f"leads to an address that is not allowed ({secrets.hide(redact(str(error)))})"
@@ -155,13 +156,13 @@ class PageClient:
         headers: Mapping[str, str],
         *,
         before: Address | None,
-        form: Mapping[str, str] | None,
+        body: Body | None,
     ) -> tuple[requests.PreparedRequest, Address]:
         """Return a request and its address; `before` is the address that redirected to it."""
         headers = {**_HEADERS, **headers, "Accept-Encoding": "gzip, deflate"}
-        method = "GET" if form is None else "POST"
+        method = "GET" if body is None else "POST"
         try:
-            request = self._session.prepare_request(requests.Request(method, url, headers, params=params, data=form))
+            request = self._session.prepare_request(requests.Request(method, url, headers, params=params, data=body))
             address = self._check(str(request.url), before)
             if before is not None and before.host_and_port != address.host_and_port:
                 for name in [name for name in request.headers if name.lower() not in _HARMLESS]:

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Mapping  # noqa: TC003 - a dataclass is read at run time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from harvest.errors import PageChanged
 
 _MAX_DEPTH = 64  # real responses have ten levels
+_MAX_EXCERPT = 300  # characters of an error that a message shows
 _CHARSET = re.compile(rb"""(?i)charset\s*=\s*["']?([\w.:-]{1,40})""")
 _CHARSETS = re.compile(  # the text encodings of the web; some of Python's others can be used for attacks
     r"(?i)utf-?8|utf-?16(le|be)?|us-ascii|iso-8859-\d+|latin-?1|windows-\d+|cp\d+|shift[_-]jis|euc-(jp|kr)"
@@ -44,7 +46,16 @@ class SearchPage:
         return value
 
     def _page_changed(self, what: str) -> PageChanged:
+        if self.status >= HTTPStatus.BAD_REQUEST and (text := self._plain_text()):
+            return PageChanged(f"{self.url} answers HTTP {self.status}: {text}", page=self.text)
         return PageChanged(f"The response of {self.url} (HTTP {self.status}) {what}.", page=self.text)
+
+    def _plain_text(self) -> str:
+        """Return the beginning of the page in one line, if it is neither HTML nor JSON."""
+        begun = self.text[: 2 * _MAX_EXCERPT].lstrip()
+        if begun.startswith(("<", "{", "[")):
+            return ""
+        return " ".join("".join(c if c.isprintable() else " " for c in begun).split())[:_MAX_EXCERPT]
 
 
 def decode_text(body: bytes, content_type: str) -> str:

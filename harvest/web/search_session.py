@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -13,7 +14,7 @@ from harvest.web.address_policy import Allowed, is_public
 from harvest.web.deadline import run_within
 from harvest.web.dns import Resolve, resolve
 from harvest.web.limits import PageLimits
-from harvest.web.page_client import TOO_MANY_REQUESTS, PageClient, RequestFailed
+from harvest.web.page_client import TOO_MANY_REQUESTS, Body, PageClient, RequestFailed
 from harvest.web.proxies import Proxies
 from harvest.web.retry import backoff_seconds, describe_wait
 from harvest.web.search_page import SearchPage
@@ -89,20 +90,36 @@ class SearchSession:
         parameters = {name: str(value) for name, value in (params or {}).items()}
         return self._request(url, parameters, headers or {}, attempts=self._limits.attempts if patient else 1)
 
-    def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> SearchPage:
-        """Post a form and return the final response, as `get` does; a form is never sent to a redirect."""
-        return self._request(url, {}, headers or {}, form, attempts=self._limits.attempts)
+    def post(
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        fields: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> SearchPage:
+        """Post a form, or fields as a JSON object, and return the final response; neither is sent to a redirect."""
+        headers = dict(headers or {})
+        if fields is None:
+            return self._request(url, {}, headers, form or {}, attempts=self._limits.attempts)
+        headers["Content-Type"] = "application/json"
+        return self._request(url, {}, headers, json.dumps(fields), attempts=self._limits.attempts)
 
     def pause(self, seconds: float) -> None:
         """Wait when the response of a source asks for it; raise `Interrupted` on a stop."""
         self._sleep(seconds)
+
+    def report(self, message: str) -> None:
+        """Show the user a message about the search."""
+        if self._say is not None:
+            self._say(message)
 
     def _request(
         self,
         url: str,
         params: Mapping[str, str],
         headers: Mapping[str, str],
-        form: Mapping[str, str] | None = None,
+        body: Body | None = None,
         *,
         attempts: int,
     ) -> SearchPage:
@@ -112,7 +129,7 @@ class SearchSession:
             self._sleep(self._free_at - self._clock())
             started = self._clock()
             try:
-                return run_within(left, self._stop, lambda late: self._client.fetch(url, params, headers, late, form))
+                return run_within(left, self._stop, lambda late: self._client.fetch(url, params, headers, late, body))
             except RequestFailed as error:
                 failure = error
             except TimeoutError:

@@ -118,7 +118,7 @@ class Bench:
         begun, spent = time.monotonic(), []
         with (self._folder / "said").open("w+b") as messages:
             running = subprocess.Popen(
-                command, cwd=self._folder, env=_environ(), stdout=messages, stderr=messages, start_new_session=True
+                command, cwd=self._folder, env=self._environ(), stdout=messages, stderr=messages, start_new_session=True
             )
             while running.poll() is None:
                 spent.append((time.monotonic(), _spent(running.pid)))
@@ -132,6 +132,11 @@ class Bench:
         first, last = np.interp((some[0], some[-1]), *zip(*spent, strict=True))
         return Run(len(some) / (some[-1] - some[0]), 1000 * (last - first) / len(some), whole)
 
+    def _environ(self) -> Mapping[str, str]:
+        """Return the environment without proxies, and with an empty cache: each run asks each host for its rules."""
+        environ = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+        return environ | {"XDG_CACHE_HOME": str(self._folder / f"cache-{self._runs}")}
+
 
 def _spent(session: int) -> float:
     """Return the CPU seconds of a session so far, including its ended processes."""
@@ -142,11 +147,6 @@ def _spent(session: int) -> float:
             if int(fields[3]) == session:
                 ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _environ() -> Mapping[str, str]:
-    """Return the environment without proxies, so that loopback is contacted directly."""
-    return {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
 
 
 def main() -> None:

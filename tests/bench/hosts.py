@@ -82,16 +82,19 @@ class _Host(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         name = head.split(b" ", 2)[1][1:].decode()
+        status = b"200 OK"
         if name == "departures":
             body = json.dumps(self._times).encode()
             self._times.clear()
+        elif not name.endswith(".jpg"):  # robots.txt and the like
+            status, body = b"404 Not Found", b""
         else:
             body = self._bodies[int(name.removesuffix(".jpg"))]
             self._times.append(time.monotonic())
         closing = b"connection: close" in head.lower()
         self._transport.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%s\r\n"
-            % (len(body), b"Connection: close\r\n" if closing else b"")
+            b"HTTP/1.1 %s\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%s\r\n"
+            % (status, len(body), b"Connection: close\r\n" if closing else b"")
         )
         self._transport.write(body)
         if closing:

@@ -46,6 +46,13 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         ("GOOGLE_CSE_ID", "GOOGLE_CSE_ID"),
         ("serpapi-api-key", "SERPAPI_API_KEY"),
         ("HARVEST_CONTACT", "HARVEST_CONTACT"),
+        ("commons", "HARVEST_CONTACT"),
+        ("searxng", "SEARXNG_URL"),
+        ("serper-api-key", "SERPER_API_KEY"),
+        ("pexels", "PEXELS_API_KEY"),
+        ("pixabay", "PIXABAY_API_KEY"),
+        ("naver", "NAVER_API_HUB_CLIENT_ID"),
+        ("naver_client_secret", "NAVER_CLIENT_SECRET"),
     ],
 )
 def test_a_key_is_read_from_standard_input(
@@ -99,7 +106,7 @@ def test_an_invalid_key_changes_nothing(harvest: Harvest, file: Path, typed: Cal
         (["set"], "needs a name"),
         (["set", "FLIKR"], "Did you mean FLICKR?"),
         (["set", "bing"], "Bing needs no key."),
-        (["set", "google"], "GOOGLE_API_KEY, GOOGLE_CSE_ID, SERPAPI_API_KEY"),
+        (["set", "google"], "GOOGLE_API_KEY, GOOGLE_CSE_ID, SERPAPI_API_KEY, SERPER_API_KEY"),
         (["list", "flickr"], "takes no name"),
         (["path", "flickr"], "takes no name"),
     ],

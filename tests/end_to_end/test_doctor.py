@@ -75,6 +75,24 @@ def test_offline_sends_no_request(internet, cli):
     assert not internet.log.to("www.bing.com")
 
 
+@pytest.mark.parametrize("mode", ["offline", "works", "quota"])
+def test_the_end_of_custom_search_is_named(internet, cli, mode):
+    """Whether Custom Search works, fails or is not contacted, the check says when it ends and what to use instead."""
+    service = internet.custom_search
+    service.add_results("cat", 3)
+    if mode == "quota":
+        service.set_mode("quota")
+    offline = ["--offline"] if mode == "offline" else []
+
+    run = cli("doctor", "google", "--json", *offline, GOOGLE_API_KEY=service.key, GOOGLE_CSE_ID=service.engine)
+
+    google = checks(run)["google"]
+    assert google["state"] == ("failed" if mode == "quota" else "ok"), google
+    assert "Google ends Custom Search on 2027-01-01" in google["repair"]
+    assert "--google-pages" in google["repair"]
+    assert "SerpApi" in google["repair"]
+
+
 @pytest.mark.usefixtures("internet")
 def test_a_damaged_dataset_is_found(cli):
     """A dataset with a damaged ledger is an error, with exit code 6 and its path."""

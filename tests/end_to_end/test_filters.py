@@ -34,4 +34,18 @@ def test_sources_without_support_for_a_filter_are_named(cli):
 @pytest.mark.usefixtures("internet")
 def test_an_impossible_date_is_refused(cli):
     """An impossible date is a usage error."""
+    (cli.folder / "q.csv").write_text("class,query\nred,red circle\n")
+
     assert cli("-c", "SAMPLE", "q.csv", "--since", "yesterday").code == 2
+
+
+@pytest.mark.usefixtures("internet")
+def test_a_range_of_days_that_ends_before_it_begins_is_refused(cli):
+    """`--since` after `--until` is a usage error, and nothing is created."""
+    (cli.folder / "q.csv").write_text("class,query\nred,red circle\n")
+
+    run = cli("-c", "SAMPLE", "q.csv", "--since", "2025-01-02", "--until", "2025-01-01")
+
+    assert run.code == 2
+    assert "since is 2025-01-02, which is after until, 2025-01-01" in run.err
+    assert not (cli.folder / "dataset").exists()

@@ -1,4 +1,4 @@
-"""Google in its four forms, Brave, DuckDuckGo and Baidu with the real command."""
+"""Google in its five forms, Brave, DuckDuckGo, Baidu, SearXNG and Naver with the real command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from harvest import providers
 from tests.end_to_end.snakes import CORAL, CORALS, SNAKES, exif_texts, pictures, size, table, write
 from tests.internet.custom_search import CustomSearch
 from tests.internet.host_behaviour import picture
+from tests.internet.naver import Naver
+from tests.internet.searxng import SearXNG
+from tests.internet.serper import Serper
 from tests.web import Answer, Listing, Photo
 
 if TYPE_CHECKING:
@@ -32,12 +35,19 @@ class Engine:
 
 CSE = Engine("GOOGLE", "custom_search", {"GOOGLE_API_KEY": CustomSearch.key, "GOOGLE_CSE_ID": CustomSearch.engine})
 SERPAPI = Engine("GOOGLE", "serpapi", {"SERPAPI_API_KEY": "serp-a-key-of-tests"})
+SERPER = Engine("GOOGLE", "serper", {"SERPER_API_KEY": Serper.key})
 PLAIN = Engine("GOOGLE", "google")
 BRAVE = Engine("BRAVE", "brave", {"BRAVE_API_KEY": "BSA-a-key-of-tests"})
 DUCK = Engine("DUCKDUCKGO", "duckduckgo", front=1)
 BAIDU = Engine("BAIDU", "baidu", front=1)
-ENGINES = [CSE, SERPAPI, PLAIN, BRAVE, DUCK, BAIDU]
-KEYED = [CSE, SERPAPI, BRAVE]
+SEARXNG = Engine("SEARXNG", "searxng", {"SEARXNG_URL": SearXNG.url})
+NAVER = Engine(
+    "NAVER",
+    "naver",
+    {"NAVER_API_HUB_CLIENT_ID": Naver.client_id, "NAVER_API_HUB_CLIENT_SECRET": Naver.client_secret},
+)
+ENGINES = [CSE, SERPAPI, SERPER, PLAIN, BRAVE, DUCK, BAIDU, SEARXNG, NAVER]
+KEYED = [CSE, SERPAPI, SERPER, BRAVE, NAVER]
 
 
 def of(engines):
@@ -84,7 +94,9 @@ def test_an_engine_fills_a_class(internet, cli, engine):
         assert not exif_texts(path)["copyright"]
     assert {size(path) for path in corals(cli.folder)} >= {WIDE}
     asked = internet.log.to(service.host)
-    assert all(CORAL in (visit.asked.get("q"), visit.asked.get("word")) for visit in asked[engine.front :])
+    if engine is not SERPER:  # its query is in the body, which is not logged
+        texts = [[visit.asked.get(name) for name in ("q", "word", "query")] for visit in asked[engine.front :]]
+        assert all(CORAL in text for text in texts)
 
 
 @of(ENGINES)
@@ -307,6 +319,38 @@ def test_license_open_is_custom_searchs_claim(internet, cli):
     assert all("claimed" in exif_texts(path)["copyright"] for path in corals(cli.folder))
 
 
+# ---- the user's own instance of SearXNG
+
+
+def test_an_instance_without_json_says_what_to_change(internet, ask):
+    """An instance that refuses JSON is asked once, and the message names the setting."""
+    internet.bing.add_results(CORAL, 2)
+    internet.searxng.add_results(CORAL, 3)
+    internet.searxng.has_json = False
+
+    run = ask(SEARXNG)
+
+    assert run.code == 3
+    (problem,) = run.json["problems"]
+    assert "its JSON format is not enabled" in problem["message"]
+    assert "settings.yml" in problem["hint"]
+    assert len(internet.log.to(SearXNG.host)) == 1
+
+
+def test_an_instance_at_a_private_address_finds_no_image_at_one(internet, cli):
+    """An instance on this machine is searched, and an image that it finds on this machine is refused."""
+    inside = Listing(4713, "http://127.0.0.1:8888/image.jpg", "https://x.stories.test/", "inside", Photo(4713, WIDE))
+    internet.searxng.add_results(CORAL, 2, also=[inside])
+    internet.sites["127.0.0.1"] = internet.searxng.answer
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "SEARXNG", "--json", "snakes.csv", SEARXNG_URL="http://127.0.0.1:8888")
+
+    assert run.code == 0, run.err
+    assert len(corals(cli.folder)) == 2
+    assert {visit.path.partition("?")[0] for visit in internet.log.to("127.0.0.1")} == {"/search"}
+
+
 # ---- Google without a key
 
 
@@ -320,7 +364,7 @@ def test_V01_google_without_a_key_is_tried_once(internet, cli, mode):
     run = cli("-c", "GOOGLE", "snakes.csv")
 
     assert run.code == 4
-    for way in ("--google-pages FOLDER", "SERPAPI_API_KEY", "GOOGLE_API_KEY and GOOGLE_CSE_ID"):
+    for way in ("--google-pages FOLDER", "SERPAPI_API_KEY", "SERPER_API_KEY", "GOOGLE_API_KEY and GOOGLE_CSE_ID"):
         assert way in run.out
     searches = internet.log.to("www.google.com", "/search*")
     assert [visit.headers["user-agent"].split("/")[0] for visit in searches] == ["classharvest"]
@@ -403,6 +447,18 @@ def test_pages_saved_later_are_read_with_refresh(internet, cli, saved):
     assert cli(*line, "--refresh").code == 0
     assert len(corals(cli.folder)) == 10
     assert not [url for url in saved.urls if internet.log.count(url) and url not in [x.url for x in saved.of("dead")]]
+
+
+def test_V05_one_unreadable_saved_page_stops_nothing(internet, cli, saved):
+    """A page of the "All" tab is named, and the images of the other pages are harvested."""
+    page = internet.google.saved(saved, changed=True)
+    (cli.folder / "saved" / f"{CORAL} (1).html").write_text(page, "utf-8")
+
+    run = cli("-c", "GOOGLE", "--google-pages", "saved", "snakes.csv")
+
+    assert run.code == 0, run.err
+    assert f"{CORAL} (1).html has thumbnails only" in run.err
+    assert len(corals(cli.folder)) == 7
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])

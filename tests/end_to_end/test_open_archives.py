@@ -286,7 +286,7 @@ def test_inaturalist_records_reserved_rights(internet, cli):
 
 
 def test_inaturalist_pages_by_id(internet, cli):
-    """More observations than fit on a page are all found; each request continues after the last id."""
+    """More observations than fit on a page are all found, range by range of their ids."""
     internet.inaturalist.add_results(CORAL, 230)
     write(cli.folder, ROWS)
 
@@ -294,8 +294,9 @@ def test_inaturalist_pages_by_id(internet, cli):
 
     assert run.code == 0, run.err
     assert table(run)["coral_snake"]["found"] == 230
-    above = [visit.asked["id_above"] for visit in internet.log.to(internet.inaturalist.host, "/v1/obs*")]
-    assert above == ["0", str(90_000_200)]
+    asked = [visit.asked for visit in internet.log.to(internet.inaturalist.host, "/v1/obs*")]
+    assert [asked[0]["id_above"], asked[1]["id_above"]] == ["0", str(90_000_063)]
+    assert {each.get("id_below") for each in asked[1:]} == {"100000001", "200000001", "300000001", None}
 
 
 def test_V06_a_photo_of_inaturalist_is_fetched_once(internet, cli):
@@ -310,3 +311,16 @@ def test_V06_a_photo_of_inaturalist_is_fetched_once(internet, cli):
     assert len(corals(cli.folder)) == 5
     assert [internet.log.count(url) for url in own.urls] == [1, 1, 1]
     assert len({row[0] for row in recorded(cli.folder) if row[0].startswith("inaturalist:")}) == 3
+
+
+@pytest.mark.parametrize(("contact", "code"), [("ada@example.org", 0), (None, 4)])
+def test_images_of_wikimedia_need_the_contact_whichever_source_found_them(internet, cli, contact, code):
+    """A list of URLs gives images of Wikimedia with a contact; without one a message says why they are refused."""
+    urls = internet.commons.add_results(CORAL, 3).urls
+    (cli.folder / "list.txt").write_text("\n".join(urls))
+    write(cli.folder, "class,query\ncoral_snake,list.txt\n")
+
+    run = cli("-c", "URLS", "snakes.csv", HARVEST_CONTACT=contact)
+
+    assert run.code == code
+    assert run.err.count("Wikimedia asks programs for a contact") == (0 if contact else 1)

@@ -228,6 +228,7 @@ def test_the_summary_as_json():
         ({"size": -1}, UsageError, "size is -1"),
         ({"size": 20_001}, UsageError, "size is 20001; the maximum is 20,000"),
         ({"since": "yesterday"}, UsageError, "since is 'yesterday'; it must be a day"),
+        ({"since": "2025-01-02", "until": "2025-01-01"}, UsageError, "since is 2025-01-02, which is after until"),
         ({"colour": "red"}, TypeError, "unexpected keyword argument 'colour'"),
         ({"limit": 0}, UsageError, "limit is 0"),
         ({"target": 0}, UsageError, "target is 0"),

@@ -24,12 +24,19 @@ KEYS = {
     "SERPAPI_API_KEY": "serpapi-k3y-of-tests",
     "OPENVERSE_CLIENT_ID": "openverse-k3y-of-tests",
     "OPENVERSE_CLIENT_SECRET": "openverse-s3cret-k3y",
+    "PEXELS_API_KEY": "pexels-k3y-of-tests",
+    "PIXABAY_API_KEY": "pixabay-k3y-of-tests",
+    "NAVER_API_HUB_CLIENT_ID": "naver-k3y-of-tests",
+    "NAVER_API_HUB_CLIENT_SECRET": "naver-s3cret-k3y",
 }
 HOSTS = {
     "FLICKR": "api.flickr.com",
     "BRAVE": "api.search.brave.com",
     "GOOGLE": "serpapi.com",
     "OPENVERSE": "api.openverse.org",
+    "PEXELS": "api.pexels.com",
+    "PIXABAY": "pixabay.com",
+    "NAVER": "naverapihub.apigw.ntruss.com",
 }
 TOKEN = "granted-k3y-of-tests"
 
@@ -44,8 +51,11 @@ def refusal(request: Request) -> Answer:
         return Answer(json.dumps({"access_token": TOKEN, "expires_in": 36000}).encode())
     messages = f"bad call: {_repeated(request)}"
     body = {"stat": "fail", "code": 100, "message": messages, "detail": messages, "error": messages}
+    body["errorMessage"] = messages
     if "brave" in request.host:
         body["error"] = {"code": "SUBSCRIPTION_TOKEN_INVALID", "detail": messages}
+    if request.host == "pixabay.com":
+        return Answer(f"[ERROR 400] {messages}".encode(), 400)
     return Answer(json.dumps(body).encode(), 400, "application/json")
 
 
@@ -80,6 +90,19 @@ def test_X15_keys_are_not_printed_logged_or_stored(internet, cli, site):
     assert {problem["provider"] for problem in run.json["problems"]} == set(HOSTS)
     assert any("bad call" in problem["message"] for problem in run.json["problems"]) == (site is refusal)
     assert bool(list(cli.folder.rglob("harvest-*-page.txt"))) == (site is strange)
+    assert traces(run, cli.folder) == []
+
+
+@pytest.mark.parametrize("site", [refusal, strange])
+def test_X15_the_key_of_posted_json(internet, cli, site):
+    """The key beside fields that are posted as JSON is hidden as well."""
+    internet.sites["google.serper.dev"] = site
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "GOOGLE", "snakes.csv", "-v", "--log", "run.log", "--json", SERPER_API_KEY="serper-k3y-of-tests")
+
+    (problem,) = run.json["problems"]
+    assert ("bad call" in problem["message"]) == (site is refusal)
     assert traces(run, cli.folder) == []
 
 

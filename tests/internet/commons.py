@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CONTACT = re.compile(r"\([^()]*(?:@|://)[^()]*\)")  # in the User-Agent
 KEYWORDS = re.compile(r"\s*\b(?:filetype|filemime|filew|fileh|haslicense):\S+")
 WIDTHS = {20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840}
+REFUSED = Answer(b"Please set a user-agent and respect our robot policy https://w.wiki/4wJS", status=403)
 PART = 20  # files of a batch that one response describes
 COUNTED = "?utm_source=commons.wikimedia.org&utm_campaign=imageinfo&utm_content="
 
@@ -41,7 +42,7 @@ class Commons(Archive):
     def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
         """Return a part of a batch, and its continuation."""
         if not CONTACT.search(request.headers.get("user-agent", "")):
-            return Answer(b"Please set a user-agent and respect our robot policy https://w.wiki/4wJS", status=403)
+            return REFUSED
         fields = request.fields
         if request.route != "/w/api.php" or fields.get("action") != "query":
             return refused(404, error={"code": "unknown_action", "info": "Unrecognized value for parameter"})
@@ -67,7 +68,9 @@ class Commons(Archive):
         return super().page(request, result_list, mode, wait)
 
     def picture(self, request: Request) -> Answer:
-        """Serve an original, or a rendition in one of the supported widths."""
+        """Serve an original, or a rendition in one of the supported widths, to programs that name a contact."""
+        if not CONTACT.search(request.headers.get("user-agent", "")):
+            return REFUSED
         named = re.search(r"/Snake_(\d+)\.jpg(?:/(\d+)px-[^/]+)?$", request.route)
         listing = named and self.catalogue.numbered(int(named[1]))
         if not named or not listing:

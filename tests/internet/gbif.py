@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.internet.archive import TERMS, Archive, refused
+from tests.internet.archive import TERMS, Archive
+from tests.internet.catalogue import ResultList
+from tests.internet.proxy_server import Answer
 
 if TYPE_CHECKING:
-    from tests.internet.catalogue import Listing, ResultList
-    from tests.internet.proxy_server import Answer, Request
+    from tests.internet.catalogue import Listing
+    from tests.internet.proxy_server import Request
 
-KEYS = 2_490_000  # ids of taxa begin after this
+CHECKLIST = "7ddf754f-d193-4cc9-b351-99906754a03b"  # the current taxonomy; in the default one nothing matches here
 RECORDS = 4_100_000_000
 CAP = 100_000
 
@@ -23,23 +25,23 @@ class Gbif(Archive):
     renamed = "media"
 
     def query(self, request: Request) -> str:
-        """Read the name, or the name of the taxon's number."""
+        """Read the name, or the name of the taxon's key."""
         fields = request.fields
-        number = int(fields.get("taxonKey", KEYS)) - KEYS
-        return fields.get("name") or (
-            list(self.result_lists)[number - 1] if 0 < number <= len(self.result_lists) else ""
-        )
+        keys = {_key(place): name for place, name in enumerate(self.result_lists)}
+        return fields.get("scientificName") or keys.get(fields.get("taxonKey", ""), "")
 
     def reply(self, request: Request, result_list: ResultList) -> dict[str, Any] | Answer:
         """Return the taxon of a name, or a page of records."""
-        if request.route == "/v1/species/match":
+        if request.fields.get("checklistKey") != CHECKLIST:
+            result_list = ResultList(result_list.query, ())
+        if request.route == "/v2/species/match":
             return self._match(result_list)
         asked = parse_qs(urlsplit(request.path).query)
         if request.route != "/v1/occurrence/search" or asked.get("mediaType") != ["StillImage"]:
-            return refused(400, message="This is not what tests ask for")
+            return Answer(b"This is not what tests ask for", status=400, kind="text/plain")
         offset, limit = (int(asked.get(name, ["0"])[0]) for name in ("offset", "limit"))
         if limit > 300 or offset + limit > CAP:
-            return refused(400, message=f"Max offset of {CAP} exceeded")
+            return Answer(f"Max offset of {CAP} exceeded".encode(), status=400, kind="text/plain")
         found = [listing for listing in result_list if _record_licence(listing) in asked.get("license", LICENCES)]
         return {
             "offset": offset,
@@ -52,12 +54,21 @@ class Gbif(Archive):
 
     def _match(self, result_list: ResultList) -> dict[str, Any]:
         if not result_list.listings:
-            return {"confidence": 100, "matchType": "NONE", "synonym": False}
-        key = KEYS + 1 + [known is result_list for known in self.result_lists.values()].index(True)
-        return {"usageKey": key, "matchType": "EXACT", "rank": "SPECIES", "confidence": 99, "synonym": False}
+            return {"diagnostics": {"matchType": "NONE", "confidence": 100}, "synonym": False}
+        place = [known is result_list for known in self.result_lists.values()].index(True)
+        return {
+            "usage": {"key": _key(place), "rank": "SPECIES", "status": "ACCEPTED"},
+            "diagnostics": {"matchType": "EXACT", "confidence": 99},
+            "synonym": False,
+        }
 
 
 LICENCES = ["CC0_1_0", "CC_BY_4_0", "CC_BY_NC_4_0"]  # a record has one of these three
+
+
+def _key(place: int) -> str:
+    """Return the key of a taxon by the place of its result list."""
+    return f"T{place + 1:X}XQ"
 
 
 def _record_licence(listing: Listing) -> str:

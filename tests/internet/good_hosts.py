@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from harvest.verdicts import Verdict
+from tests import pictures
+from tests.images import statements
 from tests.internet.drawing import Photo
 from tests.internet.host_behaviour import drawn, host_behaviour, picture
 from tests.internet.proxy_server import Answer
@@ -107,3 +109,20 @@ def placeholder(_: Request, photo: Photo) -> Answer:
 def noai(_: Request, photo: Photo) -> Answer:
     """Ask not to be used for training."""
     return picture(photo, X_Robots_Tag="noai, noimageai")
+
+
+@host_behaviour(Verdict.OPTED_OUT)
+def prohibited(_: Request, photo: Photo) -> Answer:
+    """Serve an image whose owner prohibits data mining, in its XMP."""
+    return _with_xmp(photo, statements.data_mining("DMI-PROHIBITED"))
+
+
+@host_behaviour(Verdict.KEPT)
+def generated(_: Request, photo: Photo) -> Answer:
+    """Serve an image that was made with AI, as its XMP states."""
+    return _with_xmp(photo, statements.source_type("trainedAlgorithmicMedia"))
+
+
+def _with_xmp(photo: Photo, packet: bytes) -> Answer:
+    xmp = pictures.segment(0xE1, statements.XMP_HEAD + packet)
+    return Answer(pictures.jpeg_with(photo.body, xmp), kind="image/jpeg")

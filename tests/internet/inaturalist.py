@@ -48,7 +48,8 @@ class INaturalist(Archive):
         left = sorted(
             (listing for listing in result_list if not codes or _code(listing) in codes), key=lambda each: each.id
         )
-        left = [listing for listing in left if OBSERVATIONS + listing.id > above]
+        below = int(fields.get("id_below", 10**18))
+        left = [listing for listing in left if above < OBSERVATIONS + listing.id < below]
         results = [_observation(listing, result_list.query) for listing in left[:size]]
         return {"total_results": len(left), "page": 1, "per_page": size, "results": results}
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.internet.proxy_server import Request
 
 CONTROL = "internet.test"  # the host that serves this log
+DOCUMENTS = {"/robots.txt", "/.well-known/tdmrep.json"}  # what a program asks each image host for, once a day
 
 
 @dataclass(slots=True, eq=False)
@@ -54,8 +55,11 @@ class Log:
         self._open: Counter[str] = Counter()
 
     def to(self, host: str = "*", path: str = "*") -> list[LoggedRequest]:
-        """Return the requests whose host and path (with its query) match both patterns, in order."""
-        visits = list(self.visits)
+        """Return the requests whose host and path (with its query) match both patterns, in order.
+
+        Without a path, those for the documents of a host are left out.
+        """
+        visits = [visit for visit in self.visits if path != "*" or visit.path not in DOCUMENTS]
         return [v for v in visits if fnmatchcase(v.host, host) and fnmatchcase(v.path, path)]
 
     def count(self, url: str) -> int:

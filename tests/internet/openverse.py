@@ -1,4 +1,4 @@
-"""api.openverse.org: pages of 20, larger ones with a token, and 240 results per search."""
+"""api.openverse.org: pages of 20, larger ones with a token, and at most 240 results and a count of at most 240."""
 
 from __future__ import annotations
 
@@ -55,9 +55,10 @@ class Openverse(Archive):
         if number * size > CAP:
             return refused(400, detail={"page": [f"Only the first {CAP} results can be had."]})
         found = [listing for listing in result_list if _fits(listing, fields)]
+        count = min(len(found), CAP)
         return {
-            "result_count": len(found),
-            "page_count": -(-len(found) // size),
+            "result_count": count,
+            "page_count": -(-count // size),
             "page_size": size,
             "page": number,
             "results": [_result(listing) for listing in found[(number - 1) * size : number * size]],

@@ -26,8 +26,9 @@ class FakePages:
         self._answer = answer
         self.asked: list[str] = []
         self.headers: list[Mapping[str, str]] = []
-        self.forms: list[Mapping[str, str]] = []
+        self.forms: list[Mapping[str, object]] = []
         self.pauses: list[float] = []
+        self.messages: list[str] = []
 
     def get(
         self,
@@ -46,14 +47,25 @@ class FakePages:
         status, text = answer if isinstance(answer, tuple) else (200, answer)
         return SearchPage(url, status, text, {})
 
-    def post(self, url: str, *, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> SearchPage:
-        """Return the page of a URL that a form is posted to."""
-        self.forms.append(dict(form))
+    def post(
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        fields: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> SearchPage:
+        """Return the page of a URL that a form or the fields of a JSON object are posted to."""
+        self.forms.append(dict(form or fields or {}))
         return self.get(url, headers=headers)
 
     def pause(self, seconds: float) -> None:
         """Record how long a provider waits."""
         self.pauses.append(seconds)
+
+    def report(self, message: str) -> None:
+        """Record a message to the user."""
+        self.messages.append(message)
 
     def arguments(self, ask: int) -> dict[str, str]:
         """Return the URL parameters of a request."""

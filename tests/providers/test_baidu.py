@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harvest.errors import Blocked, PageChanged
 from harvest.models import Query
 from harvest.providers import for_all
-from harvest.providers.baidu import Baidu, decipher_url, parse
+from harvest.providers.baidu import Baidu, decipher_url, parse, unwrap_url
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import serving
 
@@ -98,6 +98,56 @@ def test_the_cipher_is_undone(url):
 def test_what_is_in_clear_stays(value):
     """A value that is not enciphered is unchanged."""
     assert decipher_url(value) == value
+
+
+REAL = "http://a.example/photos/1.jpg?v=2"
+WRAPPED = (
+    "https://gimg2.baidu.com/image_search/src=http%3A%2F%2Fa.example%2Fphotos%2F1.jpg%3Fv%3D2"
+    "&refer=http%3A%2F%2Fa.example&app=2002&size=f9999,10000&q=a80&n=0&g=0n&fmt=auto?sec=1713796785&t=35e6074f"
+)
+OLDER = (
+    "https://timgsa.baidu.com/timg?image&quality=80&sec=1597&di=b8&src=http%3A%2F%2Fa.example%2Fphotos%2F1.jpg%3Fv%3D2"
+)
+THUMBNAIL = "http://img4.imgtn.bdimg.com/it/u=1212738062,1791075344&fm=26&gp=0.jpg"
+
+
+def only(**result):
+    (hit,) = parse(page(json.dumps({"listNum": 1, "data": [{"width": 1600, "height": 900} | result, {}]}))).hits
+    return hit
+
+
+@pytest.mark.parametrize("wrapped", [WRAPPED, OLDER])
+def test_the_original_is_taken_out_of_the_proxys_address(wrapped):
+    """A URL of Baidu's proxy gives the original it names, and stays as a copy of it."""
+    hit = only(replaceUrl=[{"ObjURL": wrapped}])
+    assert (hit.url, hit.others, hit.source) == (REAL, (wrapped,), "url:https://a.example/photos/1.jpg?v=2")
+    assert (hit.width, hit.height) == (1600, 900)
+
+
+@pytest.mark.parametrize(
+    "url", [THUMBNAIL, "https://img1.baidu.com/it/u=2331870304,4138487729&fm=253&f=JPEG?w=499&h=355"]
+)
+def test_a_thumbnail_is_not_taken_for_the_original(url):
+    """Where the URL in clear is a thumbnail, the enciphered one comes first; alone it has no stated size."""
+    hit = only(replaceUrl=[{"ObjURL": url}], objURL=ciphered("http://a.example/1.jpg"))
+    assert (hit.url, hit.others, hit.width) == ("http://a.example/1.jpg", (url,), 1600)
+    hit = only(replaceUrl=[{"ObjURL": url}])
+    assert (hit.url, hit.width, hit.height) == (url, None, None)
+
+
+def test_a_thumbnail_in_the_proxys_address_is_one():
+    """A wrapped thumbnail is a thumbnail."""
+    wrapped = WRAPPED.replace("http%3A%2F%2Fa.example%2Fphotos%2F1.jpg%3Fv%3D2", THUMBNAIL.replace("&", "%26"))
+    assert only(replaceUrl=[{"ObjURL": wrapped}]).width is None
+
+
+@pytest.mark.parametrize(
+    "inner", ["", "javascript%3Ax", "..%2F1.jpg", "http%3A%2F%2F%5B", "http%3A%2F%2Fa%00.example", "%ff"]
+)
+def test_V07_a_hostile_address_in_an_address_is_not_one(inner):
+    """A wrapped value that is not a URL leaves the whole URL as it is."""
+    url = f"https://gimg2.baidu.com/image_search/src={inner}&refer=x"
+    assert unwrap_url(url) == url
 
 
 def test_it_is_not_in_ALL():

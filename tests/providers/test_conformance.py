@@ -26,7 +26,16 @@ from harvest.providers.base import PATIENCE, Provider
 from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, plain, serving
 
-ENVIRON = {"FLICKR_API_KEY": "a-key", "BRAVE_API_KEY": "a-key", "HARVEST_CONTACT": "ada@example.org"}
+ENVIRON = {
+    "FLICKR_API_KEY": "a-key",
+    "BRAVE_API_KEY": "a-key",
+    "HARVEST_CONTACT": "ada@example.org",
+    "PEXELS_API_KEY": "a-key",
+    "PIXABAY_API_KEY": "a-key",
+    "NAVER_API_HUB_CLIENT_ID": "an-id",
+    "NAVER_API_HUB_CLIENT_SECRET": "a-secret",
+    "SEARXNG_URL": "https://searx.example",
+}
 FOLDERS = sorted(folder for folder in FIXTURES.iterdir() if folder.is_dir())
 CHANGES = [
     pytest.param(folder, steps, id=f"{folder.name}-{what}")

@@ -271,6 +271,35 @@ def test_a_failure_is_told_as_what_it_is(code, message, error):
     assert (message or "") in caught.value.message
 
 
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_error_with_a_comma_too_many_is_read(status):
+    """Flickr's error 201 is invalid JSON, and still an error of its service that passes."""
+    text = '{"stat":"fail","code":201,"message":"Sorry, the Flickr API service is not currently available.",}\n'
+    with pytest.raises(Unreachable, match=r"not currently available. \(code 201\)"):
+        parse(page(text, status))
+
+
+def test_an_error_in_plain_text_is_shown():
+    """An error status with a text gives that text, not a complaint about the format."""
+    with pytest.raises(Unreachable, match=r"Flickr answers 400 instead of results: Bad Request: too long"):
+        parse(page("Bad Request:\r\n too long\n", 400))
+
+
+def test_V04_without_a_key_there_is_openverse():
+    """The error for a missing key says who gets one, in Flickr's own words, and names Openverse."""
+    with pytest.raises(KeyMissing) as caught:
+        Flickr({}).check()
+    assert '"API key creation is currently disabled for free accounts"' in caught.value.hint
+    assert "Pro accounts only" in caught.value.hint
+    assert "-c OPENVERSE" in caught.value.hint
+
+
+def test_a_comma_within_a_title_stays():
+    """A list of photos is read as it is, also where a title looks like the end of an error."""
+    photo = {"id": "7", "url_m": "https://live.staticflickr.com/1/7_aabbcc.jpg", "title": '"fail",}'}
+    assert parse(page(json.dumps({"photos": {"total": 1, "photo": [photo]}, "stat": "ok"}))).hits[0].title == '"fail",}'
+
+
 @pytest.mark.parametrize(
     "passing", [failure(105), failure("0"), failure(201), '{"photos": {"total": "30"}, "stat": "ok"}', ""]
 )

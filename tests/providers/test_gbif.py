@@ -16,13 +16,15 @@ from harvest.web.search_session import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 API = "https://api.gbif.org/v1"
-MATCH = '{"usageKey": 42, "matchType": "EXACT"}'
-NO_MATCH = '{"confidence": 100, "matchType": "NONE", "synonym": false}'
+MATCHES = "https://api.gbif.org/v2/species/match"
+CHECKLIST = "7ddf754f-d193-4cc9-b351-99906754a03b"
+MATCH = '{"usage": {"key": "C6YH2"}, "diagnostics": {"matchType": "EXACT"}}'
+NO_MATCH = '{"diagnostics": {"matchType": "NONE", "confidence": 100}, "synonym": false}'
 EMPTY = (FIXTURES / "gbif" / "empty.json").read_text("utf-8")
 
 
 def page(text, status=200):
-    return SearchPage(f"{API}/occurrence/search?taxonKey=42&offset=0", status, text, {})
+    return SearchPage(f"{API}/occurrence/search?taxonKey=C6YH2&offset=0", status, text, {})
 
 
 def search(pages, text="Lampropeltis elapsoides", limit=None, **filters):
@@ -50,25 +52,29 @@ def asked(pages, ask):
 # ---- names
 
 
-def match(**messages):
-    return SearchPage(f"{API}/species/match", 200, json.dumps(messages), {})
+def match(kind, **usages):
+    answer = {"diagnostics": {"matchType": kind}} | {name: {"key": key} for name, key in usages.items()}
+    return SearchPage(MATCHES, 200, json.dumps(answer), {})
 
 
 @pytest.mark.parametrize(
-    ("messages", "taxon"),
+    ("kind", "usages", "taxon"),
     [
-        ({"matchType": "EXACT", "usageKey": 42}, 42),
-        ({"matchType": "EXACT", "usageKey": 42, "acceptedUsageKey": 43, "synonym": True}, 43),
-        ({"matchType": "FUZZY", "usageKey": 42, "confidence": 95}, None),
-        ({"matchType": "HIGHERRANK", "usageKey": 42}, None),
-        ({"matchType": "NONE", "confidence": 100}, None),
-        ({"matchType": "EXACT"}, None),
-        ({"matchType": "EXACT", "usageKey": "many"}, None),
+        ("EXACT", {"usage": "C6YH2"}, "C6YH2"),
+        ("EXACT", {"usage": "C6YH2", "acceptedUsage": "4CGXP"}, "4CGXP"),
+        ("EXACT", {"usage": "5219404"}, "5219404"),
+        ("EXACT", {"usage": 5219404}, "5219404"),
+        ("FUZZY", {"usage": "C6YH2"}, None),
+        ("VARIANT", {"usage": "C6YH2"}, None),
+        ("HIGHERRANK", {"usage": "C6YH2"}, None),
+        ("NONE", {}, None),
+        ("EXACT", {}, None),
+        *(("EXACT", {"usage": key}, None) for key in ("", "a&license=*", "x" * 99, -1, True, None, ["C6YH2"])),
     ],
 )
-def test_a_name_is_matched_to_the_very_taxon(messages, taxon):
+def test_a_name_is_matched_to_the_very_taxon(kind, usages, taxon):
     """An exact name finds its taxon, a synonym the accepted one; a similar name finds none."""
-    assert parse_match(match(**messages)) == taxon
+    assert parse_match(match(kind, **usages)) == taxon
 
 
 def test_V03_a_name_that_nothing_bears_has_no_pictures():
@@ -76,7 +82,7 @@ def test_V03_a_name_that_nothing_bears_has_no_pictures():
     pages = serving(NO_MATCH)
     assert list(search(pages, '"red apple" -pie')) == []
     assert len(pages.asked) == 1
-    assert asked(pages, 0) == {"name": "red apple", "strict": "true"}
+    assert asked(pages, 0) == {"scientificName": "red apple", "strict": "true", "checklistKey": CHECKLIST}
     assert list(search(serving(), "-pie")) == []
 
 
@@ -87,7 +93,10 @@ def test_V01_a_block_at_the_name_is_a_block(status):
         next(search(serving((status, "<h1>Forbidden</h1>"))))
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "<html>", '{"matchType": 7}', '{"usageKey": 42}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[]", "<html>", '{"diagnostics": {"matchType": 7}}', '{"diagnostics": 7}', MATCH[:-3], "[" * 100_000],
+)
 def test_V07_a_hostile_answer_to_the_name_is_a_changed_page(text):
     """A response that does not say whether the name exists is a changed page."""
     with pytest.raises(PageChanged):
@@ -101,10 +110,11 @@ def test_a_search_asks_for_pictures_of_what_people_saw():
     """The request is for still images of human observations of the taxon."""
     pages = serving(MATCH, EMPTY)
     list(search(pages))
-    assert pages.asked[0].startswith(f"{API}/species/match?")
+    assert pages.asked[0].startswith(f"{MATCHES}?")
     assert pages.asked[1].startswith(f"{API}/occurrence/search?")
     assert asked(pages, 1) == {
-        "taxonKey": "42",
+        "taxonKey": "C6YH2",
+        "checklistKey": CHECKLIST,
         "mediaType": "StillImage",
         "basisOfRecord": "HUMAN_OBSERVATION",
         "limit": "300",
@@ -128,7 +138,8 @@ def test_filters_are_asked_for(filters, added):
     """Supported filters are in the URL, with one parameter per licence."""
     pages = serving(MATCH, EMPTY)
     list(search(pages, limit=9, **filters))
-    plain = {"taxonKey": "42", "mediaType": "StillImage", "basisOfRecord": "HUMAN_OBSERVATION"}
+    plain = {"taxonKey": "C6YH2", "mediaType": "StillImage", "basisOfRecord": "HUMAN_OBSERVATION"}
+    plain |= {"checklistKey": CHECKLIST}
     assert asked(pages, 1) == plain | {"limit": "9", "offset": "0"} | added
     assert filters.keys() <= Gbif.supported_filters
 
@@ -168,9 +179,9 @@ def test_records_that_never_end_end_all_the_same():
 
 
 def test_an_error_of_the_service_is_reported():
-    """A refused search is an error with GBIF's reason."""
-    with pytest.raises(Unanswerable, match=r"GBIF refuses this search \(400\): no such key"):
-        next(search(serving(MATCH, (400, '{"message": "no such key"}'))))
+    """A refused search is an error with GBIF's reason, which it sends as plain text."""
+    with pytest.raises(Unanswerable, match=r"GBIF refuses this search \(400\): Invalid taxonKey$"):
+        next(search(serving(MATCH, (400, "Invalid\x00 taxonKey\n"))))
 
 
 # ---- media

@@ -23,6 +23,7 @@ from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 CSE = {"GOOGLE_API_KEY": "k-cse", "GOOGLE_CSE_ID": "engine"}
 SERPAPI = {"SERPAPI_API_KEY": "k-serp"}
+SERPER = {"SERPER_API_KEY": "k-serper"}
 CSE_EMPTY = (FIXTURES / "google_cse" / "empty.json").read_text("utf-8")
 SERPAPI_EMPTY = (FIXTURES / "google_serpapi" / "empty.json").read_text("utf-8")
 ADDRESS = "https://www.google.com/search?q=snake"
@@ -60,6 +61,8 @@ def refusal(code, message, reason="", **more):
     [
         (CSE, "www.googleapis.com"),
         (SERPAPI, "serpapi.com"),
+        (SERPER, "google.serper.dev"),
+        (SERPER | SERPAPI, "serpapi.com"),
         (CSE | SERPAPI, "www.googleapis.com"),
         ({"GOOGLE_API_KEY": "half"} | SERPAPI, "serpapi.com"),
         ({}, "www.google.com"),
@@ -81,6 +84,7 @@ def test_in_ALL_only_with_a_key_or_pages(tmp_path):
     assert "GOOGLE" not in for_all({})
     assert "GOOGLE" in for_all(CSE)
     assert "GOOGLE" in for_all(SERPAPI)
+    assert "GOOGLE" in for_all(SERPER)
     assert "GOOGLE" in for_all({"HARVEST_GOOGLE_PAGES": str(tmp_path)})
     assert "GOOGLE" not in for_all({"GOOGLE_API_KEY": "half"})
     assert "GOOGLE" not in for_all({"HARVEST_GOOGLE_PAGES": str(tmp_path / "none")})
@@ -99,16 +103,16 @@ def test_V04_half_a_key_names_the_other_half(given, missing):
 
 def test_each_way_knows_its_own_filters():
     """The supported filters are those of the backend: only Custom Search filters by licence, saved pages by nothing."""
-    ways = [Google(environ).supported_filters for environ in (CSE, SERPAPI, {}, {"HARVEST_GOOGLE_PAGES": "x"})]
-    assert ["licence" in knows for knows in ways] == [True, False, False, False]
-    assert ["until" in knows for knows in ways] == [False, True, True, False]
+    ways = [Google(environ).supported_filters for environ in (CSE, SERPAPI, {}, SERPER, {"HARVEST_GOOGLE_PAGES": "x"})]
+    assert ["licence" in knows for knows in ways] == [True, False, False, False, False]
+    assert ["until" in knows for knows in ways] == [False, True, True, False, False]
     assert set().union(*ways) <= {field.name for field in fields(Filters)}
 
 
 def test_the_end_of_custom_search_is_said():
     """Only users of Custom Search are told when it ends."""
     assert "2027-01-01" in Google(CSE).notes()[0]
-    assert Google(SERPAPI).notes() == Google({}).notes() == []
+    assert Google(SERPAPI).notes() == Google(SERPER).notes() == Google({}).notes() == []
 
 
 # ---- Custom Search
@@ -157,7 +161,7 @@ def test_custom_search_narrows():
     assert hit.licence.allows(LicenceFilter.OPEN)
 
 
-@pytest.mark.parametrize("environ", [CSE, SERPAPI], ids=["cse", "serpapi"])
+@pytest.mark.parametrize("environ", [CSE, SERPAPI, SERPER], ids=["cse", "serpapi", "serper"])
 def test_an_invalid_day_is_a_usage_error(environ):
     """An invalid date is a usage error that shows the format."""
     with pytest.raises(UsageError, match="not a date"):
@@ -304,6 +308,50 @@ def test_V04_serpapi_says_why_it_refuses(answer, error):
     assert type(caught.value) is error
 
 
+# ---- Serper
+
+
+def sold(*numbers):
+    """Return a page of Serper."""
+    return json.dumps({"images": [{"title": f"snake {n}", "imageUrl": f"https://a.example/{n}.jpg"} for n in numbers]})
+
+
+def test_serper_is_asked_in_json_with_the_key_in_a_header():
+    """The query, its filters and the number of the page are posted; the key is in a header alone."""
+    pages = serving(sold(1), sold(2), sold())
+    hits = list(search(SERPER, pages, 'gibson "Flying V" & more', safe=Safe.OFF, language="de", region="AT"))
+    assert [hit.title for hit in hits] == ["snake 1", "snake 2"]
+    fields = {"q": 'gibson "Flying V" & more', "num": 100, "safe": "off", "hl": "de", "gl": "at"}
+    assert pages.forms == [{**fields, "page": number} for number in (1, 2, 3)]
+    assert pages.headers[0]["X-API-KEY"] == "k-serper"
+    assert pages.asked == ["https://google.serper.dev/images"] * 3
+
+
+def test_serper_is_asked_for_no_more_than_needed():
+    """A small limit makes a small page, and the site is part of the query."""
+    pages = serving(sold(1))
+    next(search(SERPER, pages, limit=7, site="example.org"))
+    assert pages.forms[0] == {"q": "snake site:example.org", "num": 7, "safe": "active", "hl": "en", "page": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((403, '{"message": "Unauthorized.", "statusCode": 403}'), KeyRefused),
+        ((400, '{"message": "Not enough credits", "statusCode": 400}'), RateLimited),
+        ((400, '{"message": "Missing query parameter", "statusCode": 400}'), Unanswerable),
+        ((403, "<h1>Forbidden</h1>"), Blocked),
+        ((404, "[]"), Blocked),
+        ((400, '{"message": {"code": 7}}'), Blocked),
+    ],
+)
+def test_V04_serper_says_why_it_refuses(answer, error):
+    """A bad key, used-up credits, a refused search and a firewall are different errors."""
+    with pytest.raises(error) as caught:
+        next(search(SERPER, serving(answer)))
+    assert type(caught.value) is error
+
+
 # ---- the plain page
 
 
@@ -338,7 +386,13 @@ def test_V01_a_block_names_what_works(text, url, status, what):
     """Each kind of refusal by Google is `Blocked`, says what happened and names the three other ways."""
     with pytest.raises(Blocked, match=what) as caught:
         plain_page(text, url, status)
-    for way in ("--google-pages", "SERPAPI_API_KEY", "GOOGLE_API_KEY and GOOGLE_CSE_ID", "2027-01-01"):
+    for way in (
+        "--google-pages",
+        "SERPAPI_API_KEY",
+        "SERPER_API_KEY",
+        "GOOGLE_API_KEY and GOOGLE_CSE_ID",
+        "2027-01-01",
+    ):
         assert way in caught.value.hint
 
 

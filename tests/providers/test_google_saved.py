@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harvest.errors import PageChanged, Unanswerable, Unavailable
+from harvest.errors import Unanswerable, Unavailable
 from harvest.models import Query
 from harvest.providers.google import Google
 from harvest.providers.google.saved_pages import SavedPages
-from tests.providers.pages import FIXTURES
+from tests.providers.pages import FIXTURES, serving
 
 PAGE = (FIXTURES / "google_html" / "found.html").read_text("utf-8")
 TITLE = 'Scarlet king snake – "Lampropeltis"'
@@ -28,7 +28,7 @@ def page(*numbers, box=""):
 
 def search(folder, text="king snake"):
     google = Google({"HARVEST_GOOGLE_PAGES": str(folder)})
-    return google.search(Query(text, "snake"), None)
+    return google.search(Query(text, "snake"), serving(""))
 
 
 def save(folder, name, text=PAGE):
@@ -131,7 +131,7 @@ def test_a_missing_folder_is_an_error(tmp_path):
             Google({"HARVEST_GOOGLE_PAGES": str(path)}).check()
 
 
-@pytest.mark.parametrize(
+UNREADABLE = pytest.mark.parametrize(
     ("text", "what"),
     [
         ('<img src="data:image/png;base64,AA"><textarea name="q">king snake</textarea>', "thumbnails only"),
@@ -140,21 +140,73 @@ def test_a_missing_folder_is_an_error(tmp_path):
         ("\x00\ufffd" * 999, "no results"),
     ],
 )
+
+
+@UNREADABLE
 def test_V02_a_page_without_results_is_never_an_empty_search(tmp_path, text, what):
-    """A page for the query without readable results is named, with how to save it correctly."""
+    """If the only page of a query has no readable results, the error names it, and how to save it correctly."""
     save(tmp_path, "king snake.html", text)
-    with pytest.raises(PageChanged, match=what) as caught:
+    with pytest.raises(Unanswerable, match=what) as caught:
         next(search(tmp_path))
     assert "king snake.html" in caught.value.message
     assert "HTML Only" in caught.value.hint
 
 
+@UNREADABLE
+def test_V05_an_unreadable_page_costs_no_other_page(tmp_path, text, what):
+    """A page without readable results is skipped and named once in a run; other pages and queries keep their hits."""
+    save(tmp_path, "king snake.html", text)
+    save(tmp_path, "king snake (1).html", page(1, 2))
+    save(tmp_path, "coral snake.html", page(3))
+    google, pages = Google({"HARVEST_GOOGLE_PAGES": str(tmp_path)}), serving("")
+    for _ in range(2):
+        found = [len(list(google.search(Query(text, "snake"), pages))) for text in ("king snake", "coral snake")]
+        assert found == [2, 1]
+    (message,) = pages.messages
+    assert "king snake.html has " in message
+    assert what in message
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param(
+            '<div data-docid="docid{0:08}" data-lpage="https://a.example/"><b data-docid="docid{0:08}">', id="id"
+        ),
+        pytest.param('<img src="https://encrypted-tbn0.gstatic.com/images?q=tbn:{0}&s">' * 2, id="thumbnail"),
+    ],
+)
+def test_a_page_that_shows_more_than_it_has_addresses_for_says_so(tmp_path, shown):
+    """The numbers of images shown and readable are reported if they differ."""
+    images = "".join(shown.format(number) for number in range(220))
+    save(tmp_path, "king snake.html", images + page(*range(100)))
+    save(tmp_path, "coral snake.html", "".join(shown.format(number) for number in range(100)) + page(*range(100)))
+    google, pages = Google({"HARVEST_GOOGLE_PAGES": str(tmp_path)}), serving("")
+    for text in ("king snake", "coral snake"):
+        assert len(list(google.search(Query(text, "snake"), pages))) == 100
+    (message,) = pages.messages
+    assert "king snake.html" in message
+    assert "220 shown, 100 readable" in message
+
+
 def test_V07_a_giant_is_not_read(tmp_path, monkeypatch):
-    """A file that is too large is refused."""
+    """A file that is too large is skipped."""
     monkeypatch.setattr("harvest.providers.google.saved_pages._LARGEST", 10)
     save(tmp_path, "king snake.html")
-    with pytest.raises(Unavailable, match="larger than"):
+    with pytest.raises(Unanswerable, match="larger than"):
         next(search(tmp_path))
+
+
+def test_a_page_that_cannot_be_opened_costs_no_other_page(tmp_path):
+    """A folder named as a page, or a file without read permission, is skipped and named, whatever its query."""
+    (tmp_path / "king snake.html").mkdir()
+    (tmp_path / "download.html").mkdir()
+    save(tmp_path, "king snake (1).html", page(1))
+    google, pages = Google({"HARVEST_GOOGLE_PAGES": str(tmp_path)}), serving("")
+    for _ in range(2):
+        assert len(list(google.search(Query("king snake", "snake"), pages))) == 1
+    assert [name in "".join(pages.messages) for name in ("king snake.html", "download.html")] == [True, True]
+    assert len(pages.messages) == 2
 
 
 @pytest.mark.parametrize("piece", ["<textarea ", '<input name="q" value="', '<textarea name="q">', "<"])
@@ -174,7 +226,7 @@ def test_a_page_is_read_once_for_its_name(tmp_path, monkeypatch):
     )
     saved = SavedPages({"HARVEST_GOOGLE_PAGES": str(tmp_path)})
     for _ in range(3):
-        list(saved.search(Query("coral snake", "snake"), None))
+        list(saved.search(Query("coral snake", "snake"), serving("")))
     assert len(read) == 1
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -158,21 +160,70 @@ def test_filters_are_asked_for(filters, asked):
     assert filters.keys() <= INaturalist.supported_filters
 
 
-def test_pages_go_on_above_the_last_number():
-    """Each page begins above the last observation of the previous one."""
-    numbers = list(range(7, 2_000, 3))
+def archive(numbers):
+    """Return the pages of an iNaturalist with these observations."""
 
     def give(url):
         if "autocomplete" in url:
             return TAXON
-        above = int(url.split("id_above=")[1])
-        left = [number for number in numbers if number > above]
-        return answer(*map(observation, left[:200]), total=len(left))
+        asked = dict(parse_qsl(urlsplit(url).query))
+        above, below = int(asked["id_above"]), int(asked.get("id_below", 10**18))
+        left = [number for number in numbers if above < number < below]
+        return answer(*map(observation, left[: int(asked["per_page"])]), total=len(left))
 
-    pages = FakePages(give)
-    assert len(list(search(pages))) == len(numbers)
-    assert len(pages.asked) == 1 + 4
-    assert pages.arguments(2)["id_above"] == str(numbers[199])
+    return FakePages(give)
+
+
+def numbers_of(hits):
+    return [int(hit.source.removeprefix("inaturalist:")) - 1000 for hit in hits]
+
+
+@pytest.mark.parametrize("limit", [None, 1, 7, 100, 1000, 100_000])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        range(7, 2_000, 3),
+        range(1, 500_000_000, 911_111),
+        range(90_000_001, 90_000_300),
+        range(399_999_900, 400_000_100),
+        [25_000_000 * place + shift for place in range(1, 20) for shift in (-1, 0, 1, 2)],
+        [5],
+    ],
+)
+def test_no_observation_is_lost_between_the_ranges(numbers, limit):
+    """Every observation is found once, wherever the ids are, in an order that does not change."""
+    pages = archive(numbers)
+    found = numbers_of(search(pages, limit=limit))
+    assert sorted(found) == list(numbers)
+    assert len(found) == len(numbers)
+    assert numbers_of(search(archive(numbers), limit=limit)) == found
+    size = int(pages.arguments(1)["per_page"])
+    assert len(pages.asked) <= 1 + len(numbers) / size + 2 * 16
+
+
+def test_no_early_observer_dominates():
+    """A hundred hits of a taxon with 50,000 observations are from every part of its ids, in a few requests."""
+    pages = archive(range(1, 400_000_000, 8_000))
+    found = numbers_of(islice(search(pages, limit=100), 100))
+    assert sum(number < 25_000_000 for number in found) <= 20
+    assert len({number // 25_000_000 for number in found}) >= 9
+    assert len(pages.asked) <= 1 + 10
+
+
+def test_new_observations_change_nothing_of_the_first():
+    """Observations that are added later do not change which others are found first."""
+    numbers = list(range(1, 400_000_000, 80_000))
+    before, after = archive(numbers), archive([*numbers, *range(400_000_001, 403_000_000, 80_000)])
+    found = [numbers_of(islice(search(pages, limit=500), 300)) for pages in (before, after)]
+    assert found[0] == found[1]
+
+
+def test_pages_go_on_above_the_last_number():
+    """Each page of a range begins above the last observation of the previous one."""
+    pages = archive(range(7, 2_000, 3))
+    assert len(list(search(pages))) == len(range(7, 2_000, 3))
+    within = [pages.arguments(place) for place in range(2, len(pages.asked))]
+    assert [asked["id_above"] for asked in within if asked.get("id_below") == "100000001"] == ["604", "1204", "1804"]
 
 
 def test_a_total_that_never_falls_ends_all_the_same():

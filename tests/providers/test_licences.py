@@ -16,6 +16,8 @@ from harvest.providers import licence_parsing
         ("CC BY 4.0", "CC-BY-4.0"),
         ("CC-BY-NC 4.0", "CC-BY-NC-4.0"),
         ("cc by-sa  3.0 de", "CC-BY-SA-3.0-DE"),
+        ("cc by-sa  2.0 de", "LicenseRef-CC-BY-SA-2.0-DE"),
+        ("https://creativecommons.org/licenses/by/2.1/", "LicenseRef-CC-BY-2.1"),
         ("CC0", "CC0-1.0"),
         ("CC0 1.0", "CC0-1.0"),
         ("Attribution-NonCommercial 4.0 International (CC BY-NC 4.0)", "CC-BY-NC-4.0"),
@@ -49,6 +51,26 @@ def test_public_domain_is_open_and_reserved_rights_are_not():
     assert not any(licence_parsing.ALL_RIGHTS_RESERVED.allows(wish) for wish in wishes)
     assert licence_parsing.PUBLIC_DOMAIN.is_open
     assert not licence_parsing.ALL_RIGHTS_RESERVED.is_open
+
+
+@pytest.mark.parametrize("country", ["de", "fr", "igo"])
+@pytest.mark.parametrize("version", ["2.0", "2.1", "3.0"])
+@pytest.mark.parametrize("terms", ["by", "by-nc-sa", "by-nd"])
+def test_a_ported_licence_keeps_its_address_and_is_read_back(terms, version, country):
+    """A ported licence has its own address, whether its id is listed or not, and the id gives the same licence."""
+    address = f"https://creativecommons.org/licenses/{terms}/{version}/{country}/"
+    licence = licence_parsing.parse_licence(f"{address}deed.en")
+    assert licence.url == address
+    assert licence.id.removeprefix("LicenseRef-") == f"CC-{terms}-{version}-{country}".upper()
+    assert licence_parsing.parse_licence(licence.id) == licence
+
+
+@pytest.mark.parametrize(
+    "text", ["LicenseRef-CC-BY-4.0", "LicenseRef-CC-BY-SA-3.0-DE", "LicenseRef-CC-BY", "LicenseRef-"]
+)
+def test_a_reference_to_a_listed_licence_is_not_that_licence(text):
+    """A reference whose name is a listed id may mean anything: it is unknown."""
+    assert licence_parsing.parse_licence(text).id is None
 
 
 @given(st.text())

@@ -109,7 +109,7 @@ def test_a_long_query_is_cut_where_openverse_cuts_it():
 
 
 class Catalogue:
-    """An Openverse with many images: it returns 240 per search in order and refuses further pages."""
+    """An Openverse with many images: it counts and returns at most 240 per search, and refuses further pages."""
 
     def __init__(self, count):
         self.pictures = [
@@ -130,8 +130,10 @@ class Catalogue:
         if number * size > 240:
             return 400, '{"detail": {"page": ["Invalid page."]}}'
         results = found[(number - 1) * size : number * size]
-        pages = -(-len(found) // size)
-        return json.dumps({"result_count": len(found), "page_count": pages, "page_size": size, "results": results})
+        count = min(len(found), 240)
+        return json.dumps(
+            {"result_count": count, "page_count": -(-count // size), "page_size": size, "results": results}
+        )
 
     @staticmethod
     def fits(picture, asked):
@@ -148,6 +150,13 @@ def test_more_than_240_are_found_by_source_licence_and_size():
     assert urls[:240] == [f"https://a.example/{i}.jpg" for i in range(240)]
     assert len(urls) == len(set(urls)) == 2_500
     assert len(pages.asked) < 200  # the day's quota
+
+
+def test_a_search_of_exactly_240_asks_for_little_more():
+    """Where 240 is the true count, splitting finds nothing new and is given up."""
+    pages = FakePages(Catalogue(240))
+    assert len(list(search(pages))) == 240
+    assert len(pages.asked) <= 12 + 24
 
 
 def test_a_filter_holds_in_every_part():
@@ -269,8 +278,8 @@ def test_V04_secret_and_token_are_in_no_log(caplog):
 
 
 def test_V04_an_expired_token_is_an_error():
-    """A refused search names the variables."""
-    with pytest.raises(KeyRefused, match="401") as caught:
+    """A refused search states Openverse's reason and names the variables."""
+    with pytest.raises(KeyRefused, match=r"\(401\): Given token not valid") as caught:
         parse(page('{"detail": "Given token not valid"}', 401))
     assert all(name in caught.value.hint for name in CREDENTIALS)
 
@@ -284,10 +293,12 @@ def test_V01_a_refusal_is_a_block():
         parse(page(answer([1]), 403))
 
 
-@pytest.mark.parametrize("detail", ['"Bad query"', '{"q": ["Bad"]}', "7"])
-def test_a_query_openverse_refuses_is_an_error(detail):
+@pytest.mark.parametrize(
+    ("detail", "reason"), [('"Bad query"', "Bad query"), ('{"q": ["Bad"]}', "q: Bad"), ("7", "no reason given")]
+)
+def test_a_query_openverse_refuses_is_an_error(detail, reason):
     """A refused first page is an error with its reason, not an empty result."""
-    with pytest.raises(Unanswerable, match=r"Openverse refuses this search \(400\)"):
+    with pytest.raises(Unanswerable, match=rf"Openverse refuses this search \(400\): {reason}"):
         next(search(serving((400, f'{{"detail": {detail}}}'))))
 
 

@@ -113,7 +113,7 @@ def test_duplicates_are_the_image_before_in_other_bytes(number):
     assert copy != before
     assert len(copy) < len(before)
     with Image.open(BytesIO(copy)) as small, Image.open(BytesIO(before)) as large:
-        assert len(find_duplicates([compute_fingerprint(small), compute_fingerprint(large)])) == 1
+        assert len(find_duplicates([compute_fingerprint(small), compute_fingerprint(large)]).pairs) == 1
 
 
 def test_drawings_are_the_same_for_the_same_query_and_number():
@@ -129,7 +129,7 @@ def test_drawings_are_the_same_for_the_same_query_and_number():
 def test_drawings_of_one_query_are_not_duplicates(query):
     """No two distinct images of a query count as duplicates."""
     looks = [compute_fingerprint(draw(query, number)) for number in range(1, 61)]
-    assert find_duplicates(looks).tolist() == []
+    assert find_duplicates(looks).pairs.tolist() == []
 
 
 @pytest.mark.parametrize("colour", COLOURS)

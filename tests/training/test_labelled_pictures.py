@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 from harvest.dataset import Dataset
-from harvest.duplicates import index
 from harvest.errors import TrainingError
 from harvest.files import disk
 from harvest.images import process
-from harvest.training.pictures import decode_cache
+from harvest.training.pictures import decode_cache, find_duplicates
 from harvest.training.pictures.labelled_pictures import (
     Example,
     Skipped,
@@ -93,10 +92,10 @@ def test_only_some(tree: Path) -> None:
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
     labelled = look(tree)
     king, again = paths(labelled).index("king/002.jpg"), paths(labelled).index("coral/again.png")
-    assert labelled.duplicates.tolist() == [sorted((king, again))]
-    assert labelled.subset([0, king]).duplicates.tolist() == []
+    assert labelled.duplicates.pairs.tolist() == [sorted((king, again))]
+    assert labelled.subset([0, king]).duplicates.pairs.tolist() == []
     some = labelled.subset([king, again])
-    assert (paths(some), some.labels, some.duplicates.tolist()) == (
+    assert (paths(some), some.labels, some.duplicates.pairs.tolist()) == (
         ["king/002.jpg", "coral/again.png"],
         labelled.labels,
         [[0, 1]],
@@ -502,10 +501,10 @@ def test_a_second_look_decodes_nothing(tree: Path, tmp_path: Path, monkeypatch: 
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
     first = look(tree, cache=tmp_path / "cache")
     monkeypatch.setattr(decode_cache, "inspect_image", lambda _: pytest.fail("decoded again"))
-    monkeypatch.setattr(index, "find_duplicates", lambda _: pytest.fail("compared again"))
+    monkeypatch.setattr(find_duplicates, "find_duplicates", lambda _: pytest.fail("compared again"))
     second = look(tree, cache=tmp_path / "cache")
     assert second == first
-    assert second.duplicates.tolist() == first.duplicates.tolist() != []
+    assert second.duplicates.pairs.tolist() == first.duplicates.pairs.tolist() != []
     monkeypatch.undo()
     monkeypatch.setattr(decode_cache, "inspect_image", lambda _: pytest.fail("decoded again"))
     (tree / "king").rename(tree / "queen")
@@ -535,7 +534,7 @@ def test_a_damaged_memory_is_made_anew(tree: Path, tmp_path: Path, damage: objec
         (tmp_path / "cache" / name).write_bytes(damage(data))
     after = look(tree, cache=tmp_path / "cache")
     assert after == before
-    assert after.duplicates.tolist() == before.duplicates.tolist() != []
+    assert after.duplicates.pairs.tolist() == before.duplicates.pairs.tolist() != []
     assert datasets.tree(tmp_path / "cache") == whole
 
 

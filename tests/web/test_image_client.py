@@ -734,6 +734,35 @@ def test_N19_opted_out(tag: str, expected: str) -> None:
         assert verdict(f"{server.url}/a.jpg", obey_opt_out=False) == "body"
 
 
+@pytest.mark.parametrize(
+    ("header", "value", "expected"),
+    [
+        ("content_usage", "train-ai=n", "opted_out"),
+        ("content_usage", "search=y,train-ai=n;from=owner", "opted_out"),
+        ("content_usage", "search=y\r\nContent-Usage: train-ai=n", "opted_out"),
+        ("content_usage", "train-ai=n, train-ai=y", "body"),
+        ("content_usage", "train-ai=y, ai-use=n", "body"),
+        ("content_usage", "TRAIN-AI=N", "body"),
+        ("content_usage", 'note="train-ai=n, train-ai=n"', "body"),
+        ("content_usage", '"' * 5000, "body"),
+        ("tdm_reservation", "1", "opted_out"),
+        ("tdm_reservation", "0", "body"),
+        ("tdm_reservation", "2", "body"),
+    ],
+)
+def test_a_header_that_speaks_of_training_is_an_opt_out(header: str, value: str, expected: str) -> None:
+    """`Content-Usage: train-ai=n` and `tdm-reservation: 1` refuse an image, other values of them do not."""
+    with serve(answer(b"x", **{header: value})) as server:
+        assert verdict(f"{server.url}/a.jpg") == expected
+        assert verdict(f"{server.url}/a.jpg", obey_opt_out=False) == "body"
+
+
+def test_the_header_is_in_the_detail_of_the_refusal() -> None:
+    """The refusal names the header that was met."""
+    with serve(answer(b"x", content_usage="train-ai=n")) as server:
+        assert fetch(f"{server.url}/a.jpg") == Refusal(Verdict.OPTED_OUT, "Content-Usage: train-ai=n")
+
+
 # ---- many at once
 
 

@@ -1,8 +1,9 @@
-"""Posted forms, and refusals whose body says how long to wait."""
+"""Posted forms and JSON, and refusals whose body says how long to wait."""
 
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import threading
 
@@ -47,12 +48,23 @@ def test_a_form_is_posted(pages):
     assert "User-Agent: classharvest/" in server.heads[0]
 
 
+def test_fields_are_posted_as_json(pages):
+    """Fields are sent as a JSON object in ASCII, with its content type and the given headers."""
+    with HostileServer({"/images": answer(b'{"images": []}')}) as server:
+        page = pages.post(f"{server.url}/images", fields={"q": "Käfer", "num": 100}, headers={"X-API-KEY": SECRET})
+    assert page.json() == {"images": []}
+    assert "Content-Type: application/json" in server.heads[0]
+    assert f"X-API-KEY: {SECRET}" in server.heads[0]
+    assert f"Content-Length: {len(json.dumps({'q': 'Käfer', 'num': 100}))}" in server.heads[0]
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
-def test_a_form_is_never_sent_on(pages, status):
-    """A redirect, even to the same server, is not followed with the content of a form."""
+@pytest.mark.parametrize("sent", [{"form": {"secret": SECRET}}, {"fields": {"q": "snake"}}], ids=["form", "json"])
+def test_posted_data_is_never_sent_on(pages, status, sent):
+    """A redirect, even to the same server, is not followed with the content of a form or of JSON."""
     routes = {"/token": answer(status=status, location="/other"), "/other": answer(b"{}")}
-    with HostileServer(routes) as server, pytest.raises(Unreachable, match="redirects a form to another URL"):
-        pages.post(f"{server.url}/token", form={"secret": SECRET})
+    with HostileServer(routes) as server, pytest.raises(Unreachable, match="redirects posted data to another URL"):
+        pages.post(f"{server.url}/token", **sent)
     assert server.targets == ["/token"]
 
 

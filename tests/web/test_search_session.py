@@ -485,6 +485,24 @@ def test_V07_hostile_json(text: str) -> None:
     assert caught.value.page == text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Invalid taxonKey: many\n", "answers HTTP 400: Invalid taxonKey: many"),
+        ("two\x1b[2J\r\n lines " + "x" * 10**6, "answers HTTP 400: two [2J lines xxxxxxxxxx"),
+        ("<h1>Bad Request</h1>", "(HTTP 400) is not valid JSON."),
+        ('{"detail": ', "(HTTP 400) is not valid JSON."),
+        ("", "(HTTP 400) is not valid JSON."),
+    ],
+)
+def test_an_error_in_plain_text_is_shown(text: str, shown: str) -> None:
+    """Where JSON is expected, an error in plain text is shown in one line of limited length."""
+    with pytest.raises(PageChanged) as caught:
+        SearchPage("https://api.example.org/a", 400, text, {}).json()
+    assert shown in caught.value.message
+    assert len(caught.value.message) < 400
+
+
 def test_V07_real_json() -> None:
     """Ordinary JSON is parsed."""
     value = {"photos": {"photo": [{"id": "1", "tags": [["a"], ["b"]], "views": 3.5, "none": None}]}}

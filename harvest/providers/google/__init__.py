@@ -1,8 +1,9 @@
-"""Google Images, through the first of four backends that is configured.
+"""Google Images, through the first of five backends that is configured.
 
 SavedPages    pages of Google Images saved in the user's browser (`--google-pages FOLDER`): no key, no disguise
 CustomSearch  with GOOGLE_API_KEY and GOOGLE_CSE_ID; Google ends it on 2027-01-01
 SerpApi       a paid service, with SERPAPI_API_KEY
+Serper        a paid service, with SERPER_API_KEY
 LivePage      one plain request without any of these, and an error that names the other ways
 """
 
@@ -15,6 +16,7 @@ from harvest.providers.google.custom_search import CustomSearch
 from harvest.providers.google.live_page import LivePage
 from harvest.providers.google.saved_pages import SavedPages
 from harvest.providers.google.serpapi import SerpApi
+from harvest.providers.google.serper import Serper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from harvest.models import Hit, Query
     from harvest.web.search_session import SearchSession
 
-_BACKENDS: tuple[type[Provider], ...] = (SavedPages, CustomSearch, SerpApi)
+_BACKENDS: tuple[type[Provider], ...] = (SavedPages, CustomSearch, SerpApi, Serper)
 
 
 class Google(Provider):
@@ -30,10 +32,10 @@ class Google(Provider):
 
     name: ClassVar = "GOOGLE"
     label: ClassVar = "Google"
-    about: ClassVar = "pages you saved, Custom Search or SerpApi; licences unknown"
+    about: ClassVar = "pages you saved, Custom Search, SerpApi or Serper; licences unknown"
     by_words: ClassVar = True
-    supported_filters: ClassVar = CustomSearch.supported_filters | SerpApi.supported_filters
-    variables: ClassVar = (*CustomSearch.variables, *SerpApi.variables)
+    supported_filters: ClassVar = CustomSearch.supported_filters | SerpApi.supported_filters | Serper.supported_filters
+    variables: ClassVar = (*CustomSearch.variables, *SerpApi.variables, *Serper.variables)
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)

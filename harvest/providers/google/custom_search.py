@@ -60,7 +60,7 @@ class CustomSearch(Provider):
 
     def notes(self) -> list[str]:
         """Return when the service ends."""
-        return [f"{_END}. Saved pages (--google-pages) and SerpApi continue to work."]
+        return [f"{_END}. Saved pages (--google-pages), SerpApi and Serper continue to work."]
 
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, ten per page."""

@@ -23,6 +23,7 @@ _OTHER_WAYS = (
     "harvest stopped searching Google; it neither disguises itself nor solves captchas. Use one of:\n"
     "--google-pages FOLDER, with pages of Google Images that you saved in your browser (no key);\n"
     "SERPAPI_API_KEY, for the paid service serpapi.com;\n"
+    "SERPER_API_KEY, for the paid service serper.dev;\n"
     "GOOGLE_API_KEY and GOOGLE_CSE_ID, for existing customers of Custom Search, until 2027-01-01."
 )
 # Patterns of a refusal, and their meaning. The page is not parsed as a tree: see `result_page`.

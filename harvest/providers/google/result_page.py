@@ -17,6 +17,14 @@ _LONGEST = 20_000  # characters of one result; real ones have 1,500
 _MOST = 5_000  # results of a page; the longest page seen, scrolled to its end, had 800, each of them twice
 # The page is not parsed as a tree: html.parser takes minutes for a hostile page.
 _LINK = re.compile(r"""<a\s[^<>]*?href="([^"<>]*/imgres\?[^"<>]*)\"""", re.ASCII | re.IGNORECASE)
+# An image in the grid: by the id of its result, or by its thumbnail.
+_SHOWN = tuple(
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        r'\sdata-docid="([\w-]{8,24})"',
+        r'\s(?:data-)?src="(https://encrypted-tbn\d?\.gstatic\.com/images\?[^"<>\s]{1,500})"',
+    )
+)
 _DECODER = json.JSONDecoder()
 
 
@@ -28,6 +36,12 @@ def parse_results(text: str) -> list[Hit]:
 def has_only_thumbnails(text: str) -> bool:
     """Return whether a page shows images although `parse_results` finds none."""
     return "encrypted-tbn" in text or "data:image/" in text
+
+
+def count_shown(text: str) -> int:
+    """Return how many images the grid of a page shows, each once; 0 if it is not known."""
+    counts = (len({match[1] for match in islice(shown.finditer(text), _MOST)}) for shown in _SHOWN)
+    return next(filter(None, counts), 0)
 
 
 def _results(text: str) -> list[Hit]:

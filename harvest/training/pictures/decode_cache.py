@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harvest.images import InspectedImage
 
 _FILE = "pictures.bin"
-_HEAD = b"harvest pictures 1\n"  # change the number when fingerprints or sizes are computed differently
+_HEAD = b"harvest pictures 2\n"  # change the number when fingerprints or sizes are computed differently
 _RECORD = struct.Struct(f"<32sII{PACKED.itemsize}s")  # content, width, height, fingerprint
 
 _FORMATS = frozenset({"JPEG", "PNG", "WEBP", "BMP", "GIF"})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harvest.duplicates.index import CopyPairs
 from harvest.errors import TrainingError
 from harvest.training.pictures.decode_cache import DecodeCache, DecodedFile
 from harvest.training.pictures.find_duplicates import find_duplicate_pairs
@@ -36,8 +37,8 @@ class Example:
     size: tuple[int, int] = (0, 0)
 
 
-def _no_pairs() -> NDArray[np.int64]:
-    return np.empty((0, 2), np.int64)
+def _no_pairs() -> CopyPairs:
+    return CopyPairs(np.empty((0, 2), np.int64), np.empty(0, np.bool_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,7 @@ class LabelledPictures:
     labels: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     empty: tuple[str, ...] = ()  # class folders without an image
-    duplicates: NDArray[np.int64] = field(
-        default_factory=_no_pairs, repr=False, compare=False
-    )  # pairs of indices of examples
+    duplicates: CopyPairs = field(default_factory=_no_pairs, repr=False, compare=False)  # of indices of examples
     ledger_facts: LedgerFacts = field(default_factory=LedgerFacts, repr=False)
 
     def file(self, example: Example) -> Path:
@@ -73,11 +72,12 @@ class LabelledPictures:
         """Return the images of these rows, with all the classes."""
         new_row = np.full(len(self.examples), -1, np.int64)
         new_row[np.asarray(rows, np.intp)] = np.arange(len(rows))
-        pairs = np.sort(new_row[self.duplicates], axis=1)
+        pairs = np.sort(new_row[self.duplicates.pairs], axis=1)
+        stays = (pairs >= 0).all(axis=1)
         return replace(
             self,
             examples=tuple(self.examples[row] for row in rows),
-            duplicates=pairs[(pairs >= 0).all(axis=1)],
+            duplicates=CopyPairs(pairs[stays], self.duplicates.is_certain[stays]),
         )
 
 

@@ -33,7 +33,7 @@ def find_leak_groups(pictures: LabelledPictures, *, say: Callable[[str], None]) 
     """Return a group number for each image; the images of a group must be in the same part."""
     pairs = [
         _pair_up(_group_by_content(pictures)),
-        pictures.duplicates,
+        pictures.duplicates.pairs,
         _pair_up(_group_by_name(pictures)),
         _pair_up(_group_by_origin(pictures, say)),
     ]

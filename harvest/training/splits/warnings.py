@@ -10,7 +10,7 @@ from harvest.training.pictures.find_files import SplitPart
 from harvest.training.splits.persist import load_training_contents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from harvest.training.pictures.labelled_pictures import LabelledPictures
@@ -89,19 +89,28 @@ def _class_warnings(pictures: LabelledPictures) -> Iterator[str]:
 
 
 def _label_warnings(pictures: LabelledPictures) -> Iterator[str]:
-    """Warn of duplicates with different labels: at least one label is wrong."""
+    """Warn of copies with different labels: at least one label is wrong."""
     copies = defaultdict(list)
     for row, example in enumerate(pictures.examples):
         copies[example.content].append(row)
-    pairs = {(rows[0], row) for rows in copies.values() for row in rows}
-    pairs.update(map(tuple, pictures.duplicates.tolist()))
-    in_two_classes = [
-        f"{pictures.examples[one].path} = {pictures.examples[two].path}"
+    found, is_certain = pictures.duplicates
+    identical = {(rows[0], row) for rows in copies.values() for row in rows}
+    certain = _name_pairs(pictures, {*identical, *map(tuple, found[is_certain].tolist())})
+    if certain:
+        yield f"{len(certain):,} images are in two classes: {_some(certain)}"
+    probable = _name_pairs(pictures, map(tuple, found[~is_certain].tolist()))
+    if probable:
+        yield f"{len(probable):,} images may be copies of an image of another class: {_some(probable)}"
+
+
+def _name_pairs(pictures: LabelledPictures, pairs: Iterable[tuple[int, int]]) -> list[str]:
+    """Return the paths of the pairs with different labels."""
+    examples = pictures.examples
+    return [
+        f"{examples[one].path} = {examples[two].path}"
         for one, two in sorted(pairs)
-        if pictures.examples[one].label != pictures.examples[two].label
+        if examples[one].label != examples[two].label
     ]
-    if in_two_classes:
-        yield f"{len(in_two_classes):,} images are in two classes: {_some(in_two_classes)}"
 
 
 def _part_warnings(pictures: LabelledPictures, split: Split) -> Iterator[str]:

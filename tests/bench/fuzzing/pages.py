@@ -21,7 +21,7 @@ NAME = "pages"
 QUERIES = ("micrurus tener", "scarlet king snake", "milk snake", "corn snake")
 SERVICES = (
     *("bing", "flickr", "openverse", "commons", "inaturalist", "gbif", "google", "custom_search", "serpapi"),
-    *("brave", "duckduckgo", "baidu"),
+    *("brave", "duckduckgo", "baidu", "searxng", "serper", "pexels", "pixabay", "naver"),
 )
 NAMES = (
     "BING",
@@ -34,6 +34,10 @@ NAMES = (
     "BRAVE",
     "DUCKDUCKGO",
     "BAIDU",
+    "SEARXNG",
+    "PEXELS",
+    "PIXABAY",
+    "NAVER",
 )
 _TAG = re.compile(r"<[^<>]{1,4000}>")
 _VALUE = re.compile(r'"[^"<>]{0,4000}"')
@@ -58,6 +62,11 @@ def case(bench: Bench) -> int:
         "FLICKR_API_KEY": internet.flickr.key,
         "BRAVE_API_KEY": internet.brave.key,
         "HARVEST_CONTACT": "ada@example.org",
+        "SEARXNG_URL": internet.searxng.url,
+        "PEXELS_API_KEY": internet.pexels.key,
+        "PIXABAY_API_KEY": internet.pixabay.key,
+        "NAVER_API_HUB_CLIENT_ID": internet.naver.client_id,
+        "NAVER_API_HUB_CLIENT_SECRET": internet.naver.client_secret,
         **rng.choice(
             (
                 {},

@@ -181,6 +181,8 @@ def _odd_header(rng: Random) -> bytes:
                 )
             ),
             b"X-Robots-Tag: " + rng.choice((b"noai", b"\xff\xfe", b"a: " * 300, b"")),
+            b"Content-Usage: " + rng.choice((b"train-ai=n", b"train-ai=\xff", b'"' * 3000, b"train-ai=n;" * 300, b"")),
+            b"tdm-reservation: " + rng.choice((b"1", b"\xb9", b"1" * 400, b"")),
             b"Set-Cookie: "
             + rng.choice((b"", b"=;=;", b"a=\xe9", b"a=b; Expires=never; Domain=..", b"a=b; Max-Age=" + b"9" * 400)),
             b"Link: " + b"<" * 3000,
