@@ -99,6 +99,7 @@ def trees() -> dict[Path, ast.Module]:
     return {path: ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 
 
+@cache
 def imports() -> list[Import]:
     """List every import, including those for type checkers and those inside functions."""
     found = []

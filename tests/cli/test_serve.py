@@ -7,7 +7,6 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,10 +18,9 @@ pytest.importorskip("starlette")
 
 from harvest.cli import optional_packages
 from harvest.serving.listener import listen
-from harvest.training.inference.model_export import export_model
 from harvest.training.predictor import Predictor
 from tests.pictures import encoded, photo
-from tests.training.tiny import LABELS, network, write_run
+from tests.training.tiny import LABELS, write_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,11 +38,7 @@ PATIENCE = 60  # seconds, for what takes two when the machine is quiet
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a run, with model.onnx if it can be exported: it starts in a tenth of the time."""
-    path = write_run(tmp_path_factory.mktemp("serve") / "snakes.runs" / "first")
-    if find_spec("onnxscript") and find_spec("onnxruntime"):
-        export_model(network(), path, ["onnx"])
-    return path
+    return write_run(tmp_path_factory.mktemp("serve") / "snakes.runs" / "first")
 
 
 @contextmanager
