@@ -165,9 +165,7 @@ class Dataset(DatasetReader):
             opened.callback(ledger.close)
             dataset = cls(path, ledger, lock, read_only=read_only, say=say)
             opened.callback(dataset._close_files)
-            dataset.reconcile(accept_missing=accept_missing)
-            if new_ledger:
-                dataset.provenance_read = read_provenance(ledger, dataset._tree)
+            dataset.reconcile(accept_missing=accept_missing, read_sources=new_ledger)
             dataset._remember_path()
             if exclusive:
                 dataset._begin_run()
@@ -188,14 +186,19 @@ class Dataset(DatasetReader):
         self._run = run_table.begin_run(self._ledger)
         self._searches.run = self._journal.run = self._run
 
-    def reconcile(self, *, accept_missing: bool = False) -> Changes:
-        """Scan the folders and record the changes, unless so many files are missing that it may be a mistake."""
+    def reconcile(self, *, accept_missing: bool = False, read_sources: bool = False) -> Changes:
+        """Scan the folders and record the changes, unless so many files are missing that it may be a mistake.
+
+        With `read_sources`, the sources of images that have none are read from their files.
+        """
         with ExitStack() as alone_for_now:
             alone = self._is_alone(alone_for_now)
             if not self._read_only:
                 self._journal.recover(alone=alone)
             copies = CopyFinder(self._pictures, self._tree)
             self.changes = self._record_changes(copies, alone=alone, accept_missing=accept_missing)
+        if read_sources:
+            self.provenance_read = read_provenance(self._ledger, self._tree)
         if not self._read_only:
             self._inspect(copies.seen)
         return self.changes

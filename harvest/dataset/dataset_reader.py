@@ -98,6 +98,10 @@ class DatasetReader:
             )
         )
 
+    def find_file(self, class_name: str, name: str) -> int | None:
+        """Return the picture whose file is at a path, or `None`."""
+        return next((row.id for row in self._pictures.find_at([(class_name, name)])), None)
+
     def find(self, text: str) -> list[int]:
         """Return the pictures that a path, file name or URL refers to, those on disk first."""
         return history.find_pictures(self._ledger, text)

@@ -204,6 +204,11 @@ class PictureTable:
 
     # Counts.
 
+    def is_inspected(self) -> bool:
+        """Return whether there are pictures, and each was inspected and compared with the others."""
+        row = self._ledger.first_row("SELECT 1 FROM picture WHERE NOT examined AND state = 'present' LIMIT 1")
+        return row is None and self.has_any()
+
     def has_any(self) -> bool:
         """Return whether the dataset has or ever had a picture."""
         return self._ledger.first_row("SELECT 1 FROM picture LIMIT 1") is not None
