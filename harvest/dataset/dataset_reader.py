@@ -27,6 +27,11 @@ class DatasetReader:
         self._ledger = ledger
         self._pictures = PictureTable(ledger)
 
+    @property
+    def id(self) -> str:
+        """The id that the dataset keeps wherever it is moved."""
+        return self._ledger.dataset_id
+
     def damage(self, most: int = 10) -> str:
         """Return a description of the damaged rows of the ledger, which are skipped, or an empty text."""
         rows = self._ledger.damage
