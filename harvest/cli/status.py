@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 ALL = "--all shows them"
+_NAMED = 3  # images of a group
 # The columns after the class, shown where any count is not zero, and the legend of each.
 COLUMNS = {
     "kept": ("kept", ""),
@@ -123,11 +124,17 @@ def _print_conflicts(report: StatusReport, most: int | None) -> None:
 def _print_near_duplicates(report: StatusReport, most: int | None) -> None:
     if groups := report.near_duplicates:
         print(f"\n near-duplicates: {count_images(sum(map(len, groups)))} that may be copies of each other")
-        print_list(["  ".join(_path(report, each) for each in group) for group in groups], most, more=ALL)
+        print_list([_describe_group(report, group, most) for group in groups], most, more=ALL)
         print("   All are kept. If they are copies, delete all but one; train.py never splits them.")
     if similar := report.like_rejected:
         print(f"\n like rejected: {count_images(len(similar))} that may be copies of an image you rejected")
         print_list([_path(report, each) for each in similar], most, more=ALL)
+
+
+def _describe_group(report: StatusReport, group: Sequence[NearDuplicate], most: int | None) -> str:
+    named = group if most is None else group[:_NAMED]
+    more = f"  and {len(group) - len(named)} more" if len(group) > len(named) else ""
+    return "  ".join(_path(report, each) for each in named) + more
 
 
 def _path(report: StatusReport, each: NearDuplicate) -> str:

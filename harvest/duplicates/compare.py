@@ -51,7 +51,7 @@ _BATCH = 500  # pairs that are compared at a time; one takes 50 kB
 # The limits were chosen on the photographs of clothing of `tests/bench/duplicates.py`: 287 pairs of distinct ones have
 # a near hash. The details of one pair correlate with 0.89, those of the next with 0.87.
 _COARSE = 0.7  # correlation before aligning, at least
-_PROBABLE = 0.75  # correlation of fine detail, at least
+_PROBABLE = 0.8  # correlation of fine detail, at least
 _CERTAIN = 0.92  # the same, of an image and what may be a stretched copy or a part of it
 _COVERED = 0.95  # share of the smaller image that is in the other one, at least
 _COINCIDE = 0.04  # share of a side by which the edges of two images may differ that show the same
