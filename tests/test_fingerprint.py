@@ -17,7 +17,7 @@ from harvest.duplicates.compare import Likeness, compare
 from harvest.duplicates.fingerprint import PACKED, PARTS, WHOLE, compute_fingerprint
 from harvest.duplicates.hamming import RADIUS
 from harvest.duplicates.index import find_duplicates
-from harvest.duplicates.unpack import unpack
+from harvest.duplicates.stored_fingerprints import unpack
 from harvest.models import Fingerprint
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harvest.cli import console, open_dataset
-from harvest.cli.locate_dataset import DEFAULT
+from harvest.cli.locate_arguments import DEFAULT
 from harvest.cli.open_dataset import Folder, quote_path
 from harvest.cli.shortened_lists import (
     MOST,
