@@ -53,6 +53,7 @@ _BATCH = 500  # pairs that are compared at a time; one takes 50 kB
 _COARSE = 0.7  # correlation before aligning, at least
 _PROBABLE = 0.8  # correlation of fine detail, at least
 _CERTAIN = 0.92  # the same, of an image and what may be a stretched copy or a part of it
+_PROBABLY_COVERED = (0.9, 0.5)  # share of the smaller, and of the larger image that is in the other one, at least
 _COVERED = 0.95  # share of the smaller image that is in the other one, at least
 _COINCIDE = 0.04  # share of a side by which the edges of two images may differ that show the same
 _CROPPED = 0.6  # share of the larger image that is in the other one, at least
@@ -119,10 +120,18 @@ def _judge(first: Fingerprints, second: Fingerprints, mapping: Mapping) -> tuple
     is_alike = _has_like_light(luma, spread, luma2, spread2) & _has_like_colour(
         _sample_colour(first, box), _sample_colour(second, box2), correlation
     )
-    is_copy = (detail >= _CERTAIN) & (_is_complete(first, second, mapping) | _is_crop(first, second, mapping))
-    is_copy &= is_alike & _has_like_size(first, second, mapping) & ~_has_local_change(luma, luma2)
-    likeness = np.where(is_copy, Likeness.CERTAIN, np.where(detail >= _PROBABLE, Likeness.PROBABLE, 0))
+    is_probable = (detail >= _PROBABLE) & is_alike & _has_like_size(first, second, mapping) & _is_covered(mapping)
+    is_copy = is_probable & (detail >= _CERTAIN) & ~_has_local_change(luma, luma2)
+    is_copy &= _is_complete(first, second, mapping) | _is_crop(first, second, mapping)
+    likeness = np.where(is_copy, Likeness.CERTAIN, np.where(is_probable, Likeness.PROBABLE, Likeness.DISTINCT))
     return likeness.astype(np.intp), detail.astype(np.float32)
+
+
+def _is_covered(mapping: Mapping) -> Flags:
+    """Return whether nearly all of one image, and much of the other, is in both."""
+    shares = _shares(mapping)
+    is_covered: Flags = (np.maximum(*shares) >= _PROBABLY_COVERED[0]) & (np.minimum(*shares) >= _PROBABLY_COVERED[1])
+    return is_covered
 
 
 def _remove_blur(luma: Floats, blur: tuple[Floats, Floats]) -> Floats:
