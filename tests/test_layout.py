@@ -31,9 +31,9 @@ LAYERS = (
     ("models",),
     ("credentials", "duplicates", "files", "options", "contain_unexpected_errors", "web"),
     ("queries",),
-    ("images", "ledger", "providers"),
+    ("http_server", "images", "ledger", "providers"),
     ("dataset",),
-    ("harvesting", "training"),
+    ("harvesting", "review", "training"),
     ("api", "serving"),
     ("cli",),
 )
@@ -47,7 +47,7 @@ HOMES = {
     "aiohttp": {"web"},
     "yarl": {"web"},
     "protego": {"web"},
-    "socket": {"serving", "web"},
+    "socket": {"http_server", "web"},
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},
@@ -63,8 +63,8 @@ HOMES = {
     "scipy": {"training"},
     "jinja2": {"training"},
     "markupsafe": {"training"},
-    "starlette": {"serving"},
-    "uvicorn": {"serving"},
+    "starlette": {"http_server", "review", "serving"},
+    "uvicorn": {"http_server"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from harvest import __version__
 from harvest.cli import console
+from harvest.cli.adopt import adopt
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
@@ -23,6 +24,7 @@ from harvest.cli.keys import keys
 from harvest.cli.machine_errors import explain
 from harvest.cli.predict import predict
 from harvest.cli.restore import restore
+from harvest.cli.review import review
 from harvest.cli.serve import serve
 from harvest.cli.status import status
 from harvest.cli.streams import set_up_streams
@@ -74,7 +76,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-for command in (get, demo, status, why, restore, train, predict, serve, keys, doctor):
+for command in (get, demo, adopt, status, why, restore, review, train, predict, serve, keys, doctor):
     kind = TrainCommand if command is train else Command
     app.command(cls=kind, epilog=examples(command.__name__))(command)
 

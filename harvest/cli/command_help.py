@@ -18,6 +18,10 @@ _EXAMPLES = {
         ("harvest -n snakes.csv", "search only, download nothing"),
     ),
     "demo": (("harvest demo", "a small dataset in demo/, in ten seconds"),),
+    "adopt": (
+        ("harvest adopt photos", "make a dataset of photos/, which has a folder for each class"),
+        ("harvest adopt photos/train", "of the part of a split tree"),
+    ),
     "status": (
         ("harvest status", "the dataset in dataset/"),
         ("harvest status snakes --all", "another dataset, with complete lists"),
@@ -33,6 +37,11 @@ _EXAMPLES = {
         ("harvest restore --last", "undo the last rejections"),
         ("harvest restore dataset.rejected/king/bing-1f3c9a2e7b01.jpg", "one image"),
         ("harvest restore snakes --class coral_snake -n", "show what a class would restore"),
+    ),
+    "review": (
+        ("harvest review", "the dataset in dataset/, in the browser"),
+        ("harvest review snakes --host 0.0.0.0", "on a telephone in the same network too"),
+        ("harvest review snakes --export-ratings ratings.csv", "write the ratings, as fcc does"),
     ),
     "train": (
         ("harvest train dataset", "four epochs from pretrained weights"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from harvest.dataset import remember_dataset_paths
-from harvest.dataset.apply_decisions import Decisions, RestoreResult
+from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
 from harvest.dataset.changes import Change, Changes, describe_findings
 from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.detect_moved_dataset import Identity
@@ -23,27 +23,32 @@ from harvest.dataset.ledger_and_lock import (
     open_ledger,
 )
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
-from harvest.dataset.near_duplicates import NearDuplicateFinder
+from harvest.dataset.near_duplicates import compare_new_pictures
 from harvest.dataset.outdated_fingerprints import update_fingerprints
 from harvest.dataset.pages_naming_another_class import PageMismatch
 from harvest.dataset.read_for_training import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.scan import ScanProgress, compare_with_disk
+from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.errors import MissingFiles, StorageError, UsageError
+from harvest.files import disk
 from harvest.files.lock import Lock
+from harvest.files.paths import Area, FileKey
 from harvest.files.tree import Tree
 from harvest.ledger import (
     class_table,
     pending_changes,
     run_table,
 )
+from harvest.ledger.actions import Action
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.history import PictureHistory
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.rejections import Rejection, RejectionBatch
+from harvest.ledger.review_table import ReviewRow
 from harvest.ledger.search_table import (
     EXHAUSTED,
     LIMIT_REACHED,
@@ -53,9 +58,10 @@ from harvest.ledger.search_table import (
 )
 from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 from harvest.ledger.training_queries import Origin
+from harvest.ledger.undo_history import UndoStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from harvest.images import InspectedImage
     from harvest.models import Hit, Query, Refusal, Task
@@ -64,6 +70,8 @@ if TYPE_CHECKING:
 __all__ = [
     "EXHAUSTED",
     "LIMIT_REACHED",
+    "Action",
+    "BatchResult",
     "Change",
     "Changes",
     "ClassCounts",
@@ -81,8 +89,10 @@ __all__ = [
     "Rejection",
     "RejectionBatch",
     "RestoreResult",
+    "ReviewRow",
     "SearchRecord",
     "SkippedFile",
+    "UndoStep",
     "save_split_in_ledger",
 ]
 
@@ -116,7 +126,9 @@ class Dataset(DatasetReader):
         self._searches = SearchTable(ledger)
         self._decisions = DecisionLog(ledger, secrets.token_hex(4))
         self._journal = FileOperations(ledger, self._pictures, self._tree)
-        self._decider = Decisions(ledger, self._pictures, self._tree, self._journal, self._decisions)
+        common = ledger, self._pictures, self._tree, self._journal, self._decisions
+        self._decider = Decisions(*common)
+        self._undoer = DecisionUndoer(*common, decisions=self._decider)
 
     # Opening.
 
@@ -157,9 +169,7 @@ class Dataset(DatasetReader):
             opened.callback(ledger.close)
             dataset = cls(path, ledger, lock, read_only=read_only, say=say)
             opened.callback(dataset._close_files)
-            dataset.reconcile(accept_missing=accept_missing)
-            if new_ledger:
-                dataset.provenance_read = read_provenance(ledger, dataset._tree)
+            dataset.reconcile(accept_missing=accept_missing, read_sources=new_ledger)
             dataset._remember_path()
             if exclusive:
                 dataset._begin_run()
@@ -180,25 +190,30 @@ class Dataset(DatasetReader):
         self._run = run_table.begin_run(self._ledger)
         self._searches.run = self._journal.run = self._run
 
-    def reconcile(self, *, accept_missing: bool = False) -> Changes:
-        """Scan the folders and record the changes, unless so many files are missing that it may be a mistake."""
+    def reconcile(self, *, accept_missing: bool = False, read_sources: bool = False) -> Changes:
+        """Scan the folders and record the changes, unless so many files are missing that it may be a mistake.
+
+        With `read_sources`, the sources of images that have none are read from their files.
+        """
         with ExitStack() as alone_for_now:
             alone = self._is_alone(alone_for_now)
             if not self._read_only:
                 self._journal.recover(alone=alone)
             copies = CopyFinder(self._pictures, self._tree)
             self.changes = self._record_changes(copies, alone=alone, accept_missing=accept_missing)
+        if read_sources:
+            self.provenance_read = read_provenance(self._ledger, self._tree)
         if not self._read_only:
             self._inspect(copies.seen)
         return self.changes
 
     def _inspect(self, seen: Mapping[str, InspectedImage | Refusal | None]) -> None:
         """Compute the fingerprints that are missing or outdated."""
-        near_duplicates = NearDuplicateFinder(self._ledger, self._pictures)
-        common = self._ledger, self._pictures, self._tree, near_duplicates
+        common = self._ledger, self._pictures, self._tree
         tick = self._scan.tick("inspecting your own images")
         self.skipped = inspect_new_files(*common, known=seen, tick=tick)
         update_fingerprints(*common, self._scan.tick("updating the fingerprints of images, once"))
+        compare_new_pictures(self._ledger, self._pictures, self._scan.tick("comparing your own images"))
 
     def _record_changes(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
         tick = self._scan.tick("reading new and changed files")
@@ -308,6 +323,17 @@ class Dataset(DatasetReader):
             raise
         return [known for number in placed for known in self._pictures.list_versions(number)]
 
+    def read_image(self, class_name: str, name: str, *, rejected: bool = False, most: int) -> bytes | None:
+        """Return the bytes of an image, or `None` for a link, a missing file, or one of more than `most` bytes."""
+        spot = FileKey(class_name, name, Area.REJECTED if rejected else Area.TREE)
+        seen = self._tree.stat(spot)
+        if seen is None or seen.size > most:
+            return None
+        path = self._tree.path(spot)
+        with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
+            return file.read(most)
+        return None
+
     # Decisions.
 
     def reject(self, ids: Iterable[int], *, by: str, reason: str = "") -> int:
@@ -321,3 +347,35 @@ class Dataset(DatasetReader):
     def move(self, ids: Iterable[int], class_name: str, *, by: str) -> int:
         """Move pictures to another class; return the batch."""
         return self._decider.move(ids, class_name, by)
+
+    def decide(
+        self,
+        action: Action,
+        ids: Collection[int],
+        *,
+        by: str,
+        value: str | int | None = None,
+        keep: Collection[int] = (),
+    ) -> BatchResult:
+        """Make one decision about pictures; what the disk does not allow is cancelled and in `failed`.
+
+        `value` is the reason of a rejection, the class of a move, or a rating from 1 to 9, and `keep` are the pictures
+        of a group that stay when it is settled.
+        """
+        return self._decider.decide(action, ids, by, value=value, keep=keep)
+
+    def undo(self, *, by: str) -> BatchResult:
+        """Undo the last decisions of the review page or the command line that are not undone."""
+        return self._undoer.undo(by)
+
+    def redo(self, *, by: str) -> BatchResult:
+        """Make the decisions again that were undone last."""
+        return self._undoer.redo(by)
+
+    def next_undo(self) -> UndoStep | None:
+        """Return what an undo would undo."""
+        return self._undoer.history.next_undo()
+
+    def next_redo(self) -> UndoStep | None:
+        """Return what a redo would make again."""
+        return self._undoer.history.next_redo()

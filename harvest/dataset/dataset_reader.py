@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.dataset import pages_naming_another_class as pages
-from harvest.ledger import history, near_duplicate_table, rejections, statistics
+from harvest.ledger import history, near_duplicate_table, rejections, review_table, statistics
 from harvest.ledger.picture_table import PictureTable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from harvest.ledger.database import Ledger
     from harvest.ledger.history import PictureHistory
     from harvest.ledger.near_duplicate_table import NearDuplicate
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.rejections import Rejection, RejectionBatch
+    from harvest.ledger.review_table import ReviewRow
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
 
@@ -25,6 +26,11 @@ class DatasetReader:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._pictures = PictureTable(ledger)
+
+    @property
+    def id(self) -> str:
+        """The id that the dataset keeps wherever it is moved."""
+        return self._ledger.dataset_id
 
     def damage(self, most: int = 10) -> str:
         """Return a description of the damaged rows of the ledger, which are skipped, or an empty text."""
@@ -96,6 +102,10 @@ class DatasetReader:
             pages.find_page_mismatches((pages.PageText(*row) for row in statistics.page_texts(self._ledger)), words)
         )
 
+    def find_file(self, class_name: str, name: str) -> int | None:
+        """Return the picture whose file is at a path, or `None`."""
+        return next((row.id for row in self._pictures.find_at([(class_name, name)])), None)
+
     def find(self, text: str) -> list[int]:
         """Return the pictures that a path, file name or URL refers to, those on disk first."""
         return history.find_pictures(self._ledger, text)
@@ -119,3 +129,27 @@ class DatasetReader:
     def last_batch(self) -> RejectionBatch:
         """Return the pictures of the last batch of rejections that are still rejected."""
         return rejections.last_batch(self._ledger)
+
+    # For the review page.
+
+    def review_rows(self, pictures: Iterable[int] | None = None) -> list[ReviewRow]:
+        """Return the images with a file, or those among `pictures`, as the review page lists them."""
+        if pictures is None:
+            return review_table.list_review_rows(self._ledger)
+        return review_table.get_review_rows(self._ledger, pictures)
+
+    def find_source_text(self, text: str) -> set[int]:
+        """Return the images that have a text in the title, page or address of a source."""
+        return review_table.find_source_text(self._ledger, text)
+
+    def open_pairs(self) -> list[tuple[int, int]]:
+        """Return the near-duplicates on disk on which no person has decided."""
+        return review_table.list_open_pairs(self._ledger)
+
+    def data_version(self) -> int:
+        """Return a number that changes when another process writes to the ledger."""
+        return review_table.data_version(self._ledger)
+
+    def ratings(self) -> list[tuple[str, str, str, int]]:
+        """Return class, name, state and rating (0: none) of every image with a file."""
+        return review_table.list_ratings(self._ledger)

@@ -13,6 +13,8 @@ from harvest.ledger.database import now
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harvest.files.paths import FileKey
     from harvest.ledger.database import Ledger, Row
     from harvest.ledger.picture_table import PictureRow
@@ -131,18 +133,25 @@ def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
         held.id,
     )
     ledger.execute(
-        "UPDATE picture SET content = ?, pixels = NULL, look = NULL, examined = 0, touched = 1 WHERE id = ?",
+        "UPDATE picture SET content = ?, pixels = NULL, look = NULL, examined = 0, touched = 1, reviewed = 0"
+        " WHERE id = ?",
         content,
         held.id,
     )
     near_duplicate_table.forget_pairs(ledger, held.id)  # they are found again when the file is inspected
 
 
-def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None) -> None:
-    """Record pixels, fingerprint, width, height and format of a file, or that it cannot be decoded."""
+def record_inspection(
+    ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None, *, compared: bool = True
+) -> None:
+    """Record pixels, fingerprint, width, height and format of a file, or that it cannot be decoded.
+
+    A fingerprint that is not `compared` with the others yet is compared later, by the next command after a kill.
+    """
     ledger.execute(
-        "UPDATE picture SET examined = 1, pixels = ?, look = ?, width = ?, height = ?,"
+        "UPDATE picture SET examined = ?, pixels = ?, look = ?, width = ?, height = ?,"
         " format = coalesce(format, ?) WHERE id = ?",
+        int(compared),
         *(seen or (None,) * 5),
         picture,
     )
@@ -152,18 +161,24 @@ def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int,
     )
 
 
-def record_fingerprint(ledger: Ledger, picture: int, fingerprint: bytes) -> None:
+def record_fingerprint(ledger: Ledger, picture: int, fingerprint: bytes, *, compared: bool) -> None:
     """Replace a fingerprint that an earlier version of harvest computed."""
-    ledger.execute("UPDATE picture SET look = ? WHERE id = ?", fingerprint, picture)
+    ledger.execute("UPDATE picture SET look = ?, examined = ? WHERE id = ?", fingerprint, int(compared), picture)
+
+
+def record_comparison(ledger: Ledger, pictures: Iterable[int]) -> None:
+    """Record that the fingerprints of these pictures were compared with the others."""
+    ledger.execute_many("UPDATE picture SET examined = 1 WHERE id = ?", ((picture,) for picture in pictures))
 
 
 def relocate(ledger: Ledger, held: PictureRow, class_name: str, name: str, *, decided: bool = True) -> None:
     """Record a new path of a picture; if a person `decided` so, resolve its conflicts about the class."""
     ledger.execute(
-        "UPDATE picture SET class = ?, name = ?, touched = max(touched, ?) WHERE id = ?",
+        "UPDATE picture SET class = ?, name = ?, touched = max(touched, ?), reviewed = max(reviewed, ?) WHERE id = ?",
         class_name,
         name,
         int(decided),
+        int(decided and class_name != held.class_name),
         held.id,
     )
     if decided and class_name != held.class_name:
@@ -180,7 +195,7 @@ def reject(ledger: Ledger, picture: int, class_name: str, name: str, *, shelved:
         int(shelved),
         picture,
     )
-    ledger.execute("UPDATE conflict SET resolved = ? WHERE picture = ? AND resolved IS NULL", now(), picture)
+    resolve_conflicts(ledger, picture)
 
 
 def record_rejected_file_gone(ledger: Ledger, picture: int) -> None:
@@ -191,11 +206,23 @@ def record_rejected_file_gone(ledger: Ledger, picture: int) -> None:
 def restore(ledger: Ledger, picture: int, class_name: str, name: str) -> None:
     """Make a rejected picture present again, whose file is back."""
     ledger.execute(
-        "UPDATE picture SET state = 'present', class = ?, name = ?, shelved = 0, touched = 1 WHERE id = ?",
+        "UPDATE picture SET state = 'present', class = ?, name = ?, shelved = 0, touched = 1, reviewed = 1"
+        " WHERE id = ?",
         class_name,
         name,
         picture,
     )
+
+
+def record_review(ledger: Ledger, picture: int) -> None:
+    """Record that a person looked at a picture and keeps it: no better copy replaces it."""
+    ledger.execute("UPDATE picture SET reviewed = 1, touched = 1 WHERE id = ?", picture)
+
+
+def rate(ledger: Ledger, picture: int, rating: int | None) -> None:
+    """Record the rating of a picture, 1 to 9, or that it has none."""
+    ledger.execute("UPDATE picture SET rating = ? WHERE id = ?", rating, picture)
+    record_review(ledger, picture)
 
 
 def lift_rejection(ledger: Ledger, held: PictureRow) -> None:
@@ -240,6 +267,11 @@ def merge_copy(ledger: Ledger, held: PictureRow) -> None:
     else:
         replace_picture(ledger, held.id, number)
         resolve_conflict(ledger, number, held.class_name)
+
+
+def resolve_conflicts(ledger: Ledger, picture: int) -> None:
+    """Resolve the conflicts of a picture: a person decided that it belongs to its class."""
+    ledger.execute("UPDATE conflict SET resolved = ? WHERE picture = ? AND resolved IS NULL", now(), picture)
 
 
 def open_conflict(ledger: Ledger, picture: int, class_name: str) -> None:
