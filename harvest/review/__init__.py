@@ -1,0 +1,1 @@
+"""The review page: look at every image, and reject the wrong ones."""
