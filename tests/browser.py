@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -30,14 +30,14 @@ FLAGS = (
 
 def is_installed() -> bool:
     """Return whether Chromium and playwright are installed."""
-    return CHROMIUM.exists() and find_spec("playwright") is not None
+    return CHROMIUM is not None and find_spec("playwright") is not None
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run Chromium without a window and without background requests."""
     if not is_installed():
-        pytest.skip(f"there is no {CHROMIUM}, or no playwright")
+        pytest.skip("Chromium or playwright is not installed")
     playwright = import_module("playwright.sync_api")
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))

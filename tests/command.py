@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from typer.main import get_command
 
 from harvest.cli import app
+from tests import jumping_clock
 from tests.fork_server import GUARD, HEAVY_COMMANDS, ROOT, ForkedProcess, can_fork, fork_server
 from tests.guard.sitecustomize import STRAYS
 
@@ -164,7 +165,8 @@ class Running:
 class Command:
     """`cli("-c", "BING", "snakes.csv")` runs to the end; `cli.start(…)` does not wait.
 
-    It runs in `folder`; its home and other files are in `aside`. Keyword arguments are environment variables;
+    It runs in `folder`; its home and other files are in `aside`. Its searches do not wait between two requests if it
+    is forked (`tests.jumping_clock`). Keyword arguments are environment variables;
     `None` removes one.
     """
 
@@ -177,6 +179,7 @@ class Command:
             "HOME": str(aside),
             "USERPROFILE": str(aside),
             "COLUMNS": "110",
+            jumping_clock.VARIABLE: "1",
             STRAYS: str(self.strays),
             **environ,
         }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 # Variables of the person who runs the tests that would change what the tests see.
 FOREIGN = {
@@ -51,6 +51,8 @@ FOREIGN_PREFIXES = (
     "HARVEST_",
 )
 
+TORCH_COMMANDS = ("cli/test_serve.py", "training/test_processes.py")
+
 FEW = 3  # files and tests that are run without workers
 
 _strays: list[str] = []
@@ -75,12 +77,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return 0 if is_small else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests whose commands need torch first: one worker gets them all, and imports it once for the commands."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(TORCH_COMMANDS))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line each which tests were left out because something is not installed."""
     if not (find_spec("torch") and find_spec("transformers")):
         terminalreporter.write_line("Left out the training tests: they need pip install -e '.[train]'.")
     if not browser.is_installed():
-        terminalreporter.write_line(f"Left out the tests in a browser: they need {browser.CHROMIUM} and playwright.")
+        terminalreporter.write_line("Left out the tests of pages in a browser: they need Chromium and playwright.")
 
 
 def pytest_collection_finish() -> None:
@@ -139,3 +146,11 @@ def chromium() -> Iterator[Browser]:
     """Give a browser; as long as it is there, an event loop runs, in which no other test could start one."""
     with browser.chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
+    """Give one context for the pages of a module: a context per page takes a second of CPU for each."""
+    context = chromium.new_context()
+    yield context
+    context.close()

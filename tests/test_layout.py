@@ -31,9 +31,9 @@ LAYERS = (
     ("models",),
     ("credentials", "duplicates", "files", "options", "unexpected", "web"),
     ("queries",),
-    ("images", "ledger", "providers"),
+    ("http_server", "images", "ledger", "providers"),
     ("dataset",),
-    ("harvesting", "training"),
+    ("harvesting", "review", "training"),
     ("api", "serving"),
     ("cli",),
 )
@@ -47,7 +47,7 @@ HOMES = {
     "aiohttp": {"web"},
     "yarl": {"web"},
     "protego": {"web"},
-    "socket": {"serving", "web"},
+    "socket": {"http_server", "web"},
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},
@@ -63,8 +63,8 @@ HOMES = {
     "scipy": {"training"},
     "jinja2": {"training"},
     "markupsafe": {"training"},
-    "starlette": {"serving"},
-    "uvicorn": {"serving"},
+    "starlette": {"http_server", "review", "serving"},
+    "uvicorn": {"http_server"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
@@ -99,6 +99,7 @@ def trees() -> dict[Path, ast.Module]:
     return {path: ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 
 
+@cache
 def imports() -> list[Import]:
     """List every import, including those for type checkers and those inside functions."""
     found = []

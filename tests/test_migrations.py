@@ -29,6 +29,8 @@ def root(tmp_path: Path) -> Path:
         connection.execute("DROP TABLE near_duplicate")
 
         connection.execute("ALTER TABLE picture DROP COLUMN source_type")
+        for column in ("picture DROP COLUMN reviewed", "picture DROP COLUMN rating", "decision DROP COLUMN before"):
+            connection.execute(f"ALTER TABLE {column}")
         connection.execute("PRAGMA user_version = 1")
     return root
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _NETWORK = ("torch", "transformers", "safetensors")
 _TRAINER = (*_NETWORK, "accelerate", "sklearn", "scipy")
-_SERVER = ("starlette", "uvicorn", "python_multipart")
+_SERVER = ("python_multipart",)  # starlette and uvicorn are always there
 # Megabytes of address space, measured: with less, a library may end the process while it is loaded.
 _TO_TRAIN = 1024
 _TO_PREDICT = 640

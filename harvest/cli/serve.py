@@ -11,7 +11,7 @@ import typer
 from harvest.cli import console, optional_packages
 
 if TYPE_CHECKING:
-    from harvest.serving.listener import Listener
+    from harvest.http_server.listener import Listener
 
 
 def serve(
@@ -44,10 +44,10 @@ def serve(
     """
     optional_packages.require_serving()
     optional_packages.require_inference()
+    from harvest.http_server.listener import listen
+    from harvest.http_server.server import Server
+    from harvest.http_server.service_limits import ServiceLimits
     from harvest.serving.app import make_app
-    from harvest.serving.listener import listen
-    from harvest.serving.server import Server
-    from harvest.serving.service_limits import ServiceLimits
     from harvest.training.predictor import Predictor
     from harvest.web.image_client import ImageClient
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from harvest.dataset import remember_dataset_paths
-from harvest.dataset.apply_decisions import Decisions, RestoreResult
+from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
 from harvest.dataset.changes import Change, Changes, describe_findings
 from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.file_operations import FileOperations, Placement
@@ -29,6 +29,7 @@ from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.resaved_files import CopyFinder
 from harvest.dataset.scan import ScanProgress, compare_with_disk
+from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.dataset.wrong_class_suspects import PageMismatch
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files.lock import Lock
@@ -38,6 +39,7 @@ from harvest.ledger import (
     pending_changes,
     run_table,
 )
+from harvest.ledger.actions import Action
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.history import PictureHistory
@@ -53,9 +55,10 @@ from harvest.ledger.search_table import (
 )
 from harvest.ledger.split_table import Origin
 from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
+from harvest.ledger.undo_history import UndoStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from harvest.images import InspectedImage
     from harvest.models import Hit, Query, Refusal, Task
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
 __all__ = [
     "EXHAUSTED",
     "LIMIT_REACHED",
+    "Action",
+    "BatchResult",
     "Change",
     "Changes",
     "ClassCounts",
@@ -83,6 +88,7 @@ __all__ = [
     "RestoreResult",
     "SearchRecord",
     "SkippedFile",
+    "UndoStep",
     "save_split_in_ledger",
 ]
 
@@ -116,7 +122,9 @@ class Dataset(DatasetReader):
         self._searches = SearchTable(ledger)
         self._decisions = DecisionLog(ledger, secrets.token_hex(4))
         self._journal = FileOperations(ledger, self._pictures, self._tree)
-        self._decider = Decisions(ledger, self._pictures, self._tree, self._journal, self._decisions)
+        common = ledger, self._pictures, self._tree, self._journal, self._decisions
+        self._decider = Decisions(*common)
+        self._undoer = DecisionUndoer(*common, decisions=self._decider)
 
     # Opening.
 
@@ -321,3 +329,35 @@ class Dataset(DatasetReader):
     def move(self, ids: Iterable[int], class_name: str, *, by: str) -> int:
         """Move pictures to another class; return the batch."""
         return self._decider.move(ids, class_name, by)
+
+    def decide(
+        self,
+        action: Action,
+        ids: Collection[int],
+        *,
+        by: str,
+        value: str | int | None = None,
+        keep: Collection[int] = (),
+    ) -> BatchResult:
+        """Make one decision about pictures; what the disk does not allow is cancelled and in `failed`.
+
+        `value` is the reason of a rejection, the class of a move, or a rating from 1 to 9, and `keep` are the pictures
+        of a group that stay when it is settled.
+        """
+        return self._decider.decide(action, ids, by, value=value, keep=keep)
+
+    def undo(self, *, by: str) -> BatchResult:
+        """Undo the last decisions of the review page or the command line that are not undone."""
+        return self._undoer.undo(by)
+
+    def redo(self, *, by: str) -> BatchResult:
+        """Make the decisions again that were undone last."""
+        return self._undoer.redo(by)
+
+    def next_undo(self) -> UndoStep | None:
+        """Return what an undo would undo."""
+        return self._undoer.history.next_undo()
+
+    def next_redo(self) -> UndoStep | None:
+        """Return what a redo would make again."""
+        return self._undoer.history.next_redo()

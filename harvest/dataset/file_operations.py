@@ -14,6 +14,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harvest.errors import CannotWrite
 from harvest.files.paths import Area, FileKey
 from harvest.ledger import hit_table, pending_changes, picture_updates
 from harvest.ledger.near_duplicate_table import add_near_duplicates
@@ -177,16 +178,33 @@ class FileOperations:
     # Moves: the next process that opens the dataset carries them out; repeating them does no harm.
 
     def complete_moves(self) -> None:
-        """Carry out all pending moves."""
-        while pending_changes.pending_moves(self._ledger, 1):
+        """Carry out all pending moves; raise the first error at the end."""
+        for error in self.try_moves().values():
+            raise error
+
+    def try_moves(self) -> dict[int, CannotWrite]:
+        """Carry out all pending moves, and return the errors of those that the disk does not allow."""
+        failed: dict[int, CannotWrite] = {}
+        last = -1
+        while pending_changes.pending_moves(self._ledger, 1, last):
             # Within the transaction: two processes would otherwise carry out the same moves at once.
             with self._ledger.transaction():
-                moves = pending_changes.pending_moves(self._ledger, _MOVES)
-                targets = [self._move(move) for move in moves]
-                self._tree.flush([move.source for move in moves])
-                self._tree.flush(targets)
-                for move, target in zip(moves, targets, strict=True):
-                    pending_changes.confirm_move(self._ledger, move, target.name, self._tree.stat(target))
+                moves = pending_changes.pending_moves(self._ledger, _MOVES, last)
+                self._carry_out(moves, failed)
+                last = moves[-1].id if moves else last
+        return failed
+
+    def _carry_out(self, moves: Sequence[PendingMove], failed: dict[int, CannotWrite]) -> None:
+        done: list[tuple[PendingMove, FileKey]] = []
+        for move in moves:
+            try:
+                done.append((move, self._move(move)))
+            except CannotWrite as error:
+                failed[move.id] = error
+        self._tree.flush([move.source for move, _ in done])
+        self._tree.flush([target for _, target in done])
+        for move, target in done:
+            pending_changes.confirm_move(self._ledger, move, target.name, self._tree.stat(target))
 
     def _move(self, move: PendingMove) -> FileKey:
         source, target = move.source, move.target

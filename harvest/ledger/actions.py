@@ -14,4 +14,7 @@ class Action(StrEnum):
     EDIT = "edit"
     KEEP = "keep"
     RATE = "rate"
+    DISTINCT = "distinct"  # near-duplicates that are different images
+    SETTLE = "settle"  # near-duplicates of which one was rejected for the other
+    SKIP = "skip"  # an undo, or a move of a file, that was not possible; its value is the reason
     RENAME_CLASS = "rename_class"

@@ -21,6 +21,7 @@ class Decision(NamedTuple):
     target: str | None = None
     value: str | None = None
     undoes: int | None = None
+    before: str | None = None  # the state that an undo restores
 
 
 class DecisionLog:
@@ -30,15 +31,15 @@ class DecisionLog:
         self._ledger = ledger
         self._session = session
 
-    def write(self, by: str, decisions: list[Decision]) -> int:
-        """Write decisions that were made together, and return the id of their batch."""
+    def write(self, by: str, decisions: list[Decision], batch: int = 0) -> int:
+        """Write decisions that were made together, or add them to a batch, and return the id of the batch."""
         if not decisions:
             return 0
-        batch = self._ledger.scalar("SELECT max(seq) FROM decision") + 1
+        batch = batch or self._ledger.scalar("SELECT max(seq) FROM decision") + 1
         self._ledger.execute_many(
             "INSERT INTO decision"
-            ' (at, by, session, batch, action, picture, content, "from", "to", value, undoes)'
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ' (at, by, session, batch, action, picture, content, "from", "to", value, undoes, before)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(now(), by, self._session, batch, *decision) for decision in decisions],
         )
         return batch

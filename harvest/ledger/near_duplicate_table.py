@@ -105,3 +105,37 @@ def near_duplicates_of(ledger: Ledger, picture: int) -> list[str]:
         picture,
     )
     return [f"{path} (rejected)" if state == "rejected" else path for path, state in rows]
+
+
+def open_pairs(ledger: Ledger, pictures: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the pairs among these pictures on which no person has decided."""
+    wanted = set(pictures)
+    rows = (
+        row
+        for picture in sorted(wanted)
+        for row in ledger.rows(
+            "SELECT picture, other FROM near_duplicate WHERE picture = ? AND resolved IS NULL", picture
+        )
+    )
+    return [(picture, other) for picture, other in rows if other in wanted]
+
+
+def resolve_pair(ledger: Ledger, picture: int, other: int, *, resolved: bool = True) -> None:
+    """Record that a person decided about a pair, or that no person did."""
+    ledger.execute(
+        "UPDATE near_duplicate SET resolved = ?1 WHERE picture = min(?2, ?3) AND other = max(?2, ?3)",
+        now() if resolved else None,
+        picture,
+        other,
+    )
+
+
+def is_resolved(ledger: Ledger, picture: int, other: int) -> bool:
+    """Return whether a person decided about a pair."""
+    return bool(
+        ledger.scalar(
+            "SELECT resolved IS NOT NULL FROM near_duplicate WHERE picture = min(?1, ?2) AND other = max(?1, ?2)",
+            picture,
+            other,
+        )
+    )

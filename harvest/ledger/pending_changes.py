@@ -77,11 +77,13 @@ def originals(ledger: Ledger, picture: int) -> list[tuple[FileKey, str | None]]:
     return [(FileKey(class_name, raw, Area.RAW), body) for class_name, raw, body in rows]
 
 
-def pending_moves(ledger: Ledger, most: int) -> list[PendingMove]:
-    """Return the next pending moves in their order."""
+def pending_moves(ledger: Ledger, most: int, after: int = -1) -> list[PendingMove]:
+    """Return the next pending moves in the order of their ids."""
     rows = ledger.rows(
         "SELECT id, shelf, pending.class, pending.name, picture.class, picture.name, state, content"
-        " FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' ORDER BY id LIMIT ?",
+        " FROM pending CROSS JOIN picture ON id = picture WHERE action = 'move' AND id > ?"
+        " ORDER BY id LIMIT ?",
+        after,
         most,
     )
     return [
@@ -93,6 +95,11 @@ def pending_moves(ledger: Ledger, most: int) -> list[PendingMove]:
         )
         for number, shelf, old_class, old_name, class_name, name, state, content in rows
     ]
+
+
+def cancel_move(ledger: Ledger, picture: int) -> None:
+    """Drop a pending move that was not carried out."""
+    ledger.execute("DELETE FROM pending WHERE picture = ? AND action = 'move'", picture)
 
 
 def is_being_replaced(ledger: Ledger, picture: int) -> bool:

@@ -131,7 +131,8 @@ def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
         held.id,
     )
     ledger.execute(
-        "UPDATE picture SET content = ?, pixels = NULL, look = NULL, examined = 0, touched = 1 WHERE id = ?",
+        "UPDATE picture SET content = ?, pixels = NULL, look = NULL, examined = 0, touched = 1, reviewed = 0"
+        " WHERE id = ?",
         content,
         held.id,
     )
@@ -160,10 +161,11 @@ def record_fingerprint(ledger: Ledger, picture: int, fingerprint: bytes) -> None
 def relocate(ledger: Ledger, held: PictureRow, class_name: str, name: str, *, decided: bool = True) -> None:
     """Record a new path of a picture; if a person `decided` so, resolve its conflicts about the class."""
     ledger.execute(
-        "UPDATE picture SET class = ?, name = ?, touched = max(touched, ?) WHERE id = ?",
+        "UPDATE picture SET class = ?, name = ?, touched = max(touched, ?), reviewed = max(reviewed, ?) WHERE id = ?",
         class_name,
         name,
         int(decided),
+        int(decided and class_name != held.class_name),
         held.id,
     )
     if decided and class_name != held.class_name:
@@ -180,7 +182,7 @@ def reject(ledger: Ledger, picture: int, class_name: str, name: str, *, shelved:
         int(shelved),
         picture,
     )
-    ledger.execute("UPDATE conflict SET resolved = ? WHERE picture = ? AND resolved IS NULL", now(), picture)
+    resolve_conflicts(ledger, picture)
 
 
 def record_rejected_file_gone(ledger: Ledger, picture: int) -> None:
@@ -191,11 +193,23 @@ def record_rejected_file_gone(ledger: Ledger, picture: int) -> None:
 def restore(ledger: Ledger, picture: int, class_name: str, name: str) -> None:
     """Make a rejected picture present again, whose file is back."""
     ledger.execute(
-        "UPDATE picture SET state = 'present', class = ?, name = ?, shelved = 0, touched = 1 WHERE id = ?",
+        "UPDATE picture SET state = 'present', class = ?, name = ?, shelved = 0, touched = 1, reviewed = 1"
+        " WHERE id = ?",
         class_name,
         name,
         picture,
     )
+
+
+def record_review(ledger: Ledger, picture: int) -> None:
+    """Record that a person looked at a picture and keeps it: no better copy replaces it."""
+    ledger.execute("UPDATE picture SET reviewed = 1, touched = 1 WHERE id = ?", picture)
+
+
+def rate(ledger: Ledger, picture: int, rating: int | None) -> None:
+    """Record the rating of a picture, 1 to 9, or that it has none."""
+    ledger.execute("UPDATE picture SET rating = ? WHERE id = ?", rating, picture)
+    record_review(ledger, picture)
 
 
 def lift_rejection(ledger: Ledger, held: PictureRow) -> None:
@@ -240,6 +254,11 @@ def merge_copy(ledger: Ledger, held: PictureRow) -> None:
     else:
         replace_picture(ledger, held.id, number)
         resolve_conflict(ledger, number, held.class_name)
+
+
+def resolve_conflicts(ledger: Ledger, picture: int) -> None:
+    """Resolve the conflicts of a picture: a person decided that it belongs to its class."""
+    ledger.execute("UPDATE conflict SET resolved = ? WHERE picture = ? AND resolved IS NULL", now(), picture)
 
 
 def open_conflict(ledger: Ledger, picture: int, class_name: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
-VERSION = 6
+VERSION = 7
 
 
 def _replace_licence_ids(connection: sqlite3.Connection) -> None:
@@ -31,6 +31,17 @@ def _replace_licence_ids(connection: sqlite3.Connection) -> None:
 def _licence_id(stored: bytes) -> str | None:
     """Return the SPDX id of stored text, which may not be valid UTF-8."""
     return spdx.licence_id(stored.decode(errors="replace"))
+
+
+def _add_reviews(connection: sqlite3.Connection) -> None:
+    """Add what a review records; images that a person moved or restored before count as reviewed."""
+    connection.execute("ALTER TABLE picture ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0")
+    connection.execute("ALTER TABLE picture ADD COLUMN rating INTEGER")
+    connection.execute("ALTER TABLE decision ADD COLUMN before TEXT")
+    connection.execute(
+        "UPDATE picture SET reviewed = 1 WHERE state = 'present' AND touched AND id IN"
+        " (SELECT picture FROM decision WHERE action IN ('keep', 'move', 'restore', 'rate'))"
+    )
 
 
 # Migrations: the statement or the function that turns a ledger of one version into the next; see also `schema.sql`.
@@ -57,6 +68,7 @@ STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
     """,
     4: _replace_licence_ids,
     5: "ALTER TABLE picture ADD COLUMN source_type TEXT",
+    6: _add_reviews,
 }
 
 

@@ -58,7 +58,9 @@ CREATE TABLE picture (          -- one version of one picture
     became          INTEGER REFERENCES picture,
     run             INTEGER REFERENCES run,
     at              TEXT NOT NULL,
-    source_type     TEXT                        -- IPTC digital source type that the download stated
+    source_type     TEXT,                       -- IPTC digital source type that the download stated
+    reviewed        INTEGER NOT NULL DEFAULT 0, -- a person kept, moved, restored or rated it, and did not edit it since
+    rating          INTEGER                     -- 1 to 9, by a person
 );
 CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved);
 CREATE INDEX picture_content ON picture (content);
@@ -108,7 +110,8 @@ CREATE TABLE decision (         -- append-only
     "from"   TEXT,
     "to"     TEXT,
     value    TEXT,
-    undoes   INTEGER REFERENCES decision
+    undoes   INTEGER REFERENCES decision,
+    before   TEXT               -- JSON: the state of the picture that an undo restores
 );
 CREATE INDEX decision_picture ON decision (picture);
 

@@ -58,7 +58,9 @@ def count_classes(ledger: Ledger) -> list[ClassCounts]:
         " sum(present AND moved), sum(present AND edited), sum(rejected), sum(rejected AND shelved),"
         f" sum(present AND coalesce(source_type IN ({MADE_WITH_AI}), 0))"
         " FROM (SELECT picture.*, state = 'present' AS present, state = 'rejected' AS rejected,"
-        "  EXISTS (SELECT 1 FROM decision WHERE picture = picture.id AND action = 'move') AS moved,"
+        # By its first move: a move that was undone, or made back by hand, is none.
+        '  coalesce((SELECT substr("from", 1, instr("from", \'/\') - 1) FROM decision'
+        "   WHERE picture = picture.id AND action = 'move' ORDER BY seq LIMIT 1) <> class, 0) AS moved,"
         "  EXISTS (SELECT 1 FROM decision WHERE picture = picture.id AND action = 'edit') AS edited"
         "  FROM picture) GROUP BY class",
         last,

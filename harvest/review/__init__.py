@@ -1,1 +1,1 @@
-"""The review page: look at every image, and reject the wrong ones."""
+"""`harvest review`: a page to look at every image, and to keep, reject, move and rate it."""

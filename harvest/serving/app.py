@@ -23,13 +23,13 @@ from starlette.routing import Route
 
 from harvest import images
 from harvest.harvesting.download import MemoryBudget
+from harvest.http_server import http_errors
+from harvest.http_server.client_limits import Shares, client_of
+from harvest.http_server.http_errors import HttpError
+from harvest.http_server.request_guard import HostRule, RequestGuard
+from harvest.http_server.service_limits import ServiceLimits
 from harvest.models import Refusal
-from harvest.serving import http_errors
 from harvest.serving.batch_queue import BatchQueue
-from harvest.serving.client_limits import Shares, client_of
-from harvest.serving.http_errors import HttpError
-from harvest.serving.request_guard import RequestGuard
-from harvest.serving.service_limits import ServiceLimits
 from harvest.serving.upload import UploadReader
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def make_app(
         lifespan=service.lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would repeat the Host header
-    return RequestGuard(app, names, limits)
+    return RequestGuard(app, HostRule(names), limits, command="harvest serve")
 
 
 class _Service:

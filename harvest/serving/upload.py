@@ -13,18 +13,18 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from harvest.http_server import http_errors
+from harvest.http_server.client_limits import Shares, client_of
+from harvest.http_server.http_errors import HttpError
+from harvest.http_server.service_limits import MiB
 from harvest.models import Refusal
-from harvest.serving import http_errors
-from harvest.serving.client_limits import Shares, client_of
-from harvest.serving.http_errors import HttpError
-from harvest.serving.service_limits import MiB
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from starlette.requests import Request
 
-    from harvest.serving.service_limits import ServiceLimits
+    from harvest.http_server.service_limits import ServiceLimits
     from harvest.web.image_client import ImageClient
 
 _RAW = "application/octet-stream"

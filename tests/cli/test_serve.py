@@ -7,7 +7,6 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,11 +17,10 @@ pytest.importorskip("transformers")
 pytest.importorskip("starlette")
 
 from harvest.cli import optional_packages
-from harvest.serving.listener import listen
-from harvest.training.inference.model_export import export_model
+from harvest.http_server.listener import listen
 from harvest.training.predictor import Predictor
 from tests.pictures import encoded, photo
-from tests.training.tiny import LABELS, network, write_run
+from tests.training.tiny import LABELS, write_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,11 +38,7 @@ PATIENCE = 60  # seconds, for what takes two when the machine is quiet
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a run, with model.onnx if it can be exported: it starts in a tenth of the time."""
-    path = write_run(tmp_path_factory.mktemp("serve") / "snakes.runs" / "first")
-    if find_spec("onnxscript") and find_spec("onnxruntime"):
-        export_model(network(), path, ["onnx"])
-    return path
+    return write_run(tmp_path_factory.mktemp("serve") / "snakes.runs" / "first")
 
 
 @contextmanager
@@ -163,7 +157,7 @@ def test_a_folder_that_is_not_a_run(harvest: Harvest, tmp_path: Path) -> None:
     assert "is not a run" in result.err
 
 
-@pytest.mark.parametrize("module", ["starlette", "uvicorn", "python_multipart"])
+@pytest.mark.parametrize("module", ["python_multipart"])
 def test_a_missing_package_is_named(harvest: Harvest, run: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     """Without a server package the error names it, and the install command."""
     monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name == module else True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests import jumping_clock
 from tests.end_to_end.snakes import CORAL, CORALS, KING, pictures, table, write
 
 BOTH = ("-c", "BING", "-c", "FLICKR", "snakes.csv")
@@ -16,8 +17,8 @@ def harvested(internet, cli):
     flickr = internet.flickr.add_results(CORAL, 3)
     write(cli.folder, CORALS)
 
-    def harvest(*args, key=internet.flickr.key):
-        return cli(*(args or BOTH), "--json", FLICKR_API_KEY=key)
+    def harvest(*args, key=internet.flickr.key, **variables):
+        return cli(*(args or BOTH), "--json", FLICKR_API_KEY=key, **variables)
 
     harvest.bing, harvest.flickr = bing, flickr
     return harvest
@@ -86,7 +87,7 @@ def test_N05_a_short_wait_is_waited(internet, harvested):
     """A Retry-After of a second is waited for and retried, and the user is informed."""
     internet.flickr.set_mode("limited", times=1)
 
-    run = harvested()
+    run = harvested(**{jumping_clock.VARIABLE: None})  # by the real clock
 
     assert run.code == 0
     assert run.json["total"]["new"] == len(harvested.bing) + len(harvested.flickr)

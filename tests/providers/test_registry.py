@@ -46,7 +46,7 @@ def plugged(tmp_path, monkeypatch):
 
     def plug(**points):
         made = [EntryPoint(name, value, providers.GROUP) for name, value in points.items()]
-        monkeypatch.setattr(providers, "entry_points", lambda group: made if group == providers.GROUP else [])
+        monkeypatch.setattr(providers, "_entry_points", lambda: made)
 
     yield plug
     for module in ("acme_harvest", "acme_broken", "acme_furious", "acme_leaving"):

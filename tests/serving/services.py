@@ -11,12 +11,12 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from harvest.http_server.listener import listen
+from harvest.http_server.server import Server
+from harvest.http_server.service_limits import ServiceLimits
 from harvest.images import inspect_image
 from harvest.models import Refusal
 from harvest.serving.app import make_app
-from harvest.serving.listener import listen
-from harvest.serving.server import Server
-from harvest.serving.service_limits import ServiceLimits
 from harvest.web.image_client import ImageClient
 from tests.pictures import encoded
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from harvest.serving.service_limits import ServiceLimits
+from harvest.http_server.service_limits import ServiceLimits
 from harvest.web.image_client import ImageClient
 from tests.pictures import encoded
 from tests.serving.services import RED, Colours, Service

@@ -13,8 +13,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from harvest.serving.client_limits import Admission
-from harvest.serving.service_limits import MiB, ServiceLimits
+from harvest.http_server.client_limits import Admission
+from harvest.http_server.service_limits import MiB, ServiceLimits
 from harvest.serving.upload import MinimumRate
 from harvest.web.image_client import ImageClient
 from tests.serving.services import RED, Colours, Service

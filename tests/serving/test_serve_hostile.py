@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
+from harvest.http_server.client_limits import Shares
+from harvest.http_server.service_limits import MiB, ServiceLimits
 from harvest.serving import upload
-from harvest.serving.client_limits import Shares
-from harvest.serving.service_limits import MiB, ServiceLimits
 from harvest.web.image_client import ImageClient, ImageLimits
 from tests import bombs
 from tests.pictures import encoded, photo

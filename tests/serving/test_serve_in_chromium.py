@@ -15,7 +15,7 @@ from tests.serving.services import RED, Colours, Service
 from tests.web_server import HostileServer, answer
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import BrowserContext, Page
 
 BLUE = encoded(Image.new("RGB", (30, 40), (10, 30, 200)), "PNG")
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -35,13 +35,15 @@ def service():
 
 
 @pytest.fixture
-def look(chromium: Browser, service: Service):
+def look(browser_context: BrowserContext, service: Service):
     """Open the page; fail on requests to other servers, console messages, errors and dialogs."""
     strange: list[str] = []
     opened: list[Page] = []
 
-    def look(at: Service = service, **options) -> Page:
-        page = chromium.new_context(**options).new_page()
+    def look(at: Service = service, width: int = 1280, scheme: str = "light") -> Page:
+        page = browser_context.new_page()
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
         opened.append(page)
         ours = (at.listener.url, f"blob:{at.listener.url}")
         page.on("request", lambda request: request.url.startswith(ours) or strange.append(request.url))
@@ -54,7 +56,7 @@ def look(chromium: Browser, service: Service):
 
     yield look
     for page in opened:
-        page.context.close()
+        page.close()
     assert not strange
 
 
@@ -185,7 +187,7 @@ def test_W05_text_from_outside_stays_text(look):
 @pytest.mark.parametrize("width", [320, 412, 1280])
 def test_it_fits_any_screen(look, width, scheme):
     """On a phone and on a screen, in light and in dark, nothing overflows and all text is readable."""
-    page = look(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = look(width=width, scheme=scheme)
     choose(page, RED, BLUE)
     ranked(page, 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -65,8 +66,13 @@ def draw_images(tree: Path, rows: Sequence[Prediction]) -> Path:
     for seed, row in enumerate(rows):
         path = tree / row.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded(photo(160, 120, seed % 40)))
+        path.write_bytes(_draw(seed % 40))
     return tree
+
+
+@cache
+def _draw(seed: int) -> bytes:
+    return encoded(photo(160, 120, seed))
 
 
 def snakes_report(tree: Path, labels: Sequence[str] = ("coral snake", "king snake"), per: int = 20) -> ReportData:

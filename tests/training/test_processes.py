@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 import sys
 import time
 from pathlib import Path
@@ -33,11 +34,11 @@ def begin(tmp_path_factory):
     aside = tmp_path_factory.mktemp("aside")
     began = []
 
-    def begin(*words, command=(), new_interpreter=False, **environ):
-        """Start it, forked from a process that has imported torch unless it needs a new interpreter."""
+    def begin(*words, command=(), **environ):
+        """Start it, forked from a process that has imported torch unless `command` needs a new interpreter."""
         line = [sys.executable, *command, str(PAGE), *map(str, words)]
         environ = {**clean_environ(), "HOME": str(aside), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **environ}
-        began.append(Running(line, PAGE.parent, environ, aside, fork=not (command or new_interpreter)))
+        began.append(Running(line, PAGE.parent, environ, aside, fork=not command))
         return began[-1]
 
     yield begin
@@ -67,22 +68,45 @@ def small(out, *more):
 
 def test_train_py_is_a_program(begin, shapes, tmp_path):
     """`python train.py TREE` trains, and prints the result as JSON and nothing else on stdout."""
-    code, out, err = end(begin(shapes, *small(tmp_path / "run", "--epochs", "1", "--json"), new_interpreter=True))
+    code, out, err = end(begin(shapes, *small(tmp_path / "run", "--epochs", "1", "--json")))
     assert code == 0, err
     assert json.loads(out)["run"] == str(tmp_path / "run")
     assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_two_processes_train_one_network(begin, shapes, tmp_path):
-    """Two processes of torchrun share one run and one table of epochs, and compute features once."""
+    """Two processes share one run and one table of epochs, and compute features once."""
+    words = without_cpu(small(tmp_path / "run", "--epochs", "2"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
+    began = [begin(shapes, *words, RANK=rank, LOCAL_RANK=rank, **group) for rank in "01"]  # as torchrun starts them
+    (code, _, err), other = map(end, began)
+    assert code == 0, err
+    assert other == (0, "", "")
+    check_two_processes(err, shapes, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_torchrun_starts_train_py(begin, shapes, tmp_path):
+    """The documented command with torchrun trains with two processes, each in a new interpreter."""
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d")
     torchrun += ("--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
-    words = [word for word in small(tmp_path / "run", "--epochs", "2") if word != "--cpu"]  # as in docs/training.md
+    words = without_cpu(small(tmp_path / "run", "--epochs", "2"))
     code, _, err = end(begin(shapes, *words, command=torchrun, GLOO_SOCKET_IFNAME="lo"))
     assert code == 0, err
+    check_two_processes(err, shapes, tmp_path / "run")
+
+
+def without_cpu(words):
+    """Leave out --cpu, as docs/training.md does."""
+    return [word for word in words if word != "--cpu"]
+
+
+def check_two_processes(err, shapes, run):
     assert err.count("folders → splits") == 1
     assert "× 2 processes = 16" in err
-    with (tmp_path / "run" / "history.csv").open(encoding="utf-8") as file:
+    with (run / "history.csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 3
     assert len(list((shapes.with_name("shapes.runs") / "cache").glob("features-*"))) >= 1
 

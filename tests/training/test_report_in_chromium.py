@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,27 +14,25 @@ from harvest.training.report import ReportData, write
 from tests.training import report_examples as examples
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import BrowserContext, Page
 
 
 @pytest.fixture
-def snakes(tmp_path: Path) -> ReportData:
-    return examples.snakes_report(tmp_path / "tree")
+def snakes(run_of) -> Path:
+    return run_of("snakes")
 
 
 @pytest.fixture
-def look(chromium: Browser, tmp_path: Path):
-    """Open a story's report, and fail if it does anything at all."""
+def look(browser_context: BrowserContext, tmp_path: Path):
+    """Return a function that opens a report, given as its data or as its run; fail if it does anything at all."""
     strange: list[str] = []
     opened: list[Page] = []
 
-    def look(data: ReportData, width: int = 1400, scheme: str = "light") -> Page:
-        run = tmp_path / "runs" / "1"
-        run.mkdir(parents=True, exist_ok=True)
-        write(run, data)
-        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    def look(report: ReportData | Path, width: int = 1400, scheme: str = "light") -> Page:
+        run = report if isinstance(report, Path) else written(report, tmp_path / "runs" / "1")
+        page = browser_context.new_page()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         opened.append(page)
         page.on("console", lambda message: strange.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: strange.append(f"error: {error}"))
@@ -48,6 +48,12 @@ def look(chromium: Browser, tmp_path: Path):
     assert not strange
 
 
+def written(data: ReportData, run: Path) -> Path:
+    run.mkdir(parents=True, exist_ok=True)
+    write(run, data)
+    return run
+
+
 TELLERS = {
     "snakes": examples.snakes_report,
     "forty": lambda tree: examples.snakes_report(tree, [f"Lampropeltis no. {i}" for i in range(40)], 10),
@@ -59,11 +65,23 @@ TELLERS = {
 WIDTHS = (400, 1400)
 
 
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory):
+    """Return a function that writes the report of an example once, and returns its run."""
+
+    @cache
+    def run_of(name: str) -> Path:
+        path = tmp_path_factory.mktemp("example")
+        return written(TELLERS[name](path / "tree"), path / "runs" / "1")
+
+    return run_of
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", TELLERS)
-def test_layout_holds(look, tmp_path: Path, name, width) -> None:
+def test_layout_holds(look, run_of, name, width) -> None:
     """At the width of a telephone and of a screen nothing sticks out, and no text is too small to be read."""
-    page = look(TELLERS[name](tmp_path / "tree"), width)
+    page = look(run_of(name), width)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(
@@ -92,9 +110,10 @@ def test_tables_fit(look, tmp_path: Path, width) -> None:
     assert page.locator("table.split td.number").last.inner_text() == "120"
 
 
-def test_a_table_that_is_cut_says_so(look, snakes) -> None:
+def test_a_table_that_is_cut_says_so(look, tmp_path: Path) -> None:
     """A table with more columns than a telephone has room for can be moved, and a shade tells."""
     row = dict.fromkeys((f"metric {number}" for number in range(20)), 0.5)
+    snakes = examples.snakes_report(tmp_path / "tree")
     page = look(replace(snakes, history=[{**each, **row} for each in snakes.history]), 390)
 
     assert page.evaluate(CUT) == [""]
@@ -124,9 +143,9 @@ def test_every_chart_is_drawn(look, snakes, width) -> None:
     assert page.locator(".mixup img").count() == 8
 
 
-def test_names_do_nothing(look, tmp_path: Path) -> None:
+def test_names_do_nothing(look, run_of) -> None:
     """Hovering over and clicking on what hostile names made does nothing."""
-    page = look(examples.hostile(tmp_path / "tree"))
+    page = look(run_of("hostile"))
 
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     for number in range(0, page.locator(".name, .path").count(), 7):

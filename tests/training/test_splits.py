@@ -66,8 +66,8 @@ def pictures(draw: st.DrawFn, *, mixed: bool = True, least: int = 2) -> Pictures
     classes = draw(st.integers(2, 5))
     of = {}
     found = []
-    for _ in range(draw(st.integers(least, 90))):
-        group, label = draw(st.integers(0, 40)), draw(st.integers(0, classes - 1))
+    for _ in range(draw(st.integers(least, 40))):
+        group, label = draw(st.integers(0, 20)), draw(st.integers(0, classes - 1))
         found.append((label if mixed else of.setdefault(group, label), group))
     return found
 
@@ -84,7 +84,7 @@ def laid(found: Pictures, tmp: str = NOWHERE) -> tuple[LabelledPictures, list[in
     return labelled, [group[example.content] for example in labelled.examples]
 
 
-@given(pictures(), RULES, st.dictionaries(st.integers(0, 90), st.sampled_from(SplitPart)))
+@given(pictures(), RULES, st.dictionaries(st.integers(0, 40), st.sampled_from(SplitPart)))
 def test_T05_no_group_is_in_two_parts(found: Pictures, rule: SplitRule, before: dict[int, SplitPart]) -> None:
     """For any classes, groups, percentages, seed and saved split, a group is in one part only."""
     labelled, numbers = laid(found)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
-from harvest.serving.client_limits import Admission
-from harvest.serving.http_connection import LimitedConnection
+from harvest.http_server.client_limits import Admission
+from harvest.http_server.http_connection import LimitedConnection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from harvest.serving.listener import Listener
-    from harvest.serving.service_limits import ServiceLimits
+    from harvest.http_server.listener import Listener
+    from harvest.http_server.service_limits import ServiceLimits
 
 _GRACE = 1  # seconds that running requests get to finish after a stop
 _STEP = 0.2  # seconds between two checks for a signal while waiting, on every platform

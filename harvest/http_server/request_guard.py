@@ -1,9 +1,8 @@
 """Check the Host and Origin of every request, and set the headers of every response.
 
 A web page in a browser on this machine can send requests to the service, and it can read the responses if it
-makes its own host name resolve to this machine (DNS rebinding). So the Host of a request must be an IP address,
-`localhost` or a name from `--name`, and requests that a browser sends for a page must come from the service's
-own page.
+makes its own host name resolve to this machine (DNS rebinding). So a service accepts only the hosts of its `HostRule`,
+and requests that a browser sends for a page must come from the service's own page.
 """
 
 from __future__ import annotations
@@ -14,20 +13,21 @@ import logging
 import re
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from harvest.serving.http_errors import HttpError
+from harvest.http_server.http_errors import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from harvest.serving.service_limits import ServiceLimits
+    from harvest.http_server.service_limits import ServiceLimits
 
-_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>\d{1,5}))?", re.IGNORECASE)
 _OWN_SITE = frozenset({"same-origin", "none"})  # "none": the user typed the URL
 _SAFE_METHODS = frozenset({"GET", "HEAD"})  # cheap, and other pages cannot read the response
 _FIRST_ERROR = 400
@@ -42,16 +42,46 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_log = logging.getLogger("harvest.serve")
+_log = logging.getLogger("harvest.http_server")
+
+
+@dataclass(frozen=True, slots=True)
+class HostRule:
+    """The hosts that a service accepts: `names`, and with `any_address` every IP address; with `port` on it only."""
+
+    names: Collection[str]
+    any_address: bool = True
+    port: int | None = None
+
+    def allows(self, host: str) -> bool:
+        """Return whether the Host header of a request is accepted.
+
+        >>> rule = HostRule({"localhost", "127.0.0.1"}, any_address=False, port=8765)
+        >>> [rule.allows(host) for host in ("localhost:8765", "localhost", "localhost:80", "192.0.2.1:8765")]
+        [True, False, False, False]
+        """
+        found = _HOST.fullmatch(host)
+        if found is None or (self.port is not None and found["port"] != str(self.port)):
+            return False
+        name = found["name"].lower()
+        return name in {each.lower() for each in self.names} or (self.any_address and _is_ip_address(name))
 
 
 class RequestGuard:
-    """Refuses requests from other sites, and sets the headers of every response."""
+    """Refuses requests from other sites, and sets the headers of every response.
 
-    def __init__(self, app: ASGIApp, names: Collection[str], limits: ServiceLimits) -> None:
+    With `own_page_only`, requests that change something must state that the service's own page sends them, and a
+    browser's requests for other sites are refused for everything but the start page.
+    """
+
+    def __init__(
+        self, app: ASGIApp, hosts: HostRule, limits: ServiceLimits, *, command: str, own_page_only: bool = False
+    ) -> None:
         self._app = app
-        self._names = frozenset(name.lower() for name in names)
+        self._hosts = hosts
         self._limits = limits
+        self._command = command
+        self._own_page_only = own_page_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -59,21 +89,20 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send, self._limits.farewell)
-        error = self._check(Headers(scope=scope), is_safe=scope["method"] in _SAFE_METHODS)
+        error = self._check(Headers(scope=scope), scope)
         respond = error.response if error else self._app
         await respond(scope, exchange.receive, exchange.send)
 
-    def _check(self, headers: Headers, *, is_safe: bool) -> HttpError | None:
+    def _check(self, headers: Headers, scope: Scope) -> HttpError | None:
         host = headers.get("host", "")
-        if not self._is_allowed_host(host):
-            return HttpError(403, "This host name is not accepted: use the URL that harvest serve printed.")
-        if not is_safe and not _is_same_origin(headers, host):
+        if not self._hosts.allows(host):
+            return HttpError(403, f"This host name is not accepted: use the URL that {self._command} printed.")
+        is_safe = scope["method"] in _SAFE_METHODS
+        if is_safe and (not self._own_page_only or scope["path"] == "/"):
+            return None
+        if not _is_same_origin(headers, host) or (self._own_page_only and not is_safe and not _has_origin(headers)):
             return HttpError(403, "Pages of other sites may not use this service.")
         return None
-
-    def _is_allowed_host(self, host: str) -> bool:
-        found = _HOST.fullmatch(host)
-        return found is not None and (found["name"].lower() in self._names or _is_ip_address(found["name"]))
 
 
 class _Exchange:
@@ -128,6 +157,11 @@ def _is_ip_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _has_origin(headers: Headers) -> bool:
+    """Return whether a browser states which page sends a request."""
+    return headers.get("sec-fetch-site", "").lower() == "same-origin" or "origin" in headers
 
 
 def _is_same_origin(headers: Headers, host: str) -> bool:

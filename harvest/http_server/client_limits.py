@@ -7,14 +7,14 @@ from collections import Counter, defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from harvest.serving import http_errors
+from harvest.http_server import http_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from starlette.requests import Request
 
-    from harvest.serving.service_limits import ServiceLimits
+    from harvest.http_server.service_limits import ServiceLimits
 
 _CUSTOMER_PREFIX = 64  # bits; an internet provider assigns such an IPv6 network to one customer
 _INITIAL_CREDIT = 1024  # bytes; without it a new connection would be closed before it can send anything

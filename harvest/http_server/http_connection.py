@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from harvest.serving.client_limits import client_key, pace
+from harvest.http_server.client_limits import client_key, pace
 
 if TYPE_CHECKING:
     import asyncio
 
-    from harvest.serving.client_limits import Admission
-    from harvest.serving.service_limits import ServiceLimits
+    from harvest.http_server.client_limits import Admission
+    from harvest.http_server.service_limits import ServiceLimits
 
 _BODY = b'{"error": "This is not a valid HTTP request."}'
 _RESPONSE = b"\r\n".join(

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from harvest.errors import UsageError
-from harvest.serving.listener import listen
+from harvest.http_server.listener import listen
 
 
 @pytest.fixture
