@@ -19,7 +19,9 @@ def settle(page) -> None:
 
 def wait_for(page, condition: str) -> None:
     """Wait until an expression is true; the policy of the page forbids the `wait_for_function` of a string."""
-    page.evaluate(f"(async () => {{ while (!({condition})) await new Promise((next) => setTimeout(next, 20)); }})()")
+    loop = f"for (let tries = 0; tries < 1500 && !({condition}); tries += 1) await new Promise((n) => setTimeout(n, 20))"
+    page.evaluate(f"(async () => {{ {loop} }})()")
+    assert page.evaluate(f"Boolean({condition})"), condition
 
 
 def press(page, *keys: str) -> None:

@@ -32,8 +32,11 @@ function drawQueues() {
     const amount = store.state.queues[button.dataset.queue];
     setText(button.lastChild, count(amount));
     button.classList.toggle("none", !amount);
-    if (button.dataset.queue === store.queue) button.setAttribute("aria-current", "page");
-    else button.removeAttribute("aria-current");
+    if (button.dataset.queue !== store.queue) button.removeAttribute("aria-current");
+    else if (!button.hasAttribute("aria-current")) {
+      button.setAttribute("aria-current", "page");
+      button.scrollIntoView({ block: "nearest", inline: "center" });
+    }
   }
 }
 
@@ -51,7 +54,8 @@ function drawStatus() {
   drawUndo("undo", texts.undoName);
   drawUndo("redo", texts.redoName);
   setText(byId("pace"), texts.pace(store.state.pace));
-  if (isGroupQueue()) drawGroupStatus();
+  if (isEmpty) setText(byId("status"), "");
+  else if (isGroupQueue()) drawGroupStatus();
   else drawGridStatus();
 }
 

@@ -3,7 +3,7 @@
 import { announce, showNotice } from "./announce.js";
 import { pendingIds, send, setHandlers } from "./outbox.js";
 import { get } from "./server.js";
-import { classNames, focusedId, notify, setFocus, setSelection, store } from "./store.js";
+import { classNames, focusedId, isGroupQueue, notify, setFocus, setSelection, store } from "./store.js";
 import { texts } from "./texts.js";
 
 const MOST_SUGGESTIONS = 50;
@@ -38,9 +38,12 @@ setHandlers({
   onRefusal(refusal, { path }) {
     if (path !== "/api/decide" && !refusal.status) showNotice(texts.notUndone, true);
     else showNotice(texts.refused(refusal.message, refusal.hint), true);
+    if (isGroupQueue()) notify("reload");
   },
   onReply(reply, decision) {
     const failed = reply.failed ?? [];
+    // What is undone may open a group again.
+    if (isGroupQueue() && (failed.length || decision.path !== "/api/decide")) notify("reload");
     if (!failed.length) return;
     decision.restore(failed.map(({ id }) => id).filter((id) => !pendingIds().has(id)));
     showNotice(texts.failed(failed.length, failed[0].why), true);

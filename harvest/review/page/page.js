@@ -199,5 +199,9 @@ document.addEventListener("pointerup", () => setTimeout(() => {
   // After a click on a button the keys belong to the images again; a select keeps the focus while it is open.
   if (document.activeElement?.closest("nav, footer, #classes, .look")) focusView();
 }));
+document.addEventListener("pointerdown", (event) => {
+  // On a narrow window the rail lies over the images, and a touch beside it closes it.
+  if (!event.target.closest("#rail, #rail-button")) document.body.classList.remove("rail-open");
+});
 byId("retry").addEventListener("click", () => location.reload());
 start();
