@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,10 +75,10 @@ def test_undo_names_the_step(root: Path) -> None:
     with Dataset.open(root) as dataset:
         dataset.decide(Action.REJECT, ids(dataset, 0, 1), by="page")
         step = dataset.next_undo()
-        assert (step.name, step.count) == ("reject", 2)
+        assert (step.name, step.images) == ("reject", 2)
         dataset.undo(by="page")
         step = dataset.next_redo()
-        assert (step.name, step.count) == ("reject", 2)
+        assert (step.name, step.images) == ("reject", 2)
         dataset.decide(Action.KEEP, ids(dataset, 3), by="page")
         assert dataset.next_redo() is None
         assert dataset.next_undo().name == "keep"
@@ -134,7 +135,7 @@ def test_groups_are_settled_and_asked_once(root: Path) -> None:
     with Dataset.open(root) as dataset:
         numbers = ids(dataset, 0, 1, 2)
         with dataset._ledger.transaction():
-            for one, two in zip(numbers, numbers[1:], strict=False):
+            for one, two in pairwise(numbers):
                 dataset._ledger.execute(
                     "INSERT INTO near_duplicate (picture, other, certain, at) VALUES (?, ?, 0, '2026')", one, two
                 )
@@ -144,7 +145,7 @@ def test_groups_are_settled_and_asked_once(root: Path) -> None:
         assert (dataset.near_duplicates(), dataset.like_rejected()) == ([], [])
         assert len(tree(root.with_name("dataset.rejected"))) == 2
         step = dataset.next_undo()
-        assert (step.name, step.count) == ("settle", 3)
+        assert (step.name, step.images) == ("settle", 3)
         dataset.undo(by="page")
         assert (dataset.near_duplicates(), both_trees(root)) == (groups, before)
         dataset.redo(by="page")

@@ -34,6 +34,11 @@ _EXAMPLES = {
         ("harvest restore dataset.rejected/king/bing-1f3c9a2e7b01.jpg", "one image"),
         ("harvest restore snakes --class coral_snake -n", "show what a class would restore"),
     ),
+    "review": (
+        ("harvest review", "the dataset in dataset/, in the browser"),
+        ("harvest review snakes --host 0.0.0.0", "on a telephone in the same network too"),
+        ("harvest review snakes --export-ratings ratings.csv", "write the ratings, as fcc does"),
+    ),
     "train": (
         ("harvest train dataset", "four epochs from pretrained weights"),
         ("harvest train dataset --epochs 0", "the head only, in seconds"),

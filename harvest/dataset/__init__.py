@@ -32,7 +32,9 @@ from harvest.dataset.scan import ScanProgress, compare_with_disk
 from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.dataset.wrong_class_suspects import PageMismatch
 from harvest.errors import MissingFiles, StorageError, UsageError
+from harvest.files import disk
 from harvest.files.lock import Lock
+from harvest.files.paths import Area, FileKey
 from harvest.files.tree import Tree
 from harvest.ledger import (
     class_table,
@@ -46,6 +48,7 @@ from harvest.ledger.history import PictureHistory
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.rejections import Rejection, RejectionBatch
+from harvest.ledger.review_table import ReviewRow
 from harvest.ledger.search_table import (
     EXHAUSTED,
     LIMIT_REACHED,
@@ -86,6 +89,7 @@ __all__ = [
     "Rejection",
     "RejectionBatch",
     "RestoreResult",
+    "ReviewRow",
     "SearchRecord",
     "SkippedFile",
     "UndoStep",
@@ -315,6 +319,17 @@ class Dataset(DatasetReader):
             self.check_is_in_place()  # if it was moved, that is the reason
             raise
         return [known for number in placed for known in self._pictures.list_versions(number)]
+
+    def read_image(self, class_name: str, name: str, *, rejected: bool = False, most: int) -> bytes | None:
+        """Return the bytes of an image, or `None` for a link, a missing file, or one of more than `most` bytes."""
+        spot = FileKey(class_name, name, Area.REJECTED if rejected else Area.TREE)
+        seen = self._tree.stat(spot)
+        if seen is None or seen.size > most:
+            return None
+        path = self._tree.path(spot)
+        with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
+            return file.read(most)
+        return None
 
     # Decisions.
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.dataset import wrong_class_suspects
-from harvest.ledger import history, near_duplicate_table, rejections, statistics
+from harvest.ledger import history, near_duplicate_table, rejections, review_table, statistics
 from harvest.ledger.picture_table import PictureTable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from harvest.ledger.database import Ledger
     from harvest.ledger.history import PictureHistory
     from harvest.ledger.near_duplicate_table import NearDuplicate
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.rejections import Rejection, RejectionBatch
+    from harvest.ledger.review_table import ReviewRow
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
 
@@ -121,3 +122,27 @@ class DatasetReader:
     def last_batch(self) -> RejectionBatch:
         """Return the pictures of the last batch of rejections that are still rejected."""
         return rejections.last_batch(self._ledger)
+
+    # For the review page.
+
+    def review_rows(self, pictures: Iterable[int] | None = None) -> list[ReviewRow]:
+        """Return the images with a file, or those among `pictures`, as the review page lists them."""
+        if pictures is None:
+            return review_table.list_review_rows(self._ledger)
+        return review_table.get_review_rows(self._ledger, pictures)
+
+    def find_source_text(self, text: str) -> set[int]:
+        """Return the images that have a text in the title, page or address of a source."""
+        return review_table.find_source_text(self._ledger, text)
+
+    def open_pairs(self) -> list[tuple[int, int]]:
+        """Return the near-duplicates on disk on which no person has decided."""
+        return review_table.list_open_pairs(self._ledger)
+
+    def data_version(self) -> int:
+        """Return a number that changes when another process writes to the ledger."""
+        return review_table.data_version(self._ledger)
+
+    def ratings(self) -> list[tuple[str, str, str, int]]:
+        """Return class, name, state and rating (0: none) of every image with a file."""
+        return review_table.list_ratings(self._ledger)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class HttpError(Exception):
     """Ends a request; the message is sent to the client, so it contains nothing about this machine."""
 
-    def __init__(self, status: int, message: str, **headers: str) -> None:
+    def __init__(self, status: int, message: str, hint: str = "", **headers: str) -> None:
         super().__init__(message)
+        self.hint = hint
         self.status = status
         self.message = message
         self.headers = {name.replace("_", "-").title(): value for name, value in headers.items()}
@@ -25,7 +26,8 @@ class HttpError(Exception):
     def response(self) -> JSONResponse:
         """The error response; it closes the connection, because more data may be on its way."""
         headers = {"Connection": "close", **self.headers}
-        return JSONResponse({"error": self.message}, self.status, headers)
+        hint = {"hint": self.hint} if self.hint else {}
+        return JSONResponse({"error": self.message, **hint}, self.status, headers)
 
 
 # Problems of the image itself; its bytes decide, not its declared type.

@@ -17,6 +17,10 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - wildcard addr
 _HOST_HINT = "Use 127.0.0.1 to accept this machine only, or 0.0.0.0 to accept other machines too."
 
 
+class PortInUse(UsageError):
+    """Another program listens on the port."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """A listening socket, and the requested host."""
@@ -69,12 +73,12 @@ def listen(host: str, port: int) -> Listener:
 def _listen_error(host: str, port: int, error: OSError) -> UsageError:
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < _LAST_PORT else port - 1
-        return UsageError(
+        return PortInUse(
             f"Port {port} is in use by another program.",
             f"Choose another port: --port {other}, or --port 0 for any free port.",
         )
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return UsageError(
+        return PortInUse(
             f"You have no permission to listen on port {port}.", "Choose a port from 1024 up, such as --port 8000."
         )
     if error.errno == errno.EADDRNOTAVAIL:

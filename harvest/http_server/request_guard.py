@@ -129,7 +129,9 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            MutableHeaders(scope=message).update(_HEADERS)
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
         elif not message.get("more_body", False):
             if self._status >= _FIRST_ERROR and not self._is_request_complete:
                 await self._send({**message, "more_body": True})

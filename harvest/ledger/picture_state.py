@@ -46,8 +46,10 @@ def read_state(ledger: Ledger, picture: int) -> PictureState:
     """Return the current state of a picture."""
     row = ledger.first_row(f"SELECT {_COLUMNS} FROM picture WHERE id = ?", picture)
     assert row is not None
-    conflicts = dict(ledger.rows("SELECT class, resolved FROM conflict WHERE picture = ?", picture))
-    return PictureState(*row, conflicts)
+    conflicts: dict[str, str | None] = dict(
+        ledger.rows("SELECT class, resolved FROM conflict WHERE picture = ?", picture)
+    )
+    return PictureState._make((*row, conflicts))
 
 
 def parse_state(text: str | None) -> PictureState | None:

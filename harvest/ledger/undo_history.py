@@ -33,7 +33,7 @@ class UndoStep(NamedTuple):
 
     batch: int  # to undo
     name: str  # of the action
-    count: int  # of pictures
+    images: int
     at: str  # when this batch was decided
 
 
@@ -98,7 +98,7 @@ class UndoHistory:
             "SELECT action, count(DISTINCT picture) FROM decision WHERE batch = ? AND action <> 'skip' GROUP BY action",
             origin,
         )
-        counts = dict(actions)
+        counts: dict[str, int] = dict(actions)
         name = Action.SETTLE if len(counts) > 1 else next(iter(counts), Action.SKIP)
         count = self._ledger.scalar("SELECT count(DISTINCT picture) FROM decision WHERE batch = ?", origin)
         row = self._ledger.first_row("SELECT max(at) FROM decision WHERE batch = ?", batch)

@@ -1,1 +1,1 @@
-"""Tests of the review page."""
+"""Tests of the review page and its server."""

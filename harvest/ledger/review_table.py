@@ -1,0 +1,94 @@
+"""The images as the review page lists them: one row each, with the hit that its file was downloaded from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harvest.ledger.database import Ledger, Row
+
+LOCAL = "local"  # the source of files that a person added
+
+_QUERY = (
+    "SELECT picture.id, picture.class, name, state = 'rejected', reviewed, touched, coalesce(rating, 0), content,"
+    " coalesce(picture.width, 0), coalesce(picture.height, 0), coalesce(original_width, 0),"
+    " coalesce(original_height, 0), coalesce(hit.rank, 0), hit.provider, picture.licence, search.text"
+    " FROM picture LEFT JOIN hit ON hit.id = picture.hit LEFT JOIN search ON search.id = hit.search"
+    " WHERE (state = 'present' OR (state = 'rejected' AND shelved))"
+)
+_NUMBERS = slice(8, 13)
+
+
+class ReviewRow(NamedTuple):
+    """An image with a file: in a class folder, or in dataset.rejected."""
+
+    id: int
+    class_name: str
+    name: str
+    rejected: int
+    reviewed: int
+    touched: int
+    rating: int
+    content: str
+    width: int
+    height: int
+    original_width: int
+    original_height: int
+    rank: int
+    source: str
+    licence: str | None
+    query: str
+
+
+def list_review_rows(ledger: Ledger) -> list[ReviewRow]:
+    """Return all images with a file."""
+    return [_review_row(row) for row in ledger.rows(_QUERY)]
+
+
+def get_review_rows(ledger: Ledger, pictures: Iterable[int]) -> list[ReviewRow]:
+    """Return those of some images that have a file."""
+    rows = (ledger.first_row(f"{_QUERY} AND picture.id = ?", picture) for picture in pictures)
+    return [_review_row(row) for row in rows if row is not None]
+
+
+def _review_row(row: Row) -> ReviewRow:
+    """Return a row; the columns of hits are not checked when a ledger is opened, and may be of any type."""
+    numbers = (value if isinstance(value, int) else 0 for value in row[_NUMBERS])
+    source, licence, query = (value if isinstance(value, str) else None for value in row[_NUMBERS.stop :])
+    return ReviewRow._make((*row[: _NUMBERS.start], *numbers, source or LOCAL, licence, query or ""))
+
+
+def find_source_text(ledger: Ledger, text: str) -> set[int]:
+    """Return the images that have a text in the title, page or address of one of their hits."""
+    rows = ledger.rows(
+        "SELECT DISTINCT picture FROM hit WHERE picture IS NOT NULL AND (instr(lower(coalesce(title, '')), ?1)"
+        " OR instr(lower(url), ?1) OR instr(lower(coalesce(page, '')), ?1))",
+        text.lower(),
+    )
+    return {row[0] for row in rows}
+
+
+def list_open_pairs(ledger: Ledger) -> list[tuple[int, int]]:
+    """Return the near-duplicates on disk on which no person has decided."""
+    rows = ledger.rows(
+        "SELECT picture, other FROM near_duplicate JOIN picture AS one ON one.id = picture"
+        " JOIN picture AS two ON two.id = other"
+        " WHERE resolved IS NULL AND one.state = 'present' AND two.state = 'present'"
+    )
+    return [(picture, other) for picture, other in rows]
+
+
+def data_version(ledger: Ledger) -> int:
+    """Return a number that changes when another process writes to the ledger."""
+    return ledger.scalar("PRAGMA data_version")
+
+
+def list_ratings(ledger: Ledger) -> list[tuple[str, str, str, int]]:
+    """Return class, name, state and rating (0: none) of every image with a file, in the order of their paths."""
+    rows = ledger.rows(
+        "SELECT class, name, state, coalesce(rating, 0) FROM picture"
+        " WHERE state = 'present' OR (state = 'rejected' AND shelved) ORDER BY class, name"
+    )
+    return [(class_name, name, state, rating) for class_name, name, state, rating in rows]

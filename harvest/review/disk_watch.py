@@ -1,0 +1,55 @@
+"""Notice that a person changed the class folders, without listing them: by their modification times."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FolderTimes: TypeAlias = "dict[str, int]"
+
+# Seconds until the folders are compared without a sign of a change: an edit of a file does not change its folder.
+_FULL = 30.0
+
+
+class DiskWatch:
+    """Remembers the modification times of the class folders and of those of the rejected images."""
+
+    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._roots = (root, root.with_name(f"{root.name}.rejected"))
+        self._clock = clock
+        self._times = self.read()
+        self._checked = clock()
+
+    def read(self) -> FolderTimes:
+        """Return the modification time of each folder; the dataset itself changes with its ledger, and is left out."""
+        times: FolderTimes = {}
+        for root in self._roots:
+            with suppress(OSError), os.scandir(root) as entries:
+                for entry in entries:
+                    with suppress(OSError):
+                        if entry.is_dir(follow_symlinks=False):
+                            times[entry.path] = entry.stat(follow_symlinks=False).st_mtime_ns
+        return times
+
+    def take_change(self) -> bool:
+        """Return whether the folders have to be compared with the ledger; call it before that is done."""
+        times = self.read()
+        is_due = times != self._times or self._clock() - self._checked >= _FULL
+        if is_due:
+            self._times = times
+            self._checked = self._clock()
+        return is_due
+
+    def is_current(self) -> bool:
+        """Return whether nobody changed a folder since the last comparison."""
+        return self.read() == self._times
+
+    def accept(self) -> None:
+        """Record the times after a change of our own, where `is_current` was true before it."""
+        self._times = self.read()

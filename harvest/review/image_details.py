@@ -1,0 +1,61 @@
+"""Why an image is here: its sources, its file, and everything that was decided about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harvest.dataset import Dataset, PictureHistory, ReviewRow
+
+_WEB = ("http://", "https://")
+
+
+def describe_image(dataset: Dataset, row: ReviewRow, reasons: Sequence[str]) -> dict[str, Any]:
+    """Return the history of an image as the page shows it."""
+    history = dataset.picture_history(row.id)
+    return {
+        "id": row.id,
+        "class": row.class_name,
+        "name": row.name,
+        "file": f"{dataset.root.name}{'.rejected' if row.rejected else ''}/{row.class_name}/{row.name}",
+        **_describe_source(history),
+        "fetched": history.at,
+        "original_size": history.original,
+        "size": history.size,
+        "content": history.content,
+        "reasons": list(reasons),
+        "copies": list(history.copies),
+        "near_duplicates": list(history.near_duplicates),
+        "decisions": [
+            {"at": each.at, "by": each.by, "action": each.action, "to": each.target, "value": each.value}
+            for each in history.events
+        ],
+        "predicted": None,
+    }
+
+
+def _describe_source(history: PictureHistory) -> dict[str, Any]:
+    """Return the hit that the file was downloaded from; the values are `None` for a file that a person added."""
+    names = ("query", "provider", "rank", "page", "url", "title", "author", "licence", "licence_url")
+    if not history.sources:
+        return dict.fromkeys(names)
+    source = history.sources[0]
+    values = (
+        source.query,
+        source.provider,
+        source.rank,
+        _web_address(source.page),
+        _web_address(source.url),
+        source.title,
+        source.author,
+        source.licence.id,
+        _web_address(source.licence.url),
+    )
+    return dict(zip(names, values, strict=True))
+
+
+def _web_address(text: str | None) -> str | None:
+    """Return an address that the page may link to, so no `javascript:`."""
+    return text if text and text.lower().startswith(_WEB) else None

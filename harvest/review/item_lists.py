@@ -1,0 +1,93 @@
+"""Choose and order the images of a queue, and write them as columns: 50,000 images are 3 MB, not 12."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from harvest.dataset import ReviewRow
+    from harvest.review.snapshot import Snapshot
+
+QUEUES = ("all", "unreviewed", "suspects", "rejected")
+ORDERS = ("suspicious", "rank", "newest", "name")
+UNKNOWN = "unknown"  # the licence filter for images without one
+HASH_DIGITS = 8  # of the content hash, in the address of a thumbnail
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilter:
+    """What the page asks for; an empty text is no condition."""
+
+    queue: str = "all"
+    class_name: str = ""
+    order: str = "suspicious"
+    source: str = ""
+    query: str = ""
+    licence: str = ""
+    reason: str = ""
+    text: str = ""
+    min_size: int = 0
+
+
+def is_in_queue(snapshot: Snapshot, row: ReviewRow, queue: str) -> bool:
+    """Return whether an image is in a queue."""
+    if queue == "rejected":
+        return bool(row.rejected)
+    if row.rejected:
+        return False
+    if queue == "all":
+        return True
+    return not row.reviewed and (queue == "unreviewed" or row.id in snapshot.reasons)
+
+
+def list_items(snapshot: Snapshot, wanted: ItemFilter, with_text: Callable[[str], Collection[int]]) -> list[ReviewRow]:
+    """Return the images that pass a filter, in its order; `with_text` searches the sources of all images."""
+    named = with_text(wanted.text) if wanted.text else ()
+    rows = [
+        row
+        for row in snapshot.rows.values()
+        if is_in_queue(snapshot, row, wanted.queue)
+        and wanted.class_name in ("", row.class_name)
+        and wanted.source in ("", row.source)
+        and wanted.query in ("", row.query)
+        and wanted.licence in ("", row.licence or UNKNOWN)
+        and (not wanted.reason or wanted.reason in snapshot.reasons.get(row.id, ()))
+        and max(row.width, row.height) >= wanted.min_size
+        and (not wanted.text or row.id in named or wanted.text.lower() in f"{row.class_name}/{row.name}".lower())
+    ]
+    return sorted(rows, key=_sort_key(snapshot, wanted.order))
+
+
+def _sort_key(snapshot: Snapshot, order: str) -> Callable[[ReviewRow], Any]:
+    keys: dict[str, Callable[[ReviewRow], Any]] = {
+        "suspicious": lambda row: (-len(snapshot.reasons.get(row.id, ())), row.class_name, row.rank, row.id),
+        "rank": lambda row: (row.class_name, row.rank, row.id),
+        "newest": lambda row: -row.id,
+        "name": lambda row: (row.class_name, row.name),
+    }
+    return keys[order]
+
+
+def as_columns(snapshot: Snapshot, rows: Iterable[ReviewRow]) -> dict[str, Any]:
+    """Return images as columns of equal length."""
+    rows = list(rows)
+    classes = sorted({row.class_name for row in snapshot.rows.values()})
+    number = {name: index for index, name in enumerate(classes)}
+    return {
+        "seq": snapshot.seq,
+        "classes": classes,
+        "id": [row.id for row in rows],
+        "class": [number[row.class_name] for row in rows],
+        "state": ["rejected" if row.rejected else "kept" for row in rows],
+        "reviewed": [row.reviewed for row in rows],
+        "rating": [row.rating for row in rows],
+        "w": [row.width for row in rows],
+        "h": [row.height for row in rows],
+        "source": [row.source for row in rows],
+        "reasons": [list(snapshot.reasons.get(row.id, ())) for row in rows],
+        "v": [row.content[:HASH_DIGITS] for row in rows],
+        "touched": [row.touched for row in rows],
+    }

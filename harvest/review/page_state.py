@@ -1,0 +1,90 @@
+"""What the page shows around the images: counts, filters, undo, pace, and what to do when everything is reviewed."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from harvest.review.item_lists import QUEUES, UNKNOWN, is_in_queue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from harvest.dataset import UndoStep
+    from harvest.review.snapshot import Snapshot
+
+FEW = 30  # images of a class
+_IMBALANCE = 3  # times the images of the smallest class
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def describe_images(snapshot: Snapshot, empty_classes: Mapping[str, int]) -> dict[str, Any]:
+    """Return the counts of each class and queue, and the values of each filter."""
+    rows = snapshot.rows.values()
+    present = [row for row in rows if not row.rejected]
+    kept = Counter(row.class_name for row in present)
+    unreviewed = Counter(row.class_name for row in present if not row.reviewed)
+    rejected = Counter(row.class_name for row in rows if row.rejected)
+    names = sorted({*kept, *rejected, *empty_classes})
+    return {
+        "classes": [
+            {"name": name, "kept": kept[name], "unreviewed": unreviewed[name], "rejected": rejected[name]}
+            for name in names
+        ],
+        "queues": {queue: sum(is_in_queue(snapshot, row, queue) for row in rows) for queue in QUEUES},
+        "sources": sorted({row.source for row in rows}),
+        "licences": sorted({row.licence or UNKNOWN for row in rows}),
+        "queries": sorted({row.query for row in rows if row.query}),
+        "reasons": sorted({reason for number in snapshot.reasons for reason in snapshot.reasons[number]}),
+    }
+
+
+def warn_about(snapshot: Snapshot, missing_files: str) -> list[str]:
+    """Return what a person should know before a training."""
+    present = [row for row in snapshot.rows.values() if not row.rejected]
+    counts = Counter(row.class_name for row in present)
+    warnings = [f"{missing_files}. Nothing was recorded."] if missing_files else []
+    if len(counts) > 1:
+        (most, largest), (least, smallest) = counts.most_common()[0], counts.most_common()[-1]
+        if largest > _IMBALANCE * smallest:
+            warnings.append(f"{most} has {largest:,} images and {least} has {smallest:,}.")
+    if few := sorted(name for name, count in counts.items() if count < FEW):
+        warnings.append(f"Fewer than {FEW} images: {', '.join(few[:5])}{', …' if len(few) > 5 else ''}.")  # noqa: PLR2004
+    if unknown := sum(row.licence is None for row in present):
+        warnings.append(f"{unknown:,} of {len(present):,} images have no known licence: do not publish them.")
+    return warnings
+
+
+def next_command(root: Path) -> str:
+    """Return the command for the next step."""
+    return f"python train.py {shlex.quote(str(root))}"
+
+
+def describe_step(step: UndoStep | None) -> str | None:
+    """Return what an undo would undo, as the page writes it: "reject 2, 12 s ago"."""
+    if step is None:
+        return None
+    try:
+        age = (datetime.now(UTC) - datetime.fromisoformat(step.at)).total_seconds()
+    except (ValueError, TypeError):  # a time in a ledger may be any text
+        return f"{step.name} {step.images}"
+    return f"{step.name} {step.images}, {_describe_age(max(0, int(age)))} ago"
+
+
+def _describe_age(seconds: int) -> str:
+    """Return an age in its largest unit.
+
+    >>> [_describe_age(seconds) for seconds in (12, 200, 7300, 200_000)]
+    ['12 s', '3 min', '2 h', '2 days']
+    """
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR} h"
+    days = seconds // _DAY
+    return f"{days} day{'s' if days > 1 else ''}"

@@ -1,0 +1,258 @@
+"""The ASGI application of the review page.
+
+    GET  /?token=T     gives the cookie that everything else needs, and leads to the page
+    GET  /             the page; /static/NAME its parts
+    GET  /api/state    counts, filters, undo, pace
+    GET  /api/items    the images of a queue, as columns
+    GET  /api/groups   near-duplicates and conflicts, as groups
+    GET  /api/item/ID  why an image is here
+    GET  /api/changes  what changed since a number, after comparing with the folders
+    GET  /thumb/ID-V   a thumbnail, by the id and the first digits of the content hash
+    GET  /image/ID     the file
+    POST /api/decide, /api/undo, /api/redo
+
+Images are named by ids only. Every error is {"error": "…", "hint": "…"} with the matching status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from harvest.errors import HarvestError
+from harvest.http_server.http_errors import HttpError
+from harvest.http_server.request_guard import HostRule, RequestGuard
+from harvest.http_server.service_limits import ServiceLimits
+from harvest.images import headers
+from harvest.models import Refusal
+from harvest.review import read_requests
+from harvest.review.access import TokenGuard
+from harvest.review.item_lists import HASH_DIGITS
+from harvest.review.review_session import ReviewSession
+from harvest.review.suspects import find_suspects
+from harvest.review.thumbnail_cache import ThumbnailCache
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection
+
+    from starlette.requests import Request
+
+    from harvest.dataset import Dataset, ReviewRow
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+_FOREVER = "private, max-age=31536000, immutable"
+
+
+def make_review_app(
+    dataset: Dataset,
+    token: str,
+    *,
+    names: Collection[str],
+    port: int,
+    any_address: bool = False,
+    limits: ServiceLimits | None = None,
+) -> RequestGuard:
+    """Return the ASGI application; `names` are the accepted hosts, with `any_address` IP addresses too."""
+    service = _ReviewService(dataset)
+    app = Starlette(
+        routes=[
+            Route("/", service.page),
+            Route("/static/{name}", service.page),
+            Route("/api/state", service.state),
+            Route("/api/items", service.items),
+            Route("/api/groups", service.groups),
+            Route("/api/item/{number}", service.item),
+            Route("/api/changes", service.changes),
+            Route("/thumb/{number}-{version}", service.thumb),
+            Route("/image/{number}", service.image),
+            Route("/api/decide", service.decide, methods=["POST"]),
+            Route("/api/undo", service.undo, methods=["POST"]),
+            Route("/api/redo", service.redo, methods=["POST"]),
+        ],
+        exception_handlers={
+            HttpError: _error_response,
+            HTTPException: _not_found,
+            HarvestError: _dataset_error,
+            Exception: _internal_error,
+        },
+        lifespan=service.lifespan,
+    )
+    app.router.redirect_slashes = False  # a redirect would repeat the Host header
+    return RequestGuard(
+        TokenGuard(app, token, port),
+        HostRule(names, any_address=any_address, port=port),
+        limits or ServiceLimits(),
+        command="harvest review",
+        own_page_only=True,
+    )
+
+
+class _ReviewService:
+    """Answers requests: one thread works with the dataset, several read files and make thumbnails."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._session = ReviewSession(dataset)
+        self._thumbnails = ThumbnailCache()
+        self._ledger = ThreadPoolExecutor(1, thread_name_prefix="dataset")
+        self._readers = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="thumbnails")
+        self._suspects = ThreadPoolExecutor(1, thread_name_prefix="suspects")
+        self._searched: frozenset[tuple[int, str, str]] | None = None
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        self._search_suspects()
+        try:
+            yield
+        finally:
+            for threads in (self._suspects, self._readers, self._ledger):
+                threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _call(self, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """Call a function in the thread of the dataset."""
+        return await asyncio.get_running_loop().run_in_executor(self._ledger, lambda: function(*args, **more))
+
+    # The page.
+
+    async def page(self, request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        kind = _TYPES.get(f".{name.rpartition('.')[2]}")
+        for file in (files("harvest.review") / "page").iterdir():  # by name: no path comes from the request
+            if file.name == name and kind is not None:
+                return Response(file.read_bytes(), headers={"Content-Type": kind})
+        raise HttpError(404, "There is no such page.", "Open the link that harvest review printed.")
+
+    # Questions.
+
+    async def state(self, _request: Request) -> Response:
+        return JSONResponse(await self._call(self._session.state))
+
+    async def items(self, request: Request) -> Response:
+        return JSONResponse(await self._call(self._session.items, read_requests.read_filter(request)))
+
+    async def groups(self, request: Request) -> Response:
+        return JSONResponse(await self._call(self._session.groups, read_requests.read_group_queue(request)))
+
+    async def item(self, request: Request) -> Response:
+        number = read_requests.read_number(request.path_params["number"])
+        found = await self._call(self._session.details, number)
+        if found is None:
+            raise _gone()
+        return JSONResponse(found)
+
+    async def changes(self, request: Request) -> Response:
+        since = read_requests.read_number(request.query_params.get("since", "0"))
+        changed = await self._call(self._session.changes, since)
+        self._search_suspects()
+        return JSONResponse(changed)
+
+    # Decisions.
+
+    async def decide(self, request: Request) -> Response:
+        made = read_requests.read_decision(await read_requests.read_document(request))
+        answer = await self._call(
+            self._session.decide, made.since, made.action, made.ids, value=made.value, keep=made.keep
+        )
+        return JSONResponse(answer)
+
+    async def undo(self, request: Request) -> Response:
+        return await self._undo(request, redo=False)
+
+    async def redo(self, request: Request) -> Response:
+        return await self._undo(request, redo=True)
+
+    async def _undo(self, request: Request, *, redo: bool) -> Response:
+        since = read_requests.read_since(await read_requests.read_document(request))
+        answer = await self._call(self._session.undo, since, redo=redo)
+        if answer is None:
+            raise HttpError(409, f"There is nothing to {'redo' if redo else 'undo'}.")
+        return JSONResponse(answer)
+
+    # Images.
+
+    async def thumb(self, request: Request) -> Response:
+        row = self._row(request)
+        if request.path_params["version"] != row.content[:HASH_DIGITS]:
+            raise _gone()
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(
+            self._readers, self._thumbnails.get, row.content, lambda: self._session.read_image(row)
+        )
+        if made is None:
+            raise _gone()
+        if isinstance(made, Refusal):
+            raise _unreadable(made)
+        return Response(made, headers={"Content-Type": "image/jpeg", "Cache-Control": _FOREVER})
+
+    async def image(self, request: Request) -> Response:
+        row = self._row(request)
+        body = await asyncio.get_running_loop().run_in_executor(self._readers, self._session.read_image, row)
+        if body is None:
+            raise _gone()
+        header = headers.read_header(body)
+        if isinstance(header, Refusal):
+            raise _unreadable(header)
+        return Response(body, headers={"Content-Type": f"image/{header.format.lower()}"})
+
+    def _row(self, request: Request) -> ReviewRow:
+        row = self._session.snapshot.rows.get(read_requests.read_number(request.path_params["number"]))
+        if row is None:
+            raise _gone()
+        return row
+
+    # Suspects.
+
+    def _search_suspects(self) -> None:
+        """Look for suspects in the background, if images came, went or changed since the last search."""
+        rows = self._session.snapshot.rows
+        images = frozenset((row.id, row.class_name, row.content) for row in rows.values() if not row.rejected)
+        if images != self._searched:
+            self._searched = images
+            self._suspects.submit(self._find_suspects)
+
+    def _find_suspects(self) -> None:
+        reasons = find_suspects(self._dataset)
+        self._ledger.submit(self._session.snapshot.set_reasons, reasons)
+
+
+def _gone() -> HttpError:
+    return HttpError(404, "This image is not in the dataset any more.", "Reload the page.")
+
+
+def _unreadable(refusal: Refusal) -> HttpError:
+    return HttpError(404, f"This image cannot be shown: {refusal.detail or refusal.verdict}.", "Open its file.")
+
+
+async def _error_response(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HttpError)
+    return error.response
+
+
+async def _not_found(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = {404: "Not found.", 405: "Method not allowed."}.get(error.status_code)
+    return HttpError(error.status_code, message or error.detail, **dict(error.headers or {})).response
+
+
+async def _dataset_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HarvestError)
+    return HttpError(503, error.message, error.hint or "Look at the terminal of harvest review.").response
+
+
+async def _internal_error(_request: Request, _error: Exception) -> Response:
+    return HttpError(500, "Internal error: this is a bug in harvest.", "Its terminal shows the details.").response

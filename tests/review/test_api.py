@@ -1,0 +1,252 @@
+"""The endpoints of the review server, one by one, on a real server."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from harvest.dataset import Dataset
+from tests.datasets import a_hit, a_query, copied, jpeg, name, sha, tree
+from tests.review.reviews import Review, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KING, CORAL = 25, 10
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return copied(tmp_path / "dataset", king=range(KING), coral=range(100, 100 + CORAL))
+
+
+@pytest.fixture
+def review(root: Path) -> Iterator[Review]:
+    with Review(root) as review:
+        yield review
+
+
+def add_pairs(root: Path, *pairs: tuple[int, int]) -> None:
+    """Make pictures near-duplicates of each other."""
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
+        ledger.executemany("INSERT INTO near_duplicate VALUES (?, ?, 0, '2026', NULL)", pairs)
+
+
+def test_state(review: Review) -> None:
+    """The state counts classes and queues, and has the values of each filter."""
+    state = review.get("/api/state")
+    assert state["dataset"] == "dataset"
+    assert state["classes"] == [
+        {"name": "coral", "kept": CORAL, "unreviewed": CORAL, "rejected": 0},
+        {"name": "king", "kept": KING, "unreviewed": KING, "rejected": 0},
+    ]
+    every = KING + CORAL
+    queues = {"conflicts": 0, "duplicates": 0, "suspects": 0, "unreviewed": every, "all": every, "rejected": 0}
+    assert state["queues"] == queues
+    assert (state["sources"], state["licences"], state["reasons"]) == (["BING"], ["unknown"], [])
+    assert state["queries"] == ["coral snake", "king snake"]
+    assert (state["undo"], state["redo"]) == (None, None)
+    assert state["done"]["next"].startswith("python train.py ")
+    assert state["done"]["warnings"] == [
+        "Fewer than 30 images: coral, king.",
+        f"{every} of {every} images have no known licence: do not publish them.",
+    ]
+
+
+def test_items_are_columns_of_equal_length(review: Review) -> None:
+    """A list of images has one value of each column for each image."""
+    items = review.get("/api/items", queue="all", order="rank")
+    columns = {key: values for key, values in items.items() if key not in ("seq", "classes")}
+    assert {len(values) for values in columns.values()} == {KING + CORAL}
+    assert items["classes"] == ["coral", "king"]
+    assert items["class"] == [0] * CORAL + [1] * KING
+    assert set(items["state"]) == {"kept"}
+    assert items["v"][0] == sha(jpeg(100))[:8]
+    assert (items["w"][0], items["source"][0], items["reasons"][0], items["touched"][0]) == (24, "BING", [], 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ({"class": "king"}, KING),
+        ({"source": "BING"}, KING + CORAL),
+        ({"source": "FLICKR"}, 0),
+        ({"query": "coral snake"}, CORAL),
+        ({"licence": "unknown"}, KING + CORAL),
+        ({"licence": "CC0-1.0"}, 0),
+        ({"text": "pictures.example.com/7.jpg"}, 1),
+        ({"text": "BING-"}, KING + CORAL),
+        ({"min_size": "24"}, KING + CORAL),
+        ({"min_size": "25"}, 0),
+        ({"queue": "suspects"}, 0),
+    ],
+)
+def test_items_can_be_filtered(review: Review, asked: dict[str, str], count: int) -> None:
+    """Images are chosen by class, source, query, licence, text and size."""
+    assert len(review.ids(**asked)) == count
+
+
+@pytest.mark.parametrize(("order", "first"), [("newest", 100 + CORAL - 1), ("rank", 100), ("suspicious", 100)])
+def test_items_are_ordered(review: Review, order: str, first: int) -> None:
+    """Images come in the order that is asked for."""
+    number = review.ids(order=order)[0]
+    assert review.get(f"/api/item/{number}")["name"] == name(first)
+
+
+def test_item_says_why_it_is_here(review: Review) -> None:
+    """An image has its query, source, page, licence, sizes and decisions."""
+    number = review.files(queue="all")[f"king/{name(3)}"]
+    review.decide("rate", [number], value=4)
+    item = review.get(f"/api/item/{number}")
+    assert (item["query"], item["provider"], item["rank"]) == ("king snake", "BING", 3)
+    assert item["url"] == a_hit(3).url
+    assert item["file"] == f"dataset/king/{name(3)}"
+    assert (item["size"], item["original_size"]) == ([24, 24], [240, 240])
+    assert item["content"] == sha(jpeg(3))
+    assert [each["action"] for each in item["decisions"]] == ["rate"]
+    assert item["predicted"] is None
+
+
+def test_thumbnails_are_made_once(review: Review, root: Path, tmp_path: Path) -> None:
+    """A thumbnail is a JPEG that browsers keep, cached outside the dataset by the content of the image."""
+    before = tree(root)
+    items = review.get("/api/items")
+    path = f"/thumb/{items['id'][0]}-{items['v'][0]}"
+    response = review.client.get(path)
+    assert response.headers["content-type"] == "image/jpeg"
+    assert "immutable" in response.headers["cache-control"]
+    assert Image.open(io.BytesIO(response.content)).size == (24, 24)
+    (cached,) = (tmp_path / "cache").rglob("*.jpg")
+    assert cached.read_bytes() == response.content
+    assert review.client.get(path).content == response.content
+    assert review.client.get(f"/thumb/{items['id'][0]}-00000000").status_code == 404
+    assert tree(root) == before
+
+
+def test_image_is_the_file(review: Review, root: Path) -> None:
+    """The image is the file as it is, with the type of its content."""
+    number = review.files()[f"king/{name(3)}"]
+    response = review.client.get(f"/image/{number}")
+    assert response.content == (root / "king" / name(3)).read_bytes()
+    assert response.headers["content-type"] == "image/jpeg"
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_page_reject_moves_files(review: Review, root: Path) -> None:
+    """Rejected images are in dataset.rejected at once, fewer in the class folder, and a later get takes none."""
+    files = review.files(**{"class": "king"})
+    chosen = [f"king/{name(number)}" for number in range(5)]
+    answer = review.decide("reject", [files[path] for path in chosen])
+    assert set(tree(root.with_name("dataset.rejected"))) == set(chosen)
+    assert len(list((root / "king").iterdir())) == KING - 5
+    assert answer["failed"] == []
+    assert answer["state"]["queues"]["rejected"] == 5
+    assert answer["state"]["undo"].startswith("reject 5, ")
+    assert sorted(review.ids(queue="rejected")) == sorted(files[path] for path in chosen)
+    with Dataset.open(root, create=True, exclusive=True) as dataset:
+        search = dataset.begin_search(a_query(text="again"), "BING", 5)
+        tasks = dataset.record_hits(search.id, "king", [a_hit(number) for number in range(5)])
+        assert [str(task.verdict) for task in tasks] == ["rejected"] * 5
+
+
+def test_decisions_answer_what_changed(review: Review) -> None:
+    """The answer to a decision has the images that it changed, and no others."""
+    review.seq = review.get("/api/state")["seq"]
+    first, second, third = review.ids(**{"class": "king"})[:3]
+    assert review.decide("keep", [first])["items"]["id"] == [first]
+    moved = review.decide("move", [second], value="a new class")
+    assert moved["items"]["id"] == [second]
+    assert moved["items"]["classes"] == ["a new class", "coral", "king"]
+    rated = review.decide("rate", [third], value=7)
+    assert (rated["items"]["rating"], rated["items"]["reviewed"], rated["items"]["touched"]) == ([7], [1], [1])
+    assert rated["state"]["queues"]["unreviewed"] == KING + CORAL - 3
+    assert rated["state"]["pace"]["images"] == 3
+
+
+def test_undo_and_redo(review: Review, root: Path) -> None:
+    """Undo takes a batch back as one step, redo makes it again, and nothing to undo is a 409."""
+    before = tree(root)
+    review.decide("reject", review.ids(**{"class": "coral"}))
+    assert review.post("/api/undo")["state"]["undo"] is None
+    assert tree(root) == before
+    state = review.post("/api/redo")["state"]
+    assert state["queues"]["rejected"] == CORAL
+    assert state["undo"].startswith(f"reject {CORAL}, ")
+    review.post("/api/undo")
+    response = review.send("/api/undo", {"since": 0})
+    assert (response.status_code, response.json()["error"]) == (409, "There is nothing to undo.")
+
+
+def test_duplicates_have_a_proposal(root: Path) -> None:
+    """The proposal is the known open licence, then the larger original; what a person kept is never rejected."""
+    add_pairs(root, (1, 2), (2, 3), (4, 5), (6, 7))
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
+        ledger.execute("UPDATE picture SET licence = 'CC-BY-4.0' WHERE id = 2")
+        ledger.execute("UPDATE picture SET original_width = 2048, original_height = 1365 WHERE id = 5")
+        ledger.execute("UPDATE picture SET reviewed = 1 WHERE id = 7")
+    with Review(root) as review:
+        groups = {group["key"]: group for group in review.get("/api/groups", queue="duplicates")["groups"]}
+        by_ids = {frozenset(map(int, key.split("-"))): group for key, group in groups.items()}
+        proposals = {tuple(sorted(ids)): (group["keep"], group["why"]) for ids, group in by_ids.items()}
+        assert proposals == {
+            (1, 2, 3): ([2], "known open licence: 240 x 240, CC-BY-4.0"),
+            (4, 5): ([5], "larger original: 2048 x 1365"),
+            (6, 7): ([7], "kept by you"),
+        }
+        answer = review.decide("settle", [1, 2, 3], keep=[2])
+        assert answer["state"]["queues"]["duplicates"] == 2
+        assert answer["state"]["queues"]["rejected"] == 2
+        assert review.decide("distinct", [4, 5])["state"]["queues"]["duplicates"] == 1
+        review.post("/api/undo")
+        assert review.post("/api/undo")["state"]["queues"]["duplicates"] == 3
+
+
+def test_the_sharper_copy_is_proposed(root: Path) -> None:
+    """Where licence and size are equal, the sharper of two copies is proposed."""
+    blurred = Image.open(io.BytesIO(jpeg(0, 96))).resize((12, 12)).resize((96, 96))
+    blurred.save(root / "king" / "a.png")
+    Image.open(io.BytesIO(jpeg(0, 96))).resize((96, 96)).save(root / "king" / "b.png")
+    with Dataset.open(root) as dataset:
+        numbers = sorted(dataset.find("a.png") + dataset.find("b.png"))
+        sharp = dataset.find("b.png")
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
+        ledger.execute("DELETE FROM near_duplicate")
+    add_pairs(root, (numbers[0], numbers[1]))
+    with Review(root) as review:
+        (group,) = review.get("/api/groups")["groups"]
+    assert (group["keep"], group["why"]) == (sharp, "sharper: 96 x 96")
+
+
+def test_a_conflict_has_classes_and_no_proposal(root: Path) -> None:
+    """A file in two class folders is one conflict; choosing a class leaves one file there."""
+    (root / "coral" / "copy.jpg").write_bytes((root / "king" / name(0)).read_bytes())
+    with Review(root) as review:
+        (group,) = review.get("/api/groups", queue="conflicts")["groups"]
+        assert (group["kind"], group["classes"], group["keep"]) == ("conflict", ["coral", "king"], [])
+        ids = [member["id"] for member in group["members"]]
+        assert len(ids) == 2
+        answer = review.decide("move", ids, value="king")
+        assert answer["state"]["queues"]["conflicts"] == 0
+    assert (root / "king" / name(0)).exists()
+    assert not (root / "coral" / "copy.jpg").exists()
+
+
+def test_suspects_have_reasons(root: Path) -> None:
+    """Suspicious images are in their queue with a reason, until a person decides."""
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
+        ledger.execute("UPDATE hit SET title = 'A coral snake' WHERE picture = 3")
+    with Review(root) as review:
+        wait_for(lambda: review.get("/api/state")["queues"]["suspects"] == 1)
+        items = review.get("/api/items", queue="suspects")
+        (reasons,) = items["reasons"]
+        assert (items["id"], len(reasons)) == ([3], 1)
+        assert review.get("/api/state")["reasons"] == reasons
+        assert review.ids(reason=reasons[0]) == [3]
+        assert review.decide("keep", [3])["state"]["queues"]["suspects"] == 0
