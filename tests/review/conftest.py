@@ -43,7 +43,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 @contextmanager
-def open_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+def open_page(browser: Browser, address: str, link: str = "", **options: Any) -> Iterator[Page]:
     """Open a page in a fresh profile; check at the end that it raised no error and asked no other origin."""
     context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | options))
     page = context.new_page()
@@ -52,7 +52,7 @@ def open_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
     page.on("request", lambda sent: sent.url.startswith(address) or problems.append(f"left the origin: {sent.url}"))
     page.add_init_script(SKIP_CARD)
-    page.goto(address)
+    page.goto(address + link)
     page.wait_for_selector(".tile.loaded")
     yield page
     context.close()
