@@ -131,6 +131,10 @@ class DatasetReader:
             return review_table.list_review_rows(self._ledger)
         return review_table.get_review_rows(self._ledger, pictures)
 
+    def class_names(self) -> list[str]:
+        """Return the names of all classes that have images or were searched for."""
+        return self._pictures.list_classes()
+
     def find_source_text(self, text: str) -> set[int]:
         """Return the images that have a text in the title, page or address of a source."""
         return review_table.find_source_text(self._ledger, text)

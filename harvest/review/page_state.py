@@ -7,10 +7,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from harvest.review.item_lists import QUEUES, UNKNOWN, is_in_queue
+from harvest.review.item_lists import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from harvest.dataset import UndoStep
@@ -21,24 +21,38 @@ _IMBALANCE = 3  # times the images of the smallest class
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def describe_images(snapshot: Snapshot, empty_classes: Mapping[str, int]) -> dict[str, Any]:
-    """Return the counts of each class and queue, and the values of each filter."""
-    rows = snapshot.rows.values()
-    present = [row for row in rows if not row.rejected]
-    kept = Counter(row.class_name for row in present)
-    unreviewed = Counter(row.class_name for row in present if not row.reviewed)
-    rejected = Counter(row.class_name for row in rows if row.rejected)
-    names = sorted({*kept, *rejected, *empty_classes})
+def describe_images(snapshot: Snapshot, class_names: Iterable[str]) -> dict[str, Any]:
+    """Return the counts of each class and queue, and the values of each filter; `class_names` may have no images."""
+    kept, unreviewed, rejected = Counter[str](), Counter[str](), Counter[str]()
+    sources, licences, queries = set(), set(), set()
+    suspects = 0
+    for row in snapshot.rows.values():  # once: there may be 50,000, and this is a part of every answer
+        sources.add(row.source)
+        licences.add(row.licence or UNKNOWN)
+        queries.add(row.query)
+        if row.rejected:
+            rejected[row.class_name] += 1
+            continue
+        kept[row.class_name] += 1
+        if not row.reviewed:
+            unreviewed[row.class_name] += 1
+            suspects += row.id in snapshot.reasons
+    names = sorted({*kept, *rejected, *class_names})
     return {
         "classes": [
             {"name": name, "kept": kept[name], "unreviewed": unreviewed[name], "rejected": rejected[name]}
             for name in names
         ],
-        "queues": {queue: sum(is_in_queue(snapshot, row, queue) for row in rows) for queue in QUEUES},
-        "sources": sorted({row.source for row in rows}),
-        "licences": sorted({row.licence or UNKNOWN for row in rows}),
-        "queries": sorted({row.query for row in rows if row.query}),
-        "reasons": sorted({reason for number in snapshot.reasons for reason in snapshot.reasons[number]}),
+        "queues": {
+            "suspects": suspects,
+            "unreviewed": unreviewed.total(),
+            "all": kept.total(),
+            "rejected": rejected.total(),
+        },
+        "sources": sorted(sources),
+        "licences": sorted(licences),
+        "queries": sorted(queries - {""}),
+        "reasons": sorted({reason for reasons in snapshot.reasons.values() for reason in reasons}),
     }
 
 

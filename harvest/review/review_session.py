@@ -52,8 +52,7 @@ class ReviewSession:
     def state(self) -> dict[str, Any]:
         """Return everything around the images."""
         snapshot, dataset = self.snapshot, self._dataset
-        empty = {each.class_name: 0 for each in dataset.count_classes()}
-        described = page_state.describe_images(snapshot, empty)
+        described = page_state.describe_images(snapshot, dataset.class_names())
         groups = self._find_groups()
         described["queues"] |= {"conflicts": len(groups["conflicts"]), "duplicates": len(groups["duplicates"])}
         return {

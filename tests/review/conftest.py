@@ -1,4 +1,4 @@
-"""The page of a fake dataset in Chromium."""
+"""A dataset, a review of it, and the page of a fake dataset in Chromium."""
 
 from __future__ import annotations
 
@@ -8,14 +8,31 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser import chromium
+from tests.datasets import copied
 from tests.review.fake_server import FakeDataset, serve
+from tests.review.reviews import Review
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
 SKIP_CARD = "localStorage.setItem('harvest-first-card', '1')"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a dataset of 25 kings and 10 corals, with a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return copied(tmp_path / "dataset", king=range(25), coral=range(100, 110))
+
+
+@pytest.fixture
+def review(root: Path) -> Iterator[Review]:
+    """Return a running review of the dataset."""
+    with Review(root) as review:
+        yield review
 
 
 @pytest.fixture(scope="module")
