@@ -60,7 +60,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 @contextmanager
-def open_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+def open_page(browser: Browser, address: str, link: str = "", **options: Any) -> Iterator[Page]:
     """Open a page in a fresh profile; check at the end that it raised no error and asked no other origin."""
     context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | options))
     page = context.new_page()
@@ -72,7 +72,7 @@ def open_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
         lambda sent: sent.url.startswith(address.partition("?")[0]) or problems.append(f"left the origin: {sent.url}"),
     )
     page.add_init_script(SKIP_CARD)
-    page.goto(address)
+    page.goto(address + link)
     page.wait_for_selector(".tile.loaded")
     yield page
     context.close()

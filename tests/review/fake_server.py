@@ -186,7 +186,6 @@ class FakeDataset:
 class Handler(BaseHTTPRequestHandler):
     """Answer the requests of the page."""
 
-    protocol_version = "HTTP/1.1"
     dataset: FakeDataset
 
     def do_GET(self) -> None:

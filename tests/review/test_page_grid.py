@@ -137,7 +137,7 @@ def test_typing_in_the_search_decides_nothing(page, dataset):
     """Letters and digits in the search field are text, and the list shows what matches."""
     page.keyboard.press("/")
     page.keyboard.type("x12")
-    page.wait_for_selector("#empty h1")
+    page.wait_for_selector("#empty h2")
     page.click("#empty button")
     page.wait_for_selector(".tile.loaded")
 

@@ -26,7 +26,7 @@ def test_enter_accepts_each_proposal_to_the_end(duplicates, dataset):
     """Enter keeps what is proposed and rejects the rest of the group; after the last group the queue is empty."""
     for _ in range(6):
         press(duplicates, "Enter")
-    duplicates.wait_for_selector("#empty h1")
+    duplicates.wait_for_selector("#empty h2")
 
     assert [(body["action"], body["keep"]) for body in dataset.log] == [
         ("settle", [10 * index + 1]) for index in range(6)

@@ -23,21 +23,21 @@ const button = (label, react) => create("button", { type: "button", class: "prim
 
 function fill(panel, title, hint, buttons) {
   panel.replaceChildren(create("div", { class: "message" },
-    create("h1", {}, title), create("p", {}, hint), create("div", { class: "buttons" }, buttons.filter(Boolean))));
+    create("h2", {}, title), create("p", {}, hint), create("div", { class: "buttons" }, buttons.filter(Boolean))));
 }
 
 function drawDone(panel, go) {
   const { state } = store;
   const left = Object.keys(queues).filter((name) => ["conflicts", "duplicates", "suspects"].includes(name) && state.queues[name]);
   panel.replaceChildren(create("div", { class: "done" },
-    create("h1", {}, texts.doneTitle),
+    create("h2", {}, texts.doneTitle),
     create("p", { class: "lead" }, [texts.doneText(state.queues.all, state.queues.rejected), texts.pace(state.pace)].filter(Boolean).join(" ")),
     table(state.classes),
     left.length ? create("p", { class: "buttons" }, left.map((name) =>
       create("button", { type: "button", onclick: () => go({ queue: name }) }, texts.remaining(name, state.queues[name])))) : "",
-    state.done.warnings.length ? create("section", {}, create("h2", {}, texts.warnings),
+    state.done.warnings.length ? create("section", {}, create("h3", {}, texts.warnings),
       create("ul", { class: "warnings" }, state.done.warnings.map((text) => create("li", {}, text)))) : "",
-    create("section", {}, create("h2", {}, texts.doneNext), command(state.done.next))));
+    create("section", {}, create("h3", {}, texts.doneNext), command(state.done.next))));
 }
 
 function table(classes) {

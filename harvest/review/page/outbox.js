@@ -14,6 +14,7 @@ export const outbox = {
 let isSending = false;
 let onRefusal = () => {};
 let onReply = () => {};
+let idle = []; // who waits until everything is sent
 
 /** Say what to do with a decision that is refused, and with each reply. */
 export function setHandlers(handlers) {
@@ -26,6 +27,9 @@ export function send(path, body, restore = () => {}) {
   save();
   deliver();
 }
+
+/** Return a promise that is kept once nothing waits to be sent. */
+export const whenSent = () => new Promise((resolve) => (outbox.waiting.length ? idle.push(resolve) : resolve()));
 
 export function pendingIds() {
   return new Set(outbox.waiting.flatMap(({ ids }) => ids));
@@ -65,6 +69,9 @@ async function deliver() {
     }
   }
   isSending = false;
+  const waiters = idle;
+  idle = [];
+  for (const resolve of waiters) resolve();
 }
 
 function retry() {

@@ -16,7 +16,7 @@ import { startKeys } from "./keys.js";
 import { loadPreferences } from "./keymap.js";
 import { isLoupeOpen, openLoupe, startLoupe } from "./loupe.js";
 import { groupSequence, gridSequence, loupeCommands } from "./loupe_commands.js";
-import { loadUnsent, poll } from "./outbox.js";
+import { loadUnsent, poll, whenSent } from "./outbox.js";
 import { startPicker, pickClass } from "./picker.js";
 import { clearFilters, startRail } from "./rail.js";
 import { get } from "./server.js";
@@ -77,7 +77,7 @@ function showGroups(reply) {
 
 function showFailure(error) {
   byId("failure").hidden = false;
-  byId("failure").querySelector("h1").textContent = texts.cannotStart;
+  byId("failure").querySelector("h2").textContent = texts.cannotStart;
   byId("failure").querySelector("p").textContent = [error.status ? error.message : "", error.hint || texts.cannotStartHint].filter(Boolean).join(" ");
   byId("loading").hidden = true;
 }
@@ -163,7 +163,7 @@ function follow() {
     if (isGroupQueue() || store.isLoading) return;
     if (byId("grid").hidden === Boolean(store.ids.length)) { drawView(); draw(); }
   });
-  listen("groups-done reload", load);
+  listen("groups-done reload", () => whenSent().then(load));
   listen("state", () => !byId("empty").hidden && drawView());
 }
 
