@@ -138,12 +138,16 @@ class DatasetReader:
             return review_table.list_review_rows(self._ledger)
         return review_table.get_review_rows(self._ledger, pictures)
 
+    def class_names(self) -> list[str]:
+        """Return the names of the classes that were searched for, unless a person renamed their folder."""
+        return [row[0] for row in self._ledger.rows("SELECT name FROM class WHERE renamed_to IS NULL")]
+
     def find_source_text(self, text: str) -> set[int]:
         """Return the images that have a text in the title, page or address of a source."""
         return review_table.find_source_text(self._ledger, text)
 
     def open_pairs(self) -> list[tuple[int, int]]:
-        """Return the near-duplicates on disk on which no person has decided."""
+        """Return the near-duplicates on which no person has decided; one of a pair may be rejected by now."""
         return review_table.list_open_pairs(self._ledger)
 
     def data_version(self) -> int:
