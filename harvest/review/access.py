@@ -65,5 +65,9 @@ class TokenGuard:
 
 
 def _token_in_query(scope: Scope) -> str:
-    values = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10) if scope["query_string"] else {}
+    query: bytes = scope["query_string"]
+    try:
+        values = parse_qs(query.decode("latin-1"), max_num_fields=10)
+    except ValueError:  # more fields than the link has
+        return ""
     return values.get("token", [""])[0]

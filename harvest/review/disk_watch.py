@@ -23,7 +23,7 @@ class DiskWatch:
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._roots = (root, root.with_name(f"{root.name}.rejected"))
         self._clock = clock
-        self._times = self.read()
+        self._times: FolderTimes = {}  # so that the first check compares: the folders may have changed since the scan
         self._checked = clock()
 
     def read(self) -> FolderTimes:

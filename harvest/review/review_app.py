@@ -116,16 +116,21 @@ class _ReviewService:
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        self._search_suspects()
+        self._ledger.submit(self._search_suspects)
         try:
             yield
         finally:
             for threads in (self._suspects, self._readers, self._ledger):
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _call(self, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """Call a function in the thread of the dataset."""
-        return await asyncio.get_running_loop().run_in_executor(self._ledger, lambda: function(*args, **more))
+    async def _call(self, function: Callable[..., Any], *args: Any, **more: Any) -> Response | None:
+        """Call a function in the thread of the dataset, and write its JSON there: that of 50,000 images takes long."""
+
+        def answer() -> Response | None:
+            found = function(*args, **more)
+            return None if found is None else JSONResponse(found)
+
+        return await asyncio.get_running_loop().run_in_executor(self._ledger, answer)
 
     # The page.
 
@@ -140,35 +145,31 @@ class _ReviewService:
     # Questions.
 
     async def state(self, _request: Request) -> Response:
-        return JSONResponse(await self._call(self._session.state))
+        return _existing(await self._call(self._session.state))
 
     async def items(self, request: Request) -> Response:
-        return JSONResponse(await self._call(self._session.items, read_requests.read_filter(request)))
+        return _existing(await self._call(self._session.items, read_requests.read_filter(request)))
 
     async def groups(self, request: Request) -> Response:
-        return JSONResponse(await self._call(self._session.groups, read_requests.read_group_queue(request)))
+        return _existing(await self._call(self._session.groups, read_requests.read_group_queue(request)))
 
     async def item(self, request: Request) -> Response:
         number = read_requests.read_number(request.path_params["number"])
-        found = await self._call(self._session.details, number)
-        if found is None:
-            raise _gone()
-        return JSONResponse(found)
+        return _existing(await self._call(self._session.details, number))
 
     async def changes(self, request: Request) -> Response:
         since = read_requests.read_number(request.query_params.get("since", "0"))
         changed = await self._call(self._session.changes, since)
-        self._search_suspects()
-        return JSONResponse(changed)
+        self._ledger.submit(self._search_suspects)
+        return _existing(changed)
 
     # Decisions.
 
     async def decide(self, request: Request) -> Response:
         made = read_requests.read_decision(await read_requests.read_document(request))
-        answer = await self._call(
-            self._session.decide, made.since, made.action, made.ids, value=made.value, keep=made.keep
+        return _existing(
+            await self._call(self._session.decide, made.since, made.action, made.ids, value=made.value, keep=made.keep)
         )
-        return JSONResponse(answer)
 
     async def undo(self, request: Request) -> Response:
         return await self._undo(request, redo=False)
@@ -181,7 +182,7 @@ class _ReviewService:
         answer = await self._call(self._session.undo, since, redo=redo)
         if answer is None:
             raise HttpError(409, f"There is nothing to {'redo' if redo else 'undo'}.")
-        return JSONResponse(answer)
+        return answer
 
     # Images.
 
@@ -228,6 +229,12 @@ class _ReviewService:
     def _find_suspects(self) -> None:
         reasons = find_suspects(self._dataset)
         self._ledger.submit(self._session.snapshot.set_reasons, reasons)
+
+
+def _existing(answer: Response | None) -> Response:
+    if answer is None:
+        raise _gone()
+    return answer
 
 
 def _gone() -> HttpError:

@@ -11,26 +11,13 @@ import pytest
 from PIL import Image
 
 from harvest.dataset import Dataset
-from tests.datasets import a_hit, a_query, copied, jpeg, name, sha, tree
+from tests.datasets import a_hit, a_query, jpeg, name, sha, tree
 from tests.review.reviews import Review, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 KING, CORAL = 25, 10
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return copied(tmp_path / "dataset", king=range(KING), coral=range(100, 100 + CORAL))
-
-
-@pytest.fixture
-def review(root: Path) -> Iterator[Review]:
-    with Review(root) as review:
-        yield review
 
 
 def add_pairs(root: Path, *pairs: tuple[int, int]) -> None:

@@ -1,0 +1,56 @@
+// "Why is this image here": where it comes from, what was found, what was decided.
+
+import { byId, create, webAddress } from "./elements.js";
+import { get } from "./server.js";
+import { texts } from "./texts.js";
+
+const FIELDS = [
+  ["class", "Class"], ["file", "File"], ["query", "Query"], ["provider", "Source"], ["rank", "Search rank"],
+  ["title", "Title"], ["author", "Author"], ["licence", "Licence"], ["page", "Page"], ["url", "Image"],
+  ["fetched", "Fetched"], ["original_size", "Original"], ["size", "In the dataset"], ["reasons", "Suspect"],
+  ["copies", "Copies"], ["near_duplicates", "Similar"], ["predicted", "Model"], ["decisions", "Decisions"], ["content", "Content hash"],
+];
+const LINKS = { page: "page", url: "url", licence: "licence_url" };
+
+let latest = 0;
+
+/** Show what is known about an image. */
+export async function informAbout(id) {
+  const dialog = byId("information");
+  const list = byId("facts");
+  const request = (latest += 1);
+  byId("facts-error").textContent = texts.loading;
+  list.replaceChildren();
+  if (!dialog.open) dialog.showModal();
+  try {
+    const item = await get(`/api/item/${id}`);
+    if (request !== latest) return;
+    byId("facts-error").textContent = "";
+    list.replaceChildren(...FIELDS.flatMap(([name, label]) => row(label, item[name], item[LINKS[name]])));
+  } catch (error) {
+    if (request === latest) byId("facts-error").textContent = texts.refused(error.message, error.hint).replace(/^Not saved: /, "");
+  }
+}
+
+function row(label, value, link) {
+  const lines = toLines(value);
+  if (!lines.length) return [];
+  const address = link ? webAddress(link) : null;
+  return [create("dt", {}, label), create("dd", {}, lines.map((line) =>
+    create("span", { class: "line" }, address
+      ? create("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, line)
+      : line)))];
+}
+
+/** Write any JSON value in lines: the server knows more kinds of facts than this list. */
+function toLines(value) {
+  if (value === null || value === undefined || value === "") return [];
+  if (Array.isArray(value)) return isSize(value) ? [texts.size(...value)] : value.flatMap(toLines);
+  if (typeof value === "object") {
+    if ("w" in value && "h" in value) return [texts.size(value.w, value.h)];
+    return [Object.values(value).filter((each) => each !== null && typeof each !== "object").join(" · ")];
+  }
+  return [String(value)];
+}
+
+const isSize = (value) => value.length === 2 && value.every(Number.isInteger);

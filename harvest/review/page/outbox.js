@@ -1,0 +1,129 @@
+// Decisions on their way to the server, one at a time and in order. Without a server they wait, and are sent again.
+
+import { applyReply } from "./changes.js";
+import { Refusal, get, post } from "./server.js";
+import { notify, store } from "./store.js";
+
+const RETRY_AFTER = 2000; // milliseconds
+const STORED = "harvest-unsent";
+
+export const outbox = {
+  waiting: [], // {path, body, restore, ids}
+  problem: "", // "", "stopped" or "expired"
+};
+let isSending = false;
+let onRefusal = () => {};
+let onReply = () => {};
+let idle = []; // who waits until everything is sent
+
+/** Say what to do with a decision that is refused, and with each reply. */
+export function setHandlers(handlers) {
+  ({ onRefusal, onReply } = handlers);
+}
+
+/** Send a decision; `restore` puts the images back on the page if the server refuses it. */
+export function send(path, body, restore = () => {}) {
+  outbox.waiting.push({ path, body, restore, ids: body.ids ?? [] });
+  save();
+  deliver();
+}
+
+/** Return a promise that is kept once nothing waits to be sent. */
+export const whenSent = () => new Promise((resolve) => (outbox.waiting.length ? idle.push(resolve) : resolve()));
+
+export function pendingIds() {
+  return new Set(outbox.waiting.flatMap(({ ids }) => ids));
+}
+
+/** Load the decisions that an earlier visit of this tab could not send. */
+export function loadUnsent() {
+  try {
+    const saved = JSON.parse(sessionStorage.getItem(STORED) ?? "{}");
+    if (saved.dataset !== store.state.dataset) return;
+    for (const { path, body } of saved.decisions) send(path, body);
+  } catch {
+    sessionStorage.removeItem(STORED);
+  }
+}
+
+function save() {
+  // An undo that is sent twice would undo two decisions.
+  const decisions = outbox.waiting.filter(({ path }) => path === "/api/decide").map(({ path, body }) => ({ path, body }));
+  try {
+    if (decisions.length) sessionStorage.setItem(STORED, JSON.stringify({ dataset: store.state.dataset, decisions }));
+    else sessionStorage.removeItem(STORED);
+  } catch {
+    // The storage is full or switched off: the decisions are still in memory.
+  }
+}
+
+async function deliver() {
+  if (isSending) return;
+  isSending = true;
+  while (outbox.waiting.length) {
+    try {
+      await deliverFirst();
+    } catch {
+      setTimeout(retry, RETRY_AFTER);
+      return; // still sending: what comes meanwhile waits behind it
+    }
+  }
+  isSending = false;
+  const waiters = idle;
+  idle = [];
+  for (const resolve of waiters) resolve();
+}
+
+function retry() {
+  isSending = false;
+  deliver();
+}
+
+async function deliverFirst() {
+  const decision = outbox.waiting[0];
+  let reply = null;
+  let refusal = null;
+  try {
+    reply = await post(decision.path, { since: store.seq, ...decision.body });
+  } catch (error) {
+    refusal = error;
+    if (isTemporary(error) && decision.path === "/api/decide") {
+      setProblem(error.status === 401 ? "expired" : "stopped");
+      throw error;
+    }
+  }
+  outbox.waiting.shift();
+  save();
+  if (refusal) {
+    decision.restore(decision.ids);
+    setProblem(isTemporary(refusal) ? "stopped" : "");
+    onRefusal(refusal, decision);
+    return;
+  }
+  setProblem("");
+  applyReply(reply, pendingIds());
+  onReply(reply, decision);
+}
+
+const isTemporary = (error) => !(error instanceof Refusal) || error.status === 401 || error.status === 503;
+
+/** Show or hide the bar about the server. */
+export function setProblem(problem) {
+  if (outbox.problem === problem && !problem) return;
+  outbox.problem = problem;
+  notify("server");
+}
+
+/** Ask what has changed, unless decisions are on their way: their replies bring it. */
+export async function poll() {
+  if (isSending) return;
+  try {
+    const reply = await get("/api/changes", { since: store.seq });
+    if (isSending) return;
+    setProblem("");
+    applyReply(reply);
+  } catch (error) {
+    if (error.status === 401) setProblem("expired");
+    else if (isTemporary(error)) setProblem("stopped");
+  }
+}

@@ -1,0 +1,207 @@
+// The review page: load the dataset, connect the views to the keys, and follow what changes elsewhere.
+
+import { startBars } from "./bars.js";
+import { redo, undo } from "./decisions.js";
+import { byId } from "./elements.js";
+import { drawEmpty } from "./empty.js";
+import { draw, relayout, scrollToIndex, startGrid } from "./grid.js";
+import { gridCommands, loadLook } from "./grid_commands.js";
+import { startPointer } from "./grid_pointer.js";
+import { endFlicker, groupCommands, settleAs } from "./group_commands.js";
+import { currentMember, goTo, place, readGroups, startGroups } from "./groups.js";
+import { openHelp, startFirstCard } from "./help.js";
+import { hideNotice } from "./announce.js";
+import { informAbout } from "./information.js";
+import { startKeys } from "./keys.js";
+import { loadPreferences } from "./keymap.js";
+import { isLoupeOpen, openLoupe, startLoupe } from "./loupe.js";
+import { groupSequence, gridSequence, loupeCommands } from "./loupe_commands.js";
+import { loadUnsent, poll, whenSent } from "./outbox.js";
+import { startPicker, pickClass } from "./picker.js";
+import { clearFilters, startRail } from "./rail.js";
+import { get } from "./server.js";
+import { openSettings, startSettings } from "./settings.js";
+import { classNames, focusedId, isGroupQueue, listen, notify, replaceItems, setSelection, store } from "./store.js";
+import { texts } from "./texts.js";
+
+const POLL_EVERY = 2000; // milliseconds
+let request = 0;
+
+/** Show another queue, class, order or filter. */
+async function go(change) {
+  Object.assign(store, change);
+  document.body.classList.remove("rail-open");
+  await load();
+}
+
+/** Load what the view shows. Only the answer to the last request is used. */
+async function load() {
+  const mine = (request += 1);
+  store.isLoading = true;
+  notify("view");
+  const slow = setTimeout(drawView, 150);
+  try {
+    const reply = isGroupQueue()
+      ? await get("/api/groups", { queue: store.queue })
+      : await get("/api/items", { queue: store.queue, class: store.class, order: store.order, ...store.filters });
+    if (mine !== request) return;
+    store.isLoading = false;
+    if (isGroupQueue()) showGroups(reply);
+    else showItems(reply);
+  } catch (error) {
+    if (mine === request) showFailure(error);
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+function showItems(reply) {
+  store.groups = [];
+  replaceItems(reply);
+  drawView();
+  byId("grid").scrollTop = 0;
+  relayout();
+  scrollToIndex(0);
+  notify("view");
+  notify("focus");
+}
+
+function showGroups(reply) {
+  store.ids = [];
+  store.selection.clear();
+  readGroups(reply);
+  drawView();
+  notify("view");
+  goTo(Math.min(place.group, store.groups.length - 1));
+}
+
+function showFailure(error) {
+  byId("failure").hidden = false;
+  byId("failure").querySelector("h2").textContent = texts.cannotStart;
+  byId("failure").querySelector("p").textContent = [error.status ? error.message : "", error.hint || texts.cannotStartHint].filter(Boolean).join(" ");
+  byId("loading").hidden = true;
+}
+
+/** Show the view that fits: the grid, the groups, or the panel for an empty list. */
+function drawView() {
+  const isGroups = isGroupQueue();
+  const isEmpty = !store.isLoading && (isGroups ? !store.groups.length : !store.ids.length);
+  byId("failure").hidden = true;
+  byId("loading").hidden = !store.isLoading;
+  byId("grid").hidden = isGroups || isEmpty || store.isLoading;
+  byId("groups").hidden = !isGroups || isEmpty || store.isLoading;
+  byId("empty").hidden = !isEmpty;
+  byId("grid").setAttribute("aria-label", texts.gridLabel(store.queue, store.class));
+  byId("groups").setAttribute("aria-label", texts.groupsLabel(store.queue));
+  if (isEmpty) drawEmpty(byId("empty"), { go, clearFilters, nextClass: () => stepClass(1, true) });
+  const { activeElement } = document;
+  if (activeElement === document.body || activeElement.hidden || activeElement.closest("[hidden]")) focusView();
+}
+
+function focusView() {
+  const view = [byId("grid"), byId("groups"), byId("empty")].find((each) => !each.hidden);
+  view?.focus({ preventScroll: true });
+}
+
+function stepClass(by, hasWork = false) {
+  const names = ["", ...classNames()];
+  let at = names.indexOf(store.class);
+  for (let tried = 0; tried < names.length; tried += 1) {
+    at = (at + by + names.length) % names.length;
+    const each = store.state.classes[at - 1];
+    if (!hasWork || each?.unreviewed) return go({ class: names[at] });
+  }
+}
+
+function open() {
+  if (isGroupQueue()) return openLoupe(groupSequence);
+  setSelection([]);
+  openLoupe(gridSequence);
+}
+
+function pick(stays) {
+  if (isGroupQueue()) return pickClass(texts.settleTitle, settleAs);
+  const { length } = gridCommands.targets();
+  if (length) pickClass(texts.pickerTitle(length), (name) => (isLoupeOpen() ? loupeCommands : gridCommands).moveTo(name, stays));
+}
+
+const inform = () => {
+  const id = isGroupQueue() ? currentMember()?.id : focusedId();
+  if (id !== undefined) informAbout(id);
+};
+
+const shared = {
+  undo, redo, open, pick, inform, help: openHelp, settings: openSettings,
+  previousClass: () => stepClass(-1),
+  nextClass: () => stepClass(1),
+  filter: () => { byId("filter-text").focus(); byId("filter-text").select(); },
+  rail: () => document.body.classList.toggle("rail-open"),
+  hideNotice,
+};
+
+/** Return the commands of the topmost layer; a dialog other than the loupe has none. */
+function layers() {
+  const top = [...document.querySelectorAll("dialog[open]")].at(-1);
+  if (top && top.id !== "loupe") return null;
+  if (top) return { ...shared, ...loupeCommands, open: loupeCommands.close };
+  if (store.isLoading) return { help: openHelp };
+  if (!byId("empty").hidden) return { undo, redo, help: openHelp, previousClass: shared.previousClass, nextClass: shared.nextClass, filter: shared.filter };
+  return { ...shared, ...(isGroupQueue() ? groupCommands : gridCommands) };
+}
+
+/** Run a command for a button, and give the focus back to the view. */
+function run(name, stays, value) {
+  const all = { ...shared, ...(isGroupQueue() ? groupCommands : gridCommands), ...layers() };
+  if (name === "settleAs") settleAs(value);
+  else all[name]?.(stays);
+}
+
+function follow() {
+  setInterval(() => document.visibilityState === "visible" && poll(), POLL_EVERY);
+  addEventListener("focus", () => poll());
+  listen("items", () => {
+    if (isGroupQueue() || store.isLoading) return;
+    if (byId("grid").hidden === Boolean(store.ids.length)) { drawView(); draw(); }
+  });
+  listen("groups-done reload", () => whenSent().then(load));
+  listen("state", () => !byId("empty").hidden && drawView());
+}
+
+async function start() {
+  try {
+    store.state = await get("/api/state");
+  } catch (error) {
+    return showFailure(error);
+  }
+  loadPreferences(store.state.keys);
+  loadLook();
+  startGrid();
+  startGroups();
+  startPointer(open);
+  startLoupe(loupeCommands.swipes(pick));
+  startPicker();
+  startSettings();
+  startFirstCard();
+  startRail(go);
+  startBars(go, run);
+  startKeys(layers);
+  addEventListener("blur", endFlicker);
+  const flicker = document.querySelector("[data-hold=flicker]");
+  flicker.addEventListener("pointerdown", groupCommands.flicker);
+  for (const name of ["pointerup", "pointerleave", "pointercancel"]) flicker.addEventListener(name, endFlicker);
+  notify("state");
+  follow();
+  await load();
+  loadUnsent();
+}
+
+document.addEventListener("pointerup", () => setTimeout(() => {
+  // After a click on a button the keys belong to the images again; a select keeps the focus while it is open.
+  if (document.activeElement?.closest("nav, footer, #classes, .look")) focusView();
+}));
+document.addEventListener("pointerdown", (event) => {
+  // On a narrow window the rail lies over the images, and a touch beside it closes it.
+  if (!event.target.closest("#rail, #rail-button")) document.body.classList.remove("rail-open");
+});
+byId("retry").addEventListener("click", () => location.reload());
+start();

@@ -1,0 +1,155 @@
+// Every text of the page, in one place for translation. Numbers have the separators of the reader's language.
+
+const number = new Intl.NumberFormat();
+export const count = (value) => number.format(value);
+const images = (value) => (value === 1 ? "1 image" : `${count(value)} images`);
+const some = (value) => (value === 1 ? "image" : "images");
+
+export const queues = {
+  conflicts: "Conflicts",
+  duplicates: "Duplicates",
+  suspects: "Suspects",
+  unreviewed: "Unreviewed",
+  all: "All",
+  rejected: "Rejected",
+};
+
+export const orders = {
+  suspicious: "Suspicious first",
+  rank: "Search rank",
+  newest: "Newest first",
+  name: "File name",
+};
+
+export const texts = {
+  title: (dataset) => `${dataset} · harvest review`,
+  size: (width, height) => (width && height ? `${width} × ${height}` : "size unknown"),
+  images,
+
+  // Grid
+  gridLabel: (queue, className) => `${queues[queue]}: images of ${className || "all classes"}`,
+  tile: (item, position, total) =>
+    [`${count(position)} of ${count(total)}`, item.class, item.source, tileState(item),
+      item.rating ? `rating ${item.rating}` : "",
+      item.state === "kept" && !item.reviewed && item.reasons.length ? `suspect: ${item.reasons.join(", ")}` : "",
+    ].filter(Boolean).join(", "),
+  onScreen: (shown, marked) =>
+    `${count(shown)} on screen${marked ? `, ${count(marked)} marked as rejected` : ""}`,
+  keepRest: (value) => (value ? `Keep ${value === 1 ? "1" : `these ${count(value)}`}` : "Next screen"),
+  selected: (value) => `${count(value)} selected`,
+  moved: (className) => `→ ${className}`,
+  gone: "deleted",
+  loading: "Loading…",
+
+  // Decisions, as the live region reads them
+  decided: (action, value, amount, position, total) =>
+    `${{ reject: "rejected", restore: "restored", keep: "kept", move: `moved to ${value}`,
+      rate: value ? `rated ${value}` : "rating cleared", settle: "settled", distinct: "marked as different",
+    }[action]}${amount > 1 ? ` ${images(amount)}` : ""}${position ? `, ${count(position)} of ${count(total)}` : ""}`,
+  undoName: (name) => (name ? `Undo: ${name}` : "Nothing to undo"),
+  redoName: (name) => (name ? `Redo: ${name}` : "Nothing to redo"),
+  undone: (name) => `undone: ${name}`,
+  redone: (name) => `redone: ${name}`,
+  failed: (amount, why) => `${images(amount)} not changed: ${why}`,
+  refused: (message, hint) => `Not saved: ${message}${hint ? ` ${hint}` : ""}`,
+  noSuggestion: "There is no suggestion of a model for this image.",
+  suggestionsOf: (most) => `Select at most ${most} images to take the suggestions of the model.`,
+  notUndone: "Not undone: harvest review has stopped.",
+
+  // Server
+  stopped: (unsent) =>
+    `harvest review has stopped. ${unsent ? `${unsent === 1 ? "1 decision is" : `${count(unsent)} decisions are`} not saved. Start it again and leave this page open: ${unsent === 1 ? "it is" : "they are"} sent then.` : "Start it again in the terminal; this page continues by itself."}`,
+  expired: (unsent) =>
+    `harvest review was started again. Open the link that it printed in this browser${unsent ? `: ${unsent === 1 ? "1 unsent decision is" : `${count(unsent)} unsent decisions are`} sent then.` : "."}`,
+  cannotStart: "The page cannot load the dataset.",
+  cannotStartHint: "Open the link that harvest review printed in the terminal.",
+  retry: "Try again",
+
+  // Classes and filters
+  allClasses: "All classes",
+  classTitle: (each) =>
+    `${each.name}: ${count(each.kept)} kept, ${count(each.unreviewed)} not reviewed, ${count(each.rejected)} rejected`,
+  anySource: "Any source",
+  anyQuery: "Any query",
+  anyLicence: "Any licence",
+  anyReason: "Any reason",
+  anySize: "Any size",
+  unknownLicence: "Licence unknown",
+  atLeast: (pixels) => `At least ${pixels} px`,
+
+  // Class picker
+  pickerTitle: (amount) => (amount === 1 ? "Move to class" : `Move ${images(amount)} to class`),
+  settleTitle: "Keep as class",
+  newClass: (name) => `New class “${name}”`,
+  noClass: "No class has this name.",
+
+  // Loupe
+  loupeLabel: (item, position, total) => `${count(position)} of ${count(total)}, ${item.class}, ${tileState(item)}`,
+  loupePosition: (position, total) => `${count(position)} of ${count(total)}`,
+  notDecodable: "The browser cannot show this file.",
+
+  // Groups
+  groupsLabel: (queue) => `${queues[queue]}: groups of images`,
+  groupTitle: (position, total, amount) => `${count(position)} of ${count(total)} · ${images(amount)}`,
+  conflictTitle: "The same image is in more than one class. Choose its class.",
+  proposal: (kept, why) => (why ? `keeps ${why}` : `keeps ${images(kept)}`),
+  nothingKept: "keeps none of them",
+  memberKept: "keep",
+  memberRejected: "reject",
+  memberOpen: "undecided",
+  keptByYou: "kept by you",
+  memberName: (member, position, total, mark) =>
+    `${position} of ${total}, ${member.class}, ${texts.size(member.w, member.h)}, ${member.licence || "licence unknown"}, ${member.source}, ${mark}${member.kept_by_you ? ", kept by you" : ""}`,
+  groupSettled: (kept, rejected) => `Kept ${count(kept)}, rejected ${count(rejected)}`,
+  groupDistinct: "All different",
+  accept: "Accept",
+  neither: "In none",
+  rejectAll: "Reject all",
+  chooseClass: "Choose a class for this image first, or none.",
+
+  // Done and empty
+  doneTitle: "Everything is reviewed",
+  doneText: (kept, rejected) => `${images(kept)} in the dataset, ${count(rejected)} rejected.`,
+  doneNext: "Next step, in the terminal",
+  copied: "Copied",
+  warnings: "Before you train",
+  remaining: (queue, amount) => `${queues[queue]}: ${count(amount)} left`,
+  emptyFilter: "No image matches these filters.",
+  emptyClass: (name) => `${name} has no images in this queue.`,
+  emptyQueue: {
+    conflicts: "No image is in two classes.",
+    duplicates: "No duplicates are left to decide.",
+    suspects: "No suspicious images are left.",
+    unreviewed: "Every image is reviewed.",
+    all: "The dataset has no images yet.",
+    rejected: "No image is rejected.",
+  },
+  emptyHint: {
+    conflicts: "The same image in two class folders would appear here.",
+    duplicates: "Probable copies of the same photograph would appear here.",
+    suspects: "Blurred, tiny, empty or otherwise unusual images would appear here.",
+    all: "Run harvest to fetch some. They appear here while it runs.",
+    rejected: "What you reject comes here, and can be restored.",
+    unreviewed: "",
+  },
+  emptyHintClass: "Choose another class, or show all.",
+  nextClassButton: "Next class with work",
+  goTo: (queue) => `Go to ${queues[queue]}`,
+
+  pace: ({ images: amount, seconds }) => (amount ? `${images(amount)} in ${duration(seconds)}` : ""),
+  copies: (value) => `${value} ${some(value)}`,
+};
+
+export function tileState(item) {
+  if (item.state === "gone") return "deleted from the folder";
+  if (item.state === "rejected") return "rejected";
+  return item.reviewed ? "kept" : "not reviewed";
+}
+
+/** Write seconds as "2 min 10 s". */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (hours) return `${hours} h ${minutes} min`;
+  return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
+}

@@ -1,0 +1,101 @@
+"""The page and the folders agree: what a person does in the file manager is on the page, and the other way round."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from harvest.review.disk_watch import DiskWatch
+from harvest.review.pace import Pace
+from tests.datasets import jpeg, name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.review.reviews import Review
+
+
+def test_deleted_and_moved_files_are_on_the_page(review: Review, root: Path) -> None:
+    """Three deleted and two moved files are in the next answer to what changed, and so is one that is moved back."""
+    seq = review.get("/api/state")["seq"]
+    files = review.files(**{"class": "king"})
+    numbers = {number: files[f"king/{name(number)}"] for number in range(6)}
+    for number in range(3):
+        (root / "king" / name(number)).unlink()
+    for number in (3, 4):
+        (root / "king" / name(number)).rename(root / "coral" / name(number))
+    changes = review.get("/api/changes", since=seq)
+    assert sorted(changes["gone"]) == sorted(numbers[number] for number in range(3))
+    assert sorted(changes["items"]["id"]) == sorted(numbers[number] for number in (3, 4))
+    assert set(changes["items"]["class"]) == {changes["items"]["classes"].index("coral")}
+    assert changes["items"]["reviewed"] == [1, 1]
+    assert [(each["name"], each["kept"]) for each in changes["state"]["classes"]] == [("coral", 12), ("king", 20)]
+
+    review.seq = changes["seq"]
+    answer = review.decide("reject", [numbers[5]])
+    rejected = root.with_name("dataset.rejected") / "king" / name(5)
+    rejected.rename(root / "king" / name(5))
+    changes = review.get("/api/changes", since=answer["seq"])
+    assert (changes["items"]["id"], changes["items"]["state"]) == ([numbers[5]], ["kept"])
+    assert changes["state"]["queues"]["rejected"] == 0
+
+
+def test_nothing_changed_is_nothing_sent(review: Review) -> None:
+    """Without a change the answer has no images; a number of an earlier server gets everything."""
+    seq = review.get("/api/changes", since=0)["seq"]
+    changes = review.get("/api/changes", since=seq)
+    assert (changes["items"]["id"], changes["gone"], changes["reset"]) == ([], [], False)
+    old = review.get("/api/changes", since=seq - 10**6)
+    assert (len(old["items"]["id"]), old["reset"]) == (35, True)
+
+
+def test_added_and_edited_files_are_on_the_page(review: Review, root: Path) -> None:
+    """A file that a person adds appears as local, and an edited one has to be looked at again."""
+    number = review.files()[f"king/{name(3)}"]
+    seq = review.decide("keep", [number])["seq"]
+    (root / "king" / "mine.jpg").write_bytes(jpeg(700))
+    (root / "king" / name(3)).write_bytes(jpeg(701))
+    items = review.get("/api/changes", since=seq)["items"]
+    assert dict(zip(items["source"], items["reviewed"], strict=True)) == {"local": 0, "BING": 0}
+
+
+def test_missing_files_are_a_warning(review: Review, root: Path) -> None:
+    """When a class folder is gone, nothing is recorded, and the page shows a warning."""
+    (root / "king").rename(root.parent / "king")
+    state = review.get("/api/changes", since=0)["state"]
+    assert "25 of 25 pictures of king are gone" in state["done"]["warnings"][0]
+    assert state["queues"]["rejected"] == 0
+    (root.parent / "king").rename(root / "king")
+    state = review.get("/api/changes", since=0)["state"]
+    assert not any("are gone" in warning for warning in state["done"]["warnings"])
+    assert state["queues"]["all"] == 35
+
+
+def test_folders_are_compared_only_after_a_change(tmp_path: Path) -> None:
+    """A folder whose modification time is unchanged is not compared again, until half a minute has passed."""
+    now = [0.0]
+    folder = tmp_path / "dataset" / "king"
+    folder.mkdir(parents=True)
+    watch = DiskWatch(tmp_path / "dataset", lambda: now[0])
+    assert watch.take_change()
+    assert not watch.take_change()
+    os.utime(folder, ns=(1, 1))
+    assert watch.take_change()
+    assert not watch.take_change()
+    os.utime(folder, ns=(2, 2))
+    assert not watch.is_current()
+    watch.accept()
+    assert not watch.take_change()
+    now[0] += 31
+    assert watch.take_change()
+
+
+def test_pace_counts_images_and_leaves_out_pauses() -> None:
+    """The pace counts each image once, and no time of more than a minute without a decision."""
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    pace.start()
+    for seconds, images in ((10, {1, 2}), (20, {2, 3}), (600, {4})):
+        now[0] += seconds
+        pace.add(images)
+    assert pace.as_json() == {"images": 4, "seconds": 30}
