@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from harvest.errors import StorageError
 from harvest.files.tree import MAX_FILE
 from harvest.images.appearance import Appearance, measure_appearance
 from harvest.models import Refusal
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from harvest.dataset import Dataset, ReviewRow
 
 _VERSION = 1  # change it when images are measured differently
-_BATCH = 256  # images after which the results are saved
+_BATCH = 64  # images after which the results are saved; a program that ends waits for one batch
 _MOST_BYTES = 256 << 20  # of a cache file: one line has 150 bytes
 
 
@@ -33,16 +34,22 @@ def measure_images(dataset: Dataset, rows: Iterable[ReviewRow]) -> dict[str, App
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
             measured = pool.map(lambda row: _measure(dataset, row), batch)
-            new = {row.content: found for row, found in zip(batch, measured, strict=True)}
+            new = dict(each for each in measured if each is not None)
             _append(path, new)
             known |= new
     return {content: found for content, found in known.items() if found is not None}
 
 
-def _measure(dataset: Dataset, row: ReviewRow) -> Appearance | None:
-    body = dataset.read_image(row.class_name, row.name, rejected=bool(row.rejected), most=MAX_FILE)
-    found = measure_appearance(body) if body else None
-    return None if isinstance(found, Refusal) else found
+def _measure(dataset: Dataset, row: ReviewRow) -> tuple[str, Appearance | None] | None:
+    """Return the content and the appearance of an image; `None` if its file cannot be read now."""
+    try:
+        body = dataset.read_image(row.class_name, row.name, rejected=bool(row.rejected), most=MAX_FILE)
+    except StorageError:
+        return None
+    if body is None:
+        return None
+    found = measure_appearance(body)
+    return row.content, None if isinstance(found, Refusal) else found
 
 
 def _read(path: Path) -> dict[str, Appearance | None]:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from harvest.dataset import Dataset
+from harvest.errors import StorageError
 from harvest.review import appearance_cache
 from harvest.review.suspects import WEIGHTS, find_suspects
 from harvest.review.suspicion_order import order_by_suspicion
@@ -136,6 +137,20 @@ def test_a_broken_image_is_no_suspect(tmp_path: Path) -> None:
     (tmp_path / "tree" / "class" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
     with Dataset.open(tmp_path / "tree", create=True) as dataset:
         assert find_suspects(dataset) == {}
+
+
+def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be read stops nothing, and is measured by the next call."""
+    plant(tmp_path / "tree" / "class", 10, 2)
+    with Dataset.open(tmp_path / "tree", create=True) as dataset:
+        with monkeypatch.context() as failing:
+            failing.setattr(dataset, "read_image", _fail)
+            assert find_suspects(dataset) == {row.id: ("tiny",) for row in dataset.review_rows() if "tiny" in row.name}
+        assert len(find_suspects(dataset)) == 2
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise StorageError("cannot read it")
 
 
 @pytest.mark.usefixtures("no_pixels")

@@ -1,8 +1,8 @@
 """Order images by the similarity of their features, to find wrong ones: no head and no training is needed.
 
-On frozen MobileNetV2 features, with images planted among 120 photographs of a flower, "odd ones" finds images of
-other things, and "like another class" finds other flowers (`tests/bench/orders.py`). A small k fails for both, because
-wrong images resemble each other.
+Measured by `tests/bench/orders.py` on frozen MobileNetV2 features, with six images planted among 120 photographs of a
+flower: in the first tenth of "odd ones" are 89 % of images of other things, and of "like another class" 94 % of other
+flowers. The mean of a class is used, as with few neighbours wrong images that resemble each other are not odd.
 """
 
 from __future__ import annotations
