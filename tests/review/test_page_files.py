@@ -11,7 +11,8 @@ import pytest
 
 from tests.datasets import copied
 from tests.review.conftest import open_page
-from tests.review.reviews import TOKEN, Review, wait_for as wait_until
+from tests.review.reviews import TOKEN, Review
+from tests.review.reviews import wait_for as wait_until
 from tests.review.test_page_grid import press, state_of, wait_for
 
 if TYPE_CHECKING:
