@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from harvest import __version__
 from harvest.cli import console
+from harvest.cli.adopt import adopt
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
@@ -75,7 +76,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-for command in (get, demo, status, why, restore, review, train, predict, serve, keys, doctor):
+for command in (get, demo, adopt, status, why, restore, review, train, predict, serve, keys, doctor):
     kind = TrainCommand if command is train else Command
     app.command(cls=kind, epilog=examples(command.__name__))(command)
 

@@ -18,6 +18,10 @@ _EXAMPLES = {
         ("harvest -n snakes.csv", "search only, download nothing"),
     ),
     "demo": (("harvest demo", "a small dataset in demo/, in ten seconds"),),
+    "adopt": (
+        ("harvest adopt photos", "make a dataset of photos/, which has a folder for each class"),
+        ("harvest adopt photos/train", "of the part of a split tree"),
+    ),
     "status": (
         ("harvest status", "the dataset in dataset/"),
         ("harvest status snakes --all", "another dataset, with complete lists"),

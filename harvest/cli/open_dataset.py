@@ -19,7 +19,7 @@ from harvest.cli.locate_dataset import (
     is_dataset,
 )
 from harvest.cli.status_report import CHANGE_KINDS
-from harvest.errors import MissingFiles, ReadOnly, UsageError
+from harvest.errors import HarvestError, MissingFiles, ReadOnly, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def check_dataset(root: Path) -> None:
 
     if is_dataset(root):
         return
-    if root.is_dir() and _nearby_dataset(root) is None:
+    if root.is_dir() and find_nearby_dataset(root) is None:
         refuse_lost_ledger(root)
     if not os.path.lexists(root):
         problem = f"there is no folder {root}."
@@ -75,8 +75,10 @@ def check_dataset(root: Path) -> None:
 
 
 def _hint(root: Path) -> str:
-    if (around := _nearby_dataset(root)) is not None:
+    if (around := find_nearby_dataset(root)) is not None:
         return f"Did you mean the dataset that contains it? {quote_path(around)}"
+    if has_class_folders(root):
+        return f"Make a dataset of its class folders: harvest adopt {quote_path(root)}"
     there = datasets_in(root.parent)
     close = get_close_matches(root.name, there, cutoff=0.5) or (there if len(there) == 1 else [])
     if close:
@@ -87,7 +89,17 @@ def _hint(root: Path) -> str:
     return f"Name a dataset folder, or create one: harvest QUERIES.csv -o {quote_path(root)}"
 
 
-def _nearby_dataset(root: Path) -> Path | None:
+def has_class_folders(root: Path) -> bool:
+    """Return whether a folder could become a dataset."""
+    from harvest.dataset.survey_tree import survey_tree
+
+    try:
+        return bool(survey_tree(root).classes)
+    except (HarvestError, OSError):
+        return False
+
+
+def find_nearby_dataset(root: Path) -> Path | None:
     """Return the dataset of a class folder, or of a sibling folder such as the rejected pictures."""
     path = os.path.abspath(root)  # noqa: PTH100 - resolving links would lead to other siblings
     for folder in (path, *(os.fspath(parent) for parent in Path(path).parents[:2])):

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harvest.cli import console, open_dataset
+from harvest.cli.image_lists import (
+    describe_mismatch,
+    image_path,
+    print_conflicts,
+    print_near_duplicates,
+    print_unreadable,
+)
 from harvest.cli.locate_dataset import DEFAULT
 from harvest.cli.open_dataset import Folder, quote_path
 from harvest.cli.shortened_lists import (
@@ -23,7 +30,7 @@ from harvest.cli.summary_table import print_facts, print_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harvest.dataset import Change, Changes, Conflict, KeepRate, NearDuplicate, PageMismatch
+    from harvest.dataset import Change, Changes, KeepRate
 
 
 ALL = "--all shows them"
@@ -67,10 +74,11 @@ def _print(report: StatusReport, most: int | None) -> None:
         return  # the counts in the ledger differ from the folders
     print()
     _print_classes(report.rows())
-    _print_conflicts(report, most)
-    _print_near_duplicates(report, most)
+    print_conflicts(report.root, report.conflicts, most, more=ALL)
+    print_near_duplicates(report.root, report.near_duplicates, most, more=ALL)
+    _print_like_rejected(report, most)
     _print_suspects(report, most)
-    _print_unreadable(report, most)
+    print_unreadable(report.root, report.unreadable, most, more=ALL)
     _print_keep_rates(report.keep_rates, most)
     _print_next(report)
 
@@ -111,44 +119,16 @@ def _print_classes(rows: Sequence[dict[str, Any]]) -> None:
     print_facts([": ".join(COLUMNS[name]) for name in used if COLUMNS[name][1]])
 
 
-def _print_conflicts(report: StatusReport, most: int | None) -> None:
-    if report.conflicts:
-        print(f"\n conflicts: {count_images(len(report.conflicts))} found for two classes")
-        print_list(
-            [_describe_mismatch(report, each, "was also found for") for each in report.conflicts], most, more=ALL
-        )
-        print("   An image belongs to one class: move it there, or delete the wrong copy.")
-
-
-def _print_near_duplicates(report: StatusReport, most: int | None) -> None:
-    if groups := report.near_duplicates:
-        print(f"\n near-duplicates: {count_images(sum(map(len, groups)))} that may be copies of each other")
-        print_list(["  ".join(_path(report, each) for each in group) for group in groups], most, more=ALL)
-        print("   All are kept. If they are copies, delete all but one; train.py never splits them.")
+def _print_like_rejected(report: StatusReport, most: int | None) -> None:
     if similar := report.like_rejected:
         print(f"\n like rejected: {count_images(len(similar))} that may be copies of an image you rejected")
-        print_list([_path(report, each) for each in similar], most, more=ALL)
-
-
-def _path(report: StatusReport, each: NearDuplicate) -> str:
-    return console.one_line(report.root / each.class_name / each.name)
+        print_list([image_path(report.root, each) for each in similar], most, more=ALL)
 
 
 def _print_suspects(report: StatusReport, most: int | None) -> None:
     if report.suspects:
         print(f"\n suspects: {count_images(len(report.suspects))} whose source mentions another class")
-        print_list([_describe_mismatch(report, each, "may belong to") for each in report.suspects], most, more=ALL)
-
-
-def _print_unreadable(report: StatusReport, most: int | None) -> None:
-    if report.unreadable:
-        print("\n unreadable: your own files that cannot be decoded; every command skips them")
-        paths = [console.one_line(report.root / class_name / name) for class_name, name in report.unreadable]
-        print_list(paths, most, more=ALL)
-
-
-def _describe_mismatch(report: StatusReport, each: Conflict | PageMismatch, relation: str) -> str:
-    return console.one_line(f"{report.root / each.class_name / each.name}  {relation} {each.other}")
+        print_list([describe_mismatch(report.root, each, "may belong to") for each in report.suspects], most, more=ALL)
 
 
 def _print_keep_rates(rates: Sequence[KeepRate], most: int | None) -> None:

@@ -22,7 +22,7 @@ from harvest.dataset.ledger_and_lock import (
     open_ledger,
 )
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
-from harvest.dataset.near_duplicates import NearDuplicateFinder
+from harvest.dataset.near_duplicates import compare_new_pictures
 from harvest.dataset.outdated_fingerprints import update_fingerprints
 from harvest.dataset.read_only import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.reconcile import reconcile
@@ -169,9 +169,7 @@ class Dataset(DatasetReader):
             opened.callback(ledger.close)
             dataset = cls(path, ledger, lock, read_only=read_only, say=say)
             opened.callback(dataset._close_files)
-            dataset.reconcile(accept_missing=accept_missing)
-            if new_ledger:
-                dataset.provenance_read = read_provenance(ledger, dataset._tree)
+            dataset.reconcile(accept_missing=accept_missing, read_sources=new_ledger)
             dataset._remember_path()
             if exclusive:
                 dataset._begin_run()
@@ -192,25 +190,30 @@ class Dataset(DatasetReader):
         self._run = run_table.begin_run(self._ledger)
         self._searches.run = self._journal.run = self._run
 
-    def reconcile(self, *, accept_missing: bool = False) -> Changes:
-        """Scan the folders and record the changes, unless so many files are missing that it may be a mistake."""
+    def reconcile(self, *, accept_missing: bool = False, read_sources: bool = False) -> Changes:
+        """Scan the folders and record the changes, unless so many files are missing that it may be a mistake.
+
+        With `read_sources`, the sources of images that have none are read from their files.
+        """
         with ExitStack() as alone_for_now:
             alone = self._is_alone(alone_for_now)
             if not self._read_only:
                 self._journal.recover(alone=alone)
             copies = CopyFinder(self._pictures, self._tree)
             self.changes = self._record_changes(copies, alone=alone, accept_missing=accept_missing)
+        if read_sources:
+            self.provenance_read = read_provenance(self._ledger, self._tree)
         if not self._read_only:
             self._inspect(copies.seen)
         return self.changes
 
     def _inspect(self, seen: Mapping[str, InspectedImage | Refusal | None]) -> None:
         """Compute the fingerprints that are missing or outdated."""
-        near_duplicates = NearDuplicateFinder(self._ledger, self._pictures)
-        common = self._ledger, self._pictures, self._tree, near_duplicates
+        common = self._ledger, self._pictures, self._tree
         tick = self._scan.tick("inspecting your own images")
         self.skipped = inspect_new_files(*common, known=seen, tick=tick)
         update_fingerprints(*common, self._scan.tick("updating the fingerprints of images, once"))
+        compare_new_pictures(self._ledger, self._pictures, self._scan.tick("comparing your own images"))
 
     def _record_changes(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
         tick = self._scan.tick("reading new and changed files")

@@ -27,6 +27,11 @@ class DatasetReader:
         self._ledger = ledger
         self._pictures = PictureTable(ledger)
 
+    @property
+    def id(self) -> str:
+        """The id that the dataset keeps wherever it is moved."""
+        return self._ledger.dataset_id
+
     def damage(self, most: int = 10) -> str:
         """Return a description of the damaged rows of the ledger, which are skipped, or an empty text."""
         rows = self._ledger.damage
@@ -98,6 +103,10 @@ class DatasetReader:
                 (wrong_class_suspects.PageText(*row) for row in statistics.page_texts(self._ledger)), words
             )
         )
+
+    def find_file(self, class_name: str, name: str) -> int | None:
+        """Return the picture whose file is at a path, or `None`."""
+        return next((row.id for row in self._pictures.find_at([(class_name, name)])), None)
 
     def find(self, text: str) -> list[int]:
         """Return the pictures that a path, file name or URL refers to, those on disk first."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from harvest.dataset.near_duplicates import NearDuplicateFinder
     from harvest.files.tree import Tick, Tree
     from harvest.images import InspectedImage
     from harvest.ledger.database import Ledger
@@ -45,7 +44,6 @@ def inspect_new_files(
     ledger: Ledger,
     pictures: PictureTable,
     tree: Tree,
-    near_duplicates: NearDuplicateFinder,
     *,
     known: Mapping[str, InspectedImage | Refusal | None] = MappingProxyType({}),
     tick: Tick | None = None,
@@ -74,9 +72,8 @@ def inspect_new_files(
                     picture_updates.record_inspection(ledger, held.id, None)
                     continue
                 inspection = (seen.pixels, seen.fingerprint.data, seen.width, seen.height, seen.format)
-                picture_updates.record_inspection(ledger, held.id, inspection)
-                if held.state == "present":
-                    near_duplicates.record(held.id, seen.fingerprint)
+                is_compared = held.state != "present"  # near-duplicates are pictures on disk
+                picture_updates.record_inspection(ledger, held.id, inspection, compared=is_compared)
         if tick is not None:
             tick(start + len(batch), len(files))
     return skipped

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.dataset import remember_dataset_paths
+from harvest.dataset.fastclass_files import read_url_log
 from harvest.dataset.ledger_and_lock import LEDGER
 from harvest.errors import LedgerMissing
 from harvest.files import disk
@@ -84,14 +85,20 @@ def _list_folder(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
 def read_provenance(ledger: Ledger, tree: Tree) -> int:
     """Read the sources of images from their files, and return the number of images whose source was found.
 
-    It can be repeated, so the same command completes a run that was killed.
+    What an image does not state itself is read from the `.log` file of FastClass. This can be repeated, so the same
+    command completes a run that was killed.
     """
     found = 0
+    logs: dict[Path, dict[str, Hit]] = {}
     images = sources_from_files.list_without_source(ledger)
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         paths = [tree.path(_spot(image)) for image in batch]
         hits = tree.map_threads(_read_hit, paths)
+        for path in paths:
+            if path.parent not in logs:
+                logs[path.parent] = read_url_log(path.parent, _UNKNOWN)
+        hits = [hit or logs[path.parent].get(image.name) for image, path, hit in zip(batch, paths, hits, strict=True)]
         with ledger.transaction():
             pairs = zip(batch, hits, strict=True)
             found += sum(sources_from_files.attach(ledger, image, hit) for image, hit in pairs if hit is not None)

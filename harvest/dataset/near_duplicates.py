@@ -1,36 +1,64 @@
-"""Record the near-duplicates of a picture: the pictures on disk that may be copies of it."""
+"""Record the near-duplicates of new pictures: the pictures on disk that may be copies of them.
+
+A new fingerprint is marked as not compared in the transaction that records it, and the mark is removed in the one that
+records its near-duplicates. So after a kill the next command compares what is left.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harvest.ledger.near_duplicate_table import add_near_duplicates
+from harvest.ledger.picture_updates import record_comparison
 
 if TYPE_CHECKING:
-    from harvest.duplicates.index import DuplicateIndex
+    from collections.abc import Collection, Mapping, Sequence
+
+    from harvest.files.tree import Tick
     from harvest.ledger.database import Ledger
     from harvest.ledger.picture_table import PictureTable
     from harvest.models import Fingerprint
 
+_BATCH = 32  # pictures per transaction
+# With more new pictures than this, and more than half of all, all are compared at once: for 14,400 fingerprints that
+# takes 9.5 s instead of 31 s.
+_MANY = 500
 
-class NearDuplicateFinder:
-    """Compares pictures with all on disk whose fingerprint this version computed, and with each other."""
 
-    def __init__(self, ledger: Ledger, pictures: PictureTable) -> None:
-        self._ledger = ledger
-        self._pictures = pictures
+def compare_new_pictures(ledger: Ledger, pictures: PictureTable, tick: Tick) -> None:
+    """Compare the pictures that were not compared yet with all on disk, and record the near-duplicates."""
+    new = pictures.list_uncompared()
+    if not new:
+        return
+    known = dict(pictures.list_current_fingerprints())
+    if len(new) > max(_MANY, len(known) // 2):
+        tick(0, len(new))
+        _compare_all(ledger, set(new), known)
+    else:
+        _compare_each(ledger, new, known, tick)
 
-    @cached_property
-    def _index(self) -> DuplicateIndex:
-        from harvest.duplicates.index import DuplicateIndex  # noqa: PLC0415 - slow to load, and rarely needed
 
-        return DuplicateIndex(self._pictures.list_current_fingerprints())
+def _compare_all(ledger: Ledger, new: Collection[int], known: Mapping[int, Fingerprint]) -> None:
+    from harvest.duplicates.index import find_duplicates  # noqa: PLC0415 - slow to load, and rarely needed
 
-    def record(self, picture: int, fingerprint: Fingerprint) -> None:
-        """Record the near-duplicates of a picture on disk, within the transaction that records its fingerprint."""
-        self._index.discard(picture)
-        certain, probable = self._index.find(fingerprint)
-        add_near_duplicates(self._ledger, [(picture, other, True) for other in certain])
-        add_near_duplicates(self._ledger, [(picture, other, False) for other in probable])
-        self._index.add(picture, fingerprint)
+    ids = list(known)
+    pairs, is_certain = find_duplicates(list(known.values()))
+    found = [(ids[one], ids[two], certain) for (one, two), certain in zip(pairs.tolist(), is_certain, strict=True)]
+    with ledger.transaction():
+        add_near_duplicates(ledger, (pair for pair in found if pair[0] in new or pair[1] in new))
+        record_comparison(ledger, new)
+
+
+def _compare_each(ledger: Ledger, new: Sequence[int], known: Mapping[int, Fingerprint], tick: Tick) -> None:
+    from harvest.duplicates.index import DuplicateIndex  # noqa: PLC0415 - the same
+
+    index = DuplicateIndex(known.items())
+    for start in range(0, len(new), _BATCH):
+        batch = new[start : start + _BATCH]
+        copies = {picture: index.find(known[picture]) for picture in batch if picture in known}
+        with ledger.transaction():
+            for picture, (certain, probable) in copies.items():
+                add_near_duplicates(ledger, [(picture, other, True) for other in certain if other != picture])
+                add_near_duplicates(ledger, [(picture, other, False) for other in probable if other != picture])
+            record_comparison(ledger, batch)
+        tick(start + len(batch), len(new))

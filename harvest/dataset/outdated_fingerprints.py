@@ -9,15 +9,12 @@ from harvest.ledger import picture_updates
 from harvest.models import Refusal
 
 if TYPE_CHECKING:
-    from harvest.dataset.near_duplicates import NearDuplicateFinder
     from harvest.files.tree import Tick, Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.picture_table import PictureTable
 
 
-def update_fingerprints(
-    ledger: Ledger, pictures: PictureTable, tree: Tree, near_duplicates: NearDuplicateFinder, tick: Tick
-) -> None:
+def update_fingerprints(ledger: Ledger, pictures: PictureTable, tree: Tree, tick: Tick) -> None:
     """Compute outdated fingerprints again, a batch a transaction: after a kill, the next command goes on.
 
     A file that is gone or cannot be decoded keeps its earlier fingerprint, which still finds complete copies.
@@ -30,7 +27,6 @@ def update_fingerprints(
             for held, seen in zip(batch, inspected, strict=True):
                 if seen is None or isinstance(seen, Refusal):
                     continue
-                picture_updates.record_fingerprint(ledger, held.id, seen.fingerprint.data)
-                if held.state == "present":
-                    near_duplicates.record(held.id, seen.fingerprint)
+                is_compared = held.state != "present"
+                picture_updates.record_fingerprint(ledger, held.id, seen.fingerprint.data, compared=is_compared)
         tick(start + len(batch), len(outdated))

@@ -14,6 +14,8 @@ metadata_blocks find the XMP and the Content Credentials of a file
 xmp             read single properties of XMP
 content_credentials  read assertions of Content Credentials, which are encoded as `cbor`
 file_statements read what a file says of training and of how it was made
+padding         remove white padding
+appearance      measure sharpness, colours and brightness
 process         run all steps in order
 """
 

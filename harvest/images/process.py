@@ -14,19 +14,17 @@ from harvest.duplicates import fingerprint
 from harvest.images import exif, headers
 from harvest.images.decode import decode
 from harvest.images.file_statements import read_statements
+from harvest.images.padding import remove_padding
 from harvest.models import AI_SOURCE_TYPES, DEFAULT_RULES, Fingerprint, Picture, Refusal
 from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from harvest.images.file_statements import FileStatements
     from harvest.images.headers import Header
     from harvest.models import Hit, Recipe, StatementRules
 
 _MOST_ASPECT = 5  # a banner: padded to a square it would be a line on white
-_WHITE = 240  # of 255: JPEG leaves ripples in the white next to an edge
 _BLANK = 2.0  # standard deviation, in levels, of the channel that varies most; JPEG noise on white has less than one
 
 
@@ -94,7 +92,7 @@ def inspect_image(data: bytes, *, unpad: bool = False) -> InspectedImage | Refus
         return decoded
     small, pixels = decoded.thumbnail_and_hash()
     if unpad or exif.source_of(data):
-        small = _remove_padding(small)
+        small = remove_padding(small)
     return InspectedImage(pixels, fingerprint.compute_fingerprint(small), *decoded.size, header.format)
 
 
@@ -123,28 +121,6 @@ def _standard_deviation(image: Image.Image) -> float:
     counts = np.array(image.histogram(), np.float64).reshape(-1, 256) / (image.width * image.height)
     apart = np.arange(256) - (counts @ np.arange(256))[:, None]
     return float(np.sqrt((counts * apart**2).sum(axis=1).max()))
-
-
-def _remove_padding(image: Image.Image) -> Image.Image:
-    """Remove the white bars from a square image that this program or FastClass padded.
-
-    Fingerprints are computed without padding. Call it only for a file whose EXIF says that it was
-    harvested: a user's own photograph on white is not padded.
-    """
-    if abs(image.width - image.height) > 1:
-        return image
-    levels = np.asarray(image).min(axis=2)
-    rows, columns = _find_content(levels.min(axis=1)), _find_content(levels.min(axis=0))
-    return image.crop((columns[0], rows[0], columns[1], rows[1]))
-
-
-def _find_content(lines: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return the start and the end of the content between two white bars of equal width."""
-    dark = np.flatnonzero(lines < _WHITE)
-    if not len(dark):
-        return 0, len(lines)
-    bar = min(int(dark[0]), len(lines) - 1 - int(dark[-1]))  # beyond it, the image itself is white
-    return (bar + 1, len(lines) - bar - 1) if bar > 1 else (0, len(lines))  # the line at the edge is half white
 
 
 def _pad_to_square(image: Image.Image, side: int) -> Image.Image:

@@ -90,7 +90,7 @@ class PictureTable:
         """Return the pictures whose file was not inspected yet."""
         rows = self._ledger.rows(
             f"SELECT {_ROW_COLUMNS} FROM picture"
-            " WHERE NOT examined AND (+state = 'present' OR (+state = 'rejected' AND shelved))"
+            " WHERE NOT examined AND look IS NULL AND (+state = 'present' OR (+state = 'rejected' AND shelved))"
         )
         return [PictureRow(*row) for row in rows]
 
@@ -142,6 +142,11 @@ class PictureTable:
             " AND (state = 'present' OR (state = 'rejected' AND shelved))"
         )
         return [PictureRow(*row) for row in rows]
+
+    def list_uncompared(self) -> list[int]:
+        """Return the pictures on disk whose new fingerprint was not compared with the others yet."""
+        query = "SELECT id FROM picture WHERE NOT examined AND look IS NOT NULL AND +state = 'present' ORDER BY id"
+        return [row[0] for row in self._ledger.rows(query)]
 
     def list_current_fingerprints(self) -> Iterator[tuple[int, Fingerprint]]:
         """Return the pictures on disk whose fingerprint was computed by this version."""
@@ -198,6 +203,11 @@ class PictureTable:
             )
 
     # Counts.
+
+    def is_inspected(self) -> bool:
+        """Return whether there are pictures, and each was inspected and compared with the others."""
+        row = self._ledger.first_row("SELECT 1 FROM picture WHERE NOT examined AND state = 'present' LIMIT 1")
+        return row is None and self.has_any()
 
     def has_any(self) -> bool:
         """Return whether the dataset has or ever had a picture."""

@@ -13,6 +13,8 @@ from harvest.ledger.database import now
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harvest.files.paths import FileKey
     from harvest.ledger.database import Ledger, Row
     from harvest.ledger.picture_table import PictureRow
@@ -139,11 +141,17 @@ def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
     near_duplicate_table.forget_pairs(ledger, held.id)  # they are found again when the file is inspected
 
 
-def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None) -> None:
-    """Record pixels, fingerprint, width, height and format of a file, or that it cannot be decoded."""
+def record_inspection(
+    ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None, *, compared: bool = True
+) -> None:
+    """Record pixels, fingerprint, width, height and format of a file, or that it cannot be decoded.
+
+    A fingerprint that is not `compared` with the others yet is compared later, by the next command after a kill.
+    """
     ledger.execute(
-        "UPDATE picture SET examined = 1, pixels = ?, look = ?, width = ?, height = ?,"
+        "UPDATE picture SET examined = ?, pixels = ?, look = ?, width = ?, height = ?,"
         " format = coalesce(format, ?) WHERE id = ?",
+        int(compared),
         *(seen or (None,) * 5),
         picture,
     )
@@ -153,9 +161,14 @@ def record_inspection(ledger: Ledger, picture: int, seen: tuple[str, bytes, int,
     )
 
 
-def record_fingerprint(ledger: Ledger, picture: int, fingerprint: bytes) -> None:
+def record_fingerprint(ledger: Ledger, picture: int, fingerprint: bytes, *, compared: bool) -> None:
     """Replace a fingerprint that an earlier version of harvest computed."""
-    ledger.execute("UPDATE picture SET look = ? WHERE id = ?", fingerprint, picture)
+    ledger.execute("UPDATE picture SET look = ?, examined = ? WHERE id = ?", fingerprint, int(compared), picture)
+
+
+def record_comparison(ledger: Ledger, pictures: Iterable[int]) -> None:
+    """Record that the fingerprints of these pictures were compared with the others."""
+    ledger.execute_many("UPDATE picture SET examined = 1 WHERE id = ?", ((picture,) for picture in pictures))
 
 
 def relocate(ledger: Ledger, held: PictureRow, class_name: str, name: str, *, decided: bool = True) -> None:

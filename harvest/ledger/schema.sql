@@ -54,7 +54,7 @@ CREATE TABLE picture (          -- one version of one picture
     licence         TEXT,                       -- of that hit: its SPDX id
     own             INTEGER NOT NULL DEFAULT 0, -- added by a person: never changed, never replaced
     touched         INTEGER NOT NULL DEFAULT 0, -- a person edited, moved, restored or kept it: never replaced
-    examined        INTEGER NOT NULL DEFAULT 1, -- 0: its fingerprint is not computed yet
+    examined        INTEGER NOT NULL DEFAULT 1, -- 0: its fingerprint is not computed, or not compared with the others yet
     became          INTEGER REFERENCES picture,
     run             INTEGER REFERENCES run,
     at              TEXT NOT NULL,

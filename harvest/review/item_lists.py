@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harvest.review.suspicion_order import order_by_suspicion
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
@@ -58,12 +60,13 @@ def list_items(snapshot: Snapshot, wanted: ItemFilter, with_text: Callable[[str]
         and max(row.width, row.height) >= wanted.min_size
         and (not wanted.text or row.id in named or wanted.text.lower() in f"{row.class_name}/{row.name}".lower())
     ]
-    return sorted(rows, key=_sort_key(snapshot, wanted.order))
+    if wanted.order == "suspicious":
+        return order_by_suspicion(rows, snapshot.reasons)
+    return sorted(rows, key=_sort_key(wanted.order))
 
 
-def _sort_key(snapshot: Snapshot, order: str) -> Callable[[ReviewRow], Any]:
+def _sort_key(order: str) -> Callable[[ReviewRow], Any]:
     keys: dict[str, Callable[[ReviewRow], Any]] = {
-        "suspicious": lambda row: (-len(snapshot.reasons.get(row.id, ())), row.class_name, row.rank, row.id),
         "rank": lambda row: (row.class_name, row.rank, row.id),
         "newest": lambda row: -row.id,
         "name": lambda row: (row.class_name, row.name),

@@ -184,3 +184,48 @@ def test_an_earlier_fingerprint_without_a_file_is_kept(root: Path) -> None:
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         lengths = sorted(len(known.fingerprint.data) for known in (*dataset.list_present(), *dataset.list_rejected()))
         assert lengths == [EARLIER_FINGERPRINT_BYTES, PACKED.itemsize]
+
+
+def own_photos(root: Path, numbers: range) -> None:
+    for number in numbers:
+        for name, body in {"a": Photo(number).body, "b": another_shot(number)}.items():
+            (root / "coral").mkdir(parents=True, exist_ok=True)
+            (root / "coral" / f"{name}{number}.jpg").write_bytes(body)
+
+
+def near_duplicate_pairs(root: Path) -> list[tuple[int, int, int]]:
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger:
+        return sorted(ledger.execute("SELECT picture, other, certain FROM near_duplicate"))
+
+
+def test_many_new_images_are_compared_at_once_with_the_same_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comparing all images at once finds the pairs that comparing one by one finds."""
+    pairs = []
+    for most in (0, 10_000):
+        monkeypatch.setattr("harvest.dataset.near_duplicates._MANY", most)
+        root = tmp_path / str(most)
+        own_photos(root, range(3))
+        Dataset.open(root, create=True).close()
+        pairs.append([pair[:2] for pair in near_duplicate_pairs(root)])
+    assert pairs[0] == pairs[1]
+    assert len(pairs[0]) == 3
+
+
+@pytest.mark.parametrize("most", [0, 10_000])
+def test_a_kill_before_the_comparison_loses_no_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """If the program is killed after the fingerprints are computed, the next command compares them."""
+    monkeypatch.setattr("harvest.dataset.near_duplicates._MANY", most)
+    own_photos(tmp_path, range(3))
+    with monkeypatch.context() as killed:
+        killed.setattr("harvest.dataset.compare_new_pictures", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            Dataset.open(tmp_path, create=True)
+    assert not near_duplicate_pairs(tmp_path)
+    with Dataset.open(tmp_path) as dataset:
+        assert len(dataset.near_duplicates()) == 3
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

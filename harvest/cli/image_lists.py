@@ -1,0 +1,49 @@
+"""Print the lists of images that a person should check: conflicts, near-duplicates and unreadable files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.cli import console
+from harvest.cli.shortened_lists import count_images, print_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harvest.dataset import Conflict, NearDuplicate, PageMismatch
+
+
+def print_conflicts(root: Path, conflicts: Sequence[Conflict], most: int | None, *, more: str) -> None:
+    """Print the images that were found for two classes."""
+    if conflicts:
+        print(f"\n conflicts: {count_images(len(conflicts))} found for two classes")
+        print_list([describe_mismatch(root, each, "was also found for") for each in conflicts], most, more=more)
+        print("   An image belongs to one class: move it there, or delete the wrong copy.")
+
+
+def print_near_duplicates(
+    root: Path, groups: Sequence[Sequence[NearDuplicate]], most: int | None, *, more: str
+) -> None:
+    """Print the groups of images that may be copies of each other."""
+    if groups:
+        print(f"\n near-duplicates: {count_images(sum(map(len, groups)))} that may be copies of each other")
+        print_list(["  ".join(image_path(root, each) for each in group) for group in groups], most, more=more)
+        print("   All are kept. If they are copies, delete all but one; train.py never splits them.")
+
+
+def print_unreadable(root: Path, unreadable: Sequence[tuple[str, str]], most: int | None, *, more: str) -> None:
+    """Print the files that cannot be decoded."""
+    if unreadable:
+        print("\n unreadable: your own files that cannot be decoded; every command skips them")
+        print_list([console.one_line(root / class_name / name) for class_name, name in unreadable], most, more=more)
+
+
+def image_path(root: Path, image: NearDuplicate) -> str:
+    """Return the path of an image as one printable line."""
+    return console.one_line(root / image.class_name / image.name)
+
+
+def describe_mismatch(root: Path, image: Conflict | PageMismatch, relation: str) -> str:
+    """Return the path of an image, and its relation to another class."""
+    return console.one_line(f"{root / image.class_name / image.name}  {relation} {image.other}")
