@@ -14,7 +14,7 @@ from harvest.training.export_step import export
 from harvest.training.fine_tuning import fine_tune
 from harvest.training.head_training import load_network, train_head
 from harvest.training.load_folders import read_folders
-from harvest.training.session import begin_session
+from harvest.training.training_state import begin_session
 from harvest.training.write_report import write_run_report
 
 if TYPE_CHECKING:

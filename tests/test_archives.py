@@ -128,9 +128,9 @@ def test_commons_serves_certain_widths(internet: Internet, session: requests.Ses
     (listing,) = internet.commons.add_results("snake", 1, size=(1920, 1280))
     (file,) = ask(session, COMMONS, CONTACT, **FILES)["query"]["pages"]
     info = file["imageinfo"][0]
-    assert session.get(info["url"], timeout=60).content == listing.body
-    assert session.get(info["thumburl"], timeout=60).ok
-    assert session.get(info["thumburl"].replace("/1280px", "/1000px"), timeout=60).status_code == 429
+    assert session.get(info["url"], headers=CONTACT, timeout=60).content == listing.body
+    assert session.get(info["thumburl"], headers=CONTACT, timeout=60).ok
+    assert session.get(info["thumburl"].replace("/1280px", "/1000px"), headers=CONTACT, timeout=60).status_code == 429
 
 
 def test_inaturalist_answers_in_the_shape_recorded(internet: Internet, session: requests.Session) -> None:

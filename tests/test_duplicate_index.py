@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from harvest.duplicates.fingerprint import CONTENT, PACKED, SIDE, compute_fingerprint
 from harvest.duplicates.hamming import RADIUS
 from harvest.duplicates.index import DuplicateIndex, find_duplicates, group_duplicates
-from harvest.duplicates.unpack import unpack
+from harvest.duplicates.stored_fingerprints import unpack
 from harvest.models import Fingerprint
 from tests.test_fingerprint import compare_fingerprints, cropped, scene
 

@@ -17,7 +17,7 @@ from harvest.duplicates.compare import Likeness, compare
 from harvest.duplicates.fingerprint import PACKED, PARTS, WHOLE, compute_fingerprint
 from harvest.duplicates.hamming import RADIUS
 from harvest.duplicates.index import find_duplicates
-from harvest.duplicates.unpack import unpack
+from harvest.duplicates.stored_fingerprints import unpack
 from harvest.models import Fingerprint
 
 if TYPE_CHECKING:
@@ -297,3 +297,17 @@ def test_an_earlier_fingerprint_is_not_that_of_another_image() -> None:
     """Fingerprints of the version before find no copies among other images."""
     old, new = ([make(scene(n)) for n in range(30)] for make in (earlier, compute_fingerprint))
     assert not any(compare_fingerprints(old[a], new[b]) for a in range(30) for b in range(30) if a != b)
+
+
+@pytest.mark.parametrize("share", [0.08, 0.12, 0.2])
+def test_an_image_with_something_added_is_not_certainly_a_copy(share: float) -> None:
+    """An image that differs in one place, as two cards or two moments of one camera do, is kept."""
+    changed = []
+    for number in range(20):
+        image = scene(number)
+        x, y, width = 0.3 * image.width, 0.3 * image.height, share * image.width
+        there = np.asarray(image.resize((1, 1), box=(x, y, x + width, y + width)))[0, 0].astype(int)
+        colour = tuple((there + (70 if there.mean() < 128 else -70)).clip(0, 255).tolist())
+        ImageDraw.Draw(image).ellipse((x, y, x + width, y + width), fill=colour)
+        changed.append(likeness(scene(number), image))
+    assert Likeness.CERTAIN not in changed

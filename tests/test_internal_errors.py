@@ -26,7 +26,7 @@ from harvest.providers import sample
 from harvest.queries.query_file import Query
 from harvest.verdicts import Verdict
 from harvest.web import image_client as web_bodies
-from harvest.web import request_sender
+from harvest.web import send_one_request
 from harvest.web.image_client import ImageClient
 from tests.pictures import encoded, photo
 from tests.web_server import HostileServer, answer
@@ -57,9 +57,9 @@ IMAGE_STAGES = {
 }
 FETCH_STAGES = {
     "address": (web_bodies, "check_url"),
-    "request": (request_sender.RequestSender, "_request"),
+    "request": (send_one_request.RequestSender, "_request"),
     "answer": (web_bodies.image_response, "read_response"),
-    "failure": (request_sender, "classify_error"),
+    "failure": (send_one_request, "classify_error"),
     "stand-in": (photo_keys, "is_placeholder"),
     "memory": (images, "memory_needed"),
     "statements": (process, "read_statements"),

@@ -25,11 +25,11 @@ ROOT = Path(harvest.__file__).parent
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
     ("spdx",),
-    ("ignore_message", "licences", "verdicts"),
+    ("default_callbacks", "licences", "verdicts"),
     ("errors", "photo_keys"),
-    ("option_fields", "settings_files"),
+    ("option_fields", "settings_folder"),
     ("models",),
-    ("credentials", "duplicates", "files", "options", "unexpected", "web"),
+    ("credentials", "duplicates", "files", "options", "contain_unexpected_errors", "web"),
     ("queries",),
     ("http_server", "images", "ledger", "providers"),
     ("dataset",),
@@ -51,7 +51,7 @@ HOMES = {
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},
-    "platformdirs": {"settings_files"},
+    "platformdirs": {"settings_folder"},
     "bs4": {"providers"},
     "PIL": {"images", "duplicates", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},

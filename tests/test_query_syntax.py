@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.dataset.wrong_class_suspects import class_phrases
+from harvest.dataset.pages_naming_another_class import class_phrases
 from harvest.files.names import check_component
 from harvest.harvesting.result_quality import query_words
 from harvest.providers.sample_drawing import parse_shape

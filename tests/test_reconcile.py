@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.dataset.findings import Findings, Kind, UnexpectedFile
+from harvest.dataset.folder_differences import Findings, Kind, UnexpectedFile
 from harvest.dataset.reconcile import MISSING_FILES, FindCopies, reconcile
 from harvest.files.paths import Area, FileKey
 from harvest.ledger.picture_table import PictureRow

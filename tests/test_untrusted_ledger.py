@@ -16,7 +16,7 @@ from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import LedgerUnusable, StorageError
 from harvest.files.names import objection
 from harvest.files.paths import Area, DatasetPaths, FileKey
-from harvest.ledger import untrusted
+from harvest.ledger import open_untrusted_ledger
 from harvest.ledger.database import Ledger
 from harvest.models import FINGERPRINT_BYTES
 from tests import datasets
@@ -295,7 +295,7 @@ def test_X03_an_index_of_a_person_is_no_harm(root: Path) -> None:
 
 def test_X03_a_statement_has_a_limited_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement that would never end is stopped, and the ledger still works."""
-    monkeypatch.setattr(untrusted, "SECONDS", 0.05)
+    monkeypatch.setattr(open_untrusted_ledger, "SECONDS", 0.05)
     with closing(Ledger.open(root / "harvest.db")) as opened:
         with pytest.raises(LedgerUnusable, match="took more than"):
             opened.scalar(f"{ENDLESS} SELECT count(*) FROM n")

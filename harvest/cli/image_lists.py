@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from harvest.dataset import Conflict, NearDuplicate, PageMismatch
 
+_NAMED = 3  # images of a group
+
 
 def print_conflicts(root: Path, conflicts: Sequence[Conflict], most: int | None, *, more: str) -> None:
     """Print the images that were found for two classes."""
@@ -28,8 +30,14 @@ def print_near_duplicates(
     """Print the groups of images that may be copies of each other."""
     if groups:
         print(f"\n near-duplicates: {count_images(sum(map(len, groups)))} that may be copies of each other")
-        print_list(["  ".join(image_path(root, each) for each in group) for group in groups], most, more=more)
+        print_list([_describe_group(root, group, most) for group in groups], most, more=more)
         print("   All are kept. If they are copies, delete all but one; train.py never splits them.")
+
+
+def _describe_group(root: Path, group: Sequence[NearDuplicate], most: int | None) -> str:
+    named = group if most is None else group[:_NAMED]
+    more = f"  and {len(group) - len(named)} more" if len(group) > len(named) else ""
+    return "  ".join(image_path(root, each) for each in named) + more
 
 
 def print_unreadable(root: Path, unreadable: Sequence[tuple[str, str]], most: int | None, *, more: str) -> None:

@@ -14,7 +14,7 @@ from harvest.cli.image_lists import (
     print_near_duplicates,
     print_unreadable,
 )
-from harvest.cli.locate_dataset import DEFAULT
+from harvest.cli.locate_arguments import DEFAULT
 from harvest.cli.open_dataset import Folder, quote_path
 from harvest.cli.shortened_lists import (
     MOST,

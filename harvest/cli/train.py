@@ -61,7 +61,7 @@ def train(
     optional_packages.require_training()
     from harvest.cli.training_progress import TerminalProgress
     from harvest.cli.training_result import print_result
-    from harvest.training.resume import code_words
+    from harvest.training.resumed_options import code_words
 
     training_options = from_keywords(TrainingOptions, {**as_keywords(TrainingOptions, options), "tree": tree})
     train_script: TrainScript = ctx.obj or load_train_script()
@@ -73,11 +73,11 @@ def train(
 @contextmanager
 def resume_hint(options: TrainingOptions) -> Iterator[None]:
     """Add the command that continues an interrupted run to errors: the same command would start a new run."""
-    from harvest.cli.locate_dataset import from_here
+    from harvest.cli.locate_arguments import from_here
     from harvest.cli.open_dataset import quote_path
     from harvest.training import run_directory
     from harvest.training.processes import is_caused_by_other_process
-    from harvest.training.resume import code_words
+    from harvest.training.resumed_options import code_words
 
     def line() -> str:
         tree, run = (quote_path(from_here(path)) for path in (options.tree, run_directory.current_run() or Path()))

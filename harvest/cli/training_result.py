@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harvest.cli import console
-from harvest.cli.locate_dataset import from_here
+from harvest.cli.locate_arguments import from_here
 from harvest.cli.open_dataset import quote_path
 from harvest.cli.shortened_lists import count_images, print_next
 from harvest.errors import Interrupted
@@ -38,7 +38,7 @@ def print_result(result: TrainingResult, *, as_json: bool, code: str = "") -> No
 
 def _print(result: TrainingResult) -> None:
     from harvest.training.metrics.evaluate_predictions import list_confused_pairs
-    from harvest.training.probabilities import HELD_OUT_PARTS
+    from harvest.training.predict_probabilities import HELD_OUT_PARTS
     from harvest.training.report import number_format
     from harvest.training.report.mistakes import list_suspects
 

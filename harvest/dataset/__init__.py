@@ -12,8 +12,9 @@ from harvest.dataset import remember_dataset_paths
 from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
 from harvest.dataset.changes import Change, Changes, describe_findings
 from harvest.dataset.dataset_reader import DatasetReader
+from harvest.dataset.detect_moved_dataset import Identity
 from harvest.dataset.file_operations import FileOperations, Placement
-from harvest.dataset.identity import Identity
+from harvest.dataset.files_saved_under_new_names import CopyFinder
 from harvest.dataset.inspect_new_files import SkippedFile, describe_skipped, inspect_new_files
 from harvest.dataset.ledger_and_lock import (
     LEDGER,
@@ -24,13 +25,12 @@ from harvest.dataset.ledger_and_lock import (
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
 from harvest.dataset.near_duplicates import compare_new_pictures
 from harvest.dataset.outdated_fingerprints import update_fingerprints
-from harvest.dataset.read_only import ReadOnlyDataset, save_split_in_ledger
+from harvest.dataset.pages_naming_another_class import PageMismatch
+from harvest.dataset.read_for_training import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
-from harvest.dataset.resaved_files import CopyFinder
 from harvest.dataset.scan import ScanProgress, compare_with_disk
 from harvest.dataset.undo_decisions import DecisionUndoer
-from harvest.dataset.wrong_class_suspects import PageMismatch
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
 from harvest.files.lock import Lock
@@ -56,8 +56,8 @@ from harvest.ledger.search_table import (
     SearchRecord,
     SearchTable,
 )
-from harvest.ledger.split_table import Origin
 from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
+from harvest.ledger.training_queries import Origin
 from harvest.ledger.undo_history import UndoStep
 
 if TYPE_CHECKING:

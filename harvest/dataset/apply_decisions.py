@@ -33,7 +33,7 @@ class BatchResult:
     """The decisions that were made together, and the pictures whose files could not be changed."""
 
     batch: int
-    count: int = 0
+    pictures: frozenset[int] = frozenset()
     failed: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -103,7 +103,7 @@ class Decisions:
         with self._ledger.transaction():
             decisions = makers[action](self._rows(ids))
             batch = self._decisions.write(by, decisions)
-        return BatchResult(batch, len(decisions), self.carry_out(batch, by))
+        return BatchResult(batch, pictures_of(decisions), self.carry_out(batch, by))
 
     def carry_out(self, batch: int, by: str) -> dict[int, str]:
         """Move the files of a batch; cancel what the disk does not allow, and return the reasons."""
@@ -226,6 +226,11 @@ class Decisions:
         """Return the rows of pictures, each once, also if several of its versions are named."""
         found = (self._pictures.get_row(number) for number in ids)
         return list({held.id: held for held in found if held is not None}.values())
+
+
+def pictures_of(decisions: Iterable[Decision]) -> frozenset[int]:
+    """Return the pictures that decisions are about."""
+    return frozenset(made.picture for made in decisions if made.picture is not None)
 
 
 def _decision(action: Action, held: PictureRow, target: FileKey | None, value: str, before: str) -> Decision:

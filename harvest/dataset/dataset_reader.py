@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.dataset import wrong_class_suspects
+from harvest.dataset import pages_naming_another_class as pages
 from harvest.ledger import history, near_duplicate_table, rejections, review_table, statistics
 from harvest.ledger.picture_table import PictureTable
 
@@ -90,18 +90,16 @@ class DatasetReader:
         """Return the pictures on disk that may be copies of a rejected one."""
         return near_duplicate_table.list_like_rejected(self._ledger)
 
-    def suspects(self, words: Mapping[str, Collection[str]] | None = None) -> list[wrong_class_suspects.PageMismatch]:
+    def suspects(self, words: Mapping[str, Collection[str]] | None = None) -> list[pages.PageMismatch]:
         """Return the pictures whose sources name another class and not their own.
 
         `words` are the phrases that name each class; by default its name and search terms.
         """
         if words is None:
             searched = statistics.search_terms(self._ledger)
-            words = {name: wrong_class_suspects.class_phrases(name, queries) for name, queries in searched.items()}
+            words = {name: pages.class_phrases(name, queries) for name, queries in searched.items()}
         return list(
-            wrong_class_suspects.find_page_mismatches(
-                (wrong_class_suspects.PageText(*row) for row in statistics.page_texts(self._ledger)), words
-            )
+            pages.find_page_mismatches((pages.PageText(*row) for row in statistics.page_texts(self._ledger)), words)
         )
 
     def find_file(self, class_name: str, name: str) -> int | None:
@@ -141,15 +139,15 @@ class DatasetReader:
         return review_table.get_review_rows(self._ledger, pictures)
 
     def class_names(self) -> list[str]:
-        """Return the names of all classes that have images or were searched for."""
-        return self._pictures.list_classes()
+        """Return the names of the classes that were searched for, unless a person renamed their folder."""
+        return [row[0] for row in self._ledger.rows("SELECT name FROM class WHERE renamed_to IS NULL")]
 
     def find_source_text(self, text: str) -> set[int]:
         """Return the images that have a text in the title, page or address of a source."""
         return review_table.find_source_text(self._ledger, text)
 
     def open_pairs(self) -> list[tuple[int, int]]:
-        """Return the near-duplicates on disk on which no person has decided."""
+        """Return the near-duplicates on which no person has decided; one of a pair may be rejected by now."""
         return review_table.list_open_pairs(self._ledger)
 
     def data_version(self) -> int:

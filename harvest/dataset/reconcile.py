@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from harvest.dataset.findings import Finding, Findings, Kind, UnexpectedFile
+from harvest.dataset.folder_differences import Finding, Findings, Kind, UnexpectedFile
 from harvest.files.paths import Area, FileKey
 from harvest.ledger.picture_table import PictureRow
 

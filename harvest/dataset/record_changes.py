@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.dataset.changes import describe_findings
-from harvest.dataset.findings import Kind
+from harvest.dataset.folder_differences import Kind
 from harvest.files.paths import Area, FileKey, FileStat
 from harvest.ledger import pending_changes, picture_updates
 from harvest.ledger.actions import Action
@@ -14,7 +14,7 @@ from harvest.ledger.decision_log import Decision
 
 if TYPE_CHECKING:
     from harvest.dataset.changes import Changes
-    from harvest.dataset.findings import Finding, Findings, UnexpectedFile
+    from harvest.dataset.folder_differences import Finding, Findings, UnexpectedFile
     from harvest.files.tree import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.dataset.findings import UnexpectedFile
+from harvest.dataset.folder_differences import UnexpectedFile
 from harvest.files.paths import Area, FileKey
 
 if TYPE_CHECKING:

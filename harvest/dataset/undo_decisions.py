@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.dataset.apply_decisions import BatchResult
+from harvest.dataset.apply_decisions import BatchResult, pictures_of
 from harvest.ledger import near_duplicate_table, picture_updates
 from harvest.ledger.actions import Action
 from harvest.ledger.decision_log import Decision
@@ -72,7 +72,7 @@ class DecisionUndoer:
             made = [self._undo_one(each, failed) for each in self.history.decisions(step.batch)]
             batch = self._log.write(by, made)
         failed |= self._decisions.carry_out(batch, by)
-        return BatchResult(batch, len(made), failed)
+        return BatchResult(batch, pictures_of(made), failed)
 
     def _undo_one(self, made: LoggedDecision, failed: dict[int, str]) -> Decision:
         assert made.picture is not None

@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import itertools
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvest.duplicates.fingerprint import CONTENT, PARTS, SIDE, WHOLE
+from harvest.duplicates.align import (
+    CELLS,
+    Mapping,
+    align,
+    bar_widths,
+    correlate,
+    map_boxes,
+    overlap,
+    part_boxes,
+    sample,
+)
+from harvest.duplicates.fingerprint import CONTENT, SIDE, WHOLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,26 +44,16 @@ class Likeness(IntEnum):
     CERTAIN = 2  # certainly copies
 
 
-class Mapping(NamedTuple):
-    """Where a position in the first thumbnail of each pair is in the second: at `scale * position + shift`."""
-
-    scale: Floats  # (n, 2): across and down
-    shift: Floats
-
-
-# Thumbnails are compared on a grid with fewer cells than pixels, so that shifting one by half a pixel does not blur it.
-_CELLS = 30
 _FEW_CELLS = 10  # for the comparison that excludes most pairs
-_EDGE = 0.03  # share of each side that is left out: the edge of a frame is rarely exactly between two pixels
-_ROUNDS = 4  # of aligning; eight give the same
 _STARTS = 3  # of aligning, for each pair of images
 _BATCH = 500  # pairs that are compared at a time; one takes 50 kB
 
 # The limits were chosen on the photographs of clothing of `tests/bench/duplicates.py`: 287 pairs of distinct ones have
 # a near hash. The details of one pair correlate with 0.89, those of the next with 0.87.
 _COARSE = 0.7  # correlation before aligning, at least
-_PROBABLE = 0.75  # correlation of fine detail, at least
+_PROBABLE = 0.8  # correlation of fine detail, at least
 _CERTAIN = 0.92  # the same, of an image and what may be a stretched copy or a part of it
+_PROBABLY_COVERED = (0.9, 0.5)  # share of the smaller, and of the larger image that is in the other one, at least
 _COVERED = 0.95  # share of the smaller image that is in the other one, at least
 _COINCIDE = 0.04  # share of a side by which the edges of two images may differ that show the same
 _CROPPED = 0.6  # share of the larger image that is in the other one, at least
@@ -69,13 +70,13 @@ def compare(first: Fingerprints, part: Ints, second: Fingerprints, other: Ints, 
     and the correlation of their details, to order copies by.
     """
     likeness, correlation = np.zeros(len(pair), np.intp), np.zeros(len(pair), np.float32)
-    start = _map_boxes(_part_boxes(first, part), _part_boxes(second, other))
+    start = map_boxes(part_boxes(first, part), part_boxes(second, other))
     coarse = [_coarse_correlation(first[some], second[some], _take(start, some)) for some in _batches(len(pair))]
     tried = _choose_starts(np.concatenate([np.zeros(0, np.float32), *coarse]), pair)
     for batch in _batches(len(tried)):
         some = tried[batch]
         one, two = first[some], second[some]
-        mapping = _align(_luma(one), _luma(two), _take(start, some))
+        mapping = align(_luma(one), _luma(two), _take(start, some))
         likeness[some], correlation[some] = _judge(one, two, mapping)
     return likeness, correlation
 
@@ -88,67 +89,9 @@ def _take(mapping: Mapping, some: slice | Ints) -> Mapping:
     return Mapping(mapping.scale[some], mapping.shift[some])
 
 
-def _part_boxes(fingerprints: Fingerprints, part: Ints) -> Boxes:
-    """Return where a part of each image is in its thumbnail, which shows what is between the bars."""
-    bars = _bars(fingerprints)
-    frame = np.minimum(fingerprints["frame"] / 255, 0.45).astype(np.float32)
-    around = np.where((part < WHOLE)[:, None], frame, np.where((part == WHOLE)[:, None], 0, bars))
-    cropped = np.concatenate((PARTS, np.zeros((2, 4), np.float32)))[part]
-    low = around[:, :2] + cropped[:, :2] * (1 - around[:, :2] - around[:, 2:])
-    high = 1 - around[:, 2:] - cropped[:, 2:] * (1 - around[:, :2] - around[:, 2:])
-    origin, size = bars[:, :2], 1 - bars[:, :2] - bars[:, 2:]
-    boxes: Boxes = np.concatenate(((low - origin) / size, (high - origin) / size), axis=1)
-    return boxes
-
-
-def _bars(fingerprints: Fingerprints) -> Boxes:
-    bars: Boxes = np.minimum(fingerprints["bars"] / 255, 0.45).astype(np.float32)
-    return bars
-
-
-def _map_boxes(first: Boxes, second: Boxes) -> Mapping:
-    scale: Floats = (second[:, 2:] - second[:, :2]) / (first[:, 2:] - first[:, :2])
-    return Mapping(scale, second[:, :2] - scale * first[:, :2])
-
-
-def _overlap(mapping: Mapping, edge: float = _EDGE) -> tuple[Boxes, Boxes]:
-    """Return what both images show, as a box in each, without its edge."""
-    scale, shift = mapping
-    low = np.maximum(0, -shift / scale)
-    high = np.maximum(np.minimum(1, (1 - shift) / scale), low + 0.05)
-    low, high = low + edge * (high - low), high - edge * (high - low)
-    return np.concatenate((low, high), axis=1), np.concatenate((scale * low + shift, scale * high + shift), axis=1)
-
-
-def _sample(channels: NDArray[Any], box: Boxes, cells: int) -> Floats:
-    """Return a box of each channel as a grid of cells, linearly interpolated."""
-    across, down = (_weights(box[:, axis], box[:, axis + 2], channels.shape[-1], cells) for axis in (0, 1))
-    sampled: Floats = down @ channels.astype(np.float32) @ across.mT
-    return sampled
-
-
-def _weights(low: Floats, high: Floats, pixels: int, cells: int) -> Floats:
-    """Return the weight of each pixel in each cell between two positions."""
-    middle = (np.arange(cells, dtype=np.float32) + 0.5) / cells
-    at = np.clip((low[:, None] + (high - low)[:, None] * middle) * pixels - 0.5, 0, pixels - 1)
-    width = np.maximum(1, (high - low) * pixels / cells)[:, None, None]
-    weights = np.maximum(1 - np.abs(at[..., None] - np.arange(pixels, dtype=np.float32)) / width, 0)
-    share: Floats = weights / weights.sum(axis=2, keepdims=True)
-    return share
-
-
-def _correlate(first: Floats, second: Floats, noise: float) -> tuple[Floats, Floats, Floats]:
-    """Return the correlation of grids, and the standard deviation of each in levels."""
-    first, second = (grid - grid.mean(axis=(1, 2), keepdims=True) for grid in (first, second))
-    spread, spread2 = (np.sqrt((grid**2).mean(axis=(1, 2))) for grid in (first, second))
-    product = (first * second).mean(axis=(1, 2))
-    correlation: Floats = product / np.sqrt((spread**2 + noise**2) * (spread2**2 + noise**2))
-    return correlation, spread, spread2
-
-
 def _coarse_correlation(first: Fingerprints, second: Fingerprints, mapping: Mapping) -> Floats:
-    box, box2 = _overlap(mapping)
-    return _correlate(_sample(first["luma"], box, _FEW_CELLS), _sample(second["luma"], box2, _FEW_CELLS), noise=1)[0]
+    box, box2 = overlap(mapping)
+    return correlate(sample(first["luma"], box, _FEW_CELLS), sample(second["luma"], box2, _FEW_CELLS), noise=1)[0]
 
 
 def _choose_starts(correlation: Floats, pair: Ints) -> Ints:
@@ -163,50 +106,32 @@ def _luma(fingerprints: Fingerprints) -> Floats:
     return fingerprints["luma"].astype(np.float32)
 
 
-_FROM_MIDDLE = ((np.arange(_CELLS) + 0.5) / _CELLS - 0.5).astype(np.float32)
-# For the weights of both images' brightness, and in levels squared per cell for the four movements: in an image without
-# detail nothing moves.
-_DAMPING = np.diag([1, 1, 50, 50, 50, 50])
-
-
-def _align(first: Floats, second: Floats, mapping: Mapping) -> Mapping:
-    """Improve mappings by the method of Gauss and Newton, for any change of brightness and contrast."""
-    for _ in range(_ROUNDS):
-        box, box2 = _overlap(mapping)
-        wanted, grid = _sample(first, box, _CELLS), _sample(second, box2, _CELLS)
-        down, across = np.gradient(grid, axis=(1, 2))
-        terms = (grid, np.ones_like(grid), across, across * _FROM_MIDDLE, down, down * _FROM_MIDDLE[:, None])
-        matrix = np.stack(terms, axis=-1).reshape(len(grid), -1, len(terms)).astype(np.float64)
-        normal = matrix.mT @ matrix + _DAMPING
-        solved = np.linalg.solve(normal, matrix.mT @ wanted.reshape(len(grid), -1, 1))[..., 0]
-        contrast = np.clip(solved[:, :1], 0.3, 3)
-        moved = np.clip(solved[:, [2, 4]] / contrast, -2, 2)  # cells
-        grown = np.clip(solved[:, [3, 5]] / contrast, -3, 3)
-        cell = (box2[:, 2:] - box2[:, :2]) / _CELLS
-        low, high = box2[:, :2] + (moved - grown / 2) * cell, box2[:, 2:] + (moved + grown / 2) * cell
-        scale = np.clip((high - low) / (box[:, 2:] - box[:, :2]), 0.5, 2).astype(np.float32)
-        mapping = Mapping(scale, (low - scale * box[:, :2]).astype(np.float32))
-    return mapping
-
-
 def _judge(first: Fingerprints, second: Fingerprints, mapping: Mapping) -> tuple[Ints, Floats]:
     """Return the likeness of aligned images, and the correlation of their details."""
-    box, box2 = _overlap(mapping)
-    luma, luma2 = _sample(_luma(first), box, _CELLS), _sample(_luma(second), box2, _CELLS)
+    box, box2 = overlap(mapping)
+    luma, luma2 = sample(_luma(first), box, CELLS), sample(_luma(second), box2, CELLS)
     has_detail = np.minimum(first["detail"], second["detail"]) == SIDE
     detail = np.where(
         has_detail,
-        _correlate(_remove_blur(luma, _FINE), _remove_blur(luma2, _FINE), _NOISE)[0],
-        _correlate(_remove_blur(luma, _WIDE), _remove_blur(luma2, _WIDE), _NOISE)[0],
+        correlate(_remove_blur(luma, _FINE), _remove_blur(luma2, _FINE), _NOISE)[0],
+        correlate(_remove_blur(luma, _WIDE), _remove_blur(luma2, _WIDE), _NOISE)[0],
     )
-    correlation, spread, spread2 = _correlate(luma, luma2, noise=1)
+    correlation, spread, spread2 = correlate(luma, luma2, noise=1)
     is_alike = _has_like_light(luma, spread, luma2, spread2) & _has_like_colour(
         _sample_colour(first, box), _sample_colour(second, box2), correlation
     )
-    is_copy = (detail >= _CERTAIN) & (_is_complete(first, second, mapping) | _is_crop(first, second, mapping))
-    is_copy &= is_alike & _has_like_size(first, second, mapping) & ~_has_local_change(luma, luma2)
-    likeness = np.where(is_copy, Likeness.CERTAIN, np.where(detail >= _PROBABLE, Likeness.PROBABLE, 0))
+    is_probable = (detail >= _PROBABLE) & is_alike & _has_like_size(first, second, mapping) & _is_covered(mapping)
+    is_copy = is_probable & (detail >= _CERTAIN) & ~_has_local_change(luma, luma2)
+    is_copy &= _is_complete(first, second, mapping) | _is_crop(first, second, mapping)
+    likeness = np.where(is_copy, Likeness.CERTAIN, np.where(is_probable, Likeness.PROBABLE, Likeness.DISTINCT))
     return likeness.astype(np.intp), detail.astype(np.float32)
+
+
+def _is_covered(mapping: Mapping) -> Flags:
+    """Return whether nearly all of one image, and much of the other, is in both."""
+    shares = _shares(mapping)
+    is_covered: Flags = (np.maximum(*shares) >= _PROBABLY_COVERED[0]) & (np.minimum(*shares) >= _PROBABLY_COVERED[1])
+    return is_covered
 
 
 def _remove_blur(luma: Floats, blur: tuple[Floats, Floats]) -> Floats:
@@ -218,13 +143,13 @@ def _remove_blur(luma: Floats, blur: tuple[Floats, Floats]) -> Floats:
 
 def _blur_matrix(cells: float) -> Floats:
     """Return the matrix that blurs the columns of a grid by this standard deviation."""
-    distance = np.arange(_CELLS)[:, None] - np.arange(_CELLS)
+    distance = np.arange(CELLS)[:, None] - np.arange(CELLS)
     weight = np.exp(-((distance / cells) ** 2) / 2)
     matrix: Floats = (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
     return matrix
 
 
-_FINE = np.eye(_CELLS, dtype=np.float32), _blur_matrix(1.25)
+_FINE = np.eye(CELLS, dtype=np.float32), _blur_matrix(1.25)
 _WIDE = _blur_matrix(1), _blur_matrix(3)  # for the 16 pixels of a thumbnail of the earlier version
 
 
@@ -240,7 +165,7 @@ def _is_complete(first: Fingerprints, second: Fingerprints, mapping: Mapping) ->
 
 
 def _nested_boxes(fingerprints: Fingerprints) -> list[Boxes]:
-    return [_part_boxes(fingerprints, np.full(len(fingerprints), part)) for part in (0, WHOLE, CONTENT)]
+    return [part_boxes(fingerprints, np.full(len(fingerprints), part)) for part in (0, WHOLE, CONTENT)]
 
 
 def _is_crop(first: Fingerprints, second: Fingerprints, mapping: Mapping) -> Flags:
@@ -249,7 +174,7 @@ def _is_crop(first: Fingerprints, second: Fingerprints, mapping: Mapping) -> Fla
     If an image has wide bars, or an object on a plain background, what remains of it says too little.
     """
     shares = _shares(mapping)
-    has_bars = np.maximum(_bars(first), _bars(second)).max(axis=1) > _WIDEST_FRAME
+    has_bars = np.maximum(bar_widths(first), bar_widths(second)).max(axis=1) > _WIDEST_FRAME
     is_part: Flags = (np.minimum(*shares) >= _CROPPED) & (np.maximum(*shares) >= _COVERED) & ~has_bars
     with np.errstate(all="ignore"):  # a ledger from elsewhere may hold any number
         stretch = _stretch(mapping) + np.log(second["aspect"] / first["aspect"])
@@ -270,7 +195,7 @@ def _has_local_change(luma: Floats, luma2: Floats) -> Flags:
     largest = np.abs(_NEIGHBOURS @ left @ _NEIGHBOURS.T) - _SHIFTED * np.minimum(_slopes(luma), _slopes(luma2))
     usual = np.sqrt((left**2).mean(axis=(1, 2)))
     largest = largest.max(axis=(1, 2))
-    has_local_change: Flags = (largest >= _LOCAL[0]) & (largest >= _LOCAL[1] * usual)
+    has_local_change: Flags = (largest >= _LOCAL) | (largest >= _LESS_LOCAL[0]) & (largest >= _LESS_LOCAL[1] * usual)
     return has_local_change
 
 
@@ -281,11 +206,13 @@ def _slopes(luma: Floats) -> Floats:
     return slopes
 
 
-# Of copies that were resized, recompressed, framed or squeezed, 97 % have at most 3.8 times the usual difference in any
-# place; of images with a painted disc of 5 to 20 % of their width, 90 % have at least 5.3 times and 12 levels.
-_LOCAL = (10, 4.5)  # levels, and times the usual difference
+# Of copies that were resized, recompressed, framed, captioned or squeezed, 97 % differ by at most 10 levels in any
+# place, and by 3.5 times the usual difference; of images with a painted disc of 8 % of their width or more, 90 % differ
+# by at least 22 levels.
+_LOCAL = 16  # levels
+_LESS_LOCAL = (10, 3.5)  # levels, and times the usual difference
 _SHIFTED = 0.15  # cells by which strong edges may remain shifted
-_NEIGHBOURS = (np.abs(np.arange(_CELLS)[:, None] - np.arange(_CELLS)) <= 1).astype(np.float32) / 3
+_NEIGHBOURS = (np.abs(np.arange(CELLS)[:, None] - np.arange(CELLS)) <= 1).astype(np.float32) / 3
 
 
 def _has_like_size(first: Fingerprints, second: Fingerprints, mapping: Mapping) -> Flags:
@@ -293,7 +220,7 @@ def _has_like_size(first: Fingerprints, second: Fingerprints, mapping: Mapping) 
 
     Bars make an image wider or higher. What has wider margins on all sides is another drawing of the same thing.
     """
-    inside, inside2 = (1 - bars[:, :2] - bars[:, 2:] for bars in (_bars(first), _bars(second)))
+    inside, inside2 = (1 - bars[:, :2] - bars[:, 2:] for bars in (bar_widths(first), bar_widths(second)))
     grown = np.abs(np.log(inside / (inside2 * mapping.scale)))
     has_like_size: Flags = grown.min(axis=1) <= _GROWN
     return has_like_size
@@ -301,7 +228,7 @@ def _has_like_size(first: Fingerprints, second: Fingerprints, mapping: Mapping) 
 
 def _shares(mapping: Mapping) -> tuple[Floats, Floats]:
     """Return which share of each image is in the other one."""
-    box, box2 = _overlap(mapping, edge=0)
+    box, box2 = overlap(mapping, edge=0)
     return np.prod(box[:, 2:] - box[:, :2], axis=1), np.prod(box2[:, 2:] - box2[:, :2], axis=1)
 
 
@@ -342,5 +269,5 @@ def _has_like_colour(colour: Floats, colour2: Floats, correlation: Floats) -> Fl
 
 def _sample_colour(fingerprints: Fingerprints, box: Boxes) -> Floats:
     """Return the two channels of colour as 4 x 4 cells, 0 for grey: (n, 2, 16)."""
-    channels = [_sample(fingerprints["chroma"][:, channel], box, 4) - 128 for channel in range(2)]
+    channels = [sample(fingerprints["chroma"][:, channel], box, 4) - 128 for channel in range(2)]
     return np.stack(channels, axis=1).reshape(len(box), 2, 16)

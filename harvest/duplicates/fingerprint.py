@@ -146,17 +146,18 @@ def _bar_widths(lines: Lines) -> Widths:
 
 def _bar_width(lines: Lines) -> int:
     most = int(len(lines) * _BAR)
-    width = min(_count_uniform_lines(lines, most), _count_uniform_lines(lines[::-1], most))
+    width = _count_uniform_lines(lines, most)
+    width = width and min(width, _count_uniform_lines(lines[::-1], most))
     return width + 1 if 0 < width < most else 0  # with the line in which bar and image are mixed
 
 
 def _count_uniform_lines(lines: Lines, most: int) -> int:
     """Return how many of the first lines, up to `most`, have the same colour."""
-    if not lines.size:
-        return 0
-    colour = lines[0].mean(axis=0)
-    differs = np.abs(lines[:most] - colour).max(axis=(1, 2), initial=0) > _UNIFORM
-    return int(differs.argmax()) if differs.any() else most
+    colour = lines[0].mean(axis=0) if lines.size else 0
+    for depth, line in enumerate(lines[:most]):
+        if np.abs(line - colour).max(initial=0) > _UNIFORM:
+            return depth
+    return most if lines.size else 0
 
 
 def _hash_whole(luma: Image.Image) -> int:

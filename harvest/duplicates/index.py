@@ -16,14 +16,14 @@ from harvest.duplicates.hamming import (
     runs_of_equal_keys,
     split_into_batches,
 )
-from harvest.duplicates.unpack import unpack
+from harvest.duplicates.stored_fingerprints import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from harvest.duplicates.unpack import Fingerprints
+    from harvest.duplicates.stored_fingerprints import Fingerprints
     from harvest.models import Fingerprint
 
     Ints = NDArray[np.intp]

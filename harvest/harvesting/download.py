@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
 from harvest import images, photo_keys
+from harvest.contain_unexpected_errors import ENDS_THE_RUN, internal_error
 from harvest.models import DEFAULT_RULES, Body, Outcome, Picture, Refusal, Task
-from harvest.unexpected import ENDS_THE_RUN, internal_error
 from harvest.verdicts import Followup, Verdict
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
+from harvest.contain_unexpected_errors import ENDS_THE_RUN, internal_error
 from harvest.errors import HarvestError, Interrupted
 from harvest.harvesting.in_flight import InFlight
 from harvest.harvesting.search import HitFound, ProviderSearch, Searcher, SearchFinished, TaskResumed
 from harvest.harvesting.summary import UNASKED, ProviderProblem
 from harvest.harvesting.target import Target
 from harvest.models import Outcome, Refusal, Task
-from harvest.unexpected import ENDS_THE_RUN, internal_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

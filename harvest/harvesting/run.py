@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harvest import providers as registry
+from harvest.contain_unexpected_errors import ENDS_THE_RUN, provider_failure
 from harvest.dataset import Dataset
+from harvest.default_callbacks import ignore_message
 from harvest.errors import HarvestError, ProviderError, UsageError
 from harvest.files.names import check_component
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.download import LocalWorkers
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import ProviderProblem, Summary
-from harvest.ignore_message import ignore_message
 from harvest.options import unsupported_filters
-from harvest.unexpected import ENDS_THE_RUN, provider_failure
 from harvest.verdicts import Verdict
 from harvest.web.host_rules_cache import HostRulesCache
 from harvest.web.image_client import ImageClient, ImageLimits

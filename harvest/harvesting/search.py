@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from harvest.contain_unexpected_errors import provider_failure
 from harvest.errors import HarvestError, Interrupted, ProviderError, Unanswerable
 from harvest.harvesting.result_quality import Relevance, ResultQuality
 from harvest.harvesting.summary import (
@@ -20,7 +21,6 @@ from harvest.harvesting.summary import (
     TARGET_REACHED,
 )
 from harvest.models import Hit, Refusal
-from harvest.unexpected import provider_failure
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ appearance      measure sharpness, colours and brightness
 process         run all steps in order
 """
 
-from harvest.images.exif import read_hit, source_of
+from harvest.images.exif_block import read_hit, source_of
 from harvest.images.memory_budget import limit_large_decodes, memory_needed
 from harvest.images.process import InspectedImage, inspect_image, process_image
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.images import exif, headers
+from harvest.contain_unexpected_errors import refuse_unexpected
+from harvest.images import exif_block, headers
 from harvest.images.decode import decode
 from harvest.images.memory_budget import limit_large_decodes, memory_needed
 from harvest.images.padding import remove_padding
 from harvest.models import Refusal
-from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,7 @@ def measure_appearance(body: bytes) -> Appearance | Refusal | None:
         if isinstance(decoded, Refusal):
             return decoded
         image = decoded.resized(_SIDE)
-    if exif.source_of(body):
+    if exif_block.source_of(body):
         image = remove_padding(image)
     return _measure(image) if max(image.size) >= _FEW_PIXELS and min(image.size) > 2 else None  # noqa: PLR2004 - a filter of 3 x 3
 

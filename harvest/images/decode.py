@@ -15,9 +15,10 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401 - the same
 )
 
+from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.images import (
     colour,
-    exif,
+    exif_block,
     headers,
     strip_metadata,
 )
@@ -29,7 +30,6 @@ from harvest.images.memory_budget import (
     reduction_factor,
 )
 from harvest.models import Refusal
-from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _decode(body: bytes, header: Header, side: int) -> DecodedImage | Refusal:
     if image.size != (width, height) and drafted is None:
         raise BrokenContainer(f"it is {image.width} x {image.height}, and was announced as {width} x {height}")
     block = (stripped.exif or image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
-    orientation = exif.orientation(block)
+    orientation = exif_block.orientation(block)
     return DecodedImage(
         image=colour.flatten_on_white(image),
         box=drafted[1] if drafted else (0, 0, width, height),

@@ -6,11 +6,11 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.images import containers, formats
 from harvest.images.coded_size import check_sizes
 from harvest.images.containers import BrokenContainer
 from harvest.models import Refusal
-from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:

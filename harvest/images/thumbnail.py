@@ -6,11 +6,11 @@ import io
 
 from PIL import ImageFilter, ImageStat
 
+from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.images import headers
 from harvest.images.decode import decode
 from harvest.images.memory_budget import limit_large_decodes, memory_needed
 from harvest.models import Refusal
-from harvest.unexpected import refuse_unexpected
 
 SIDE = 240  # pixels of the longer side
 _QUALITY = 75

@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from harvest.files import disk
-from harvest.ledger.damage import hide_damaged_rows
+from harvest.ledger.damaged_rows import hide_damaged_rows
+from harvest.ledger.open_untrusted_ledger import StatementTimer, check_journal, harden
 from harvest.ledger.schema import begin, check_file, commit, create_schema, file_size, upgrade_schema
 from harvest.ledger.sqlite_errors import READ_ONLY_CODES, sqlite_errors_explained
-from harvest.ledger.untrusted import StatementTimer, check_journal, harden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harvest import spdx
 from harvest.errors import LedgerUnusable
-from harvest.ledger.untrusted import ADVICE, check_layout, check_tables
+from harvest.ledger.open_untrusted_ledger import ADVICE, check_layout, check_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable

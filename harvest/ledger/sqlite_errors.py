@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harvest.errors import CannotWrite, LedgerUnusable, ReadOnly
 from harvest.files import disk
-from harvest.ledger.untrusted import ADVICE, SECONDS, StatementTimer
+from harvest.ledger.open_untrusted_ledger import ADVICE, SECONDS, StatementTimer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

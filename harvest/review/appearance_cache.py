@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harvest.files.tree import MAX_FILE
 from harvest.images.appearance import Appearance, measure_appearance
 from harvest.models import Refusal
-from harvest.settings_files import cache_file
+from harvest.settings_folder import cache_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

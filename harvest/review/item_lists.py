@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harvest.review.image_counts import UNKNOWN, names_of
 from harvest.review.suspicion_order import order_by_suspicion
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 QUEUES = ("all", "unreviewed", "suspects", "rejected")
 ORDERS = ("suspicious", "rank", "newest", "name")
-UNKNOWN = "unknown"  # the licence filter for images without one
 HASH_DIGITS = 8  # of the content hash, in the address of a thumbnail
 
 
@@ -77,7 +77,7 @@ def _sort_key(order: str) -> Callable[[ReviewRow], Any]:
 def as_columns(snapshot: Snapshot, rows: Iterable[ReviewRow]) -> dict[str, Any]:
     """Return images as columns of equal length."""
     rows = list(rows)
-    classes = sorted({row.class_name for row in snapshot.rows.values()})
+    classes = sorted({*names_of(snapshot.counts.kept), *names_of(snapshot.counts.rejected)})
     number = {name: index for index, name in enumerate(classes)}
     return {
         "seq": snapshot.seq,

@@ -7,68 +7,55 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from harvest.review.item_lists import UNKNOWN
+from harvest.review.image_counts import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from harvest.dataset import UndoStep
-    from harvest.review.snapshot import Snapshot
+    from harvest.review.image_counts import ImageCounts
 
 FEW = 30  # images of a class
 _IMBALANCE = 3  # times the images of the smallest class
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def describe_images(snapshot: Snapshot, class_names: Iterable[str]) -> dict[str, Any]:
+def describe_images(counts: ImageCounts, class_names: Iterable[str]) -> dict[str, Any]:
     """Return the counts of each class and queue, and the values of each filter; `class_names` may have no images."""
-    kept, unreviewed, rejected = Counter[str](), Counter[str](), Counter[str]()
-    sources, licences, queries = set(), set(), set()
-    suspects = 0
-    for row in snapshot.rows.values():  # once: there may be 50,000, and this is a part of every answer
-        sources.add(row.source)
-        licences.add(row.licence or UNKNOWN)
-        queries.add(row.query)
-        if row.rejected:
-            rejected[row.class_name] += 1
-            continue
-        kept[row.class_name] += 1
-        if not row.reviewed:
-            unreviewed[row.class_name] += 1
-            suspects += row.id in snapshot.reasons
-    names = sorted({*kept, *rejected, *class_names})
+    kept, unreviewed, rejected = counts.kept, counts.unreviewed, counts.rejected
+    names = sorted({*names_of(kept), *names_of(rejected), *class_names})
     return {
         "classes": [
             {"name": name, "kept": kept[name], "unreviewed": unreviewed[name], "rejected": rejected[name]}
             for name in names
         ],
         "queues": {
-            "suspects": suspects,
+            "suspects": counts.suspects,
             "unreviewed": unreviewed.total(),
             "all": kept.total(),
             "rejected": rejected.total(),
         },
-        "sources": sorted(sources),
-        "licences": sorted(licences),
-        "queries": sorted(queries - {""}),
-        "reasons": sorted({reason for reasons in snapshot.reasons.values() for reason in reasons}),
+        "sources": names_of(counts.sources),
+        "licences": names_of(counts.licences),
+        "queries": names_of(counts.queries),
+        "reasons": names_of(counts.reasons),
     }
 
 
-def warn_about(snapshot: Snapshot, missing_files: str) -> list[str]:
+def warn_about(counts: ImageCounts, missing_files: str) -> list[str]:
     """Return what a person should know before a training."""
-    present = [row for row in snapshot.rows.values() if not row.rejected]
-    counts = Counter(row.class_name for row in present)
+    kept = Counter({name: counts.kept[name] for name in names_of(counts.kept)})
     warnings = [f"{missing_files}. Nothing was recorded."] if missing_files else []
-    if len(counts) > 1:
-        (most, largest), (least, smallest) = counts.most_common()[0], counts.most_common()[-1]
+    if len(kept) > 1:
+        (most, largest), (least, smallest) = kept.most_common()[0], kept.most_common()[-1]
         if largest > _IMBALANCE * smallest:
             warnings.append(f"{most} has {largest:,} images and {least} has {smallest:,}.")
-    if few := sorted(name for name, count in counts.items() if count < FEW):
+    if few := sorted(name for name, count in kept.items() if count < FEW):
         warnings.append(f"Fewer than {FEW} images: {', '.join(few[:5])}{', …' if len(few) > 5 else ''}.")  # noqa: PLR2004
-    if unknown := sum(row.licence is None for row in present):
-        warnings.append(f"{unknown:,} of {len(present):,} images have no known licence: do not publish them.")
+    if counts.unlicensed:
+        total = kept.total()
+        warnings.append(f"{counts.unlicensed:,} of {total:,} images have no known licence: do not publish them.")
     return warnings
 
 

@@ -116,7 +116,7 @@ class _ReviewService:
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        self._search_suspects()
+        self._ledger.submit(self._search_suspects)
         try:
             yield
         finally:
@@ -160,7 +160,7 @@ class _ReviewService:
     async def changes(self, request: Request) -> Response:
         since = read_requests.read_number(request.query_params.get("since", "0"))
         changed = await self._call(self._session.changes, since)
-        self._search_suspects()
+        self._ledger.submit(self._search_suspects)
         return _existing(changed)
 
     # Decisions.

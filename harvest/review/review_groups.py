@@ -72,7 +72,7 @@ def find_near_duplicates(pairs: Iterable[tuple[int, int]], rows: Mapping[int, Re
     """Return the connected near-duplicates, in the order of their paths."""
     neighbours: defaultdict[int, set[int]] = defaultdict(set)
     for one, two in pairs:
-        if one in rows and two in rows:
+        if all(number in rows and not rows[number].rejected for number in (one, two)):
             neighbours[one].add(two)
             neighbours[two].add(one)
     groups, done = [], set()

@@ -52,7 +52,7 @@ class ReviewSession:
     def state(self) -> dict[str, Any]:
         """Return everything around the images."""
         snapshot, dataset = self.snapshot, self._dataset
-        described = page_state.describe_images(snapshot, dataset.class_names())
+        described = page_state.describe_images(snapshot.counts, dataset.class_names())
         groups = self._find_groups()
         described["queues"] |= {"conflicts": len(groups["conflicts"]), "duplicates": len(groups["duplicates"])}
         return {
@@ -63,7 +63,7 @@ class ReviewSession:
             "redo": page_state.describe_step(dataset.next_redo()),
             "pace": self._pace.as_json(),
             "done": {
-                "warnings": page_state.warn_about(snapshot, dataset.changes.missing_files),
+                "warnings": page_state.warn_about(snapshot.counts, dataset.changes.missing_files),
                 "next": page_state.next_command(dataset.root),
             },
             "keys": {},
@@ -138,7 +138,7 @@ class ReviewSession:
         result = self._dataset.decide(action, known, by=_BY, value=value, keep=keep)
         self._pace.add(set(known) - result.failed.keys())
         unknown = {number: "This image is not in the dataset any more." for number in ids if number not in known}
-        return self._answer(since, known, {**result.failed, **unknown}, is_current=is_current)
+        return self._answer(since, {*known, *result.pictures}, {**result.failed, **unknown}, is_current=is_current)
 
     def undo(self, since: int, *, redo: bool = False) -> dict[str, Any] | None:
         """Undo or redo a step, and return what changed, or `None` if there is no step."""
@@ -146,16 +146,13 @@ class ReviewSession:
         result: BatchResult = self._dataset.redo(by=_BY) if redo else self._dataset.undo(by=_BY)
         if not result.batch:
             return None
-        return self._answer(since, None, result.failed, is_current=is_current)
+        return self._answer(since, result.pictures, result.failed, is_current=is_current)
 
     def _answer(
-        self, since: int, ids: Collection[int] | None, failed: Mapping[int, str], *, is_current: bool
+        self, since: int, ids: Collection[int], failed: Mapping[int, str], *, is_current: bool
     ) -> dict[str, Any]:
         if is_current:
             self._watch.accept()  # the folders changed by this decision alone
-        if ids is None:
-            self.snapshot.replace(self._dataset.review_rows())
-        else:
-            self.snapshot.update(ids, self._dataset.review_rows(ids))
+        self.snapshot.update(ids, self._dataset.review_rows(ids))
         reasons = [{"id": number, "why": why} for number, why in failed.items()]
         return {**self._delta(since), "failed": reasons}

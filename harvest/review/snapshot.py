@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.review.image_counts import ImageCounts
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
@@ -28,6 +30,7 @@ class Snapshot:
 
     def __init__(self) -> None:
         self.rows: dict[int, ReviewRow] = {}
+        self.counts = ImageCounts()
         self.reasons: Mapping[int, tuple[str, ...]] = {}
         self._first = self.seq = int(time.time() * 1000)
         self._changed: dict[int, int] = {}
@@ -45,23 +48,31 @@ class Snapshot:
 
     def set_reasons(self, reasons: Mapping[int, tuple[str, ...]]) -> None:
         """Replace the reasons for suspicion."""
-        numbers = reasons.keys() | self.reasons.keys()
-        changed = [
-            self.rows[each] for each in numbers if each in self.rows and reasons.get(each) != self.reasons.get(each)
-        ]
+        numbers = {each for each in reasons.keys() | self.reasons.keys() if reasons.get(each) != self.reasons.get(each)}
+        changed = [self.rows[each] for each in numbers if each in self.rows]
+        for row in changed:
+            self._count(row, -1)
         self.reasons = reasons
+        for row in changed:
+            self._count(row, 1)
         self._record(changed, ())
 
     def _record(self, changed: Collection[ReviewRow], gone: Collection[int]) -> None:
         self.seq += 1
         for row in changed:
-            self.rows[row.id] = row
+            if (old := self.rows.get(row.id)) is not None:
+                self._count(old, -1)
+            self.rows[row.id] = row  # in one step: other threads look images up
+            self._count(row, 1)
             self._changed[row.id] = self.seq
             self._gone.pop(row.id, None)
         for number in gone:
-            del self.rows[number]
+            self._count(self.rows.pop(number), -1)
             self._changed.pop(number, None)
             self._gone[number] = self.seq
+
+    def _count(self, row: ReviewRow, count: int) -> None:
+        self.counts.add(row, self.reasons.get(row.id, ()), count)
 
     def since(self, seq: int) -> Delta:
         """Return what changed since a number."""

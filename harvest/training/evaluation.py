@@ -9,16 +9,16 @@ from harvest.training.fine_tuning import FROZEN, FineTuned
 from harvest.training.head_training import FrozenHead, update_suspects
 from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.metrics.evaluate_predictions import PartEvaluation, evaluate_part
-from harvest.training.prediction_files import predictions, write_metrics, write_predictions
-from harvest.training.probabilities import HELD_OUT_PARTS, held_out_probabilities
+from harvest.training.predict_probabilities import HELD_OUT_PARTS, held_out_probabilities
+from harvest.training.result_files import predictions, write_metrics, write_predictions
 
 if TYPE_CHECKING:
     from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import SplitPart
-    from harvest.training.prediction_files import Prediction
-    from harvest.training.probabilities import Answers
-    from harvest.training.session import Session
+    from harvest.training.pictures.load_pictures import SplitPart
+    from harvest.training.predict_probabilities import Answers
+    from harvest.training.result_files import Prediction
+    from harvest.training.training_state import Session
 
 
 @dataclass(frozen=True, slots=True)

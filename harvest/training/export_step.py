@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harvest.training.evaluation import Evaluation
     from harvest.training.fine_tuning import FineTuned
     from harvest.training.network.network import Network
-    from harvest.training.session import Session
+    from harvest.training.training_state import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ import torch
 from harvest.training.augment import view_function
 from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.out_of_memory import explain_out_of_memory
-from harvest.training.pictures.labelled_pictures import SplitPart
-from harvest.training.probabilities import held_out_probabilities
+from harvest.training.pictures.load_pictures import SplitPart
+from harvest.training.predict_probabilities import held_out_probabilities
 from harvest.training.run_directory import read_text
-from harvest.training.trainer import learning_rate_finder, schedule
+from harvest.training.trainer import learning_rate_finder, optimizers
 from harvest.training.trainer.checkpoints import Stage, count_epochs_done, has_ended, latest_checkpoint, plan_stages
-from harvest.training.trainer.epoch_table import EpochTable
+from harvest.training.trainer.epoch_display import EpochTable
 from harvest.training.trainer.fit import fit_stage
 from harvest.training.trainer.learning_rate_finder import FoundRate
 from harvest.training.trainer.training_context import TrainingContext
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from harvest.training.head_training import FrozenHead
     from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
-    from harvest.training.probabilities import Answers
+    from harvest.training.predict_probabilities import Answers
     from harvest.training.run_directory import Row
-    from harvest.training.session import Session
+    from harvest.training.training_state import Session
 
 FINDER = "finder.json"
 FROZEN, HEAD, TUNED = "frozen head", "head alone", "fine-tuned"  # the candidates
@@ -183,9 +183,9 @@ def _find_rate(context: TrainingContext, session: Session) -> FoundRate:
         return before
     session.progress.step("searching for the learning rate")
     network, options = context.network, context.options
-    schedule.unfreeze(network.model)
+    optimizers.unfreeze(network.model)
     if not options.from_scratch:
-        schedule.freeze_batch_norm(network.model)
+        optimizers.freeze_batch_norm(network.model)
     model: Any = network.model
     model.to(session.processes.device)
     with (

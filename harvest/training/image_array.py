@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.images import headers
 from harvest.images.decode import decode
 from harvest.models import Refusal
-from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:

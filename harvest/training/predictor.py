@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 
 from harvest import images
+from harvest.contain_unexpected_errors import refuse_unexpected
+from harvest.default_callbacks import ignore_message
 from harvest.errors import TrainingError, UsageError
-from harvest.ignore_message import ignore_message
 from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.choose_run_directory import newest_run
-from harvest.unexpected import refuse_unexpected
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from harvest import __version__
 from harvest.training import report as pages
 from harvest.training.metrics.epoch_metrics import select_metrics
-from harvest.training.prediction_files import predictions
-from harvest.training.probabilities import HELD_OUT_PARTS
+from harvest.training.predict_probabilities import HELD_OUT_PARTS
 from harvest.training.report import Candidate, RateSearch, ReportData
+from harvest.training.result_files import predictions
 from harvest.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from harvest.training.fine_tuning import FineTuned
     from harvest.training.head_training import FrozenHead
     from harvest.training.load_folders import TrainingData
-    from harvest.training.pictures.labelled_pictures import LabelledPictures
-    from harvest.training.session import Session
+    from harvest.training.pictures.load_pictures import LabelledPictures
     from harvest.training.splits.split import Split
+    from harvest.training.training_state import Session
 
 LIBRARIES = ("torch", "transformers", "accelerate", "scikit-learn", "pillow")
 

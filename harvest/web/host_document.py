@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harvest.web.address_policy import Address
     from harvest.web.host_scheduler import ConnectionSlots
     from harvest.web.limits import ImageLimits
-    from harvest.web.request_sender import RequestSender
+    from harvest.web.send_one_request import RequestSender
     from harvest.web.user_agent import UserAgents
 
 _HEADERS = {"Accept": "text/plain,*/*;q=0.8", "Accept-Encoding": "identity"}

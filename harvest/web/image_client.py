@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from harvest.ignore_message import ignore_message
+from harvest.default_callbacks import ignore_message
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
 from harvest.web import image_response, opt_out
@@ -28,8 +28,8 @@ from harvest.web.host_scheduler import ConnectionSlot, ConnectionSlots, HostPark
 from harvest.web.image_response import Redirect
 from harvest.web.limits import ImageLimits
 from harvest.web.proxies import Proxies
-from harvest.web.request_sender import RequestSender, allow_any
 from harvest.web.retry import backoff_seconds
+from harvest.web.send_one_request import RequestSender, allow_any
 from harvest.web.user_agent import UserAgents
 
 if TYPE_CHECKING:

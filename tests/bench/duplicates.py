@@ -30,7 +30,7 @@ from harvest.duplicates.compare import Likeness, compare
 from harvest.duplicates.fingerprint import compute_fingerprint
 from harvest.duplicates.hamming import RADIUS
 from harvest.duplicates.index import find_duplicates, group_duplicates
-from harvest.duplicates.unpack import unpack
+from harvest.duplicates.stored_fingerprints import unpack
 from harvest.providers.sample_drawing import draw
 
 if TYPE_CHECKING:

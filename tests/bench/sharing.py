@@ -20,7 +20,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.training import cpu_parallel
 from harvest.training.network.network import load_pretrained
-from harvest.training.trainer import schedule
+from harvest.training.trainer import optimizer
 from harvest.training.trainer.loss import Loss
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ LABELS = tuple("abcde")
 def network(name: str) -> Network:
     """Return a network of random weights, which is as slow as a trained one, with frozen batch norms."""
     made = load_pretrained(name, LABELS, from_scratch=True)
-    schedule.freeze_batch_norm(made.model)
+    optimizer.freeze_batch_norm(made.model)
     made.model.train().to(memory_format=torch.channels_last)
     return made
 

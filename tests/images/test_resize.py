@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, JpegImagePlugin
 
 from harvest import images
 from harvest.duplicates.index import DuplicateIndex
-from harvest.duplicates.unpack import unpack
+from harvest.duplicates.stored_fingerprints import unpack
 from harvest.models import Recipe
 from tests import pictures
 from tests.images.processing import AS_IT_IS, HIT, developed, near, opened, shown

@@ -67,7 +67,10 @@ def open_page(browser: Browser, address: str, link: str = "", **options: Any) ->
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
-    page.on("request", lambda sent: sent.url.startswith(address) or problems.append(f"left the origin: {sent.url}"))
+    page.on(
+        "request",
+        lambda sent: sent.url.startswith(address.partition("?")[0]) or problems.append(f"left the origin: {sent.url}"),
+    )
     page.add_init_script(SKIP_CARD)
     page.goto(address + link)
     page.wait_for_selector(".tile.loaded")

@@ -9,7 +9,7 @@ from transformers import ViTConfig, ViTForImageClassification
 from harvest.training import cpu_parallel
 from harvest.training.cpu_parallel import workers_for_prediction, workers_for_training
 from harvest.training.network.network import Network
-from harvest.training.trainer import schedule
+from harvest.training.trainer import optimizers
 from harvest.training.trainer.loss import Loss
 from tests.training import tiny
 
@@ -28,7 +28,7 @@ def network(dropout: float = 0.0) -> Network:
     made = tiny.network()
     model = made.model
     model.classifier.insert(1, torch.nn.Dropout(dropout))
-    schedule.freeze_batch_norm(model)
+    optimizers.freeze_batch_norm(model)
     return made
 
 

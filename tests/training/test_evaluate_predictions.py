@@ -19,7 +19,7 @@ from harvest.training.metrics.evaluate_predictions import (
     wilson_interval,
 )
 from harvest.training.metrics.metric_functions import get_metric
-from harvest.training.prediction_files import predictions, write_metrics, write_predictions
+from harvest.training.result_files import predictions, write_metrics, write_predictions
 
 if TYPE_CHECKING:
     from pathlib import Path

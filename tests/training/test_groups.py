@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from harvest.training.pictures.labelled_pictures import LabelledPictures
+    from harvest.training.pictures.load_pictures import LabelledPictures
 
 
 def together(labelled: LabelledPictures) -> list[set[str]]:

@@ -16,14 +16,14 @@ from harvest.dataset import Dataset
 from harvest.errors import TrainingError
 from harvest.files import disk
 from harvest.images import process
-from harvest.training.pictures import decode_cache, find_duplicates
-from harvest.training.pictures.labelled_pictures import (
+from harvest.training.pictures import find_duplicates, size_and_fingerprint_cache
+from harvest.training.pictures.leak_groups import find_leak_groups
+from harvest.training.pictures.load_pictures import (
     Example,
     Skipped,
     SplitPart,
     load_pictures,
 )
-from harvest.training.pictures.leak_groups import find_leak_groups
 from harvest.training.splits.split import make_split
 from harvest.training.splits.warnings import find_warnings
 from tests import bombs, datasets
@@ -184,14 +184,14 @@ def test_huge_files_are_not_even_read(tree: Path) -> None:
 
 def test_a_picture_in_memory_that_is_not_there(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image that the machine has no memory for is listed, and the others are read."""
-    real = decode_cache.inspect_image
+    real = size_and_fingerprint_cache.inspect_image
 
     def short(data: bytes) -> InspectedImage:
         if data == jpeg(11):
             raise MemoryError
         return real(data)
 
-    monkeypatch.setattr(decode_cache, "inspect_image", short)
+    monkeypatch.setattr(size_and_fingerprint_cache, "inspect_image", short)
     assert reasons(look(tree)) == {"coral/011.jpg": "decoding it needs more memory than is available"}
 
 
@@ -343,14 +343,14 @@ def test_loops_of_links_end(tree: Path) -> None:
 
 def test_a_file_deleted_while_the_folders_are_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image that is gone when its turn comes is listed, and the others are read."""
-    real = decode_cache.inspect_image
+    real = size_and_fingerprint_cache.inspect_image
 
     def deletes(data: bytes) -> InspectedImage:
         (tree / "king" / "002.jpg").unlink(missing_ok=True)
         return real(data)
 
-    monkeypatch.setattr(decode_cache, "inspect_image", deletes)
-    monkeypatch.setattr(decode_cache, "_THREADS", 1)
+    monkeypatch.setattr(size_and_fingerprint_cache, "inspect_image", deletes)
+    monkeypatch.setattr(size_and_fingerprint_cache, "_THREADS", 1)
     assert reasons(look(tree)) == {"king/002.jpg": "it was deleted while the folders were read"}
 
 
@@ -500,13 +500,13 @@ def test_a_second_look_decodes_nothing(tree: Path, tmp_path: Path, monkeypatch: 
     """What is known by content is not decoded again, wherever it lies by then, and comes out the same."""
     (tree / "coral" / "again.png").write_bytes(encoded(photo(96, 72, seed=2), "PNG"))
     first = look(tree, cache=tmp_path / "cache")
-    monkeypatch.setattr(decode_cache, "inspect_image", lambda _: pytest.fail("decoded again"))
+    monkeypatch.setattr(size_and_fingerprint_cache, "inspect_image", lambda _: pytest.fail("decoded again"))
     monkeypatch.setattr(find_duplicates, "find_duplicates", lambda _: pytest.fail("compared again"))
     second = look(tree, cache=tmp_path / "cache")
     assert second == first
     assert second.duplicates.pairs.tolist() == first.duplicates.pairs.tolist() != []
     monkeypatch.undo()
-    monkeypatch.setattr(decode_cache, "inspect_image", lambda _: pytest.fail("decoded again"))
+    monkeypatch.setattr(size_and_fingerprint_cache, "inspect_image", lambda _: pytest.fail("decoded again"))
     (tree / "king").rename(tree / "queen")
     assert look(tree, cache=tmp_path / "cache").labels == ("coral", "queen")
 
@@ -516,8 +516,8 @@ def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest
     look(tree, cache=tmp_path / "cache")
     plant(tree, {"king": [5, 6]})
     seen: list[bytes] = []
-    real = decode_cache.inspect_image
-    monkeypatch.setattr(decode_cache, "inspect_image", lambda data: seen.append(data) or real(data))
+    real = size_and_fingerprint_cache.inspect_image
+    monkeypatch.setattr(size_and_fingerprint_cache, "inspect_image", lambda data: seen.append(data) or real(data))
     look(tree, cache=tmp_path / "cache")
     assert sorted(seen) == sorted([jpeg(5), jpeg(6)])
     look(tree, cache=tmp_path / "cache")
@@ -570,8 +570,8 @@ def test_an_interrupted_look_is_remembered(tree: Path, tmp_path: Path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         load_pictures(tree, say=pytest.fail, tick=stop, cache=tmp_path / "cache")
     seen: list[bytes] = []
-    real = decode_cache.inspect_image
-    monkeypatch.setattr(decode_cache, "inspect_image", lambda data: seen.append(data) or real(data))
+    real = size_and_fingerprint_cache.inspect_image
+    monkeypatch.setattr(size_and_fingerprint_cache, "inspect_image", lambda data: seen.append(data) or real(data))
     look(tree, cache=tmp_path / "cache")
     assert len(seen) == 2
 
@@ -594,4 +594,4 @@ def test_pictures_do_not_pile_up(tree: Path) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < (decode_cache._THREADS + 2) * 3 * len(picture)
+    assert peak < (size_and_fingerprint_cache._THREADS + 2) * 3 * len(picture)

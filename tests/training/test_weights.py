@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from transformers.utils import logging
 
 from harvest.errors import TrainingError
-from harvest.training.network import model_files
+from harvest.training.network import find_model_files
 from harvest.training.network.network import load_pretrained, open_trained_network
 from tests.training.hub import Hub
 from tests.training.tiny import LABELS, network, write_run
@@ -134,7 +134,7 @@ def test_code_is_left_out_at_any_depth(folder):
     inner = {"auto_map": {}, "list": [{"checkpoint_path": "x"}], "kept": 1}
     rewrite(folder / "config.json", vision_config=inner)
 
-    assert model_files.find_model_files(str(folder)).config["vision_config"] == {"list": [{}], "kept": 1}
+    assert find_model_files.find_model_files(str(folder)).config["vision_config"] == {"list": [{}], "kept": 1}
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.01, 0.5, 0.999])
@@ -211,7 +211,7 @@ def test_a_name_that_is_nothing_lists_what_is(name, tmp_path, monkeypatch):
     """The error for an unknown name lists the known ones."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TrainingError) as refused:
-        load_pretrained(name, LABELS) if name else model_files.find_model_files("nowhere")
+        load_pretrained(name, LABELS) if name else find_model_files.find_model_files("nowhere")
     assert "resnet34" in refused.value.hint
 
 
@@ -223,7 +223,7 @@ def test_a_file_is_no_directory(folder):
 
 def test_weights_in_several_files(folder):
     """Weights in several files are read through their index."""
-    whole = model_files.find_model_files(str(folder)).weights
+    whole = find_model_files.find_model_files(str(folder)).weights
     names = sorted(whole)
     (folder / "model.safetensors").unlink()
     parts = {"one.safetensors": names[::2], "two.safetensors": names[1::2]}
@@ -232,7 +232,7 @@ def test_weights_in_several_files(folder):
     index = {"weight_map": {name: file for file, held in parts.items() for name in held}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
 
-    assert model_files.find_model_files(str(folder)).weights.keys() == whole.keys()
+    assert find_model_files.find_model_files(str(folder)).weights.keys() == whole.keys()
 
 
 @pytest.mark.parametrize("name", ["../model/stolen.safetensors", "/etc/passwd", "x.bin", ["y"]])
@@ -347,7 +347,7 @@ def test_a_pipe_is_not_waited_for(folder):
 
 def test_X11_weights_of_any_size_are_not_loaded(folder, monkeypatch):
     """Weights with too many parameters are refused by the header of their file, before they are read."""
-    monkeypatch.setattr(model_files, "load_file", None)
+    monkeypatch.setattr(find_model_files, "load_file", None)
     head = json.dumps({"a": {"dtype": "F32", "shape": [1 << 33], "data_offsets": [0, 1 << 35]}}).encode()
     with (folder / "model.safetensors").open("wb") as file:
         file.write(len(head).to_bytes(8, "little") + head)
@@ -359,7 +359,7 @@ def test_X11_weights_of_any_size_are_not_loaded(folder, monkeypatch):
 
 def test_X11_weights_are_no_larger_than_their_network(folder, monkeypatch):
     """A file with far more parameters than its network is refused before they are read."""
-    monkeypatch.setattr(model_files, "load_file", None)
+    monkeypatch.setattr(find_model_files, "load_file", None)
     head = json.dumps({"a": {"dtype": "F32", "shape": [1 << 30], "data_offsets": [0, 1 << 32]}}).encode()
     with (folder / "model.safetensors").open("wb") as file:
         file.write(len(head).to_bytes(8, "little") + head)

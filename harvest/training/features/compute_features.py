@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from harvest.default_callbacks import ignore_message
 from harvest.errors import TrainingError
-from harvest.ignore_message import ignore_message
 from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.features.feature_cache import FeatureCache
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from harvest.training.augment import ViewMaker
     from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import Example, LabelledPictures
+    from harvest.training.pictures.load_pictures import Example, LabelledPictures
 
     FeatureRows = dict[str, NDArray[np.float32]]
     _Row = tuple[str, NDArray[np.float32]]

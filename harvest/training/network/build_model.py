@@ -12,7 +12,7 @@ from torch import nn
 from transformers import CONFIG_MAPPING, MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 
 from harvest.errors import TrainingError
-from harvest.training.network import model_files
+from harvest.training.network import find_model_files
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -38,7 +38,7 @@ BUILD_ERRORS = (
 )
 
 
-def read_config(files: model_files.ModelFiles) -> PretrainedConfig:
+def read_config(files: find_model_files.ModelFiles) -> PretrainedConfig:
     """Return the configuration of a network, without code it names and within limits of size."""
     document = dict(files.config)
     kind = document.pop("model_type", "timm_wrapper" if "architecture" in document else None)
@@ -50,7 +50,7 @@ def read_config(files: model_files.ModelFiles) -> PretrainedConfig:
     _check_bounds(files.source, document)
     if kind == "timm_wrapper":
         _check_timm_name(files.source, document)
-    with model_files.silence_libraries():
+    with find_model_files.silence_libraries():
         try:
             config = CONFIG_MAPPING[kind].from_dict(document)
         except BUILD_ERRORS as error:
@@ -58,7 +58,7 @@ def read_config(files: model_files.ModelFiles) -> PretrainedConfig:
     if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         raise TrainingError(
             f"{files.source} cannot classify images: transformers has no image classifier of type {kind}.",
-            f"Try --model {' or '.join(model_files.SHORT)}.",
+            f"Try --model {' or '.join(find_model_files.SHORT)}.",
         )
     return config
 
@@ -90,13 +90,13 @@ def labels_of(config: PretrainedConfig) -> tuple[str, ...]:
     return tuple(str(known[number]) for number in sorted(known))
 
 
-def build_model(files: model_files.ModelFiles, config: PretrainedConfig, classes: int) -> PreTrainedModel:
+def build_model(files: find_model_files.ModelFiles, config: PretrainedConfig, classes: int) -> PreTrainedModel:
     """Build the model and load its weights; a last layer of another shape is initialised anew."""
     kind: Any = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING[type(config)]
     kind = (
         kind[0] if isinstance(kind, tuple) else kind
     )  # DeiT and LeViT have a second class, with a distillation teacher
-    with model_files.silence_libraries():
+    with find_model_files.silence_libraries():
         try:
             _check_parameter_count(files, _count_parameters(kind, config))
             if files.paths is None:
@@ -120,7 +120,7 @@ def build_model(files: model_files.ModelFiles, config: PretrainedConfig, classes
     ]
     if unfit:
         raise TrainingError(
-            f"{files.source}: its weights do not fit its {model_files.CONFIG}: {len(unfit)} tensors are missing "
+            f"{files.source}: its weights do not fit its {find_model_files.CONFIG}: {len(unfit)} tensors are missing "
             f"or have another shape, for example {min(unfit)}."
         )
     return model
@@ -136,14 +136,14 @@ def _count_parameters(kind: Any, config: PretrainedConfig) -> int:
     return sum(each.numel() for each in (*model.parameters(), *model.buffers()))
 
 
-def _check_parameter_count(files: model_files.ModelFiles, count: int) -> None:
+def _check_parameter_count(files: find_model_files.ModelFiles, count: int) -> None:
     """Refuse a configuration with far more parameters than its weights have, or far fewer."""
     few, many = sorted((count, files.count))
-    if count > model_files.MOST_NUMBERS or (count and files.paths and many > _FACTOR * few + _SURPLUS):
+    if count > find_model_files.MOST_NUMBERS or (count and files.paths and many > _FACTOR * few + _SURPLUS):
         has = f"; its weights have {files.count:,}" if files.paths else ""
         raise TrainingError(
-            f"{files.source}: its {model_files.CONFIG} asks for a network of {count:,} parameters{has}.",
-            f"Choose another network: --model {' or '.join(model_files.SHORT)}.",
+            f"{files.source}: its {find_model_files.CONFIG} asks for a network of {count:,} parameters{has}.",
+            f"Choose another network: --model {' or '.join(find_model_files.SHORT)}.",
         )
 
 
@@ -157,11 +157,11 @@ def last_layer(model: nn.Module, classes: int) -> tuple[str, nn.Linear]:
     if not found:
         raise TrainingError(
             f"{type(model).__name__} has no linear layer with one output per class.",
-            f"Choose another network: --model {' or '.join(model_files.SHORT)}.",
+            f"Choose another network: --model {' or '.join(find_model_files.SHORT)}.",
         )
     return found[-1]
 
 
-def _unusable_model(files: model_files.ModelFiles, error: Exception) -> TrainingError:
+def _unusable_model(files: find_model_files.ModelFiles, error: Exception) -> TrainingError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    return TrainingError(f"{files.source}: its {model_files.CONFIG} cannot be used: {reason}")
+    return TrainingError(f"{files.source}: its {find_model_files.CONFIG} cannot be used: {reason}")

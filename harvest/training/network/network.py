@@ -14,8 +14,8 @@ import torch
 
 from harvest.errors import TrainingError
 from harvest.files import disk
-from harvest.training.network import build_model, model_files
-from harvest.training.network.architectures import ARCHITECTURES
+from harvest.training.network import build_model, find_model_files
+from harvest.training.network.from_scratch_configs import ARCHITECTURES
 from harvest.training.network.preprocessing import Preprocessing
 from harvest.training.network.weight_write_errors import weight_errors_named
 
@@ -89,13 +89,13 @@ class Network:
         wrong.
         """
         disk.write_atomically(
-            run / model_files.PREPROCESSOR, json.dumps(self.preprocessing.as_json(), indent=2).encode()
+            run / find_model_files.PREPROCESSOR, json.dumps(self.preprocessing.as_json(), indent=2).encode()
         )
         disk.write_atomically(run / LABELS, "".join(f"{label}\n" for label in self.labels).encode())
         with weight_errors_named(run), tempfile.TemporaryDirectory(prefix=".network-", dir=run) as temporary:
-            with model_files.silence_libraries():
+            with find_model_files.silence_libraries():
                 self.model.save_pretrained(temporary)
-            mode = (Path(temporary) / model_files.CONFIG).stat().st_mode
+            mode = (Path(temporary) / find_model_files.CONFIG).stat().st_mode
             for path in sorted(Path(temporary).iterdir(), reverse=True):
                 path.chmod(mode)  # safetensors writes files that only the owner can read
                 _sync(path)
@@ -127,9 +127,9 @@ def load_pretrained(
     Its head is new, unless the source has exactly these classes.
     """
     if from_scratch and source in ARCHITECTURES:
-        files = model_files.ModelFiles(source, *ARCHITECTURES[source], None)
+        files = find_model_files.ModelFiles(source, *ARCHITECTURES[source], None)
     else:
-        files = model_files.find_model_files(source, weights=not from_scratch, say=say)
+        files = find_model_files.find_model_files(source, weights=not from_scratch, say=say)
     config = build_model.read_config(files)
     labels_before = build_model.labels_of(config)
     config.id2label = dict(enumerate(labels))
@@ -146,7 +146,7 @@ def load_pretrained(
 
 def open_trained_network(run: Path) -> Network:
     """Load the network of a finished run, unchanged."""
-    files = model_files.find_model_files(str(run if run.is_absolute() else Path.cwd() / run))
+    files = find_model_files.find_model_files(str(run if run.is_absolute() else Path.cwd() / run))
     config = build_model.read_config(files)
     labels = build_model.labels_of(config)
     model = build_model.build_model(files, config, len(labels))
@@ -172,7 +172,7 @@ def _check(network: Network) -> None:
     if not agrees or head.bias is None:
         raise TrainingError(
             f"{network.source}: {type(network.model).__name__} does not end in a single linear layer.",
-            f"Choose another network: --model {' or '.join(model_files.SHORT)}.",
+            f"Choose another network: --model {' or '.join(find_model_files.SHORT)}.",
         )
 
 

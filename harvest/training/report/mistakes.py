@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
-    from harvest.training.prediction_files import Prediction
     from harvest.training.report.report_data import Candidate, ReportData
     from harvest.training.report.thumbnails import Thumbnail, Thumbnails
+    from harvest.training.result_files import Prediction
 
 SUSPECTS, WORST, OF_OTHERS = 24, 12, 8  # images
 PAIRS, OF_A_PAIR = 6, 3  # pairs of classes, and images per pair and direction

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.metrics.metric_functions import Metric
-    from harvest.training.prediction_files import Prediction
+    from harvest.training.result_files import Prediction
 
 
 class LearningPoint(Protocol):

@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.images import headers
 from harvest.images.decode import decode
 from harvest.models import Refusal
-from harvest.unexpected import refuse_unexpected
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from harvest.training.pictures.labelled_pictures import LabelledPictures
+    from harvest.training.pictures.load_pictures import LabelledPictures
     from harvest.training.splits.split import Split, SplitRule
 
 _LARGEST = 1 << 30  # bytes of a table of splits: five million images

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.training.pictures.labelled_pictures import LabelledPictures
+    from harvest.training.pictures.load_pictures import LabelledPictures
     from harvest.training.splits.assign import LeakGroup
 
 _NAMED = 3  # paths in a message

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from harvest.training.pictures.labelled_pictures import LabelledPictures
+    from harvest.training.pictures.load_pictures import LabelledPictures
     from harvest.training.splits.split import Split
 
 _FEW = 20  # images of a class, as in TensorFlow's retrain.py

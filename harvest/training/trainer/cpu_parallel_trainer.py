@@ -13,9 +13,9 @@ from transformers.trainer import OPTIMIZER_NAME, SCALER_NAME, SCHEDULER_NAME
 
 from harvest.errors import TrainingError
 from harvest.training.network.build_model import BUILD_ERRORS
-from harvest.training.network.model_files import WEIGHTS
+from harvest.training.network.find_model_files import WEIGHTS
 from harvest.training.network.weight_write_errors import weight_errors_named
-from harvest.training.trainer import check_checkpoint
+from harvest.training.trainer import check_untrusted_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,27 +59,27 @@ class ParallelTrainer(Trainer):
     def _load_from_checkpoint(self, folder: str, *args: Any) -> None:
         with _loading_checkpoint(folder):
             network: Any = self.model
-            check_checkpoint.check_descriptions(Path(folder))
-            check_checkpoint.check_weights(Path(folder) / WEIGHTS, network)
+            check_untrusted_checkpoint.check_descriptions(Path(folder))
+            check_untrusted_checkpoint.check_weights(Path(folder) / WEIGHTS, network)
             super()._load_from_checkpoint(folder, *args)
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
         with _loading_checkpoint(folder):
             if folder is not None and (Path(folder) / OPTIMIZER_NAME).exists():
-                check_checkpoint.check_optimizer(Path(folder) / OPTIMIZER_NAME, self.optimizer)
-                check_checkpoint.check_schedule(Path(folder) / SCHEDULER_NAME, self.lr_scheduler)
+                check_untrusted_checkpoint.check_optimizer(Path(folder) / OPTIMIZER_NAME, self.optimizer)
+                check_untrusted_checkpoint.check_schedule(Path(folder) / SCHEDULER_NAME, self.lr_scheduler)
             super()._load_optimizer_and_scheduler(folder)
 
     def _load_scaler(self, folder: str | None) -> None:
         with _loading_checkpoint(folder):
             if folder is not None and (Path(folder) / SCALER_NAME).exists():
-                check_checkpoint.check_size(Path(folder) / SCALER_NAME, 0)
+                check_untrusted_checkpoint.check_size(Path(folder) / SCALER_NAME, 0)
             super()._load_scaler(folder)
 
     def _load_rng_state(self, folder: str | None) -> None:
         with _loading_checkpoint(folder):
             for path in Path(folder).glob("rng_state*.pth") if folder is not None else ():
-                check_checkpoint.check_size(path, 0)
+                check_untrusted_checkpoint.check_size(path, 0)
             super()._load_rng_state(folder)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:

@@ -11,12 +11,12 @@ import torch
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from harvest.errors import UsageError
-from harvest.training.network.model_files import silence_libraries
+from harvest.training.network.find_model_files import silence_libraries
 from harvest.training.out_of_memory import explain_out_of_memory
-from harvest.training.pictures.labelled_pictures import SplitPart
+from harvest.training.pictures.load_pictures import SplitPart
 from harvest.training.processes import choose_mixed_precision
 from harvest.training.torch_dataset import ImageDataset, collate
-from harvest.training.trainer import schedule
+from harvest.training.trainer import optimizers
 from harvest.training.trainer.checkpoints import latest_checkpoint
 from harvest.training.trainer.cpu_parallel_trainer import ParallelTrainer
 from harvest.training.trainer.epoch_callback import EpochCallback
@@ -36,11 +36,11 @@ def fit_stage(context: TrainingContext, stage: Stage) -> bool:
     """Train one stage, restore the best network so far, and return whether the stage finished."""
     network, options = context.network, context.options
     if stage.whole:
-        schedule.unfreeze(network.model)
+        optimizers.unfreeze(network.model)
     else:
-        schedule.freeze_body(network.model, network.head)
+        optimizers.freeze_body(network.model, network.head)
     if not options.from_scratch:
-        schedule.freeze_batch_norm(network.model)
+        optimizers.freeze_batch_norm(network.model)
     folder = context.run.checkpoints / stage.name
     checkpoint = latest_checkpoint(folder) if options.resume else None
     try:
@@ -60,7 +60,7 @@ def _train(context: TrainingContext, stage: Stage, folder: Path, checkpoint: Pat
     # Convolutions are fastest with channels last: MobileNetV2 on AMX, forward and backward, 82 → 67 ms per image.
     model.to(context.processes.device, memory_format=torch.channels_last)
     steps = stage.epochs * math.ceil(len(train_data) / (context.options.batch * context.processes.count))
-    optimizer = schedule.make_optimizer(model, *stage.rates)
+    optimizer = optimizers.make_optimizer(model, *stage.rates)
     with context.cpu_workers() as workers, silence_libraries():
         trainer = ParallelTrainer(
             workers=workers,
@@ -70,7 +70,7 @@ def _train(context: TrainingContext, stage: Stage, folder: Path, checkpoint: Pat
             train_dataset=train_data,
             eval_dataset=valid_data,
             data_collator=collate,
-            optimizers=(optimizer, schedule.make_one_cycle(optimizer, steps)),
+            optimizers=(optimizer, optimizers.make_one_cycle(optimizer, steps)),
             compute_metrics=lambda answer: _epoch_metrics(answer, context.measures),
             callbacks=_callbacks(context, train_data, stage),
         )

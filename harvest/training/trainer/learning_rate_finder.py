@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from harvest.training.torch_dataset import collate
-from harvest.training.trainer import schedule
+from harvest.training.trainer import optimizers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,7 +56,7 @@ def find_learning_rate(
     """Try rates from one millionth to one, with one batch each; the network is not changed."""
     device = next(model.parameters()).device
     before = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    optimizer = schedule.make_optimizer(model, LOWEST, LOWEST)
+    optimizer = optimizers.make_optimizer(model, LOWEST, LOWEST)
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(dataset, batch, shuffle=True, collate_fn=collate, generator=order)
     rates: list[float] = []

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.metrics.epoch_metrics import EpochMetrics
     from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import LabelledPictures
+    from harvest.training.pictures.load_pictures import LabelledPictures
     from harvest.training.processes import Processes
     from harvest.training.progress import Progress
     from harvest.training.run_directory import TrainingRun
     from harvest.training.splits.split import Split
-    from harvest.training.trainer.epoch_table import EpochTable
+    from harvest.training.trainer.epoch_display import EpochTable
     from harvest.training.training_options import TrainingOptions
 
 

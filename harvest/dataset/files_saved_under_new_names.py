@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from harvest.dataset.findings import UnexpectedFile
+    from harvest.dataset.folder_differences import UnexpectedFile
     from harvest.files.tree import Tree
     from harvest.images import InspectedImage
     from harvest.ledger.picture_table import PictureRow, PictureTable

@@ -14,7 +14,7 @@ from harvest.training.inference.model_export import check_exports
 from harvest.training.processes import Processes
 from harvest.training.progress import NoProgress, RecordingProgress
 from harvest.training.read_options import read_options
-from harvest.training.resume import merge_options
+from harvest.training.resumed_options import merge_options
 
 if TYPE_CHECKING:
     from harvest.training.progress import Progress

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from harvest.training.cpu_parallel import workers_for_prediction
-from harvest.training.pictures.labelled_pictures import SplitPart
+from harvest.training.pictures.load_pictures import SplitPart
 from harvest.training.torch_dataset import ImageDataset, collate
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
-    from harvest.training.pictures.labelled_pictures import LabelledPictures
-    from harvest.training.session import Session
+    from harvest.training.pictures.load_pictures import LabelledPictures
+    from harvest.training.training_state import Session
 
     Answers = dict[SplitPart, NDArray[np.float64]]
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from harvest.duplicates.index import CopyPairs
 from harvest.errors import TrainingError
-from harvest.training.pictures.decode_cache import DecodeCache, DecodedFile
 from harvest.training.pictures.find_duplicates import find_duplicate_pairs
 from harvest.training.pictures.find_files import Skipped, SplitPart, find_files
 from harvest.training.pictures.ledger_facts import LedgerFacts, read_ledger_facts
+from harvest.training.pictures.size_and_fingerprint_cache import DecodeCache, DecodedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,7 +16,7 @@ from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import StorageError
 from harvest.images import inspect_image, limit_large_decodes, memory_needed
 from harvest.models import Fingerprint, Refusal
-from harvest.training.pictures import cache_file
+from harvest.training.pictures import damage_safe_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +49,7 @@ class DecodeCache:
         self._path = folder / _FILE if folder else None
         self._say = say
         self._new: dict[str, DecodedFile] = {}
-        records = cache_file.read_cache(self._path, _HEAD)
+        records = damage_safe_cache.read_cache(self._path, _HEAD)
         self._records = b"" if len(records) % _RECORD.size else records
         self._at = {self._records[start : start + 32]: start for start in range(0, len(self._records), _RECORD.size)}
 
@@ -99,7 +99,7 @@ class DecodeCache:
             _RECORD.pack(bytes.fromhex(file.content), *file.size, file.fingerprint.data) for file in self._new.values()
         )
         try:
-            cache_file.write_cache(self._path, _HEAD, body)
+            damage_safe_cache.write_cache(self._path, _HEAD, body)
         except StorageError as error:
             self._say(f"the results cannot be cached, so the next run decodes every image again: {error.message}")
 
