@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -77,6 +78,36 @@ def write_predictions(path: Path, rows: Iterable[Prediction]) -> None:
     table.writerow(Prediction._fields)
     table.writerows([_cell(value) for value in row] for row in rows)
     disk.write_atomically(path, out.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def read_predictions(path: Path) -> dict[str, Prediction]:
+    """Read the predictions of predictions.csv by content hash; rows that are not predictions are skipped.
+
+    The path, label and predicted class are as they are in the file: text that a spreadsheet would run is escaped.
+    """
+    found: dict[str, Prediction] = {}
+    with suppress(OSError, csv.Error), path.open(encoding="utf-8", errors="replace", newline="") as file:
+        for cells in csv.DictReader(line.replace("\0", "") for line in file):
+            with suppress(KeyError, TypeError, ValueError):
+                row = _parse(cells)
+                found[row.content] = row
+    return found
+
+
+def _parse(cells: Mapping[str, str]) -> Prediction:
+    """Parse a row; raise KeyError, TypeError or ValueError if it is not a prediction."""
+    path, content, label, predicted = (cells[name] + "" for name in ("path", "content", "label", "predicted"))
+    p_label, p_predicted, loss = (float(cells[name] or "nan") for name in ("p_label", "p_predicted", "loss"))
+    return Prediction(path, content, label, predicted, p_label, p_predicted, loss, int(cells["fold"]))
+
+
+def order_by_loss(predictions: Iterable[Prediction]) -> list[Prediction]:
+    """Return the predictions for images that were held out, the highest loss first.
+
+    The loss of an image that a network was trained on is low even if its label is wrong.
+    """
+    held_out = (each for each in predictions if each.fold >= 0 and math.isfinite(each.loss))
+    return sorted(held_out, key=lambda each: (-each.loss, each.path))
 
 
 def _cell(value: str | float) -> str:

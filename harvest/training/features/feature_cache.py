@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DIGEST = 32  # bytes of a SHA-256 digest
+_PLAIN = re.compile(r"features-[0-9a-f]{32}\.safetensors")  # of the images themselves, not of augmented views
 
 
 class FeatureCache:
@@ -64,3 +67,23 @@ class FeatureCache:
             disk.write_atomically(self._path, save(document))
         except CannotWrite as error:
             say(f"the features are not cached: {error.message}. The training continues.")
+
+
+def read_newest_features(folder: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the features by content that the last training with this cache folder computed; empty without any."""
+    files: list[tuple[int, Path]] = []
+    with suppress(OSError):
+        plain = (path for path in folder.iterdir() if _PLAIN.fullmatch(path.name) and path.is_file())
+        files.extend((path.stat().st_mtime_ns, path) for path in plain)
+    for _, path in sorted(files, reverse=True):
+        if (width := _width(path)) and (features := FeatureCache(path, (width,)).read()):
+            return features
+    return {}
+
+
+def _width(path: Path) -> int:
+    """Return the number of features of each image in a file; 0 for a damaged file."""
+    with suppress(OSError, SafetensorError), safe_open(path, "numpy") as file:
+        shape: list[int] = file.get_slice("values").get_shape()
+        return shape[1] if len(shape) == 2 else 0  # noqa: PLR2004 - images and features
+    return 0
