@@ -197,3 +197,16 @@ def test_origins_are_those_of_the_pictures_on_disk(tmp_path: Path) -> None:
         (two, "BING", None, None, "https://a.example/bob"),
         (one, "BING", "https://a.example/p", "Ada", None),
     ]
+
+
+def test_decisions_of_earlier_versions_count_as_reviews(root: Path) -> None:
+    """An image that a person moved before the upgrade is reviewed after it; the others are not."""
+    with closing(sqlite3.connect(root / "harvest.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE picture SET touched = 1 WHERE id IN (1, 2)")
+        connection.execute(
+            "INSERT INTO decision (at, by, session, batch, action, picture)"
+            " VALUES ('2026', 'files', '', 1, 'move', 1), ('2026', 'files', '', 1, 'edit', 2)"
+        )
+    with Dataset.open(root) as dataset:
+        assert {row.id for row in dataset.review_rows() if row.reviewed} == {1}
+        assert dataset.next_undo() is None

@@ -17,7 +17,9 @@ Images are named by ids only. Every error is {"error": "…", "hint": "…"} wit
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -55,6 +57,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
+_log = logging.getLogger("harvest.review")
 _FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -111,7 +114,8 @@ class _ReviewService:
         self._thumbnails = ThumbnailCache()
         self._ledger = ThreadPoolExecutor(1, thread_name_prefix="dataset")
         self._readers = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="thumbnails")
-        self._suspects = ThreadPoolExecutor(1, thread_name_prefix="suspects")
+        self._search: threading.Thread | None = None  # for suspects; a daemon, as it may take minutes
+        self._is_closing = False
         self._searched: frozenset[tuple[int, str, str]] | None = None
 
     @asynccontextmanager
@@ -120,7 +124,8 @@ class _ReviewService:
         try:
             yield
         finally:
-            for threads in (self._suspects, self._readers, self._ledger):
+            self._is_closing = True
+            for threads in (self._readers, self._ledger):
                 threads.shutdown(wait=False, cancel_futures=True)
 
     async def _call(self, function: Callable[..., Any], *args: Any, **more: Any) -> Response | None:
@@ -222,13 +227,19 @@ class _ReviewService:
         """Look for suspects in the background, if images came, went or changed since the last search."""
         rows = self._session.snapshot.rows
         images = frozenset((row.id, row.class_name, row.content) for row in rows.values() if not row.rejected)
-        if images != self._searched:
+        is_running = self._search is not None and self._search.is_alive()
+        if images != self._searched and not is_running:
             self._searched = images
-            self._suspects.submit(self._find_suspects)
+            self._search = threading.Thread(target=self._find_suspects, name="suspects", daemon=True)
+            self._search.start()
 
     def _find_suspects(self) -> None:
-        reasons = find_suspects(self._dataset)
-        self._ledger.submit(self._session.snapshot.set_reasons, reasons)
+        try:
+            reasons = find_suspects(self._dataset)
+            self._ledger.submit(self._session.snapshot.set_reasons, reasons)
+        except Exception:  # noqa: BLE001 - the page works without suspects
+            if not self._is_closing:  # else the dataset was closed meanwhile
+                _log.exception("the search for suspects failed")
 
 
 def _existing(answer: Response | None) -> Response:

@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING
 
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.pace import Pace
+from tests.command import run_code
 from tests.datasets import jpeg, name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.review.reviews import Review
+
+ENDLESS_SEARCH = """
+import sys, time
+from pathlib import Path
+from harvest.review import review_app
+from tests.review.reviews import Review
+review_app.find_suspects = lambda dataset: time.sleep(3600) or {}
+with Review(Path(sys.argv[1])) as review:
+    review.get("/api/changes", since=0)
+print("closed")
+"""
 
 
 def test_deleted_and_moved_files_are_on_the_page(review: Review, root: Path) -> None:
@@ -88,6 +100,11 @@ def test_folders_are_compared_only_after_a_change(tmp_path: Path) -> None:
     assert not watch.take_change()
     now[0] += 31
     assert watch.take_change()
+
+
+def test_a_long_search_for_suspects_does_not_delay_the_end(root: Path, tmp_path: Path) -> None:
+    """The process ends although the search for suspects would take another hour."""
+    assert run_code(ENDLESS_SEARCH, tmp_path, root) == "closed\n"
 
 
 def test_pace_counts_images_and_leaves_out_pauses() -> None:

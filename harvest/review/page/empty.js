@@ -7,7 +7,7 @@ import { count, queues, texts } from "./texts.js";
 /** Draw the panel. `go` changes the view, `nextClass` goes to a class with work left. */
 export function drawEmpty(panel, { go, clearFilters, nextClass }) {
   const { state, queue } = store;
-  if (hasFilters()) return fill(panel, texts.emptyFilter, "", [button("Clear filters", clearFilters)]);
+  if (hasFilters()) return fill(panel, texts.emptyFilter, "", [button(texts.clearFilters, clearFilters)]);
   if (queue === "unreviewed" && !state.queues.unreviewed && state.queues.all) return drawDone(panel, go);
   if (store.class) {
     return fill(panel, texts.emptyClass(store.class), texts.emptyHintClass, [
@@ -43,7 +43,7 @@ function drawDone(panel, go) {
 function table(classes) {
   const most = Math.max(1, ...classes.map((each) => each.kept));
   return create("table", { class: "numbers" },
-    create("thead", {}, create("tr", {}, ["Class", "Kept", "Rejected"].map((label) => create("th", { scope: "col" }, label)))),
+    create("thead", {}, create("tr", {}, texts.doneColumns.map((label) => create("th", { scope: "col" }, label)))),
     create("tbody", {}, classes.map((each) => create("tr", {},
       create("th", { scope: "row" }, each.name),
       create("td", {}, bar(each.kept / most), count(each.kept)),
@@ -56,7 +56,7 @@ function bar(share) {
 
 function command(text) {
   const code = create("code", {}, text);
-  const copy = create("button", { type: "button" }, "Copy");
+  const copy = create("button", { type: "button" }, texts.copy);
   copy.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text);

@@ -126,6 +126,7 @@ function drawNow() {
 function recycle(id, tile) {
   tiles.delete(id);
   tile.hidden = true;
+  tile.classList.remove("loaded");
   tile.removeAttribute("id");
   pool.push(tile);
 }

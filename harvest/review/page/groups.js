@@ -22,13 +22,13 @@ export function startGroups() {
 
 /** Read the groups of the server. The marks are the page's own until they are sent. */
 export function readGroups(reply) {
-  store.groups = reply.groups.filter(({ members }) => members.length && (!store.class || members.some((each) => each.class === store.class))).map((group) => ({
-    ...group,
-    keep: new Set(group.kind === "conflict" ? [] : [...group.keep, ...group.members.filter((each) => each.kept_by_you).map(({ id }) => id)]),
-    isOpen: true,
-    isMarked: false, // by K, X or a click; then the arrows only move
-    result: "",
-  }));
+  const isShown = ({ members }) => members.length && (!store.class || members.some((each) => each.class === store.class));
+  store.groups = reply.groups.filter(isShown).map((group) => {
+    const protectedIds = group.members.filter((each) => each.kept_by_you).map(({ id }) => id);
+    const proposed = group.kind === "conflict" ? [] : [...new Set([...group.keep, ...protectedIds])];
+    // `isMarked`: by K, X or a click; then the arrows only move.
+    return { ...group, proposed, protectedIds, keep: new Set(proposed), isOpen: true, isMarked: false, result: "" };
+  });
   store.seq = reply.seq;
   store.items = new Map(store.groups.flatMap(({ members }) => members).map((member) => [member.id, {
     ...member, state: "kept", reviewed: member.kept_by_you, rating: 0, reasons: [],
@@ -63,8 +63,7 @@ export function stepMember(by) {
   if (!group) return;
   const to = Math.max(0, Math.min(group.members.length - 1, place.member + by));
   if (to !== place.member && group.isOpen && !group.isMarked && !isConflict(group)) {
-    const protectedIds = group.members.filter((each) => each.kept_by_you).map(({ id }) => id);
-    group.keep = new Set([...protectedIds, group.members[to].id]);
+    group.keep = new Set([...group.protectedIds, group.members[to].id]);
   }
   goTo(place.group, to);
 }
@@ -161,13 +160,11 @@ function describe(group) {
   if (!group.isOpen) return group.result;
   if (isConflict(group)) return texts.conflictTitle;
   if (!group.keep.size) return texts.nothingKept;
-  const isProposal = group.keep.size === group.keep_count && group.proposed.every((id) => group.keep.has(id));
+  const isProposal = group.keep.size === group.proposed.length && group.proposed.every((id) => group.keep.has(id));
   return texts.proposal(group.keep.size, isProposal ? group.why : "");
 }
 
 function build(group) {
-  group.proposed = [...group.keep];
-  group.keep_count = group.keep.size;
   return create("div", { role: "group", class: "group" },
     create("div", { class: "group-head", "aria-hidden": "true" },
       create("span", { class: "group-title" }), create("span", { class: "why" })),

@@ -2,14 +2,8 @@
 
 import { byId, create, webAddress } from "./elements.js";
 import { get } from "./server.js";
-import { texts } from "./texts.js";
+import { facts, texts } from "./texts.js";
 
-const FIELDS = [
-  ["class", "Class"], ["file", "File"], ["query", "Query"], ["provider", "Source"], ["rank", "Search rank"],
-  ["title", "Title"], ["author", "Author"], ["licence", "Licence"], ["page", "Page"], ["url", "Image"],
-  ["fetched", "Fetched"], ["original_size", "Original"], ["size", "In the dataset"], ["reasons", "Suspect"],
-  ["copies", "Copies"], ["near_duplicates", "Similar"], ["predicted", "Model"], ["decisions", "Decisions"], ["content", "Content hash"],
-];
 const LINKS = { page: "page", url: "url", licence: "licence_url" };
 
 let latest = 0;
@@ -26,7 +20,7 @@ export async function informAbout(id) {
     const item = await get(`/api/item/${id}`);
     if (request !== latest) return;
     byId("facts-error").textContent = "";
-    list.replaceChildren(...FIELDS.flatMap(([name, label]) => row(label, item[name], item[LINKS[name]])));
+    list.replaceChildren(...Object.entries(facts).flatMap(([name, label]) => row(label, item[name], item[LINKS[name]])));
   } catch (error) {
     if (request === latest) byId("facts-error").textContent = texts.refused(error.message, error.hint).replace(/^Not saved: /, "");
   }

@@ -2,6 +2,7 @@
 
 import { byId, create } from "./elements.js";
 import { COMMANDS, assignKey, keyLabel, keysOf, preferences, savePreferences } from "./keymap.js";
+import { texts } from "./texts.js";
 
 let waiting = null; // the button that waits for a key
 
@@ -34,8 +35,8 @@ function draw() {
   waiting = null;
   byId("key-list").replaceChildren(...COMMANDS.map((command) => {
     const what = command.views.find(Boolean);
-    const keys = keysOf(command).map(keyLabel).join(", ") || "no key";
-    const button = create("button", { type: "button", class: "key", "aria-label": `${what}: ${keys}. Press to change.` }, keys);
+    const keys = keysOf(command).map(keyLabel).join(", ") || texts.noKey;
+    const button = create("button", { type: "button", class: "key", "aria-label": texts.changeKey(what, keys) }, keys);
     button.addEventListener("click", () => wait(button, command.name));
     return create("li", {}, create("span", {}, what), button);
   }));
@@ -45,7 +46,7 @@ function wait(button, name) {
   draw();
   // Drawing made new buttons.
   waiting = { button: byId("key-list").children[COMMANDS.findIndex((command) => command.name === name)].lastChild, name };
-  waiting.button.textContent = "Press a key…";
+  waiting.button.textContent = texts.pressKey;
   waiting.button.classList.add("waits");
   waiting.button.focus();
 }

@@ -1,9 +1,8 @@
-// Every text of the page, in one place for translation. Numbers have the separators of the reader's language.
+// The texts that the page writes; those that never change are in index.html, and those of the keys in keymap.js. Numbers have the separators of the reader's language.
 
 const number = new Intl.NumberFormat();
 export const count = (value) => number.format(value);
 const images = (value) => (value === 1 ? "1 image" : `${count(value)} images`);
-const some = (value) => (value === 1 ? "image" : "images");
 
 export const queues = {
   conflicts: "Conflicts",
@@ -19,6 +18,14 @@ export const orders = {
   rank: "Search rank",
   newest: "Newest first",
   name: "File name",
+};
+
+/** What is known about an image, in the order of the panel. */
+export const facts = {
+  class: "Class", file: "File", query: "Query", provider: "Source", rank: "Search rank", title: "Title",
+  author: "Author", licence: "Licence", page: "Page", url: "Image", fetched: "Fetched", original_size: "Original",
+  size: "In the dataset", reasons: "Suspect", copies: "Copies", near_duplicates: "Similar", predicted: "Model",
+  decisions: "Decisions", content: "Content hash",
 };
 
 export const texts = {
@@ -63,7 +70,6 @@ export const texts = {
     `harvest review was started again. Open the link that it printed in this browser${unsent ? `: ${unsent === 1 ? "1 unsent decision is" : `${count(unsent)} unsent decisions are`} sent then.` : "."}`,
   cannotStart: "The page cannot load the dataset.",
   cannotStartHint: "Open the link that harvest review printed in the terminal.",
-  retry: "Try again",
 
   // Classes and filters
   allClasses: "All classes",
@@ -92,7 +98,7 @@ export const texts = {
   groupsLabel: (queue) => `${queues[queue]}: groups of images`,
   groupTitle: (position, total, amount) => `${count(position)} of ${count(total)} · ${images(amount)}`,
   conflictTitle: "The same image is in more than one class. Choose its class.",
-  proposal: (kept, why) => (why ? `keeps ${why}` : `keeps ${images(kept)}`),
+  proposal: (kept, why) => `keeps ${images(kept)}${why ? ` · ${why}` : ""}`,
   nothingKept: "keeps none of them",
   memberKept: "keep",
   memberRejected: "reject",
@@ -111,7 +117,13 @@ export const texts = {
   doneTitle: "Everything is reviewed",
   doneText: (kept, rejected) => `${images(kept)} in the dataset, ${count(rejected)} rejected.`,
   doneNext: "Next step, in the terminal",
+  copy: "Copy",
   copied: "Copied",
+  doneColumns: ["Class", "Kept", "Rejected"],
+  clearFilters: "Clear filters",
+  pressKey: "Press a key…",
+  noKey: "no key",
+  changeKey: (what, keys) => `${what}: ${keys}. Press to change.`,
   warnings: "Before you train",
   remaining: (queue, amount) => `${queues[queue]}: ${count(amount)} left`,
   emptyFilter: "No image matches these filters.",
@@ -137,7 +149,6 @@ export const texts = {
   goTo: (queue) => `Go to ${queues[queue]}`,
 
   pace: ({ images: amount, seconds }) => (amount ? `${images(amount)} in ${duration(seconds)}` : ""),
-  copies: (value) => `${value} ${some(value)}`,
 };
 
 export function tileState(item) {
