@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from harvest.ignore_message import ignore_message
+from harvest.default_callbacks import ignore_message
 from harvest.training.features.feature_cache import FeatureCache, read_newest_features
 from harvest.training.features.similarity_orders import SimilarityOrders
-from harvest.training.prediction_files import Prediction, order_by_loss, read_predictions, write_predictions
+from harvest.training.result_files import Prediction, order_by_loss, read_predictions, write_predictions
 
 if TYPE_CHECKING:
     from pathlib import Path
