@@ -125,8 +125,8 @@ class _ReviewService:
             yield
         finally:
             self._is_closing = True
-            for threads in (self._readers, self._ledger):
-                threads.shutdown(wait=False, cancel_futures=True)
+            self._readers.shutdown(wait=False, cancel_futures=True)
+            self._ledger.shutdown(wait=True, cancel_futures=True)  # the dataset is closed next: finish the decision
 
     async def _call(self, function: Callable[..., Any], *args: Any, **more: Any) -> Response | None:
         """Call a function in the thread of the dataset, and write its JSON there: that of 50,000 images takes long."""
