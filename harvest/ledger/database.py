@@ -182,8 +182,9 @@ class Ledger:
             return self._connection.execute(statement, [_storable(value) for value in values])
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file, after a statement that another thread runs: SQLite would crash."""
+        with self._lock:
+            self._connection.close()
 
 
 def _read_into(memory: sqlite3.Connection, path: Path) -> None:

@@ -81,6 +81,7 @@ def test_a_conflict_can_be_decided_by_mouse(conflicts, dataset):
     """Each class of a conflict has a button."""
     conflicts.click(f"[data-value={CLASSES[1]}]")
     wait_for(conflicts, "document.querySelector('.group.closed')")
+    press(conflicts)  # wait for the answer
 
     assert dataset.log[-1]["keep"] == [62]
 

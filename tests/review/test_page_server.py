@@ -36,6 +36,8 @@ def test_decisions_wait_for_a_server_that_stopped(browser):
 
     with serve(dataset, urlsplit(address).port):
         wait_for(page, "document.getElementById('server').hidden")
+        wait_for(page, "sessionStorage.length === 0")
+        press(page)  # wait for the answer
         assert [body["action"] for body in dataset.log] == ["reject", "keep"]
         opened.__exit__(None, None, None)
 
