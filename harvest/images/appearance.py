@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harvest.contain_unexpected_errors import refuse_unexpected
-from harvest.images import exif_block, headers
-from harvest.images.decode import decode
-from harvest.images.memory_budget import limit_large_decodes, memory_needed
+from harvest.images import exif_block
+from harvest.images.decode_small import decode_small
 from harvest.images.padding import remove_padding
 from harvest.models import Refusal
 
@@ -41,14 +40,9 @@ class Appearance(NamedTuple):
 @refuse_unexpected
 def measure_appearance(body: bytes) -> Appearance | Refusal | None:
     """Measure an image, without white padding; return `None` if it is too small."""
-    header = headers.read_header(body)
-    if isinstance(header, Refusal):
-        return header
-    with limit_large_decodes(memory_needed(body, _SIDE)):
-        decoded = decode(body, header, _SIDE)
-        if isinstance(decoded, Refusal):
-            return decoded
-        image = decoded.resized(_SIDE)
+    image = decode_small(body, _SIDE)
+    if isinstance(image, Refusal):
+        return image
     if exif_block.source_of(body):
         image = remove_padding(image)
     return _measure(image) if max(image.size) >= _FEW_PIXELS and min(image.size) > 2 else None  # noqa: PLR2004 - a filter of 3 x 3

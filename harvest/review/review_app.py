@@ -26,11 +26,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from harvest.errors import HarvestError
+from harvest.http_server.exception_handlers import EXCEPTION_HANDLERS
 from harvest.http_server.http_errors import HttpError
 from harvest.http_server.request_guard import HostRule, RequestGuard
 from harvest.http_server.service_limits import ServiceLimits
@@ -87,12 +87,7 @@ def make_review_app(
             Route("/api/undo", service.undo, methods=["POST"]),
             Route("/api/redo", service.redo, methods=["POST"]),
         ],
-        exception_handlers={
-            HttpError: _error_response,
-            HTTPException: _not_found,
-            HarvestError: _dataset_error,
-            Exception: _internal_error,
-        },
+        exception_handlers={**EXCEPTION_HANDLERS, HarvestError: _dataset_error},
         lifespan=service.lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would repeat the Host header
@@ -256,21 +251,6 @@ def _unreadable(refusal: Refusal) -> HttpError:
     return HttpError(404, f"This image cannot be shown: {refusal.detail or refusal.verdict}.", "Open its file.")
 
 
-async def _error_response(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HttpError)
-    return error.response
-
-
-async def _not_found(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    message = {404: "Not found.", 405: "Method not allowed."}.get(error.status_code)
-    return HttpError(error.status_code, message or error.detail, **dict(error.headers or {})).response
-
-
 async def _dataset_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HarvestError)
     return HttpError(503, error.message, error.hint or "Look at the terminal of harvest review.").response
-
-
-async def _internal_error(_request: Request, _error: Exception) -> Response:
-    return HttpError(500, "Internal error: this is a bug in harvest.", "Its terminal shows the details.").response

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ThumbnailCache:
-    """Makes each thumbnail once; a cache that cannot be written is no error."""
+    """Makes each thumbnail once; a cache that cannot be written is not an error."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or cache_file("thumbnails")

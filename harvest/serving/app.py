@@ -17,7 +17,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -25,6 +24,7 @@ from harvest import images
 from harvest.harvesting.download import MemoryBudget
 from harvest.http_server import http_errors
 from harvest.http_server.client_limits import Shares, client_of
+from harvest.http_server.exception_handlers import EXCEPTION_HANDLERS
 from harvest.http_server.http_errors import HttpError
 from harvest.http_server.request_guard import HostRule, RequestGuard
 from harvest.http_server.service_limits import ServiceLimits
@@ -87,11 +87,7 @@ def make_app(
             Route("/classify", service.classify, methods=["POST"]),
             Route("/health", service.health),
         ],
-        exception_handlers={
-            HttpError: _error_response,
-            HTTPException: _not_found,
-            Exception: _internal_error,
-        },
+        exception_handlers=EXCEPTION_HANDLERS,
         lifespan=service.lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would repeat the Host header
@@ -159,18 +155,3 @@ def _static_file(name: str, kind: str) -> Callable[[Request], Response]:
         return Response(content, headers={"Content-Type": kind})
 
     return respond
-
-
-async def _error_response(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HttpError)
-    return error.response
-
-
-async def _not_found(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    message = {404: "Not found.", 405: "Method not allowed."}.get(error.status_code)
-    return HttpError(error.status_code, message or error.detail, **dict(error.headers or {})).response
-
-
-async def _internal_error(_request: Request, _error: Exception) -> Response:
-    return HttpError(500, "Internal error: this is a bug in harvest. Its terminal shows the details.").response

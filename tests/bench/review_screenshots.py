@@ -29,7 +29,7 @@ SKIP_CARD = "localStorage.setItem('harvest-first-card', '1')"
 
 
 def add_copies(root: Path) -> None:
-    """Put smaller copies of some images beside them."""
+    """Add smaller copies of some images to their folders."""
     for number, path in enumerate(sorted(root.glob("*/sample-*.jpg"))[::45][:COPIES]):
         image = Image.open(path)
         width, height = image.size

@@ -157,7 +157,7 @@ def assert_finished(world: World, out: Path, undisturbed: Path) -> None:
     kept, other = world.kept(out), world.kept(undisturbed)
     assert kept.keys() == other.keys()
     for photo, homes in kept.items():
-        assert len(homes) == 1, f"{photo} lies in {homes}"
+        assert len(homes) == 1, f"{photo} is in {homes}"
         # Which of two classes comes first for a photo of both is not deterministic.
         assert set(homes) <= world.homes[photo]
     assert other_files(out) == OURS

@@ -1,4 +1,4 @@
-"""Folders as they are: every image that decodes is taken, whatever else lies there is told or ignored."""
+"""Folders as they are: every image that decodes is used, every other file is reported or ignored."""
 
 from __future__ import annotations
 

@@ -347,7 +347,7 @@ def test_memory_stays_flat(predictor, tmp_path):
 
 
 def test_a_guess_is_a_pair():
-    """A guess unpacks, and tells its parts by name."""
+    """A guess unpacks, and its parts have names."""
     label, probability = guess = LabelProbability("king", 0.5)
 
     assert (label, probability) == (guess.label, guess.probability) == ("king", 0.5)
