@@ -20,6 +20,7 @@ from harvest.errors import UsageError
 if TYPE_CHECKING:
     from harvest.dataset import Dataset
     from harvest.http_server.listener import Listener
+    from harvest.review.image_details import ModelPrediction
 
 FIRST_PORT = 8765
 _PORTS = 100  # tried in turn
@@ -80,6 +81,7 @@ def _serve(dataset: Dataset, host: str, port: int | None, *, is_browser_wanted: 
             port=listener.port,
             any_address=not listener.is_loopback,
             limits=limits,
+            predictions=_read_predictions(dataset.root),
         )
         server = Server(app, listener, limits)
         link = f"{listener.url}?token={token}"
@@ -89,6 +91,15 @@ def _serve(dataset: Dataset, host: str, port: int | None, *, is_browser_wanted: 
         server.run()
     finally:
         listener.close()
+
+
+def _read_predictions(root: Path) -> dict[str, ModelPrediction]:
+    """Return the out-of-fold predictions of the newest run next to the dataset."""
+    from harvest.review.image_details import ModelPrediction
+    from harvest.training.result_files import read_newest_predictions
+
+    newest = read_newest_predictions(root.with_name(f"{root.name}.runs"))
+    return {content: ModelPrediction(each.predicted, each.p_predicted) for content, each in newest.items()}
 
 
 def _listen(host: str, port: int | None) -> Listener:

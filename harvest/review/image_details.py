@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 _WEB = ("http://", "https://")
 
 
-def describe_image(dataset: Dataset, row: ReviewRow, reasons: Sequence[str]) -> dict[str, Any]:
+class ModelPrediction(NamedTuple):
+    """The class that a model which was not trained on an image predicts for it."""
+
+    class_name: str
+    probability: float
+
+
+def describe_image(
+    dataset: Dataset, row: ReviewRow, reasons: Sequence[str], prediction: ModelPrediction | None
+) -> dict[str, Any]:
     """Return the history of an image as the page shows it."""
     history = dataset.picture_history(row.id)
     return {
@@ -32,8 +41,15 @@ def describe_image(dataset: Dataset, row: ReviewRow, reasons: Sequence[str]) -> 
             {"at": each.at, "by": each.by, "action": each.action, "to": each.target, "value": each.value}
             for each in history.events
         ],
-        "predicted": None,
+        "predicted": _describe_prediction(prediction, dataset),
     }
+
+
+def _describe_prediction(prediction: ModelPrediction | None, dataset: Dataset) -> dict[str, Any] | None:
+    """Return the prediction, unless the class is gone or was never one: the image could not be moved there."""
+    if prediction is None or prediction.class_name not in dataset.class_names():
+        return None
+    return {"class": prediction.class_name, "probability": round(prediction.probability, 2)}
 
 
 def _describe_source(history: PictureHistory) -> dict[str, Any]:

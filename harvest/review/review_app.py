@@ -23,6 +23,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -44,11 +45,12 @@ from harvest.review.suspects import find_suspects
 from harvest.review.thumbnail_cache import ThumbnailCache
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
     from starlette.requests import Request
 
     from harvest.dataset import Dataset, ReviewRow
+    from harvest.review.image_details import ModelPrediction
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -69,9 +71,14 @@ def make_review_app(
     port: int,
     any_address: bool = False,
     limits: ServiceLimits | None = None,
+    predictions: Mapping[str, ModelPrediction] = MappingProxyType({}),
 ) -> RequestGuard:
-    """Return the ASGI application; `names` are the accepted hosts, with `any_address` IP addresses too."""
-    service = _ReviewService(dataset)
+    """Return the ASGI application.
+
+    `names` are the accepted hosts, with `any_address` IP addresses too. `predictions` are those of a model, by
+    content hash.
+    """
+    service = _ReviewService(dataset, predictions)
     app = Starlette(
         routes=[
             Route("/", service.page),
@@ -103,9 +110,9 @@ def make_review_app(
 class _ReviewService:
     """Answers requests: one thread works with the dataset, several read files and make thumbnails."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, predictions: Mapping[str, ModelPrediction]) -> None:
         self._dataset = dataset
-        self._session = ReviewSession(dataset)
+        self._session = ReviewSession(dataset, predictions)
         self._thumbnails = ThumbnailCache()
         self._ledger = ThreadPoolExecutor(1, thread_name_prefix="dataset")
         self._readers = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="thumbnails")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from harvest.dataset import Action, BatchResult, Dataset, ReviewRow
+    from harvest.review.image_details import ModelPrediction
     from harvest.review.item_lists import ItemFilter
     from harvest.review.review_groups import Group
 
@@ -27,8 +28,9 @@ _BY = "page"
 class ReviewSession:
     """The dataset, a snapshot of its images, and what has been decided."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, predictions: Mapping[str, ModelPrediction]) -> None:
         self._dataset = dataset
+        self._predictions = predictions
         self._watch = DiskWatch(dataset.root)
         self._pace = Pace()
         self._version = dataset.data_version()
@@ -105,7 +107,8 @@ class ReviewSession:
         row = self.snapshot.rows.get(number)
         if row is None:
             return None
-        return describe_image(self._dataset, row, self.snapshot.reasons.get(number, ()))
+        reasons, prediction = self.snapshot.reasons.get(number, ()), self._predictions.get(row.content)
+        return describe_image(self._dataset, row, reasons, prediction)
 
     def changes(self, since: int) -> dict[str, Any]:
         """Return what changed since a number, after comparing with the folders."""

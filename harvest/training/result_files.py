@@ -94,6 +94,18 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
     return found
 
 
+def read_newest_predictions(runs: Path) -> dict[str, Prediction]:
+    """Return the out-of-fold predictions of the newest run in a folder of runs; empty without any."""
+    files: list[tuple[int, Path]] = []
+    with suppress(OSError):
+        files.extend((path.stat().st_mtime_ns, path) for path in runs.glob("*/predictions.csv") if path.is_file())
+    for _, path in sorted(files, reverse=True):
+        rows = read_predictions(path).items()
+        if held_out := {content: each for content, each in rows if each.fold >= 0 and math.isfinite(each.p_predicted)}:
+            return held_out
+    return {}
+
+
 def _parse(cells: Mapping[str, str]) -> Prediction:
     """Parse a row; raise KeyError, TypeError or ValueError if it is not a prediction."""
     path, content, label, predicted = (cells[name] + "" for name in ("path", "content", "label", "predicted"))

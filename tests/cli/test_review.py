@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import signal
 import sys
@@ -15,7 +17,8 @@ import pytest
 
 from harvest.dataset import Action, Dataset
 from harvest.http_server.listener import listen
-from tests.datasets import name, tree
+from harvest.training.result_files import Prediction, write_predictions
+from tests.datasets import jpeg, name, sha, tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +61,26 @@ def kings(client: httpx.Client) -> list[int]:
 def files(root: Path) -> dict[str, bytes]:
     rejected = tree(root.with_name("dataset.rejected"))
     return tree(root) | {f"rejected/{path}": data for path, data in rejected.items()}
+
+
+def test_the_newest_run_suggests_classes(cli: Command, root: Path) -> None:
+    """The out-of-fold prediction of the newest run is shown for an image, if its class is one of the dataset."""
+    for number, (run, wanted) in enumerate({"first": "king", "second": "coral"}.items()):
+        folder = root.with_name("dataset.runs") / run
+        folder.mkdir(parents=True)
+        rows = [
+            Prediction(f"king/{name(0)}", sha(jpeg(0)), "king", wanted, 0.1, 0.9, 2.3, fold=0),
+            Prediction(f"king/{name(1)}", sha(jpeg(1)), "king", "../escape", 0.1, 0.9, 2.3, fold=0),
+            Prediction(f"king/{name(2)}", sha(jpeg(2)), "king", "coral", 0.1, 0.9, 2.3, fold=-1),
+            Prediction(f"king/{name(3)}", sha(jpeg(3)), "king", "coral", math.nan, math.nan, math.nan, fold=1),
+        ]
+        write_predictions(folder / "predictions.csv", rows)
+        os.utime(folder / "predictions.csv", (number, number))
+    with Dataset.open(root) as dataset:
+        ids = [dataset.find(name(number))[0] for number in range(4)]
+    with reviewing(cli, root) as (_, client):
+        suggested = [client.get(f"/api/item/{number}").json()["predicted"] for number in ids]
+    assert suggested == [{"class": "coral", "probability": 0.9}, None, None, None]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
