@@ -34,7 +34,7 @@ LAYERS = (
     ("http_server", "images", "ledger", "providers"),
     ("dataset",),
     ("harvesting", "review", "training"),
-    ("api", "serving"),
+    ("api", "reproduce", "serving"),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -61,6 +61,10 @@ _EXAMPLES = {
         ("harvest serve snakes.runs/first", "web page at http://127.0.0.1:8000/"),
         ("harvest serve snakes.runs/first --host 0.0.0.0", "also for other devices in the network"),
     ),
+    "recipe": (
+        ("harvest recipe snakes", "snakes.recipe.jsonl, to publish"),
+        ("harvest recipe snakes -o recipe.jsonl", "another file"),
+    ),
     "keys": (
         ("harvest keys set flickr", "ask for the Flickr key, and store it"),
         ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by variable, from a file"),

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from harvest.images import InspectedImage
-    from harvest.models import Hit, Query, Refusal, Task
+    from harvest.models import Hit, Query, Recipe, Refusal, Task
     from harvest.verdicts import Verdict
 
 __all__ = [
@@ -308,6 +308,11 @@ class Dataset(DatasetReader):
     def record_verdicts(self, verdicts: Sequence[HitVerdict]) -> None:
         """Record verdicts on hits that gave no new picture."""
         self._searches.record_verdicts(verdicts)
+
+    def record_transform(self, recipe: Recipe) -> None:
+        """Record how this run writes its images."""
+        if self._run is not None:
+            run_table.record_transform(self._ledger, self._run, recipe)
 
     # Pictures.
 

@@ -153,6 +153,7 @@ class HarvestRun:
                 f"new ledger: read where {dataset.provenance_read:,} images come from back from their files"
             )
         dataset.retry_verdicts(self.options.verdicts_to_retry)
+        dataset.record_transform(self.options.recipe)
         deduplicator = Deduplicator(dataset)
         if jobs := self._jobs(dataset):
             self._run_pipeline(dataset, deduplicator, jobs)
