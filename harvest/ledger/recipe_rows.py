@@ -134,10 +134,8 @@ class RecipeRows:
         return [row[0] for row in rows]
 
     def origin_hits(self) -> set[int]:
-        """Return the ids of the hits that pictures were downloaded from."""
-        rows = self._ledger.rows(
-            "SELECT hit FROM picture WHERE state IN ('present', 'rejected') AND hit IS NOT NULL AND NOT own"
-        )
+        """Return the ids of the hits that the pictures on disk were downloaded from."""
+        rows = self._ledger.rows("SELECT hit FROM picture WHERE state = 'present' AND hit IS NOT NULL AND NOT own")
         return {row[0] for row in rows}
 
     def image(self, picture: int) -> ImageRow | None:

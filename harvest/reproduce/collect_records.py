@@ -80,7 +80,7 @@ class RecordCollector:
     def _image(self, row: ImageRow) -> RecipeImage:
         return RecipeImage(
             id=self._images[row.id],
-            result=None if row.is_own or row.hit is None else self._results.get(row.hit),
+            result=None if row.is_own or row.state == "rejected" else self._results.get(row.hit or 0),
             transform=self._transforms[row.transform],
             class_name=row.class_name,
             is_rejected=row.state == "rejected",

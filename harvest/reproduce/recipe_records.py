@@ -63,8 +63,9 @@ class RecipeResult:
 
 @dataclass(frozen=True, slots=True)
 class RecipeImage:
-    """An image that is in the dataset or was rejected; `result` is the search result that it was downloaded from.
+    """An image that is in the dataset or was rejected.
 
+    `result` is the search result that one in the dataset was downloaded from; an image that the user added has none.
     `content` is the hash of the file, `body` that of the download and `pixels` that of its upright pixels. `picture`
     is the id in the ledger that the record comes from, and is not written.
     """
