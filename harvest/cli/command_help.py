@@ -65,6 +65,10 @@ _EXAMPLES = {
         ("harvest recipe snakes", "snakes.recipe.jsonl, to publish"),
         ("harvest recipe snakes -o recipe.jsonl", "another file"),
     ),
+    "replay": (
+        ("harvest replay snakes.recipe.jsonl -o snakes", "download the images again"),
+        ("harvest replay snakes.recipe.jsonl -o snakes --archive", "also from the Wayback Machine"),
+    ),
     "keys": (
         ("harvest keys set flickr", "ask for the Flickr key, and store it"),
         ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by variable, from a file"),

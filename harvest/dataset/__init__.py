@@ -35,7 +35,7 @@ from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
 from harvest.files.lock import Lock
 from harvest.files.paths import Area, FileKey
-from harvest.files.tree import Tree
+from harvest.files.tree import MAX_FILE, Tree
 from harvest.ledger import (
     class_table,
     pending_changes,
@@ -47,6 +47,7 @@ from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.history import PictureHistory
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
+from harvest.ledger.rebuild_table import RebuildTable
 from harvest.ledger.rejections import Rejection, RejectionBatch
 from harvest.ledger.review_table import ReviewRow
 from harvest.ledger.search_table import (
@@ -124,6 +125,7 @@ class Dataset(DatasetReader):
         if self._identity is not None:
             ledger.before_writing = self._tree.before_changing = self._identity.check
         self._searches = SearchTable(ledger)
+        self.rebuild = RebuildTable(ledger)
         self._decisions = DecisionLog(ledger, secrets.token_hex(4))
         self._journal = FileOperations(ledger, self._pictures, self._tree)
         common = ledger, self._pictures, self._tree, self._journal, self._decisions
@@ -188,7 +190,7 @@ class Dataset(DatasetReader):
                 "Is the drive attached? If you deleted them: --accept-missing",
             )
         self._run = run_table.begin_run(self._ledger)
-        self._searches.run = self._journal.run = self._run
+        self._searches.run = self._journal.run = self.rebuild.run = self._run
 
     def reconcile(self, *, accept_missing: bool = False, read_sources: bool = False) -> Changes:
         """Scan the folders and record the changes, unless so many files are missing that it may be a mistake.
@@ -330,7 +332,10 @@ class Dataset(DatasetReader):
 
     def read_image(self, class_name: str, name: str, *, rejected: bool = False, most: int) -> bytes | None:
         """Return the bytes of an image, or `None` for a link, a missing file, or one of more than `most` bytes."""
-        spot = FileKey(class_name, name, Area.REJECTED if rejected else Area.TREE)
+        return self.read_file(FileKey(class_name, name, Area.REJECTED if rejected else Area.TREE), most=most)
+
+    def read_file(self, spot: FileKey, *, most: int = MAX_FILE) -> bytes | None:
+        """Return the bytes of a file, or `None` for a link, a missing file, or one of more than `most` bytes."""
         seen = self._tree.stat(spot)
         if seen is None or seen.size > most:
             return None
@@ -338,6 +343,10 @@ class Dataset(DatasetReader):
         with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
             return file.read(most)
         return None
+
+    def find_originals(self) -> dict[str, FileKey]:
+        """Return the originals that were kept, by their names, which are unique."""
+        return {file[1]: FileKey(file[0], file[1], Area.RAW) for file in self._tree.scan(Area.RAW).files}
 
     # Decisions.
 

@@ -102,7 +102,7 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
             "content": _HASH,
             **dict.fromkeys(("body", "pixels"), _maybe(_HASH)),
             **dict.fromkeys(("hit", "original_width", "original_height", "rating", "run"), _maybe(_NUMBER)),
-            **dict.fromkeys(("rendered", "touched", "reviewed"), _FLAG),
+            **dict.fromkeys(("rendered", "touched", "reviewed", "settled"), _FLAG),
             "detail": _TEXT,
         },
     ),

@@ -54,7 +54,7 @@ def _add_recipes(connection: sqlite3.Connection) -> None:
         " original_width INTEGER, original_height INTEGER, touched INTEGER NOT NULL, reviewed INTEGER NOT NULL,"
         " rating INTEGER,"
         " result TEXT CHECK (result IN ('same', 'changed', 'smaller', 'gone')), detail TEXT NOT NULL DEFAULT '',"
-        " run INTEGER, UNIQUE (hit))"
+        " run INTEGER, settled INTEGER NOT NULL DEFAULT 0, UNIQUE (hit))"
     )
     connection.execute(
         "CREATE TABLE expected_source (hit INTEGER PRIMARY KEY REFERENCES hit,"

@@ -176,6 +176,7 @@ CREATE TABLE expected_image (   -- an image to rebuild
     result          TEXT CHECK (result IN ('same', 'changed', 'smaller', 'gone')),  -- NULL: not tried yet
     detail          TEXT NOT NULL DEFAULT '',
     run             INTEGER,                -- that tried it last
+    settled         INTEGER NOT NULL DEFAULT 0, -- its picture is placed, and has what is known of it
     UNIQUE (hit)
 );
 
