@@ -33,6 +33,8 @@ LAYERS = (
     ("queries",),
     ("http_server", "images", "ledger", "providers"),
     ("dataset",),
+    ("labelled_pictures",),
+    ("splits",),
     ("harvesting", "review", "training"),
     ("api", "serving"),
     ("cli",),
@@ -55,7 +57,7 @@ HOMES = {
     "bs4": {"providers"},
     "PIL": {"images", "duplicates", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},
-    "numpy": {"images", "duplicates", "serving", "training"},
+    "numpy": {"images", "duplicates", "labelled_pictures", "serving", "splits", "training"},
     "torch": {"training"},
     "transformers": {"training"},
     "safetensors": {"training"},
