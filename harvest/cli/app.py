@@ -24,6 +24,7 @@ from harvest.cli.keys import keys
 from harvest.cli.machine_errors import explain
 from harvest.cli.predict import predict
 from harvest.cli.recipe import recipe
+from harvest.cli.render import render
 from harvest.cli.replay import replay
 from harvest.cli.restore import restore
 from harvest.cli.review import review
@@ -78,7 +79,23 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-_COMMANDS = (get, demo, adopt, status, why, restore, review, train, predict, serve, recipe, replay, keys, doctor)
+_COMMANDS = (
+    get,
+    demo,
+    adopt,
+    status,
+    why,
+    restore,
+    review,
+    train,
+    predict,
+    serve,
+    recipe,
+    replay,
+    render,
+    keys,
+    doctor,
+)
 for command in _COMMANDS:
     kind = TrainCommand if command is train else Command
     app.command(cls=kind, epilog=examples(command.__name__))(command)

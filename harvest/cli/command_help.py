@@ -69,6 +69,10 @@ _EXAMPLES = {
         ("harvest replay snakes.recipe.jsonl -o snakes", "download the images again"),
         ("harvest replay snakes.recipe.jsonl -o snakes --archive", "also from the Wayback Machine"),
     ),
+    "render": (
+        ("harvest render snakes -s 224 -o snakes-224", "longest side 224, padded to a square"),
+        ("harvest render snakes -s 500 --no-pad -o snakes-500", "longest side 500, not padded"),
+    ),
     "keys": (
         ("harvest keys set flickr", "ask for the Flickr key, and store it"),
         ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by variable, from a file"),

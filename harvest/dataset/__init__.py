@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from contextlib import ExitStack, suppress
@@ -102,6 +103,7 @@ class Dataset(DatasetReader):
     """An open dataset; `changes` are those that a person made to its folders since the last command."""
 
     changes: Changes
+    _is_temporary = False
     provenance_read: int = 0  # images whose source was read from their files, for a new ledger
 
     def __init__(
@@ -144,6 +146,7 @@ class Dataset(DatasetReader):
         accept_missing: bool = False,
         new_ledger: bool = False,
         read_only: bool = False,
+        is_temporary: bool = False,
         say: Callable[[str], None] | None = None,
     ) -> Self:
         """Open a dataset and reconcile it with its folders.
@@ -151,8 +154,9 @@ class Dataset(DatasetReader):
         `exclusive` is for a `get`: no other process may place pictures, and too many missing files raise
         `MissingFiles`. `read_only` uses a copy of the ledger in memory, even where there is no dataset, and
         changes nothing. If there are signs that the ledger was lost, `LedgerMissing` is raised and none is
-        created; `new_ledger` creates one, and reads the sources of the images from their files. `say` is
-        called with the progress of a long scan.
+        created; `new_ledger` creates one, and reads the sources of the images from their files. The path of a dataset
+        that `is_temporary` is not remembered, so that it may be deleted. `say` is called with the progress of a long
+        scan.
         """
         path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link to other siblings
         if not path.name:
@@ -170,6 +174,7 @@ class Dataset(DatasetReader):
                 ledger = open_ledger(path, create=create)
             opened.callback(ledger.close)
             dataset = cls(path, ledger, lock, read_only=read_only, say=say)
+            dataset._is_temporary = is_temporary
             opened.callback(dataset._close_files)
             dataset.reconcile(accept_missing=accept_missing, read_sources=new_ledger)
             dataset._remember_path()
@@ -180,7 +185,7 @@ class Dataset(DatasetReader):
 
     def _remember_path(self) -> None:
         """Record that there is a dataset at this path, so that its loss is detected."""
-        if not self._read_only and self._pictures.has_any():
+        if not self._read_only and not self._is_temporary and self._pictures.has_any():
             remember_dataset_paths.remember(self.root, self._ledger.dataset_id)
 
     def _begin_run(self) -> None:
@@ -343,6 +348,15 @@ class Dataset(DatasetReader):
         with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
             return file.read(most)
         return None
+
+    def add_own_file(self, class_name: str, name: str, data: bytes) -> None:
+        """Write a file that a person added to another dataset, unless its class has it; the next scan records it."""
+        spot, content = FileKey(class_name, name), hashlib.sha256(data).hexdigest()
+        known = self._pictures.find_by_content([content])
+        if any(row.state == "present" and row.class_name == class_name for row in known):
+            return
+        if self._tree.hash_files([spot]) != [content]:
+            self._tree.place([(self._journal.find_free_name(spot), data)])
 
     def find_originals(self) -> dict[str, FileKey]:
         """Return the originals that were kept, by their names, which are unique."""

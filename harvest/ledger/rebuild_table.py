@@ -320,6 +320,17 @@ class RebuildTable:
                 ((self.run, hit) for hit in hits),
             )
 
+    def record_review(self, class_name: str, content: str, *, is_reviewed: bool, rating: int | None) -> None:
+        """Record what a person decided elsewhere about an image that is here."""
+        self._ledger.execute(
+            "UPDATE picture SET reviewed = max(reviewed, ?), rating = coalesce(rating, ?)"
+            " WHERE state = 'present' AND class = ? AND content = ?",
+            int(is_reviewed),
+            rating,
+            class_name,
+            content,
+        )
+
     def results(self) -> Iterator[RebuildResult]:
         """Yield the result of every expected image."""
         for row in self._ledger.rows(

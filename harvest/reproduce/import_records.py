@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class RecordImporter:
     """Writes records to a ledger, within one transaction of its caller.
 
-    With `recipe`, all images are written in that way, so their files will be others. `rejected_image` returns what is
-    known of a rejected image beyond its record.
+    With `recipe`, all images are written in that way, so their files will be others; with `skip_unsourced`, images
+    that have no source are left to the caller. `rejected_image` returns what is known of a rejected image beyond its
+    record.
     """
 
     def __init__(
@@ -35,11 +36,12 @@ class RecordImporter:
         table: RebuildTable,
         *,
         recipe: Recipe | None = None,
+        skip_unsourced: bool = False,
         rejected_image: Callable[[RecipeImage], RejectedImage | None] | None = None,
     ) -> None:
-        self.images: list[int | None] = []  # the expected image of each record, none for a rejected one
         self._table = table
         self._recipe = recipe
+        self._skip_unsourced = skip_unsourced
         self._rejected_image = rejected_image
         self._recipes: dict[int, Recipe] = {}
         self._searches: dict[int, tuple[int, str]] = {}  # row and class of each search, by its number
@@ -80,10 +82,11 @@ class RecordImporter:
         self._contents.append(record.content)
         sources = self._sources.pop(record.id, [])
         if record.is_rejected:
-            self.images.append(None)
             self._table.add_rejection(self._describe_rejected(record, sources), [hit for hit, _ in sources])
             return
         origin = None if record.result is None else self._origins.get(record.result)
+        if origin is None and self._skip_unsourced:
+            return
         image = self._table.expect_image(
             origin,
             ExpectedImage(
@@ -100,7 +103,6 @@ class RecordImporter:
                 rating=record.rating,
             ),
         )
-        self.images.append(image)
         for hit, _ in sources:
             if hit != origin:
                 self._table.link_result(hit, image)

@@ -22,6 +22,7 @@ class RebuildSummary:
     results: tuple[RebuildResult, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
     is_interrupted: bool = False
+    word: str = "identical"  # what an image is that is as expected
 
     @property
     def total(self) -> int:
@@ -40,7 +41,7 @@ class RebuildSummary:
             for result, name in _NAMES.items()
             if result != "same" and (self.counts.get(result) or result in _ALWAYS)
         ]
-        return ", ".join([f"{self.counts.get('same', 0):,} of {self.total:,} identical", *others])
+        return ", ".join([f"{self.counts.get('same', 0):,} of {self.total:,} {self.word}", *others])
 
     @property
     def exit_code(self) -> int:
