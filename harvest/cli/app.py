@@ -22,6 +22,7 @@ from harvest.cli.get import get
 from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
 from harvest.cli.machine_errors import explain
+from harvest.cli.merge import merge
 from harvest.cli.predict import predict
 from harvest.cli.recipe import recipe
 from harvest.cli.render import render
@@ -79,23 +80,8 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-_COMMANDS = (
-    get,
-    demo,
-    adopt,
-    status,
-    why,
-    restore,
-    review,
-    train,
-    predict,
-    serve,
-    recipe,
-    replay,
-    render,
-    keys,
-    doctor,
-)
+_DATASETS = (get, demo, adopt, status, why, restore, review, recipe, replay, render, merge)
+_COMMANDS = (*_DATASETS, train, predict, serve, keys, doctor)
 for command in _COMMANDS:
     kind = TrainCommand if command is train else Command
     app.command(cls=kind, epilog=examples(command.__name__))(command)

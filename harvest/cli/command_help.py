@@ -73,6 +73,7 @@ _EXAMPLES = {
         ("harvest render snakes -s 224 -o snakes-224", "longest side 224, padded to a square"),
         ("harvest render snakes -s 500 --no-pad -o snakes-500", "longest side 500, not padded"),
     ),
+    "merge": (("harvest merge snakes more-snakes -o all-snakes", "two datasets into a third"),),
     "keys": (
         ("harvest keys set flickr", "ask for the Flickr key, and store it"),
         ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by variable, from a file"),

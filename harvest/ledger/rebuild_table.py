@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harvest import photo_keys
+from harvest import __version__, photo_keys
 from harvest.ledger import hit_table
 from harvest.ledger.class_table import adopt_class
 from harvest.ledger.database import now
@@ -53,6 +53,33 @@ class ExpectedImage(NamedTuple):
     ended: str | None = None  # when its source was last asked
 
 
+class _Placed(NamedTuple):
+    """An expected image, and the picture that was placed for it."""
+
+    image: int
+    picture: int
+    content: str
+    before: str
+    is_rendered: int
+    transform: str
+    touched: int
+    reviewed: int
+    rating: int | None
+
+
+_KNOWN = (
+    "known.id, picture.id, picture.content, known.content, known.rendered, known.transform, known.touched,"
+    " known.reviewed, known.rating"
+)
+
+
+class LeftImage(NamedTuple):
+    """An expected image without a result: the task to place it for, and its content."""
+
+    task: Task
+    content: str
+
+
 class RejectedImage(NamedTuple):
     """A rejected image to record; `name` is for people, as there is no file."""
 
@@ -92,6 +119,7 @@ class RebuildTable:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._runs: dict[str, int] = {}  # by transform
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make the block one transaction."""
@@ -251,6 +279,29 @@ class RebuildTable:
         recipes = {row[2]: load_transform(row[2]) or Recipe(min_size=1) for row in rows}
         return {row[0]: ExpectedImage(row[1], recipes[row[2]], *row[3:]) for row in rows}
 
+    def licences(self) -> dict[int, str | None]:
+        """Return the licence of each hit that states one."""
+        return dict(self._ledger.rows("SELECT id, licence FROM hit WHERE licence IS NOT NULL"))
+
+    def count_verdicts(self) -> dict[str, int]:
+        """Return the number of expected images by the verdict of their hits."""
+        rows = self._ledger.rows(
+            "SELECT verdict, count(*) FROM expected_image JOIN hit ON hit.id = expected_image.hit GROUP BY verdict"
+        )
+        return {str(verdict): count for verdict, count in rows}
+
+    def list_left(self, most: int, *, touched: bool) -> list[LeftImage]:
+        """Return the first expected images without a result that a person decided about, or no person did."""
+        rows = self._ledger.rows(
+            f"SELECT hit.id, expected_image.class, content, {hit_table.COLUMNS} FROM expected_image"
+            " JOIN hit ON hit.id = expected_image.hit WHERE result IS NULL AND touched = ?"
+            " ORDER BY expected_image.id LIMIT ?",
+            int(touched),
+            most,
+        )
+        loaded = [(row[:3], hit_table.load_hit(self._ledger, row[0], tuple(row[3:]))) for row in rows]
+        return [LeftImage(Task(key[0], key[1], hit), key[2]) for key, hit in loaded if hit is not None]
+
     def is_present(self, class_name: str, content: str) -> bool:
         """Return whether a class has an image with this content."""
         query = "SELECT 1 FROM picture WHERE content = ? AND class = ? AND state IN ('present', 'placing')"
@@ -276,40 +327,77 @@ class RebuildTable:
 
     def settle(self, hits: list[int]) -> None:
         """Give pictures that were placed what is known of them, and record whether they are the same as before."""
+        condition = f"JOIN picture ON picture.id = hit.picture WHERE known.hit = ? AND hit.verdict IN {_PLACED}"
         with self._ledger.transaction():
             for hit in hits:
                 row = self._ledger.first_row(
-                    "SELECT known.id, picture.id, picture.content, known.content, known.rendered,"
-                    " known.touched, known.reviewed, known.rating FROM expected_image AS known"
-                    " JOIN hit ON hit.id = known.hit JOIN picture ON picture.id = hit.picture"
-                    f" WHERE known.hit = ? AND hit.verdict IN {_PLACED}",
-                    hit,
+                    f"SELECT {_KNOWN} FROM expected_image AS known JOIN hit ON hit.id = known.hit {condition}", hit
                 )
                 if row is not None:
-                    self._settle(*row)
+                    self._settle(_Placed(*row))
 
-    def _settle(self, image: int, picture: int, content: str, before: str, rendered: int, *flags: int | None) -> None:
+    def settle_own(self) -> None:
+        """Settle the images without a source whose files a person, or a merge, has put in their classes."""
+        rows = self._ledger.rows(
+            f"SELECT {_KNOWN} FROM expected_image AS known JOIN picture"
+            " ON picture.content = known.content AND picture.class = known.class AND picture.state = 'present'"
+            " WHERE known.hit IS NULL AND NOT settled"
+        )
+        with self._ledger.transaction():
+            for row in rows:
+                placed = _Placed(*row)
+                self._settle(placed)
+                self._ledger.execute(
+                    "UPDATE picture SET hit = (SELECT min(hit) FROM expected_source WHERE image = ?)"
+                    " WHERE id = ? AND hit IS NULL",
+                    placed.image,
+                    placed.picture,
+                )
+
+    def _settle(self, placed: _Placed) -> None:
         write = self._ledger.execute
         write(
-            "UPDATE picture SET touched = max(touched, ?), reviewed = max(reviewed, ?), rating = ?, examined = 0"
-            " WHERE id = ?",
-            *flags,
-            picture,
+            "UPDATE picture SET touched = max(touched, ?), reviewed = max(reviewed, ?), rating = ?, examined = 0,"
+            " run = ? WHERE id = ?",
+            placed.touched,
+            placed.reviewed,
+            placed.rating,
+            self._find_run(placed.transform),
+            placed.picture,
         )
-        write(
-            "UPDATE hit SET picture = ? WHERE id IN (SELECT hit FROM expected_source WHERE image = ?)", picture, image
-        )
-        write("UPDATE decision SET picture = ? WHERE picture IS NULL AND content = ?", picture, before)
-        if content != before:
-            write("INSERT OR IGNORE INTO split SELECT deal, ?, part FROM split WHERE content = ?", content, before)
-        is_same = rendered or content == before
+        others = "SELECT hit FROM expected_source WHERE image = ?"
+        write(f"UPDATE hit SET picture = ? WHERE id IN ({others})", placed.picture, placed.image)
+        write("UPDATE decision SET picture = ? WHERE picture IS NULL AND content = ?", placed.picture, placed.before)
+        if placed.content != placed.before:
+            write(
+                "INSERT OR IGNORE INTO split SELECT deal, ?, part FROM split WHERE content = ?",
+                placed.content,
+                placed.before,
+            )
+        is_same = placed.is_rendered or placed.content == placed.before
         write(
             "UPDATE expected_image SET settled = 1, run = ?, result = ?, detail = ? WHERE id = ?",
             self.run,
             "same" if is_same else "changed",
             "" if is_same else "placed: the same image, whose file was edited or written by another version",
-            image,
+            placed.image,
         )
+
+    def _find_run(self, transform: str) -> int:
+        """Return a run that writes images in this way: the recipe of this dataset needs it."""
+        if transform not in self._runs:
+            row = self._ledger.first_row("SELECT id FROM run WHERE transform = ?", transform)
+            self._runs[transform] = (
+                int(row[0])
+                if row
+                else self._ledger.execute(
+                    "INSERT INTO run (began, ended, version, transform) VALUES (?1, ?1, ?2, ?3)",
+                    now(),
+                    __version__,
+                    transform,
+                )
+            )
+        return self._runs[transform]
 
     def settle_changed(self, hits: list[int]) -> None:
         """Be done with hits that gave another image than expected, which was placed: nothing is known of that one."""
@@ -319,17 +407,6 @@ class RebuildTable:
                 f" AND (SELECT verdict FROM hit WHERE id = expected_image.hit) IN {_PLACED}",
                 ((self.run, hit) for hit in hits),
             )
-
-    def record_review(self, class_name: str, content: str, *, is_reviewed: bool, rating: int | None) -> None:
-        """Record what a person decided elsewhere about an image that is here."""
-        self._ledger.execute(
-            "UPDATE picture SET reviewed = max(reviewed, ?), rating = coalesce(rating, ?)"
-            " WHERE state = 'present' AND class = ? AND content = ?",
-            int(is_reviewed),
-            rating,
-            class_name,
-            content,
-        )
 
     def results(self) -> Iterator[RebuildResult]:
         """Yield the result of every expected image."""

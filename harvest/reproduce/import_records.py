@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class RecordImporter:
     """Writes records to a ledger, within one transaction of its caller.
 
-    With `recipe`, all images are written in that way, so their files will be others; with `skip_unsourced`, images
-    that have no source are left to the caller. `rejected_image` returns what is known of a rejected image beyond its
-    record.
+    With `recipe`, all images are written in that way, so their files will be others; with `take_image`, the caller
+    expects the images that have a source. `rejected_image` returns what is
+    known of a rejected image beyond its record.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class RecordImporter:
         table: RebuildTable,
         *,
         recipe: Recipe | None = None,
-        skip_unsourced: bool = False,
+        take_image: Callable[[RecipeImage, int, ExpectedImage], None] | None = None,
         rejected_image: Callable[[RecipeImage], RejectedImage | None] | None = None,
     ) -> None:
         self._table = table
         self._recipe = recipe
-        self._skip_unsourced = skip_unsourced
+        self._take_image = take_image
         self._rejected_image = rejected_image
         self._recipes: dict[int, Recipe] = {}
         self._searches: dict[int, tuple[int, str]] = {}  # row and class of each search, by its number
@@ -85,24 +85,23 @@ class RecordImporter:
             self._table.add_rejection(self._describe_rejected(record, sources), [hit for hit, _ in sources])
             return
         origin = None if record.result is None else self._origins.get(record.result)
-        if origin is None and self._skip_unsourced:
-            return
-        image = self._table.expect_image(
-            origin,
-            ExpectedImage(
-                class_name=record.class_name,
-                recipe=self._recipes[record.transform],
-                content=record.content,
-                is_rendered=self._recipe is not None,
-                body=record.body,
-                pixels=record.pixels,
-                original_width=record.original_width,
-                original_height=record.original_height,
-                is_touched=record.is_touched,
-                is_reviewed=record.is_reviewed,
-                rating=record.rating,
-            ),
+        expected = ExpectedImage(
+            class_name=record.class_name,
+            recipe=self._recipes[record.transform],
+            content=record.content,
+            is_rendered=self._recipe is not None,
+            body=record.body,
+            pixels=record.pixels,
+            original_width=record.original_width,
+            original_height=record.original_height,
+            is_touched=record.is_touched,
+            is_reviewed=record.is_reviewed,
+            rating=record.rating,
         )
+        if origin is not None and self._take_image is not None:
+            self._take_image(record, origin, expected)
+            return
+        image = self._table.expect_image(origin, expected)
         for hit, _ in sources:
             if hit != origin:
                 self._table.link_result(hit, image)

@@ -32,6 +32,7 @@ def rebuild_dataset(
 ) -> RebuildSummary:
     """Download or read every image that is left, and return the results of all, also of earlier runs."""
     dataset.rebuild.settle_placed()
+    dataset.rebuild.settle_own()
     expected = dataset.rebuild.expected_images()
     ledger = RebuildLedger(dataset.rebuild)
     queries = ledger.queries()

@@ -73,10 +73,10 @@ def render_dataset(
                     local = make_local_workers(client, expected, keep_originals=keep_originals)
                     return OriginalWorkers(local, expected, source)
 
+                _copy_own_images(source, target)
                 summary = rebuild_dataset(target, make_workers, progress=progress)
                 if None in summary.counts or summary.is_interrupted:
                     return replace(summary, word=_WORD)
-                copy_own_images(source, target)
                 target.rebuild.finish()
         new.publish()
     with Dataset.open(out, say=say) as done:
@@ -109,28 +109,24 @@ def _expect_images(target: Dataset, records: _SourceRecords, recipe: Recipe) -> 
         row = records.rows.image(record.picture)
         return row and describe_rejection(row)
 
-    importer = RecordImporter(target.rebuild, recipe=recipe, skip_unsourced=True, rejected_image=describe_rejected)
+    importer = RecordImporter(target.rebuild, recipe=recipe, rejected_image=describe_rejected)
     importer.add_all(records)
 
 
 def describe_rejection(row: ImageRow) -> RejectedImage:
-    """Return what is known of a rejected image, with the fingerprint that recognises its copies."""
+    """Return a rejected image with the fingerprint that recognises its copies."""
     return RejectedImage(row.class_name, row.name, row.content, row.body, row.pixels, row.look, row.is_own)
 
 
-def copy_own_images(source: Dataset, target: Dataset) -> int:
-    """Copy the files that a person added, as they are, and return how many there are."""
-    own = [row for row in source.recipe_rows.images() if row.state == "present" and (row.is_own or row.hit is None)]
-    for row in own:
-        data = source.read_file(FileKey(row.class_name, row.name))
-        if data is not None:
-            target.add_own_file(row.class_name, row.name, data)
-    if own:
-        target.reconcile()
-    with target.rebuild.transaction():
-        for row in own:
-            target.rebuild.record_review(row.class_name, row.content, is_reviewed=row.is_reviewed, rating=row.rating)
-    return len(own)
+def _copy_own_images(source: Dataset, target: Dataset) -> None:
+    """Copy the images that a person added, as they are, and the others without a source."""
+    for row in source.recipe_rows.images():
+        if row.state == "present" and (row.is_own or row.hit is None):
+            data = source.read_file(FileKey(row.class_name, row.name))
+            if data is not None:
+                target.add_own_file(row.class_name, row.name, data)
+    target.reconcile()
+    target.rebuild.settle_own()
 
 
 class _Original(NamedTuple):

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from harvest.dataset import Dataset, Placement, save_split_in_ledger
+from harvest.dataset import Dataset, save_split_in_ledger
 from harvest.errors import CannotWrite, UsageError
 from harvest.files import disk
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.images import process_image
-from harvest.models import Outcome, Picture, Recipe
+from harvest.models import Outcome, Recipe
 from harvest.reproduce.render_dataset import render_dataset
 from tests import datasets
 from tests.reproduce.in_process import run_command
+from tests.reproduce.photo_datasets import place
 from tests.web import Photo
 
 if TYPE_CHECKING:
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
     from tests.web import Internet
 
 RULE = "10% 10% seed 1"
-
-
-def place(root: Path, *hits, recipe: Recipe, class_name: str = "king") -> list[Picture]:
-    """Place the photo of the number of each hit, as a harvest with this recipe does."""
-    with Dataset.open(root, create=True, exclusive=True) as dataset:
-        dataset.record_transform(recipe)
-        tasks = datasets.find(dataset, hits, class_name, f"{class_name} snake")
-        pictures = [process_image(Photo(task.hit.rank).body, task.hit, recipe) for task in tasks]
-        dataset.place([Placement(task, picture) for task, picture in zip(tasks, pictures, strict=True)])
-    return pictures
 
 
 @pytest.fixture
@@ -80,7 +71,7 @@ def test_images_are_made_from_their_originals(root: Path, tmp_path: Path) -> Non
     """Every image has the new size, as a harvest gives it, without the network; the source is unchanged."""
     before = datasets.tree(tmp_path)
     summary = render_dataset(root, tmp_path / "large", size=200)
-    assert (summary.exit_code, summary.total) == (0, 5)
+    assert (summary.exit_code, summary.total) == (0, 6)
     assert sizes(tmp_path / "large") == {"coral": [(200, 200)] * 2, "king": [(24, 24)] + [(200, 200)] * 3}
     expected = process_image(Photo(11).body, datasets.a_hit(11), Recipe(size=200))
     assert expected.data in datasets.tree(tmp_path / "large").values()
@@ -189,4 +180,4 @@ def test_the_command_prints_the_result_in_its_last_line(
 ) -> None:
     """`harvest render` ends with the counts."""
     assert run_command("render", root, "-s", 200, "--pad", "-o", tmp_path / "large", "-q") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "5 of 5 rendered, 0 changed, 0 gone"
+    assert capsys.readouterr().out.splitlines()[-1] == "6 of 6 rendered, 0 changed, 0 gone"
