@@ -20,7 +20,7 @@ def recipe(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> None:
-    """Write a recipe: everything that is needed to download the same dataset again, and no image.
+    """Write a recipe: what is needed to download the same dataset again, without images.
 
     It contains the queries, every result in order, the hashes of images and downloads, the decisions and the splits.
     It can be published: it has no path of this machine, no key and no private address.

@@ -37,7 +37,7 @@ def render(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Hide progress; show errors and the result.")] = False,
 ) -> None:
-    """Write a dataset in another size, padding or quality into a new dataset, with its decisions.
+    """Write a dataset in another size, padding or quality, with its decisions.
 
     The images are made from the originals that `harvest get -k` kept, without the network. An image without an
     original is downloaded again. DATASET is not changed.
