@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger
     from harvest.models import Hit
 
+_TIME = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]Z"  # for GLOB
 _PAGE = 2_000  # rows read at a time: a ledger may have a million hits
 _VERDICTS = frozenset(Verdict)
 
@@ -90,7 +91,12 @@ class RecipeRows:
 
     def versions(self) -> list[str]:
         """Return the versions of harvest that wrote to the dataset."""
-        return [row[0] for row in self._ledger.rows("SELECT DISTINCT version FROM run ORDER BY version")]
+        return [
+            row[0]
+            for row in self._ledger.rows(
+                "SELECT DISTINCT version FROM run WHERE typeof(version) = 'text' ORDER BY version"
+            )
+        ]
 
     def transforms(self) -> list[str | None]:
         """Return how the runs wrote their images, as JSON; `None` stands for runs that did not record it."""
@@ -103,8 +109,9 @@ class RecipeRows:
     def searches(self) -> list[SearchRow]:
         """Return all searches."""
         rows = self._ledger.rows(
-            "SELECT id, provider, class, text, filters, asked, ending, ended,"
-            " (SELECT version FROM run WHERE began <= search.ended ORDER BY run.id DESC LIMIT 1)"
+            f"SELECT id, provider, class, text, filters, asked, ending, CASE WHEN ended GLOB '{_TIME}' THEN ended END,"
+            " (SELECT version FROM run WHERE began <= search.ended AND typeof(version) = 'text'"
+            "  ORDER BY run.id DESC LIMIT 1)"
             " FROM search ORDER BY id"
         )
         return [SearchRow(*row)._replace(filters=_read_object(row[4])) for row in rows]
@@ -128,10 +135,10 @@ class RecipeRows:
             if len(rows) < _PAGE:
                 return
 
-    def picture_ids(self) -> list[int]:
-        """Return the ids of the pictures on disk and of the rejected ones."""
-        rows = self._ledger.rows("SELECT id FROM picture WHERE state IN ('present', 'rejected') ORDER BY id")
-        return [row[0] for row in rows]
+    def picture_classes(self) -> list[tuple[int, str]]:
+        """Return id and class of the pictures on disk and of the rejected ones."""
+        rows = self._ledger.rows("SELECT id, class FROM picture WHERE state IN ('present', 'rejected') ORDER BY id")
+        return [(number, class_name) for number, class_name in rows]
 
     def origin_hits(self) -> set[int]:
         """Return the ids of the hits that the pictures on disk were downloaded from."""
@@ -159,7 +166,7 @@ class RecipeRows:
         rows = self._ledger.rows(
             'SELECT coalesce(picture.became, picture.id), decision.at, by, action, "from", "to", value'
             " FROM decision JOIN picture ON picture.id = decision.picture"
-            " WHERE action NOT IN ('skip', 'rename_class') ORDER BY seq"
+            f" WHERE action NOT IN ('skip', 'rename_class') AND decision.at GLOB '{_TIME}' ORDER BY seq"
         )
         return [DecisionRow(*row) for row in rows]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.ledger.transforms import load_transform
-from harvest.reproduce.public_addresses import publish_hit, publish_query
+from harvest.reproduce.public_addresses import is_folder_name, publish_hit, publish_query
 from harvest.reproduce.recipe_records import (
     RecipeDecision,
     RecipeHeader,
@@ -38,7 +38,8 @@ class RecordCollector:
         self._is_public = is_public
         self._origins = rows.origin_hits()
         self._results: dict[int, int] = {}  # the numbers of the results that images were downloaded from, by hit
-        self._images = {picture: number for number, picture in enumerate(rows.picture_ids(), 1)}
+        pictures = [number for number, name in rows.picture_classes() if not is_public or is_folder_name(name)]
+        self._images = {picture: number for number, picture in enumerate(pictures, 1)}
         self._transforms = {stored: number for number, stored in enumerate(rows.transforms(), 1)}
 
     def collect(self) -> Iterator[RecipeRecord]:
@@ -98,7 +99,8 @@ class RecordCollector:
 
 def _decision(image: int, row: DecisionRow) -> RecipeDecision:
     """Return a decision without the names of files, which may be those of a person, and without reasons."""
-    source, target = (path and path.partition("/")[0] for path in (row.source, row.target))
+    classes = (path and path.partition("/")[0] for path in (row.source, row.target))
+    source, target = (name if name and is_folder_name(name) else None for name in classes)
     is_rating = row.action == "rate" and (row.value or "").isdecimal()
     by = row.by if row.by in DECIDERS else "recipe"
     return RecipeDecision(image, row.at, by, row.action, source, target, int(row.value or 0) if is_rating else None)

@@ -30,7 +30,7 @@ def format_end(lines: int) -> bytes:
 
 
 def _line(fields: dict[str, Any]) -> bytes:
-    used = {name: value for name, value in fields.items() if value is not None and value != [] and value is not False}
+    used = {name: value for name, value in fields.items() if value not in (None, "", []) and value is not False}
     return json.dumps(used, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 

@@ -28,7 +28,7 @@ from harvest.web.address_policy import AddressRefused, check_url
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PROVIDER = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
+_PROVIDER = re.compile(r"[A-Za-z0-9][\w.+-]{0,79}", re.ASCII)
 _LONG = 100_000  # characters of a title
 
 
@@ -77,7 +77,7 @@ def parse_result(fields: RecordFields) -> RecipeResult:
     hit = Hit(
         url=urls[0],
         provider="",  # that of its search
-        source=fields.optional_text("photo") or "",
+        source=fields.optional_text("photo", _LONG) or "",
         rank=fields.number("rank", 0),
         page=fields.optional_text("page"),
         title=fields.optional_text("title", _LONG),
@@ -105,8 +105,8 @@ def parse_image(fields: RecordFields) -> RecipeImage:
         content=fields.sha256("content"),
         body=fields.optional_sha256("body"),
         pixels=fields.optional_sha256("pixels"),
-        original_width=fields.optional_number("original_width"),
-        original_height=fields.optional_number("original_height"),
+        original_width=fields.optional_number("original_width", 0),
+        original_height=fields.optional_number("original_height", 0),
         is_touched=fields.flag("touched"),
         is_reviewed=fields.flag("reviewed"),
         rating=fields.optional_number("rating", 1, 9),

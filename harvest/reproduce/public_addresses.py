@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from harvest.licences import Licence
+from harvest.files.names import check_component
 from harvest.web.address_policy import AddressRefused, check_url
 from harvest.web.redact import redact
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Names that only work within one network, besides those without a dot.
 _LOCAL_ENDINGS = (".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".arpa", ".localhost")
 _LOCAL_PATH = re.compile(r"(?i)^(?:[/~\\]|\.{1,2}[/\\]|[a-z]:[/\\])")
+_MOST = 2**31  # of ranks and pixels
 _MOST_TITLE = 4_000  # characters: no more of it is written into an image
 
 
@@ -50,8 +51,19 @@ def publish_hit(hit: Hit) -> Hit | None:
         author_url=hit.author_url if is_public_url(hit.author_url) else None,
         title=hit.title and hit.title[:_MOST_TITLE],
         author=hit.author and hit.author[:_MOST_TITLE],
-        licence=licence if licence != Licence() else Licence(),
+        licence=licence,
+        rank=max(0, min(hit.rank, _MOST)),
+        width=hit.width if 0 <= (hit.width or 0) <= _MOST else None,
+        height=hit.height if 0 <= (hit.height or 0) <= _MOST else None,
     )
+
+
+def is_folder_name(name: str) -> bool:
+    """Return whether any machine can have a class folder of this name; a person may have made one that cannot."""
+    try:
+        return check_component(name) == name
+    except ValueError:
+        return False
 
 
 def publish_query(text: str, provider: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from harvest.dataset import Dataset, Placement, save_split_in_ledger
 from harvest.errors import CannotWrite, UsageError
 from harvest.models import Recipe
+from harvest.reproduce.read_recipe import read_recipe
 from harvest.reproduce.write_recipe import write_recipe
 from tests import datasets
 from tests.reproduce.in_process import run_command
@@ -149,3 +152,23 @@ def test_the_command_shows_what_the_recipe_contains(root: Path, tmp_path: Path, 
     out = capsys.readouterr().out
     assert "5 images, 5 results" in out
     assert f"harvest replay {tmp_path / 'r.jsonl'} -o FOLDER" in out
+
+
+def test_odd_values_of_a_ledger_give_a_valid_recipe(tmp_path: Path) -> None:
+    """Empty texts, numbers out of range, odd folder names and damaged times are left out: the recipe can be read."""
+    root = tmp_path / "one"
+    place(root, datasets.a_hit(1, title="", author="", width=-1, height=10**18, rank=-5, source="x" * 9_000))
+    (root / "what?").mkdir()
+    (root / "what?" / "mine.jpg").write_bytes(datasets.jpeg(7))
+    with Dataset.open(root):
+        pass
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
+        ledger.execute("UPDATE search SET ended = x'00ff'")
+        ledger.execute("UPDATE run SET version = x'00ff', transform = 7")
+        ledger.execute(
+            'INSERT INTO decision (at, by, session, batch, picture, action, "from") '
+            "VALUES ('2026', 'page', '', 1, 1, 'keep', '../x/y.jpg')"
+        )
+    records = list(read_recipe(write_recipe(root).path))
+    assert [type(record).__name__ for record in records][-2:] == ["RecipeResult", "RecipeImage"]
+    assert (records[-2].hit.width, records[-2].hit.height, records[-2].hit.rank) == (None, None, 0)
