@@ -55,7 +55,7 @@ HOMES = {
     "flickrapi": {"providers"},
     "platformdirs": {"settings_folder"},
     "bs4": {"providers"},
-    "PIL": {"images", "duplicates", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
+    "PIL": {"images", "duplicates", "export", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},
     "numpy": {"images", "duplicates", "labelled_pictures", "serving", "splits", "training"},
     "torch": {"training"},
