@@ -35,7 +35,7 @@ LAYERS = (
     ("dataset",),
     ("labelled_pictures",),
     ("splits",),
-    ("harvesting", "review", "training"),
+    ("export", "harvesting", "review", "training"),
     ("api", "serving"),
     ("cli",),
 )

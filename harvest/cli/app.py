@@ -18,6 +18,7 @@ from harvest.cli.adopt import adopt
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
+from harvest.cli.export import export
 from harvest.cli.get import get
 from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
@@ -76,7 +77,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-for command in (get, demo, adopt, status, why, restore, review, train, predict, serve, keys, doctor):
+for command in (get, demo, adopt, status, why, restore, review, train, predict, serve, export, keys, doctor):
     kind = TrainCommand if command is train else Command
     app.command(cls=kind, epilog=examples(command.__name__))(command)
 

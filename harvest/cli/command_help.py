@@ -61,6 +61,11 @@ _EXAMPLES = {
         ("harvest serve snakes.runs/first", "web page at http://127.0.0.1:8000/"),
         ("harvest serve snakes.runs/first --host 0.0.0.0", "also for other devices in the network"),
     ),
+    "export": (
+        ("harvest export snakes snakes-hf", "Parquet for Hugging Face datasets"),
+        ("harvest export snakes out --to imagefolder --license open", "class folders, open licences only"),
+        ("harvest export snakes mine --nd", "for yourself: also licences that forbid derivatives"),
+    ),
     "keys": (
         ("harvest keys set flickr", "ask for the Flickr key, and store it"),
         ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by variable, from a file"),
