@@ -7,7 +7,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from harvest.files import disk
-from harvest.images.formats import detect_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -26,6 +25,8 @@ def detect_type(image: ExportImage) -> str:
     The suffix of a file that a person added can be wrong. An unreadable file has the type of its suffix: placing it
     fails later, with the reason.
     """
+    from harvest.images.formats import detect_format  # noqa: PLC0415 - with it comes Pillow, which `--help` does not load
+
     try:
         with disk.open_to_read(image.path) as file:
             name = detect_format(file.read(_HEADER))

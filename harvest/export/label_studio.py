@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-from xml.sax.saxutils import quoteattr
 
 from harvest.export.exporter import FolderExporter
 from harvest.export.json_text import encode_json
@@ -95,7 +95,7 @@ def _choose(image: ExportImage, name: str) -> list[dict[str, Any]]:
 
 
 def _make_interface(dataset: ExportDataset) -> str:
-    choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in dataset.classes)
+    choices = "\n".join(f'    <Choice value="{escape(name)}"/>' for name in dataset.classes)
     return (
         f'<View>\n  <Image name="{_IMAGE}" value="${_IMAGE}"/>\n'
         f'  <Choices name="{_CLASS}" toName="{_IMAGE}" choice="single-radio">\n{choices}\n  </Choices>\n</View>\n'
