@@ -65,6 +65,8 @@ def _print_result(result: ExportResult, out: Path, *, as_json: bool) -> None:
         )
         return
     print(console.one_line(f" {out}: {count_images(len(exported.images))} in the format {result.options.to}"))
+    if advice := result.options.exporter.advice:
+        console.note(advice)
     print_next(
         [
             (result.options.exporter.reads.replace("OUT", console.one_line(out)), "load it"),

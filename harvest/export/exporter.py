@@ -30,6 +30,10 @@ class Exporter(Protocol):
         """A line of code that loads the export from the folder OUT."""
 
     @property
+    def advice(self) -> str:
+        """What a user must know or do before loading it; empty if there is nothing."""
+
+    @property
     def packages(self) -> tuple[str, ...]:
         """The modules that writing needs, each with the name of its package."""
 
@@ -51,6 +55,7 @@ class FolderExporter:
 
     title = ""
     reads = ""
+    advice = ""
     packages: tuple[str, ...] = ()
     split_folders = {"train": "train", "validation": "validation", "test": "test"}  # noqa: RUF012 - constant
 

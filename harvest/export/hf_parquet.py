@@ -24,6 +24,7 @@ class HuggingFaceParquet:
 
     title = "Parquet with the images in it, for Hugging Face datasets"
     reads = 'datasets.load_dataset("OUT")'
+    advice = ""
     packages = ("pyarrow",)
 
     def image_path(self, image: ExportImage) -> str | None:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from harvest.export.card_facts import CardFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from harvest.labelled_pictures.prediction_table import Prediction
 
 SPLITS = ("train", "validation", "test")
 
@@ -91,6 +94,8 @@ class ExportDataset:
     classes: tuple[str, ...]  # sorted; each has an image
     images: tuple[ExportImage, ...]
     facts: CardFacts = field(default_factory=CardFacts, repr=False)
+    # by content: what the newest training run predicts for images that it was not trained on
+    predictions: Mapping[str, Prediction] = field(default_factory=dict, repr=False)
 
     def of_split(self, split: str) -> tuple[ExportImage, ...]:
         """Return the images of a split."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harvest.labelled_pictures.prediction_table import Prediction
 from harvest.training.metrics.evaluate_predictions import evaluate_part
 from harvest.training.metrics.metric_functions import get_metric
 from harvest.training.report import Candidate, RateSearch, ReportData
-from harvest.training.result_files import Prediction
 from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:
