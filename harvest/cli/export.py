@@ -29,7 +29,7 @@ def export(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings and the result.")] = False,
     **options: Any,
 ) -> None:
-    """Export a dataset for other programs, with splits, licences, attribution and a dataset card.
+    """Export a dataset for other programs, with splits, licences and a dataset card.
 
     The splits are those of train.py: duplicates, and images of one page or photographer, are in one split.
     """

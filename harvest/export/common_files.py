@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.export import attribution, licence_files
+from harvest.export import attribution, croissant, dataset_card, example_grid, licence_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from harvest.export.exporter import Exporter
     from harvest.export.records import ExportDataset
 
+OWN_FILES = frozenset({attribution.TABLE, attribution.TEXT, croissant.FILE, dataset_card.FILE})
+
 
 def write_common_files(dataset: ExportDataset, exporter: Exporter, folder: Path) -> None:
-    """Write attribution and licences; REUSE.toml is last, because it lists the others."""
+    """Write attribution, card, description and licences; REUSE.toml is last, because it lists all files."""
     attribution.write_attribution(dataset, folder)
+    example_grid.write_example_grid(dataset, folder)
+    dataset_card.write_card(dataset, exporter, folder)
+    croissant.write_croissant(dataset, exporter, folder)
     licence_files.write_licence_texts(dataset, folder)
-    own_files = {attribution.TABLE, attribution.TEXT}
-    licence_files.write_reuse_table(dataset, exporter, folder, own_files)
+    licence_files.write_reuse_table(dataset, exporter, folder, OWN_FILES)

@@ -41,6 +41,9 @@ class Exporter(Protocol):
     def image_path(self, image: ExportImage) -> str | None:
         """Return the path of an image in the export, or `None` if it is in a larger file."""
 
+    def data_files(self, split: str) -> str:
+        """Return the pattern of the files of a split for `datasets`; empty if it does not read the format."""
+
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:
         """Yield why the format cannot hold the dataset, each with what to change."""
 
@@ -61,6 +64,10 @@ class FolderExporter:
     def image_path(self, image: ExportImage) -> str | None:
         """Return split/class/name."""
         return f"{self.split_folders[image.split]}/{image.class_name}/{image.file_name}"
+
+    def data_files(self, split: str) -> str:
+        """Return everything in the folder of a split."""
+        return f"{self.split_folders[split]}/**"
 
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:
         """Yield the class names that cannot be folders everywhere."""

@@ -30,6 +30,10 @@ class HuggingFaceParquet:
     def image_path(self, image: ExportImage) -> str | None:
         """Return `None`: the images are inside the Parquet files."""
 
+    def data_files(self, split: str) -> str:
+        """Return the files of a split."""
+        return f"data/{split}-*"
+
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:  # noqa: ARG002 - of the protocol
         """Yield nothing: any class name can be a label."""
         yield from ()

@@ -22,7 +22,7 @@ class ImageFolder(FolderExporter):
     """`train/CLASS/NAME.jpg` and `train/metadata.parquet`."""
 
     title = "class folders in train/, validation/ and test/, with metadata"
-    reads = 'datasets.load_dataset("OUT"), torchvision.datasets.ImageFolder("OUT/train")'
+    reads = 'datasets.load_dataset("OUT")'
     packages = ("pyarrow",)
 
     def write(self, dataset: ExportDataset, folder: Path, progress: Progress) -> None:

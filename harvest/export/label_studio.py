@@ -45,6 +45,10 @@ class LabelStudio(FolderExporter):
         """Return images/class/name: Label Studio has no splits."""
         return f"{IMAGES}/{image.class_name}/{image.file_name}"
 
+    def data_files(self, split: str) -> str:  # noqa: ARG002 - of the protocol
+        """Return nothing: `datasets` does not read this format, since it has no splits."""
+        return ""
+
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:
         """Yield the class names that cannot be choices."""
         yield from super().find_problems(dataset)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER, TABLE = "LICENSES", "REUSE.toml"
 METADATA_LICENCE = "CC0-1.0"  # of what harvest writes beside the images
-UNKNOWN = f"{spdx.REFERENCE}Unknown"  # REUSE does not accept NOASSERTION
+UNKNOWN = f"{spdx.REFERENCE}{NO_ASSERTION}"  # REUSE accepts neither NOASSERTION nor LicenseRef-Unknown
 _TEXTS = Path(__file__).with_name("licence_texts")
 _NO_COPYRIGHT = ("CC0-", "CC-PDM-", "PDDL-", f"{spdx.REFERENCE}Public-Domain")
 _UNKNOWN_TEXT = """\

@@ -34,6 +34,10 @@ class RetrainFolder(FolderExporter):
         """Return the path of an image; equal groups begin equally."""
         return f"{IMAGES}/{image.class_name}/group{image.group:07d}{_MARK}{image.file_name}"
 
+    def data_files(self, split: str) -> str:  # noqa: ARG002 - of the protocol
+        """Return nothing: `datasets` does not read this format, since its folders are not the splits."""
+        return ""
+
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:
         """Yield the class names that retrain.py cannot read, and the images that it skips."""
         yield from super().find_problems(dataset)

@@ -46,6 +46,10 @@ class WebDataset:
     def image_path(self, image: ExportImage) -> None:
         """Return `None`: the images are in tar files."""
 
+    def data_files(self, split: str) -> str:
+        """Return the tar files of a split."""
+        return f"{split}-*.tar"
+
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:
         """Yield images that some reader does not decode: all samples must have the same members."""
         yield from find_other_types(dataset.images, ("jpg", "png"), "wids")
