@@ -171,10 +171,13 @@ def _domination(dataset: ExportDataset, kind: str, values: Iterable[str]) -> Ite
 def _usage(exporter: Exporter) -> Iterator[str]:
     yield "## Load it"
     yield ""
-    yield "```python"
+    yield "```"
     yield exporter.reads
     yield "```"
     yield ""
+    if exporter.advice:
+        yield escape_markdown(exporter.advice)
+        yield ""
     yield "`croissant.json` describes the records for Croissant, and `REUSE.toml` the licence of each file."
 
 

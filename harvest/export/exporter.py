@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from harvest.export.place_image import place_image
+from harvest.files import disk
 from harvest.files.names import check_component, fold_name
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class FolderExporter:
     reads = ""
     advice = ""
     packages: tuple[str, ...] = ()
+    has_all_folders = False  # a folder for every class in every split, even an empty one
     split_folders = {"train": "train", "validation": "validation", "test": "test"}  # noqa: RUF012 - constant
 
     def image_path(self, image: ExportImage) -> str | None:
@@ -73,6 +75,10 @@ class FolderExporter:
 
     def write(self, dataset: ExportDataset, folder: Path, progress: Progress) -> None:
         """Place every image at its path."""
+        if self.has_all_folders:
+            for split in dataset.splits:
+                for name in dataset.classes:
+                    disk.make_folder(folder / self.split_folders[split] / name)
         for done, image in enumerate(dataset.images, 1):
             path = self.image_path(image)
             assert path is not None

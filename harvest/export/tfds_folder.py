@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 
 class TensorFlowFolder(FolderExporter):
-    """The layout `train/CLASS/NAME`; every other folder of the export has no folders in it, so it is no split."""
+    """The layout `train/CLASS/NAME`; other folders of the export have no folders in them, so they are not splits.
+
+    Every split has a folder for every class: Keras numbers the classes by the folders of a split.
+    """
 
     title = "train, validation and test folders, for TensorFlow Datasets and Keras"
     reads = "tfds.ImageFolder('OUT').as_dataset(split='train')"
+    has_all_folders = True
 
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:
         """Yield the images that `tfds.ImageFolder` skips: it reads .jpg, .jpeg and .png only."""

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 from harvest.export.exporter import FolderExporter
 from harvest.export.format_limits import OTHER_FORMAT, find_other_types
-from harvest.files import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from harvest.export.exporter import Progress
     from harvest.export.records import ExportDataset
 
 _TYPES = ("jpg", "png", "webp", "avif", "bmp", "tiff")
@@ -29,6 +26,7 @@ class Ultralytics(FolderExporter):
 
     title = "train, val and test folders, for Ultralytics YOLO and CVAT"
     reads = "YOLO('yolo11n-cls.pt').train(data='OUT')"
+    has_all_folders = True
     split_folders = {"train": "train", "validation": "val", "test": "test"}  # noqa: RUF012 - constant
 
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:
@@ -48,10 +46,3 @@ class Ultralytics(FolderExporter):
             )
         if "train" not in dataset.splits:
             yield "no image is in the training split, and Ultralytics would split the images itself. Change the split."
-
-    def write(self, dataset: ExportDataset, folder: Path, progress: Progress) -> None:
-        """Make the class folders of every split that has images, and place the images."""
-        for split in dataset.splits:
-            for name in dataset.classes:
-                disk.make_folder(folder / self.split_folders[split] / name)
-        super().write(dataset, folder, progress)
