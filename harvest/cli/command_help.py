@@ -62,9 +62,9 @@ _EXAMPLES = {
         ("harvest serve snakes.runs/first --host 0.0.0.0", "also for other devices in the network"),
     ),
     "export": (
-        ("harvest export snakes snakes-hf", "Parquet for Hugging Face datasets"),
-        ("harvest export snakes out --to imagefolder --license open", "class folders, open licences only"),
-        ("harvest export snakes mine --nd", "for yourself: also licences that forbid derivatives"),
+        ("harvest export snakes snakes-hf", "Parquet for Hugging Face"),
+        ("harvest export snakes out --to imagefolder --license open", "class folders, open licences"),
+        ("harvest export snakes mine --nd", "for yourself: with ND licences"),
     ),
     "keys": (
         ("harvest keys set flickr", "ask for the Flickr key, and store it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +13,12 @@ from harvest.cli.completion import complete_datasets
 from harvest.cli.declared_options import as_keywords, with_options
 from harvest.cli.shortened_lists import count_images, print_next
 from harvest.cli.training_progress import TerminalProgress
+from harvest.errors import UsageError
 from harvest.export.export_options import ExportOptions
 
 if TYPE_CHECKING:
     from harvest.export.export_dataset import ExportResult
+    from harvest.export.push_to_hub import HubTarget
 
 
 @with_options(ExportOptions)
@@ -26,6 +29,14 @@ def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder; nothing is overwritten.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            "--push", metavar="REPO", help="Then upload it to the Hugging Face Hub, as the dataset OWNER/NAME."
+        ),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="With --push: only you can see the repository.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="With --push: upload without asking.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings and the result.")] = False,
     **options: Any,
 ) -> None:
@@ -37,8 +48,37 @@ def export(
     from harvest.export.export_dataset import export_dataset
 
     progress = ExportProgress(quiet=quiet or as_json)
+    target = _check_push(push, private=private, yes=yes, nd=options["nd"])
     result = export_dataset(dataset, out, **as_keywords(ExportOptions, options), say=progress.info, tick=progress.show)
-    _print_result(result, out, as_json=as_json)
+    address = _push(result, target, yes=yes) if target else ""
+    _print_result(result, out, address, as_json=as_json)
+
+
+def _check_push(repository: str | None, *, private: bool, yes: bool, nd: bool) -> HubTarget | None:
+    """Return where to upload to, or raise `UsageError` for what would fail after the export."""
+    from harvest.export.push_to_hub import HubTarget, check_target
+
+    if repository is None:
+        if private or yes:
+            raise UsageError("--private and --yes are for --push.", "Add --push OWNER/NAME.")
+        return None
+    target = HubTarget(repository, private)
+    check_target(target, nd=nd)
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("--push asks before it uploads, and there is no terminal to ask on.", "Add --yes.")
+    return target
+
+
+def _push(result: ExportResult, target: HubTarget, *, yes: bool) -> str:
+    """Show what becomes public, ask, and upload; return the address, or nothing if the answer is no."""
+    from harvest.export.push_to_hub import describe_push, push_to_hub
+
+    for line in describe_push(result, target):
+        console.note(console.one_line(line))
+    if not yes and not typer.confirm(f"Upload to {target.repository}?", err=True):
+        console.note("nothing was uploaded")
+        return ""
+    return push_to_hub(result, target)
 
 
 class ExportProgress(TerminalProgress):
@@ -49,12 +89,13 @@ class ExportProgress(TerminalProgress):
         self.tick(done, total)
 
 
-def _print_result(result: ExportResult, out: Path, *, as_json: bool) -> None:
+def _print_result(result: ExportResult, out: Path, address: str, *, as_json: bool) -> None:
     exported = result.dataset
     if as_json:
         console.print_json(
             {
                 "out": str(out),
+                "address": address,
                 "format": result.options.to,
                 "images": {split: len(exported.of_split(split)) for split in exported.splits},
                 "classes": list(exported.classes),
@@ -64,6 +105,8 @@ def _print_result(result: ExportResult, out: Path, *, as_json: bool) -> None:
             }
         )
         return
+    if address:
+        print(console.one_line(f" {address}"))
     print(console.one_line(f" {out}: {count_images(len(exported.images))} in the format {result.options.to}"))
     if advice := result.options.exporter.advice:
         console.note(advice)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from harvest.export.exporter import Exporter
     from harvest.export.records import ExportDataset, ExportImage
 
 TABLE, TEXT = "ATTRIBUTION.csv", "ATTRIBUTION.md"
@@ -27,23 +28,23 @@ OWN_COLUMNS = ("SPDX", "Changes", "Query", "Provider", "Evidence", "Class", "Fil
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
 
 
-def attribution_row(image: ExportImage) -> list[str]:
-    """Return the values of an image, in the order of the columns, safe for a spreadsheet."""
+def attribution_row(image: ExportImage, path: str | None = None) -> list[str]:
+    """Return the values of an image at a path of the export, in the order of the columns, safe for a spreadsheet."""
     values = (
         *(image.stem, image.split, image.image_url, image.page_url, image.licence_url, image.author_url),
         *(image.author, image.title, "", ""),
         *(image.spdx, image.changes, image.query, image.provider, image.evidence),
-        *(image.class_name, image.file_name, image.content, image.original_sha256),
+        *(image.class_name, (path or image.file_name).rpartition("/")[2], image.content, image.original_sha256),
     )
     return [escape_formula(value) for value in values]
 
 
-def write_attribution(dataset: ExportDataset, folder: Path) -> None:
+def write_attribution(dataset: ExportDataset, exporter: Exporter, folder: Path) -> None:
     """Write both files."""
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow([*OPEN_IMAGES_COLUMNS, *OWN_COLUMNS])
-    table.writerows(attribution_row(image) for image in dataset.images)
+    table.writerows(attribution_row(image, exporter.image_path(image)) for image in dataset.images)
     disk.write(folder / TABLE, out.getvalue().encode())
     disk.write(folder / TEXT, "\n".join(_attribution_lines(dataset)).encode() + b"\n")
 

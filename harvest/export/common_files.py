@@ -17,7 +17,7 @@ OWN_FILES = frozenset({attribution.TABLE, attribution.TEXT, croissant.FILE, data
 
 def write_common_files(dataset: ExportDataset, exporter: Exporter, folder: Path) -> None:
     """Write attribution, card, description and licences; REUSE.toml is last, because it lists all files."""
-    attribution.write_attribution(dataset, folder)
+    attribution.write_attribution(dataset, exporter, folder)
     example_grid.write_example_grid(dataset, folder)
     dataset_card.write_card(dataset, exporter, folder)
     croissant.write_croissant(dataset, exporter, folder)

@@ -60,7 +60,7 @@ _TYPES = {str: "sc:Text", int: "sc:Integer", bool: "sc:Boolean"}
 
 def write_croissant(dataset: ExportDataset, exporter: Exporter, folder: Path) -> None:
     """Describe the export; ATTRIBUTION.csv must be in the folder."""
-    if (exporter.image_path(image := dataset.images[0]) or "").endswith(f"/{image.file_name}"):
+    if exporter.image_path(dataset.images[0]) is not None:
         files, fields = _describe_files(dataset, exporter)
     elif any((folder / "data").glob("*.parquet")):
         files, fields = _describe_parquet(dataset)

@@ -13,7 +13,7 @@ from harvest.dataset import Dataset
 from harvest.default_callbacks import ignore_message
 from harvest.errors import MissingFiles, ReadOnly, UsageError
 from harvest.export.card_facts import read_card_facts
-from harvest.export.collect_images import collect_images
+from harvest.export.collect_images import clean_text, collect_images
 from harvest.export.common_files import write_common_files
 from harvest.export.export_filters import choose_images
 from harvest.export.export_options import ExportOptions
@@ -88,7 +88,7 @@ def prepare_export(
         facts = read_card_facts(dataset, options.split_rule, left_out)
     classes = tuple(sorted({image.class_name for image in images}))
     predictions = read_newest_predictions(root.with_name(f"{root.name}.runs"))
-    exported = ExportDataset(root.name, classes, tuple(images), facts, predictions)
+    exported = ExportDataset(clean_text(root.name) or "dataset", classes, tuple(images), facts, predictions)
     _describe(exported, pictures.labels, left_out, say)
     if not images:
         raise UsageError("no image is left to export.", "Use fewer of the options that leave out images.")

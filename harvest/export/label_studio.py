@@ -35,7 +35,7 @@ class LabelStudio(FolderExporter):
     """
 
     title = "images and tasks with predictions, for Label Studio"
-    reads = "LOCAL_FILES_SERVING_ENABLED=true LOCAL_FILES_DOCUMENT_ROOT=OUT label-studio start"
+    reads = "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=OUT label-studio"
     advice = (
         f"In a new project, paste {INTERFACE} as the labelling interface, add the local storage {IMAGES}/ by its whole"
         f" path without syncing it, and import {TASKS}."
@@ -46,7 +46,7 @@ class LabelStudio(FolderExporter):
         return f"{IMAGES}/{image.class_name}/{image.file_name}"
 
     def data_files(self, split: str) -> str:  # noqa: ARG002 - of the protocol
-        """Return nothing: `datasets` does not read this format, since it has no splits."""
+        """Return nothing: the folders are not split."""
         return ""
 
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:

@@ -51,7 +51,7 @@ class OpenImagesCsv(FolderExporter):
         _write_table(folder / CLASSES, _CLASS_COLUMNS, ((name, name) for name in dataset.classes))
 
     def _make_row(self, image: ExportImage) -> Sequence[str]:
-        row = attribution_row(image)
+        row = attribution_row(image, self.image_path(image))
         common = len(OPEN_IMAGES_COLUMNS)
         return (*row[:common], *("" for _ in _LAST_COLUMNS), self.image_path(image) or "", *row[common:])
 
