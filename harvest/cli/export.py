@@ -14,11 +14,21 @@ from harvest.cli.declared_options import as_keywords, with_options
 from harvest.cli.shortened_lists import count_images, print_next
 from harvest.cli.training_progress import TerminalProgress
 from harvest.errors import UsageError
+from harvest.export.export_formats import FORMATS
 from harvest.export.export_options import ExportOptions
 
 if TYPE_CHECKING:
     from harvest.export.export_dataset import ExportResult
     from harvest.export.push_to_hub import HubTarget
+
+
+def _print_formats(wanted: bool) -> None:
+    """Print the formats that `--to` takes, and end the program."""
+    if wanted:
+        width = max(map(len, FORMATS))
+        for name, exporter in FORMATS.items():
+            print(f" {name:{width}}  {exporter.title}")
+        raise typer.Exit
 
 
 @with_options(ExportOptions)
@@ -28,6 +38,9 @@ def export(
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder; nothing is overwritten.")],
     *,
+    formats: Annotated[  # noqa: ARG001 - its callback has ended the program
+        bool, typer.Option("--list", callback=_print_formats, is_eager=True, help="List the formats, and stop.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
     push: Annotated[
         str | None,

@@ -35,7 +35,10 @@ class LabelStudio(FolderExporter):
     """
 
     title = "images and tasks with predictions, for Label Studio"
-    reads = "LOCAL_FILES_SERVING_ENABLED=true LOCAL_FILES_DOCUMENT_ROOT=OUT label-studio start"
+    reads = (
+        "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true"
+        ' LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT="$(realpath OUT)" label-studio start'
+    )
     advice = (
         f"In a new project, paste {INTERFACE} as the labelling interface, add the local storage {IMAGES}/ by its whole"
         f" path without syncing it, and import {TASKS}."

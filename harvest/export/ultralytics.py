@@ -35,9 +35,10 @@ class Ultralytics(FolderExporter):
         yield from find_other_types(dataset.images, _TYPES, "Ultralytics")
         small = [image for image in dataset.images if min(image.width, image.height) < _SMALLEST]
         if small:
+            which = "1 image has" if len(small) == 1 else f"{len(small):,} images have"
             yield (
-                f"{len(small):,} image(s) have fewer than {_SMALLEST} pixels on a side, and Ultralytics would skip"
-                f" them. Move them out of the dataset, {OTHER_FORMAT}."
+                f"{which} fewer than {_SMALLEST} pixels on a side, and Ultralytics would skip such images. Move them"
+                f" out of the dataset, {OTHER_FORMAT}."
             )
         if dataset.classes[:1] and dataset.classes[0].startswith(_IMAGENET):
             yield (

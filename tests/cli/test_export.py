@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harvest.export.export_formats import FORMATS
 from tests.export.fake_hub import FakeHub
 
 if TYPE_CHECKING:
@@ -53,6 +54,26 @@ def test_an_export_says_what_it_does(harvest: Harvest) -> None:
     assert "0 groups span splits" in export.err
     assert export.lines[0] == "out: 50 images in the format hf"
     assert 'datasets.load_dataset("out")' in export.out
+
+
+def test_the_formats_are_listed(harvest: Harvest) -> None:
+    """--list prints each format with its readers, one a line, and needs neither a dataset nor a folder."""
+    export = harvest("export", "--list")
+
+    assert export.code == 0, export.err
+    assert [line.split()[0] for line in export.lines] == list(FORMATS)
+    assert all(len(line) <= 100 for line in export.lines)
+
+
+@pytest.mark.usefixtures("root")
+def test_an_export_says_what_to_do_before_it_is_loaded(harvest: Harvest, tmp_path: Path) -> None:
+    """For Kaggle, the command for the upload is printed, and what the user must put into the metadata before."""
+    export = harvest("export", "dataset", "out", "--to", "kaggle")
+
+    assert export.code == 0, export.err
+    assert "Replace INSERT_USERNAME_HERE in dataset-metadata.json by the name of your Kaggle account" in export.err
+    assert "kaggle datasets create -p out --dir-mode zip" in export.out
+    assert "INSERT_USERNAME_HERE" in (tmp_path / "out" / "dataset-metadata.json").read_text("utf-8")
 
 
 @pytest.mark.usefixtures("root")

@@ -61,7 +61,7 @@ def test_what_ultralytics_skips_is_refused(records: ExportDataset, tmp_path: Pat
     held_out = [image for image in records.images if image.split != "train"]
     coded = replace(records, classes=("n01_red", "x"))
 
-    assert "1 image(s) have fewer than 10 pixels" in problems(Ultralytics(), with_image(records, height=9))
+    assert "1 image has fewer than 10 pixels" in problems(Ultralytics(), with_image(records, height=9))
     assert "another type: king/king-90.gif" in problems(Ultralytics(), replace(records, images=(gif, *held_out)))
     assert "no image is in the training split" in problems(Ultralytics(), replace(records, images=tuple(held_out)))
     assert "as ImageNet codes if the first, 'n01_red'" in problems(Ultralytics(), coded)
