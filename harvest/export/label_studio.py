@@ -49,7 +49,7 @@ class LabelStudio(FolderExporter):
         return f"{IMAGES}/{image.class_name}/{image.file_name}"
 
     def data_files(self, split: str) -> str:  # noqa: ARG002 - of the protocol
-        """Return nothing: the folders are not split."""
+        """Return nothing: `datasets` does not read this format, since it has no splits."""
         return ""
 
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:

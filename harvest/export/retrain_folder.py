@@ -35,7 +35,7 @@ class RetrainFolder(FolderExporter):
         return f"{IMAGES}/{image.class_name}/group{image.group:07d}{_MARK}{image.file_name}"
 
     def data_files(self, split: str) -> str:  # noqa: ARG002 - of the protocol
-        """Return nothing: the folders are not split."""
+        """Return nothing: `datasets` does not read this format, since its folders are not the splits."""
         return ""
 
     def find_problems(self, dataset: ExportDataset) -> Iterator[str]:
