@@ -9,7 +9,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harvest.export.records import ExportImage
+from harvest.export.records import ExportImage, count_images
 from harvest.files import disk
 from harvest.files.names import check_component
 from harvest.labelled_pictures.find_files import SplitPart
@@ -51,7 +51,7 @@ def collect_images(
         )
         images.append(_add_provenance(image, found) if found else image)
     if links:
-        say(f"{links:,} images are symbolic links, or in a folder that is one: they are not exported")
+        say(f"{count_images(links)} not exported: a symbolic link, or in a folder that is one")
     order = {name: number for number, name in enumerate(_SPLITS.values())}
     return sorted(images, key=lambda image: (order[image.split], image.class_name, image.file_name))
 

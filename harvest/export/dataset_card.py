@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from harvest.export import attribution, example_grid
 from harvest.export.attribution import escape_markdown
 from harvest.export.card_front_matter import front_matter
+from harvest.export.records import count_images
 from harvest.files import disk
 from harvest.licences import NO_ASSERTION, Licence
 
@@ -116,7 +117,7 @@ def _cleaning(dataset: ExportDataset) -> Iterator[str]:
     if facts.near_duplicate_groups:
         yield f"* {facts.near_duplicate_groups:,} groups of near-duplicates are kept, each in one split."
     for reason, count in facts.left_out.items():
-        yield f"* {count:,} images are left out of this export: {reason}."
+        yield f"* {count_images(count)} left out of this export: {reason}."
     changes = Counter(image.changes for image in dataset.images if image.changes)
     if changes:
         yield f"* Images were changed; the most frequent change: {escape_markdown(changes.most_common(1)[0][0])}."

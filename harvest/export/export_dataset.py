@@ -18,7 +18,7 @@ from harvest.export.common_files import write_common_files
 from harvest.export.export_filters import choose_images
 from harvest.export.export_options import ExportOptions
 from harvest.export.part_folder import check_is_free, write_folder
-from harvest.export.records import ExportDataset
+from harvest.export.records import ExportDataset, count_images
 from harvest.export.remembered_split import read_split
 from harvest.labelled_pictures.prediction_table import read_newest_predictions
 from harvest.licences import NO_ASSERTION
@@ -81,6 +81,7 @@ def prepare_export(
                 f"{dataset.changes.missing_files} from {root}. Nothing was exported.",
                 f"Is the drive attached? If you deleted them: harvest status {root} --accept-missing",
             )
+        _mention_other_splits(dataset.split_rules(), str(options.split_rule), say)
         reading = (lambda done, total: tick("reading", done, total)) if tick else None
         pictures, split = read_split(root, options.split_rule, say=say, tick=reading)
         images = collect_images(pictures, split, dataset.list_provenance(), say)
@@ -96,6 +97,14 @@ def prepare_export(
     if problems:
         raise UsageError(f"the format {options.to} cannot hold this dataset:\n" + "\n".join(problems))
     return exported
+
+
+def _mention_other_splits(remembered: list[str], rule: str, say: Callable[[str], None]) -> None:
+    if remembered and rule not in remembered:
+        say(
+            f"trainings split this dataset by other rules ({', '.join(remembered)}), the export uses {rule}:"
+            " --valid, --test and --seed choose another"
+        )
 
 
 def _open(root: Path, say: Callable[[str], None]) -> Dataset:
@@ -126,16 +135,16 @@ def _describe(
 ) -> None:
     """Say what is exported, and what a reader must know of it."""
     for reason, count in left_out.items():
-        say(f"{count:,} images are left out: {reason}")
+        say(f"{count_images(count)} left out: {reason}")
     if gone := sorted(set(labels) - set(exported.classes)):
         say(f"no image is left of {', '.join(gone)}: not exported as a class")
     counts = ", ".join(f"{len(exported.of_split(split)):,} {split}" for split in exported.splits)
-    say(f"{len(exported.images):,} images of {len(exported.classes):,} classes: {counts or 'none'}")
+    say(f"{count_images(len(exported.images))} of {len(exported.classes):,} classes: {counts or 'none'}")
     licences = exported.count_licences()
     if unknown := licences[NO_ASSERTION]:
-        say(f"{unknown:,} images have no known licence: they are marked {NO_ASSERTION}. --license open leaves them out")
+        say(f"{count_images(unknown)} without a known licence, marked {NO_ASSERTION}: --license open leaves them out")
     if reserved := licences[_RESERVED]:
-        say(f"{reserved:,} images are stated to have all rights reserved. --license open leaves them out")
+        say(f"{count_images(reserved)} with all rights reserved, as stated: --license open leaves them out")
     say(f"{exported.count_groups_across_splits():,} groups span splits")
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from harvest.splits.split_rule import SplitRule
 
 
+_NAMED = 3  # skipped files with a message of their own
+
+
 def read_split(
     root: Path,
     rule: SplitRule,
@@ -28,8 +31,10 @@ def read_split(
     """Read and split all images of a dataset, as train.py does, and save the split in the ledger."""
     runs = root.with_name(f"{root.name}.runs")
     pictures = load_pictures(root, say=say, tick=tick or _ignore_ticks, cache=runs / "cache", least_classes=1)
-    for skipped in pictures.skipped:
+    for skipped in pictures.skipped[:_NAMED]:
         say(f"{skipped.path} is not exported: {skipped.reason}")
+    if len(pictures.skipped) > _NAMED:
+        say(f"{len(pictures.skipped) - _NAMED:,} more files are not exported, as in a training")
     split = make_split(
         pictures,
         find_leak_groups(pictures, say=say),

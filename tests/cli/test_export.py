@@ -50,7 +50,7 @@ def test_an_export_says_what_it_does(harvest: Harvest) -> None:
 
     assert export.code == 0, export.err
     assert "50 images of 2 classes: 36 train, 10 validation, 4 test" in export.err
-    assert "50 images have no known licence" in export.err
+    assert "50 images without a known licence" in export.err
     assert "0 groups span splits" in export.err
     assert export.lines[0] == "out: 50 images in the format hf"
     assert 'datasets.load_dataset("out")' in export.out
@@ -93,7 +93,7 @@ def test_no_image_is_left(harvest: Harvest, tmp_path: Path) -> None:
     export = harvest("export", "dataset", "out", "--license", "open")
 
     assert export.code == 2
-    assert "50 images are left out: not known to have a licence that is open" in export.err
+    assert "50 images left out: not known to have a licence that is open" in export.err
     assert "no image is left to export" in export.err
     assert not (tmp_path / "out").exists()
 

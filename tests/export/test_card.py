@@ -40,7 +40,7 @@ def card(exported: ExportResult) -> str:
         "| NOASSERTION | 22 | 1 claimed, 21 unknown |",
         "| coral | coral wild | flickr | 6 | 5 |",
         "* A person reviewed 1 of the 30 images (3%).",
-        "* 1 images are left out of this export: licence forbids derivatives (ND).",
+        "* 1 image left out of this export: licence forbids derivatives (ND).",
         "* The licence of 22 images (73%) is not known.",
         "* One host, pictures.example.com, has 67% of the images.",
         "* One photographer, Grace, has 10% of the images.",

@@ -109,6 +109,35 @@ def test_a_remembered_split_is_kept(root: Path) -> None:
     assert "test" not in prepare_export(root, ExportOptions()).splits
 
 
+def test_the_split_of_another_rule_is_mentioned(root: Path) -> None:
+    """Where trainings used other percentages, the export says so; with the same ones, it uses their split."""
+    prepare_export(root, ExportOptions(valid=10, test=0))
+    messages: list[str] = []
+
+    prepare_export(root, ExportOptions(seed=7), say=messages.append)
+    assert any("by other rules" in text and "valid 10 test 0 seed 42" in text for text in messages)
+
+    messages.clear()
+    assert "test" not in prepare_export(root, ExportOptions(valid=10, test=0), say=messages.append).splits
+    assert not any("by other rules" in text for text in messages)
+
+
+def test_a_damaged_ledger_gives_clean_records(root: Path) -> None:
+    """Values of wrong types and hostile licences in the ledger read as missing, or as names without a path."""
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
+        ledger.execute("UPDATE hit SET title = x'ff00', author = x'00', page = 'javascript:alert(1)', rank = 'first'")
+        ledger.execute("UPDATE hit SET licence_url = 'file:///etc/passwd', evidence = 'sworn'")
+        ledger.execute("UPDATE picture SET licence = '../../../etc/passwd', source_type = 5, rating = 4000")
+
+    exported = export_dataset(root, root.parent / "out", to="imagefolder")
+
+    for image in (each for each in exported.dataset.images if each.provider != "own"):
+        assert (image.title, image.author, image.page_url, image.licence_url, image.rank) == ("", "", "", "", 0)
+        assert (image.evidence, image.rating) == ("unknown", 9)
+        assert "/" not in image.spdx
+    assert {path.parent for path in (root.parent / "out").rglob("*passwd*")} == {root.parent / "out" / "LICENSES"}
+
+
 def test_no_group_spans_splits(template: Path) -> None:
     """The images of one photographer are in one split, and the export says that no group is divided."""
     messages: list[str] = []
@@ -127,7 +156,7 @@ def test_licences_that_forbid_derivatives_are_left_out(template: Path) -> None:
     exported = prepare_export(template, ExportOptions(), say=messages.append)
 
     assert not [image for image in exported.images if "ND" in image.spdx]
-    assert "1 images are left out: licence forbids derivatives (ND)" in messages
+    assert "1 image left out: licence forbids derivatives (ND)" in messages
     assert [i for i in prepare_export(template, ExportOptions(nd=True)).images if i.spdx == "CC-BY-ND-2.0"]
 
 
@@ -168,7 +197,7 @@ def test_unknown_licences_are_said_before_anything_is_written(template: Path, tm
     seen = {}
     export_dataset(template, tmp_path / "out", say=lambda text: seen.update({text: list(tmp_path.iterdir())}))
 
-    (before,) = (there for text, there in seen.items() if "no known licence" in text)
+    (before,) = (there for text, there in seen.items() if "without a known licence" in text)
     assert before == []
 
 
@@ -222,6 +251,19 @@ def test_a_full_disk_leaves_nothing(template: Path, tmp_path: Path, monkeypatch:
         export_dataset(template, tmp_path / "out", to="imagefolder")
 
     assert error.value.hint.endswith("Free some space, then run the same command again.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_export_leaves_nothing(template: Path, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of the writing removes OUT.part."""
+
+    def interrupt(step: str, done: int, _total: int) -> None:
+        if step == "writing" and done > 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_dataset(template, tmp_path / "out", to="imagefolder", tick=interrupt)
+
     assert list(tmp_path.iterdir()) == []
 
 
@@ -295,7 +337,7 @@ def test_links_are_not_exported(root: Path, tmp_path: Path) -> None:
 
     assert "mamba" not in exported.classes
     assert not [image for image in exported.images if "secret" in image.file_name]
-    assert any(text.startswith("2 images are symbolic links") for text in messages)
+    assert any(text.startswith("2 images not exported: a symbolic link") for text in messages)
 
 
 def test_a_newer_ledger(root: Path) -> None:
