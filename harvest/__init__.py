@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harvest.api import harvest
     from harvest.dataset import Dataset
+    from harvest.dataset_report import report
     from harvest.errors import HarvestError
     from harvest.harvesting.summary import Summary
     from harvest.licences import Licence
@@ -32,6 +33,7 @@ __all__ = [
     "Verdict",
     "harvest",
     "read_queries",
+    "report",
 ]
 
 _HOMES = {
@@ -44,6 +46,7 @@ _HOMES = {
     "Verdict": "verdicts",
     "harvest": "api",
     "read_queries": "queries.query_file",
+    "report": "dataset_report",
 }
 
 

@@ -34,7 +34,7 @@ LAYERS = (
     ("http_server", "images", "ledger", "providers"),
     ("dataset", "html_report"),
     ("harvesting", "review", "training"),
-    ("api", "serving"),
+    ("api", "dataset_report", "serving"),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
@@ -62,14 +62,14 @@ HOMES = {
         "cli",
     },  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},
-    "numpy": {"charts", "images", "duplicates", "serving", "training"},
+    "numpy": {"charts", "dataset_report", "images", "duplicates", "serving", "training"},
     "torch": {"training"},
     "transformers": {"training"},
     "safetensors": {"training"},
     "sklearn": {"training"},
     "scipy": {"training"},
-    "jinja2": {"html_report", "training"},
-    "markupsafe": {"charts", "html_report", "training"},
+    "jinja2": {"dataset_report", "html_report", "training"},
+    "markupsafe": {"charts", "dataset_report", "html_report", "training"},
     "starlette": {"http_server", "review", "serving"},
     "uvicorn": {"http_server"},
     "typer": {"cli"},

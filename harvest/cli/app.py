@@ -23,6 +23,7 @@ from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
 from harvest.cli.machine_errors import explain
 from harvest.cli.predict import predict
+from harvest.cli.report import report
 from harvest.cli.restore import restore
 from harvest.cli.review import review
 from harvest.cli.serve import serve
@@ -76,7 +77,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-for command in (get, demo, adopt, status, why, restore, review, train, predict, serve, keys, doctor):
+for command in (get, demo, adopt, status, why, restore, review, report, train, predict, serve, keys, doctor):
     kind = TrainCommand if command is train else Command
     app.command(cls=kind, epilog=examples(command.__name__))(command)
 

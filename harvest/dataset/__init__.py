@@ -29,6 +29,7 @@ from harvest.dataset.pages_naming_another_class import PageMismatch
 from harvest.dataset.read_for_training import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
+from harvest.dataset.report_statistics import SIDES, ReportStatistics
 from harvest.dataset.scan import ScanProgress, compare_with_disk
 from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.errors import MissingFiles, StorageError, UsageError
@@ -48,6 +49,8 @@ from harvest.ledger.history import PictureHistory
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.rejections import Rejection, RejectionBatch
+from harvest.ledger.report_queries import Attribution, OriginCount, RangeCount, RankRate, SampleRow, SourceCount
+from harvest.ledger.review_table import LOCAL as LOCAL_SOURCE
 from harvest.ledger.review_table import ReviewRow
 from harvest.ledger.search_table import (
     EXHAUSTED,
@@ -70,7 +73,10 @@ if TYPE_CHECKING:
 __all__ = [
     "EXHAUSTED",
     "LIMIT_REACHED",
+    "LOCAL_SOURCE",
+    "SIDES",
     "Action",
+    "Attribution",
     "BatchResult",
     "Change",
     "Changes",
@@ -82,16 +88,22 @@ __all__ = [
     "KnownPicture",
     "NearDuplicate",
     "Origin",
+    "OriginCount",
     "PageMismatch",
     "PictureHistory",
     "Placement",
+    "RangeCount",
+    "RankRate",
     "ReadOnlyDataset",
     "Rejection",
     "RejectionBatch",
+    "ReportStatistics",
     "RestoreResult",
     "ReviewRow",
+    "SampleRow",
     "SearchRecord",
     "SkippedFile",
+    "SourceCount",
     "UndoStep",
     "save_split_in_ledger",
 ]
@@ -333,6 +345,10 @@ class Dataset(DatasetReader):
         with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
             return file.read(most)
         return None
+
+    def image_path(self, class_name: str, name: str, *, rejected: bool = False) -> Path:
+        """Return the path of an image, as the disk spells it; raise `StorageError` for a link."""
+        return self._tree.path(FileKey(class_name, name, Area.REJECTED if rejected else Area.TREE))
 
     # Decisions.
 

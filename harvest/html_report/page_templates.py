@@ -15,6 +15,7 @@ from harvest.html_report import number_format
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_HERE = "harvest.html_report"
 _SKELETON, _STYLE = "skeleton.html", "page.css"
 # Characters that reverse, end or hide a line, or are not text. Names of files may contain all of them.
 _UNSAFE = re.compile(
@@ -26,7 +27,7 @@ def load_templates(package: str, names: tuple[str, ...], *, styles: tuple[str, .
     """Return the templates of a report, which extend `skeleton.html`; an undefined name is an error."""
     files = {name: _read(package, name) for name in names}
     environment = Environment(
-        loader=DictLoader({_SKELETON: _read(__package__, _SKELETON), **files}),
+        loader=DictLoader({_SKELETON: _read(_HERE, _SKELETON), **files}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -39,7 +40,7 @@ def load_templates(package: str, names: tuple[str, ...], *, styles: tuple[str, .
         "duration": number_format.duration,
         "setting": number_format.setting,
     }
-    css = "\n".join([_read(__package__, _STYLE), *(_read(package, name) for name in styles)])
+    css = "\n".join([_read(_HERE, _STYLE), *(_read(package, name) for name in styles)])
     environment.globals |= {
         "meter": charts.meter,
         "bar": charts.bar,
@@ -54,5 +55,5 @@ def render_page(templates: Environment, name: str, values: Mapping[str, object])
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text).strip() + "\n"
 
 
-def _read(package: str | None, name: str) -> str:
+def _read(package: str, name: str) -> str:
     return resources.files(package).joinpath(name).read_text("utf-8")
