@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from markupsafe import Markup
+
 from harvest.charts import Part
 from harvest.dataset_report.credit_lines import is_claimed, is_free
 from harvest.html_report.number_format import count, percent
@@ -19,7 +21,7 @@ NETWORK_SIDE = 224  # pixels that most pretrained networks look at
 _BALANCED, _UNBALANCED = 3, 10  # times as many images in the largest class as in the smallest
 _DOMINANT, _DOMINANT_COUNT = 0.3, 10  # share and number of images of a class from one photographer or host
 _SMALL, _RARE = 0.1, 0.01  # share of images that are smaller than a network looks at; of those made with AI
-_LISTED = 3  # names that a sentence lists
+_LISTED, _LONGEST_NAME = 3, 60  # names that a sentence lists, and their characters
 
 
 class DatasetCheck(NamedTuple):
@@ -66,7 +68,7 @@ def _judge_training(facts: ReportStatistics, kept: Sequence[ClassCounts]) -> Jud
     if few := [each for each in by_size(facts.classes) if each.kept < FEW]:
         names = join_names([f"{each.class_name} ({each.kept})" for each in few])
         have = f"{count(len(few), 'class', 'classes')} {'has' if len(few) == 1 else 'have'}"
-        return Judgement("Not yet", f"{have} fewer than {FEW} images: {names}.")
+        return Judgement("Not yet", Markup("{} fewer than {} images: {}.").format(have, FEW, names))
     smallest = min(each.kept for each in kept)
     if count_unreviewed(facts) > facts.kept / 2:
         share = percent(count_unreviewed(facts) / facts.kept)
@@ -78,15 +80,16 @@ def _judge_training(facts: ReportStatistics, kept: Sequence[ClassCounts]) -> Jud
     return Judgement("Yes", f"Each of the {len(kept):,} classes has at least {smallest:,} images.")
 
 
-def join_names(names: Sequence[str]) -> str:
-    """Join names for a sentence; of many, the first ones and a count.
+def join_names(names: Sequence[str]) -> Markup:
+    """Join names for a sentence, each with its own text direction; of many, the first ones and a count.
 
-    >>> join_names(["a", "b", "c", "d"])
-    'a, b, c and 1 more'
+    >>> str(join_names(["a", "b", "c", "d"]))
+    '<bdi>a</bdi>, <bdi>b</bdi>, <bdi>c</bdi> and 1 more'
     """
-    shown = [name if len(name) <= 60 else f"{name[:59]}…" for name in names[:_LISTED]]  # noqa: PLR2004
+    shown = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names[:_LISTED]]
     more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more:,} more" if more else "")
+    text = Markup(", ").join(Markup("<bdi>{}</bdi>").format(name) for name in shown)
+    return text + (f" and {more:,} more" if more else "")
 
 
 def by_size(classes: Sequence[ClassCounts]) -> list[ClassCounts]:

@@ -8,6 +8,8 @@ import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from markupsafe import Markup
+
 from harvest.dataset_report.assessment import (
     ENOUGH,
     FEW,
@@ -85,11 +87,14 @@ def _harvest_more(facts: ReportStatistics, name: str) -> Iterator[HarvestStep]:
     reason = "a class needs at least 20 images" if weak[0].kept < FEW else "these classes are small"
     file = write_query_file(weak[:_CLASSES], facts.keep_rates)
     sources = "".join(f" -c {source}" for source in _best_sources(weak, facts))
-    text = f"To {target:,} per class; {reason}: {join_names(names)}. Save this as {QUERY_FILE}, and run the command."
+    text = Markup("To {:,} per class; {}: {}. Save this as {}, and run the command.").format(
+        target, reason, join_names(names), QUERY_FILE
+    )
     if len(weak) > _CLASSES:
         text += f" The file has the {_CLASSES} smallest."
     if exhausted := [each.class_name for each in weak if each.class_name in facts.exhausted]:
-        text += f" The searches for {join_names(exhausted)} have no more results: add other words to the query."
+        more = Markup(" The searches for {} have no more results: add other words to the query.")
+        text += more.format(join_names(exhausted))
     command = f"harvest {QUERY_FILE} -o {name} --target {target}{sources}"
     yield HarvestStep("Harvest more images of the small classes.", text, "classes", command, file)
 
@@ -144,14 +149,14 @@ def _replace_poor_queries(facts: ReportStatistics) -> Iterator[HarvestStep]:
         title = "Change the query that gives mostly wrong images."
         if len(poor) > 1:
             title = f"Change the {len(poor):,} queries that give mostly wrong images."
-        text = f"Add a word that narrows it, or exclude one with -word: {join_names(names)}."
+        text = Markup("Add a word that narrows it, or exclude one with -word: {}.").format(join_names(names))
         yield HarvestStep(title, text, "yield")
 
 
 def _add_origins(assessment: Assessment) -> Iterator[HarvestStep]:
     if assessment.dominant:
         names = [f"{each.class_name} ({each.images:,} from {each.origin})" for each in assessment.dominant]
-        text = f"One photographer or host gave much of these classes: {join_names(names)}."
+        text = Markup("One photographer or host gave much of these classes: {}.").format(join_names(names))
         yield HarvestStep("Add images of other origins.", text, "origins")
 
 
