@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harvest.api import harvest
     from harvest.dataset import Dataset
+    from harvest.dataset_report import report
     from harvest.errors import HarvestError
     from harvest.export.export_dataset import export_dataset
     from harvest.harvesting.summary import Summary
@@ -41,6 +42,7 @@ __all__ = [
     "read_queries",
     "render_dataset",
     "replay_recipe",
+    "report",
     "write_recipe",
 ]
 
@@ -59,6 +61,7 @@ _HOMES = {
     "render_dataset": "reproduce.render_dataset",
     "replay_recipe": "reproduce.replay_recipe",
     "write_recipe": "reproduce.write_recipe",
+    "report": "dataset_report",
 }
 
 

@@ -493,3 +493,23 @@ def test_any_bytes_are_refused_or_read(tmp_path_factory, data):
     path.write_bytes(data)
     with pytest.raises(QueryFileError):
         read_queries(path)
+
+
+# Names that are split words
+
+
+def test_class_named_like_a_split(read):
+    """A class that `datasets` takes for a split is read, and one warning names the class and the word."""
+    pairs, warnings = read(f"{WIDE}steam_train,a\nsteam_train,b\ntest tube,c\ntrains,d\nTest,e\n")
+
+    assert len(pairs) == 5
+    assert len(warnings) == 2
+    assert "line 2" in warnings[0]
+    assert "'steam_train' for a split, because of the word 'train'" in warnings[0]
+    assert "'test tube'" in warnings[1]
+
+
+def test_class_name_of_a_search_term_like_a_split(read):
+    """The folder name that is derived from a search term is checked, not the search term."""
+    assert "because of the word 'eval'" in read(FASTCLASS + "eval board\n")[1][0]
+    assert read(FASTCLASS + "test stove,test\n")[1] == []

@@ -2,6 +2,8 @@
 
 axes              scales and their ticks
 line_plot         curves with bands, marks and their numbers as a table
+columns           histograms
+share_bar         how a whole is divided, with a legend
 bars              confidence intervals, bars and stacked bars
 confusion_matrix  the confusion matrix as a coloured table
 """
@@ -18,6 +20,7 @@ from harvest.charts.bars import (
     meter,
     stack,
 )
+from harvest.charts.columns import Column, columns
 from harvest.charts.confusion_matrix import confusion
 from harvest.charts.line_plot import (
     Mark,
@@ -25,18 +28,24 @@ from harvest.charts.line_plot import (
     plot,
     sparkline,
 )
+from harvest.charts.share_bar import Part, limit_parts, share_bar
 
 __all__ = [
     "Axis",
+    "Column",
     "Mark",
+    "Part",
     "Series",
     "bar",
+    "columns",
     "confusion",
     "intervals",
+    "limit_parts",
     "linear",
     "logarithmic",
     "meter",
     "plot",
+    "share_bar",
     "sparkline",
     "stack",
     "whole",

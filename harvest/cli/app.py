@@ -28,6 +28,7 @@ from harvest.cli.predict import predict
 from harvest.cli.recipe import recipe
 from harvest.cli.render import render
 from harvest.cli.replay import replay
+from harvest.cli.report import report
 from harvest.cli.restore import restore
 from harvest.cli.review import review
 from harvest.cli.serve import serve
@@ -81,7 +82,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-_DATASETS = (get, demo, adopt, status, why, restore, review, export, recipe, replay, render, merge)
+_DATASETS = (get, demo, adopt, status, why, restore, review, report, export, recipe, replay, render, merge)
 _COMMANDS = (*_DATASETS, train, predict, serve, keys, doctor)
 for command in _COMMANDS:
     kind = TrainCommand if command is train else Command

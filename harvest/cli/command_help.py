@@ -43,6 +43,10 @@ _EXAMPLES = {
         ("harvest review snakes --host 0.0.0.0", "on a telephone in the same network too"),
         ("harvest review snakes --export-ratings ratings.csv", "write the ratings, as fcc does"),
     ),
+    "report": (
+        ("harvest report", "dataset/report.html"),
+        ("harvest report snakes -o snakes.html --run", "another file, with the newest training run"),
+    ),
     "train": (
         ("harvest train dataset", "four epochs from pretrained weights"),
         ("harvest train dataset --epochs 0", "the head only, in seconds"),

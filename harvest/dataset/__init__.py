@@ -30,6 +30,7 @@ from harvest.dataset.pages_naming_another_class import PageMismatch
 from harvest.dataset.read_for_training import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
+from harvest.dataset.report_statistics import SIDES, ReportStatistics
 from harvest.dataset.scan import ScanProgress, compare_with_disk
 from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.errors import MissingFiles, StorageError, UsageError
@@ -51,6 +52,8 @@ from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.rebuild_table import RebuildTable
 from harvest.ledger.rejections import Rejection, RejectionBatch
+from harvest.ledger.report_queries import Attribution, OriginCount, RangeCount, RankRate, SampleRow, SourceCount
+from harvest.ledger.review_table import LOCAL as LOCAL_SOURCE
 from harvest.ledger.review_table import ReviewRow
 from harvest.ledger.search_table import (
     EXHAUSTED,
@@ -73,7 +76,10 @@ if TYPE_CHECKING:
 __all__ = [
     "EXHAUSTED",
     "LIMIT_REACHED",
+    "LOCAL_SOURCE",
+    "SIDES",
     "Action",
+    "Attribution",
     "BatchResult",
     "Change",
     "Changes",
@@ -86,18 +92,24 @@ __all__ = [
     "KnownPicture",
     "NearDuplicate",
     "Origin",
+    "OriginCount",
     "PageMismatch",
     "PictureHistory",
     "Placement",
+    "RangeCount",
+    "RankRate",
     "ReadOnlyDataset",
     "Rejection",
     "RejectionBatch",
+    "ReportStatistics",
     "RestoreResult",
     "ReviewRow",
     "RunRecord",
+    "SampleRow",
     "SearchCount",
     "SearchRecord",
     "SkippedFile",
+    "SourceCount",
     "UndoStep",
     "save_split_in_ledger",
 ]
@@ -365,6 +377,10 @@ class Dataset(DatasetReader):
     def find_originals(self) -> dict[str, FileKey]:
         """Return the originals that were kept, by their names, which are unique."""
         return {file[1]: FileKey(file[0], file[1], Area.RAW) for file in self._tree.scan(Area.RAW).files}
+
+    def image_path(self, class_name: str, name: str, *, rejected: bool = False) -> Path:
+        """Return the path of an image, as the disk spells it; raise `StorageError` for a link."""
+        return self._tree.path(FileKey(class_name, name, Area.REJECTED if rejected else Area.TREE))
 
     # Decisions.
 

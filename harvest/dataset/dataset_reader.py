@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.dataset import pages_naming_another_class as pages
-from harvest.ledger import history, image_provenance, near_duplicate_table, rejections, review_table, statistics
+from harvest.dataset.report_statistics import ReportStatistics, collect_statistics
+from harvest.ledger import (
+    history,
+    image_provenance,
+    near_duplicate_table,
+    rejections,
+    report_queries,
+    review_table,
+    statistics,
+)
 from harvest.ledger.picture_table import PictureTable
 from harvest.ledger.recipe_rows import RecipeRows
 
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
     from harvest.ledger.near_duplicate_table import NearDuplicate
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.rejections import Rejection, RejectionBatch
+    from harvest.ledger.report_queries import Attribution, SampleRow
     from harvest.ledger.review_table import ReviewRow
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
@@ -182,3 +192,22 @@ class DatasetReader:
     def split_rules(self) -> list[str]:
         """Return the rules of the splits that the ledger remembers."""
         return image_provenance.split_rules(self._ledger)
+
+    # For the report.
+
+    def report_statistics(self) -> ReportStatistics:
+        """Return what the report counts."""
+        return collect_statistics(self._ledger)
+
+    def sample(self, class_name: str, most: int, seed: int, *, rejected: bool = False) -> list[SampleRow]:
+        """Return at most `most` images of each source of a class, on disk or in dataset.rejected."""
+        return report_queries.sample_class(self._ledger, class_name, most, seed, rejected=rejected)
+
+    def attribution(self, picture: int) -> Attribution | None:
+        """Return what the source of an image states about it, or None if it has no source."""
+        return report_queries.find_attribution(self._ledger, picture)
+
+    def find_content(self, content: str) -> SampleRow | None:
+        """Return the image on disk with a content hash, or None."""
+        rows = (row for row in self._pictures.find_by_content([content]) if row.state == "present")
+        return next((report_queries.SampleRow(row.id, row.class_name, row.name, "") for row in rows), None)

@@ -1,6 +1,6 @@
-"""What the reports share: the style, numbers as text, and small copies of images.
+"""What the reports share: the page around them, their style, numbers as text, and small copies of images.
 
-number_format  numbers as text
-thumbnails     small copies of images
-page.css       the style of the pages
+page_templates  render a page from the templates of a report, skeleton.html and page.css
+number_format   numbers as text
+thumbnails      small copies of images
 """

@@ -20,6 +20,7 @@ from harvest.files.names import check_component, fold_name
 from harvest.licences import LicenceFilter
 from harvest.models import Filters, Query
 from harvest.queries.query_syntax import derive_class_name, has_unclosed_phrase
+from harvest.queries.split_names import find_split_word
 from harvest.queries.text_file import read_lines
 
 if TYPE_CHECKING:
@@ -69,9 +70,10 @@ def read_queries(
         for number, line in lines:
             row = read_row(line)
             _check_spelling(row.spelling, *spellings.setdefault(fold_name(row.spelling), (row.spelling, number)))
-            if row.warning and row.warning not in warnings:
-                warnings.add(row.warning)
-                warn_at(number, row.warning)
+            for warning in (row.warning, _warn_of_split(row.query.class_name)):
+                if warning and warning not in warnings:
+                    warnings.add(warning)
+                    warn_at(number, warning)
             first = first_lines.setdefault(row.query, number)
             if first != number:
                 warn_at(number, f"the same as line {first}; it is searched once")
@@ -85,6 +87,14 @@ def read_queries(
 def _warn(path: Path, warn: Callable[[str], None] | None, number: int, message: str) -> None:
     if warn:
         warn(f"{path} line {number}: {message}")
+
+
+def _warn_of_split(class_name: str) -> str:
+    word = find_split_word(class_name)
+    return word and (
+        f"the library 'datasets' takes the class folder {_shorten(class_name)} for a split, because of the word "
+        f"{word!r}, and loads the dataset without labels; another class name avoids it"
+    )
 
 
 def _check_spelling(spelling: str, first: str, line: int) -> None:

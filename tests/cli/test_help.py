@@ -127,7 +127,8 @@ def test_the_documentation_has_the_help_of_the_main_commands() -> None:
     """The options of the commands with pages of their own are each in one page."""
     blocks = [block["name"] for page in PAGES for block in BLOCK.finditer(page.read_text("utf-8"))]
 
-    assert sorted(blocks) == ["export", "get", "merge", "predict", "recipe", "render", "replay", "serve", "train"]
+    described = ["export", "get", "merge", "predict", "recipe", "render", "replay", "report", "serve", "train"]
+    assert sorted(blocks) == described
 
 
 @pytest.mark.parametrize("name", COMMANDS)

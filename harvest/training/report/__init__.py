@@ -3,10 +3,11 @@
 report_data      the results of a run
 headline         the first screen
 mistakes         the images to show
+tree_thumbnails  their small copies
 tables           the tables of networks and of the split
 training_charts  the charts
 result_text      results in words
-html_page        the whole page, from page.html, sections.html, and parts.html
+html_page        the whole page, from page.html, sections.html and parts.html
 """
 
 from __future__ import annotations

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
-
-from harvest import charts, html_report
 from harvest.html_report import number_format
-from harvest.html_report.thumbnails import Thumbnails
+from harvest.html_report.page_templates import load_templates, render_page
 from harvest.training.report import (
     headline,
     mistakes,
@@ -21,30 +15,26 @@ from harvest.training.report import (
     tables,
     training_charts,
 )
+from harvest.training.report.tree_thumbnails import TreeThumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import ModuleType
+
+    from jinja2 import Environment
 
     from harvest.training.report.report_data import ReportData
 
 _TEMPLATES = ("page.html", "sections.html", "parts.html")
-_STYLE = "page.css"
-# Characters that reverse, end or hide a line, or are not text. Names of files may contain all of them.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
-)
 
 
 def render(data: ReportData, folder: Path) -> str:
     """Return the page; links to images are relative to `folder`."""
-    text = _environment().get_template("page.html").render(_template_values(data, folder))
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text).strip() + "\n"
+    return render_page(_templates(), "page.html", _template_values(data, folder))
 
 
 def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
     """Compute the values for the templates."""
-    thumbnails = Thumbnails(data.tree, folder)
+    thumbnails = TreeThumbnails(data.tree, folder)
     suspected = mistakes.list_suspects(data.predictions)
     saved = data.saved
     held_out = mistakes.combine_held_out(saved) if saved else None
@@ -86,37 +76,16 @@ def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
 
 
 @cache
-def _environment() -> Environment:
-    """Load the templates once; an undefined name is an error."""
-    files = {name: _read(name) for name in _TEMPLATES}
-    environment = Environment(
-        loader=DictLoader(files),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": number_format.percent,
-        "count": number_format.count,
-        "of": number_format.count_of,
+def _templates() -> Environment:
+    """Load the templates once."""
+    templates = load_templates(__package__, _TEMPLATES)
+    templates.filters |= {
         "result": result_text.result_text,
-        "duration": number_format.duration,
         "metric": result_text.metric,
-        "setting": number_format.setting,
         "figure": training_charts.figure,
         "cell": _cell,
     }
-    environment.globals |= {
-        "meter": charts.meter,
-        "bar": charts.bar,
-        "css": Markup(_read(_STYLE, html_report)),  # noqa: S704 - part of the package
-    }
-    return environment
-
-
-def _read(name: str, package: ModuleType | str = __package__) -> str:
-    return resources.files(package).joinpath(name).read_text("utf-8")
+    return templates
 
 
 def _cell(value: float | None) -> str:

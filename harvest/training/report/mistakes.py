@@ -13,10 +13,11 @@ from harvest.training.metrics.evaluate_predictions import ConfusedPair, combine_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harvest.html_report.thumbnails import Thumbnail, Thumbnails
+    from harvest.html_report.thumbnails import Thumbnail
     from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.report_data import Candidate, ReportData
+    from harvest.training.report.tree_thumbnails import TreeThumbnails
 
 SUSPECTS, WORST, OF_OTHERS = 24, 12, 8  # images
 PAIRS, OF_A_PAIR = 6, 3  # pairs of classes, and images per pair and direction
@@ -75,7 +76,7 @@ def _average_probability(predictions: Iterable[Prediction]) -> dict[str, float]:
     return {label: fmean(shares) for label, shares in by_class.items()}
 
 
-def list_confusions(data: ReportData, thumbnails: Thumbnails) -> list[ConfusionTiles]:
+def list_confusions(data: ReportData, thumbnails: TreeThumbnails) -> list[ConfusionTiles]:
     """Return the most frequent kinds of mistake, with three images in total."""
     wrong = list_worst(predictions_for_mistakes(data))
     most = Counter((each.label, each.predicted) for each in wrong).most_common(len(_ROOM) - 1)
@@ -85,7 +86,7 @@ def list_confusions(data: ReportData, thumbnails: Thumbnails) -> list[ConfusionT
     ]
 
 
-def make_tiles(predictions: Iterable[Prediction], thumbnails: Thumbnails) -> list[Tile]:
+def make_tiles(predictions: Iterable[Prediction], thumbnails: TreeThumbnails) -> list[Tile]:
     """Return each prediction with the thumbnail of its image."""
     return [Tile(each, thumbnails.get(each.path)) for each in predictions]
 
@@ -115,7 +116,7 @@ def _pair(one: str, other: str, counts: Counter[tuple[str, str]]) -> ConfusedPai
     return ConfusedPair(one, other, forth, back) if forth >= back else ConfusedPair(other, one, back, forth)
 
 
-def list_mixups(data: ReportData, thumbnails: Thumbnails) -> list[Mixup]:
+def list_mixups(data: ReportData, thumbnails: TreeThumbnails) -> list[Mixup]:
     """Return the most confused pairs of classes with example images."""
     known = predictions_for_mistakes(data)
     wrong = list_worst(known)
@@ -135,7 +136,7 @@ def _select(wrong: Iterable[Prediction], label: str, predicted: str) -> list[Pre
     return [each for each in wrong if (each.label, each.predicted) == (label, predicted)][:OF_A_PAIR]
 
 
-def _typical(known: Sequence[Prediction], label: str, thumbnails: Thumbnails) -> Tile | None:
+def _typical(known: Sequence[Prediction], label: str, thumbnails: TreeThumbnails) -> Tile | None:
     """Return the correctly predicted image of a class with the highest probability."""
     right = [each for each in known if each.label == label == each.predicted]
     best = max(right, key=lambda each: (each.p_label, each.path), default=None)
