@@ -73,7 +73,7 @@ function drawGridStatus() {
   const chosen = store.selection.size;
   const shown = texts.onScreen(onScreen.length, store.queue === "rejected" ? 0 : marked);
   setText(byId("status"), [store.class, chosen ? texts.selected(chosen) : shown].filter(Boolean).join(" · "));
-  setText(byId("accept").querySelector("span"), texts.keepRest(undecidedOnScreen().length));
+  setText(byId("accept").querySelector("span"), texts.keepRest(chosen || undecidedOnScreen().length));
   byId("conflict-classes").replaceChildren();
 }
 

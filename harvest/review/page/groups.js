@@ -172,8 +172,14 @@ function build(group) {
       create("div", { role: "option", class: "member", "data-group": group.key, "data-member": position },
         create("span", { class: "frame" }, create("img", { src: thumbnail(member), alt: "", draggable: "false" })),
         create("span", { class: "member-size" }, texts.size(member.w, member.h)),
-        create("span", { class: "member-facts" }, isConflict(group) ? member.class : [member.licence || texts.unknownLicence, member.source].filter(Boolean).join(" · ")),
+        create("span", { class: "member-facts" }, memberFacts(group, member)),
         create("span", { class: "member-mark" })))));
+}
+
+function memberFacts(group, member) {
+  if (isConflict(group)) return member.class;
+  const className = group.classes.length > 1 ? member.class : "";
+  return [className, member.licence || texts.unknownLicence, member.source].filter(Boolean).join(" · ");
 }
 
 function dress(tile, group, index, position) {

@@ -5,6 +5,7 @@ import { get } from "./server.js";
 import { facts, texts } from "./texts.js";
 
 const LINKS = { page: "page", url: "url", licence: "licence_url" };
+const WORDS = { fetched: texts.time, decisions: (all) => all.map(texts.decision).reverse() }; // the latest first
 
 let latest = 0;
 
@@ -20,7 +21,7 @@ export async function informAbout(id) {
     const item = await get(`/api/item/${id}`);
     if (request !== latest) return;
     byId("facts-error").textContent = "";
-    list.replaceChildren(...Object.entries(facts).flatMap(([name, label]) => row(label, item[name], item[LINKS[name]])));
+    list.replaceChildren(...Object.entries(facts).flatMap(([name, label]) => row(label, WORDS[name] && item[name] ? WORDS[name](item[name]) : item[name], item[LINKS[name]])));
   } catch (error) {
     if (request === latest) byId("facts-error").textContent = texts.refused(error.message, error.hint).replace(/^Not saved: /, "");
   }
