@@ -334,6 +334,11 @@ class Dataset(DatasetReader):
             return file.read(most)
         return None
 
+    def has_file(self, row: ReviewRow) -> bool:
+        """Return whether the file of an image is where the ledger says."""
+        area = Area.REJECTED if row.rejected else Area.TREE
+        return self._tree.stat(FileKey(row.class_name, row.name, area)) is not None
+
     # Decisions.
 
     def reject(self, ids: Iterable[int], *, by: str, reason: str = "") -> int:

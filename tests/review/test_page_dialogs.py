@@ -100,3 +100,26 @@ def test_a_page_that_cannot_start_shows_only_why(browser, address):
         assert "does not answer" in page.inner_text("#failure")
         visible = "[...document.querySelectorAll('button, select, input')].filter((each) => each.checkVisibility())"
         assert page.evaluate(f"{visible}.map(({{id}}) => id)") == ["retry"]
+
+
+def test_what_the_server_says_is_shown(page):
+    """What keeps the dataset from being read is in the bar, in the words of the server, until it is gone."""
+    answer = {"error": "cannot read snakes.rejected: Not a directory", "hint": "Check the disk."}
+    page.route("**/api/changes*", lambda route: route.fulfill(status=409, json=answer))
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    wait_for(page, "!document.getElementById('server').hidden")
+    assert page.inner_text("#server") == "cannot read snakes.rejected: Not a directory Check the disk."
+    page.unroute("**/api/changes*")
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    wait_for(page, "document.getElementById('server').hidden")
+
+
+def test_a_detached_drive_is_announced(page, dataset):
+    """When the server misses so many files that a drive may be detached, a bar says so and leaves the queues usable."""
+    state = dataset.state() | {"missing": "212 of 233 pictures of coral_snake are gone"}
+    reply = {"seq": state["seq"], "items": dataset.columns([]), "gone": [], "state": state}
+    page.route("**/api/changes*", lambda route: route.fulfill(json=reply))
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    wait_for(page, "!document.getElementById('server').hidden")
+    assert page.inner_text("#server").startswith("212 of 233 pictures of coral_snake are gone. Nothing was recorded.")
+    page.click("[data-queue=all]")

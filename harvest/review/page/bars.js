@@ -22,7 +22,7 @@ export function startBars(change, run) {
   listen("state view", drawQueues);
   listen("state view groups items selection focus", () => scheduleStatus());
   byId("grid").addEventListener("draw", scheduleStatus);
-  listen("server items", drawServer);
+  listen("server items state", drawServer);
 }
 
 function drawQueues() {
@@ -97,6 +97,10 @@ function drawGroupStatus() {
 
 function drawServer() {
   const bar = byId("server");
-  bar.hidden = !outbox.problem;
-  if (outbox.problem) setText(bar, texts[outbox.problem](outbox.waiting.length));
+  const { missing } = store.state;
+  bar.hidden = !outbox.problem && !missing;
+  bar.classList.toggle("over", Boolean(outbox.problem));
+  if (outbox.problem === "failed") setText(bar, outbox.reason);
+  else if (outbox.problem) setText(bar, texts[outbox.problem](outbox.waiting.length));
+  else if (missing) setText(bar, texts.missing(missing));
 }

@@ -71,6 +71,8 @@ export const texts = {
     `harvest review has stopped. ${unsent ? `${unsent === 1 ? "1 decision is" : `${count(unsent)} decisions are`} not saved. Start it again and leave this page open: ${unsent === 1 ? "it is" : "they are"} sent then.` : "Start it again in the terminal; this page continues by itself."}`,
   expired: (unsent) =>
     `harvest review was started again. Open the link that it printed in this browser${unsent ? `: ${unsent === 1 ? "1 unsent decision is" : `${count(unsent)} unsent decisions are`} sent then.` : "."}`,
+  serverSays: (message, hint) => [message, hint].filter(Boolean).join(" "),
+  missing: (what) => `${what}. Nothing was recorded. If a drive was detached, attach it again: this page continues by itself. If you deleted them, stop harvest review and run harvest status with --accept-missing.`,
   cannotStart: "The page cannot load the dataset.",
   cannotStartHint: "Open the link that harvest review printed in the terminal.",
   noAnswer: "harvest review does not answer. Start it again in the terminal, and open the link that it prints.",
@@ -96,7 +98,6 @@ export const texts = {
   // Loupe
   loupeLabel: (item, position, total) => `${count(position)} of ${count(total)}, ${item.class}, ${tileState(item)}`,
   loupePosition: (position, total) => `${count(position)} of ${count(total)}`,
-  notDecodable: "The browser cannot show this file.",
 
   // Groups
   groupsLabel: (queue) => `${queues[queue]}: groups of images`,
