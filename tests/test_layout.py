@@ -24,7 +24,7 @@ ROOT = Path(harvest.__file__).parent
 
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
-    ("spdx",),
+    ("charts", "spdx"),
     ("default_callbacks", "licences", "verdicts"),
     ("errors", "photo_keys"),
     ("option_fields", "settings_folder"),
@@ -32,7 +32,9 @@ LAYERS = (
     ("credentials", "duplicates", "files", "options", "contain_unexpected_errors", "web"),
     ("queries",),
     ("http_server", "images", "ledger", "providers"),
-    ("dataset",),
+    ("dataset", "html_report"),
+    ("labelled_pictures",),
+    ("splits",),
     ("harvesting", "review", "training"),
     ("api", "serving"),
     ("cli",),
@@ -53,16 +55,23 @@ HOMES = {
     "flickrapi": {"providers"},
     "platformdirs": {"settings_folder"},
     "bs4": {"providers"},
-    "PIL": {"images", "duplicates", "providers", "training", "cli"},  # SAMPLE draws; `doctor` lists formats
+    "PIL": {
+        "html_report",
+        "images",
+        "duplicates",
+        "providers",
+        "training",
+        "cli",
+    },  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},
-    "numpy": {"images", "duplicates", "serving", "training"},
+    "numpy": {"charts", "images", "duplicates", "labelled_pictures", "serving", "splits", "training"},
     "torch": {"training"},
     "transformers": {"training"},
     "safetensors": {"training"},
     "sklearn": {"training"},
     "scipy": {"training"},
     "jinja2": {"training"},
-    "markupsafe": {"training"},
+    "markupsafe": {"charts", "training"},
     "starlette": {"http_server", "review", "serving"},
     "uvicorn": {"http_server"},
     "typer": {"cli"},

@@ -39,8 +39,8 @@ def print_result(result: TrainingResult, *, as_json: bool, code: str = "") -> No
 def _print(result: TrainingResult) -> None:
     from harvest.training.metrics.evaluate_predictions import list_confused_pairs
     from harvest.training.predict_probabilities import HELD_OUT_PARTS
-    from harvest.training.report import number_format
     from harvest.training.report.mistakes import list_suspects
+    from harvest.training.report.result_text import result_text
 
     judged = result.evaluation
     epoch = int(result.fine_tuned.best["epoch"])
@@ -51,7 +51,7 @@ def _print(result: TrainingResult) -> None:
     for part in HELD_OUT_PARTS:
         figures = judged.part_evaluation(part)
         if figures:
-            print(f"   {part:<5}  {number_format.result_text(figures).replace(_GAP, ' ')}")
+            print(f"   {part:<5}  {result_text(figures).replace(_GAP, ' ')}")
             confusion = figures.confusion if confusion is None else confusion + figures.confusion
     pairs = [] if confusion is None else list_confused_pairs(confusion, result.labels)
     for pair in pairs[:_PAIRS]:

@@ -13,9 +13,9 @@ from harvest.training.predict_probabilities import HELD_OUT_PARTS, held_out_prob
 from harvest.training.result_files import predictions, write_metrics, write_predictions
 
 if TYPE_CHECKING:
+    from harvest.labelled_pictures.load_pictures import SplitPart
     from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
-    from harvest.training.pictures.load_pictures import SplitPart
     from harvest.training.predict_probabilities import Answers
     from harvest.training.result_files import Prediction
     from harvest.training.training_state import Session

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from harvest.labelled_pictures.load_pictures import SplitPart
 from harvest.training.augment import view_function
 from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.out_of_memory import explain_out_of_memory
-from harvest.training.pictures.load_pictures import SplitPart
 from harvest.training.predict_probabilities import held_out_probabilities
 from harvest.training.run_directory import read_text
 from harvest.training.trainer import learning_rate_finder, optimizers

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.errors import TrainingError
+from harvest.labelled_pictures.leak_groups import find_leak_groups
+from harvest.labelled_pictures.load_pictures import SplitPart, load_pictures
+from harvest.splits.persist import load_split, load_training_contents, save_split
+from harvest.splits.split import SplitRule, make_split
 from harvest.training import run_directory
 from harvest.training.metrics import cost_matrix
-from harvest.training.pictures.leak_groups import find_leak_groups
-from harvest.training.pictures.load_pictures import SplitPart, load_pictures
-from harvest.training.splits.persist import load_split, load_training_contents, save_split
-from harvest.training.splits.split import SplitRule, make_split
-from harvest.training.splits.warnings import find_warnings
+from harvest.training.split_warnings import find_warnings
 
 if TYPE_CHECKING:
-    from harvest.training.pictures.load_pictures import LabelledPictures
-    from harvest.training.splits.split import Split
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
+    from harvest.splits.split import Split
     from harvest.training.training_state import Session
 
 _NAMED = 3  # skipped files in messages of their own; the report lists all

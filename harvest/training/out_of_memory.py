@@ -32,5 +32,5 @@ def _out_of_memory_error(batch: int, size: int) -> TrainingError:
     smaller = f"--batch {batch // 2}" if batch > 1 else f"--size {size // 2}"
     return TrainingError(
         f"out of memory with batches of {batch} images of {size} × {size} pixels.",
-        f"Try {smaller}, or a smaller network: --model mobilenet.",
+        f"Try {smaller}, or a smaller network: --model lite0.",
     )

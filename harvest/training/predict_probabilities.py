@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from harvest.labelled_pictures.load_pictures import SplitPart
 from harvest.training.cpu_parallel import workers_for_prediction
-from harvest.training.pictures.load_pictures import SplitPart
 from harvest.training.torch_dataset import ImageDataset, collate
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
     from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
-    from harvest.training.pictures.load_pictures import LabelledPictures
     from harvest.training.training_state import Session
 
     Answers = dict[SplitPart, NDArray[np.float64]]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
-    from harvest.training.pictures.load_pictures import LabelledPictures
 
 _LEAST = 1e-12  # a lower bound of probabilities, so that losses are finite: a float32 softmax reaches 0
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # a spreadsheet would run such a cell

@@ -20,6 +20,7 @@ import numpy as np
 from harvest.errors import CannotWrite, RunBusy, TrainingError
 from harvest.files import disk
 from harvest.files.lock import Lock
+from harvest.splits.persist import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 Row = dict[str, float]  # of history.csv
 
 MOST = 16 << 20  # bytes of a description or a table of epochs
-SPLITS, LOCK = "splits.csv", "lock"
+LOCK = "lock"
 OPTIONS, HISTORY, CHECKPOINTS, DONE = "options.json", "history.csv", "checkpoints", "metrics.json"
 WEIGHTS, BEST = "model.safetensors", "best.safetensors"  # of the best epoch so far; of the best up to a checkpoint
 

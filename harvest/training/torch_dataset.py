@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
     from harvest.training.augment import View
     from harvest.training.network.network import Network
-    from harvest.training.pictures.load_pictures import LabelledPictures
 
 ROOM = 512 << 20  # bytes of decoded images kept in memory: decoding again takes as long as a small network
 

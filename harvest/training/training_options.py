@@ -63,7 +63,8 @@ class TrainingOptions:
         Option(
             "--model",
             metavar="NAME",
-            help="resnet18, resnet34, mobilenet, dinov2, a hub id, a directory or an earlier run.  [default: resnet34]",
+            help="lite0, resnet18, resnet34, mobilenet, dinov2, a hub id, a directory or an earlier run.  "
+            "[default: lite0]",
         ),
     ] = ""
     out: Annotated[
@@ -210,7 +211,7 @@ class TrainingOptions:
     @property
     def source(self) -> str:
         """The name, id or path of the network."""
-        return self.model or ("small" if self.from_scratch else "resnet34")
+        return self.model or ("small" if self.from_scratch else "lite0")
 
     @property
     def rounds(self) -> int:

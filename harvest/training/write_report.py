@@ -19,12 +19,12 @@ from harvest.training.training_options import TrainingOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
+    from harvest.splits.split import Split
     from harvest.training.evaluation import Evaluation
     from harvest.training.fine_tuning import FineTuned
     from harvest.training.head_training import FrozenHead
     from harvest.training.load_folders import TrainingData
-    from harvest.training.pictures.load_pictures import LabelledPictures
-    from harvest.training.splits.split import Split
     from harvest.training.training_state import Session
 
 LIBRARIES = ("torch", "transformers", "accelerate", "scikit-learn", "pillow")

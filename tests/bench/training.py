@@ -32,13 +32,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.cli.train import load_train_script
+from harvest.labelled_pictures.leak_groups import find_leak_groups
+from harvest.labelled_pictures.load_pictures import load_pictures
+from harvest.splits.split import make_split
 from harvest.training.features.compute_features import Features, compute_features
 from harvest.training.head import solve_head
 from harvest.training.network.network import load_pretrained
-from harvest.training.pictures.leak_groups import find_leak_groups
-from harvest.training.pictures.load_pictures import load_pictures
 from harvest.training.progress import NoProgress
-from harvest.training.splits.split import make_split
 from harvest.training.training_options import TrainingOptions
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -6,14 +6,14 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from harvest.training.pictures.load_pictures import Example, LabelledPictures, load_pictures
+from harvest.labelled_pictures.load_pictures import Example, LabelledPictures, load_pictures
 from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from harvest.training.pictures.load_pictures import SplitPart
+    from harvest.labelled_pictures.load_pictures import SplitPart
 
 
 @cache

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.training import charts
-from harvest.training.charts import (
+from harvest import charts
+from harvest.charts import (
     Mark,
     Series,
     linear,
@@ -20,7 +20,7 @@ from harvest.training.charts import (
     plot,
     whole,
 )
-from harvest.training.charts.bars import MeasuredShare
+from harvest.charts.bars import MeasuredShare
 
 NAN = math.nan
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 4))

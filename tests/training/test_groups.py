@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from harvest.dataset import Dataset, Origin, ReadOnlyDataset
-from harvest.training.pictures.leak_groups import find_leak_groups
-from harvest.training.pictures.ledger_facts import LedgerFacts
-from harvest.training.splits.split import make_split
-from harvest.training.splits.warnings import find_warnings
+from harvest.labelled_pictures.leak_groups import find_leak_groups
+from harvest.labelled_pictures.ledger_facts import LedgerFacts
+from harvest.splits.split import make_split
+from harvest.training.split_warnings import find_warnings
 from tests import datasets
 from tests.pictures import encoded, photo
 from tests.training.labelled_trees import content, imagine, look, paths, plant
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from harvest.training.pictures.load_pictures import LabelledPictures
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
 
 
 def together(labelled: LabelledPictures) -> list[set[str]]:

@@ -8,13 +8,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from harvest.errors import TrainingError
+from harvest.labelled_pictures.load_pictures import SplitPart
+from harvest.splits.split import Split
 from harvest.training.features.compute_features import Features
 from harvest.training.head import logistic_regression
 from harvest.training.head.logistic_regression import FeatureSpace, RegressionProblem
 from harvest.training.head.solve_head import compute_learning_curve, predict_out_of_fold, solve_head
 from harvest.training.head.training_set import assign_folds
-from harvest.training.pictures.load_pictures import SplitPart
-from harvest.training.splits.split import Split
 from tests.training.tiny import network
 
 TRAIN, VALID, TEST = SplitPart

@@ -16,16 +16,16 @@ from harvest.dataset import Dataset
 from harvest.errors import TrainingError
 from harvest.files import disk
 from harvest.images import process
-from harvest.training.pictures import find_duplicates, size_and_fingerprint_cache
-from harvest.training.pictures.leak_groups import find_leak_groups
-from harvest.training.pictures.load_pictures import (
+from harvest.labelled_pictures import find_duplicates, size_and_fingerprint_cache
+from harvest.labelled_pictures.leak_groups import find_leak_groups
+from harvest.labelled_pictures.load_pictures import (
     Example,
     Skipped,
     SplitPart,
     load_pictures,
 )
-from harvest.training.splits.split import make_split
-from harvest.training.splits.warnings import find_warnings
+from harvest.splits.split import make_split
+from harvest.training.split_warnings import find_warnings
 from tests import bombs, datasets
 from tests.pictures import encoded, photo, turned
 from tests.training.labelled_trees import jpeg, look, paths, plant, reasons

@@ -49,7 +49,7 @@ def test_invalid_options_are_errors(options, messages):
 
 def test_defaults_depend_on_where_weights_come_from():
     """The defaults are four epochs for pretrained weights; twenty and a small network for random ones."""
-    assert (TrainingOptions(TREE).source, TrainingOptions(TREE).rounds) == ("resnet34", 4)
+    assert (TrainingOptions(TREE).source, TrainingOptions(TREE).rounds) == ("lite0", 4)
     scratch = TrainingOptions(TREE, from_scratch=True)
     assert (scratch.source, scratch.rounds) == ("small", 20)
     assert TrainingOptions(TREE, epochs=0).rounds == 0

@@ -18,15 +18,16 @@ import pytest
 from PIL import Image
 
 from harvest.errors import CannotWrite
+from harvest.html_report import number_format
+from harvest.html_report.thumbnails import Thumbnails
 from harvest.training.report import (
     Candidate,
     ReportData,
-    number_format,
     render,
     write,
 )
 from harvest.training.report.mistakes import list_suspects
-from harvest.training.report.thumbnails import Thumbnails
+from harvest.training.report.result_text import judge_outlook
 from harvest.training.report.training_charts import epoch_charts
 from tests import bombs
 from tests.pictures import encoded, photo
@@ -255,7 +256,7 @@ def test_small_classes_come_first(snakes, tmp_path: Path) -> None:
 )
 def test_outlook(accuracies, answer) -> None:
     """Whether more images would help is read off the last doubling of the learning curve."""
-    assert number_format.judge_outlook(examples.curve(*accuracies)).answer == answer
+    assert judge_outlook(examples.curve(*accuracies)).answer == answer
 
 
 def test_shares_are_never_rounded_to_all_or_nothing() -> None:

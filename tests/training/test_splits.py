@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from harvest.dataset import Conflict, Dataset
 from harvest.errors import CannotWrite
-from harvest.training.pictures.leak_groups import find_leak_groups
-from harvest.training.pictures.ledger_facts import LedgerFacts
-from harvest.training.pictures.load_pictures import LabelledPictures, SplitPart, load_pictures
-from harvest.training.splits.persist import load_split, load_training_contents, save_split
-from harvest.training.splits.split import Split, SplitRule, make_split
-from harvest.training.splits.warnings import find_warnings
+from harvest.labelled_pictures.leak_groups import find_leak_groups
+from harvest.labelled_pictures.ledger_facts import LedgerFacts
+from harvest.labelled_pictures.load_pictures import LabelledPictures, SplitPart, load_pictures
+from harvest.splits.persist import load_split, load_training_contents, save_split
+from harvest.splits.split import Split, SplitRule, make_split
+from harvest.training.split_warnings import find_warnings
 from tests import datasets
 from tests.training.labelled_trees import content, imagine, jpeg, look, paths, plant
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harvest.labelled_pictures.load_pictures import Example, LabelledPictures
     from harvest.training.augment import ViewMaker
     from harvest.training.network.network import Network
-    from harvest.training.pictures.load_pictures import Example, LabelledPictures
 
     FeatureRows = dict[str, NDArray[np.float32]]
     _Row = tuple[str, NDArray[np.float32]]

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harvest.labelled_pictures.find_files import SplitPart
 from harvest.training.head.logistic_regression import FeatureSpace
 from harvest.training.head.training_set import TrainingSet, assign_folds
 from harvest.training.metrics.evaluate_predictions import wilson_interval
-from harvest.training.pictures.find_files import SplitPart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from harvest.splits.split import Split
     from harvest.training.head.logistic_regression import Solution
-    from harvest.training.splits.split import Split
 
     Flags = NDArray[np.bool_]
     Floats = NDArray[np.float64]

@@ -10,6 +10,7 @@ import torch
 from scipy.special import softmax
 
 from harvest.errors import TrainingError
+from harvest.labelled_pictures.find_files import SplitPart
 from harvest.training.head.logistic_regression import FeatureSpace
 from harvest.training.head.out_of_fold import (
     STRENGTH,
@@ -18,15 +19,14 @@ from harvest.training.head.out_of_fold import (
     predict_out_of_fold,
 )
 from harvest.training.head.training_set import TrainingSet, assign_folds, class_weights
-from harvest.training.pictures.find_files import SplitPart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from harvest.splits.split import Split
     from harvest.training.features.compute_features import Features
     from harvest.training.head.logistic_regression import Solution
     from harvest.training.network.network import Network
-    from harvest.training.splits.split import Split
 
     Flags = NDArray[np.bool_]
     Floats = NDArray[np.float64]

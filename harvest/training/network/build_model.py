@@ -17,6 +17,8 @@ from harvest.training.network import find_model_files
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
+    from harvest.training.network.model_files import ModelFiles
+
 _LAYERS = re.compile(r"depth|layers$|num_blocks|repeats")
 _MOST_LAYERS = 2000  # twice as many as the deepest known networks have
 _MOST_LABELS = 1_000_000
@@ -38,7 +40,7 @@ BUILD_ERRORS = (
 )
 
 
-def read_config(files: find_model_files.ModelFiles) -> PretrainedConfig:
+def read_config(files: ModelFiles) -> PretrainedConfig:
     """Return the configuration of a network, without code it names and within limits of size."""
     document = dict(files.config)
     kind = document.pop("model_type", "timm_wrapper" if "architecture" in document else None)
@@ -58,7 +60,7 @@ def read_config(files: find_model_files.ModelFiles) -> PretrainedConfig:
     if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         raise TrainingError(
             f"{files.source} cannot classify images: transformers has no image classifier of type {kind}.",
-            f"Try --model {' or '.join(find_model_files.SHORT)}.",
+            f"Try --model {' or '.join(find_model_files.NAMES)}.",
         )
     return config
 
@@ -90,7 +92,7 @@ def labels_of(config: PretrainedConfig) -> tuple[str, ...]:
     return tuple(str(known[number]) for number in sorted(known))
 
 
-def build_model(files: find_model_files.ModelFiles, config: PretrainedConfig, classes: int) -> PreTrainedModel:
+def build_model(files: ModelFiles, config: PretrainedConfig, classes: int) -> PreTrainedModel:
     """Build the model and load its weights; a last layer of another shape is initialised anew."""
     kind: Any = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING[type(config)]
     kind = (
@@ -136,14 +138,14 @@ def _count_parameters(kind: Any, config: PretrainedConfig) -> int:
     return sum(each.numel() for each in (*model.parameters(), *model.buffers()))
 
 
-def _check_parameter_count(files: find_model_files.ModelFiles, count: int) -> None:
+def _check_parameter_count(files: ModelFiles, count: int) -> None:
     """Refuse a configuration with far more parameters than its weights have, or far fewer."""
     few, many = sorted((count, files.count))
     if count > find_model_files.MOST_NUMBERS or (count and files.paths and many > _FACTOR * few + _SURPLUS):
         has = f"; its weights have {files.count:,}" if files.paths else ""
         raise TrainingError(
             f"{files.source}: its {find_model_files.CONFIG} asks for a network of {count:,} parameters{has}.",
-            f"Choose another network: --model {' or '.join(find_model_files.SHORT)}.",
+            f"Choose another network: --model {' or '.join(find_model_files.NAMES)}.",
         )
 
 
@@ -157,11 +159,11 @@ def last_layer(model: nn.Module, classes: int) -> tuple[str, nn.Linear]:
     if not found:
         raise TrainingError(
             f"{type(model).__name__} has no linear layer with one output per class.",
-            f"Choose another network: --model {' or '.join(find_model_files.SHORT)}.",
+            f"Choose another network: --model {' or '.join(find_model_files.NAMES)}.",
         )
     return found[-1]
 
 
-def _unusable_model(files: find_model_files.ModelFiles, error: Exception) -> TrainingError:
+def _unusable_model(files: ModelFiles, error: Exception) -> TrainingError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     return TrainingError(f"{files.source}: its {find_model_files.CONFIG} cannot be used: {reason}")

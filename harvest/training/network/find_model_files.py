@@ -1,18 +1,15 @@
-"""Find the files of a network in a directory, an earlier run or on the Hugging Face hub.
+"""Find the files of a network: in an installed package, a directory, an earlier run or on the Hugging Face hub.
 
-Weights are only read from safetensors. A pickle can run code, so it is refused, and nothing else is tried in
-its place. Keys of a config.json that name code to run or to download are removed.
+Pickled weights can run code, so those of a directory or a hub are refused, and nothing else is tried in their place.
+Keys of a config.json that name code to run or to download are removed.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +21,15 @@ from huggingface_hub.utils.tqdm import (
     disable_progress_bars,
     enable_progress_bars,
 )
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from transformers.utils import logging
 
 from harvest.errors import TrainingError
 from harvest.training.choose_run_directory import newest_run
+from harvest.training.network import packaged_weights  # it also registers its architecture in transformers
+from harvest.training.network.model_files import ModelFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from torch import Tensor
 
 SHORT = {
     "resnet18": "microsoft/resnet-18",
@@ -42,6 +37,7 @@ SHORT = {
     "mobilenet": "google/mobilenet_v2_1.0_224",
     "dinov2": "facebook/dinov2-small",
 }
+NAMES = (packaged_weights.NAME, *SHORT)
 CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 _INDEX = "model.safetensors.index.json"  # lists the files of weights that are split
 _NO_ANSWER = hub.HTTPError  # type: ignore[attr-defined]  # of the httpx that the hub library uses
@@ -61,30 +57,10 @@ _CODE = frozenset({
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-@dataclass(frozen=True)
-class ModelFiles:
-    """The files of a network: both configurations, and the weights if they were asked for."""
-
-    source: str
-    config: dict[str, Any]
-    preprocessor: dict[str, Any]
-    paths: tuple[Path, ...] | None = field(repr=False)  # of the weights; None if they were not asked for
-
-    @cached_property
-    def count(self) -> int:
-        """The number of parameters, read from the headers of the weight files alone."""
-        return sum(map(_count_parameters, self.paths or ()))
-
-    @cached_property
-    def weights(self) -> dict[str, Tensor] | None:
-        """The weights by name; None if they were not asked for."""
-        if self.paths is None:
-            return None
-        return {name: tensor for path in self.paths for name, tensor in _tensors(path).items()}
-
-
 def find_model_files(source: str, *, weights: bool = True, say: Callable[[str], None] | None = None) -> ModelFiles:
     """Find the files of a network by a short name, a directory or a hub id."""
+    if source == packaged_weights.NAME:
+        return packaged_weights.find_packaged_files(weights=weights)
     name = SHORT.get(source, source)
     folder = Path(os.path.expanduser(name))  # noqa: PTH111 - pathlib raises for an unknown user
     with silence_libraries():
@@ -95,7 +71,7 @@ def find_model_files(source: str, *, weights: bool = True, say: Callable[[str], 
         if files.count > MOST_NUMBERS:
             raise TrainingError(
                 f"the weights of {source} have {files.count:,} parameters; the limit is {MOST_NUMBERS:,}.",
-                f"Choose another network: --model {' or '.join(SHORT)}.",
+                f"Choose another network: --model {' or '.join(NAMES)}.",
             )
         return files
 
@@ -111,7 +87,7 @@ class _Folder:
         if not os.path.isdir(folder):  # noqa: PTH112 - as above
             raise TrainingError(
                 f"no network {folder}: it is neither a directory nor a known name.",
-                f"Use {', '.join(SHORT)}, a hub model as owner/name, a directory or an earlier run.",
+                f"Use {', '.join(NAMES)}, a hub model as owner/name, a directory or an earlier run.",
             )
 
     def has(self, name: str) -> bool:
@@ -175,7 +151,7 @@ class _Hub:
         return TrainingError(
             f"cannot fetch {name} of {self.name}: {why}.",
             f"On a machine with a network run hf download {self.name} --local-dir DIR, then pass --model DIR here. "
-            "To train without pretrained weights, pass --from-scratch.",
+            f"The network {packaged_weights.NAME} needs no hub: --model {packaged_weights.NAME}.",
         )
 
 
@@ -224,29 +200,6 @@ def _find_weights(location: _Folder | _Hub) -> tuple[Path, ...]:
         if re.fullmatch(r"[\w.-]+\.safetensors", name) is None:
             raise TrainingError(f"{_INDEX} of {location.name} names {name!r}, which is not a file of that model.")
     return tuple(location.get(name) for name in found)
-
-
-def _count_parameters(path: Path) -> int:
-    """Count the parameters of a weight file from its header."""
-    with _weight_errors_named(path), safe_open(path, "numpy") as file:  # with "torch" it would map the whole file
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - not a dict
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    with _weight_errors_named(path):
-        # Copy: a mapped tensor changes with its file, and if the file is truncated the process is killed.
-        return {name: tensor.clone() for name, tensor in load_file(path).items()}
-
-
-@contextmanager
-def _weight_errors_named(path: Path) -> Iterator[None]:
-    """Turn an error while reading a weight file into one that names the file."""
-    if not path.is_file():  # reading a pipe would block
-        raise TrainingError(f"{path} is missing or is not a file.", "Copy it from where the other files came from.")
-    try:
-        yield
-    except (SafetensorError, OSError, RuntimeError) as error:  # torch raises RuntimeError if it cannot map the file
-        raise TrainingError(f"{path} is damaged or truncated: {error}", "Download or copy it again.") from error
 
 
 def _missing_file(location: _Folder | _Hub, name: str) -> TrainingError:

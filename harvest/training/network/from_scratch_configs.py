@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harvest.training.network import packaged_weights
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,7 @@ _NORMAL = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.22
 
 # Name → contents of config.json and of preprocessor_config.json.
 ARCHITECTURES: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    packaged_weights.NAME: (packaged_weights.CONFIG, packaged_weights.PREPROCESSOR),
     "resnet18": ({**_RESNET, "depths": [2, 2, 2, 2]}, {**_NORMAL, "crop_size": 224}),
     "resnet34": ({**_RESNET, "depths": [3, 4, 6, 3]}, {**_NORMAL, "crop_size": 224}),
     "mobilenet": (

@@ -16,6 +16,7 @@ from harvest.errors import TrainingError
 from harvest.files import disk
 from harvest.training.network import build_model, find_model_files
 from harvest.training.network.from_scratch_configs import ARCHITECTURES
+from harvest.training.network.model_files import ModelFiles
 from harvest.training.network.preprocessing import Preprocessing
 from harvest.training.network.weight_write_errors import weight_errors_named
 
@@ -127,7 +128,7 @@ def load_pretrained(
     Its head is new, unless the source has exactly these classes.
     """
     if from_scratch and source in ARCHITECTURES:
-        files = find_model_files.ModelFiles(source, *ARCHITECTURES[source], None)
+        files = ModelFiles(source, *ARCHITECTURES[source], None)
     else:
         files = find_model_files.find_model_files(source, weights=not from_scratch, say=say)
     config = build_model.read_config(files)
@@ -172,7 +173,7 @@ def _check(network: Network) -> None:
     if not agrees or head.bias is None:
         raise TrainingError(
             f"{network.source}: {type(network.model).__name__} does not end in a single linear layer.",
-            f"Choose another network: --model {' or '.join(find_model_files.SHORT)}.",
+            f"Choose another network: --model {' or '.join(find_model_files.NAMES)}.",
         )
 
 

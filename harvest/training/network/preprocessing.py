@@ -13,7 +13,7 @@ from harvest.training.training_options import LARGEST
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-    from harvest.training.network.find_model_files import ModelFiles
+    from harvest.training.network.model_files import ModelFiles
 
 Channels = tuple[float, float, float]
 

@@ -1,13 +1,12 @@
 """Write report.html: one page on how good a network is, which mistakes it makes and what to do next.
 
 report_data      the results of a run
-number_format    numbers as text
 headline         the first screen
 mistakes         the images to show
-thumbnails       small copies of the images
 tables           the tables of networks and of the split
 training_charts  the charts
-html_page        the whole page, from page.html, sections.html, parts.html and page.css
+result_text      results in words
+html_page        the whole page, from page.html, sections.html, and parts.html
 """
 
 from __future__ import annotations

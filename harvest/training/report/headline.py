@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.training import charts
-from harvest.training.charts.bars import MeasuredShare
-from harvest.training.report import mistakes, number_format
+from harvest import charts
+from harvest.charts.bars import MeasuredShare
+from harvest.html_report import number_format
+from harvest.training.report import mistakes, result_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ def make_headline(data: ReportData) -> Headline | None:
         return None
     guess = max(figures.count for figures in best.per_class) / best.count
     shares = [
-        MeasuredShare(each.part, each.accuracy, each.low, each.high, number_format.result_text(each))
+        MeasuredShare(each.part, each.accuracy, each.low, each.high, result_text.result_text(each))
         for each in evaluated
     ]
     return Headline(
@@ -76,7 +77,7 @@ def sort_by_f1(judgement: PartEvaluation | None) -> list[ClassFigures]:
     return sorted(figures, key=lambda f: (not f.count, f.f1 if math.isfinite(f.f1) else 1, f.label))
 
 
-def next_steps(data: ReportData, suspected: int, outlook: number_format.Outlook) -> Iterator[NextStep]:
+def next_steps(data: ReportData, suspected: int, outlook: result_text.Outlook) -> Iterator[NextStep]:
     """Yield what to do next, most helpful first."""
     evaluated = data.saved.judgements if data.saved else ()
     if any(each.lost and not each.count for each in evaluated):

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from harvest.training import charts
+from harvest import charts, html_report
+from harvest.html_report import number_format
+from harvest.html_report.thumbnails import Thumbnails
 from harvest.training.report import (
     headline,
     mistakes,
-    number_format,
+    result_text,
     tables,
     training_charts,
 )
-from harvest.training.report.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from harvest.training.report.report_data import ReportData
 
@@ -47,7 +49,7 @@ def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
     saved = data.saved
     held_out = mistakes.combine_held_out(saved) if saved else None
     classes = headline.sort_by_f1(held_out)
-    outlook = number_format.judge_outlook(data.learning_curve)
+    outlook = result_text.judge_outlook(data.learning_curve)
     return {
         "data": data,
         "pictures": len(data.predictions) or sum(sum(parts.values()) for parts in data.split.values()),
@@ -97,9 +99,9 @@ def _environment() -> Environment:
         "percent": number_format.percent,
         "count": number_format.count,
         "of": number_format.count_of,
-        "result": number_format.result_text,
+        "result": result_text.result_text,
         "duration": number_format.duration,
-        "metric": number_format.metric,
+        "metric": result_text.metric,
         "setting": number_format.setting,
         "figure": training_charts.figure,
         "cell": _cell,
@@ -107,13 +109,13 @@ def _environment() -> Environment:
     environment.globals |= {
         "meter": charts.meter,
         "bar": charts.bar,
-        "css": Markup(_read(_STYLE)),  # noqa: S704 - part of the package
+        "css": Markup(_read(_STYLE, html_report)),  # noqa: S704 - part of the package
     }
     return environment
 
 
-def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+def _read(name: str, package: ModuleType | str = __package__) -> str:
+    return resources.files(package).joinpath(name).read_text("utf-8")
 
 
 def _cell(value: float | None) -> str:

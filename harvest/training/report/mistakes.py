@@ -13,9 +13,9 @@ from harvest.training.metrics.evaluate_predictions import ConfusedPair, combine_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from harvest.html_report.thumbnails import Thumbnail, Thumbnails
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.report_data import Candidate, ReportData
-    from harvest.training.report.thumbnails import Thumbnail, Thumbnails
     from harvest.training.result_files import Prediction
 
 SUSPECTS, WORST, OF_OTHERS = 24, 12, 8  # images

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.training import charts
-from harvest.training.report import mistakes, number_format
+from harvest import charts
+from harvest.html_report import number_format
+from harvest.training.report import mistakes, result_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from markupsafe import Markup
 
+    from harvest.html_report.thumbnails import Thumbnails
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.mistakes import Tile
     from harvest.training.report.report_data import Candidate, ReportData
-    from harvest.training.report.thumbnails import Thumbnails
 
 
 class Other(NamedTuple):
@@ -84,7 +85,7 @@ def _unmeasured_parts(data: ReportData, candidate: Candidate, judgement: PartEva
         yield f"The {judgement.part} part has no images."
     for metric in data.metrics if judgement.count else ():
         if math.isnan(judgement.metrics.get(metric.name, 0.0)):
-            yield f"{number_format.metric(metric.name)} of {judgement.part} needs {metric.needs}."
+            yield f"{result_text.metric(metric.name)} of {judgement.part} needs {metric.needs}."
 
 
 def make_split_table(data: ReportData) -> SplitTable | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from harvest.training.charts import (
+from harvest.charts import (
     Axis,
     Mark,
     Series,
@@ -15,8 +15,9 @@ from harvest.training.charts import (
     sparkline,
     whole,
 )
-from harvest.training.charts.axes import number, power
-from harvest.training.report.number_format import NOTHING, metric, percent
+from harvest.charts.axes import number, power
+from harvest.html_report.number_format import NOTHING, percent
+from harvest.training.report.result_text import metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

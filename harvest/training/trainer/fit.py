@@ -11,9 +11,9 @@ import torch
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from harvest.errors import UsageError
+from harvest.labelled_pictures.load_pictures import SplitPart
 from harvest.training.network.find_model_files import silence_libraries
 from harvest.training.out_of_memory import explain_out_of_memory
-from harvest.training.pictures.load_pictures import SplitPart
 from harvest.training.processes import choose_mixed_precision
 from harvest.training.torch_dataset import ImageDataset, collate
 from harvest.training.trainer import optimizers

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harvest.labelled_pictures.find_files import SplitPart
 from harvest.training.cpu_parallel import workers_for_training
-from harvest.training.pictures.find_files import SplitPart
 from harvest.training.torch_dataset import ImageDataset
 from harvest.training.trainer.loss import Loss
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
+    from harvest.splits.split import Split
     from harvest.training.augment import View
     from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.metrics.epoch_metrics import EpochMetrics
     from harvest.training.network.network import Network
-    from harvest.training.pictures.load_pictures import LabelledPictures
     from harvest.training.processes import Processes
     from harvest.training.progress import Progress
     from harvest.training.run_directory import TrainingRun
-    from harvest.training.splits.split import Split
     from harvest.training.trainer.epoch_display import EpochTable
     from harvest.training.training_options import TrainingOptions
 

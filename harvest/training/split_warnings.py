@@ -6,15 +6,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from harvest.files.names import fold_name
-from harvest.training.pictures.find_files import SplitPart
-from harvest.training.splits.persist import load_training_contents
+from harvest.labelled_pictures.find_files import SplitPart
+from harvest.splits.persist import load_training_contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from harvest.training.pictures.load_pictures import LabelledPictures
-    from harvest.training.splits.split import Split
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
+    from harvest.splits.split import Split
 
 _FEW = 20  # images of a class, as in TensorFlow's retrain.py
 _UNEVEN = 5  # ratio of the largest to the smallest class

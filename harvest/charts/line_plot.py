@@ -11,7 +11,7 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from harvest.training.charts.axes import Axis
+    from harvest.charts.axes import Axis
 
 _NAME_GAP = 9  # percent of the height between the names at the ends of curves
 _DOTS = 40  # a curve with more points is drawn without dots

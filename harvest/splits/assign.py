@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harvest.training.pictures.find_files import SplitPart
+from harvest.labelled_pictures.find_files import SplitPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import StorageError
 from harvest.images import inspect_image, limit_large_decodes, memory_needed
+from harvest.labelled_pictures import damage_safe_cache
 from harvest.models import Fingerprint, Refusal
-from harvest.training.pictures import damage_safe_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

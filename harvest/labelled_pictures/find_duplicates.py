@@ -10,13 +10,13 @@ import numpy as np
 
 from harvest.duplicates.index import CopyPairs, find_duplicates
 from harvest.errors import StorageError
-from harvest.training.pictures import damage_safe_cache
+from harvest.labelled_pictures import damage_safe_cache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harvest.training.pictures.size_and_fingerprint_cache import DecodedFile
+    from harvest.labelled_pictures.size_and_fingerprint_cache import DecodedFile
 
 _HEAD = b"harvest twins 2\n"  # change the number when duplicates are found differently
 _NUMBER = np.dtype("<i8")

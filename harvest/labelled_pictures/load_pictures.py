@@ -10,10 +10,10 @@ import numpy as np
 
 from harvest.duplicates.index import CopyPairs
 from harvest.errors import TrainingError
-from harvest.training.pictures.find_duplicates import find_duplicate_pairs
-from harvest.training.pictures.find_files import Skipped, SplitPart, find_files
-from harvest.training.pictures.ledger_facts import LedgerFacts, read_ledger_facts
-from harvest.training.pictures.size_and_fingerprint_cache import DecodeCache, DecodedFile
+from harvest.labelled_pictures.find_duplicates import find_duplicate_pairs
+from harvest.labelled_pictures.find_files import Skipped, SplitPart, find_files
+from harvest.labelled_pictures.ledger_facts import LedgerFacts, read_ledger_facts
+from harvest.labelled_pictures.size_and_fingerprint_cache import DecodeCache, DecodedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.training.pictures.find_files import FoundFiles
+    from harvest.labelled_pictures.find_files import FoundFiles
 
 __all__ = ["Example", "LabelledPictures", "Skipped", "SplitPart", "load_pictures"]
 
@@ -91,8 +91,12 @@ def load_pictures(
     say: Callable[[str], None],
     tick: Callable[[int, int], None] = _ignore_progress,
     cache: Path | None = None,
+    least_classes: int = 2,
 ) -> LabelledPictures:
-    """Decode every image of a dataset folder; `cache` is a folder that keeps the results for the next run."""
+    """Decode every image of a dataset folder; `cache` is a folder that keeps the results for the next run.
+
+    Fewer classes with images than `least_classes` raise `TrainingError`.
+    """
     found = find_files(root)
     _check_names(root, found.folders)
     skipped = list(found.skipped)
@@ -115,7 +119,8 @@ def load_pictures(
         for example in examples
         if example.label not in trained
     ]
-    _check_enough(root, trained, found, skipped)
+    if len(trained) < least_classes:
+        raise _too_few_classes(root, trained, found, skipped)
     order = sorted(
         (row for row, example in enumerate(examples) if example.label in trained),
         key=lambda row: examples[row].path,
@@ -150,9 +155,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _check_enough(root: Path, trained: set[str], found: FoundFiles, skipped: Sequence[Skipped]) -> None:
-    if len(trained) > 1:
-        return
+def _too_few_classes(root: Path, trained: set[str], found: FoundFiles, skipped: Sequence[Skipped]) -> TrainingError:
     content = f"images of one class only, {next(iter(trained))}" if trained else "no image in a class folder"
     hint = "A classifier needs at least two classes, with one folder of images for each."
     if found.deeper:
@@ -162,4 +165,4 @@ def _check_enough(root: Path, trained: set[str], found: FoundFiles, skipped: Seq
         hint += f" and {len(skipped) - 1:,} more." if len(skipped) > 1 else "."
     elif empty := sorted(found.folders - trained):
         hint += f" Empty class folders: {', '.join(empty)}."
-    raise TrainingError(f"{root} contains {content}.", hint)
+    return TrainingError(f"{root} contains {content}.", hint)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvest.training.pictures.find_files import SplitPart
-from harvest.training.splits.assign import assign_groups
+from harvest.labelled_pictures.find_files import SplitPart
+from harvest.splits.assign import assign_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from harvest.training.pictures.load_pictures import LabelledPictures
-    from harvest.training.splits.assign import LeakGroup
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
+    from harvest.splits.assign import LeakGroup
 
 _NAMED = 3  # paths in a message
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.dataset import Origin
-    from harvest.training.pictures.load_pictures import LabelledPictures
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
 
 _VARIANT = "_nohash_"  # TensorFlow's marker: what follows it numbers the variants of one subject
 # An author or page with more images than both is an agency, a museum or a page of results: its images are not

@@ -6,20 +6,20 @@ bars              confidence intervals, bars and stacked bars
 confusion_matrix  the confusion matrix as a coloured table
 """
 
-from harvest.training.charts.axes import (
+from harvest.charts.axes import (
     Axis,
     linear,
     logarithmic,
     whole,
 )
-from harvest.training.charts.bars import (
+from harvest.charts.bars import (
     bar,
     intervals,
     meter,
     stack,
 )
-from harvest.training.charts.confusion_matrix import confusion
-from harvest.training.charts.line_plot import (
+from harvest.charts.confusion_matrix import confusion
+from harvest.charts.line_plot import (
     Mark,
     Series,
     plot,

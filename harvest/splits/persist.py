@@ -11,16 +11,16 @@ from harvest.dataset import ReadOnlyDataset, save_split_in_ledger
 from harvest.errors import StorageError
 from harvest.files import disk
 from harvest.files.names import escape_formula
-from harvest.training.pictures.find_files import SplitPart
-from harvest.training.run_directory import SPLITS
+from harvest.labelled_pictures.find_files import SplitPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from harvest.training.pictures.load_pictures import LabelledPictures
-    from harvest.training.splits.split import Split, SplitRule
+    from harvest.labelled_pictures.load_pictures import LabelledPictures
+    from harvest.splits.split import Split, SplitRule
 
+SPLITS = "splits.csv"  # in the folder of each run
 _LARGEST = 1 << 30  # bytes of a table of splits: five million images
 _COLUMNS = ("path", "content", "label", "group", "part", "deal")
 

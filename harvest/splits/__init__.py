@@ -1,0 +1,1 @@
+"""Assign labelled images to train, validation and test splits, and remember the assignment."""
