@@ -69,6 +69,30 @@ def test_decisions_are_sentences_with_the_time_of_the_reader(page):
     assert "T" not in oldest
 
 
+def test_W05_a_hostile_ledger_in_the_panel(page):
+    """Markup, script addresses, odd types, endless texts and lists are short text in the panel, and all fit."""
+    hostile = {
+        "class": "\u202esnake" * 300,
+        "title": "<img src=x onerror=alert(1)>" + "T" * 10_000,
+        "author": {"a": {"b": 1}, "c": "<b>A</b>"},
+        "page": "javascript:alert(1)",
+        "licence": "CC BY",
+        "licence_url": " data:text/html,<script>alert(1)</script>",
+        "original_size": ["a", [1, 2]],
+        "fetched": 1e300,
+        "copies": [f"king/{number}.jpg" for number in range(3000)],
+        "decisions": [{"at": None, "by": [], "action": "toString", "to": 7, "value": {}}],
+    }
+    page.route("**/api/item/*", lambda route: route.fulfill(json=hostile))
+    page.keyboard.press("i")
+    page.wait_for_selector("#facts .line")
+    assert page.query_selector("#facts :is(a, img, b, script)") is None
+    assert page.locator("#facts .line", has_text="and 2,980 more").count() == 1
+    heights = page.eval_on_selector_all("#facts .line", "lines => lines.map((line) => line.offsetHeight)")
+    assert max(heights) < 150
+    assert page.evaluate("information.scrollWidth <= information.clientWidth")
+
+
 def test_enter_keeps_the_selection_alone(page, dataset):
     """With a selection the button names its size, and Enter keeps these images and no other of the screen."""
     selected = state_of(page, "ids.slice(0, 3)")

@@ -16,10 +16,11 @@ import httpx
 import pytest
 
 from harvest.dataset import Dataset
+from harvest.dataset.adopt_tree import adopt_tree
 from harvest.errors import CannotWrite
 from harvest.files.tree import Tree
 from harvest.ledger import database
-from tests.datasets import copied
+from tests.datasets import copied, jpeg
 from tests.review.reviews import TOKEN, Review, wait_for
 
 if TYPE_CHECKING:
@@ -148,6 +149,23 @@ def test_what_replaces_an_image_is_not_read(review: Review, root: Path) -> None:
         assert review.client.get(f"/image/{number}").status_code == 404
     assert poll(review).status_code == 200
     assert review.client.get("/image/4").status_code == 200
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_a_class_with_an_unusual_name_can_be_reviewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of a class folder whose name harvest would not give are rejected and restored like any other."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "dataset"
+    for name in ('a "quoted" name?', "king"):
+        (root / name).mkdir(parents=True)
+        (root / name / "a.jpg").write_bytes(jpeg(len(name)))
+    adopt_tree(root).close()
+    with Review(root) as review:
+        (number,) = review.ids(**{"class": 'a "quoted" name?'})
+        assert reject(review, number).json()["failed"] == []
+        assert (root.with_name("dataset.rejected") / 'a "quoted" name?' / "a.jpg").exists()
+        review.post("/api/undo")
+    assert (root / 'a "quoted" name?' / "a.jpg").exists()
 
 
 def test_tabs_and_a_command_at_once(review: Review, root: Path) -> None:

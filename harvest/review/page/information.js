@@ -4,6 +4,7 @@ import { byId, create, webAddress } from "./elements.js";
 import { get } from "./server.js";
 import { facts, texts } from "./texts.js";
 
+const MOST_LINES = 20; // of one fact: an image may have thousands of copies
 const LINKS = { page: "page", url: "url", licence: "licence_url" };
 const WORDS = { fetched: texts.time, decisions: (all) => all.map(texts.decision).reverse() }; // the latest first
 
@@ -31,7 +32,9 @@ function row(label, value, link) {
   const lines = toLines(value);
   if (!lines.length) return [];
   const address = link ? webAddress(link) : null;
-  return [create("dt", {}, label), create("dd", {}, lines.map((line) =>
+  const shown = lines.slice(0, MOST_LINES);
+  if (lines.length > shown.length) shown.push(texts.more(lines.length - shown.length));
+  return [create("dt", {}, label), create("dd", {}, shown.map((line) =>
     create("span", { class: "line" }, address
       ? create("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, line)
       : line)))];

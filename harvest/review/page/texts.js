@@ -47,6 +47,7 @@ export const texts = {
   selected: (value) => `${count(value)} selected`,
   moved: (className) => `→ ${className}`,
   gone: "deleted",
+  more: (amount) => `and ${count(amount)} more`,
   loading: "Loading…",
 
   // Decisions, as the live region reads them
