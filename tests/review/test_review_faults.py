@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 from contextlib import closing
@@ -21,7 +19,7 @@ from harvest.errors import CannotWrite
 from harvest.files.tree import Tree
 from harvest.ledger import database
 from tests.datasets import copied, jpeg
-from tests.review.reviews import TOKEN, Review, wait_for
+from tests.review.reviews import TOKEN, Review, running_process, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,30 +206,17 @@ def test_tabs_and_a_command_at_once(review: Review, root: Path) -> None:
     assert {(bool(rejected), *rest) for rejected, *rest in listed} == on_disk
 
 
-_SERVER = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from tests.review.reviews import Review
-with Review(Path(sys.argv[1])) as review:
-    print(review.port, flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_kill_during_a_large_reject_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request) -> None:
+def test_a_kill_during_a_large_reject_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed while it moves 500 files, the next start finishes it; each image exists once; undo returns all."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root = copied(tmp_path / "dataset", king=range(500))
     before = images(root)
-    command = [sys.executable, "-c", _SERVER, str(root), str(request.config.rootpath)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        port = int(server.stdout.readline())
+    with running_process(root) as (process, port):
         sender = threading.Thread(target=_reject_all, args=(port,))
         sender.start()
         rejected = root.with_name("dataset.rejected") / "king"
         wait_for(lambda: rejected.exists() and any(rejected.iterdir()))
-        server.send_signal(signal.SIGKILL)
+        process.kill()
         sender.join()
     assert sorted(images(root).values()) == sorted(before.values())
 
