@@ -48,6 +48,15 @@ def test_the_panel_about_an_image_follows_the_arrows(page, dataset):
     assert state_of(page, "focus") == 1
 
 
+def test_the_open_image_is_beside_the_panel(page):
+    """In the loupe of a wide window the panel does not lie over the image."""
+    page.keyboard.press("Space")
+    page.keyboard.press("i")
+    page.wait_for_selector("#facts dd")
+    edges = "[document.querySelector('#loupe .picture').getBoundingClientRect().right, information.offsetLeft]"
+    wait_for(page, f"(([picture, panel]) => picture <= panel)({edges})")
+
+
 def test_decisions_are_sentences_with_the_time_of_the_reader(page):
     """The panel lists the latest decision first, in words; a time that is none is shown as it is."""
     page.route(
