@@ -159,7 +159,7 @@ def _print_next(report: StatusReport) -> None:
     if rejected := sum(tally.rejected for tally in report.tallies):
         steps.append((f"harvest restore {name}", f"which of the {rejected:,} rejected images can be restored"))
     if any(tally.kept for tally in report.tallies):
-        steps.append((f"look through {name}/ and delete wrong images: they never come back", ""))
+        steps.append((f"harvest review {name}", "see every image, and reject the wrong ones: they never come back"))
     else:
         steps.append((f"harvest QUERIES.csv -o {name}", ""))
     print()

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from harvest.cli import console
+from harvest.cli.shortened_lists import print_next
 from harvest.errors import KeyMissing
 from harvest.harvesting.summary import (
     EXHAUSTED,
@@ -135,5 +136,11 @@ def _problem(problem: ProviderProblem) -> str:
 def _print_next(summary: Summary, out: Path) -> None:
     if summary.interrupted or summary.dry_run or not any(summary.kept.values()):
         return
-    print(f"\n next   look through {console.one_line(out)}/ and delete wrong images: they never come back")
-    print(f"        harvest status {console.one_line(shlex.quote(str(out)))}")
+    name = console.one_line(shlex.quote(str(out)))
+    print()
+    print_next(
+        [
+            (f"harvest review {name}", "see every image, and reject the wrong ones"),
+            (f"harvest status {name}", "show which images to check, and what changed"),
+        ]
+    )

@@ -365,6 +365,11 @@ class Dataset(DatasetReader):
             return file.read(most)
         return None
 
+    def has_file(self, row: ReviewRow) -> bool:
+        """Return whether the file of an image is where the ledger says."""
+        area = Area.REJECTED if row.rejected else Area.TREE
+        return self._tree.stat(FileKey(row.class_name, row.name, area)) is not None
+
     def add_own_file(self, class_name: str, name: str, data: bytes) -> None:
         """Write a file that a person added to another dataset, unless its class has it; the next scan records it."""
         spot, content = FileKey(class_name, name), hashlib.sha256(data).hexdigest()

@@ -238,7 +238,8 @@ class Tree:
     def _make_folders(self, keys: Iterable[FileKey]) -> None:
         self.before_changing()
         for spot in dict.fromkeys(spot._replace(name="") for spot in keys):
-            if not self._paths.has_folder(spot):
+            # A class folder of a person may have a name that harvest would not give: its rejected images need it too.
+            if not self._paths.has_folder(spot) and not self._paths.has_folder(spot._replace(area=Area.TREE)):
                 try:
                     check_component(spot.class_name)
                 except ValueError as why:

@@ -23,7 +23,7 @@ class DiskWatch:
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._roots = (root, root.with_name(f"{root.name}.rejected"))
         self._clock = clock
-        self._times: FolderTimes = {}  # so that the first check compares: the folders may have changed since the scan
+        self._times: FolderTimes | None = None  # the first check compares: the folders may have changed since the scan
         self._checked = clock()
 
     def read(self) -> FolderTimes:
@@ -45,6 +45,10 @@ class DiskWatch:
             self._times = times
             self._checked = self._clock()
         return is_due
+
+    def forget(self) -> None:
+        """Compare at the next check in any case: this comparison failed."""
+        self._times = None
 
     def is_current(self) -> bool:
         """Return whether nobody changed a folder since the last comparison."""

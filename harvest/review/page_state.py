@@ -65,27 +65,28 @@ def next_command(root: Path) -> str:
 
 
 def describe_step(step: UndoStep | None) -> str | None:
-    """Return what an undo would undo, as the page writes it: "reject 2, 12 s ago"."""
+    """Return what an undo would undo, as the page writes it: "reject 2 images, 3 min ago"."""
     if step is None:
         return None
+    name = f"{step.name} {step.images:,} image{'' if step.images == 1 else 's'}"
     try:
         age = (datetime.now(UTC) - datetime.fromisoformat(step.at)).total_seconds()
     except (ValueError, TypeError):  # a time in a ledger may be any text
-        return f"{step.name} {step.images}"
-    return f"{step.name} {step.images}, {_describe_age(max(0, int(age)))} ago"
+        return name
+    return f"{name}, {_describe_age(max(0, int(age)))}"
 
 
 def _describe_age(seconds: int) -> str:
-    """Return an age in its largest unit.
+    """Return an age in its largest unit. Seconds are left out: they would change with every request.
 
     >>> [_describe_age(seconds) for seconds in (12, 200, 7300, 200_000)]
-    ['12 s', '3 min', '2 h', '2 days']
+    ['just now', '3 min ago', '2 h ago', '2 days ago']
     """
     if seconds < _MINUTE:
-        return f"{seconds} s"
+        return "just now"
     if seconds < _HOUR:
-        return f"{seconds // _MINUTE} min"
+        return f"{seconds // _MINUTE} min ago"
     if seconds < _DAY:
-        return f"{seconds // _HOUR} h"
+        return f"{seconds // _HOUR} h ago"
     days = seconds // _DAY
-    return f"{days} day{'s' if days > 1 else ''}"
+    return f"{days} day{'s' if days > 1 else ''} ago"

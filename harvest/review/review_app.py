@@ -260,4 +260,5 @@ def _unreadable(refusal: Refusal) -> HttpError:
 
 async def _dataset_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HarvestError)
-    return HttpError(503, error.message, error.hint or "Look at the terminal of harvest review.").response
+    # Not 503, which the page sends again: the same decision would fail again until the user does something.
+    return HttpError(409, error.message, error.hint or "Look at the terminal of harvest review.").response

@@ -98,7 +98,7 @@ def propose(members: Sequence[ReviewRow], sharpness: Callable[[ReviewRow], float
     classes = sorted({row.class_name for row in members})
     if kept := [row for row in members if row.reviewed]:
         return Group("duplicate", members, classes, [row.id for row in kept], "kept by you")
-    best, reason = list(members), "the first by name"
+    best, reason = list(members), "first by name"
     for name, value in (("known open licence", _is_open), ("larger original", _area)):
         most = max(value(row) for row in best)
         left = [row for row in best if value(row) == most]
@@ -107,7 +107,7 @@ def propose(members: Sequence[ReviewRow], sharpness: Callable[[ReviewRow], float
     if len(best) > 1:
         best, reason = _compare_details(best, sharpness, reason)
     row = best[0]
-    facts = [f"{_width(row)} x {_height(row)}", *([row.licence] if row.licence else [])]
+    facts = [f"{_width(row)} × {_height(row)}", *([row.licence] if row.licence else [])]
     return Group("duplicate", members, classes, [row.id], f"{reason}: {', '.join(facts)}")
 
 

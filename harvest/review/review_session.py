@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harvest.errors import HarvestError
 from harvest.images.thumbnail import measure_sharpness
 from harvest.models import Refusal
 from harvest.review import page_state, review_groups
@@ -43,7 +44,11 @@ class ReviewSession:
         """Record what a person did to the folders, and read what other processes wrote to the ledger."""
         is_changed = self._watch.take_change()
         if is_changed:
-            self._dataset.reconcile()
+            try:
+                self._dataset.reconcile()
+            except HarvestError:
+                self._watch.forget()
+                raise
         version = self._dataset.data_version()
         if is_changed or version != self._version:
             self._version = version
@@ -63,6 +68,7 @@ class ReviewSession:
             **described,
             "undo": page_state.describe_step(dataset.next_undo()),
             "redo": page_state.describe_step(dataset.next_redo()),
+            "missing": dataset.changes.missing_files,
             "pace": self._pace.as_json(),
             "done": {
                 "warnings": page_state.warn_about(snapshot.counts, dataset.changes.missing_files),
@@ -138,10 +144,17 @@ class ReviewSession:
         """Make a decision, and return what changed."""
         known = [number for number in ids if number in self.snapshot.rows]
         is_current = self._watch.is_current()
-        result = self._dataset.decide(action, known, by=_BY, value=value, keep=keep)
-        self._pace.add(set(known) - result.failed.keys())
-        unknown = {number: "This image is not in the dataset any more." for number in ids if number not in known}
-        return self._answer(since, {*known, *result.pictures}, {**result.failed, **unknown}, is_current=is_current)
+        refused = {number: "This image is not in the dataset any more." for number in ids if number not in known}
+        refused |= dict.fromkeys(self._find_missing(known), "Its file is missing.")
+        possible = [number for number in known if number not in refused]
+        result = self._dataset.decide(action, possible, by=_BY, value=value, keep=set(keep) - refused.keys())
+        self._pace.add(set(possible) - result.failed.keys())
+        return self._answer(since, {*known, *result.pictures}, {**result.failed, **refused}, is_current=is_current)
+
+    def _find_missing(self, ids: Collection[int]) -> list[int]:
+        """Return the images of class folders without a file: the next comparison says whether a drive is detached."""
+        rows = (self.snapshot.rows[number] for number in ids)
+        return [row.id for row in rows if not row.rejected and not self._dataset.has_file(row)]
 
     def undo(self, since: int, *, redo: bool = False) -> dict[str, Any] | None:
         """Undo or redo a step, and return what changed, or `None` if there is no step."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -16,8 +20,7 @@ from harvest.http_server.service_limits import ServiceLimits
 from harvest.review.review_app import make_review_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 TOKEN = "the-token-of-the-tests"
 PATIENCE = 60  # seconds, for what takes a moment when the machine is quiet
@@ -90,6 +93,26 @@ class Review:
             while piece := line.recv(65536):
                 answer += piece
             return answer
+
+
+_PROCESS = """
+import sys
+from pathlib import Path
+from tests.review.reviews import Review
+with Review(Path(sys.argv[1])) as review:
+    print(review.port, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def running_process(root: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Review a dataset in a process that can be killed; yield it and its port."""
+    command = [sys.executable, "-c", _PROCESS, str(root)]
+    where = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=where) as process:
+        assert process.stdout is not None
+        yield process, int(process.stdout.readline())
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

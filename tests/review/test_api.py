@@ -135,7 +135,7 @@ def test_page_reject_moves_files(review: Review, root: Path) -> None:
     assert len(list((root / "king").iterdir())) == KING - 5
     assert answer["failed"] == []
     assert answer["state"]["queues"]["rejected"] == 5
-    assert answer["state"]["undo"].startswith("reject 5, ")
+    assert answer["state"]["undo"].startswith("reject 5 images, ")
     assert sorted(review.ids(queue="rejected")) == sorted(files[path] for path in chosen)
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         search = dataset.begin_search(a_query(text="again"), "BING", 5)
@@ -165,7 +165,7 @@ def test_undo_and_redo(review: Review, root: Path) -> None:
     assert tree(root) == before
     state = review.post("/api/redo")["state"]
     assert state["queues"]["rejected"] == CORAL
-    assert state["undo"].startswith(f"reject {CORAL}, ")
+    assert state["undo"].startswith(f"reject {CORAL} images, ")
     review.post("/api/undo")
     response = review.send("/api/undo", {"since": 0})
     assert (response.status_code, response.json()["error"]) == (409, "There is nothing to undo.")
@@ -183,8 +183,8 @@ def test_duplicates_have_a_proposal(root: Path) -> None:
         by_ids = {frozenset(map(int, key.split("-"))): group for key, group in groups.items()}
         proposals = {tuple(sorted(ids)): (group["keep"], group["why"]) for ids, group in by_ids.items()}
         assert proposals == {
-            (1, 2, 3): ([2], "known open licence: 240 x 240, CC-BY-4.0"),
-            (4, 5): ([5], "larger original: 2048 x 1365"),
+            (1, 2, 3): ([2], "known open licence: 240 × 240, CC-BY-4.0"),
+            (4, 5): ([5], "larger original: 2048 × 1365"),
             (6, 7): ([7], "kept by you"),
         }
         answer = review.decide("settle", [1, 2, 3], keep=[2])
@@ -208,7 +208,7 @@ def test_the_sharper_copy_is_proposed(root: Path) -> None:
     add_pairs(root, (numbers[0], numbers[1]))
     with Review(root) as review:
         (group,) = review.get("/api/groups")["groups"]
-    assert (group["keep"], group["why"]) == (sharp, "sharper: 96 x 96")
+    assert (group["keep"], group["why"]) == (sharp, "sharper: 96 × 96")
 
 
 def test_a_conflict_has_classes_and_no_proposal(root: Path) -> None:

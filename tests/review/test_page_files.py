@@ -11,7 +11,7 @@ import pytest
 
 from tests.datasets import copied
 from tests.review.conftest import open_page
-from tests.review.reviews import TOKEN, Review
+from tests.review.reviews import TOKEN, Review, running_process
 from tests.review.reviews import wait_for as wait_until
 from tests.review.test_page_grid import press, state_of, wait_for
 
@@ -34,7 +34,7 @@ LOOKS = {
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    root = copied(tmp_path / "dataset", king=range(30), coral=range(100, 120))
+    root = copied(tmp_path / "dataset", king=range(32), coral=range(100, 120))
     with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
         pairs = [(1, 2), (3, 4), (5, 6)]
         ledger.executemany("INSERT INTO near_duplicate VALUES (?, ?, 0, '2026', NULL)", pairs)
@@ -52,20 +52,23 @@ def list_files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.glob("*/*.jpg")}
 
 
-def test_rejects_move_files_and_undo_after_a_restart_brings_them_back(browser, root):
-    """Five presses of X and a screen kept by Enter; after a restart of the server undo returns every file."""
+def test_undo_after_a_kill_brings_every_file_back(browser, root):
+    """X, a screen kept by Enter, seven moved by a digit, a rating; the server is killed; four undos return all."""
     before = list_files(root)
-    with Review(root) as review, open_review(browser, review) as page:
-        press(page, "x", "x", "x", "x", "x", "2", "Enter")
-        rejected = list_files(root.with_name("dataset.rejected"))
-        assert len(rejected) == 5
-        assert len(list_files(root)) == len(before) - 5
+    with (
+        running_process(root) as (process, port),
+        open_page(browser, f"http://127.0.0.1:{port}/", f"?token={TOKEN}") as page,
+    ):
+        press(page, "x", "Enter", *["Shift+ArrowRight"] * 6, "2", "Shift+5")
+        assert len(list_files(root.with_name("dataset.rejected"))) == 1
+        assert list_files(root).keys() != before.keys()
+        assert state_of(page, "state.undo").startswith("rate 1 image")
+        process.kill()
 
     with Review(root) as review, open_review(browser, review) as page:
-        for _ in range(7):
+        for _ in range(4):
             press(page, "Control+z")
         page.wait_for_function("() => document.getElementById('undo').disabled")
-
     assert list_files(root) == before
 
 
@@ -105,7 +108,7 @@ def test_all_is_done_by_keyboard_alone(browser, root):
     with Review(root) as review, open_review(browser, review) as page:
         assert page.evaluate("document.activeElement.id") == "grid"
         press(page, "ArrowRight", "x")
-        page.wait_for_function("() => document.getElementById('live').textContent.startsWith('rejected, 2 of 50')")
+        page.wait_for_function("() => document.getElementById('live').textContent.startsWith('rejected, 2 of 52')")
         press(page, "Enter", "Enter")
         page.wait_for_selector(".done")
 
@@ -151,3 +154,36 @@ def test_axe_finds_nothing(browser, root, look):
         page.click("[data-queue=unreviewed]")
         page.wait_for_selector(".done")
         check(page, "done")
+
+
+@pytest.mark.parametrize("look", ["wide", "phone in the dark"])
+def test_axe_finds_nothing_in_rare_views(browser, address, dataset, look):
+    """Nor has it about the first card, conflicts, suspects, an empty search, a stopped server, or a failed start."""
+    with open_page(browser, address, **LOOKS[look]) as page:
+        page.evaluate("document.getElementById('first-card').showModal()")
+        check(page, "first card")
+        page.keyboard.press("Escape")
+        press(page, "x")
+        for queue, shown in (
+            ("conflicts", ".member.focused"),
+            ("suspects", ".tile.loaded"),
+            ("rejected", ".tile.loaded"),
+        ):
+            page.click(f"[data-queue={queue}]")
+            page.wait_for_selector(shown)
+            check(page, queue)
+        page.fill("#filter-text", "no such text")
+        page.wait_for_selector("#empty h2")
+        check(page, "an empty search")
+        state = dataset.state() | {"missing": "9 of 9 images are gone"}
+        page.route("**/api/changes*", lambda route: route.fulfill(json=dataset.changes(0) | {"state": state}))
+        page.evaluate("dispatchEvent(new Event('focus'))")
+        page.wait_for_selector("#server:not([hidden])")
+        check(page, "missing files")
+        page.route("**/api/**", lambda route: route.abort())
+        page.evaluate("dispatchEvent(new Event('focus'))")
+        page.wait_for_selector("#server.over")
+        check(page, "a stopped server")
+        page.reload()
+        page.wait_for_selector("#failure:not([hidden])")
+        check(page, "a failed start")

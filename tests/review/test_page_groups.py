@@ -117,7 +117,7 @@ def test_undo_brings_a_group_back(duplicates, dataset):
     press(duplicates, "Enter")
     press(duplicates, "Control+z")
     wait_for(duplicates, "document.querySelectorAll('.group.closed').length === 0")
-    assert duplicates.inner_text(".group.current .why") == "keeps 1 image · 2048 x 1365, CC BY"
+    assert duplicates.inner_text(".group.current .why") == "Keeps 1 image · 2048 x 1365, CC BY"
 
     assert dataset.items[2]["state"] == "kept"
     assert state_of(duplicates, "groups.length") == 6

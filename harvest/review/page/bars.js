@@ -22,7 +22,7 @@ export function startBars(change, run) {
   listen("state view", drawQueues);
   listen("state view groups items selection focus", () => scheduleStatus());
   byId("grid").addEventListener("draw", scheduleStatus);
-  listen("server items", drawServer);
+  listen("server items state", drawServer);
 }
 
 function drawQueues() {
@@ -73,7 +73,7 @@ function drawGridStatus() {
   const chosen = store.selection.size;
   const shown = texts.onScreen(onScreen.length, store.queue === "rejected" ? 0 : marked);
   setText(byId("status"), [store.class, chosen ? texts.selected(chosen) : shown].filter(Boolean).join(" · "));
-  setText(byId("accept").querySelector("span"), texts.keepRest(undecidedOnScreen().length));
+  setText(byId("accept").querySelector("span"), texts.keepRest(chosen || undecidedOnScreen().length));
   byId("conflict-classes").replaceChildren();
 }
 
@@ -97,6 +97,10 @@ function drawGroupStatus() {
 
 function drawServer() {
   const bar = byId("server");
-  bar.hidden = !outbox.problem;
-  if (outbox.problem) setText(bar, texts[outbox.problem](outbox.waiting.length));
+  const { missing } = store.state;
+  bar.hidden = !outbox.problem && !missing;
+  bar.classList.toggle("over", Boolean(outbox.problem));
+  if (outbox.problem === "failed") setText(bar, outbox.reason);
+  else if (outbox.problem) setText(bar, texts[outbox.problem](outbox.waiting.length));
+  else if (missing) setText(bar, texts.missing(missing));
 }

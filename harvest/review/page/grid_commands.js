@@ -16,8 +16,9 @@ export function undecidedOnScreen() {
   });
 }
 
-/** Keep what is unmarked on the screen, and show the next one. Judged images leave the queue only now. */
+/** Keep what is unmarked on the screen, and show the next one. Judged images leave the queue only now. A selection is kept alone. */
 function accept() {
+  if (store.selection.size) return keepTargets(false);
   const ids = undecidedOnScreen();
   const next = screenRange()[1] + 1;
   if (ids.length) {

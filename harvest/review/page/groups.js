@@ -25,9 +25,11 @@ export function readGroups(reply) {
   const isShown = ({ members }) => members.length && (!store.class || members.some((each) => each.class === store.class));
   store.groups = reply.groups.filter(isShown).map((group) => {
     const protectedIds = group.members.filter((each) => each.kept_by_you).map(({ id }) => id);
+    const isKept = ({ id }) => group.keep.includes(id);
+    const members = [...group.members.filter(isKept), ...group.members.filter((member) => !isKept(member))];
     const proposed = group.kind === "conflict" ? [] : [...new Set([...group.keep, ...protectedIds])];
     // `isMarked`: by K, X or a click; then the arrows only move.
-    return { ...group, proposed, protectedIds, keep: new Set(proposed), isOpen: true, isMarked: false, result: "" };
+    return { ...group, members, proposed, protectedIds, keep: new Set(proposed), isOpen: true, isMarked: false, result: "" };
   });
   store.seq = reply.seq;
   store.items = new Map(store.groups.flatMap(({ members }) => members).map((member) => [member.id, {
@@ -172,8 +174,14 @@ function build(group) {
       create("div", { role: "option", class: "member", "data-group": group.key, "data-member": position },
         create("span", { class: "frame" }, create("img", { src: thumbnail(member), alt: "", draggable: "false" })),
         create("span", { class: "member-size" }, texts.size(member.w, member.h)),
-        create("span", { class: "member-facts" }, isConflict(group) ? member.class : [member.licence || texts.unknownLicence, member.source].filter(Boolean).join(" · ")),
+        create("span", { class: "member-facts" }, memberFacts(group, member)),
         create("span", { class: "member-mark" })))));
+}
+
+function memberFacts(group, member) {
+  if (isConflict(group)) return member.class;
+  const className = group.classes.length > 1 ? member.class : "";
+  return [className, member.licence || texts.unknownLicence, member.source].filter(Boolean).join(" · ");
 }
 
 function dress(tile, group, index, position) {

@@ -21,16 +21,15 @@ function row(keys, views) {
     views.map((text) => create("td", {}, text)));
 }
 
-/** Show the card of the first visit until it is closed once. */
+/** Show the card of the first visit until it is closed once. Below it no key decides about images that it covers. */
 export function startFirstCard() {
   const card = byId("first-card");
-  try {
-    card.hidden = localStorage.getItem(SEEN) !== null;
-  } catch {
-    card.hidden = true;
-  }
-  byId("first-card-close").addEventListener("click", () => {
-    card.hidden = true;
+  byId("first-card-close").addEventListener("click", () => card.close());
+  byId("first-card-keys").addEventListener("click", () => {
+    card.close();
+    openHelp();
+  });
+  card.addEventListener("close", () => {
     byId("grid").focus();
     try {
       localStorage.setItem(SEEN, "1");
@@ -38,4 +37,9 @@ export function startFirstCard() {
       // It appears again on the next visit.
     }
   });
+  try {
+    if (localStorage.getItem(SEEN) === null) card.showModal();
+  } catch {
+    // Without storage it would appear on every visit.
+  }
 }

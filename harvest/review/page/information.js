@@ -4,7 +4,9 @@ import { byId, create, webAddress } from "./elements.js";
 import { get } from "./server.js";
 import { facts, texts } from "./texts.js";
 
+const MOST_LINES = 20; // of one fact: an image may have thousands of copies
 const LINKS = { page: "page", url: "url", licence: "licence_url" };
+const WORDS = { fetched: texts.time, decisions: (all) => all.map(texts.decision).reverse() }; // the latest first
 
 let latest = 0;
 
@@ -20,7 +22,7 @@ export async function informAbout(id) {
     const item = await get(`/api/item/${id}`);
     if (request !== latest) return;
     byId("facts-error").textContent = "";
-    list.replaceChildren(...Object.entries(facts).flatMap(([name, label]) => row(label, item[name], item[LINKS[name]])));
+    list.replaceChildren(...Object.entries(facts).flatMap(([name, label]) => row(label, WORDS[name] && item[name] ? WORDS[name](item[name]) : item[name], item[LINKS[name]])));
   } catch (error) {
     if (request === latest) byId("facts-error").textContent = texts.refused(error.message, error.hint).replace(/^Not saved: /, "");
   }
@@ -30,7 +32,9 @@ function row(label, value, link) {
   const lines = toLines(value);
   if (!lines.length) return [];
   const address = link ? webAddress(link) : null;
-  return [create("dt", {}, label), create("dd", {}, lines.map((line) =>
+  const shown = lines.slice(0, MOST_LINES);
+  if (lines.length > shown.length) shown.push(texts.more(lines.length - shown.length));
+  return [create("dt", {}, label), create("dd", {}, shown.map((line) =>
     create("span", { class: "line" }, address
       ? create("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, line)
       : line)))];

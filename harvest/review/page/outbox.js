@@ -3,13 +3,15 @@
 import { applyReply } from "./changes.js";
 import { Refusal, get, post } from "./server.js";
 import { notify, store } from "./store.js";
+import { texts } from "./texts.js";
 
 const RETRY_AFTER = 2000; // milliseconds
 const STORED = "harvest-unsent";
 
 export const outbox = {
   waiting: [], // {path, body, restore, ids}
-  problem: "", // "", "stopped" or "expired"
+  problem: "", // "", "stopped", "expired" or "failed"
+  reason: "", // of "failed": what the server says
 };
 let isSending = false;
 let onRefusal = () => {};
@@ -108,9 +110,9 @@ async function deliverFirst() {
 const isTemporary = (error) => !(error instanceof Refusal) || error.status === 401 || error.status === 503;
 
 /** Show or hide the bar about the server. */
-export function setProblem(problem) {
+export function setProblem(problem, reason = "") {
   if (outbox.problem === problem && !problem) return;
-  outbox.problem = problem;
+  Object.assign(outbox, { problem, reason });
   notify("server");
 }
 
@@ -125,5 +127,6 @@ export async function poll() {
   } catch (error) {
     if (error.status === 401) setProblem("expired");
     else if (isTemporary(error)) setProblem("stopped");
+    else setProblem("failed", texts.serverSays(error.message, error.hint));
   }
 }

@@ -77,8 +77,9 @@ function showGroups(reply) {
 
 function showFailure(error) {
   byId("failure").hidden = false;
+  document.body.classList.toggle("not-started", !store.state);
   byId("failure").querySelector("h2").textContent = texts.cannotStart;
-  byId("failure").querySelector("p").textContent = [error.status ? error.message : "", error.hint || texts.cannotStartHint].filter(Boolean).join(" ");
+  byId("failure").querySelector("p").textContent = error.status ? [error.message, error.hint || texts.cannotStartHint].join(" ") : texts.noAnswer;
   byId("loading").hidden = true;
 }
 
@@ -142,11 +143,19 @@ const shared = {
 /** Return the commands of the topmost layer; a dialog other than the loupe has none. */
 function layers() {
   const top = [...document.querySelectorAll("dialog[open]")].at(-1);
+  if (top?.id === "information") return informationCommands(top);
   if (top && top.id !== "loupe") return null;
   if (top) return { ...shared, ...loupeCommands, open: loupeCommands.close };
   if (store.isLoading) return { help: openHelp };
   if (!byId("empty").hidden) return { undo, redo, help: openHelp, previousClass: shared.previousClass, nextClass: shared.nextClass, filter: shared.filter };
   return { ...shared, ...(isGroupQueue() ? groupCommands : gridCommands) };
+}
+
+/** Return the commands behind the panel about an image: it follows the arrows, and its own key closes it. */
+function informationCommands(panel) {
+  const behind = isLoupeOpen() ? loupeCommands : isGroupQueue() ? groupCommands : gridCommands;
+  const move = (where) => { behind.move(where, false); inform(); };
+  return { move, inform: () => panel.close() };
 }
 
 /** Run a command for a button, and give the focus back to the view. */
@@ -202,6 +211,11 @@ document.addEventListener("pointerup", () => setTimeout(() => {
 document.addEventListener("pointerdown", (event) => {
   // On a narrow window the rail lies over the images, and a touch beside it closes it.
   if (!event.target.closest("#rail, #rail-button")) document.body.classList.remove("rail-open");
+});
+document.addEventListener("pointerdown", ({ target, clientX, clientY }) => {
+  if (!target.matches("dialog.sheet")) return;
+  const { left, right, top, bottom } = target.getBoundingClientRect();
+  if (clientX < left || clientX > right || clientY < top || clientY > bottom) target.close(); // a click beside it
 });
 byId("retry").addEventListener("click", () => location.reload());
 start();

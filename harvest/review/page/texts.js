@@ -2,6 +2,7 @@
 
 const number = new Intl.NumberFormat();
 export const count = (value) => number.format(value);
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const images = (value) => (value === 1 ? "1 image" : `${count(value)} images`);
 
 export const queues = {
@@ -23,7 +24,7 @@ export const orders = {
 /** What is known about an image, in the order of the panel. */
 export const facts = {
   class: "Class", file: "File", query: "Query", provider: "Source", rank: "Search rank", title: "Title",
-  author: "Author", licence: "Licence", page: "Page", url: "Image", fetched: "Fetched", original_size: "Original",
+  author: "Author", licence: "Licence", page: "Page", url: "Image", fetched: "Added", original_size: "Original",
   size: "In the dataset", reasons: "Suspect", copies: "Copies", near_duplicates: "Similar", predicted: "Model",
   decisions: "Decisions", content: "Content hash",
 };
@@ -41,14 +42,17 @@ export const texts = {
       item.state === "kept" && !item.reviewed && item.reasons.length ? `suspect: ${item.reasons.join(", ")}` : "",
     ].filter(Boolean).join(", "),
   onScreen: (shown, marked) =>
-    `${count(shown)} on screen${marked ? `, ${count(marked)} marked as rejected` : ""}`,
+    `${count(shown)} on screen${marked ? `, ${count(marked)} rejected` : ""}`,
   keepRest: (value) => (value ? `Keep ${value === 1 ? "1" : `these ${count(value)}`}` : "Next screen"),
   selected: (value) => `${count(value)} selected`,
   moved: (className) => `→ ${className}`,
   gone: "deleted",
+  more: (amount) => `and ${count(amount)} more`,
   loading: "Loading…",
 
   // Decisions, as the live region reads them
+  decision: ({ at, by, action, to, value }) =>
+    [texts.time(at), decisionWords(action, to, value), by === "page" ? "" : deciders[by] ?? by].filter(Boolean).join(" · "),
   decided: (action, value, amount, position, total) =>
     `${{ reject: "rejected", restore: "restored", keep: "kept", move: `moved to ${value}`,
       rate: value ? `rated ${value}` : "rating cleared", settle: "settled", distinct: "marked as different",
@@ -68,8 +72,11 @@ export const texts = {
     `harvest review has stopped. ${unsent ? `${unsent === 1 ? "1 decision is" : `${count(unsent)} decisions are`} not saved. Start it again and leave this page open: ${unsent === 1 ? "it is" : "they are"} sent then.` : "Start it again in the terminal; this page continues by itself."}`,
   expired: (unsent) =>
     `harvest review was started again. Open the link that it printed in this browser${unsent ? `: ${unsent === 1 ? "1 unsent decision is" : `${count(unsent)} unsent decisions are`} sent then.` : "."}`,
+  serverSays: (message, hint) => [message, hint].filter(Boolean).join(" "),
+  missing: (what) => `${what}. Nothing was recorded. If a drive was detached, attach it again: this page continues by itself. If you deleted them, stop harvest review and run harvest status with --accept-missing.`,
   cannotStart: "The page cannot load the dataset.",
   cannotStartHint: "Open the link that harvest review printed in the terminal.",
+  noAnswer: "harvest review does not answer. Start it again in the terminal, and open the link that it prints.",
 
   // Classes and filters
   allClasses: "All classes",
@@ -92,14 +99,13 @@ export const texts = {
   // Loupe
   loupeLabel: (item, position, total) => `${count(position)} of ${count(total)}, ${item.class}, ${tileState(item)}`,
   loupePosition: (position, total) => `${count(position)} of ${count(total)}`,
-  notDecodable: "The browser cannot show this file.",
 
   // Groups
   groupsLabel: (queue) => `${queues[queue]}: groups of images`,
   groupTitle: (position, total, amount) => `${count(position)} of ${count(total)} · ${images(amount)}`,
   conflictTitle: "The same image is in more than one class. Choose its class.",
-  proposal: (kept, why) => `keeps ${images(kept)}${why ? ` · ${why}` : ""}`,
-  nothingKept: "keeps none of them",
+  proposal: (kept, why) => `Keeps ${images(kept)}${why ? ` · ${why}` : ""}`,
+  nothingKept: "Keeps none of them",
   memberKept: "keep",
   memberRejected: "reject",
   memberOpen: "undecided",
@@ -148,8 +154,24 @@ export const texts = {
   nextClassButton: "Next class with work",
   goTo: (queue) => `Go to ${queues[queue]}`,
 
-  pace: ({ images: amount, seconds }) => (amount ? `${images(amount)} in ${duration(seconds)}` : ""),
+  pace: ({ images: amount, seconds }) => (amount ? `${images(amount)} reviewed in ${duration(seconds)}` : ""),
+
+  /** Write a time of the server in the reader's zone and language; a ledger may have any text there. */
+  time: (text) => {
+    const time = new Date(text);
+    return Number.isNaN(time.getTime()) ? String(text) : moment.format(time);
+  },
 };
+
+const deciders = { files: "in the folder", cli: "by a command" };
+
+function decisionWords(action, to, value) {
+  const rating = Number(value) ? `rated ${value}` : "rating cleared";
+  return { reject: "rejected", restore: "restored", keep: "kept", move: `moved to ${className(to ?? value)}`, rate: rating,
+    edit: "edited", distinct: "marked as different", settle: "chosen from a group", skip: value }[action] ?? action;
+}
+
+const className = (path) => String(path).split("/")[0];
 
 export function tileState(item) {
   if (item.state === "gone") return "deleted from the folder";

@@ -1,0 +1,107 @@
+"""Every key of the table on the help page does what it says, without a mouse."""
+
+from __future__ import annotations
+
+from tests.review.fake_server import CLASSES
+from tests.review.test_page_grid import press, state_of, wait_for
+
+FOCUSED = "document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))"
+
+
+def sent(dataset) -> list[tuple[str, int]]:
+    """Return the actions that arrived since the last call, with the number of images."""
+    log = [(body["action"], len(body["ids"])) for body in dataset.log]
+    dataset.log.clear()
+    return log
+
+
+def test_keys_of_the_grid(page, dataset):
+    """Moves, decisions, ratings, selections, sizes, classes, dialogs and the search work by key."""
+    press(page, "x", "d", "Delete", "Backspace")
+    assert sent(dataset) == [("reject", 1)] * 4
+    press(page, "k", "p", "3", "Shift+9", "Shift+0", "u", "y")
+    assert sent(dataset) == [("keep", 1), ("keep", 1), ("move", 1), ("rate", 1), ("rate", 1)]
+    press(page, "m")
+    page.keyboard.type("king")
+    press(page, "Enter")
+    assert sent(dataset) == [("move", 1)]
+
+    page.keyboard.press("End")
+    assert state_of(page, "focus") == 439
+    page.keyboard.press("Home")
+    page.keyboard.press("PageDown")
+    assert state_of(page, "focus") == 42
+    page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowDown")
+    assert state_of(page, "focus") == 7
+    page.keyboard.press("Shift+ArrowDown")
+    assert state_of(page, "selection.size") == 8
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+a")
+    assert state_of(page, "selection.size") == 440
+    page.keyboard.press("Escape")
+
+    for key, size in (("+", "L"), ("-", "M"), ("-", "S"), ("=", "M")):
+        page.keyboard.press(key)
+        assert page.get_attribute(f"[data-size={size}]", "aria-pressed") == "true"
+    page.keyboard.press("c")
+    assert page.get_attribute("#crop", "aria-pressed") == "true"
+    page.keyboard.press("]")
+    wait_for(page, f"document.querySelector('[data-class={CLASSES[0]}]').getAttribute('aria-current') === 'true'")
+    page.keyboard.press("[")
+    wait_for(page, "document.querySelector('[data-class=\"\"]').getAttribute('aria-current') === 'true'")
+    page.keyboard.press("/")
+    page.keyboard.type("x1k")
+    page.keyboard.press("Escape")
+    assert page.evaluate(f"Boolean({FOCUSED})")
+    assert sent(dataset) == []
+
+
+def test_keys_of_the_loupe(page, dataset):
+    """In the loupe keys decide and go on, with Shift they stay; moves, ratings, zoom and the dialogs work by key."""
+    page.keyboard.press("Space")
+    press(page, "x", "Enter", "p", "Shift+K", "2", "Shift+5")
+    assert sent(dataset) == [("reject", 1), ("keep", 1), ("keep", 1), ("keep", 1), ("move", 1), ("rate", 1)]
+    assert state_of(page, "focus") == 4
+    page.keyboard.press("End")
+    assert state_of(page, "focus") == 439
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert state_of(page, "focus") == 0
+    page.keyboard.press("z")
+    assert page.get_attribute("#loupe-zoom", "aria-pressed") == "true"
+    for key, dialog in (("i", "information"), ("?", "help"), ("m", "picker")):
+        page.keyboard.press(key)
+        assert page.is_visible(f"#{dialog}")
+        page.keyboard.press("Escape")
+    assert page.is_visible("#loupe")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#loupe")
+    assert page.evaluate("document.activeElement.id") == "grid"
+    assert sent(dataset) == []
+
+
+def test_keys_of_groups(page, dataset):
+    """In groups arrows choose, F compares while it is held, and Space, I, M, digits, N, S and A work by key."""
+    page.click("[data-queue=duplicates]")
+    page.wait_for_selector(".member.focused")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(f"{FOCUSED}.dataset.mark") == "kept"
+    page.keyboard.down("f")
+    assert page.is_visible("#flicker")
+    page.keyboard.up("f")
+    assert not page.is_visible("#flicker")
+    for key, dialog in (("i", "information"), ("?", "help"), ("Space", "loupe")):
+        page.keyboard.press(key)
+        assert page.is_visible(f"#{dialog}")
+        page.keyboard.press("Escape")
+    press(page, "s", "n", "a", "m")
+    page.keyboard.type("king")
+    press(page, "Enter", "1")
+    actions = [action for action, _ in sent(dataset)]
+    assert [action for action in actions if action != "move"] == ["reject", "distinct", "settle", "settle"]
+    page.keyboard.press("End")
+    assert page.evaluate(f"Boolean({FOCUSED})")
