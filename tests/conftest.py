@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from importlib.util import find_spec
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +57,7 @@ TORCH_COMMANDS = ("cli/test_serve.py", "training/test_processes.py")
 FEW = 3  # files and tests that are run without workers
 
 _strays: list[str] = []
+_numbers = count()
 
 
 def _watch(event: str, args: tuple[object, ...]) -> None:
@@ -78,8 +80,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests whose commands need torch first: one worker gets them all, and imports it once for the commands."""
-    items.sort(key=lambda item: not item.path.as_posix().endswith(TORCH_COMMANDS))
+    """Put the slow tests first, so that none runs alone at the end, then those whose commands need torch.
+
+    One worker gets all of the latter, and imports torch once for the commands.
+    """
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("slow") is None,
+            not item.path.as_posix().endswith(TORCH_COMMANDS),
+        )
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -108,7 +118,8 @@ def on_loopback() -> Iterator[list[str]]:
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Take away proxies, certificates, keys and colours of the person who runs the tests."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-settings"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    # Not `mktemp`, which lists the folders of all earlier tests for a free name; the commands create it.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches" / str(next(_numbers))))
     for name in tuple(os.environ):
         if name.upper() in FOREIGN or name.upper().startswith(FOREIGN_PREFIXES):
             monkeypatch.delenv(name)
