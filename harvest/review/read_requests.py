@@ -105,7 +105,7 @@ def _integers(values: object) -> tuple[int, ...]:
 
 
 def _read_value(action: Action, value: object) -> str | int | None:
-    if action is Action.MOVE:
+    if action is Action.MOVE or (action is Action.SETTLE and value is not None):
         if not isinstance(value, str):
             raise HttpError(400, "This is not the name of a class.", "Choose a class.")
         try:

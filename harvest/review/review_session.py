@@ -86,10 +86,10 @@ class ReviewSession:
         seq, groups = self._groups
         if seq != self.snapshot.seq:
             rows = self.snapshot.rows
-            near = review_groups.find_near_duplicates(self._dataset.open_pairs(), rows)
+            pairs = self._dataset.open_pairs()
             groups = {
                 "conflicts": review_groups.find_conflicts(self._dataset.conflicts(), rows),
-                "duplicates": [review_groups.propose(members, self._measure) for members in near],
+                "duplicates": review_groups.find_duplicate_groups(pairs, rows, self._measure),
             }
             self._groups = (self.snapshot.seq, groups)
         return groups

@@ -161,7 +161,7 @@ class FakeDataset:
             return
         rejects = action == "reject" or (action == "settle" and item["id"] not in body["keep"])
         item.update(state="rejected" if rejects else "kept", reviewed=1)
-        if action == "move":
+        if value and not rejects:
             item["class"] = value
 
     def revert(self, since: int, source: list[Any], target: list[Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = copied(tmp_path / "dataset", king=range(30), coral=range(100, 120))
     with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
         pairs = [(1, 2), (3, 4), (5, 6)]
-        ledger.executemany("INSERT INTO near_duplicate VALUES (?, ?, 0, '2026', NULL)", pairs)
+        ledger.executemany("INSERT INTO near_duplicate VALUES (?, ?, 1, '2026', NULL)", pairs)
     return root
 
 

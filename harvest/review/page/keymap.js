@@ -2,7 +2,7 @@
 
 /** `views` says in words what a command does in the grid, the loupe and the groups; "" where it does nothing. */
 export const COMMANDS = [
-  { name: "accept", keys: ["Enter"], views: ["keep what is unmarked on this screen, go on", "keep, next", "accept the proposal, next"] },
+  { name: "accept", keys: ["Enter"], views: ["keep what is unmarked on this screen, go on", "keep, next", "accept the proposal, or what you marked, next"] },
   { name: "reject", keys: ["x", "d", "Delete", "Backspace"], views: ["reject, next (again: restore)", "reject, next (again: restore)", "reject this one"] },
   { name: "keep", keys: ["k", "p"], views: ["keep, next", "keep, next", "keep this one too"] },
   { name: "pick", keys: ["m"], views: ["move to a class by its name", "move to a class by its name", "keep, as the class of that name"] },

@@ -99,6 +99,7 @@ export const texts = {
   groupTitle: (position, total, amount) => `${count(position)} of ${count(total)} · ${images(amount)}`,
   conflictTitle: "The same image is in more than one class. Choose its class.",
   proposal: (kept, why) => `keeps ${images(kept)}${why ? ` · ${why}` : ""}`,
+  noProposal: (why) => ["probably copies: reject some with X, or press A if all are different", why].filter(Boolean).join(" · "),
   nothingKept: "keeps none of them",
   memberKept: "keep",
   memberRejected: "reject",
@@ -111,6 +112,7 @@ export const texts = {
   accept: "Accept",
   neither: "In none",
   rejectAll: "Reject all",
+  chooseCopies: "Nothing is proposed for images that only may be copies. Reject some with X, or press A if all are different.",
   chooseClass: "Choose a class for this image first, or none.",
 
   // Done and empty
