@@ -9,7 +9,8 @@
     GET  /api/changes  what changed since a number, after comparing with the folders
     GET  /thumb/ID-V   a thumbnail, by the id and the first digits of the content hash
     GET  /image/ID     the file
-    POST /api/decide, /api/undo, /api/redo
+    GET  /api/preferences  the keys that the person chose
+    POST /api/decide, /api/undo, /api/redo, /api/preferences
 
 Images are named by ids only. Every error is {"error": "…", "hint": "…"} with the matching status.
 """
@@ -37,7 +38,7 @@ from harvest.http_server.request_guard import HostRule, RequestGuard
 from harvest.http_server.service_limits import ServiceLimits
 from harvest.images import headers
 from harvest.models import Refusal
-from harvest.review import read_requests
+from harvest.review import key_preferences, read_requests
 from harvest.review.access import TokenGuard
 from harvest.review.item_lists import HASH_DIGITS
 from harvest.review.review_session import ReviewSession
@@ -88,6 +89,8 @@ def make_review_app(
             Route("/api/groups", service.groups),
             Route("/api/item/{number}", service.item),
             Route("/api/changes", service.changes),
+            Route("/api/preferences", service.preferences),
+            Route("/api/preferences", service.save_preferences, methods=["POST"]),
             Route("/thumb/{number}-{version}", service.thumb),
             Route("/image/{number}", service.image),
             Route("/api/decide", service.decide, methods=["POST"]),
@@ -170,6 +173,17 @@ class _ReviewService:
         self._ledger.submit(self._search_suspects)
         return _existing(changed)
 
+    async def preferences(self, _request: Request) -> Response:
+        return JSONResponse(await self._read(key_preferences.read_preferences))
+
+    async def save_preferences(self, request: Request) -> Response:
+        document = await read_requests.read_document(request)
+        return JSONResponse(await self._read(key_preferences.write_preferences, document))
+
+    async def _read(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that works with files, but not with the dataset."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, function, *args)
+
     # Decisions.
 
     async def decide(self, request: Request) -> Response:
@@ -197,10 +211,7 @@ class _ReviewService:
         row = self._row(request)
         if request.path_params["version"] != row.content[:HASH_DIGITS]:
             raise _gone()
-        loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(
-            self._readers, self._thumbnails.get, row.content, lambda: self._session.read_image(row)
-        )
+        made = await self._read(self._thumbnails.get, row.content, lambda: self._session.read_image(row))
         if made is None:
             raise _gone()
         if isinstance(made, Refusal):
@@ -209,7 +220,7 @@ class _ReviewService:
 
     async def image(self, request: Request) -> Response:
         row = self._row(request)
-        body = await asyncio.get_running_loop().run_in_executor(self._readers, self._session.read_image, row)
+        body = await self._read(self._session.read_image, row)
         if body is None:
             raise _gone()
         header = headers.read_header(body)

@@ -68,7 +68,6 @@ class ReviewSession:
                 "warnings": page_state.warn_about(snapshot.counts, dataset.changes.missing_files),
                 "next": page_state.next_command(dataset.root),
             },
-            "keys": {},
         }
 
     def items(self, wanted: ItemFilter) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class FakeDataset:
         self.past: list[Any] = []
         self.fail: dict[int, str] = {}
         self.status = 0  # an HTTP status that each POST gets
+        self.preferences: dict[str, Any] = {"keys": {}, "letters": True, "digits": "classes"}
         self.lock = threading.Lock()
 
     def make_group(self, index: int, kind: str) -> dict[str, Any]:
@@ -99,7 +100,6 @@ class FakeDataset:
                 "warnings": ["coral_snake has 4 times as many images as king_snake.", "252 images have no licence."],
                 "next": "python train.py snakes",
             },
-            "keys": {},
         }
 
     def columns(self, items: list[dict[str, Any]]) -> dict[str, Any]:
@@ -200,6 +200,8 @@ class Handler(BaseHTTPRequestHandler):
                     self.send_static(name)
                 case ["thumb" | "image", name]:
                     self.send_picture(int(name.partition("-")[0]), small=parts[0] == "thumb")
+                case ["api", "preferences"]:
+                    self.send_json(self.dataset.preferences)
                 case ["api", "state"]:
                     self.send_json(self.dataset.state())
                 case ["api", "items"]:
@@ -219,6 +221,9 @@ class Handler(BaseHTTPRequestHandler):
         with dataset.lock:
             if dataset.status:
                 self.send_json({"error": "coral_snake is read-only.", "hint": "Change its rights."}, dataset.status)
+            elif self.path == "/api/preferences":
+                dataset.preferences = body
+                self.send_json(body)
             elif self.path == "/api/decide":
                 self.send_json(dataset.decide(body))
             elif self.path == "/api/undo":

@@ -254,6 +254,19 @@ def test_a_conflict_has_classes_and_no_proposal(root: Path) -> None:
     assert not (root / "coral" / "copy.jpg").exists()
 
 
+def test_keys_are_found_again_by_another_review(root: Path, tmp_path: Path) -> None:
+    """The keys of a person are stored in the settings folder, without what is not a choice of keys."""
+    chosen = {"keys": {"reject": ["r"]}, "letters": False, "digits": "ratings"}
+    with Review(root) as review:
+        assert review.get("/api/preferences") == {"keys": {}, "letters": True, "digits": "classes"}
+        wrong = {"keys": chosen["keys"] | {"keep": "k", "accept": [1], "": []}, "more": 1}
+        assert review.send("/api/preferences", chosen | wrong).json() == chosen
+    with Review(root) as review:
+        assert review.get("/api/preferences") == chosen
+        (tmp_path / "config" / "harvest" / "review-keys.json").write_text("[" * 100_000)
+        assert review.get("/api/preferences")["keys"] == {}
+
+
 def test_suspects_have_reasons(root: Path) -> None:
     """Suspicious images are in their queue with a reason, until a person decides."""
     with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:

@@ -34,6 +34,7 @@ LOOKS = {
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     root = copied(tmp_path / "dataset", king=range(30), coral=range(100, 120))
     with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
         pairs = [(1, 2), (3, 4), (5, 6)]

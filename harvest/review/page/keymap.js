@@ -1,5 +1,9 @@
 // Which key does what. The tables of the help and of the settings are made from this list.
 
+import { showNotice } from "./announce.js";
+import { get, post } from "./server.js";
+import { texts } from "./texts.js";
+
 /** `views` says in words what a command does in the grid, the loupe and the groups; "" where it does nothing. */
 export const COMMANDS = [
   { name: "accept", keys: ["Enter"], views: ["keep what is unmarked on this screen, go on", "keep, next", "accept the proposal, or what you marked, next"] },
@@ -38,37 +42,22 @@ export const FIXED = [
 const NAMED = { " ": "Space", Delete: "Del", Backspace: "⌫", Enter: "Enter" };
 export const keyLabel = (key) => NAMED[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 
-const STORED = "harvest-keys";
-const isPlainObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** The user's choices: `keys` by command name, letters on or off, and what digits mean. */
 export const preferences = { keys: {}, letters: true, digits: "classes" };
 
-/** Load the choices of this browser over those that the server was started with. */
-export function loadPreferences(fromServer) {
-  let stored = {};
-  try {
-    stored = JSON.parse(localStorage.getItem(STORED) ?? "{}");
-  } catch {
-    // A broken entry is replaced by the next change of the settings.
-  }
-  const keys = { ...(isPlainObject(fromServer) ? fromServer : {}), ...(isPlainObject(stored?.keys) ? stored.keys : {}) };
-  preferences.keys = {};
-  for (const [name, value] of Object.entries(keys)) {
-    const list = Array.isArray(value) ? value : [value];
-    if (COMMANDS.some((command) => command.name === name)) {
-      preferences.keys[name] = list.filter((key) => typeof key === "string" && key);
-    }
-  }
-  preferences.letters = stored?.letters !== false;
-  preferences.digits = stored?.digits === "ratings" ? "ratings" : "classes";
+/** Load the choices that the server keeps for every dataset and port. */
+export async function loadPreferences() {
+  const stored = await get("/api/preferences");
+  const isKnown = ([name]) => COMMANDS.some((command) => command.name === name);
+  Object.assign(preferences, stored, { keys: Object.fromEntries(Object.entries(stored.keys).filter(isKnown)) });
 }
 
-export function savePreferences() {
+/** Save the choices; if that fails, they hold until the page is closed. */
+export async function savePreferences() {
   try {
-    localStorage.setItem(STORED, JSON.stringify(preferences));
-  } catch {
-    // Without storage the choice holds until the page is closed.
+    await post("/api/preferences", preferences);
+  } catch (error) {
+    showNotice(texts.keysNotSaved(error.status ? error.message : ""), true);
   }
 }
 

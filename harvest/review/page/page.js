@@ -170,10 +170,10 @@ function follow() {
 async function start() {
   try {
     store.state = await get("/api/state");
+    await loadPreferences();
   } catch (error) {
     return showFailure(error);
   }
-  loadPreferences(store.state.keys);
   loadLook();
   startGrid();
   startGroups();

@@ -57,6 +57,7 @@ export const texts = {
   redoName: (name) => (name ? `Redo: ${name}` : "Nothing to redo"),
   undone: (name) => `undone: ${name}`,
   redone: (name) => `redone: ${name}`,
+  keysNotSaved: (why) => ["The keys are not saved, and hold until this page is closed.", why].filter(Boolean).join(" "),
   failed: (amount, why) => `${images(amount)} not changed: ${why}`,
   refused: (message, hint) => `Not saved: ${message}${hint ? ` ${hint}` : ""}`,
   noSuggestion: "There is no suggestion of a model for this image.",
