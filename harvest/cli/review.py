@@ -16,15 +16,11 @@ from harvest.cli import console
 from harvest.cli.locate_arguments import DEFAULT
 from harvest.cli.open_dataset import Folder, missing_files_error, open_dataset, print_changes_note
 from harvest.errors import UsageError
+from harvest.open_review import FIRST_PORT
 
 if TYPE_CHECKING:
     from harvest.dataset import Dataset
     from harvest.http_server.listener import Listener
-    from harvest.review.image_details import ModelPrediction
-
-FIRST_PORT = 8765
-_PORTS = 100  # tried in turn
-_LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def review(
@@ -65,63 +61,13 @@ def review(
 
 
 def _serve(dataset: Dataset, host: str, port: int | None, *, is_browser_wanted: bool) -> None:
-    from harvest.http_server.server import Server
-    from harvest.http_server.service_limits import ServiceLimits
-    from harvest.review.access import make_token
-    from harvest.review.review_app import make_review_app
+    from harvest.open_review.review_server import ReviewServer, listen_for_review
 
-    listener = _listen(host, port)
-    try:
-        token = make_token()
-        limits = ServiceLimits()
-        app = make_review_app(
-            dataset,
-            token,
-            names=_accepted_names(listener),
-            port=listener.port,
-            any_address=not listener.is_loopback,
-            limits=limits,
-            predictions=_read_predictions(dataset.root),
-        )
-        server = Server(app, listener, limits)
-        link = f"{listener.url}?token={token}"
-        _greet(dataset, listener, link)
+    with ReviewServer(dataset, listen_for_review(host, port)) as server:
+        _greet(dataset, server.listener, server.link)
         if is_browser_wanted and not _is_remote():
-            Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+            Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
         server.run()
-    finally:
-        listener.close()
-
-
-def _read_predictions(root: Path) -> dict[str, ModelPrediction]:
-    """Return the out-of-fold predictions of the newest run next to the dataset."""
-    from harvest.review.image_details import ModelPrediction
-    from harvest.training.result_files import read_newest_predictions
-
-    newest = read_newest_predictions(root.with_name(f"{root.name}.runs"))
-    return {content: ModelPrediction(each.predicted, each.p_predicted) for content, each in newest.items()}
-
-
-def _listen(host: str, port: int | None) -> Listener:
-    """Listen on a port, or on the first free one: another review may be open."""
-    from harvest.http_server.listener import PortInUse, listen
-
-    if port is not None:
-        return listen(host, port)
-    for candidate in range(FIRST_PORT, FIRST_PORT + _PORTS):
-        try:
-            return listen(host, candidate)
-        except PortInUse:
-            continue
-    return listen(host, 0)
-
-
-def _accepted_names(listener: Listener) -> set[str]:
-    """Return the host names that the link may have; other machines use the name or the address of this one."""
-    node = platform.node().lower()
-    if listener.is_loopback or not node:
-        return set(_LOCAL)
-    return {*_LOCAL, node, f"{node.partition('.')[0]}.local", listener.host.lower()}
 
 
 def _greet(dataset: Dataset, listener: Listener, link: str) -> None:
