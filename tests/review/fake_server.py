@@ -93,6 +93,14 @@ class FakeDataset:
             "licences": ["CC BY 4.0", None],
             "queries": ["micrurus fulvius", "lampropeltis"],
             "reasons": REASONS,
+            "model": {
+                "run": "",
+                "has_predictions": False,
+                "has_features": False,
+                "missing": 0,
+                "train": "harvest train",
+            }
+            | {"computation": {"is_running": False, "done": 0, "total": 0, "error": ""}},
             "undo": self.past[-1][0] + ", 12 s ago" if self.past else None,
             "redo": self.undone[-1][0] if self.undone else None,
             "pace": {"images": len(self.items) - len(open_), "seconds": 130},
@@ -104,9 +112,14 @@ class FakeDataset:
 
     def columns(self, items: list[dict[str, Any]]) -> dict[str, Any]:
         names = sorted({item["class"] for item in items})
+        unpredicted = {"predicted": [-1] * len(items), "p": [0] * len(items)}
         fields = ("id", "state", "reviewed", "rating", "w", "h", "source", "reasons", "v", "touched")
         columns = {field: [item[field] for item in items] for field in fields}
-        return {"seq": self.last, "classes": names, "class": [names.index(i["class"]) for i in items]} | columns
+        return (
+            {"seq": self.last, "classes": names, "class": [names.index(i["class"]) for i in items]}
+            | columns
+            | unpredicted
+        )
 
     def list_items(self, query: dict[str, str]) -> dict[str, Any]:
         tests = {

@@ -15,6 +15,8 @@ export const COMMANDS = [
   { name: "undo", keys: ["u"], views: ["undo, also Ctrl+Z", "undo, also Ctrl+Z", "undo, also Ctrl+Z"] },
   { name: "redo", keys: ["y"], views: ["redo, also Ctrl+Shift+Z", "redo, also Ctrl+Shift+Z", "redo, also Ctrl+Shift+Z"] },
   { name: "inform", keys: ["i"], views: ["why is this image here", "why is this image here", "why is this image here"] },
+  { name: "similar", keys: ["l"], views: ["images similar to this one", "images similar to this one", ""] },
+  { name: "confusion", keys: ["v"], views: ["confusion matrix of the newest run", "", ""] },
   { name: "crop", keys: ["c"], views: ["fill the tiles, or show whole images", "", ""] },
   { name: "zoom", keys: ["z"], views: ["", "actual size", ""] },
   { name: "larger", keys: ["+", "="], views: ["larger tiles", "", ""] },
@@ -35,7 +37,7 @@ export const FIXED = [
   { keys: ["1–9"], views: ["move to that class", "move to that class", "keep, as that class"] },
   { keys: ["Shift+1–9", "Shift+0"], views: ["rate, clear the rating", "rate, clear the rating", ""] },
   { keys: ["Shift+↑ ↓ ← →", "Ctrl+A"], views: ["select more, select all", "", ""] },
-  { keys: ["Esc"], views: ["select none", "back", ""] },
+  { keys: ["Esc"], views: ["select none; leave similar images", "back", ""] },
   { keys: ["Shift+letter"], views: ["decide and stay on the image", "decide and stay on the image", ""] },
 ];
 
