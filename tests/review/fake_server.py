@@ -10,9 +10,12 @@ import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from harvest.review import page_state
+from harvest.review.model_results import NoModel
 from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:
@@ -93,14 +96,7 @@ class FakeDataset:
             "licences": ["CC BY 4.0", None],
             "queries": ["micrurus fulvius", "lampropeltis"],
             "reasons": REASONS,
-            "model": {
-                "run": "",
-                "has_predictions": False,
-                "has_features": False,
-                "missing": 0,
-                "train": "harvest train",
-            }
-            | {"computation": {"is_running": False, "done": 0, "total": 0, "error": ""}},
+            "model": page_state.describe_model(NoModel(), Path("snakes"), 0),
             "undo": self.past[-1][0] + ", 12 s ago" if self.past else None,
             "redo": self.undone[-1][0] if self.undone else None,
             "pace": {"images": len(self.items) - len(open_), "seconds": 130},
@@ -115,11 +111,8 @@ class FakeDataset:
         unpredicted = {"predicted": [-1] * len(items), "p": [0] * len(items)}
         fields = ("id", "state", "reviewed", "rating", "w", "h", "source", "reasons", "v", "touched")
         columns = {field: [item[field] for item in items] for field in fields}
-        return (
-            {"seq": self.last, "classes": names, "class": [names.index(i["class"]) for i in items]}
-            | columns
-            | unpredicted
-        )
+        columns |= {"class": [names.index(i["class"]) for i in items]} | unpredicted
+        return {"seq": self.last, "classes": names} | columns
 
     def list_items(self, query: dict[str, str]) -> dict[str, Any]:
         tests = {

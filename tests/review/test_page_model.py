@@ -55,10 +55,10 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("document.activeElement.ariaLabel") == "2 images of king, predicted as coral"
     page.keyboard.press("Enter")
-    wait_for(page, "document.querySelector('.tile.focused').ariaSetSize === '2'")
+    wait_for(page, "document.querySelector('.tile.focused:not([hidden])').ariaSetSize === '2'")
     assert state_of(page, "class") == "king"
     page.click("#clear-filters")
-    wait_for(page, f"document.querySelector('.tile.focused').ariaSetSize === '{len(KINGS)}'")
+    wait_for(page, f"document.querySelector('.tile.focused:not([hidden])').ariaSetSize === '{len(KINGS)}'")
 
 
 def test_similar_images_and_back(page: Page, trained: Review) -> None:
