@@ -64,7 +64,7 @@ HOMES = {
         "cli",
     },  # SAMPLE draws; `doctor` lists formats
     "imagehash": {"duplicates"},
-    "numpy": {"charts", "images", "duplicates", "labelled_pictures", "serving", "splits", "training"},
+    "numpy": {"charts", "images", "duplicates", "labelled_pictures", "open_review", "serving", "splits", "training"},
     "torch": {"training"},
     "transformers": {"training"},
     "safetensors": {"training"},
@@ -76,6 +76,7 @@ HOMES = {
     "uvicorn": {"http_server"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "segno": {"cli"},
 }
 HEAVY = {*HOMES, "asyncio"} - {"socket", "ssl"}
 # Modules that can turn data into code that runs.
@@ -282,6 +283,15 @@ def test_each_library_has_its_place(library):
 
     assert users
     assert users <= HOMES[library], f"{library} in {users - HOMES[library]}"
+
+
+def test_few_modules_are_loaded_by_name() -> None:
+    """Only the public names, the providers and `Dataset.review()` are loaded by name, which the layers do not see."""
+    assert {place.partition(":")[0] for place in calls("import_module")} == {
+        "harvest/__init__.py",
+        "harvest/dataset/__init__.py",
+        "harvest/providers/__init__.py",
+    }
 
 
 def test_only_the_command_line_prints():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import sys
 import webbrowser
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from threading import Thread
@@ -20,7 +21,7 @@ from harvest.open_review import FIRST_PORT
 
 if TYPE_CHECKING:
     from harvest.dataset import Dataset
-    from harvest.http_server.listener import Listener
+    from harvest.open_review.review_server import ReviewServer
 
 
 def review(
@@ -64,14 +65,15 @@ def _serve(dataset: Dataset, host: str, port: int | None, *, is_browser_wanted: 
     from harvest.open_review.review_server import ReviewServer, listen_for_review
 
     with ReviewServer(dataset, listen_for_review(host, port)) as server:
-        _greet(dataset, server.listener, server.link)
+        _greet(dataset, server)
         if is_browser_wanted and not _is_remote():
             Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
         server.run()
 
 
-def _greet(dataset: Dataset, listener: Listener, link: str) -> None:
-    print(f"{console.one_line(dataset.root.name)}: {link}", flush=True)
+def _greet(dataset: Dataset, server: ReviewServer) -> None:
+    listener = server.listener
+    print(f"{console.one_line(dataset.root.name)}: {server.link}", flush=True)
     if _is_remote() and listener.is_loopback:
         console.note(f"On your own machine, run this and open the link there: {_tunnel_command(listener.port)}")
     if not listener.is_loopback:
@@ -79,6 +81,16 @@ def _greet(dataset: Dataset, listener: Listener, link: str) -> None:
             "everyone in your network who has the link can see and reject the images. Nothing is encrypted."
             " On another device, put the name or the address of this machine into the link."
         )
+        show_to_phones(server)
+
+
+def show_to_phones(server: ReviewServer) -> None:
+    """Print the link for other devices as a QR code, in a terminal."""
+    from harvest.cli.qr_code import print_qr_code
+
+    if sys.stdout.isatty() and (url := server.listener.find_network_url()):
+        print(f"On a phone in the same network: {server.link_at(url)}")
+        print_qr_code(server.link_at(url))
 
 
 def _is_remote() -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from harvest.review.model_results import ImageFile
+    from harvest.review.model_results import ImageWithoutFeatures
 
     Features = Mapping[str, NDArray[np.float32]]
 
@@ -93,7 +93,7 @@ class NewestRun:
             return orders.list_similar(like)
         return orders.list_odd_ones() if order == "odd" else orders.list_like_another_class()
 
-    def compute_features(self, images: Sequence[ImageFile]) -> None:
+    def compute_features(self, images: Sequence[ImageWithoutFeatures]) -> None:
         """Compute the features of images with the network of the run, in another process."""
         if self.computation.is_running:
             return

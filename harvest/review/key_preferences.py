@@ -35,7 +35,7 @@ def write_preferences(document: object) -> dict[str, Any]:
 
 
 def clean_preferences(document: object) -> dict[str, Any]:
-    """Return what is valid of a choice of keys; the rest has its default.
+    """Return the valid part of a choice of keys; the rest has its default.
 
     >>> clean_preferences({"keys": {"reject": ["r"], "keep": 7}, "letters": False, "digits": "years"})
     {'keys': {'reject': ['r']}, 'letters': False, 'digits': 'classes'}

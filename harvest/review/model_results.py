@@ -21,7 +21,7 @@ class ModelPrediction(NamedTuple):
     loss: float
 
 
-class ImageFile(NamedTuple):
+class ImageWithoutFeatures(NamedTuple):
     """An image whose features are to be computed."""
 
     class_name: str
@@ -69,7 +69,7 @@ class ModelResults(Protocol):
         """Return content hashes in one of MODEL_ORDERS; `like` is the image that others are compared with."""
         ...
 
-    def compute_features(self, images: Sequence[ImageFile]) -> None:
+    def compute_features(self, images: Sequence[ImageWithoutFeatures]) -> None:
         """Start to compute the features of images in another process, unless that is running."""
         ...
 
@@ -93,7 +93,7 @@ class NoModel:
         """Return no images."""
         return []
 
-    def compute_features(self, images: Sequence[ImageFile]) -> None:
+    def compute_features(self, images: Sequence[ImageWithoutFeatures]) -> None:
         """Do nothing."""
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from harvest.review.confusion_counts import count_confusions
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.image_details import describe_image
 from harvest.review.item_lists import as_columns, list_items
-from harvest.review.model_results import ImageFile
+from harvest.review.model_results import ImageWithoutFeatures
 from harvest.review.pace import Pace
 from harvest.review.snapshot import Snapshot
 
@@ -97,11 +97,11 @@ class ReviewSession:
         """Return the confusion matrix of the newest run, for the classes that the images have now."""
         return {"run": self._model.run, **count_confusions(self.snapshot.rows.values(), self.snapshot.predictions)}
 
-    def images_without_features(self) -> list[ImageFile]:
+    def images_without_features(self) -> list[ImageWithoutFeatures]:
         """Return the images in the class folders whose features the model has not computed, each content once."""
         known = self._model.with_features
         rows = [row for row in self.snapshot.rows.values() if not row.rejected and row.content not in known]
-        return list({row.content: ImageFile(row.class_name, row.name, row.content) for row in rows}.values())
+        return list({row.content: ImageWithoutFeatures(row.class_name, row.name, row.content) for row in rows}.values())
 
     def groups(self, queue: str) -> dict[str, Any]:
         """Return the groups of a queue."""

@@ -131,7 +131,7 @@ def test_axe_finds_nothing(browser, root, look):
         page.wait_for_selector("#loupe .loaded")
         check(page, "loupe")
         press(page, "Space")
-        for key, dialog in (("?", "help"), ("i", "information"), ("m", "picker")):
+        for key, dialog in (("?", "help"), ("i", "information"), ("m", "picker"), ("v", "confusion")):
             press(page, key)
             page.wait_for_selector(f"#{dialog}[open]")
             check(page, dialog)

@@ -9,6 +9,7 @@ import pytest
 from tests.review.conftest import open_page
 from tests.review.reviews import TOKEN
 from tests.review.test_model_orders import KINGS, ODD, ids_of, open_review, write_features, write_run
+from tests.review.test_page_files import check
 from tests.review.test_page_grid import press, state_of, wait_for
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(page: Page) -> None:
     """V opens the matrix; the arrows go to a cell and Enter shows its images; the filter can be cleared."""
     page.keyboard.press("v")
     page.wait_for_selector("#matrix button")
+    check(page, "confusion matrix")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("document.activeElement.ariaLabel") == "2 images of king, predicted as coral"
@@ -80,6 +82,7 @@ def test_without_a_run_the_page_shows_the_command(browser: Browser, review: Revi
     with open_page(browser, review.listener.url, f"?token={TOKEN}") as page:
         page.select_option("#order", "odd")
         page.wait_for_selector("#empty .command")
+        check(page, "order without a run")
         assert page.inner_text("#empty h2") == "There is no training run yet. This order needs one."
         assert page.inner_text("#empty code").startswith("harvest train ")
         page.select_option("#order", "name")
