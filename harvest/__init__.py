@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from harvest.licences import Licence
     from harvest.models import Hit, Query
     from harvest.queries.query_file import read_queries
+    from harvest.reproduce.merge_datasets import merge_datasets
+    from harvest.reproduce.render_dataset import render_dataset
+    from harvest.reproduce.replay_recipe import replay_recipe
+    from harvest.reproduce.write_recipe import write_recipe
     from harvest.verdicts import Verdict
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # a traceback is printed only where one asks
@@ -31,7 +35,11 @@ __all__ = [
     "Summary",
     "Verdict",
     "harvest",
+    "merge_datasets",
     "read_queries",
+    "render_dataset",
+    "replay_recipe",
+    "write_recipe",
 ]
 
 _HOMES = {
@@ -43,7 +51,11 @@ _HOMES = {
     "Summary": "harvesting.summary",
     "Verdict": "verdicts",
     "harvest": "api",
+    "merge_datasets": "reproduce.merge_datasets",
     "read_queries": "queries.query_file",
+    "render_dataset": "reproduce.render_dataset",
+    "replay_recipe": "reproduce.replay_recipe",
+    "write_recipe": "reproduce.write_recipe",
 }
 
 

@@ -36,7 +36,7 @@ LAYERS = (
     ("labelled_pictures",),
     ("splits",),
     ("harvesting", "review", "training"),
-    ("api", "open_review", "serving"),
+    ("api", "open_review", "reproduce", "serving"),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harvest.dataset import pages_naming_another_class as pages
 from harvest.ledger import history, near_duplicate_table, rejections, review_table, statistics
 from harvest.ledger.picture_table import PictureTable
+from harvest.ledger.recipe_rows import RecipeRows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ class DatasetReader:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._pictures = PictureTable(ledger)
+        self.recipe_rows = RecipeRows(ledger)
 
     @property
     def id(self) -> str:
