@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harvest.api import harvest
     from harvest.dataset import Dataset
     from harvest.errors import HarvestError
+    from harvest.export.export_dataset import export_dataset
     from harvest.harvesting.summary import Summary
     from harvest.licences import Licence
     from harvest.models import Hit, Query
@@ -34,6 +35,7 @@ __all__ = [
     "Query",
     "Summary",
     "Verdict",
+    "export_dataset",
     "harvest",
     "merge_datasets",
     "read_queries",
@@ -50,6 +52,7 @@ _HOMES = {
     "Query": "models",
     "Summary": "harvesting.summary",
     "Verdict": "verdicts",
+    "export_dataset": "export.export_dataset",
     "harvest": "api",
     "merge_datasets": "reproduce.merge_datasets",
     "read_queries": "queries.query_file",

@@ -35,7 +35,7 @@ LAYERS = (
     ("dataset", "html_report"),
     ("labelled_pictures",),
     ("splits",),
-    ("harvesting", "review", "training"),
+    ("export", "harvesting", "review", "training"),
     ("api", "open_review", "reproduce", "serving"),
     ("cli",),
 )
@@ -55,14 +55,8 @@ HOMES = {
     "flickrapi": {"providers"},
     "platformdirs": {"settings_folder"},
     "bs4": {"providers"},
-    "PIL": {
-        "html_report",
-        "images",
-        "duplicates",
-        "providers",
-        "training",
-        "cli",
-    },  # SAMPLE draws; `doctor` lists formats
+    # SAMPLE draws; `doctor` lists formats
+    "PIL": {"cli", "duplicates", "export", "html_report", "images", "providers", "training"},
     "imagehash": {"duplicates"},
     "numpy": {"charts", "images", "duplicates", "labelled_pictures", "open_review", "serving", "splits", "training"},
     "torch": {"training"},

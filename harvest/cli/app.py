@@ -18,6 +18,7 @@ from harvest.cli.adopt import adopt
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
+from harvest.cli.export import export
 from harvest.cli.get import get
 from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
@@ -80,7 +81,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-_DATASETS = (get, demo, adopt, status, why, restore, review, recipe, replay, render, merge)
+_DATASETS = (get, demo, adopt, status, why, restore, review, export, recipe, replay, render, merge)
 _COMMANDS = (*_DATASETS, train, predict, serve, keys, doctor)
 for command in _COMMANDS:
     kind = TrainCommand if command is train else Command

@@ -61,6 +61,11 @@ _EXAMPLES = {
         ("harvest serve snakes.runs/first", "web page at http://127.0.0.1:8000/"),
         ("harvest serve snakes.runs/first --host 0.0.0.0", "also for other devices in the network"),
     ),
+    "export": (
+        ("harvest export snakes snakes-hf", "Parquet for Hugging Face"),
+        ("harvest export snakes out --to imagefolder --license open", "class folders, open licences"),
+        ("harvest export snakes mine --nd", "for yourself: with ND licences"),
+    ),
     "recipe": (
         ("harvest recipe snakes", "snakes.recipe.jsonl, to publish"),
         ("harvest recipe snakes -o recipe.jsonl", "another file"),

@@ -47,6 +47,7 @@ from harvest.ledger.actions import Action
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.history import PictureHistory
+from harvest.ledger.image_provenance import ImageProvenance, RunRecord, SearchCount
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.rebuild_table import RebuildTable
@@ -81,6 +82,7 @@ __all__ = [
     "Conflict",
     "Dataset",
     "HitVerdict",
+    "ImageProvenance",
     "KeepRate",
     "KnownPicture",
     "NearDuplicate",
@@ -93,6 +95,8 @@ __all__ = [
     "RejectionBatch",
     "RestoreResult",
     "ReviewRow",
+    "RunRecord",
+    "SearchCount",
     "SearchRecord",
     "SkippedFile",
     "UndoStep",

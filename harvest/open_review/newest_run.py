@@ -9,11 +9,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
+from harvest.labelled_pictures.prediction_table import read_newest_predictions
 from harvest.open_review.feature_process import DONE, FAILED, compute_features
 from harvest.review.model_results import FeatureComputation, ModelPrediction
 from harvest.training.choose_run_directory import newest_run
 from harvest.training.features.similarity_orders import SimilarityOrders
-from harvest.training.result_files import read_newest_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

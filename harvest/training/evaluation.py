@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harvest.labelled_pictures.prediction_table import write_predictions
 from harvest.training.calibration import Calibration, calibrate
 from harvest.training.fine_tuning import FROZEN, FineTuned
 from harvest.training.head_training import FrozenHead, update_suspects
 from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.metrics.evaluate_predictions import PartEvaluation, evaluate_part
 from harvest.training.predict_probabilities import HELD_OUT_PARTS, held_out_probabilities
-from harvest.training.result_files import predictions, write_metrics, write_predictions
+from harvest.training.result_files import predictions, write_metrics
 
 if TYPE_CHECKING:
     from harvest.labelled_pictures.load_pictures import SplitPart
+    from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
     from harvest.training.predict_probabilities import Answers
-    from harvest.training.result_files import Prediction
     from harvest.training.training_state import Session
 
 

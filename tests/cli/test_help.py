@@ -127,7 +127,7 @@ def test_the_documentation_has_the_help_of_the_main_commands() -> None:
     """The options of the commands with pages of their own are each in one page."""
     blocks = [block["name"] for page in PAGES for block in BLOCK.finditer(page.read_text("utf-8"))]
 
-    assert sorted(blocks) == ["get", "merge", "predict", "recipe", "render", "replay", "serve", "train"]
+    assert sorted(blocks) == ["export", "get", "merge", "predict", "recipe", "render", "replay", "serve", "train"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

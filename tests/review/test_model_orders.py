@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from harvest.labelled_pictures.prediction_table import Prediction, write_predictions
 from harvest.open_review import feature_process
 from harvest.open_review.newest_run import NewestRun
-from harvest.training.result_files import Prediction, write_predictions
 from tests.datasets import jpeg, name, sha
 from tests.review.reviews import Review, wait_for
 

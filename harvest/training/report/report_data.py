@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.calibration import Calibration
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.metrics.metric_functions import Metric
-    from harvest.training.result_files import Prediction
 
 
 class LearningPoint(Protocol):
