@@ -36,7 +36,7 @@ LAYERS = (
     ("labelled_pictures",),
     ("splits",),
     ("export", "harvesting", "review", "training"),
-    ("api", "dataset_report", "reproduce", "serving"),
+    ("api", "dataset_report", "open_review", "reproduce", "serving"),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
@@ -64,6 +64,7 @@ HOMES = {
         "duplicates",
         "images",
         "labelled_pictures",
+        "open_review",
         "serving",
         "splits",
         "training",
@@ -79,6 +80,7 @@ HOMES = {
     "uvicorn": {"http_server"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "segno": {"cli"},
 }
 HEAVY = {*HOMES, "asyncio"} - {"socket", "ssl"}
 # Modules that can turn data into code that runs.
@@ -285,6 +287,15 @@ def test_each_library_has_its_place(library):
 
     assert users
     assert users <= HOMES[library], f"{library} in {users - HOMES[library]}"
+
+
+def test_few_modules_are_loaded_by_name() -> None:
+    """Only the public names, the providers and `Dataset.review()` are loaded by name, which the layers do not see."""
+    assert {place.partition(":")[0] for place in calls("import_module")} == {
+        "harvest/__init__.py",
+        "harvest/dataset/__init__.py",
+        "harvest/providers/__init__.py",
+    }
 
 
 def test_only_the_command_line_prints():

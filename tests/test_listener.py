@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+from typing import Self
 
 import pytest
 
 from harvest.errors import UsageError
-from harvest.http_server.listener import listen
+from harvest.http_server.listener import Listener, listen
 
 
 @pytest.fixture
@@ -56,3 +57,24 @@ def test_a_host_that_is_not_here_is_named(known, monkeypatch):
 
     with pytest.raises(UsageError, match=r"there\.test is not an address of this machine"):
         listen("there.test", 0)
+
+
+def test_the_url_for_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener on all addresses has a URL with one that others can use; one on loopback has none."""
+
+    class Unsent:
+        def __init__(self, *_: object) -> None: ...
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def connect(self, _: object) -> None: ...
+        def getsockname(self) -> tuple[str, int]:
+            return "192.168.1.23", 8765
+
+    loopback = listen("127.0.0.1", 0)
+    assert loopback.find_network_url() is None
+    loopback.close()
+    monkeypatch.setattr("harvest.http_server.listener.socket.socket", Unsent)
+    assert Listener("0.0.0.0", Unsent()).find_network_url() == "http://192.168.1.23:8765/"
+    assert Listener("192.168.1.23", Unsent()).find_network_url() == "http://192.168.1.23:8765/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import sys
 import webbrowser
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from threading import Thread
@@ -16,15 +17,11 @@ from harvest.cli import console
 from harvest.cli.locate_arguments import DEFAULT
 from harvest.cli.open_dataset import Folder, missing_files_error, open_dataset, print_changes_note
 from harvest.errors import UsageError
+from harvest.open_review import FIRST_PORT
 
 if TYPE_CHECKING:
     from harvest.dataset import Dataset
-    from harvest.http_server.listener import Listener
-    from harvest.review.image_details import ModelPrediction
-
-FIRST_PORT = 8765
-_PORTS = 100  # tried in turn
-_LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
+    from harvest.open_review.review_server import ReviewServer
 
 
 def review(
@@ -65,67 +62,18 @@ def review(
 
 
 def _serve(dataset: Dataset, host: str, port: int | None, *, is_browser_wanted: bool) -> None:
-    from harvest.http_server.server import Server
-    from harvest.http_server.service_limits import ServiceLimits
-    from harvest.review.access import make_token
-    from harvest.review.review_app import make_review_app
+    from harvest.open_review.review_server import ReviewServer, listen_for_review
 
-    listener = _listen(host, port)
-    try:
-        token = make_token()
-        limits = ServiceLimits()
-        app = make_review_app(
-            dataset,
-            token,
-            names=_accepted_names(listener),
-            port=listener.port,
-            any_address=not listener.is_loopback,
-            limits=limits,
-            predictions=_read_predictions(dataset.root),
-        )
-        server = Server(app, listener, limits)
-        link = f"{listener.url}?token={token}"
-        _greet(dataset, listener, link)
+    with ReviewServer(dataset, listen_for_review(host, port)) as server:
+        _greet(dataset, server)
         if is_browser_wanted and not _is_remote():
-            Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+            Thread(target=webbrowser.open, args=(server.link,), daemon=True).start()
         server.run()
-    finally:
-        listener.close()
 
 
-def _read_predictions(root: Path) -> dict[str, ModelPrediction]:
-    """Return the out-of-fold predictions of the newest run next to the dataset."""
-    from harvest.labelled_pictures.prediction_table import read_newest_predictions
-    from harvest.review.image_details import ModelPrediction
-
-    newest = read_newest_predictions(root.with_name(f"{root.name}.runs"))
-    return {content: ModelPrediction(each.predicted, each.p_predicted) for content, each in newest.items()}
-
-
-def _listen(host: str, port: int | None) -> Listener:
-    """Listen on a port, or on the first free one: another review may be open."""
-    from harvest.http_server.listener import PortInUse, listen
-
-    if port is not None:
-        return listen(host, port)
-    for candidate in range(FIRST_PORT, FIRST_PORT + _PORTS):
-        try:
-            return listen(host, candidate)
-        except PortInUse:
-            continue
-    return listen(host, 0)
-
-
-def _accepted_names(listener: Listener) -> set[str]:
-    """Return the host names that the link may have; other machines use the name or the address of this one."""
-    node = platform.node().lower()
-    if listener.is_loopback or not node:
-        return set(_LOCAL)
-    return {*_LOCAL, node, f"{node.partition('.')[0]}.local", listener.host.lower()}
-
-
-def _greet(dataset: Dataset, listener: Listener, link: str) -> None:
-    print(f"{console.one_line(dataset.root.name)}: {link}", flush=True)
+def _greet(dataset: Dataset, server: ReviewServer) -> None:
+    listener = server.listener
+    print(f"{console.one_line(dataset.root.name)}: {server.link}", flush=True)
     if _is_remote() and listener.is_loopback:
         console.note(f"On your own machine, run this and open the link there: {_tunnel_command(listener.port)}")
     if not listener.is_loopback:
@@ -133,6 +81,16 @@ def _greet(dataset: Dataset, listener: Listener, link: str) -> None:
             "everyone in your network who has the link can see and reject the images. Nothing is encrypted."
             " On another device, put the name or the address of this machine into the link."
         )
+        show_to_phones(server)
+
+
+def show_to_phones(server: ReviewServer) -> None:
+    """Print the link for other devices as a QR code, in a terminal."""
+    from harvest.cli.qr_code import print_qr_code
+
+    if sys.stdout.isatty() and (url := server.listener.find_network_url()):
+        print(f"On a phone in the same network: {server.link_at(url)}")
+        print_qr_code(server.link_at(url))
 
 
 def _is_remote() -> bool:

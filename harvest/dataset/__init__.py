@@ -6,8 +6,9 @@ import hashlib
 import os
 import secrets
 from contextlib import ExitStack, suppress
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from harvest.dataset import remember_dataset_paths
 from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
@@ -149,6 +150,14 @@ class Dataset(DatasetReader):
         common = ledger, self._pictures, self._tree, self._journal, self._decisions
         self._decider = Decisions(*common)
         self._undoer = DecisionUndoer(*common, decisions=self._decider)
+
+    def review(self, *, port: int | None = None) -> Any:
+        """Start the review page in a thread; a notebook shows the result as an IFrame.
+
+        Returns an object with `url`, the link of the page, and `close()`, which stops it.
+        """
+        # By name: the page is in a higher layer, and a dataset is used without a server.
+        return import_module("harvest.open_review.notebook").NotebookReview(self.root, port)
 
     # Opening.
 

@@ -98,7 +98,9 @@ class Decisions:
             Action.MOVE: lambda rows: self._sort_into(rows, str(value)),
             Action.RATE: lambda rows: self._rate_all(rows, value if isinstance(value, int) else None),
             Action.DISTINCT: lambda rows: self._resolve_pairs(rows, frozenset(row.id for row in rows)),
-            Action.SETTLE: lambda rows: self._settle(rows, {row.id for row in self._rows(keep)}),
+            Action.SETTLE: lambda rows: self._settle(
+                rows, {row.id for row in self._rows(keep)}, str(value) if value else None
+            ),
         }
         with self._ledger.transaction():
             decisions = makers[action](self._rows(ids))
@@ -202,12 +204,13 @@ class Decisions:
             picture_updates.rate(self._ledger, held.id, rating)
             yield _decision(Action.RATE, held, None, str(rating or 0), before.as_json())
 
-    def _settle(self, rows: list[PictureRow], keep: set[int]) -> list[Decision]:
-        """Keep some pictures of a group of near-duplicates, and reject the others; the group is decided."""
+    def _settle(self, rows: list[PictureRow], keep: set[int], class_name: str | None) -> list[Decision]:
+        """Keep some pictures of a group, in a class if one is named, and reject the others; the group is decided."""
         kept = [held for held in rows if held.id in keep]
         others = [held for held in rows if held.id not in keep]
         pairs = self._resolve_pairs(rows, frozenset(keep))
-        return [*pairs, *self._keep_all(kept), *self._reject_all(others, "a near-duplicate of another")]
+        stay = self._keep_all(kept) if class_name is None else self._sort_into(kept, class_name)
+        return [*pairs, *stay, *self._reject_all(others, "a near-duplicate of another")]
 
     def _resolve_pairs(self, rows: list[PictureRow], stay: frozenset[int]) -> list[Decision]:
         """Resolve the pairs among pictures, so that nobody is asked about them again."""

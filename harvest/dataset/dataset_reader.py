@@ -159,8 +159,11 @@ class DatasetReader:
         """Return the images that have a text in the title, page or address of a source."""
         return review_table.find_source_text(self._ledger, text)
 
-    def open_pairs(self) -> list[tuple[int, int]]:
-        """Return the near-duplicates on which no person has decided; one of a pair may be rejected by now."""
+    def open_pairs(self) -> list[tuple[int, int, bool]]:
+        """Return the near-duplicates on which no person has decided, and whether they certainly are copies.
+
+        One of a pair may be rejected by now.
+        """
         return review_table.list_open_pairs(self._ledger)
 
     def data_version(self) -> int:

@@ -14,6 +14,7 @@ from harvest.web.address_policy import join_host_port
 _BACKLOG = 256
 _LAST_PORT = 65535
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - wildcard addresses, and the address to open on this machine
+_ELSEWHERE = "192.0.2.1"  # reserved for documentation: any address beyond this machine will do
 _HOST_HINT = "Use 127.0.0.1 to accept this machine only, or 0.0.0.0 to accept other machines too."
 
 
@@ -43,6 +44,15 @@ class Listener:
         """Whether only this machine can connect."""
         ip = str(self.socket.getsockname()[0])
         return ip == "::1" or ip.startswith("127.")
+
+    def find_network_url(self) -> str | None:
+        """Return the URL for other machines in the network, or `None` if this machine has no address there."""
+        if self.host not in _WILDCARDS:
+            return None if self.is_loopback else self.url
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unsent:
+            unsent.connect((_ELSEWHERE, 9))  # chooses the address to send from; nothing is sent
+            return f"http://{join_host_port(str(unsent.getsockname()[0]), self.port)}/"
+        return None
 
     def close(self) -> None:
         """Stop accepting connections."""

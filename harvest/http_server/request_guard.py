@@ -21,7 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from harvest.http_server.http_errors import HttpError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,11 +31,11 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>\d{1,5}))?
 _OWN_SITE = frozenset({"same-origin", "none"})  # "none": the user typed the URL
 _SAFE_METHODS = frozenset({"GET", "HEAD"})  # cheap, and other pages cannot read the response
 _FIRST_ERROR = 400
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'"
+)
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # with "no-referrer" the page's own form would send `Origin: null`
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -75,20 +75,28 @@ class RequestGuard:
     """
 
     def __init__(
-        self, app: ASGIApp, hosts: HostRule, limits: ServiceLimits, *, command: str, own_page_only: bool = False
+        self,
+        app: ASGIApp,
+        hosts: HostRule,
+        limits: ServiceLimits,
+        *,
+        command: str,
+        own_page_only: bool = False,
+        frame_ancestors: str = "'none'",
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._limits = limits
         self._command = command
         self._own_page_only = own_page_only
+        self._headers = {"Content-Security-Policy": f"{_POLICY}; frame-ancestors {frame_ancestors}", **_HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._limits.farewell)
+        exchange = _Exchange(scope, receive, send, self._headers, self._limits.farewell)
         error = self._check(Headers(scope=scope), scope)
         respond = error.response if error else self._app
         await respond(scope, exchange.receive, exchange.send)
@@ -112,10 +120,11 @@ class _Exchange:
     resets it, and a client that uploads 30 MB would never see the response.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, farewell: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str], farewell: float) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._headers = headers
         self._farewell = farewell
         self._started = time.monotonic()
         self._status = 0
@@ -130,7 +139,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in self._headers.items():
                 headers.setdefault(name, value)
         elif not message.get("more_body", False):
             if self._status >= _FIRST_ERROR and not self._is_request_complete:

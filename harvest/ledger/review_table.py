@@ -66,10 +66,13 @@ def find_source_text(ledger: Ledger, text: str) -> set[int]:
     return {row[0] for row in rows}
 
 
-def list_open_pairs(ledger: Ledger) -> list[tuple[int, int]]:
-    """Return the near-duplicates on which no person has decided; one of a pair may be rejected by now."""
-    rows = ledger.rows("SELECT picture, other FROM near_duplicate WHERE resolved IS NULL")
-    return [(picture, other) for picture, other in rows]
+def list_open_pairs(ledger: Ledger) -> list[tuple[int, int, bool]]:
+    """Return the near-duplicates on which no person has decided, and whether they certainly are copies.
+
+    One of a pair may be rejected by now.
+    """
+    rows = ledger.rows("SELECT picture, other, certain FROM near_duplicate WHERE resolved IS NULL")
+    return [(picture, other, bool(certain)) for picture, other, certain in rows]
 
 
 def data_version(ledger: Ledger) -> int:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harvest.dataset import Dataset, PictureHistory, ReviewRow
+    from harvest.review.model_results import ModelPrediction
 
 _WEB = ("http://", "https://")
-
-
-class ModelPrediction(NamedTuple):
-    """The class that a model which was not trained on an image predicts for it."""
-
-    class_name: str
-    probability: float
 
 
 def describe_image(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harvest.review.image_counts import UNKNOWN, names_of
+from harvest.review.model_results import MODEL_ORDERS
 from harvest.review.suspicion_order import order_by_suspicion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from harvest.dataset import ReviewRow
     from harvest.review.snapshot import Snapshot
 
 QUEUES = ("all", "unreviewed", "suspects", "rejected")
-ORDERS = ("suspicious", "rank", "newest", "name")
+ORDERS = ("suspicious", "rank", "newest", "name", *MODEL_ORDERS)
 HASH_DIGITS = 8  # of the content hash, in the address of a thumbnail
 
 
@@ -31,6 +33,8 @@ class ItemFilter:
     licence: str = ""
     reason: str = ""
     text: str = ""
+    predicted: str = ""  # class
+    like: int = 0  # the image that others are compared with, for the order "similar"
     min_size: int = 0
 
 
@@ -45,8 +49,16 @@ def is_in_queue(snapshot: Snapshot, row: ReviewRow, queue: str) -> bool:
     return not row.reviewed and (queue == "unreviewed" or row.id in snapshot.reasons)
 
 
-def list_items(snapshot: Snapshot, wanted: ItemFilter, with_text: Callable[[str], Collection[int]]) -> list[ReviewRow]:
-    """Return the images that pass a filter, in its order; `with_text` searches the sources of all images."""
+def list_items(
+    snapshot: Snapshot,
+    wanted: ItemFilter,
+    with_text: Callable[[str], Collection[int]],
+    position: Mapping[str, int] = MappingProxyType({}),
+) -> list[ReviewRow]:
+    """Return the images that pass a filter, in its order.
+
+    `with_text` searches the sources of all images. `position` is that of each content hash in an order of a model.
+    """
     named = with_text(wanted.text) if wanted.text else ()
     rows = [
         row
@@ -57,12 +69,22 @@ def list_items(snapshot: Snapshot, wanted: ItemFilter, with_text: Callable[[str]
         and wanted.query in ("", row.query)
         and wanted.licence in ("", row.licence or UNKNOWN)
         and (not wanted.reason or wanted.reason in snapshot.reasons.get(row.id, ()))
+        and wanted.predicted in ("", _predicted_class(snapshot, row))
         and max(row.width, row.height) >= wanted.min_size
         and (not wanted.text or row.id in named or wanted.text.lower() in f"{row.class_name}/{row.name}".lower())
     ]
     if wanted.order == "suspicious":
         return order_by_suspicion(rows, snapshot.reasons)
+    if wanted.order in MODEL_ORDERS:
+        return sorted(
+            rows, key=lambda row: (position.get(row.content, len(position)), row.class_name, row.rank, row.id)
+        )
     return sorted(rows, key=_sort_key(wanted.order))
+
+
+def _predicted_class(snapshot: Snapshot, row: ReviewRow) -> str | None:
+    prediction = snapshot.predictions.get(row.content)
+    return prediction.class_name if prediction else None
 
 
 def _sort_key(order: str) -> Callable[[ReviewRow], Any]:
@@ -79,6 +101,7 @@ def as_columns(snapshot: Snapshot, rows: Iterable[ReviewRow]) -> dict[str, Any]:
     rows = list(rows)
     classes = sorted({*names_of(snapshot.counts.kept), *names_of(snapshot.counts.rejected)})
     number = {name: index for index, name in enumerate(classes)}
+    predictions = [snapshot.predictions.get(row.content) for row in rows]
     return {
         "seq": snapshot.seq,
         "classes": classes,
@@ -91,6 +114,8 @@ def as_columns(snapshot: Snapshot, rows: Iterable[ReviewRow]) -> dict[str, Any]:
         "h": [row.height for row in rows],
         "source": [row.source for row in rows],
         "reasons": [list(snapshot.reasons.get(row.id, ())) for row in rows],
+        "predicted": [number.get(each.class_name, -1) if each else -1 for each in predictions],
+        "p": [round(each.probability, 2) if each else 0 for each in predictions],
         "v": [row.content[:HASH_DIGITS] for row in rows],
         "touched": [row.touched for row in rows],
     }

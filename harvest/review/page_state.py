@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset import UndoStep
     from harvest.review.image_counts import ImageCounts
+    from harvest.review.model_results import ModelResults
 
 FEW = 30  # images of a class
 _IMBALANCE = 3  # times the images of the smallest class
@@ -62,6 +63,18 @@ def warn_about(counts: ImageCounts, missing_files: str) -> list[str]:
 def next_command(root: Path) -> str:
     """Return the command for the next step."""
     return f"python train.py {shlex.quote(str(root))}"
+
+
+def describe_model(model: ModelResults, root: Path, missing: int) -> dict[str, Any]:
+    """Return the newest training run, how many images have no features, and the computation of them."""
+    return {
+        "run": model.run,
+        "has_predictions": bool(model.predictions),
+        "has_features": bool(model.with_features),
+        "missing": missing,
+        "computation": model.computation._asdict(),
+        "train": f"harvest train {shlex.quote(str(root))}",
+    }
 
 
 def describe_step(step: UndoStep | None) -> str | None:

@@ -38,11 +38,11 @@ def read_filter(request: Request) -> ItemFilter:
     queue, order = asked.get("queue", "all"), asked.get("order", "suspicious")
     if queue not in QUEUES or order not in ORDERS:
         raise HttpError(400, "There is no such queue or order.", "Reload the page.")
-    texts = {name: asked.get(name, "")[:_LONGEST] for name in ("source", "query", "licence", "reason", "text")}
-    size = asked.get("min_size", "") or "0"
-    return ItemFilter(
-        queue=queue, order=order, class_name=asked.get("class", "")[:_LONGEST], min_size=read_number(size), **texts
-    )
+    names = ("source", "query", "licence", "reason", "text", "predicted")
+    texts = {name: asked.get(name, "")[:_LONGEST] for name in names}
+    like, size = (read_number(asked.get(name, "") or "0") for name in ("like", "min_size"))
+    class_name = asked.get("class", "")[:_LONGEST]
+    return ItemFilter(queue=queue, order=order, class_name=class_name, like=like, min_size=size, **texts)
 
 
 def read_group_queue(request: Request) -> str:
@@ -105,7 +105,7 @@ def _integers(values: object) -> tuple[int, ...]:
 
 
 def _read_value(action: Action, value: object) -> str | int | None:
-    if action is Action.MOVE:
+    if action is Action.MOVE or (action is Action.SETTLE and value is not None):
         if not isinstance(value, str):
             raise HttpError(400, "This is not the name of a class.", "Choose a class.")
         try:

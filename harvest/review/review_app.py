@@ -9,7 +9,10 @@
     GET  /api/changes  what changed since a number, after comparing with the folders
     GET  /thumb/ID-V   a thumbnail, by the id and the first digits of the content hash
     GET  /image/ID     the file
-    POST /api/decide, /api/undo, /api/redo
+    GET  /api/confusion  the confusion matrix of the newest training run
+    POST /api/features  computes the features of the images that have none
+    GET  /api/preferences  the keys that the person chose
+    POST /api/decide, /api/undo, /api/redo, /api/preferences
 
 Images are named by ids only. Every error is {"error": "…", "hint": "…"} with the matching status.
 """
@@ -23,7 +26,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -37,9 +39,10 @@ from harvest.http_server.request_guard import HostRule, RequestGuard
 from harvest.http_server.service_limits import ServiceLimits
 from harvest.images import headers
 from harvest.models import Refusal
-from harvest.review import read_requests
+from harvest.review import key_preferences, read_requests
 from harvest.review.access import TokenGuard
 from harvest.review.item_lists import HASH_DIGITS
+from harvest.review.model_results import MODEL_ORDERS, NoModel
 from harvest.review.review_session import ReviewSession
 from harvest.review.suspects import find_suspects
 from harvest.review.thumbnail_cache import ThumbnailCache
@@ -50,7 +53,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from harvest.dataset import Dataset, ReviewRow
-    from harvest.review.image_details import ModelPrediction
+    from harvest.review.item_lists import ItemFilter
+    from harvest.review.model_results import ModelResults
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -71,14 +75,15 @@ def make_review_app(
     port: int,
     any_address: bool = False,
     limits: ServiceLimits | None = None,
-    predictions: Mapping[str, ModelPrediction] = MappingProxyType({}),
+    model: ModelResults | None = None,
+    frame_ancestors: str = "'none'",
 ) -> RequestGuard:
     """Return the ASGI application.
 
-    `names` are the accepted hosts, with `any_address` IP addresses too. `predictions` are those of a model, by
-    content hash.
+    `names` are the accepted hosts, with `any_address` IP addresses too. `model` has the results of training runs.
+    `frame_ancestors` are the pages that may show this one in a frame, as in a Content-Security-Policy.
     """
-    service = _ReviewService(dataset, predictions)
+    service = _ReviewService(dataset, model or NoModel())
     app = Starlette(
         routes=[
             Route("/", service.page),
@@ -88,6 +93,10 @@ def make_review_app(
             Route("/api/groups", service.groups),
             Route("/api/item/{number}", service.item),
             Route("/api/changes", service.changes),
+            Route("/api/confusion", service.confusion),
+            Route("/api/features", service.compute_features, methods=["POST"]),
+            Route("/api/preferences", service.preferences),
+            Route("/api/preferences", service.save_preferences, methods=["POST"]),
             Route("/thumb/{number}-{version}", service.thumb),
             Route("/image/{number}", service.image),
             Route("/api/decide", service.decide, methods=["POST"]),
@@ -104,17 +113,20 @@ def make_review_app(
         limits or ServiceLimits(),
         command="harvest review",
         own_page_only=True,
+        frame_ancestors=frame_ancestors,
     )
 
 
 class _ReviewService:
     """Answers requests: one thread works with the dataset, several read files and make thumbnails."""
 
-    def __init__(self, dataset: Dataset, predictions: Mapping[str, ModelPrediction]) -> None:
+    def __init__(self, dataset: Dataset, model: ModelResults) -> None:
         self._dataset = dataset
-        self._session = ReviewSession(dataset, predictions)
+        self._model = model
+        self._session = ReviewSession(dataset, model)
         self._thumbnails = ThumbnailCache()
         self._ledger = ThreadPoolExecutor(1, thread_name_prefix="dataset")
+        self._orders = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._readers = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="thumbnails")
         self._search: threading.Thread | None = None  # for suspects; a daemon, as it may take minutes
         self._is_closing = False
@@ -127,6 +139,8 @@ class _ReviewService:
             yield
         finally:
             self._is_closing = True
+            self._model.close()
+            self._orders.shutdown(wait=False, cancel_futures=True)
             self._readers.shutdown(wait=False, cancel_futures=True)
             self._ledger.shutdown(wait=True, cancel_futures=True)  # the dataset is closed next: finish the decision
 
@@ -155,7 +169,23 @@ class _ReviewService:
         return _existing(await self._call(self._session.state))
 
     async def items(self, request: Request) -> Response:
-        return _existing(await self._call(self._session.items, read_requests.read_filter(request)))
+        wanted = read_requests.read_filter(request)
+        position = await self._rank(wanted) if wanted.order in MODEL_ORDERS else {}
+        return _existing(await self._call(self._session.items, wanted, position))
+
+    async def _rank(self, wanted: ItemFilter) -> Mapping[str, int]:
+        """Return the position of each image in an order of the model, computed beside the decisions."""
+        loop = asyncio.get_running_loop()
+        row = self._session.snapshot.rows.get(wanted.like)
+        like = row.content if row else ""
+        labels = await loop.run_in_executor(
+            self._ledger, lambda: self._session.labels(with_rejected=wanted.order == "similar")
+        )
+        order = await loop.run_in_executor(self._orders, self._model.order_images, wanted.order, labels, like)
+        return {content: number for number, content in enumerate(order)}
+
+    async def confusion(self, _request: Request) -> Response:
+        return _existing(await self._call(self._session.confusion))
 
     async def groups(self, request: Request) -> Response:
         return _existing(await self._call(self._session.groups, read_requests.read_group_queue(request)))
@@ -166,9 +196,21 @@ class _ReviewService:
 
     async def changes(self, request: Request) -> Response:
         since = read_requests.read_number(request.query_params.get("since", "0"))
+        self._orders.submit(self._model.refresh)
         changed = await self._call(self._session.changes, since)
         self._ledger.submit(self._search_suspects)
         return _existing(changed)
+
+    async def preferences(self, _request: Request) -> Response:
+        return JSONResponse(await self._read(key_preferences.read_preferences))
+
+    async def save_preferences(self, request: Request) -> Response:
+        document = await read_requests.read_document(request)
+        return JSONResponse(await self._read(key_preferences.write_preferences, document))
+
+    async def _read(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that works with files, but not with the dataset."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, function, *args)
 
     # Decisions.
 
@@ -177,6 +219,12 @@ class _ReviewService:
         return _existing(
             await self._call(self._session.decide, made.since, made.action, made.ids, value=made.value, keep=made.keep)
         )
+
+    async def compute_features(self, request: Request) -> Response:
+        await read_requests.read_document(request)
+        images = await asyncio.get_running_loop().run_in_executor(self._ledger, self._session.images_without_features)
+        await asyncio.get_running_loop().run_in_executor(self._orders, self._model.compute_features, images)
+        return _existing(await self._call(self._session.state))
 
     async def undo(self, request: Request) -> Response:
         return await self._undo(request, redo=False)
@@ -197,10 +245,7 @@ class _ReviewService:
         row = self._row(request)
         if request.path_params["version"] != row.content[:HASH_DIGITS]:
             raise _gone()
-        loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(
-            self._readers, self._thumbnails.get, row.content, lambda: self._session.read_image(row)
-        )
+        made = await self._read(self._thumbnails.get, row.content, lambda: self._session.read_image(row))
         if made is None:
             raise _gone()
         if isinstance(made, Refusal):
@@ -209,7 +254,7 @@ class _ReviewService:
 
     async def image(self, request: Request) -> Response:
         row = self._row(request)
-        body = await asyncio.get_running_loop().run_in_executor(self._readers, self._session.read_image, row)
+        body = await self._read(self._session.read_image, row)
         if body is None:
             raise _gone()
         header = headers.read_header(body)

@@ -16,7 +16,7 @@ _SHARPER = 1.1  # times the variance of the edges of the next best; less is not 
 
 
 class Group(NamedTuple):
-    """Images to decide together; `keep` and `why` are the proposal, which a conflict does not have."""
+    """Images to decide together; `keep` is the proposal, empty where a person has to choose, and `why` its reason."""
 
     kind: str
     members: Sequence[ReviewRow]
@@ -66,6 +66,24 @@ def find_conflicts(conflicts: Iterable[Conflict], rows: Mapping[int, ReviewRow])
         for content, members in by_content.items()
     ]
     return sorted(groups, key=lambda group: _path(group.members[0]))
+
+
+def find_duplicate_groups(
+    pairs: Sequence[tuple[int, int, bool]], rows: Mapping[int, ReviewRow], sharpness: Callable[[ReviewRow], float]
+) -> list[Group]:
+    """Return the groups of near-duplicates; images that only may be copies have no proposal.
+
+    Photographs of one series resemble each other as copies do, and Enter rejects what is not proposed.
+    """
+    certain = [(one, two) for one, two, is_certain in pairs if is_certain]
+    are_copies = {frozenset(row.id for row in group) for group in find_near_duplicates(certain, rows)}
+    groups = []
+    for members in find_near_duplicates([(one, two) for one, two, _ in pairs], rows):
+        group = propose(members, sharpness)
+        if frozenset(row.id for row in members) not in are_copies:
+            group = group._replace(keep=(), why=f"best: {group.why}")
+        groups.append(group)
+    return groups
 
 
 def find_near_duplicates(pairs: Iterable[tuple[int, int]], rows: Mapping[int, ReviewRow]) -> list[list[ReviewRow]]:

@@ -8,9 +8,11 @@ from harvest.errors import HarvestError
 from harvest.images.thumbnail import measure_sharpness
 from harvest.models import Refusal
 from harvest.review import page_state, review_groups
+from harvest.review.confusion_counts import count_confusions
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.image_details import describe_image
 from harvest.review.item_lists import as_columns, list_items
+from harvest.review.model_results import ImageWithoutFeatures
 from harvest.review.pace import Pace
 from harvest.review.snapshot import Snapshot
 
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from harvest.dataset import Action, BatchResult, Dataset, ReviewRow
-    from harvest.review.image_details import ModelPrediction
     from harvest.review.item_lists import ItemFilter
+    from harvest.review.model_results import ModelResults
     from harvest.review.review_groups import Group
 
 LARGEST_FILE = 64 << 20  # bytes of an image that is sent or decoded
@@ -29,9 +31,10 @@ _BY = "page"
 class ReviewSession:
     """The dataset, a snapshot of its images, and what has been decided."""
 
-    def __init__(self, dataset: Dataset, predictions: Mapping[str, ModelPrediction]) -> None:
+    def __init__(self, dataset: Dataset, model: ModelResults) -> None:
         self._dataset = dataset
-        self._predictions = predictions
+        self._model = model
+        self._missing = 0  # images without features
         self._watch = DiskWatch(dataset.root)
         self._pace = Pace()
         self._version = dataset.data_version()
@@ -39,6 +42,14 @@ class ReviewSession:
         self._groups: tuple[int, dict[str, list[Group]]] = (0, {})
         self.snapshot = Snapshot()
         self.snapshot.replace(dataset.review_rows())
+        self.update_model()
+
+    def update_model(self) -> None:
+        """Use what the model has read since the last call."""
+        if self.snapshot.predictions is not self._model.predictions:
+            self.snapshot.set_predictions(self._model.predictions)
+        known = self._model.with_features
+        self._missing = sum(not row.rejected and row.content not in known for row in self.snapshot.rows.values())
 
     def synchronize(self) -> None:
         """Record what a person did to the folders, and read what other processes wrote to the ledger."""
@@ -74,13 +85,29 @@ class ReviewSession:
                 "warnings": page_state.warn_about(snapshot.counts, dataset.changes.missing_files),
                 "next": page_state.next_command(dataset.root),
             },
-            "keys": {},
+            "model": page_state.describe_model(self._model, dataset.root, self._missing),
         }
 
-    def items(self, wanted: ItemFilter) -> dict[str, Any]:
-        """Return the images of a queue."""
+    def items(self, wanted: ItemFilter, position: Mapping[str, int]) -> dict[str, Any]:
+        """Return the images of a queue; `position` is that of each content hash in an order of the model."""
         self._pace.start()
-        return as_columns(self.snapshot, list_items(self.snapshot, wanted, self._dataset.find_source_text))
+        rows = list_items(self.snapshot, wanted, self._dataset.find_source_text, position)
+        return as_columns(self.snapshot, rows)
+
+    def labels(self, *, with_rejected: bool = False) -> dict[str, str]:
+        """Return the class of each image by content hash."""
+        rows = self.snapshot.rows.values()
+        return {row.content: row.class_name for row in rows if with_rejected or not row.rejected}
+
+    def confusion(self) -> dict[str, Any]:
+        """Return the confusion matrix of the newest run, for the classes that the images have now."""
+        return {"run": self._model.run, **count_confusions(self.snapshot.rows.values(), self.snapshot.predictions)}
+
+    def images_without_features(self) -> list[ImageWithoutFeatures]:
+        """Return the images in the class folders whose features the model has not computed, each content once."""
+        known = self._model.with_features
+        rows = [row for row in self.snapshot.rows.values() if not row.rejected and row.content not in known]
+        return list({row.content: ImageWithoutFeatures(row.class_name, row.name, row.content) for row in rows}.values())
 
     def groups(self, queue: str) -> dict[str, Any]:
         """Return the groups of a queue."""
@@ -92,10 +119,10 @@ class ReviewSession:
         seq, groups = self._groups
         if seq != self.snapshot.seq:
             rows = self.snapshot.rows
-            near = review_groups.find_near_duplicates(self._dataset.open_pairs(), rows)
+            pairs = self._dataset.open_pairs()
             groups = {
                 "conflicts": review_groups.find_conflicts(self._dataset.conflicts(), rows),
-                "duplicates": [review_groups.propose(members, self._measure) for members in near],
+                "duplicates": review_groups.find_duplicate_groups(pairs, rows, self._measure),
             }
             self._groups = (self.snapshot.seq, groups)
         return groups
@@ -113,12 +140,13 @@ class ReviewSession:
         row = self.snapshot.rows.get(number)
         if row is None:
             return None
-        reasons, prediction = self.snapshot.reasons.get(number, ()), self._predictions.get(row.content)
+        reasons, prediction = self.snapshot.reasons.get(number, ()), self.snapshot.predictions.get(row.content)
         return describe_image(self._dataset, row, reasons, prediction)
 
     def changes(self, since: int) -> dict[str, Any]:
         """Return what changed since a number, after comparing with the folders."""
         self.synchronize()
+        self.update_model()
         return self._delta(since)
 
     def _delta(self, since: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from harvest.dataset import ReviewRow
+    from harvest.review.model_results import ModelPrediction
 
 
 class Delta(NamedTuple):
@@ -32,6 +33,7 @@ class Snapshot:
         self.rows: dict[int, ReviewRow] = {}
         self.counts = ImageCounts()
         self.reasons: Mapping[int, tuple[str, ...]] = {}
+        self.predictions: Mapping[str, ModelPrediction] = {}  # by content hash
         self._first = self.seq = int(time.time() * 1000)
         self._changed: dict[int, int] = {}
         self._gone: dict[int, int] = {}
@@ -56,6 +58,11 @@ class Snapshot:
         for row in changed:
             self._count(row, 1)
         self._record(changed, ())
+
+    def set_predictions(self, predictions: Mapping[str, ModelPrediction]) -> None:
+        """Replace the predictions of a model."""
+        before, self.predictions = self.predictions, predictions
+        self._record([row for row in self.rows.values() if before.get(row.content) != predictions.get(row.content)], ())
 
     def _record(self, changed: Collection[ReviewRow], gone: Collection[int]) -> None:
         self.seq += 1

@@ -9,12 +9,15 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from harvest.cli.qr_code import draw_qr_code
+from harvest.cli.review import show_to_phones
 from harvest.dataset import Action, Dataset
 from harvest.http_server.listener import listen
 from harvest.labelled_pictures.prediction_table import Prediction, write_predictions
@@ -199,3 +202,17 @@ def test_ratings_cannot_be_written(harvest: Harvest, root: Path) -> None:
     result = harvest("review", root, "--export-ratings", root)
     assert result.code == 2
     assert "cannot write" in result.err
+
+
+def test_a_phone_gets_the_link_as_a_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a terminal, a review that other machines can open prints its link for them, and the QR code of that link."""
+    server = SimpleNamespace(
+        listener=SimpleNamespace(find_network_url=lambda: "http://192.168.1.23:8765/"), link_at="{}?token=T".format
+    )
+    show_to_phones(server)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show_to_phones(server)
+    out = capsys.readouterr().out
+    assert "http://192.168.1.23:8765/?token=T" in out
+    assert all(line in out for line in draw_qr_code("http://192.168.1.23:8765/?token=T"))

@@ -25,6 +25,7 @@ SKIP_CARD = "localStorage.setItem('harvest-first-card', '1')"
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a dataset of 25 kings and 10 corals, with a cache of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return copied(tmp_path / "dataset", king=range(25), coral=range(100, 110))
 
 

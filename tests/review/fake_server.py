@@ -10,9 +10,12 @@ import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from harvest.review import page_state
+from harvest.review.model_results import NoModel
 from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class FakeDataset:
         self.past: list[Any] = []
         self.fail: dict[int, str] = {}
         self.status = 0  # an HTTP status that each POST gets
+        self.preferences: dict[str, Any] = {"keys": {}, "letters": True, "digits": "classes"}
         self.lock = threading.Lock()
 
     def make_group(self, index: int, kind: str) -> dict[str, Any]:
@@ -92,6 +96,7 @@ class FakeDataset:
             "licences": ["CC BY 4.0", None],
             "queries": ["micrurus fulvius", "lampropeltis"],
             "reasons": REASONS,
+            "model": page_state.describe_model(NoModel(), Path("snakes"), 0),
             "undo": self.past[-1][0] + ", 12 s ago" if self.past else None,
             "redo": self.undone[-1][0] if self.undone else None,
             "pace": {"images": len(self.items) - len(open_), "seconds": 130},
@@ -99,14 +104,15 @@ class FakeDataset:
                 "warnings": ["coral_snake has 4 times as many images as king_snake.", "252 images have no licence."],
                 "next": "python train.py snakes",
             },
-            "keys": {},
         }
 
     def columns(self, items: list[dict[str, Any]]) -> dict[str, Any]:
         names = sorted({item["class"] for item in items})
+        unpredicted = {"predicted": [-1] * len(items), "p": [0] * len(items)}
         fields = ("id", "state", "reviewed", "rating", "w", "h", "source", "reasons", "v", "touched")
         columns = {field: [item[field] for item in items] for field in fields}
-        return {"seq": self.last, "classes": names, "class": [names.index(i["class"]) for i in items]} | columns
+        columns |= {"class": [names.index(i["class"]) for i in items]} | unpredicted
+        return {"seq": self.last, "classes": names} | columns
 
     def list_items(self, query: dict[str, str]) -> dict[str, Any]:
         tests = {
@@ -161,7 +167,7 @@ class FakeDataset:
             return
         rejects = action == "reject" or (action == "settle" and item["id"] not in body["keep"])
         item.update(state="rejected" if rejects else "kept", reviewed=1)
-        if action == "move":
+        if value and not rejects:
             item["class"] = value
 
     def revert(self, since: int, source: list[Any], target: list[Any]) -> dict[str, Any]:
@@ -200,6 +206,8 @@ class Handler(BaseHTTPRequestHandler):
                     self.send_static(name)
                 case ["thumb" | "image", name]:
                     self.send_picture(int(name.partition("-")[0]), small=parts[0] == "thumb")
+                case ["api", "preferences"]:
+                    self.send_json(self.dataset.preferences)
                 case ["api", "state"]:
                     self.send_json(self.dataset.state())
                 case ["api", "items"]:
@@ -219,6 +227,9 @@ class Handler(BaseHTTPRequestHandler):
         with dataset.lock:
             if dataset.status:
                 self.send_json({"error": "coral_snake is read-only.", "hint": "Change its rights."}, dataset.status)
+            elif self.path == "/api/preferences":
+                dataset.preferences = body
+                self.send_json(body)
             elif self.path == "/api/decide":
                 self.send_json(dataset.decide(body))
             elif self.path == "/api/undo":

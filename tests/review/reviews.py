@@ -22,6 +22,8 @@ from harvest.review.review_app import make_review_app
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from harvest.review.model_results import ModelResults
+
 TOKEN = "the-token-of-the-tests"
 PATIENCE = 60  # seconds, for what takes a moment when the machine is quiet
 
@@ -29,14 +31,14 @@ PATIENCE = 60  # seconds, for what takes a moment when the machine is quiet
 class Review:
     """A running review; `client` has the cookie of the page."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, model: ModelResults | None = None) -> None:
         self.root = root
         self.dataset = Dataset.open(root)
         self.listener = listen("127.0.0.1", 0)
         self.port = self.listener.port
         names = {"localhost", "127.0.0.1", "[::1]"}
         limits = ServiceLimits()
-        app = make_review_app(self.dataset, TOKEN, names=names, port=self.port, limits=limits)
+        app = make_review_app(self.dataset, TOKEN, names=names, port=self.port, limits=limits, model=model)
         self._server = Server(app, self.listener, limits)
         self._thread = threading.Thread(target=self._server.run)
         self.client = httpx.Client(base_url=self.listener.url, trust_env=False, timeout=PATIENCE)

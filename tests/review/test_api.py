@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 KING, CORAL = 25, 10
 
 
-def add_pairs(root: Path, *pairs: tuple[int, int]) -> None:
+def add_pairs(root: Path, *pairs: tuple[int, int], certain: bool = True) -> None:
     """Make pictures near-duplicates of each other."""
     with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
-        ledger.executemany("INSERT INTO near_duplicate VALUES (?, ?, 0, '2026', NULL)", pairs)
+        rows = [(*pair, certain) for pair in pairs]
+        ledger.executemany("INSERT INTO near_duplicate VALUES (?, ?, ?, '2026', NULL)", rows)
 
 
 def test_state(review: Review) -> None:
@@ -195,6 +196,34 @@ def test_duplicates_have_a_proposal(root: Path) -> None:
         assert review.post("/api/undo")["state"]["queues"]["duplicates"] == 3
 
 
+def test_probable_copies_have_no_proposal(root: Path) -> None:
+    """A group with images that only may be copies proposes to reject none of them, and names the best one."""
+    add_pairs(root, (1, 2), (4, 5))
+    add_pairs(root, (2, 3), certain=False)
+    with Review(root) as review:
+        groups = review.get("/api/groups", queue="duplicates")["groups"]
+        found = {len(group["members"]): group for group in groups}
+    assert (found[3]["keep"], found[3]["why"].startswith("best: ")) == ([], True)
+    assert len(found[2]["keep"]) == 1
+
+
+def test_a_group_is_settled_into_a_class_in_one_step(root: Path) -> None:
+    """Keeping an image of a group in another class moves it, rejects the rest, and is undone by one undo."""
+    add_pairs(root, (1, 2))
+    before = tree(root)
+    with Review(root) as review:
+        answer = review.decide("settle", [1, 2], keep=[1], value="coral")
+        assert answer["failed"] == []
+        assert len(list((root / "coral").iterdir())) == CORAL + 1
+        assert answer["state"]["queues"]["rejected"] == 1
+        assert (
+            review.send("/api/decide", {"action": "settle", "ids": [1], "keep": [1], "value": "../x"}).status_code
+            == 400
+        )
+        review.post("/api/undo")
+    assert tree(root) == before
+
+
 def test_the_sharper_copy_is_proposed(root: Path) -> None:
     """Where licence and size are equal, the sharper of two copies is proposed."""
     blurred = Image.open(io.BytesIO(jpeg(0, 96))).resize((12, 12)).resize((96, 96))
@@ -223,6 +252,19 @@ def test_a_conflict_has_classes_and_no_proposal(root: Path) -> None:
         assert answer["state"]["queues"]["conflicts"] == 0
     assert (root / "king" / name(0)).exists()
     assert not (root / "coral" / "copy.jpg").exists()
+
+
+def test_keys_are_found_again_by_another_review(root: Path, tmp_path: Path) -> None:
+    """The keys of a person are stored in the settings folder, without what is not a choice of keys."""
+    chosen = {"keys": {"reject": ["r"]}, "letters": False, "digits": "ratings"}
+    with Review(root) as review:
+        assert review.get("/api/preferences") == {"keys": {}, "letters": True, "digits": "classes"}
+        wrong = {"keys": chosen["keys"] | {"keep": "k", "accept": [1], "": []}, "more": 1}
+        assert review.send("/api/preferences", chosen | wrong).json() == chosen
+    with Review(root) as review:
+        assert review.get("/api/preferences") == chosen
+        (tmp_path / "config" / "harvest" / "review-keys.json").write_text("[" * 100_000)
+        assert review.get("/api/preferences")["keys"] == {}
 
 
 def test_suspects_have_reasons(root: Path) -> None:

@@ -34,10 +34,11 @@ LOOKS = {
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     root = copied(tmp_path / "dataset", king=range(32), coral=range(100, 120))
     with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
         pairs = [(1, 2), (3, 4), (5, 6)]
-        ledger.executemany("INSERT INTO near_duplicate VALUES (?, ?, 0, '2026', NULL)", pairs)
+        ledger.executemany("INSERT INTO near_duplicate VALUES (?, ?, 1, '2026', NULL)", pairs)
     return root
 
 
@@ -133,7 +134,7 @@ def test_axe_finds_nothing(browser, root, look):
         page.wait_for_selector("#loupe .loaded")
         check(page, "loupe")
         press(page, "Space")
-        for key, dialog in (("?", "help"), ("i", "information"), ("m", "picker")):
+        for key, dialog in (("?", "help"), ("i", "information"), ("m", "picker"), ("v", "confusion")):
             press(page, key)
             page.wait_for_selector(f"#{dialog}[open]")
             check(page, dialog)

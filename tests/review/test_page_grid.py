@@ -163,6 +163,27 @@ def test_letters_can_be_switched_off_and_remapped(page, dataset):
     press(page, "x", "q")
     assert [body["action"] for body in dataset.log] == ["reject", "reject"]
 
+    page.reload()
+    page.wait_for_selector(".tile.loaded")
+    press(page, "q")
+    assert [body["action"] for body in dataset.log] == ["reject"] * 3
+
+
+def test_digits_can_rate(page, dataset):
+    """With digits that rate, 7 rates and Shift+2 moves to the second class; in groups 2 is still the class."""
+    dataset.preferences["digits"] = "ratings"
+    page.reload()
+    page.wait_for_selector(".tile.loaded")
+    first, second = state_of(page, "ids.slice(0, 2)")
+    press(page, "7", "ArrowRight", "Shift+Digit2")
+    assert dataset.items[first]["rating"] == 7
+    assert dataset.items[second]["class"] == CLASSES[1]
+
+    page.click("[data-queue=conflicts]")
+    page.wait_for_selector(".member.focused")
+    press(page, "2")
+    assert dataset.log[-1]["action"] == "settle"
+
 
 def test_arrows_in_the_loupe_and_space_closes_it(page, dataset):
     """Space opens the loupe, arrows step, X rejects and goes on, Space closes it; the grid has followed."""

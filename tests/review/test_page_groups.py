@@ -57,12 +57,27 @@ def test_all_different_none_and_skip(duplicates, dataset):
 
 
 def test_digits_keep_as_a_class(duplicates, dataset):
-    """A digit settles the group and moves what is kept to that class."""
+    """A digit settles the group and moves what is kept to that class, as one step of undo."""
     target = next(number for number, name in enumerate(CLASSES, 1) if name != dataset.items[1]["class"])
     press(duplicates, str(target))
 
     assert dataset.items[1]["class"] == CLASSES[target - 1]
     assert dataset.items[2]["state"] == "rejected"
+    assert len(dataset.log) == 1
+
+
+def test_probable_copies_are_not_rejected_by_enter(page, dataset):
+    """Without a proposal Enter rejects nothing and the arrows only move; what is rejected by X is settled by Enter."""
+    show = dataset.show_group
+    dataset.show_group = lambda group: show(group) | {"keep": [], "why": "best: larger original"}
+    page.click("[data-queue=duplicates]")
+    page.wait_for_selector(".member.focused")
+    press(page, "ArrowRight", "Enter")
+    assert dataset.log == []
+    assert "Nothing is proposed" in page.inner_text("#notice")
+
+    press(page, "x", "Enter")
+    assert [(body["action"], body["keep"]) for body in dataset.log] == [("settle", [1, 3])]
 
 
 def test_a_conflict_needs_a_class(conflicts, dataset):

@@ -15,6 +15,8 @@ const CHANGES = {
   rate: (value) => ({ rating: value ?? 0 }),
 };
 
+const settledAs = (isKept, className) => (isKept ? (className ? CHANGES.move(className) : CHANGES.keep()) : CHANGES.reject());
+
 /** Decide about images by id. One call is one step of undo. */
 export function decide(action, ids, value = null, more = {}) {
   if (!ids.length) return;
@@ -25,7 +27,7 @@ export function decide(action, ids, value = null, more = {}) {
     if (!item) continue;
     before.set(id, { ...item });
     if (change) Object.assign(item, change);
-    if (more.keep) Object.assign(item, more.keep.includes(id) ? CHANGES.keep() : CHANGES.reject());
+    if (more.keep) Object.assign(item, settledAs(more.keep.includes(id), value));
   }
   notify("items");
   send("/api/decide", { action, ids, value, ...more }, (refused) => {

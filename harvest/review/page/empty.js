@@ -1,6 +1,7 @@
 // What is shown instead of images: all is reviewed, the queue is empty, or the filters match nothing.
 
 import { byId, create } from "./elements.js";
+import { canCompute, computeButton, describeMissing } from "./model.js";
 import { hasFilters, store } from "./store.js";
 import { count, queues, texts } from "./texts.js";
 
@@ -17,6 +18,18 @@ export function drawEmpty(panel, { go, clearFilters, nextClass }) {
   }
   const next = Object.keys(queues).find((name) => name !== queue && name !== "rejected" && state.queues[name]);
   fill(panel, texts.emptyQueue[queue], texts.emptyHint[queue], [next && button(texts.goTo(next), () => go({ queue: next }))]);
+}
+
+/** Say what the order of the view needs: a training run, or features of its network. */
+export function drawModelMissing(panel) {
+  const { model } = store.state;
+  const [title, ...hints] = model.run ? [describeMissing(), model.computation.is_running ? texts.computingHint : ""] : [texts.noRun, texts.noRunHint];
+  const look = `${title}|${canCompute()}`;
+  if (panel.firstChild?.dataset?.look === look) return; // the focus stays on the button
+  panel.replaceChildren(create("div", { class: "message", "data-look": look },
+    create("h2", {}, title), create("p", {}, hints.join(" ")),
+    canCompute() ? create("div", { class: "buttons" }, computeButton("primary")) : "",
+    model.run ? "" : command(model.train)));
 }
 
 const button = (label, react) => create("button", { type: "button", class: "primary", onclick: react }, label);

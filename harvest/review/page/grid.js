@@ -165,7 +165,7 @@ function build() {
 function dress(tile, item, index) {
   const isSelected = store.selection.has(item.id);
   const isFocused = index === store.focus;
-  const look = [item.state, item.reviewed, item.rating, item.class, item.v, item.reasons, isSelected, isFocused, index, store.ids.length].join("|");
+  const look = [item.state, item.reviewed, item.rating, item.class, item.v, item.reasons, item.predicted, store.order, isSelected, isFocused, index, store.ids.length].join("|");
   if (tile.look === look) return;
   tile.look = look;
   tile.setAttribute("aria-selected", isSelected);
@@ -186,6 +186,7 @@ function badge(item) {
   if (item.state === "gone") return texts.gone;
   if (item.rating) return `★ ${item.rating}`;
   if (store.class && item.class !== store.class) return texts.moved(item.class);
+  if (item.predicted && (store.order === "loss" || (store.order === "other" && item.predicted !== item.class))) return texts.says(item);
   return item.state === "kept" && !item.reviewed ? item.reasons.join(" · ") : "";
 }
 

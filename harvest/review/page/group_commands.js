@@ -3,9 +3,9 @@
 import { announce, showNotice } from "./announce.js";
 import { decide } from "./decisions.js";
 import { byId } from "./elements.js";
-import { closeGroup, currentGroup, currentMember, goTo, markMember, place, stepMember } from "./groups.js";
+import { closeGroup, currentGroup, currentMember, goTo, isUndecided, markMember, place, stepMember } from "./groups.js";
 import { fullImage } from "./server.js";
-import { classNames, store } from "./store.js";
+import { classNames } from "./store.js";
 import { texts } from "./texts.js";
 
 const FLICKER = 500; // milliseconds; two changes a second are below the limit for flashes
@@ -16,13 +16,14 @@ function accept() {
   const group = currentGroup();
   if (!group?.isOpen) return goTo(place.group + 1);
   if (group.kind === "conflict") return showNotice(texts.chooseClass);
+  if (isUndecided(group)) return showNotice(texts.chooseCopies);
   if (!group.keep.size) return rejectAll();
   settle(group, [...group.keep]);
 }
 
-function settle(group, keep) {
+function settle(group, keep, className = null) {
   const ids = idsOf(group);
-  decide("settle", ids, null, { keep });
+  decide("settle", ids, className, { keep });
   announce(texts.decided("settle", null, ids.length));
   closeGroup(group, keep, texts.groupSettled(keep.length, ids.length - keep.length));
 }
@@ -35,9 +36,7 @@ export function settleAs(name) {
   const isConflict = group.kind === "conflict";
   const keep = isConflict ? [(inClass ?? currentMember()).id] : [...group.keep];
   if (!keep.length) return;
-  const moves = keep.filter((id) => store.items.get(id).class !== name);
-  settle(group, keep);
-  if (moves.length) decide("move", moves, name);
+  settle(group, keep, name);
 }
 
 function rejectAll() {

@@ -25,11 +25,14 @@ export function readGroups(reply) {
   const isShown = ({ members }) => members.length && (!store.class || members.some((each) => each.class === store.class));
   store.groups = reply.groups.filter(isShown).map((group) => {
     const protectedIds = group.members.filter((each) => each.kept_by_you).map(({ id }) => id);
+    const hasProposal = group.kind === "duplicate" && group.keep.length > 0;
+    const proposed = hasProposal ? [...new Set([...group.keep, ...protectedIds])] : [];
+    // Without a proposal, everything stays that the user does not reject.
+    const keep = group.kind === "conflict" || hasProposal ? proposed : group.members.map(({ id }) => id);
     const isKept = ({ id }) => group.keep.includes(id);
     const members = [...group.members.filter(isKept), ...group.members.filter((member) => !isKept(member))];
-    const proposed = group.kind === "conflict" ? [] : [...new Set([...group.keep, ...protectedIds])];
     // `isMarked`: by K, X or a click; then the arrows only move.
-    return { ...group, members, proposed, protectedIds, keep: new Set(proposed), isOpen: true, isMarked: false, result: "" };
+    return { ...group, members, hasProposal, proposed, protectedIds, keep: new Set(keep), isOpen: true, isMarked: false, result: "" };
   });
   store.seq = reply.seq;
   store.items = new Map(store.groups.flatMap(({ members }) => members).map((member) => [member.id, {
@@ -41,9 +44,12 @@ export const currentGroup = () => store.groups[place.group];
 export const currentMember = () => currentGroup()?.members[place.member];
 const isConflict = (group) => group.kind === "conflict";
 
+/** Return whether a group waits for the user: nothing is proposed, and nothing rejected yet. */
+export const isUndecided = (group) => group.isOpen && (isConflict(group) || (!group.hasProposal && group.keep.size === group.members.length));
+
 /** Return what would happen to a member now: kept, rejected, or not decided. */
 export function memberMark(group, member) {
-  if (isConflict(group) && group.isOpen) return "";
+  if (isUndecided(group)) return "";
   return group.keep.has(member.id) ? "kept" : "rejected";
 }
 
@@ -52,7 +58,7 @@ export function goTo(groupIndex, member = null) {
   place.group = Math.max(0, Math.min(store.groups.length - 1, groupIndex));
   const group = currentGroup();
   if (!group) return;
-  const proposed = group.members.findIndex(({ id }) => group.keep.has(id));
+  const proposed = group.members.findIndex(({ id }) => group.proposed.includes(id));
   place.member = Math.max(0, Math.min(group.members.length - 1, member ?? Math.max(0, proposed)));
   reveal();
   notify("groups");
@@ -64,7 +70,7 @@ export function stepMember(by) {
   const group = currentGroup();
   if (!group) return;
   const to = Math.max(0, Math.min(group.members.length - 1, place.member + by));
-  if (to !== place.member && group.isOpen && !group.isMarked && !isConflict(group)) {
+  if (to !== place.member && group.isOpen && !group.isMarked && group.hasProposal) {
     group.keep = new Set([...group.protectedIds, group.members[to].id]);
   }
   goTo(place.group, to);
@@ -161,8 +167,9 @@ function show(group, index) {
 function describe(group) {
   if (!group.isOpen) return group.result;
   if (isConflict(group)) return texts.conflictTitle;
+  if (isUndecided(group)) return texts.noProposal(group.why);
   if (!group.keep.size) return texts.nothingKept;
-  const isProposal = group.keep.size === group.proposed.length && group.proposed.every((id) => group.keep.has(id));
+  const isProposal = group.hasProposal && group.keep.size === group.proposed.length && group.proposed.every((id) => group.keep.has(id));
   return texts.proposal(group.keep.size, isProposal ? group.why : "");
 }
 

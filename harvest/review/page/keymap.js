@@ -1,8 +1,12 @@
 // Which key does what. The tables of the help and of the settings are made from this list.
 
+import { showNotice } from "./announce.js";
+import { get, post } from "./server.js";
+import { texts } from "./texts.js";
+
 /** `views` says in words what a command does in the grid, the loupe and the groups; "" where it does nothing. */
 export const COMMANDS = [
-  { name: "accept", keys: ["Enter"], views: ["keep the selection, else what is unmarked on this screen, and go on", "keep, next", "accept the proposal, next"] },
+  { name: "accept", keys: ["Enter"], views: ["keep the selection, else what is unmarked on this screen, and go on", "keep, next", "accept the proposal, or what you marked, next"] },
   { name: "reject", keys: ["x", "d", "Delete", "Backspace"], views: ["reject, next (again: restore)", "reject, next (again: restore)", "reject this one"] },
   { name: "keep", keys: ["k", "p"], views: ["keep, next", "keep, next", "keep this one too"] },
   { name: "pick", keys: ["m"], views: ["move to a class by its name", "move to a class by its name", "keep, as the class of that name"] },
@@ -11,6 +15,8 @@ export const COMMANDS = [
   { name: "undo", keys: ["u"], views: ["undo, also Ctrl+Z", "undo, also Ctrl+Z", "undo, also Ctrl+Z"] },
   { name: "redo", keys: ["y"], views: ["redo, also Ctrl+Shift+Z", "redo, also Ctrl+Shift+Z", "redo, also Ctrl+Shift+Z"] },
   { name: "inform", keys: ["i"], views: ["why is this image here", "why is this image here", "why is this image here"] },
+  { name: "similar", keys: ["l"], views: ["images similar to this one", "images similar to this one", ""] },
+  { name: "confusion", keys: ["v"], views: ["confusion matrix of the newest run", "", ""] },
   { name: "crop", keys: ["c"], views: ["fill the tiles, or show whole images", "", ""] },
   { name: "zoom", keys: ["z"], views: ["", "actual size", ""] },
   { name: "larger", keys: ["+", "="], views: ["larger tiles", "", ""] },
@@ -31,44 +37,29 @@ export const FIXED = [
   { keys: ["1–9"], views: ["move to that class", "move to that class", "keep, as that class"] },
   { keys: ["Shift+1–9", "Shift+0"], views: ["rate, clear the rating", "rate, clear the rating", ""] },
   { keys: ["Shift+↑ ↓ ← →", "Ctrl+A"], views: ["select more, select all", "", ""] },
-  { keys: ["Esc"], views: ["select none", "back", ""] },
+  { keys: ["Esc"], views: ["select none; leave similar images", "back", ""] },
   { keys: ["Shift+letter"], views: ["decide and stay on the image", "decide and stay on the image", ""] },
 ];
 
 const NAMED = { " ": "Space", Delete: "Del", Backspace: "⌫", Enter: "Enter" };
 export const keyLabel = (key) => NAMED[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 
-const STORED = "harvest-keys";
-const isPlainObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** The user's choices: `keys` by command name, letters on or off, and what digits mean. */
 export const preferences = { keys: {}, letters: true, digits: "classes" };
 
-/** Load the choices of this browser over those that the server was started with. */
-export function loadPreferences(fromServer) {
-  let stored = {};
-  try {
-    stored = JSON.parse(localStorage.getItem(STORED) ?? "{}");
-  } catch {
-    // A broken entry is replaced by the next change of the settings.
-  }
-  const keys = { ...(isPlainObject(fromServer) ? fromServer : {}), ...(isPlainObject(stored?.keys) ? stored.keys : {}) };
-  preferences.keys = {};
-  for (const [name, value] of Object.entries(keys)) {
-    const list = Array.isArray(value) ? value : [value];
-    if (COMMANDS.some((command) => command.name === name)) {
-      preferences.keys[name] = list.filter((key) => typeof key === "string" && key);
-    }
-  }
-  preferences.letters = stored?.letters !== false;
-  preferences.digits = stored?.digits === "ratings" ? "ratings" : "classes";
+/** Load the choices that the server keeps for every dataset and port. */
+export async function loadPreferences() {
+  const stored = await get("/api/preferences");
+  const isKnown = ([name]) => COMMANDS.some((command) => command.name === name);
+  Object.assign(preferences, stored, { keys: Object.fromEntries(Object.entries(stored.keys).filter(isKnown)) });
 }
 
-export function savePreferences() {
+/** Save the choices; if that fails, they hold until the page is closed. */
+export async function savePreferences() {
   try {
-    localStorage.setItem(STORED, JSON.stringify(preferences));
-  } catch {
-    // Without storage the choice holds until the page is closed.
+    await post("/api/preferences", preferences);
+  } catch (error) {
+    showNotice(texts.keysNotSaved(error.status ? error.message : ""), true);
   }
 }
 

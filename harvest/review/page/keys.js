@@ -48,7 +48,9 @@ function runWithControl(commands, event) {
 function runDigit(commands, digit, event) {
   if (event.repeat) return true;
   const rates = event.shiftKey !== (preferences.digits === "ratings");
-  if (rates) return call(commands, "rate", digit);
+  // Groups have no ratings: there a digit without Shift is a class with both settings.
+  if (rates && (commands.rate || event.shiftKey)) return call(commands, "rate", digit);
+  if (!commands.rate && event.shiftKey) return false;
   return digit > 0 && call(commands, "digit", digit, false);
 }
 

@@ -3,7 +3,8 @@
 import { startBars } from "./bars.js";
 import { redo, undo } from "./decisions.js";
 import { byId } from "./elements.js";
-import { drawEmpty } from "./empty.js";
+import { openConfusion, startConfusion } from "./confusion.js";
+import { drawEmpty, drawModelMissing } from "./empty.js";
 import { draw, relayout, scrollToIndex, startGrid } from "./grid.js";
 import { gridCommands, loadLook } from "./grid_commands.js";
 import { startPointer } from "./grid_pointer.js";
@@ -14,14 +15,15 @@ import { hideNotice } from "./announce.js";
 import { informAbout } from "./information.js";
 import { startKeys } from "./keys.js";
 import { loadPreferences } from "./keymap.js";
-import { isLoupeOpen, openLoupe, startLoupe } from "./loupe.js";
+import { closeLoupe, isLoupeOpen, openLoupe, startLoupe } from "./loupe.js";
 import { groupSequence, gridSequence, loupeCommands } from "./loupe_commands.js";
+import { canOrder } from "./model.js";
 import { loadUnsent, poll, whenSent } from "./outbox.js";
 import { startPicker, pickClass } from "./picker.js";
 import { clearFilters, startRail } from "./rail.js";
 import { get } from "./server.js";
 import { openSettings, startSettings } from "./settings.js";
-import { classNames, focusedId, isGroupQueue, listen, notify, replaceItems, setSelection, store } from "./store.js";
+import { NO_FILTERS, classNames, focusedId, isGroupQueue, listen, notify, replaceItems, setSelection, store } from "./store.js";
 import { texts } from "./texts.js";
 
 const POLL_EVERY = 2000; // milliseconds
@@ -29,6 +31,7 @@ let request = 0;
 
 /** Show another queue, class, order or filter. */
 async function go(change) {
+  if (change.order && change.order !== "similar") change.before = null;
   Object.assign(store, change);
   document.body.classList.remove("rail-open");
   await load();
@@ -36,6 +39,7 @@ async function go(change) {
 
 /** Load what the view shows. Only the answer to the last request is used. */
 async function load() {
+  if (!isGroupQueue() && !canOrder()) return showMissing();
   const mine = (request += 1);
   store.isLoading = true;
   notify("view");
@@ -43,7 +47,7 @@ async function load() {
   try {
     const reply = isGroupQueue()
       ? await get("/api/groups", { queue: store.queue })
-      : await get("/api/items", { queue: store.queue, class: store.class, order: store.order, ...store.filters });
+      : await get("/api/items", { queue: store.queue, class: store.class, order: store.order, like: store.order === "similar" ? store.like : "", ...store.filters });
     if (mine !== request) return;
     store.isLoading = false;
     if (isGroupQueue()) showGroups(reply);
@@ -53,6 +57,15 @@ async function load() {
   } finally {
     clearTimeout(slow);
   }
+}
+
+/** Say what the order needs; the images come as soon as the server has it. */
+function showMissing() {
+  request += 1;
+  store.isLoading = false;
+  replaceItems({ id: [], seq: store.seq });
+  notify("view");
+  drawView();
 }
 
 function showItems(reply) {
@@ -94,7 +107,8 @@ function drawView() {
   byId("empty").hidden = !isEmpty;
   byId("grid").setAttribute("aria-label", texts.gridLabel(store.queue, store.class));
   byId("groups").setAttribute("aria-label", texts.groupsLabel(store.queue));
-  if (isEmpty) drawEmpty(byId("empty"), { go, clearFilters, nextClass: () => stepClass(1, true) });
+  if (isEmpty && !isGroups && !canOrder()) drawModelMissing(byId("empty"));
+  else if (isEmpty) drawEmpty(byId("empty"), { go, clearFilters, nextClass: () => stepClass(1, true) });
   const { activeElement } = document;
   if (activeElement === document.body || activeElement.hidden || activeElement.closest("[hidden]")) focusView();
 }
@@ -131,6 +145,22 @@ const inform = () => {
   if (id !== undefined) informAbout(id);
 };
 
+/** Show the images that resemble the focused one, of all classes; Esc goes back. */
+function showSimilar() {
+  const id = focusedId();
+  if (id === undefined || isGroupQueue()) return;
+  if (isLoupeOpen()) closeLoupe();
+  const { queue, class: name, order, filters } = store;
+  const before = store.before ?? { queue, class: name, order, filters };
+  go({ queue: queue === "rejected" ? queue : "all", class: "", order: "similar", like: id, filters: { ...NO_FILTERS }, before });
+}
+
+/** Select nothing; with nothing selected, go back from similar images. */
+function escape() {
+  if (store.selection.size || !store.before || store.order !== "similar") return gridCommands.escape();
+  go({ ...store.before, before: null });
+}
+
 const shared = {
   undo, redo, open, pick, inform, help: openHelp, settings: openSettings,
   previousClass: () => stepClass(-1),
@@ -138,17 +168,19 @@ const shared = {
   filter: () => { byId("filter-text").focus(); byId("filter-text").select(); },
   rail: () => document.body.classList.toggle("rail-open"),
   hideNotice,
+  confusion: openConfusion,
 };
+const grid = { ...gridCommands, similar: showSimilar, escape };
 
 /** Return the commands of the topmost layer; a dialog other than the loupe has none. */
 function layers() {
   const top = [...document.querySelectorAll("dialog[open]")].at(-1);
   if (top?.id === "information") return informationCommands(top);
   if (top && top.id !== "loupe") return null;
-  if (top) return { ...shared, ...loupeCommands, open: loupeCommands.close };
+  if (top) return { ...shared, ...loupeCommands, open: loupeCommands.close, ...(isGroupQueue() ? {} : { similar: showSimilar }) };
   if (store.isLoading) return { help: openHelp };
-  if (!byId("empty").hidden) return { undo, redo, help: openHelp, previousClass: shared.previousClass, nextClass: shared.nextClass, filter: shared.filter };
-  return { ...shared, ...(isGroupQueue() ? groupCommands : gridCommands) };
+  if (!byId("empty").hidden) return { undo, redo, help: openHelp, previousClass: shared.previousClass, nextClass: shared.nextClass, filter: shared.filter, confusion: openConfusion, escape };
+  return { ...shared, ...(isGroupQueue() ? groupCommands : grid) };
 }
 
 /** Return the commands behind the panel about an image: it follows the arrows, and its own key closes it. */
@@ -160,7 +192,7 @@ function informationCommands(panel) {
 
 /** Run a command for a button, and give the focus back to the view. */
 function run(name, stays, value) {
-  const all = { ...shared, ...(isGroupQueue() ? groupCommands : gridCommands), ...layers() };
+  const all = { ...shared, ...(isGroupQueue() ? groupCommands : grid), ...layers() };
   if (name === "settleAs") settleAs(value);
   else all[name]?.(stays);
 }
@@ -173,16 +205,22 @@ function follow() {
     if (byId("grid").hidden === Boolean(store.ids.length)) { drawView(); draw(); }
   });
   listen("groups-done reload", () => whenSent().then(load));
-  listen("state", () => !byId("empty").hidden && drawView());
+  let couldOrder = canOrder();
+  listen("state view", () => {
+    const isNew = canOrder() && !couldOrder && !isGroupQueue();
+    couldOrder = canOrder();
+    if (isNew && !store.isLoading) load();
+    else if (!byId("empty").hidden) drawView();
+  });
 }
 
 async function start() {
   try {
     store.state = await get("/api/state");
+    await loadPreferences();
   } catch (error) {
     return showFailure(error);
   }
-  loadPreferences(store.state.keys);
   loadLook();
   startGrid();
   startGroups();
@@ -193,6 +231,7 @@ async function start() {
   startFirstCard();
   startRail(go);
   startBars(go, run);
+  startConfusion(go);
   startKeys(layers);
   addEventListener("blur", endFlicker);
   const flicker = document.querySelector("[data-hold=flicker]");

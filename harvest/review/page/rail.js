@@ -3,7 +3,8 @@
 import { byId, create, setText } from "./elements.js";
 import { gridLook } from "./grid.js";
 import { setLook } from "./grid_commands.js";
-import { NO_FILTERS, isGroupQueue, listen, store } from "./store.js";
+import { drawModelNote } from "./model.js";
+import { NO_FILTERS, classNames, isGroupQueue, listen, store } from "./store.js";
 import { count, orders, texts } from "./texts.js";
 
 const SIZES = [100, 200, 300, 500, 1000]; // pixels of the shorter side
@@ -20,7 +21,7 @@ export function startRail(change) {
   });
   byId("order").replaceChildren(...Object.entries(orders).map(([value, label]) => create("option", { value }, label)));
   byId("order").addEventListener("change", (event) => onChange({ order: event.target.value }));
-  for (const name of ["source", "query", "licence", "reason", "min_size"]) {
+  for (const name of ["source", "query", "licence", "reason", "predicted", "min_size"]) {
     byId(`filter-${name}`).addEventListener("change", (event) => filter(name, event.target.value));
   }
   let timer = 0;
@@ -48,16 +49,20 @@ export function clearFilters() {
 function draw() {
   drawClasses();
   const { sources, queries, licences, reasons } = store.state;
-  const look = JSON.stringify([sources, queries, licences, reasons, store.filters, store.order, store.queue]);
+  drawModelNote();
+  const predicted = store.state.model.has_predictions ? classNames() : [];
+  const look = JSON.stringify([predicted, sources, queries, licences, reasons, store.filters, store.order, store.queue]);
   if (look === drawn) return;
   drawn = look;
   fill("source", texts.anySource, sources);
   fill("query", texts.anyQuery, queries);
   fill("licence", texts.anyLicence, licences.map((each) => each ?? UNKNOWN), (value) => (value === UNKNOWN ? texts.unknownLicence : value));
   fill("reason", texts.anyReason, reasons);
+  fill("predicted", texts.anyPredicted, predicted);
   fill("min_size", texts.anySize, SIZES.map(String), (value) => texts.atLeast(count(Number(value))));
   if (document.activeElement !== byId("filter-text")) byId("filter-text").value = store.filters.text;
   byId("order").value = store.order;
+  byId("order").querySelector("[value=similar]").hidden = store.order !== "similar";
   byId("clear-filters").hidden = !Object.values(store.filters).some(Boolean);
   byId("grid-options").hidden = isGroupQueue();
 }

@@ -2,7 +2,7 @@
 
 const events = new EventTarget();
 
-export const NO_FILTERS = { source: "", query: "", licence: "", reason: "", text: "", min_size: "" };
+export const NO_FILTERS = { source: "", query: "", licence: "", reason: "", text: "", predicted: "", min_size: "" };
 
 export const store = {
   state: null, // the last /api/state
@@ -10,6 +10,8 @@ export const store = {
   queue: "unreviewed",
   class: "", // "" shows all classes
   order: "suspicious",
+  like: 0, // the image that others are compared with, for the order "similar"
+  before: null, // the view before "similar", to go back to
   filters: { ...NO_FILTERS },
   items: new Map(), // id -> item
   ids: [], // the images of the grid, in its order
@@ -51,6 +53,8 @@ export function readColumns(columns) {
     h: columns.h[row],
     source: columns.source[row],
     reasons: columns.reasons[row] ?? [],
+    predicted: columns.classes[columns.predicted[row]] ?? "",
+    p: columns.p[row],
     v: columns.v[row],
   }));
 }

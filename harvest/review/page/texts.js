@@ -19,7 +19,13 @@ export const orders = {
   rank: "Search rank",
   newest: "Newest first",
   name: "File name",
+  odd: "Odd ones first",
+  other: "Like another class",
+  loss: "Highest loss first",
+  similar: "Similar to an image",
 };
+
+const percent = new Intl.NumberFormat(undefined, { style: "percent" });
 
 /** What is known about an image, in the order of the panel. */
 export const facts = {
@@ -39,6 +45,7 @@ export const texts = {
   tile: (item, position, total) =>
     [`${count(position)} of ${count(total)}`, item.class, item.source, tileState(item),
       item.rating ? `rating ${item.rating}` : "",
+      item.predicted && item.predicted !== item.class ? texts.says(item) : "",
       item.state === "kept" && !item.reviewed && item.reasons.length ? `suspect: ${item.reasons.join(", ")}` : "",
     ].filter(Boolean).join(", "),
   onScreen: (shown, marked) =>
@@ -61,6 +68,7 @@ export const texts = {
   redoName: (name) => (name ? `Redo: ${name}` : "Nothing to redo"),
   undone: (name) => `undone: ${name}`,
   redone: (name) => `redone: ${name}`,
+  keysNotSaved: (why) => ["The keys are not saved, and hold until this page is closed.", why].filter(Boolean).join(" "),
   failed: (amount, why) => `${images(amount)} not changed: ${why}`,
   refused: (message, hint) => `Not saved: ${message}${hint ? ` ${hint}` : ""}`,
   noSuggestion: "There is no suggestion of a model for this image.",
@@ -86,9 +94,26 @@ export const texts = {
   anyQuery: "Any query",
   anyLicence: "Any licence",
   anyReason: "Any reason",
+  anyPredicted: "Any class",
   anySize: "Any size",
   unknownLicence: "Licence unknown",
   atLeast: (pixels) => `At least ${pixels} px`,
+
+  // Training runs
+  says: (item) => `model: ${item.predicted} ${percent.format(item.p)}`,
+  noRun: "There is no training run yet. This order needs one.",
+  noRunHint: "Train in the terminal. The run is found without a reload of this page.",
+  noPredictions: (run) => `The run ${run} has no predictions yet.`,
+  featuresMissing: (amount, run) => `${images(amount)} without features. The network of ${run} can compute them.`,
+  computing: (done, total) => (done ? `Computing features: ${count(done)} of ${count(total)}` : "Loading the network to compute features…"),
+  computingHint: "You can go on reviewing in another order.",
+  notComputed: (why) => `The features are not computed: ${why}`,
+  compute: "Compute",
+  matrix: (run, hidden) => `Rows are the classes of the images, columns what ${run} predicts for them without having seen them. Choose a cell to see its images.${hidden ? ` ${count(hidden)} classes with fewer wrong predictions are not shown.` : ""}`,
+  matrixCorner: "Class",
+  matrixCell: (amount, actual, predicted) => (actual === predicted
+    ? `${images(amount)} of ${actual}, predicted as such` : `${images(amount)} of ${actual}, predicted as ${predicted}`),
+  noMatrix: "There are no predictions yet. Train in the terminal:",
 
   // Class picker
   pickerTitle: (amount) => (amount === 1 ? "Move to class" : `Move ${images(amount)} to class`),
@@ -105,6 +130,7 @@ export const texts = {
   groupTitle: (position, total, amount) => `${count(position)} of ${count(total)} · ${images(amount)}`,
   conflictTitle: "The same image is in more than one class. Choose its class.",
   proposal: (kept, why) => `Keeps ${images(kept)}${why ? ` · ${why}` : ""}`,
+  noProposal: (why) => ["Probably copies: reject some with X, or press A if all are different", why].filter(Boolean).join(" · "),
   nothingKept: "Keeps none of them",
   memberKept: "keep",
   memberRejected: "reject",
@@ -117,6 +143,7 @@ export const texts = {
   accept: "Accept",
   neither: "In none",
   rejectAll: "Reject all",
+  chooseCopies: "Nothing is proposed for images that only may be copies. Reject some with X, or press A if all are different.",
   chooseClass: "Choose a class for this image first, or none.",
 
   // Done and empty
