@@ -29,7 +29,7 @@ from harvest.dataset.pages_naming_another_class import PageMismatch
 from harvest.dataset.read_for_training import ReadOnlyDataset, save_split_in_ledger
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
-from harvest.dataset.scan import ScanProgress, compare_with_disk
+from harvest.dataset.scan import ScanProgress, compare_with_disk, have_differences
 from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
@@ -48,7 +48,7 @@ from harvest.ledger.history import PictureHistory
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.rejections import Rejection, RejectionBatch
-from harvest.ledger.review_table import ReviewRow
+from harvest.ledger.review_table import LedgerPosition, ReviewRow
 from harvest.ledger.search_table import (
     EXHAUSTED,
     LIMIT_REACHED,
@@ -80,6 +80,7 @@ __all__ = [
     "HitVerdict",
     "KeepRate",
     "KnownPicture",
+    "LedgerPosition",
     "NearDuplicate",
     "Origin",
     "PageMismatch",
@@ -206,6 +207,10 @@ class Dataset(DatasetReader):
         if not self._read_only:
             self._inspect(copies.seen)
         return self.changes
+
+    def has_differences(self, folders: Collection[str]) -> bool:
+        """Return whether to reconcile because of these folders, given by their paths, when no others changed."""
+        return have_differences(self._pictures, self._tree, folders)
 
     def _inspect(self, seen: Mapping[str, InspectedImage | Refusal | None]) -> None:
         """Compute the fingerprints that are missing or outdated."""
