@@ -33,10 +33,11 @@ class ReviewSession:
         self._predictions = predictions
         self._watch = DiskWatch(dataset.root)
         self._pace = Pace()
+        self._version, self._position = dataset.data_version(), dataset.review_position()
         self._sharpness: dict[str, float] = {}
         self._groups: tuple[int, list[Group], list[list[ReviewRow]]] = (0, [], [])
         self.snapshot = Snapshot()
-        self._read_everything()
+        self.snapshot.replace(dataset.review_rows())
 
     def synchronize(self) -> None:
         """Record what a person did to the folders, and read what other processes wrote to the ledger."""
