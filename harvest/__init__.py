@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from harvest.api import harvest
     from harvest.dataset import Dataset
     from harvest.errors import HarvestError
+    from harvest.export.export_dataset import export_dataset
     from harvest.harvesting.summary import Summary
     from harvest.licences import Licence
     from harvest.models import Hit, Query
     from harvest.queries.query_file import read_queries
+    from harvest.reproduce.merge_datasets import merge_datasets
+    from harvest.reproduce.render_dataset import render_dataset
+    from harvest.reproduce.replay_recipe import replay_recipe
+    from harvest.reproduce.write_recipe import write_recipe
     from harvest.verdicts import Verdict
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # a traceback is printed only where one asks
@@ -30,8 +35,13 @@ __all__ = [
     "Query",
     "Summary",
     "Verdict",
+    "export_dataset",
     "harvest",
+    "merge_datasets",
     "read_queries",
+    "render_dataset",
+    "replay_recipe",
+    "write_recipe",
 ]
 
 _HOMES = {
@@ -42,8 +52,13 @@ _HOMES = {
     "Query": "models",
     "Summary": "harvesting.summary",
     "Verdict": "verdicts",
+    "export_dataset": "export.export_dataset",
     "harvest": "api",
+    "merge_datasets": "reproduce.merge_datasets",
     "read_queries": "queries.query_file",
+    "render_dataset": "reproduce.render_dataset",
+    "replay_recipe": "reproduce.replay_recipe",
+    "write_recipe": "reproduce.write_recipe",
 }
 
 

@@ -3,6 +3,7 @@
 HarvestError                  1   exit code
 ├── UsageError                2   the command line or the arguments of a Python call are invalid
 │   ├── QueryFileError        2   a line of the query file is invalid
+│   ├── RecipeError           2   a line of a recipe is invalid
 │   ├── UserCodeError         2   a metric, transform or callback of the user raised an exception
 │   └── TrainingError         2   the folders or the model cannot be used for training
 ├── ProviderError             3   the search of one provider ended early; the others continue
@@ -54,6 +55,14 @@ class QueryFileError(UsageError):
     def __init__(self, path: object, line: int | None, message: str, hint: str = "") -> None:
         location = f"{path} line {line}" if line else f"{path}"
         super().__init__(f"{location}: {message}", hint)
+        self.line = line
+
+
+class RecipeError(UsageError):
+    """The message starts with the file and the line."""
+
+    def __init__(self, path: object, line: int, message: str, hint: str = "") -> None:
+        super().__init__(f"{path} line {line}: {message}", hint)
         self.line = line
 
 

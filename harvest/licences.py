@@ -58,6 +58,16 @@ class Licence:
         """Whether anyone may use and share the image: public domain, CC0, BY or BY-SA, stated and not claimed."""
         return self.id is not None and self.id.startswith(_OPEN) and not self.id.startswith(_CLAIMED)
 
+    @property
+    def spdx(self) -> str:
+        """The id for a published list: `NOASSERTION` where the licence is unknown, or only claimed by a search."""
+        return NO_ASSERTION if self.id is None or self.id.startswith(_CLAIMED) else self.id
+
+    @property
+    def forbids_derivatives(self) -> bool:
+        """Whether it is a licence that does not allow changes (ND)."""
+        return self.id is not None and "-ND-" in f"{self.id}-"
+
     def allows(self, wanted: LicenceFilter) -> bool:
         """Return whether this licence passes a filter; an unknown licence passes only `ANY`.
 
@@ -72,6 +82,8 @@ class Licence:
             return False
         return self.id.startswith(_ALLOWED[wanted])
 
+
+NO_ASSERTION = "NOASSERTION"  # SPDX's word for a licence that is not known
 
 # A search filter's claim is stored as an id of ours: the ledger keeps it, and a narrower filter refuses it.
 _CLAIMED = f"{spdx.REFERENCE}Claimed-"

@@ -56,6 +56,7 @@ class Verdict(StrEnum):
     TOO_SMALL = "too_small", "small", "too small", Followup.OTHER_FILTERS
     BLANK = "blank", "small", "blank image"
     ASPECT = "aspect", "small", "too elongated"
+    CHANGED = "changed", "bad", "no longer the image that a recipe describes"
     PLACEHOLDER = "placeholder", "bad", "a placeholder that its host serves for many URLs"
     # The bytes are not an image that can be used.
     NOT_AN_IMAGE = "not_an_image", "bad", "not an image, but a web page for example", _RENDITION

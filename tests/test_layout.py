@@ -35,8 +35,8 @@ LAYERS = (
     ("dataset", "html_report"),
     ("labelled_pictures",),
     ("splits",),
-    ("harvesting", "review", "training"),
-    ("api", "serving"),
+    ("export", "harvesting", "review", "training"),
+    ("api", "reproduce", "serving"),
     ("cli",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
@@ -55,14 +55,8 @@ HOMES = {
     "flickrapi": {"providers"},
     "platformdirs": {"settings_folder"},
     "bs4": {"providers"},
-    "PIL": {
-        "html_report",
-        "images",
-        "duplicates",
-        "providers",
-        "training",
-        "cli",
-    },  # SAMPLE draws; `doctor` lists formats
+    # SAMPLE draws; `doctor` lists formats
+    "PIL": {"cli", "duplicates", "export", "html_report", "images", "providers", "training"},
     "imagehash": {"duplicates"},
     "numpy": {"charts", "images", "duplicates", "labelled_pictures", "serving", "splits", "training"},
     "torch": {"training"},

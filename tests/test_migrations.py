@@ -27,6 +27,10 @@ def root(tmp_path: Path) -> Path:
         connection.execute("DROP TABLE split")
         connection.execute("DROP TABLE dataset")
         connection.execute("DROP TABLE near_duplicate")
+        connection.execute("DROP TABLE recipe")
+        connection.execute("DROP TABLE expected_source")
+        connection.execute("DROP TABLE expected_image")
+        connection.execute("ALTER TABLE run DROP COLUMN transform")
 
         connection.execute("ALTER TABLE picture DROP COLUMN source_type")
         for column in ("picture DROP COLUMN reviewed", "picture DROP COLUMN rating", "decision DROP COLUMN before"):

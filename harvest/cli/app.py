@@ -18,11 +18,16 @@ from harvest.cli.adopt import adopt
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
+from harvest.cli.export import export
 from harvest.cli.get import get
 from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
 from harvest.cli.machine_errors import explain
+from harvest.cli.merge import merge
 from harvest.cli.predict import predict
+from harvest.cli.recipe import recipe
+from harvest.cli.render import render
+from harvest.cli.replay import replay
 from harvest.cli.restore import restore
 from harvest.cli.review import review
 from harvest.cli.serve import serve
@@ -76,7 +81,9 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings=SETTINGS,
 )
-for command in (get, demo, adopt, status, why, restore, review, train, predict, serve, keys, doctor):
+_DATASETS = (get, demo, adopt, status, why, restore, review, export, recipe, replay, render, merge)
+_COMMANDS = (*_DATASETS, train, predict, serve, keys, doctor)
+for command in _COMMANDS:
     kind = TrainCommand if command is train else Command
     app.command(cls=kind, epilog=examples(command.__name__))(command)
 

@@ -61,6 +61,24 @@ _EXAMPLES = {
         ("harvest serve snakes.runs/first", "web page at http://127.0.0.1:8000/"),
         ("harvest serve snakes.runs/first --host 0.0.0.0", "also for other devices in the network"),
     ),
+    "export": (
+        ("harvest export snakes snakes-hf", "Parquet for Hugging Face"),
+        ("harvest export snakes out --to imagefolder --license open", "class folders, open licences"),
+        ("harvest export snakes mine --nd", "for yourself: with ND licences"),
+    ),
+    "recipe": (
+        ("harvest recipe snakes", "snakes.recipe.jsonl, to publish"),
+        ("harvest recipe snakes -o recipe.jsonl", "another file"),
+    ),
+    "replay": (
+        ("harvest replay snakes.recipe.jsonl -o snakes", "download the images again"),
+        ("harvest replay snakes.recipe.jsonl -o snakes --archive", "also from the Wayback Machine"),
+    ),
+    "render": (
+        ("harvest render snakes -s 224 -o snakes-224", "longest side 224, padded to a square"),
+        ("harvest render snakes -s 500 --no-pad -o snakes-500", "longest side 500, not padded"),
+    ),
+    "merge": (("harvest merge snakes more-snakes -o all-snakes", "two datasets into a third"),),
     "keys": (
         ("harvest keys set flickr", "ask for the Flickr key, and store it"),
         ("harvest keys set GOOGLE_CSE_ID < engine.txt", "by variable, from a file"),

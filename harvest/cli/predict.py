@@ -27,6 +27,16 @@ def predict(
         typer.Argument(metavar="PICTURE|FOLDER...", help="Images, and folders to search recursively."),
     ],
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Number of labels per image.")] = 5,
+    accept: Annotated[
+        float,
+        typer.Option(
+            "--accept",
+            min=0.5,
+            max=1,
+            metavar="SHARE",
+            help="Share of right images to accept; the others are none of these. 1 accepts all images.",
+        ),
+    ] = 0.95,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as one JSON document.")] = False,
     csv: Annotated[
         str | None,
@@ -35,6 +45,7 @@ def predict(
 ) -> None:
     """Classify images with a trained network: print the most probable labels of each.
 
+    An image unlike all training images is none of the classes, and the answer says so.
     An image that cannot be read is reported on stderr; the others are classified, and the exit code is 3.
     """
     if as_json and csv == "-":
@@ -47,7 +58,7 @@ def predict(
     from harvest.training.predictor import Predictor
 
     check_paths(words)
-    predictor = Predictor.open(run, say=console.note)
+    predictor = Predictor.open(run, accept=accept, say=console.note)
     several = len(words) > 1 or words[0].is_dir()
     with PredictionOutput(several=several, top=min(top, len(predictor.labels)), as_json=as_json, csv=csv) as answers:
         _predict(predictor, words, answers, top)

@@ -95,8 +95,8 @@ def _serve(dataset: Dataset, host: str, port: int | None, *, is_browser_wanted: 
 
 def _read_predictions(root: Path) -> dict[str, ModelPrediction]:
     """Return the out-of-fold predictions of the newest run next to the dataset."""
+    from harvest.labelled_pictures.prediction_table import read_newest_predictions
     from harvest.review.image_details import ModelPrediction
-    from harvest.training.result_files import read_newest_predictions
 
     newest = read_newest_predictions(root.with_name(f"{root.name}.runs"))
     return {content: ModelPrediction(each.predicted, each.p_predicted) for content, each in newest.items()}

@@ -35,6 +35,16 @@ def serve(
         str | None,
         typer.Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY."),
     ] = None,
+    accept: Annotated[
+        float,
+        typer.Option(
+            "--accept",
+            min=0.5,
+            max=1,
+            metavar="SHARE",
+            help="Share of right images to accept; the others are none of these. 1 accepts all images.",
+        ),
+    ] = 0.95,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log one line per request.")] = False,
 ) -> None:
     """Serve a trained network over HTTP: a web page to try it, and an API. Ctrl-C stops it.
@@ -54,7 +64,7 @@ def serve(
     console.set_up_log(None, verbose=verbose)
     listener = listen(host, port)  # before the network is loaded, so that a port in use is reported at once
     try:
-        predictor = Predictor.open(run, say=console.note)
+        predictor = Predictor.open(run, accept=accept, say=console.note)
         bounds = ServiceLimits()
         app = make_app(
             predictor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from contextlib import ExitStack, suppress
@@ -35,7 +36,7 @@ from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
 from harvest.files.lock import Lock
 from harvest.files.paths import Area, FileKey
-from harvest.files.tree import Tree
+from harvest.files.tree import MAX_FILE, Tree
 from harvest.ledger import (
     class_table,
     pending_changes,
@@ -45,8 +46,10 @@ from harvest.ledger.actions import Action
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.history import PictureHistory
+from harvest.ledger.image_provenance import ImageProvenance, RunRecord, SearchCount
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
+from harvest.ledger.rebuild_table import RebuildTable
 from harvest.ledger.rejections import Rejection, RejectionBatch
 from harvest.ledger.review_table import LedgerPosition, ReviewRow
 from harvest.ledger.search_table import (
@@ -64,7 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from harvest.images import InspectedImage
-    from harvest.models import Hit, Query, Refusal, Task
+    from harvest.models import Hit, Query, Recipe, Refusal, Task
     from harvest.verdicts import Verdict
 
 __all__ = [
@@ -78,6 +81,7 @@ __all__ = [
     "Conflict",
     "Dataset",
     "HitVerdict",
+    "ImageProvenance",
     "KeepRate",
     "KnownPicture",
     "LedgerPosition",
@@ -91,6 +95,8 @@ __all__ = [
     "RejectionBatch",
     "RestoreResult",
     "ReviewRow",
+    "RunRecord",
+    "SearchCount",
     "SearchRecord",
     "SkippedFile",
     "UndoStep",
@@ -102,6 +108,7 @@ class Dataset(DatasetReader):
     """An open dataset; `changes` are those that a person made to its folders since the last command."""
 
     changes: Changes
+    _is_temporary = False
     provenance_read: int = 0  # images whose source was read from their files, for a new ledger
 
     def __init__(
@@ -125,6 +132,7 @@ class Dataset(DatasetReader):
         if self._identity is not None:
             ledger.before_writing = self._tree.before_changing = self._identity.check
         self._searches = SearchTable(ledger)
+        self.rebuild = RebuildTable(ledger)
         self._decisions = DecisionLog(ledger, secrets.token_hex(4))
         self._journal = FileOperations(ledger, self._pictures, self._tree)
         common = ledger, self._pictures, self._tree, self._journal, self._decisions
@@ -143,6 +151,7 @@ class Dataset(DatasetReader):
         accept_missing: bool = False,
         new_ledger: bool = False,
         read_only: bool = False,
+        is_temporary: bool = False,
         say: Callable[[str], None] | None = None,
     ) -> Self:
         """Open a dataset and reconcile it with its folders.
@@ -150,8 +159,9 @@ class Dataset(DatasetReader):
         `exclusive` is for a `get`: no other process may place pictures, and too many missing files raise
         `MissingFiles`. `read_only` uses a copy of the ledger in memory, even where there is no dataset, and
         changes nothing. If there are signs that the ledger was lost, `LedgerMissing` is raised and none is
-        created; `new_ledger` creates one, and reads the sources of the images from their files. `say` is
-        called with the progress of a long scan.
+        created; `new_ledger` creates one, and reads the sources of the images from their files. The path of a dataset
+        that `is_temporary` is not remembered, so that it may be deleted. `say` is called with the progress of a long
+        scan.
         """
         path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link to other siblings
         if not path.name:
@@ -169,6 +179,7 @@ class Dataset(DatasetReader):
                 ledger = open_ledger(path, create=create)
             opened.callback(ledger.close)
             dataset = cls(path, ledger, lock, read_only=read_only, say=say)
+            dataset._is_temporary = is_temporary
             opened.callback(dataset._close_files)
             dataset.reconcile(accept_missing=accept_missing, read_sources=new_ledger)
             dataset._remember_path()
@@ -179,7 +190,7 @@ class Dataset(DatasetReader):
 
     def _remember_path(self) -> None:
         """Record that there is a dataset at this path, so that its loss is detected."""
-        if not self._read_only and self._pictures.has_any():
+        if not self._read_only and not self._is_temporary and self._pictures.has_any():
             remember_dataset_paths.remember(self.root, self._ledger.dataset_id)
 
     def _begin_run(self) -> None:
@@ -189,7 +200,7 @@ class Dataset(DatasetReader):
                 "Is the drive attached? If you deleted them: --accept-missing",
             )
         self._run = run_table.begin_run(self._ledger)
-        self._searches.run = self._journal.run = self._run
+        self._searches.run = self._journal.run = self.rebuild.run = self._run
 
     def reconcile(self, *, accept_missing: bool = False, read_sources: bool = False) -> Changes:
         """Scan the folders and record the changes, unless so many files are missing that it may be a mistake.
@@ -314,6 +325,11 @@ class Dataset(DatasetReader):
         """Record verdicts on hits that gave no new picture."""
         self._searches.record_verdicts(verdicts)
 
+    def record_transform(self, recipe: Recipe) -> None:
+        """Record how this run writes its images."""
+        if self._run is not None:
+            run_table.record_transform(self._ledger, self._run, recipe)
+
     # Pictures.
 
     def place(self, placements: Sequence[Placement]) -> list[KnownPicture]:
@@ -330,7 +346,10 @@ class Dataset(DatasetReader):
 
     def read_image(self, class_name: str, name: str, *, rejected: bool = False, most: int) -> bytes | None:
         """Return the bytes of an image, or `None` for a link, a missing file, or one of more than `most` bytes."""
-        spot = FileKey(class_name, name, Area.REJECTED if rejected else Area.TREE)
+        return self.read_file(FileKey(class_name, name, Area.REJECTED if rejected else Area.TREE), most=most)
+
+    def read_file(self, spot: FileKey, *, most: int = MAX_FILE) -> bytes | None:
+        """Return the bytes of a file, or `None` for a link, a missing file, or one of more than `most` bytes."""
         seen = self._tree.stat(spot)
         if seen is None or seen.size > most:
             return None
@@ -338,6 +357,19 @@ class Dataset(DatasetReader):
         with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
             return file.read(most)
         return None
+
+    def add_own_file(self, class_name: str, name: str, data: bytes) -> None:
+        """Write a file that a person added to another dataset, unless its class has it; the next scan records it."""
+        spot, content = FileKey(class_name, name), hashlib.sha256(data).hexdigest()
+        known = self._pictures.find_by_content([content])
+        if any(row.state == "present" and row.class_name == class_name for row in known):
+            return
+        if self._tree.hash_files([spot]) != [content]:
+            self._tree.place([(self._journal.find_free_name(spot), data)])
+
+    def find_originals(self) -> dict[str, FileKey]:
+        """Return the originals that were kept, by their names, which are unique."""
+        return {file[1]: FileKey(file[0], file[1], Area.RAW) for file in self._tree.scan(Area.RAW).files}
 
     # Decisions.
 

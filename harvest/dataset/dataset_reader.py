@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.dataset import pages_naming_another_class as pages
-from harvest.ledger import history, near_duplicate_table, rejections, review_table, statistics
+from harvest.ledger import history, image_provenance, near_duplicate_table, rejections, review_table, statistics
 from harvest.ledger.picture_table import PictureTable
+from harvest.ledger.recipe_rows import RecipeRows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from harvest.ledger.database import Ledger
     from harvest.ledger.history import PictureHistory
+    from harvest.ledger.image_provenance import ImageProvenance, RunRecord, SearchCount
     from harvest.ledger.near_duplicate_table import NearDuplicate
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.rejections import Rejection, RejectionBatch
@@ -26,6 +28,7 @@ class DatasetReader:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._pictures = PictureTable(ledger)
+        self.recipe_rows = RecipeRows(ledger)
 
     @property
     def id(self) -> str:
@@ -165,3 +168,25 @@ class DatasetReader:
     def ratings(self) -> list[tuple[str, str, str, int]]:
         """Return class, name, state and rating (0: none) of every image with a file."""
         return review_table.list_ratings(self._ledger)
+
+    # For exports.
+
+    def list_provenance(self) -> list[ImageProvenance]:
+        """Return where every image on disk comes from."""
+        return image_provenance.list_provenance(self._ledger)
+
+    def list_runs(self) -> list[RunRecord]:
+        """Return the runs, in their order."""
+        return image_provenance.list_runs(self._ledger)
+
+    def count_searches(self) -> list[SearchCount]:
+        """Return every query with the number of its hits."""
+        return image_provenance.count_searches(self._ledger)
+
+    def count_verdicts(self) -> dict[str, int]:
+        """Return the number of hits with each verdict."""
+        return image_provenance.count_verdicts(self._ledger)
+
+    def split_rules(self) -> list[str]:
+        """Return the rules of the splits that the ledger remembers."""
+        return image_provenance.split_rules(self._ledger)

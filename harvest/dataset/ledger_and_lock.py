@@ -24,7 +24,7 @@ def lock_for_placing(root: Path, *, create: bool) -> Lock:
         with disk.write_errors_named(root):
             disk.make_folder(root)
     else:
-        _check_is_dataset(root)
+        check_is_dataset(root)
     lock = Lock(root / LOCK)
     if not lock.acquire(timeout=LOCK_TIMEOUT):
         raise DatasetBusy(
@@ -37,13 +37,14 @@ def lock_for_placing(root: Path, *, create: bool) -> Lock:
 def open_ledger(root: Path, *, create: bool) -> Ledger:
     """Open the ledger of a dataset; with `create`, make one if there is none."""
     if not create:
-        _check_is_dataset(root)
+        check_is_dataset(root)
     elif not os.path.lexists(root / LEDGER):
         Ledger.create(root / LEDGER)
     return Ledger.open(root / LEDGER)
 
 
-def _check_is_dataset(root: Path) -> None:
+def check_is_dataset(root: Path) -> None:
+    """Raise `UsageError` for a folder without a ledger."""
     disk.refuse_link(root / LEDGER)
     if not (root / LEDGER).exists():
         raise UsageError(

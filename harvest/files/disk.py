@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import CannotWrite, ReadOnly, StorageError
@@ -18,7 +19,6 @@ from harvest.errors import CannotWrite, ReadOnly, StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
-    from pathlib import Path
 
 _CHUNK = 1 << 20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -63,24 +63,26 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise write_error(path, error) from error
 
 
-def copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path, *, flush: bool = True) -> None:
     """Copy to a new file on another disk, and flush it."""
     with open_to_read(source) as old, target.open("xb") as file:
         shutil.copyfileobj(old, file, _CHUNK)
         file.flush()
-        os.fsync(file.fileno())
+        if flush:
+            os.fsync(file.fileno())
 
 
-def link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path, *, flush: bool = True) -> None:
     """Give a file a second name, which keeps its content when the first name is replaced.
 
-    This takes no space; on a file system without hard links the file is copied.
+    This takes no space; on a file system without hard links the file is copied. Without `flush`, the caller
+    flushes the copy later.
     """
     try:
         target.hardlink_to(source)
     except (OSError, NotImplementedError):
         remove(target)
-        copy(source, target)
+        copy(source, target, flush=flush)
 
 
 def replace(source: Path, target: Path) -> None:
@@ -102,6 +104,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush every file and name below a folder: faster than one by one while they are written."""
+    for path, _, names in os.walk(folder):
+        for name in names:
+            handle = os.open(os.path.join(path, name), os.O_RDONLY | _NO_FOLLOW)  # noqa: PTH118 - ten times faster
+            try:
+                if os.name != "nt":  # Windows flushes only what is open for writing
+                    os.fsync(handle)
+            finally:
+                os.close(handle)
+        sync_folder(Path(path))
 
 
 def is_link(path: Path) -> bool:
@@ -176,7 +191,7 @@ def write_error(path: Path, error: OSError) -> CannotWrite:
     if error.errno == errno.ELOOP and is_link(path):
         return _link_refusal(path)
     kind = ReadOnly if error.errno in _NOT_OURS else CannotWrite
-    if error.errno in _NO_ROOM:
+    if is_full(error):
         hint = "Free some space, then run the same command again: it continues where this one stopped."
     elif error.errno in _NOT_OURS:
         hint = "Choose a folder that you may write to."
@@ -196,6 +211,11 @@ def _link_refusal(path: Path) -> CannotWrite:
         f"{path} is a symbolic link{target}. harvest does not follow it, and does not change its target.",
         "Replace the link by its target, or remove it. Then run the same command again.",
     )
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether an error is about space: the disk, a quota or the size of a file."""
+    return error.errno in _NO_ROOM
 
 
 def describe_free_space(path: Path) -> str:

@@ -17,7 +17,7 @@ from harvest.models import Outcome, Picture, Refusal
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from harvest.dataset import Dataset, KnownPicture
     from harvest.models import Fingerprint, Task
@@ -27,10 +27,14 @@ PLACEHOLDER_PAGES = 5
 
 
 class Deduplicator:
-    """Recognises every picture of the dataset by its bytes, its pixels and its fingerprint."""
+    """Recognises every picture of the dataset by its bytes, its pixels and its fingerprint.
 
-    def __init__(self, dataset: Dataset) -> None:
+    Only the rejections that `is_enforced` accepts are enforced; all are by default.
+    """
+
+    def __init__(self, dataset: Dataset, *, is_enforced: Callable[[KnownPicture], bool] | None = None) -> None:
         self._dataset = dataset
+        self._is_enforced = is_enforced
         self._pages: dict[tuple[str, str], set[str]] = {}  # by file and host, for files that were downloaded twice
         self._placeholders: set[str] = set()
         self.set_aside = 0
@@ -38,12 +42,12 @@ class Deduplicator:
     # Loaded for the first picture: 50,000 take half a second, and many runs download nothing.
 
     @cached_property
-    def _present(self) -> _KnownPictures:
-        return _KnownPictures(self._dataset.list_present())
+    def _present(self) -> KnownPictures:
+        return KnownPictures(self._dataset.list_present())
 
     @cached_property
-    def _rejected(self) -> _KnownPictures:
-        return _KnownPictures(self._dataset.list_rejected())
+    def _rejected(self) -> KnownPictures:
+        return KnownPictures(filter(self._is_enforced or (lambda _: True), self._dataset.list_rejected()))
 
     def record_outcomes(self, outcomes: Sequence[Outcome]) -> list[Verdict]:
         """Decide a batch in its order, with as few transactions as the duplicates in it allow; return the verdicts."""
@@ -112,7 +116,7 @@ def _is_better(task: Task, picture: Picture, duplicate: KnownPicture) -> bool:
     return (task.hit.licence.is_open, area) > (duplicate.open_licence, duplicate.area)
 
 
-class _KnownPictures:
+class KnownPictures:
     """Pictures to recognise: exactly by bytes or pixels, approximately by fingerprint."""
 
     def __init__(self, pictures: Iterable[KnownPicture]) -> None:
@@ -132,20 +136,22 @@ class _KnownPictures:
                 self._exact.setdefault(name, known.id)
 
     def add(self, known: KnownPicture) -> None:
+        """Add a picture."""
         self._remember(known)
         if known.fingerprint is not None:
             self._duplicates.add(known.id, known.fingerprint)
 
     def forget(self, known: KnownPicture) -> None:
+        """Remove a picture."""
         self._by_id.pop(known.id, None)
         self._duplicates.discard(known.id)
         for name in (known.body, known.pixels, known.content):
             if name and self._exact.get(name) == known.id:
                 del self._exact[name]
 
-    def find(self, picture: Picture) -> tuple[KnownPicture | None, tuple[int, ...]]:
+    def find(self, picture: Picture | KnownPicture) -> tuple[KnownPicture | None, tuple[int, ...]]:
         """Return the picture that is certainly the same, and the ids of those that may be copies."""
-        certain, probable = self._duplicates.find(picture.fingerprint)
+        certain, probable = self._duplicates.find(picture.fingerprint) if picture.fingerprint else ((), ())
         exact = (self._exact[name] for name in (picture.body, picture.pixels, picture.content) if name in self._exact)
         same = next(exact, certain[0] if certain else None)
         similar = tuple(number for number in probable if number != same)
@@ -157,7 +163,7 @@ class _Batch:
     """Collects placements and verdicts, so that a batch takes a few commits and not hundreds."""
 
     dataset: Dataset
-    present: _KnownPictures
+    present: KnownPictures
     placements: list[Placement] = field(default_factory=list)
     verdicts: list[HitVerdict] = field(default_factory=list)
     _arriving: DuplicateIndex = field(default_factory=DuplicateIndex)

@@ -18,7 +18,7 @@ from harvest.models import DEFAULT_RULES, Body, Outcome, Picture, Refusal, Task
 from harvest.verdicts import Followup, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
     from harvest.models import Recipe, StatementRules
@@ -53,7 +53,10 @@ class Workers(Protocol):
 
 
 class LocalWorkers:
-    """Downloads with asyncio and decodes in threads: Pillow releases the GIL."""
+    """Downloads with asyncio and decodes in threads: Pillow releases the GIL.
+
+    All images are written by one `recipe`, unless `recipe_of` gives each its own.
+    """
 
     def __init__(
         self,
@@ -61,10 +64,11 @@ class LocalWorkers:
         recipe: Recipe,
         *,
         rules: StatementRules = DEFAULT_RULES,
+        recipe_of: Callable[[Task], Recipe] | None = None,
         threads: int | None = None,
     ) -> None:
         self._client = client
-        self._recipe = recipe
+        self._recipe_of = recipe_of or (lambda _: recipe)
         self._rules = rules
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 2, thread_name_prefix="decode")
         self._memory = MemoryBudget(DECODE_BUDGET)
@@ -102,9 +106,13 @@ class LocalWorkers:
 
     async def work(self, task: Task) -> Outcome:
         """Try the largest rendition first, and a smaller one when that fails."""
+        return await self.work_at(task, (task.hit.url, *task.hit.others))
+
+    async def work_at(self, task: Task, urls: Sequence[str]) -> Outcome:
+        """Try other URLs than those of the hit, in their order, until one gives the image."""
         read = 0
         result: Picture | Refusal = Refusal(Verdict.BAD_ADDRESS, "no address")
-        for url in (task.hit.url, *task.hit.others):
+        for url in urls:
             try:
                 result, size = await self._attempt(url, task)
             except ENDS_THE_RUN:
@@ -137,11 +145,14 @@ class LocalWorkers:
             self._processing.discard(me)
 
     async def _process(self, body: Body, task: Task) -> Picture | Refusal:
-        async with self._memory.share(images.memory_needed(body.data, self._recipe.size)):
+        return await self.process(body.data, task)
+
+    async def process(self, data: bytes, task: Task) -> Picture | Refusal:
+        """Turn the bytes of an image into a picture, in a thread and within the memory budget."""
+        recipe = self._recipe_of(task)
+        async with self._memory.share(images.memory_needed(data, recipe.size)):
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(
-                self._threads, images.process_image, body.data, task.hit, self._recipe, self._rules
-            )
+            return await loop.run_in_executor(self._threads, images.process_image, data, task.hit, recipe, self._rules)
 
 
 class MemoryBudget:

@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harvest.contain_unexpected_errors import ENDS_THE_RUN, internal_error
 from harvest.errors import HarvestError, Interrupted
@@ -25,13 +25,13 @@ from harvest.models import Outcome, Refusal, Task
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from harvest.dataset import Dataset
-    from harvest.harvesting.deduplicate import Deduplicator
+    from harvest.dataset import SearchRecord
     from harvest.harvesting.download import Workers
     from harvest.harvesting.search import Arrival
     from harvest.harvesting.summary import Summary, SummaryLine
     from harvest.models import Hit, Query
     from harvest.providers.base import Provider
+    from harvest.verdicts import Verdict
     from harvest.web.search_session import SearchSession
 
 T = TypeVar("T")
@@ -48,13 +48,45 @@ GATHER = 0.1
 POLL = 0.2
 
 
+class HitLedger(Protocol):
+    """What the pipeline needs of a dataset: its searches, and the hits that they find."""
+
+    def begin_search(self, query: Query, provider: str, limit: int) -> SearchRecord:
+        """Open a search, and return what the ledger knows about it."""
+        ...
+
+    def finish_search(self, search_id: int, end: str, asked: int) -> None:
+        """Record how a search ended."""
+        ...
+
+    def record_hits(self, search_id: int, class_name: str, hits: Sequence[Hit]) -> list[Task | Refusal]:
+        """Record hits; return for each the task to download it, or why it is not to be downloaded."""
+        ...
+
+    def recheck_hits(self, tasks: Sequence[Task]) -> list[Task | Refusal]:
+        """Look up again what is known of recorded hits."""
+        ...
+
+    def unsettled_tasks(self, search_id: int) -> list[Task]:
+        """Return the hits of a search that earlier runs left unfinished."""
+        ...
+
+
+class OutcomeRecorder(Protocol):
+    """What the pipeline gives outcomes to: it decides what is placed."""
+
+    def record_outcomes(self, outcomes: Sequence[Outcome]) -> list[Verdict]:
+        """Record a batch of outcomes, and return their verdicts."""
+        ...
+
+
 class Pipeline:
     """Runs searches over one dataset and updates the summary as it goes; it is the channel of its searchers."""
 
     def __init__(
         self,
-        dataset: Dataset,
-        deduplicator: Deduplicator,
+        dataset: HitLedger,
+        deduplicator: OutcomeRecorder,
         summary: Summary,
         workers: Workers | None,
         *,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +15,7 @@ from harvest.errors import HarvestError, ProviderError, UsageError
 from harvest.files.names import check_component
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.download import LocalWorkers
+from harvest.harvesting.event_loop_thread import run_in_thread
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import ProviderProblem, Summary
 from harvest.options import unsupported_filters
@@ -153,6 +151,7 @@ class HarvestRun:
                 f"new ledger: read where {dataset.provenance_read:,} images come from back from their files"
             )
         dataset.retry_verdicts(self.options.verdicts_to_retry)
+        dataset.record_transform(self.options.recipe)
         deduplicator = Deduplicator(dataset)
         if jobs := self._jobs(dataset):
             self._run_pipeline(dataset, deduplicator, jobs)
@@ -188,7 +187,7 @@ class HarvestRun:
     def _run_pipeline(
         self, dataset: Dataset, deduplicator: Deduplicator, jobs: Sequence[tuple[Provider, Sequence[Query]]]
     ) -> None:
-        """Run the event loop in a thread: a notebook has a loop already, and the main thread stays free for signals."""
+        """Run the pipeline with its workers, or without them in a dry run."""
 
         async def run() -> None:
             if self.options.dry_run:
@@ -196,9 +195,6 @@ class HarvestRun:
                 return
             async with workers:
                 await pipeline.run(jobs, self.options.hit_limit, self._open_session)
-
-        def run_loop() -> None:
-            asyncio.run(run())  # called here: where no thread can be started, no coroutine is left behind
 
         workers = self._workers([provider for provider, _ in jobs])
         pipeline = Pipeline(
@@ -209,13 +205,7 @@ class HarvestRun:
             refresh=self.options.refresh,
             progress=self._progress,
         )
-        with ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
-            done = thread.submit(run_loop)
-            try:
-                _wait(done)
-            except KeyboardInterrupt:
-                pipeline.stop()
-                _wait(done)
+        run_in_thread(run, stop=pipeline.stop)
         self.summary.notes += workers.describe_parked_hosts
         if bugs := self.summary.total().verdicts[Verdict.INTERNAL_ERROR]:
             self.summary.notes.append(_INTERNAL_ERRORS.format(bugs))
@@ -263,13 +253,3 @@ def _select_providers(providers: Sequence[str], environ: Mapping[str, str]) -> l
     if "ALL" in wanted:
         named |= set(registry.for_all(environ))
     return [name for name in registry.names() if name in named]
-
-
-def _wait(done: Future[None]) -> None:
-    """Wait in short steps, so that a signal is handled at once on every platform."""
-    while True:
-        try:
-            return done.result(timeout=0.2)
-        except FutureTimeout:
-            if done.done():
-                raise

@@ -94,6 +94,18 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
             "asked": _NUMBER,
         },
     ),
+    "expected_image": (
+        "id",
+        {
+            "class": _NAME,
+            "transform": f"{_TEXT} AND json_valid({{0}})",
+            "content": _HASH,
+            **dict.fromkeys(("body", "pixels"), _maybe(_HASH)),
+            **dict.fromkeys(("hit", "original_width", "original_height", "rating", "run"), _maybe(_NUMBER)),
+            **dict.fromkeys(("rendered", "touched", "reviewed", "settled"), _FLAG),
+            "detail": _TEXT,
+        },
+    ),
     "split": ("content", {"deal": _TEXT, "content": _TEXT, "part": _one_of("train", "valid", "test")}),
 }
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from harvest import __version__
 from harvest.ledger.database import now
+from harvest.ledger.transforms import dump_transform
 
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger
+    from harvest.models import Recipe
 
 
 def begin_run(ledger: Ledger) -> int:
@@ -21,3 +23,9 @@ def end_run(ledger: Ledger, run: int) -> None:
     """Record the end of a run."""
     with ledger.transaction():
         ledger.execute("UPDATE run SET ended = ? WHERE id = ?", now(), run)
+
+
+def record_transform(ledger: Ledger, run: int, recipe: Recipe) -> None:
+    """Record how a run writes its images."""
+    with ledger.transaction():
+        ledger.execute("UPDATE run SET transform = ? WHERE id = ?", dump_transform(recipe), run)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
-VERSION = 7
+VERSION = 8
 
 
 def _replace_licence_ids(connection: sqlite3.Connection) -> None:
@@ -44,6 +44,24 @@ def _add_reviews(connection: sqlite3.Connection) -> None:
     )
 
 
+def _add_recipes(connection: sqlite3.Connection) -> None:
+    """Add how the images of each run are written, and what a dataset is rebuilt from."""
+    connection.execute("ALTER TABLE run ADD COLUMN transform TEXT")
+    connection.execute("CREATE TABLE recipe (digest TEXT NOT NULL, finished TEXT)")
+    connection.execute(
+        "CREATE TABLE expected_image (id INTEGER PRIMARY KEY, hit INTEGER REFERENCES hit, class TEXT NOT NULL,"
+        " transform TEXT NOT NULL, content TEXT NOT NULL, rendered INTEGER NOT NULL, body TEXT, pixels TEXT,"
+        " original_width INTEGER, original_height INTEGER, touched INTEGER NOT NULL, reviewed INTEGER NOT NULL,"
+        " rating INTEGER,"
+        " result TEXT CHECK (result IN ('same', 'changed', 'smaller', 'gone')), detail TEXT NOT NULL DEFAULT '',"
+        " run INTEGER, settled INTEGER NOT NULL DEFAULT 0, UNIQUE (hit))"
+    )
+    connection.execute(
+        "CREATE TABLE expected_source (hit INTEGER PRIMARY KEY REFERENCES hit,"
+        " image INTEGER NOT NULL REFERENCES expected_image)"
+    )
+
+
 # Migrations: the statement or the function that turns a ledger of one version into the next; see also `schema.sql`.
 STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
     1: """
@@ -69,6 +87,7 @@ STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
     4: _replace_licence_ids,
     5: "ALTER TABLE picture ADD COLUMN source_type TEXT",
     6: _add_reviews,
+    7: _add_recipes,
 }
 
 

@@ -5,7 +5,8 @@ CREATE TABLE run (              -- one `harvest get`
     id      INTEGER PRIMARY KEY,
     began   TEXT NOT NULL,
     ended   TEXT,
-    version TEXT NOT NULL
+    version TEXT NOT NULL,
+    transform TEXT              -- JSON: size, padding and quality of the images that it writes
 );
 
 CREATE TABLE class (
@@ -152,3 +153,34 @@ CREATE TABLE split (            -- the part of a picture in trainings: it stays 
     part    TEXT NOT NULL CHECK (part IN ('train', 'valid', 'test')),
     PRIMARY KEY (deal, content)
 ) WITHOUT ROWID;
+
+CREATE TABLE recipe (           -- one row, if the dataset is rebuilt from a recipe or from other datasets
+    digest   TEXT NOT NULL,     -- what it is rebuilt from
+    finished TEXT
+);
+
+CREATE TABLE expected_image (   -- an image to rebuild
+    id              INTEGER PRIMARY KEY,
+    hit             INTEGER REFERENCES hit, -- to download it from; NULL: nobody knows where it came from
+    class           TEXT NOT NULL,
+    transform       TEXT NOT NULL,          -- JSON
+    content         TEXT NOT NULL,          -- SHA-256 of the file in the dataset that it comes from
+    rendered        INTEGER NOT NULL,       -- it is written with another transform, so its file is another
+    body            TEXT,                   -- SHA-256 of the download
+    pixels          TEXT,
+    original_width  INTEGER,
+    original_height INTEGER,
+    touched         INTEGER NOT NULL,
+    reviewed        INTEGER NOT NULL,
+    rating          INTEGER,
+    result          TEXT CHECK (result IN ('same', 'changed', 'smaller', 'gone')),  -- NULL: not tried yet
+    detail          TEXT NOT NULL DEFAULT '',
+    run             INTEGER,                -- that tried it last
+    settled         INTEGER NOT NULL DEFAULT 0, -- its picture is placed, and has what is known of it
+    UNIQUE (hit)
+);
+
+CREATE TABLE expected_source (  -- another search result that gave the same image
+    hit   INTEGER PRIMARY KEY REFERENCES hit,
+    image INTEGER NOT NULL REFERENCES expected_image
+);

@@ -1,7 +1,7 @@
 """The ASGI application: a web page and an API to classify images.
 
     GET  /          the web page
-    POST /classify  an image, sent in one of three ways → [{"label": …, "probability": …}, …], best first
+    POST /classify  an image, sent in one of three ways → {"ranked": [{"label": …, "probability": …}, …], "known": …}
     GET  /health    the model and its labels
 
 Every error is {"error": "…"} with the matching status.
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from starlette.requests import Request
 
+    from harvest.training.predictor import Classification, Scores
     from harvest.web.image_client import ImageClient
 
 TOP = 5
@@ -62,12 +63,12 @@ class Classifies(Protocol):
         """Return the preprocessed image, or why it cannot be read."""
         ...
 
-    def predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Return a row of probabilities for each view."""
+    def predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> Sequence[Scores]:
+        """Return the scores of each view."""
         ...
 
-    def rank(self, row: NDArray[np.float32], top: int) -> Sequence[tuple[str, float]]:
-        """Return the labels of the largest probabilities, best first."""
+    def rank(self, scores: Scores, top: int) -> Classification:
+        """Return the labels of the largest probabilities, best first, and whether the image is known."""
         ...
 
 
@@ -105,8 +106,8 @@ class _Service:
         self._memory = MemoryBudget(limits.decoding)
         self._decoding = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="network")
-        self._batches: BatchQueue[NDArray[np.uint8], NDArray[np.float32]] = BatchQueue(
-            lambda views: list(predictor.predict_batch(views)), self._inference, limits.batch
+        self._batches: BatchQueue[NDArray[np.uint8], Scores] = BatchQueue(
+            predictor.predict_batch, self._inference, limits.batch
         )
 
     @asynccontextmanager
@@ -123,9 +124,8 @@ class _Service:
             async with self._upload.read_image(request) as data:
                 take(1)  # only now, so that a slow upload does not delay a complete request
                 view = await self._decode(data)
-            row = await self._batches(view)
-        ranked = self._predictor.rank(row, top)
-        return JSONResponse([{"label": label, "probability": probability} for label, probability in ranked])
+            scores = await self._batches(view)
+        return JSONResponse(self._predictor.rank(scores, top).as_json())
 
     async def _decode(self, data: bytes) -> NDArray[np.uint8]:
         async with self._memory.share(images.memory_needed(data)):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
-    from harvest.splits.split import Split, SplitRule
+    from harvest.splits.split import Split
+    from harvest.splits.split_rule import SplitRule
 
 SPLITS = "splits.csv"  # in the folder of each run
 _LARGEST = 1 << 30  # bytes of a table of splits: five million images

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.splits.assign import assign_groups
+from harvest.splits.split_rule import USUAL, SplitRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,21 +20,6 @@ if TYPE_CHECKING:
     from harvest.splits.assign import LeakGroup
 
 _NAMED = 3  # paths in a message
-
-
-class SplitRule(NamedTuple):
-    """The settings of a split; each setting has a split of its own, saved separately."""
-
-    valid: int  # percent of each class
-    test: int
-    seed: int
-
-    def __str__(self) -> str:
-        """Return its name in the ledger and in splits.csv."""
-        return f"valid {self.valid} test {self.test} seed {self.seed}"
-
-
-USUAL = SplitRule(valid=20, test=10, seed=42)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harvest.labelled_pictures.prediction_table import write_predictions
+from harvest.training.calibration import Calibration, calibrate
 from harvest.training.fine_tuning import FROZEN, FineTuned
 from harvest.training.head_training import FrozenHead, update_suspects
 from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.metrics.evaluate_predictions import PartEvaluation, evaluate_part
 from harvest.training.predict_probabilities import HELD_OUT_PARTS, held_out_probabilities
-from harvest.training.result_files import predictions, write_metrics, write_predictions
+from harvest.training.result_files import predictions, write_metrics
 
 if TYPE_CHECKING:
     from harvest.labelled_pictures.load_pictures import SplitPart
+    from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.load_folders import TrainingData
     from harvest.training.network.network import Network
     from harvest.training.predict_probabilities import Answers
-    from harvest.training.result_files import Prediction
     from harvest.training.training_state import Session
 
 
@@ -29,6 +31,7 @@ class Evaluation:
     saved: str
     answers: dict[str, Answers]  # of each candidate
     predictions: tuple[Prediction, ...]  # out-of-fold
+    calibration: Calibration  # of the saved candidate
     learned_before: bool = False  # whether the network was trained on these images in an earlier run
 
     def part_evaluation(self, part: SplitPart) -> PartEvaluation | None:
@@ -49,6 +52,11 @@ def evaluate(
     saved = fine_tuned.saved
     if saved not in answers:
         answers[saved] = held_out_probabilities(session, network, data)
+    if session.options.from_scratch and saved != FROZEN:
+        frozen_head = update_suspects(session, network, data, frozen_head)
+    # The features of a fine-tuned network are not those of the frozen one.
+    features = frozen_head.features if saved == FROZEN or session.options.from_scratch else None
+    calibration, answers[saved] = calibrate(session, network, data, answers[saved], features)
     metrics = list(select_metrics(session.options, pictures.labels).by_name.values())
     candidates = {
         name: tuple(
@@ -57,10 +65,8 @@ def evaluate(
         )
         for name, probabilities in answers.items()
     }
-    if session.options.from_scratch and saved != FROZEN:
-        frozen_head = update_suspects(session, network, data, frozen_head)
     out_of_fold = tuple(predictions(pictures, frozen_head.out_of_fold, frozen_head.folds))
-    evaluation = Evaluation(candidates, saved, answers, out_of_fold, frozen_head.learned_before)
+    evaluation = Evaluation(candidates, saved, answers, out_of_fold, calibration, frozen_head.learned_before)
     for name, evaluations in candidates.items():
         figures = (f"{each.part} {each.accuracy:.1%}" if each.count else f"no {each.part}" for each in evaluations)
         progress.info(f"{name:<11}  {'   '.join(figures)}".replace("%", " %"))
@@ -78,4 +84,5 @@ def _write(session: Session, evaluation: Evaluation, frozen_head: FrozenHead, fi
         saved=evaluation.saved,
         epoch=int(fine_tuned.best["epoch"]),
         stopped=fine_tuned.stopped,
+        calibration=evaluation.calibration.as_json(),
     )

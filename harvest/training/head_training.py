@@ -81,7 +81,7 @@ def train_head(session: Session, network: Network, data: TrainingData) -> Frozen
     about = f"{network.source} at {network.size} px"
     progress.step(f"frozen features → head: {about} on {session.processes.device}")
     started = time.monotonic()
-    features = _features(session, network, pictures, views=options.n_augmentation - 1)
+    features = compute_session_features(session, network, pictures, views=options.n_augmentation - 1)
     progress.info(f"features of {len(pictures.examples):,} images: {time.monotonic() - started:.1f} s")
     started = time.monotonic()
     head = solve_head.solve_head(features, pictures.targets, split, len(pictures.labels))
@@ -121,12 +121,15 @@ def update_suspects(session: Session, network: Network, data: TrainingData, froz
     It was trained on the training set with its wrong labels, so fewer of these are found than should be.
     """
     pictures, split = data
-    values = _features(session, network, pictures).values
+    values = compute_session_features(session, network, pictures).values
     out_of_fold, folds = solve_head.predict_out_of_fold(values, pictures.targets, split.groups, len(pictures.labels))
     return replace(frozen_head, features=values, out_of_fold=out_of_fold, folds=folds, learned_before=True)
 
 
-def _features(session: Session, network: Network, pictures: LabelledPictures, *, views: int = 0) -> Features:
+def compute_session_features(
+    session: Session, network: Network, pictures: LabelledPictures, *, views: int = 0
+) -> Features:
+    """Return the features of images with the settings of this training."""
     options, progress = session.options, session.progress
     with session.processes.first_goes_first(), explain_out_of_memory(options.batch, network.size):
         return compute_features(

@@ -9,7 +9,8 @@ from harvest.errors import TrainingError
 from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.load_pictures import SplitPart, load_pictures
 from harvest.splits.persist import load_split, load_training_contents, save_split
-from harvest.splits.split import SplitRule, make_split
+from harvest.splits.split import make_split
+from harvest.splits.split_rule import SplitRule
 from harvest.training import run_directory
 from harvest.training.metrics import cost_matrix
 from harvest.training.split_warnings import find_warnings

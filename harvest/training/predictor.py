@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar, overload
 
 import numpy as np
 
@@ -18,12 +21,15 @@ from harvest.errors import TrainingError, UsageError
 from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.choose_run_directory import newest_run
+from harvest.training.inference.reference_features import ACCEPT
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
+
+    from harvest.training.inference.engine import Engine
 
 P = TypeVar("P", bytes, str, Path)
 
@@ -40,16 +46,41 @@ class LabelProbability(NamedTuple):
     probability: float
 
 
-class Engine(Protocol):
-    """Runs a network."""
+class Scores(NamedTuple):
+    """What the network returns for one image."""
 
-    name: str
-    labels: tuple[str, ...]
-    size: int
+    probabilities: NDArray[np.float32]
+    similarity: float | None = None
+    nearest: int | None = None
 
-    def __call__(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return a row of probabilities for each view."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class Classification(Sequence[LabelProbability]):
+    """The labels of an image, the most probable first, and whether it is like the training images at all."""
+
+    ranked: tuple[LabelProbability, ...]
+    is_known: bool = True  # False: it is none of the classes, whatever their probabilities
+    similarity: float | None = None  # to the nearest training images; None for a run without their features
+    nearest: str = ""  # class and file of the nearest training image
+
+    @overload
+    def __getitem__(self, index: int) -> LabelProbability: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LabelProbability, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> LabelProbability | tuple[LabelProbability, ...]:
+        return self.ranked[index]
+
+    def __len__(self) -> int:
+        return len(self.ranked)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the answer of `predict --json` and of the HTTP API."""
+        answer: dict[str, object] = {"ranked": [guess._asdict() for guess in self.ranked]}
+        if self.similarity is not None:
+            answer |= {"known": self.is_known, "similarity": round(self.similarity, 4), "nearest": self.nearest}
+        return answer
 
 
 class Predictor:
@@ -57,23 +88,34 @@ class Predictor:
 
     >>> predictor = Predictor.open("snakes.runs/first")  # doctest: +SKIP
     >>> predictor.predict(["unknown.jpg"])  # doctest: +SKIP
-    [[LabelProbability(label='coral_snake', probability=0.973), ...]]
+    [Classification(ranked=(LabelProbability(label='coral_snake', probability=0.973), ...), is_known=True, ...)]
     """
 
-    def __init__(self, name: str, engine: Engine) -> None:
+    def __init__(self, name: str, engine: Engine, *, accept: float = ACCEPT) -> None:
         self.name = name
         self.engine = engine.name
         self.labels = engine.labels
         self.size = engine.size
         self._engine = engine
+        self._threshold = engine.quantiles.threshold(accept) if engine.quantiles else -math.inf
 
     @classmethod
-    def open(cls, run: Path | str, *, prefer_onnx: bool = True, say: Callable[[str], None] | None = None) -> Self:
-        """Open a run directory; model.onnx is preferred if it exists and onnxruntime is installed."""
+    def open(
+        cls,
+        run: Path | str,
+        *,
+        accept: float = ACCEPT,
+        prefer_onnx: bool = True,
+        say: Callable[[str], None] | None = None,
+    ) -> Self:
+        """Open a run directory; model.onnx is preferred if it exists and onnxruntime is installed.
+
+        `accept` is the share of right images that are to count as known: 0.99 accepts more, and 1 everything.
+        """
         run = Path(run)
         _check(run)
         engine = _onnx(run, say or ignore_message) if prefer_onnx else None
-        return cls(_name(run), engine or _torch(run))
+        return cls(_name(run), engine or _torch(run), accept=accept)
 
     @refuse_unexpected
     def prepare(self, picture: bytes | Path) -> NDArray[np.uint8] | Refusal:
@@ -81,25 +123,31 @@ class Predictor:
         image = image_array.load_image(picture, self.size)
         return image if isinstance(image, Refusal) else np.asarray(image_array.centre_crop(image, self.size))
 
-    def predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Return a row of probabilities for each view, in the order of `labels`."""
-        rows = self._engine(np.stack(views))
-        if not np.isfinite(rows).all():
+    def predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> list[Scores]:
+        """Return the scores of each view; probabilities are in the order of `labels`."""
+        output = self._engine(np.stack(views))
+        if not np.isfinite(output.probabilities).all():
             raise TrainingError(f"{self.name} returns NaN: its weights are damaged.")
-        return rows
+        if output.similarities is None or output.nearest is None:
+            return [Scores(row) for row in output.probabilities]
+        rest = output.similarities.tolist(), output.nearest.tolist()
+        return [Scores(*scores) for scores in zip(output.probabilities, *rest, strict=True)]
 
-    def rank(self, row: NDArray[np.float32], top: int | None = None) -> list[LabelProbability]:
-        """Return the labels of a row, the most probable first."""
-        best = np.argsort(-row, kind="stable")[:top]
-        return [LabelProbability(self.labels[number], float(row[number])) for number in best]
+    def rank(self, scores: Scores, top: int | None = None) -> Classification:
+        """Return the labels, the most probable first, and whether the image is known."""
+        best = np.argsort(-scores.probabilities, kind="stable")[:top]
+        ranked = tuple(LabelProbability(self.labels[number], float(scores.probabilities[number])) for number in best)
+        if scores.similarity is None or scores.nearest is None:
+            return Classification(ranked)
+        images = self._engine.images
+        nearest = images[scores.nearest] if 0 <= scores.nearest < len(images) else ""
+        return Classification(ranked, scores.similarity >= self._threshold, scores.similarity, nearest)
 
-    def predict(self, pictures: Iterable[P], top: int | None = None) -> list[list[LabelProbability] | Refusal]:
+    def predict(self, pictures: Iterable[P], top: int | None = None) -> list[Classification | Refusal]:
         """Return the labels of each image, the most probable first, or a refusal with the reason."""
         return [end for _, end in self.each(pictures, top)]
 
-    def each(
-        self, pictures: Iterable[P], top: int | None = None
-    ) -> Iterator[tuple[P, list[LabelProbability] | Refusal]]:
+    def each(self, pictures: Iterable[P], top: int | None = None) -> Iterator[tuple[P, Classification | Refusal]]:
         """Yield each image with what `predict` returns for it; memory stays flat for any number of images."""
         threads = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
         remaining = iter(pictures)
@@ -126,7 +174,7 @@ class Predictor:
 
     def _finish_batch(
         self, ready: Sequence[tuple[P, Future[NDArray[np.uint8] | Refusal]]], top: int | None
-    ) -> Iterator[tuple[P, list[LabelProbability] | Refusal]]:
+    ) -> Iterator[tuple[P, Classification | Refusal]]:
         decoded = [(picture, view.result()) for picture, view in ready]
         views = [view for _, view in decoded if not isinstance(view, Refusal)]
         rows = iter(self.predict_batch(views) if views else ())

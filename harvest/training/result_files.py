@@ -1,17 +1,15 @@
-"""The files of a run for programs and spreadsheets: predictions.csv and metrics.json."""
+"""The results of a run as rows and as a file: the predictions of all images, and metrics.json."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harvest.files import disk
+from harvest.labelled_pictures.prediction_table import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,28 +21,6 @@ if TYPE_CHECKING:
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
 
 _LEAST = 1e-12  # a lower bound of probabilities, so that losses are finite: a float32 softmax reaches 0
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # a spreadsheet would run such a cell
-
-
-class Prediction(NamedTuple):
-    """The prediction for an image by a network that was not trained on it; the columns of predictions.csv.
-
-    `fold` is the fold in which the image was held out; -1 if it never was, then the numbers are NaN.
-    """
-
-    path: str  # relative to the tree
-    content: str
-    label: str
-    predicted: str
-    p_label: float
-    p_predicted: float
-    loss: float
-    fold: int
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether the network predicts another class."""
-        return bool(self.predicted) and self.predicted != self.label
 
 
 def predictions(pictures: LabelledPictures, probabilities: ArrayLike, folds: ArrayLike) -> list[Prediction]:
@@ -71,48 +47,6 @@ def predictions(pictures: LabelledPictures, probabilities: ArrayLike, folds: Arr
     return found
 
 
-def write_predictions(path: Path, rows: Iterable[Prediction]) -> None:
-    """Write predictions.csv; NaN is an empty cell, and text that a spreadsheet would run is escaped."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(Prediction._fields)
-    table.writerows([_cell(value) for value in row] for row in rows)
-    disk.write_atomically(path, out.getvalue().encode("utf-8", "backslashreplace"))
-
-
-def read_predictions(path: Path) -> dict[str, Prediction]:
-    """Read the predictions of predictions.csv by content hash; rows that are not predictions are skipped.
-
-    The path, label and predicted class are as they are in the file: text that a spreadsheet would run is escaped.
-    """
-    found: dict[str, Prediction] = {}
-    with suppress(OSError, csv.Error), path.open(encoding="utf-8", errors="replace", newline="") as file:
-        for cells in csv.DictReader(line.replace("\0", "") for line in file):
-            with suppress(KeyError, TypeError, ValueError):
-                row = _parse(cells)
-                found[row.content] = row
-    return found
-
-
-def read_newest_predictions(runs: Path) -> dict[str, Prediction]:
-    """Return the out-of-fold predictions of the newest run in a folder of runs; empty without any."""
-    files: list[tuple[int, Path]] = []
-    with suppress(OSError):
-        files.extend((path.stat().st_mtime_ns, path) for path in runs.glob("*/predictions.csv") if path.is_file())
-    for _, path in sorted(files, reverse=True):
-        rows = read_predictions(path).items()
-        if held_out := {content: each for content, each in rows if each.fold >= 0 and math.isfinite(each.p_predicted)}:
-            return held_out
-    return {}
-
-
-def _parse(cells: Mapping[str, str]) -> Prediction:
-    """Parse a row; raise KeyError, TypeError or ValueError if it is not a prediction."""
-    path, content, label, predicted = (cells[name] + "" for name in ("path", "content", "label", "predicted"))
-    p_label, p_predicted, loss = (float(cells[name] or "nan") for name in ("p_label", "p_predicted", "loss"))
-    return Prediction(path, content, label, predicted, p_label, p_predicted, loss, int(cells["fold"]))
-
-
 def order_by_loss(predictions: Iterable[Prediction]) -> list[Prediction]:
     """Return the predictions for images that were held out, the highest loss first.
 
@@ -120,13 +54,6 @@ def order_by_loss(predictions: Iterable[Prediction]) -> list[Prediction]:
     """
     held_out = (each for each in predictions if each.fold >= 0 and math.isfinite(each.loss))
     return sorted(held_out, key=lambda each: (-each.loss, each.path))
-
-
-def _cell(value: str | float) -> str:
-    if isinstance(value, str):
-        text = value.replace("\r", "\\r")  # Python's csv does not quote it, and readers would end the row
-        return f"'{text}" if value.startswith(_FORMULA) else text
-    return f"{value:.6g}" if math.isfinite(value) else ""
 
 
 def write_metrics(

@@ -60,6 +60,7 @@ def write_run_report(
             knew=evaluation.learned_before,
             learning_curve=frozen_head.curve,
             search=RateSearch(list(zip(found.rates, found.losses, strict=True)), found.chosen) if found else None,
+            calibration=evaluation.calibration,
             options={name: value for name, value in options.as_json().items() if value not in {None, "", ()}},
             versions={
                 "harvest": __version__,

@@ -124,10 +124,10 @@ def test_the_documentation_shows_the_current_help(page: Path) -> None:
 
 
 def test_the_documentation_has_the_help_of_the_main_commands() -> None:
-    """The options of `get`, `train`, `predict` and `serve` are each in one page."""
+    """The options of the commands with pages of their own are each in one page."""
     blocks = [block["name"] for page in PAGES for block in BLOCK.finditer(page.read_text("utf-8"))]
 
-    assert sorted(blocks) == ["get", "predict", "serve", "train"]
+    assert sorted(blocks) == ["export", "get", "merge", "predict", "recipe", "render", "replay", "serve", "train"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

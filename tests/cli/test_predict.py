@@ -52,6 +52,7 @@ def camera(tmp_path: Path) -> Path:
     return folder
 
 
+KNOWN = ("known", "similarity", "nearest")
 SHOWN = ["a.PNG", "b.jpg", "c.webp", "deep/d.jpg", "deep/deeper/e.bmp"]
 
 
@@ -138,7 +139,7 @@ def test_csv_has_a_row_for_each(harvest: Harvest, run: Path, camera: Path, tmp_p
 
     text = result.out if where == "-" else (tmp_path / where).read_text("utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["picture", "label", "probability", "label_2", "probability_2", "error"]
+    assert list(rows[0]) == ["picture", "label", "probability", "label_2", "probability_2", *KNOWN, "error"]
     assert [row["picture"] for row in rows] == [str(camera / name) for name in SHOWN]
     expected = labels(run, *(camera / name for name in SHOWN))
     assert [row["label"] for row in rows] == [ranked[0][0] for ranked in expected]

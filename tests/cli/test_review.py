@@ -19,7 +19,7 @@ import pytest
 
 from harvest.dataset import Action, Dataset
 from harvest.http_server.listener import listen
-from harvest.training.result_files import Prediction, write_predictions
+from harvest.labelled_pictures.prediction_table import Prediction, write_predictions
 from tests.datasets import jpeg, name, sha, tree
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ def test_it_prints_its_url_and_classifies(cli: Command, run: Path) -> None:
     """The service prints its model and URL; an uploaded image gets the result of `predict`."""
     body = encoded(photo())
     with serving(cli, run) as (running, client):
-        result = client.post("/classify", files={"file": body}).json()
+        result = client.post("/classify", files={"file": body}).json()["ranked"]
         page = client.get("/")
 
     predictor = Predictor.open(run)
@@ -105,7 +105,7 @@ def test_a_url_is_downloaded_as_in_a_harvest(cli: Command, internet: Internet, r
         result = client.post("/classify", json={"url": results.urls[0]})
         within = client.post("/classify", json={"url": "http://10.0.0.1/a.jpg"})
 
-    assert {each["label"] for each in result.json()} == set(LABELS)
+    assert {each["label"] for each in result.json()["ranked"]} == set(LABELS)
     assert within.status_code == 403
     assert not internet.log.to("10.0.0.1")
 

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from harvest.cli.training_result import print_result
-from harvest.training.result_files import Prediction
+from harvest.labelled_pictures.prediction_table import Prediction
 
 
 def result(path: Path, *, suspects: int = 0) -> Any:

@@ -17,6 +17,7 @@ from harvest.http_server.service_limits import ServiceLimits
 from harvest.images import inspect_image
 from harvest.models import Refusal
 from harvest.serving.app import make_app
+from harvest.training.predictor import Classification, LabelProbability, Scores
 from harvest.web.image_client import ImageClient
 from tests.pictures import encoded
 
@@ -60,16 +61,19 @@ class Colours:
                 self._reading -= 1
                 self.seen += not isinstance(seen, Refusal)
 
-    def predict_batch(self, views: list[np.ndarray]) -> np.ndarray:
-        """Return the share of each colour."""
+    def predict_batch(self, views: list[np.ndarray]) -> list[Scores]:
+        """Return the share of each colour; black is like none of them."""
         self.sizes.append(len(views))
         assert self.hold.wait(60)
         means = np.stack(views).mean((1, 2))[:, ::-1] + 1
-        return (means / means.sum(1, keepdims=True)).astype(np.float32)
+        shares = (means / means.sum(1, keepdims=True)).astype(np.float32)
+        return [Scores(row, float(levels.max() / 256), 0) for row, levels in zip(shares, means, strict=True)]
 
-    def rank(self, row: np.ndarray, top: int) -> list[tuple[str, float]]:
+    def rank(self, scores: Scores, top: int) -> Classification:
         """Return the colours with the largest shares."""
-        return [(self.labels[number], float(row[number])) for number in np.argsort(-row)[:top]]
+        row = scores.probabilities
+        ranked = tuple(LabelProbability(self.labels[number], float(row[number])) for number in np.argsort(-row)[:top])
+        return Classification(ranked, scores.similarity > 0.1, scores.similarity, "blue/sky.jpg")
 
 
 class Service:

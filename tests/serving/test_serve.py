@@ -24,9 +24,18 @@ def service():
 # Responses.
 
 
-def test_the_answer_is_a_ranked_list(service):
+def test_an_unknown_image_is_none_of_the_classes(service):
+    """An image unlike all training images is not known; its similarity and the nearest image are the reason."""
+    black = service.post(encoded(Image.new("RGB", (8, 8)), "PNG")).json()
+
+    assert (black["known"], black["nearest"]) == (False, "blue/sky.jpg")
+    assert black["similarity"] < 0.1
+    assert service.post().json()["known"] is True
+
+
+def test_the_answer_has_a_ranked_list(service):
     """An image as the request body returns labels and probabilities, best first, that add up to 1."""
-    ranked = service.post().json()
+    ranked = service.post().json()["ranked"]
 
     assert [sorted(each) for each in ranked] == [["label", "probability"]] * 3
     assert ranked[0]["label"] == "red"
@@ -40,7 +49,7 @@ def test_the_answer_is_a_ranked_list(service):
 )
 def test_N17_the_bytes_decide_what_a_picture_is(service, kind):
     """The bytes decide the format, whatever image type the Content-Type declares, or none."""
-    assert service.post(kind=kind).json()[0]["label"] == "red"
+    assert service.post(kind=kind).json()["ranked"][0]["label"] == "red"
 
 
 def test_a_form_gives_the_same_answer(service):
@@ -65,7 +74,7 @@ def test_an_address_gives_the_same_answer():
 @pytest.mark.parametrize(("top", "count"), [("1", 1), ("2", 2), ("3", 3), ("1000", 3)])
 def test_top_is_how_many_labels_come(service, top, count):
     """`?top=` sets the number of labels."""
-    assert len(service.post(path=f"/classify?top={top}").json()) == count
+    assert len(service.post(path=f"/classify?top={top}").json()["ranked"]) == count
 
 
 @pytest.mark.parametrize("top", ["0", "-1", "x", "", "²", "1.5"])
@@ -140,7 +149,7 @@ def test_requests_that_wait_are_run_together():
         until(lambda: predictor.seen == 10)
         predictor.hold.set()
 
-        assert {each.result().json()[0]["label"] for each in [first, *others]} == {"red"}
+        assert {each.result().json()["ranked"][0]["label"] for each in [first, *others]} == {"red"}
         assert sum(predictor.sizes) == 10
         assert max(predictor.sizes) > 4
 
@@ -151,7 +160,7 @@ def test_each_gets_its_own_answer():
     bodies = {name: encoded(Image.new("RGB", (32, 32), colour), "PNG") for name, colour in colours.items()}
     with Service() as service, ThreadPoolExecutor(12) as crowd:
         asked = [name for _ in range(12) for name in bodies]
-        response = crowd.map(lambda name: service.post(bodies[name]).json()[0]["label"], asked)
+        response = crowd.map(lambda name: service.post(bodies[name]).json()["ranked"][0]["label"], asked)
 
         assert list(response) == asked
 

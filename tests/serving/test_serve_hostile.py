@@ -432,7 +432,7 @@ def test_file_names_count_for_nothing(service, name):
     """The file name in a form is ignored, whatever path it contains: nothing is opened or written."""
     response = service.post(form((FILE.format(name), RED)), "multipart/form-data; boundary=x")
 
-    assert response.json()[0]["label"] == "red"
+    assert response.json()["ranked"][0]["label"] == "red"
 
 
 @pytest.mark.parametrize(
@@ -679,5 +679,5 @@ def test_pictures_of_many_pixels_do_not_pile_up():
     with Service(bounds=ServiceLimits(decoding=32 * MiB)) as service, ThreadPoolExecutor(6) as crowd:
         response = list(crowd.map(lambda _: service.post(large), range(6)))
 
-        assert {each.json()[0]["label"] for each in response} == {"green"}
+        assert {each.json()["ranked"][0]["label"] for each in response} == {"green"}
         assert service.predictor.most == 1

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harvest.labelled_pictures.load_pictures import SplitPart
+from harvest.labelled_pictures.prediction_table import Prediction
+from harvest.training.calibration import Calibration
+from harvest.training.metrics.calibration_metrics import ReliabilityBin
 from harvest.training.metrics.evaluate_predictions import evaluate_part
 from harvest.training.metrics.metric_functions import get_metric
 from harvest.training.report import Candidate, RateSearch, ReportData
-from harvest.training.result_files import Prediction
+from harvest.training.unknown_images import AcceptedShare
 from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:
@@ -118,6 +122,13 @@ def snakes_report(tree: Path, labels: Sequence[str] = ("coral snake", "king snak
         predictions=rows,
         learning_curve=curve(0.7, 0.8, 0.85),
         search=RateSearch([(10 ** (i / 5 - 6), 2 - i / 20 + max(0, i - 22) ** 2 / 9) for i in range(26)], 3e-4),
+        calibration=Calibration(
+            1.2,
+            SplitPart.TEST,
+            before=(ReliabilityBin(4, 0.55, 0.4), ReliabilityBin(16, 0.95, 0.9)),
+            after=(ReliabilityBin(4, 0.55, 0.5), ReliabilityBin(16, 0.91, 0.9)),
+            accepted=(AcceptedShare(0.95, 0.51, 0.06, 0.2), AcceptedShare(0.99, 0.44, 0.0, math.nan)),
+        ),
         options={"epochs": 4, "seed": 42},
         versions={"harvest": "0.1.0"},
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from harvest.labelled_pictures.prediction_table import write_predictions
 from harvest.training.metrics.evaluate_predictions import (
     ConfusedPair,
     combine_parts,
@@ -19,7 +20,7 @@ from harvest.training.metrics.evaluate_predictions import (
     wilson_interval,
 )
 from harvest.training.metrics.metric_functions import get_metric
-from harvest.training.result_files import predictions, write_metrics, write_predictions
+from harvest.training.result_files import predictions, write_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path

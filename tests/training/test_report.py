@@ -119,10 +119,11 @@ def test_every_section_is_there(snakes, tmp_path: Path) -> None:
     page = read(snakes, tmp_path)
     sections = [name for name in page.all("section", "id") if name]
 
-    assert sections == ["suspects", "mistakes", "pairs", "worst", "more", "training", "pictures", "made"]
+    assert sections == ["suspects", "mistakes", "pairs", "worst", "sure", "more", "training", "pictures", "made"]
     assert [f"#{name}" for name in sections] == page.all("a", "href")[: len(sections)]
     for words_of_it in (
         "Classes by F1, lowest first",
+        "None of these",
         "king snake predicted as coral snake 4 times",
         "Loss lower is better",
         "Accuracy higher is better",

@@ -37,8 +37,14 @@ function rank({ label, probability }) {
   return [row, probability];
 }
 
-function show(element, ranked) {
-  element.querySelector(".word").remove();
+function show(element, { ranked, known, nearest, similarity }) {
+  if (known === false) {
+    element.classList.add("unknown");
+    element.querySelector(".word").textContent =
+      `None of these: it is most like ${nearest}, but unlike all training images (similarity ${similarity.toFixed(2)}).`;
+  } else {
+    element.querySelector(".word").remove();
+  }
   const rows = ranked.map(rank);
   element.querySelector(".ranks").append(...rows.map(([row]) => row));
   element.getBoundingClientRect(); // force a layout, so that the bars are animated

@@ -1,16 +1,19 @@
 """Export a network as model.onnx for any ONNX runtime, and as model.pt2 for torch without this package.
 
-Both take images as bytes and return probabilities; `onnx_engine` describes the format. Before an export is
-written it is run on random images in batches of two sizes, and must agree with the network.
+Both take images as bytes and return probabilities; `onnx_engine` describes the format, in which the similarities to the
+training images follow. Before an export is written it is run on random images in batches of two sizes, and must agree
+with the network.
 """
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import logging
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ import torch
 from harvest.errors import TrainingError, UsageError
 from harvest.files import disk
 from harvest.training.inference.classifier import Classifier
+from harvest.training.inference.reference_features import read_reference_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
 
+    from harvest.training.inference.reference_features import ReferenceFeatures
     from harvest.training.network.network import Network
 
 KINDS = ("onnx", "pt2")
@@ -47,18 +52,19 @@ def export_model(
 ) -> dict[str, float]:
     """Write the exports of a network into its run; return the largest difference of each from the network."""
     check_exports(kinds)
-    classifier = Classifier(network).to("cpu")
     images = _example_images(network.size)
-    with torch.inference_mode():
-        expected = [classifier(image) for image in images]
-    with _silence_exporter():
-        program = torch.export.export(
-            classifier, (images[-1],), dynamic_shapes={"image": {0: torch.export.Dim("batch")}}
-        )
     differences: dict[str, float] = {}
     for kind in sorted(kinds):
+        references = read_reference_features(run, network.head.in_features) if kind == "onnx" else None
+        own = replace(network, model=copy.deepcopy(network.model))  # the classifier takes it over
+        classifier = Classifier(own, references).to("cpu")
+        with torch.inference_mode():
+            expected = [_first(classifier(image)) for image in images]
         with _silence_exporter():
-            data, run_it = _WRITE[kind](program, network, run)
+            program = torch.export.export(
+                classifier, (images[-1],), dynamic_shapes={"image": {0: torch.export.Dim("batch")}}
+            )
+            data, run_it = _WRITE[kind](program, network, run, references)
             differences[kind] = max(
                 float((run_it(image) - answer).abs().max()) for image, answer in zip(images, expected, strict=True)
             )
@@ -76,28 +82,29 @@ def export_model(
 Written = tuple[bytes, "Callable[[Tensor], Tensor]"]
 
 
-def _onnx(program: ExportedProgram, network: Network, run: Path) -> Written:
+def _onnx(program: ExportedProgram, network: Network, run: Path, references: ReferenceFeatures | None) -> Written:
     from harvest.training.inference import onnx_engine  # noqa: PLC0415 - an extra
 
     exported = torch.onnx.export(
         program,
         input_names=[onnx_engine.INPUT],
-        output_names=[onnx_engine.OUTPUT],
+        output_names=list(onnx_engine.OUTPUTS if references else onnx_engine.OUTPUTS[:1]),
         dynamo=True,
         verbose=False,
     )
     assert exported is not None
     exported.model.metadata_props[onnx_engine.LABELS] = json.dumps(network.labels)
     exported.model.metadata_props[onnx_engine.ORIGIN] = onnx_engine.origin(run) or ""
+    exported.model.metadata_props.update(references.metadata() if references else {})
     try:
         data = exported.model_proto.SerializeToString()
     except ValueError as error:  # the limit of protobuf
         raise TrainingError("model.onnx would be larger than 2 GB, the limit of ONNX.") from error
     engine = onnx_engine.OnnxEngine(data)
-    return data, lambda image: torch.from_numpy(engine(image.numpy()))
+    return data, lambda image: torch.from_numpy(engine(image.numpy()).probabilities)
 
 
-def _pt2(program: ExportedProgram, network: Network, _run: Path) -> Written:
+def _pt2(program: ExportedProgram, network: Network, _run: Path, _references: ReferenceFeatures | None) -> Written:
     file = io.BytesIO()
     torch.export.save(program, file, extra_files={"labels.json": json.dumps(network.labels)})
     file.seek(0)
@@ -105,7 +112,14 @@ def _pt2(program: ExportedProgram, network: Network, _run: Path) -> Written:
     return file.getvalue(), lambda image: module(image).detach()
 
 
-_WRITE: dict[str, Callable[[ExportedProgram, Network, Path], Written]] = {"onnx": _onnx, "pt2": _pt2}
+_WRITE: dict[str, Callable[[ExportedProgram, Network, Path, ReferenceFeatures | None], Written]] = {
+    "onnx": _onnx,
+    "pt2": _pt2,
+}
+
+
+def _first(output: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return output[0] if isinstance(output, tuple) else output
 
 
 def _example_images(size: int) -> list[Tensor]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from harvest.training.inference.classifier import Classifier
+from harvest.training.inference.engine import EngineOutput
+from harvest.training.inference.reference_features import read_reference_features
 from harvest.training.network.network import open_trained_network
 
 if TYPE_CHECKING:
@@ -25,12 +27,17 @@ class TorchEngine:
         network = open_trained_network(run)
         self.labels = network.labels
         self.size = network.size
+        references = read_reference_features(run, network.head.in_features)
+        self.images = references.images if references else ()
+        self.quantiles = references.quantiles if references else None
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._classifier = Classifier(network).to(self._device)
+        self._classifier = Classifier(network, references).to(self._device)
         self._classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's types
 
-    def __call__(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return a row of probabilities for each view."""
+    def __call__(self, views: NDArray[np.uint8]) -> EngineOutput:
+        """Return the output for a batch of views."""
         with torch.inference_mode():
-            rows: NDArray[np.float32] = self._classifier(torch.from_numpy(views).to(self._device)).cpu().numpy()
-        return rows
+            output = self._classifier(torch.from_numpy(views).to(self._device))
+        if isinstance(output, torch.Tensor):
+            return EngineOutput(output.cpu().numpy())
+        return EngineOutput(*(each.cpu().numpy() for each in output))

@@ -72,6 +72,7 @@ def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
             mistakes.list_worst(saved.answers if saved else ())[: mistakes.WORST], thumbnails
         ),
         "learning_curve": training_charts.learning_curve(data.learning_curve),
+        "reliability": training_charts.reliability_chart(data.calibration),
         "measured": tables.measured_metrics(data),
         "unmeasured": tables.unmeasured_metrics(data),
         "epoch_charts": list(training_charts.epoch_charts(data)),

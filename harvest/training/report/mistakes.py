@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harvest.html_report.thumbnails import Thumbnail, Thumbnails
+    from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.report_data import Candidate, ReportData
-    from harvest.training.result_files import Prediction
 
 SUSPECTS, WORST, OF_OTHERS = 24, 12, 8  # images
 PAIRS, OF_A_PAIR = 6, 3  # pairs of classes, and images per pair and direction

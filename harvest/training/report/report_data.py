@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from harvest.labelled_pictures.prediction_table import Prediction
+    from harvest.training.calibration import Calibration
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.metrics.metric_functions import Metric
-    from harvest.training.result_files import Prediction
 
 
 class LearningPoint(Protocol):
@@ -75,6 +76,7 @@ class ReportData:
     knew: bool = False  # whether the network below the heads was trained on these images
     learning_curve: Sequence[LearningPoint] = ()
     search: RateSearch | None = None
+    calibration: Calibration | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 

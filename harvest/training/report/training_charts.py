@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from harvest.training.calibration import Calibration
     from harvest.training.report.report_data import LearningPoint, RateSearch, ReportData
 
 _NO_METRICS = frozenset({"epoch", "train_loss", "valid_loss", "time"})
@@ -99,6 +100,25 @@ def _scale(name: str, values: Sequence[float]) -> Axis:
     if name not in _SHARES:
         return linear(values)
     return linear(values if name in _LOWER else [*values, _LOWEST], text=percent, finest=0.01, least=0, most=1)
+
+
+def reliability_chart(calibration: Calibration | None) -> Markup | None:
+    """Draw the accuracy by the probability that the network gives, before and after the calibration."""
+    if calibration is None or not calibration.count:
+        return None
+    after, before = (
+        Series(name, [(each.confidence, each.accuracy) for each in bins], kind)
+        for name, bins, kind in (("calibrated", calibration.after, "main"), ("before", calibration.before, "other"))
+    )
+    share = linear((0.0, 1.0), text=percent, finest=0.01, least=0, most=1)
+    return plot(
+        "Accuracy by probability",
+        [Series("ideal", [(0.0, 0.0), (1.0, 1.0)], "other", dots=False), before, after],
+        x=share,
+        y=share,
+        across="highest probability",
+        note="on the diagonal, a probability is the share that is correct",
+    )
 
 
 def learning_curve(points: Sequence[LearningPoint]) -> Markup | None:

@@ -1,0 +1,35 @@
+"""Print the results of rebuilding a dataset: the images that are not the same, and the counts in one last line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.cli import console
+from harvest.cli.shortened_lists import MOST, count_images, print_list
+
+if TYPE_CHECKING:
+    from harvest.reproduce.rebuild_summary import RebuildSummary
+
+_TITLES = {
+    "changed": "changed: the address has another file",
+    "smaller": "smaller: the address has a smaller rendition",
+    "gone": "gone",
+    None: "not tried yet: run the same command again",
+}
+
+
+def print_rebuild(summary: RebuildSummary, *, as_json: bool) -> None:
+    """Print the results as text or as JSON."""
+    if as_json:
+        console.print_json(summary.as_json())
+        return
+    for result, title in _TITLES.items():
+        images = [each for each in summary.results if each.result == result]
+        if images:
+            print(f" {count_images(len(images))} {title}")
+            lines = [
+                console.one_line(f"{each.class_name}  {each.url or ''}  {each.detail}".rstrip()) for each in images
+            ]
+            print_list(lines, MOST, more="--json shows them")
+            print()
+    print(summary.line)

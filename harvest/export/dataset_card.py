@@ -1,0 +1,196 @@
+"""README.md, the card of a dataset: what is in it, where it comes from, how it was cleaned, and what to beware of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from harvest.export import attribution, example_grid
+from harvest.export.attribution import escape_markdown
+from harvest.export.card_front_matter import front_matter
+from harvest.export.records import count_images
+from harvest.files import disk
+from harvest.licences import NO_ASSERTION, Licence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from harvest.export.exporter import Exporter
+    from harvest.export.records import ExportDataset
+
+FILE = "README.md"
+_MOST = 30  # rows of a table
+_UNEVEN = 5  # ratio of the largest to the smallest class
+_FEW = 20  # images of a class
+_DOMINATES = 0.1  # share of one host or author
+
+
+def write_card(dataset: ExportDataset, exporter: Exporter, folder: Path) -> None:
+    """Write the card."""
+    sections = (_summary, _examples, _splits, _licences, _sources, _cleaning, _limits)
+    lines = [*front_matter(dataset, exporter), "", f"# {escape_markdown(dataset.name)}", ""]
+    for section in sections:
+        lines += [*section(dataset), ""]
+    lines += [*_usage(exporter), ""]
+    disk.write(folder / FILE, "\n".join(lines).encode())
+
+
+def _summary(dataset: ExportDataset) -> Iterator[str]:
+    facts = dataset.facts
+    when = f", found from {facts.first_day} to {facts.last_day}" if facts.first_day else ""
+    yield (
+        f"{len(dataset.images):,} images of {len(dataset.classes):,} classes for image classification{when}."
+        " Image search engines and open archives were searched; the queries are listed below."
+    )
+
+
+def _examples(dataset: ExportDataset) -> Iterator[str]:
+    shown = ", ".join(escape_markdown(name) for name in example_grid.choose_examples(dataset))
+    yield "## Examples"
+    yield ""
+    yield f"![A row of images for each of: {shown}]({example_grid.FILE})"
+    yield ""
+    yield f"From top to bottom: {shown}."
+
+
+def _splits(dataset: ExportDataset) -> Iterator[str]:
+    counts = Counter((image.class_name, image.split) for image in dataset.images)
+    yield "## Classes and splits"
+    yield ""
+    rows = [[name, *(counts[name, split] for split in dataset.splits)] for name in dataset.classes]
+    rows.append(["all", *(len(dataset.of_split(split)) for split in dataset.splits)])
+    yield from _table(["class", *dataset.splits], rows)
+    yield ""
+    yield (
+        "The split is by groups: duplicates and near-duplicates, images of one page, and images of one photographer"
+        f" are in one split. {dataset.count_groups_across_splits():,} groups span splits."
+        f" Rule: {dataset.facts.split_rule}."
+    )
+
+
+def _licences(dataset: ExportDataset) -> Iterator[str]:
+    yield "## Licences"
+    yield ""
+    evidence: dict[str, Counter[str]] = {}
+    for image in dataset.images:
+        evidence.setdefault(image.spdx, Counter())[image.evidence] += 1
+    rows = [
+        [licence, count, ", ".join(f"{number:,} {how}" for how, number in sorted(evidence[licence].items()))]
+        for licence, count in dataset.count_licences().items()
+    ]
+    yield from _table(["licence", "images", "how it is known"], rows)
+    yield ""
+    yield (
+        f"Each image belongs to its author. [{attribution.TEXT}]({attribution.TEXT}) names title, author, source,"
+        f" licence and changes of each, [{attribution.TABLE}]({attribution.TABLE}) has the same as a table, and"
+        ' `LICENSES/` has the texts. "Stated" means that the source states the licence, "claimed" that a search filter'
+        f" does. {NO_ASSERTION} means that it is not known. This is not legal advice."
+    )
+
+
+def _sources(dataset: ExportDataset) -> Iterator[str]:
+    yield "## Sources"
+    yield ""
+    providers = Counter(image.provider.lower() for image in dataset.images)
+    yield from _table(["source", "images"], [list(row) for row in providers.most_common()])
+    if searches := dataset.facts.searches:
+        kept = Counter((image.class_name, image.query, image.provider) for image in dataset.images)
+        yield ""
+        rows: list[list[object]] = [
+            [*names, hits, kept[class_name, query, provider]]
+            for class_name, query, provider, hits in searches
+            for names in [(class_name, query, provider.lower())]
+        ]
+        yield from _table(["class", "query", "source", "results", "images here"], rows)
+
+
+def _cleaning(dataset: ExportDataset) -> Iterator[str]:
+    facts = dataset.facts
+    reviewed = sum(image.is_reviewed for image in dataset.images)
+    yield "## How it was cleaned"
+    yield ""
+    yield f"* Of {facts.hits:,} results, {facts.duplicates:,} were copies of another image and dropped."
+    yield f"* A person removed {facts.rejected:,} images."
+    yield f"* A person reviewed {reviewed:,} of the {len(dataset.images):,} images ({_share(reviewed, dataset)})."
+    if facts.near_duplicate_groups:
+        yield f"* {facts.near_duplicate_groups:,} groups of near-duplicates are kept, each in one split."
+    for reason, count in facts.left_out.items():
+        yield f"* {count_images(count)} left out of this export: {reason}."
+    changes = Counter(image.changes for image in dataset.images if image.changes)
+    if changes:
+        yield f"* Images were changed; the most frequent change: {escape_markdown(changes.most_common(1)[0][0])}."
+
+
+def _limits(dataset: ExportDataset) -> Iterator[str]:
+    yield "## Known limits"
+    yield ""
+    yield "* The labels come from search queries. Images that nobody reviewed may show something else."
+    yield from _licence_limits(dataset)
+    yield from _balance_limits(dataset)
+    hosts = (urlsplit(image.page_url or image.image_url).hostname or "" for image in dataset.images)
+    yield from _domination(dataset, "host", hosts)
+    yield from _domination(dataset, "photographer", (image.author for image in dataset.images))
+    made_with_ai = sum(image.is_ai_generated for image in dataset.images)
+    yield f"* {made_with_ai:,} images state in their file that they were made with AI. Others may not state it."
+    if conflicts := dataset.facts.open_conflicts:
+        yield f"* {conflicts:,} images were found for two classes, and nobody decided which is right."
+
+
+def _licence_limits(dataset: ExportDataset) -> Iterator[str]:
+    if unknown := dataset.count_licences()[NO_ASSERTION]:
+        yield f"* The licence of {unknown:,} images ({_share(unknown, dataset)}) is not known."
+    forbidden = sum(Licence(image.licence or None).forbids_derivatives for image in dataset.images)
+    if forbidden:
+        yield (
+            f"* The licence of {forbidden:,} images forbids derivatives. Whether a resized copy may be published is"
+            " disputed: do not publish this export."
+        )
+
+
+def _balance_limits(dataset: ExportDataset) -> Iterator[str]:
+    counts = Counter(image.class_name for image in dataset.images).most_common()
+    (most, largest), (least, smallest) = counts[0], counts[-1]
+    if largest >= _UNEVEN * smallest:
+        yield (
+            f"* The classes are uneven: {escape_markdown(most)} has {largest:,} images,"
+            f" {escape_markdown(least)} has {smallest:,}."
+        )
+    few = [escape_markdown(name) for name, count in counts if count < _FEW]
+    if few:
+        yield f"* Classes with fewer than {_FEW} images: {', '.join(few[:_MOST])}."
+
+
+def _domination(dataset: ExportDataset, kind: str, values: Iterable[str]) -> Iterator[str]:
+    """Yield the hosts or photographers of a large share of all images."""
+    for value, count in Counter(values).most_common(3):
+        if value and count >= _DOMINATES * len(dataset.images):
+            yield f"* One {kind}, {escape_markdown(value)}, has {_share(count, dataset)} of the images."
+
+
+def _usage(exporter: Exporter) -> Iterator[str]:
+    yield "## Load it"
+    yield ""
+    yield "```"
+    yield exporter.reads
+    yield "```"
+    yield ""
+    if exporter.advice:
+        yield escape_markdown(exporter.advice)
+        yield ""
+    yield "`croissant.json` describes the records for Croissant, and `REUSE.toml` the licence of each file."
+
+
+def _share(count: int, dataset: ExportDataset) -> str:
+    return f"{count / len(dataset.images):.0%}"
+
+
+def _table(header: list[str], rows: list[list[object]]) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'|'.join(['---'] * len(header))}|"
+    for row in rows[:_MOST]:
+        cells = (f"{cell:,}" if isinstance(cell, int) else escape_markdown(str(cell)) for cell in row)
+        yield f"| {' | '.join(cells)} |"
+    if len(rows) > _MOST:
+        yield f"| … and {len(rows) - _MOST:,} more | {' | '.join([''] * (len(header) - 1))} |"

@@ -1,0 +1,1 @@
+"""Exports: the core, and each format loaded by its own readers."""

@@ -1,0 +1,1 @@
+"""Tests of recipes: write, read, replay, render and merge."""
