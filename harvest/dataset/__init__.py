@@ -32,7 +32,7 @@ from harvest.dataset.read_for_training import ReadOnlyDataset, save_split_in_led
 from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.report_statistics import SIDES, ReportStatistics
-from harvest.dataset.scan import ScanProgress, compare_with_disk
+from harvest.dataset.scan import ScanProgress, compare_with_disk, have_differences
 from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
@@ -55,7 +55,7 @@ from harvest.ledger.rebuild_table import RebuildTable
 from harvest.ledger.rejections import Rejection, RejectionBatch
 from harvest.ledger.report_queries import Attribution, OriginCount, RangeCount, RankRate, SampleRow, SourceCount
 from harvest.ledger.review_table import LOCAL as LOCAL_SOURCE
-from harvest.ledger.review_table import ReviewRow
+from harvest.ledger.review_table import LedgerPosition, ReviewRow
 from harvest.ledger.search_table import (
     EXHAUSTED,
     LIMIT_REACHED,
@@ -91,6 +91,7 @@ __all__ = [
     "ImageProvenance",
     "KeepRate",
     "KnownPicture",
+    "LedgerPosition",
     "NearDuplicate",
     "Origin",
     "OriginCount",
@@ -238,6 +239,10 @@ class Dataset(DatasetReader):
         if not self._read_only:
             self._inspect(copies.seen)
         return self.changes
+
+    def has_differences(self, folders: Collection[str]) -> bool:
+        """Return whether to reconcile because of these folders, given by their paths, when no others changed."""
+        return have_differences(self._pictures, self._tree, folders)
 
     def _inspect(self, seen: Mapping[str, InspectedImage | Refusal | None]) -> None:
         """Compute the fingerprints that are missing or outdated."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.rejections import Rejection, RejectionBatch
     from harvest.ledger.report_queries import Attribution, SampleRow
-    from harvest.ledger.review_table import ReviewRow
+    from harvest.ledger.review_table import LedgerPosition, ReviewRow
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
 
@@ -154,6 +154,14 @@ class DatasetReader:
     def class_names(self) -> list[str]:
         """Return the names of the classes that were searched for, unless a person renamed their folder."""
         return [row[0] for row in self._ledger.rows("SELECT name FROM class WHERE renamed_to IS NULL")]
+
+    def review_position(self) -> LedgerPosition:
+        """Return how much of the ledger is read by reading it now."""
+        return review_table.get_position(self._ledger)
+
+    def changed_since(self, position: LedgerPosition) -> set[int]:
+        """Return the pictures that were placed, replaced or decided on since, by any process."""
+        return review_table.list_changed_since(self._ledger, position)
 
     def find_source_text(self, text: str) -> set[int]:
         """Return the images that have a text in the title, page or address of a source."""

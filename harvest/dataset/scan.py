@@ -11,7 +11,7 @@ from harvest.dataset.folder_differences import UnexpectedFile
 from harvest.files.paths import Area, FileKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from harvest.files.tree import File, Tick, Tree
     from harvest.ledger.picture_table import PictureRow, PictureTable
@@ -65,6 +65,29 @@ def compare_with_disk(pictures: PictureTable, tree: Tree, *, alone: bool, tick: 
     ours = {row.id for row in held}
     same_content = [row for row in pictures.find_by_content(contents) if row.id not in ours]
     return ScanDifferences(held, found, same_content, frozenset(state.folders))
+
+
+def have_differences(pictures: PictureTable, tree: Tree, folders: Collection[str]) -> bool:
+    """Return whether some folders, given by their paths, differ from the ledger by more than a running `get` causes.
+
+    Only these folders are listed. A difference that lasts for a moment counts too: `compare_with_disk` looks again.
+    """
+    classes = pictures.list_classes()
+    for area in (Area.TREE, Area.REJECTED):
+        names = {name for name, path in tree.list_folders(area, classes).items() if str(path) in folders}
+        if names and _folders_differ(pictures, tree, area, classes, names):
+            return True
+    return False
+
+
+def _folders_differ(pictures: PictureTable, tree: Tree, area: Area, classes: Collection[str], names: set[str]) -> bool:
+    shelved = area is Area.REJECTED
+    expected = pictures.list_files(shelved=shelved, classes=names)  # the ledger first, as in `_read_state`
+    found = tree.scan(area, classes, only=names).files
+    extra = found - expected
+    if extra and not shelved:
+        extra = _without(extra, pictures.list_pending()) - pictures.list_files(classes=names)
+    return bool(extra or expected - found)
 
 
 def _stable_state(pictures: PictureTable, tree: Tree, *, alone: bool) -> _DiskState:

@@ -70,10 +70,21 @@ class Tree:
 
     # Reading.
 
-    def scan(self, area: Area = Area.TREE, classes: Collection[str] = ()) -> ScanResult:
-        """List an area; a folder that differs from one of `classes` only in case or accents is that class."""
+    def list_folders(self, area: Area, classes: Collection[str]) -> dict[str, Path]:
+        """Return the folder of each class of an area; `classes` are as for `scan`."""
+        return self._paths.list_classes(area, classes)
+
+    def scan(
+        self, area: Area = Area.TREE, classes: Collection[str] = (), only: Collection[str] | None = None
+    ) -> ScanResult:
+        """List an area, or `only` some of its classes.
+
+        A folder that differs from one of `classes` only in case or accents is that class.
+        """
         found = ScanResult()
-        for class_name, folder in self._paths.list_classes(area, classes).items():
+        for class_name, folder in self.list_folders(area, classes).items():
+            if only is not None and class_name not in only:
+                continue
             with disk.read_errors_named(folder), suppress(FileNotFoundError):
                 self._scan_class(FileKey(class_name, "", area), folder, found)
                 found.folders.add(class_name)

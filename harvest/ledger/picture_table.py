@@ -59,13 +59,16 @@ class PictureTable:
 
     # Files.
 
-    def list_files(self, *, shelved: bool = False) -> set[Row]:
-        """Return class, name, size and time of every file that should be in the tree, or in dataset.rejected."""
-        if shelved:
-            query = "SELECT class, name, size, mtime_ns FROM picture WHERE state = 'rejected' AND shelved"
-        else:
-            query = "SELECT class, name, size, mtime_ns FROM picture WHERE state = 'present'"
-        return set(self._ledger.rows(query))
+    def list_files(self, *, shelved: bool = False, classes: Iterable[str] | None = None) -> set[Row]:
+        """Return class, name, size and time of every file that should be in the tree, or in dataset.rejected.
+
+        With `classes`, only those of these classes.
+        """
+        state = "state = 'rejected' AND shelved" if shelved else "state = 'present'"
+        query = f"SELECT class, name, size, mtime_ns FROM picture WHERE {state}"
+        if classes is None:
+            return set(self._ledger.rows(query))
+        return {row for name in classes for row in self._ledger.rows(f"{query} AND class = ?", name)}
 
     def list_classes(self) -> list[str]:
         """Return the names of all classes that have pictures or were searched for."""

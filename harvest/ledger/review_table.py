@@ -56,6 +56,30 @@ def get_review_rows(ledger: Ledger, pictures: Iterable[int]) -> list[ReviewRow]:
     return [ReviewRow._make(row) for row in rows if row is not None]
 
 
+class LedgerPosition(NamedTuple):
+    """How much of the ledger was read: the last picture and decision, and the pictures that were being placed."""
+
+    picture: int
+    decision: int
+    placing: frozenset[int]
+
+
+def get_position(ledger: Ledger) -> LedgerPosition:
+    """Return the position of the ledger now; get it before the rows are read."""
+    placing = frozenset(row[0] for row in ledger.rows("SELECT picture FROM pending"))
+    picture = ledger.scalar("SELECT coalesce(max(id), 0) FROM picture")
+    return LedgerPosition(picture, ledger.scalar("SELECT coalesce(max(seq), 0) FROM decision"), placing)
+
+
+def list_changed_since(ledger: Ledger, position: LedgerPosition) -> set[int]:
+    """Return the pictures that were placed, replaced or decided on since; other changes are not recorded."""
+    new = ledger.rows("SELECT id FROM picture WHERE id > ?", position.picture)
+    placed = {row[0] for row in new} | position.placing
+    replaced = {row[0] for each in placed for row in ledger.rows("SELECT id FROM picture WHERE became = ?", each)}
+    decided = ledger.rows("SELECT picture FROM decision WHERE seq > ? AND picture IS NOT NULL", position.decision)
+    return placed | replaced | {row[0] for row in decided}
+
+
 def find_source_text(ledger: Ledger, text: str) -> set[int]:
     """Return the images that have a text in the title, page or address of one of their hits."""
     rows = ledger.rows(

@@ -61,8 +61,8 @@ class UndoHistory:
         """Return the decisions of a batch, the last one first, without those that were not possible."""
         rows = self._ledger.rows(
             'SELECT seq, action, picture, content, "to", value, before FROM decision'
-            " WHERE batch = ?1 AND action <> 'skip' AND seq NOT IN"
-            " (SELECT undoes FROM decision WHERE batch = ?1 AND action = 'skip' AND undoes IS NOT NULL)"
+            " WHERE seq >= ?1 AND batch = ?1 AND action <> 'skip' AND seq NOT IN"
+            " (SELECT undoes FROM decision WHERE seq >= ?1 AND batch = ?1 AND action = 'skip' AND undoes IS NOT NULL)"
             " ORDER BY seq DESC",
             batch,
         )
@@ -95,11 +95,14 @@ class UndoHistory:
     def _describe(self, batch: int) -> UndoStep:
         origin = self._origin.get(batch, batch)
         actions = self._ledger.rows(
-            "SELECT action, count(DISTINCT picture) FROM decision WHERE batch = ? AND action <> 'skip' GROUP BY action",
+            "SELECT action, count(DISTINCT picture) FROM decision WHERE seq >= ?1 AND batch = ?1 AND action <> 'skip'"
+            " GROUP BY action",
             origin,
         )
         counts: dict[str, int] = dict(actions)
         name = Action.SETTLE if len(counts) > 1 else next(iter(counts), Action.SKIP)
-        count = self._ledger.scalar("SELECT count(DISTINCT picture) FROM decision WHERE batch = ?", origin)
-        row = self._ledger.first_row("SELECT max(at) FROM decision WHERE batch = ?", batch)
+        count = self._ledger.scalar(
+            "SELECT count(DISTINCT picture) FROM decision WHERE seq >= ?1 AND batch = ?1", origin
+        )
+        row = self._ledger.first_row("SELECT max(at) FROM decision WHERE seq >= ?1 AND batch = ?1", batch)
         return UndoStep(batch, str(name), count, str(row[0]) if row else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +15,13 @@ FolderTimes: TypeAlias = "dict[str, int]"
 
 # Seconds until the folders are compared without a sign of a change: an edit of a file does not change its folder.
 _FULL = 30.0
+
+
+class DiskChange(NamedTuple):
+    """What to compare with the ledger: everything, or only the files of some folders."""
+
+    is_everything: bool
+    folders: set[str]
 
 
 class DiskWatch:
@@ -37,14 +44,15 @@ class DiskWatch:
                             times[entry.path] = entry.stat(follow_symlinks=False).st_mtime_ns
         return times
 
-    def take_change(self) -> bool:
-        """Return whether the folders have to be compared with the ledger; call it before that is done."""
-        times = self.read()
-        is_due = times != self._times or self._clock() - self._checked >= _FULL
-        if is_due:
-            self._times = times
+    def take_change(self) -> DiskChange:
+        """Return what has to be compared with the ledger; call it before that is done."""
+        before, self._times = self._times, self.read()
+        if before is None or before.keys() != self._times.keys() or self._clock() - self._checked >= _FULL:
             self._checked = self._clock()
-        return is_due
+            return DiskChange(is_everything=True, folders=set(self._times))
+        return DiskChange(
+            is_everything=False, folders={path for path, when in self._times.items() if before[path] != when}
+        )
 
     def forget(self) -> None:
         """Compare at the next check in any case: this comparison failed."""

@@ -36,6 +36,13 @@ class Group(NamedTuple):
         }
 
 
+class DuplicateGroup(NamedTuple):
+    """Near-duplicates, before an image is proposed: that may need to read files."""
+
+    members: Sequence[ReviewRow]
+    are_copies: bool  # certainly, each of another one
+
+
 def _member(row: ReviewRow) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -69,21 +76,15 @@ def find_conflicts(conflicts: Iterable[Conflict], rows: Mapping[int, ReviewRow])
 
 
 def find_duplicate_groups(
-    pairs: Sequence[tuple[int, int, bool]], rows: Mapping[int, ReviewRow], sharpness: Callable[[ReviewRow], float]
-) -> list[Group]:
-    """Return the groups of near-duplicates; images that only may be copies have no proposal.
-
-    Photographs of one series resemble each other as copies do, and Enter rejects what is not proposed.
-    """
+    pairs: Sequence[tuple[int, int, bool]], rows: Mapping[int, ReviewRow]
+) -> list[DuplicateGroup]:
+    """Return the groups of near-duplicates, and whether all images of each are certainly copies."""
     certain = [(one, two) for one, two, is_certain in pairs if is_certain]
     are_copies = {frozenset(row.id for row in group) for group in find_near_duplicates(certain, rows)}
-    groups = []
-    for members in find_near_duplicates([(one, two) for one, two, _ in pairs], rows):
-        group = propose(members, sharpness)
-        if frozenset(row.id for row in members) not in are_copies:
-            group = group._replace(keep=(), why=f"best: {group.why}")
-        groups.append(group)
-    return groups
+    return [
+        DuplicateGroup(members, are_copies=frozenset(row.id for row in members) in are_copies)
+        for members in find_near_duplicates([(one, two) for one, two, _ in pairs], rows)
+    ]
 
 
 def find_near_duplicates(pairs: Iterable[tuple[int, int]], rows: Mapping[int, ReviewRow]) -> list[list[ReviewRow]]:
@@ -107,8 +108,17 @@ def find_near_duplicates(pairs: Iterable[tuple[int, int]], rows: Mapping[int, Re
     return sorted(groups, key=lambda group: _path(group[0]))
 
 
-def propose(members: Sequence[ReviewRow], sharpness: Callable[[ReviewRow], float]) -> Group:
-    """Return a group of near-duplicates with the proposal which to keep, and the reason.
+def propose(group: DuplicateGroup, sharpness: Callable[[ReviewRow], float]) -> Group:
+    """Return a group of near-duplicates with the best image; it is a proposal only if all are certainly copies.
+
+    Photographs of one series resemble each other as copies do, and Enter rejects what is not proposed.
+    """
+    best = _choose_best(group.members, sharpness)
+    return best if group.are_copies else best._replace(keep=(), why=f"best: {best.why}")
+
+
+def _choose_best(members: Sequence[ReviewRow], sharpness: Callable[[ReviewRow], float]) -> Group:
+    """Return a group of copies with the one to keep, and the reason.
 
     What a person kept stays. Otherwise the best one: known open licence, then larger original, then sharper, then
     better rank. `sharpness` reads a file, and is called only where licence and size do not decide.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harvest.dataset import Action, BatchResult, Dataset, ReviewRow
     from harvest.review.item_lists import ItemFilter
     from harvest.review.model_results import ModelResults
-    from harvest.review.review_groups import Group
+    from harvest.review.review_groups import DuplicateGroup, Group
 
 LARGEST_FILE = 64 << 20  # bytes of an image that is sent or decoded
 _BY = "page"
@@ -37,9 +37,9 @@ class ReviewSession:
         self._missing = 0  # images without features
         self._watch = DiskWatch(dataset.root)
         self._pace = Pace()
-        self._version = dataset.data_version()
+        self._version, self._position = dataset.data_version(), dataset.review_position()
         self._sharpness: dict[str, float] = {}
-        self._groups: tuple[int, dict[str, list[Group]]] = (0, {})
+        self._groups: tuple[int, list[Group], list[DuplicateGroup]] = (0, [], [])
         self.snapshot = Snapshot()
         self.snapshot.replace(dataset.review_rows())
         self.update_model()
@@ -53,17 +53,33 @@ class ReviewSession:
 
     def synchronize(self) -> None:
         """Record what a person did to the folders, and read what other processes wrote to the ledger."""
-        is_changed = self._watch.take_change()
-        if is_changed:
-            try:
+        change = self._watch.take_change()
+        try:
+            is_different = change.is_everything or (
+                bool(change.folders) and self._dataset.has_differences(change.folders)
+            )
+            if is_different:
                 self._dataset.reconcile()
-            except HarvestError:
-                self._watch.forget()
-                raise
+        except HarvestError:
+            self._watch.forget()
+            raise
         version = self._dataset.data_version()
-        if is_changed or version != self._version:
+        if is_different:
+            self._read_everything()
+        elif version != self._version:
             self._version = version
-            self.snapshot.replace(self._dataset.review_rows())
+            self._read_changes()
+
+    def _read_everything(self) -> None:
+        self._version = self._dataset.data_version()
+        self._position = self._dataset.review_position()
+        self.snapshot.replace(self._dataset.review_rows())
+
+    def _read_changes(self) -> None:
+        """Read the images that another process placed or decided on: a running `get` does so many times a minute."""
+        position, changed = self._dataset.review_position(), self._dataset.changed_since(self._position)
+        self._position = position
+        self.snapshot.update(changed, self._dataset.review_rows(changed))
 
     # Questions.
 
@@ -71,8 +87,8 @@ class ReviewSession:
         """Return everything around the images."""
         snapshot, dataset = self.snapshot, self._dataset
         described = page_state.describe_images(snapshot.counts, dataset.class_names())
-        groups = self._find_groups()
-        described["queues"] |= {"conflicts": len(groups["conflicts"]), "duplicates": len(groups["duplicates"])}
+        conflicts, duplicates = self._find_groups()
+        described["queues"] |= {"conflicts": len(conflicts), "duplicates": len(duplicates)}
         return {
             "dataset": dataset.root.name,
             "seq": snapshot.seq,
@@ -112,20 +128,22 @@ class ReviewSession:
     def groups(self, queue: str) -> dict[str, Any]:
         """Return the groups of a queue."""
         self._pace.start()
-        return {"seq": self.snapshot.seq, "groups": [group.as_json() for group in self._find_groups()[queue]]}
+        conflicts, duplicates = self._find_groups()
+        if queue == "conflicts":
+            groups = conflicts
+        else:  # a proposal reads files, and is made only for a person who looks at it
+            groups = [review_groups.propose(group, self._measure) for group in duplicates]
+        return {"seq": self.snapshot.seq, "groups": [group.as_json() for group in groups]}
 
-    def _find_groups(self) -> Mapping[str, list[Group]]:
-        """Return the groups; they are found again when something changed."""
-        seq, groups = self._groups
+    def _find_groups(self) -> tuple[list[Group], list[DuplicateGroup]]:
+        """Return conflicts and near-duplicates; they are found again when something changed."""
+        seq, conflicts, duplicates = self._groups
         if seq != self.snapshot.seq:
             rows = self.snapshot.rows
-            pairs = self._dataset.open_pairs()
-            groups = {
-                "conflicts": review_groups.find_conflicts(self._dataset.conflicts(), rows),
-                "duplicates": review_groups.find_duplicate_groups(pairs, rows, self._measure),
-            }
-            self._groups = (self.snapshot.seq, groups)
-        return groups
+            conflicts = review_groups.find_conflicts(self._dataset.conflicts(), rows)
+            duplicates = review_groups.find_duplicate_groups(self._dataset.open_pairs(), rows)
+            self._groups = (self.snapshot.seq, conflicts, duplicates)
+        return conflicts, duplicates
 
     def _measure(self, row: ReviewRow) -> float:
         """Return the sharpness of an image, 0 for one that cannot be decoded."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import re
 import signal
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -57,6 +59,14 @@ def decide(client: httpx.Client, action: str, ids: list[int], **more: object) ->
     assert response.json()["failed"] == []
 
 
+def reject_all(client: httpx.Client, numbers: list[int], answered: list[int]) -> None:
+    """Reject one image after the other until the server is gone; `answered` gets those that it has confirmed."""
+    with suppress(httpx.HTTPError):
+        for number in numbers:
+            decide(client, "reject", [number])
+            answered.append(number)
+
+
 def kings(client: httpx.Client) -> list[int]:
     return client.get("/api/items", params={"class": "king", "order": "name"}).json()["id"]
 
@@ -84,6 +94,32 @@ def test_the_newest_run_suggests_classes(cli: Command, root: Path) -> None:
     with reviewing(cli, root) as (_, client):
         suggested = [client.get(f"/api/item/{number}").json()["predicted"] for number in ids]
     assert suggested == [{"class": "coral", "probability": 0.9}, None, None, None]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_kill_between_requests(cli: Command, root: Path) -> None:
+    """A kill -9 at any moment loses no decision that was answered, and the one on its way is made whole or not."""
+    dice, before = random.Random(11), len(files(root))
+    answered: list[int] = []
+    for _ in range(3):
+        with reviewing(cli, root) as (running, client):
+            waiting, done, last = kings(client), len(answered), dice.randrange(1, 7)
+            thread = threading.Thread(target=reject_all, args=(client, waiting, answered))
+            thread.start()
+            while thread.is_alive() and len(answered) < done + last:
+                time.sleep(0.001 * dice.random())
+            running.process.send_signal(signal.SIGKILL)
+            running.wait()
+            thread.join(PATIENCE)
+        with Dataset.open(root) as dataset:
+            rows = {row.id: row for row in dataset.review_rows()}
+            rejected = {number for number, row in rows.items() if row.rejected}
+        assert set(answered) <= rejected
+        assert len(rejected) - len(answered) <= 1
+        answered = sorted(rejected)
+        spots = {f"{'rejected/' * row.rejected}{row.class_name}/{row.name}" for row in rows.values()}
+        assert spots == set(files(root))
+        assert len(spots) == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
+from harvest.dataset import Dataset
+from harvest.review import disk_watch
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.pace import Pace
+from harvest.review.snapshot import Snapshot
 from tests.command import run_code
-from tests.datasets import jpeg, name
+from tests.datasets import fill, jpeg, name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +77,26 @@ def test_added_and_edited_files_are_on_the_page(review: Review, root: Path) -> N
     assert dict(zip(items["source"], items["reviewed"], strict=True)) == {"local": 0, "BING": 0}
 
 
+def test_images_of_a_running_get_appear(review: Review, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a `get` places and what a command rejects is in the next answer, and a `get` causes no full comparison."""
+    number = review.files()[f"king/{name(3)}"]
+    seq = review.get("/api/changes", since=0)["seq"]
+    monkeypatch.setattr(disk_watch, "_FULL", math.inf)
+    with Dataset.open(root, create=True, exclusive=True) as get:
+        with monkeypatch.context() as until_rejected:
+            until_rejected.setattr(review.dataset, "reconcile", lambda: pytest.fail("all folders are compared"))
+            until_rejected.setattr(Snapshot, "replace", lambda *_: pytest.fail("all rows are read"))
+            for start, total in ((50, 40), (60, 45)):
+                fill(get, "king", range(start, start + 5))
+                changes = review.get("/api/changes", since=seq)
+                assert changes["items"]["state"] == ["kept"] * 5
+                assert changes["state"]["queues"]["all"] == total
+                seq = changes["seq"]
+        get.reject([number], by="cli")
+    changes = review.get("/api/changes", since=seq)
+    assert (changes["items"]["id"], changes["items"]["state"]) == ([number], ["rejected"])
+
+
 def test_missing_files_are_a_warning(review: Review, root: Path) -> None:
     """When a class folder is gone, nothing is recorded, and the page shows a warning."""
     (root / "king").rename(root.parent / "king")
@@ -89,17 +115,20 @@ def test_folders_are_compared_only_after_a_change(tmp_path: Path) -> None:
     folder = tmp_path / "dataset" / "king"
     folder.mkdir(parents=True)
     watch = DiskWatch(tmp_path / "dataset", lambda: now[0])
-    assert watch.take_change()
-    assert not watch.take_change()
+    everything, nothing, king = (True, {str(folder)}), (False, set()), (False, {str(folder)})
+    assert watch.take_change() == everything
+    assert watch.take_change() == nothing
     os.utime(folder, ns=(1, 1))
-    assert watch.take_change()
-    assert not watch.take_change()
+    assert watch.take_change() == king
+    assert watch.take_change() == nothing
     os.utime(folder, ns=(2, 2))
     assert not watch.is_current()
     watch.accept()
-    assert not watch.take_change()
+    assert watch.take_change() == nothing
     now[0] += 31
-    assert watch.take_change()
+    assert watch.take_change() == (True, set())
+    folder.with_name("coral").mkdir()
+    assert watch.take_change().is_everything
 
 
 def test_a_long_search_for_suspects_does_not_delay_the_end(root: Path, tmp_path: Path) -> None:
