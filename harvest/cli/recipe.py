@@ -36,8 +36,10 @@ def recipe(
     if summary.rejected:
         print(f" {count_images(summary.rejected)} rejected")
     if summary.unsourced:
-        print(f" {count_images(summary.unsourced)} without a source: nobody can download them")
+        print(f" {count_images(summary.unsourced)} without a public address: nobody can download them")
     if summary.left_out:
         print(f" {summary.left_out:,} results left out: their addresses are private, or contain a key or a password")
+    if summary.unsourced == summary.images:
+        return  # nothing can be downloaded again
     print()
     print_next([(f"harvest replay {quote_path(summary.path)} -o FOLDER", "build the dataset again")])

@@ -250,7 +250,7 @@ class Dataset(DatasetReader):
         tick = self._scan.tick("inspecting your own images")
         self.skipped = inspect_new_files(*common, known=seen, tick=tick)
         update_fingerprints(*common, self._scan.tick("updating the fingerprints of images, once"))
-        compare_new_pictures(self._ledger, self._pictures, self._scan.tick("comparing your own images"))
+        compare_new_pictures(self._ledger, self._pictures, self._scan.tick("comparing new images"))
 
     def _record_changes(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
         tick = self._scan.tick("reading new and changed files")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from harvest.errors import DatasetBusy, UsageError
 from harvest.files import disk
 from harvest.files.lock import Lock
+from harvest.files.paths import Area
 from harvest.ledger.database import Ledger
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LEDGER = "harvest.db"
 LOCK = "harvest.lock"
@@ -51,3 +49,15 @@ def check_is_dataset(root: Path) -> None:
             f"{root} is not a dataset: it has no {LEDGER}.",
             f"Name the folder of a dataset, or create one: harvest QUERIES.csv -o {root.name}",
         )
+
+
+def check_is_outside_datasets(out: Path) -> None:
+    """Raise `UsageError` for a path in the folder of a dataset, or in that of its rejected images or originals."""
+    for folder in Path(os.path.realpath(out)).parents:
+        for area in Area:
+            root = folder.with_name(folder.name.removesuffix(area)) if folder.name not in {"", area} else folder
+            if folder.name.endswith(area) and (root / LEDGER).exists():
+                raise UsageError(
+                    f"{out} is inside the dataset {root}, where folders are classes. Nothing was changed.",
+                    "Choose a folder elsewhere.",
+                )

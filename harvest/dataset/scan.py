@@ -52,19 +52,26 @@ class _DiskState(NamedTuple):
 
 
 def compare_with_disk(pictures: PictureTable, tree: Tree, *, alone: bool, tick: Tick | None = None) -> ScanDifferences:
-    """Compare ledger and disk; unless `alone`, files that another process is placing are ignored."""
+    """Compare ledger and disk; unless `alone`, files that another process is placing are ignored.
+
+    The order does not depend on the process: decisions are recorded in it, and a recipe lists them.
+    """
     state = _stable_state(pictures, tree, alone=alone)
     away = {name for _, name in state.away}  # in any folder: a file in the cloud cannot be read
     held = [
-        *(row for row in pictures.find_at(state.missing) if row.name not in away),
-        *pictures.find_at(state.unshelved, shelved=True),
+        *(row for row in pictures.find_at(sorted(state.missing, key=_path)) if row.name not in away),
+        *pictures.find_at(sorted(state.unshelved, key=_path), shelved=True),
         *state.placing,
     ]
     found = [*_read(tree, state.extra, Area.TREE, tick), *_read(tree, state.shelved, Area.REJECTED, tick)]
     contents = {row.content for row in held} | {file.content for file in found}
     ours = {row.id for row in held}
-    same_content = [row for row in pictures.find_by_content(contents) if row.id not in ours]
+    same_content = [row for row in pictures.find_by_content(sorted(contents)) if row.id not in ours]
     return ScanDifferences(held, found, same_content, frozenset(state.folders))
+
+
+def _path(file: File) -> tuple[str, str]:
+    return file[:2]
 
 
 def have_differences(pictures: PictureTable, tree: Tree, folders: Collection[str]) -> bool:

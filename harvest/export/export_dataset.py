@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harvest.dataset import Dataset
+from harvest.dataset.ledger_and_lock import check_is_outside_datasets
 from harvest.default_callbacks import ignore_message
 from harvest.errors import MissingFiles, ReadOnly, UsageError
 from harvest.export.card_facts import read_card_facts
@@ -60,7 +61,8 @@ def export_dataset(
         raise TypeError(f"export_dataset() got an unexpected keyword argument {min(unknown)!r}")
     chosen = from_keywords(ExportOptions, options)
     source, target = (Path(os.path.abspath(path)) for path in (root, out))  # noqa: PTH100 - links stay
-    _check_target(source, target)
+    check_is_free(target)
+    check_is_outside_datasets(target)
     _check_packages(chosen.to, chosen.exporter)
     dataset = prepare_export(source, chosen, say=say, tick=tick)
     _write(dataset, chosen.exporter, target, tick)
@@ -115,17 +117,10 @@ def _open(root: Path, say: Callable[[str], None]) -> Dataset:
         return Dataset.open(root, read_only=True, say=say)
 
 
-def _check_target(root: Path, out: Path) -> None:
-    check_is_free(out)
-    for folder in (root, *(root.with_name(root.name + suffix) for suffix in (".rejected", ".raw"))):
-        if out.is_relative_to(folder):
-            raise UsageError(f"{out} is inside the dataset, where folders are classes.", "Choose a folder elsewhere.")
-
-
 def _check_packages(name: str, exporter: Exporter) -> None:
     if missing := [package for package in exporter.packages if find_spec(package) is None]:
         raise UsageError(
-            f"the format {name} needs {', '.join(missing)}, which is not installed.",
+            f"the format {name} needs {', '.join(missing)}: not installed.",
             f"Install it: pip install {' '.join(missing)}",
         )
 

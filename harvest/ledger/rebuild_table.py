@@ -196,7 +196,7 @@ class RebuildTable:
             int(image.is_reviewed),
             image.rating,
             None if hit is not None else "gone",
-            "" if hit is not None else "it has no source: a person added it",
+            "" if hit is not None else "no address: a person added it, or its address is not public",
         )
         if hit is not None:
             self._ledger.execute("UPDATE hit SET verdict = NULL, picture = NULL WHERE id = ?", hit)

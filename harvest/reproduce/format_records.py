@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from functools import singledispatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harvest.reproduce.recipe_records import (
     FORMAT,
@@ -18,6 +20,12 @@ from harvest.reproduce.recipe_records import (
     RecipeTransform,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+FIRST_BYTES = b'{"kind":"recipe"'  # of every recipe
+
 
 def format_record(record: RecipeRecord) -> bytes:
     """Return the line of a record."""
@@ -27,6 +35,18 @@ def format_record(record: RecipeRecord) -> bytes:
 def format_end(lines: int) -> bytes:
     """Return the last line, which shows that nothing is missing before it."""
     return _line({"kind": "end", "lines": lines})
+
+
+def digest_records(records: Iterable[RecipeRecord]) -> str:
+    """Return a digest of records without the times of decisions.
+
+    A dataset that is opened for reading only dates the files that were deleted since its last command with the time of
+    opening, so its records would differ each time.
+    """
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(format_record(replace(record, at="") if isinstance(record, RecipeDecision) else record))
+    return digest.hexdigest()
 
 
 def _line(fields: dict[str, Any]) -> bytes:

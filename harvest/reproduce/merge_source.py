@@ -12,7 +12,7 @@ from harvest.harvesting.deduplicate import KnownPictures
 from harvest.images import inspect_image
 from harvest.models import FINGERPRINT_BYTES, Picture, Refusal
 from harvest.reproduce.collect_records import RecordCollector
-from harvest.reproduce.format_records import format_record
+from harvest.reproduce.format_records import digest_records
 from harvest.reproduce.recipe_records import RecipeDecision, RecipeImage, RecipeRecord, RecipeSearch
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ class MergeSource:
 
     def digest(self) -> str:
         """Return a digest of the records, which does not depend on where the dataset is."""
-        digest = hashlib.sha256()
-        for record in self.records():
-            digest.update(format_record(record))
-        return digest.hexdigest()
+        return digest_records(self.records())
 
     def find_unenforced(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
         """Return class and content of the rejections that count, and of those that an image on disk outranks."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.dataset import Dataset
-from harvest.dataset.ledger_and_lock import LEDGER
+from harvest.dataset.ledger_and_lock import LEDGER, check_is_outside_datasets
 from harvest.errors import UsageError
 from harvest.files import disk
 from harvest.files.paths import Area
@@ -34,6 +34,7 @@ class NewDataset:
             raise UsageError(f"{os.fspath(out)!r} cannot be a dataset.", "Name a folder with -o.")
         if os.path.lexists(self._out):
             raise UsageError(f"{self._out} exists already. Nothing was changed.", "Name a new folder with -o.")
+        check_is_outside_datasets(self._out)
 
     @property
     def is_finished(self) -> bool:

@@ -16,7 +16,7 @@ from harvest.ledger.rebuild_table import RejectedImage
 from harvest.ledger.transforms import MOST_QUALITY, MOST_SIZE, dump_transform
 from harvest.models import Outcome, Recipe
 from harvest.reproduce.collect_records import RecordCollector
-from harvest.reproduce.format_records import format_record
+from harvest.reproduce.format_records import digest_records
 from harvest.reproduce.import_records import RecordImporter
 from harvest.reproduce.new_dataset import NewDataset
 from harvest.reproduce.rebuild_dataset import rebuild_dataset, summarize_rebuild
@@ -98,10 +98,7 @@ class _SourceRecords:
 
     def digest(self, transform: str) -> str:
         """Return a digest of the records and of how the images are written."""
-        digest = hashlib.sha256(transform.encode())
-        for record in self:
-            digest.update(format_record(record))
-        return digest.hexdigest()
+        return hashlib.sha256(f"{transform}\n{digest_records(self)}".encode()).hexdigest()
 
 
 def _expect_images(target: Dataset, records: _SourceRecords, recipe: Recipe) -> None:

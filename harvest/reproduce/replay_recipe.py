@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harvest import credentials
 from harvest.dataset import Dataset
+from harvest.dataset.ledger_and_lock import check_is_outside_datasets
 from harvest.default_callbacks import ignore_message
 from harvest.errors import UsageError
 from harvest.files import disk
@@ -53,6 +54,7 @@ def replay_recipe(
     `accept_changed`, an image that is not the one of the recipe is placed too.
     """
     path = Path(recipe)
+    check_is_outside_datasets(Path(out))
     digest = _check_recipe(path)
     with Dataset.open(out, create=True, exclusive=True, say=say) as dataset:
         _expect_images(dataset, path, digest)

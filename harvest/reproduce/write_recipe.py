@@ -13,7 +13,7 @@ from harvest.dataset.ledger_and_lock import check_is_dataset
 from harvest.errors import UsageError
 from harvest.files import disk
 from harvest.reproduce.collect_records import RecordCollector
-from harvest.reproduce.format_records import format_end, format_record
+from harvest.reproduce.format_records import FIRST_BYTES, format_end, format_record
 from harvest.reproduce.recipe_records import RecipeImage, RecipeRecord, RecipeResult
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def write_recipe(
 ) -> RecipeSummary:
     """Write the recipe of a dataset, without changing the dataset, and return what it contains.
 
-    Without `out` it is `DATASET.recipe.jsonl` beside the dataset. An existing file is replaced.
+    Without `out` it is `DATASET.recipe.jsonl` beside the dataset. An existing file is replaced only if it
+    is a recipe.
     """
     root = Path(dataset)
     path = Path(out) if out is not None else root.with_name(f"{root.resolve().name}.recipe.jsonl")
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder, not a file.", "Name a file with -o.")
     check_is_dataset(root)
+    _check_is_replaceable(path)
     with Dataset.open(root, read_only=True, say=say) as opened:
         collector = RecordCollector(opened.recipe_rows)
         counts = _Counts()
@@ -54,6 +54,20 @@ def write_recipe(
     return RecipeSummary(
         path, counts.images, counts.rejected, counts.results, counts.unsourced, left_out=collector.left_out
     )
+
+
+def _check_is_replaceable(path: Path) -> None:
+    """Raise `UsageError` for a folder, and for a file that is not a recipe, such as a query file or a ledger."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not a file.", "Name a file with -o.")
+    if not os.path.lexists(path):
+        return
+    is_recipe = False
+    if path.is_file():
+        with disk.read_errors_named(path), path.open("rb") as file:
+            is_recipe = file.read(len(FIRST_BYTES)) == FIRST_BYTES
+    if not is_recipe:
+        raise UsageError(f"{path} exists and is not a recipe. It was not changed.", "Name another file with -o.")
 
 
 def _write_lines(path: Path, records: Iterable[RecipeRecord]) -> None:

@@ -193,3 +193,29 @@ def test_the_command_prints_the_counts(folder: Path, capsys: pytest.CaptureFixtu
     assert "left out: duplicates" in out
     assert "1 image left out: rejected in one of the datasets" in out
     assert "1 image in conflict" in out
+
+
+def test_a_file_that_was_deleted_since_does_not_stop_the_next_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge that was stopped continues, although the deletion of a file is not recorded in its dataset yet."""
+    next((folder / "one" / "king").glob("bing-*")).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("harvest.ledger.decision_log.now", lambda: "2026-01-01T00:00:00Z")
+        patch.setattr("harvest.reproduce.merge_datasets._Merge.run", _stop)
+        with pytest.raises(SystemError, match="stopped"):
+            merged(folder)
+    assert datasets.tree(merged(folder))
+
+
+def _stop(_merge: object) -> None:
+    raise SystemError("stopped")
+
+
+def test_nothing_is_written_into_a_dataset(folder: Path) -> None:
+    """A new dataset inside a dataset, its rejected images or its originals would become a class of it."""
+    before = datasets.tree(folder)
+    for out in ("one/all", "two.rejected/all", "one.raw/all", "one/king/all"):
+        with pytest.raises(UsageError, match="is inside the dataset"):
+            merged(folder, out)
+    assert datasets.tree(folder) == before

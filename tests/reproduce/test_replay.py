@@ -269,6 +269,13 @@ def test_another_dataset_is_not_touched(web: World, tmp_path: Path) -> None:
     assert datasets.tree(root) == before
 
 
+def test_nothing_is_built_inside_a_dataset(web: World) -> None:
+    """A dataset inside the folder of another would be a class of it."""
+    with pytest.raises(UsageError, match="is inside the dataset"):
+        replay_recipe(web.recipe, web.root / "again")
+    assert not (web.root / "again").exists()
+
+
 def test_a_missing_recipe_is_a_usage_error(tmp_path: Path) -> None:
     """A path without a file is refused, and nothing is created."""
     with pytest.raises(UsageError, match="there is no recipe"):

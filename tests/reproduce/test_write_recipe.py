@@ -154,6 +154,36 @@ def test_the_command_shows_what_the_recipe_contains(root: Path, tmp_path: Path, 
     assert f"harvest replay {tmp_path / 'r.jsonl'} -o FOLDER" in out
 
 
+def test_deleted_files_are_recorded_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """The decisions about files that were deleted at once do not depend on the hash seed of the process."""
+    root = datasets.copied(tmp_path / "snakes", king=range(12))
+    gone = sorted((root / "king").iterdir(), key=lambda path: path.name)[:10]
+    for path in gone:
+        path.unlink()
+    with Dataset.open(root) as dataset:
+        names = {row.id: row.name for row in dataset.recipe_rows.images()}
+        assert [names[row.picture] for row in dataset.recipe_rows.decisions()] == [path.name for path in gone]
+
+
+def test_a_file_that_is_not_a_recipe_is_kept(root: Path, capsys: pytest.CaptureFixture) -> None:
+    """`-o` replaces a recipe, and no other file: not the ledger of the dataset itself."""
+    ledger = (root / "harvest.db").read_bytes()
+    assert run_command("recipe", str(root), "-o", str(root / "harvest.db")) == 2
+    assert "exists and is not a recipe. It was not changed." in capsys.readouterr().err
+    assert (root / "harvest.db").read_bytes() == ledger
+    assert run_command("recipe", str(root)) == 0
+    assert run_command("recipe", str(root)) == 0
+
+
+def test_the_command_does_not_suggest_what_cannot_work(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Where no image has a public address, replay is not suggested."""
+    place(tmp_path / "one", datasets.a_hit(1, url="http://127.0.0.1/a.jpg"))
+    assert run_command("recipe", str(tmp_path / "one")) == 0
+    out = capsys.readouterr().out
+    assert "1 image without a public address: nobody can download them" in out
+    assert "replay" not in out
+
+
 def test_odd_values_of_a_ledger_give_a_valid_recipe(tmp_path: Path) -> None:
     """Empty texts, numbers out of range, odd folder names and damaged times are left out: the recipe can be read."""
     root = tmp_path / "one"
