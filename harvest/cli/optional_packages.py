@@ -42,6 +42,6 @@ def require_serving() -> None:
 def _require(modules: Iterable[str]) -> None:
     if missing := [name for name in modules if find_spec(name) is None]:
         raise UsageError(
-            f"this needs {', '.join(missing)}, which is not installed.",
+            f"this needs {', '.join(missing)}: not installed.",
             "In a checkout of harvest: pip install -e '.[train]'",
         )

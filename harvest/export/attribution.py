@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harvest.files import disk
-from harvest.files.names import escape_formula
+from harvest.files.names import DIRECTION, escape_formula
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ OPEN_IMAGES_COLUMNS = (
     *("OriginalSize", "OriginalMD5"),
 )
 OWN_COLUMNS = ("SPDX", "Changes", "Query", "Provider", "Evidence", "Class", "FileName", "SHA256", "OriginalSHA256")
+_INVISIBLE = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|{DIRECTION.pattern}")  # a class name may have them
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
 
 
@@ -85,4 +86,5 @@ def escape_markdown(text: str) -> str:
     >>> print(escape_markdown("*[a](b)* <script>"))
     \*\[a\](b)\* &lt;script&gt;
     """
+    text = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
     return _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))

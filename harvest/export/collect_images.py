@@ -9,9 +9,9 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harvest.export.records import ExportImage, count_images
+from harvest.export.records import OWN, ExportImage, count_images
 from harvest.files import disk
-from harvest.files.names import check_component
+from harvest.files.names import DIRECTION, check_component
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.licences import Evidence, Licence
 from harvest.models import AI_SOURCE_TYPES
@@ -24,13 +24,11 @@ if TYPE_CHECKING:
     from harvest.labelled_pictures.load_pictures import Example, LabelledPictures
     from harvest.splits.split import Split
 
-OWN = "own"  # the provider of images that a person added
 _SPLITS = {SplitPart.TRAIN: "train", SplitPart.VALID: "validation", SplitPart.TEST: "test"}
 _LONGEST_TEXT, _LONGEST_URL = 500, 2000  # characters
 _LONGEST_STEM = 120  # bytes
 _NOT_IN_NAMES = re.compile(r"[^\w-]+")
 _UNSAFE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # characters that reorder what is printed
 
 
 def collect_images(
@@ -123,7 +121,7 @@ def clean_text(text: str) -> str:
     'King snake[2J'
     """
     kept = (c for c in " ".join(text.split()) if unicodedata.category(c) not in _UNSAFE)
-    return _DIRECTION.sub("", "".join(kept))[:_LONGEST_TEXT].strip()
+    return DIRECTION.sub("", "".join(kept))[:_LONGEST_TEXT].strip()
 
 
 def clean_url(text: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from harvest.export import attribution, example_grid
 from harvest.export.attribution import escape_markdown
 from harvest.export.card_front_matter import front_matter
-from harvest.export.records import count_images
+from harvest.export.records import OWN, count_images
 from harvest.files import disk
 from harvest.licences import NO_ASSERTION, Licence
 
@@ -25,6 +25,7 @@ _MOST = 30  # rows of a table
 _UNEVEN = 5  # ratio of the largest to the smallest class
 _FEW = 20  # images of a class
 _DOMINATES = 0.1  # share of one host or author
+_SOURCE_NAMES = {OWN: "added by hand"}
 
 
 def write_card(dataset: ExportDataset, exporter: Exporter, folder: Path) -> None:
@@ -39,11 +40,23 @@ def write_card(dataset: ExportDataset, exporter: Exporter, folder: Path) -> None
 
 def _summary(dataset: ExportDataset) -> Iterator[str]:
     facts = dataset.facts
-    when = f", found from {facts.first_day} to {facts.last_day}" if facts.first_day else ""
-    yield (
-        f"{len(dataset.images):,} images of {len(dataset.classes):,} classes for image classification{when}."
-        " Image search engines and open archives were searched; the queries are listed below."
+    days = (
+        f"on {facts.first_day}" if facts.first_day == facts.last_day else f"from {facts.first_day} to {facts.last_day}"
     )
+    when = f", found {days}" if facts.first_day else ""
+    yield (
+        f"{count_images(len(dataset.images))} of {len(dataset.classes):,} classes for image classification{when}."
+        f" {_origin(dataset)}"
+    )
+
+
+def _origin(dataset: ExportDataset) -> str:
+    own = sum(image.provider == OWN for image in dataset.images)
+    if own == len(dataset.images):
+        return "The images were not found by a search: a person put them into the class folders."
+    searched = "Image search engines and open archives were searched"
+    searched += "; the queries are listed below." if dataset.facts.searches else "."
+    return f"{searched} A person added {count_images(own)}." if own else searched
 
 
 def _examples(dataset: ExportDataset) -> Iterator[str]:
@@ -94,11 +107,12 @@ def _sources(dataset: ExportDataset) -> Iterator[str]:
     yield "## Sources"
     yield ""
     providers = Counter(image.provider.lower() for image in dataset.images)
-    yield from _table(["source", "images"], [list(row) for row in providers.most_common()])
+    rows: list[list[object]] = [[_SOURCE_NAMES.get(name, name), count] for name, count in providers.most_common()]
+    yield from _table(["source", "images"], rows)
     if searches := dataset.facts.searches:
         kept = Counter((image.class_name, image.query, image.provider) for image in dataset.images)
         yield ""
-        rows: list[list[object]] = [
+        rows = [
             [*names, hits, kept[class_name, query, provider]]
             for class_name, query, provider, hits in searches
             for names in [(class_name, query, provider.lower())]
@@ -111,9 +125,10 @@ def _cleaning(dataset: ExportDataset) -> Iterator[str]:
     reviewed = sum(image.is_reviewed for image in dataset.images)
     yield "## How it was cleaned"
     yield ""
-    yield f"* Of {facts.hits:,} results, {facts.duplicates:,} were copies of another image and dropped."
-    yield f"* A person removed {facts.rejected:,} images."
-    yield f"* A person reviewed {reviewed:,} of the {len(dataset.images):,} images ({_share(reviewed, dataset)})."
+    if facts.hits:
+        yield f"* Of {facts.hits:,} results, {facts.duplicates:,} were copies of another image and dropped."
+    yield f"* A person removed {count_images(facts.rejected)}."
+    yield f"* A person reviewed {reviewed:,} of the {count_images(len(dataset.images))} ({_share(reviewed, dataset)})."
     if facts.near_duplicate_groups:
         yield f"* {facts.near_duplicate_groups:,} groups of near-duplicates are kept, each in one split."
     for reason, count in facts.left_out.items():
@@ -126,7 +141,10 @@ def _cleaning(dataset: ExportDataset) -> Iterator[str]:
 def _limits(dataset: ExportDataset) -> Iterator[str]:
     yield "## Known limits"
     yield ""
-    yield "* The labels come from search queries. Images that nobody reviewed may show something else."
+    if all(image.provider == OWN for image in dataset.images):
+        yield "* The labels are the folders that a person put the images in."
+    else:
+        yield "* The labels come from search queries. Images that nobody reviewed may show something else."
     yield from _licence_limits(dataset)
     yield from _balance_limits(dataset)
     hosts = (urlsplit(image.page_url or image.image_url).hostname or "" for image in dataset.images)

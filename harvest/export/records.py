@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from harvest.labelled_pictures.prediction_table import Prediction
 
+OWN = "own"  # the provider of images that a person added
 SPLITS = ("train", "validation", "test")
 
 

@@ -25,6 +25,7 @@ _DEVICES = frozenset(
     | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
 )
 _OURS = "harvest."  # the ledger and its companions are in the same folder as the class folders
+DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # characters that reorder what is printed
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

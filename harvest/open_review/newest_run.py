@@ -99,7 +99,7 @@ class NewestRun:
             return
         if missing := [name for name in _PACKAGES if find_spec(name) is None]:
             raise UsageError(
-                f"This needs {', '.join(missing)}, which is not installed.",
+                f"This needs {', '.join(missing)}: not installed.",
                 "Install it in the terminal: pip install 'classharvest[train]'",
             )
         run = newest_run(self._runs)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from harvest import export_dataset
 from harvest.export import dataset_card
+from harvest.export.card_facts import CardFacts
 from harvest.export.card_front_matter import front_matter
 from harvest.export.export_formats import FORMATS
 from harvest.export.licence_files import licence_text
@@ -74,6 +75,38 @@ def test_known_limits_depend_on_the_images(exported: ExportResult, tmp_path: Pat
     assert "* 2 images state in their file that they were made with AI." in card
     assert "The licence of 2 images forbids derivatives." in card
     assert "do not publish this export" in card
+
+
+def test_a_dataset_without_searches_is_not_said_to_be_found(exported: ExportResult, tmp_path: Path) -> None:
+    """Of images that a person added, the card names no search, no results and no dates."""
+    images = tuple(replace(image, provider="own", query="") for image in exported.dataset.images)
+
+    card = write(replace(exported.dataset, images=images, facts=CardFacts()), tmp_path)
+
+    assert "30 images of 2 classes for image classification. The images were not found by a search" in card
+    assert "| added by hand | 30 |" in card
+    assert "search queries" not in card
+    assert "results" not in card
+
+
+def test_the_dates_of_one_day_are_one_date(exported: ExportResult, tmp_path: Path) -> None:
+    """A harvest of one day is not a period."""
+    facts = CardFacts(first_day="2026-09-30", last_day="2026-09-30", rejected=1)
+
+    card = write(replace(exported.dataset, facts=facts), tmp_path)
+
+    assert "found on 2026-09-30." in card
+    assert "* A person removed 1 image." in card
+
+
+def test_invisible_characters_of_a_class_are_shown(exported: ExportResult, tmp_path: Path) -> None:
+    """A class name that a person chose cannot reorder the text of the card, or end a line."""
+    images = tuple(replace(image, class_name="a\u202egnp\x0bb") for image in exported.dataset.images)
+
+    card = write(replace(exported.dataset, images=images, classes=("a\u202egnp\x0bb",)), tmp_path)
+
+    assert "\u202e" not in card
+    assert "| a\ufffdgnp\ufffdb | 21 | 6 | 3 |" in card
 
 
 @pytest.mark.parametrize("name", ['a"b: [x]', "- no", "€ 蛇 🐍", "a\x85b\x7f", "yes", "---"])
