@@ -26,6 +26,7 @@ OPEN_IMAGES_COLUMNS = (
 )
 OWN_COLUMNS = ("SPDX", "Changes", "Query", "Provider", "Evidence", "Class", "FileName", "SHA256", "OriginalSHA256")
 _INVISIBLE = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|{DIRECTION.pattern}")  # a class name may have them
+_AUTOLINK = re.compile(r"(?<=www)\.|:(?=//)|@(?=\w)", re.IGNORECASE)  # where GitHub links plain text
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
 
 
@@ -85,6 +86,9 @@ def escape_markdown(text: str) -> str:
 
     >>> print(escape_markdown("*[a](b)* <script>"))
     \*\[a\](b)\* &lt;script&gt;
+    >>> print(escape_markdown("http://a.org www.a.org me@a.org"))
+    http\://a.org www\.a.org me\@a.org
     """
     text = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
-    return _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    text = _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    return _AUTOLINK.sub(r"\\\g<0>", text)

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import replace
 from itertools import chain, count
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from harvest.export.records import OWN, ExportImage, count_images
 from harvest.files import disk
@@ -125,10 +125,12 @@ def clean_text(text: str) -> str:
 
 
 def clean_url(text: str) -> str:
-    """Return a web address without a user name and password, or an empty text if it is not one.
+    r"""Return a web address without a user name and password, or an empty text if it is not one.
 
     >>> clean_url("https://me:pw@example.org/a b"), clean_url("javascript:alert(1)")
     ('https://example.org/a%20b', '')
+    >>> clean_url("https://example.org/\u202egnp")
+    'https://example.org/%E2%80%AEgnp'
     """
     text = "".join(c for c in text.strip() if unicodedata.category(c) not in _UNSAFE)
     try:
@@ -138,6 +140,7 @@ def clean_url(text: str) -> str:
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname or len(text) > _LONGEST_URL:
         return ""
     url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    url = DIRECTION.sub(lambda match: quote(match[0]), url)
     return "".join(_PERCENT.get(c, c) for c in url)
 
 

@@ -31,6 +31,8 @@ class RecordFields:
     def __init__(self, line: bytes) -> None:
         try:
             values = json.loads(line, parse_constant=_refuse_constant)
+        except json.JSONDecodeError as error:
+            raise FieldError(f"it is not JSON: {error.msg} at column {error.colno}") from None
         except (ValueError, RecursionError) as error:
             raise FieldError(f"it is not JSON: {str(error)[:_SHOWN]}") from None
         if not isinstance(values, dict):

@@ -130,6 +130,7 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], int, str]] = {
     "lines in another order": (lambda data: b"\n".join(data.split(b"\n")[1:]), 1, "first line"),
     "an image": (lambda _: b"\xff\xd8\xff\xe0" * 100 + b"\n", 1, "not JSON"),
     "a list": (lambda _: b"[]\n", 1, "not a JSON object"),
+    "no quotes": (lambda _: b"{kind: recipe}\n", 1, "in double quotes at column 2"),
     "deep brackets": (lambda _: b"[" * 200_000 + b"\n", 1, "not JSON"),
     "a line of two megabytes": (lambda _: b'{"kind":"' + b"x" * 2**21 + b'"}\n', 1, "longer than"),
     "not a number": (lambda data: data.replace(b'"quality": 90', b'"quality": NaN'), 2, "not JSON"),
