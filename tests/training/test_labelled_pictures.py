@@ -15,7 +15,7 @@ import pytest
 from harvest.dataset import Dataset
 from harvest.errors import TrainingError
 from harvest.files import disk
-from harvest.images import process
+from harvest.images import make_picture
 from harvest.labelled_pictures import find_duplicates, size_and_fingerprint_cache
 from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.load_pictures import (
@@ -33,7 +33,7 @@ from tests.training.labelled_trees import jpeg, look, paths, plant, reasons
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.images.process import InspectedImage
+    from harvest.images.make_picture import InspectedImage
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_T02_broken_picture_is_listed_and_skipped(tree: Path, damage: str) -> No
 
 def test_X07_a_picture_that_meets_a_bug_is_listed_and_skipped(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nobody foresaw in decoding costs one image, which is listed with it."""
-    monkeypatch.setattr("harvest.images.process.InspectedImage", _FailOnce())
+    monkeypatch.setattr("harvest.images.make_picture.InspectedImage", _FailOnce())
     labelled = look(tree)
     (reason,) = reasons(labelled).values()
     assert "ZeroDivisionError: in the works" in reason
@@ -142,11 +142,11 @@ class _FailOnce:
     """Stands for a class that cannot be made the first time."""
 
     def __init__(self) -> None:
-        self._kind = process.InspectedImage
+        self._kind = make_picture.InspectedImage
         self._lock = threading.Lock()
         self._failed = False
 
-    def __call__(self, *values: object) -> process.InspectedImage:
+    def __call__(self, *values: object) -> make_picture.InspectedImage:
         with self._lock:
             first, self._failed = not self._failed, True
         if first:
