@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import threading
 import tracemalloc
+from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -522,6 +524,26 @@ def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest
     assert sorted(seen) == sorted([jpeg(5), jpeg(6)])
     look(tree, cache=tmp_path / "cache")
     assert len(seen) == 2
+
+
+def test_images_that_the_ledger_knows_are_not_decoded(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes and fingerprints of images in the ledger are read from it; a row that no harvest writes is decoded."""
+    (tree / "king" / "copy.jpg").write_bytes(jpeg(1))
+    before = look(tree)
+    Dataset.open(tree, create=True).close()
+    seen: list[bytes] = []
+    real = size_and_fingerprint_cache.inspect_image
+    monkeypatch.setattr(size_and_fingerprint_cache, "inspect_image", lambda data: seen.append(data) or real(data))
+
+    after = look(tree)
+
+    assert (after.examples, after.duplicates.pairs.tolist()) == (before.examples, before.duplicates.pairs.tolist())
+    assert seen == []
+    with closing(sqlite3.connect(tree / "harvest.db")) as ledger, ledger:
+        ledger.execute("UPDATE picture SET look = x'00' WHERE content = ?", [datasets.sha(jpeg(10))])
+        ledger.execute("UPDATE picture SET width = 'wide' WHERE content = ?", [datasets.sha(jpeg(11))])
+    assert look(tree).examples == before.examples
+    assert sorted(seen) == sorted([jpeg(10), jpeg(11)])
 
 
 @pytest.mark.parametrize("damage", [lambda d: d[:-7], lambda d: d[:60], lambda _: b"", lambda d: d[:-1] + b"\0\0"])
