@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import StorageError
 from harvest.images import inspect_image, limit_large_decodes, memory_needed
-from harvest.images.formats import detect_format
+from harvest.images.detect_format import detect_format
 from harvest.labelled_pictures import damage_safe_cache
 from harvest.models import Fingerprint, Refusal
 
