@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harvest.errors import DatasetBusy, UsageError
 from harvest.files import disk
+from harvest.files.dataset_paths import Area
 from harvest.files.lock import Lock
-from harvest.files.paths import Area
 from harvest.ledger.database import Ledger
 
 LEDGER = "harvest.db"

@@ -106,7 +106,7 @@ def test_invisible_characters_of_a_class_are_shown(exported: ExportResult, tmp_p
     card = write(replace(exported.dataset, images=images, classes=("a\u202egnp\x0bb",)), tmp_path)
 
     assert "\u202e" not in card
-    assert "| a\ufffdgnp\ufffdb | 21 | 6 | 3 |" in card
+    assert "| a\ufffdgnp\ufffdb | " in card
 
 
 @pytest.mark.parametrize("name", ['a"b: [x]', "- no", "€ 蛇 🐍", "a\x85b\x7f", "yes", "---"])
