@@ -112,8 +112,10 @@ def running_review(root: Path) -> Iterator[tuple[str, float, int]]:
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         link = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
-        yield link, time.perf_counter() - begun, process.pid
-        process.kill()
+        try:
+            yield link, time.perf_counter() - begun, process.pid
+        finally:
+            process.kill()  # else a failure waits for the end of a server that has none
 
 
 def percentile(values: list[float], share: float) -> float:
