@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from harvest.duplicates.fingerprint import CONTENT, PACKED, SIDE, compute_fingerprint
-from harvest.duplicates.hamming import RADIUS
+from harvest.duplicates.hamming_search import RADIUS
 from harvest.duplicates.index import DuplicateIndex, find_duplicates, group_duplicates
 from harvest.duplicates.stored_fingerprints import unpack
 from harvest.models import Fingerprint

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from harvest.duplicates.compare import Likeness, compare
 from harvest.duplicates.fingerprint import PACKED, PARTS, WHOLE, compute_fingerprint
-from harvest.duplicates.hamming import RADIUS
+from harvest.duplicates.hamming_search import RADIUS
 from harvest.duplicates.index import find_duplicates
 from harvest.duplicates.stored_fingerprints import unpack
 from harvest.models import Fingerprint

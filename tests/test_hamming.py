@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvest.duplicates.hamming import RADIUS, HammingIndex, find_pairs
+from harvest.duplicates.hamming_search import RADIUS, HammingIndex, find_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +78,7 @@ def test_find_pairs_equals_comparing_all(kind, seed) -> None:
 
 def test_find_pairs_equals_comparing_all_over_several_parts(monkeypatch) -> None:
     """Hashes that are sorted in parts, to fit into the cache, lose no pair."""
-    monkeypatch.setattr("harvest.duplicates.hamming._CACHED", 400)
+    monkeypatch.setattr("harvest.duplicates.hamming_search._CACHED", 400)
     hashes = np.unique(with_neighbours(np.random.default_rng(9)))
     found = found_pairs(hashes)
     assert len(found) == len(set(found))

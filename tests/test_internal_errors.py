@@ -17,7 +17,7 @@ from harvest.images import (
     colour,
     decode,
     headers,
-    process,
+    make_picture,
     strip_metadata,
 )
 from harvest.models import Body, Hit, Recipe, Refusal, Task
@@ -52,8 +52,8 @@ IMAGE_STAGES = {
     "decode": (decode.Image, "open"),
     "white": (colour, "flatten_on_white"),
     "sRGB": (colour, "convert_to_srgb"),
-    "fingerprint": (process.fingerprint, "compute_fingerprint"),
-    "encode": (process, "_encode_jpeg"),
+    "fingerprint": (make_picture.fingerprint, "compute_fingerprint"),
+    "encode": (make_picture, "_encode_jpeg"),
 }
 FETCH_STAGES = {
     "address": (web_bodies, "check_url"),
@@ -62,7 +62,7 @@ FETCH_STAGES = {
     "failure": (send_one_request, "classify_error"),
     "stand-in": (photo_keys, "is_placeholder"),
     "memory": (images, "memory_needed"),
-    "statements": (process, "read_statements"),
+    "statements": (make_picture, "read_statements"),
 }
 
 
@@ -158,7 +158,7 @@ def test_X07_a_provider_fails_alone(method, tmp_path, monkeypatch):
 
 def test_X07_the_summary_says_how_to_report(tmp_path, monkeypatch, caplog):
     """Internal errors count as bad, and the summary mentions them once, with a hint."""
-    monkeypatch.setattr(process.fingerprint, "compute_fingerprint", fail)
+    monkeypatch.setattr(make_picture.fingerprint, "compute_fingerprint", fail)
     order = RunOptions(providers=("SAMPLE",), out=tmp_path / "dataset", limit=3)
     with caplog.at_level(logging.ERROR, "harvest"):
         summary = HarvestRun(order, [Query("cat", "cat")], {}).run()

@@ -12,9 +12,9 @@ from harvest.cli.save_changed_pages import save_page
 from harvest.dataset import Dataset, ReadOnlyDataset
 from harvest.errors import CannotWrite, PageChanged
 from harvest.files import disk
+from harvest.files.class_folders import Tree
+from harvest.files.dataset_paths import Area, FileKey
 from harvest.files.lock import Lock
-from harvest.files.paths import Area, FileKey
-from harvest.files.tree import Tree
 from tests import datasets
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.dataset.folder_differences import Findings, Kind, UnexpectedFile
-from harvest.dataset.reconcile import MISSING_FILES, FindCopies, reconcile
-from harvest.files.paths import Area, FileKey
+from harvest.dataset.folder_change_kinds import Findings, Kind, UnexpectedFile
+from harvest.dataset.infer_folder_changes import MISSING_FILES, FindCopies, reconcile
+from harvest.files.dataset_paths import Area, FileKey
 from harvest.ledger.picture_table import PictureRow
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harvest.harvesting.result_quality import MIN_HITS, Relevance, ResultQuality, query_words
+from harvest.harvesting.result_relevance import MIN_HITS, Relevance, ResultQuality, query_words
 from harvest.models import Hit
 from harvest.providers import bing
 from harvest.providers.google import custom_search, result_page

@@ -2,7 +2,7 @@
 
 axes              scales and their ticks
 line_plot         curves with bands, marks and their numbers as a table
-columns           histograms
+histogram         histograms
 share_bar         how a whole is divided, with a legend
 bars              confidence intervals, bars and stacked bars
 confusion_matrix  the confusion matrix as a coloured table
@@ -20,8 +20,8 @@ from harvest.charts.bars import (
     meter,
     stack,
 )
-from harvest.charts.columns import Column, columns
 from harvest.charts.confusion_matrix import confusion
+from harvest.charts.histogram import Column, columns
 from harvest.charts.line_plot import (
     Mark,
     Series,

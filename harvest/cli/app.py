@@ -22,8 +22,8 @@ from harvest.cli.export import export
 from harvest.cli.get import get
 from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
 from harvest.cli.keys import keys
-from harvest.cli.machine_errors import explain
 from harvest.cli.merge import merge
+from harvest.cli.operating_system_errors import explain
 from harvest.cli.predict import predict
 from harvest.cli.recipe import recipe
 from harvest.cli.render import render

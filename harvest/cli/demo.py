@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harvest.cli.get import print_result
-from harvest.cli.machine_errors import TO_HARVEST, need_room
+from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
 
 

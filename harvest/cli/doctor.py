@@ -17,7 +17,7 @@ import typer
 from harvest import __version__
 from harvest.cli import console
 from harvest.cli.completion import complete_source
-from harvest.cli.machine_errors import is_working_directory_gone
+from harvest.cli.operating_system_errors import is_working_directory_gone
 from harvest.cli.save_changed_pages import save_page
 from harvest.errors import (
     ASK_THE_DOCTOR,

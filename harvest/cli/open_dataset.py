@@ -18,7 +18,7 @@ from harvest.cli.locate_arguments import (
     datasets_in,
     is_dataset,
 )
-from harvest.cli.status_report import CHANGE_KINDS
+from harvest.cli.status_data import CHANGE_KINDS
 from harvest.errors import HarvestError, MissingFiles, ReadOnly, UsageError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from harvest.cli.machine_errors import need_a_working_directory, need_room
+from harvest.cli.operating_system_errors import need_a_working_directory, need_room
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from harvest.cli.completion import complete_datasets
-from harvest.cli.machine_errors import TO_HARVEST, need_room
 from harvest.cli.open_dataset import check_dataset
+from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
 from harvest.cli.rebuild_result import print_rebuild
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harvest.cli.machine_errors import TO_HARVEST, need_room
+from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
 from harvest.cli.rebuild_result import print_rebuild
 

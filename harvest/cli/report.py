@@ -9,8 +9,8 @@ import typer
 
 from harvest.cli import console, open_dataset
 from harvest.cli.locate_arguments import DEFAULT, from_here
-from harvest.cli.machine_errors import TO_HARVEST, need_room
 from harvest.cli.open_dataset import Folder, quote_path
+from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.shortened_lists import print_next
 
 
@@ -29,7 +29,7 @@ def report(
     """
     need_room(TO_HARVEST)
     from harvest.dataset_report import write_report
-    from harvest.dataset_report.run_results import read_newest_run
+    from harvest.dataset_report.training_run_results import read_newest_run
 
     with open_dataset.open_dataset(dataset, only_to_read=True) as opened:
         if opened.changes.missing_files:

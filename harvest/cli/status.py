@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harvest.cli import console, open_dataset
-from harvest.cli.image_lists import (
+from harvest.cli.images_to_check import (
     describe_mismatch,
     image_path,
     print_conflicts,
@@ -24,7 +24,7 @@ from harvest.cli.shortened_lists import (
     print_rest,
     shorten,
 )
-from harvest.cli.status_report import CHANGE_KINDS, StatusReport
+from harvest.cli.status_data import CHANGE_KINDS, StatusReport
 from harvest.cli.summary_table import print_facts, print_table
 
 if TYPE_CHECKING:

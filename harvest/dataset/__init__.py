@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 from harvest.dataset import remember_dataset_paths
 from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
 from harvest.dataset.changes import Change, Changes, describe_findings
+from harvest.dataset.compare_ledger_with_disk import ScanProgress, compare_with_disk, have_differences
 from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.detect_moved_dataset import Identity
 from harvest.dataset.file_operations import FileOperations, Placement
-from harvest.dataset.files_saved_under_new_names import CopyFinder
+from harvest.dataset.find_resaved_images import CopyFinder
+from harvest.dataset.infer_folder_changes import reconcile
 from harvest.dataset.inspect_new_files import SkippedFile, describe_skipped, inspect_new_files
 from harvest.dataset.ledger_and_lock import (
     LEDGER,
@@ -25,37 +27,35 @@ from harvest.dataset.ledger_and_lock import (
     open_ledger,
 )
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
-from harvest.dataset.near_duplicates import compare_new_pictures
 from harvest.dataset.outdated_fingerprints import update_fingerprints
 from harvest.dataset.pages_naming_another_class import PageMismatch
 from harvest.dataset.read_for_training import ReadOnlyDataset, save_split_in_ledger
-from harvest.dataset.reconcile import reconcile
 from harvest.dataset.record_changes import ChangeRecorder
+from harvest.dataset.record_near_duplicates import compare_new_pictures
 from harvest.dataset.report_statistics import SIDES, ReportStatistics
-from harvest.dataset.scan import ScanProgress, compare_with_disk, have_differences
 from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
+from harvest.files.class_folders import MAX_FILE, Tree
+from harvest.files.dataset_paths import Area, FileKey
 from harvest.files.lock import Lock
-from harvest.files.paths import Area, FileKey
-from harvest.files.tree import MAX_FILE, Tree
 from harvest.ledger import (
     class_table,
     pending_changes,
     run_table,
 )
-from harvest.ledger.actions import Action
 from harvest.ledger.database import Ledger
+from harvest.ledger.decision_kinds import Action
 from harvest.ledger.decision_log import DecisionLog
+from harvest.ledger.export_queries import ImageProvenance, RunRecord, SearchCount
 from harvest.ledger.history import PictureHistory
-from harvest.ledger.image_provenance import ImageProvenance, RunRecord, SearchCount
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.rebuild_table import RebuildTable
 from harvest.ledger.rejections import Rejection, RejectionBatch
 from harvest.ledger.report_queries import Attribution, OriginCount, RangeCount, RankRate, SampleRow, SourceCount
-from harvest.ledger.review_table import LOCAL as LOCAL_SOURCE
-from harvest.ledger.review_table import LedgerPosition, ReviewRow
+from harvest.ledger.review_queries import LOCAL as LOCAL_SOURCE
+from harvest.ledger.review_queries import LedgerPosition, ReviewRow
 from harvest.ledger.search_table import (
     EXHAUSTED,
     LIMIT_REACHED,

@@ -14,8 +14,8 @@ from harvest.dataset import Dataset
 from harvest.dataset.fastclass_files import read_report
 from harvest.dataset.ledger_and_lock import LEDGER
 from harvest.dataset.lost_ledger import refuse_lost_ledger
-from harvest.ledger.actions import Action
 from harvest.ledger.database import Ledger
+from harvest.ledger.decision_kinds import Action
 from harvest.ledger.picture_table import PictureTable
 
 if TYPE_CHECKING:

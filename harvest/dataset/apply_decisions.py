@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harvest.files.paths import Area, FileKey
+from harvest.files.dataset_paths import Area, FileKey
 from harvest.ledger import near_duplicate_table, pending_changes, picture_updates
-from harvest.ledger.actions import Action
+from harvest.ledger.decision_kinds import Action
 from harvest.ledger.decision_log import Decision
-from harvest.ledger.picture_state import parse_state, read_state, write_conflicts, write_state
+from harvest.ledger.picture_state_for_undo import parse_state, read_state, write_conflicts, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from harvest.dataset.file_operations import FileOperations
     from harvest.errors import CannotWrite
-    from harvest.files.tree import Tree
+    from harvest.files.class_folders import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_table import PictureRow, PictureTable

@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.dataset.folder_differences import Kind
-from harvest.files.paths import Area
+from harvest.dataset.folder_change_kinds import Kind
+from harvest.files.dataset_paths import Area
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harvest.dataset.folder_differences import Finding
+    from harvest.dataset.folder_change_kinds import Finding
 
 # The kinds of changes by a person that are reported, and their names.
 _REPORTED = {

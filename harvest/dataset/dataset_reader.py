@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from harvest.dataset import pages_naming_another_class as pages
 from harvest.dataset.report_statistics import ReportStatistics, collect_statistics
 from harvest.ledger import (
+    export_queries,
     history,
-    image_provenance,
     near_duplicate_table,
     rejections,
     report_queries,
-    review_table,
+    review_queries,
     statistics,
 )
 from harvest.ledger.picture_table import PictureTable
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from harvest.ledger.database import Ledger
+    from harvest.ledger.export_queries import ImageProvenance, RunRecord, SearchCount
     from harvest.ledger.history import PictureHistory
-    from harvest.ledger.image_provenance import ImageProvenance, RunRecord, SearchCount
     from harvest.ledger.near_duplicate_table import NearDuplicate
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.rejections import Rejection, RejectionBatch
     from harvest.ledger.report_queries import Attribution, SampleRow
-    from harvest.ledger.review_table import LedgerPosition, ReviewRow
+    from harvest.ledger.review_queries import LedgerPosition, ReviewRow
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
 
@@ -148,8 +148,8 @@ class DatasetReader:
     def review_rows(self, pictures: Iterable[int] | None = None) -> list[ReviewRow]:
         """Return the images with a file, or those among `pictures`, as the review page lists them."""
         if pictures is None:
-            return review_table.list_review_rows(self._ledger)
-        return review_table.get_review_rows(self._ledger, pictures)
+            return review_queries.list_review_rows(self._ledger)
+        return review_queries.get_review_rows(self._ledger, pictures)
 
     def class_names(self) -> list[str]:
         """Return the names of the classes that were searched for, unless a person renamed their folder."""
@@ -157,52 +157,52 @@ class DatasetReader:
 
     def review_position(self) -> LedgerPosition:
         """Return how much of the ledger is read by reading it now."""
-        return review_table.get_position(self._ledger)
+        return review_queries.get_position(self._ledger)
 
     def changed_since(self, position: LedgerPosition) -> set[int]:
         """Return the pictures that were placed, replaced or decided on since, by any process."""
-        return review_table.list_changed_since(self._ledger, position)
+        return review_queries.list_changed_since(self._ledger, position)
 
     def find_source_text(self, text: str) -> set[int]:
         """Return the images that have a text in the title, page or address of a source."""
-        return review_table.find_source_text(self._ledger, text)
+        return review_queries.find_source_text(self._ledger, text)
 
     def open_pairs(self) -> list[tuple[int, int, bool]]:
         """Return the near-duplicates on which no person has decided, and whether they certainly are copies.
 
         One of a pair may be rejected by now.
         """
-        return review_table.list_open_pairs(self._ledger)
+        return review_queries.list_open_pairs(self._ledger)
 
     def data_version(self) -> int:
         """Return a number that changes when another process writes to the ledger."""
-        return review_table.data_version(self._ledger)
+        return review_queries.data_version(self._ledger)
 
     def ratings(self) -> list[tuple[str, str, str, int]]:
         """Return class, name, state and rating (0: none) of every image with a file."""
-        return review_table.list_ratings(self._ledger)
+        return review_queries.list_ratings(self._ledger)
 
     # For exports.
 
     def list_provenance(self) -> list[ImageProvenance]:
         """Return where every image on disk comes from."""
-        return image_provenance.list_provenance(self._ledger)
+        return export_queries.list_provenance(self._ledger)
 
     def list_runs(self) -> list[RunRecord]:
         """Return the runs, in their order."""
-        return image_provenance.list_runs(self._ledger)
+        return export_queries.list_runs(self._ledger)
 
     def count_searches(self) -> list[SearchCount]:
         """Return every query with the number of its hits."""
-        return image_provenance.count_searches(self._ledger)
+        return export_queries.count_searches(self._ledger)
 
     def count_verdicts(self) -> dict[str, int]:
         """Return the number of hits with each verdict."""
-        return image_provenance.count_verdicts(self._ledger)
+        return export_queries.count_verdicts(self._ledger)
 
     def split_rules(self) -> list[str]:
         """Return the rules of the splits that the ledger remembers."""
-        return image_provenance.split_rules(self._ledger)
+        return export_queries.split_rules(self._ledger)
 
     # For the report.
 

@@ -17,7 +17,7 @@ from harvest.ledger import training_queries
 from harvest.ledger.database import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class ReadOnlyDataset(DatasetReader):
@@ -37,6 +37,10 @@ class ReadOnlyDataset(DatasetReader):
     def origins(self) -> list[training_queries.Origin]:
         """Return the pages and authors of the pictures on disk."""
         return training_queries.origins(self._ledger)
+
+    def list_fingerprints(self) -> Iterator[tuple[object, ...]]:
+        """Yield content, width, height and fingerprint of the pictures on disk, as the ledger holds them."""
+        return training_queries.list_fingerprints(self._ledger)
 
     def load_split(self, rule: str) -> dict[str, str]:
         """Return the part of each content hash in one split."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.errors import UsageError
 from harvest.files import disk
+from harvest.files.class_folders import SUFFIXES
 from harvest.files.names import escape
-from harvest.files.tree import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

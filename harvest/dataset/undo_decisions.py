@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from harvest.dataset.apply_decisions import BatchResult, pictures_of
 from harvest.ledger import near_duplicate_table, picture_updates
-from harvest.ledger.actions import Action
+from harvest.ledger.decision_kinds import Action
 from harvest.ledger.decision_log import Decision
-from harvest.ledger.picture_state import (
+from harvest.ledger.picture_state_for_undo import (
     parse_state,
     read_state,
     write_conflicts,
@@ -23,10 +23,10 @@ from harvest.ledger.undo_history import UndoHistory
 if TYPE_CHECKING:
     from harvest.dataset.apply_decisions import Decisions
     from harvest.dataset.file_operations import FileOperations
-    from harvest.files.tree import Tree
+    from harvest.files.class_folders import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
-    from harvest.ledger.picture_state import PictureState
+    from harvest.ledger.picture_state_for_undo import PictureState
     from harvest.ledger.picture_table import PictureTable
     from harvest.ledger.undo_history import LoggedDecision, UndoStep
 

@@ -1,13 +1,13 @@
 """Write report.html of a dataset: whether it is good enough to train on, and what to harvest next.
 
-assessment     the answers of the first screen, and the checks they are based on
-harvest_steps  what to do next
-shown_images   the images to show
-image_tiles    their small copies
-credit_lines   their credits
-yield_tables   what each source, query and rank gave
-run_results    the newest training run
-report_page    the whole page, from dataset_page.html, dataset_sections.html, dataset_parts.html and dataset.css
+assessment            the answers of the first screen, and the checks they are based on
+suggest_next_steps    what to do next
+shown_images          the images to show
+report_thumbnails     their small copies
+credit_lines          their credits
+yield_tables          what each source, query and rank gave
+training_run_results  the newest training run
+report_page           the whole page, from dataset_page.html, dataset_sections.html, dataset_parts.html and dataset.css
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 from harvest.dataset import Dataset
 from harvest.dataset_report.report_page import MARK, render_report
-from harvest.dataset_report.run_results import read_newest_run
+from harvest.dataset_report.training_run_results import read_newest_run
 from harvest.errors import MissingFiles, UsageError
 from harvest.files import disk
 
 if TYPE_CHECKING:
-    from harvest.dataset_report.run_results import RunResults
+    from harvest.dataset_report.training_run_results import RunResults
 
 NAME = "report.html"
 _HEAD = 4096  # characters of a page that contain its mark

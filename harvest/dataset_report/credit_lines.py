@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harvest.dataset import Attribution, Dataset
-    from harvest.dataset_report.image_tiles import ImageTile
+    from harvest.dataset_report.report_thumbnails import ImageTile
 
 _LONGEST_HOST = 60
 _CREATIVE_COMMONS = re.compile(r"(CC0|CC)-(?:([A-Z-]+)-)?([0-9.]+)(?:-([A-Z]+))?")

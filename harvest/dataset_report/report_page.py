@@ -10,9 +10,9 @@ from harvest.dataset import LOCAL_SOURCE, SIDES
 from harvest.dataset_report import yield_tables
 from harvest.dataset_report.assessment import assess, list_reviewed_classes
 from harvest.dataset_report.credit_lines import is_free, licence_name, list_credits
-from harvest.dataset_report.harvest_steps import QUERY_FILE, list_steps
-from harvest.dataset_report.image_tiles import make_tiles
+from harvest.dataset_report.report_thumbnails import make_tiles
 from harvest.dataset_report.shown_images import choose_images, mix_classes
+from harvest.dataset_report.suggest_next_steps import QUERY_FILE, list_steps
 from harvest.html_report.number_format import percent
 from harvest.html_report.page_templates import load_templates, render_page
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from harvest.dataset import Dataset, ReportStatistics, SampleRow
-    from harvest.dataset_report.image_tiles import ImageTile
-    from harvest.dataset_report.run_results import RunResults
+    from harvest.dataset_report.report_thumbnails import ImageTile
+    from harvest.dataset_report.training_run_results import RunResults
     from harvest.labelled_pictures.prediction_table import Prediction
 
 MARK = "harvest dataset report"  # in the page, so that only a report is replaced by a report

@@ -8,7 +8,7 @@ import numpy as np
 
 from harvest.duplicates.compare import Likeness, compare
 from harvest.duplicates.fingerprint import CONTENT, PACKED
-from harvest.duplicates.hamming import (
+from harvest.duplicates.hamming_search import (
     RADIUS,
     HammingIndex,
     count_up,

@@ -9,7 +9,7 @@ from harvest.export.imagefolder import ImageFolder
 from harvest.export.kaggle import Kaggle
 from harvest.export.label_studio import LabelStudio
 from harvest.export.open_images_csv import OpenImagesCsv
-from harvest.export.retrain_folder import RetrainFolder
+from harvest.export.tensorflow_retrain import RetrainFolder
 from harvest.export.tfds_folder import TensorFlowFolder
 from harvest.export.ultralytics import Ultralytics
 from harvest.export.webdataset import WebDataset

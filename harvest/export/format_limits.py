@@ -25,7 +25,7 @@ def detect_type(image: ExportImage) -> str:
     The suffix of a file that a person added can be wrong. An unreadable file has the type of its suffix: placing it
     fails later, with the reason.
     """
-    from harvest.images.formats import detect_format  # noqa: PLC0415 - with it comes Pillow, which `--help` does not load
+    from harvest.images.detect_format import detect_format  # noqa: PLC0415 - with it comes Pillow, which `--help` does not load
 
     try:
         with disk.open_to_read(image.path) as file:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harvest.contain_unexpected_errors import provider_failure
 from harvest.errors import HarvestError, Interrupted, ProviderError, Unanswerable
-from harvest.harvesting.result_quality import Relevance, ResultQuality
+from harvest.harvesting.result_relevance import Relevance, ResultQuality
 from harvest.harvesting.summary import (
     EXHAUSTED,
     FAILED,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import uvicorn
 
 from harvest.http_server.client_limits import Admission
-from harvest.http_server.http_connection import LimitedConnection
+from harvest.http_server.connection_timeouts import LimitedConnection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

@@ -1,6 +1,6 @@
 """Images: bytes to a `Picture` or a `Refusal`. Pure: no files, no network.
 
-formats         detect the format from the first bytes; refuse unsupported ones
+detect_format   detect the format from the first bytes; refuse unsupported ones
 headers         read the size of an image before anything is decoded
 containers      iterate over JPEG segments, PNG chunks, GIF blocks and ISO boxes
 strip_metadata  remove the metadata of an image
@@ -14,14 +14,14 @@ metadata_blocks find the XMP and the Content Credentials of a file
 xmp             read single properties of XMP
 content_credentials  read assertions of Content Credentials, which are encoded as `cbor`
 file_statements read what a file says of training and of how it was made
-padding         remove white padding
+remove_padding  remove white padding
 appearance      measure sharpness, colours and brightness
-process         run all steps in order
+make_picture    run all steps in order
 """
 
 from harvest.images.exif_block import read_hit, source_of
+from harvest.images.make_picture import InspectedImage, inspect_image, process_image
 from harvest.images.memory_budget import limit_large_decodes, memory_needed
-from harvest.images.process import InspectedImage, inspect_image, process_image
 
 __all__ = [
     "InspectedImage",

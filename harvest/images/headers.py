@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvest.contain_unexpected_errors import refuse_unexpected
-from harvest.images import containers, formats
+from harvest.images import containers
 from harvest.images.coded_size import check_sizes
 from harvest.images.containers import BrokenContainer
+from harvest.images.detect_format import detect_format
 from harvest.models import Refusal
 from harvest.verdicts import Verdict
 
@@ -46,7 +47,7 @@ class Header:
 @refuse_unexpected
 def read_header(body: bytes) -> Header | Refusal:
     """Return the header of an image, or the reason why it is refused."""
-    name = formats.detect_format(body)
+    name = detect_format(body)
     if isinstance(name, Refusal):
         return name
     try:

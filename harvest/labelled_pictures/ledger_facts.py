@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvest.dataset import ReadOnlyDataset
+from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import StorageError
+from harvest.labelled_pictures.size_and_fingerprint_cache import LONGEST_SIDE, DecodedFile
+from harvest.models import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,6 +27,31 @@ class LedgerFacts:
     conflicts: tuple[Conflict, ...] = ()
     trouble: str = ""
     damage: str = ""  # rows of the ledger that were skipped
+
+
+def read_known_files(root: Path) -> dict[str, DecodedFile]:
+    """Return what the ledger of a dataset folder knows of its decoded images, by content; empty without a ledger.
+
+    A ledger may come from others: rows that no harvest writes are left out, and their images decoded.
+    """
+    known: dict[str, DecodedFile] = {}
+    with suppress(StorageError):  # reported with the facts
+        dataset = ReadOnlyDataset.open(root)
+        if dataset is None:
+            return known
+        with dataset:
+            for content, width, height, fingerprint in dataset.list_fingerprints():
+                if (
+                    isinstance(content, str)
+                    and isinstance(width, int)
+                    and isinstance(height, int)
+                    and isinstance(fingerprint, bytes)
+                    and len(fingerprint) == PACKED.itemsize
+                    and width <= LONGEST_SIDE
+                    and height <= LONGEST_SIDE
+                ):
+                    known[content] = DecodedFile(content, (width, height), Fingerprint(fingerprint))
+    return known
 
 
 def read_ledger_facts(root: Path, contents: Collection[str]) -> LedgerFacts:

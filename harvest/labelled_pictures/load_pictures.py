@@ -12,7 +12,7 @@ from harvest.duplicates.index import CopyPairs
 from harvest.errors import TrainingError
 from harvest.labelled_pictures.find_duplicates import find_duplicate_pairs
 from harvest.labelled_pictures.find_files import Skipped, SplitPart, find_files
-from harvest.labelled_pictures.ledger_facts import LedgerFacts, read_ledger_facts
+from harvest.labelled_pictures.ledger_facts import LedgerFacts, read_known_files, read_ledger_facts
 from harvest.labelled_pictures.size_and_fingerprint_cache import DecodeCache, DecodedFile
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def load_pictures(
     skipped = list(found.skipped)
     examples: list[Example] = []
     decoded: list[DecodedFile] = []
-    decode_cache = DecodeCache(cache, say)
+    decode_cache = DecodeCache(cache, say, read_known_files(root))
     try:
         paths = [root / file.path for file in found.files]
         for file, result in zip(found.files, decode_cache.inspect(paths, tick), strict=True):

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from harvest.files.dataset_paths import Area
 from harvest.files.names import objection
-from harvest.files.paths import Area
-from harvest.ledger.actions import Action
+from harvest.ledger.decision_kinds import Action
 from harvest.models import EARLIER_FINGERPRINT_BYTES, FINGERPRINT_BYTES
 
 if TYPE_CHECKING:

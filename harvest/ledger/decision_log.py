@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.ledger.database import now
 
 if TYPE_CHECKING:
-    from harvest.ledger.actions import Action
     from harvest.ledger.database import Ledger
+    from harvest.ledger.decision_kinds import Action
 
 
 class Decision(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.ledger.picture_table import MADE_WITH_AI
-from harvest.ledger.review_table import LOCAL
+from harvest.ledger.review_queries import LOCAL
 from harvest.ledger.search_table import EXHAUSTED
 
 if TYPE_CHECKING:

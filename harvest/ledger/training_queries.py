@@ -1,11 +1,11 @@
-"""What trainings read and write: the origins of pictures, and their parts of the splits, by content hash."""
+"""What trainings read and write: origins and fingerprints of pictures, and their parts of the splits, by content."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from harvest.ledger.database import Ledger
 
@@ -28,6 +28,14 @@ def origins(ledger: Ledger) -> list[Origin]:
         " WHERE state = 'present' AND coalesce(page, author, author_url) IS NOT NULL"
     )
     return [Origin(*row) for row in rows if all(value is None or isinstance(value, str) for value in row)]
+
+
+def list_fingerprints(ledger: Ledger) -> Iterator[tuple[object, ...]]:
+    """Yield content, width, height and fingerprint of the pictures on disk; any value may be of another type."""
+    yield from ledger.rows(
+        "SELECT content, width, height, look FROM picture"
+        " WHERE state = 'present' AND coalesce(width, 0) > 0 AND coalesce(height, 0) > 0 AND look IS NOT NULL"
+    )
 
 
 def load_split(ledger: Ledger, rule: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.ledger.actions import Action
+from harvest.ledger.decision_kinds import Action
 
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger

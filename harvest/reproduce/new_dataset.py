@@ -15,7 +15,7 @@ from harvest.dataset import Dataset
 from harvest.dataset.ledger_and_lock import LEDGER
 from harvest.errors import UsageError
 from harvest.files import disk
-from harvest.files.paths import Area
+from harvest.files.dataset_paths import Area
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

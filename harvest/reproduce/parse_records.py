@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harvest.ledger.actions import Action
+from harvest.ledger.decision_kinds import Action
 from harvest.ledger.transforms import MOST_QUALITY, MOST_SIZE
 from harvest.licences import Evidence, Licence
 from harvest.models import Hit

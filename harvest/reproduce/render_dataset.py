@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.dataset import Dataset
 from harvest.dataset.ledger_and_lock import check_is_dataset
 from harvest.errors import UsageError
-from harvest.files.paths import FileKey
+from harvest.files.dataset_paths import FileKey
 from harvest.ledger.rebuild_table import RejectedImage
 from harvest.ledger.transforms import MOST_QUALITY, MOST_SIZE, dump_transform
 from harvest.models import Outcome, Recipe

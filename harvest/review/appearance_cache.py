@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from harvest.errors import StorageError
-from harvest.files.tree import MAX_FILE
+from harvest.files.class_folders import MAX_FILE
 from harvest.images.appearance import Appearance, measure_appearance
 from harvest.models import Refusal
 from harvest.settings_folder import cache_file

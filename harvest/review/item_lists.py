@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from harvest.dataset import ReviewRow
-    from harvest.review.snapshot import Snapshot
+    from harvest.review.images_in_memory import Snapshot
 
 QUEUES = ("all", "unreviewed", "suspects", "rejected")
 ORDERS = ("suspicious", "rank", "newest", "name", *MODEL_ORDERS)

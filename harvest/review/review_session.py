@@ -11,10 +11,10 @@ from harvest.review import page_state, review_groups
 from harvest.review.confusion_counts import count_confusions
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.image_details import describe_image
+from harvest.review.images_in_memory import Snapshot
 from harvest.review.item_lists import as_columns, list_items
 from harvest.review.model_results import ImageWithoutFeatures
 from harvest.review.pace import Pace
-from harvest.review.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

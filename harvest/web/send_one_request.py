@@ -13,10 +13,10 @@ from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
 from harvest.web import tls
 from harvest.web.address_policy import AddressRefused, check_host
+from harvest.web.aiohttp_transport import ProxyRouter
 from harvest.web.dns import GuardedResolver, Resolver
 from harvest.web.failure_verdicts import ERRORS, Failure, classify_error
 from harvest.web.retry import backoff_seconds
-from harvest.web.transport import ProxyRouter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection

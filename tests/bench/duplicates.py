@@ -28,7 +28,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.duplicates.compare import Likeness, compare
 from harvest.duplicates.fingerprint import compute_fingerprint
-from harvest.duplicates.hamming import RADIUS
+from harvest.duplicates.hamming_search import RADIUS
 from harvest.duplicates.index import find_duplicates, group_duplicates
 from harvest.duplicates.stored_fingerprints import unpack
 from harvest.providers.sample_drawing import draw

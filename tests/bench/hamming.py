@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.duplicates.fingerprint import PACKED
-from harvest.duplicates.hamming import RADIUS, find_pairs
+from harvest.duplicates.hamming_search import RADIUS, find_pairs
 from harvest.duplicates.index import DuplicateIndex, find_duplicates
 from harvest.models import Fingerprint
 

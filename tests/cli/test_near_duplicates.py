@@ -204,7 +204,7 @@ def test_many_new_images_are_compared_at_once_with_the_same_result(
     """Comparing all images at once finds the pairs that comparing one by one finds."""
     pairs = []
     for most in (0, 10_000):
-        monkeypatch.setattr("harvest.dataset.near_duplicates._MANY", most)
+        monkeypatch.setattr("harvest.dataset.record_near_duplicates._MANY", most)
         root = tmp_path / str(most)
         own_photos(root, range(3))
         Dataset.open(root, create=True).close()
@@ -216,7 +216,7 @@ def test_many_new_images_are_compared_at_once_with_the_same_result(
 @pytest.mark.parametrize("most", [0, 10_000])
 def test_a_kill_before_the_comparison_loses_no_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """If the program is killed after the fingerprints are computed, the next command compares them."""
-    monkeypatch.setattr("harvest.dataset.near_duplicates._MANY", most)
+    monkeypatch.setattr("harvest.dataset.record_near_duplicates._MANY", most)
     own_photos(tmp_path, range(3))
     with monkeypatch.context() as killed:
         killed.setattr("harvest.dataset.compare_new_pictures", _interrupt)

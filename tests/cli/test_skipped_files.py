@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset
-from harvest.dataset.scan import ScanProgress
-from harvest.files import tree
-from harvest.images import process
+from harvest.dataset.compare_ledger_with_disk import ScanProgress
+from harvest.files import class_folders
+from harvest.images import make_picture
 from tests.bombs import without_palette
 from tests.datasets import jpeg, name
 
@@ -61,7 +61,7 @@ def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
 ) -> None:
     """An unexpected exception skips one file, which is named for a bug report."""
     (root / "king" / "odd.jpg").write_bytes(jpeg(501))
-    look = process.fingerprint.compute_fingerprint
+    look = make_picture.fingerprint.compute_fingerprint
     calls = iter([True])
 
     def fail_once(image: object) -> object:
@@ -69,7 +69,7 @@ def test_X07_a_file_that_meets_a_bug_is_named_and_skipped(
             raise ZeroDivisionError("in the works")
         return look(image)
 
-    monkeypatch.setattr(process.fingerprint, "compute_fingerprint", fail_once)
+    monkeypatch.setattr(make_picture.fingerprint, "compute_fingerprint", fail_once)
 
     result = harvest(*command)
 
@@ -82,7 +82,7 @@ def test_X07_a_bug_is_not_remembered(root: Path, harvest: Harvest, monkeypatch: 
     """A file that triggered a bug is retried by the next command: a new version may have fixed it."""
     (root / "king" / "odd.jpg").write_bytes(jpeg(501))
     with monkeypatch.context() as broken:
-        broken.setattr(process.fingerprint, "compute_fingerprint", lambda _: 1 / 0)
+        broken.setattr(make_picture.fingerprint, "compute_fingerprint", lambda _: 1 / 0)
         assert "is skipped" in harvest("status").err
         assert "is skipped" in harvest("status").err
 
@@ -159,16 +159,16 @@ def test_an_image_replaced_by_a_huge_file_is_edited(root: Path, harvest: Harvest
 
 def test_huge_files_are_distinguished_by_their_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two files over the limit differ by their size, their start or their end."""
-    monkeypatch.setattr(tree, "MAX_FILE", 10)
-    monkeypatch.setattr(tree, "_END", 4)
+    monkeypatch.setattr(class_folders, "MAX_FILE", 10)
+    monkeypatch.setattr(class_folders, "_END", 4)
     bodies = [b"a" * 20, b"a" * 21, b"b" + b"a" * 19, b"a" * 19 + b"b"]
     found = set()
     for number, body in enumerate(bodies):
         path = tmp_path / "t" / "king" / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
-        files = tree.Tree(tmp_path / "t")
-        found.update(files.hash_files([tree.FileKey("king", path.name)]))
+        files = class_folders.Tree(tmp_path / "t")
+        found.update(files.hash_files([class_folders.FileKey("king", path.name)]))
         files.close()
 
     assert len(found) == len(bodies)
@@ -191,8 +191,8 @@ def test_a_long_scan_shows_its_progress() -> None:
 
 def test_the_scan_of_a_dataset_is_what_shows_progress(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening a dataset counts the files that it hashes, and those that it decodes."""
-    monkeypatch.setattr("harvest.dataset.scan._DELAY", -1)
-    monkeypatch.setattr("harvest.dataset.scan._INTERVAL", 0)
+    monkeypatch.setattr("harvest.dataset.compare_ledger_with_disk._DELAY", -1)
+    monkeypatch.setattr("harvest.dataset.compare_ledger_with_disk._INTERVAL", 0)
     for number in range(3):
         (root / "king" / f"mine{number}.jpg").write_bytes(jpeg(500 + number))
     messages: list[str] = []

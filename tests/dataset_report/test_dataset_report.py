@@ -19,9 +19,9 @@ from harvest.charts import Column, Part, columns, share_bar
 from harvest.dataset import Dataset
 from harvest.dataset_report import report, shown_images, write_report
 from harvest.dataset_report.assessment import assess
-from harvest.dataset_report.harvest_steps import choose_target, list_steps
-from harvest.dataset_report.image_tiles import _ALL_BYTES
+from harvest.dataset_report.report_thumbnails import _ALL_BYTES
 from harvest.dataset_report.shown_images import choose_images
+from harvest.dataset_report.suggest_next_steps import choose_target, list_steps
 from harvest.dataset_report.yield_tables import describe_ranks, rows_by_query, rows_by_source
 from harvest.errors import MissingFiles, UsageError
 from harvest.html_report.thumbnails import shrink

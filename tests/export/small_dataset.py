@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.dataset import Dataset, Placement
-from harvest.ledger.actions import Action
+from harvest.ledger.decision_kinds import Action
 from harvest.licences import Evidence, Licence, LicenceFilter
 from tests.datasets import a_hit, a_picture, fill, find, jpeg
 

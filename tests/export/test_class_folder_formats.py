@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.export.kaggle import METADATA, Kaggle, choose_licence, make_slug
-from harvest.export.retrain_folder import RetrainFolder, make_label
+from harvest.export.tensorflow_retrain import RetrainFolder, make_label
 from harvest.export.tfds_folder import TensorFlowFolder
 from harvest.export.ultralytics import Ultralytics
 from tests.export.folder_readers import read_as_retrain, read_as_tfds, read_as_torchvision

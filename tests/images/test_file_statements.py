@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest import images
+from harvest.images.detect_format import detect_format
 from harvest.images.file_statements import read_statements
-from harvest.images.formats import detect_format
 from harvest.models import Hit, Picture, Recipe, Refusal, StatementRules
 from harvest.verdicts import Verdict
 from tests import pictures

@@ -11,8 +11,8 @@ import pytest
 from harvest.dataset import Dataset
 from harvest.review import disk_watch
 from harvest.review.disk_watch import DiskWatch
+from harvest.review.images_in_memory import Snapshot
 from harvest.review.pace import Pace
-from harvest.review.snapshot import Snapshot
 from tests.command import run_code
 from tests.datasets import fill, jpeg, name
 

@@ -384,7 +384,7 @@ def test_I01_I02_I10_an_invalid_image_is_an_error(service, body, code, word):
 def test_X07_an_unexpected_exception_is_an_error(service, monkeypatch):
     """An unexpected exception is a 500 that says nothing about this machine."""
     with monkeypatch.context() as broken:
-        broken.setattr("harvest.images.process.fingerprint.compute_fingerprint", lambda _: 1 / 0)
+        broken.setattr("harvest.images.make_picture.fingerprint.compute_fingerprint", lambda _: 1 / 0)
         response = service.post(encoded(photo()))
 
     assert (response.status_code, response.json()) == (

@@ -125,8 +125,8 @@ def snakes_report(tree: Path, labels: Sequence[str] = ("coral snake", "king snak
         calibration=Calibration(
             1.2,
             SplitPart.TEST,
-            before=(ReliabilityBin(4, 0.55, 0.4), ReliabilityBin(16, 0.95, 0.9)),
-            after=(ReliabilityBin(4, 0.55, 0.5), ReliabilityBin(16, 0.91, 0.9)),
+            before=(ReliabilityBin(4, 0.3, 0.4), ReliabilityBin(16, 0.95, 0.9)),
+            after=(ReliabilityBin(4, 0.3, 0.5), ReliabilityBin(16, 0.91, 0.9)),
             accepted=(AcceptedShare(0.95, 0.51, 0.06, 0.2), AcceptedShare(0.99, 0.44, 0.0, math.nan)),
         ),
         options={"epochs": 4, "seed": 42},

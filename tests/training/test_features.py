@@ -18,8 +18,8 @@ from harvest.training import image_array
 from harvest.training.augment import Augmentation
 from harvest.training.features.compute_features import compute_features
 from harvest.training.features.feature_cache import FeatureCache
-from harvest.training.inference import optimized
-from harvest.training.inference.optimized import optimize_features
+from harvest.training.inference import optimize_network
+from harvest.training.inference.optimize_network import optimize_features
 from harvest.training.network.network import load_pretrained
 from tests.training import keeping
 from tests.training.labelled_trees import jpeg, look, plant
@@ -308,7 +308,7 @@ def test_views_are_of_their_picture(labelled_pictures, cache):
 @pytest.mark.parametrize("name", ["small", "mobilenet", "resnet18"])
 def test_the_optimized_network_gives_the_same_features(name, monkeypatch):
     """Folding and channels last change neither the features nor the network."""
-    monkeypatch.setattr(optimized, "choose_mixed_precision", lambda _: "no")
+    monkeypatch.setattr(optimize_network, "choose_mixed_precision", lambda _: "no")
     whole = load_pretrained(name, ["a", "b"], from_scratch=True, size=64)
     with torch.no_grad():
         for module in whole.model.modules():
@@ -329,7 +329,7 @@ def test_the_optimized_network_gives_the_same_features(name, monkeypatch):
 def test_folding_takes_every_batch_norm():
     """No batch norm of a ResNet is left after folding."""
     model = network().model
-    optimized.fold_batch_norm(model, torch.randn(1, 3, 32, 32))
+    optimize_network.fold_batch_norm(model, torch.randn(1, 3, 32, 32))
     assert not [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
 
 
@@ -350,7 +350,7 @@ class Fork(torch.nn.Module):
 
 def test_what_cannot_be_folded_is_unchanged(monkeypatch):
     """A batch norm is not folded where that would change the results."""
-    monkeypatch.setattr(optimized, "choose_mixed_precision", lambda _: "no")
+    monkeypatch.setattr(optimize_network, "choose_mixed_precision", lambda _: "no")
     odd = network()
     odd.model.resnet.embedder.pooler = Fork().eval()
     pictures = torch.randn(2, 3, 32, 32)

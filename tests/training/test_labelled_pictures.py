@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import threading
 import tracemalloc
+from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ import pytest
 from harvest.dataset import Dataset
 from harvest.errors import TrainingError
 from harvest.files import disk
-from harvest.images import process
+from harvest.images import make_picture
 from harvest.labelled_pictures import find_duplicates, size_and_fingerprint_cache
 from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.load_pictures import (
@@ -33,7 +35,7 @@ from tests.training.labelled_trees import jpeg, look, paths, plant, reasons
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.images.process import InspectedImage
+    from harvest.images.make_picture import InspectedImage
 
 
 @pytest.fixture
@@ -132,7 +134,7 @@ def test_T02_broken_picture_is_listed_and_skipped(tree: Path, damage: str) -> No
 
 def test_X07_a_picture_that_meets_a_bug_is_listed_and_skipped(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nobody foresaw in decoding costs one image, which is listed with it."""
-    monkeypatch.setattr("harvest.images.process.InspectedImage", _FailOnce())
+    monkeypatch.setattr("harvest.images.make_picture.InspectedImage", _FailOnce())
     labelled = look(tree)
     (reason,) = reasons(labelled).values()
     assert "ZeroDivisionError: in the works" in reason
@@ -142,11 +144,11 @@ class _FailOnce:
     """Stands for a class that cannot be made the first time."""
 
     def __init__(self) -> None:
-        self._kind = process.InspectedImage
+        self._kind = make_picture.InspectedImage
         self._lock = threading.Lock()
         self._failed = False
 
-    def __call__(self, *values: object) -> process.InspectedImage:
+    def __call__(self, *values: object) -> make_picture.InspectedImage:
         with self._lock:
             first, self._failed = not self._failed, True
         if first:
@@ -522,6 +524,26 @@ def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest
     assert sorted(seen) == sorted([jpeg(5), jpeg(6)])
     look(tree, cache=tmp_path / "cache")
     assert len(seen) == 2
+
+
+def test_images_that_the_ledger_knows_are_not_decoded(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes and fingerprints of images in the ledger are read from it; a row that no harvest writes is decoded."""
+    (tree / "king" / "copy.jpg").write_bytes(jpeg(1))
+    before = look(tree)
+    Dataset.open(tree, create=True).close()
+    seen: list[bytes] = []
+    real = size_and_fingerprint_cache.inspect_image
+    monkeypatch.setattr(size_and_fingerprint_cache, "inspect_image", lambda data: seen.append(data) or real(data))
+
+    after = look(tree)
+
+    assert (after.examples, after.duplicates.pairs.tolist()) == (before.examples, before.duplicates.pairs.tolist())
+    assert seen == []
+    with closing(sqlite3.connect(tree / "harvest.db")) as ledger, ledger:
+        ledger.execute("UPDATE picture SET look = x'00' WHERE content = ?", [datasets.sha(jpeg(10))])
+        ledger.execute("UPDATE picture SET width = 'wide' WHERE content = ?", [datasets.sha(jpeg(11))])
+    assert look(tree).examples == before.examples
+    assert sorted(seen) == sorted([jpeg(10), jpeg(11)])
 
 
 @pytest.mark.parametrize("damage", [lambda d: d[:-7], lambda d: d[:60], lambda _: b"", lambda d: d[:-1] + b"\0\0"])

@@ -127,7 +127,8 @@ def test_every_chart_is_drawn(look, snakes, width) -> None:
     page = look(snakes, width)
 
     titles = page.locator("figure.plot figcaption b").all_inner_texts()
-    assert titles == ["Accuracy by number of training images", "Loss", "Accuracy", "Loss by learning rate"]
+    expected = ["Accuracy by probability", "Accuracy by number of training images", "Loss", "Accuracy"]
+    assert titles == [*expected, "Loss by learning rate"]
     for box in page.evaluate(
         "[...document.querySelectorAll('figure.plot > svg, .spark, .interval svg')]"
         ".map(each => each.getBoundingClientRect()).map(box => [box.width, box.height])"

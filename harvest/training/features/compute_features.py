@@ -22,7 +22,7 @@ from harvest.errors import TrainingError
 from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.features.feature_cache import FeatureCache
-from harvest.training.inference.optimized import optimize_features
+from harvest.training.inference.optimize_network import optimize_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
 
 from harvest.errors import CannotWrite
 from harvest.files import disk
-from harvest.files.names import check_component
-from harvest.files.paths import (
+from harvest.files.dataset_paths import (
     Area,
     DatasetPaths,
     FileKey,
@@ -24,6 +23,7 @@ from harvest.files.paths import (
     is_plain,
     normalize_name,
 )
+from harvest.files.names import check_component
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

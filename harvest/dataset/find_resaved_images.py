@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from harvest.dataset.folder_differences import UnexpectedFile
-    from harvest.files.tree import Tree
+    from harvest.dataset.folder_change_kinds import UnexpectedFile
+    from harvest.files.class_folders import Tree
     from harvest.images import InspectedImage
     from harvest.ledger.picture_table import PictureRow, PictureTable
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from harvest.dataset.folder_differences import Finding, Findings, Kind, UnexpectedFile
-from harvest.files.paths import Area, FileKey
+from harvest.dataset.folder_change_kinds import Finding, Findings, Kind, UnexpectedFile
+from harvest.files.dataset_paths import Area, FileKey
 from harvest.ledger.picture_table import PictureRow
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from harvest.duplicates import fingerprint
 from harvest.images import exif_block, headers
 from harvest.images.decode import decode
 from harvest.images.file_statements import read_statements
-from harvest.images.padding import remove_padding
+from harvest.images.remove_padding import remove_padding
 from harvest.models import AI_SOURCE_TYPES, DEFAULT_RULES, Fingerprint, Picture, Refusal
 from harvest.verdicts import Verdict
 
