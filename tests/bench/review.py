@@ -239,8 +239,14 @@ def main(count: int, kept: Path | None) -> None:
             floor, seen = measure(browser, small), measure(browser, large)
     print(f"{'ms, or as named':<34}{'goal':>10}{f'{count:,}':>10}{f'{SMALL:,}':>10}{'ratio':>8}")
     for name, value in seen.items():
-        ratio = f"{value / floor[name]:.1f}x" if floor[name] else ""
+        ratio = f"{value / floor[name]:.1f}x" if floor[name] >= 1 else ""
         print(f"{name:<34}{GOALS.get(name, ''):>10}{value:>10,.0f}{floor[name]:>10,.0f}{ratio:>8}")
+    print_load()
+
+
+def print_load() -> None:
+    """Print how busy the machine is: most of the times depend on it."""
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harvest.dataset import Dataset
-from tests.bench.review import SENT, percentile, running_review
+from tests.bench.review import SENT, percentile, print_load, running_review
 from tests.browser import chromium
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def print_table(seen: dict[str, dict[str, float]]) -> None:
     for name in next(iter(seen.values())):
         print(f"{name:<46}", *(f"{numbers[name]:>22,.{PRECISION.get(name, 0)}f}" for numbers in seen.values()))
     print(f"{'images a minute / one by one':<46}", *(f"{speed / speeds[-1]:>21.2f}x" for speed in speeds))
-    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print_load()
 
 
 if __name__ == "__main__":
