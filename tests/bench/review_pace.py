@@ -11,7 +11,7 @@ What is assumed of the person:
 * A glance at a tile of the grid takes 0.12 s. Each tile that is entirely on the screen gets one, in reading order.
 * Each tile that looks wrong costs 0.9 s more: the shortest way of arrow keys to it, and X.
 * Each screen, and each change of the class, costs 0.4 s more, with Enter or ].
-* One image at a time takes 60/73 s, with its key: 73 a minute is what people do.
+* One image at a time takes 60/73 s, with its key. `fcc` itself does not run: the loupe stands for it.
 * The person knows a wrong image at sight. With `--errors`, the judgement of this share of the images is wrong, and of
   the same ones in every order.
 
