@@ -112,8 +112,10 @@ def running_review(root: Path) -> Iterator[tuple[str, float, int]]:
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         link = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
-        yield link, time.perf_counter() - begun, process.pid
-        process.kill()
+        try:
+            yield link, time.perf_counter() - begun, process.pid
+        finally:
+            process.kill()  # else a failure waits for the end of a server that has none
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -237,8 +239,14 @@ def main(count: int, kept: Path | None) -> None:
             floor, seen = measure(browser, small), measure(browser, large)
     print(f"{'ms, or as named':<34}{'goal':>10}{f'{count:,}':>10}{f'{SMALL:,}':>10}{'ratio':>8}")
     for name, value in seen.items():
-        ratio = f"{value / floor[name]:.1f}x" if floor[name] else ""
+        ratio = f"{value / floor[name]:.1f}x" if floor[name] >= 1 else ""
         print(f"{name:<34}{GOALS.get(name, ''):>10}{value:>10,.0f}{floor[name]:>10,.0f}{ratio:>8}")
+    print_load()
+
+
+def print_load() -> None:
+    """Print how busy the machine is: most of the times depend on it."""
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":
