@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from harvest.dataset import remember_dataset_paths
 from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
-from harvest.dataset.changes import Change, Changes, describe_findings
 from harvest.dataset.compare_ledger_with_disk import ScanProgress, compare_with_disk, have_differences
 from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.detect_moved_dataset import Identity
@@ -33,6 +32,7 @@ from harvest.dataset.read_for_training import ReadOnlyDataset, save_split_in_led
 from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.record_near_duplicates import compare_new_pictures
 from harvest.dataset.report_statistics import SIDES, ReportStatistics
+from harvest.dataset.reported_changes import Change, Changes, describe_findings
 from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
