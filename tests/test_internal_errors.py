@@ -47,7 +47,7 @@ def fail(*_: object, **__: object) -> object:
 
 
 IMAGE_STAGES = {
-    "header": (headers.formats, "detect_format"),
+    "header": (headers, "detect_format"),
     "strip": (strip_metadata, "strip_metadata"),
     "decode": (decode.Image, "open"),
     "white": (colour, "flatten_on_white"),

@@ -177,7 +177,7 @@ def test_X14_a_killed_recovery_is_completed(root: Path, monkeypatch: pytest.Monk
     """After a kill before provenance is read, the same command reads it; another time changes nothing."""
     lose(root)
     with monkeypatch.context() as killed:
-        killed.setattr("harvest.dataset.read_provenance", _interrupt)
+        killed.setattr("harvest.dataset.dataset.read_provenance", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             get(root, new_ledger=True)
     with get(root, new_ledger=True) as dataset:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harvest.files.names import (
+from harvest.files.safe_names import (
     check_component,
     escape_formula,
     fold_name,

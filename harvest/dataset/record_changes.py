@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.dataset.changes import describe_findings
 from harvest.dataset.folder_change_kinds import Kind
+from harvest.dataset.reported_changes import describe_findings
 from harvest.files.dataset_paths import Area, FileKey, FileStat
 from harvest.ledger import pending_changes, picture_updates
 from harvest.ledger.class_table import rename_class, renamed_classes
@@ -13,8 +13,8 @@ from harvest.ledger.decision_kinds import Action
 from harvest.ledger.decision_log import Decision
 
 if TYPE_CHECKING:
-    from harvest.dataset.changes import Changes
     from harvest.dataset.folder_change_kinds import Finding, Findings, UnexpectedFile
+    from harvest.dataset.reported_changes import Changes
     from harvest.files.class_folders import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog

@@ -9,7 +9,7 @@ coded_size      read the real size of their frames
 memory_budget   estimate the memory that a decode takes, and limit large decodes and single allocations
 decode          the only module that decodes with Pillow
 colour          convert to 8 bits, on white, in sRGB
-exif            write the EXIF block, and read it back
+exif_block      write the EXIF block, and read it back
 metadata_blocks find the XMP and the Content Credentials of a file
 xmp             read single properties of XMP
 content_credentials  read assertions of Content Credentials, which are encoded as `cbor`

@@ -13,7 +13,7 @@ from harvest import __version__, photo_keys
 from harvest.ledger import hit_table
 from harvest.ledger.class_table import adopt_class
 from harvest.ledger.database import now
-from harvest.ledger.transforms import dump_transform, load_transform
+from harvest.ledger.image_output_settings import dump_transform, load_transform
 from harvest.models import Recipe, Task
 from harvest.verdicts import Verdict
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harvest import __version__
 from harvest.ledger.database import now
-from harvest.ledger.transforms import dump_transform
+from harvest.ledger.image_output_settings import dump_transform
 
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.ledger.transforms import load_transform
+from harvest.ledger.image_output_settings import load_transform
 from harvest.reproduce.public_addresses import is_folder_name, publish_hit, publish_query
 from harvest.reproduce.recipe_records import (
     RecipeDecision,

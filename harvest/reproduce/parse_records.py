@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harvest.ledger.decision_kinds import Action
-from harvest.ledger.transforms import MOST_QUALITY, MOST_SIZE
+from harvest.ledger.image_output_settings import MOST_QUALITY, MOST_SIZE
 from harvest.licences import Evidence, Licence
 from harvest.models import Hit
 from harvest.reproduce.collect_records import DECIDERS

@@ -16,9 +16,9 @@ from harvest.errors import UsageError
 from harvest.files import disk
 from harvest.harvesting.download import LocalWorkers
 from harvest.models import Recipe
+from harvest.reproduce.fetch_expected_images import rebuild_dataset
 from harvest.reproduce.import_records import RecordImporter
 from harvest.reproduce.read_recipe import read_recipe
-from harvest.reproduce.rebuild_dataset import rebuild_dataset
 from harvest.reproduce.rebuild_workers import RebuildWorkers
 from harvest.web.host_rules_cache import HostRulesCache
 from harvest.web.image_client import ImageClient, ImageLimits

@@ -49,7 +49,7 @@ class DiskWatch:
         before, self._times = self._times, self.read()
         if before is None or before.keys() != self._times.keys() or self._clock() - self._checked >= _FULL:
             self._checked = self._clock()
-            return DiskChange(is_everything=True, folders=set(self._times))
+            return DiskChange(is_everything=True, folders=set())
         return DiskChange(
             is_everything=False, folders={path for path, when in self._times.items() if before[path] != when}
         )

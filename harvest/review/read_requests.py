@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harvest.dataset import Action
-from harvest.files.names import check_component
+from harvest.files.safe_names import check_component
 from harvest.http_server.http_errors import HttpError
-from harvest.review.item_lists import ORDERS, QUEUES, ItemFilter
+from harvest.review.image_queues import ORDERS, QUEUES, ItemFilter
 
 if TYPE_CHECKING:
     from starlette.requests import Request

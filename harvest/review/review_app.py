@@ -41,7 +41,7 @@ from harvest.images import headers
 from harvest.models import Refusal
 from harvest.review import key_preferences, read_requests
 from harvest.review.access import TokenGuard
-from harvest.review.item_lists import HASH_DIGITS
+from harvest.review.image_queues import HASH_DIGITS
 from harvest.review.model_results import MODEL_ORDERS, NoModel
 from harvest.review.review_session import ReviewSession
 from harvest.review.suspects import find_suspects
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from harvest.dataset import Dataset, ReviewRow
-    from harvest.review.item_lists import ItemFilter
+    from harvest.review.image_queues import ItemFilter
     from harvest.review.model_results import ModelResults
 
 _TYPES = {

@@ -11,8 +11,8 @@ from harvest.review import page_state, review_groups
 from harvest.review.confusion_counts import count_confusions
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.image_details import describe_image
+from harvest.review.image_queues import as_columns, list_items
 from harvest.review.images_in_memory import Snapshot
-from harvest.review.item_lists import as_columns, list_items
 from harvest.review.model_results import ImageWithoutFeatures
 from harvest.review.pace import Pace
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from harvest.dataset import Action, BatchResult, Dataset, ReviewRow
-    from harvest.review.item_lists import ItemFilter
+    from harvest.review.image_queues import ItemFilter
     from harvest.review.model_results import ModelResults
     from harvest.review.review_groups import DuplicateGroup, Group
 

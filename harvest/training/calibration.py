@@ -25,7 +25,7 @@ from harvest.training.unknown_images import AcceptedShare, measured_part, write_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harvest.training.load_folders import TrainingData
+    from harvest.training.load_and_split import TrainingData
     from harvest.training.network.network import Network
     from harvest.training.predict_probabilities import Answers
     from harvest.training.training_state import Session

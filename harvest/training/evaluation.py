@@ -17,7 +17,7 @@ from harvest.training.result_files import predictions, write_metrics
 if TYPE_CHECKING:
     from harvest.labelled_pictures.load_pictures import SplitPart
     from harvest.labelled_pictures.prediction_table import Prediction
-    from harvest.training.load_folders import TrainingData
+    from harvest.training.load_and_split import TrainingData
     from harvest.training.network.network import Network
     from harvest.training.predict_probabilities import Answers
     from harvest.training.training_state import Session

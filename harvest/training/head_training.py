@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from harvest.splits.split import Split
     from harvest.training.features.compute_features import Features
     from harvest.training.head.solve_head import LearningCurvePoint
-    from harvest.training.load_folders import TrainingData
+    from harvest.training.load_and_split import TrainingData
     from harvest.training.network.network import Network
     from harvest.training.run_directory import Row
     from harvest.training.training_state import Session

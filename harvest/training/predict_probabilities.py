@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
-    from harvest.training.load_folders import TrainingData
+    from harvest.training.load_and_split import TrainingData
     from harvest.training.network.network import Network
     from harvest.training.training_state import Session
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.splits.split import Split
-    from harvest.training.load_folders import TrainingData
+    from harvest.training.load_and_split import TrainingData
     from harvest.training.network.network import Network
     from harvest.training.predict_probabilities import Answers
     from harvest.training.training_state import Session

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harvest.training.evaluation import Evaluation
     from harvest.training.fine_tuning import FineTuned
     from harvest.training.head_training import FrozenHead
-    from harvest.training.load_folders import TrainingData
+    from harvest.training.load_and_split import TrainingData
     from harvest.training.training_state import Session
 
 LIBRARIES = ("torch", "transformers", "accelerate", "scikit-learn", "pillow")

@@ -18,9 +18,9 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.verdicts import Verdict
+from harvest.web.adaptive_timeout import ResponseTimeout
 from harvest.web.domains import hostname, registrable_domain
-from harvest.web.response_timeout import ResponseTimeout
-from harvest.web.retry import describe_wait
+from harvest.web.retry_wait import describe_wait
 from harvest.web.user_agent import is_wikimedia
 
 if TYPE_CHECKING:

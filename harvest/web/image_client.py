@@ -28,7 +28,7 @@ from harvest.web.host_scheduler import ConnectionSlot, ConnectionSlots, HostPark
 from harvest.web.image_response import Redirect
 from harvest.web.limits import ImageLimits
 from harvest.web.proxies import Proxies
-from harvest.web.retry import backoff_seconds
+from harvest.web.retry_wait import backoff_seconds
 from harvest.web.send_one_request import RequestSender, allow_any
 from harvest.web.user_agent import UserAgents
 

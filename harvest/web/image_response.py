@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
 from harvest.web.failure_verdicts import Failure
-from harvest.web.retry import parse_retry_after, utc_now
+from harvest.web.retry_wait import parse_retry_after, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

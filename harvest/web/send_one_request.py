@@ -16,7 +16,7 @@ from harvest.web.address_policy import AddressRefused, check_host
 from harvest.web.aiohttp_transport import ProxyRouter
 from harvest.web.dns import GuardedResolver, Resolver
 from harvest.web.failure_verdicts import ERRORS, Failure, classify_error
-from harvest.web.retry import backoff_seconds
+from harvest.web.retry_wait import backoff_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection

@@ -90,7 +90,7 @@ def test_a_killed_adoption_is_completed(
     """After a kill at any step, the same command reads sources and fingerprints what is left."""
     (photos / "king" / "000007.jpg").write_bytes(marked(7))
     with monkeypatch.context() as killed:
-        killed.setattr(f"harvest.dataset.{step}", _interrupt)
+        killed.setattr(f"harvest.dataset.dataset.{step}", _interrupt)
         assert harvest("adopt", "photos").code == 130
     result = harvest("adopt", "photos")
     assert "adopted photos: 7 images" in result.out

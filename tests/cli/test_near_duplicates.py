@@ -219,7 +219,7 @@ def test_a_kill_before_the_comparison_loses_no_pair(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("harvest.dataset.record_near_duplicates._MANY", most)
     own_photos(tmp_path, range(3))
     with monkeypatch.context() as killed:
-        killed.setattr("harvest.dataset.compare_new_pictures", _interrupt)
+        killed.setattr("harvest.dataset.dataset.compare_new_pictures", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             Dataset.open(tmp_path, create=True)
     assert not near_duplicate_pairs(tmp_path)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest import dataset as dataset_module
 from harvest.dataset import Changes, Dataset
+from harvest.dataset import dataset as dataset_module
 from harvest.dataset.file_operations import FileOperations
 from harvest.files.class_folders import Tree
 from harvest.images import source_of

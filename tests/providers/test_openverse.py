@@ -370,7 +370,7 @@ def test_the_recorded_answer_gives_20_pictures():
 
 def test_the_recorded_refusal_says_how_long():
     """The wait time is read from the text of a real throttled response without `Retry-After`."""
-    from harvest.web.retry import parse_wait_hint  # noqa: PLC0415
+    from harvest.web.retry_wait import parse_wait_hint  # noqa: PLC0415
 
     text = recorded("images_429_throttled_2023-07.json5")
     assert "retry-after" not in text.casefold()

@@ -12,7 +12,7 @@ from harvest.cli.app import app
 from harvest.cli.declared_options import as_keywords
 from harvest.errors import TrainingError, UsageError
 from harvest.option_fields import all_options, from_keywords
-from harvest.training.read_options import read_options
+from harvest.training.read_run_options import read_options
 from harvest.training.training_options import TrainingOptions
 
 TREE = Path("snakes")

@@ -13,7 +13,7 @@ from harvest.files import disk
 from harvest.files.lock import Lock
 from harvest.training import choose_run_directory, run_directory
 from harvest.training.metrics.metric_functions import get_metric
-from harvest.training.read_options import read_options
+from harvest.training.read_run_options import read_options
 from harvest.training.run_directory import TrainingRun
 from harvest.training.trainer.epoch_display import EpochTable
 from harvest.training.training_options import TrainingOptions

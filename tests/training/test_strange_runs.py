@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from harvest.cli.train import load_train_script, resume_hint
 from harvest.errors import HarvestError, TrainingError, UsageError, UserCodeError
 from harvest.training import run_directory
-from harvest.training.read_options import read_options
+from harvest.training.read_run_options import read_options
 from harvest.training.run_directory import TrainingRun
 from harvest.training.trainer.check_untrusted_checkpoint import check_size
 from harvest.training.trainer.checkpoints import latest_checkpoint

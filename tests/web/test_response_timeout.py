@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from harvest.web.adaptive_timeout import ResponseTimeout
 from harvest.web.limits import ImageLimits
-from harvest.web.response_timeout import ResponseTimeout
 
 LIMITS = ImageLimits(first_idle=5, idle=20, least_idle=2, attempts=3)
 

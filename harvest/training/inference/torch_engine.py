@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harvest.training.inference.classifier import Classifier
 from harvest.training.inference.engine import EngineOutput
+from harvest.training.inference.exported_network import Classifier
 from harvest.training.inference.reference_features import read_reference_features
 from harvest.training.network.network import open_trained_network
 

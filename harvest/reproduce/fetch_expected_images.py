@@ -10,7 +10,7 @@ from harvest.harvesting.event_loop_thread import run_in_thread
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import Summary
 from harvest.reproduce.compare_images import ImageComparer
-from harvest.reproduce.rebuild_ledger import ExpectedImages, RebuildLedger
+from harvest.reproduce.ledger_for_rebuild import ExpectedImages, RebuildLedger
 from harvest.reproduce.rebuild_summary import RebuildSummary
 
 if TYPE_CHECKING:
