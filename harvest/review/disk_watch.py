@@ -47,12 +47,12 @@ class DiskWatch:
     def take_change(self) -> DiskChange:
         """Return what has to be compared with the ledger; call it before that is done."""
         before, self._times = self._times, self.read()
-        if before is None or before.keys() != self._times.keys() or self._clock() - self._checked >= _FULL:
+        is_late = self._clock() - self._checked >= _FULL
+        is_everything = is_late or before is None or before.keys() != self._times.keys()
+        if is_everything:
             self._checked = self._clock()
-            return DiskChange(is_everything=True, folders=set())
-        return DiskChange(
-            is_everything=False, folders={path for path, when in self._times.items() if before[path] != when}
-        )
+        known = before or {}
+        return DiskChange(is_everything, {path for path, when in self._times.items() if known.get(path) != when})
 
     def forget(self) -> None:
         """Compare at the next check in any case: this comparison failed."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from harvest.dataset import Dataset, Placement
+from harvest.duplicates.fingerprint import compute_fingerprint
 from harvest.ledger.decision_kinds import Action
 from harvest.licences import Evidence, Licence, LicenceFilter
 from tests.datasets import a_hit, a_picture, fill, find, jpeg
@@ -41,4 +46,7 @@ def place(dataset: Dataset, number: int, class_name: str, **facts: object) -> No
     """Place one image whose hit has these facts."""
     page = facts.pop("page", f"https://flickr.com/photos/someone/{number}")
     (task,) = find(dataset, [a_hit(number, "FLICKR", page=page, **facts)], class_name, f"{class_name} wild")
-    dataset.place([Placement(task, a_picture(number))])
+    picture = a_picture(number)
+    with Image.open(io.BytesIO(picture.data)) as image:
+        picture = replace(picture, fingerprint=compute_fingerprint(image))
+    dataset.place([Placement(task, picture)])

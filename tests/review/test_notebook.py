@@ -40,7 +40,7 @@ def test_a_notebook_shows_the_page_in_a_frame(browser: Browser, root: Path) -> N
             page.goto(f"http://localhost:{notebook.server_port}/")
             frame = page.frame_locator("iframe")
             frame.locator(".tile.loaded").first.wait_for()
-            frame.locator("#first-card button").click()
+            frame.locator("#first-card-close").click()
             frame.locator("#grid").press("x")
             frame.locator(".tile[data-mark=rejected]").first.wait_for()
             page.close()
