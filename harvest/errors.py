@@ -31,6 +31,11 @@ HarvestError                  1   exit code
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ASK_THE_DOCTOR = "Run `harvest doctor` to check your network and the source."
 
 
@@ -164,3 +169,12 @@ class OutOfResources(HarvestError):
 
 class Interrupted(HarvestError):
     exit_code = 130
+
+
+def name_missing_packages(names: Sequence[str]) -> str:
+    """Return the end of a message about packages that are needed.
+
+    >>> name_missing_packages(["torch"]), name_missing_packages(["onnx", "onnxruntime"])
+    ('torch, which is not installed', 'onnx and onnxruntime, which are not installed')
+    """
+    return f"{' and '.join(names)}, which {'is' if len(names) == 1 else 'are'} not installed"

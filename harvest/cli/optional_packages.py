@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from harvest.cli.operating_system_errors import need_a_working_directory, need_room
-from harvest.errors import UsageError
+from harvest.errors import UsageError, name_missing_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +42,6 @@ def require_serving() -> None:
 def _require(modules: Iterable[str]) -> None:
     if missing := [name for name in modules if find_spec(name) is None]:
         raise UsageError(
-            f"this needs {', '.join(missing)}: not installed.",
+            f"this needs {name_missing_packages(missing)}.",
             "In a checkout of harvest: pip install -e '.[train]'",
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harvest.dataset import Dataset
 from harvest.dataset.ledger_and_lock import check_is_outside_datasets
 from harvest.default_callbacks import ignore_message
-from harvest.errors import MissingFiles, ReadOnly, UsageError
+from harvest.errors import MissingFiles, ReadOnly, UsageError, name_missing_packages
 from harvest.export.card_facts import read_card_facts
 from harvest.export.collect_images import clean_text, collect_images
 from harvest.export.common_files import write_common_files
@@ -120,7 +120,7 @@ def _open(root: Path, say: Callable[[str], None]) -> Dataset:
 def _check_packages(name: str, exporter: Exporter) -> None:
     if missing := [package for package in exporter.packages if find_spec(package) is None]:
         raise UsageError(
-            f"the format {name} needs {', '.join(missing)}: not installed.",
+            f"the format {name} needs {name_missing_packages(missing)}.",
             f"Install it: pip install {' '.join(missing)}",
         )
 

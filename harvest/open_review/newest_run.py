@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from harvest.errors import UsageError
+from harvest.errors import UsageError, name_missing_packages
 from harvest.labelled_pictures.prediction_table import read_newest_predictions
 from harvest.open_review.feature_process import DONE, FAILED, compute_features
 from harvest.review.model_results import FeatureComputation, ModelPrediction
@@ -99,7 +99,7 @@ class NewestRun:
             return
         if missing := [name for name in _PACKAGES if find_spec(name) is None]:
             raise UsageError(
-                f"This needs {', '.join(missing)}: not installed.",
+                f"This needs {name_missing_packages(missing)}.",
                 "Install it in the terminal: pip install 'classharvest[train]'",
             )
         run = newest_run(self._runs)

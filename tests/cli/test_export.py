@@ -49,7 +49,7 @@ def test_an_export_says_what_it_does(harvest: Harvest) -> None:
     export = harvest("export", "dataset", "out")
 
     assert export.code == 0, export.err
-    assert "50 images of 2 classes: 36 train, 10 validation, 4 test" in export.err
+    assert "50 images of 2 classes: 43 train, 5 validation, 2 test" in export.err
     assert "50 images without a known licence" in export.err
     assert "0 groups span splits" in export.err
     assert export.lines[0] == "out: 50 images in the format hf"
@@ -82,7 +82,7 @@ def test_the_result_as_json(harvest: Harvest) -> None:
     export = harvest("export", "dataset", "out", "--to", "csv", "--json")
 
     assert export.err == ""
-    assert export.json["images"] == {"train": 36, "validation": 10, "test": 4}
+    assert export.json["images"] == {"train": 43, "validation": 5, "test": 2}
     assert export.json["licenses"] == {"NOASSERTION": 50}
     assert export.json["groups_across_splits"] == 0
 
