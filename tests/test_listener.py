@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Self
 
@@ -24,6 +25,26 @@ def test_any_free_port_is_one_of_the_address(listener):
     assert listener.url == f"http://127.0.0.1:{listener.port}/"
     assert listener.is_loopback
     socket.create_connection(("127.0.0.1", listener.port), 5).close()
+
+
+def test_answers_are_sent_without_delay(listener):
+    """Connections have Nagle's algorithm switched off, which would delay the second part of an answer by 40 ms."""
+    options: asyncio.Queue[int] = asyncio.Queue()
+
+    async def handle(_reader, writer):
+        await options.put(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+        await writer.wait_closed()
+
+    async def accept():
+        async with await asyncio.start_server(handle, sock=listener.socket):
+            _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            no_delay = await asyncio.wait_for(options.get(), 60)
+            writer.close()
+            await writer.wait_closed()
+        return no_delay
+
+    assert asyncio.run(accept())
 
 
 def test_a_port_that_is_taken_is_named(listener):
