@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvest.cli import console, optional_packages
+from harvest.cli.accept_option import AcceptShare  # noqa: TC001 - Typer reads it at run time
 from harvest.errors import Interrupted, NothingHarvested, UsageError
 
 if TYPE_CHECKING:
@@ -27,16 +28,7 @@ def predict(
         typer.Argument(metavar="PICTURE|FOLDER...", help="Images, and folders to search recursively."),
     ],
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Number of labels per image.")] = 5,
-    accept: Annotated[
-        float,
-        typer.Option(
-            "--accept",
-            min=0.5,
-            max=1,
-            metavar="SHARE",
-            help="Share of right images to accept; the others are none of these. 1 accepts all images.",
-        ),
-    ] = 0.95,
+    accept: AcceptShare = 0.95,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as one JSON document.")] = False,
     csv: Annotated[
         str | None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from harvest.cli import console
 from harvest.cli.shortened_lists import MOST, count_images, print_list
 
@@ -18,7 +20,14 @@ _TITLES = {
 }
 
 
-def print_rebuild(summary: RebuildSummary, *, as_json: bool) -> None:
+def conclude_rebuild(summary: RebuildSummary, *, as_json: bool) -> None:
+    """Print the results, and exit with a code that scripts can check if not all images are the same."""
+    _print_rebuild(summary, as_json=as_json)
+    if summary.exit_code:
+        raise typer.Exit(summary.exit_code)
+
+
+def _print_rebuild(summary: RebuildSummary, *, as_json: bool) -> None:
     """Print the results as text or as JSON."""
     if as_json:
         console.print_json(summary.as_json())

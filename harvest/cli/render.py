@@ -11,7 +11,7 @@ from harvest.cli.completion import complete_datasets
 from harvest.cli.open_dataset import check_dataset
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
-from harvest.cli.rebuild_result import print_rebuild
+from harvest.cli.rebuild_result import conclude_rebuild
 
 
 def render(
@@ -58,6 +58,4 @@ def render(
             progress=progress.show,
             say=progress.say,
         )
-    print_rebuild(summary, as_json=as_json)
-    if summary.exit_code:
-        raise typer.Exit(summary.exit_code)
+    conclude_rebuild(summary, as_json=as_json)

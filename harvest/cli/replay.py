@@ -9,7 +9,7 @@ import typer
 
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
-from harvest.cli.rebuild_result import print_rebuild
+from harvest.cli.rebuild_result import conclude_rebuild
 
 
 def replay(
@@ -54,6 +54,4 @@ def replay(
             progress=progress.show,
             say=progress.say,
         )
-    print_rebuild(summary, as_json=as_json)
-    if summary.exit_code:
-        raise typer.Exit(summary.exit_code)
+    conclude_rebuild(summary, as_json=as_json)

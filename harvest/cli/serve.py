@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvest.cli import console, optional_packages
+from harvest.cli.accept_option import AcceptShare  # noqa: TC001 - Typer reads it at run time
 
 if TYPE_CHECKING:
     from harvest.http_server.listener import Listener
@@ -35,16 +36,7 @@ def serve(
         str | None,
         typer.Option("--proxy", metavar="URL", help="Proxy for all requests; overrides HTTPS_PROXY."),
     ] = None,
-    accept: Annotated[
-        float,
-        typer.Option(
-            "--accept",
-            min=0.5,
-            max=1,
-            metavar="SHARE",
-            help="Share of right images to accept; the others are none of these. 1 accepts all images.",
-        ),
-    ] = 0.95,
+    accept: AcceptShare = 0.95,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log one line per request.")] = False,
 ) -> None:
     """Serve a trained network over HTTP: a web page to try it, and an API. Ctrl-C stops it.
