@@ -3,7 +3,7 @@
 A small job runs in a child of its own: pictures found, placed, replaced by better ones, refused, rejected,
 moved, restored. At operation N the child is ended without a word, or the operation fails; then the same job
 runs again to its end, and what it leaves is compared with what an undisturbed job leaves. A second child may
-be ended while it mends what the first one left. As a program it goes through every N and prints what it saw.
+be ended while it repairs what the first one left. As a program it goes through every N and prints what it saw.
 """
 
 from __future__ import annotations

@@ -73,6 +73,15 @@ def read_newest_predictions(runs: Path) -> dict[str, Prediction]:
     return {}
 
 
+def order_by_loss(predictions: Iterable[Prediction]) -> list[Prediction]:
+    """Return the predictions for images that were held out, the highest loss first.
+
+    The loss of an image that a network was trained on is low even if its label is wrong.
+    """
+    held_out = (each for each in predictions if each.fold >= 0 and math.isfinite(each.loss))
+    return sorted(held_out, key=lambda each: (-each.loss, each.path))
+
+
 def _parse(cells: Mapping[str, str]) -> Prediction:
     """Parse a row; raise KeyError, TypeError or ValueError if it is not a prediction."""
     path, content, label, predicted = (cells[name] + "" for name in ("path", "content", "label", "predicted"))

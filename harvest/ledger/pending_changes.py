@@ -89,11 +89,11 @@ def pending_moves(ledger: Ledger, most: int, after: int = -1) -> list[PendingMov
     return [
         PendingMove(
             number,
-            FileKey(old_class, old_name, Area(shelf)),
+            FileKey(old_class, old_name, Area(area)),
             FileKey(class_name, name, Area.REJECTED if state == "rejected" else Area.TREE),
             content,
         )
-        for number, shelf, old_class, old_name, class_name, name, state, content in rows
+        for number, area, old_class, old_name, class_name, name, state, content in rows
     ]
 
 

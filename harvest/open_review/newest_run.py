@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError, name_missing_packages
-from harvest.labelled_pictures.prediction_table import read_newest_predictions
+from harvest.labelled_pictures.prediction_table import order_by_loss, read_newest_predictions
 from harvest.open_review.feature_process import DONE, FAILED, compute_features
 from harvest.review.model_results import FeatureComputation, ModelPrediction
 from harvest.training.choose_run_directory import newest_run
@@ -60,8 +60,8 @@ class NewestRun:
             return
         run = newest_run(self._runs)
         predictions = {
-            content: ModelPrediction(each.predicted, each.p_predicted, each.loss)
-            for content, each in read_newest_predictions(self._runs).items()
+            each.content: ModelPrediction(each.predicted, each.p_predicted, each.loss)
+            for each in order_by_loss(read_newest_predictions(self._runs).values())
         }
         self._features = _read_features(self._runs / "cache")
         self._orders = {}
@@ -86,8 +86,7 @@ class NewestRun:
 
     def _compute_order(self, order: str, labels: Mapping[str, str], like: str) -> list[str]:
         if order == "loss":
-            known = self.predictions
-            return sorted((each for each in labels if each in known), key=lambda each: (-known[each].loss, each))
+            return [content for content in self.predictions if content in labels]  # read in this order
         orders = SimilarityOrders(self._features, labels)
         if order == "similar":
             return orders.list_similar(like)

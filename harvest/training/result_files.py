@@ -12,7 +12,7 @@ from harvest.files import disk
 from harvest.labelled_pictures.prediction_table import Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike
@@ -45,15 +45,6 @@ def predictions(pictures: LabelledPictures, probabilities: ArrayLike, folds: Arr
             )
         )
     return found
-
-
-def order_by_loss(predictions: Iterable[Prediction]) -> list[Prediction]:
-    """Return the predictions for images that were held out, the highest loss first.
-
-    The loss of an image that a network was trained on is low even if its label is wrong.
-    """
-    held_out = (each for each in predictions if each.fold >= 0 and math.isfinite(each.loss))
-    return sorted(held_out, key=lambda each: (-each.loss, each.path))
 
 
 def write_metrics(

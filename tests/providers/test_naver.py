@@ -67,7 +67,7 @@ def test_V04_half_a_pair_names_the_other_half(given, missing):
 
 
 def test_the_end_of_the_older_platform_is_announced():
-    """Only users of the older keys are told when these end."""
+    """Only users of the older keys see a message when these end."""
     assert "2027-06-30" in Naver(DEVELOPERS).notes()[0]
     assert Naver(HUB).notes() == Naver(HUB | DEVELOPERS).notes() == []
 

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from harvest.default_callbacks import ignore_message
-from harvest.labelled_pictures.prediction_table import Prediction, read_predictions, write_predictions
+from harvest.labelled_pictures.prediction_table import Prediction, order_by_loss, read_predictions, write_predictions
 from harvest.training.features.feature_cache import FeatureCache, read_newest_features
 from harvest.training.features.similarity_orders import SimilarityOrders
-from harvest.training.result_files import order_by_loss
 
 if TYPE_CHECKING:
     from pathlib import Path
