@@ -102,8 +102,7 @@ def load_pictures(
     skipped = list(found.skipped)
     examples: list[Example] = []
     decoded: list[DecodedFile] = []
-    decode_cache = DecodeCache(cache, say, read_known_files(root))
-    try:
+    with DecodeCache(cache, say, read_known_files(root)) as decode_cache:
         paths = [root / file.path for file in found.files]
         for file, result in zip(found.files, decode_cache.inspect(paths, tick), strict=True):
             if isinstance(result, str):
@@ -111,8 +110,6 @@ def load_pictures(
             else:
                 examples.append(Example(file.path, file.label, result.content, file.part, result.size))
                 decoded.append(result)
-    finally:
-        decode_cache.save()
     trained = {example.label for example in examples if example.part in {None, SplitPart.TRAIN}}
     skipped += [
         Skipped(example.path, "the train part has no image of its class")
@@ -122,8 +119,7 @@ def load_pictures(
     if len(trained) < least_classes:
         raise _too_few_classes(root, trained, found, skipped)
     order = sorted(
-        (row for row, example in enumerate(examples) if example.label in trained),
-        key=lambda row: examples[row].path,
+        (row for row, example in enumerate(examples) if example.label in trained), key=lambda row: examples[row].path
     )
     examples = [examples[row] for row in order]
     return LabelledPictures(

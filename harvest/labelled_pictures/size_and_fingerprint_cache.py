@@ -10,7 +10,7 @@ import hashlib
 import os
 import struct
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import StorageError
@@ -57,6 +57,13 @@ class DecodeCache:
         records = damage_safe_cache.read_cache(self._path, _HEAD)
         self._records = b"" if len(records) % _RECORD.size else records
         self._at = {self._records[start : start + 32]: start for start in range(0, len(self._records), _RECORD.size)}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Save the results, also when interrupted."""
+        self.save()
 
     def inspect(self, paths: Sequence[Path], tick: Callable[[int, int], None]) -> Iterator[DecodedFile | str]:
         """Yield the decoded file or the reason why it is skipped for each path, in order."""
