@@ -70,7 +70,7 @@ class HostRulesCache:
         lines: list[str] = []
         room = _LARGEST_FILE - 1000
         for server, at, text in sorted(entries, key=lambda entry: -entry[1]):
-            line = f"{json.dumps(server)}:[{at:.0f},{text}]"
+            line = f"{json.dumps(server)}:[{int(at)},{text}]"  # rounded down: a time in the future is not valid
             room -= len(line) + 2
             if room < 0:
                 break

@@ -57,6 +57,22 @@ def test_keys_of_the_grid(page, dataset):
     assert sent(dataset) == []
 
 
+def test_the_class_can_be_changed_while_another_one_loads(page, dataset):
+    """`]` and `[` work before the images of the last class have come, and only the images of the last class are shown."""
+    with dataset.lock:  # no answer comes
+        for key in "]][":
+            page.keyboard.press(key)
+        assert state_of(page, "isLoading")
+        assert state_of(page, "class") == CLASSES[0]
+    shown = page.evaluate(
+        """import('/static/store.js').then(async ({store}) => {
+            while (store.isLoading) await new Promise((next) => setTimeout(next, 10));
+            return [...store.items.values()].map((item) => item.class);
+        })"""
+    )
+    assert set(shown) == {CLASSES[0]}
+
+
 def test_keys_of_the_loupe(page, dataset):
     """In the loupe keys decide and go on, with Shift they stay; moves, ratings, zoom and the dialogs work by key."""
     page.keyboard.press("Space")

@@ -261,6 +261,15 @@ def test_a_corrupt_file_is_ignored_and_replaced(content: bytes, file: Path) -> N
     assert HostRulesCache(file, now=lambda: 1e9).get("a.example") is not None
 
 
+def test_rules_are_valid_in_the_second_in_which_they_were_stored(file: Path) -> None:
+    """A run that starts at once after another one does not take its rules for those of the future."""
+    cache = HostRulesCache(file, now=lambda: 1e9 + 0.7)
+    cache.add("a.example", RULES)
+    cache.save()
+
+    assert HostRulesCache(file, now=lambda: 1e9 + 0.8).get("a.example") is not None
+
+
 def test_a_cache_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:
     """A run whose cache folder cannot be written gives its images."""
     (tmp_path / "cache").write_text("a file in place of the folder")

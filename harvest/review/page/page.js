@@ -161,10 +161,9 @@ function escape() {
   go({ ...store.before, before: null });
 }
 
+const classSteps = { previousClass: () => stepClass(-1), nextClass: () => stepClass(1) };
 const shared = {
-  undo, redo, open, pick, inform, help: openHelp, settings: openSettings,
-  previousClass: () => stepClass(-1),
-  nextClass: () => stepClass(1),
+  undo, redo, open, pick, inform, help: openHelp, settings: openSettings, ...classSteps,
   filter: () => { byId("filter-text").focus(); byId("filter-text").select(); },
   rail: () => document.body.classList.toggle("rail-open"),
   hideNotice,
@@ -178,8 +177,8 @@ function layers() {
   if (top?.id === "information") return informationCommands(top);
   if (top && top.id !== "loupe") return null;
   if (top) return { ...shared, ...loupeCommands, open: loupeCommands.close, ...(isGroupQueue() ? {} : { similar: showSimilar }) };
-  if (store.isLoading) return { help: openHelp };
-  if (!byId("empty").hidden) return { undo, redo, help: openHelp, previousClass: shared.previousClass, nextClass: shared.nextClass, filter: shared.filter, confusion: openConfusion, escape };
+  if (store.isLoading) return { help: openHelp, ...classSteps };
+  if (!byId("empty").hidden) return { undo, redo, help: openHelp, ...classSteps, filter: shared.filter, confusion: openConfusion, escape };
   return { ...shared, ...(isGroupQueue() ? groupCommands : grid) };
 }
 
