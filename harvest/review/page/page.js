@@ -161,14 +161,15 @@ function escape() {
   go({ ...store.before, before: null });
 }
 
-const classSteps = { previousClass: () => stepClass(-1), nextClass: () => stepClass(1) };
-const shared = {
-  undo, redo, open, pick, inform, help: openHelp, settings: openSettings, ...classSteps,
+// What also works while images are loaded, and where there are none.
+const withoutImages = {
+  undo, redo, help: openHelp, settings: openSettings, hideNotice, confusion: openConfusion,
+  previousClass: () => stepClass(-1),
+  nextClass: () => stepClass(1),
   filter: () => { byId("filter-text").focus(); byId("filter-text").select(); },
   rail: () => document.body.classList.toggle("rail-open"),
-  hideNotice,
-  confusion: openConfusion,
 };
+const shared = { ...withoutImages, open, pick, inform };
 const grid = { ...gridCommands, similar: showSimilar, escape };
 
 /** Return the commands of the topmost layer; a dialog other than the loupe has none. */
@@ -177,8 +178,7 @@ function layers() {
   if (top?.id === "information") return informationCommands(top);
   if (top && top.id !== "loupe") return null;
   if (top) return { ...shared, ...loupeCommands, open: loupeCommands.close, ...(isGroupQueue() ? {} : { similar: showSimilar }) };
-  if (store.isLoading) return { help: openHelp, ...classSteps };
-  if (!byId("empty").hidden) return { undo, redo, help: openHelp, ...classSteps, filter: shared.filter, confusion: openConfusion, escape };
+  if (store.isLoading || !byId("empty").hidden) return { ...withoutImages, escape };
   return { ...shared, ...(isGroupQueue() ? groupCommands : grid) };
 }
 
