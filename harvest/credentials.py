@@ -9,7 +9,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from harvest.errors import CannotWrite, UsageError
-from harvest.settings_folder import settings_file, write_settings
+from harvest.settings_and_cache_files import settings_file, write_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,7 +27,7 @@ LAYERS = (
     ("charts", "spdx"),
     ("default_callbacks", "licences", "verdicts"),
     ("errors", "photo_keys"),
-    ("option_fields", "settings_folder"),
+    ("option_fields", "settings_and_cache_files"),
     ("models",),
     ("credentials", "duplicates", "files", "options", "contain_unexpected_errors", "web"),
     ("queries",),
@@ -53,7 +53,7 @@ HOMES = {
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},
-    "platformdirs": {"settings_folder"},
+    "platformdirs": {"settings_and_cache_files"},
     "bs4": {"providers"},
     # SAMPLE draws; `doctor` lists formats
     "PIL": {"cli", "duplicates", "export", "html_report", "images", "providers", "training"},

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harvest.files.safe_names import (
+from harvest.files.escape_outside_text import (
     check_component,
     escape_formula,
     fold_name,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvest.dataset.pages_naming_another_class import class_phrases
-from harvest.files.safe_names import check_component
+from harvest.files.escape_outside_text import check_component
 from harvest.harvesting.result_relevance import query_words
 from harvest.providers.sample_drawing import parse_shape
 from harvest.queries.query_syntax import (

@@ -15,7 +15,7 @@ from harvest.dataset import Dataset, ReadOnlyDataset
 from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import LedgerUnusable, StorageError
 from harvest.files.dataset_paths import Area, DatasetPaths, FileKey
-from harvest.files.safe_names import objection
+from harvest.files.escape_outside_text import objection
 from harvest.ledger import open_untrusted_ledger
 from harvest.ledger.database import Ledger
 from harvest.models import FINGERPRINT_BYTES

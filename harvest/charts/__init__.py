@@ -4,7 +4,7 @@ axes              scales and their ticks
 line_plot         curves with bands, marks and their numbers as a table
 histogram         histograms
 share_bar         how a whole is divided, with a legend
-bars              confidence intervals, bars and stacked bars
+bar_charts        confidence intervals, bars and stacked bars
 confusion_matrix  the confusion matrix as a coloured table
 """
 
@@ -14,7 +14,7 @@ from harvest.charts.axes import (
     logarithmic,
     whole,
 )
-from harvest.charts.bars import (
+from harvest.charts.bar_charts import (
     bar,
     intervals,
     meter,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - Typer reads the annotations while it runs
 
-from harvest.cli.locate_arguments import datasets_in
+from harvest.cli.find_named_pictures import datasets_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ import typer
 
 from harvest.cli import console
 from harvest.cli.completion import complete_datasets
-from harvest.cli.locate_arguments import (
+from harvest.cli.find_named_pictures import (
     SIBLING_SUFFIXES,
     as_typed,
     datasets_in,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.cli import console, open_dataset
-from harvest.cli.locate_arguments import sibling_folder
+from harvest.cli.find_named_pictures import sibling_folder
 from harvest.cli.shortened_lists import PLACES, print_list, print_rest
 from harvest.licences import Evidence
 from harvest.models import AI_SOURCE_TYPES

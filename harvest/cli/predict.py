@@ -45,7 +45,7 @@ def predict(
             "--json and --csv - both write to standard output.", "Write the table to a file: --csv answers.csv"
         )
     optional_packages.require_inference()
-    from harvest.cli.image_arguments import check_paths
+    from harvest.cli.list_image_files import check_paths
     from harvest.cli.prediction_output import PredictionOutput
     from harvest.training.predictor import Predictor
 
@@ -58,7 +58,7 @@ def predict(
 
 
 def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOutput, top: int) -> None:
-    from harvest.cli.image_arguments import list_images
+    from harvest.cli.list_image_files import list_images
     from harvest.cli.training_progress import TerminalProgress
 
     bar = TerminalProgress(quiet=answers.is_interactive)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harvest.cli import console, open_dataset
-from harvest.cli.locate_arguments import DEFAULT, from_here
+from harvest.cli.find_named_pictures import DEFAULT, from_here
 from harvest.cli.open_dataset import Folder, quote_path
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.shortened_lists import print_next

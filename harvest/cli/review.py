@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvest.cli import console
-from harvest.cli.locate_arguments import DEFAULT
+from harvest.cli.find_named_pictures import DEFAULT
 from harvest.cli.open_dataset import Folder, missing_files_error, open_dataset, print_changes_note
 from harvest.errors import UsageError
 from harvest.open_review import FIRST_PORT

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harvest.cli import console, open_dataset
+from harvest.cli.find_named_pictures import DEFAULT
 from harvest.cli.images_to_check import (
     describe_mismatch,
     image_path,
@@ -14,7 +15,6 @@ from harvest.cli.images_to_check import (
     print_near_duplicates,
     print_unreadable,
 )
-from harvest.cli.locate_arguments import DEFAULT
 from harvest.cli.open_dataset import Folder, quote_path
 from harvest.cli.shortened_lists import (
     MOST,

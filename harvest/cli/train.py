@@ -73,7 +73,7 @@ def train(
 @contextmanager
 def resume_hint(options: TrainingOptions) -> Iterator[None]:
     """Add the command that continues an interrupted run to errors: the same command would start a new run."""
-    from harvest.cli.locate_arguments import from_here
+    from harvest.cli.find_named_pictures import from_here
     from harvest.cli.open_dataset import quote_path
     from harvest.training import run_directory
     from harvest.training.processes import is_caused_by_other_process

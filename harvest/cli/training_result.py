@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harvest.cli import console
-from harvest.cli.locate_arguments import from_here
+from harvest.cli.find_named_pictures import from_here
 from harvest.cli.open_dataset import quote_path
 from harvest.cli.shortened_lists import count_images, print_next
 from harvest.errors import Interrupted

@@ -9,7 +9,7 @@ import typer
 
 from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_first
-from harvest.cli.locate_arguments import split_dataset_argument
+from harvest.cli.find_named_pictures import split_dataset_argument
 from harvest.cli.picture_history import (
     describe_verdict,
     path_of,

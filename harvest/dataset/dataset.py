@@ -44,7 +44,7 @@ from harvest.ledger import (
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.rebuild_table import RebuildTable
-from harvest.ledger.search_table import (
+from harvest.ledger.search_and_hit_tables import (
     HitVerdict,
     SearchRecord,
     SearchTable,

@@ -9,8 +9,8 @@ from harvest.dataset.report_statistics import ReportStatistics, collect_statisti
 from harvest.ledger import (
     export_queries,
     history,
+    list_rejections,
     near_duplicate_table,
-    rejections,
     report_queries,
     review_queries,
     statistics,
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger
     from harvest.ledger.export_queries import ImageProvenance, RunRecord, SearchCount
     from harvest.ledger.history import PictureHistory
+    from harvest.ledger.list_rejections import Rejection, RejectionBatch
     from harvest.ledger.near_duplicate_table import NearDuplicate
     from harvest.ledger.picture_table import KnownPicture
-    from harvest.ledger.rejections import Rejection, RejectionBatch
     from harvest.ledger.report_queries import Attribution, SampleRow
     from harvest.ledger.review_queries import LedgerPosition, ReviewRow
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
@@ -137,11 +137,11 @@ class DatasetReader:
 
     def rejections(self) -> list[Rejection]:
         """Return the rejections, and what a restore of each would do."""
-        return rejections.list_rejections(self._ledger)
+        return list_rejections.list_rejections(self._ledger)
 
     def last_batch(self) -> RejectionBatch:
         """Return the pictures of the last batch of rejections that are still rejected."""
-        return rejections.last_batch(self._ledger)
+        return list_rejections.last_batch(self._ledger)
 
     # For the review page.
 

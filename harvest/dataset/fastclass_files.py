@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harvest import photo_keys
 from harvest.files import disk
 from harvest.files.dataset_paths import normalize_name
-from harvest.files.safe_names import escape
+from harvest.files.escape_outside_text import escape
 from harvest.models import Hit
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.ledger_and_lock import LEDGER
 from harvest.errors import CannotWrite
-from harvest.ledger import training_queries
+from harvest.ledger import training_data_and_splits
 from harvest.ledger.database import Ledger
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ class ReadOnlyDataset(DatasetReader):
         except CannotWrite:
             return cls(Ledger.copy(path))
 
-    def origins(self) -> list[training_queries.Origin]:
+    def origins(self) -> list[training_data_and_splits.Origin]:
         """Return the pages and authors of the pictures on disk."""
-        return training_queries.origins(self._ledger)
+        return training_data_and_splits.origins(self._ledger)
 
     def list_fingerprints(self) -> Iterator[tuple[object, ...]]:
         """Yield content, width, height and fingerprint of the pictures on disk, as the ledger holds them."""
-        return training_queries.list_fingerprints(self._ledger)
+        return training_data_and_splits.list_fingerprints(self._ledger)
 
     def load_split(self, rule: str) -> dict[str, str]:
         """Return the part of each content hash in one split."""
-        return training_queries.load_split(self._ledger, rule)
+        return training_data_and_splits.load_split(self._ledger, rule)
 
     def __enter__(self) -> Self:
         return self
@@ -60,11 +60,11 @@ def save_split_in_ledger(root: str | os.PathLike[str], rule: str, parts: Mapping
         return False
     ledger = Ledger.open(path)
     try:
-        known = training_queries.load_split(ledger, rule)
+        known = training_data_and_splits.load_split(ledger, rule)
         new = {content: part for content, part in parts.items() if known.get(content) != part}
         if new:
             with ledger.transaction():
-                training_queries.save_split(ledger, rule, new)
+                training_data_and_splits.save_split(ledger, rule, new)
     finally:
         ledger.close()
     return True

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvest.errors import UsageError
-from harvest.settings_folder import settings_file, write_settings
+from harvest.settings_and_cache_files import settings_file, write_settings
 
 _MOST = 500  # paths; the least recently used is dropped first
 _LONGEST = 1_000  # characters of a path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.errors import UsageError
 from harvest.files import disk
 from harvest.files.class_folders import SUFFIXES
-from harvest.files.safe_names import escape
+from harvest.files.escape_outside_text import escape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

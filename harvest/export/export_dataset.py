@@ -19,7 +19,7 @@ from harvest.export.common_files import write_common_files
 from harvest.export.export_filters import choose_images
 from harvest.export.export_options import ExportOptions
 from harvest.export.part_folder import check_is_free, write_folder
-from harvest.export.read_training_split import read_split
+from harvest.export.read_or_make_split import read_split
 from harvest.export.records import ExportDataset, count_images
 from harvest.labelled_pictures.prediction_table import read_newest_predictions
 from harvest.licences import NO_ASSERTION

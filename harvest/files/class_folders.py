@@ -23,7 +23,7 @@ from harvest.files.dataset_paths import (
     is_plain,
     normalize_name,
 )
-from harvest.files.safe_names import check_component
+from harvest.files.escape_outside_text import check_component
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -5,21 +5,21 @@ headers         read the size of an image before anything is decoded
 containers      iterate over JPEG segments, PNG chunks, GIF blocks and ISO boxes
 strip_metadata  remove the metadata of an image
 heif_items      read the items of an AVIF or HEIC file
-coded_size      read the real size of their frames
+heif_coded_size read the real size of their frames
 memory_budget   estimate the memory that a decode takes, and limit large decodes and single allocations
 decode          the only module that decodes with Pillow
 colour          convert to 8 bits, on white, in sRGB
-exif_block      write the EXIF block, and read it back
+exif_orientation_and_source  write the EXIF block, and read it back
 metadata_blocks find the XMP and the Content Credentials of a file
 xmp             read single properties of XMP
 content_credentials  read assertions of Content Credentials, which are encoded as `cbor`
-file_statements read what a file says of training and of how it was made
+opt_out_and_ai_marks  read what a file says of training and of how it was made
 remove_padding  remove white padding
 appearance      measure sharpness, colours and brightness
 make_picture    run all steps in order
 """
 
-from harvest.images.exif_block import read_hit, source_of
+from harvest.images.exif_orientation_and_source import read_hit, source_of
 from harvest.images.make_picture import InspectedImage, inspect_image, process_image
 from harvest.images.memory_budget import limit_large_decodes, memory_needed
 

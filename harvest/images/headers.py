@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.images import containers
-from harvest.images.coded_size import check_sizes
 from harvest.images.containers import BrokenContainer
 from harvest.images.detect_format import detect_format
+from harvest.images.heif_coded_size import check_sizes
 from harvest.models import Refusal
 from harvest.verdicts import Verdict
 

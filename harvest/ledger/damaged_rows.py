@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harvest.files.dataset_paths import Area
-from harvest.files.safe_names import objection
+from harvest.files.escape_outside_text import objection
 from harvest.ledger.decision_kinds import Action
 from harvest.models import EARLIER_FINGERPRINT_BYTES, FINGERPRINT_BYTES
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.ledger.picture_table import MADE_WITH_AI
 from harvest.ledger.review_queries import LOCAL
-from harvest.ledger.search_table import EXHAUSTED
+from harvest.ledger.search_and_hit_tables import EXHAUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

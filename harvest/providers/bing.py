@@ -16,7 +16,7 @@ from harvest import photo_keys
 from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit
-from harvest.providers import parsing
+from harvest.providers import validation
 from harvest.providers.base import NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _filter_names(filters: Filters) -> Iterator[str]:
     if filters.min_size > _LARGE:
         yield "imagesize-large"
     if filters.since:
-        minutes = max(0, int(time.time()) - parsing.parse_day(filters.since)) // 60
+        minutes = max(0, int(time.time()) - validation.parse_day(filters.since)) // 60
         years = -(-minutes // _AGES[-1]) * _AGES[-1]
         yield f"age-lt{next((age for age in _AGES if age >= minutes), years)}"
 
@@ -158,7 +158,7 @@ def parse(page: SearchPage) -> PageResults:
         return PageResults([])
     return PageResults(
         hits,
-        _more(soup, (parsing.parse_number(parsing.url_parameter(page.url, "first")) or 1) + len(anchors)),
+        _more(soup, (validation.parse_number(validation.url_parameter(page.url, "first")) or 1) + len(anchors)),
     )
 
 
@@ -183,12 +183,12 @@ def _more(soup: BeautifulSoup, following: int) -> int | None:
     url = next(filter(None, urls), "")
     if urls and not url:
         return None
-    return parsing.parse_number(parsing.url_parameter(url, "first")) or following
+    return validation.parse_number(validation.url_parameter(url, "first")) or following
 
 
 def _hit(anchor: Tag) -> Hit | None:
-    result = parsing.parse_json_object(str(anchor.get("m", "")))
-    url = parsing.parse_url(result.get("murl"))
+    result = validation.parse_json_object(str(anchor.get("m", "")))
+    url = validation.parse_url(result.get("murl"))
     # The carousel of related searches uses the same elements, but has neither title nor id.
     if url is None or "t" not in result or "mid" not in result:
         return None
@@ -197,8 +197,8 @@ def _hit(anchor: Tag) -> Hit | None:
         url=url,
         provider=Bing.name,
         source=photo_keys.source_key(url),
-        page=parsing.parse_url(result.get("purl")),
-        title=parsing.parse_text(result["t"]),
+        page=validation.parse_url(result.get("purl")),
+        title=validation.parse_text(result["t"]),
         width=width,
         height=height,
     )
@@ -208,10 +208,10 @@ def _size(anchor: Tag) -> tuple[int | None, int | None]:
     """Return width and height of the original, from the link to its details or from the caption."""
     link = str(anchor.get("href", ""))
     size = (
-        parsing.parse_number(parsing.url_parameter(link, "expw")),
-        parsing.parse_number(parsing.url_parameter(link, "exph")),
+        validation.parse_number(validation.url_parameter(link, "expw")),
+        validation.parse_number(validation.url_parameter(link, "exph")),
     )
     if None in size and anchor.parent and (caption := anchor.parent.select_one("span.nowrap")):
         stated = _SIZE.match(caption.get_text(strip=True))
-        return (parsing.parse_number(stated[1]), parsing.parse_number(stated[2])) if stated else size
+        return (validation.parse_number(stated[1]), validation.parse_number(stated[2])) if stated else size
     return size

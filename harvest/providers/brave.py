@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harvest import photo_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit, Safe
-from harvest.providers import parsing
+from harvest.providers import validation
 from harvest.providers.base import Key, NewHits, PageResults, Provider
 from harvest.providers.json_response import page_changed
 
@@ -70,33 +70,33 @@ def parse(page: SearchPage) -> PageResults:
     if page.status != HTTPStatus.OK:
         raise _failure(page)
     answer: Any = page.json()
-    results = parsing.as_object(answer).get("results")
-    hits = [hit for hit in map(_hit, parsing.as_objects(results)) if hit]
+    results = validation.as_object(answer).get("results")
+    hits = [hit for hit in map(_hit, validation.as_objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
         raise page_changed(page, "Brave", "a response with neither results nor a sign that there are none")
     return PageResults(hits)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    image = parsing.as_object(result.get("properties"))
-    if (url := parsing.parse_url(image.get("url"))) is None:
+    image = validation.as_object(result.get("properties"))
+    if (url := validation.parse_url(image.get("url"))) is None:
         return None
     return Hit(
         url=url,
         provider=Brave.name,
         source=photo_keys.source_key(url),
-        page=parsing.parse_url(result.get("url")),
-        title=parsing.parse_text(result.get("title"), html=True),
-        width=parsing.parse_number(image.get("width")),
-        height=parsing.parse_number(image.get("height")),
+        page=validation.parse_url(result.get("url")),
+        title=validation.parse_text(result.get("title"), html=True),
+        width=validation.parse_number(image.get("width")),
+        height=validation.parse_number(image.get("height")),
     )
 
 
 def _failure(page: SearchPage) -> ProviderError:
     """Return the error for a bad key, an exhausted quota or a refused search; Brave answers 422 to a bad key."""
     answer = page.json() if page.text.lstrip().startswith("{") else None
-    error = parsing.as_object(parsing.as_object(answer).get("error"))
-    code, reason = str(error.get("code")), parsing.parse_text(error.get("detail"))
+    error = validation.as_object(validation.as_object(answer).get("error"))
+    code, reason = str(error.get("code")), validation.parse_text(error.get("detail"))
     if not reason:
         return Blocked(
             f"Brave answers {page.status} instead of results.", "harvest stopped searching Brave. Try again later."

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit
-from harvest.providers import json_response, licence_parsing, parsing
+from harvest.providers import json_response, licence_parsing, validation
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.queries.query_syntax import plain_text
 
@@ -137,7 +137,7 @@ def parse_taxa(page: SearchPage, name: str) -> int | None:
     for taxon in json_response.read_list(page, INaturalist.label, answer):
         names = (taxon.get(field) for field in ("name", "matched_term", "preferred_common_name"))
         if normalized and any(normalized == _normalize_name(name) for name in names if isinstance(name, str)):
-            return parsing.parse_number(taxon.get("id"), parsing.IDENTITY)
+            return validation.parse_number(taxon.get("id"), validation.IDENTITY)
     return None
 
 
@@ -150,9 +150,11 @@ def parse(page: SearchPage) -> PageResults:
     """Read a page of observations, each with one or more photos; the next page starts above its last id."""
     answer = json_response.read_object(page, INaturalist.label)
     listed = json_response.read_list(page, INaturalist.label, answer)
-    total = parsing.parse_number(answer.get("total_results"))
-    photos = [(observation, photo) for observation in listed for photo in parsing.as_objects(observation.get("photos"))]
-    last = parsing.parse_number(listed[-1].get("id"), parsing.IDENTITY) if listed else None
+    total = validation.parse_number(answer.get("total_results"))
+    photos = [
+        (observation, photo) for observation in listed for photo in validation.as_objects(observation.get("photos"))
+    ]
+    last = validation.parse_number(listed[-1].get("id"), validation.IDENTITY) if listed else None
     if listed and (last is None or not any("url" in photo for _, photo in photos)):
         raise json_response.page_changed(page, INaturalist.label, "observations without photos")
     hits = [hit for observation, photo in photos if (hit := _hit(observation, photo))]
@@ -160,23 +162,23 @@ def parse(page: SearchPage) -> PageResults:
 
 
 def _hit(observation: dict[str, Any], photo: dict[str, Any]) -> Hit | None:
-    found = _PHOTO.fullmatch(parsing.parse_url(photo.get("url")) or "")
+    found = _PHOTO.fullmatch(validation.parse_url(photo.get("url")) or "")
     if found is None:  # hidden or removed
         return None
-    user, taxon = (parsing.as_object(observation.get(name)) for name in ("user", "taxon"))
-    measured = parsing.as_object(photo.get("original_dimensions"))
-    latin, common = (parsing.parse_text(taxon.get(name)) for name in ("name", "preferred_common_name"))
-    login = parsing.parse_text(user.get("login"))
+    user, taxon = (validation.as_object(observation.get(name)) for name in ("user", "taxon"))
+    measured = validation.as_object(photo.get("original_dimensions"))
+    latin, common = (validation.parse_text(taxon.get(name)) for name in ("name", "preferred_common_name"))
+    login = validation.parse_text(user.get("login"))
     urls = [f"{found[1]}/{size}{found[3]}" for size in _SIZES]
     return Hit(
         url=urls[0],
         provider=INaturalist.name,
         source=f"inaturalist:{found[2]}",
-        page=parsing.parse_url(observation.get("uri")),
+        page=validation.parse_url(observation.get("uri")),
         title=f"{common} ({latin})" if common and latin else latin,
-        width=parsing.parse_number(measured.get("width")),
-        height=parsing.parse_number(measured.get("height")),
-        author=parsing.parse_text(user.get("name")) or login,
+        width=validation.parse_number(measured.get("width")),
+        height=validation.parse_number(measured.get("height")),
+        author=validation.parse_text(user.get("name")) or login,
         author_url=f"https://www.inaturalist.org/people/{quote(login, safe='')}" if login else None,
         licence=_licence(photo),
         others=tuple(urls[1:]),

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from harvest.errors import KeyRefused, PageChanged
-from harvest.providers import parsing
+from harvest.providers import validation
 
 if TYPE_CHECKING:
     from harvest.web.search_session import SearchPage, SearchSession
@@ -62,4 +62,4 @@ class OAuthCredentials:
         token = fields.get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise PageChanged(f"{self.label} sent no valid token (HTTP {page.status}).")
-        return token, parsing.parse_number(fields.get("expires_in")) or _DEFAULT_LIFETIME
+        return token, validation.parse_number(fields.get("expires_in")) or _DEFAULT_LIFETIME

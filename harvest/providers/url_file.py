@@ -10,9 +10,9 @@ from harvest import photo_keys
 from harvest.errors import Unavailable
 from harvest.licences import Licence
 from harvest.models import Hit
-from harvest.providers import licence_parsing, parsing
+from harvest.providers import licence_parsing, validation
 from harvest.providers.base import Provider
-from harvest.providers.url_tables import read_rows
+from harvest.providers.read_url_file import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ class Urls(Provider):
         path = Path(query.text)
         rank = 0
         for row in read_rows(path, _COLUMNS):
-            if url := parsing.parse_url(row.get("url")):
+            if url := validation.parse_url(row.get("url")):
                 rank += 1
                 yield _hit(row, url, rank)
         if not rank:
@@ -67,19 +67,19 @@ def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:
         provider=Urls.name,
         source=photo_keys.source_key(url),
         rank=rank,
-        page=parsing.parse_url(row.get("page")),
-        title=parsing.parse_text(row.get("title")),
+        page=validation.parse_url(row.get("page")),
+        title=validation.parse_text(row.get("title")),
         width=_side(row.get("width")),
         height=_side(row.get("height")),
-        author=parsing.parse_text(row.get("author")),
-        author_url=parsing.parse_url(row.get("author_url")),
+        author=validation.parse_text(row.get("author")),
+        author_url=validation.parse_url(row.get("author_url")),
         licence=_licence(row.get("licence"), row.get("licence_url")),
     )
 
 
 def _side(value: object) -> int | None:
     # In a table with missing widths, the others are often written with a decimal point.
-    return parsing.parse_number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
+    return validation.parse_number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
 
 
 def _licence(*texts: object) -> Licence:

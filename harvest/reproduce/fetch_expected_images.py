@@ -9,8 +9,8 @@ from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.event_loop_thread import run_in_thread
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import Summary
-from harvest.reproduce.compare_images import ImageComparer
-from harvest.reproduce.ledger_for_rebuild import ExpectedImages, RebuildLedger
+from harvest.reproduce.compare_and_place import ImageComparer
+from harvest.reproduce.known_hits_for_pipeline import ExpectedImages, RebuildLedger
 from harvest.reproduce.rebuild_summary import RebuildSummary
 
 if TYPE_CHECKING:

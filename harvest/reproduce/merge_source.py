@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harvest.files.dataset_paths import FileKey
-from harvest.files.safe_names import fold_name
+from harvest.files.escape_outside_text import fold_name
 from harvest.harvesting.deduplicate import KnownPictures
 from harvest.images import inspect_image
 from harvest.models import FINGERPRINT_BYTES, Picture, Refusal

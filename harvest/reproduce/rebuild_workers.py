@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from harvest.models import Picture
-from harvest.reproduce.compare_images import is_same_image
+from harvest.reproduce.compare_and_place import is_same_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from harvest.errors import StorageError
 from harvest.files.class_folders import MAX_FILE
 from harvest.images.appearance import Appearance, measure_appearance
 from harvest.models import Refusal
-from harvest.settings_folder import cache_file
+from harvest.settings_and_cache_files import cache_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

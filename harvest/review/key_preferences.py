@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from harvest.files import disk
-from harvest.settings_folder import settings_file, write_settings
+from harvest.settings_and_cache_files import settings_file, write_settings
 
 _FILE = "review-keys.json"
 _MOST_BYTES = 64 << 10

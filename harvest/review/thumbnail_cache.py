@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harvest.images.thumbnail import make_thumbnail
 from harvest.models import Refusal
-from harvest.settings_folder import cache_file
+from harvest.settings_and_cache_files import cache_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

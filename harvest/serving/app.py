@@ -30,7 +30,7 @@ from harvest.http_server.request_guard import HostRule, RequestGuard
 from harvest.http_server.service_limits import ServiceLimits
 from harvest.models import Refusal
 from harvest.serving.batch_queue import BatchQueue
-from harvest.serving.upload import UploadReader
+from harvest.serving.read_request_image import UploadReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvest.labelled_pictures.prediction_table import write_predictions
-from harvest.training.calibration import Calibration, calibrate
+from harvest.training.calibrate_saved_network import Calibration, calibrate
 from harvest.training.fine_tuning import FROZEN, FineTuned
 from harvest.training.head_training import FrozenHead, update_suspects
 from harvest.training.metrics.epoch_metrics import select_metrics

@@ -21,9 +21,9 @@ from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.network.find_model_files import CONFIG
 from harvest.training.network.network import load_pretrained, open_trained_network
 from harvest.training.out_of_memory import explain_out_of_memory
-from harvest.training.trainer.checkpoints import can_resume
 from harvest.training.trainer.fit import load_user_callbacks
 from harvest.training.trainer.loss import Loss
+from harvest.training.trainer.stages_and_checkpoints import can_resume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

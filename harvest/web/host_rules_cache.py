@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harvest.errors import UsageError
-from harvest.settings_folder import cache_file, write_settings
+from harvest.settings_and_cache_files import cache_file, write_settings
 from harvest.web.robots_txt import EMPTY, RobotsGroup, RobotsRule, RobotsTxt
 from harvest.web.tdm_reservation import ReservationRule, Reservations
 

@@ -8,8 +8,8 @@ import pytest
 
 from harvest import images
 from harvest.images import headers
-from harvest.images.coded_size import av1_sizes, check_sizes, hevc_size
 from harvest.images.containers import BrokenContainer
+from harvest.images.heif_coded_size import av1_sizes, check_sizes, hevc_size
 from harvest.images.heif_items import items
 from harvest.images.memory_budget import AllocationTooLarge, check_allocation
 from harvest.models import Refusal

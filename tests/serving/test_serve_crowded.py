@@ -15,7 +15,7 @@ import pytest
 
 from harvest.http_server.client_limits import Admission
 from harvest.http_server.service_limits import MiB, ServiceLimits
-from harvest.serving.upload import MinimumRate
+from harvest.serving.read_request_image import MinimumRate
 from harvest.web.image_client import ImageClient
 from tests.serving.services import RED, Colours, Service
 from tests.web_server import HostileServer, answer

@@ -14,7 +14,7 @@ from PIL import Image
 
 from harvest.http_server.client_limits import Shares
 from harvest.http_server.service_limits import MiB, ServiceLimits
-from harvest.serving import upload
+from harvest.serving import read_request_image
 from harvest.web.image_client import ImageClient, ImageLimits
 from tests import bombs
 from tests.pictures import encoded, photo
@@ -334,7 +334,7 @@ def test_too_many_requests_are_sent_away():
 def test_uploads_share_the_memory_there_is(monkeypatch):
     """All uploads together stay within their memory limit: a request above it gets a 503."""
     memory: list[Shares] = []
-    monkeypatch.setattr(upload, "Shares", lambda *bounds: memory.append(Shares(*bounds)) or memory[-1])
+    monkeypatch.setattr(read_request_image, "Shares", lambda *bounds: memory.append(Shares(*bounds)) or memory[-1])
     with Service(bounds=ServiceLimits(held=2 * MiB)) as service:
         lines = [socket.create_connection(("127.0.0.1", service.listener.port), TIMEOUT) for _ in range(3)]
         for line in lines[:2]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harvest.training.metrics.calibration_metrics import (
+from harvest.training.metrics.temperature_and_calibration_error import (
     expected_calibration_error,
     fit_temperature,
     measure_reliability,

@@ -20,7 +20,7 @@ from harvest.charts import (
     plot,
     whole,
 )
-from harvest.charts.bars import MeasuredShare
+from harvest.charts.bar_charts import MeasuredShare
 
 NAN = math.nan
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 4))

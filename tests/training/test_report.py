@@ -28,7 +28,7 @@ from harvest.training.report import (
 from harvest.training.report.mistakes import list_suspects
 from harvest.training.report.result_text import judge_outlook
 from harvest.training.report.training_charts import epoch_charts
-from harvest.training.report.tree_thumbnails import TreeThumbnails
+from harvest.training.report.training_report_images import TreeThumbnails
 from tests import bombs
 from tests.pictures import encoded, photo
 from tests.training import report_examples as examples

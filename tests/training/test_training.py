@@ -20,7 +20,7 @@ from harvest.errors import TrainingError, UsageError, UserCodeError
 from harvest.training import fine_tuning, run_directory
 from harvest.training.network.network import load_pretrained, open_trained_network
 from harvest.training.trainer import learning_rate_finder
-from harvest.training.trainer.checkpoints import latest_checkpoint
+from harvest.training.trainer.stages_and_checkpoints import latest_checkpoint
 from harvest.training.training_options import TrainingOptions
 from tests.training.shapes import Listener, tree
 
@@ -125,7 +125,9 @@ def test_the_head_alone(few, pretrained, tmp_path):
 def test_an_epoch_is_evaluated_in_the_precision_of_its_saved_network(few, tmp_path, monkeypatch):
     """An epoch trained in half precision is evaluated in the full precision of its saved network."""
     monkeypatch.setattr("harvest.training.trainer.fit.choose_mixed_precision", lambda _: "bf16")
-    monkeypatch.setattr("harvest.training.calibration.fit_temperature", lambda *_: 1.0)  # the epoch was not calibrated
+    monkeypatch.setattr(
+        "harvest.training.calibrate_saved_network.fit_temperature", lambda *_: 1.0
+    )  # the epoch was not calibrated
     asked = {"from_scratch": True, "epochs": 3, "size": 32, "monitor": "log_loss"}
     run = train(few, out=tmp_path / "run", **asked).path
     outcome = json.loads((run / "metrics.json").read_text("utf-8"))

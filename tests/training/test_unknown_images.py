@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 from harvest.errors import TrainingError
 from harvest.training.image_array import centre_crop, load_image
 from harvest.training.inference import reference_features as reference
-from harvest.training.inference.exported_network import Classifier
 from harvest.training.inference.model_export import export_model
+from harvest.training.inference.network_with_softmax import Classifier
 from harvest.training.predictor import Predictor
 from tests.pictures import encoded, photo
 from tests.training.tiny import network, write_run

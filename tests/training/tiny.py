@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import ResNetConfig, ResNetForImageClassification
 
+from harvest.training.network.input_size_and_normalisation import Preprocessing
 from harvest.training.network.network import Network
-from harvest.training.network.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

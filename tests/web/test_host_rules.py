@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harvest.models import Body, Refusal
-from harvest.settings_folder import cache_file
+from harvest.settings_and_cache_files import cache_file
 from harvest.verdicts import Verdict
 from harvest.web.host_rules_cache import DAY, HostRules, HostRulesCache
 from harvest.web.image_client import ImageClient, ImageLimits

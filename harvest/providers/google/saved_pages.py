@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bs4 import BeautifulSoup
 
 from harvest.errors import Unanswerable, Unavailable
-from harvest.providers import parsing
+from harvest.providers import validation
 from harvest.providers.base import NewHits, Provider
 from harvest.providers.google.result_page import count_shown, has_only_thumbnails, parse_results
 
@@ -163,7 +163,7 @@ def _read_search_box(text: str) -> set[str]:
     boxes = (box[0] for box in _BOX.finditer(text) if len(box[0]) <= _LONGEST and "name" in box[0])
     found = BeautifulSoup("".join(islice(boxes, _MOST)), "html.parser").select("[name=q]")
     texts = (str(box.get("value") or "") if box.name == "input" else box.get_text() for box in found)
-    return {name for name in map(parsing.parse_text, texts) if name}
+    return {name for name in map(validation.parse_text, texts) if name}
 
 
 def _belongs(path: Path, names: set[str], query: str) -> bool:

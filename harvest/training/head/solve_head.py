@@ -12,7 +12,7 @@ from scipy.special import softmax
 from harvest.errors import TrainingError
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.training.head.logistic_regression import FeatureSpace
-from harvest.training.head.out_of_fold import (
+from harvest.training.head.out_of_fold_predictions import (
     STRENGTH,
     LearningCurvePoint,
     compute_learning_curve,

@@ -21,7 +21,7 @@ import torch
 
 from harvest.errors import TrainingError, UsageError
 from harvest.files import disk
-from harvest.training.inference.exported_network import Classifier
+from harvest.training.inference.network_with_softmax import Classifier
 from harvest.training.inference.reference_features import read_reference_features
 
 if TYPE_CHECKING:

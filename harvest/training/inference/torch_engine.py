@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harvest.training.inference.engine import EngineOutput
-from harvest.training.inference.exported_network import Classifier
+from harvest.training.inference.network_with_softmax import Classifier
 from harvest.training.inference.reference_features import read_reference_features
 from harvest.training.network.network import open_trained_network
 

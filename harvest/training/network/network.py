@@ -16,8 +16,8 @@ from harvest.errors import TrainingError
 from harvest.files import disk
 from harvest.training.network import build_model, find_model_files
 from harvest.training.network.from_scratch_configs import ARCHITECTURES
+from harvest.training.network.input_size_and_normalisation import Preprocessing
 from harvest.training.network.model_files import ModelFiles
-from harvest.training.network.preprocessing import Preprocessing
 from harvest.training.network.weight_write_errors import weight_errors_named
 
 if TYPE_CHECKING:

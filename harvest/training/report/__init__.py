@@ -3,7 +3,7 @@
 report_data      the results of a run
 headline         the first screen
 mistakes         the images to show
-tree_thumbnails  their small copies
+training_report_images  their small copies
 tables           the tables of networks and of the split
 training_charts  the charts
 result_text      results in words

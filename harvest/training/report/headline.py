@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest import charts
-from harvest.charts.bars import MeasuredShare
+from harvest.charts.bar_charts import MeasuredShare
 from harvest.html_report import number_format
 from harvest.training.report import mistakes, result_text
 

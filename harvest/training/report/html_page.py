@@ -15,7 +15,7 @@ from harvest.training.report import (
     tables,
     training_charts,
 )
-from harvest.training.report.tree_thumbnails import TreeThumbnails
+from harvest.training.report.training_report_images import TreeThumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path

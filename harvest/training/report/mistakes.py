@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.report_data import Candidate, ReportData
-    from harvest.training.report.tree_thumbnails import TreeThumbnails
+    from harvest.training.report.training_report_images import TreeThumbnails
 
 SUSPECTS, WORST, OF_OTHERS = 24, 12, 8  # images
 PAIRS, OF_A_PAIR = 6, 3  # pairs of classes, and images per pair and direction

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.labelled_pictures.prediction_table import Prediction
-    from harvest.training.calibration import Calibration
+    from harvest.training.calibrate_saved_network import Calibration
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.metrics.metric_functions import Metric
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.mistakes import Tile
     from harvest.training.report.report_data import Candidate, ReportData
-    from harvest.training.report.tree_thumbnails import TreeThumbnails
+    from harvest.training.report.training_report_images import TreeThumbnails
 
 
 class Other(NamedTuple):

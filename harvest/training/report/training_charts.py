@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from harvest.training.calibration import Calibration
+    from harvest.training.calibrate_saved_network import Calibration
     from harvest.training.report.report_data import LearningPoint, RateSearch, ReportData
 
 _NO_METRICS = frozenset({"epoch", "train_loss", "valid_loss", "time"})

@@ -17,9 +17,9 @@ from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.processes import choose_mixed_precision
 from harvest.training.torch_dataset import ImageDataset, collate
 from harvest.training.trainer import optimizers
-from harvest.training.trainer.checkpoints import latest_checkpoint
 from harvest.training.trainer.cpu_parallel_trainer import ParallelTrainer
-from harvest.training.trainer.epoch_callback import EpochCallback
+from harvest.training.trainer.save_best_and_stop_early import EpochCallback
+from harvest.training.trainer.stages_and_checkpoints import latest_checkpoint
 from harvest.training.trainer.user_callback_errors import GuardedCallback, from_worker
 from harvest.training.user_code import load_object, own_code
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.training.metrics.epoch_metrics import EpochMetrics
-    from harvest.training.trainer.checkpoints import Stage
-    from harvest.training.trainer.training_context import TrainingContext
+    from harvest.training.trainer.objects_shared_by_stages import TrainingContext
+    from harvest.training.trainer.stages_and_checkpoints import Stage
     from harvest.training.training_options import TrainingOptions
 
 

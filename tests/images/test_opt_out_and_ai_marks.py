@@ -10,7 +10,7 @@ import pytest
 
 from harvest import images
 from harvest.images.detect_format import detect_format
-from harvest.images.file_statements import read_statements
+from harvest.images.opt_out_and_ai_marks import read_statements
 from harvest.models import Hit, Picture, Recipe, Refusal, StatementRules
 from harvest.verdicts import Verdict
 from tests import pictures
@@ -18,7 +18,7 @@ from tests.images import statements
 from tests.images.statements import PLUS, actions, avif, data_mining, gif, jpeg, png, training, webp, xmp
 
 if TYPE_CHECKING:
-    from harvest.images.file_statements import FileStatements
+    from harvest.images.opt_out_and_ai_marks import FileStatements
 
 HIT = Hit("https://example.org/a.jpg", "BING", "x")
 

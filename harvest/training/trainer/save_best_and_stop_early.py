@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from harvest.training.torch_dataset import ImageDataset
-    from harvest.training.trainer.training_context import TrainingContext
+    from harvest.training.trainer.objects_shared_by_stages import TrainingContext
 
 
 class EpochCallback(TrainerCallback):

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from harvest.labelled_pictures.load_pictures import SplitPart
-from harvest.training.metrics.calibration_metrics import (
+from harvest.training.metrics.evaluate_predictions import json_number
+from harvest.training.metrics.temperature_and_calibration_error import (
     ReliabilityBin,
     expected_calibration_error,
     fit_temperature,
     measure_reliability,
     scale_probabilities,
 )
-from harvest.training.metrics.evaluate_predictions import json_number
 from harvest.training.unknown_images import AcceptedShare, measured_part, write_reference_features
 
 if TYPE_CHECKING:
