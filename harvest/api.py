@@ -11,13 +11,15 @@ from harvest import credentials
 from harvest import providers as registry
 from harvest.harvesting.run import HarvestRun
 from harvest.option_fields import all_options, expand_options, from_keywords, keyword_parameters
-from harvest.options import RunOptions
+from harvest.options import RunOptions, WorkerKind
 from harvest.queries.query_file import read_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from harvest.errors import HarvestError
+    from harvest.harvesting.download_settings import MakeWorkers
     from harvest.harvesting.summary import Summary
     from harvest.models import Query
 
@@ -43,7 +45,20 @@ def harvest(
     run_options = from_keywords(RunOptions, {**options, "providers": providers, "out": out})
     if isinstance(queries, (str, os.PathLike)):
         queries = read_queries(Path(queries), providers=registry.names(), warn=say)
-    return HarvestRun(run_options, queries, credentials.environ(), progress=progress, say=say).run()
+    environ = credentials.environ()
+    cluster = _choose_cluster(run_options, environ)
+    return HarvestRun(run_options, queries, environ, progress=progress, say=say, cluster=cluster).run()
+
+
+def _choose_cluster(options: RunOptions, environ: Mapping[str, str]) -> AbstractContextManager[MakeWorkers] | None:
+    """Return the Ray cluster of a run, not joined yet, or `None` for workers in this process."""
+    if options.workers is WorkerKind.LOCAL:
+        return None
+    from harvest.distributed import ray_cluster  # noqa: PLC0415 - most runs need none
+
+    ray_cluster.require_ray()
+    address = options.ray_address or environ.get(ray_cluster.ADDRESS_VARIABLE) or None
+    return ray_cluster.open_cluster(address, options.ray_workers)
 
 
 _PARAMETERS = [each for each in keyword_parameters(RunOptions) if each.name not in {"providers", "out"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 LIMIT = 1000  # hits per provider and class, as in FastClass
 UNLIMITED = 1_000_000  # with a target and no limit, a search continues as long as the source has results
+
+
+class WorkerKind(StrEnum):
+    """Where images are downloaded and processed."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,22 @@ class RunOptions:
     connections: Annotated[int, Option("--jobs", min=1, max=256, metavar="N", help="Number of parallel downloads.")] = (
         32
     )
+
+    workers: Annotated[
+        WorkerKind, Option("--workers", help="Download in this process, or on the machines of a Ray cluster.")
+    ] = WorkerKind.LOCAL
+    ray_address: Annotated[
+        str | None,
+        Option(
+            "--ray-address",
+            metavar="HOST:PORT",
+            help="Ray cluster to join.  [default: RAY_ADDRESS, or a Ray that is started on this machine]",
+        ),
+    ] = None
+    ray_workers: Annotated[
+        int | None,
+        Option("--ray-workers", min=1, max=10_000, metavar="N", help="Ray workers.  [default: one per CPU]"),
+    ] = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""

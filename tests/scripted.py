@@ -82,6 +82,7 @@ class Fetcher:
     at_once: dict[str, int] = field(default_factory=dict)
     done: int = 0
     stopped: bool = False
+    released: list[Outcome] = field(default_factory=list)
     _busy: dict[str, int] = field(default_factory=dict)
     _under_way: set[asyncio.Task[object]] = field(default_factory=set)
 
@@ -121,6 +122,10 @@ class Fetcher:
         self.stopped = True
         for task in self._under_way:
             task.cancel()
+
+    def release(self, outcome: Outcome) -> None:
+        """Remember an outcome that the pipeline has recorded."""
+        self.released.append(outcome)
 
     async def idle(self) -> None:
         """Return at once, since nothing is left to process."""

@@ -36,6 +36,7 @@ LAYERS = (
     ("labelled_pictures",),
     ("splits",),
     ("export", "harvesting", "review", "training"),
+    ("distributed",),
     ("api", "dataset_report", "open_review", "reproduce", "serving"),
     ("cli",),
 )
@@ -81,6 +82,7 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "segno": {"cli"},
+    "ray": {"distributed"},
 }
 HEAVY = {*HOMES, "asyncio"} - {"socket", "ssl"}
 # Modules that can turn data into code that runs.

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from harvest import images, photo_keys
 from harvest.contain_unexpected_errors import ENDS_THE_RUN, internal_error
+from harvest.harvesting.target import WINDOW
 from harvest.models import DEFAULT_RULES, Body, Outcome, Picture, Refusal, Task
 from harvest.verdicts import Followup, Verdict
+from harvest.web.image_client import OtherDomain
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from harvest.models import Recipe, StatementRules
@@ -49,6 +52,24 @@ class Workers(Protocol):
 
     async def idle(self) -> None:
         """Wait until everything downloaded is processed."""
+        ...
+
+    def release(self, outcome: Outcome) -> None:
+        """Note that an outcome is recorded, or left for the next run: its bytes are no longer in memory."""
+        ...
+
+
+class RunWorkers(Workers, Protocol):
+    """The workers of a run, with what its summary says about them."""
+
+    @property
+    def window(self) -> int:
+        """The number of hits of one provider that may be in flight."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What the summary says about the downloads, after the run."""
         ...
 
 
@@ -97,12 +118,18 @@ class LocalWorkers:
         while self._processing:
             await asyncio.wait(set(self._processing))
 
+    def release(self, outcome: Outcome) -> None:
+        """Do nothing: the window limits the outcomes in memory."""
+
     @property
-    def describe_parked_hosts(self) -> list[str]:
-        """The hosts that this run stopped asking, with the reasons; of many, the first ones and a count."""
-        reasons = list(self._client.parked.values())
-        more = [f"{len(reasons) - _MAX_HOSTS:,} more hosts"] if len(reasons) > _MAX_HOSTS else []
-        return [f"{reason}: left alone until the next run" for reason in reasons[:_MAX_HOSTS] + more]
+    def window(self) -> int:
+        """The number of hits of one provider that may be in flight."""
+        return WINDOW
+
+    @property
+    def notes(self) -> list[str]:
+        """The hosts that this run stopped asking, with the reasons."""
+        return describe_parked_hosts(self._client.parked)
 
     async def work(self, task: Task) -> Outcome:
         """Try the largest rendition first, and a smaller one when that fails."""
@@ -115,14 +142,18 @@ class LocalWorkers:
         for url in urls:
             try:
                 result, size = await self._attempt(url, task)
-            except ENDS_THE_RUN:
+            except (*ENDS_THE_RUN, OtherDomain):
                 raise
             except Exception as error:  # noqa: BLE001 - of whatever kind, it is about this URL alone
                 result, size = internal_error(error, url), 0
             read += size
-            if isinstance(result, Picture) or Followup.NEXT_RENDITION not in result.verdict.followup:
+            if not may_try_next_rendition(result):
                 break
         return Outcome(task, result, read)
+
+    def open_fetch(self, url: str, task: Task) -> AbstractAsyncContextManager[Body | Refusal]:
+        """Return the download of one URL of a task."""
+        return self._client.fetch(url, referer=task.hit.page)
 
     async def _attempt(self, url: str, task: Task) -> tuple[Picture | Refusal, int]:
         if self._stopped:
@@ -132,7 +163,7 @@ class LocalWorkers:
         self._fetching.add(me)
         try:
             # The connection's slot is held while its body is in memory: that bounds the bodies in memory.
-            async with self._client.fetch(url, referer=task.hit.page) as body:
+            async with self.open_fetch(url, task) as body:
                 self._fetching.discard(me)
                 if not isinstance(body, Body):
                     return body, 0
@@ -153,6 +184,18 @@ class LocalWorkers:
         async with self._memory.share(images.memory_needed(data, recipe.size)):
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, images.process_image, data, task.hit, recipe, self._rules)
+
+
+def may_try_next_rendition(result: Picture | Refusal) -> bool:
+    """Return whether a smaller rendition of the same photograph may succeed where this one failed."""
+    return isinstance(result, Refusal) and Followup.NEXT_RENDITION in result.verdict.followup
+
+
+def describe_parked_hosts(parked: Mapping[str, str]) -> list[str]:
+    """Return a note for each host that the run stopped asking; of many, for the first ones and their number."""
+    reasons = list(parked.values())
+    more = [f"{len(reasons) - _MAX_HOSTS:,} more hosts"] if len(reasons) > _MAX_HOSTS else []
+    return [f"{reason}: left alone until the next run" for reason in reasons[:_MAX_HOSTS] + more]
 
 
 class MemoryBudget:

@@ -19,7 +19,7 @@ from harvest.errors import HarvestError, Interrupted
 from harvest.harvesting.in_flight import InFlight
 from harvest.harvesting.search import HitFound, ProviderSearch, Searcher, SearchFinished, TaskResumed
 from harvest.harvesting.summary import UNASKED, ProviderProblem
-from harvest.harvesting.target import Target
+from harvest.harvesting.target import WINDOW, Target
 from harvest.models import Outcome, Refusal, Task
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Pipeline:
         *,
         refresh: bool = False,
         progress: Callable[[Summary], None] | None = None,
+        window: int = WINDOW,
     ) -> None:
         self.stopping = threading.Event()
         self._dataset = dataset
@@ -100,7 +101,7 @@ class Pipeline:
         self._workers = workers  # None: hits are searched and judged, and nothing is downloaded
         self._refresh = refresh
         self._progress = progress
-        self._target = Target(summary)
+        self._target = Target(summary, window)
         self._slots = {name: threading.Semaphore(self._target.window) for name in summary.providers}
         self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._in_flight = InFlight()
@@ -261,7 +262,9 @@ class Pipeline:
                 self._finish(outcome.task)
             for outcome in beyond:
                 self._finish(outcome.task)
-            for _ in batch:
+            for outcome in batch:
+                if self._workers is not None:
+                    self._workers.release(outcome)
                 self._outcomes.task_done()
 
     def _finish(self, task: Task) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,21 +14,24 @@ from harvest.default_callbacks import ignore_message
 from harvest.errors import HarvestError, ProviderError, UsageError
 from harvest.files.escape_outside_text import check_component
 from harvest.harvesting.deduplicate import Deduplicator
-from harvest.harvesting.download import LocalWorkers
+from harvest.harvesting.download_settings import DownloadSettings, make_local_workers
 from harvest.harvesting.event_loop_thread import run_in_thread
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import ProviderProblem, Summary
+from harvest.harvesting.target import WINDOW
 from harvest.options import unsupported_filters
 from harvest.verdicts import Verdict
-from harvest.web.host_rules_cache import HostRulesCache
-from harvest.web.image_client import ImageClient, ImageLimits
+from harvest.web.image_client import ImageLimits
 from harvest.web.search_session import SearchSession
 from harvest.web.user_agent import CONTACT_VARIABLE
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    from harvest.harvesting.download import RunWorkers
+    from harvest.harvesting.download_settings import MakeWorkers
     from harvest.models import Query
     from harvest.options import RunOptions
     from harvest.providers.base import Provider
@@ -50,8 +53,10 @@ class HarvestRun:
         *,
         progress: Callable[[Summary], None] | None = None,
         say: Callable[[str | HarvestError], None] | None = None,
+        cluster: AbstractContextManager[MakeWorkers] | None = None,
     ) -> None:
         self.options = options
+        self._cluster = cluster or nullcontext(make_local_workers)
         environ = {**environ, **options.provider_settings}
         _check_queries(queries)
         self._contact = environ.get(CONTACT_VARIABLE, "").strip()
@@ -122,18 +127,22 @@ class HarvestRun:
         if {problem.provider for problem in self.summary.problems} >= set(self.summary.providers):
             return self.summary  # no source can be searched: no folder is made and no dataset opened
         try:
-            with Dataset.open(
-                self.options.out,
-                create=not self.options.dry_run,
-                exclusive=not self.options.dry_run,
-                read_only=self.options.dry_run,
-                accept_missing=self.options.accept_missing,
-                new_ledger=self.options.new_ledger,
-                say=self._say,
-            ) as dataset:
+            # A cluster is started or joined first: if that fails, nothing is written.
+            with (
+                nullcontext(None) if self.options.dry_run else self._cluster as make_workers,
+                Dataset.open(
+                    self.options.out,
+                    create=not self.options.dry_run,
+                    exclusive=not self.options.dry_run,
+                    read_only=self.options.dry_run,
+                    accept_missing=self.options.accept_missing,
+                    new_ledger=self.options.new_ledger,
+                    say=self._say,
+                ) as dataset,
+            ):
                 for text in dataset.describe_skipped():
                     self._say(text)
-                self._harvest_into(dataset)
+                self._harvest_into(dataset, make_workers)
         finally:
             for provider in self._providers:
                 with self._isolate_failure(provider.name):
@@ -143,7 +152,7 @@ class HarvestRun:
             self._progress(self.summary)  # the final state, also of a run too short for any other call
         return self.summary
 
-    def _harvest_into(self, dataset: Dataset) -> None:
+    def _harvest_into(self, dataset: Dataset, make_workers: MakeWorkers | None) -> None:
         summary = self.summary
         summary.kept = {name: dataset.count_present(name) for name in summary.classes}
         if dataset.provenance_read:
@@ -154,7 +163,8 @@ class HarvestRun:
         dataset.record_transform(self.options.recipe)
         deduplicator = Deduplicator(dataset)
         if jobs := self._jobs(dataset):
-            self._run_pipeline(dataset, deduplicator, jobs)
+            workers = make_workers and make_workers(self._download_settings(jobs), self._say)
+            self._run_pipeline(dataset, deduplicator, jobs, workers)
         if not summary.dry_run:
             dataset.check_is_in_place()
         summary.kept = {name: dataset.count_present(name) for name in summary.classes}
@@ -185,44 +195,44 @@ class HarvestRun:
         return jobs
 
     def _run_pipeline(
-        self, dataset: Dataset, deduplicator: Deduplicator, jobs: Sequence[tuple[Provider, Sequence[Query]]]
+        self,
+        dataset: Dataset,
+        deduplicator: Deduplicator,
+        jobs: Sequence[tuple[Provider, Sequence[Query]]],
+        workers: RunWorkers | None,
     ) -> None:
         """Run the pipeline with its workers, or without them in a dry run."""
 
         async def run() -> None:
-            if self.options.dry_run:
-                await pipeline.run(jobs, self.options.hit_limit, self._open_session)
-                return
-            async with workers:
+            async with workers or nullcontext():
                 await pipeline.run(jobs, self.options.hit_limit, self._open_session)
 
-        workers = self._workers([provider for provider, _ in jobs])
         pipeline = Pipeline(
             dataset,
             deduplicator,
             self.summary,
-            None if self.options.dry_run else workers,
+            workers,
             refresh=self.options.refresh,
             progress=self._progress,
+            window=workers.window if workers else WINDOW,
         )
         run_in_thread(run, stop=pipeline.stop)
-        self.summary.notes += workers.describe_parked_hosts
+        self.summary.notes += workers.notes if workers else []
         if bugs := self.summary.total().verdicts[Verdict.INTERNAL_ERROR]:
             self.summary.notes.append(_INTERNAL_ERRORS.format(bugs))
 
-    def _workers(self, providers: Sequence[Provider]) -> LocalWorkers:
-        images = ImageClient(
+    def _download_settings(self, jobs: Sequence[tuple[Provider, Sequence[Query]]]) -> DownloadSettings:
+        return DownloadSettings(
+            recipe=self.options.recipe,
+            rules=self.options.statement_rules,
             limits=replace(ImageLimits(), connections=self.options.connections),
             proxy=self.options.proxy,
             allow_private=self.options.allow_private,
-            trusted=frozenset().union(*(self._trusted[provider.name] for provider in providers)),
+            trusted=frozenset().union(*(self._trusted[provider.name] for provider, _ in jobs)),
             obey_opt_out=self.options.obey_opt_out,
             obey_robots=self.options.obey_robots,
-            host_rules=HostRulesCache(),
             contact=self._contact,
-            say=self._say,
         )
-        return LocalWorkers(images, self.options.recipe, rules=self.options.statement_rules)
 
     def _open_session(self, provider: Provider, stopping: threading.Event) -> SearchSession:
         return SearchSession(

@@ -18,14 +18,15 @@ SMALLEST_WINDOW = 32
 class Target:
     """The target of a run, or none, compared with the images that the summary counts as kept."""
 
-    def __init__(self, summary: Summary) -> None:
+    def __init__(self, summary: Summary, window: int = WINDOW) -> None:
         self._summary = summary
+        self._window = window
 
     @property
     def window(self) -> int:
         """The hits of one provider that may be in flight: with a target, not far more than are still wanted."""
         target = self._summary.target
-        return WINDOW if target is None else min(WINDOW, max(SMALLEST_WINDOW, 2 * target))
+        return self._window if target is None else min(self._window, max(SMALLEST_WINDOW, 2 * target))
 
     def is_reached(self, class_name: str) -> bool:
         """Return whether a class has all the images that the run wants."""

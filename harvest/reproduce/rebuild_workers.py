@@ -60,6 +60,10 @@ class RebuildWorkers:
         """Cancel what is not downloaded yet."""
         self._local.stop()
 
+    def release(self, outcome: Outcome) -> None:
+        """Note that an outcome is recorded."""
+        self._local.release(outcome)
+
     async def idle(self) -> None:
         """Wait until everything downloaded is processed."""
         await self._local.idle()

@@ -67,11 +67,16 @@ def host_limits(server: str, limits: ImageLimits) -> HostLimits:
     4
     """
     domains = _domains(server)
-    if not domains.isdisjoint(_IMAGE_CDNS):
+    if is_image_cdn(server):
         return HostLimits(2 * limits.per_host, limits.pace / 2)
     connections = min((_AT_MOST[domain] for domain in domains & _AT_MOST.keys()), default=limits.per_host)
     is_slow = limits.unidentified and is_wikimedia(hostname(server))
     return HostLimits(min(connections, limits.per_host), limits.pace * (_SLOWER if is_slow else 1))
+
+
+def is_image_cdn(server: str) -> bool:
+    """Return whether a server is built to serve images in bulk."""
+    return not _domains(server).isdisjoint(_IMAGE_CDNS)
 
 
 def share(server: str, limits: ImageLimits) -> DomainShare:

@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +24,7 @@ from harvest.web.dns import Resolve, resolve
 from harvest.web.failure_verdicts import Failure
 from harvest.web.host_document import HostDocuments
 from harvest.web.host_rules import HostRulesLoader, ObeyedRules
-from harvest.web.host_scheduler import ConnectionSlot, ConnectionSlots, HostParked, HostScheduler
+from harvest.web.host_scheduler import ConnectionSlot, ConnectionSlots, HostParked, HostScheduler, share
 from harvest.web.image_response import Redirect
 from harvest.web.limits import ImageLimits
 from harvest.web.proxies import Proxies
@@ -41,13 +41,22 @@ if TYPE_CHECKING:
 
     from harvest.web.host_rules_cache import HostRulesCache
 
-__all__ = ["ImageClient", "ImageLimits"]
+__all__ = ["ImageClient", "ImageLimits", "OtherDomain"]
 
 _HEADERS = {"Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
 _PROXY_NOTICE = (
     "Images are downloaded through the proxy {}. The proxy resolves host names itself, so harvest can refuse a "
     "private address only where the URL contains it as a number."
 )
+
+
+class OtherDomain(Exception):
+    """A redirect leads to a host of another domain, and the caller asked for none of those."""
+
+    def __init__(self, url: str, redirects: int) -> None:
+        super().__init__(url)
+        self.url = url
+        self.redirects = redirects  # so far, this one included
 
 
 class PendingFetch:
@@ -154,36 +163,46 @@ class ImageClient:
         """The hosts that get no more requests in this run, and why."""
         return self._hosts.parked
 
-    def fetch(self, url: str, *, referer: str | None = None) -> PendingFetch:
+    def fetch(
+        self, url: str, *, referer: str | None = None, leaves_domain: bool = True, redirects: int = 0
+    ) -> PendingFetch:
         """Return the body of a URL, or why there is none; `referer` is the page that shows the image.
+
+        Without `leaves_domain`, a redirect to another domain raises `OtherDomain`: who calls lets another client
+        continue there, with the number of `redirects` so far.
 
         Waits for a free slot of the host first, however long that takes; the deadline of the image runs only
         during its requests. `await client.fetch(url)` returns the body and frees its connection slot. In
         `async with client.fetch(url) as body` the slot is held until the block ends, which limits the number of
         bodies in memory.
         """
-        return PendingFetch(self._open_fetch(url, referer))
+        return PendingFetch(self._open_fetch(url, referer, _Redirects(redirects, leaves_domain=leaves_domain)))
 
     @asynccontextmanager
-    async def _open_fetch(self, url: str, referer: str | None) -> AsyncIterator[Body | Refusal]:
+    async def _open_fetch(self, url: str, referer: str | None, redirects: _Redirects) -> AsyncIterator[Body | Refusal]:
         result: Body | Refusal
         slot = ConnectionSlot(self._slots)
         try:
-            result = await self._fetch(self._check(url), referer, slot)
+            result = await self._fetch(self._check(url), referer, slot, redirects)
         except AddressRefused as error:
             result = Refusal(error.verdict, str(error))
         except HostParked as error:
             result = Refusal(Verdict.HOST_PARKED, str(error))
+        except OtherDomain:
+            slot.release()
+            raise
         try:
             yield result
         finally:
             slot.release()
 
-    async def _fetch(self, address: Address, referer: str | None, slot: ConnectionSlot) -> Body | Refusal:
+    async def _fetch(
+        self, address: Address, referer: str | None, slot: ConnectionSlot, redirects: _Redirects
+    ) -> Body | Refusal:
         assert self._sender is not None, "use `async with ImageClient() as client`"
         headers = _HEADERS | _referer(referer, address)
         left = self._limits.total
-        failures = redirects = 0
+        failures = 0
         while True:
             rules = None if address.host_and_port in self._trusted else self._rules
             if rules is not None and (refusal := await rules.find_refusal(address)):
@@ -193,10 +212,12 @@ class ImageClient:
             result, spent = await self._sender.send(address, headers, slot, read, left=left, failures=failures)
             left -= spent
             if isinstance(result, Redirect):
-                redirects += 1
-                if redirects > self._limits.redirects:
-                    return Refusal(Verdict.TOO_MANY_REDIRECTS, f"{redirects} redirects")
-                address = self._check(join_url(address, result.location))
+                redirects.count += 1
+                if redirects.count > self._limits.redirects:
+                    return Refusal(Verdict.TOO_MANY_REDIRECTS, f"{redirects.count} redirects")
+                before, address = address, self._check(join_url(address, result.location))
+                if not redirects.leaves_domain and self._domain(before) != self._domain(address):
+                    raise OtherDomain(str(address.url), redirects.count)
             elif isinstance(result, Failure):
                 failures += 1
                 wait = 0.0 if result.busy else backoff_seconds(failures, self._jitter())
@@ -223,8 +244,19 @@ class ImageClient:
     def _check(self, url: str | httpx.URL) -> Address:
         return check_url(url, allowed=self._allowed, trusted=self._trusted)
 
+    def _domain(self, address: Address) -> str:
+        return share(address.server, self._limits).domain
+
     def _count(self, read: int) -> None:
         self.bytes_read += read
+
+
+@dataclass(slots=True)
+class _Redirects:
+    """How many redirects one image has followed, and whether they may lead to another domain."""
+
+    count: int
+    leaves_domain: bool = field(kw_only=True)
 
 
 def _referer(page: str | None, address: Address) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Downloads on several machines: hits divided by host among the workers of a Ray cluster."""
