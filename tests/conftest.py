@@ -96,6 +96,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line each which tests were left out because something is not installed."""
     if not (find_spec("torch") and find_spec("transformers")):
         terminalreporter.write_line("Left out the training tests: they need pip install -e '.[train]'.")
+    if not find_spec("ray"):
+        terminalreporter.write_line("Left out the tests on Ray: they need pip install -e '.[ray]'.")
     if not browser.is_installed():
         terminalreporter.write_line("Left out the tests of pages in a browser: they need Chromium and playwright.")
 

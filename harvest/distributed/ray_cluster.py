@@ -41,6 +41,11 @@ def require_ray() -> None:
 @contextmanager
 def open_cluster(address: str | None, count: int | None) -> Iterator[MakeWorkers]:
     """Join the cluster at an address, or start Ray here; yield what makes the workers of a run in it."""
+    if address and "://" in address:
+        raise UsageError(
+            f"{address} is not the address of a Ray cluster for --workers ray.",
+            "Use host:port, or auto on a node of the cluster. The Ray client (ray://) is not supported.",
+        )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None:
         # Read when Ray is imported. Ray would replace 127.0.0.1 by an address that other machines reach; without
@@ -71,11 +76,6 @@ def open_cluster(address: str | None, count: int | None) -> Iterator[MakeWorkers
 
 
 def _connect(ray: Any, address: str | None, count: int | None) -> None:
-    if address and "://" in address:
-        raise UsageError(
-            f"{address} is not the address of a Ray cluster for --workers ray.",
-            "Use host:port, or auto on a node of the cluster. The Ray client (ray://) is not supported.",
-        )
     own: dict[str, Any] = {
         "address": "local",
         "num_cpus": count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -1,0 +1,208 @@
+"""Whole runs on Ray: the same dataset as a local run, also if workers, the driver or Ray itself are killed.
+
+One Ray, with four workers, serves all of these tests; runs that kill the driver start one of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+import harvest as package
+from harvest.distributed import ray_cluster
+from harvest.errors import UsageError
+from tests.datasets import tree
+from tests.torture import outcome
+from tests.web import Internet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+needs_ray = pytest.mark.skipif(
+    find_spec("ray") is None or sys.platform != "linux", reason="needs pip install -e '.[ray]', on Linux"
+)
+
+WORKERS = 4
+MOMENTS = 30
+PROCESS = b"ray::DownloadActor"
+
+
+class World:
+    """A small Internet with two lists of URLs, and the environment that leads there."""
+
+    def __init__(self, internet: Internet) -> None:
+        self.internet = internet
+        self.corals = internet.addresses(40, "coral", dead=2, html=1, tiny=1, flaky=1, redirect=2, hosts=12)
+        self.kings = internet.addresses(24, "king", blank=1, copy=0, hosts=5, also=self.corals.of("good")[:3])
+
+    def write(self, folder: Path, *names: str) -> Path:
+        """Write the query file for some of the classes, and the lists of URLs, into a new folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, results in (("coral", self.corals), ("king", self.kings)):
+            (folder / f"{name}.txt").write_text("\n".join(results.urls), "utf-8")
+        path = folder / f"{'-'.join(names)}.csv"
+        path.write_text("class,query\n" + "".join(f"{name},{folder / name}.txt\n" for name in names), "utf-8")
+        return path
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with Internet() as internet:
+        yield World(internet)
+
+
+@pytest.fixture
+def environ(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in world.internet.environ.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def ray(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start Ray once; its workers see the small Internet, and runs in this process join it."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**world.internet.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home)}.items():
+            patch.setenv(name, value)
+        with ray_cluster.open_cluster(None, WORKERS):
+            yield
+
+
+@pytest.fixture
+def run(world: World, tmp_path: Path, environ: None) -> Callable[..., dict]:  # noqa: ARG001 - sets variables
+    """Return a function that harvests both classes, one after the other, and returns the results."""
+
+    def harvest_classes(workers: str) -> dict:
+        folder = tmp_path / workers
+        summaries = []
+        for name in ("coral", "king"):  # an image of both belongs to the first: the order must not be chance
+            found = package.harvest(
+                world.write(folder, name), "URLS", folder / "dataset", workers=workers, ray_workers=WORKERS
+            ).as_json()
+            del found["seconds"]
+            summaries.append(found)
+        return {"summaries": summaries, "files": tree(folder / "dataset"), "ledger": read_ledger(folder / "dataset")}
+
+    return harvest_classes
+
+
+def read_ledger(root: Path) -> dict:
+    """Return what the ledger and the folders contain, without ids, times and the paths of query files."""
+    found = outcome(root)
+    del found["searches"]
+    return {**found, "files": [line for line in found["files"] if line.startswith("dataset")]}
+
+
+def test_without_ray_there_is_one_error_before_anything_happens(tmp_path, monkeypatch):
+    """`--workers ray` without Ray says what to install; no folder is made."""
+    monkeypatch.setattr(ray_cluster, "find_spec", lambda _: None)
+
+    with pytest.raises(UsageError, match="ray, which is not installed") as caught:
+        package.harvest([package.Query("cat", "cat")], "SAMPLE", tmp_path / "dataset", workers="ray")
+
+    assert caught.value.hint == "pip install 'classharvest[ray]'"
+    assert not list(tmp_path.iterdir())
+
+
+@needs_ray
+def test_the_ray_client_is_refused():
+    """An address of the Ray client is not that of a cluster: the message says what to use."""
+    with pytest.raises(UsageError, match=r"ray://head:10001 is not"), ray_cluster.open_cluster("ray://head:10001", 1):
+        pass
+
+
+@needs_ray
+@pytest.mark.usefixtures("ray")
+def test_a_run_on_ray_equals_a_local_one(run):
+    """Tree, ledger and summary of a run on four workers are those of a local run, byte by byte, without the times."""
+    local, distributed = run("local"), run("ray")
+
+    assert local["summaries"][0]["total"]["kept"] == 40 - 4
+    assert len(local["files"]) > 40
+    assert distributed == local
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_workers_killed_at_30_moments_lose_and_double_nothing(world, run, tmp_path):
+    """Whenever workers are killed, the dataset is that of a run without kills, and each hit has one verdict."""
+    expected = run("local")
+    draw, killed, number = Random(13), 0, 0
+    while killed < MOMENTS:
+        number += 1
+        folder = tmp_path / f"killed-{number}"
+        ended = threading.Event()
+        killer = threading.Thread(target=lambda: counts.append(kill_workers(draw, MOMENTS - killed, ended)))  # noqa: B023
+        counts: list[int] = []
+        killer.start()
+        for name in ("coral", "king"):
+            file = world.write(folder, name)
+            for _ in range(20):  # a hit that was with five lost workers is left for the same command again
+                summary = package.harvest(file, "URLS", folder / "dataset", workers="ray", ray_workers=WORKERS)
+                if not summary.total().left:
+                    break
+        ended.set()
+        killer.join()
+        killed += sum(counts)
+        assert read_ledger(folder / "dataset") == expected["ledger"]
+        assert Counter(_verdicts(folder / "dataset").values()).total() == len(_verdicts(folder / "dataset"))
+
+
+def kill_workers(draw: Random, most: int, ended: threading.Event) -> int:
+    """Kill a worker now and then, until the runs have ended; return how many were killed."""
+    killed = 0
+    while killed < min(most, 10) and not ended.is_set():
+        if pids := find_workers():
+            os.kill(draw.choice(pids), signal.SIGKILL)
+            killed += 1
+        ended.wait(draw.uniform(0.05, 0.4))
+    return killed
+
+
+def find_workers() -> list[int]:
+    """Return the ids of the processes of workers, by the name that Ray gives them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(PROCESS):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return sorted(found)
+
+
+def _verdicts(root: Path) -> dict[int, str]:
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger:
+        return dict(ledger.execute("SELECT id, verdict FROM hit").fetchall())
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_driver_that_is_killed_with_its_ray_resumes(world, cli, run, tmp_path):
+    """A kill of the driver ends its Ray; the same command finishes the dataset as if nothing had happened."""
+    expected = run("local")
+    cli.environ |= world.internet.environ
+    line = ("-c", "URLS", "-q", "--workers", "ray", "--ray-workers", "2")
+    for name in ("coral", "king"):
+        world.write(tmp_path, name)
+        running = cli.start(*line, f"{name}.csv")
+        while running.process.poll() is None and not list((tmp_path / "dataset").glob(f"{name}/*")):
+            time.sleep(0.01)
+        running.kill()
+        running.process.wait()
+        ran = cli(*line, f"{name}.csv")
+        assert ran.code == 0, ran.err
+    assert read_ledger(tmp_path / "dataset") == expected["ledger"]
