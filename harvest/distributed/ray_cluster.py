@@ -67,6 +67,7 @@ def open_cluster(address: str | None, count: int | None) -> Iterator[MakeWorkers
                 make_local_workers(settings, say),
                 trusted=settings.trusted,
                 say=say,
+                connections=settings.limits.connections,
             )
 
         yield make_workers

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT_BYTES = 64 * 2**20  # of images that were reported and are not recorded
 _BATCH = 64  # jobs in one call
+_SENT_PER_CONNECTION = 8  # jobs that a worker has: enough beside a slow host; the others can still move
 _MAX_LOSSES = 5  # workers that one hit may have been with; then it is left for the next run
 _MAX_FAILED_STARTS = 3  # in a row, while there is no worker
 _RESTART_WAIT = 1.0  # seconds before a worker is replaced
@@ -81,6 +82,7 @@ class _Pending:
     future: asyncio.Future[Outcome]
     losses: int = 0
     worker: str | None = None
+    is_sent: bool = False
 
 
 @dataclass(slots=True)
@@ -90,7 +92,8 @@ class _Member:
     name: str
     remote: RemoteWorker
     unsent: list[_Pending] = field(default_factory=list)
-    has_unsent: asyncio.Event = field(default_factory=asyncio.Event)
+    sent: int = 0  # jobs without a result
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ShardedWorkers:
@@ -108,9 +111,11 @@ class ShardedWorkers:
         trusted: frozenset[str] = frozenset(),
         say: Callable[[str], None],
         in_flight_bytes: int = IN_FLIGHT_BYTES,
+        connections: int = 32,
     ) -> None:
         self._make_remote = make_remote
         self._count = count
+        self._most_sent = _SENT_PER_CONNECTION * connections
         self._local = local
         self._trusted = trusted
         self._say_once = _SayOnce(say)
@@ -206,13 +211,29 @@ class ShardedWorkers:
         if pending.worker is None:
             self._waiting.append(pending)
             return
+        pending.is_sent = False
         member = self._members[pending.worker]
         member.unsent.append(pending)
-        member.has_unsent.set()
+        member.changed.set()
 
     def _leave_worker(self, pending: _Pending) -> None:
-        if pending.worker is not None:
-            self._owners.finish(pending.job.shard.name, pending.worker)
+        if pending.worker is None:
+            return
+        self._owners.finish(pending.job.shard.name, pending.worker)
+        member = self._members.get(pending.worker)
+        if member is not None and pending.is_sent:
+            member.sent -= 1
+            member.changed.set()
+
+    def _take_unsent(self) -> list[_Pending]:
+        """Take back all jobs that no worker has yet, so that a new worker gets its hosts at once."""
+        taken, self._waiting = self._waiting, []
+        for member in self._members.values():
+            for pending in member.unsent:
+                self._leave_worker(pending)
+            taken += member.unsent
+            member.unsent = []
+        return [pending for pending in taken if not pending.future.done()]
 
     def _settle(self, result: JobResult) -> None:
         """Hand a result to who waits for it; a second result of the same hit is dropped."""
@@ -250,12 +271,11 @@ class ShardedWorkers:
             await asyncio.sleep(_RESTART_WAIT)
 
     async def _use_worker(self, member: _Member) -> None:
+        unsent = self._take_unsent()
         self._members[member.name] = member
         self._owners.add(member.name)
-        waiting, self._waiting = self._waiting, []
-        for pending in waiting:
-            if not pending.future.done():
-                self._send(pending)
+        for pending in unsent:
+            self._send(pending)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send_jobs(member))
@@ -290,12 +310,15 @@ class ShardedWorkers:
 
     async def _send_jobs(self, member: _Member) -> None:
         while True:
-            await member.has_unsent.wait()
-            batch, member.unsent = member.unsent[:_BATCH], member.unsent[_BATCH:]
-            if not member.unsent:
-                member.has_unsent.clear()
-            if jobs := [pending.job for pending in batch if not pending.future.done()]:
-                await member.remote.add(jobs)
+            await member.changed.wait()
+            member.changed.clear()
+            while count := min(_BATCH, self._most_sent - member.sent, len(member.unsent)):
+                batch, member.unsent = member.unsent[:count], member.unsent[count:]
+                batch = [pending for pending in batch if not pending.future.done()]
+                for pending in batch:
+                    pending.is_sent = True
+                member.sent += len(batch)
+                await member.remote.add([pending.job for pending in batch])
 
     async def _collect_reports(self, member: _Member) -> None:
         while True:

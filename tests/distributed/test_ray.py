@@ -24,6 +24,7 @@ import harvest as package
 from harvest.distributed import ray_cluster
 from harvest.errors import UsageError
 from tests.datasets import tree
+from tests.distributed.many_domains import list_on_many_domains
 from tests.torture import outcome
 from tests.web import Internet
 
@@ -44,8 +45,10 @@ class World:
 
     def __init__(self, internet: Internet) -> None:
         self.internet = internet
-        self.corals = internet.addresses(40, "coral", dead=2, html=1, tiny=1, flaky=1, redirect=2, hosts=12)
-        self.kings = internet.addresses(24, "king", blank=1, copy=0, hosts=5, also=self.corals.of("good")[:3])
+        self.corals = list_on_many_domains(internet, "coral", 40, dead=2, html=1, tiny=1, flaky=1, redirect=2, hosts=12)
+        self.kings = list_on_many_domains(
+            internet, "king", 24, blank=1, copy=0, hosts=5, also=self.corals.of("good")[:3]
+        )
 
     def write(self, folder: Path, *names: str) -> Path:
         """Write the query file for some of the classes, and the lists of URLs, into a new folder."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -110,6 +111,52 @@ def test_hits_of_a_lost_worker_are_given_out_again(cluster):
     assert sorted(outcome.task.id for outcome in outcomes) == list(range(40))
     assert cluster.driver.lost == 2
     assert cluster.driver.notes == ["2 workers were lost; others downloaded their hits"]
+
+
+def test_a_worker_that_comes_later_gets_its_hosts_at_once(cluster):
+    """Hits that wait in the driver go to a new worker; only those that another one has already stay there."""
+    late = asyncio.Event()
+
+    async def run() -> None:
+        async with cluster.workers(lambda _: GONE, count=2, connections=1) as driver:
+            make = driver._make_remote
+            remotes = []
+
+            def make_late():
+                remote = make()
+                if remotes:
+                    remote.start = late.wait
+                    remote.collect = remote_collect(remote, None)
+                else:
+                    remote.collect = remote_collect(remote, late)
+                remotes.append(remote)
+                return remote
+
+            driver._make_remote = make_late
+            waiting = [asyncio.create_task(driver.work(task)) for task in tasks(urls)]
+            while len(cluster.log) < 8:  # noqa: ASYNC110 - the driver has no event for it
+                await asyncio.sleep(0)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert len(cluster.log) == 8
+            late.set()
+            await asyncio.gather(*waiting)
+
+    def remote_collect(remote, gate):
+        real = remote.collect
+
+        async def collect():
+            if gate is not None:
+                await gate.wait()
+            return await real()
+
+        return collect
+
+    urls = [f"https://a.site{n}.com/{n}.jpg" for n in range(60)]
+    asyncio.run(asyncio.wait_for(run(), 60))
+    workers = Counter(worker for worker, _ in cluster.log)
+    assert len(workers) == 2
+    assert min(workers.values()) > 10
 
 
 def test_a_second_result_of_a_hit_is_dropped(cluster):
