@@ -64,6 +64,8 @@ class Deduplicator:
         return verdicts
 
     def _decide(self, batch: _Batch, task: Task, picture: Picture) -> Verdict:
+        duplicate: KnownPicture | None
+        similar: tuple[int, ...]
         exact = self._present.find_exact(picture)
         if exact is not None and not _is_better(task, picture, exact):  # the search by fingerprint takes 3 ms
             duplicate, similar = exact, ()
