@@ -40,7 +40,7 @@ IN_FLIGHT_BYTES = 64 * 2**20  # of images that were reported and are not recorde
 _BATCH = 64  # jobs in one call
 _SENT_PER_CONNECTION = 8  # jobs that a worker has: enough beside a slow host; the others can still move
 _MAX_LOSSES = 5  # workers that one hit may have been with; then it is left for the next run
-_MAX_FAILED_STARTS = 3  # in a row, while there is no worker
+_MAX_FAILED_STARTS = 3  # in a row of each worker, of ten at most, while there is none
 _RESTART_WAIT = 1.0  # seconds before a worker is replaced
 _SAMPLE = 0.5  # seconds between two looks at how busy the workers are
 
@@ -296,12 +296,12 @@ class ShardedWorkers:
                 pending.future.cancel()
             else:
                 self._send(pending)
-        if not self._members and self._failed_starts >= _MAX_FAILED_STARTS:
+        if not self._members and self._failed_starts >= _MAX_FAILED_STARTS * min(self._count, 10):
             self._fail(reason)
 
     def _fail(self, reason: str) -> None:
         self._error = OutOfResources(
-            f"No worker of the Ray cluster can be started: {reason}. What was downloaded is recorded.",
+            f"No worker of the Ray cluster can be started: {reason.rstrip('.')}. What was downloaded is recorded.",
             "Check the cluster with `ray status`, and that its nodes have the same harvest; then run the same command.",
         )
         for pending in self._pending.values():
