@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.browser import chromium  # noqa: E402 - the tests are beside this folder
+from tests.review.conftest import STARTED  # noqa: E402
 from tests.review.reviews import TOKEN, Review, wait_for  # noqa: E402
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def open_page(browser: Browser, review: Review, scheme: str) -> Page:
     page = context.new_page()
     page.add_init_script(SKIP_CARD)
     page.goto(f"http://127.0.0.1:{review.port}/?token={TOKEN}")
-    page.wait_for_selector(".tile.loaded")
+    page.wait_for_selector(STARTED)
     return page
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+# Images are shown before the keys and buttons are connected.
+STARTED = ":root:has(#queues [aria-current]) .tile.loaded"
 SKIP_CARD = "localStorage.setItem('harvest-first-card', '1')"
 
 
@@ -74,7 +76,7 @@ def open_page(browser: Browser, address: str, link: str = "", **options: Any) ->
     )
     page.add_init_script(SKIP_CARD)
     page.goto(address + link)
-    page.wait_for_selector(".tile.loaded")
+    page.wait_for_selector(STARTED)
     yield page
     context.close()
     assert problems == []

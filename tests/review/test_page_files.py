@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.datasets import copied
-from tests.review.conftest import open_page
+from tests.review.conftest import STARTED, open_page
 from tests.review.reviews import TOKEN, Review, running_process
 from tests.review.reviews import wait_for as wait_until
 from tests.review.test_page_grid import press, state_of, wait_for
@@ -149,7 +149,7 @@ def test_axe_finds_nothing(browser, root, look):
         page.wait_for_selector("#empty h2")
         check(page, "empty")
         page.click("[data-queue=unreviewed]")
-        page.wait_for_selector(".tile.loaded")
+        page.wait_for_selector(STARTED)
         page.focus("#grid")
         press(page, "Control+a", "k")
         page.click("[data-queue=unreviewed]")

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from tests.review.conftest import open_page
+from tests.review.conftest import STARTED, open_page
 from tests.review.fake_server import CLASSES, FakeDataset, serve
+
+# 15,000 pixels a second, for 40,000 pixels.
+FLING = """
+new Promise((resolve) => {
+  const box = document.getElementById('grid'), start = performance.now();
+  requestAnimationFrame(function step(now) {
+    box.scrollTop = 15 * (now - start);
+    if (box.scrollTop < 40000) requestAnimationFrame(step);
+    else resolve();
+  });
+})
+"""
 
 
 def settle(page) -> None:
@@ -60,6 +72,20 @@ def test_enter_keeps_the_unmarked_of_the_screen_and_goes_on(page, dataset):
     assert dataset.log[-1]["ids"] == shown[2:]
     assert state_of(page, "ids.length") == 440 - len(shown)
     assert page.evaluate("document.getElementById('grid').scrollTop") == 0
+
+
+def test_a_decision_about_the_last_tile_stays_on_the_screen(page):
+    """X on the last tile of a screen with undecided ones scrolls nothing: Enter keeps the others. Else it goes on."""
+    last = "import('/static/grid.js').then((grid) => grid.screenRange()[1])"
+    end = page.evaluate(last)
+    page.evaluate(f"import('/static/store.js').then(({{setFocus}}) => setFocus({end}))")
+    press(page, "x")
+    assert (state_of(page, "focus"), page.evaluate(last)) == (end, end)
+
+    page.evaluate("import('/static/store.js').then(({setFocus}) => setFocus(0))")
+    press(page, *["k"] * end, "Shift+K", "k")
+    assert state_of(page, "focus") == end + 1
+    assert page.evaluate(last) > end
 
 
 def test_a_screen_of_1440_by_900_holds_42_tiles(page):
@@ -139,7 +165,7 @@ def test_typing_in_the_search_decides_nothing(page, dataset):
     page.keyboard.type("x12")
     page.wait_for_selector("#empty h2")
     page.click("#empty button")
-    page.wait_for_selector(".tile.loaded")
+    page.wait_for_selector(STARTED)
 
     assert dataset.log == []
     assert state_of(page, "ids.length") == 440
@@ -164,7 +190,7 @@ def test_letters_can_be_switched_off_and_remapped(page, dataset):
     assert [body["action"] for body in dataset.log] == ["reject", "reject"]
 
     page.reload()
-    page.wait_for_selector(".tile.loaded")
+    page.wait_for_selector(STARTED)
     press(page, "q")
     assert [body["action"] for body in dataset.log] == ["reject"] * 3
 
@@ -173,7 +199,7 @@ def test_digits_can_rate(page, dataset):
     """With digits that rate, 7 rates and Shift+2 moves to the second class; in groups 2 is still the class."""
     dataset.preferences["digits"] = "ratings"
     page.reload()
-    page.wait_for_selector(".tile.loaded")
+    page.wait_for_selector(STARTED)
     first, second = state_of(page, "ids.slice(0, 2)")
     press(page, "7", "ArrowRight", "Shift+Digit2")
     assert dataset.items[first]["rating"] == 7
@@ -221,6 +247,38 @@ def test_W05_names_are_text(page):
     page.wait_for_selector("#facts dd")
     assert page.query_selector("#facts b") is None
     assert page.eval_on_selector_all("#facts a", "links => links.map(({protocol}) => protocol)") == ["https:"] * 2
+
+
+def test_the_thumbnails_on_the_screen_come_first(browser):
+    """Those on the screen are requested from its top, before the spare ones; a fling requests none until it ends."""
+    asked: list[int] = []
+    with serve(FakeDataset(5000)) as address:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        page.on(
+            "request", lambda sent: "/thumb/" in sent.url and asked.append(int(sent.url.split("/")[-1].split("-")[0]))
+        )
+        page.goto(address)
+        page.wait_for_selector(STARTED)
+        wait_for(page, "[...document.querySelectorAll('.tile')].every((tile) => tile.classList.contains('loaded'))")
+        shown = page.evaluate("import('/static/grid.js').then((grid) => grid.idsOnScreen())")
+        assert asked[: len(shown)] == shown
+
+        asked.clear()
+        page.evaluate(FLING)
+        wait_for(page, "[...document.querySelectorAll('.tile:not([hidden])')].every((tile) => tile.matches('.loaded'))")
+        assert len(asked) < 200  # of the 2,000 that went by
+        context.close()
+
+
+def test_a_tile_forgets_its_image_before_it_shows_another(page):
+    """A tile that is used again has no old thumbnail, and its number and place are those of the new image."""
+    page.evaluate("document.getElementById('grid').scrollTop = 3000")
+    wait_for(page, "[...document.querySelectorAll('.tile:not([hidden])')].every((tile) => tile.matches('.loaded'))")
+    assert page.evaluate(
+        """[...document.querySelectorAll('.tile:not([hidden])')].every((tile) =>
+            tile.firstChild.src.includes(`/thumb/${tile.dataset.id}-`) && tile.id === `tile-${tile.dataset.id}`)"""
+    )
 
 
 @pytest.mark.parametrize("size", ["S", "M", "L"])

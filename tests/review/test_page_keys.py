@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.review.fake_server import CLASSES
+from tests.review.conftest import SKIP_CARD
+from tests.review.fake_server import CLASSES, FakeDataset, serve
 from tests.review.test_page_grid import press, state_of, wait_for
 
 FOCUSED = "document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))"
@@ -121,3 +122,24 @@ def test_keys_of_groups(page, dataset):
     assert [action for action in actions if action != "move"] == ["reject", "distinct", "settle", "settle"]
     page.keyboard.press("End")
     assert page.evaluate(f"Boolean({FOCUSED})")
+
+
+def test_keys_pressed_while_the_page_starts_are_not_lost(browser):
+    """X pressed before the counts have arrived rejects the first image once they are there."""
+    dataset = FakeDataset()
+    with serve(dataset) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.add_init_script(SKIP_CARD)
+        held = []
+        page.route("**/api/state", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks it
+        page.goto(address)
+        page.wait_for_selector(".tile.loaded")
+        page.keyboard.press("x")
+        assert dataset.log == []
+
+        held[0].continue_()
+        wait_for(page, "document.querySelector('.tile[data-mark=rejected]')")
+        press(page)
+        assert sent(dataset) == [("reject", 1)]
+        context.close()

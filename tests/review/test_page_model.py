@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.review.conftest import open_page
+from tests.review.conftest import STARTED, open_page
 from tests.review.reviews import TOKEN
 from tests.review.test_model_orders import KINGS, ODD, ids_of, open_review, write_features, write_run
 from tests.review.test_page_files import check
@@ -86,7 +86,7 @@ def test_without_a_run_the_page_shows_the_command(browser: Browser, review: Revi
         assert page.inner_text("#empty h2") == "There is no training run yet. This order needs one."
         assert page.inner_text("#empty code").startswith("harvest train ")
         page.select_option("#order", "name")
-        page.wait_for_selector(".tile.loaded")
+        page.wait_for_selector(STARTED)
 
 
 def test_missing_features_can_be_computed(browser: Browser, root: Path) -> None:

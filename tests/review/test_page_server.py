@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from importlib.resources import files
 from urllib.parse import urlsplit
 
-from tests.review.conftest import open_page
+from tests.review.conftest import STARTED, open_page
 from tests.review.fake_server import FakeDataset, serve
 from tests.review.test_page_grid import press, state_of, wait_for
 
@@ -52,7 +54,7 @@ def test_unsent_decisions_survive_a_reload(browser):
     wait_for(page, "!document.getElementById('server').hidden")
     with serve(dataset, urlsplit(address).port):
         page.reload()
-        page.wait_for_selector(".tile.loaded")
+        page.wait_for_selector(STARTED)
         wait_for(page, "sessionStorage.length === 0")
         assert [body["action"] for body in dataset.log] == ["reject"]
         opened.__exit__(None, None, None)
@@ -89,3 +91,11 @@ def test_everything_reviewed_shows_the_done_screen(page, dataset):
     assert all(item["reviewed"] for item in dataset.items.values())
     assert "coral_snake" in page.inner_text(".numbers")
     assert page.inner_text(".command code") == "python train.py snakes"
+
+
+def test_all_modules_are_requested_at_once():
+    """index.html names every module, so that the browser does not find one after the other in the imports."""
+    page = files("harvest.review") / "page"
+    named = re.findall(r'(?:href|src)="/static/(\w+\.js)"', (page / "index.html").read_text("utf-8"))
+
+    assert sorted(named) == sorted(file.name for file in page.iterdir() if file.name.endswith(".js"))

@@ -1,6 +1,6 @@
 // The bars above and below: the queues with their counters, what Enter would do, undo and redo, the state of the server.
 
-import { byId, create, setText } from "./elements.js";
+import { byId, create, setAttribute, setText } from "./elements.js";
 import { undecidedOnScreen } from "./grid_commands.js";
 import { idsOnScreen } from "./grid.js";
 import { currentGroup } from "./groups.js";
@@ -40,9 +40,9 @@ function drawQueues() {
   }
 }
 
-let timer = 0;
+let frame = 0;
 function scheduleStatus() {
-  timer ||= setTimeout(() => { timer = 0; drawStatus(); }, 30);
+  frame ||= requestAnimationFrame(() => { frame = 0; drawStatus(); });
 }
 
 function drawStatus() {
@@ -62,8 +62,8 @@ function drawStatus() {
 function drawUndo(which, name) {
   const [button, label] = [byId(which), store.state[which]];
   button.disabled = !label && !outbox.waiting.length;
-  button.title = name(label);
-  button.setAttribute("aria-label", name(label));
+  setAttribute(button, "title", name(label));
+  setAttribute(button, "aria-label", name(label));
   setText(button.querySelector(".name"), which === "undo" ? (label ?? "") : "");
 }
 
@@ -74,7 +74,7 @@ function drawGridStatus() {
   const shown = texts.onScreen(onScreen.length, store.queue === "rejected" ? 0 : marked);
   setText(byId("status"), [store.class, chosen ? texts.selected(chosen) : shown].filter(Boolean).join(" · "));
   setText(byId("accept").querySelector("span"), texts.keepRest(chosen || undecidedOnScreen().length));
-  byId("conflict-classes").replaceChildren();
+  if (byId("conflict-classes").firstChild) byId("conflict-classes").replaceChildren();
 }
 
 function drawGroupStatus() {

@@ -17,14 +17,16 @@ export function applyReply(reply, pending = new Set()) {
 
 function mergeItems(changed, pending) {
   const takesNew = Object.keys(NO_FILTERS).every((name) => name === "source" || !store.filters[name]);
-  const listed = new Set(store.ids);
+  let listed = null; // made only for an image that may have to be listed: most changes are those of this page
   for (const item of changed) {
     const known = store.items.get(item.id);
     if (known && !pending.has(item.id)) Object.assign(known, { ...item, reasons: item.reasons.length ? item.reasons : known.reasons });
     if (!known) store.items.set(item.id, item);
     const fits = takesNew && belongs(item) && (!store.filters.source || store.filters.source === item.source);
     // New images go to the end: nothing moves under the pointer.
-    if (!listed.has(item.id) && fits && store.queue !== "suspects") store.ids.push(item.id);
+    if (!fits || store.queue === "suspects") continue;
+    listed ??= new Set(store.ids);
+    if (!listed.has(item.id)) store.ids.push(item.id);
   }
 }
 

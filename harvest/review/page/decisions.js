@@ -104,7 +104,7 @@ export function rateTargets(rating) {
 
 function act(action, ids, value, stays) {
   if (!ids.length) return;
-  const last = store.ids.lastIndexOf(store.selection.size ? ids.at(-1) : focusedId());
+  const last = store.selection.size ? store.ids.lastIndexOf(ids.at(-1)) : store.focus;
   decide(action, ids, value);
   announce(texts.decided(action, value, ids.length, last + 1, store.ids.length));
   if (stays) return;

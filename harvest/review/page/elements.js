@@ -20,6 +20,11 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Write an attribute only where it differs. */
+export function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
 /** Return whether keys typed into this element belong to it. */
 export function isTyping(element) {
   return Boolean(element?.closest?.("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]"));

@@ -33,6 +33,12 @@ function accept() {
   scrollToIndex(store.focus);
 }
 
+/** Return whether a decision leaves the focus where it is: on the last tile of a screen that has other undecided ones, which Enter keeps. */
+function endsScreen() {
+  const isLast = !store.selection.size && store.focus === screenRange()[1];
+  return isLast && undecidedOnScreen().some((id) => id !== store.ids[store.focus]);
+}
+
 function move(where, selects) {
   const step = { left: -1, right: 1, up: -columnCount(), down: columnCount() }[where];
   const screen = columnCount() * rowsOnScreen();
@@ -83,10 +89,10 @@ export function loadLook() {
 export const gridCommands = {
   move,
   accept,
-  reject: rejectTargets,
-  keep: keepTargets,
-  digit: moveTargetsToNumber,
-  moveTo: moveTargets,
+  reject: (stays) => rejectTargets(stays || endsScreen()),
+  keep: (stays) => keepTargets(stays || endsScreen()),
+  digit: (position, stays) => moveTargetsToNumber(position, stays || endsScreen()),
+  moveTo: (name, stays) => moveTargets(name, stays || endsScreen()),
   rate: rateTargets,
   suggest: takeSuggestions,
   crop: () => setLook({ crops: !gridLook.crops }),

@@ -8,6 +8,7 @@ import { setFocus, setSelection, store } from "./store.js";
 const DRAG_AFTER = 6; // pixels
 const HOLD = 450; // milliseconds
 const EDGE = 36; // pixels from the edge where a drag scrolls
+const CROSS = 28; // pixels, as in page.css
 
 let box, sheet, band, cross;
 let press = null;
@@ -135,8 +136,7 @@ function showCross(event) {
   cross.hidden = false;
   cross.dataset.id = tile.dataset.id;
   cross.dataset.mark = tile.dataset.mark;
-  const move = new DOMMatrix(tile.style.transform);
-  cross.style.transform = `translate(${move.m41 + tile.offsetWidth - cross.offsetWidth - 6}px, ${move.m42 + 6}px)`;
+  cross.style.transform = `translate(${tile.x + tile.layout.width - CROSS - 6}px, ${tile.y + 6}px)`;
 }
 
 function onCross(event) {

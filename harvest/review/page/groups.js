@@ -120,7 +120,7 @@ function draw() {
 
 function drawNow() {
   frame = 0;
-  if (!box.clientHeight) return;
+  if (box.hidden || !box.clientHeight) return;
   const known = new Set(store.groups.map(({ key }) => key));
   for (const [key, row] of rows) if (!known.has(key)) discard(key, row);
   if (!store.groups.length) return box.removeAttribute("aria-activedescendant");

@@ -1,7 +1,7 @@
 // Which key does what. The tables of the help and of the settings are made from this list.
 
 import { showNotice } from "./announce.js";
-import { get, post } from "./server.js";
+import { post } from "./server.js";
 import { texts } from "./texts.js";
 
 /** `views` says in words what a command does in the grid, the loupe and the groups; "" where it does nothing. */
@@ -47,9 +47,8 @@ export const keyLabel = (key) => NAMED[key] ?? (key.length === 1 ? key.toUpperCa
 /** The user's choices: `keys` by command name, letters on or off, and what digits mean. */
 export const preferences = { keys: {}, letters: true, digits: "classes" };
 
-/** Load the choices that the server keeps for every dataset and port. */
-export async function loadPreferences() {
-  const stored = await get("/api/preferences");
+/** Use the choices that the server keeps for every dataset and port. */
+export function usePreferences(stored) {
   const isKnown = ([name]) => COMMANDS.some((command) => command.name === name);
   Object.assign(preferences, stored, { keys: Object.fromEntries(Object.entries(stored.keys).filter(isKnown)) });
 }

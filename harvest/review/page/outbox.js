@@ -6,6 +6,7 @@ import { notify, store } from "./store.js";
 import { texts } from "./texts.js";
 
 const RETRY_AFTER = 2000; // milliseconds
+const SAVE_AFTER = 250; // milliseconds: a burst of keys is written once
 const STORED = "harvest-unsent";
 
 export const outbox = {
@@ -48,7 +49,17 @@ export function loadUnsent() {
   }
 }
 
+let saveTimer = 0;
+addEventListener("pagehide", () => saveTimer && saveNow());
+
 function save() {
+  saveTimer ||= setTimeout(saveNow, SAVE_AFTER);
+}
+
+/** Keep what is not sent in the storage of the tab; at the latest when the page is left. */
+function saveNow() {
+  clearTimeout(saveTimer);
+  saveTimer = 0;
   // An undo that is sent twice would undo two decisions.
   const decisions = outbox.waiting.filter(({ path }) => path === "/api/decide").map(({ path, body }) => ({ path, body }));
   try {

@@ -5,7 +5,8 @@ import { redo, undo } from "./decisions.js";
 import { byId } from "./elements.js";
 import { openConfusion, startConfusion } from "./confusion.js";
 import { drawEmpty, drawModelMissing } from "./empty.js";
-import { draw, relayout, scrollToIndex, startGrid } from "./grid.js";
+import { takeFirst } from "./first_requests.js";
+import { draw, relayout, startGrid } from "./grid.js";
 import { gridCommands, loadLook } from "./grid_commands.js";
 import { startPointer } from "./grid_pointer.js";
 import { endFlicker, groupCommands, settleAs } from "./group_commands.js";
@@ -14,7 +15,7 @@ import { openHelp, startFirstCard } from "./help.js";
 import { hideNotice } from "./announce.js";
 import { informAbout } from "./information.js";
 import { startKeys } from "./keys.js";
-import { loadPreferences } from "./keymap.js";
+import { usePreferences } from "./keymap.js";
 import { closeLoupe, isLoupeOpen, openLoupe, startLoupe } from "./loupe.js";
 import { groupSequence, gridSequence, loupeCommands } from "./loupe_commands.js";
 import { canOrder } from "./model.js";
@@ -23,7 +24,7 @@ import { startPicker, pickClass } from "./picker.js";
 import { clearFilters, startRail } from "./rail.js";
 import { get } from "./server.js";
 import { openSettings, startSettings } from "./settings.js";
-import { NO_FILTERS, classNames, focusedId, isGroupQueue, listen, notify, replaceItems, setSelection, store } from "./store.js";
+import { NO_FILTERS, classNames, focusedId, isGroupQueue, listQuery, listen, notify, replaceItems, setSelection, store } from "./store.js";
 import { texts } from "./texts.js";
 
 const POLL_EVERY = 2000; // milliseconds
@@ -47,7 +48,7 @@ async function load() {
   try {
     const reply = isGroupQueue()
       ? await get("/api/groups", { queue: store.queue })
-      : await get("/api/items", { queue: store.queue, class: store.class, order: store.order, like: store.order === "similar" ? store.like : "", ...store.filters });
+      : await get("/api/items", listQuery());
     if (mine !== request) return;
     store.isLoading = false;
     if (isGroupQueue()) showGroups(reply);
@@ -72,9 +73,7 @@ function showItems(reply) {
   store.groups = [];
   replaceItems(reply);
   drawView();
-  byId("grid").scrollTop = 0;
-  relayout();
-  scrollToIndex(0);
+  relayout(0);
   notify("view");
   notify("focus");
 }
@@ -94,6 +93,7 @@ function showFailure(error) {
   byId("failure").querySelector("h2").textContent = texts.cannotStart;
   byId("failure").querySelector("p").textContent = error.status ? [error.message, error.hint || texts.cannotStartHint].join(" ") : texts.noAnswer;
   byId("loading").hidden = true;
+  if (!store.state) byId("grid").hidden = true;
 }
 
 /** Show the view that fits: the grid, the groups, or the panel for an empty list. */
@@ -214,14 +214,17 @@ function follow() {
 }
 
 async function start() {
+  const handOver = keepKeys();
   try {
-    store.state = await get("/api/state");
-    await loadPreferences();
+    loadLook();
+    startGrid();
+    showFirstScreen(await takeFirst("items"));
+    store.state = await takeFirst("state");
+    usePreferences(await takeFirst("preferences"));
   } catch (error) {
+    handOver(); // nobody listens yet
     return showFailure(error);
   }
-  loadLook();
-  startGrid();
   startGroups();
   startPointer(open);
   startLoupe(loupeCommands.swipes(pick));
@@ -238,8 +241,36 @@ async function start() {
   for (const name of ["pointerup", "pointerleave", "pointercancel"]) flicker.addEventListener(name, endFlicker);
   notify("state");
   follow();
-  await load();
+  store.isLoading = false;
+  drawView();
+  notify("view");
+  notify("focus");
   loadUnsent();
+  handOver();
+}
+
+/** Show the images before anything else is known, so that their thumbnails are requested first. */
+function showFirstScreen(items) {
+  replaceItems(items);
+  if (!store.ids.length) return;
+  byId("loading").hidden = true;
+  byId("grid").hidden = false;
+  relayout(0);
+}
+
+/** Keep the keys that are pressed while the page starts; returns a function that hands them over. */
+function keepKeys() {
+  const pressed = [];
+  const keep = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab") return; // the browser's own
+    pressed.push(event);
+    event.preventDefault();
+  };
+  document.addEventListener("keydown", keep);
+  return () => {
+    document.removeEventListener("keydown", keep);
+    for (const event of pressed) document.activeElement.dispatchEvent(new KeyboardEvent(event.type, event));
+  };
 }
 
 document.addEventListener("pointerup", () => setTimeout(() => {

@@ -1,6 +1,6 @@
 // The rail: the classes with their progress, the order, the filters and the look of the tiles.
 
-import { byId, create, setText } from "./elements.js";
+import { byId, create, setAttribute, setText } from "./elements.js";
 import { gridLook } from "./grid.js";
 import { setLook } from "./grid_commands.js";
 import { drawModelNote } from "./model.js";
@@ -100,14 +100,15 @@ const classRow = () => create("li", {}, create("button", { type: "button" },
 
 function dress(button, each, index) {
   const [key, name, left, bar] = button.children;
-  button.dataset.class = each.name;
-  button.setAttribute("aria-current", store.class === each.name);
-  button.title = texts.classTitle({ ...each, name: each.label });
-  button.setAttribute("aria-label", button.title);
+  const title = texts.classTitle({ ...each, name: each.label });
+  setAttribute(button, "data-class", each.name);
+  setAttribute(button, "aria-current", store.class === each.name);
+  setAttribute(button, "title", title);
+  setAttribute(button, "aria-label", title);
   setText(key, index >= 1 && index <= 9 ? String(index) : "");
   setText(name, each.label);
   setText(left, count(each.kept));
-  bar.value = each.kept ? (each.kept - each.unreviewed) / each.kept : 1;
+  setAttribute(bar, "value", each.kept ? (each.kept - each.unreviewed) / each.kept : 1);
 }
 
 function drawLook() {

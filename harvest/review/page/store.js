@@ -33,6 +33,11 @@ export const hasFilters = () => Object.values(store.filters).some(Boolean);
 export const classNames = () => store.state.classes.map((each) => each.name);
 export const focusedId = () => store.ids[store.focus];
 
+/** Return what to ask the server for, to list the images of the view. */
+export const listQuery = () => ({
+  queue: store.queue, class: store.class, order: store.order, like: store.order === "similar" ? store.like : "", ...store.filters,
+});
+
 /** Return whether an image belongs to the queue and class on the screen. */
 export function belongs(item) {
   if (item.state === "gone" || (store.class && item.class !== store.class)) return false;
