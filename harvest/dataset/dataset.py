@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import time
 from contextlib import ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
@@ -66,6 +67,7 @@ class Dataset(DatasetReader):
     """An open dataset; `changes` are those that a person made to its folders since the last command."""
 
     changes: Changes
+    scanned_at = 0.0  # when the folders were last compared with the ledger, in seconds since 1970
     _is_temporary = False
     provenance_read: int = 0  # images whose source was read from their files, for a new ledger
 
@@ -173,6 +175,7 @@ class Dataset(DatasetReader):
 
         With `read_sources`, the sources of images that have none are read from their files.
         """
+        self.scanned_at = time.time()
         with ExitStack() as alone_for_now:
             alone = self._is_alone(alone_for_now)
             if not self._read_only:

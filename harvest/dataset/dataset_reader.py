@@ -174,9 +174,17 @@ class DatasetReader:
         """
         return review_queries.list_open_pairs(self._ledger)
 
+    def grouped_images(self) -> set[int]:
+        """Return the images that ever had a conflict or a near-duplicate, also those that a person decided about."""
+        return review_queries.list_grouped_images(self._ledger)
+
     def data_version(self) -> int:
         """Return a number that changes when another process writes to the ledger."""
         return review_queries.data_version(self._ledger)
+
+    def written_rows(self) -> int:
+        """Return a number that changes when this process writes to the ledger."""
+        return self._ledger.written_rows
 
     def ratings(self) -> list[tuple[str, str, str, int]]:
         """Return class, name, state and rating (0: none) of every image with a file."""

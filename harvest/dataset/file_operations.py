@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Characters of the content hash in a file name; more only where two names would be equal.
 _LENGTHS = (12, 16, 24, 64)
-_MOVES = 64  # files moved per transaction: other writers wait for one transaction at most
+_MOVES = 512  # files moved per transaction, half a second: other writers wait for one transaction at most
 
 
 @dataclass(frozen=True, slots=True)

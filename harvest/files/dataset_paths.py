@@ -52,6 +52,7 @@ class DatasetPaths:
         self.roots = {area: root.with_name(root.name + area) for area in Area}
         self._folders: dict[Area, dict[str, str]] = {}  # class -> the spelling of its folder on the disk
         self._spellings: dict[FileKey, str] = {}  # the few files with another spelling on the disk
+        self._paths: dict[tuple[Area, str], Path] = {}  # of the folders in use: joining paths takes long
 
     def list_classes(self, area: Area, known: Collection[str] = ()) -> dict[str, Path]:
         """Return the class folders; a folder that differs from a known class only in case or accents is that class."""
@@ -75,8 +76,11 @@ class DatasetPaths:
         return folder
 
     def _locate(self, spot: FileKey) -> Path:
-        real = self._known_folders(spot).get(spot.class_name)
-        return self.roots[spot.area] / (real or _check_name(spot.class_name, "folder"))
+        real = self._known_folders(spot).get(spot.class_name) or _check_name(spot.class_name, "folder")
+        key = (spot.area, real)
+        if key not in self._paths:
+            self._paths[key] = self.roots[spot.area] / real
+        return self._paths[key]
 
     def has_folder(self, spot: FileKey) -> bool:
         """Return whether the class folder of a key was found on the disk, or made."""

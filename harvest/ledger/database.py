@@ -6,6 +6,7 @@ statements, one module per subject.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sqlite3
@@ -134,6 +135,11 @@ class Ledger:
         with self._statement():
             return self._execute(_to_table(statement), values).lastrowid or 0
 
+    @property
+    def written_rows(self) -> int:
+        """The rows that this connection has written so far: equal numbers mean that nothing was written between."""
+        return self._connection.total_changes
+
     def execute_many(self, statement: str, rows: Iterable[Iterable[object]]) -> None:
         """Run a statement that writes, once for each row of values."""
         assert self._writing, "a write outside a transaction"
@@ -167,12 +173,9 @@ class Ledger:
         if row not in self.damage:
             self.damage.append(row)
 
-    @contextmanager
-    def _statement(self) -> Iterator[None]:
-        """Run one statement with a time limit, and explain its failure."""
-        self._timer.start()
-        with sqlite_errors_explained(self.path, self._timer):
-            yield
+    def _statement(self) -> sqlite_errors_explained:
+        """Return the context of one statement: it has a time limit, and its failure is explained."""
+        return sqlite_errors_explained(self.path, self._timer)
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
         try:
@@ -214,6 +217,7 @@ def _backup(memory: sqlite3.Connection, path: Path, how: str) -> None:
         connection.backup(memory)
 
 
+@functools.lru_cache(maxsize=512)
 def _to_table(statement: str) -> str:
     """Make a statement write to the table itself: a view of the same name may hide its damaged rows.
 

@@ -99,6 +99,14 @@ def list_open_pairs(ledger: Ledger) -> list[tuple[int, int, bool]]:
     return [(picture, other, bool(certain)) for picture, other, certain in rows]
 
 
+def list_grouped_images(ledger: Ledger) -> set[int]:
+    """Return the images that ever had a conflict or a near-duplicate, also those that a person decided about."""
+    rows = ledger.rows(
+        "SELECT picture FROM near_duplicate UNION SELECT other FROM near_duplicate UNION SELECT picture FROM conflict"
+    )
+    return {row[0] for row in rows}
+
+
 def data_version(ledger: Ledger) -> int:
     """Return a number that changes when another process writes to the ledger."""
     return ledger.scalar("PRAGMA data_version")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harvest.errors import CannotWrite, LedgerUnusable, ReadOnly
@@ -11,36 +10,47 @@ from harvest.files import disk
 from harvest.ledger.open_untrusted_ledger import ADVICE, SECONDS, StatementTimer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
-@contextmanager
-def sqlite_errors_explained(path: Path, timer: StatementTimer | None = None) -> Iterator[None]:
+class sqlite_errors_explained:  # noqa: N801 - used like the context managers of contextlib, at half their cost
     """Turn errors of SQLite within the block into ours; errors in our own statements stay as they are."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: the rest is more specific
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            hint = "Close the other program, then run the same command again."
-            raise CannotWrite(f"cannot write {path}: another program has locked it", hint) from error
-        if code == sqlite3.SQLITE_INTERRUPT:
-            if timer is not None and not timer.is_expired:
-                raise KeyboardInterrupt from error  # which arrived while SQLite checked the time
-            problem = f"{path} is damaged: a query took more than {SECONDS:g} s."
-            raise LedgerUnusable(problem, ADVICE) from error
-        if code in _BAD_ROWS:
-            raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
-        if code in READ_ONLY_CODES:
-            hint = "Choose a folder that you may write to, then run the same command again."
-            raise ReadOnly(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
-        if code in _NO_WRITING:
-            hint = "Free some space or choose a folder that you may write to, then run the same command again."
-            raise CannotWrite(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
-        raise
+
+    __slots__ = ("_path", "_timer")
+
+    def __init__(self, path: Path, timer: StatementTimer | None = None) -> None:
+        self._path = path
+        self._timer = timer
+
+    def __enter__(self) -> None:
+        """Start the time of the statement, if it has a limit."""
+        if self._timer is not None:
+            self._timer.start()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """Raise our error for one of SQLite."""
+        if isinstance(error, sqlite3.Error):
+            _raise_explained(error, self._path, self._timer)
+
+
+def _raise_explained(error: sqlite3.Error, path: Path, timer: StatementTimer | None) -> None:
+    """Raise our error with the path and a solution, unless the error is a mistake in our own statement."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: the rest is more specific
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, *_BAD_ROWS):
+        raise LedgerUnusable(f"{path} is damaged: {error}.", ADVICE) from error
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        hint = "Close the other program, then run the same command again."
+        raise CannotWrite(f"cannot write {path}: another program has locked it", hint) from error
+    if code == sqlite3.SQLITE_INTERRUPT:
+        if timer is not None and not timer.is_expired:
+            raise KeyboardInterrupt from error  # which arrived while SQLite checked the time
+        raise LedgerUnusable(f"{path} is damaged: a query took more than {SECONDS:g} s.", ADVICE) from error
+    if code in READ_ONLY_CODES:
+        hint = "Choose a folder that you may write to, then run the same command again."
+        raise ReadOnly(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
+    if code in _NO_WRITING:
+        hint = "Free some space or choose a folder that you may write to, then run the same command again."
+        raise CannotWrite(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
 
 
 # Our rows do not violate the constraints of our tables; together with rows of others they may.

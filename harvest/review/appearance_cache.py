@@ -15,26 +15,34 @@ from harvest.models import Refusal
 from harvest.settings_and_cache_files import cache_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from harvest.dataset import Dataset, ReviewRow
 
 _VERSION = 1  # change it when images are measured differently
 _BATCH = 64  # images after which the results are saved; a program that ends waits for one batch
+_AT_ONCE = 8  # images between two pauses; divides the batch
 _MOST_BYTES = 256 << 20  # of a cache file: one line has 150 bytes
 
 
-def measure_images(dataset: Dataset, rows: Iterable[ReviewRow]) -> dict[str, Appearance]:
-    """Return the appearance of images by content hash, without those that cannot be measured."""
+def measure_images(
+    dataset: Dataset, rows: Iterable[ReviewRow], wait: Callable[[], None] = lambda: None
+) -> dict[str, Appearance]:
+    """Return the appearance of images by content hash, without those that cannot be measured.
+
+    `wait` is called between a few images: it may let other work go first.
+    """
     path = cache_file(f"appearance-{_VERSION}") / f"{dataset.id}.jsonl"
     known = _read(path)
     missing = [row for row in {row.content: row for row in rows}.values() if row.content not in known]
     with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="appearance") as pool:
         for start in range(0, len(missing), _BATCH):
-            batch = missing[start : start + _BATCH]
-            measured = pool.map(lambda row: _measure(dataset, row), batch)
-            new = dict(each for each in measured if each is not None)
+            new: dict[str, Appearance | None] = {}
+            for first in range(start, min(start + _BATCH, len(missing)), _AT_ONCE):
+                wait()
+                measured = pool.map(lambda row: _measure(dataset, row), missing[first : first + _AT_ONCE])
+                new |= dict(each for each in measured if each is not None)
             _append(path, new)
             known |= new
     return {content: found for content, found in known.items() if found is not None}

@@ -8,13 +8,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
 FolderTimes: TypeAlias = "dict[str, int]"
 
-# Seconds until the folders are compared without a sign of a change: an edit of a file does not change its folder.
-_FULL = 30.0
+# Seconds in which all folders are compared in turn without a sign of a change: an edit of a file does not change its
+# folder. All at once would delay a decision: 50,000 files take a second.
+_ROUND = 30.0
+_MARGIN = 2.0  # seconds; the times of folders are less exact than those of the clock
 
 
 class DiskChange(NamedTuple):
@@ -27,32 +29,52 @@ class DiskChange(NamedTuple):
 class DiskWatch:
     """Remembers the modification times of the class folders and of those of the rejected images."""
 
-    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, root: Path, scanned_at: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Watch the folders of a dataset that was compared at a time, in seconds since 1970.
+
+        Folders that changed since are compared at the first check.
+        """
         self._roots = (root, root.with_name(f"{root.name}.rejected"))
         self._clock = clock
-        self._times: FolderTimes | None = None  # the first check compares: the folders may have changed since the scan
-        self._checked = clock()
+        last = (scanned_at - _MARGIN) * 1e9
+        self._times: FolderTimes | None = {path: when if when < last else 0 for path, when in self.read().items()}
+        self._compared = clock()
+        self._turn: list[str] = []  # folders that are left in this round
 
     def read(self) -> FolderTimes:
         """Return the modification time of each folder; the dataset itself changes with its ledger, and is left out."""
         times: FolderTimes = {}
         for root in self._roots:
-            with suppress(OSError), os.scandir(root) as entries:
-                for entry in entries:
-                    with suppress(OSError):
-                        if entry.is_dir(follow_symlinks=False):
-                            times[entry.path] = entry.stat(follow_symlinks=False).st_mtime_ns
+            try:
+                with os.scandir(root) as entries:
+                    for entry in entries:
+                        with suppress(OSError):
+                            if entry.is_dir(follow_symlinks=False):
+                                times[entry.path] = entry.stat(follow_symlinks=False).st_mtime_ns
+            except FileNotFoundError:
+                pass
+            except OSError:  # it is a file, or cannot be read: a comparison says so
+                times[str(root)] = 0
         return times
 
     def take_change(self) -> DiskChange:
         """Return what has to be compared with the ledger; call it before that is done."""
         before, self._times = self._times, self.read()
-        is_late = self._clock() - self._checked >= _FULL
-        is_everything = is_late or before is None or before.keys() != self._times.keys()
-        if is_everything:
-            self._checked = self._clock()
-        known = before or {}
-        return DiskChange(is_everything, {path for path, when in self._times.items() if known.get(path) != when})
+        if before is None or before.keys() != self._times.keys():
+            return DiskChange(is_everything=True, folders=set())
+        changed = {path for path, when in self._times.items() if before[path] != when}
+        return DiskChange(is_everything=False, folders=changed | self._take_turn(self._times))
+
+    def _take_turn(self, folders: Collection[str]) -> set[str]:
+        """Return the folders whose turn it is, so that each has one in every round."""
+        share = min(1.0, (self._clock() - self._compared) / _ROUND)
+        count = int(share * len(folders))
+        if not count:
+            return set()
+        self._compared = self._clock() - _ROUND * (share - count / len(folders))
+        left = [path for path in self._turn if path in folders] or sorted(folders)
+        self._turn = left[count:]
+        return set(left[:count])
 
     def forget(self) -> None:
         """Compare at the next check in any case: this comparison failed."""

@@ -113,7 +113,7 @@ def as_columns(snapshot: Snapshot, rows: Iterable[ReviewRow]) -> dict[str, Any]:
         "w": [row.width for row in rows],
         "h": [row.height for row in rows],
         "source": [row.source for row in rows],
-        "reasons": [list(snapshot.reasons.get(row.id, ())) for row in rows],
+        "reasons": [snapshot.reasons.get(row.id, ()) for row in rows],
         "predicted": [number.get(each.class_name, -1) if each else -1 for each in predictions],
         "p": [round(each.probability, 2) if each else 0 for each in predictions],
         "v": [row.content[:HASH_DIGITS] for row in rows],

@@ -6,6 +6,7 @@ server are recognised: such a page gets everything.
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,18 +36,22 @@ class Snapshot:
         self.reasons: Mapping[int, tuple[str, ...]] = {}
         self.predictions: Mapping[str, ModelPrediction] = {}  # by content hash
         self._first = self.seq = int(time.time() * 1000)
-        self._changed: dict[int, int] = {}
+        self.new_images = self.seq  # the number of the last change that brought an image, or another version of one
+        self.changed_images = self.seq  # and of the last change of any image
+        self._changed: dict[int, int] = {}  # both in the order of the changes
         self._gone: dict[int, int] = {}
 
     def replace(self, rows: Iterable[ReviewRow]) -> None:
         """Replace all images."""
         new = {row.id: row for row in rows}
         self._record([row for row in new.values() if self.rows.get(row.id) != row], self.rows.keys() - new.keys())
+        self.changed_images = self.seq
 
     def update(self, ids: Collection[int], rows: Iterable[ReviewRow]) -> None:
         """Replace some images; those without a row are gone."""
         new = {row.id: row for row in rows}
         self._record(list(new.values()), {number for number in ids if number in self.rows} - new.keys())
+        self.changed_images = self.seq
 
     def set_reasons(self, reasons: Mapping[int, tuple[str, ...]]) -> None:
         """Replace the reasons for suspicion."""
@@ -67,10 +72,14 @@ class Snapshot:
     def _record(self, changed: Collection[ReviewRow], gone: Collection[int]) -> None:
         self.seq += 1
         for row in changed:
-            if (old := self.rows.get(row.id)) is not None:
+            old = self.rows.get(row.id)
+            if old is not None:
                 self._count(old, -1)
+            if old is None or old.content != row.content:
+                self.new_images = self.seq
             self.rows[row.id] = row  # in one step: other threads look images up
             self._count(row, 1)
+            self._changed.pop(row.id, None)
             self._changed[row.id] = self.seq
             self._gone.pop(row.id, None)
         for number in gone:
@@ -85,5 +94,9 @@ class Snapshot:
         """Return what changed since a number."""
         if not self._first <= seq <= self.seq:
             return Delta(list(self.rows), [], is_everything=True)
-        changed = [number for number, when in self._changed.items() if when > seq]
-        return Delta(changed, [number for number, when in self._gone.items() if when > seq], is_everything=False)
+        return Delta(_changed_after(self._changed, seq), _changed_after(self._gone, seq), is_everything=False)
+
+
+def _changed_after(changes: dict[int, int], seq: int) -> list[int]:
+    """Return the images that changed after a number; only these are looked at, the last change first."""
+    return [number for number, _ in itertools.takewhile(lambda change: change[1] > seq, reversed(changes.items()))]

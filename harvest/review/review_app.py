@@ -20,9 +20,7 @@ Images are named by ids only. Every error is {"error": "…", "hint": "…"} wit
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -44,11 +42,12 @@ from harvest.review.access import TokenGuard
 from harvest.review.image_queues import HASH_DIGITS
 from harvest.review.model_results import MODEL_ORDERS, NoModel
 from harvest.review.review_session import ReviewSession
-from harvest.review.suspects import find_suspects
+from harvest.review.suspect_search import SuspectSearch
 from harvest.review.thumbnail_cache import ThumbnailCache
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping
+    from concurrent.futures import Future
 
     from starlette.requests import Request
 
@@ -63,7 +62,6 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-_log = logging.getLogger("harvest.review")
 _FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -123,35 +121,47 @@ class _ReviewService:
     def __init__(self, dataset: Dataset, model: ModelResults) -> None:
         self._dataset = dataset
         self._model = model
-        self._session = ReviewSession(dataset, model)
         self._thumbnails = ThumbnailCache()
         self._ledger = ThreadPoolExecutor(1, thread_name_prefix="dataset")
         self._orders = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._readers = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="thumbnails")
-        self._search: threading.Thread | None = None  # for suspects; a daemon, as it may take minutes
-        self._is_closing = False
-        self._searched: frozenset[tuple[int, str, str]] | None = None
+        # Beside the start of the browser: reading 50,000 images takes a second.
+        self._loading = self._ledger.submit(ReviewSession, dataset, model)
+        self._suspects = SuspectSearch(dataset, self._set_reasons)
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        self._ledger.submit(self._search_suspects)
+        self._loading.add_done_callback(self._search_suspects)
         try:
             yield
         finally:
-            self._is_closing = True
+            self._suspects.close()
             self._model.close()
             self._orders.shutdown(wait=False, cancel_futures=True)
             self._readers.shutdown(wait=False, cancel_futures=True)
             self._ledger.shutdown(wait=True, cancel_futures=True)  # the dataset is closed next: finish the decision
 
     async def _call(self, function: Callable[..., Any], *args: Any, **more: Any) -> Response | None:
-        """Call a function in the thread of the dataset, and write its JSON there: that of 50,000 images takes long."""
+        """Call a method of the session in the thread of the dataset, and write its JSON there: that takes long."""
+        self._suspects.note_request()
+        session = await self._session()
 
         def answer() -> Response | None:
-            found = function(*args, **more)
+            found = function(session, *args, **more)
             return None if found is None else JSONResponse(found)
 
         return await asyncio.get_running_loop().run_in_executor(self._ledger, answer)
+
+    async def _session(self) -> ReviewSession:
+        """Return the session when it has read the images."""
+        return await asyncio.wrap_future(self._loading)
+
+    def _search_suspects(self, loading: Future[ReviewSession]) -> None:
+        if not loading.cancelled() and loading.exception() is None:
+            self._suspects.start(loading.result().snapshot)
+
+    def _set_reasons(self, reasons: Mapping[int, tuple[str, ...]]) -> None:
+        self._ledger.submit(lambda: self._loading.result().snapshot.set_reasons(reasons))
 
     # The page.
 
@@ -166,39 +176,40 @@ class _ReviewService:
     # Questions.
 
     async def state(self, _request: Request) -> Response:
-        return _existing(await self._call(self._session.state))
+        return _existing(await self._call(ReviewSession.state))
 
     async def items(self, request: Request) -> Response:
         wanted = read_requests.read_filter(request)
         position = await self._rank(wanted) if wanted.order in MODEL_ORDERS else {}
-        return _existing(await self._call(self._session.items, wanted, position))
+        return _existing(await self._call(ReviewSession.items, wanted, position))
 
     async def _rank(self, wanted: ItemFilter) -> Mapping[str, int]:
         """Return the position of each image in an order of the model, computed beside the decisions."""
         loop = asyncio.get_running_loop()
-        row = self._session.snapshot.rows.get(wanted.like)
+        session = await self._session()
+        row = session.snapshot.rows.get(wanted.like)
         like = row.content if row else ""
         labels = await loop.run_in_executor(
-            self._ledger, lambda: self._session.labels(with_rejected=wanted.order == "similar")
+            self._ledger, lambda: session.labels(with_rejected=wanted.order == "similar")
         )
         order = await loop.run_in_executor(self._orders, self._model.order_images, wanted.order, labels, like)
         return {content: number for number, content in enumerate(order)}
 
     async def confusion(self, _request: Request) -> Response:
-        return _existing(await self._call(self._session.confusion))
+        return _existing(await self._call(ReviewSession.confusion))
 
     async def groups(self, request: Request) -> Response:
-        return _existing(await self._call(self._session.groups, read_requests.read_group_queue(request)))
+        return _existing(await self._call(ReviewSession.groups, read_requests.read_group_queue(request)))
 
     async def item(self, request: Request) -> Response:
         number = read_requests.read_number(request.path_params["number"])
-        return _existing(await self._call(self._session.details, number))
+        return _existing(await self._call(ReviewSession.details, number))
 
     async def changes(self, request: Request) -> Response:
         since = read_requests.read_number(request.query_params.get("since", "0"))
         self._orders.submit(self._model.refresh)
-        changed = await self._call(self._session.changes, since)
-        self._ledger.submit(self._search_suspects)
+        changed = await self._call(ReviewSession.changes, since)
+        self._search_suspects(self._loading)
         return _existing(changed)
 
     async def preferences(self, _request: Request) -> Response:
@@ -209,7 +220,8 @@ class _ReviewService:
         return JSONResponse(await self._read(key_preferences.write_preferences, document))
 
     async def _read(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function that works with files, but not with the dataset."""
+        """Call a function that works with files, but not with the ledger."""
+        self._suspects.note_request()
         return await asyncio.get_running_loop().run_in_executor(self._readers, function, *args)
 
     # Decisions.
@@ -217,14 +229,15 @@ class _ReviewService:
     async def decide(self, request: Request) -> Response:
         made = read_requests.read_decision(await read_requests.read_document(request))
         return _existing(
-            await self._call(self._session.decide, made.since, made.action, made.ids, value=made.value, keep=made.keep)
+            await self._call(ReviewSession.decide, made.since, made.action, made.ids, value=made.value, keep=made.keep)
         )
 
     async def compute_features(self, request: Request) -> Response:
         await read_requests.read_document(request)
-        images = await asyncio.get_running_loop().run_in_executor(self._ledger, self._session.images_without_features)
+        session = await self._session()
+        images = await asyncio.get_running_loop().run_in_executor(self._ledger, session.images_without_features)
         await asyncio.get_running_loop().run_in_executor(self._orders, self._model.compute_features, images)
-        return _existing(await self._call(self._session.state))
+        return _existing(await self._call(ReviewSession.state))
 
     async def undo(self, request: Request) -> Response:
         return await self._undo(request, redo=False)
@@ -234,7 +247,7 @@ class _ReviewService:
 
     async def _undo(self, request: Request, *, redo: bool) -> Response:
         since = read_requests.read_since(await read_requests.read_document(request))
-        answer = await self._call(self._session.undo, since, redo=redo)
+        answer = await self._call(ReviewSession.undo, since, redo=redo)
         if answer is None:
             raise HttpError(409, f"There is nothing to {'redo' if redo else 'undo'}.")
         return answer
@@ -242,10 +255,11 @@ class _ReviewService:
     # Images.
 
     async def thumb(self, request: Request) -> Response:
-        row = self._row(request)
+        session = await self._session()
+        row = _find_row(session, request)
         if request.path_params["version"] != row.content[:HASH_DIGITS]:
             raise _gone()
-        made = await self._read(self._thumbnails.get, row.content, lambda: self._session.read_image(row))
+        made = await self._read(self._thumbnails.get, row.content, lambda: session.read_image(row))
         if made is None:
             raise _gone()
         if isinstance(made, Refusal):
@@ -253,8 +267,8 @@ class _ReviewService:
         return Response(made, headers={"Content-Type": "image/jpeg", "Cache-Control": _FOREVER})
 
     async def image(self, request: Request) -> Response:
-        row = self._row(request)
-        body = await self._read(self._session.read_image, row)
+        session = await self._session()
+        body = await self._read(session.read_image, _find_row(session, request))
         if body is None:
             raise _gone()
         header = headers.read_header(body)
@@ -262,31 +276,12 @@ class _ReviewService:
             raise _unreadable(header)
         return Response(body, headers={"Content-Type": f"image/{header.format.lower()}"})
 
-    def _row(self, request: Request) -> ReviewRow:
-        row = self._session.snapshot.rows.get(read_requests.read_number(request.path_params["number"]))
-        if row is None:
-            raise _gone()
-        return row
 
-    # Suspects.
-
-    def _search_suspects(self) -> None:
-        """Look for suspects in the background, if images came, went or changed since the last search."""
-        rows = self._session.snapshot.rows
-        images = frozenset((row.id, row.class_name, row.content) for row in rows.values() if not row.rejected)
-        is_running = self._search is not None and self._search.is_alive()
-        if images != self._searched and not is_running:
-            self._searched = images
-            self._search = threading.Thread(target=self._find_suspects, name="suspects", daemon=True)
-            self._search.start()
-
-    def _find_suspects(self) -> None:
-        try:
-            reasons = find_suspects(self._dataset)
-            self._ledger.submit(self._session.snapshot.set_reasons, reasons)
-        except Exception:  # noqa: BLE001 - the page works without suspects
-            if not self._is_closing:  # else the dataset was closed meanwhile
-                _log.exception("the search for suspects failed")
+def _find_row(session: ReviewSession, request: Request) -> ReviewRow:
+    row = session.snapshot.rows.get(read_requests.read_number(request.path_params["number"]))
+    if row is None:
+        raise _gone()
+    return row
 
 
 def _existing(answer: Response | None) -> Response:

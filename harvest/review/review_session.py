@@ -13,6 +13,7 @@ from harvest.review.disk_watch import DiskWatch
 from harvest.review.image_details import describe_image
 from harvest.review.image_queues import as_columns, list_items
 from harvest.review.images_in_memory import Snapshot
+from harvest.review.known_groups import KnownGroups
 from harvest.review.model_results import ImageWithoutFeatures
 from harvest.review.pace import Pace
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from harvest.dataset import Action, BatchResult, Dataset, ReviewRow
     from harvest.review.image_queues import ItemFilter
     from harvest.review.model_results import ModelResults
-    from harvest.review.review_groups import DuplicateGroup, Group
 
 LARGEST_FILE = 64 << 20  # bytes of an image that is sent or decoded
 _BY = "page"
@@ -35,11 +35,12 @@ class ReviewSession:
         self._dataset = dataset
         self._model = model
         self._missing = 0  # images without features
-        self._watch = DiskWatch(dataset.root)
+        self._watch = DiskWatch(dataset.root, dataset.scanned_at)
         self._pace = Pace()
         self._version, self._position = dataset.data_version(), dataset.review_position()
         self._sharpness: dict[str, float] = {}
-        self._groups: tuple[int, list[Group], list[DuplicateGroup]] = (0, [], [])
+        self._groups = KnownGroups(dataset)
+        self._counted: tuple[object, ...] = ()  # what `_missing` was counted of
         self.snapshot = Snapshot()
         self.snapshot.replace(dataset.review_rows())
         self.update_model()
@@ -49,11 +50,14 @@ class ReviewSession:
         if self.snapshot.predictions is not self._model.predictions:
             self.snapshot.set_predictions(self._model.predictions)
         known = self._model.with_features
-        self._missing = sum(not row.rejected and row.content not in known for row in self.snapshot.rows.values())
+        counted = (self.snapshot.changed_images, self._model.run, len(known))
+        if self._counted != counted:
+            self._counted = counted
+            self._missing = sum(not row.rejected and row.content not in known for row in self.snapshot.rows.values())
 
     def synchronize(self) -> None:
         """Record what a person did to the folders, and read what other processes wrote to the ledger."""
-        change = self._watch.take_change()
+        change, written = self._watch.take_change(), self._dataset.written_rows()
         try:
             is_different = change.is_everything or (
                 bool(change.folders) and self._dataset.has_differences(change.folders)
@@ -64,7 +68,7 @@ class ReviewSession:
             self._watch.forget()
             raise
         version = self._dataset.data_version()
-        if is_different:
+        if self._dataset.written_rows() != written:
             self._read_everything()
         elif version != self._version:
             self._version = version
@@ -74,12 +78,14 @@ class ReviewSession:
         self._version = self._dataset.data_version()
         self._position = self._dataset.review_position()
         self.snapshot.replace(self._dataset.review_rows())
+        self._groups.forget()
 
     def _read_changes(self) -> None:
         """Read the images that another process placed or decided on: a running `get` does so many times a minute."""
         position, changed = self._dataset.review_position(), self._dataset.changed_since(self._position)
         self._position = position
         self.snapshot.update(changed, self._dataset.review_rows(changed))
+        self._groups.forget()
 
     # Questions.
 
@@ -87,7 +93,7 @@ class ReviewSession:
         """Return everything around the images."""
         snapshot, dataset = self.snapshot, self._dataset
         described = page_state.describe_images(snapshot.counts, dataset.class_names())
-        conflicts, duplicates = self._find_groups()
+        conflicts, duplicates = self._groups.find(snapshot.rows)
         described["queues"] |= {"conflicts": len(conflicts), "duplicates": len(duplicates)}
         return {
             "dataset": dataset.root.name,
@@ -128,22 +134,12 @@ class ReviewSession:
     def groups(self, queue: str) -> dict[str, Any]:
         """Return the groups of a queue."""
         self._pace.start()
-        conflicts, duplicates = self._find_groups()
+        conflicts, duplicates = self._groups.find(self.snapshot.rows)
         if queue == "conflicts":
             groups = conflicts
         else:  # a proposal reads files, and is made only for a person who looks at it
             groups = [review_groups.propose(group, self._measure) for group in duplicates]
         return {"seq": self.snapshot.seq, "groups": [group.as_json() for group in groups]}
-
-    def _find_groups(self) -> tuple[list[Group], list[DuplicateGroup]]:
-        """Return conflicts and near-duplicates; they are found again when something changed."""
-        seq, conflicts, duplicates = self._groups
-        if seq != self.snapshot.seq:
-            rows = self.snapshot.rows
-            conflicts = review_groups.find_conflicts(self._dataset.conflicts(), rows)
-            duplicates = review_groups.find_duplicate_groups(self._dataset.open_pairs(), rows)
-            self._groups = (self.snapshot.seq, conflicts, duplicates)
-        return conflicts, duplicates
 
     def _measure(self, row: ReviewRow) -> float:
         """Return the sharpness of an image, 0 for one that cannot be decoded."""
@@ -215,6 +211,7 @@ class ReviewSession:
     ) -> dict[str, Any]:
         if is_current:
             self._watch.accept()  # the folders changed by this decision alone
+        self._groups.forget_if_concerned(self.snapshot.rows.get(number) for number in ids)
         self.snapshot.update(ids, self._dataset.review_rows(ids))
         reasons = [{"id": number, "why": why} for number, why in failed.items()]
         return {**self._delta(since), "failed": reasons}

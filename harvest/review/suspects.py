@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harvest.review.appearance_cache import measure_images
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from harvest.dataset import Dataset, ReviewRow
     from harvest.images.appearance import Appearance
@@ -46,14 +46,14 @@ _DECIDED, _REJECTED_SHARE = 10, 0.5  # decisions on images of a source in a clas
 _RANKED, _LOW_RANK = 50, 0.9  # images of a query, and the share of them that ranks higher
 
 
-def find_suspects(dataset: Dataset) -> dict[int, tuple[str, ...]]:
+def find_suspects(dataset: Dataset, wait: Callable[[], None] = lambda: None) -> dict[int, tuple[str, ...]]:
     """Return the suspicious images in class folders, and the reasons for each, the most important first.
 
-    Of each class, at most 30 % are returned: the most suspicious ones.
+    Of each class, at most 30 % are returned: the most suspicious ones. `wait` is called between a few images.
     """
     rows = dataset.review_rows()
     present = [row for row in rows if not row.rejected]
-    appearances = measure_images(dataset, present)
+    appearances = measure_images(dataset, present, wait)
     named = {found.id for found in dataset.suspects()}
     sources, ranks = _often_rejected(rows), _low_ranks(present)
     reasons = {}

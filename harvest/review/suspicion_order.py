@@ -23,6 +23,8 @@ def order_by_suspicion(rows: Iterable[ReviewRow], reasons: Mapping[int, Collecti
     ordinary: list[ReviewRow] = []
     for row in rows:
         (suspects if reasons.get(row.id) else ordinary).append(row)
+    if not suspects:
+        return sorted(ordinary, key=_ordinary_order)
     suspects.sort(key=lambda row: (-suspicion(reasons[row.id]), row.class_name, row.rank, row.id))
     # By content hash, the ordinary images between the suspects are a sample of all.
     samples = sorted(ordinary, key=lambda row: (row.content, row.id))[: len(suspects) // (_EVERY - 1)]
@@ -33,4 +35,8 @@ def order_by_suspicion(rows: Iterable[ReviewRow], reasons: Mapping[int, Collecti
             ordered.append(samples[number // (_EVERY - 1) - 1])
     shown = {row.id for row in samples}
     rest = (row for row in ordinary if row.id not in shown)
-    return ordered + sorted(rest, key=lambda row: (row.class_name, row.rank, row.id))
+    return ordered + sorted(rest, key=_ordinary_order)
+
+
+def _ordinary_order(row: ReviewRow) -> tuple[str, int, int]:
+    return row.class_name, row.rank, row.id

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from tests.review.reviews import Review
 
 ENDLESS_SEARCH = """
-import sys, time
+import sys, threading, time
 from pathlib import Path
-from harvest.review import review_app
+from harvest.review import suspect_search
 from tests.review.reviews import Review
-review_app.find_suspects = lambda dataset: time.sleep(3600) or {}
+suspect_search.find_suspects = lambda dataset, wait: time.sleep(3600) or {}
 with Review(Path(sys.argv[1])) as review:
-    review.get("/api/changes", since=0)
+    while not any(thread.name == "suspects" for thread in threading.enumerate()):
+        time.sleep(0.01)
 print("closed")
 """
 
@@ -81,7 +82,7 @@ def test_images_of_a_running_get_appear(review: Review, root: Path, monkeypatch:
     """What a `get` places and what a command rejects is in the next answer, and a `get` causes no full comparison."""
     number = review.files()[f"king/{name(3)}"]
     seq = review.get("/api/changes", since=0)["seq"]
-    monkeypatch.setattr(disk_watch, "_FULL", math.inf)
+    monkeypatch.setattr(disk_watch, "_ROUND", math.inf)
     with Dataset.open(root, create=True, exclusive=True) as get:
         with monkeypatch.context() as until_rejected:
             until_rejected.setattr(review.dataset, "reconcile", lambda: pytest.fail("all folders are compared"))
@@ -110,25 +111,37 @@ def test_missing_files_are_a_warning(review: Review, root: Path) -> None:
 
 
 def test_folders_are_compared_only_after_a_change(tmp_path: Path) -> None:
-    """A folder whose modification time is unchanged is not compared again, until half a minute has passed."""
+    """A folder whose modification time is unchanged is compared again only in its turn, once in half a minute."""
     now = [0.0]
-    folder = tmp_path / "dataset" / "king"
-    folder.mkdir(parents=True)
-    watch = DiskWatch(tmp_path / "dataset", lambda: now[0])
-    everything, nothing, king = (True, {str(folder)}), (False, set()), (False, {str(folder)})
-    assert watch.take_change() == everything
-    assert watch.take_change() == nothing
-    os.utime(folder, ns=(1, 1))
-    assert watch.take_change() == king
-    assert watch.take_change() == nothing
-    os.utime(folder, ns=(2, 2))
+    folders = [tmp_path / "dataset" / name for name in ("coral", "king", "milk")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        os.utime(folder, ns=(1, 1))
+    watch = DiskWatch(tmp_path / "dataset", 1e9, lambda: now[0])
+    assert watch.take_change() == (False, set())
+    os.utime(folders[1], ns=(2, 2))
+    assert watch.take_change() == (False, {str(folders[1])})
+    assert watch.take_change() == (False, set())
+    os.utime(folders[1], ns=(3, 3))
     assert not watch.is_current()
     watch.accept()
-    assert watch.take_change() == nothing
-    now[0] += 31
-    assert watch.take_change() == (True, set())
-    folder.with_name("coral").mkdir()
+    assert watch.take_change() == (False, set())
+    for folder in [*folders, folders[0]]:
+        now[0] += 11
+        assert watch.take_change() == (False, {str(folder)})
+    now[0] += 1000
+    assert watch.take_change().folders == {str(folder) for folder in folders[1:]}
+    folders[0].with_name("kukri").mkdir()
     assert watch.take_change().is_everything
+
+
+def test_folders_that_changed_during_the_scan_are_compared_first(tmp_path: Path) -> None:
+    """Only folders that may have changed since the dataset was compared are in the first change."""
+    folders = [tmp_path / "dataset" / name for name in ("coral", "king")]
+    for folder, when in zip(folders, (10**9, 3 * 10**9), strict=True):
+        folder.mkdir(parents=True)
+        os.utime(folder, ns=(when, when))
+    assert DiskWatch(tmp_path / "dataset", 4.0).take_change() == (False, {str(folders[1])})
 
 
 def test_a_long_search_for_suspects_does_not_delay_the_end(root: Path, tmp_path: Path) -> None:
