@@ -6,6 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from harvest.dataset import ReviewRow
 
 UNKNOWN = "unknown"  # the licence of images without one, as a filter
@@ -24,6 +26,17 @@ class ImageCounts:
         self.licences: Counter[str] = Counter()
         self.queries: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
+
+    def add_first(self, rows: Collection[ReviewRow]) -> None:
+        """Add all images at once, before there are reasons: 50,000 one by one take a quarter of a second."""
+        present = [row for row in rows if not row.rejected]
+        self.sources.update(row.source for row in rows)
+        self.licences.update(row.licence or UNKNOWN for row in rows)
+        self.queries.update(row.query for row in rows)
+        self.rejected.update(row.class_name for row in rows if row.rejected)
+        self.kept.update(row.class_name for row in present)
+        self.unreviewed.update(row.class_name for row in present if not row.reviewed)
+        self.unlicensed += sum(row.licence is None for row in present)
 
     def add(self, row: ReviewRow, reasons: tuple[str, ...], count: int = 1) -> None:
         """Add an image with its reasons for suspicion, or remove it with a count of -1."""

@@ -59,19 +59,11 @@ def list_items(
 
     `with_text` searches the sources of all images. `position` is that of each content hash in an order of a model.
     """
-    named = with_text(wanted.text) if wanted.text else ()
+    passes = _conditions(snapshot, wanted, with_text)
     rows = [
         row
         for row in snapshot.rows.values()
-        if is_in_queue(snapshot, row, wanted.queue)
-        and wanted.class_name in ("", row.class_name)
-        and wanted.source in ("", row.source)
-        and wanted.query in ("", row.query)
-        and wanted.licence in ("", row.licence or UNKNOWN)
-        and (not wanted.reason or wanted.reason in snapshot.reasons.get(row.id, ()))
-        and wanted.predicted in ("", _predicted_class(snapshot, row))
-        and max(row.width, row.height) >= wanted.min_size
-        and (not wanted.text or row.id in named or wanted.text.lower() in f"{row.class_name}/{row.name}".lower())
+        if is_in_queue(snapshot, row, wanted.queue) and all(has_passed(row) for has_passed in passes)
     ]
     if wanted.order == "suspicious":
         return order_by_suspicion(rows, snapshot.reasons)
@@ -80,6 +72,25 @@ def list_items(
             rows, key=lambda row: (position.get(row.content, len(position)), row.class_name, row.rank, row.id)
         )
     return sorted(rows, key=_sort_key(wanted.order))
+
+
+def _conditions(
+    snapshot: Snapshot, wanted: ItemFilter, with_text: Callable[[str], Collection[int]]
+) -> list[Callable[[ReviewRow], bool]]:
+    """Return the conditions of a filter, only those that are asked for."""
+    conditions: list[tuple[object, Callable[[ReviewRow], bool]]] = [
+        (wanted.class_name, lambda row: row.class_name == wanted.class_name),
+        (wanted.source, lambda row: row.source == wanted.source),
+        (wanted.query, lambda row: row.query == wanted.query),
+        (wanted.licence, lambda row: (row.licence or UNKNOWN) == wanted.licence),
+        (wanted.reason, lambda row: wanted.reason in snapshot.reasons.get(row.id, ())),
+        (wanted.predicted, lambda row: _predicted_class(snapshot, row) == wanted.predicted),
+        (wanted.min_size, lambda row: max(row.width, row.height) >= wanted.min_size),
+    ]
+    if wanted.text:
+        named, text = with_text(wanted.text), wanted.text.lower()
+        conditions.append((text, lambda row: row.id in named or text in f"{row.class_name}/{row.name}".lower()))
+    return [condition for value, condition in conditions if value]
 
 
 def _predicted_class(snapshot: Snapshot, row: ReviewRow) -> str | None:

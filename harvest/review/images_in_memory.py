@@ -44,7 +44,10 @@ class Snapshot:
     def replace(self, rows: Iterable[ReviewRow]) -> None:
         """Replace all images."""
         new = {row.id: row for row in rows}
-        self._record([row for row in new.values() if self.rows.get(row.id) != row], self.rows.keys() - new.keys())
+        if self.rows:
+            self._record([row for row in new.values() if self.rows.get(row.id) != row], self.rows.keys() - new.keys())
+        else:
+            self._record_first(new)
         self.changed_images = self.seq
 
     def update(self, ids: Collection[int], rows: Iterable[ReviewRow]) -> None:
@@ -68,6 +71,19 @@ class Snapshot:
         """Replace the predictions of a model."""
         before, self.predictions = self.predictions, predictions
         self._record([row for row in self.rows.values() if before.get(row.content) != predictions.get(row.content)], ())
+
+    def _record_first(self, new: dict[int, ReviewRow]) -> None:
+        self.seq += 1
+        self.rows = new
+        self._changed = dict.fromkeys(new, self.seq)
+        self._gone.clear()
+        self.new_images = self.seq
+        self.counts = ImageCounts()
+        if self.reasons:
+            for row in new.values():
+                self._count(row, 1)
+        else:
+            self.counts.add_first(new.values())
 
     def _record(self, changed: Collection[ReviewRow], gone: Collection[int]) -> None:
         self.seq += 1
