@@ -55,7 +55,7 @@ def found_keys(duplicates: DuplicateIndex, fingerprint: Fingerprint) -> list[int
 
 def test_find_equals_comparing_all(monkeypatch) -> None:
     """Indexed fingerprints and those added later are found equally: the same as by a full comparison."""
-    monkeypatch.setattr("harvest.duplicates.index._UNINDEXED", 40)
+    monkeypatch.setattr("harvest.duplicates.hash_segments.UNINDEXED", 40)
     fingerprints = families(1, 150)
     expected = compared(fingerprints)
     assert len(expected) > 40
@@ -118,7 +118,7 @@ def test_a_discarded_key_is_not_found() -> None:
 
 def test_any_order_of_adding_and_discarding(monkeypatch) -> None:
     """After a thousand random steps the duplicates are those of a dictionary with the same steps."""
-    monkeypatch.setattr("harvest.duplicates.index._UNINDEXED", 16)
+    monkeypatch.setattr("harvest.duplicates.hash_segments.UNINDEXED", 16)
     rng = np.random.default_rng(3)
     fingerprints = families(4, 60)
     expected = compared(fingerprints)
@@ -211,3 +211,20 @@ def test_a_tiny_picture() -> None:
     duplicates = DuplicateIndex([(1, dot)])
     assert found_keys(duplicates, dot) == []
     assert found_keys(duplicates, compute_fingerprint(scene(1))) == []
+
+
+def test_fingerprints_are_loaded_for_candidates_only() -> None:
+    """With a loader only the hashes are kept: it is asked for candidates, and those that it lacks are left out."""
+    stored = {key: compute_fingerprint(scene(key)) for key in range(6)}
+    asked: list[int] = []
+
+    def load(keys):
+        asked.extend(keys)
+        return {key: stored[key] for key in keys if key in stored}
+
+    duplicates = DuplicateIndex(stored.items(), load=load)
+    query = compute_fingerprint(scene(3).resize((240, 180)))
+    assert found_keys(duplicates, query) == [3]
+    assert set(asked) < set(stored)
+    del stored[3]
+    assert found_keys(duplicates, query) == []

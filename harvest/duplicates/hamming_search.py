@@ -120,14 +120,20 @@ def _is_first_match(differ: Hashes, choice: tuple[int, ...]) -> NDArray[np.bool_
 
 
 class HammingIndex:
-    """An index over fixed hashes that finds the neighbours of other hashes."""
+    """An index over fixed hashes, or over those at some `places`, that finds the neighbours of other hashes.
 
-    def __init__(self, hashes: Hashes) -> None:
+    It takes 16 bytes for each hash.
+    """
+
+    def __init__(self, hashes: Hashes, places: Ints | None = None) -> None:
         self._hashes = hashes
-        self._tables = [_table((hashes >> shift).astype(np.uint16)) for shift, _ in _WORDS if len(hashes)]
+        small = np.uint32 if len(hashes) <= 1 << 32 else np.intp
+        chosen = np.arange(len(hashes), dtype=small) if places is None else places.astype(small)
+        words = hashes if places is None else hashes[chosen]
+        self._tables = [_table((words >> shift).astype(np.uint16), chosen) for shift, _ in _WORDS if len(chosen)]
 
     def find_neighbours(self, hashes: Hashes) -> tuple[Ints, Ints]:
-        """Return the pairs within the radius: positions in `hashes`, and positions in the index.
+        """Return the pairs within the radius: positions in `hashes`, and positions in the hashes of the index.
 
         >>> index = HammingIndex(np.array([5, 2**64 - 1], np.uint64))
         >>> query, found = index.find_neighbours(np.array([2**63, 7], np.uint64))
@@ -140,7 +146,7 @@ class HammingIndex:
             low, many = starts[words], starts[words.astype(np.intp) + 1] - starts[words]
             place = np.repeat(low, many) + count_up(many)
             query = np.repeat(np.arange(len(words)) // len(_FLIPS[bits]), many)
-            found = order[place]
+            found = order[place].astype(np.intp)
             near = np.bitwise_count(hashes[query] ^ self._hashes[found]) <= RADIUS
             matches.append(query[near] * len(self._hashes) + found[near])
         both = np.unique(np.concatenate(matches))
@@ -148,11 +154,11 @@ class HammingIndex:
         return query, found
 
 
-def _table(words: NDArray[np.uint16]) -> tuple[Ints, Ints]:
-    """Return where the positions of each word begin in the sorted order of all words, and that order."""
+def _table(words: NDArray[np.uint16], places: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
+    """Return where the places of each word begin in the sorted order of all words, and the places in that order."""
     return (
         np.concatenate(([0], np.cumsum(np.bincount(words, minlength=1 << 16)))),
-        np.argsort(words, kind="stable"),
+        places[np.argsort(words, kind="stable")],
     )
 
 

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import itertools
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from harvest.duplicates.compare import Likeness, compare
-from harvest.duplicates.fingerprint import CONTENT, PACKED
+from harvest.duplicates.fingerprint import PACKED
 from harvest.duplicates.hamming_search import (
-    RADIUS,
-    HammingIndex,
     count_up,
     find_pairs,
     runs_of_equal_keys,
     split_into_batches,
 )
+from harvest.duplicates.hash_segments import PARTS_OF_EACH, HashSegments, NearHashes, distinct_places
 from harvest.duplicates.stored_fingerprints import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from harvest.duplicates.stored_fingerprints import Fingerprints
     from harvest.models import Fingerprint
 
     Ints = NDArray[np.intp]
+    LoadFingerprints: TypeAlias = Callable[[Sequence[int]], Mapping[int, Fingerprint]]
 
-_UNINDEXED = 512  # fingerprints that are compared one by one: as fast as an index
 # Any number of almost empty images may share a hash. So only this many neighbours of an image are confirmed,
 # and in a batch only this many with the same hash.
 _MOST_NEIGHBOURS = 1000
@@ -53,6 +52,9 @@ class CopyPairs(NamedTuple):
 class DuplicateIndex:
     """The known fingerprints by their keys; finds the copies of another fingerprint among them.
 
+    It keeps their hashes. To compare a candidate it asks `load` for the fingerprints of some keys, which may return
+    fewer; without `load` it keeps the fingerprints too.
+
     >>> from PIL import Image
     >>> from harvest.duplicates.fingerprint import compute_fingerprint
     >>> picture = Image.radial_gradient("L").convert("RGB")
@@ -61,81 +63,80 @@ class DuplicateIndex:
     [7]
     """
 
-    def __init__(self, fingerprints: Iterable[tuple[int, Fingerprint]] = ()) -> None:
-        known = dict(fingerprints)
-        self._keys = np.fromiter(known, np.int64, len(known))
-        self._fingerprints = unpack(list(known.values()))
-        self._alive = np.ones(len(known), np.bool_)
-        self._rows = {key: row for row, key in enumerate(known)}
-        self._rebuild()
+    def __init__(
+        self, fingerprints: Iterable[tuple[int, Fingerprint]] = (), *, load: LoadFingerprints | None = None
+    ) -> None:
+        self._kept: dict[int, Fingerprint] = {}
+        self._load = load or self._load_kept
+        self._keeps = load is None
+        self._count = 0
+        self._largest = -(1 << 63)  # of the keys: those of a ledger grow, so that a new one need not be looked for
+        self._hashes = HashSegments(self._read_batches(fingerprints))
+
+    def _read_batches(
+        self, fingerprints: Iterable[tuple[int, Fingerprint]]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint64]]]:
+        if self._keeps:
+            self._kept = dict(fingerprints)
+            fingerprints = self._kept.items()
+        source = iter(fingerprints)
+        while batch := list(itertools.islice(source, _BATCH)):
+            keys, looks = zip(*batch, strict=True)
+            self._count += len(keys)
+            self._largest = max(self._largest, *keys)
+            yield np.array(keys, np.int64), unpack(looks)["hashes"].copy()
+
+    def _load_kept(self, keys: Sequence[int]) -> Mapping[int, Fingerprint]:
+        return {key: self._kept[key] for key in keys}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count
 
     def add(self, key: int, fingerprint: Fingerprint) -> None:
         """Add a fingerprint under its key; replace that of a known key."""
-        self.discard(key)
-        if self._end == len(self._keys):
-            self._rebuild()
-        self._keys[self._end] = key
-        self._fingerprints[self._end] = unpack([fingerprint])[0]
-        self._alive[self._end] = True
-        self._rows[key] = self._end
-        self._end += 1
+        if key <= self._largest:
+            self.discard(key)
+        self._largest = max(self._largest, key)
+        self._hashes.add(key, unpack([fingerprint])["hashes"][0])
+        self._count += 1
+        if self._keeps:
+            self._kept[key] = fingerprint
 
     def discard(self, key: int) -> None:
         """Remove a key; do nothing if it is not known."""
-        row = self._rows.pop(key, None)
-        if row is not None:
-            self._alive[row] = False
+        self._count -= self._hashes.discard(key)
+        self._kept.pop(key, None)
 
     def find(self, fingerprint: Fingerprint) -> Copies:
         """Return the keys of the copies of a fingerprint."""
-        if not self._rows:
+        if not self._count:
             return Copies([], [])
         query = unpack([fingerprint])
-        _, part = _distinct_hashes(query)
-        matched, row, other = self._find_near_hashes(query["hashes"][0, part])
-        living = np.flatnonzero(self._alive[row])[:_MOST_NEIGHBOURS]
-        if not len(living):
+        part = distinct_places(query["hashes"])
+        near = self._hashes.find(query["hashes"][0, part])
+        near = NearHashes(*(each[:_MOST_NEIGHBOURS] for each in near))
+        loaded = self._load(np.unique(near.keys).tolist()) if len(near.keys) else {}
+        if not loaded:
             return Copies([], [])
-        matched, row, other = matched[living], row[living], other[living]
-        known = self._fingerprints[row]
+        keys = np.array(sorted(loaded), np.int64)
+        row = np.searchsorted(keys, near.keys).clip(max=len(keys) - 1)
+        is_loaded = keys[row] == near.keys
+        row, matched, other = row[is_loaded], near.query[is_loaded], near.parts[is_loaded]
+        known = unpack([loaded[key] for key in keys.tolist()])[row]
         likeness, correlation = compare(np.repeat(query, len(row)), part[matched], known, other, row)
-        found: dict[int, int] = {}
-        for best in np.lexsort((-correlation, -likeness)):
-            found.setdefault(int(self._keys[row[best]]), int(likeness[best]))
-        certain, probable = (
-            [key for key, likeness in found.items() if likeness == wanted]
-            for wanted in (Likeness.CERTAIN, Likeness.PROBABLE)
-        )
-        return Copies(certain, probable)
+        return _sort_copies(keys[row], likeness, correlation)
 
-    def _find_near_hashes(self, hashes: NDArray[np.uint64]) -> tuple[Ints, Ints, Ints]:
-        """Return positions in `hashes`, and the rows and parts of the known hashes that are near them."""
-        query, found = self._index.find_neighbours(hashes)
-        unindexed = self._fingerprints["hashes"][self._indexed : self._end].reshape(-1, 1)
-        place, near = np.divmod(np.flatnonzero(np.bitwise_count(unindexed ^ hashes) <= RADIUS), len(hashes))
-        row, part = np.divmod(place, CONTENT + 1)
-        return (
-            np.concatenate((query, near)),
-            np.concatenate((self._row[found], self._indexed + row)),
-            np.concatenate((self._part[found], part)),
-        )
 
-    def _rebuild(self) -> None:
-        """Index the fingerprints that were not discarded, and make room for more."""
-        living = np.flatnonzero(self._alive)
-        self._end = len(living)
-        room = max(_UNINDEXED, self._end // 32)
-        self._keys = np.concatenate((self._keys[living], np.zeros(room, np.int64)))
-        self._fingerprints = np.concatenate((self._fingerprints[living], np.zeros(room, PACKED)))
-        self._alive = np.arange(self._end + room) < self._end
-        self._rows = {key: row for row, key in enumerate(self._keys[: self._end].tolist())}
-        self._indexed = self._end if self._end > _UNINDEXED else 0
-        indexed = self._fingerprints[: self._indexed]
-        self._row, self._part = _distinct_hashes(indexed)
-        self._index = HammingIndex(indexed["hashes"][self._row, self._part])
+def _sort_copies(keys: NDArray[np.int64], likeness: Ints, correlation: NDArray[np.float32]) -> Copies:
+    """Return each key by the likeness of its most similar parts, the most similar first."""
+    found: dict[int, int] = {}
+    for best in np.lexsort((-correlation, -likeness)):
+        found.setdefault(int(keys[best]), int(likeness[best]))
+    certain, probable = (
+        [key for key, likeness in found.items() if likeness == wanted]
+        for wanted in (Likeness.CERTAIN, Likeness.PROBABLE)
+    )
+    return Copies(certain, probable)
 
 
 def find_duplicates(fingerprints: Sequence[Fingerprint]) -> CopyPairs:
@@ -146,7 +147,7 @@ def find_duplicates(fingerprints: Sequence[Fingerprint]) -> CopyPairs:
     """
     packed = unpack(fingerprints)
     _, first, same = np.unique(packed.view(f"V{PACKED.itemsize}"), return_index=True, return_inverse=True)
-    row, part = _distinct_hashes(packed[first])
+    row, part = np.divmod(distinct_places(packed["hashes"][first]), PARTS_OF_EACH)
     row = first[row]
     identical = np.stack((first[same], np.arange(len(packed)), np.full(len(packed), Likeness.CERTAIN)), axis=1)
     found = [identical[identical[:, 0] != identical[:, 1]]]
@@ -214,11 +215,3 @@ def group_duplicates(pairs: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         np.minimum.at(head, np.maximum(one, two), np.minimum(one, two))
         while (head != head[head]).any():
             head = head[head]
-
-
-def _distinct_hashes(fingerprints: Fingerprints) -> tuple[Ints, Ints]:
-    """Return the row and the part of every hash that differs from all earlier ones of the same fingerprint."""
-    hashes = fingerprints["hashes"]
-    new = [(hashes[:, :part] != hashes[:, part : part + 1]).all(axis=1) for part in range(hashes.shape[1])]
-    row, part = np.nonzero(np.stack(new, axis=1))
-    return row, part
