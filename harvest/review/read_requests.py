@@ -18,6 +18,7 @@ MOST_BYTES = 2 << 20  # of a request: the ids of 200,000 images
 _LARGEST = (1 << 53) - 1  # the largest integer of a JSON number in a browser
 _LONGEST = 1000  # characters of a filter
 _MOST_RATING = 9
+_MOST_DECISIONS = 100
 _ACTIONS = {name: Action(name) for name in ("reject", "restore", "keep", "move", "rate", "distinct", "settle")}
 
 
@@ -25,7 +26,6 @@ _ACTIONS = {name: Action(name) for name in ("reject", "restore", "keep", "move",
 class DecisionRequest:
     """A decision that the page sends."""
 
-    since: int
     action: Action
     ids: tuple[int, ...]
     value: str | int | None
@@ -92,7 +92,17 @@ def read_decision(document: dict[str, Any]) -> DecisionRequest:
     ids, keep = _integers(document.get("ids", [])), _integers(document.get("keep") or [])
     if action is Action.SETTLE and not set(keep) <= set(ids):
         raise HttpError(400, "The images to keep are not in the group.", "Reload the page.")
-    return DecisionRequest(read_since(document), action, ids, _read_value(action, document.get("value")), keep)
+    return DecisionRequest(action, ids, _read_value(action, document.get("value")), keep)
+
+
+def read_decisions(document: dict[str, Any]) -> list[DecisionRequest]:
+    """Return the decisions in a document, in the order in which a person made them."""
+    decisions = document.get("decisions")
+    if not isinstance(decisions, list) or not 1 <= len(decisions) <= _MOST_DECISIONS:
+        raise HttpError(400, "This is not a list of decisions.", "Reload the page.")
+    if not all(isinstance(each, dict) for each in decisions):
+        raise HttpError(400, "This is not a decision.", "Reload the page.")
+    return [read_decision(each) for each in decisions]
 
 
 def _integers(values: object) -> tuple[int, ...]:

@@ -12,7 +12,7 @@
     GET  /api/confusion  the confusion matrix of the newest training run
     POST /api/features  computes the features of the images that have none
     GET  /api/preferences  the keys that the person chose
-    POST /api/decide, /api/undo, /api/redo, /api/preferences
+    POST /api/decide, /api/decisions, /api/undo, /api/redo, /api/preferences
 
 Images are named by ids only. Every error is {"error": "…", "hint": "…"} with the matching status.
 """
@@ -98,6 +98,7 @@ def make_review_app(
             Route("/thumb/{number}-{version}", service.thumb),
             Route("/image/{number}", service.image),
             Route("/api/decide", service.decide, methods=["POST"]),
+            Route("/api/decisions", service.decide_in_turn, methods=["POST"]),
             Route("/api/undo", service.undo, methods=["POST"]),
             Route("/api/redo", service.redo, methods=["POST"]),
         ],
@@ -227,10 +228,14 @@ class _ReviewService:
     # Decisions.
 
     async def decide(self, request: Request) -> Response:
-        made = read_requests.read_decision(await read_requests.read_document(request))
-        return _existing(
-            await self._call(ReviewSession.decide, made.since, made.action, made.ids, value=made.value, keep=made.keep)
-        )
+        document = await read_requests.read_document(request)
+        since, decision = read_requests.read_since(document), read_requests.read_decision(document)
+        return _existing(await self._call(ReviewSession.decide, since, decision))
+
+    async def decide_in_turn(self, request: Request) -> Response:
+        document = await read_requests.read_document(request)
+        since, decisions = read_requests.read_since(document), read_requests.read_decisions(document)
+        return _existing(await self._call(ReviewSession.decide_in_turn, since, decisions))
 
     async def compute_features(self, request: Request) -> Response:
         await read_requests.read_document(request)

@@ -18,11 +18,15 @@ from harvest.review.model_results import ImageWithoutFeatures
 from harvest.review.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import TypeAlias
 
-    from harvest.dataset import Action, BatchResult, Dataset, ReviewRow
+    from harvest.dataset import BatchResult, Dataset, ReviewRow
     from harvest.review.image_queues import ItemFilter
     from harvest.review.model_results import ModelResults
+    from harvest.review.read_requests import DecisionRequest
+
+    Failure: TypeAlias = dict[str, int | str]  # the id of an image, and why it was not changed
 
 LARGEST_FILE = 64 << 20  # bytes of an image that is sent or decoded
 _BY = "page"
@@ -180,18 +184,37 @@ class ReviewSession:
 
     # Decisions.
 
-    def decide(
-        self, since: int, action: Action, ids: Collection[int], *, value: str | int | None, keep: Collection[int]
-    ) -> dict[str, Any]:
-        """Make a decision, and return what changed."""
-        known = [number for number in ids if number in self.snapshot.rows]
+    def decide(self, since: int, decision: DecisionRequest) -> dict[str, Any]:
+        """Make a decision, and return what changed and what failed."""
+        failed = self._decide(decision)
+        return {**self._delta(since), "failed": failed}
+
+    def decide_in_turn(self, since: int, decisions: Sequence[DecisionRequest]) -> dict[str, Any]:
+        """Make several decisions, each one step of undo; return what changed, and for each what failed.
+
+        If one is not possible at all, those before it are answered, and the page sends the others again.
+        """
+        failed = []
+        for decision in decisions:
+            try:
+                failed.append(self._decide(decision))
+            except HarvestError:
+                if not failed:
+                    raise
+                break
+        return {**self._delta(since), "failed": failed}
+
+    def _decide(self, decision: DecisionRequest) -> list[Failure]:
+        known = [number for number in decision.ids if number in self.snapshot.rows]
         is_current = self._watch.is_current()
-        refused = {number: "This image is not in the dataset any more." for number in ids if number not in known}
+        refused = dict.fromkeys(set(decision.ids) - set(known), "This image is not in the dataset any more.")
         refused |= dict.fromkeys(self._find_missing(known), "Its file is missing.")
         possible = [number for number in known if number not in refused]
-        result = self._dataset.decide(action, possible, by=_BY, value=value, keep=set(keep) - refused.keys())
+        keep = set(decision.keep) - refused.keys()
+        result = self._dataset.decide(decision.action, possible, by=_BY, value=decision.value, keep=keep)
         self._pace.add(set(possible) - result.failed.keys())
-        return self._answer(since, {*known, *result.pictures}, {**result.failed, **refused}, is_current=is_current)
+        self._follow({*known, *result.pictures}, is_current=is_current)
+        return _describe_failures({**result.failed, **refused})
 
     def _find_missing(self, ids: Collection[int]) -> list[int]:
         """Return the images of class folders without a file: the next comparison says whether a drive is detached."""
@@ -204,14 +227,16 @@ class ReviewSession:
         result: BatchResult = self._dataset.redo(by=_BY) if redo else self._dataset.undo(by=_BY)
         if not result.batch:
             return None
-        return self._answer(since, result.pictures, result.failed, is_current=is_current)
+        self._follow(result.pictures, is_current=is_current)
+        return {**self._delta(since), "failed": _describe_failures(result.failed)}
 
-    def _answer(
-        self, since: int, ids: Collection[int], failed: Mapping[int, str], *, is_current: bool
-    ) -> dict[str, Any]:
+    def _follow(self, ids: Collection[int], *, is_current: bool) -> None:
+        """Read the images of a decision again."""
         if is_current:
             self._watch.accept()  # the folders changed by this decision alone
         self._groups.forget_if_concerned(self.snapshot.rows.get(number) for number in ids)
         self.snapshot.update(ids, self._dataset.review_rows(ids))
-        reasons = [{"id": number, "why": why} for number, why in failed.items()]
-        return {**self._delta(since), "failed": reasons}
+
+
+def _describe_failures(failed: Mapping[int, str]) -> list[Failure]:
+    return [{"id": number, "why": why} for number, why in failed.items()]

@@ -61,6 +61,8 @@ class FakeDataset:
         self.past: list[Any] = []
         self.fail: dict[int, str] = {}
         self.status = 0  # an HTTP status that each POST gets
+        self.batches: list[int] = []  # the numbers of decisions that were sent together
+        self.refuses_batches = False
         self.preferences: dict[str, Any] = {"keys": {}, "letters": True, "digits": "classes"}
         self.lock = threading.Lock()
 
@@ -232,6 +234,13 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_json(body)
             elif self.path == "/api/decide":
                 self.send_json(dataset.decide(body))
+            elif self.path == "/api/decisions":
+                dataset.batches.append(len(body["decisions"]))
+                if dataset.refuses_batches:
+                    self.send_json({"error": "This is not a decision.", "hint": ""}, 400)
+                    return
+                replies = [dataset.decide(each | {"since": body["since"]}) for each in body["decisions"]]
+                self.send_json(replies[-1] | {"failed": [reply["failed"] for reply in replies]})
             elif self.path == "/api/undo":
                 self.send_json(dataset.revert(body["since"], dataset.past, dataset.undone))
             else:

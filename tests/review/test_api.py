@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from harvest.dataset import Dataset
+from harvest.errors import StorageError
 from tests.datasets import a_hit, a_query, jpeg, name, sha, tree
 from tests.review.reviews import Review, wait_for
 
@@ -156,6 +157,42 @@ def test_decisions_answer_what_changed(review: Review) -> None:
     assert (rated["items"]["rating"], rated["items"]["reviewed"], rated["items"]["touched"]) == ([7], [1], [1])
     assert rated["state"]["queues"]["unreviewed"] == KING + CORAL - 3
     assert rated["state"]["pace"]["images"] == 3
+
+
+def test_several_decisions_are_steps_of_their_own(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decisions that are sent together are made in turn, each with its own undo; what is impossible ends them."""
+    made = [
+        {"action": "reject", "ids": [1]},
+        {"action": "reject", "ids": [2, 999]},
+        {"action": "rate", "ids": [3], "value": 4},
+    ]
+    review.seq = review.get("/api/state")["seq"]
+    answer = review.post("/api/decisions", decisions=made)
+    assert answer["failed"] == [[], [{"id": 999, "why": "This image is not in the dataset any more."}], []]
+    assert (sorted(answer["items"]["id"]), answer["state"]["queues"]["rejected"]) == ([1, 2, 3], 2)
+    assert [review.post("/api/undo")["items"]["id"] for _ in made] == [[3], [2], [1]]
+
+    decide = Dataset.decide
+
+    def fail_at_two(dataset: Dataset, action: object, ids: list[int], **more: object) -> object:
+        if ids == [2]:
+            raise StorageError("cannot write", "Free some space.")
+        return decide(dataset, action, ids, **more)
+
+    monkeypatch.setattr(Dataset, "decide", fail_at_two)
+    assert review.post("/api/decisions", decisions=made)["failed"] == [[]]
+    assert review.send("/api/decisions", {"since": 0, "decisions": made[1:]}).status_code == 409
+    assert review.ids(queue="rejected") == [1]
+
+
+REJECT = {"action": "reject", "ids": [1]}
+
+
+@pytest.mark.parametrize("decisions", [None, [], {}, [REJECT, 7], [REJECT, {}], [REJECT] * 101])
+def test_a_list_of_decisions_is_valid_as_a_whole(review: Review, decisions: object) -> None:
+    """A list with something else than decisions is refused, and nothing of it is done."""
+    assert review.send("/api/decisions", {"since": 0, "decisions": decisions}).status_code == 400
+    assert review.ids(queue="rejected") == []
 
 
 def test_undo_and_redo(review: Review, root: Path) -> None:

@@ -44,6 +44,32 @@ def test_decisions_wait_for_a_server_that_stopped(browser):
         opened.__exit__(None, None, None)
 
 
+def test_decisions_that_wait_are_sent_together(page, dataset):
+    """What a person decides while an answer is awaited goes in one request, in order; an undo goes alone."""
+    first = state_of(page, "ids.slice(0, 5)")
+    with dataset.lock:
+        for key in "xkxxux":
+            page.keyboard.press(key)
+    press(page)
+    assert dataset.batches == [3]
+    assert [body["ids"] for body in dataset.log] == [[number] for number in first]
+    assert [dataset.items[number]["state"] for number in first] == ["rejected", "kept", "rejected", "kept", "rejected"]
+
+
+def test_decisions_that_are_refused_together_are_sent_alone(page, dataset):
+    """When the server refuses several decisions, each is sent by itself, and only the wrong one is taken back."""
+    dataset.refuses_batches = True
+    first = state_of(page, "ids.slice(0, 3)")
+    dataset.fail[first[1]] = "Its file is missing."
+    with dataset.lock:
+        for key in "xxx":
+            page.keyboard.press(key)
+    press(page)
+    assert dataset.batches == [2]
+    assert [dataset.items[number]["state"] for number in first] == ["rejected", "kept", "rejected"]
+    assert page.get_attribute(f"#tile-{first[1]}", "data-mark") == ""
+
+
 def test_unsent_decisions_survive_a_reload(browser):
     """A reload of the tab sends what was not sent."""
     dataset = FakeDataset()

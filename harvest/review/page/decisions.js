@@ -42,8 +42,7 @@ setHandlers({
     else showNotice(texts.refused(refusal.message, refusal.hint), true);
     if (isGroupQueue()) notify("reload");
   },
-  onReply(reply, decision) {
-    const failed = reply.failed ?? [];
+  onReply(failed, decision) {
     // What is undone may open a group again.
     if (isGroupQueue() && (failed.length || decision.path !== "/api/decide")) notify("reload");
     if (!failed.length) return;

@@ -1,4 +1,4 @@
-// Decisions on their way to the server, one at a time and in order. Without a server they wait, and are sent again.
+// Decisions on their way to the server, in order; what waits for an answer is sent together. Without a server they wait, and are sent again.
 
 import { applyReply } from "./changes.js";
 import { Refusal, get, post } from "./server.js";
@@ -6,6 +6,7 @@ import { notify, store } from "./store.js";
 import { texts } from "./texts.js";
 
 const RETRY_AFTER = 2000; // milliseconds
+const MOST_AT_ONCE = 50;
 const SAVE_AFTER = 250; // milliseconds: a burst of keys is written once
 const STORED = "harvest-unsent";
 
@@ -15,6 +16,7 @@ export const outbox = {
   reason: "", // of "failed": what the server says
 };
 let isSending = false;
+let isOneByOne = false; // the server refused several decisions together: find out which
 let onRefusal = () => {};
 let onReply = () => {};
 let idle = []; // who waits until everything is sent
@@ -75,7 +77,7 @@ async function deliver() {
   isSending = true;
   while (outbox.waiting.length) {
     try {
-      await deliverFirst();
+      await deliverNext();
     } catch {
       setTimeout(retry, RETRY_AFTER);
       return; // still sending: what comes meanwhile waits behind it
@@ -92,30 +94,53 @@ function retry() {
   deliver();
 }
 
-async function deliverFirst() {
-  const decision = outbox.waiting[0];
+/** Return what to send next: all decisions up to an undo, which is about the one before it and goes alone. */
+function nextDecisions() {
+  const until = outbox.waiting.findIndex(({ path }) => path !== "/api/decide");
+  const count = until < 0 ? outbox.waiting.length : Math.max(1, until);
+  return outbox.waiting.slice(0, isOneByOne ? 1 : Math.min(count, MOST_AT_ONCE));
+}
+
+function postDecisions(decisions) {
+  const [{ path, body }] = decisions;
+  if (decisions.length === 1) return post(path, { since: store.seq, ...body });
+  return post("/api/decisions", { since: store.seq, decisions: decisions.map((each) => each.body) });
+}
+
+async function deliverNext() {
+  const decisions = nextDecisions();
+  const [first] = decisions;
   let reply = null;
-  let refusal = null;
   try {
-    reply = await post(decision.path, { since: store.seq, ...decision.body });
+    reply = await postDecisions(decisions);
   } catch (error) {
-    refusal = error;
-    if (isTemporary(error) && decision.path === "/api/decide") {
+    if (isTemporary(error) && first.path === "/api/decide") {
       setProblem(error.status === 401 ? "expired" : "stopped");
       throw error;
     }
-  }
-  outbox.waiting.shift();
-  save();
-  if (refusal) {
-    decision.restore(decision.ids);
-    setProblem(isTemporary(refusal) ? "stopped" : "");
-    onRefusal(refusal, decision);
+    isOneByOne = decisions.length > 1;
+    if (!isOneByOne) refuse(first, error);
     return;
   }
+  isOneByOne = false;
   setProblem("");
+  // Of several, the server may have made only the first ones; the others are sent again.
+  const failed = decisions.length === 1 ? [reply.failed ?? []] : reply.failed;
+  const made = outbox.waiting.splice(0, failed.length);
+  save();
   applyReply(reply, pendingIds());
-  onReply(reply, decision);
+  made.forEach((decision, at) => {
+    const isLast = ({ id }) => !made.slice(at + 1).some(({ ids }) => ids.includes(id));
+    onReply(failed[at].filter(isLast), decision);
+  });
+}
+
+function refuse(decision, error) {
+  outbox.waiting.shift();
+  save();
+  decision.restore(decision.ids);
+  setProblem(isTemporary(error) ? "stopped" : "");
+  onRefusal(error, decision);
 }
 
 const isTemporary = (error) => !(error instanceof Refusal) || error.status === 401 || error.status === 503;
