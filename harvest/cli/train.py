@@ -61,9 +61,12 @@ def train(
     optional_packages.require_training()
     from harvest.cli.training_progress import TerminalProgress
     from harvest.cli.training_result import print_result
+    from harvest.labelled_pictures.find_files import list_folders
     from harvest.training.resumed_options import code_words
 
     training_options = from_keywords(TrainingOptions, {**as_keywords(TrainingOptions, options), "tree": tree})
+    if ctx.obj is None and not training_options.resume:  # a resumed run names its folder
+        list_folders(training_options.tree)  # before PyTorch is loaded, which takes seconds
     train_script: TrainScript = ctx.obj or load_train_script()
     with resume_hint(training_options):
         result = train_script(training_options, TerminalProgress(quiet=quiet or as_json))

@@ -69,16 +69,20 @@ class FoundFiles:
     deeper: set[str] = field(default_factory=set)  # class folders that contain folders
 
 
-def find_files(root: Path) -> FoundFiles:
-    """List the image files in class folders, or in one folder of class folders per part."""
+def list_folders(root: Path) -> list[str]:
+    """Return the names of the folders in a dataset folder; raise an error if it cannot be read."""
     try:
-        entries = _entries(root)
+        return [entry.name for entry in _entries(root) if _is_folder(entry)]
     except OSError as error:
         reason = error.strerror or str(error)
         raise TrainingError(
             f"{root} cannot be read: {reason}.", "Pass a folder that contains one folder of images per class."
         ) from error
-    folders = [entry.name for entry in entries if _is_folder(entry)]
+
+
+def find_files(root: Path) -> FoundFiles:
+    """List the image files in class folders, or in one folder of class folders per part."""
+    folders = list_folders(root)
     found = FoundFiles()
     parts = _parts(root, folders)
     for name in folders:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -183,6 +185,15 @@ def test_without_its_libraries_train_py_says_what_to_install(begin, tmp_path):
     assert code == 2
     assert "pip install -e '.[train]'" in err
     assert "Traceback" not in err
+
+
+def test_a_missing_folder_is_reported_before_pytorch_is_loaded(tmp_path):
+    """`harvest train` with a wrong path answers at once."""
+    words = [sys.executable, "-X", "importtime", "-m", "harvest", "train", "nowhere"]
+    ran = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env=clean_environ(), check=False)
+    assert "error: nowhere cannot be read: No such file or directory." in ran.stderr
+    assert ran.returncode != 0
+    assert not re.search(r"\| +(torch|transformers|sklearn)$", ran.stderr, re.MULTILINE)
 
 
 def test_ignored_options_are_named(shapes, tmp_path):
