@@ -14,7 +14,7 @@ from harvest.training.export_step import export
 from harvest.training.fine_tuning import fine_tune
 from harvest.training.head_training import load_network, train_head
 from harvest.training.load_and_split import read_folders
-from harvest.training.training_state import begin_session
+from harvest.training.objects_shared_by_steps import begin_session
 from harvest.training.write_report import write_run_report
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from harvest.errors import HarvestError
-    from harvest.harvesting.download_settings import MakeWorkers
     from harvest.harvesting.summary import Summary
+    from harvest.harvesting.worker_settings import MakeWorkers
     from harvest.models import Query
 
 

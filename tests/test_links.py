@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.cli.save_changed_pages import save_page
+from harvest.cli.save_pages_for_bug_reports import save_page
 from harvest.dataset import Dataset, ReadOnlyDataset
 from harvest.errors import CannotWrite, PageChanged
 from harvest.files import disk

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from harvest.dataset.pages_naming_another_class import class_phrases
 from harvest.files.escape_outside_text import check_component
-from harvest.harvesting.result_relevance import query_words
+from harvest.harvesting.detect_unrelated_results import query_words
 from harvest.providers.sample_drawing import parse_shape
-from harvest.queries.query_syntax import (
+from harvest.queries.negative_terms_and_phrases import (
     derive_class_name,
     has_unclosed_phrase,
     plain_text,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harvest.harvesting.result_relevance import MIN_HITS, Relevance, ResultQuality, query_words
+from harvest.harvesting.detect_unrelated_results import MIN_HITS, Relevance, ResultQuality, query_words
 from harvest.models import Hit
 from harvest.providers import bing
 from harvest.providers.google import custom_search, result_page
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import RECORDINGS
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvest.cli import console
-from harvest.cli.images_to_check import print_conflicts, print_near_duplicates, print_unreadable
 from harvest.cli.open_dataset import find_nearby_dataset, quote_path
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
+from harvest.cli.print_images_to_check import print_conflicts, print_near_duplicates, print_unreadable
 from harvest.cli.shortened_lists import MOST, count_images, print_next
 from harvest.cli.summary_table import print_table
 from harvest.errors import UsageError

@@ -18,7 +18,7 @@ from harvest import __version__
 from harvest.cli import console
 from harvest.cli.completion import complete_source
 from harvest.cli.operating_system_errors import is_working_directory_gone
-from harvest.cli.save_changed_pages import save_page
+from harvest.cli.save_pages_for_bug_reports import save_page
 from harvest.errors import (
     ASK_THE_DOCTOR,
     HarvestError,
@@ -222,7 +222,7 @@ def _source(provider: Provider, proxy: str | None, *, offline: bool) -> Check:
 
 def _ask(provider: Provider, text: str, proxy: str | None) -> bool:
     from harvest.models import Query
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
     with SearchSession(pace=0, proxy=proxy, stop=threading.Event(), secrets=provider.secrets) as pages:
         query = Query(text, "probe", limit=1)

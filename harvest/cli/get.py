@@ -12,7 +12,7 @@ from harvest.cli.completion import complete_datasets, complete_sources
 from harvest.cli.declared_options import as_keywords, with_options
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
-from harvest.cli.save_changed_pages import save_strange_pages
+from harvest.cli.save_pages_for_bug_reports import save_strange_pages
 from harvest.cli.summary_table import print_summary
 from harvest.options import RunOptions
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvest.cli import console, optional_packages
-from harvest.cli.accept_option import AcceptShare  # noqa: TC001 - Typer reads it at run time
+from harvest.cli.none_of_these_option import AcceptShare  # noqa: TC001 - Typer reads it at run time
 from harvest.errors import Interrupted, NothingHarvested, UsageError
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ import typer
 
 from harvest.cli import console, open_dataset
 from harvest.cli.find_named_pictures import DEFAULT
-from harvest.cli.images_to_check import (
+from harvest.cli.open_dataset import Folder, quote_path
+from harvest.cli.print_images_to_check import (
     describe_mismatch,
     image_path,
     print_conflicts,
     print_near_duplicates,
     print_unreadable,
 )
-from harvest.cli.open_dataset import Folder, quote_path
 from harvest.cli.shortened_lists import (
     MOST,
     count_images,

@@ -79,8 +79,8 @@ def resume_hint(options: TrainingOptions) -> Iterator[None]:
     from harvest.cli.find_named_pictures import from_here
     from harvest.cli.open_dataset import quote_path
     from harvest.training import run_directory
-    from harvest.training.processes import is_caused_by_other_process
     from harvest.training.resumed_options import code_words
+    from harvest.training.torchrun_processes import is_caused_by_other_process
 
     def line() -> str:
         tree, run = (quote_path(from_here(path)) for path in (options.tree, run_directory.current_run() or Path()))

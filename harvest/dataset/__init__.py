@@ -20,7 +20,7 @@ from harvest.ledger.review_queries import LedgerPosition, ReviewRow
 from harvest.ledger.search_and_hit_tables import EXHAUSTED, LIMIT_REACHED, HitVerdict, SearchRecord
 from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 from harvest.ledger.training_data_and_splits import Origin
-from harvest.ledger.undo_history import UndoStep
+from harvest.ledger.undo_and_redo_from_log import UndoStep
 
 __all__ = [
     "EXHAUSTED",

@@ -15,7 +15,7 @@ from harvest.dataset import remember_dataset_paths
 from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
 from harvest.dataset.compare_ledger_with_disk import ScanProgress, compare_with_disk, have_differences
 from harvest.dataset.dataset_reader import DatasetReader
-from harvest.dataset.detect_moved_dataset import Identity
+from harvest.dataset.detect_folder_moved_while_open import Identity
 from harvest.dataset.file_operations import FileOperations, Placement
 from harvest.dataset.find_resaved_images import CopyFinder
 from harvest.dataset.infer_folder_changes import reconcile
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from harvest.ledger.decision_kinds import Action
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.review_queries import ReviewRow
-    from harvest.ledger.undo_history import UndoStep
+    from harvest.ledger.undo_and_redo_from_log import UndoStep
     from harvest.models import Hit, Query, Recipe, Refusal, Task
     from harvest.verdicts import Verdict
 

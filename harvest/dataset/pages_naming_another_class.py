@@ -6,7 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from harvest.queries import query_syntax
+from harvest.queries import negative_terms_and_phrases
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -36,8 +36,8 @@ def class_phrases(class_name: str, queries: Iterable[str]) -> set[str]:
     >>> sorted(class_phrases("king_snake", ["scarlet king snake", '"king snake" -coral']))
     ['king snake', 'scarlet king snake']
     """
-    texts = (class_name, *(query_syntax.without_negative_terms(query) for query in queries))
-    return {" ".join(words) for text in texts if (words := query_syntax.split_words(_plain(text)))}
+    texts = (class_name, *(negative_terms_and_phrases.without_negative_terms(query) for query in queries))
+    return {" ".join(words) for text in texts if (words := negative_terms_and_phrases.split_words(_plain(text)))}
 
 
 def find_page_mismatches(pictures: Iterable[PageText], words: Mapping[str, Collection[str]]) -> Iterator[PageMismatch]:
@@ -66,7 +66,7 @@ class _Names:
         self._starts = {name[:end] for name in self._classes for end in range(1, len(name) + 1)}
 
     def in_text(self, text: str) -> set[str]:
-        words = query_syntax.split_words(_plain(unquote(text)))
+        words = negative_terms_and_phrases.split_words(_plain(unquote(text)))
         named: set[str] = set()
         for start in range(len(words)):
             joined = ""

@@ -18,7 +18,7 @@ from harvest.ledger.picture_state_for_undo import (
     write_judgement,
     write_state,
 )
-from harvest.ledger.undo_history import UndoHistory
+from harvest.ledger.undo_and_redo_from_log import UndoHistory
 
 if TYPE_CHECKING:
     from harvest.dataset.apply_decisions import Decisions
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_state_for_undo import PictureState
     from harvest.ledger.picture_table import PictureTable
-    from harvest.ledger.undo_history import LoggedDecision, UndoStep
+    from harvest.ledger.undo_and_redo_from_log import LoggedDecision, UndoStep
 
 _PAIRS = frozenset({Action.DISTINCT, Action.SETTLE})
 _JUDGEMENTS = frozenset({Action.KEEP, Action.RATE})

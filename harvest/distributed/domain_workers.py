@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from harvest.harvesting.download_settings import DownloadSettings
+    from harvest.harvesting.worker_settings import DownloadSettings
     from harvest.models import Body, Picture, Task
     from harvest.web.host_rules_cache import HostRulesCache
     from harvest.web.limits import ImageLimits

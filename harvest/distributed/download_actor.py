@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harvest.distributed.jobs import Shard
-    from harvest.harvesting.download_settings import DownloadSettings
+    from harvest.harvesting.worker_settings import DownloadSettings
 
 REPORT_BYTES = 8 * 2**20  # of images in one report, and one image more
 UNREPORTED_BYTES = 16 * 2**20  # of images that wait for the driver; with as many, no new download begins

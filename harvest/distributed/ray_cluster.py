@@ -17,13 +17,13 @@ from harvest import __version__
 from harvest.distributed.download_actor import DownloadActor
 from harvest.distributed.sharded_workers import ShardedWorkers, WorkerLost
 from harvest.errors import OutOfResources, UsageError, name_missing_packages
-from harvest.harvesting.download_settings import DownloadSettings, make_local_workers
+from harvest.harvesting.worker_settings import DownloadSettings, make_local_workers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from harvest.distributed.jobs import DownloadJob, WorkerReport
-    from harvest.harvesting.download_settings import MakeWorkers
+    from harvest.harvesting.worker_settings import MakeWorkers
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset import ImageProvenance
     from harvest.labelled_pictures.load_pictures import Example, LabelledPictures
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
 
 _SPLITS = {SplitPart.TRAIN: "train", SplitPart.VALID: "validation", SplitPart.TEST: "test"}
 _LONGEST_TEXT, _LONGEST_URL = 500, 2000  # characters

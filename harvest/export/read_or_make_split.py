@@ -9,7 +9,7 @@ from harvest.errors import StorageError
 from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.load_pictures import LabelledPictures, load_pictures
 from harvest.splits.persist import load_split
-from harvest.splits.split import Split, make_split
+from harvest.splits.split_images import Split, make_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable

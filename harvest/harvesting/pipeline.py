@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from harvest.models import Hit, Query
     from harvest.providers.base import Provider
     from harvest.verdicts import Verdict
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -14,15 +14,15 @@ from harvest.default_callbacks import ignore_message
 from harvest.errors import HarvestError, ProviderError, UsageError
 from harvest.files.escape_outside_text import check_component
 from harvest.harvesting.deduplicate import Deduplicator
-from harvest.harvesting.download_settings import DownloadSettings, make_local_workers
 from harvest.harvesting.event_loop_thread import run_in_thread
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import ProviderProblem, Summary
 from harvest.harvesting.target import WINDOW
+from harvest.harvesting.worker_settings import DownloadSettings, make_local_workers
 from harvest.options import unsupported_filters
 from harvest.verdicts import Verdict
 from harvest.web.image_client import ImageLimits
-from harvest.web.search_session import SearchSession
+from harvest.web.request_search_pages import SearchSession
 from harvest.web.user_agent import CONTACT_VARIABLE
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from harvest.harvesting.download import RunWorkers
-    from harvest.harvesting.download_settings import MakeWorkers
+    from harvest.harvesting.worker_settings import MakeWorkers
     from harvest.models import Query
     from harvest.options import RunOptions
     from harvest.providers.base import Provider

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harvest.contain_unexpected_errors import provider_failure
 from harvest.errors import HarvestError, Interrupted, ProviderError, Unanswerable
-from harvest.harvesting.result_relevance import Relevance, ResultQuality
+from harvest.harvesting.detect_unrelated_results import Relevance, ResultQuality
 from harvest.harvesting.summary import (
     EXHAUSTED,
     FAILED,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from harvest.models import Query, Task
     from harvest.providers.base import Provider
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
 log = logging.getLogger(__name__)
 

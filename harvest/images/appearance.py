@@ -9,7 +9,7 @@ import numpy as np
 from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.images import exif_orientation_and_source
 from harvest.images.decode_small import decode_small
-from harvest.images.remove_padding import remove_padding
+from harvest.images.remove_white_padding import remove_padding
 from harvest.models import Refusal
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from harvest.duplicates import fingerprint
 from harvest.images import exif_orientation_and_source, headers
 from harvest.images.decode import decode
 from harvest.images.opt_out_and_ai_marks import read_statements
-from harvest.images.remove_padding import remove_padding
+from harvest.images.remove_white_padding import remove_padding
 from harvest.models import AI_SOURCE_TYPES, DEFAULT_RULES, Fingerprint, Picture, Refusal
 from harvest.verdicts import Verdict
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harvest.images import xmp
 from harvest.images.content_credentials import read_assertions
-from harvest.images.metadata_blocks import find_metadata
+from harvest.images.find_xmp_and_c2pa import find_metadata
 from harvest.models import AI_SOURCE_TYPES
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from harvest import photo_keys
 from harvest.errors import Blocked, PageChanged
 from harvest.models import Hit
-from harvest.providers import validation
+from harvest.providers import answer_values
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.json_response import page_changed
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _HOST = "https://image.baidu.com"
 _COUNT = 30  # results per page
@@ -84,15 +84,15 @@ def parse(page: SearchPage) -> PageResults:
     """Read a response; raise when it has neither results nor a sign that there are none."""
     if page.status != HTTPStatus.OK:
         raise _blocked_error(f"answers {page.status}")
-    answer = validation.as_object(_parse_json(page))
+    answer = answer_values.as_object(_parse_json(page))
     if answer.get("antiFlag"):
-        raise _blocked_error(f'says "{validation.parse_text(answer.get("message")) or "no"}"')
-    results, total = answer.get("data"), validation.parse_number(answer.get("listNum"))
-    given = [result for result in validation.as_objects(results) if result]  # the last result is always empty
+        raise _blocked_error(f'says "{answer_values.parse_text(answer.get("message")) or "no"}"')
+    results, total = answer.get("data"), answer_values.parse_number(answer.get("listNum"))
+    given = [result for result in answer_values.as_objects(results) if result]  # the last result is always empty
     hits = [hit for hit in map(_hit, given) if hit]
     if not isinstance(results, list) or (not hits and (given or total)):
         raise page_changed(page, "Baidu", "a response with neither results nor a sign that there are none")
-    following = int(validation.url_parameter(page.url, "pn") or 0) + _COUNT
+    following = int(answer_values.url_parameter(page.url, "pn") or 0) + _COUNT
     return PageResults(hits, following if hits and following < (total or 0) else None, total)
 
 
@@ -113,10 +113,10 @@ def _blocked_error(what: str) -> Blocked:
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    clear = next(iter(validation.as_objects(result.get("replaceUrl"))), {})
+    clear = next(iter(answer_values.as_objects(result.get("replaceUrl"))), {})
     stated = (clear.get("ObjURL"), decipher_url(result.get("objURL")))
-    smaller = [validation.parse_url(result.get(name)) for name in ("hoverURL", "middleURL", "thumbURL")]
-    wrapped = [url for url in map(validation.parse_url, stated) if url]
+    smaller = [answer_values.parse_url(result.get(name)) for name in ("hoverURL", "middleURL", "thumbURL")]
+    wrapped = [url for url in map(answer_values.parse_url, stated) if url]
     originals = [url for url in map(unwrap_url, wrapped) if not _is_thumbnail(url) and url not in smaller]
     # A wrapped URL is a copy on Baidu's servers, for originals that are gone.
     urls = list(dict.fromkeys(url for url in (*originals, *wrapped, *smaller) if url))
@@ -126,10 +126,11 @@ def _hit(result: dict[str, Any]) -> Hit | None:
         url=urls[0],
         provider=Baidu.name,
         source=photo_keys.source_key(urls[0]),
-        page=validation.parse_url(clear.get("FromURL")) or validation.parse_url(decipher_url(result.get("fromURL"))),
-        title=validation.parse_text(result.get("fromPageTitle"), html=True),
-        width=validation.parse_number(result.get("width")) if originals else None,
-        height=validation.parse_number(result.get("height")) if originals else None,
+        page=answer_values.parse_url(clear.get("FromURL"))
+        or answer_values.parse_url(decipher_url(result.get("fromURL"))),
+        title=answer_values.parse_text(result.get("fromPageTitle"), html=True),
+        width=answer_values.parse_number(result.get("width")) if originals else None,
+        height=answer_values.parse_number(result.get("height")) if originals else None,
         others=tuple(urls[1:]),
     )
 
@@ -141,7 +142,7 @@ def unwrap_url(url: str) -> str:
     'http://a.example/1.jpg'
     """
     found = _WRAPPED.match(url)
-    return (found and validation.parse_url(unquote(found[1]))) or url
+    return (found and answer_values.parse_url(unquote(found[1]))) or url
 
 
 def _is_thumbnail(url: str) -> bool:

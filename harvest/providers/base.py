@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harvest.models import Hit, Query
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
 PATIENCE = 2  # pages in a row without a new hit; some engines repeat their last page forever
 

@@ -16,7 +16,7 @@ from harvest import photo_keys
 from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit
-from harvest.providers import validation
+from harvest.providers import answer_values
 from harvest.providers.base import NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bs4 import Tag
 
     from harvest.models import Filters, Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _HOST = "www.bing.com"
 _COUNT = 35  # results per page
@@ -130,7 +130,7 @@ def _filter_names(filters: Filters) -> Iterator[str]:
     if filters.min_size > _LARGE:
         yield "imagesize-large"
     if filters.since:
-        minutes = max(0, int(time.time()) - validation.parse_day(filters.since)) // 60
+        minutes = max(0, int(time.time()) - answer_values.parse_day(filters.since)) // 60
         years = -(-minutes // _AGES[-1]) * _AGES[-1]
         yield f"age-lt{next((age for age in _AGES if age >= minutes), years)}"
 
@@ -158,7 +158,10 @@ def parse(page: SearchPage) -> PageResults:
         return PageResults([])
     return PageResults(
         hits,
-        _more(soup, (validation.parse_number(validation.url_parameter(page.url, "first")) or 1) + len(anchors)),
+        _more(
+            soup,
+            (answer_values.parse_number(answer_values.url_parameter(page.url, "first")) or 1) + len(anchors),
+        ),
     )
 
 
@@ -183,12 +186,12 @@ def _more(soup: BeautifulSoup, following: int) -> int | None:
     url = next(filter(None, urls), "")
     if urls and not url:
         return None
-    return validation.parse_number(validation.url_parameter(url, "first")) or following
+    return answer_values.parse_number(answer_values.url_parameter(url, "first")) or following
 
 
 def _hit(anchor: Tag) -> Hit | None:
-    result = validation.parse_json_object(str(anchor.get("m", "")))
-    url = validation.parse_url(result.get("murl"))
+    result = answer_values.parse_json_object(str(anchor.get("m", "")))
+    url = answer_values.parse_url(result.get("murl"))
     # The carousel of related searches uses the same elements, but has neither title nor id.
     if url is None or "t" not in result or "mid" not in result:
         return None
@@ -197,8 +200,8 @@ def _hit(anchor: Tag) -> Hit | None:
         url=url,
         provider=Bing.name,
         source=photo_keys.source_key(url),
-        page=validation.parse_url(result.get("purl")),
-        title=validation.parse_text(result["t"]),
+        page=answer_values.parse_url(result.get("purl")),
+        title=answer_values.parse_text(result["t"]),
         width=width,
         height=height,
     )
@@ -208,10 +211,10 @@ def _size(anchor: Tag) -> tuple[int | None, int | None]:
     """Return width and height of the original, from the link to its details or from the caption."""
     link = str(anchor.get("href", ""))
     size = (
-        validation.parse_number(validation.url_parameter(link, "expw")),
-        validation.parse_number(validation.url_parameter(link, "exph")),
+        answer_values.parse_number(answer_values.url_parameter(link, "expw")),
+        answer_values.parse_number(answer_values.url_parameter(link, "exph")),
     )
     if None in size and anchor.parent and (caption := anchor.parent.select_one("span.nowrap")):
         stated = _SIZE.match(caption.get_text(strip=True))
-        return (validation.parse_number(stated[1]), validation.parse_number(stated[2])) if stated else size
+        return (answer_values.parse_number(stated[1]), answer_values.parse_number(stated[2])) if stated else size
     return size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harvest import photo_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit, Safe
-from harvest.providers import validation
+from harvest.providers import answer_values
 from harvest.providers.base import Key, NewHits, PageResults, Provider
 from harvest.providers.json_response import page_changed
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _ADDRESS = "https://api.search.brave.com/res/v1/images/search"
 _MOST = 200
@@ -70,33 +70,33 @@ def parse(page: SearchPage) -> PageResults:
     if page.status != HTTPStatus.OK:
         raise _failure(page)
     answer: Any = page.json()
-    results = validation.as_object(answer).get("results")
-    hits = [hit for hit in map(_hit, validation.as_objects(results)) if hit]
+    results = answer_values.as_object(answer).get("results")
+    hits = [hit for hit in map(_hit, answer_values.as_objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
         raise page_changed(page, "Brave", "a response with neither results nor a sign that there are none")
     return PageResults(hits)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    image = validation.as_object(result.get("properties"))
-    if (url := validation.parse_url(image.get("url"))) is None:
+    image = answer_values.as_object(result.get("properties"))
+    if (url := answer_values.parse_url(image.get("url"))) is None:
         return None
     return Hit(
         url=url,
         provider=Brave.name,
         source=photo_keys.source_key(url),
-        page=validation.parse_url(result.get("url")),
-        title=validation.parse_text(result.get("title"), html=True),
-        width=validation.parse_number(image.get("width")),
-        height=validation.parse_number(image.get("height")),
+        page=answer_values.parse_url(result.get("url")),
+        title=answer_values.parse_text(result.get("title"), html=True),
+        width=answer_values.parse_number(image.get("width")),
+        height=answer_values.parse_number(image.get("height")),
     )
 
 
 def _failure(page: SearchPage) -> ProviderError:
     """Return the error for a bad key, an exhausted quota or a refused search; Brave answers 422 to a bad key."""
     answer = page.json() if page.text.lstrip().startswith("{") else None
-    error = validation.as_object(validation.as_object(answer).get("error"))
-    code, reason = str(error.get("code")), validation.parse_text(error.get("detail"))
+    error = answer_values.as_object(answer_values.as_object(answer).get("error"))
+    code, reason = str(error.get("code")), answer_values.parse_text(error.get("detail"))
     if not reason:
         return Blocked(
             f"Brave answers {page.status} instead of results.", "harvest stopped searching Brave. Try again later."

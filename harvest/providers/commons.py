@@ -11,7 +11,7 @@ from harvest import photo_keys
 from harvest.errors import KeyMissing, RateLimited, Unanswerable
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit
-from harvest.providers import json_response, licence_parsing, validation
+from harvest.providers import answer_values, json_response, licence_parsing
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.web.user_agent import CONTACT_VARIABLE, identify, is_contact
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _API = "https://commons.wikimedia.org/w/api.php"
 _CATEGORY = re.compile(r"category:\s*(.+)", re.IGNORECASE)
@@ -125,20 +125,20 @@ class CommonsBatch(NamedTuple):
 def read_batch(page: SearchPage) -> CommonsBatch | None:
     """Read one response; return `None` when the databases lag and the request should be repeated."""
     answer = json_response.read_object(page, Commons.label)
-    if error := validation.as_object(answer.get("error")):
+    if error := answer_values.as_object(answer.get("error")):
         if error.get("code") == "maxlag":
             return None
-        reason = validation.parse_text(error.get("info")) or "no reason given"
+        reason = answer_values.parse_text(error.get("info")) or "no reason given"
         raise Unanswerable(f"Commons refuses this search: {reason}", "Change the query, or leave Commons out.")
-    listed, following = validation.as_object(answer.get("query")).get("pages"), answer.get("continue")
+    listed, following = answer_values.as_object(answer.get("query")).get("pages"), answer.get("continue")
     if listed is None and "batchcomplete" in answer and answer.keys() <= _EMPTY:
         listed = []
     if isinstance(listed, dict):  # the format's first version
         listed = list(listed.values())
     files = {
         number: file
-        for file in validation.as_objects(listed)
-        if (number := validation.parse_number(file.get("pageid"), validation.IDENTITY))
+        for file in answer_values.as_objects(listed)
+        if (number := answer_values.parse_number(file.get("pageid"), answer_values.IDENTITY))
     }
     if not isinstance(listed, list) or (listed and not files) or not isinstance(following, dict | None):
         raise json_response.page_changed(page, Commons.label, "a response without files")
@@ -152,12 +152,14 @@ def read_batch(page: SearchPage) -> CommonsBatch | None:
 def parse(page: SearchPage) -> PageResults:
     """Read the hits of one response, and the offset of the next one."""
     batch = read_batch(page) or CommonsBatch({}, None, is_whole=True)
-    return PageResults(parse_hits(batch.files, page), validation.parse_number((batch.following or {}).get("gsroffset")))
+    return PageResults(
+        parse_hits(batch.files, page), answer_values.parse_number((batch.following or {}).get("gsroffset"))
+    )
 
 
 def parse_hits(files: Mapping[int, dict[str, Any]], page: SearchPage) -> list[Hit]:
     """Return the images among files in their order; `page` is attached to the error if the layout has changed."""
-    listed = sorted(files.values(), key=lambda file: validation.parse_number(file.get("index")) or 0)
+    listed = sorted(files.values(), key=lambda file: answer_values.parse_number(file.get("index")) or 0)
     described = [(file, info) for file in listed if "url" in (info := _image_info(file))]
     if listed and not described:
         raise json_response.page_changed(page, Commons.label, "files without URLs")
@@ -166,7 +168,7 @@ def parse_hits(files: Mapping[int, dict[str, Any]], page: SearchPage) -> list[Hi
 
 def _image_info(file: dict[str, Any]) -> dict[str, Any]:
     """Return the image information of the newest version of a file; it may be missing."""
-    return next(iter(validation.as_objects(file.get("imageinfo"))), {})
+    return next(iter(answer_values.as_objects(file.get("imageinfo"))), {})
 
 
 def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
@@ -187,10 +189,10 @@ def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
         provider=Commons.name,
         source=photo_keys.source_key(original),
         page=_file_url(info.get("descriptionurl")),
-        title=validation.parse_text(title.rpartition(".")[0] or title),
-        width=validation.parse_number(info.get(f"{size}width")),
-        height=validation.parse_number(info.get(f"{size}height")),
-        author=validation.parse_text(artist, html=True),
+        title=answer_values.parse_text(title.rpartition(".")[0] or title),
+        width=answer_values.parse_number(info.get(f"{size}width")),
+        height=answer_values.parse_number(info.get(f"{size}height")),
+        author=answer_values.parse_text(artist, html=True),
         author_url=_link(artist),
         licence=_licence(name, url),
         others=tuple(urls[1:]),
@@ -199,12 +201,12 @@ def _hit(file: dict[str, Any], info: dict[str, Any]) -> Hit | None:
 
 def _file_url(value: object) -> str | None:
     """Return a URL without the tracking parameters that Commons adds since 2026."""
-    url = validation.parse_url(value)
+    url = answer_values.parse_url(value)
     return url.partition("?utm_")[0] if url else None
 
 
 def _value(info: dict[str, Any], name: str) -> str:
-    value = validation.as_object(validation.as_object(info.get("extmetadata")).get(name)).get("value")
+    value = answer_values.as_object(answer_values.as_object(info.get("extmetadata")).get(name)).get("value")
     return value if isinstance(value, str) else ""
 
 
@@ -214,7 +216,7 @@ def _link(artist: str) -> str | None:
         return None
     anchor = BeautifulSoup(artist, "html.parser").select_one("a[href]")
     link = str(anchor["href"]) if anchor else ""
-    return validation.parse_url(f"https:{link}" if link.startswith("//") else link)
+    return answer_values.parse_url(f"https:{link}" if link.startswith("//") else link)
 
 
 def _licence(name: str, url: str) -> Licence:

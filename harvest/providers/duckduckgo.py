@@ -11,7 +11,7 @@ from harvest import photo_keys
 from harvest.errors import Blocked
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit, Safe
-from harvest.providers import validation
+from harvest.providers import answer_values
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.json_response import page_changed
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Filters, Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _HOST = "https://duckduckgo.com"
 _REFUSED = "ops@duckduckgo.com"  # "If this error persists, please let us know"
@@ -97,14 +97,14 @@ def parse(page: SearchPage) -> PageResults:
     """Read a response; raise when it has neither results nor a sign that there are none."""
     _check(page)
     answer: Any = page.json()
-    results = validation.as_object(answer).get("results")
-    hits = [hit for hit in map(_hit, validation.as_objects(results)) if hit]
+    results = answer_values.as_object(answer).get("results")
+    hits = [hit for hit in map(_hit, answer_values.as_objects(results)) if hit]
     if not isinstance(results, list) or (results and not hits):
         raise page_changed(page, "DuckDuckGo", "a response with neither results nor a sign that there are none")
     following = answer.get("next")
     return PageResults(
         hits,
-        validation.parse_number(validation.url_parameter(following, "s")) if isinstance(following, str) else None,
+        answer_values.parse_number(answer_values.url_parameter(following, "s")) if isinstance(following, str) else None,
     )
 
 
@@ -120,14 +120,14 @@ def _check(page: SearchPage) -> None:
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    if (url := validation.parse_url(result.get("image"))) is None:
+    if (url := answer_values.parse_url(result.get("image"))) is None:
         return None
     return Hit(
         url=url,
         provider=DuckDuckGo.name,
         source=photo_keys.source_key(url),
-        page=validation.parse_url(result.get("url")),
-        title=validation.parse_text(result.get("title"), html=True),
-        width=validation.parse_number(result.get("width")),
-        height=validation.parse_number(result.get("height")),
+        page=answer_values.parse_url(result.get("url")),
+        title=answer_values.parse_text(result.get("title"), html=True),
+        width=answer_values.parse_number(result.get("width")),
+        height=answer_values.parse_number(result.get("height")),
     )

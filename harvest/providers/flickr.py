@@ -27,14 +27,14 @@ from harvest.errors import (
 )
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit, Safe
-from harvest.providers import json_response, licence_parsing, validation
+from harvest.providers import answer_values, json_response, licence_parsing
 from harvest.providers.base import Key, NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _PER_PAGE = 500
 _BEGINNING = 1_075_593_600  # February 2004, when Flickr opened
@@ -106,8 +106,8 @@ def _dates(query: Query) -> tuple[int, int]:
     since, until = query.filters.since, query.filters.until
     now = int(time.time())
     return (
-        validation.parse_day(since) if since else _BEGINNING,
-        min(now, validation.parse_day(until, end=True)) if until else now,
+        answer_values.parse_day(since) if since else _BEGINNING,
+        min(now, answer_values.parse_day(until, end=True)) if until else now,
     )
 
 
@@ -182,7 +182,7 @@ def parse(page: SearchPage) -> PageResults:
         raise _failure(answer if isinstance(answer, dict) else {}, page.text)
     photos = answer.get("photos")
     fields = photos if isinstance(photos, dict) else {}
-    total, listed = validation.parse_number(fields.get("total")), fields.get("photo")
+    total, listed = answer_values.parse_number(fields.get("total")), fields.get("photo")
     if listed is None and str(fields.get("total")) == "0":
         listed = []
     hits = [hit for hit in map(_hit, listed) if hit] if isinstance(listed, list) else []
@@ -190,7 +190,9 @@ def parse(page: SearchPage) -> PageResults:
         raise PageChanged(
             f"Flickr reports {total or 'no'} photos, and none of those it sent can be read.", _CHANGED, page.text
         )
-    number, last, per_page = (validation.parse_number(fields.get(name)) or 1 for name in ("page", "pages", "perpage"))
+    number, last, per_page = (
+        answer_values.parse_number(fields.get(name)) or 1 for name in ("page", "pages", "perpage")
+    )
     return PageResults(hits, number + 1 if number < last and number * per_page < CAP else None, total)
 
 
@@ -205,7 +207,7 @@ def _parse_json(page: SearchPage) -> object:
 
 
 def _failure(answer: dict[str, object], text: str) -> ProviderError:
-    code, message = str(answer.get("code")), validation.parse_text(answer.get("message")) or ""
+    code, message = str(answer.get("code")), answer_values.parse_text(answer.get("message")) or ""
     reason = f"{message} (code {code})"
     if code in _BAD_KEY:
         return KeyRefused(
@@ -225,21 +227,21 @@ def _hit(photo: object) -> Hit | None:
     if not isinstance(photo, dict):
         return None
     identity = str(photo.get("id"))
-    sizes = [size for size in SIZES if validation.parse_url(photo.get(f"url_{size}"))]
+    sizes = [size for size in SIZES if answer_values.parse_url(photo.get(f"url_{size}"))]
     if not sizes or not (identity.isascii() and identity.isdecimal()):
         return None
-    urls = list(dict.fromkeys(str(validation.parse_url(photo[f"url_{size}"])) for size in sizes))
-    names = (validation.parse_text(photo.get(name)) for name in ("pathalias", "path_alias", "owner"))
+    urls = list(dict.fromkeys(str(answer_values.parse_url(photo[f"url_{size}"])) for size in sizes))
+    names = (answer_values.parse_text(photo.get(name)) for name in ("pathalias", "path_alias", "owner"))
     owner = quote(next(filter(None, names), "-"), safe="@")
     return Hit(
         url=urls[0],
         provider=Flickr.name,
         source=f"flickr:{identity}",
         page=f"https://www.flickr.com/photos/{owner}/{identity}",
-        title=validation.parse_text(photo.get("title"), html=True),
-        width=validation.parse_number(photo.get(f"width_{sizes[0]}")),
-        height=validation.parse_number(photo.get(f"height_{sizes[0]}")),
-        author=validation.parse_text(photo.get("ownername"), html=True),
+        title=answer_values.parse_text(photo.get("title"), html=True),
+        width=answer_values.parse_number(photo.get(f"width_{sizes[0]}")),
+        height=answer_values.parse_number(photo.get(f"height_{sizes[0]}")),
+        author=answer_values.parse_text(photo.get("ownername"), html=True),
         author_url=f"https://www.flickr.com/people/{owner}/",
         licence=LICENCES.get(str(photo.get("license")), Licence()),
         others=tuple(urls[1:]),

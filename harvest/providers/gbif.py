@@ -9,15 +9,15 @@ from urllib.parse import urlencode
 from harvest import photo_keys
 from harvest.licences import LicenceFilter
 from harvest.models import Hit
-from harvest.providers import json_response, licence_parsing, validation
+from harvest.providers import answer_values, json_response, licence_parsing
 from harvest.providers.base import NewHits, PageResults, Provider
-from harvest.queries.query_syntax import plain_text
+from harvest.queries.negative_terms_and_phrases import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _API = "https://api.gbif.org"
 # Catalogue of Life XR, GBIF's taxonomy since June 2026. It must be named: without it both requests use the old one.
@@ -80,18 +80,18 @@ def parse_match(page: SearchPage) -> str | None:
     Similar names do not count.
     """
     answer = json_response.read_object(page, Gbif.label)
-    kind = validation.as_object(answer.get("diagnostics")).get("matchType")
+    kind = answer_values.as_object(answer.get("diagnostics")).get("matchType")
     if not isinstance(kind, str):
         raise json_response.page_changed(page, Gbif.label, "a response that does not say whether the name exists")
     if kind != "EXACT":
         return None
-    usages = (validation.as_object(answer.get(name)) for name in ("acceptedUsage", "usage"))
+    usages = (answer_values.as_object(answer.get(name)) for name in ("acceptedUsage", "usage"))
     return next(filter(None, (_parse_key(usage.get("key")) for usage in usages)), None)
 
 
 def _parse_key(key: object) -> str | None:
     """Return the key of a taxon as text; it may be sent as a number."""
-    text = key if isinstance(key, str) else str(validation.parse_number(key, validation.IDENTITY) or "")
+    text = key if isinstance(key, str) else str(answer_values.parse_number(key, answer_values.IDENTITY) or "")
     return text if _KEY.fullmatch(text) else None
 
 
@@ -100,32 +100,32 @@ def parse(page: SearchPage) -> PageResults:
     answer = json_response.read_object(page, Gbif.label)
     listed = json_response.read_list(page, Gbif.label, answer)
     end = answer.get("endOfRecords")
-    media = [(record, item) for record in listed for item in validation.as_objects(record.get("media"))]
+    media = [(record, item) for record in listed for item in answer_values.as_objects(record.get("media"))]
     has_urls = any("identifier" in item or "references" in item for _, item in media)
     if not isinstance(end, bool) or (listed and not has_urls):
         raise json_response.page_changed(page, Gbif.label, "records without media")
-    offset, limit = (validation.parse_number(answer.get(name)) or 0 for name in ("offset", "limit"))
+    offset, limit = (answer_values.parse_number(answer.get(name)) or 0 for name in ("offset", "limit"))
     more = offset + limit
     hits = [hit for record, item in media if (hit := _hit(record, item))]
     is_last = end or not limit or more + limit > _CAP
-    return PageResults(hits, None if is_last else more, validation.parse_number(answer.get("count")))
+    return PageResults(hits, None if is_last else more, answer_values.parse_number(answer.get("count")))
 
 
 def _hit(record: dict[str, Any], medium: dict[str, Any]) -> Hit | None:
-    url = validation.parse_url(medium.get("identifier"))
+    url = answer_values.parse_url(medium.get("identifier"))
     if url is None or medium.get("type", "StillImage") != "StillImage":
         return None
-    number = validation.parse_number(record.get("key"), validation.IDENTITY)
-    page = validation.parse_url(medium.get("references")) or validation.parse_url(record.get("references"))
+    number = answer_values.parse_number(record.get("key"), answer_values.IDENTITY)
+    page = answer_values.parse_url(medium.get("references")) or answer_values.parse_url(record.get("references"))
     names = (record.get("vernacularName"), record.get("species") or record.get("scientificName"))
-    common, latin = map(validation.parse_text, names)
+    common, latin = map(answer_values.parse_text, names)
     return Hit(
         url=url,
         provider=Gbif.name,
         source=photo_keys.source_key(url),
         page=page or (f"https://www.gbif.org/occurrence/{number}" if number else None),
         title=f"{common} ({latin})" if common and latin else latin,
-        author=validation.parse_text(medium.get("creator")) or validation.parse_text(medium.get("rightsHolder")),
+        author=answer_values.parse_text(medium.get("creator")) or answer_values.parse_text(medium.get("rightsHolder")),
         # The record's own licence is for its data: an image's may be stricter or missing.
         licence=licence_parsing.parse_licence_words(str(medium.get("license", ""))),
     )

@@ -9,15 +9,15 @@ from urllib.parse import quote
 
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit
-from harvest.providers import json_response, licence_parsing, validation
+from harvest.providers import answer_values, json_response, licence_parsing
 from harvest.providers.base import NewHits, PageResults, Provider
-from harvest.queries.query_syntax import plain_text
+from harvest.queries.negative_terms_and_phrases import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _API = "https://api.inaturalist.org/v1"
 _PER_PAGE = 200
@@ -137,7 +137,7 @@ def parse_taxa(page: SearchPage, name: str) -> int | None:
     for taxon in json_response.read_list(page, INaturalist.label, answer):
         names = (taxon.get(field) for field in ("name", "matched_term", "preferred_common_name"))
         if normalized and any(normalized == _normalize_name(name) for name in names if isinstance(name, str)):
-            return validation.parse_number(taxon.get("id"), validation.IDENTITY)
+            return answer_values.parse_number(taxon.get("id"), answer_values.IDENTITY)
     return None
 
 
@@ -150,11 +150,11 @@ def parse(page: SearchPage) -> PageResults:
     """Read a page of observations, each with one or more photos; the next page starts above its last id."""
     answer = json_response.read_object(page, INaturalist.label)
     listed = json_response.read_list(page, INaturalist.label, answer)
-    total = validation.parse_number(answer.get("total_results"))
+    total = answer_values.parse_number(answer.get("total_results"))
     photos = [
-        (observation, photo) for observation in listed for photo in validation.as_objects(observation.get("photos"))
+        (observation, photo) for observation in listed for photo in answer_values.as_objects(observation.get("photos"))
     ]
-    last = validation.parse_number(listed[-1].get("id"), validation.IDENTITY) if listed else None
+    last = answer_values.parse_number(listed[-1].get("id"), answer_values.IDENTITY) if listed else None
     if listed and (last is None or not any("url" in photo for _, photo in photos)):
         raise json_response.page_changed(page, INaturalist.label, "observations without photos")
     hits = [hit for observation, photo in photos if (hit := _hit(observation, photo))]
@@ -162,23 +162,23 @@ def parse(page: SearchPage) -> PageResults:
 
 
 def _hit(observation: dict[str, Any], photo: dict[str, Any]) -> Hit | None:
-    found = _PHOTO.fullmatch(validation.parse_url(photo.get("url")) or "")
+    found = _PHOTO.fullmatch(answer_values.parse_url(photo.get("url")) or "")
     if found is None:  # hidden or removed
         return None
-    user, taxon = (validation.as_object(observation.get(name)) for name in ("user", "taxon"))
-    measured = validation.as_object(photo.get("original_dimensions"))
-    latin, common = (validation.parse_text(taxon.get(name)) for name in ("name", "preferred_common_name"))
-    login = validation.parse_text(user.get("login"))
+    user, taxon = (answer_values.as_object(observation.get(name)) for name in ("user", "taxon"))
+    measured = answer_values.as_object(photo.get("original_dimensions"))
+    latin, common = (answer_values.parse_text(taxon.get(name)) for name in ("name", "preferred_common_name"))
+    login = answer_values.parse_text(user.get("login"))
     urls = [f"{found[1]}/{size}{found[3]}" for size in _SIZES]
     return Hit(
         url=urls[0],
         provider=INaturalist.name,
         source=f"inaturalist:{found[2]}",
-        page=validation.parse_url(observation.get("uri")),
+        page=answer_values.parse_url(observation.get("uri")),
         title=f"{common} ({latin})" if common and latin else latin,
-        width=validation.parse_number(measured.get("width")),
-        height=validation.parse_number(measured.get("height")),
-        author=validation.parse_text(user.get("name")) or login,
+        width=answer_values.parse_number(measured.get("width")),
+        height=answer_values.parse_number(measured.get("height")),
+        author=answer_values.parse_text(user.get("name")) or login,
         author_url=f"https://www.inaturalist.org/people/{quote(login, safe='')}" if login else None,
         licence=_licence(photo),
         others=tuple(urls[1:]),

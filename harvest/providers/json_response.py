@@ -6,10 +6,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from harvest.errors import ASK_THE_DOCTOR, Blocked, PageChanged, Unanswerable
-from harvest.providers import validation
+from harvest.providers import answer_values
 
 if TYPE_CHECKING:
-    from harvest.web.search_session import SearchPage
+    from harvest.web.request_search_pages import SearchPage
 
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _REASONS = ("detail", "error", "message", "info")  # fields in which services state why they refuse
@@ -38,8 +38,8 @@ def read_reason(page: SearchPage) -> str | None:
         answer = page.json()
     except PageChanged:
         text = page.text.lstrip()
-        return None if text.startswith(("<", "{", "[")) else validation.parse_text(text)
-    fields = validation.as_object(answer)
+        return None if text.startswith(("<", "{", "[")) else answer_values.parse_text(text)
+    fields = answer_values.as_object(answer)
     return next(filter(None, (_find_text(fields.get(name)) for name in _REASONS)), None)
 
 
@@ -48,9 +48,9 @@ def _find_text(value: object, levels: int = _NESTED) -> str | None:
     if levels and isinstance(value, list):
         return next(filter(None, (_find_text(item, levels - 1) for item in value)), None)
     if levels and isinstance(value, dict):
-        found = ((validation.parse_text(name), _find_text(item, levels - 1)) for name, item in value.items())
+        found = ((answer_values.parse_text(name), _find_text(item, levels - 1)) for name, item in value.items())
         return next((f"{name}: {text}" for name, text in found if text), None)
-    return validation.parse_text(value)
+    return answer_values.parse_text(value)
 
 
 def _refusal(page: SearchPage, label: str) -> Unanswerable | PageChanged:
@@ -67,7 +67,7 @@ def _refusal(page: SearchPage, label: str) -> Unanswerable | PageChanged:
 def read_list(page: SearchPage, label: str, answer: dict[str, Any], name: str = "results") -> list[dict[str, Any]]:
     """Return the objects of a list in a response; raise `PageChanged` if the list is missing or holds none."""
     found = answer.get(name)
-    objects = validation.as_objects(found)
+    objects = answer_values.as_objects(found)
     if not isinstance(found, list) or (found and not objects):
         raise page_changed(page, label, f"a response without {name}")
     return objects

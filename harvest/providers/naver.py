@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harvest import photo_keys
 from harvest.errors import Blocked, KeyMissing, KeyRefused, ProviderError, Unanswerable
 from harvest.models import Hit
-from harvest.providers import json_response, validation
+from harvest.providers import answer_values, json_response
 from harvest.providers.base import Key, NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _COUNT = 100
 _LAST_START = 1000
@@ -122,30 +122,30 @@ def parse(page: SearchPage) -> PageResults:
     hits = [hit for hit in map(_hit, items) if hit]
     if items and not hits:
         raise json_response.page_changed(page, Naver.label, "results that cannot be read")
-    start = validation.parse_number(validation.url_parameter(page.url, "start")) or 1
-    following = start + (validation.parse_number(validation.url_parameter(page.url, "display")) or _COUNT)
-    total = validation.parse_number(answer.get("total"))
+    start = answer_values.parse_number(answer_values.url_parameter(page.url, "start")) or 1
+    following = start + (answer_values.parse_number(answer_values.url_parameter(page.url, "display")) or _COUNT)
+    total = answer_values.parse_number(answer.get("total"))
     return PageResults(hits, following if hits and following <= min(total or 0, _LAST_START) else None, total)
 
 
 def _hit(item: dict[str, Any]) -> Hit | None:
-    if (url := validation.parse_url(item.get("link"))) is None:
+    if (url := answer_values.parse_url(item.get("link"))) is None:
         return None
     return Hit(
         url=url,
         provider=Naver.name,
         source=photo_keys.source_key(url),
-        title=validation.parse_text(item.get("title"), html=True),
-        width=validation.parse_number(item.get("sizewidth")),
-        height=validation.parse_number(item.get("sizeheight")),
+        title=answer_values.parse_text(item.get("title"), html=True),
+        width=answer_values.parse_number(item.get("sizewidth")),
+        height=answer_values.parse_number(item.get("sizeheight")),
     )
 
 
 def _failure(page: SearchPage) -> ProviderError:
     """Return the error for a refusal; the two platforms state their reason in different fields."""
-    answer = validation.as_object(page.json() if page.text.lstrip().startswith("{") else None)
-    stated = answer.get("errorMessage"), validation.as_object(answer.get("error")).get("message")
-    reason = next(filter(None, map(validation.parse_text, stated)), None)
+    answer = answer_values.as_object(page.json() if page.text.lstrip().startswith("{") else None)
+    stated = answer.get("errorMessage"), answer_values.as_object(answer.get("error")).get("message")
+    reason = next(filter(None, map(answer_values.parse_text, stated)), None)
     if reason is None:
         return Blocked(
             f"Naver answers {page.status} instead of results.", "harvest stopped searching Naver. Try again later."

@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from harvest.errors import KeyRefused, PageChanged
-from harvest.providers import validation
+from harvest.providers import answer_values
 
 if TYPE_CHECKING:
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _MARGIN = 60  # seconds before its expiry at which a token is replaced
 _DEFAULT_LIFETIME = 600  # seconds that a token without `expires_in` is used; Openverse's are valid for ten hours
@@ -62,4 +62,4 @@ class OAuthCredentials:
         token = fields.get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise PageChanged(f"{self.label} sent no valid token (HTTP {page.status}).")
-        return token, validation.parse_number(fields.get("expires_in")) or _DEFAULT_LIFETIME
+        return token, answer_values.parse_number(fields.get("expires_in")) or _DEFAULT_LIFETIME

@@ -10,7 +10,7 @@ from harvest import photo_keys
 from harvest.errors import KeyMissing, KeyRefused
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit, Safe
-from harvest.providers import json_response, licence_parsing, validation
+from harvest.providers import answer_values, json_response, licence_parsing
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.oauth import OAuthCredentials
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
     Ask = Callable[..., PageResults]
     Splits = list[list[dict[str, str]]]
@@ -128,7 +128,7 @@ def _parts(ask: Ask, splits: Splits, **narrowed: str) -> Iterator[list[Hit]]:
 
 def parse(page: SearchPage) -> PageResults:
     """Read a page of results; raise when it is not one."""
-    number = validation.parse_number(validation.url_parameter(page.url, "page")) or 1
+    number = answer_values.parse_number(answer_values.url_parameter(page.url, "page")) or 1
     if page.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND} and number > 1:
         return PageResults([])  # past the end
     if page.status == HTTPStatus.UNAUTHORIZED:
@@ -141,27 +141,27 @@ def parse(page: SearchPage) -> PageResults:
     hits = [hit for hit in map(_hit, listed) if hit]
     if listed and not hits:
         raise json_response.page_changed(page, Openverse.label, "results that cannot be read")
-    size, last = (validation.parse_number(answer.get(name)) or 0 for name in ("page_size", "page_count"))
+    size, last = (answer_values.parse_number(answer.get(name)) or 0 for name in ("page_size", "page_count"))
     more = number + 1 if number < last and number * size < _CAP else None
-    return PageResults(hits, more, validation.parse_number(answer.get("result_count")))
+    return PageResults(hits, more, answer_values.parse_number(answer.get("result_count")))
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    url = validation.parse_url(result.get("url"))
+    url = answer_values.parse_url(result.get("url"))
     if url is None:
         return None
-    thumbnail = validation.parse_url(result.get("thumbnail"))
+    thumbnail = answer_values.parse_url(result.get("thumbnail"))
     stated = licence_parsing.parse_licence(str(result.get("license_url")))  # it names the country of a ported one
     return Hit(
         url=url,
         provider=Openverse.name,
         source=photo_keys.source_key(url),
-        page=validation.parse_url(result.get("foreign_landing_url")),
-        title=validation.parse_text(result.get("title"), html=True),
-        width=validation.parse_number(result.get("width")),
-        height=validation.parse_number(result.get("height")),
-        author=validation.parse_text(result.get("creator"), html=True),
-        author_url=validation.parse_url(result.get("creator_url")),
+        page=answer_values.parse_url(result.get("foreign_landing_url")),
+        title=answer_values.parse_text(result.get("title"), html=True),
+        width=answer_values.parse_number(result.get("width")),
+        height=answer_values.parse_number(result.get("height")),
+        author=answer_values.parse_text(result.get("creator"), html=True),
+        author_url=answer_values.parse_url(result.get("creator_url")),
         licence=stated if stated.id else _parse_licence(result.get("license"), result.get("license_version")),
         others=(thumbnail,) if thumbnail and thumbnail != url else (),
     )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harvest.errors import KeyRefused
 from harvest.models import Hit
-from harvest.providers import json_response, licence_parsing, validation
+from harvest.providers import answer_values, json_response, licence_parsing
 from harvest.providers.base import Key, NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _ADDRESS = "https://api.pexels.com/v1/search"
 _KEYS = "https://www.pexels.com/api/key/"
@@ -76,28 +76,28 @@ def parse(page: SearchPage) -> PageResults:
     hits = [hit for hit in map(_hit, photos) if hit]
     if photos and not hits:
         raise json_response.page_changed(page, Pexels.label, "photos that cannot be read")
-    number = validation.parse_number(validation.url_parameter(page.url, "page")) or 1
+    number = answer_values.parse_number(answer_values.url_parameter(page.url, "page")) or 1
     more = number + 1 if hits and isinstance(answer.get("next_page"), str) else None
-    return PageResults(hits, more, validation.parse_number(answer.get("total_results")))
+    return PageResults(hits, more, answer_values.parse_number(answer.get("total_results")))
 
 
 def _hit(photo: dict[str, Any]) -> Hit | None:
-    sizes = validation.as_object(photo.get("src"))
-    urls = list(dict.fromkeys(filter(None, (validation.parse_url(sizes.get(size)) for size in _SIZES))))
-    number = validation.parse_number(photo.get("id"), validation.IDENTITY)
+    sizes = answer_values.as_object(photo.get("src"))
+    urls = list(dict.fromkeys(filter(None, (answer_values.parse_url(sizes.get(size)) for size in _SIZES))))
+    number = answer_values.parse_number(photo.get("id"), answer_values.IDENTITY)
     if not urls or number is None:
         return None
-    is_original = validation.parse_url(sizes.get("original")) is not None
+    is_original = answer_values.parse_url(sizes.get("original")) is not None
     return Hit(
         url=urls[0],
         provider=Pexels.name,
         source=f"pexels:{number}",
-        page=validation.parse_url(photo.get("url")),
-        title=validation.parse_text(photo.get("alt")),
-        width=validation.parse_number(photo.get("width")) if is_original else None,
-        height=validation.parse_number(photo.get("height")) if is_original else None,
-        author=validation.parse_text(photo.get("photographer")),
-        author_url=validation.parse_url(photo.get("photographer_url")),
+        page=answer_values.parse_url(photo.get("url")),
+        title=answer_values.parse_text(photo.get("alt")),
+        width=answer_values.parse_number(photo.get("width")) if is_original else None,
+        height=answer_values.parse_number(photo.get("height")) if is_original else None,
+        author=answer_values.parse_text(photo.get("photographer")),
+        author_url=answer_values.parse_url(photo.get("photographer_url")),
         licence=_LICENCE,
         others=tuple(urls[1:]),
     )

@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 from harvest.errors import Blocked, KeyRefused, ProviderError, Unanswerable
 from harvest.models import Hit, Safe
-from harvest.providers import json_response, licence_parsing, validation
+from harvest.providers import answer_values, json_response, licence_parsing
 from harvest.providers.base import Key, NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _ADDRESS = "https://pixabay.com/api/"
 _DOCUMENTATION = "https://pixabay.com/api/docs/"
@@ -84,7 +84,9 @@ def _parameters(query: Query) -> dict[str, object]:
 
 def parse(page: SearchPage) -> PageResults:
     """Read a page of results; raise when it is not one."""
-    number, size = (validation.parse_number(validation.url_parameter(page.url, name)) for name in ("page", "per_page"))
+    number, size = (
+        answer_values.parse_number(answer_values.url_parameter(page.url, name)) for name in ("page", "per_page")
+    )
     if page.status == HTTPStatus.BAD_REQUEST:
         if number and number > 1 and "out of valid range" in page.text:
             return PageResults([])  # past the end
@@ -94,26 +96,29 @@ def parse(page: SearchPage) -> PageResults:
     hits = [hit for hit in map(_hit, listed) if hit]
     if listed and not hits:
         raise json_response.page_changed(page, Pixabay.label, "images that cannot be read")
-    total = validation.parse_number(answer.get("totalHits")) or 0
+    total = answer_values.parse_number(answer.get("totalHits")) or 0
     more = (number or 1) + 1 if hits and (number or 1) * (size or _COUNT) < total else None
     return PageResults(hits, more, total or None)
 
 
 def _hit(image: dict[str, Any]) -> Hit | None:
-    urls = list(dict.fromkeys(filter(None, (validation.parse_url(image.get(size)) for size in _SIZES))))
-    number = validation.parse_number(image.get("id"), validation.IDENTITY)
+    urls = list(dict.fromkeys(filter(None, (answer_values.parse_url(image.get(size)) for size in _SIZES))))
+    number = answer_values.parse_number(image.get("id"), answer_values.IDENTITY)
     if not urls or number is None:
         return None
-    is_original = validation.parse_url(image.get("imageURL")) is not None
-    user, user_id = validation.parse_text(image.get("user")), validation.parse_number(image.get("user_id"))
+    is_original = answer_values.parse_url(image.get("imageURL")) is not None
+    user, user_id = (
+        answer_values.parse_text(image.get("user")),
+        answer_values.parse_number(image.get("user_id")),
+    )
     return Hit(
         url=urls[0],
         provider=Pixabay.name,
         source=f"pixabay:{number}",
-        page=validation.parse_url(image.get("pageURL")),
-        title=validation.parse_text(image.get("tags")),
-        width=validation.parse_number(image.get("imageWidth")) if is_original else None,
-        height=validation.parse_number(image.get("imageHeight")) if is_original else None,
+        page=answer_values.parse_url(image.get("pageURL")),
+        title=answer_values.parse_text(image.get("tags")),
+        width=answer_values.parse_number(image.get("imageWidth")) if is_original else None,
+        height=answer_values.parse_number(image.get("imageHeight")) if is_original else None,
         author=user,
         author_url=f"https://pixabay.com/users/{quote(user, safe='')}-{user_id}/" if user and user_id else None,
         licence=_LICENCE,
@@ -123,7 +128,7 @@ def _hit(image: dict[str, Any]) -> Hit | None:
 
 def _failure(page: SearchPage) -> ProviderError:
     """Return the error for a refusal, such as the plain text `[ERROR 400] Invalid API key`."""
-    reason = validation.parse_text(page.text, html=True) if page.text.lstrip().startswith("[ERROR") else None
+    reason = answer_values.parse_text(page.text, html=True) if page.text.lstrip().startswith("[ERROR") else None
     if reason is None:
         return Blocked(
             f"Pixabay answers {page.status} instead of results.", "harvest stopped searching Pixabay. Try again later."

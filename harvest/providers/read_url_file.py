@@ -7,7 +7,7 @@ import csv
 from typing import TYPE_CHECKING, TextIO
 
 from harvest.errors import Unavailable
-from harvest.providers import validation
+from harvest.providers import answer_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -63,7 +63,7 @@ def _read_delimited(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
 def _json_lines(path: Path, named: Mapping[str, str]) -> Iterator[Row]:
     with _open_text(path) as file:
         for line in _lines(file):
-            yield _row(((_plain(name), cell) for name, cell in validation.parse_json_object(line).items()), named)
+            yield _row(((_plain(name), cell) for name, cell in answer_values.parse_json_object(line).items()), named)
 
 
 def _parquet(path: Path, named: Mapping[str, str]) -> Iterator[Row]:

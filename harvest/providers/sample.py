@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
 # What is served at these positions of every twenty; a distinct image at all others.
 _DEFECTS = {4: "smaller copy", 9: "dead link", 12: "page", 15: "tiny", 17: "coarse copy"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from harvest.queries import query_syntax
+from harvest.queries import negative_terms_and_phrases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ def parse_shape(query: str) -> tuple[str | None, str | None]:
     >>> parse_shape('"Blue squares" -red')
     ('blue', 'square')
     """
-    words = query_syntax.split_words(query_syntax.without_negative_terms(query.lower()))
+    words = negative_terms_and_phrases.split_words(negative_terms_and_phrases.without_negative_terms(query.lower()))
     plain = [_SPELLINGS.get(word, word) for word in (word.removesuffix("s") for word in words)]
     return (
         next((word for word in plain if word in COLOURS), None),

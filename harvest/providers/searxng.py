@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from harvest import photo_keys
 from harvest.errors import Blocked, KeyMissing, Unanswerable
 from harvest.models import Hit, Safe
-from harvest.providers import json_response, validation
+from harvest.providers import answer_values, json_response
 from harvest.providers.base import NewHits, PageResults, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _URL = "SEARXNG_URL"
 _SAFE = {Safe.OFF: 0, Safe.MODERATE: 1, Safe.STRICT: 2}
@@ -73,7 +73,7 @@ class SearXNG(Provider):
 
     def _instance(self) -> str | None:
         """Return the URL of the instance, without the slash or the path of its search page at the end."""
-        url = validation.parse_url(self._setting(_URL))
+        url = answer_values.parse_url(self._setting(_URL))
         if url is None or urlsplit(url).query or urlsplit(url).fragment:
             return None
         return url.rstrip("/").removesuffix("/search").rstrip("/")
@@ -88,7 +88,7 @@ def parse(page: SearchPage) -> PageResults:
         )
     answer = json_response.read_object(page, SearXNG.label)
     results = json_response.read_list(page, SearXNG.label, answer)
-    number = validation.parse_number(validation.url_parameter(page.url, "pageno")) or 1
+    number = answer_values.parse_number(answer_values.url_parameter(page.url, "pageno")) or 1
     if not results:
         if number == 1 and (engines := _failed_engines(answer)):
             raise Unanswerable(
@@ -103,18 +103,18 @@ def parse(page: SearchPage) -> PageResults:
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    url = validation.parse_url(result.get("img_src"))
+    url = answer_values.parse_url(result.get("img_src"))
     if url is None:
         return None
-    thumbnail = validation.parse_url(result.get("thumbnail_src"))
-    resolution = _RESOLUTION.match(validation.parse_text(result.get("resolution")) or "")
-    width, height = map(validation.parse_number, resolution.groups()) if resolution else (None, None)
+    thumbnail = answer_values.parse_url(result.get("thumbnail_src"))
+    resolution = _RESOLUTION.match(answer_values.parse_text(result.get("resolution")) or "")
+    width, height = map(answer_values.parse_number, resolution.groups()) if resolution else (None, None)
     return Hit(
         url=url,
         provider=SearXNG.name,
         source=photo_keys.source_key(url),
-        page=validation.parse_url(result.get("url")),
-        title=validation.parse_text(result.get("title")),
+        page=answer_values.parse_url(result.get("url")),
+        title=answer_values.parse_text(result.get("title")),
         width=width,
         height=height,
         others=(thumbnail,) if thumbnail and thumbnail != url else (),
@@ -125,5 +125,5 @@ def _failed_engines(answer: dict[str, Any]) -> str:
     """Return the names of the engines that did not answer, each with the reason that the instance states."""
     listed = answer.get("unresponsive_engines")
     failed = [entry for entry in listed if isinstance(entry, list)] if isinstance(listed, list) else []
-    named = [[text for text in map(validation.parse_text, entry[:2]) if text] for entry in failed[:_MOST_ENGINES]]
+    named = [[text for text in map(answer_values.parse_text, entry[:2]) if text] for entry in failed[:_MOST_ENGINES]]
     return ", ".join(f"{entry[0]} ({entry[1]})" if entry[1:] else entry[0] for entry in named if entry)

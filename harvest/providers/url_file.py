@@ -10,7 +10,7 @@ from harvest import photo_keys
 from harvest.errors import Unavailable
 from harvest.licences import Licence
 from harvest.models import Hit
-from harvest.providers import licence_parsing, validation
+from harvest.providers import answer_values, licence_parsing
 from harvest.providers.base import Provider
 from harvest.providers.read_url_file import read_rows
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
 _COLUMNS = {  # column names in use → our names
     name: ours
@@ -54,7 +54,7 @@ class Urls(Provider):
         path = Path(query.text)
         rank = 0
         for row in read_rows(path, _COLUMNS):
-            if url := validation.parse_url(row.get("url")):
+            if url := answer_values.parse_url(row.get("url")):
                 rank += 1
                 yield _hit(row, url, rank)
         if not rank:
@@ -67,19 +67,19 @@ def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:
         provider=Urls.name,
         source=photo_keys.source_key(url),
         rank=rank,
-        page=validation.parse_url(row.get("page")),
-        title=validation.parse_text(row.get("title")),
+        page=answer_values.parse_url(row.get("page")),
+        title=answer_values.parse_text(row.get("title")),
         width=_side(row.get("width")),
         height=_side(row.get("height")),
-        author=validation.parse_text(row.get("author")),
-        author_url=validation.parse_url(row.get("author_url")),
+        author=answer_values.parse_text(row.get("author")),
+        author_url=answer_values.parse_url(row.get("author_url")),
         licence=_licence(row.get("licence"), row.get("licence_url")),
     )
 
 
 def _side(value: object) -> int | None:
     # In a table with missing widths, the others are often written with a decimal point.
-    return validation.parse_number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
+    return answer_values.parse_number(str(value).removesuffix(".0")) if isinstance(value, int | float | str) else None
 
 
 def _licence(*texts: object) -> Licence:

@@ -20,7 +20,7 @@ from harvest.files.escape_outside_text import check_component, fold_name
 from harvest.licences import LicenceFilter
 from harvest.models import Filters, Query
 from harvest.queries.names_taken_for_splits import find_split_word
-from harvest.queries.query_syntax import derive_class_name, has_unclosed_phrase
+from harvest.queries.negative_terms_and_phrases import derive_class_name, has_unclosed_phrase
 from harvest.queries.text_file import read_lines
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from harvest.ledger.rebuild_table import RebuildTable
     from harvest.models import Hit, Refusal, Task
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
 
 class ExpectedImages(Provider):

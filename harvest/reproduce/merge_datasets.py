@@ -19,9 +19,9 @@ from harvest.errors import UsageError
 from harvest.harvesting.deduplicate import Deduplicator, KnownPictures
 from harvest.licences import Licence
 from harvest.models import Outcome
+from harvest.reproduce.build_under_temporary_name import NewDataset
 from harvest.reproduce.import_records import RecordImporter
 from harvest.reproduce.merge_source import MergeSource, as_picture, find_common_names
-from harvest.reproduce.new_dataset import NewDataset
 from harvest.reproduce.render_dataset import describe_rejection
 from harvest.verdicts import Verdict
 

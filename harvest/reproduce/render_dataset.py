@@ -15,11 +15,11 @@ from harvest.files.dataset_paths import FileKey
 from harvest.ledger.image_output_settings import MOST_QUALITY, MOST_SIZE, dump_transform
 from harvest.ledger.rebuild_table import RejectedImage
 from harvest.models import Outcome, Recipe
+from harvest.reproduce.build_under_temporary_name import NewDataset
 from harvest.reproduce.collect_records import RecordCollector
 from harvest.reproduce.fetch_expected_images import rebuild_dataset, summarize_rebuild
 from harvest.reproduce.format_records import digest_records
 from harvest.reproduce.import_records import RecordImporter
-from harvest.reproduce.new_dataset import NewDataset
 from harvest.reproduce.rebuild_workers import RebuildWorkers
 from harvest.reproduce.recipe_records import RecipeImage, RecipeRecord
 from harvest.reproduce.replay_recipe import make_local_workers, open_client

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.review.review_groups import find_conflicts, find_duplicate_groups
+from harvest.review.conflict_and_copy_groups import find_conflicts, find_duplicate_groups
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from harvest.dataset import Dataset, ReviewRow
-    from harvest.review.review_groups import DuplicateGroup, Group
+    from harvest.review.conflict_and_copy_groups import DuplicateGroup, Group
 
 
 class _Found(NamedTuple):

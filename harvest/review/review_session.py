@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harvest.errors import HarvestError
 from harvest.images.thumbnail import measure_sharpness
 from harvest.models import Refusal
-from harvest.review import page_state, review_groups
+from harvest.review import conflict_and_copy_groups, page_state
 from harvest.review.confusion_counts import count_confusions
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.image_details import describe_image
@@ -142,7 +142,7 @@ class ReviewSession:
         if queue == "conflicts":
             groups = conflicts
         else:  # a proposal reads files, and is made only for a person who looks at it
-            groups = [review_groups.propose(group, self._measure) for group in duplicates]
+            groups = [conflict_and_copy_groups.propose(group, self._measure) for group in duplicates]
         return {"seq": self.snapshot.seq, "groups": [group.as_json() for group in groups]}
 
     def _measure(self, row: ReviewRow) -> float:

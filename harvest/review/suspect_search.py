@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from harvest.review.suspects import find_suspects
+from harvest.review.find_suspects_without_model import find_suspects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

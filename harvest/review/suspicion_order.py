@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.review.suspects import suspicion
+from harvest.review.find_suspects_without_model import suspicion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

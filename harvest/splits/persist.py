@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
     from harvest.splits.split_rule import SplitRule
 
 SPLITS = "splits.csv"  # in the folder of each run

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from harvest.labelled_pictures.load_pictures import SplitPart
+from harvest.training.measure_none_of_these import AcceptedShare, measured_part, write_reference_features
 from harvest.training.metrics.evaluate_predictions import json_number
 from harvest.training.metrics.temperature_and_calibration_error import (
     ReliabilityBin,
@@ -20,15 +21,14 @@ from harvest.training.metrics.temperature_and_calibration_error import (
     measure_reliability,
     scale_probabilities,
 )
-from harvest.training.unknown_images import AcceptedShare, measured_part, write_reference_features
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.training.load_and_split import TrainingData
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
+    from harvest.training.objects_shared_by_steps import Session
     from harvest.training.predict_probabilities import Answers
-    from harvest.training.training_state import Session
 
 
 @dataclass(frozen=True, slots=True)

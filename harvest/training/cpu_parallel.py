@@ -16,14 +16,14 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from harvest.training.processes import half_precision
+from harvest.training.torchrun_processes import half_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
 
     Inputs = dict[str, Tensor]
 

@@ -9,8 +9,8 @@ from harvest.labelled_pictures.prediction_table import write_predictions
 from harvest.training.calibrate_saved_network import Calibration, calibrate
 from harvest.training.fine_tuning import FROZEN, FineTuned
 from harvest.training.head_training import FrozenHead, update_suspects
-from harvest.training.metrics.epoch_metrics import select_metrics
 from harvest.training.metrics.evaluate_predictions import PartEvaluation, evaluate_part
+from harvest.training.metrics.metrics_computed_each_epoch import select_metrics
 from harvest.training.predict_probabilities import HELD_OUT_PARTS, held_out_probabilities
 from harvest.training.result_files import predictions, write_metrics
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from harvest.labelled_pictures.load_pictures import SplitPart
     from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.load_and_split import TrainingData
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
+    from harvest.training.objects_shared_by_steps import Session
     from harvest.training.predict_probabilities import Answers
-    from harvest.training.training_state import Session
 
 
 @dataclass(frozen=True, slots=True)

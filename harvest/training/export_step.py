@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from harvest.training.evaluation import Evaluation
     from harvest.training.fine_tuning import FineTuned
-    from harvest.training.network.network import Network
-    from harvest.training.training_state import Session
+    from harvest.training.network.network_with_classes import Network
+    from harvest.training.objects_shared_by_steps import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import torch
 
 from harvest.labelled_pictures.load_pictures import SplitPart
 from harvest.training.augment import view_function
-from harvest.training.metrics.epoch_metrics import select_metrics
+from harvest.training.metrics.metrics_computed_each_epoch import select_metrics
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.predict_probabilities import held_out_probabilities
 from harvest.training.run_directory import read_text
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from harvest.training.head_training import FrozenHead
     from harvest.training.load_and_split import TrainingData
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
+    from harvest.training.objects_shared_by_steps import Session
     from harvest.training.predict_probabilities import Answers
     from harvest.training.run_directory import Row
-    from harvest.training.training_state import Session
 
 FINDER = "finder.json"
 FROZEN, HEAD, TUNED = "frozen head", "head alone", "fine-tuned"  # the candidates

@@ -17,9 +17,9 @@ from harvest.splits.persist import load_training_contents
 from harvest.training.augment import make_augmentation, view_function
 from harvest.training.features.compute_features import compute_features
 from harvest.training.head import solve_head
-from harvest.training.metrics.epoch_metrics import select_metrics
+from harvest.training.metrics.metrics_computed_each_epoch import select_metrics
 from harvest.training.network.find_model_files import CONFIG
-from harvest.training.network.network import load_pretrained, open_trained_network
+from harvest.training.network.network_with_classes import load_pretrained, open_trained_network
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.trainer.fit import load_user_callbacks
 from harvest.training.trainer.loss import Loss
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
     from harvest.training.features.compute_features import Features
     from harvest.training.head.solve_head import LearningCurvePoint
     from harvest.training.load_and_split import TrainingData
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
+    from harvest.training.objects_shared_by_steps import Session
     from harvest.training.run_directory import Row
-    from harvest.training.training_state import Session
 
     Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from harvest.errors import TrainingError
 from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.load_pictures import SplitPart, load_pictures
 from harvest.splits.persist import load_split, load_training_contents, save_split
-from harvest.splits.split import make_split
+from harvest.splits.split_images import make_split
 from harvest.splits.split_rule import SplitRule
 from harvest.training import run_directory
 from harvest.training.metrics import cost_matrix
@@ -17,8 +17,8 @@ from harvest.training.split_warnings import find_warnings
 
 if TYPE_CHECKING:
     from harvest.labelled_pictures.load_pictures import LabelledPictures
-    from harvest.splits.split import Split
-    from harvest.training.training_state import Session
+    from harvest.splits.split_images import Split
+    from harvest.training.objects_shared_by_steps import Session
 
 _NAMED = 3  # skipped files in messages of their own; the report lists all
 

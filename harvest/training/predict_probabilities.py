@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
     from harvest.training.load_and_split import TrainingData
-    from harvest.training.network.network import Network
-    from harvest.training.training_state import Session
+    from harvest.training.network.network_with_classes import Network
+    from harvest.training.objects_shared_by_steps import Session
 
     Answers = dict[SplitPart, NDArray[np.float64]]
 

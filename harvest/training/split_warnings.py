@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
 
 _FEW = 20  # images of a class, as in TensorFlow's retrain.py
 _UNEVEN = 5  # ratio of the largest to the smallest class

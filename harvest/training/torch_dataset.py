@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
     from harvest.training.augment import View
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
 
 ROOM = 512 << 20  # bytes of decoded images kept in memory: decoding again takes as long as a small network
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harvest import __version__
 from harvest.training import report as pages
-from harvest.training.metrics.epoch_metrics import select_metrics
+from harvest.training.metrics.metrics_computed_each_epoch import select_metrics
 from harvest.training.predict_probabilities import HELD_OUT_PARTS
 from harvest.training.report import Candidate, RateSearch, ReportData
 from harvest.training.result_files import predictions
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
     from harvest.training.evaluation import Evaluation
     from harvest.training.fine_tuning import FineTuned
     from harvest.training.head_training import FrozenHead
     from harvest.training.load_and_split import TrainingData
-    from harvest.training.training_state import Session
+    from harvest.training.objects_shared_by_steps import Session
 
 LIBRARIES = ("torch", "transformers", "accelerate", "scikit-learn", "pillow")
 

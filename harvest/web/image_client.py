@@ -22,8 +22,8 @@ from harvest.web import image_response, opt_out
 from harvest.web.address_policy import Address, AddressRefused, Allowed, check_url, is_public, join_url
 from harvest.web.dns import Resolve, resolve
 from harvest.web.failure_verdicts import Failure
+from harvest.web.fetch_robots_and_tdmrep import HostRulesLoader, ObeyedRules
 from harvest.web.host_document import HostDocuments
-from harvest.web.host_rules import HostRulesLoader, ObeyedRules
 from harvest.web.host_scheduler import ConnectionSlot, ConnectionSlots, HostParked, HostScheduler, share
 from harvest.web.image_response import Redirect
 from harvest.web.limits import ImageLimits

@@ -18,7 +18,7 @@ from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 
 from harvest.errors import PageChanged
-from harvest.web import tls
+from harvest.web import certificate_authorities
 from harvest.web.address_policy import (
     Address,
     AddressRefused,
@@ -96,7 +96,7 @@ class PageClient:
     ) -> None:
         self._proxies = proxies
         self._limits = limits
-        self._authorities = str(tls.certificate_path())
+        self._authorities = str(certificate_authorities.certificate_path())
         self._session = requests.Session()
         self._session.trust_env = False  # proxies and certificates are chosen here, and no .netrc is read
         self._secrets = Secrets(secrets)

@@ -11,7 +11,7 @@ import httpx
 
 from harvest.models import Body, Refusal
 from harvest.verdicts import Verdict
-from harvest.web import tls
+from harvest.web import certificate_authorities
 from harvest.web.address_policy import AddressRefused, check_host
 from harvest.web.aiohttp_transport import ProxyRouter
 from harvest.web.dns import GuardedResolver, Resolver
@@ -59,7 +59,7 @@ class RequestSender:
         lookups = Resolver(resolve, limits.dns)
         self._router = ProxyRouter(
             proxies,
-            tls=tls.ssl_context(),
+            tls=certificate_authorities.ssl_context(),
             direct=GuardedResolver(lookups, allowed=allowed, trusted=trusted),
             proxied=GuardedResolver(lookups, allowed=allow_any),
         )

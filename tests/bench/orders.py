@@ -15,7 +15,7 @@ from pathlib import Path
 from harvest.labelled_pictures.load_pictures import load_pictures
 from harvest.training.features.compute_features import compute_features
 from harvest.training.features.similarity_orders import SimilarityOrders
-from harvest.training.network.network import load_pretrained
+from harvest.training.network.network_with_classes import load_pretrained
 
 PLANTED, ROUNDS, FIRST = 6, 10, 0.1
 

@@ -22,7 +22,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.training.inference.model_export import export_model
-from harvest.training.network.network import open_trained_network
+from harvest.training.network.network_with_classes import open_trained_network
 from harvest.training.predictor import BATCH, Predictor
 from tests.pictures import photo
 

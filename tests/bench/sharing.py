@@ -19,14 +19,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.training import cpu_parallel
-from harvest.training.network.network import load_pretrained
+from harvest.training.network.network_with_classes import load_pretrained
 from harvest.training.trainer import optimizer
 from harvest.training.trainer.loss import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
 
 BATCH, STEPS = 32, 6
 LABELS = tuple("abcde")

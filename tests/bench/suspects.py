@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from harvest.dataset import Dataset
-from harvest.review.suspects import find_suspects
+from harvest.review.find_suspects_without_model import find_suspects
 from harvest.review.suspicion_order import order_by_suspicion
 from tests.bad_images import KINDS
 

@@ -34,10 +34,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.cli.train import load_train_script
 from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.load_pictures import load_pictures
-from harvest.splits.split import make_split
+from harvest.splits.split_images import make_split
 from harvest.training.features.compute_features import Features, compute_features
 from harvest.training.head import solve_head
-from harvest.training.network.network import load_pretrained
+from harvest.training.network.network_with_classes import load_pretrained
 from harvest.training.progress import NoProgress
 from harvest.training.training_options import TrainingOptions
 

@@ -22,7 +22,7 @@ from harvest.files import disk
 from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.load_pictures import load_pictures
 from harvest.splits.persist import load_split
-from harvest.splits.split import make_split
+from harvest.splits.split_images import make_split
 from harvest.splits.split_rule import USUAL
 from tests.datasets import sha, tree
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from harvest.errors import Blocked, PageChanged
 from harvest.models import Query
 from harvest.providers import for_all
 from harvest.providers.baidu import Baidu, decipher_url, parse, unwrap_url
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import serving
 
 ADDRESS = "https://image.baidu.com/search/acjson?word=snake&pn=0"

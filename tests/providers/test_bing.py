@@ -12,7 +12,7 @@ from harvest.errors import Blocked, PageChanged, UsageError
 from harvest.licences import Evidence, LicenceFilter
 from harvest.models import Filters, Query, Safe
 from harvest.providers.bing import Bing, parse
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 ADDRESS = "https://www.bing.com/images/async?q=snake&first=1"

@@ -12,7 +12,7 @@ from harvest.errors import Blocked, KeyMissing, PageChanged, RateLimited, Unansw
 from harvest.licences import Evidence, LicenceFilter
 from harvest.models import Filters, Query
 from harvest.providers.commons import Commons, parse
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from harvest.web.user_agent import USER_AGENT
 from tests.providers.pages import FIXTURES, RECORDINGS, serving
 

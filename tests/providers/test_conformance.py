@@ -23,7 +23,7 @@ from harvest import providers
 from harvest.errors import Blocked, KeyMissing, PageChanged, Unavailable
 from harvest.models import Query
 from harvest.providers.base import PATIENCE, Provider
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import FIXTURES, plain, serving
 
 ENVIRON = {

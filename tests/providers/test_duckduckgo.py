@@ -11,7 +11,7 @@ from harvest.licences import Evidence, LicenceFilter
 from harvest.models import Filters, Query, Safe
 from harvest.providers import for_all
 from harvest.providers.duckduckgo import DuckDuckGo, parse_token
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import serving
 
 FRONT = 'DDG.go();vqd="4-123456789012345678901234567890";'

@@ -17,7 +17,7 @@ from harvest.errors import Blocked, KeyMissing, KeyRefused, PageChanged, RateLim
 from harvest.licences import Evidence, LicenceFilter
 from harvest.models import Filters, Query, Safe
 from harvest.providers.flickr import LICENCES, SIZES, Flickr, parse
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 KEY, SECRET = "0123456789abcdef0123456789abcdef", "fedcba9876543210"

@@ -12,7 +12,7 @@ from harvest.errors import Blocked, PageChanged, Unanswerable
 from harvest.licences import Evidence, LicenceFilter
 from harvest.models import Filters, Query
 from harvest.providers.gbif import Gbif, parse, parse_match
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 API = "https://api.gbif.org/v1"

@@ -18,7 +18,7 @@ from harvest.providers.google import (
     live_page,
     serpapi,
 )
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 CSE = {"GOOGLE_API_KEY": "k-cse", "GOOGLE_CSE_ID": "engine"}

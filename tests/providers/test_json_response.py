@@ -8,7 +8,7 @@ import pytest
 
 from harvest.errors import Blocked, PageChanged, Unanswerable
 from harvest.providers.json_response import read_object, read_reason
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 
 
 def page(text, status=200):

@@ -15,7 +15,7 @@ from harvest.errors import Blocked, HarvestError, KeyMissing, KeyRefused, PageCh
 from harvest.licences import Evidence, LicenceFilter
 from harvest.models import Filters, Query, Safe
 from harvest.providers.openverse import Openverse, parse
-from harvest.web.search_session import SearchPage
+from harvest.web.request_search_pages import SearchPage
 from tests.providers.pages import FIXTURES, RECORDINGS, FakePages, serving
 
 ID, SECRET, TOKEN = "an-id", "a-secret-0123456789", "a-token-0123456789"

@@ -10,7 +10,7 @@ from harvest.errors import Blocked, KeyMissing, Unanswerable, Unreachable
 from harvest.models import Filters, Query, Safe
 from harvest.providers import for_all
 from harvest.providers.searxng import SearXNG
-from harvest.web.search_session import SearchSession
+from harvest.web.request_search_pages import SearchSession
 from tests.providers.pages import serving
 from tests.web_server import HostileServer, answer
 

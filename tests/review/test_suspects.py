@@ -14,7 +14,7 @@ from PIL import Image
 from harvest.dataset import Dataset
 from harvest.errors import StorageError
 from harvest.review import appearance_cache
-from harvest.review.suspects import WEIGHTS, find_suspects
+from harvest.review.find_suspects_without_model import WEIGHTS, find_suspects
 from harvest.review.suspicion_order import order_by_suspicion
 from tests.bad_images import KINDS
 from tests.datasets import copied, fill
@@ -35,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure no image: only the ledger gives reasons."""
-    monkeypatch.setattr("harvest.review.suspects.measure_images", lambda *_: {})
+    monkeypatch.setattr("harvest.review.find_suspects_without_model.measure_images", lambda *_: {})
 
 
 def photo(number: int) -> Image.Image:

@@ -12,11 +12,11 @@ import numpy as np
 from harvest.labelled_pictures.load_pictures import SplitPart
 from harvest.labelled_pictures.prediction_table import Prediction
 from harvest.training.calibrate_saved_network import Calibration
+from harvest.training.measure_none_of_these import AcceptedShare
 from harvest.training.metrics.evaluate_predictions import evaluate_part
 from harvest.training.metrics.metric_functions import get_metric
 from harvest.training.metrics.temperature_and_calibration_error import ReliabilityBin
 from harvest.training.report import Candidate, RateSearch, ReportData
-from harvest.training.unknown_images import AcceptedShare
 from tests.pictures import encoded, photo
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from transformers import ViTConfig, ViTForImageClassification
 
 from harvest.training import cpu_parallel
 from harvest.training.cpu_parallel import workers_for_prediction, workers_for_training
-from harvest.training.network.network import Network
+from harvest.training.network.network_with_classes import Network
 from harvest.training.trainer import optimizers
 from harvest.training.trainer.loss import Loss
 from tests.training import tiny
@@ -48,7 +48,7 @@ def same(one: list[torch.Tensor], two: list[torch.Tensor], apart: float = 0.0) -
 
 def test_two_workers_give_the_gradients_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss and gradients of unequal shares are those of the whole batch, with class weights."""
-    monkeypatch.setattr("harvest.training.processes._has_tiles", lambda: False)
+    monkeypatch.setattr("harvest.training.torchrun_processes._has_tiles", lambda: False)
     made = network()
     made.model.train()
     whole = LOSS.compute(made.model(pixel_values=BATCH["pixel_values"]).logits, BATCH["labels"])

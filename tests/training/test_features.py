@@ -20,7 +20,7 @@ from harvest.training.features.compute_features import compute_features
 from harvest.training.features.feature_cache import FeatureCache
 from harvest.training.inference import optimize_network
 from harvest.training.inference.optimize_network import optimize_features
-from harvest.training.network.network import load_pretrained
+from harvest.training.network.network_with_classes import load_pretrained
 from tests.training import keeping
 from tests.training.labelled_trees import jpeg, look, plant
 from tests.training.tiny import network

@@ -12,7 +12,7 @@ from PIL import Image
 from harvest.dataset import Dataset, Origin, ReadOnlyDataset
 from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.ledger_facts import LedgerFacts
-from harvest.splits.split import make_split
+from harvest.splits.split_images import make_split
 from harvest.training.split_warnings import find_warnings
 from tests import datasets
 from tests.pictures import encoded, photo

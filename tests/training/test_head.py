@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from harvest.errors import TrainingError
 from harvest.labelled_pictures.load_pictures import SplitPart
-from harvest.splits.split import Split
+from harvest.splits.split_images import Split
 from harvest.training.features.compute_features import Features
 from harvest.training.head import logistic_regression
 from harvest.training.head.logistic_regression import FeatureSpace, RegressionProblem

@@ -26,7 +26,7 @@ from harvest.labelled_pictures.load_pictures import (
     SplitPart,
     load_pictures,
 )
-from harvest.splits.split import make_split
+from harvest.splits.split_images import make_split
 from harvest.training.split_warnings import find_warnings
 from tests import bombs, datasets
 from tests.pictures import encoded, photo, turned

@@ -31,7 +31,7 @@ from harvest.errors import CannotWrite, TrainingError
 from harvest.files import disk
 from harvest.training.inference.optimize_network import optimize_features
 from harvest.training.network.from_scratch_configs import ARCHITECTURES
-from harvest.training.network.network import load_pretrained, open_trained_network
+from harvest.training.network.network_with_classes import load_pretrained, open_trained_network
 from harvest.training.network.weight_write_errors import weight_errors_named
 from tests.pictures import photo
 from tests.training.tiny import LABELS, network, write_run

@@ -12,7 +12,7 @@ from transformers import pipeline
 
 from harvest.errors import TrainingError
 from harvest.training.network import packaged_weights
-from harvest.training.network.network import load_pretrained, open_trained_network
+from harvest.training.network.network_with_classes import load_pretrained, open_trained_network
 from harvest.training.training_options import TrainingOptions
 from tests.pictures import photo
 

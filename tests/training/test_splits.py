@@ -21,7 +21,7 @@ from harvest.labelled_pictures.leak_groups import find_leak_groups
 from harvest.labelled_pictures.ledger_facts import LedgerFacts
 from harvest.labelled_pictures.load_pictures import LabelledPictures, SplitPart, load_pictures
 from harvest.splits.persist import load_split, load_training_contents, save_split
-from harvest.splits.split import Split, make_split
+from harvest.splits.split_images import Split, make_split
 from harvest.splits.split_rule import SplitRule
 from harvest.training.split_warnings import find_warnings
 from tests import datasets

@@ -15,7 +15,7 @@ from transformers.utils import logging
 
 from harvest.errors import TrainingError
 from harvest.training.network import find_model_files, model_files
-from harvest.training.network.network import load_pretrained, open_trained_network
+from harvest.training.network.network_with_classes import load_pretrained, open_trained_network
 from tests.training.hub import Hub
 from tests.training.tiny import LABELS, network, write_run
 

@@ -8,7 +8,7 @@ import torch
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from harvest.training.network.input_size_and_normalisation import Preprocessing
-from harvest.training.network.network import Network
+from harvest.training.network.network_with_classes import Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from harvest import providers as registry
 from harvest.errors import Unreachable
 from harvest.providers.base import Provider
 from harvest.web.address_policy import is_public
-from harvest.web.search_session import SearchSession
+from harvest.web.request_search_pages import SearchSession
 from tests.web_server import HostileServer, answer
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from harvest.errors import HarvestError, Interrupted, RateLimited, Unreachable
-from harvest.web.search_session import PageLimits, SearchSession
+from harvest.web.request_search_pages import PageLimits, SearchSession
 from tests.web_server import HostileServer, answer
 
 SECRET = "0123456789abcdef-secret"

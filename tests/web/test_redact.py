@@ -12,7 +12,7 @@ import pytest
 from harvest import providers as registry
 from harvest.errors import Unreachable
 from harvest.web.redact import Secrets
-from harvest.web.search_session import SearchPage, SearchSession
+from harvest.web.request_search_pages import SearchPage, SearchSession
 from tests.web_server import HostileServer, answer
 
 KEY = "AIza-k3y/of+tests=&\"<'\\0"

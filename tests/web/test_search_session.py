@@ -14,7 +14,7 @@ import trustme
 
 from harvest.errors import HarvestError, Interrupted, PageChanged, RateLimited, Unreachable, UsageError
 from harvest.web.proxies import Proxies
-from harvest.web.search_session import PageLimits, SearchPage, SearchSession
+from harvest.web.request_search_pages import PageLimits, SearchPage, SearchSession
 from tests.web_server import HostileServer, Scenario, answer, trickle
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harvest.models import Hit, Query
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
 _BACKENDS: tuple[type[Provider], ...] = (SavedPages, CustomSearch, SerpApi, Serper)
 

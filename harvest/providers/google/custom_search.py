@@ -11,7 +11,7 @@ from harvest import photo_keys
 from harvest.errors import Blocked, KeyMissing, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.licences import Licence, LicenceFilter
 from harvest.models import Hit, Safe
-from harvest.providers import validation
+from harvest.providers import answer_values
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.google import google_filters
 from harvest.providers.json_response import page_changed
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _ADDRESS = "https://www.googleapis.com/customsearch/v1"
 _NAME = "Google Custom Search"
@@ -101,18 +101,18 @@ def _arguments(query: Query) -> dict[str, object]:
 
 
 def _days_since(day: str) -> int:
-    return max(1, int(time.time() - validation.parse_day(day)) // _DAY + 1)
+    return max(1, int(time.time() - answer_values.parse_day(day)) // _DAY + 1)
 
 
 def parse(page: SearchPage) -> PageResults:
     """Read a response; raise the error it reports when it is not a list of results."""
     if page.status != HTTPStatus.OK:
         raise _failure(page)
-    answer = validation.as_object(page.json())
+    answer = answer_values.as_object(page.json())
     if "error" in answer:
         raise _failure(page)
-    queries = validation.as_object(answer.get("queries"))
-    hits = [hit for hit in map(_hit, validation.as_objects(answer.get("items"))) if hit]
+    queries = answer_values.as_object(answer.get("queries"))
+    hits = [hit for hit in map(_hit, answer_values.as_objects(answer.get("items"))) if hit]
     known = answer.get("kind") == "customsearch#search"
     if known and "items" not in answer and _says_none(answer, queries):
         return PageResults([])
@@ -124,42 +124,42 @@ def parse(page: SearchPage) -> PageResults:
 
 def _says_none(answer: dict[str, Any], queries: dict[str, Any]) -> bool:
     """Return whether a response without results says so: its count is 0, or it is a page after the first."""
-    total = validation.as_object(answer.get("searchInformation")).get("totalResults")
+    total = answer_values.as_object(answer.get("searchInformation")).get("totalResults")
     return str(total) == "0" or (_start(queries, "request") or 1) > 1
 
 
 def _start(queries: dict[str, Any], name: str) -> int | None:
     return next(
-        (validation.parse_number(page.get("startIndex")) for page in validation.as_objects(queries.get(name))),
+        (answer_values.parse_number(page.get("startIndex")) for page in answer_values.as_objects(queries.get(name))),
         None,
     )
 
 
 def _hit(item: dict[str, Any]) -> Hit | None:
-    if (url := validation.parse_url(item.get("link"))) is None:
+    if (url := answer_values.parse_url(item.get("link"))) is None:
         return None
-    image = validation.as_object(item.get("image"))
+    image = answer_values.as_object(item.get("image"))
     return Hit(
         url=url,
         provider="GOOGLE",
         source=photo_keys.source_key(url),
-        page=validation.parse_url(image.get("contextLink")),
-        title=validation.parse_text(item.get("title")),
-        width=validation.parse_number(image.get("width")),
-        height=validation.parse_number(image.get("height")),
+        page=answer_values.parse_url(image.get("contextLink")),
+        title=answer_values.parse_text(item.get("title")),
+        width=answer_values.parse_number(image.get("width")),
+        height=answer_values.parse_number(image.get("height")),
     )
 
 
 def _failure(page: SearchPage) -> ProviderError:
     """Return the error for a response; bad keys, used-up quotas and refused queries differ only in their words."""
-    answer = validation.as_object(page.json()) if page.text.lstrip().startswith("{") else {}
-    error = validation.as_object(answer.get("error"))
+    answer = answer_values.as_object(page.json()) if page.text.lstrip().startswith("{") else {}
+    error = answer_values.as_object(answer.get("error"))
     if not error:
         return Blocked(
             f"Google answers {page.status} instead of results.", "harvest stopped searching Google. Try again later."
         )
-    reasons = " ".join(str(cause.get("reason")) for cause in validation.as_objects(error.get("errors")))
-    reason = validation.parse_text(error.get("message")) or reasons
+    reasons = " ".join(str(cause.get("reason")) for cause in answer_values.as_objects(error.get("errors")))
+    reason = answer_values.parse_text(error.get("message")) or reasons
     if any(word in f"{reasons} {reason}".lower() for word in _EXHAUSTED):
         return RateLimited(
             f"{_NAME}: the quota of this key is used up: {reason}",

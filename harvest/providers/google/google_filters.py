@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harvest.models import Safe
-from harvest.providers import validation
+from harvest.providers import answer_values
 
 if TYPE_CHECKING:
     from harvest.models import Filters, Query
@@ -70,5 +70,5 @@ def _tbs(filters: Filters) -> list[str]:
 
 
 def _day(text: str) -> str:
-    day = datetime.fromtimestamp(validation.parse_day(text), UTC)
+    day = datetime.fromtimestamp(answer_values.parse_day(text), UTC)
     return f"{day.month}/{day.day}/{day.year}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from harvest import photo_keys
 from harvest.models import Hit
-from harvest.providers import validation
+from harvest.providers import answer_values
 
 _RESULT = re.compile(r'\[0,"[\w-]{8,24}",\["https?:', re.ASCII)
 _LONGEST = 20_000  # characters of one result; real ones have 1,500
@@ -53,7 +53,7 @@ def _results(text: str) -> list[Hit]:
             result, _ = _DECODER.raw_decode(text[start : start + _LONGEST])
         except (ValueError, RecursionError):
             continue
-        if url := validation.parse_url(_at(result, 3, 0)):
+        if url := answer_values.parse_url(_at(result, 3, 0)):
             # A page of 2026 has every result twice; the id identifies the image.
             hits.setdefault(result[1], _hit(url, result))
     return list(hits.values())
@@ -64,10 +64,10 @@ def _hit(url: str, result: Any) -> Hit:
         url=url,
         provider="GOOGLE",
         source=photo_keys.source_key(url),
-        page=validation.parse_url(_at(result, 9, "2003", 2)),
-        title=validation.parse_text(_at(result, 9, "2003", 3)),
-        width=validation.parse_number(_at(result, 3, 2)),
-        height=validation.parse_number(_at(result, 3, 1)),
+        page=answer_values.parse_url(_at(result, 9, "2003", 2)),
+        title=answer_values.parse_text(_at(result, 9, "2003", 3)),
+        width=answer_values.parse_number(_at(result, 3, 2)),
+        height=answer_values.parse_number(_at(result, 3, 1)),
     )
 
 
@@ -90,13 +90,13 @@ def _links(text: str) -> list[Hit]:
 
 
 def _parse_link(link: str) -> Hit | None:
-    if (url := validation.parse_url(validation.url_parameter(link, "imgurl"))) is None:
+    if (url := answer_values.parse_url(answer_values.url_parameter(link, "imgurl"))) is None:
         return None
     return Hit(
         url=url,
         provider="GOOGLE",
         source=photo_keys.source_key(url),
-        page=validation.parse_url(validation.url_parameter(link, "imgrefurl")),
-        width=validation.parse_number(validation.url_parameter(link, "w")),
-        height=validation.parse_number(validation.url_parameter(link, "h")),
+        page=answer_values.parse_url(answer_values.url_parameter(link, "imgrefurl")),
+        width=answer_values.parse_number(answer_values.url_parameter(link, "w")),
+        height=answer_values.parse_number(answer_values.url_parameter(link, "h")),
     )

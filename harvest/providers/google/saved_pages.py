@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bs4 import BeautifulSoup
 
 from harvest.errors import Unanswerable, Unavailable
-from harvest.providers import validation
+from harvest.providers import answer_values
 from harvest.providers.base import NewHits, Provider
 from harvest.providers.google.result_page import count_shown, has_only_thumbnails, parse_results
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harvest.models import Hit, Query
-    from harvest.web.search_session import SearchSession
+    from harvest.web.request_search_pages import SearchSession
 
 _LARGEST = 64 * 2**20  # bytes of a page; a page scrolled for long had 9 million
 _HOW_TO_SAVE = (
@@ -163,7 +163,7 @@ def _read_search_box(text: str) -> set[str]:
     boxes = (box[0] for box in _BOX.finditer(text) if len(box[0]) <= _LONGEST and "name" in box[0])
     found = BeautifulSoup("".join(islice(boxes, _MOST)), "html.parser").select("[name=q]")
     texts = (str(box.get("value") or "") if box.name == "input" else box.get_text() for box in found)
-    return {name for name in map(validation.parse_text, texts) if name}
+    return {name for name in map(answer_values.parse_text, texts) if name}
 
 
 def _belongs(path: Path, names: set[str], query: str) -> bool:

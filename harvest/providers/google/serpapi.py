@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harvest import photo_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit
-from harvest.providers import validation
+from harvest.providers import answer_values
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.google import google_filters
 from harvest.providers.json_response import page_changed
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _ADDRESS = "https://serpapi.com/search.json"
 _NO_RESULTS = "hasn't returned any results"
@@ -63,29 +63,29 @@ class SerpApi(Provider):
 def parse(page: SearchPage) -> PageResults:
     """Read a response; raise the error it reports when it is not a list of results."""
     readable = page.status == HTTPStatus.OK or page.text.lstrip().startswith("{")
-    answer = validation.as_object(page.json()) if readable else {}
-    error = validation.parse_text(answer.get("error"))
+    answer = answer_values.as_object(page.json()) if readable else {}
+    error = answer_values.parse_text(answer.get("error"))
     if error and _NO_RESULTS in error:
         return PageResults([])
     if error or page.status != HTTPStatus.OK:
         raise _failure(page, error)
-    hits = [hit for hit in map(_hit, validation.as_objects(answer.get("images_results"))) if hit]
+    hits = [hit for hit in map(_hit, answer_values.as_objects(answer.get("images_results"))) if hit]
     if not hits:
         raise page_changed(page, "SerpApi", "a response with neither results nor a sign that there are none")
-    return PageResults(hits, (validation.parse_number(validation.url_parameter(page.url, "ijn")) or 0) + 1)
+    return PageResults(hits, (answer_values.parse_number(answer_values.url_parameter(page.url, "ijn")) or 0) + 1)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    if (url := validation.parse_url(result.get("original"))) is None:
+    if (url := answer_values.parse_url(result.get("original"))) is None:
         return None
     return Hit(
         url=url,
         provider="GOOGLE",
         source=photo_keys.source_key(url),
-        page=validation.parse_url(result.get("link")),
-        title=validation.parse_text(result.get("title")),
-        width=validation.parse_number(result.get("original_width")),
-        height=validation.parse_number(result.get("original_height")),
+        page=answer_values.parse_url(result.get("link")),
+        title=answer_values.parse_text(result.get("title")),
+        width=answer_values.parse_number(result.get("original_width")),
+        height=answer_values.parse_number(result.get("original_height")),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harvest import photo_keys
 from harvest.errors import Blocked, KeyRefused, ProviderError, RateLimited, Unanswerable
 from harvest.models import Hit
-from harvest.providers import validation
+from harvest.providers import answer_values
 from harvest.providers.base import NewHits, PageResults, Provider
 from harvest.providers.google import google_filters
 from harvest.providers.json_response import page_changed
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.models import Query
-    from harvest.web.search_session import SearchPage, SearchSession
+    from harvest.web.request_search_pages import SearchPage, SearchSession
 
 _ADDRESS = "https://google.serper.dev/images"
 _COUNT = 100
@@ -58,31 +58,31 @@ def parse(page: SearchPage, number: int = 1) -> PageResults:
     """Read a response, page `number` of a search; raise the error it reports when it is not a list of results."""
     if page.status != HTTPStatus.OK:
         raise _failure(page)
-    images = validation.as_object(page.json()).get("images")
-    hits = [hit for hit in map(_hit, validation.as_objects(images)) if hit]
+    images = answer_values.as_object(page.json()).get("images")
+    hits = [hit for hit in map(_hit, answer_values.as_objects(images)) if hit]
     if not isinstance(images, list) or (images and not hits):
         raise page_changed(page, "Serper", "a response with neither results nor a sign that there are none")
     return PageResults(hits, number + 1 if hits else None)
 
 
 def _hit(result: dict[str, Any]) -> Hit | None:
-    if (url := validation.parse_url(result.get("imageUrl"))) is None:
+    if (url := answer_values.parse_url(result.get("imageUrl"))) is None:
         return None
     return Hit(
         url=url,
         provider="GOOGLE",
         source=photo_keys.source_key(url),
-        page=validation.parse_url(result.get("link")),
-        title=validation.parse_text(result.get("title")),
-        width=validation.parse_number(result.get("imageWidth")),
-        height=validation.parse_number(result.get("imageHeight")),
-        author=validation.parse_text(result.get("creator")),
+        page=answer_values.parse_url(result.get("link")),
+        title=answer_values.parse_text(result.get("title")),
+        width=answer_values.parse_number(result.get("imageWidth")),
+        height=answer_values.parse_number(result.get("imageHeight")),
+        author=answer_values.parse_text(result.get("creator")),
     )
 
 
 def _failure(page: SearchPage) -> ProviderError:
     answer = page.json() if page.text.lstrip().startswith("{") else None
-    reason = validation.parse_text(validation.as_object(answer).get("message"))
+    reason = answer_values.parse_text(answer_values.as_object(answer).get("message"))
     if not reason:
         return Blocked(
             f"Google, through Serper, answers {page.status} instead of results.",

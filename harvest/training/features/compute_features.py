@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from harvest.labelled_pictures.load_pictures import Example, LabelledPictures
     from harvest.training.augment import ViewMaker
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
 
     FeatureRows = dict[str, NDArray[np.float32]]
     _Row = tuple[str, NDArray[np.float32]]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
     from harvest.training.head.logistic_regression import Solution
 
     Flags = NDArray[np.bool_]

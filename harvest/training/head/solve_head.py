@@ -23,10 +23,10 @@ from harvest.training.head.training_set import TrainingSet, assign_folds, class_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
     from harvest.training.features.compute_features import Features
     from harvest.training.head.logistic_regression import Solution
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
 
     Flags = NDArray[np.bool_]
     Floats = NDArray[np.float64]

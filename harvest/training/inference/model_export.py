@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
     from harvest.training.inference.reference_features import ReferenceFeatures
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
 
 KINDS = ("onnx", "pt2")
 MOST = 1e-3  # largest allowed difference of a probability

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harvest.training.inference.reference_features import ReferenceFeatures
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
 
 
 class Classifier(nn.Module):

@@ -16,14 +16,14 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from harvest.training.processes import choose_mixed_precision
+from harvest.training.torchrun_processes import choose_mixed_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
 
 _TOLERANCE = 1e-3  # of the largest value: what another order of summation may change
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}

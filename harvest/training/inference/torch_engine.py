@@ -9,7 +9,7 @@ import torch
 from harvest.training.inference.engine import EngineOutput
 from harvest.training.inference.network_with_softmax import Classifier
 from harvest.training.inference.reference_features import read_reference_features
-from harvest.training.network.network import open_trained_network
+from harvest.training.network.network_with_classes import open_trained_network
 
 if TYPE_CHECKING:
     from pathlib import Path

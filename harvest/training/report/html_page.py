@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from harvest.html_report import number_format
 from harvest.html_report.page_templates import load_templates, render_page
 from harvest.training.report import (
-    headline,
     mistakes,
+    network_and_split_tables,
+    report_first_screen,
     result_text,
-    tables,
     training_charts,
 )
 from harvest.training.report.training_report_images import TreeThumbnails
@@ -38,24 +38,24 @@ def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
     suspected = mistakes.list_suspects(data.predictions)
     saved = data.saved
     held_out = mistakes.combine_held_out(saved) if saved else None
-    classes = headline.sort_by_f1(held_out)
+    classes = report_first_screen.sort_by_f1(held_out)
     outlook = result_text.judge_outlook(data.learning_curve)
     return {
         "data": data,
         "pictures": len(data.predictions) or sum(sum(parts.values()) for parts in data.split.values()),
         # the first screen
-        "headline": headline.make_headline(data),
+        "headline": report_first_screen.make_headline(data),
         "lost": sum(each.lost for each in saved.judgements) if saved else 0,
         "held_out": held_out,
         "confusions": mistakes.list_confusions(data, thumbnails),
         "weakest": classes[0] if classes and classes[0].right < classes[0].count else None,
         "outlook": outlook,
         "outline": training_charts.curve_outline(data.learning_curve),
-        "steps": list(headline.next_steps(data, len(suspected), outlook)),
+        "steps": list(report_first_screen.next_steps(data, len(suspected), outlook)),
         # the sections
         "suspected": len(suspected),
         "suspects": mistakes.make_tiles(suspected[: mistakes.SUSPECTS], thumbnails),
-        "matrix": tables.draw_matrix(held_out, data.labels) if held_out else None,
+        "matrix": network_and_split_tables.draw_matrix(held_out, data.labels) if held_out else None,
         "classes": classes,
         "mixups": mistakes.list_mixups(data, thumbnails),
         "worst_answers": mistakes.make_tiles(
@@ -63,15 +63,15 @@ def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
         ),
         "learning_curve": training_charts.learning_curve(data.learning_curve),
         "reliability": training_charts.reliability_chart(data.calibration),
-        "measured": tables.measured_metrics(data),
-        "unmeasured": tables.unmeasured_metrics(data),
+        "measured": network_and_split_tables.measured_metrics(data),
+        "unmeasured": network_and_split_tables.unmeasured_metrics(data),
         "epoch_charts": list(training_charts.epoch_charts(data)),
         "epoch_count": sum(row.get("epoch", 0) > 0 for row in data.history),
         "diverged": training_charts.has_diverged(data),
         "columns": list(dict.fromkeys(name for row in data.history for name in row)),
         "finder": training_charts.finder_chart(data.search) if data.search else None,
-        "others": list(tables.list_others(data, thumbnails)),
-        "split": tables.make_split_table(data),
+        "others": list(network_and_split_tables.list_others(data, thumbnails)),
+        "split": network_and_split_tables.make_split_table(data),
     }
 
 

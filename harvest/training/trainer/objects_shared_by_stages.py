@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from harvest.labelled_pictures.load_pictures import LabelledPictures
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
     from harvest.training.augment import View
     from harvest.training.cpu_parallel import CpuWorkers
-    from harvest.training.metrics.epoch_metrics import EpochMetrics
-    from harvest.training.network.network import Network
-    from harvest.training.processes import Processes
+    from harvest.training.metrics.metrics_computed_each_epoch import EpochMetrics
+    from harvest.training.network.network_with_classes import Network
     from harvest.training.progress import Progress
     from harvest.training.run_directory import TrainingRun
+    from harvest.training.torchrun_processes import Processes
     from harvest.training.trainer.epoch_display import EpochTable
     from harvest.training.training_options import TrainingOptions
 

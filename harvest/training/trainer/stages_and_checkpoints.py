@@ -11,7 +11,7 @@ from harvest.training.trainer.check_trainer_state import read_state
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvest.training.training_state import Session
+    from harvest.training.objects_shared_by_steps import Session
 
 # Learning rates of the first and the last layer.
 HEAD_ALONE = (1e-3, 1e-3)

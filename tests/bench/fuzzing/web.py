@@ -220,11 +220,11 @@ class Raw(Answer):
 def hurry() -> None:
     """Remove the pauses between pages and before retries: no server needs protection here."""
     from harvest import providers  # noqa: PLC0415 - imported long before
-    from harvest.web import image_client, search_session  # noqa: PLC0415
+    from harvest.web import image_client, request_search_pages  # noqa: PLC0415
 
     for name in providers.names():
         providers.get(name).pace = 0.0  # type: ignore[misc]
-    for module in (image_client, search_session):
+    for module in (image_client, request_search_pages):
         assert hasattr(module, "backoff_seconds")
         module.backoff_seconds = lambda *_: 0.0  # type: ignore[assignment]
 

@@ -21,11 +21,11 @@ from harvest.training.inference.reference_features import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harvest.splits.split import Split
+    from harvest.splits.split_images import Split
     from harvest.training.load_and_split import TrainingData
-    from harvest.training.network.network import Network
+    from harvest.training.network.network_with_classes import Network
+    from harvest.training.objects_shared_by_steps import Session
     from harvest.training.predict_probabilities import Answers
-    from harvest.training.training_state import Session
 
     Features = NDArray[np.float32]
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from harvest.queries import query_syntax
+from harvest.queries import negative_terms_and_phrases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -38,8 +38,8 @@ def query_words(query: str) -> frozenset[str]:
     >>> sorted(query_words('"g&l" asat -bass site:example.org'))
     ['asat', 'g', 'l']
     """
-    plain = query_syntax.without_operators(query_syntax.without_negative_terms(query))
-    return frozenset(query_syntax.split_words(plain.casefold()))
+    plain = negative_terms_and_phrases.without_operators(negative_terms_and_phrases.without_negative_terms(query))
+    return frozenset(negative_terms_and_phrases.split_words(plain.casefold()))
 
 
 def hit_text(hit: Hit) -> str:
@@ -58,7 +58,7 @@ class WordCounts:
     def add(self, text: str) -> None:
         """Count the words in the text of one hit."""
         self.hits += 1
-        self._counts.update(self.vocabulary.intersection(query_syntax.split_words(text)))
+        self._counts.update(self.vocabulary.intersection(negative_terms_and_phrases.split_words(text)))
 
     def weigh(self, word: str, without: WordCounts) -> float:
         """Return how rare a word is, leaving out the hits of `without`; the same for every word if there are no others.
