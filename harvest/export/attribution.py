@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harvest.files import disk
-from harvest.files.escape_outside_text import DIRECTION, escape_formula
+from harvest.files.check_names_and_cells import DIRECTION, escape_formula
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
