@@ -45,7 +45,8 @@ class TrainingContext:
     @property
     def loss(self) -> Loss:
         """The loss, with the class weights of the training set."""
-        return Loss(self.pictures.targets[self.split.rows(SplitPart.TRAIN)], len(self.pictures.labels))
+        targets = self.pictures.targets[self.split.rows(SplitPart.TRAIN)]
+        return Loss(targets, len(self.pictures.labels), balanced=self.options.is_balanced)
 
     def cpu_workers(self) -> AbstractContextManager[CpuWorkers]:
         """Return the workers that share each batch; one if batch norm is trained or there are several processes."""
