@@ -169,6 +169,16 @@ class TrainingOptions:
             help="Augmented views per image in each batch.",
         ),
     ] = 1
+    mixup: Annotated[
+        float,
+        Option(
+            "--mixup",
+            min=0,
+            sanity_max=100,
+            metavar="ALPHA",
+            help="Blend training images in pairs, with shares from Beta(ALPHA, ALPHA); 0 is off.",
+        ),
+    ] = 0.0
     transform: Annotated[
         str | None,
         Option("--transform", metavar="MODULE:OBJECT", help="Object with a method random_transform(x, seed=None)."),

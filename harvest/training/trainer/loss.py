@@ -31,8 +31,10 @@ class Loss:
     ) -> torch.Tensor:
         """Return the mean loss of logits, or of the logarithms of probabilities.
 
-        `whole_batch` are the labels of the whole batch, where `labels` are only a share of it.
+        Labels are numbers of classes, or a row with the share of each class. `whole_batch` are the labels of the
+        whole batch, where `labels` are only a share of it.
         """
         weights = self._weights.to(logits.device)
         total = functional.cross_entropy(logits, labels, weight=weights, label_smoothing=SMOOTHING, reduction="sum")
-        return total / weights[labels if whole_batch is None else whole_batch].sum()
+        counted = labels if whole_batch is None else whole_batch
+        return total / (weights[counted] if counted.ndim == 1 else counted @ weights).sum()
