@@ -86,6 +86,7 @@ def test_a_whole_run_from_random_weights(whole):
         "predictions.csv",
         "features.npy",
         "report.html",
+        "README.md",
     }
     assert (whole / "labels.txt").read_text("utf-8").split() == sorted(COUNTS)
     history = rows_of(whole / "history.csv")
