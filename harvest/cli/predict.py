@@ -29,6 +29,9 @@ def predict(
     ],
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Number of labels per image.")] = 5,
     accept: AcceptShare = 0.95,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average ten views of each image; takes ten times as long.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as one JSON document.")] = False,
     csv: Annotated[
         str | None,
@@ -50,7 +53,7 @@ def predict(
     from harvest.training.predictor import Predictor
 
     check_paths(words)
-    predictor = Predictor.open(run, accept=accept, say=console.note)
+    predictor = Predictor.open(run, accept=accept, tta=tta, say=console.note)
     several = len(words) > 1 or words[0].is_dir()
     with PredictionOutput(several=several, top=min(top, len(predictor.labels)), as_json=as_json, csv=csv) as answers:
         _predict(predictor, words, answers, top)

@@ -75,6 +75,6 @@ def _report_split(session: Session, pictures: LabelledPictures, split: Split) ->
     if len(pictures.skipped) > _NAMED:
         session.progress.warn(f"skipped {len(pictures.skipped) - _NAMED:,} more; the report lists them.")
     matrix, source = session.options.cost_matrix, Path(session.options.source)
-    warnings = find_warnings(pictures, split, source=source)
+    warnings = find_warnings(pictures, split, source=source, balanced=session.options.is_balanced)
     for warning in (*warnings, *(read_cost_matrix.cost_matrix_warnings(matrix, pictures.labels) if matrix else ())):
         session.progress.warn(warning)

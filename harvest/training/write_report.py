@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from harvest import __version__
+from harvest.labelled_pictures.find_files import SplitPart
+from harvest.licences import Licence
 from harvest.training import report as pages
 from harvest.training.metrics.metrics_computed_each_epoch import select_metrics
 from harvest.training.predict_probabilities import HELD_OUT_PARTS
@@ -33,7 +36,7 @@ LIBRARIES = ("torch", "transformers", "accelerate", "scikit-learn", "pillow")
 def write_run_report(
     session: Session, data: TrainingData, frozen_head: FrozenHead, fine_tuned: FineTuned, evaluation: Evaluation
 ) -> None:
-    """Write report.html."""
+    """Write report.html and the model card."""
     pictures, split = data
     options = session.options
     measures = select_metrics(options, pictures.labels)
@@ -62,6 +65,7 @@ def write_run_report(
             search=RateSearch(list(zip(found.rates, found.losses, strict=True)), found.chosen) if found else None,
             calibration=evaluation.calibration,
             options={name: value for name, value in options.as_json().items() if value not in {None, "", ()}},
+            licences=_count_licences(pictures, split),
             versions={
                 "harvest": __version__,
                 "Python": sys.version.partition(" ")[0],
@@ -69,6 +73,13 @@ def write_run_report(
             },
         ),
     )
+
+
+def _count_licences(pictures: LabelledPictures, split: Split) -> Counter[str]:
+    """Count the training images by their licence according to the ledger; unknown ones are `NOASSERTION`."""
+    licences = pictures.ledger_facts.licences
+    rows = split.rows(SplitPart.TRAIN).tolist()
+    return Counter(Licence(licences.get(pictures.examples[row].content)).spdx for row in rows)
 
 
 def _candidates(pictures: LabelledPictures, split: Split, evaluation: Evaluation) -> Iterator[Candidate]:

@@ -65,6 +65,7 @@ def _train(context: TrainingContext, stage: Stage, folder: Path, checkpoint: Pat
         trainer = ParallelTrainer(
             workers=workers,
             loss=context.loss,
+            mixup=context.mixup,
             model=model,
             args=_arguments(context, stage, folder),
             train_dataset=train_data,

@@ -9,6 +9,7 @@ from harvest.labelled_pictures.find_files import SplitPart
 from harvest.training.cpu_parallel import workers_for_training
 from harvest.training.torch_dataset import ImageDataset
 from harvest.training.trainer.loss import Loss
+from harvest.training.trainer.mixup import BatchMixup
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -45,7 +46,14 @@ class TrainingContext:
     @property
     def loss(self) -> Loss:
         """The loss, with the class weights of the training set."""
-        return Loss(self.pictures.targets[self.split.rows(SplitPart.TRAIN)], len(self.pictures.labels))
+        targets = self.pictures.targets[self.split.rows(SplitPart.TRAIN)]
+        return Loss(targets, len(self.pictures.labels), balanced=self.options.is_balanced)
+
+    @property
+    def mixup(self) -> BatchMixup | None:
+        """How training batches are blended; None without `--mixup`."""
+        options = self.options
+        return BatchMixup(options.mixup, len(self.pictures.labels), seed=options.seed) if options.mixup else None
 
     def cpu_workers(self) -> AbstractContextManager[CpuWorkers]:
         """Return the workers that share each batch; one if batch norm is trained or there are several processes."""
