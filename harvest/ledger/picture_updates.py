@@ -96,9 +96,14 @@ def drop_placement(ledger: Ledger, picture: int) -> None:
 
 
 def record_stat(ledger: Ledger, picture: int, seen: FileStat | None) -> None:
-    """Record the size and time of a file, which recognise it without reading it."""
+    """Record the size and time of a file of its own, which recognise it without reading it."""
     size, mtime_ns = seen or (None, None)
-    ledger.execute("UPDATE picture SET size = ?, mtime_ns = ? WHERE id = ?", size, mtime_ns, picture)
+    ledger.execute(
+        "UPDATE picture SET size = ?, mtime_ns = ?, shard = NULL, shard_offset = NULL WHERE id = ?",
+        size,
+        mtime_ns,
+        picture,
+    )
 
 
 def add_own_file(ledger: Ledger, spot: FileKey, content: str, seen: FileStat) -> None:
