@@ -192,7 +192,7 @@ def test_X01_a_pipe_in_a_run_does_not_block(stranger):
         {"model": "\ud800"},
         {"model": None},
         {"model": "x" * 100_000},
-        {"log": ["wandb"]},
+        {"log": ["comet"]},
         {"export": ["exe"]},
         {"size": 10**6},
     ],

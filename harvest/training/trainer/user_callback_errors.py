@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 
 class GuardedCallback(TrainerCallback):
-    """Passes every event on to a callback of the user, and names it in its errors."""
+    """Passes every event on to a callback of the user or of a library, and names the option in its errors."""
 
-    def __init__(self, name: str, callback: TrainerCallback) -> None:
-        self._name = name
+    def __init__(self, option: str, callback: TrainerCallback, hint: str = "") -> None:
+        self._option = option
+        self._hint = hint
         self._callback = callback
 
 
 def _pass_on(event: str) -> Callable[..., Any]:
     def pass_on(self: GuardedCallback, *args: Any, **kwargs: Any) -> Any:
-        with own_code(f"--callback {self._name}"):
+        with own_code(self._option, self._hint):
             return getattr(self._callback, event)(*args, **kwargs)
 
     return pass_on
