@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl
 
-from harvest.errors import UsageError
+from harvest.errors import UsageError, UserCodeError
 from harvest.training.user_code import own_code
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ class GuardedCallback(TrainerCallback):
 def _pass_on(event: str) -> Callable[..., Any]:
     def pass_on(self: GuardedCallback, *args: Any, **kwargs: Any) -> Any:
         with own_code(self._option, self._hint):
-            return getattr(self._callback, event)(*args, **kwargs)
+            answer = getattr(self._callback, event)(*args, **kwargs)
+        if answer is not None and not isinstance(answer, TrainerControl):  # the Trainer would continue with it
+            raise UserCodeError(f"{self._option}: {event} returned {answer!r:.80}, not None or the TrainerControl.")
+        return answer
 
     return pass_on
 
