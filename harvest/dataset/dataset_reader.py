@@ -13,6 +13,7 @@ from harvest.ledger import (
     near_duplicate_table,
     report_queries,
     review_queries,
+    shard_table,
     statistics,
 )
 from harvest.ledger.picture_table import PictureTable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.report_queries import Attribution, SampleRow
     from harvest.ledger.review_queries import LedgerPosition, ReviewRow
+    from harvest.ledger.shard_table import ShardCounts
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 
 
@@ -70,6 +72,14 @@ class DatasetReader:
     def counts(self) -> dict[str, int]:
         """Return the number of pictures on disk, by class."""
         return self._pictures.count_by_class()
+
+    def has_shards(self) -> bool:
+        """Return whether images were ever written into shards."""
+        return shard_table.last_shard(self._ledger) is not None
+
+    def count_in_shards(self) -> ShardCounts:
+        """Return the number of shards with images, and of the images in them."""
+        return shard_table.count_in_shards(self._ledger)
 
     def count_licensed(self) -> int:
         """Return the number of pictures on disk whose source states their licence."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harvest.files import disk
-from harvest.files.escape_outside_text import escape_formula
+from harvest.files.check_names_and_cells import escape_formula
 from harvest.files.markdown_and_yaml import escape_markdown
 
 if TYPE_CHECKING:

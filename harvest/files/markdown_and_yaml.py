@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from harvest.files.escape_outside_text import DIRECTION
+from harvest.files.check_names_and_cells import DIRECTION
 
 _INVISIBLE = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|{DIRECTION.pattern}")  # a class name may have them
 _AUTOLINK = re.compile(r"(?<=www)\.|:(?=//)|@(?=\w)", re.IGNORECASE)  # where GitHub links plain text

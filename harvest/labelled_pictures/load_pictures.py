@@ -99,38 +99,40 @@ def load_pictures(
     """
     found = find_files(root)
     _check_names(root, found.folders)
-    skipped = list(found.skipped)
-    examples: list[Example] = []
-    decoded: list[DecodedFile] = []
+    inspected, skipped = _inspect_files(root, found, say, tick, cache)
+    trained = {example.label for example, _ in inspected if example.part in {None, SplitPart.TRAIN}}
+    skipped += [
+        Skipped(example.path, "the train part has no image of its class")
+        for example, _ in inspected
+        if example.label not in trained
+    ]
+    if len(trained) < least_classes:
+        raise _too_few_classes(root, trained, found, skipped)
+    kept = sorted((pair for pair in inspected if pair[0].label in trained), key=lambda pair: pair[0].path)
+    return LabelledPictures(
+        root=root,
+        examples=tuple(example for example, _ in kept),
+        labels=tuple(sorted(trained)),
+        skipped=tuple(sorted(skipped)),
+        empty=tuple(sorted(found.folders - trained)),
+        duplicates=find_duplicate_pairs([decoded for _, decoded in kept], cache),
+        ledger_facts=read_ledger_facts(root, {example.content for example, _ in inspected}),
+    )
+
+
+def _inspect_files(
+    root: Path, found: FoundFiles, say: Callable[[str], None], tick: Callable[[int, int], None], cache: Path | None
+) -> tuple[list[tuple[Example, DecodedFile]], list[Skipped]]:
+    """Return the files that decode, each with its result, and all files that are skipped so far."""
+    inspected, skipped = [], list(found.skipped)
     with DecodeCache(cache, say, read_known_files(root)) as decode_cache:
         paths = [root / file.path for file in found.files]
         for file, result in zip(found.files, decode_cache.inspect(paths, tick), strict=True):
             if isinstance(result, str):
                 skipped.append(Skipped(file.path, result))
             else:
-                examples.append(Example(file.path, file.label, result.content, file.part, result.size))
-                decoded.append(result)
-    trained = {example.label for example in examples if example.part in {None, SplitPart.TRAIN}}
-    skipped += [
-        Skipped(example.path, "the train part has no image of its class")
-        for example in examples
-        if example.label not in trained
-    ]
-    if len(trained) < least_classes:
-        raise _too_few_classes(root, trained, found, skipped)
-    order = sorted(
-        (row for row, example in enumerate(examples) if example.label in trained), key=lambda row: examples[row].path
-    )
-    examples = [examples[row] for row in order]
-    return LabelledPictures(
-        root=root,
-        examples=tuple(examples),
-        labels=tuple(sorted(trained)),
-        skipped=tuple(sorted(skipped)),
-        empty=tuple(sorted(found.folders - trained)),
-        duplicates=find_duplicate_pairs([decoded[row] for row in order], cache),
-        ledger_facts=read_ledger_facts(root, {example.content for example in examples}),
-    )
+                inspected.append((Example(file.path, file.label, result.content, file.part, result.size), result))
+    return inspected, skipped
 
 
 def _check_names(root: Path, names: set[str]) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harvest.files.dataset_paths import Area
-from harvest.files.escape_outside_text import objection
+from harvest.files.check_names_and_cells import objection
+from harvest.files.ledger_names_to_paths import Area
 from harvest.ledger.decision_kinds import Action
 from harvest.models import EARLIER_FINGERPRINT_BYTES, FINGERPRINT_BYTES
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _TEXT = "typeof({0}) = 'text'"
 _NUMBER = "typeof({0}) = 'integer'"
+_LENGTH = "typeof({0}) = 'integer' AND {0} >= 0"
 _FLAG = "{0} IN (0, 1)"
 _HASH = "typeof({0}) = 'text' AND length({0}) = 64"
 _NAME = "CASE WHEN typeof({0}) = 'text' THEN harvest_objection(CAST({0} AS BLOB)) = '' END"
@@ -53,8 +54,10 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
             **dict.fromkeys(("original_height", "hit", "became", "run", "rating"), _maybe(_NUMBER)),
             **dict.fromkeys(("format", "licence"), _maybe(_TEXT)),
             "at": _TIME,
+            **dict.fromkeys(("shard", "shard_offset"), _maybe(_LENGTH)),
         },
     ),
+    "shard": ("number", {"length": _LENGTH}),
     "pending": (
         "picture",
         {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger, Row
 
 MADE_WITH_AI = ", ".join(f"'{term}'" for term in sorted(AI_SOURCE_TYPES))  # for SQL
-_ROW_COLUMNS = "id, state, class, name, content, shelved, size, mtime_ns"
+_ROW_COLUMNS = "id, state, class, name, content, shelved, size, mtime_ns, shard, shard_offset"
 _KNOWN_COLUMNS = (
     "version.id, picture.class, version.body, version.pixels, version.content, version.look,"
     " version.original_width * version.original_height, version.licence, picture.own OR picture.touched"
@@ -32,6 +32,8 @@ class PictureRow(NamedTuple):
     shelved: int = 0
     size: int | None = None
     mtime_ns: int | None = None
+    shard: int | None = None
+    shard_offset: int | None = None
 
 
 class KnownPicture(NamedTuple):
@@ -64,7 +66,7 @@ class PictureTable:
 
         With `classes`, only those of these classes.
         """
-        state = "state = 'rejected' AND shelved" if shelved else "state = 'present'"
+        state = "state = 'rejected' AND shelved" if shelved else "state = 'present' AND shard IS NULL"
         query = f"SELECT class, name, size, mtime_ns FROM picture WHERE {state}"
         if classes is None:
             return set(self._ledger.rows(query))
@@ -123,6 +125,10 @@ class PictureTable:
         )
         return PictureRow(*row) if row else None
 
+    def get_rows(self, pictures: Iterable[int]) -> Iterator[PictureRow]:
+        """Return the rows of pictures that were not replaced."""
+        return (row for picture in pictures if (row := self.get_row(picture)) is not None)
+
     def is_only(self, name: str, content: str) -> bool:
         """Return whether only pictures of this content ever had a name."""
         return self._ledger.first_row("SELECT 1 FROM picture WHERE name = ? AND content <> ?", name, content) is None
@@ -142,7 +148,7 @@ class PictureTable:
         """Return the pictures with a file whose fingerprint was computed by an earlier version of harvest."""
         rows = self._ledger.rows(
             f"SELECT {_ROW_COLUMNS} FROM picture WHERE length(look) <> {FINGERPRINT_BYTES}"
-            " AND (state = 'present' OR (state = 'rejected' AND shelved))"
+            " AND ((state = 'present' AND shard IS NULL) OR (state = 'rejected' AND shelved))"
         )
         return [PictureRow(*row) for row in rows]
 

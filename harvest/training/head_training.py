@@ -23,7 +23,7 @@ from harvest.training.network.network_with_classes import load_pretrained, open_
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.trainer.fit import load_user_callbacks
 from harvest.training.trainer.loss import Loss
-from harvest.training.trainer.stages_and_checkpoints import can_resume
+from harvest.training.trainer.plan_stages_and_find_checkpoints import can_resume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harvest.files.escape_outside_text import fold_name
+from harvest.files.check_names_and_cells import fold_name
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.splits.persist import load_training_contents
 

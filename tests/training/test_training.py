@@ -21,7 +21,7 @@ from harvest.training import fine_tuning, run_directory
 from harvest.training.network.network_with_classes import load_pretrained, open_trained_network
 from harvest.training.trainer import learning_rate_finder
 from harvest.training.trainer.mixup import BatchMixup
-from harvest.training.trainer.stages_and_checkpoints import latest_checkpoint
+from harvest.training.trainer.plan_stages_and_find_checkpoints import latest_checkpoint
 from harvest.training.training_options import TrainingOptions
 from tests.training.shapes import Listener, tree
 

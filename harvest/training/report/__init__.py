@@ -1,14 +1,14 @@
 """Write report.html, one page on how good a network is, which mistakes it makes and what to do next; and a model card.
 
-report_data              the results of a run
-report_first_screen      the first screen
-mistakes                 the images to show
-training_report_images   their small copies
-network_and_split_tables the tables of networks and of the split
-training_charts          the charts
-result_text              results in words
-html_page                the whole page, from page.html, sections.html and parts.html
-model_card               README.md, for those who get the network
+report_data               the results of a run
+report_first_screen       the first screen
+mistakes                  the images to show
+training_report_images    their small copies
+network_and_split_tables  the tables of networks and of the split
+training_charts           the charts
+result_text               results in words
+html_page                 the whole page, from page.html, sections.html and parts.html
+model_card                README.md, for those who get the network
 """
 
 from __future__ import annotations

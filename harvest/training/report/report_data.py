@@ -73,6 +73,7 @@ class ReportData:
     candidates: Sequence[Candidate] = ()
     metrics: Sequence[Metric] = ()  # those that were computed
     predictions: Sequence[Prediction] = ()  # out-of-fold predictions of every image
+    heat: Mapping[tuple[str, str], str] = field(default_factory=dict)  # path and class → data URI of an overlay
     knew: bool = False  # whether the network below the heads was trained on these images
     learning_curve: Sequence[LearningPoint] = ()
     search: RateSearch | None = None

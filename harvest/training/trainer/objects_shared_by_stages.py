@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.metrics.metrics_computed_each_epoch import EpochMetrics
     from harvest.training.network.network_with_classes import Network
+    from harvest.training.processes_and_devices import Processes
     from harvest.training.progress import Progress
     from harvest.training.run_directory import TrainingRun
-    from harvest.training.torchrun_processes import Processes
-    from harvest.training.trainer.epoch_display import EpochTable
+    from harvest.training.trainer.find_best_epoch import EpochTable
     from harvest.training.training_options import TrainingOptions
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.predictor import Predictor
-from harvest.training.test_time_views import make_views
+from harvest.training.prediction_views import make_views
 from harvest.training.training_options import TrainingOptions
 from tests.pictures import encoded, photo
 from tests.training.tiny import LABELS, write_run
