@@ -121,9 +121,9 @@ class DatasetReader:
         if words is None:
             searched = statistics.search_terms(self._ledger)
             words = {name: pages.class_phrases(name, queries) for name, queries in searched.items()}
-        return list(
-            pages.find_page_mismatches((pages.PageText(*row) for row in statistics.page_texts(self._ledger)), words)
-        )
+        candidates = dict.fromkeys(pages.may_name_another_class(statistics.source_texts(self._ledger), words))
+        texts = (pages.PageText(*row) for row in statistics.page_texts(self._ledger, candidates))
+        return list(pages.find_page_mismatches(texts, words))
 
     def find_file(self, class_name: str, name: str) -> int | None:
         """Return the picture whose file is at a path, or `None`."""

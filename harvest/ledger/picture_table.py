@@ -147,8 +147,9 @@ class PictureTable:
     def list_outdated(self) -> list[PictureRow]:
         """Return the pictures with a file whose fingerprint was computed by an earlier version of harvest."""
         rows = self._ledger.rows(
-            f"SELECT {_ROW_COLUMNS} FROM picture WHERE length(look) <> {FINGERPRINT_BYTES}"
-            " AND ((state = 'present' AND shard IS NULL) OR (state = 'rejected' AND shelved))"
+            f"SELECT {_ROW_COLUMNS} FROM picture"  # not `<>`, which uses no index
+            f" WHERE (length(look) < {FINGERPRINT_BYTES} OR length(look) > {FINGERPRINT_BYTES})"
+            " AND ((+state = 'present' AND shard IS NULL) OR (+state = 'rejected' AND shelved))"
         )
         return [PictureRow(*row) for row in rows]
 
