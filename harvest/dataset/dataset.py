@@ -327,7 +327,7 @@ class Dataset(DatasetReader):
         except StorageError:
             self.check_is_in_place()  # if it was moved, that is the reason
             raise
-        return [known for number in placed for known in self._pictures.list_versions(number)]
+        return list(self._pictures.load_known(placed).values())
 
     def read_image(self, class_name: str, name: str, *, rejected: bool = False, most: int) -> bytes | None:
         """Return the bytes of an image, or `None` for a link, a missing file, or one of more than `most` bytes."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harvest.ledger.review_queries import LedgerPosition, ReviewRow
     from harvest.ledger.shard_table import ShardCounts
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
+    from harvest.models import Fingerprint
 
 
 class DatasetReader:
@@ -64,6 +65,14 @@ class DatasetReader:
     def list_rejected(self) -> Iterator[KnownPicture]:
         """Return the rejected pictures, and their earlier versions."""
         return self._pictures.list_rejected()
+
+    def load_known(self, pictures: Iterable[int]) -> dict[int, KnownPicture]:
+        """Return pictures, or the earlier versions of edited ones, by id."""
+        return self._pictures.load_known(pictures)
+
+    def load_fingerprints(self, pictures: Iterable[int]) -> dict[int, Fingerprint]:
+        """Return the fingerprints of those pictures that have one."""
+        return self._pictures.load_fingerprints(pictures)
 
     def count_present(self, class_name: str) -> int:
         """Return the number of pictures of a class on disk."""
