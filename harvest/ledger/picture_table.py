@@ -231,8 +231,8 @@ class PictureTable:
     def count_licensed(self) -> int:
         """Return the number of pictures on disk whose source states their licence."""
         return self._ledger.scalar(
-            "SELECT count(*) FROM picture JOIN hit ON hit.id = picture.hit"
-            " WHERE state = 'present' AND evidence = 'stated'"
+            "SELECT count(*) FROM hit CROSS JOIN picture ON picture.id = hit.picture"  # in this order: most have none
+            " WHERE evidence = 'stated' AND picture.hit = hit.id AND +state = 'present'"
         )
 
     def count_made_with_ai(self) -> int:

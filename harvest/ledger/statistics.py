@@ -99,9 +99,10 @@ def compute_keep_rates(ledger: Ledger) -> list[KeepRate]:
     rows = ledger.rows(
         # Two hits can become one picture: the better copy replaced the other.
         "SELECT search.class, text, search.provider, count(*),"
-        " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') THEN picture.id END),"
-        " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') AND state = 'present' THEN picture.id END)"
-        " FROM search JOIN hit ON hit.search = search.id LEFT JOIN picture ON picture.id = hit.picture"
+        " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') THEN hit.picture END),"
+        " count(DISTINCT CASE WHEN verdict IN ('kept', 'better')"
+        "  AND hit.picture IN (SELECT id FROM picture WHERE state = 'present') THEN hit.picture END)"
+        " FROM search JOIN hit ON hit.search = search.id"
         " WHERE text <> ''"  # hits that were read from files were not found by a search
         " GROUP BY search.id ORDER BY search.class, text, search.provider"
     )
