@@ -32,8 +32,8 @@ def root(tmp_path: Path) -> Path:
         connection.execute("DROP TABLE expected_image")
         connection.execute("ALTER TABLE run DROP COLUMN transform")
 
-        for index in ("picture_files", "picture_shard"):
-            connection.execute(f"DROP INDEX {index}")
+        for index in ("files", "shard", "own", "run", "made_with_ai", "look"):
+            connection.execute(f"DROP INDEX picture_{index}")
         connection.execute("DROP TABLE shard")
         for column in ("source_type", "reviewed", "rating", "shard", "shard_offset"):
             connection.execute(f"ALTER TABLE picture DROP COLUMN {column}")

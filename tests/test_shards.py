@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset, Placement
-from harvest.errors import MissingFiles, UsageError
+from harvest.errors import MissingFiles, StorageError, TrainingError, UsageError
+from harvest.export.export_dataset import export_dataset
 from harvest.harvesting.deduplicate import Deduplicator
+from harvest.labelled_pictures.load_pictures import load_pictures
 from harvest.models import Outcome, Recipe
 from harvest.options import RunOptions, Sink
 from harvest.verdicts import Verdict
@@ -253,3 +255,42 @@ def test_files_and_shards_can_be_in_one_dataset(tmp_path: Path) -> None:
     with Dataset.open(root) as dataset:
         assert [change.name for change in dataset.changes.deleted] == [name(1)]
         assert dataset.counts() == {"king": 4}
+
+
+@pytest.mark.parametrize(("form", "pattern"), [("imagefolder", "*/*/*.jpg"), ("webdataset", "*.tar"), ("hf", "*/*")])
+def test_shards_are_exported(root: Path, form: str, pattern: str) -> None:
+    """An export has the images of shards and of class folders, without those that were rejected, and their sources."""
+    with opened(root) as dataset:
+        dataset.reject(dataset.find(name(3)), by="page")
+        dataset.use_shards(None)
+        fill(dataset, "coral", [20])
+    result = export_dataset(root, root.parent / "out", to=form)
+    assert {image.content for image in result.dataset.images} == {
+        a_picture(number).content for number in (0, 1, 2, 4, 5, 6, 10, 11, 20)
+    }
+    assert {image.provider for image in result.dataset.images} == {"BING"}
+    assert list((root.parent / "out").glob(pattern))
+    for path in (root.parent / "out").glob("*/*/*.jpg"):
+        assert path.read_bytes() in {jpeg(number) for number in range(21)}
+
+
+def test_a_shard_that_changed_is_not_exported(root: Path) -> None:
+    """An image whose bytes in the shard are not those that the ledger has stops the export."""
+    shard = root / "shard-000000.tar"
+    shard.write_bytes(shard.read_bytes().replace(jpeg(0), b"x" * len(jpeg(0))))
+    with pytest.raises(StorageError, match=r"shard-000000\.tar changed while it was exported"):
+        export_dataset(root, root.parent / "out", to="imagefolder")
+
+
+def test_a_training_says_that_it_reads_no_shards(root: Path) -> None:
+    """Where all images are in shards, the error names the export; where some are, a message does."""
+    with pytest.raises(TrainingError) as error:
+        load_pictures(root, say=pytest.fail)
+    assert "harvest export" in error.value.hint
+    with opened(root) as dataset:
+        dataset.use_shards(None)
+        fill(dataset, "coral", [20])
+        fill(dataset, "king", [21])
+    said: list[str] = []
+    assert len(load_pictures(root, say=said.append).examples) == 2
+    assert said[0].startswith("9 images are in shards, which are not read here: write class folders with")

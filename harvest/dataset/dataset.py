@@ -327,7 +327,7 @@ class Dataset(DatasetReader):
         except StorageError:
             self.check_is_in_place()  # if it was moved, that is the reason
             raise
-        return [known for number in placed for known in self._pictures.list_versions(number)]
+        return list(self._pictures.load_known(placed).values())
 
     def read_image(self, class_name: str, name: str, *, rejected: bool = False, most: int) -> bytes | None:
         """Return the bytes of an image, or `None` for a link, a missing file, or one of more than `most` bytes."""
@@ -346,15 +346,20 @@ class Dataset(DatasetReader):
         return None
 
     def _read_from_shard(self, spot: FileKey, most: int) -> bytes | None:
+        place = self._find_in_shard(spot)
+        return self._shards.read(place) if place is not None and place.length <= most else None
+
+    def _find_in_shard(self, spot: FileKey) -> ShardPlace | None:
         for row in self._pictures.find_at([spot[:2]]) if spot.area is Area.TREE else ():
-            if row.shard is not None and row.shard_offset is not None and (row.size or 0) <= most:
-                return self._shards.read(ShardPlace(row.shard, row.shard_offset, row.size or 0))
+            if row.shard is not None and row.shard_offset is not None and row.size is not None:
+                return ShardPlace(row.shard, row.shard_offset, row.size)
         return None
 
     def has_file(self, row: ReviewRow) -> bool:
-        """Return whether the file of an image is where the ledger says."""
+        """Return whether the file of an image is where the ledger says, or the image is in a shard."""
         area = Area.REJECTED if row.rejected else Area.TREE
-        return self._tree.stat(FileKey(row.class_name, row.name, area)) is not None
+        spot = FileKey(row.class_name, row.name, area)
+        return self._tree.stat(spot) is not None or self._find_in_shard(spot) is not None
 
     def add_own_file(self, class_name: str, name: str, data: bytes) -> None:
         """Write a file that a person added to another dataset, unless its class has it; the next scan records it."""

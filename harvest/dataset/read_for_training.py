@@ -46,6 +46,10 @@ class ReadOnlyDataset(DatasetReader):
         """Yield content, width, height and fingerprint of the pictures on disk, as the ledger holds them."""
         return training_data_and_splits.list_fingerprints(self._ledger)
 
+    def list_shard_images(self) -> list[training_data_and_splits.ShardImage]:
+        """Return the images on disk that are in shards."""
+        return training_data_and_splits.list_shard_images(self._ledger)
+
     def load_split(self, rule: str) -> dict[str, str]:
         """Return the part of each content hash in one split."""
         return training_data_and_splits.load_split(self._ledger, rule)

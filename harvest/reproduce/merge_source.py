@@ -53,7 +53,7 @@ class MergeSource:
 
     def find_unenforced(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
         """Return class and content of the rejections that count, and of those that an image on disk outranks."""
-        present = KnownPictures(self._dataset.list_present())
+        present = KnownPictures(self._dataset.list_present(), self._dataset)
         enforced: set[tuple[str, str]] = set()
         outranked: set[tuple[str, str]] = set()
         for known in self._dataset.list_rejected():
