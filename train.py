@@ -42,7 +42,7 @@ def train(options: TrainingOptions, progress: Progress) -> TrainingResult:
 
     # 4  Evaluate on held-out images: valid selected the best epoch, test has had no influence until now.
     evaluation = evaluate(session, network, data, frozen_head, fine_tuned)
-    write_run_report(session, data, frozen_head, fine_tuned, evaluation)
+    write_run_report(session, data, frozen_head, fine_tuned, evaluation, network=network)
 
     # 5  Export the network to the formats of --export, for use without this package.
     return export(session, network, fine_tuned, evaluation)

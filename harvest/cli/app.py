@@ -18,9 +18,10 @@ from harvest.cli.adopt import adopt
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
+from harvest.cli.end_on_interrupt_or_closed_pipe import CUT_OFF, InterruptibleCommand
 from harvest.cli.export import export
 from harvest.cli.get import get
-from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
+from harvest.cli.guard_standard_streams import set_up_streams
 from harvest.cli.keys import keys
 from harvest.cli.merge import merge
 from harvest.cli.operating_system_errors import explain
@@ -33,7 +34,6 @@ from harvest.cli.restore import restore
 from harvest.cli.review import review
 from harvest.cli.serve import serve
 from harvest.cli.status import status
-from harvest.cli.streams import set_up_streams
 from harvest.cli.train import TrainCommand, train
 from harvest.cli.why import why
 from harvest.errors import HarvestError, Interrupted, UsageError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,8 @@ import typer
 from harvest.cli import console, optional_packages
 from harvest.cli.none_of_these_option import AcceptShare  # noqa: TC001 - Typer reads it at run time
 from harvest.errors import Interrupted, NothingHarvested, UsageError
+from harvest.files.disk import write_atomically
+from harvest.models import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from harvest.cli.prediction_output import PredictionOutput
     from harvest.training.predictor import Predictor
 
+_EXPLAIN_SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 INCOMPLETE = 3  # finished, but some images could not be read
 
 
@@ -29,10 +33,17 @@ def predict(
     ],
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Number of labels per image.")] = 5,
     accept: AcceptShare = 0.95,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average ten views of each image; takes ten times as long.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as one JSON document.")] = False,
     csv: Annotated[
         str | None,
         typer.Option("--csv", metavar="FILE", help="Write one row per image; - is standard output."),
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option("--explain", metavar="FILE.png", help="Draw where in the one image the network sees its label."),
     ] = None,
 ) -> None:
     """Classify images with a trained network: print the most probable labels of each.
@@ -50,10 +61,16 @@ def predict(
     from harvest.training.predictor import Predictor
 
     check_paths(words)
-    predictor = Predictor.open(run, accept=accept, say=console.note)
     several = len(words) > 1 or words[0].is_dir()
+    if explain is not None:
+        _check_explain(explain, several=several)
+    predictor = Predictor.open(run, accept=accept, tta=tta, say=console.note)
+    if explain is not None:
+        predictor.check_can_explain()
     with PredictionOutput(several=several, top=min(top, len(predictor.labels)), as_json=as_json, csv=csv) as answers:
         _predict(predictor, words, answers, top)
+    if explain is not None and answers.read:
+        _explain(predictor, words[0], explain)
     _conclude(words, answers)
 
 
@@ -69,6 +86,26 @@ def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOut
             answers.write(picture, ranked)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped after {answers.read + answers.unread:,} images.") from None
+
+
+def _check_explain(target: Path, *, several: bool) -> None:
+    if several:
+        raise UsageError("--explain draws one image at a time.", "Name one image, and no folder.")
+    if target.suffix.lower() not in _EXPLAIN_SUFFIXES:
+        raise UsageError(
+            console.one_line(f"--explain {target}: not a PNG, JPEG or WebP file."), "For example: --explain heat.png"
+        )
+
+
+def _explain(predictor: Predictor, picture: Path, target: Path) -> None:
+    """Draw the explanation of an image; the message goes to stderr, because of --json."""
+    explanation = predictor.explain(picture)
+    if isinstance(explanation, Refusal):  # it has changed since it was classified
+        raise UsageError(console.one_line(f"{picture} cannot be read: {explanation.detail or explanation.verdict}"))
+    file = io.BytesIO()
+    explanation.draw().save(file, _EXPLAIN_SUFFIXES[target.suffix.lower()], quality=90)
+    write_atomically(target, file.getvalue())
+    console.note(console.one_line(f"wrote {target}: the brighter a place, the more it speaks for {explanation.label}"))
 
 
 def _conclude(words: Sequence[Path], answers: PredictionOutput) -> None:

@@ -9,7 +9,7 @@ import typer
 from harvest.cli import console, open_dataset
 from harvest.cli.find_named_pictures import DEFAULT
 from harvest.cli.open_dataset import Folder, quote_path
-from harvest.cli.print_images_to_check import (
+from harvest.cli.print_conflicts_and_near_duplicates import (
     describe_mismatch,
     image_path,
     print_conflicts,

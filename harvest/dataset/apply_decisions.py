@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.ledger import near_duplicate_table, pending_changes, picture_updates
 from harvest.ledger.decision_kinds import Action
 from harvest.ledger.decision_log import Decision
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset.file_operations import FileOperations
     from harvest.errors import CannotWrite
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_table import PictureRow, PictureTable

@@ -36,9 +36,9 @@ from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.dataset.write_shards import DEFAULT_SIZE, ShardWriter
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
-from harvest.files.class_folders import MAX_FILE, Tree
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.files.lock import Lock
+from harvest.files.place_and_list_files import MAX_FILE, Tree
 from harvest.files.shard_files import ShardPlace, Shards
 from harvest.ledger import (
     class_table,
@@ -47,7 +47,7 @@ from harvest.ledger import (
 )
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
-from harvest.ledger.rebuild_table import RebuildTable
+from harvest.ledger.expected_images_tables import RebuildTable
 from harvest.ledger.search_and_hit_tables import (
     HitVerdict,
     SearchRecord,

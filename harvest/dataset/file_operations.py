@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.dataset.write_shards import make_sample
 from harvest.errors import CannotWrite
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.ledger import hit_table, pending_changes, picture_updates, shard_table
 from harvest.ledger.near_duplicate_table import add_near_duplicates
 from harvest.verdicts import Verdict
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harvest.dataset.write_shards import ShardWriter
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.pending_changes import PendingMove, PendingPlacement
     from harvest.ledger.picture_table import KnownPicture, PictureRow, PictureTable

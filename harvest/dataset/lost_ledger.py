@@ -19,13 +19,13 @@ from harvest.dataset.fastclass_files import read_url_log
 from harvest.dataset.ledger_and_lock import LEDGER
 from harvest.errors import LedgerMissing
 from harvest.files import disk
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.ledger import sources_from_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.models import Hit
 

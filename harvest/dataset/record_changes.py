@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harvest.dataset.folder_change_kinds import Kind
 from harvest.dataset.reported_changes import describe_findings
-from harvest.files.dataset_paths import Area, FileKey, FileStat
+from harvest.files.ledger_names_to_paths import Area, FileKey, FileStat
 from harvest.ledger import pending_changes, picture_updates
 from harvest.ledger.class_table import rename_class, renamed_classes
 from harvest.ledger.decision_kinds import Action
@@ -15,7 +15,7 @@ from harvest.ledger.decision_log import Decision
 if TYPE_CHECKING:
     from harvest.dataset.folder_change_kinds import Finding, Findings, UnexpectedFile
     from harvest.dataset.reported_changes import Changes
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_table import PictureRow, PictureTable

@@ -14,7 +14,7 @@ from harvest.ledger.picture_updates import record_comparison
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from harvest.files.class_folders import Tick
+    from harvest.files.place_and_list_files import Tick
     from harvest.ledger.database import Ledger
     from harvest.ledger.picture_table import PictureTable
     from harvest.models import Fingerprint

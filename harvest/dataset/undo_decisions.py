@@ -23,7 +23,7 @@ from harvest.ledger.undo_and_redo_from_log import UndoHistory
 if TYPE_CHECKING:
     from harvest.dataset.apply_decisions import Decisions
     from harvest.dataset.file_operations import FileOperations
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_state_for_undo import PictureState

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from harvest.export.records import OWN, ExportImage, count_images
 from harvest.files import disk
-from harvest.files.escape_outside_text import DIRECTION, check_component
+from harvest.files.check_names_and_cells import DIRECTION, check_component
 from harvest.files.shard_files import Shards, name_shard
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.licences import Evidence, Licence

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harvest.export.card_facts import CardFacts
+from harvest.export.card_facts_from_ledger import CardFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harvest.export.json_text import encode_json
 from harvest.export.place_image import read_image
-from harvest.export.unsupported_by_format import detect_type, find_mixed_types, find_other_types
+from harvest.export.what_format_cannot_hold import detect_type, find_mixed_types, find_other_types
 from harvest.files import disk
 from harvest.files.tar_members import END, encode_member
 

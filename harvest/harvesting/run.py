@@ -12,7 +12,7 @@ from harvest.contain_unexpected_errors import ENDS_THE_RUN, provider_failure
 from harvest.dataset import Dataset
 from harvest.default_callbacks import ignore_message
 from harvest.errors import HarvestError, ProviderError, UsageError
-from harvest.files.escape_outside_text import check_component
+from harvest.files.check_names_and_cells import check_component
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.event_loop_thread import run_in_thread
 from harvest.harvesting.pipeline import Pipeline

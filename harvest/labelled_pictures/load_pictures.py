@@ -116,45 +116,46 @@ def load_pictures(
     """
     found = find_files(root)
     _check_names(root, found.folders)
-    skipped = list(found.skipped)
-    examples: list[Example] = []
-    decoded: list[DecodedFile] = []
-    with DecodeCache(cache, say, read_known_files(root)) as decode_cache:
-        paths = [root / file.path for file in found.files]
-        for file, result in zip(found.files, decode_cache.inspect(paths, tick), strict=True):
-            if isinstance(result, str):
-                skipped.append(Skipped(file.path, result))
-            else:
-                examples.append(Example(file.path, file.label, result.content, file.part, result.size))
-                decoded.append(result)
-    in_shards = _list_in_shards(root, {example.path for example in examples})
+    inspected, skipped = _inspect_files(root, found, say, tick, cache)
+    in_shards = _list_in_shards(root, {example.path for example, _ in inspected})
     if with_shards:
-        examples += (example for example, _, _ in in_shards)
-        decoded += (file for _, file, _ in in_shards)
-    trained = {example.label for example in examples if example.part in {None, SplitPart.TRAIN}}
+        inspected += ((example, file) for example, file, _ in in_shards)
+    trained = {example.label for example, _ in inspected if example.part in {None, SplitPart.TRAIN}}
     skipped += [
         Skipped(example.path, "the train part has no image of its class")
-        for example in examples
+        for example, _ in inspected
         if example.label not in trained
     ]
     if len(trained) < least_classes:
         raise _too_few_classes(root, trained, found, skipped, has_shards=bool(in_shards))
     if in_shards and not with_shards:
         say(f"{len(in_shards):,} images are in shards, which are not read here: {_EXPORT_ADVICE}")
-    order = sorted(
-        (row for row, example in enumerate(examples) if example.label in trained), key=lambda row: examples[row].path
-    )
-    examples = [examples[row] for row in order]
+    kept = sorted((pair for pair in inspected if pair[0].label in trained), key=lambda pair: pair[0].path)
     return LabelledPictures(
         root=root,
-        examples=tuple(examples),
+        examples=tuple(example for example, _ in kept),
         labels=tuple(sorted(trained)),
         skipped=tuple(sorted(skipped)),
         empty=tuple(sorted(found.folders - trained)),
-        duplicates=find_duplicate_pairs([decoded[row] for row in order], cache),
+        duplicates=find_duplicate_pairs([decoded for _, decoded in kept], cache),
         shard_places={example.path: place for example, _, place in in_shards} if with_shards else {},
-        ledger_facts=read_ledger_facts(root, {example.content for example in examples}),
+        ledger_facts=read_ledger_facts(root, {example.content for example, _ in inspected}),
     )
+
+
+def _inspect_files(
+    root: Path, found: FoundFiles, say: Callable[[str], None], tick: Callable[[int, int], None], cache: Path | None
+) -> tuple[list[tuple[Example, DecodedFile]], list[Skipped]]:
+    """Return the files that decode, each with its result, and all files that are skipped so far."""
+    inspected, skipped = [], list(found.skipped)
+    with DecodeCache(cache, say, read_known_files(root)) as decode_cache:
+        paths = [root / file.path for file in found.files]
+        for file, result in zip(found.files, decode_cache.inspect(paths, tick), strict=True):
+            if isinstance(result, str):
+                skipped.append(Skipped(file.path, result))
+            else:
+                inspected.append((Example(file.path, file.label, result.content, file.part, result.size), result))
+    return inspected, skipped
 
 
 def _check_names(root: Path, names: set[str]) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.files.dataset_paths import Area
-from harvest.files.escape_outside_text import objection
+from harvest.files.check_names_and_cells import objection
+from harvest.files.ledger_names_to_paths import Area
 from harvest.ledger.decision_kinds import Action
 from harvest.models import EARLIER_FINGERPRINT_BYTES, FINGERPRINT_BYTES
 

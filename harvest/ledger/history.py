@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harvest import photo_keys
-from harvest.files.escape_outside_text import fold_name
+from harvest.files.check_names_and_cells import fold_name
 from harvest.files.shard_files import ShardPlace
 from harvest.ledger.hit_table import check_types
 from harvest.ledger.near_duplicate_table import near_duplicates_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.files.dataset_paths import Area, FileStat
+from harvest.files.ledger_names_to_paths import Area, FileStat
 from harvest.ledger import hit_table, near_duplicate_table
 from harvest.ledger.database import now
 from harvest.verdicts import Verdict
@@ -15,7 +15,7 @@ from harvest.verdicts import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harvest.files.dataset_paths import FileKey
+    from harvest.files.ledger_names_to_paths import FileKey
     from harvest.ledger.database import Ledger, Row
     from harvest.ledger.picture_table import PictureRow
     from harvest.models import Picture, Task

@@ -32,6 +32,16 @@ def origins(ledger: Ledger) -> list[Origin]:
     return [Origin(*row) for row in rows if all(value is None or isinstance(value, str) for value in row)]
 
 
+def list_licences(ledger: Ledger) -> dict[str, str]:
+    """Return the licence of the pictures on disk that have one, by content."""
+    return dict(
+        ledger.rows(
+            "SELECT content, licence FROM picture"
+            " WHERE state = 'present' AND typeof(content) = 'text' AND typeof(licence) = 'text'"
+        )
+    )
+
+
 def list_fingerprints(ledger: Ledger) -> Iterator[tuple[object, ...]]:
     """Yield content, width, height and fingerprint of the pictures on disk; any value may be of another type."""
     yield from ledger.rows(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from harvest.dataset import KnownPicture
-    from harvest.ledger.rebuild_table import ExpectedImage, LeftImage, RejectedImage
+    from harvest.ledger.expected_images_tables import ExpectedImage, LeftImage, RejectedImage
     from harvest.models import Picture
     from harvest.reproduce.recipe_records import RecipeImage
 

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harvest.files.dataset_paths import FileKey
-from harvest.files.escape_outside_text import fold_name
+from harvest.files.check_names_and_cells import fold_name
+from harvest.files.ledger_names_to_paths import FileKey
 from harvest.harvesting.deduplicate import KnownPictures
 from harvest.images import inspect_image
 from harvest.models import FINGERPRINT_BYTES, Picture, Refusal

@@ -8,12 +8,12 @@ from harvest.errors import HarvestError
 from harvest.images.thumbnail import measure_sharpness
 from harvest.models import Refusal
 from harvest.review import conflict_and_copy_groups, page_state
+from harvest.review.cached_groups import KnownGroups
 from harvest.review.confusion_counts import count_confusions
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.image_details import describe_image
 from harvest.review.image_queues import as_columns, list_items
 from harvest.review.images_in_memory import Snapshot
-from harvest.review.known_groups import KnownGroups
 from harvest.review.model_results import ImageWithoutFeatures
 from harvest.review.pace import Pace
 

@@ -2,6 +2,7 @@
 
     GET  /          the web page
     POST /classify  an image, sent in one of three ways → {"ranked": [{"label": …, "probability": …}, …], "known": …}
+    POST /explain   an image, sent in the same way → a PNG that shows where the network sees its most probable label
     GET  /health    the model and its labels
 
 Every error is {"error": "…"} with the matching status.
@@ -10,6 +11,7 @@ Every error is {"error": "…"} with the matching status.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from starlette.requests import Request
 
-    from harvest.training.predictor import Classification, Scores
+    from harvest.training.predictor import Classification, Explanation, Scores
     from harvest.web.image_client import ImageClient
 
 TOP = 5
@@ -71,6 +73,15 @@ class Classifies(Protocol):
         """Return the labels of the largest probabilities, best first, and whether the image is known."""
         ...
 
+    @property
+    def can_explain(self) -> bool:
+        """Whether `explain_view` works for this model."""
+        ...
+
+    def explain_view(self, view: NDArray[np.uint8]) -> Explanation:
+        """Return where in a view the network sees its most probable label."""
+        ...
+
 
 def make_app(
     predictor: Classifies,
@@ -86,6 +97,7 @@ def make_app(
         routes=[
             *(Route(path, _static_file(*file)) for path, file in _PAGE.items()),
             Route("/classify", service.classify, methods=["POST"]),
+            Route("/explain", service.explain, methods=["POST"]),
             Route("/health", service.health),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
@@ -127,6 +139,22 @@ class _Service:
             scores = await self._batches(view)
         return JSONResponse(self._predictor.rank(scores, top).as_json())
 
+    async def explain(self, request: Request) -> Response:
+        if not self._predictor.can_explain:
+            raise HttpError(501, "This model cannot explain its answers: that needs PyTorch and the whole run.")
+        with self._requests.share(client_of(request)) as take:
+            async with self._upload.read_image(request) as data:
+                take(1)
+                view = await self._decode(data)
+            loop = asyncio.get_running_loop()
+            image = await loop.run_in_executor(self._inference, self._draw_explanation, view)
+        return Response(image, headers={"Content-Type": "image/png"})
+
+    def _draw_explanation(self, view: NDArray[np.uint8]) -> bytes:
+        file = io.BytesIO()
+        self._predictor.explain_view(view).draw().save(file, "PNG")
+        return file.getvalue()
+
     async def _decode(self, data: bytes) -> NDArray[np.uint8]:
         async with self._memory.share(images.memory_needed(data)):
             loop = asyncio.get_running_loop()
@@ -138,7 +166,7 @@ class _Service:
     async def health(self, _request: Request) -> Response:
         served = self._predictor
         model = {"model": served.name, "engine": served.engine, "size": served.size, "labels": served.labels}
-        return JSONResponse({"status": "ok", **model, "largest": self._largest})
+        return JSONResponse({"status": "ok", **model, "largest": self._largest, "explains": served.can_explain})
 
 
 def _top(request: Request, maximum: int) -> int:

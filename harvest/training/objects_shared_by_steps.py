@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from harvest.errors import UsageError
 from harvest.training import choose_run_directory, run_directory
 from harvest.training.inference.model_export import check_exports
+from harvest.training.processes_and_devices import Processes
 from harvest.training.progress import NoProgress, RecordingProgress
 from harvest.training.read_run_options import read_options
 from harvest.training.resumed_options import merge_options
-from harvest.training.torchrun_processes import Processes
 
 if TYPE_CHECKING:
     from harvest.training.progress import Progress

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset
-from harvest.images.exif_orientation_and_source import build_exif
+from harvest.images.write_and_read_exif import build_exif
 from tests import datasets
 from tests.datasets import a_hit, jpeg
 from tests.pictures import jpeg_with, segment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -61,6 +62,16 @@ def labels(run: Path, *pictures: Path) -> list[list[tuple[str, float]]]:
     return [
         [(guess.label, guess.probability) for guess in guesses] for guesses in Predictor.open(run).predict(pictures)
     ]
+
+
+def test_tta_averages_ten_views(harvest: Harvest, run: Path, camera: Path) -> None:
+    """`--tta` prints the mean probabilities of the ten views, which are not those of the center alone."""
+    result = harvest("predict", run, camera / "a.PNG", "--tta", "--json")
+
+    ((averaged,),) = [Predictor.open(run, tta=True).predict([camera / "a.PNG"])]
+    printed = [guess["probability"] for guess in json.loads(result.out)[0]["ranked"]]
+    assert printed == pytest.approx([guess.probability for guess in averaged], abs=1e-4)
+    assert printed != pytest.approx([part for _, part in labels(run, camera / "a.PNG")[0]], abs=1e-3)
 
 
 # For a person.
@@ -315,3 +326,38 @@ def test_help_and_errors_load_no_network(harvest: Harvest, run: Path) -> None:
 
     assert ran.stdout.split() == ["2", "False"]
     assert harvest("predict", "--help").code == 0
+
+
+def test_explain_draws_what_decides(harvest: Harvest, run: Path, tmp_path: Path) -> None:
+    """`--explain` writes an image besides the answer, and names the label that it is about."""
+    photo(80, 60).save(tmp_path / "a.jpg")
+
+    result = harvest("predict", run, tmp_path / "a.jpg", "--json", "--explain", tmp_path / "heat.png")
+
+    assert result.code == 0
+    best = result.json[0]["ranked"][0]["label"]
+    assert f"speaks for {best}" in result.err
+    assert (tmp_path / "heat.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("words", [["a.jpg", "b.jpg"], ["."]])
+def test_explain_is_for_one_image(harvest: Harvest, run: Path, tmp_path: Path, words: list[str]) -> None:
+    """`--explain` with several images or a folder is refused before anything is read."""
+    for name in ("a.jpg", "b.jpg"):
+        photo(80, 60).save(tmp_path / name)
+
+    result = harvest("predict", run, *words, "--explain", "heat.png")
+
+    assert result.code == 2
+    assert "one image at a time" in result.err
+    assert not (tmp_path / "heat.png").exists()
+
+
+def test_explain_needs_the_suffix_of_an_image(harvest: Harvest, run: Path, tmp_path: Path) -> None:
+    """A file that would not be an image is refused, and nothing is written."""
+    photo(80, 60).save(tmp_path / "a.jpg")
+
+    result = harvest("predict", run, tmp_path / "a.jpg", "--explain", tmp_path / "heat.txt")
+
+    assert result.code == 2
+    assert "not a PNG, JPEG or WebP file" in result.err

@@ -17,7 +17,7 @@ from harvest.http_server.service_limits import ServiceLimits
 from harvest.images import inspect_image
 from harvest.models import Refusal
 from harvest.serving.app import make_app
-from harvest.training.predictor import Classification, LabelProbability, Scores
+from harvest.training.predictor import Classification, Explanation, LabelProbability, Scores
 from harvest.web.image_client import ImageClient
 from tests.pictures import encoded
 
@@ -74,6 +74,14 @@ class Colours:
         row = scores.probabilities
         ranked = tuple(LabelProbability(self.labels[number], float(row[number])) for number in np.argsort(-row)[:top])
         return Classification(ranked, scores.similarity > 0.1, scores.similarity, "blue/sky.jpg")
+
+    can_explain = True
+
+    def explain_view(self, view: np.ndarray) -> Explanation:
+        """Return that the left half decides."""
+        heat = np.zeros(view.shape[:2], np.float32)
+        heat[:, : len(view) // 2] = 1
+        return Explanation("red", 0.8, view, heat)
 
 
 class Service:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -99,6 +101,7 @@ def test_health_describes_the_model(service):
         "size": 8,
         "labels": ["blue", "green", "red"],
         "largest": ServiceLimits().body,
+        "explains": True,
     }
 
 
@@ -201,3 +204,39 @@ def until(condition) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_an_explanation_is_an_image(service):
+    """POST /explain returns a PNG of what the network saw, hot where the label comes from."""
+    response = service.post(path="/explain")
+
+    image = np.asarray(Image.open(io.BytesIO(response.content)).convert("RGB")).astype(int)
+    assert response.headers["content-type"] == "image/png"
+    left, right = image[:, :200].mean((0, 1)), image[:, -200:].mean((0, 1))
+    assert right == pytest.approx([200, 30, 10], abs=3)
+    assert left.sum() > right.sum() + 100
+
+
+def test_a_model_that_cannot_explain_says_so():
+    """Without PyTorch the answer is 501 with the reason, and the health check says it before."""
+    with Service(Silent()) as service:
+        response = service.post(path="/explain")
+
+        assert response.status_code == 501
+        assert "needs PyTorch" in response.json()["error"]
+        assert service.get("/health").json()["explains"] is False
+
+
+class Silent(Colours):
+    """A predictor whose network has no gradients."""
+
+    can_explain = False
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"<!doctype html>", 415), (b"", 400)])
+def test_an_explanation_needs_an_image(service, body, status):
+    """What cannot be classified cannot be explained, with the same error."""
+    response = service.post(body, path="/explain")
+
+    assert response.status_code == status
+    assert response.json() == service.post(body).json()

@@ -79,7 +79,7 @@ def test_a_picture_is_shown_with_its_labels(look):
     choose(page, RED)
 
     assert ranked(page) == ["red 82.7%", "green 12.8%", "blue 4.5%"]
-    assert page.locator(".card img").is_visible()
+    assert page.locator(".card .photo").is_visible()
     assert page.locator(".card figcaption").inner_text() == "0.png"
     page.wait_for_timeout(700)
     shares = page.eval_on_selector_all(".track", "all => all.map(t => t.firstChild.offsetWidth / t.offsetWidth)")
@@ -130,6 +130,37 @@ def test_a_picture_can_be_named_by_its_address(look):
 
         assert ranked(page)[0].startswith("blue")
         assert page.input_value("#url") == ""
+
+
+def test_a_button_shows_what_decided(look):
+    """The button of a card replaces the image by its explanation, and back; it asks the service once."""
+    page = look()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/explain") else None)
+    choose(page, RED)
+    button = page.get_by_role("button", name="Show what decided")
+
+    button.click()
+    page.locator(".card.explained .heat").wait_for()
+    assert not page.locator(".photo").is_visible()
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    page.locator(".photo").wait_for()
+    button.click()
+    page.locator(".heat").wait_for()
+    assert len(asked) == 1
+
+
+def test_no_button_without_gradients(look):
+    """A model that cannot explain its answers has no button."""
+    silent = Colours()
+    silent.can_explain = False
+    with Service(silent) as service:
+        page = look(service)
+        choose(page, RED)
+        ranked(page)
+
+        assert not page.locator(".why").is_visible()
 
 
 def test_an_error_is_shown_on_its_card(look):

@@ -37,6 +37,9 @@ TREE = Path("snakes")
         ({"lr": (0.0, 1e-5)}, "--lr 0 1e-05"),
         ({"export": ("onnx", "tflite")}, "--export tflite: not one of onnx, pt2"),
         ({"log": ("wandb",)}, "--log wandb"),
+        ({"class_weights": "square"}, "--class-weights square: not one of balanced, none"),
+        ({"mixup": -0.1}, "--mixup is -0.1; the minimum is 0"),
+        ({"mixup": float("inf")}, "--mixup is inf; the maximum is 100"),
         ({"monitor": "custom"}, "--metric module:function"),
     ],
 )

@@ -19,7 +19,7 @@ from harvest.training import run_directory
 from harvest.training.read_run_options import read_options
 from harvest.training.run_directory import TrainingRun
 from harvest.training.trainer.check_untrusted_checkpoint import check_size
-from harvest.training.trainer.stages_and_checkpoints import latest_checkpoint
+from harvest.training.trainer.plan_stages_and_find_checkpoints import latest_checkpoint
 from harvest.training.trainer.user_callback_errors import from_worker
 from harvest.training.training_options import TrainingOptions
 from tests.training.shapes import Listener, tree

@@ -7,19 +7,20 @@ const percent = (part) => (part < SMALLEST ? `< ${tenths.format(SMALLEST)}` : te
 const byId = (id) => document.getElementById(id);
 const clone = (id) => byId(id).content.firstElementChild.cloneNode(true);
 let largest = Infinity;
+let canExplain = false;
 
 function card(name, file) {
   const element = clone("card");
   element.querySelector("figcaption").textContent = name;
   if (file) {
-    const image = element.querySelector("img");
+    const image = element.querySelector(".photo");
     image.onload = () => (image.hidden = false); // an image that the browser cannot show stays hidden
     image.src = URL.createObjectURL(file);
   }
   byId("cards").prepend(element);
   while (byId("cards").children.length > MOST_CARDS) {
     const oldest = byId("cards").lastElementChild;
-    URL.revokeObjectURL(oldest.querySelector("img").src);
+    for (const image of oldest.querySelectorAll("img")) URL.revokeObjectURL(image.src);
     oldest.remove();
   }
   return element;
@@ -51,14 +52,43 @@ function show(element, { ranked, known, nearest, similarity }) {
   for (const [row, probability] of rows) row.querySelector("i").style.width = `${probability * 100}%`;
 }
 
+const send = (path, type, body) => fetch(path, { method: "POST", headers: { "Content-Type": type }, body });
+const SILENT = "The service does not answer. Is it still running?";
+
 async function classify(element, type, body) {
   try {
-    const response = await fetch("/classify", { method: "POST", headers: { "Content-Type": type }, body });
+    const response = await send("/classify", type, body);
     const result = await response.json();
-    if (response.ok) show(element, result);
-    else showError(element, result.error);
+    if (!response.ok) return showError(element, result.error);
+    show(element, result);
+    if (canExplain) offerExplanation(element, type, body);
   } catch {
-    showError(element, "The service does not answer. Is it still running?");
+    showError(element, SILENT);
+  }
+}
+
+function offerExplanation(element, type, body) {
+  const button = element.querySelector(".why");
+  const heat = element.querySelector(".heat");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const fault = heat.src ? "" : await fetchHeat(heat, type, body, button);
+    element.querySelector(".fault").textContent = fault;
+    if (!fault) button.setAttribute("aria-pressed", element.classList.toggle("explained"));
+  });
+}
+
+async function fetchHeat(heat, type, body, button) {
+  button.disabled = true;
+  try {
+    const response = await send("/explain", type, body);
+    if (!response.ok) return (await response.json()).error;
+    heat.src = URL.createObjectURL(await response.blob());
+    return "";
+  } catch {
+    return SILENT;
+  } finally {
+    button.disabled = false;
   }
 }
 
@@ -96,10 +126,11 @@ document.addEventListener("drop", (event) => {
 });
 byId("from").hidden = false;
 
-const { model, labels, largest: most } = await (await fetch("/health")).json();
+const { model, labels, largest: most, explains } = await (await fetch("/health")).json();
 const [name, ...run] = model.split("/");
 const classes = labels.length > 12 ? `${labels.length} classes` : labels.join(", ");
 largest = most;
+canExplain = explains;
 document.title = `${name} · harvest`;
 byId("model").textContent = name;
 byId("about").textContent = [...run, classes].join(" · ");

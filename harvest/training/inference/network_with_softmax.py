@@ -45,3 +45,8 @@ class Classifier(nn.Module):
         similarities = nn.functional.normalize(features.float()) @ self.references.float().T
         best = similarities.topk(min(NEIGHBOURS, len(self.references)))
         return probabilities, best.values.mean(-1), best.indices[:, 0]
+
+    def scores(self, pixels: Tensor) -> Tensor:
+        """Return the scores of normalised images before the softmax: what an explanation is about."""
+        rows: Tensor = self.head(self.body(pixel_values=pixels).logits).float()
+        return rows

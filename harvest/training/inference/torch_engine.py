@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harvest.training import image_array
 from harvest.training.inference.engine import EngineOutput
 from harvest.training.inference.network_with_softmax import Classifier
 from harvest.training.inference.reference_features import read_reference_features
 from harvest.training.network.network_with_classes import open_trained_network
+from harvest.training.saliency.heat_map import compute_heat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,3 +43,11 @@ class TorchEngine:
         if isinstance(output, torch.Tensor):
             return EngineOutput(output.cpu().numpy())
         return EngineOutput(*(each.cpu().numpy() for each in output))
+
+    def explain(self, view: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+        """Return where in a view the network sees a class: rows × columns, from 0 to 1."""
+        classifier = self._classifier
+        levels = torch.tensor(view[None]).to(self._device)
+        pixels = image_array.normalize(levels, classifier.mean, classifier.std)
+        heat: NDArray[np.float32] = compute_heat(classifier.body, classifier.scores, pixels, [label])[0]
+        return heat

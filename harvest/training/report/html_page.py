@@ -54,12 +54,12 @@ def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
         "steps": list(report_first_screen.next_steps(data, len(suspected), outlook)),
         # the sections
         "suspected": len(suspected),
-        "suspects": mistakes.make_tiles(suspected[: mistakes.SUSPECTS], thumbnails),
+        "suspects": mistakes.make_tiles(suspected[: mistakes.SUSPECTS], thumbnails, data.heat),
         "matrix": network_and_split_tables.draw_matrix(held_out, data.labels) if held_out else None,
         "classes": classes,
         "mixups": mistakes.list_mixups(data, thumbnails),
         "worst_answers": mistakes.make_tiles(
-            mistakes.list_worst(saved.answers if saved else ())[: mistakes.WORST], thumbnails
+            mistakes.list_worst(saved.answers if saved else ())[: mistakes.WORST], thumbnails, data.heat
         ),
         "learning_curve": training_charts.learning_curve(data.learning_curve),
         "reliability": training_charts.reliability_chart(data.calibration),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.training.metrics.evaluate_predictions import ConfusedPair, combine_parts, list_confused_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harvest.html_report.thumbnails import Thumbnail
     from harvest.labelled_pictures.prediction_table import Prediction
@@ -29,6 +29,7 @@ class Tile(NamedTuple):
 
     prediction: Prediction
     thumbnail: Thumbnail
+    heat: str = ""  # the data URI of what speaks for the predicted class
 
 
 class ConfusionTiles(NamedTuple):
@@ -86,9 +87,19 @@ def list_confusions(data: ReportData, thumbnails: TreeThumbnails) -> list[Confus
     ]
 
 
-def make_tiles(predictions: Iterable[Prediction], thumbnails: TreeThumbnails) -> list[Tile]:
-    """Return each prediction with the thumbnail of its image."""
-    return [Tile(each, thumbnails.get(each.path)) for each in predictions]
+def make_tiles(
+    predictions: Iterable[Prediction], thumbnails: TreeThumbnails, heat: Mapping[tuple[str, str], str] | None = None
+) -> list[Tile]:
+    """Return each prediction with the thumbnail of its image, and with what speaks for the predicted class."""
+    known = heat or {}
+    return [Tile(each, thumbnails.get(each.path), known.get((each.path, each.predicted), "")) for each in predictions]
+
+
+def list_to_explain(data: ReportData) -> list[Prediction]:
+    """List the suspects and the worst predictions that the report shows, each image once per predicted class."""
+    suspects = list_suspects(data.predictions)[:SUSPECTS]
+    worst = list_worst(data.saved.answers if data.saved else ())[:WORST]
+    return list({(each.path, each.predicted): each for each in (*suspects, *worst)}.values())
 
 
 def predictions_for_mistakes(data: ReportData) -> Sequence[Prediction]:

@@ -73,12 +73,14 @@ class ReportData:
     candidates: Sequence[Candidate] = ()
     metrics: Sequence[Metric] = ()  # those that were computed
     predictions: Sequence[Prediction] = ()  # out-of-fold predictions of every image
+    heat: Mapping[tuple[str, str], str] = field(default_factory=dict)  # path and class → data URI of an overlay
     knew: bool = False  # whether the network below the heads was trained on these images
     learning_curve: Sequence[LearningPoint] = ()
     search: RateSearch | None = None
     calibration: Calibration | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    licences: Mapping[str, int] = field(default_factory=dict)  # SPDX id → training images
 
     @property
     def saved(self) -> Candidate | None:

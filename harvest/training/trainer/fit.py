@@ -14,12 +14,12 @@ from harvest.errors import UsageError
 from harvest.labelled_pictures.load_pictures import SplitPart
 from harvest.training.network.find_model_files import silence_libraries
 from harvest.training.out_of_memory import explain_out_of_memory
+from harvest.training.processes_and_devices import choose_mixed_precision
 from harvest.training.torch_dataset import ImageDataset, collate
-from harvest.training.torchrun_processes import choose_mixed_precision
 from harvest.training.trainer import optimizers
 from harvest.training.trainer.cpu_parallel_trainer import ParallelTrainer
+from harvest.training.trainer.plan_stages_and_find_checkpoints import latest_checkpoint
 from harvest.training.trainer.save_best_and_stop_early import EpochCallback
-from harvest.training.trainer.stages_and_checkpoints import latest_checkpoint
 from harvest.training.trainer.user_callback_errors import GuardedCallback, from_worker
 from harvest.training.user_code import load_object, own_code
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from harvest.training.metrics.metrics_computed_each_epoch import EpochMetrics
     from harvest.training.trainer.objects_shared_by_stages import TrainingContext
-    from harvest.training.trainer.stages_and_checkpoints import Stage
+    from harvest.training.trainer.plan_stages_and_find_checkpoints import Stage
     from harvest.training.training_options import TrainingOptions
 
 
@@ -65,6 +65,7 @@ def _train(context: TrainingContext, stage: Stage, folder: Path, checkpoint: Pat
         trainer = ParallelTrainer(
             workers=workers,
             loss=context.loss,
+            mixup=context.mixup,
             model=model,
             args=_arguments(context, stage, folder),
             train_dataset=train_data,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.errors import UsageError
 from harvest.files import disk
-from harvest.files.class_folders import SUFFIXES
-from harvest.files.escape_outside_text import escape
+from harvest.files.check_names_and_cells import escape
+from harvest.files.place_and_list_files import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

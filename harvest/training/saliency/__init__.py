@@ -1,0 +1,1 @@
+"""Show which parts of an image decide the answer of a network."""
