@@ -38,7 +38,15 @@ def merge_options(options: TrainingOptions, original: TrainingOptions, run: Path
     _check_code(code_options(options), code_options(original), run)
     if (matrix := original.cost_matrix) and not os.path.isfile(matrix):  # noqa: PTH113 - pathlib raises on long names
         raise UsageError(f"{run} was started with --cost-matrix {matrix}, which is not a file.", "Put the file back.")
-    return replace(original, resume=True, out=run, tree=options.tree, cpu=options.cpu, cache=options.cache)
+    return replace(
+        original,
+        resume=True,
+        out=run,
+        tree=options.tree,
+        cpu=options.cpu,
+        cache=options.cache,
+        web_runtime=options.web_runtime,
+    )
 
 
 def _check_code(options: list[tuple[str, str]], original: list[tuple[str, str]], run: Path) -> None:
