@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from harvest.errors import UsageError
 from harvest.models import Filters, Recipe, StatementRules
 from harvest.option_fields import Option, changed_fields, check_ranges
 from harvest.verdicts import Verdict
@@ -25,6 +26,13 @@ class WorkerKind(StrEnum):
 
     LOCAL = "local"
     RAY = "ray"
+
+
+class Sink(StrEnum):
+    """Where new images are written: one file for each in its class folder, or tar files of many."""
+
+    FOLDERS = "folders"
+    SHARDS = "shards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +123,33 @@ class RunOptions:
         Option("--ray-workers", min=1, max=10_000, metavar="N", help="Ray workers.  [default: one per CPU]"),
     ] = None
 
+    sink: Annotated[
+        Sink | None,
+        Option(
+            "--sink",
+            help="Write new images into class folders, or into WebDataset shards, for millions of images."
+            "  [default: shards if the dataset has some, else folders]",
+        ),
+    ] = None
+    shard_size: Annotated[
+        int, Option("--shard-size", min=1, max=65536, metavar="MB", help="Maximum size of a shard in megabytes.")
+    ] = 256
+
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check the ranges, and what does not go together."""
         for options in (self, self.recipe, self.filters):
             check_ranges(options)
+        self.choose_sink(has_shards=False)
+
+    def choose_sink(self, *, has_shards: bool) -> Sink:
+        """Return where this run writes new images into a dataset with or without shards."""
+        sink = self.sink or (Sink.SHARDS if has_shards else Sink.FOLDERS)
+        if sink is Sink.SHARDS and self.recipe.keep_original:
+            raise UsageError(
+                "shards do not contain originals: -k cannot be used with them. Nothing was downloaded.",
+                "Leave out -k, or write class folders: --sink folders",
+            )
+        return sink
 
     @property
     def hit_limit(self) -> int:

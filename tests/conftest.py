@@ -52,6 +52,7 @@ FOREIGN_PREFIXES = (
     "HARVEST_",
 )
 
+RAY_TESTS = "distributed/test_ray.py"
 TORCH_COMMANDS = ("cli/test_serve.py", "training/test_processes.py")
 
 FEW = 3  # files and tests that are run without workers
@@ -82,10 +83,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slow tests first, so that none runs alone at the end, then those whose commands need torch.
 
-    One worker gets all of the latter, and imports torch once for the commands.
+    One worker gets all of the latter, and imports torch once for the commands. One worker, the first, also gets those
+    that share a Ray.
     """
     items.sort(
         key=lambda item: (
+            not item.path.as_posix().endswith(RAY_TESTS),
             item.get_closest_marker("slow") is None,
             not item.path.as_posix().endswith(TORCH_COMMANDS),
         )

@@ -55,7 +55,7 @@ def found_keys(duplicates: DuplicateIndex, fingerprint: Fingerprint) -> list[int
 
 def test_find_equals_comparing_all(monkeypatch) -> None:
     """Indexed fingerprints and those added later are found equally: the same as by a full comparison."""
-    monkeypatch.setattr("harvest.duplicates.hash_segments.UNINDEXED", 40)
+    monkeypatch.setattr("harvest.duplicates.hashes_in_memory.UNINDEXED", 40)
     fingerprints = families(1, 150)
     expected = compared(fingerprints)
     assert len(expected) > 40
@@ -118,7 +118,7 @@ def test_a_discarded_key_is_not_found() -> None:
 
 def test_any_order_of_adding_and_discarding(monkeypatch) -> None:
     """After a thousand random steps the duplicates are those of a dictionary with the same steps."""
-    monkeypatch.setattr("harvest.duplicates.hash_segments.UNINDEXED", 16)
+    monkeypatch.setattr("harvest.duplicates.hashes_in_memory.UNINDEXED", 16)
     rng = np.random.default_rng(3)
     fingerprints = families(4, 60)
     expected = compared(fingerprints)

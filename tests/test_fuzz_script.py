@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harvest.files.escape_outside_text import check_component
+from harvest.files.check_names_and_cells import check_component
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc"),
@@ -47,7 +47,7 @@ def test_an_exception_is_seen_with_its_place(bench):
     assert bench.call(fail, "fail").code == 1
     ((kind, place),) = bench.account.failures
     assert kind == "ValueError"
-    assert place.startswith("harvest/files/escape_outside_text.py:")
+    assert place.startswith("harvest/files/check_names_and_cells.py:")
 
 
 @pytest.mark.parametrize("name", [".bash_profile", "work/precious.jpg", "documents/new.txt"])

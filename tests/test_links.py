@@ -12,9 +12,9 @@ from harvest.cli.save_pages_for_bug_reports import save_page
 from harvest.dataset import Dataset, ReadOnlyDataset
 from harvest.errors import CannotWrite, PageChanged
 from harvest.files import disk
-from harvest.files.class_folders import Tree
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.files.lock import Lock
+from harvest.files.place_and_list_files import Tree
 from tests import datasets
 
 if TYPE_CHECKING:

@@ -32,9 +32,13 @@ def root(tmp_path: Path) -> Path:
         connection.execute("DROP TABLE expected_image")
         connection.execute("ALTER TABLE run DROP COLUMN transform")
 
-        connection.execute("ALTER TABLE picture DROP COLUMN source_type")
-        for column in ("picture DROP COLUMN reviewed", "picture DROP COLUMN rating", "decision DROP COLUMN before"):
-            connection.execute(f"ALTER TABLE {column}")
+        for index in ("files", "shard", "own", "run", "made_with_ai", "look"):
+            connection.execute(f"DROP INDEX picture_{index}")
+        connection.execute("DROP TABLE shard")
+        for column in ("source_type", "reviewed", "rating", "shard", "shard_offset"):
+            connection.execute(f"ALTER TABLE picture DROP COLUMN {column}")
+        connection.execute("ALTER TABLE decision DROP COLUMN before")
+        connection.execute("CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved)")
         connection.execute("PRAGMA user_version = 1")
     return root
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harvest.files.escape_outside_text import (
+from harvest.files.check_names_and_cells import (
     check_component,
     escape_formula,
     fold_name,

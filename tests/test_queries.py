@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvest.errors import QueryFileError
-from harvest.files.escape_outside_text import check_component, fold_name
+from harvest.files.check_names_and_cells import check_component, fold_name
 from harvest.licences import LicenceFilter
 from harvest.queries.query_file import read_queries
 

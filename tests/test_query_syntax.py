@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvest.dataset.pages_naming_another_class import class_phrases
-from harvest.files.escape_outside_text import check_component
+from harvest.files.check_names_and_cells import check_component
 from harvest.harvesting.detect_unrelated_results import query_words
 from harvest.providers.sample_drawing import parse_shape
 from harvest.queries.negative_terms_and_phrases import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harvest.dataset.folder_change_kinds import Findings, Kind, UnexpectedFile
 from harvest.dataset.infer_folder_changes import MISSING_FILES, FindCopies, reconcile
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.ledger.picture_table import PictureRow
 
 if TYPE_CHECKING:

@@ -52,3 +52,12 @@ def test_P03_disk_that_fails_at_every_operation(way: str) -> None:
     assert found["operations"] > 100
     assert found["statuses"] == {str(SAID): found["operations"], str(MISSED): 1}
     assert found["failures"] == {}
+
+
+@pytest.mark.parametrize(("way", "more"), [*KILLS, ("no_space", "")])
+def test_P01_shards_with_a_failure_at_every_operation(way: str, more: str) -> None:
+    """With shards too, a kill or a disk error at any operation loses no image and writes none twice."""
+    found = torment(way, more, "shards")
+    assert found["operations"] > 60
+    assert found["failures"] == {}
+    assert len(found["expected"]["samples"]) == 2 * 7

@@ -13,8 +13,8 @@ import pytest
 
 from harvest.errors import CannotWrite, StorageError
 from harvest.files import disk
-from harvest.files.class_folders import Tree
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
+from harvest.files.place_and_list_files import Tree
 
 
 @pytest.fixture

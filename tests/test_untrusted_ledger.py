@@ -14,8 +14,8 @@ from harvest.cli import app
 from harvest.dataset import Dataset, ReadOnlyDataset
 from harvest.duplicates.fingerprint import PACKED
 from harvest.errors import LedgerUnusable, StorageError
-from harvest.files.dataset_paths import Area, DatasetPaths, FileKey
-from harvest.files.escape_outside_text import objection
+from harvest.files.check_names_and_cells import objection
+from harvest.files.ledger_names_to_paths import Area, DatasetPaths, FileKey
 from harvest.ledger import open_untrusted_ledger
 from harvest.ledger.database import Ledger
 from harvest.models import FINGERPRINT_BYTES

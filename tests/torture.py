@@ -15,6 +15,7 @@ import os
 import shutil
 import sqlite3
 import sys
+import tarfile
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -40,6 +41,7 @@ SAID = 6  # of one that said what the disk would not do
 DEAD, REJECTED, WORSE, BETTER = 1, 2, 3, 50  # numbers of hits, and what becomes of them
 DUPLICATE, MOVED, RESTORED = 4, 5, 6
 
+SHARD = 8000  # bytes: two to three pictures
 MENDING = 12  # operations in which the second job is still mending what the first one left
 
 
@@ -48,6 +50,8 @@ def job(root: Path) -> None:
     # Elsewhere for each folder: the paths of all of them would be read and written by every job.
     os.environ["XDG_CONFIG_HOME"] = f"{root.parent}.settings"
     with Dataset.open(root, create=True, exclusive=True) as dataset:
+        if "shards" in sys.argv[2:]:
+            dataset.use_shards(SHARD)
         for class_name, numbers in (("king", range(7)), ("coral", [20])):
             harvest(dataset, class_name, list(numbers))
         harvest(dataset, "king", [BETTER], text="larger king snake")
@@ -109,7 +113,8 @@ def outcome(root: Path) -> dict[str, object]:
     connection = sqlite3.connect(root / "harvest.db")
     try:
         return {
-            "files": sorted(f"{path} {sha(data)}" for path, data in tree(root.parent).items()),
+            "files": sorted(f"{path} {sha(data)}" for path, data in tree(root.parent).items() if "shard-" not in path),
+            "samples": sorted(member for path in root.glob("shard-*") for member in read_shard(path)),
             "pictures": connection.execute(
                 "SELECT class, name, state, shelved, touched FROM picture ORDER BY class, name, state"
             ).fetchall(),
@@ -131,6 +136,14 @@ def outcome(root: Path) -> dict[str, object]:
         connection.close()
 
 
+def read_shard(path: Path) -> list[str]:
+    """Return the members of a complete shard, without their order: it depends on where a job was interrupted."""
+    assert path.suffix == ".tar"
+    assert path.stat().st_size <= SHARD
+    with tarfile.open(path) as shard:
+        return [f"{member.name} {sha(shard.extractfile(member).read())}" for member in shard]
+
+
 # What happens at operation N. Each takes the call that was about to be made.
 
 
@@ -141,7 +154,9 @@ def die(_: Callable[..., object], *__: object) -> None:
 
 def die_half_way(real: Callable[..., object], *values: object) -> object:
     """End the process in the middle of a write, or right after any other operation."""
-    if isinstance(values[-1], bytes):
+    if len(values) == 3:
+        real(*values[:-1], values[-1][: len(values[-1]) // 2])
+    elif isinstance(values[-1], bytes):
         Path(values[0]).write_bytes(values[-1][: len(values[-1]) // 2])
     else:
         real(*values)
@@ -167,7 +182,7 @@ def _fail(number: int, code: int, *values: object) -> None:
 
 
 WAYS = {way.__name__: way for way in (die, die_half_way, no_space, broken)}
-STEPS = ("make_folder", "make_subfolder", "write", "copy", "replace", "remove", "sync_folder")
+STEPS = ("make_folder", "make_subfolder", "write", "write_at", "copy", "replace", "remove", "sync_folder")
 CALLS = [(disk, name) for name in STEPS]
 CALLS += [(database, name) for name in ("begin", "commit")]
 

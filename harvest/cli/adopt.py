@@ -11,7 +11,7 @@ import typer
 from harvest.cli import console
 from harvest.cli.open_dataset import find_nearby_dataset, quote_path
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
-from harvest.cli.print_images_to_check import print_conflicts, print_near_duplicates, print_unreadable
+from harvest.cli.print_conflicts_and_near_duplicates import print_conflicts, print_near_duplicates, print_unreadable
 from harvest.cli.shortened_lists import MOST, count_images, print_next
 from harvest.cli.summary_table import print_table
 from harvest.errors import UsageError
@@ -30,7 +30,7 @@ def adopt(
     """Make a dataset of an existing tree of class folders, without changing an image."""
     need_room(TO_HARVEST)
     from harvest.dataset.adopt_tree import adopt_tree, is_adopted, read_fastclass_marks
-    from harvest.dataset.survey_tree import survey_tree
+    from harvest.dataset.survey_tree_to_adopt import survey_tree
 
     _check_tree(tree)
     if is_adopted(tree):

@@ -18,9 +18,10 @@ from harvest.cli.adopt import adopt
 from harvest.cli.command_help import WIDTH, Command, examples
 from harvest.cli.demo import demo
 from harvest.cli.doctor import doctor
+from harvest.cli.end_on_interrupt_or_closed_pipe import CUT_OFF, InterruptibleCommand
 from harvest.cli.export import export
 from harvest.cli.get import get
-from harvest.cli.interrupts import CUT_OFF, InterruptibleCommand
+from harvest.cli.guard_standard_streams import set_up_streams
 from harvest.cli.keys import keys
 from harvest.cli.merge import merge
 from harvest.cli.operating_system_errors import explain
@@ -33,7 +34,6 @@ from harvest.cli.restore import restore
 from harvest.cli.review import review
 from harvest.cli.serve import serve
 from harvest.cli.status import status
-from harvest.cli.streams import set_up_streams
 from harvest.cli.train import TrainCommand, train
 from harvest.cli.why import why
 from harvest.errors import HarvestError, Interrupted, UsageError
@@ -51,6 +51,7 @@ Examples:
 """
 
 
+_WHOLE = 1000  # characters: no sentence is longer
 SHOW_CURSOR = b"\x1b[?25h"  # the live table hides the cursor
 
 
@@ -69,6 +70,12 @@ class Commands(InterruptibleCommand, TyperGroup):
             guess = f" Did you mean '{close[0]}'?" if close else ""
             raise UsageError(f"no file or command '{first}'.{guess}", "harvest --help lists the commands.")
         return super().parse_args(ctx, ["get", *args])
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write each command with the whole first sentence of its help; Typer would cut it at the end of the line."""
+        found = [(name, command) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(_WHOLE)) for name, command in found])
 
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}

@@ -55,7 +55,7 @@ def from_here(path: Path) -> Path:
 
 def locate(word: str) -> PictureReference:
     """Parse an argument: a URL, the path of a picture, `class/name`, or a name."""
-    from harvest.files.dataset_paths import normalize_name
+    from harvest.files.ledger_names_to_paths import normalize_name
 
     if "://" in word:
         return PictureReference(None, word)

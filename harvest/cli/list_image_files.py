@@ -32,7 +32,7 @@ def list_images(words: Sequence[Path]) -> Iterator[Path]:
 
     Hidden files and folders are skipped; so are links to folders, which can form a cycle.
     """
-    from harvest.files.class_folders import SUFFIXES
+    from harvest.files.place_and_list_files import SUFFIXES
 
     for word in words:
         if not word.is_dir():

@@ -91,7 +91,7 @@ def _hint(root: Path) -> str:
 
 def has_class_folders(root: Path) -> bool:
     """Return whether a folder could become a dataset."""
-    from harvest.dataset.survey_tree import survey_tree
+    from harvest.dataset.survey_tree_to_adopt import survey_tree
 
     try:
         return bool(survey_tree(root).classes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harvest.cli import console, open_dataset
 from harvest.cli.find_named_pictures import sibling_folder
 from harvest.cli.shortened_lists import PLACES, print_list, print_rest
+from harvest.files.shard_files import name_shard
 from harvest.licences import Evidence
 from harvest.models import AI_SOURCE_TYPES
 from harvest.verdicts import Verdict
@@ -73,6 +74,8 @@ def _facts(history: PictureHistory, root: Path) -> Iterator[tuple[str, str]]:
     """Yield the facts about the picture and its first source, as labels and values."""
     if (path := path_of(history, root)) is not None:
         yield "file", str(path)
+    if (place := history.shard) is not None:
+        yield "bytes", f"{place.length:,}, from byte {place.offset:,} of the shard"
     yield ("seen" if history.own else "placed"), _time(history.at)
     if made := _sizes(history):
         yield "size", made
@@ -145,7 +148,9 @@ def print_others(others: Sequence[PictureHistory]) -> None:
 
 
 def path_of(history: PictureHistory, root: Path) -> Path | None:
-    """Return the path of a picture's file, or None if it has no file."""
+    """Return the path of a picture's file, or of the shard that contains it, or None if it has no file."""
+    if history.shard is not None:
+        return root / name_shard(history.shard.shard)
     if history.state == "present":
         return root / history.class_name / history.name
     if history.shelved:

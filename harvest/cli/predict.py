@@ -33,6 +33,9 @@ def predict(
     ],
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Number of labels per image.")] = 5,
     accept: AcceptShare = 0.95,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average ten views of each image; takes ten times as long.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as one JSON document.")] = False,
     csv: Annotated[
         str | None,
@@ -61,7 +64,7 @@ def predict(
     several = len(words) > 1 or words[0].is_dir()
     if explain is not None:
         _check_explain(explain, several=several)
-    predictor = Predictor.open(run, accept=accept, say=console.note)
+    predictor = Predictor.open(run, accept=accept, tta=tta, say=console.note)
     if explain is not None:
         predictor.check_can_explain()
     with PredictionOutput(several=several, top=min(top, len(predictor.labels)), as_json=as_json, csv=csv) as answers:

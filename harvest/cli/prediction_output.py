@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from harvest.cli import console
 from harvest.errors import UsageError
-from harvest.files.escape_outside_text import escape_formula
+from harvest.files.check_names_and_cells import escape_formula
 from harvest.models import Refusal
 
 if TYPE_CHECKING:

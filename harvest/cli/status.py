@@ -9,7 +9,7 @@ import typer
 from harvest.cli import console, open_dataset
 from harvest.cli.find_named_pictures import DEFAULT
 from harvest.cli.open_dataset import Folder, quote_path
-from harvest.cli.print_images_to_check import (
+from harvest.cli.print_conflicts_and_near_duplicates import (
     describe_mismatch,
     image_path,
     print_conflicts,
@@ -74,6 +74,9 @@ def _print(report: StatusReport, most: int | None) -> None:
         return  # the counts in the ledger differ from the folders
     print()
     _print_classes(report.rows())
+    if report.shards.images:
+        files = f"{report.shards.shards:,} shard{'' if report.shards.shards == 1 else 's'}"
+        print_facts([f"{count_images(report.shards.images)} in {files}"])
     print_conflicts(report.root, report.conflicts, most, more=ALL)
     print_near_duplicates(report.root, report.near_duplicates, most, more=ALL)
     _print_like_rejected(report, most)

@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harvest.dataset import Change, Changes, ClassCounts, Conflict, Dataset, KeepRate, NearDuplicate, PageMismatch
+    from harvest.dataset import (
+        Change,
+        Changes,
+        ClassCounts,
+        Conflict,
+        Dataset,
+        KeepRate,
+        NearDuplicate,
+        PageMismatch,
+        ShardCounts,
+    )
 
 # The kinds of changes to pictures: the attribute of `Changes`, and its label.
 CHANGE_KINDS = {
@@ -31,6 +41,7 @@ class StatusReport:
     root: Path
     changes: Changes
     tallies: Sequence[ClassCounts]
+    shards: ShardCounts
     conflicts: Sequence[Conflict]
     suspects: Sequence[PageMismatch]
     keep_rates: Sequence[KeepRate]
@@ -45,6 +56,7 @@ class StatusReport:
             root,
             dataset.changes,
             dataset.count_classes(),
+            dataset.count_in_shards(),
             dataset.conflicts(),
             dataset.suspects(),
             [rate for rate in dataset.keep_rates() if rate.found],
@@ -69,6 +81,7 @@ class StatusReport:
             "renamed": dict(self.changes.renamed),
             "brake": self.changes.missing_files,
             "classes": self.rows(),
+            "shards": self.shards._asdict(),
             "conflicts": [_mismatch_as_json(each) for each in self.conflicts],
             "near_duplicates": [[_picture_as_json(each) for each in group] for group in self.near_duplicates],
             "like_rejected": [_picture_as_json(each) for each in self.like_rejected],

@@ -15,9 +15,10 @@ from harvest.cli import optional_packages
 from harvest.cli.command_help import Command
 from harvest.cli.completion import complete_datasets
 from harvest.cli.declared_options import as_keywords, with_options
-from harvest.cli.interrupts import InterruptibleCommand
+from harvest.cli.end_on_interrupt_or_closed_pipe import InterruptibleCommand
 from harvest.errors import CannotWrite, HarvestError, Interrupted, UsageError, UserCodeError
 from harvest.option_fields import from_keywords
+from harvest.training.torchrun_error_file import message_for_torchrun
 from harvest.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def train(
     if ctx.obj is None and not training_options.resume:  # a resumed run names its folder
         list_folders(training_options.tree)  # before PyTorch is loaded, which takes seconds
     train_script: TrainScript = ctx.obj or load_train_script()
-    with resume_hint(training_options):
+    with message_for_torchrun(), resume_hint(training_options):
         result = train_script(training_options, TerminalProgress(quiet=quiet or as_json))
     print_result(result, as_json=as_json, code=code_words(training_options))
 
@@ -79,8 +80,8 @@ def resume_hint(options: TrainingOptions) -> Iterator[None]:
     from harvest.cli.find_named_pictures import from_here
     from harvest.cli.open_dataset import quote_path
     from harvest.training import run_directory
+    from harvest.training.processes_and_devices import is_caused_by_other_process
     from harvest.training.resumed_options import code_words
-    from harvest.training.torchrun_processes import is_caused_by_other_process
 
     def line() -> str:
         tree, run = (quote_path(from_here(path)) for path in (options.tree, run_directory.current_run() or Path()))

@@ -77,6 +77,7 @@ def _document(history: PictureHistory, root: Path) -> dict[str, Any]:
     return {
         "dataset": str(root),
         "path": str(path) if path else None,
+        "shard": {"offset": history.shard.offset, "length": history.shard.length} if history.shard else None,
         "class": history.class_name,
         "name": history.name,
         "state": history.state,

@@ -18,6 +18,7 @@ from harvest.ledger.report_queries import Attribution, OriginCount, RangeCount, 
 from harvest.ledger.review_queries import LOCAL as LOCAL_SOURCE
 from harvest.ledger.review_queries import LedgerPosition, ReviewRow
 from harvest.ledger.search_and_hit_tables import EXHAUSTED, LIMIT_REACHED, HitVerdict, SearchRecord
+from harvest.ledger.shard_table import ShardCounts
 from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 from harvest.ledger.training_data_and_splits import Origin
 from harvest.ledger.undo_and_redo_from_log import UndoStep
@@ -58,6 +59,7 @@ __all__ = [
     "SampleRow",
     "SearchCount",
     "SearchRecord",
+    "ShardCounts",
     "SkippedFile",
     "SourceCount",
     "UndoStep",

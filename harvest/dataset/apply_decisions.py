@@ -1,5 +1,7 @@
 """Carry out the decisions of a person in the ledger and in the folders.
 
+An image in a shard stays where it is: a decision about it is in the ledger alone.
+
 Each is one batch: recorded first, with the state that an undo restores, then carried out. What the disk does not
 allow stays pending for the next process, or is cancelled for a caller that shows it to a person.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.ledger import near_duplicate_table, pending_changes, picture_updates
 from harvest.ledger.decision_kinds import Action
 from harvest.ledger.decision_log import Decision
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset.file_operations import FileOperations
     from harvest.errors import CannotWrite
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_table import PictureRow, PictureTable
@@ -140,6 +142,9 @@ class Decisions:
 
     def _reject(self, held: PictureRow, reason: str) -> Decision:
         before = self._before(held)
+        if held.shard is not None:
+            picture_updates.reject(self._ledger, held.id, held.class_name, held.name, shelved=False)
+            return _decision(Action.REJECT, held, None, reason, before)
         here = FileKey(held.class_name, held.name)
         there = self._journal.find_free_name(here._replace(area=Area.REJECTED))
         picture_updates.announce_move(self._ledger, held.id, here)
@@ -151,6 +156,9 @@ class Decisions:
 
     def _restore(self, held: PictureRow) -> Decision:
         before = self._before(held)
+        if held.shard is not None:
+            picture_updates.restore(self._ledger, held.id, held.class_name, held.name)
+            return _decision(Action.RESTORE, held, FileKey(held.class_name, held.name), "", before)
         there = FileKey(held.class_name, held.name, Area.REJECTED)
         if not held.shelved or self._tree.stat(there) is None:
             picture_updates.lift_rejection(self._ledger, held)
@@ -170,6 +178,9 @@ class Decisions:
             there = here
             picture_updates.record_review(self._ledger, held.id)
             picture_updates.resolve_conflicts(self._ledger, held.id)
+        elif held.shard is not None:
+            there = FileKey(class_name, held.name)
+            picture_updates.relocate(self._ledger, held, class_name, held.name)
         else:
             there = self._journal.find_free_name(FileKey(class_name, held.name))
             picture_updates.announce_move(self._ledger, held.id, here)

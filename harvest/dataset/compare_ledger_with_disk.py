@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.dataset.folder_change_kinds import UnexpectedFile
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from harvest.files.class_folders import File, Tick, Tree
+    from harvest.files.place_and_list_files import File, Tick, Tree
     from harvest.ledger.picture_table import PictureRow, PictureTable
 
 _DELAY = 3.0  # seconds before the first message; most scans take less

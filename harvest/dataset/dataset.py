@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from harvest.dataset import remember_dataset_paths
 from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
 from harvest.dataset.compare_ledger_with_disk import ScanProgress, compare_with_disk, have_differences
+from harvest.dataset.compare_shards import describe_lost_images, find_lost_images
 from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.detect_folder_moved_while_open import Identity
 from harvest.dataset.file_operations import FileOperations, Placement
@@ -32,11 +33,13 @@ from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.record_near_duplicates import compare_new_pictures
 from harvest.dataset.reported_changes import Changes, describe_findings
 from harvest.dataset.undo_decisions import DecisionUndoer
+from harvest.dataset.write_shards import DEFAULT_SIZE, ShardWriter
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
-from harvest.files.class_folders import MAX_FILE, Tree
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.files.lock import Lock
+from harvest.files.place_and_list_files import MAX_FILE, Tree
+from harvest.files.shard_files import ShardPlace, Shards
 from harvest.ledger import (
     class_table,
     pending_changes,
@@ -44,7 +47,7 @@ from harvest.ledger import (
 )
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
-from harvest.ledger.rebuild_table import RebuildTable
+from harvest.ledger.expected_images_tables import RebuildTable
 from harvest.ledger.search_and_hit_tables import (
     HitVerdict,
     SearchRecord,
@@ -94,7 +97,9 @@ class Dataset(DatasetReader):
         self._searches = SearchTable(ledger)
         self.rebuild = RebuildTable(ledger)
         self._decisions = DecisionLog(ledger, secrets.token_hex(4))
-        self._journal = FileOperations(ledger, self._pictures, self._tree)
+        self._shards = Shards(root)
+        self._shard_writer = ShardWriter(ledger, self._shards)
+        self._journal = FileOperations(ledger, self._pictures, self._tree, self._shard_writer)
         common = ledger, self._pictures, self._tree, self._journal, self._decisions
         self._decider = Decisions(*common)
         self._undoer = DecisionUndoer(*common, decisions=self._decider)
@@ -201,8 +206,13 @@ class Dataset(DatasetReader):
         compare_new_pictures(self._ledger, self._pictures, self._scan.tick("comparing new images"))
 
     def _record_changes(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
+        lost = find_lost_images(self._ledger, self._shards)
+        if lost and not accept_missing:
+            renamed = class_table.renamed_classes(self._ledger)
+            return Changes(renamed=renamed, missing_files=describe_lost_images(lost))
         tick = self._scan.tick("reading new and changed files")
         seen = compare_with_disk(self._pictures, self._tree, alone=alone, tick=tick)
+        seen.held.extend(row for each in lost for row in self._pictures.get_rows(each.pictures))
         if not seen:
             return Changes(renamed=class_table.renamed_classes(self._ledger))
         findings = reconcile(
@@ -239,6 +249,7 @@ class Dataset(DatasetReader):
         try:
             if self._run is not None:
                 with suppress(StorageError):  # a full disk was reported before
+                    self._shard_writer.finish()
                     run_table.end_run(self._ledger, self._run)
                     self._remember_path()  # the images of a first run were placed since it started
         finally:
@@ -301,6 +312,11 @@ class Dataset(DatasetReader):
 
     # Pictures.
 
+    def use_shards(self, size: int | None) -> None:
+        """Place new pictures in shards of at most `size` bytes, or with `None` in class folders."""
+        self._journal.uses_shards = size is not None
+        self._shard_writer.most = size or DEFAULT_SIZE
+
     def place(self, placements: Sequence[Placement]) -> list[KnownPicture]:
         """Place pictures, record their verdicts, and return them as known pictures.
 
@@ -311,7 +327,7 @@ class Dataset(DatasetReader):
         except StorageError:
             self.check_is_in_place()  # if it was moved, that is the reason
             raise
-        return [known for number in placed for known in self._pictures.list_versions(number)]
+        return list(self._pictures.load_known(placed).values())
 
     def read_image(self, class_name: str, name: str, *, rejected: bool = False, most: int) -> bytes | None:
         """Return the bytes of an image, or `None` for a link, a missing file, or one of more than `most` bytes."""
@@ -320,17 +336,30 @@ class Dataset(DatasetReader):
     def read_file(self, spot: FileKey, *, most: int = MAX_FILE) -> bytes | None:
         """Return the bytes of a file, or `None` for a link, a missing file, or one of more than `most` bytes."""
         seen = self._tree.stat(spot)
-        if seen is None or seen.size > most:
+        if seen is None:
+            return self._read_from_shard(spot, most)
+        if seen.size > most:
             return None
         path = self._tree.path(spot)
         with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
             return file.read(most)
         return None
 
+    def _read_from_shard(self, spot: FileKey, most: int) -> bytes | None:
+        place = self._find_in_shard(spot)
+        return self._shards.read(place) if place is not None and place.length <= most else None
+
+    def _find_in_shard(self, spot: FileKey) -> ShardPlace | None:
+        for row in self._pictures.find_at([spot[:2]]) if spot.area is Area.TREE else ():
+            if row.shard is not None and row.shard_offset is not None and row.size is not None:
+                return ShardPlace(row.shard, row.shard_offset, row.size)
+        return None
+
     def has_file(self, row: ReviewRow) -> bool:
-        """Return whether the file of an image is where the ledger says."""
+        """Return whether the file of an image is where the ledger says, or the image is in a shard."""
         area = Area.REJECTED if row.rejected else Area.TREE
-        return self._tree.stat(FileKey(row.class_name, row.name, area)) is not None
+        spot = FileKey(row.class_name, row.name, area)
+        return self._tree.stat(spot) is not None or self._find_in_shard(spot) is not None
 
     def add_own_file(self, class_name: str, name: str, data: bytes) -> None:
         """Write a file that a person added to another dataset, unless its class has it; the next scan records it."""

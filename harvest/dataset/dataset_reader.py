@@ -13,6 +13,7 @@ from harvest.ledger import (
     near_duplicate_table,
     report_queries,
     review_queries,
+    shard_table,
     statistics,
 )
 from harvest.ledger.picture_table import PictureTable
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.report_queries import Attribution, SampleRow
     from harvest.ledger.review_queries import LedgerPosition, ReviewRow
+    from harvest.ledger.shard_table import ShardCounts
     from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
+    from harvest.models import Fingerprint
 
 
 class DatasetReader:
@@ -63,6 +66,14 @@ class DatasetReader:
         """Return the rejected pictures, and their earlier versions."""
         return self._pictures.list_rejected()
 
+    def load_known(self, pictures: Iterable[int]) -> dict[int, KnownPicture]:
+        """Return pictures, or the earlier versions of edited ones, by id."""
+        return self._pictures.load_known(pictures)
+
+    def load_fingerprints(self, pictures: Iterable[int]) -> dict[int, Fingerprint]:
+        """Return the fingerprints of those pictures that have one."""
+        return self._pictures.load_fingerprints(pictures)
+
     def count_present(self, class_name: str) -> int:
         """Return the number of pictures of a class on disk."""
         return self._pictures.count_present(class_name)
@@ -70,6 +81,14 @@ class DatasetReader:
     def counts(self) -> dict[str, int]:
         """Return the number of pictures on disk, by class."""
         return self._pictures.count_by_class()
+
+    def has_shards(self) -> bool:
+        """Return whether images were ever written into shards."""
+        return shard_table.last_shard(self._ledger) is not None
+
+    def count_in_shards(self) -> ShardCounts:
+        """Return the number of shards with images, and of the images in them."""
+        return shard_table.count_in_shards(self._ledger)
 
     def count_licensed(self) -> int:
         """Return the number of pictures on disk whose source states their licence."""
@@ -111,9 +130,9 @@ class DatasetReader:
         if words is None:
             searched = statistics.search_terms(self._ledger)
             words = {name: pages.class_phrases(name, queries) for name, queries in searched.items()}
-        return list(
-            pages.find_page_mismatches((pages.PageText(*row) for row in statistics.page_texts(self._ledger)), words)
-        )
+        candidates = dict.fromkeys(pages.may_name_another_class(statistics.source_texts(self._ledger), words))
+        texts = (pages.PageText(*row) for row in statistics.page_texts(self._ledger, candidates))
+        return list(pages.find_page_mismatches(texts, words))
 
     def find_file(self, class_name: str, name: str) -> int | None:
         """Return the picture whose file is at a path, or `None`."""

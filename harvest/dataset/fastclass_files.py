@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from harvest import photo_keys
 from harvest.files import disk
-from harvest.files.dataset_paths import normalize_name
-from harvest.files.escape_outside_text import escape
+from harvest.files.check_names_and_cells import escape
+from harvest.files.ledger_names_to_paths import normalize_name
 from harvest.models import Hit
 
 if TYPE_CHECKING:

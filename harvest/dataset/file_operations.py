@@ -6,27 +6,31 @@ not carried out is dropped, and its hit is left for the next run.
 The name of a part file is recorded before the part file is renamed. After a kill, a recorded part file that still
 exists was not renamed; one that is gone was renamed, so its image was in the class folder, and a person deleted, moved
 or edited it since. Without the record, this would look like a placement that was never carried out.
+
+Images in shards need no announcement: the transaction that records them ends the shard behind them.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.dataset.write_shards import make_sample
 from harvest.errors import CannotWrite
-from harvest.files.dataset_paths import Area, FileKey
-from harvest.ledger import hit_table, pending_changes, picture_updates
+from harvest.files.ledger_names_to_paths import Area, FileKey
+from harvest.ledger import hit_table, pending_changes, picture_updates, shard_table
 from harvest.ledger.near_duplicate_table import add_near_duplicates
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harvest.files.class_folders import Tree
+    from harvest.dataset.write_shards import ShardWriter
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.pending_changes import PendingMove, PendingPlacement
-    from harvest.ledger.picture_table import KnownPicture, PictureTable
+    from harvest.ledger.picture_table import KnownPicture, PictureRow, PictureTable
     from harvest.models import Picture, Task
 
 # Characters of the content hash in a file name; more only where two names would be equal.
@@ -44,21 +48,61 @@ class Placement:
     similar: tuple[int, ...] = ()  # pictures that may be copies of it
 
 
+class _Announced(NamedTuple):
+    """The id and the file name of an announced picture."""
+
+    id: int
+    name: str
+
+
 class FileOperations:
     """Changes files, and records every change in the ledger before and after."""
 
     run: int | None = None
+    uses_shards = False  # for new images; a better copy is placed where the worse one is
 
-    def __init__(self, ledger: Ledger, pictures: PictureTable, tree: Tree) -> None:
+    def __init__(self, ledger: Ledger, pictures: PictureTable, tree: Tree, shards: ShardWriter) -> None:
         self._ledger = ledger
         self._pictures = pictures
         self._tree = tree
+        self._shards = shards
 
     def place(self, placements: Sequence[Placement]) -> list[int]:
-        """Place pictures: announce, write, record, rename, confirm; return the ids of those placed."""
+        """Place pictures in class folders or shards; return the ids of those placed."""
+        in_folders: list[Placement] = []
+        in_shards: list[Placement] = []
+        for placement in placements:
+            (in_shards if self._belongs_in_shard(placement) else in_folders).append(placement)
+        return [*self._place_in_folders(in_folders), *self._place_in_shards(in_shards)]
+
+    def _belongs_in_shard(self, placement: Placement) -> bool:
+        old = self._pictures.get_row(placement.replaces.id) if placement.replaces else None
+        return self.uses_shards if old is None else old.shard is not None
+
+    def _place_in_shards(self, placements: Sequence[Placement]) -> list[int]:
+        """Append pictures to shards, each batch in the transaction that records it."""
+        placed: list[int] = []
+        waiting = [(placement, make_sample(placement.task, placement.picture)) for placement in placements]
+        while waiting:
+            shard, count = self._shards.find_room([sample.size for _, sample in waiting])
+            batch, waiting = waiting[:count], waiting[count:]
+            with self._ledger.transaction():
+                announced = [(self._announce(placement), sample) for placement, sample in batch]
+                samples = [(picture, sample) for picture, sample in announced if picture is not None]
+                places = self._shards.append(shard, [(picture.name, sample) for picture, sample in samples])
+                for (picture, _), place in zip(samples, places, strict=True):
+                    picture_updates.confirm_placement(self._ledger, picture.id, self.run, replaced=True)
+                    shard_table.record_place(self._ledger, picture.id, place)
+            placed += [picture.id for picture, _ in samples]
+        return placed
+
+    def _place_in_folders(self, placements: Sequence[Placement]) -> list[int]:
+        """Announce, write, record, rename, confirm."""
+        if not placements:
+            return []
         with self._ledger.transaction():
             announced = [(self._announce(placement), placement.picture) for placement in placements]
-        wanted = {number: picture for number, picture in announced if number is not None}
+        wanted = {row.id: picture for row, picture in announced if row is not None}
         places = [place for place in pending_changes.pending_placements(self._ledger) if place.id in wanted]
         originals = [(place.raw, wanted[place.id].original) for place in places]
         self._tree.place([(raw, data) for raw, data in originals if raw and data is not None])
@@ -72,11 +116,11 @@ class FileOperations:
         self._confirm(places)
         return [place.id for place in places]
 
-    def _announce(self, placement: Placement) -> int | None:
+    def _announce(self, placement: Placement) -> _Announced | None:
         task, picture, old = placement.task, placement.picture, None
         if placement.replaces is not None:
             old = self._pictures.get_row(placement.replaces.id)
-            if old is None or old.state != "present" or not self._tree.stat(FileKey(old.class_name, old.name)):
+            if old is None or old.state != "present" or not self._has_image(old):
                 self._reject_replacement(task, old.id if old else None)
                 return None
         class_name = old.class_name if old else task.class_name
@@ -95,7 +139,11 @@ class FileOperations:
         add_near_duplicates(self._ledger, [(number, other, False) for other in placement.similar])
         if class_name != task.class_name:
             picture_updates.open_conflict(self._ledger, number, task.class_name)
-        return number
+        return _Announced(number, name)
+
+    def _has_image(self, row: PictureRow) -> bool:
+        """Return whether a picture is in a shard, or its file exists."""
+        return row.shard is not None or self._tree.stat(FileKey(row.class_name, row.name)) is not None
 
     def _reject_replacement(self, task: Task, picture: int | None) -> None:
         """Reject a better copy of a picture that a person has rejected since."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harvest.dataset.folder_change_kinds import UnexpectedFile
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.images import InspectedImage
     from harvest.ledger.picture_table import PictureRow, PictureTable
 

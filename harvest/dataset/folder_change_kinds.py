@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harvest.files.dataset_paths import FileKey
+    from harvest.files.ledger_names_to_paths import FileKey
     from harvest.ledger.picture_table import PictureRow
 
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from harvest.dataset.folder_change_kinds import Finding, Findings, Kind, UnexpectedFile
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.ledger.picture_table import PictureRow
 
 if TYPE_CHECKING:

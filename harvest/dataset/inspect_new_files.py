@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.files import disk
-from harvest.files.class_folders import MAX_FILE
-from harvest.files.dataset_paths import Area, FileKey
+from harvest.files.ledger_names_to_paths import Area, FileKey
+from harvest.files.place_and_list_files import MAX_FILE
 from harvest.ledger import picture_updates
 from harvest.models import Refusal
 from harvest.verdicts import Verdict
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from harvest.files.class_folders import Tick, Tree
+    from harvest.files.place_and_list_files import Tick, Tree
     from harvest.images import InspectedImage
     from harvest.ledger.database import Ledger
     from harvest.ledger.picture_table import PictureRow, PictureTable

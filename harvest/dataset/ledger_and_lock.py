@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harvest.errors import DatasetBusy, UsageError
 from harvest.files import disk
-from harvest.files.dataset_paths import Area
+from harvest.files.ledger_names_to_paths import Area
 from harvest.files.lock import Lock
 from harvest.ledger.database import Ledger
 

@@ -9,7 +9,7 @@ from harvest.ledger import picture_updates
 from harvest.models import Refusal
 
 if TYPE_CHECKING:
-    from harvest.files.class_folders import Tick, Tree
+    from harvest.files.place_and_list_files import Tick, Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.picture_table import PictureTable
 

@@ -11,6 +11,8 @@ from harvest.queries import negative_terms_and_phrases
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from harvest.ledger.statistics import SourceText
+
 
 class PageText(NamedTuple):
     """A picture on disk, and the text of its sources."""
@@ -54,6 +56,27 @@ def find_page_mismatches(pictures: Iterable[PageText], words: Mapping[str, Colle
             yield PageMismatch(picture.id, picture.class_name, picture.name, min(named))
 
 
+_FEW = 60  # names: with more, it takes less time to look the words of a text up
+
+
+def may_name_another_class(texts: Iterable[SourceText], words: Mapping[str, Collection[str]]) -> Iterator[int]:
+    """Yield the pictures with a source that may name another class; `find_page_mismatches` decides about these few.
+
+    Whether the letters of a name occur in a text at all takes a fifth of the time of looking for its words.
+    """
+    squeezed = {name: {_squeeze(text) for text in words[name]} - {""} for name in words}
+    all_names = {text for each in squeezed.values() for text in each}
+    if len(all_names) > _FEW:
+        classes = _Names(words)
+        yield from (each.picture for each in texts if classes.in_text(each.text) - {each.class_name})
+        return
+    others = {name: all_names - own for name, own in squeezed.items()}
+    for picture, class_name, text in texts:
+        found = _squeeze(text)
+        if any(name in found for name in others.get(class_name, all_names)):
+            yield picture
+
+
 class _Names:
     """Finds the classes that a text names, in whole words, with or without spaces, also in the plural."""
 
@@ -76,6 +99,17 @@ class _Names:
                     break
                 named |= self._classes.get(joined, set())
         return named
+
+
+def _squeeze(text: str) -> str:
+    """Return the letters and digits of a text, without what is between them."""
+    text = _plain(unquote(text) if "%" in text else text)
+    if text.isascii():
+        return text.translate(_BETWEEN_WORDS)
+    return "".join(negative_terms_and_phrases.split_words(text))
+
+
+_BETWEEN_WORDS = {code: None for code in range(128) if not chr(code).isalnum()}
 
 
 def _plain(text: str) -> str:

@@ -38,9 +38,17 @@ class ReadOnlyDataset(DatasetReader):
         """Return the pages and authors of the pictures on disk."""
         return training_data_and_splits.origins(self._ledger)
 
+    def list_licences(self) -> dict[str, str]:
+        """Return the licence of the pictures on disk that have one, by content."""
+        return training_data_and_splits.list_licences(self._ledger)
+
     def list_fingerprints(self) -> Iterator[tuple[object, ...]]:
         """Yield content, width, height and fingerprint of the pictures on disk, as the ledger holds them."""
         return training_data_and_splits.list_fingerprints(self._ledger)
+
+    def list_shard_images(self) -> list[training_data_and_splits.ShardImage]:
+        """Return the images on disk that are in shards."""
+        return training_data_and_splits.list_shard_images(self._ledger)
 
     def load_split(self, rule: str) -> dict[str, str]:
         """Return the part of each content hash in one split."""

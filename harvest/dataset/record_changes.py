@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harvest.dataset.folder_change_kinds import Kind
 from harvest.dataset.reported_changes import describe_findings
-from harvest.files.dataset_paths import Area, FileKey, FileStat
+from harvest.files.ledger_names_to_paths import Area, FileKey, FileStat
 from harvest.ledger import pending_changes, picture_updates
 from harvest.ledger.class_table import rename_class, renamed_classes
 from harvest.ledger.decision_kinds import Action
@@ -15,7 +15,7 @@ from harvest.ledger.decision_log import Decision
 if TYPE_CHECKING:
     from harvest.dataset.folder_change_kinds import Finding, Findings, UnexpectedFile
     from harvest.dataset.reported_changes import Changes
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_table import PictureRow, PictureTable
@@ -80,7 +80,8 @@ class ChangeRecorder:
     def _is_ours(self, content: str) -> bool:
         """Return whether a file is one of ours that is being placed or moved: the next scan finds it at its path."""
         placing = any(row.content == content for row in self._pictures.list_pending())
-        present = (row for row in self._pictures.find_by_content([content]) if row.state == "present")
+        rows = self._pictures.find_by_content([content])
+        present = (row for row in rows if row.state == "present" and row.shard is None)
         moved = any(self._tree.stat(FileKey(row.class_name, row.name)) is None for row in present)
         return placing or moved or self._pictures.is_being_moved(content)
 
@@ -129,6 +130,9 @@ class ChangeRecorder:
             picture_updates.merge_copy(self._ledger, held)
         else:
             picture_updates.reject(self._ledger, held.id, held.class_name, held.name, shelved=False)
+            picture_updates.record_stat(
+                self._ledger, held.id, None
+            )  # a restore downloads it again, also if it was in a shard
 
 
 def _is_decision(finding: Finding) -> bool:

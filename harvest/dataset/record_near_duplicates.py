@@ -14,7 +14,7 @@ from harvest.ledger.picture_updates import record_comparison
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from harvest.files.class_folders import Tick
+    from harvest.files.place_and_list_files import Tick
     from harvest.ledger.database import Ledger
     from harvest.ledger.picture_table import PictureTable
     from harvest.models import Fingerprint
@@ -30,12 +30,11 @@ def compare_new_pictures(ledger: Ledger, pictures: PictureTable, tick: Tick) -> 
     new = pictures.list_uncompared()
     if not new:
         return
-    known = dict(pictures.list_current_fingerprints())
-    if len(new) > max(_MANY, len(known) // 2):
+    if len(new) > max(_MANY, sum(pictures.count_by_class().values()) // 2):
         tick(0, len(new))
-        _compare_all(ledger, set(new), known)
+        _compare_all(ledger, set(new), dict(pictures.list_current_fingerprints()))
     else:
-        _compare_each(ledger, new, known, tick)
+        _compare_each(ledger, new, pictures, tick)
 
 
 def _compare_all(ledger: Ledger, new: Collection[int], known: Mapping[int, Fingerprint]) -> None:
@@ -49,13 +48,13 @@ def _compare_all(ledger: Ledger, new: Collection[int], known: Mapping[int, Finge
         record_comparison(ledger, new)
 
 
-def _compare_each(ledger: Ledger, new: Sequence[int], known: Mapping[int, Fingerprint], tick: Tick) -> None:
+def _compare_each(ledger: Ledger, new: Sequence[int], pictures: PictureTable, tick: Tick) -> None:
     from harvest.duplicates.index import DuplicateIndex  # noqa: PLC0415 - the same
 
-    index = DuplicateIndex(known.items())
+    index = DuplicateIndex(pictures.list_current_fingerprints(), load=pictures.load_fingerprints)
     for start in range(0, len(new), _BATCH):
         batch = new[start : start + _BATCH]
-        copies = {picture: index.find(known[picture]) for picture in batch if picture in known}
+        copies = {picture: index.find(each) for picture, each in pictures.load_fingerprints(batch).items()}
         with ledger.transaction():
             for picture, (certain, probable) in copies.items():
                 add_near_duplicates(ledger, [(picture, other, True) for other in certain if other != picture])

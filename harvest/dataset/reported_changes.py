@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.dataset.folder_change_kinds import Kind
-from harvest.files.dataset_paths import Area
+from harvest.files.ledger_names_to_paths import Area
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -23,7 +23,7 @@ from harvest.ledger.undo_and_redo_from_log import UndoHistory
 if TYPE_CHECKING:
     from harvest.dataset.apply_decisions import Decisions
     from harvest.dataset.file_operations import FileOperations
-    from harvest.files.class_folders import Tree
+    from harvest.files.place_and_list_files import Tree
     from harvest.ledger.database import Ledger
     from harvest.ledger.decision_log import DecisionLog
     from harvest.ledger.picture_state_for_undo import PictureState
@@ -103,7 +103,7 @@ class DecisionUndoer:
         if made.action in _JUDGEMENTS:
             return "" if now.state == "present" else "it was rejected since"
         reason = _describe_change(made, now)
-        if not reason and before.has_file and now.state != "lifted":
+        if not reason and held.shard is None and before.has_file and now.state != "lifted":
             seen = self._tree.stat(now.spot)
             if seen != (held.size, held.mtime_ns):
                 reason = "its file was changed since" if seen else "its file is gone"
@@ -115,7 +115,9 @@ class DecisionUndoer:
         if made.action in _JUDGEMENTS:
             write_judgement(self._ledger, picture, before)
         else:
-            if before.has_file and source != target:
+            row = self._pictures.get_row(picture)
+            in_shard = row is not None and row.shard is not None
+            if before.has_file and source != target and not in_shard:
                 target = self._journal.find_free_name(target)
                 picture_updates.announce_move(self._ledger, picture, source)
             write_state(self._ledger, picture, before._replace(name=target.name))

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import threading
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harvest import __version__
@@ -29,6 +31,7 @@ T = TypeVar("T")
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 _STORE_BYTES = 256 * 2**20  # of shared memory for reports on their way; one has 8 MB
+_START_SECONDS = "120"  # for Ray's first server, whose default of 30 is not enough on a busy machine
 _CLOSE_SECONDS = 2.0  # for a worker to store what it learnt about hosts
 
 
@@ -51,6 +54,8 @@ def open_cluster(address: str | None, count: int | None) -> Iterator[MakeWorkers
         # Read when Ray is imported. Ray would replace 127.0.0.1 by an address that other machines reach; without
         # "clusters", on any system, all of its servers listen on loopback.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", _START_SECONDS)
+        set_token()
     import ray  # noqa: PLC0415 - an extra
 
     is_joined = ray.is_initialized()  # by a notebook, which keeps it
@@ -74,6 +79,18 @@ def open_cluster(address: str | None, count: int | None) -> Iterator[MakeWorkers
     finally:
         if not is_joined:
             ray.shutdown()
+
+
+def set_token() -> None:
+    """Give the Ray of this process a token, unless the user has one.
+
+    Ray would write a token into the home folder, which may be read-only, and read it only once: where the home folder
+    is another one later, no second Ray would start in this process.
+    """
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    is_named = any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    if not is_named and not (Path.home() / ".ray" / "auth_token").exists():
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def _connect(ray: Any, address: str | None, count: int | None) -> None:

@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
+from harvest.distributed.assign_hosts_to_workers import ShardOwners, count_parts, find_shard
 from harvest.distributed.byte_budget import ByteBudget
+from harvest.distributed.detect_speed_limited_by_hosts import PolitenessCeiling
 from harvest.distributed.jobs import DownloadJob, count_bytes
-from harvest.distributed.politeness_ceiling import PolitenessCeiling
-from harvest.distributed.shards import ShardOwners, count_parts, find_shard
 from harvest.errors import HarvestError, OutOfResources
 from harvest.harvesting.download import describe_parked_hosts
 from harvest.harvesting.target import WINDOW

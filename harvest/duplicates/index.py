@@ -15,7 +15,7 @@ from harvest.duplicates.hamming_search import (
     runs_of_equal_keys,
     split_into_batches,
 )
-from harvest.duplicates.hash_segments import PARTS_OF_EACH, HashSegments, NearHashes, distinct_places
+from harvest.duplicates.hashes_in_memory import PARTS_OF_EACH, HashSegments, NearHashes, distinct_places
 from harvest.duplicates.stored_fingerprints import unpack
 
 if TYPE_CHECKING:

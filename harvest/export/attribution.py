@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harvest.files import disk
-from harvest.files.escape_outside_text import DIRECTION, escape_formula
+from harvest.files.check_names_and_cells import escape_formula
+from harvest.files.markdown_and_yaml import escape_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,6 @@ OPEN_IMAGES_COLUMNS = (
     *("OriginalSize", "OriginalMD5"),
 )
 OWN_COLUMNS = ("SPDX", "Changes", "Query", "Provider", "Evidence", "Class", "FileName", "SHA256", "OriginalSHA256")
-_INVISIBLE = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|{DIRECTION.pattern}")  # a class name may have them
-_AUTOLINK = re.compile(r"(?<=www)\.|:(?=//)|@(?=\w)", re.IGNORECASE)  # where GitHub links plain text
-_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
 
 
 def attribution_row(image: ExportImage, path: str | None = None) -> list[str]:
@@ -79,16 +76,3 @@ def describe_image(image: ExportImage) -> str:
 def link(text: str, url: str) -> str:
     """Return a Markdown link, or the text alone without an address."""
     return f"[{escape_markdown(text)}]({url})" if url else escape_markdown(text)
-
-
-def escape_markdown(text: str) -> str:
-    r"""Return text that Markdown and HTML show as it is.
-
-    >>> print(escape_markdown("*[a](b)* <script>"))
-    \*\[a\](b)\* &lt;script&gt;
-    >>> print(escape_markdown("http://a.org www.a.org me@a.org"))
-    http\://a.org www\.a.org me\@a.org
-    """
-    text = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
-    text = _SPECIAL.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-    return _AUTOLINK.sub(r"\\\g<0>", text)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING
 
+from harvest.files.markdown_and_yaml import quote_yaml
 from harvest.licences import NO_ASSERTION
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ _LISTED = frozenset(
     | {"cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0"}
 )
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-# JSON writes these as they are; in YAML they are not allowed, or end a line.
-_NOT_IN_YAML = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def front_matter(dataset: ExportDataset, exporter: Exporter) -> Iterator[str]:
@@ -56,9 +53,3 @@ def _licence_lines(dataset: ExportDataset) -> Iterator[str]:
     yield "license: other"
     yield f"license_name: {quote_yaml(ids[0].lower() if len(ids) == 1 else 'several-licences')}"
     yield "license_link: ATTRIBUTION.md"
-
-
-def quote_yaml(text: str) -> str:
-    """Return text as a YAML string: JSON's escapes are YAML's."""
-    quoted = json.dumps(text, ensure_ascii=False)
-    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)

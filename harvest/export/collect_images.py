@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from harvest.export.records import OWN, ExportImage, count_images
 from harvest.files import disk
-from harvest.files.escape_outside_text import DIRECTION, check_component
+from harvest.files.check_names_and_cells import DIRECTION, check_component
+from harvest.files.shard_files import Shards, name_shard
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.licences import Evidence, Licence
 from harvest.models import AI_SOURCE_TYPES
@@ -38,8 +39,11 @@ def collect_images(
     known = _index_provenance(provenance)
     names = _name_files(pictures.examples)
     images, links = [], 0
+    shards = Shards(pictures.root)
     for example, name, part, group in zip(pictures.examples, names, split.parts, split.groups, strict=True):
-        path = pictures.file(example)
+        path, place = pictures.file(example), pictures.shard_places.get(example.path)
+        if place is not None:
+            path = shards.path(place.shard) or pictures.root / name_shard(place.shard)
         if disk.is_link(path) or disk.is_link(path.parent):
             links += 1
             continue
@@ -47,6 +51,8 @@ def collect_images(
         image = ExportImage(
             path, name, example.label, _SPLITS[part], group, *example.size, _file_size(path), example.content, OWN
         )
+        if place is not None:
+            image = replace(image, bytes=place.length, offset=place.offset)
         images.append(_add_provenance(image, found) if found else image)
     if links:
         say(f"{count_images(links)} not exported: a symbolic link, or in a folder that is one")

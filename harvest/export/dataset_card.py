@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harvest.export import attribution, example_grid
-from harvest.export.attribution import escape_markdown
 from harvest.export.card_front_matter import front_matter
 from harvest.export.records import OWN, count_images
 from harvest.files import disk
+from harvest.files.markdown_and_yaml import escape_markdown
 from harvest.licences import NO_ASSERTION, Licence
 
 if TYPE_CHECKING:

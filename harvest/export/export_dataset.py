@@ -13,7 +13,7 @@ from harvest.dataset import Dataset
 from harvest.dataset.ledger_and_lock import check_is_outside_datasets
 from harvest.default_callbacks import ignore_message
 from harvest.errors import MissingFiles, ReadOnly, UsageError, name_missing_packages
-from harvest.export.card_facts import read_card_facts
+from harvest.export.card_facts_from_ledger import read_card_facts
 from harvest.export.collect_images import clean_text, collect_images
 from harvest.export.common_files import write_common_files
 from harvest.export.export_filters import choose_images

@@ -10,7 +10,7 @@ from harvest.export.kaggle import Kaggle
 from harvest.export.label_studio import LabelStudio
 from harvest.export.open_images_csv import OpenImagesCsv
 from harvest.export.tensorflow_retrain import RetrainFolder
-from harvest.export.tfds_folder import TensorFlowFolder
+from harvest.export.tfds_imagefolder import TensorFlowFolder
 from harvest.export.ultralytics import Ultralytics
 from harvest.export.webdataset import WebDataset
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from harvest.export.place_image import place_image
 from harvest.files import disk
-from harvest.files.escape_outside_text import check_component, fold_name
+from harvest.files.check_names_and_cells import check_component, fold_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harvest.export.attribution import OPEN_IMAGES_COLUMNS, OWN_COLUMNS, attribution_row
 from harvest.export.exporter import FolderExporter
 from harvest.files import disk
-from harvest.files.escape_outside_text import escape_formula
+from harvest.files.check_names_and_cells import escape_formula
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

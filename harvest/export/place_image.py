@@ -18,10 +18,16 @@ _AGAIN = "Nothing was exported. Run the same command again."
 
 
 def place_image(image: ExportImage, target: Path) -> None:
-    """Make a hard link to an image, or a copy on another disk, and its folder.
+    """Make a hard link to an image, or a copy on another disk or from a shard, and its folder.
 
     Links are not followed. A file whose content is not the recorded one raises `StorageError`.
     """
+    if image.offset is not None:
+        data = read_image(image)
+        with disk.write_errors_named(target):
+            disk.make_folder(target.parent)
+            disk.write(target, data)
+        return
     with disk.write_errors_named(target):
         disk.make_folder(target.parent)
         if os.path.lexists(target):
@@ -43,12 +49,20 @@ def place_image(image: ExportImage, target: Path) -> None:
 def read_image(image: ExportImage) -> bytes:
     """Return the bytes of an image, under the same conditions."""
     try:
-        with disk.open_to_read(image.path) as file:
-            data = file.read()
+        data = read_start(image, -1)
     except OSError as error:
         raise _unreadable(image, error) from error
     _check_content(image, hashlib.sha256(data).hexdigest())
     return data
+
+
+def read_start(image: ExportImage, most: int) -> bytes:
+    """Return at most so many of the first bytes of an image, or all with -1; raise `OSError` if it cannot be read."""
+    with disk.open_to_read(image.path) as file:
+        if image.offset is None:
+            return file.read(most)
+        file.seek(image.offset)
+        return file.read(image.bytes if most < 0 else min(most, image.bytes))
 
 
 def _check_content(image: ExportImage, content: str) -> None:

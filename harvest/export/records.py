@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harvest.export.card_facts import CardFacts
+from harvest.export.card_facts_from_ledger import CardFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ SPLITS = ("train", "validation", "test")
 class ExportImage:
     """One image of an export. Texts from outside are one clean line each; a missing text is empty."""
 
-    path: Path  # of the file in the dataset
+    path: Path  # of the file in the dataset: that of the image alone, or a shard
     file_name: str  # in the export: unique whatever the case, without a dot in the stem
     class_name: str
     split: str  # one of SPLITS
@@ -51,6 +51,7 @@ class ExportImage:
     is_ai_generated: bool = False  # as its download stated
     rating: int = 0  # 1 to 9, by a person; 0: none
     is_reviewed: bool = False
+    offset: int | None = None  # of its first byte in a shard
 
     @property
     def stem(self) -> str:

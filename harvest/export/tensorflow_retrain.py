@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harvest.export.exporter import FolderExporter
-from harvest.export.unsupported_by_format import find_merged_classes, find_other_types
+from harvest.export.what_format_cannot_hold import find_merged_classes, find_other_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

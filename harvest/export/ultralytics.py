@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.export.exporter import FolderExporter
-from harvest.export.unsupported_by_format import OTHER_FORMAT, find_other_types
+from harvest.export.what_format_cannot_hold import OTHER_FORMAT, find_other_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,14 +8,13 @@ into the plain header of a tar file.
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
 from typing import TYPE_CHECKING, Any
 
 from harvest.export.json_text import encode_json
 from harvest.export.place_image import read_image
-from harvest.export.unsupported_by_format import detect_type, find_mixed_types, find_other_types
+from harvest.export.what_format_cannot_hold import detect_type, find_mixed_types, find_other_types
 from harvest.files import disk
+from harvest.files.tar_members import END, encode_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 _SHARD_IMAGES = 1000
 _SHARD_BYTES = 256 << 20
 _WIDS_KIND = "wids-shard-index-v1"
-_MODE = 0o644
 CLASSES = "classes.json"
 
 
@@ -89,20 +87,13 @@ def _divide(images: Sequence[ExportImage]) -> Iterator[list[ExportImage]]:
 def _write_shard(path: Path, dataset: ExportDataset, images: Sequence[ExportImage], first: int) -> dict[str, Any]:
     """Write one tar file and return its entry in the index."""
     with disk.write_errors_named(path), path.open("xb") as file:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-            for key, image in enumerate(images, first):
-                _add(archive, f"{key:08d}.{detect_type(image)}", read_image(image))
-                _add(archive, f"{key:08d}.cls", str(dataset.labels[image.class_name]).encode())
-                _add(archive, f"{key:08d}.json", encode_json({"class": image.class_name, **image.metadata()}))
+        for key, image in enumerate(images, first):
+            file.write(encode_member(f"{key:08d}.{detect_type(image)}", read_image(image)))
+            file.write(encode_member(f"{key:08d}.cls", str(dataset.labels[image.class_name]).encode()))
+            facts = {"class": image.class_name, **image.metadata()}
+            file.write(encode_member(f"{key:08d}.json", encode_json(facts)))
+        file.write(END)
         size = file.tell()
     with path.open("rb") as written:
         digest = hashlib.file_digest(written, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     return {"url": path.name, "md5sum": digest, "nsamples": len(images), "filesize": size}
-
-
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    """Add a member with a fixed date and owner: the same dataset gives the same bytes."""
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    member.mode = _MODE
-    archive.addfile(member, io.BytesIO(data))

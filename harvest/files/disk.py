@@ -50,6 +50,16 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def write_at(path: Path, offset: int, data: bytes) -> None:
+    """Write the end of a file from an offset on, and flush it; the file is made if it does not exist."""
+    with os.fdopen(open_file(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
+        file.truncate(offset)
+        file.seek(offset)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write or replace a file, completely or not at all; a symbolic link at the path is replaced."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

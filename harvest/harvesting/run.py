@@ -12,14 +12,14 @@ from harvest.contain_unexpected_errors import ENDS_THE_RUN, provider_failure
 from harvest.dataset import Dataset
 from harvest.default_callbacks import ignore_message
 from harvest.errors import HarvestError, ProviderError, UsageError
-from harvest.files.escape_outside_text import check_component
+from harvest.files.check_names_and_cells import check_component
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.harvesting.event_loop_thread import run_in_thread
 from harvest.harvesting.pipeline import Pipeline
 from harvest.harvesting.summary import ProviderProblem, Summary
 from harvest.harvesting.target import WINDOW
 from harvest.harvesting.worker_settings import DownloadSettings, make_local_workers
-from harvest.options import unsupported_filters
+from harvest.options import Sink, unsupported_filters
 from harvest.verdicts import Verdict
 from harvest.web.image_client import ImageLimits
 from harvest.web.request_search_pages import SearchSession
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 _INTERNAL_ERRORS = (
     "{} hits failed with an internal error of harvest. Run the same command with --log FILE and report"
     " the traceback in FILE to the developers."
+)
+
+MANY_FILES = 500_000  # in class folders: from here on, listing, copying and training take long
+_MANY_FILES = (
+    "The class folders contain {:,} files, which file systems and loaders handle slowly."
+    " With --sink shards, new images are written into tar files instead."
 )
 
 
@@ -161,6 +167,8 @@ class HarvestRun:
             )
         dataset.retry_verdicts(self.options.verdicts_to_retry)
         dataset.record_transform(self.options.recipe)
+        sink = self.options.choose_sink(has_shards=dataset.has_shards())
+        dataset.use_shards(self.options.shard_size << 20 if sink is Sink.SHARDS else None)
         deduplicator = Deduplicator(dataset)
         if jobs := self._jobs(dataset):
             workers = make_workers and make_workers(self._download_settings(jobs), self._say)
@@ -174,6 +182,8 @@ class HarvestRun:
         summary.made_with_ai = dataset.count_made_with_ai()
         summary.set_aside = deduplicator.set_aside
         summary.near_duplicates = sum(map(len, dataset.near_duplicates()))
+        if sink is Sink.FOLDERS and (files := summary.pictures - dataset.count_in_shards().images) >= MANY_FILES:
+            summary.notes.append(_MANY_FILES.format(files))
         if damage := dataset.damage():
             self._say(damage)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harvest.contain_unexpected_errors import refuse_unexpected
-from harvest.images import exif_orientation_and_source
+from harvest.images import write_and_read_exif
 from harvest.images.decode_small import decode_small
 from harvest.images.remove_white_padding import remove_padding
 from harvest.models import Refusal
@@ -43,7 +43,7 @@ def measure_appearance(body: bytes) -> Appearance | Refusal | None:
     image = decode_small(body, _SIDE)
     if isinstance(image, Refusal):
         return image
-    if exif_orientation_and_source.source_of(body):
+    if write_and_read_exif.source_of(body):
         image = remove_padding(image)
     return _measure(image) if max(image.size) >= _FEW_PIXELS and min(image.size) > 2 else None  # noqa: PLR2004 - a filter of 3 x 3
 

@@ -18,9 +18,9 @@ from PIL import (
 from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.images import (
     colour,
-    exif_orientation_and_source,
     headers,
     strip_metadata,
+    write_and_read_exif,
 )
 from harvest.images.containers import BrokenContainer
 from harvest.images.memory_budget import (
@@ -164,7 +164,7 @@ def _decode(body: bytes, header: Header, side: int) -> DecodedImage | Refusal:
     if image.size != (width, height) and drafted is None:
         raise BrokenContainer(f"it is {image.width} x {image.height}, and was announced as {width} x {height}")
     block = (stripped.exif or image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
-    orientation = exif_orientation_and_source.orientation(block)
+    orientation = write_and_read_exif.orientation(block)
     return DecodedImage(
         image=colour.flatten_on_white(image),
         box=drafted[1] if drafted else (0, 0, width, height),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from harvest.contain_unexpected_errors import refuse_unexpected
 from harvest.duplicates import fingerprint
-from harvest.images import exif_orientation_and_source, headers
+from harvest.images import headers, write_and_read_exif
 from harvest.images.decode import decode
 from harvest.images.opt_out_and_ai_marks import read_statements
 from harvest.images.remove_white_padding import remove_padding
@@ -61,7 +61,7 @@ def process_image(body: bytes, hit: Hit, recipe: Recipe, rules: StatementRules =
     image = decoded.resized(recipe.size)
     if recipe.pad and recipe.size:
         image = _pad_to_square(image, recipe.size)
-    data = _encode_jpeg(image, recipe.quality, exif_orientation_and_source.build_exif(hit))
+    data = _encode_jpeg(image, recipe.quality, write_and_read_exif.build_exif(hit))
     return Picture(
         data=data,
         content=hashlib.sha256(data).hexdigest(),
@@ -91,7 +91,7 @@ def inspect_image(data: bytes, *, unpad: bool = False) -> InspectedImage | Refus
     if isinstance(decoded, Refusal):
         return decoded
     small, pixels = decoded.thumbnail_and_hash()
-    if unpad or exif_orientation_and_source.source_of(data):
+    if unpad or write_and_read_exif.source_of(data):
         small = remove_padding(small)
     return InspectedImage(pixels, fingerprint.compute_fingerprint(small), *decoded.size, header.format)
 

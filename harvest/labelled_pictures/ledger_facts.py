@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harvest.dataset import ReadOnlyDataset
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """The origins of images and those claimed by two classes; `trouble` says why the ledger cannot be read."""
+    """The origins and licences of images, and conflicts; `trouble` says why the ledger cannot be read."""
 
     origins: tuple[Origin, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     trouble: str = ""
+    licences: dict[str, str] = field(default_factory=dict)  # by content
     damage: str = ""  # rows of the ledger that were skipped
 
 
@@ -62,6 +63,7 @@ def read_ledger_facts(root: Path, contents: Collection[str]) -> LedgerFacts:
             return LedgerFacts()
         with dataset:
             origins = tuple(origin for origin in dataset.origins() if origin.content in contents)
-            return LedgerFacts(origins, tuple(dataset.conflicts()), damage=dataset.damage())
+            licences = {content: text for content, text in dataset.list_licences().items() if content in contents}
+            return LedgerFacts(origins, tuple(dataset.conflicts()), licences=licences, damage=dataset.damage())
     except StorageError as error:
         return LedgerFacts(trouble=error.message)

@@ -13,14 +13,16 @@ from harvest.errors import TrainingError
 from harvest.labelled_pictures.find_duplicates import find_duplicate_pairs
 from harvest.labelled_pictures.find_files import Skipped, SplitPart, find_files
 from harvest.labelled_pictures.ledger_facts import LedgerFacts, read_known_files, read_ledger_facts
+from harvest.labelled_pictures.shard_images import read_shard_images
 from harvest.labelled_pictures.size_and_fingerprint_cache import DecodeCache, DecodedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from harvest.files.shard_files import ShardPlace
     from harvest.labelled_pictures.find_files import FoundFiles
 
 __all__ = ["Example", "LabelledPictures", "Skipped", "SplitPart", "load_pictures"]
@@ -52,6 +54,7 @@ class LabelledPictures:
     empty: tuple[str, ...] = ()  # class folders without an image
     duplicates: CopyPairs = field(default_factory=_no_pairs, repr=False, compare=False)  # of indices of examples
     ledger_facts: LedgerFacts = field(default_factory=LedgerFacts, repr=False)
+    shard_places: Mapping[str, ShardPlace] = field(default_factory=dict, repr=False)  # of examples without a file
 
     def file(self, example: Example) -> Path:
         """Return the path of an image's file."""
@@ -81,6 +84,18 @@ class LabelledPictures:
         )
 
 
+_EXPORT_ADVICE = "write class folders with `harvest export DATASET OUT --to imagefolder`."
+
+
+def _list_in_shards(root: Path, paths: set[str]) -> list[tuple[Example, DecodedFile, ShardPlace]]:
+    """Return the images in shards, except those that are files with the same class and name too."""
+    return [
+        (Example(path, image.class_name, image.content, None, decoded.size), decoded, image.place)
+        for image, decoded in read_shard_images(root)
+        if (path := f"{image.class_name}/{image.name}") not in paths
+    ]
+
+
 def _ignore_progress(_done: int, _total: int) -> None:
     """Do nothing: the default progress callback."""
 
@@ -92,45 +107,55 @@ def load_pictures(
     tick: Callable[[int, int], None] = _ignore_progress,
     cache: Path | None = None,
     least_classes: int = 2,
+    with_shards: bool = False,
 ) -> LabelledPictures:
     """Decode every image of a dataset folder; `cache` is a folder that keeps the results for the next run.
 
-    Fewer classes with images than `least_classes` raise `TrainingError`.
+    The images in shards, which have no file, are only returned `with_shards`. Fewer classes with images than
+    `least_classes` raise `TrainingError`.
     """
     found = find_files(root)
     _check_names(root, found.folders)
-    skipped = list(found.skipped)
-    examples: list[Example] = []
-    decoded: list[DecodedFile] = []
+    inspected, skipped = _inspect_files(root, found, say, tick, cache)
+    in_shards = _list_in_shards(root, {example.path for example, _ in inspected})
+    if with_shards:
+        inspected += ((example, decoded) for example, decoded, _ in in_shards)
+    trained = {example.label for example, _ in inspected if example.part in {None, SplitPart.TRAIN}}
+    skipped += [
+        Skipped(example.path, "the train part has no image of its class")
+        for example, _ in inspected
+        if example.label not in trained
+    ]
+    if len(trained) < least_classes:
+        raise _too_few_classes(root, trained, found, skipped, has_shards=bool(in_shards))
+    if in_shards and not with_shards:
+        say(f"{len(in_shards):,} images are in shards, which are not read here: {_EXPORT_ADVICE}")
+    kept = sorted((pair for pair in inspected if pair[0].label in trained), key=lambda pair: pair[0].path)
+    return LabelledPictures(
+        root=root,
+        examples=tuple(example for example, _ in kept),
+        labels=tuple(sorted(trained)),
+        skipped=tuple(sorted(skipped)),
+        empty=tuple(sorted(found.folders - trained)),
+        duplicates=find_duplicate_pairs([decoded for _, decoded in kept], cache),
+        shard_places={example.path: place for example, _, place in in_shards} if with_shards else {},
+        ledger_facts=read_ledger_facts(root, {example.content for example, _ in inspected}),
+    )
+
+
+def _inspect_files(
+    root: Path, found: FoundFiles, say: Callable[[str], None], tick: Callable[[int, int], None], cache: Path | None
+) -> tuple[list[tuple[Example, DecodedFile]], list[Skipped]]:
+    """Return the files that decode, each with its result, and all files that are skipped so far."""
+    inspected, skipped = [], list(found.skipped)
     with DecodeCache(cache, say, read_known_files(root)) as decode_cache:
         paths = [root / file.path for file in found.files]
         for file, result in zip(found.files, decode_cache.inspect(paths, tick), strict=True):
             if isinstance(result, str):
                 skipped.append(Skipped(file.path, result))
             else:
-                examples.append(Example(file.path, file.label, result.content, file.part, result.size))
-                decoded.append(result)
-    trained = {example.label for example in examples if example.part in {None, SplitPart.TRAIN}}
-    skipped += [
-        Skipped(example.path, "the train part has no image of its class")
-        for example in examples
-        if example.label not in trained
-    ]
-    if len(trained) < least_classes:
-        raise _too_few_classes(root, trained, found, skipped)
-    order = sorted(
-        (row for row, example in enumerate(examples) if example.label in trained), key=lambda row: examples[row].path
-    )
-    examples = [examples[row] for row in order]
-    return LabelledPictures(
-        root=root,
-        examples=tuple(examples),
-        labels=tuple(sorted(trained)),
-        skipped=tuple(sorted(skipped)),
-        empty=tuple(sorted(found.folders - trained)),
-        duplicates=find_duplicate_pairs([decoded[row] for row in order], cache),
-        ledger_facts=read_ledger_facts(root, {example.content for example in examples}),
-    )
+                inspected.append((Example(file.path, file.label, result.content, file.part, result.size), result))
+    return inspected, skipped
 
 
 def _check_names(root: Path, names: set[str]) -> None:
@@ -151,10 +176,14 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _too_few_classes(root: Path, trained: set[str], found: FoundFiles, skipped: Sequence[Skipped]) -> TrainingError:
+def _too_few_classes(
+    root: Path, trained: set[str], found: FoundFiles, skipped: Sequence[Skipped], *, has_shards: bool
+) -> TrainingError:
     content = f"images of one class only, {next(iter(trained))}" if trained else "no image in a class folder"
     hint = "A classifier needs at least two classes, with one folder of images for each."
-    if found.deeper:
+    if has_shards:
+        hint = f"Its images are in shards, which are not read here: {_EXPORT_ADVICE}"
+    elif found.deeper:
         hint = f"The folder {min(found.deeper)} contains folders. Are the class folders one level deeper?"
     elif skipped:
         hint += f" Skipped: {skipped[0].path} ({skipped[0].reason})"

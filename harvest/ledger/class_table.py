@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.files.escape_outside_text import fold_name
+from harvest.files.check_names_and_cells import fold_name
 
 if TYPE_CHECKING:
     from harvest.ledger.database import Ledger

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harvest import photo_keys
-from harvest.files.escape_outside_text import fold_name
+from harvest.files.check_names_and_cells import fold_name
+from harvest.files.shard_files import ShardPlace
 from harvest.ledger.hit_table import check_types
 from harvest.ledger.near_duplicate_table import near_duplicates_of
 from harvest.licences import Evidence, Licence
@@ -54,6 +55,7 @@ class PictureHistory:
     name: str = ""
     state: str = ""
     shelved: bool = False  # rejected, and its file is in dataset.rejected
+    shard: ShardPlace | None = None  # where it is, if it is not a file
     own: bool = False
     at: str = ""
     content: str = ""
@@ -117,12 +119,12 @@ def similar_names(ledger: Ledger, text: str, most: int) -> list[str]:
 def picture_history(ledger: Ledger, picture: int) -> PictureHistory:
     """Return the history of one picture."""
     row = ledger.first_row(
-        "SELECT class, name, state, shelved, own, at, content, format, hit,"
+        "SELECT class, name, state, shelved, shard, shard_offset, picture.size, own, at, content, format, hit,"
         " width, height, original_width, original_height, source_type FROM picture WHERE id = ?",
         picture,
     )
     assert row is not None
-    class_name, name, state, shelved, own, at, content, made_as, hit, *sizes = row
+    class_name, name, state, shelved, shard, offset, length, own, at, content, made_as, hit, *sizes = row
     width, height, original_width, original_height, source_type = sizes
     events = ledger.rows(
         'SELECT at, by, action, "from", "to", value FROM decision'
@@ -142,6 +144,7 @@ def picture_history(ledger: Ledger, picture: int) -> PictureHistory:
         name,
         state,
         bool(shelved),
+        None if shard is None else ShardPlace(shard, offset or 0, length or 0),
         bool(own),
         at,
         content,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Rejection(NamedTuple):
-    """A rejected picture; if `shelved`, its file is in dataset.rejected."""
+    """A rejected picture; if `shelved`, its file is in dataset.rejected, or it is still in its shard."""
 
     id: int
     class_name: str
@@ -30,7 +30,7 @@ class RejectionBatch(NamedTuple):
 def list_rejections(ledger: Ledger) -> list[Rejection]:
     """Return all rejected pictures."""
     rows = ledger.rows(
-        "SELECT id, class, name, shelved, own,"
+        "SELECT id, class, name, shelved OR shard IS NOT NULL, own,"
         " (SELECT count(*) FROM hit WHERE hit.picture = picture.id AND hit.class = picture.class)"
         " FROM picture WHERE state = 'rejected' ORDER BY class, name, id"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from harvest.errors import LedgerUnusable
@@ -53,16 +53,14 @@ def harden(connection: sqlite3.Connection) -> StatementTimer:
     """Forbid code stored in the file to run, and limit the size of a value and the time of a statement."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    connection.text_factory = _text
+    connection.text_factory = _decode
     timer = StatementTimer(connection)
     connection.execute("PRAGMA trusted_schema=OFF")
     connection.execute("PRAGMA cell_size_check=ON")
     return timer
 
 
-def _text(stored: bytes) -> str:
-    """Decode stored text, which may not be valid UTF-8."""
-    return stored.decode(errors="replace")
+_decode = partial(str, encoding="utf-8", errors="replace")  # stored text may not be valid UTF-8
 
 
 def check_journal(path: Path) -> None:
@@ -123,8 +121,8 @@ def layout(connection: sqlite3.Connection) -> Layout:
         for _, name, *column in connection.execute("SELECT * FROM pragma_table_xinfo(?)", (table,)).fetchall():
             described[f"column {name} of {table}"] = tuple(column)
         indexes = connection.execute('SELECT name, partial FROM pragma_index_list(?) WHERE "unique"', (table,))
-        for index, partial in indexes.fetchall():
+        for index, is_partial in indexes.fetchall():
             columns = connection.execute("SELECT name FROM pragma_index_info(?)", (index,)).fetchall()
             names = ", ".join(str(name) for (name,) in columns)
-            described[f"rule that {names} of {table} is unique"] = (partial,)
+            described[f"rule that {names} of {table} is unique"] = (is_partial,)
     return described

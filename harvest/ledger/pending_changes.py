@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.files.dataset_paths import Area, FileKey, FileStat
+from harvest.files.ledger_names_to_paths import Area, FileKey, FileStat
 from harvest.ledger import picture_updates
 
 if TYPE_CHECKING:

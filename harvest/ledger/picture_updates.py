@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harvest.files.dataset_paths import Area, FileStat
+from harvest.files.ledger_names_to_paths import Area, FileStat
 from harvest.ledger import hit_table, near_duplicate_table
 from harvest.ledger.database import now
 from harvest.verdicts import Verdict
@@ -15,7 +15,7 @@ from harvest.verdicts import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harvest.files.dataset_paths import FileKey
+    from harvest.files.ledger_names_to_paths import FileKey
     from harvest.ledger.database import Ledger, Row
     from harvest.ledger.picture_table import PictureRow
     from harvest.models import Picture, Task
@@ -96,9 +96,14 @@ def drop_placement(ledger: Ledger, picture: int) -> None:
 
 
 def record_stat(ledger: Ledger, picture: int, seen: FileStat | None) -> None:
-    """Record the size and time of a file, which recognise it without reading it."""
+    """Record the size and time of a file of its own, which recognise it without reading it."""
     size, mtime_ns = seen or (None, None)
-    ledger.execute("UPDATE picture SET size = ?, mtime_ns = ? WHERE id = ?", size, mtime_ns, picture)
+    ledger.execute(
+        "UPDATE picture SET size = ?, mtime_ns = ?, shard = NULL, shard_offset = NULL WHERE id = ?",
+        size,
+        mtime_ns,
+        picture,
+    )
 
 
 def add_own_file(ledger: Ledger, spot: FileKey, content: str, seen: FileStat) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
-VERSION = 8
+VERSION = 10
 
 
 def _replace_licence_ids(connection: sqlite3.Connection) -> None:
@@ -62,6 +62,27 @@ def _add_recipes(connection: sqlite3.Connection) -> None:
     )
 
 
+def _add_shards(connection: sqlite3.Connection) -> None:
+    """Add the tar files of images, and which of them contains an image."""
+    connection.execute("CREATE TABLE shard (number INTEGER PRIMARY KEY, length INTEGER NOT NULL)")
+    connection.execute("ALTER TABLE picture ADD COLUMN shard INTEGER")
+    connection.execute("ALTER TABLE picture ADD COLUMN shard_offset INTEGER")
+    connection.execute("DROP INDEX IF EXISTS picture_files")
+    connection.execute("CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved, shard)")
+    connection.execute("CREATE INDEX picture_shard ON picture (shard, state) WHERE shard IS NOT NULL")
+
+
+def _add_indexes_for_counts(connection: sqlite3.Connection) -> None:
+    """Add the indexes that answer counts without reading every picture."""
+    for index, columns in {
+        "own": "(state, class) WHERE own",
+        "run": "(run, state, own, class)",
+        "made_with_ai": "(state, class, source_type) WHERE source_type IS NOT NULL",
+        "look": "(length(look))",
+    }.items():
+        connection.execute(f"CREATE INDEX picture_{index} ON picture {columns}")
+
+
 # Migrations: the statement or the function that turns a ledger of one version into the next; see also `schema.sql`.
 STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
     1: """
@@ -88,6 +109,8 @@ STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
     5: "ALTER TABLE picture ADD COLUMN source_type TEXT",
     6: _add_reviews,
     7: _add_recipes,
+    8: _add_shards,
+    9: _add_indexes_for_counts,
 }
 
 

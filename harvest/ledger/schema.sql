@@ -61,13 +61,21 @@ CREATE TABLE picture (          -- one version of one picture
     at              TEXT NOT NULL,
     source_type     TEXT,                       -- IPTC digital source type that the download stated
     reviewed        INTEGER NOT NULL DEFAULT 0, -- a person kept, moved, restored or rated it, and did not edit it since
-    rating          INTEGER                     -- 1 to 9, by a person
+    rating          INTEGER,                    -- 1 to 9, by a person
+    shard           INTEGER,                    -- that contains it, with `size` bytes; NULL: it is a file of its own
+    shard_offset    INTEGER                     -- of its first byte in the shard
 );
-CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved);
+CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved, shard);
+CREATE INDEX picture_shard ON picture (shard, state) WHERE shard IS NOT NULL;
 CREATE INDEX picture_content ON picture (content);
 CREATE INDEX picture_name ON picture (name);
 CREATE INDEX picture_became ON picture (became) WHERE became IS NOT NULL;
 CREATE INDEX picture_unexamined ON picture (id) WHERE NOT examined;
+-- For counts that would read every row with its fingerprint: 4 GB for a million pictures.
+CREATE INDEX picture_own ON picture (state, class) WHERE own;
+CREATE INDEX picture_run ON picture (run, state, own, class);
+CREATE INDEX picture_made_with_ai ON picture (state, class, source_type) WHERE source_type IS NOT NULL;
+CREATE INDEX picture_look ON picture (length(look));
 
 CREATE TABLE hit (              -- one search result
     id          INTEGER PRIMARY KEY,
@@ -98,6 +106,11 @@ CREATE TABLE hit (              -- one search result
 CREATE INDEX hit_address ON hit (address);
 CREATE INDEX hit_source ON hit (source);
 CREATE INDEX hit_picture ON hit (picture);
+
+CREATE TABLE shard (            -- a tar file of images; the row is written before the file
+    number INTEGER PRIMARY KEY,
+    length INTEGER NOT NULL     -- of the complete samples in bytes: a writer overwrites what is behind them
+);
 
 CREATE TABLE decision (         -- append-only
     seq      INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.files.shard_files import ShardPlace
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -30,12 +32,46 @@ def origins(ledger: Ledger) -> list[Origin]:
     return [Origin(*row) for row in rows if all(value is None or isinstance(value, str) for value in row)]
 
 
+def list_licences(ledger: Ledger) -> dict[str, str]:
+    """Return the licence of the pictures on disk that have one, by content."""
+    return dict(
+        ledger.rows(
+            "SELECT content, licence FROM picture"
+            " WHERE state = 'present' AND typeof(content) = 'text' AND typeof(licence) = 'text'"
+        )
+    )
+
+
 def list_fingerprints(ledger: Ledger) -> Iterator[tuple[object, ...]]:
     """Yield content, width, height and fingerprint of the pictures on disk; any value may be of another type."""
     yield from ledger.rows(
         "SELECT content, width, height, look FROM picture"
         " WHERE state = 'present' AND coalesce(width, 0) > 0 AND coalesce(height, 0) > 0 AND look IS NOT NULL"
     )
+
+
+class ShardImage(NamedTuple):
+    """An image in a shard; the ledger may come from others, so sizes and fingerprint may be of any type."""
+
+    class_name: str
+    name: str
+    content: str
+    place: ShardPlace
+    width: object
+    height: object
+    fingerprint: object
+
+
+def list_shard_images(ledger: Ledger) -> list[ShardImage]:
+    """Return the images on disk that are in shards."""
+    rows = ledger.rows(
+        "SELECT class, name, content, shard, shard_offset, size, width, height, look FROM picture"
+        " WHERE shard IS NOT NULL AND state = 'present' AND shard_offset IS NOT NULL AND size > 0"
+    )
+    return [
+        ShardImage(class_name, name, content, ShardPlace(*place), width, height, look)
+        for class_name, name, content, *place, width, height, look in rows
+    ]
 
 
 def load_split(ledger: Ledger, rule: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from harvest.files.escape_outside_text import check_component
+from harvest.files.check_names_and_cells import check_component
 
 # A minus at the start of a term: -king, -"king snake". An unclosed phrase excludes all that follows it.
 _NEGATIVE_TERM = re.compile(r'(?<!\S)-(?:"[^"]*"?|[^\s"]\S*)')

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvest.errors import QueryFileError
-from harvest.files.escape_outside_text import check_component, fold_name
+from harvest.files.check_names_and_cells import check_component, fold_name
 from harvest.licences import LicenceFilter
 from harvest.models import Filters, Query
 from harvest.queries.names_taken_for_splits import find_split_word

@@ -15,7 +15,7 @@ from harvest.dataset import Dataset
 from harvest.dataset.ledger_and_lock import LEDGER, check_is_outside_datasets
 from harvest.errors import UsageError
 from harvest.files import disk
-from harvest.files.dataset_paths import Area
+from harvest.files.ledger_names_to_paths import Area
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

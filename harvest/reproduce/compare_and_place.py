@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset import Dataset
     from harvest.harvesting.deduplicate import Deduplicator
-    from harvest.ledger.rebuild_table import ExpectedImage
+    from harvest.ledger.expected_images_tables import ExpectedImage
     from harvest.models import Task
 
 _SAME_SHAPE = 0.02  # difference of the aspect ratio that rounding to whole pixels makes

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harvest.dataset import Dataset
     from harvest.harvesting.download import Workers
-    from harvest.ledger.rebuild_table import ExpectedImage
+    from harvest.ledger.expected_images_tables import ExpectedImage
 
 _LIMIT = 1_000_000
 

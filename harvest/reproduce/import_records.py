@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harvest.ledger.rebuild_table import ExpectedImage, ForeignDecision, RejectedImage, SearchEnd
+from harvest.ledger.expected_images_tables import ExpectedImage, ForeignDecision, RejectedImage, SearchEnd
 from harvest.models import Recipe
 from harvest.reproduce.recipe_records import (
     RecipeDecision,
@@ -20,7 +20,7 @@ from harvest.reproduce.recipe_records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harvest.ledger.rebuild_table import RebuildTable
+    from harvest.ledger.expected_images_tables import RebuildTable
 
 
 class RecordImporter:

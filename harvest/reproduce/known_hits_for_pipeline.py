@@ -11,7 +11,7 @@ from harvest.providers.base import Provider
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harvest.ledger.rebuild_table import RebuildTable
+    from harvest.ledger.expected_images_tables import RebuildTable
     from harvest.models import Hit, Refusal, Task
     from harvest.web.request_search_pages import SearchSession
 

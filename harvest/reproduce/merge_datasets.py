@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from harvest.dataset import KnownPicture
-    from harvest.ledger.rebuild_table import ExpectedImage, LeftImage, RejectedImage
+    from harvest.ledger.expected_images_tables import ExpectedImage, LeftImage, RejectedImage
     from harvest.models import Picture
     from harvest.reproduce.recipe_records import RecipeImage
 
@@ -160,7 +160,7 @@ class _Merge:
 
     def _copy_own(self) -> None:
         """Copy the files that a person added, except those that are rejected in the other dataset."""
-        rejected = KnownPictures(filter(self._is_enforced, self._target.list_rejected()))
+        rejected = KnownPictures(filter(self._is_enforced, self._target.list_rejected()), self._target)
         own = [(row, source) for source in self._sources for row in source.own_images()]
         for row, source in sorted(own, key=lambda each: (each[0].class_name, each[0].name, each[0].content)):
             data = source.read_own(row)

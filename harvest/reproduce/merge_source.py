@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harvest.files.dataset_paths import FileKey
-from harvest.files.escape_outside_text import fold_name
+from harvest.files.check_names_and_cells import fold_name
+from harvest.files.ledger_names_to_paths import FileKey
 from harvest.harvesting.deduplicate import KnownPictures
 from harvest.images import inspect_image
 from harvest.models import FINGERPRINT_BYTES, Picture, Refusal
@@ -53,7 +53,7 @@ class MergeSource:
 
     def find_unenforced(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
         """Return class and content of the rejections that count, and of those that an image on disk outranks."""
-        present = KnownPictures(self._dataset.list_present())
+        present = KnownPictures(self._dataset.list_present(), self._dataset)
         enforced: set[tuple[str, str]] = set()
         outranked: set[tuple[str, str]] = set()
         for known in self._dataset.list_rejected():

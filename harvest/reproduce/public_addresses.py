@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from harvest.files.escape_outside_text import check_component
+from harvest.files.check_names_and_cells import check_component
 from harvest.web.address_policy import AddressRefused, check_url
 from harvest.web.redact import redact
 

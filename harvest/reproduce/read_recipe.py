@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harvest.errors import RecipeError
 from harvest.files import disk
-from harvest.files.escape_outside_text import fold_name
+from harvest.files.check_names_and_cells import fold_name
 from harvest.photo_keys import source_key
 from harvest.reproduce.parse_records import PARSERS
 from harvest.reproduce.recipe_records import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harvest.errors import Interrupted, ProviderError
 
 if TYPE_CHECKING:
-    from harvest.ledger.rebuild_table import RebuildResult
+    from harvest.ledger.expected_images_tables import RebuildResult
 
 _NAMES = {"same": "identical", "changed": "changed", "smaller": "smaller", "gone": "gone", None: "not tried yet"}
 _ALWAYS = ("changed", "gone")

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harvest.files.escape_outside_text import check_component
+from harvest.files.check_names_and_cells import check_component
 
 if TYPE_CHECKING:
     from collections.abc import Collection

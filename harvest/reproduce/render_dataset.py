@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from harvest.dataset import Dataset
 from harvest.dataset.ledger_and_lock import check_is_dataset
 from harvest.errors import UsageError
-from harvest.files.dataset_paths import FileKey
+from harvest.files.ledger_names_to_paths import FileKey
+from harvest.ledger.expected_images_tables import RejectedImage
 from harvest.ledger.image_output_settings import MOST_QUALITY, MOST_SIZE, dump_transform
-from harvest.ledger.rebuild_table import RejectedImage
 from harvest.models import Outcome, Recipe
 from harvest.reproduce.build_under_temporary_name import NewDataset
 from harvest.reproduce.collect_records import RecordCollector
 from harvest.reproduce.fetch_expected_images import rebuild_dataset, summarize_rebuild
+from harvest.reproduce.find_expected_image_workers import RebuildWorkers
 from harvest.reproduce.format_records import digest_records
 from harvest.reproduce.import_records import RecordImporter
-from harvest.reproduce.rebuild_workers import RebuildWorkers
 from harvest.reproduce.recipe_records import RecipeImage, RecipeRecord
 from harvest.reproduce.replay_recipe import make_local_workers, open_client
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from harvest.harvesting.download import LocalWorkers
     from harvest.harvesting.summary import Summary
-    from harvest.ledger.rebuild_table import ExpectedImage
+    from harvest.ledger.expected_images_tables import ExpectedImage
     from harvest.ledger.recipe_rows import ImageRow
     from harvest.models import Task
     from harvest.reproduce.rebuild_summary import RebuildSummary

@@ -17,9 +17,9 @@ from harvest.files import disk
 from harvest.harvesting.download import LocalWorkers
 from harvest.models import Recipe
 from harvest.reproduce.fetch_expected_images import rebuild_dataset
+from harvest.reproduce.find_expected_image_workers import RebuildWorkers
 from harvest.reproduce.import_records import RecordImporter
 from harvest.reproduce.read_recipe import read_recipe
-from harvest.reproduce.rebuild_workers import RebuildWorkers
 from harvest.web.host_rules_cache import HostRulesCache
 from harvest.web.image_client import ImageClient, ImageLimits
 from harvest.web.user_agent import CONTACT_VARIABLE
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from harvest.harvesting.summary import Summary
-    from harvest.ledger.rebuild_table import ExpectedImage
+    from harvest.ledger.expected_images_tables import ExpectedImage
     from harvest.models import Task
     from harvest.reproduce.rebuild_summary import RebuildSummary
 

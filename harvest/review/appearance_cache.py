@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from harvest.errors import StorageError
-from harvest.files.class_folders import MAX_FILE
+from harvest.files.place_and_list_files import MAX_FILE
 from harvest.images.appearance import Appearance, measure_appearance
 from harvest.models import Refusal
 from harvest.settings_and_cache_files import cache_file

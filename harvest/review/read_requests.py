@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harvest.dataset import Action
-from harvest.files.escape_outside_text import check_component
+from harvest.files.check_names_and_cells import check_component
 from harvest.http_server.http_errors import HttpError
 from harvest.review.image_queues import ORDERS, QUEUES, ItemFilter
 

@@ -83,25 +83,7 @@ def make_review_app(
     """
     service = _ReviewService(dataset, model or NoModel())
     app = Starlette(
-        routes=[
-            Route("/", service.page),
-            Route("/static/{name}", service.page),
-            Route("/api/state", service.state),
-            Route("/api/items", service.items),
-            Route("/api/groups", service.groups),
-            Route("/api/item/{number}", service.item),
-            Route("/api/changes", service.changes),
-            Route("/api/confusion", service.confusion),
-            Route("/api/features", service.compute_features, methods=["POST"]),
-            Route("/api/preferences", service.preferences),
-            Route("/api/preferences", service.save_preferences, methods=["POST"]),
-            Route("/thumb/{number}-{version}", service.thumb),
-            Route("/image/{number}", service.image),
-            Route("/api/decide", service.decide, methods=["POST"]),
-            Route("/api/decisions", service.decide_in_turn, methods=["POST"]),
-            Route("/api/undo", service.undo, methods=["POST"]),
-            Route("/api/redo", service.redo, methods=["POST"]),
-        ],
+        routes=service.routes(),
         exception_handlers={**EXCEPTION_HANDLERS, HarvestError: _dataset_error},
         lifespan=service.lifespan,
     )
@@ -129,6 +111,27 @@ class _ReviewService:
         # Beside the start of the browser: reading 50,000 images takes a second.
         self._loading = self._ledger.submit(ReviewSession, dataset, model)
         self._suspects = SuspectSearch(dataset, self._set_reasons)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.page),
+            Route("/static/{name}", self.page),
+            Route("/api/state", self.state),
+            Route("/api/items", self.items),
+            Route("/api/groups", self.groups),
+            Route("/api/item/{number}", self.item),
+            Route("/api/changes", self.changes),
+            Route("/api/confusion", self.confusion),
+            Route("/api/features", self.compute_features, methods=["POST"]),
+            Route("/api/preferences", self.preferences),
+            Route("/api/preferences", self.save_preferences, methods=["POST"]),
+            Route("/thumb/{number}-{version}", self.thumb),
+            Route("/image/{number}", self.image),
+            Route("/api/decide", self.decide, methods=["POST"]),
+            Route("/api/decisions", self.decide_in_turn, methods=["POST"]),
+            Route("/api/undo", self.undo, methods=["POST"]),
+            Route("/api/redo", self.redo, methods=["POST"]),
+        ]
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:

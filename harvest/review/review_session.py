@@ -8,12 +8,12 @@ from harvest.errors import HarvestError
 from harvest.images.thumbnail import measure_sharpness
 from harvest.models import Refusal
 from harvest.review import conflict_and_copy_groups, page_state
+from harvest.review.cached_groups import KnownGroups
 from harvest.review.confusion_counts import count_confusions
 from harvest.review.disk_watch import DiskWatch
 from harvest.review.image_details import describe_image
 from harvest.review.image_queues import as_columns, list_items
 from harvest.review.images_in_memory import Snapshot
-from harvest.review.known_groups import KnownGroups
 from harvest.review.model_results import ImageWithoutFeatures
 from harvest.review.pace import Pace
 
@@ -106,6 +106,7 @@ class ReviewSession:
             "undo": page_state.describe_step(dataset.next_undo()),
             "redo": page_state.describe_step(dataset.next_redo()),
             "missing": dataset.changes.missing_files,
+            "is_searching": not snapshot.has_reasons,
             "pace": self._pace.as_json(),
             "done": {
                 "warnings": page_state.warn_about(snapshot.counts, dataset.changes.missing_files),

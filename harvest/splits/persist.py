@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harvest.dataset import ReadOnlyDataset, save_split_in_ledger
 from harvest.errors import StorageError
 from harvest.files import disk
-from harvest.files.escape_outside_text import escape_formula
+from harvest.files.check_names_and_cells import escape_formula
 from harvest.labelled_pictures.find_files import SplitPart
 
 if TYPE_CHECKING:

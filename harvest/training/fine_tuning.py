@@ -16,11 +16,11 @@ from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.predict_probabilities import held_out_probabilities
 from harvest.training.run_directory import read_text
 from harvest.training.trainer import learning_rate_finder, optimizers
-from harvest.training.trainer.epoch_display import EpochTable
+from harvest.training.trainer.find_best_epoch import EpochTable
 from harvest.training.trainer.fit import fit_stage
 from harvest.training.trainer.learning_rate_finder import FoundRate
 from harvest.training.trainer.objects_shared_by_stages import TrainingContext
-from harvest.training.trainer.stages_and_checkpoints import (
+from harvest.training.trainer.plan_stages_and_find_checkpoints import (
     Stage,
     count_epochs_done,
     has_ended,

@@ -23,7 +23,7 @@ from harvest.training.network.network_with_classes import load_pretrained, open_
 from harvest.training.out_of_memory import explain_out_of_memory
 from harvest.training.trainer.fit import load_user_callbacks
 from harvest.training.trainer.loss import Loss
-from harvest.training.trainer.stages_and_checkpoints import can_resume
+from harvest.training.trainer.plan_stages_and_find_checkpoints import can_resume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,11 +84,12 @@ def train_head(session: Session, network: Network, data: TrainingData) -> Frozen
     features = compute_session_features(session, network, pictures, views=options.n_augmentation - 1)
     progress.info(f"features of {len(pictures.examples):,} images: {time.monotonic() - started:.1f} s")
     started = time.monotonic()
-    head = solve_head.solve_head(features, pictures.targets, split, len(pictures.labels))
+    balanced, classes = options.is_balanced, len(pictures.labels)
+    head = solve_head.solve_head(features, pictures.targets, split, classes, balanced=balanced)
     head.install_in(network)
     strength = head.strength
     out_of_fold, folds = solve_head.predict_out_of_fold(
-        features.values, pictures.targets, split.groups, len(pictures.labels), strength=strength
+        features.values, pictures.targets, split.groups, classes, strength=strength, balanced=balanced
     )
     curve = []
     learned_before = not load_training_contents(Path(options.source)).isdisjoint(
@@ -96,7 +97,9 @@ def train_head(session: Session, network: Network, data: TrainingData) -> Frozen
     )
     # The curve would mislead for random layers, and for images that the network was trained on before.
     if not options.from_scratch and not learned_before:
-        curve = solve_head.compute_learning_curve(features.values, pictures.targets, split, strength=strength)
+        curve = solve_head.compute_learning_curve(
+            features.values, pictures.targets, split, strength=strength, balanced=balanced
+        )
     probabilities = head.probabilities(features.values)
     frozen_head = FrozenHead(
         about=about,
@@ -122,7 +125,9 @@ def update_suspects(session: Session, network: Network, data: TrainingData, froz
     """
     pictures, split = data
     values = compute_session_features(session, network, pictures).values
-    out_of_fold, folds = solve_head.predict_out_of_fold(values, pictures.targets, split.groups, len(pictures.labels))
+    out_of_fold, folds = solve_head.predict_out_of_fold(
+        values, pictures.targets, split.groups, len(pictures.labels), balanced=session.options.is_balanced
+    )
     return replace(frozen_head, features=values, out_of_fold=out_of_fold, folds=folds, learned_before=True)
 
 
@@ -150,7 +155,8 @@ def _row(session: Session, pictures: LabelledPictures, split: Split, probabiliti
     """Return the row of candidate 0, with the metrics of all later epochs."""
     rows = split.rows(SplitPart.VALID)
     targets, probabilities = pictures.targets[rows], probabilities[rows]
-    loss = Loss(pictures.targets[split.rows(SplitPart.TRAIN)], len(pictures.labels)).compute(
+    training = pictures.targets[split.rows(SplitPart.TRAIN)]
+    loss = Loss(training, len(pictures.labels), balanced=session.options.is_balanced).compute(
         torch.from_numpy(np.log(np.maximum(probabilities, 1e-12))).float(), torch.from_numpy(targets)
     )
     return {

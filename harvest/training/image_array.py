@@ -60,11 +60,16 @@ def load_image(picture: bytes | Path, size: int) -> Image.Image | Refusal:
 
 def centre_crop(image: Image.Image, size: int) -> Image.Image:
     """Return the center of an image as a square of `size`: the view for every prediction."""
+    return crop_square(image, size, 0.5, 0.5)
+
+
+def crop_square(image: Image.Image, size: int, x: float, y: float) -> Image.Image:
+    """Return a part of an image as a square of `size`; x and y are 0 at the left and the top, 1 at the other end."""
     wide, high = _fit_shorter_side(image.width, image.height, resize_side(size))
-    left, top = (wide - size) // 2, (high - size) // 2
+    left, top = int((wide - size) * x), int((high - size) * y)
     if (wide, high) == image.size:
         return image.crop((left, top, left + size, top + size))
-    # Only the center is resized: a thin image, enlarged as a whole, would take gigabytes (1 × 65,535: 8 GB).
+    # Only this part is resized: a thin image, enlarged as a whole, would take gigabytes (1 × 65,535: 8 GB).
     across, down = image.width / wide, image.height / high
     box = (left * across, top * down, (left + size) * across, (top + size) * down)
     return image.resize((size, size), Image.Resampling.BILINEAR, box, _GAP)

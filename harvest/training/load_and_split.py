@@ -12,7 +12,7 @@ from harvest.splits.persist import load_split, load_training_contents, save_spli
 from harvest.splits.split_images import make_split
 from harvest.splits.split_rule import SplitRule
 from harvest.training import run_directory
-from harvest.training.metrics import cost_matrix
+from harvest.training.metrics import read_cost_matrix
 from harvest.training.split_warnings import find_warnings
 
 if TYPE_CHECKING:
@@ -75,6 +75,6 @@ def _report_split(session: Session, pictures: LabelledPictures, split: Split) ->
     if len(pictures.skipped) > _NAMED:
         session.progress.warn(f"skipped {len(pictures.skipped) - _NAMED:,} more; the report lists them.")
     matrix, source = session.options.cost_matrix, Path(session.options.source)
-    warnings = find_warnings(pictures, split, source=source)
-    for warning in (*warnings, *(cost_matrix.cost_matrix_warnings(matrix, pictures.labels) if matrix else ())):
+    warnings = find_warnings(pictures, split, source=source, balanced=session.options.is_balanced)
+    for warning in (*warnings, *(read_cost_matrix.cost_matrix_warnings(matrix, pictures.labels) if matrix else ())):
         session.progress.warn(warning)

@@ -23,6 +23,7 @@ from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.choose_run_directory import newest_run
 from harvest.training.inference.reference_features import ACCEPT
+from harvest.training.prediction_views import make_views, may_mirror
 from harvest.training.saliency.heat_image import draw_heat
 from harvest.verdicts import Verdict
 
@@ -109,12 +110,22 @@ class Predictor:
     [Classification(ranked=(LabelProbability(label='coral_snake', probability=0.973), ...), is_known=True, ...)]
     """
 
-    def __init__(self, name: str, engine: Engine, *, accept: float = ACCEPT, run: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        *,
+        accept: float = ACCEPT,
+        tta: bool = False,
+        mirror: bool = True,
+        run: Path | None = None,
+    ) -> None:
         self.name = name
         self.engine = engine.name
         self.labels = engine.labels
         self.size = engine.size
         self._engine = engine
+        self._tta, self._mirror = tta, mirror
         self._run = run
         self._network: TorchEngine | None = None  # that explains; opened when it is needed
         self._opening = Lock()
@@ -127,22 +138,36 @@ class Predictor:
         *,
         accept: float = ACCEPT,
         prefer_onnx: bool = True,
+        tta: bool = False,
         say: Callable[[str], None] | None = None,
     ) -> Self:
         """Open a run directory; model.onnx is preferred if it exists and onnxruntime is installed.
 
         `accept` is the share of right images that are to count as known: 0.99 accepts more, and 1 everything.
+        `tta` averages the probabilities of ten views of each image in `predict` and `each`, in ten times the time.
         """
         run = Path(run)
         _check(run)
         engine = _onnx(run, say or ignore_message) if prefer_onnx else None
-        return cls(_name(run), engine or _torch(run), accept=accept, run=run)
+        mirror = may_mirror(run) if tta else True
+        return cls(_name(run), engine or _torch(run), accept=accept, tta=tta, mirror=mirror, run=run)
 
     @refuse_unexpected
     def prepare(self, picture: bytes | Path) -> NDArray[np.uint8] | Refusal:
         """Return an image as the input of the network, or a refusal with the reason."""
         image = image_array.load_image(picture, self.size)
         return image if isinstance(image, Refusal) else np.asarray(image_array.centre_crop(image, self.size))
+
+    @refuse_unexpected
+    def prepare_views(self, picture: bytes | Path) -> NDArray[np.uint8] | Refusal:
+        """Return the views of an image for test-time augmentation, the one of `prepare` first, or a refusal."""
+        image = image_array.load_image(picture, self.size)
+        return image if isinstance(image, Refusal) else make_views(image, self.size, mirror=self._mirror)
+
+    def predict_views(self, views: NDArray[np.uint8]) -> Scores:
+        """Return the mean probabilities of the views of one image; its similarity is that of the first view."""
+        scores = self.predict_batch(list(views))
+        return scores[0]._replace(probabilities=np.mean([each.probabilities for each in scores], axis=0))
 
     def predict_batch(self, views: Sequence[NDArray[np.uint8]]) -> list[Scores]:
         """Return the scores of each view; probabilities are in the order of `labels`."""
@@ -153,6 +178,9 @@ class Predictor:
             return [Scores(row) for row in output.probabilities]
         rest = output.similarities.tolist(), output.nearest.tolist()
         return [Scores(*scores) for scores in zip(output.probabilities, *rest, strict=True)]
+
+    def _predict_each(self, images: Sequence[NDArray[np.uint8]]) -> list[Scores]:
+        return [self.predict_views(views) for views in images]
 
     def rank(self, scores: Scores, top: int | None = None) -> Classification:
         """Return the labels, the most probable first, and whether the image is known."""
@@ -176,8 +204,10 @@ class Predictor:
         Raise UsageError where `can_explain` is false.
         """
         self.check_can_explain()
-        view = self._decode(picture)
-        return view if isinstance(view, Refusal) else self.explain_view(view)
+        view = self._decode(picture, self.prepare)
+        if isinstance(view, Refusal):
+            return view
+        return self.explain_view(view[0] if self._tta else view)  # the first of several views is that of `prepare`
 
     def explain_view(self, view: NDArray[np.uint8]) -> Explanation:
         """Return where in a view of `prepare` the network sees its most probable label."""
@@ -206,11 +236,12 @@ class Predictor:
     def each(self, pictures: Iterable[P], top: int | None = None) -> Iterator[tuple[P, Classification | Refusal]]:
         """Yield each image with what `predict` returns for it; memory stays flat for any number of images."""
         threads = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
+        prepare = self.prepare_views if self._tta else self.prepare
         remaining = iter(pictures)
         ready: list[tuple[P, Future[NDArray[np.uint8] | Refusal]]] = []
         try:
             while True:  # decode the next batch while the network predicts this one
-                following = [(one, threads.submit(self._decode, one)) for one in islice(remaining, BATCH)]
+                following = [(one, threads.submit(self._decode, one, prepare)) for one in islice(remaining, BATCH)]
                 yield from self._finish_batch(ready, top)
                 if not following:
                     return
@@ -218,7 +249,9 @@ class Predictor:
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def _decode(self, picture: bytes | str | Path) -> NDArray[np.uint8] | Refusal:
+    def _decode(
+        self, picture: bytes | str | Path, prepare: Callable[[bytes], NDArray[np.uint8] | Refusal]
+    ) -> NDArray[np.uint8] | Refusal:
         try:
             body = picture if isinstance(picture, bytes) else _read(Path(picture))
         except (OSError, ValueError) as error:
@@ -226,14 +259,15 @@ class Predictor:
         if len(body) > MOST:
             return Refusal(Verdict.TOO_BIG, f"more than {MOST >> 20} MB")
         with images.limit_large_decodes(images.memory_needed(body)):
-            return self.prepare(body)
+            return prepare(body)
 
     def _finish_batch(
         self, ready: Sequence[tuple[P, Future[NDArray[np.uint8] | Refusal]]], top: int | None
     ) -> Iterator[tuple[P, Classification | Refusal]]:
         decoded = [(picture, view.result()) for picture, view in ready]
         views = [view for _, view in decoded if not isinstance(view, Refusal)]
-        rows = iter(self.predict_batch(views) if views else ())
+        predict = self._predict_each if self._tta else self.predict_batch
+        rows = iter(predict(views) if views else ())
         for picture, view in decoded:
             yield picture, view if isinstance(view, Refusal) else self.rank(next(rows), top)
 

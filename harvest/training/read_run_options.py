@@ -98,8 +98,8 @@ _KINDS: dict[str, tuple[Callable[[object], bool], bool]] = {
     **dict.fromkeys(("tree", "model"), (_is_text, False)),
     **dict.fromkeys(("out", "cost_matrix", "cache", "web_runtime"), (_is_text, True)),
     **dict.fromkeys(("transform", "metric"), (_is_code, True)),
-    "monitor": (_is_code, False),
+    **dict.fromkeys(("monitor", "class_weights"), (_is_code, False)),
     **dict.fromkeys(("callbacks", "export", "log"), (_are_names, False)),
-    "min_delta": (_is_number, False),
+    **dict.fromkeys(("min_delta", "mixup"), (_is_number, False)),
     "lr": (_is_rate, True),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harvest.files.escape_outside_text import fold_name
+from harvest.files.check_names_and_cells import fold_name
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.splits.persist import load_training_contents
 
@@ -21,15 +21,18 @@ _UNEVEN = 5  # ratio of the largest to the smallest class
 _NAMED = 3  # names in a message
 
 
-def find_warnings(pictures: LabelledPictures, split: Split, *, source: Path | None = None) -> list[str]:
+def find_warnings(
+    pictures: LabelledPictures, split: Split, *, source: Path | None = None, balanced: bool = True
+) -> list[str]:
     """Return the warnings to show before the training starts.
 
     `source` is the name or path of the network: an earlier run may have been trained on some of the images.
+    `balanced`: the classes have equal weights in the loss.
     """
     return [
         *(_network_warnings(pictures, split, source) if source else ()),
         *_ledger_warnings(pictures),
-        *_class_warnings(pictures),
+        *_class_warnings(pictures, balanced=balanced),
         *_label_warnings(pictures),
         *_part_warnings(pictures, split),
     ]
@@ -67,7 +70,7 @@ def _ledger_warnings(pictures: LabelledPictures) -> Iterator[str]:
         yield f"{len(open_conflicts):,} images have an open conflict between two classes: {_some(open_conflicts)}"
 
 
-def _class_warnings(pictures: LabelledPictures) -> Iterator[str]:
+def _class_warnings(pictures: LabelledPictures, *, balanced: bool) -> Iterator[str]:
     counts = pictures.counts()
     if pictures.empty:
         yield f"class folders without a usable image are left out: {_some(pictures.empty)}"
@@ -76,9 +79,12 @@ def _class_warnings(pictures: LabelledPictures) -> Iterator[str]:
         yield f"classes with fewer than {_FEW} images: {_some(few)}; more images would help most"
     least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     if counts[most] >= _UNEVEN * counts[least]:
+        weights = (
+            "weights the classes equally, but" if balanced else "weights all images equally (--class-weights none):"
+        )
         yield (
-            f"{most} has {counts[most]:,} images, {least} has {counts[least]:,}: the loss weights the classes equally,"
-            " but check the metrics of each class, not only the overall accuracy"
+            f"{most} has {counts[most]:,} images, {least} has {counts[least]:,}: the loss {weights}"
+            " check the metrics of each class, not only the overall accuracy"
         )
     spellings = defaultdict(list)
     for label in pictures.labels:

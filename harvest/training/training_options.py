@@ -16,7 +16,9 @@ EPOCHS = 4
 EPOCHS_FROM_SCRATCH = 20
 WEB = "web"
 EXPORTS = ("onnx", "pt2", WEB)
-LOGS = ("csv", "tensorboard")
+SERVICES = ("wandb", "mlflow")  # logs that leave the machine
+LOGS = ("csv", "tensorboard", *SERVICES)
+CLASS_WEIGHTS = ("balanced", "none")
 SMALLEST, LARGEST = 16, 2048  # pixels a side
 LAST_SEED = (1 << 32) - 1  # as numpy has it
 
@@ -134,6 +136,14 @@ class TrainingOptions:
             help="CSV file with the value of each prediction: high if right, low if wrong.",
         ),
     ] = None
+    class_weights: Annotated[
+        str,
+        Option(
+            "--class-weights",
+            metavar="KIND",
+            help="balanced: all classes count the same in the training; none: all images do.",
+        ),
+    ] = "balanced"
     augment: Annotated[
         bool, Option("--augment/--no-augment", help="Augment the training images anew in every epoch.")
     ] = True
@@ -161,6 +171,16 @@ class TrainingOptions:
             help="Augmented views per image in each batch.",
         ),
     ] = 1
+    mixup: Annotated[
+        float,
+        Option(
+            "--mixup",
+            min=0,
+            sanity_max=100,
+            metavar="ALPHA",
+            help="Blend training images in pairs, with shares from Beta(ALPHA, ALPHA); 0 is off.",
+        ),
+    ] = 0.0
     transform: Annotated[
         str | None,
         Option("--transform", metavar="MODULE:OBJECT", help="Object with a method random_transform(x, seed=None)."),
@@ -191,7 +211,7 @@ class TrainingOptions:
     ] = None
     log: Annotated[
         tuple[str, ...],
-        Option("--log", metavar="KINDS", parse=parse_list, help="Log formats: csv, tensorboard or csv,tensorboard."),
+        Option("--log", metavar="KINDS", parse=parse_list, help="Logs, with commas: csv, tensorboard, wandb, mlflow."),
     ] = ("csv",)
     cpu: Annotated[bool, Option("--cpu", help="Use the CPU even where there is a GPU.")] = False
     cache: Annotated[
@@ -214,6 +234,7 @@ class TrainingOptions:
             )
         _check_choices("--export", self.export, EXPORTS)
         _check_choices("--log", self.log, LOGS)
+        _check_choices("--class-weights", (self.class_weights,), CLASS_WEIGHTS)
         if self.monitor == "custom" and not self.metric:
             raise UsageError("--monitor custom needs --metric module:function.")
 
@@ -226,6 +247,11 @@ class TrainingOptions:
     def rounds(self) -> int:
         """The number of epochs, or its default."""
         return self.epochs if self.epochs is not None else EPOCHS_FROM_SCRATCH if self.from_scratch else EPOCHS
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every class has the same weight in the loss, however few images it has."""
+        return self.class_weights == "balanced"
 
     @property
     def runs(self) -> Path:

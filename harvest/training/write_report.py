@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from harvest import __version__
+from harvest.labelled_pictures.find_files import SplitPart
+from harvest.licences import Licence
 from harvest.training import report as pages
 from harvest.training.explain_predictions import explain_predictions
 from harvest.training.metrics.metrics_computed_each_epoch import select_metrics
@@ -43,7 +46,7 @@ def write_run_report(
     *,
     network: Network,
 ) -> None:
-    """Write report.html, with what decides the predictions that it shows."""
+    """Write report.html, with what decides the predictions that it shows, and the model card."""
     report = _collect(session, data, frozen_head, fine_tuned, evaluation)
     explained = explain_predictions(network, data.pictures.root, list_to_explain(report))
     pages.write(session.run.path, replace(report, heat=explained))
@@ -79,12 +82,20 @@ def _collect(
         search=RateSearch(list(zip(found.rates, found.losses, strict=True)), found.chosen) if found else None,
         calibration=evaluation.calibration,
         options={name: value for name, value in options.as_json().items() if value not in {None, "", ()}},
+        licences=_count_licences(pictures, split),
         versions={
             "harvest": __version__,
             "Python": sys.version.partition(" ")[0],
             **{name: version(name) for name in LIBRARIES},
         },
     )
+
+
+def _count_licences(pictures: LabelledPictures, split: Split) -> Counter[str]:
+    """Count the training images by their licence according to the ledger; unknown ones are `NOASSERTION`."""
+    licences = pictures.ledger_facts.licences
+    rows = split.rows(SplitPart.TRAIN).tolist()
+    return Counter(Licence(licences.get(pictures.examples[row].content)).spdx for row in rows)
 
 
 def _candidates(pictures: LabelledPictures, split: Split, evaluation: Evaluation) -> Iterator[Candidate]:

@@ -29,9 +29,9 @@ from harvest.web.address_policy import (
 from harvest.web.checked_adapter import CheckedAdapter
 from harvest.web.dns import Resolve, resolve
 from harvest.web.failure_verdicts import exception_chain
-from harvest.web.page_content import SearchPage, decode_text
 from harvest.web.redact import Secrets, redact
 from harvest.web.retry_wait import parse_retry_after, parse_wait_hint, utc_now
+from harvest.web.search_page import SearchPage, decode_text
 from harvest.web.user_agent import USER_AGENT
 
 if TYPE_CHECKING:

@@ -77,11 +77,13 @@ class Run(NamedTuple):
 class Bench:
     """A folder with the list of URLs, and the hosts that serve them."""
 
-    def __init__(self, folder: Path, hosts: Hosts, pictures: int, rivals: str) -> None:
+    def __init__(self, folder: Path, hosts: Hosts, pictures: int, rivals: str, *, sink: str, their_format: str) -> None:
         self._folder = folder
         self._hosts = hosts
         self._pictures = pictures
         self._rivals = rivals
+        self._sink = [] if sink == "folders" else ["--sink", sink]
+        self._their_format = their_format
         self._runs = 0
         (folder / "urls.txt").write_text("\n".join(hosts.urls) + "\n", "utf-8")
         (folder / "queries.csv").write_text("class,query\npictures,urls.txt\n", "utf-8")
@@ -89,7 +91,7 @@ class Bench:
     def harvest(self) -> Run:
         """Run the command that a user would."""
         options = f"-c URLS -p -s 500 -m {self._pictures} -o out-{self._runs} --allow-private -q"
-        return self._run([sys.executable, "-m", "harvest", "queries.csv", *options.split()])
+        return self._run([sys.executable, "-m", "harvest", "queries.csv", *options.split(), *self._sink])
 
     def img2dataset(self, setting: tuple[int, int, int]) -> Run:
         """Run img2dataset with this many processes, threads per process, and shards."""
@@ -97,7 +99,7 @@ class Bench:
         options = {
             "url_list": "urls.txt",
             "output_folder": f"out-{self._runs}",
-            "output_format": "files",
+            "output_format": self._their_format,
             "image_size": 500,
             "resize_mode": "keep_ratio_largest",
             "resize_only_if_bigger": True,
@@ -121,7 +123,7 @@ class Bench:
                 command, cwd=self._folder, env=self._environ(), stdout=messages, stderr=messages, start_new_session=True
             )
             while running.poll() is None:
-                spent.append((time.monotonic(), _spent(running.pid)))
+                spent.append((time.monotonic(), cpu_of_session(running.pid)))
                 time.sleep(0.1)
             whole = time.monotonic() - begun
             times = self._hosts.departures()
@@ -138,15 +140,23 @@ class Bench:
         return environ | {"XDG_CACHE_HOME": str(self._folder / f"cache-{self._runs}")}
 
 
-def _spent(session: int) -> float:
+def cpu_of_session(session: int) -> float:
     """Return the CPU seconds of a session so far, including its ended processes."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[3]) == session:
-                ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(_read_cpu(path, session) for path in Path("/proc").glob("[0-9]*/stat"))
+
+
+def cpu_of(process: int) -> float:
+    """Return the CPU seconds of a process so far, including its ended children."""
+    return _read_cpu(Path(f"/proc/{process}/stat"))
+
+
+def _read_cpu(stat: Path, session: int | None = None) -> float:
+    """Return the CPU seconds of one process; 0 where it has ended or is of another session."""
+    with suppress(OSError):
+        fields = stat.read_text().rpartition(")")[2].split()
+        if session is None or int(fields[3]) == session:
+            return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def main() -> None:
@@ -156,10 +166,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rivals-python", default=sys.executable, help="interpreter with img2dataset")
     parser.add_argument("--tune", action="store_true", help="only compare settings of img2dataset")
+    parser.add_argument("--sink", choices=["folders", "shards"], default="folders", help="what harvest writes")
+    parser.add_argument("--their-format", choices=["files", "webdataset"], default="files", help="img2dataset's")
     options = parser.parse_args()
     print(f"{options.pictures:,} images, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
     with tempfile.TemporaryDirectory(prefix="harvest-fetch-") as folder, Hosts(options.pictures) as hosts:
-        bench = Bench(Path(folder), hosts, options.pictures, options.rivals_python)
+        form = {"sink": options.sink, "their_format": options.their_format}
+        bench = Bench(Path(folder), hosts, options.pictures, options.rivals_python, **form)
         if options.tune:
             for setting in TRIED:
                 _say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -61,6 +62,16 @@ def labels(run: Path, *pictures: Path) -> list[list[tuple[str, float]]]:
     return [
         [(guess.label, guess.probability) for guess in guesses] for guesses in Predictor.open(run).predict(pictures)
     ]
+
+
+def test_tta_averages_ten_views(harvest: Harvest, run: Path, camera: Path) -> None:
+    """`--tta` prints the mean probabilities of the ten views, which are not those of the center alone."""
+    result = harvest("predict", run, camera / "a.PNG", "--tta", "--json")
+
+    ((averaged,),) = [Predictor.open(run, tta=True).predict([camera / "a.PNG"])]
+    printed = [guess["probability"] for guess in json.loads(result.out)[0]["ranked"]]
+    assert printed == pytest.approx([guess.probability for guess in averaged], abs=1e-4)
+    assert printed != pytest.approx([part for _, part in labels(run, camera / "a.PNG")[0]], abs=1e-3)
 
 
 # For a person.

@@ -10,7 +10,7 @@ import pytest
 
 from harvest.dataset import Dataset
 from harvest.dataset.compare_ledger_with_disk import ScanProgress
-from harvest.files import class_folders
+from harvest.files import place_and_list_files
 from harvest.images import make_picture
 from tests.bombs import without_palette
 from tests.datasets import jpeg, name
@@ -159,16 +159,16 @@ def test_an_image_replaced_by_a_huge_file_is_edited(root: Path, harvest: Harvest
 
 def test_huge_files_are_distinguished_by_their_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two files over the limit differ by their size, their start or their end."""
-    monkeypatch.setattr(class_folders, "MAX_FILE", 10)
-    monkeypatch.setattr(class_folders, "_END", 4)
+    monkeypatch.setattr(place_and_list_files, "MAX_FILE", 10)
+    monkeypatch.setattr(place_and_list_files, "_END", 4)
     bodies = [b"a" * 20, b"a" * 21, b"b" + b"a" * 19, b"a" * 19 + b"b"]
     found = set()
     for number, body in enumerate(bodies):
         path = tmp_path / "t" / "king" / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
-        files = class_folders.Tree(tmp_path / "t")
-        found.update(files.hash_files([class_folders.FileKey("king", path.name)]))
+        files = place_and_list_files.Tree(tmp_path / "t")
+        found.update(files.hash_files([place_and_list_files.FileKey("king", path.name)]))
         files.close()
 
     assert len(found) == len(bodies)

@@ -1,6 +1,7 @@
 """Whole runs on Ray: the same dataset as a local run, also if workers, the driver or Ray itself are killed.
 
-One Ray, with four workers, serves all of these tests; runs that kill the driver start one of their own.
+One Ray, with four workers, serves all of these tests but that of a killed driver. A new worker takes 2 s of CPU:
+KILLS_ON_RAY=30 sets the number of kills.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import os
 import signal
 import sqlite3
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -36,8 +38,8 @@ needs_ray = pytest.mark.skipif(
 )
 
 WORKERS = 4
-MOMENTS = 30
-PROCESS = b"ray::DownloadActor"
+KILLS = int(os.environ.get("KILLS_ON_RAY", "6"))
+WORKER = b"ray::DownloadActor"  # the process name that Ray gives it
 
 
 class World:
@@ -87,12 +89,12 @@ def ray(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def run(world: World, tmp_path: Path, environ: None) -> Callable[..., dict]:  # noqa: ARG001 - sets variables
     """Return a function that harvests both classes, one after the other, and returns the results."""
 
-    def harvest_classes(workers: str) -> dict:
+    def harvest_classes(workers: str, *names: str) -> dict:
         folder = tmp_path / workers
         summaries = []
-        for name in ("coral", "king"):  # an image of both belongs to the first: the order must not be chance
+        for name in names or ("coral", "king"):  # an image of both belongs to the first: the order must not be chance
             found = package.harvest(
-                world.write(folder, name), "URLS", folder / "dataset", workers=workers, ray_workers=WORKERS
+                world.write(folder, name), "URLS", folder / "dataset", workers=workers, ray_workers=2
             ).as_json()
             del found["seconds"]
             summaries.append(found)
@@ -129,7 +131,7 @@ def test_the_ray_client_is_refused():
 @needs_ray
 @pytest.mark.usefixtures("ray")
 def test_a_run_on_ray_equals_a_local_one(run):
-    """Tree, ledger and summary of a run on four workers are those of a local run, byte by byte, without the times."""
+    """Tree, ledger and summary of a run on two workers are those of a local run, byte by byte, without the times."""
     local, distributed = run("local"), run("ray")
 
     assert local["summaries"][0]["total"]["kept"] == 40 - 4
@@ -140,47 +142,53 @@ def test_a_run_on_ray_equals_a_local_one(run):
 @needs_ray
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray")
-def test_workers_killed_at_30_moments_lose_and_double_nothing(world, run, tmp_path):
+def test_killed_workers_lose_and_double_nothing(world, run, tmp_path):
     """Whenever workers are killed, the dataset is that of a run without kills, and each hit has one verdict."""
-    expected = run("local")
+    expected = run("local", "coral")["ledger"]
     draw, killed, number = Random(13), 0, 0
-    while killed < MOMENTS:
+    while killed < KILLS:
         number += 1
         folder = tmp_path / f"killed-{number}"
-        ended = threading.Event()
-        killer = threading.Thread(target=lambda: counts.append(kill_workers(draw, MOMENTS - killed, ended)))  # noqa: B023
-        counts: list[int] = []
-        killer.start()
-        for name in ("coral", "king"):
-            file = world.write(folder, name)
+        file = world.write(folder, "coral")
+        with killing_workers(draw, min(KILLS - killed, 10)) as kills:
             for _ in range(20):  # a hit that was with five lost workers is left for the same command again
                 summary = package.harvest(file, "URLS", folder / "dataset", workers="ray", ray_workers=WORKERS)
                 if not summary.total().left:
                     break
-        ended.set()
-        killer.join()
-        killed += sum(counts)
-        assert read_ledger(folder / "dataset") == expected["ledger"]
+        killed += len(kills)
+        assert read_ledger(folder / "dataset") == expected
         assert Counter(_verdicts(folder / "dataset").values()).total() == len(_verdicts(folder / "dataset"))
 
 
-def kill_workers(draw: Random, most: int, ended: threading.Event) -> int:
-    """Kill a worker now and then, until the runs have ended; return how many were killed."""
-    killed = 0
-    while killed < min(most, 10) and not ended.is_set():
-        if pids := find_workers():
-            os.kill(draw.choice(pids), signal.SIGKILL)
-            killed += 1
-        ended.wait(draw.uniform(0.05, 0.4))
-    return killed
+@contextmanager
+def killing_workers(draw: Random, most: int) -> Iterator[list[int]]:
+    """Kill a worker now and then while the block runs; yield the list of those that were killed."""
+    kills: list[int] = []
+    ended = threading.Event()
+
+    def kill() -> None:
+        while len(kills) < most and not ended.is_set():
+            if pids := find_processes(lambda command: command.startswith(WORKER)):
+                kills.append(draw.choice(pids))
+                with suppress(ProcessLookupError):
+                    os.kill(kills[-1], signal.SIGKILL)
+            ended.wait(draw.uniform(0.05, 0.4))
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield kills
+    finally:
+        ended.set()
+        killer.join()
 
 
-def find_workers() -> list[int]:
-    """Return the ids of the processes of workers, by the name that Ray gives them."""
+def find_processes(is_wanted: Callable[[bytes], bool]) -> list[int]:
+    """Return the ids of the processes with such a command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if path.read_bytes().startswith(PROCESS):
+            if is_wanted(path.read_bytes()):
                 found.append(int(path.parent.name))
         except OSError:
             continue
@@ -192,20 +200,55 @@ def _verdicts(root: Path) -> dict[int, str]:
         return dict(ledger.execute("SELECT id, verdict FROM hit").fetchall())
 
 
+@pytest.fixture
+def ray_folder() -> Iterator[Path]:
+    """Give a folder for a Ray of its own; the paths of its sockets must be short."""
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @needs_ray
 @pytest.mark.slow
-def test_a_driver_that_is_killed_with_its_ray_resumes(world, cli, run, tmp_path):
+def test_a_driver_that_is_killed_leaves_no_ray_and_resumes(world, cli, run, tmp_path, ray_folder):
     """A kill of the driver ends its Ray; the same command finishes the dataset as if nothing had happened."""
-    expected = run("local")
-    cli.environ |= world.internet.environ
-    line = ("-c", "URLS", "-q", "--workers", "ray", "--ray-workers", "2")
-    for name in ("coral", "king"):
-        world.write(tmp_path, name)
-        running = cli.start(*line, f"{name}.csv")
-        while running.process.poll() is None and not list((tmp_path / "dataset").glob(f"{name}/*")):
-            time.sleep(0.01)
-        running.kill()
-        running.process.wait()
-        ran = cli(*line, f"{name}.csv")
-        assert ran.code == 0, ran.err
+    expected = run("local", "king")
+    cli.environ |= {**world.internet.environ, "RAY_TMPDIR": str(ray_folder)}
+    line = ("-c", "URLS", "-q", "--workers", "ray", "--ray-workers", "1", world.write(tmp_path, "king"))
+
+    running = cli.start(*line)
+    while running.process.poll() is None and not list((tmp_path / "dataset").glob("king/*")):
+        time.sleep(0.01)
+    running.kill()
+    running.process.wait()
+    while find_processes(lambda command: bytes(ray_folder) in command):
+        time.sleep(0.1)
+    ran = cli(*line)
+
+    assert ran.code == 0, ran.err
     assert read_ledger(tmp_path / "dataset") == expected["ledger"]
+
+
+def test_ray_gets_a_token_without_a_file_in_the_home_folder(tmp_path, monkeypatch):
+    """A token is set for the processes that Ray starts, which need it in whatever home folder they are."""
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path)})
+
+    ray_cluster.set_token()
+
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_token_of_the_user_is_kept(tmp_path, monkeypatch):
+    """Where the user has a token, in a variable or in the home folder, Ray uses that one."""
+    for variables in ({"RAY_AUTH_TOKEN": "mine"}, {"RAY_AUTH_TOKEN_PATH": "mine"}):
+        monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path), **variables})
+        ray_cluster.set_token()
+        assert {**os.environ, **variables} == os.environ
+        assert os.environ.get("RAY_AUTH_TOKEN") in {"mine", None}
+
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("mine", "utf-8")
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path)})
+    ray_cluster.set_token()
+    assert "RAY_AUTH_TOKEN" not in os.environ

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from harvest.distributed import sharded_workers
+from harvest.distributed.detect_speed_limited_by_hosts import PolitenessCeiling
 from harvest.distributed.jobs import JobResult, WorkerReport
-from harvest.distributed.politeness_ceiling import PolitenessCeiling
 from harvest.distributed.sharded_workers import ShardedWorkers, WorkerLost
 from harvest.errors import OutOfResources
 from harvest.models import Hit, Outcome, Refusal, Task

@@ -12,7 +12,7 @@ import pytest
 from harvest.dataset import Changes, Dataset
 from harvest.dataset import dataset as dataset_module
 from harvest.dataset.file_operations import FileOperations
-from harvest.files.class_folders import Tree
+from harvest.files.place_and_list_files import Tree
 from harvest.images import source_of
 from tests import datasets
 from tests.end_to_end.harvests import OURS, decisions, other_files, pictures
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from harvest.files.dataset_paths import FileKey
+    from harvest.files.ledger_names_to_paths import FileKey
     from tests.command import Command, Ran, Running
     from tests.web import Internet, Listing, ResultList
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from harvest import export_dataset
 from harvest.export import dataset_card
-from harvest.export.card_facts import CardFacts
+from harvest.export.card_facts_from_ledger import CardFacts
 from harvest.export.card_front_matter import front_matter
 from harvest.export.export_formats import FORMATS
 from harvest.export.licence_files import licence_text

@@ -10,7 +10,7 @@ import pytest
 
 from harvest.export.kaggle import METADATA, Kaggle, choose_licence, make_slug
 from harvest.export.tensorflow_retrain import RetrainFolder, make_label
-from harvest.export.tfds_folder import TensorFlowFolder
+from harvest.export.tfds_imagefolder import TensorFlowFolder
 from harvest.export.ultralytics import Ultralytics
 from tests.export.folder_readers import read_as_retrain, read_as_tfds, read_as_torchvision
 from tests.export.written_records import Sample, digest, list_samples, make_image, make_records, with_image, write

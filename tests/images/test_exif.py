@@ -5,7 +5,7 @@ import struct
 import pytest
 from PIL import ExifTags
 
-from harvest.images import exif_orientation_and_source, source_of
+from harvest.images import source_of, write_and_read_exif
 from harvest.licences import Evidence, Licence
 from harvest.models import Hit
 from tests import bombs, pictures
@@ -37,7 +37,7 @@ def with_exif(block):
 
 def test_the_source_is_written_as_fastclass_wrote_it():
     """The comment has the tag, type, length and bytes that FastClass's library writes."""
-    ours = exif_orientation_and_source.build_exif(hit("http://example.org/a.jpg"))
+    ours = write_and_read_exif.build_exif(hit("http://example.org/a.jpg"))
     entry, comment = FASTCLASS[34:42], FASTCLASS[46:]
     assert entry in ours
     assert ours.endswith(comment)
@@ -145,4 +145,4 @@ def test_no_source_is_none(data):
 
 def test_our_block_sets_no_orientation():
     """Our EXIF block does not set an orientation."""
-    assert exif_orientation_and_source.orientation(exif_orientation_and_source.build_exif(HIT)[6:]) == 1
+    assert write_and_read_exif.orientation(write_and_read_exif.build_exif(HIT)[6:]) == 1

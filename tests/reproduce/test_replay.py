@@ -13,7 +13,7 @@ from harvest.api import harvest
 from harvest.dataset import Dataset, save_split_in_ledger
 from harvest.errors import CannotWrite, RecipeError, UsageError
 from harvest.files import disk
-from harvest.ledger.rebuild_table import RebuildTable
+from harvest.ledger.expected_images_tables import RebuildTable
 from harvest.models import Query
 from harvest.reproduce.replay_recipe import replay_recipe
 from harvest.reproduce.write_recipe import write_recipe

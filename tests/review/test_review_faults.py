@@ -16,7 +16,7 @@ import pytest
 from harvest.dataset import Dataset
 from harvest.dataset.adopt_tree import adopt_tree
 from harvest.errors import CannotWrite
-from harvest.files.class_folders import Tree
+from harvest.files.place_and_list_files import Tree
 from harvest.ledger import database
 from tests.datasets import copied, jpeg
 from tests.review.reviews import TOKEN, Review, running_process, wait_for

@@ -48,7 +48,7 @@ def same(one: list[torch.Tensor], two: list[torch.Tensor], apart: float = 0.0) -
 
 def test_two_workers_give_the_gradients_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss and gradients of unequal shares are those of the whole batch, with class weights."""
-    monkeypatch.setattr("harvest.training.torchrun_processes._has_tiles", lambda: False)
+    monkeypatch.setattr("harvest.training.processes_and_devices._has_tiles", lambda: False)
     made = network()
     made.model.train()
     whole = LOSS.compute(made.model(pixel_values=BATCH["pixel_values"]).logits, BATCH["labels"])

@@ -15,6 +15,7 @@ from harvest.training.head import logistic_regression
 from harvest.training.head.logistic_regression import FeatureSpace, RegressionProblem
 from harvest.training.head.solve_head import compute_learning_curve, predict_out_of_fold, solve_head
 from harvest.training.head.training_set import assign_folds
+from harvest.training.trainer.loss import SMOOTHING, Loss
 from tests.training.tiny import network
 
 TRAIN, VALID, TEST = SplitPart
@@ -125,6 +126,35 @@ def test_T04_a_rare_class_is_predicted():
     result = solve_head(Features(values), targets, split_rows(targets), 2).probabilities(exam).argmax(axis=1)
 
     assert (result[answers == 1] == 1).mean() > 0.6
+
+
+def test_without_class_weights_a_rare_class_is_predicted_less():
+    """`--class-weights none` gives every image the same weight, so that the large class is predicted more often."""
+    values, targets = clusters([500, 10], apart=3)
+    exam, answers = clusters([500, 500], apart=3)
+
+    shares = []
+    for balanced in (True, False):
+        head = solve_head(Features(values), targets, split_rows(targets), 2, balanced=balanced)
+        shares.append((head.probabilities(exam).argmax(axis=1)[answers == 1] == 1).mean())
+        points = compute_learning_curve(values, targets, split_rows(targets), balanced=balanced)
+        folds, _ = predict_out_of_fold(values, targets, range(510), 2, balanced=balanced)
+        shares.append((folds.argmax(axis=1) == 1).mean())
+        shares.append(1 - points[-1].accuracy)
+
+    assert all(plain < weighted for weighted, plain in zip(shares[:3], shares[3:], strict=True))
+
+
+def test_the_loss_without_class_weights_is_that_of_torch():
+    """Without class weights, the loss is torch's cross-entropy with label smoothing."""
+    logits = torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 0, 0, 0, 0, 1])
+
+    plain = Loss(labels.numpy(), 2, balanced=False).compute(logits, labels)
+    balanced = Loss(labels.numpy(), 2).compute(logits, labels)
+
+    assert plain == pytest.approx(float(torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)))
+    assert balanced != pytest.approx(float(plain))
 
 
 def test_T01_classes_of_one_picture():

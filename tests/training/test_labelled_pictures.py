@@ -526,6 +526,17 @@ def test_only_the_new_is_decoded(tree: Path, tmp_path: Path, monkeypatch: pytest
     assert len(seen) == 2
 
 
+def test_licences_come_from_the_ledger(tmp_path: Path) -> None:
+    """The licence of each image is read by its content; a value that is not text is ignored."""
+    root = tmp_path / "snakes"
+    datasets.new(root, king=range(3), coral=range(10, 12))
+    with closing(sqlite3.connect(root / "harvest.db")) as ledger, ledger:
+        ledger.execute("UPDATE picture SET licence = 'CC-BY-4.0' WHERE content = ?", [datasets.a_picture(1).content])
+        ledger.execute("UPDATE picture SET licence = x'00' WHERE content = ?", [datasets.a_picture(2).content])
+
+    assert look(root).ledger_facts.licences == {datasets.a_picture(1).content: "CC-BY-4.0"}
+
+
 def test_images_that_the_ledger_knows_are_not_decoded(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes and fingerprints of images in the ledger are read from it; a row that no harvest writes is decoded."""
     (tree / "king" / "copy.jpg").write_bytes(jpeg(1))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harvest.errors import UsageError
-from harvest.training.metrics import cost_matrix
+from harvest.training.metrics import read_cost_matrix
 from harvest.training.metrics.metric_functions import LIFTED, NAMES, get_metric
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def test_gain_is_of_the_best_decision(matrix) -> None:
 )
 def test_forms_of_a_matrix(matrix, text) -> None:
     """CSV with any separator, a byte-order mark, any order of classes, and JSON give the same matrix."""
-    assert cost_matrix.read_cost_matrix(matrix(text), LABELS).tolist() == [
+    assert read_cost_matrix.read_cost_matrix(matrix(text), LABELS).tolist() == [
         [1, -9, -9],
         [-1, 1, 0],
         [-1, 0, 1],
@@ -213,7 +213,7 @@ def test_class_with_a_separator_in_its_name(matrix) -> None:
     """A class name with a comma or a quote is quoted as usual in CSV."""
     labels = ("a,b", 'c"d')
 
-    assert cost_matrix.read_cost_matrix(matrix(',"a,b","c""d"\n"a,b",1,2\n"c""d",3,4\n'), labels).tolist() == [
+    assert read_cost_matrix.read_cost_matrix(matrix(',"a,b","c""d"\n"a,b",1,2\n"c""d",3,4\n'), labels).tolist() == [
         [1, 2],
         [3, 4],
     ]
@@ -245,12 +245,12 @@ def test_class_with_a_separator_in_its_name(matrix) -> None:
 def test_bad_matrix(matrix, text, message) -> None:
     """An error in a cost matrix names the file and the line."""
     with pytest.raises(UsageError, match=message):
-        cost_matrix.read_cost_matrix(matrix(text), LABELS)
+        read_cost_matrix.read_cost_matrix(matrix(text), LABELS)
 
 
 def test_matrix_that_reads_like_costs_is_warned_of(matrix) -> None:
     """A wrong prediction with a greater gain than the correct one raises a warning: the cells look like costs."""
-    (messages,) = cost_matrix.cost_matrix_warnings(
+    (messages,) = read_cost_matrix.cost_matrix_warnings(
         matrix(",coral,king,milk\ncoral,0,9,1\nking,1,0,0\nmilk,0,0,0\n"), LABELS
     )
 
@@ -259,7 +259,7 @@ def test_matrix_that_reads_like_costs_is_warned_of(matrix) -> None:
         in messages
     )
     assert "Cells are gains: write a cost as a negative number." in messages
-    assert not list(cost_matrix.cost_matrix_warnings(matrix(GOOD), LABELS))
+    assert not list(read_cost_matrix.cost_matrix_warnings(matrix(GOOD), LABELS))
 
 
 def test_matrix_that_cannot_be_read(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_matrix_that_cannot_be_read(tmp_path: Path) -> None:
         (huge, "has more than"),
     ):
         with pytest.raises(UsageError, match=message):
-            cost_matrix.read_cost_matrix(path, LABELS)
+            read_cost_matrix.read_cost_matrix(path, LABELS)
     with pytest.raises(UsageError, match="needs --cost-matrix FILE"):
         get_metric("cost_matrix_gain", labels=LABELS)
 

@@ -15,7 +15,7 @@ from harvest.training import choose_run_directory, run_directory
 from harvest.training.metrics.metric_functions import get_metric
 from harvest.training.read_run_options import read_options
 from harvest.training.run_directory import TrainingRun
-from harvest.training.trainer.epoch_display import EpochTable
+from harvest.training.trainer.find_best_epoch import EpochTable
 from harvest.training.training_options import TrainingOptions
 
 

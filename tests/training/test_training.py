@@ -20,7 +20,8 @@ from harvest.errors import TrainingError, UsageError, UserCodeError
 from harvest.training import fine_tuning, run_directory
 from harvest.training.network.network_with_classes import load_pretrained, open_trained_network
 from harvest.training.trainer import learning_rate_finder
-from harvest.training.trainer.stages_and_checkpoints import latest_checkpoint
+from harvest.training.trainer.mixup import BatchMixup
+from harvest.training.trainer.plan_stages_and_find_checkpoints import latest_checkpoint
 from harvest.training.training_options import TrainingOptions
 from tests.training.shapes import Listener, tree
 
@@ -85,6 +86,7 @@ def test_a_whole_run_from_random_weights(whole):
         "predictions.csv",
         "features.npy",
         "report.html",
+        "README.md",
     }
     assert (whole / "labels.txt").read_text("utf-8").split() == sorted(COUNTS)
     history = rows_of(whole / "history.csv")
@@ -182,7 +184,7 @@ def test_the_better_one_is_saved(few, pretrained, tmp_path):
 
 @pytest.mark.usefixtures("_short_search")
 def test_every_option_at_once(few, pretrained, tmp_path, monkeypatch):
-    """Two stages, views, callback, metric, costs, early stopping, logs and exports work together."""
+    """Two stages, views, mixup, callback, metric, costs, early stopping, logs and exports work together."""
     (tmp_path / "mine.py").write_text(
         "import numpy as np\n"
         "from transformers import TrainerCallback\n"
@@ -200,6 +202,8 @@ def test_every_option_at_once(few, pretrained, tmp_path, monkeypatch):
     (tmp_path / "costs.csv").write_text(",cross,disc,square\ncross,1,0,0\ndisc,3,1,0\nsquare,-1,0,2\n")
     monkeypatch.chdir(tmp_path)
     listener = Listener()
+    blended = []
+    monkeypatch.setattr(BatchMixup, "blend", lambda _, inputs, step: blended.append(step) or inputs)
     result = train(
         few,
         listener=listener,
@@ -216,6 +220,8 @@ def test_every_option_at_once(few, pretrained, tmp_path, monkeypatch):
         monitor="log_loss",
         patience=2,
         min_delta=0.001,
+        mixup=0.4,
+        class_weights="none",
         keep=1,
         export=("pt2",),
         log=("csv", "tensorboard"),
@@ -229,6 +235,8 @@ def test_every_option_at_once(few, pretrained, tmp_path, monkeypatch):
     )
     assert (tmp_path / "epochs.txt").read_text() == "x" * (len(history) - 1)
     assert any("batch 16 × 2 views = 32" in step for step in listener.steps)
+    assert blended[0] == 0
+    assert len(blended) >= len(history) - 1
     assert json.loads((run / "finder.json").read_text("utf-8"))["chosen"] > 0
     assert (run / "model.pt2").exists()
     assert max(result.differences.values()) < 1e-3

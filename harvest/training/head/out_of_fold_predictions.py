@@ -47,10 +47,11 @@ def predict_out_of_fold(
     *,
     strength: float = STRENGTH,
     folds: int = _FOLDS,
+    balanced: bool = True,
 ) -> tuple[Floats, Ints]:
     """Return the probabilities of each image by a head fitted without its fold, and the folds."""
     space = FeatureSpace.of(values)
-    training_set = TrainingSet(space, np.arange(len(values)), targets, np.asarray(groups), classes)
+    training_set = TrainingSet(space, np.arange(len(values)), targets, np.asarray(groups), classes, balanced)
     fold = assign_folds(groups, targets, classes, folds)
     probabilities = np.full((len(values), classes), 1 / classes)
     for number in range(folds):
@@ -62,7 +63,13 @@ def predict_out_of_fold(
 
 
 def compute_learning_curve(
-    values: Singles, targets: Ints, split: Split, *, strength: float = STRENGTH, folds: int = _FOLDS
+    values: Singles,
+    targets: Ints,
+    split: Split,
+    *,
+    strength: float = STRENGTH,
+    folds: int = _FOLDS,
+    balanced: bool = True,
 ) -> list[LearningCurvePoint]:
     """Return the accuracy of heads fitted on more and more images of each class; the test set is left out.
 
@@ -71,7 +78,8 @@ def compute_learning_curve(
     rows = np.sort(np.concatenate([split.rows(SplitPart.TRAIN), split.rows(SplitPart.VALID)]))
     classes = int(targets.max(initial=0)) + 1
     space = FeatureSpace.of(values[rows])
-    training_set = TrainingSet(space, np.arange(len(rows)), targets[rows], np.asarray(split.groups)[rows], classes)
+    groups = np.asarray(split.groups)[rows]
+    training_set = TrainingSet(space, np.arange(len(rows)), targets[rows], groups, classes, balanced)
     fold = assign_folds(training_set.groups, training_set.targets, classes, folds)
     ranks = [_rank_in_class(training_set.targets, fold != number) for number in range(folds)]
     most = 1 + max(int(rank[rank < len(rows)].max(initial=0)) for rank in ranks)

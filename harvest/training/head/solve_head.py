@@ -18,7 +18,7 @@ from harvest.training.head.out_of_fold_predictions import (
     compute_learning_curve,
     predict_out_of_fold,
 )
-from harvest.training.head.training_set import TrainingSet, assign_folds, class_weights
+from harvest.training.head.training_set import TrainingSet, assign_folds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class Head:
             network.head.bias.copy_(torch.from_numpy(self.bias))
 
 
-def solve_head(features: Features, targets: Ints, split: Split, classes: int) -> Head:
+def solve_head(features: Features, targets: Ints, split: Split, classes: int, *, balanced: bool = True) -> Head:
     """Fit the head on the training set, and choose the strength of its penalty there."""
     rows = split.rows(SplitPart.TRAIN)
     values, owner = features.values[rows], np.arange(len(rows))
@@ -71,7 +71,8 @@ def solve_head(features: Features, targets: Ints, split: Split, classes: int) ->
         views = features.views[rows].swapaxes(0, 1)
         values = np.concatenate([values, *views])
         owner = np.tile(owner, 1 + len(views))
-    training_set = TrainingSet(FeatureSpace.of(values), owner, targets[rows], np.asarray(split.groups)[rows], classes)
+    groups = np.asarray(split.groups)[rows]
+    training_set = TrainingSet(FeatureSpace.of(values), owner, targets[rows], groups, classes, balanced)
     strength = _choose_strength(_sample(training_set))
     solution = training_set.fit_subset(np.ones(len(rows), np.bool_), strength)
     if solution is None:
@@ -93,6 +94,7 @@ def _sample(training_set: TrainingSet) -> TrainingSet:
         np.searchsorted(classes, training_set.targets[images]),
         training_set.groups[images],
         len(classes),
+        training_set.balanced,
     )
 
 
@@ -101,7 +103,7 @@ def _choose_strength(training_set: TrainingSet) -> float:
     fold = assign_folds(training_set.groups, training_set.targets, training_set.classes, _FOLDS)
     solutions: list[Solution | None] = [None] * _FOLDS
     losses: list[float] = []
-    weights = class_weights(training_set.targets, training_set.classes)
+    weights = training_set.weigh(training_set.targets)
     for strength in _STRENGTHS:
         total = weight = 0.0
         for number in range(_FOLDS):

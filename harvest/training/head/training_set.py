@@ -28,6 +28,11 @@ class TrainingSet(NamedTuple):
     targets: Ints  # of images
     groups: Ints
     classes: int
+    balanced: bool = True  # whether every class has the same total weight; otherwise every image has
+
+    def weigh(self, targets: Ints) -> NDArray[np.float64]:
+        """Return the weight of each image in the loss, given their classes."""
+        return class_weights(targets, self.classes) if self.balanced else np.ones(len(targets))
 
     def fit_subset(self, pictures: Flags, strength: float, start: Solution | None = None) -> Solution | None:
         """Return a head fitted on some images; None if none of them has features."""
@@ -36,9 +41,7 @@ class TrainingSet(NamedTuple):
             return None
         targets = self.targets[self.owner[rows]]
         views = len(self.owner) / len(self.targets)  # all rows of an image together count as one image
-        task = RegressionProblem(
-            self.space.rows[rows], targets, class_weights(targets, self.classes) / views, self.classes
-        )
+        task = RegressionProblem(self.space.rows[rows], targets, self.weigh(targets) / views, self.classes)
         return logistic_regression.fit_logistic_regression(task, strength * self.space.size, start)
 
 

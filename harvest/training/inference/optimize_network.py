@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from harvest.training.torchrun_processes import choose_mixed_precision
+from harvest.training.processes_and_devices import choose_mixed_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable

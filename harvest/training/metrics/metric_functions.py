@@ -16,7 +16,7 @@ import numpy as np
 from sklearn import metrics as known
 
 from harvest.errors import UsageError
-from harvest.training.metrics import cost_matrix
+from harvest.training.metrics import read_cost_matrix
 from harvest.training.user_code import load_object, own_code
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _gain(path: Path | None, labels: Sequence[str]) -> Metric:
             "cost_matrix_gain needs --cost-matrix FILE.",
             "Pass a CSV or JSON file with one row per class and one column per prediction.",
         )
-    gains = cost_matrix.read_cost_matrix(path, labels)
+    gains = read_cost_matrix.read_cost_matrix(path, labels)
 
     def measure(targets: Targets, probabilities: Probabilities) -> float:
         return float(gains[targets, (probabilities @ gains).argmax(axis=1)].mean())

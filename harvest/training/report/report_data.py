@@ -80,6 +80,7 @@ class ReportData:
     calibration: Calibration | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    licences: Mapping[str, int] = field(default_factory=dict)  # SPDX id → training images
 
     @property
     def saved(self) -> Candidate | None:

@@ -24,20 +24,24 @@ if TYPE_CHECKING:
 
     from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.trainer.loss import Loss
+    from harvest.training.trainer.mixup import BatchMixup
 
 
 class ParallelTrainer(Trainer):
     """A Trainer whose batches are computed by `CpuWorkers`; with one worker, it trains as usual."""
 
-    def __init__(self, *, workers: CpuWorkers, loss: Loss, **rest: Any) -> None:
+    def __init__(self, *, workers: CpuWorkers, loss: Loss, mixup: BatchMixup | None = None, **rest: Any) -> None:
         super().__init__(compute_loss_func=loss, **rest)
         self._workers = workers
         self._loss = loss
+        self._mixup = mixup
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
         """Train on one batch."""
+        if self._mixup:
+            inputs = self._mixup.blend(inputs, self.state.global_step)
         if self._workers.count == 1:
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()

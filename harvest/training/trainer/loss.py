@@ -1,4 +1,4 @@
-"""The loss of the fine-tuning: cross-entropy with label smoothing and class weights."""
+"""The loss of the fine-tuning: cross-entropy with label smoothing, and class weights if they are balanced."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ SMOOTHING = 0.1  # label smoothing: some harvested labels are always wrong
 
 
 class Loss:
-    """Cross-entropy with label smoothing; every class has the same weight, however few images it has."""
+    """Cross-entropy with label smoothing; `balanced`: every class has the same weight, however few images it has."""
 
-    def __init__(self, targets: NDArray[np.int64], classes: int) -> None:
+    def __init__(self, targets: NDArray[np.int64], classes: int, *, balanced: bool = True) -> None:
         counts = np.maximum(np.bincount(targets, minlength=classes), 1)
-        self._weights = torch.tensor(len(targets) / (classes * counts), dtype=torch.float32)
+        weights = len(targets) / (classes * counts) if balanced else np.ones(classes)
+        self._weights = torch.tensor(weights, dtype=torch.float32)
 
     def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ARG002
         """Return the mean loss of a batch, as the Trainer calls it."""
@@ -30,8 +31,10 @@ class Loss:
     ) -> torch.Tensor:
         """Return the mean loss of logits, or of the logarithms of probabilities.
 
-        `whole_batch` are the labels of the whole batch, where `labels` are only a share of it.
+        Labels are numbers of classes, or a row with the share of each class. `whole_batch` are the labels of the
+        whole batch, where `labels` are only a share of it.
         """
         weights = self._weights.to(logits.device)
         total = functional.cross_entropy(logits, labels, weight=weights, label_smoothing=SMOOTHING, reduction="sum")
-        return total / weights[labels if whole_batch is None else whole_batch].sum()
+        counted = labels if whole_batch is None else whole_batch
+        return total / (weights[counted] if counted.ndim == 1 else counted @ weights).sum()

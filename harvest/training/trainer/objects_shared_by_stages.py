@@ -9,6 +9,7 @@ from harvest.labelled_pictures.find_files import SplitPart
 from harvest.training.cpu_parallel import workers_for_training
 from harvest.training.torch_dataset import ImageDataset
 from harvest.training.trainer.loss import Loss
+from harvest.training.trainer.mixup import BatchMixup
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from harvest.training.cpu_parallel import CpuWorkers
     from harvest.training.metrics.metrics_computed_each_epoch import EpochMetrics
     from harvest.training.network.network_with_classes import Network
+    from harvest.training.processes_and_devices import Processes
     from harvest.training.progress import Progress
     from harvest.training.run_directory import TrainingRun
-    from harvest.training.torchrun_processes import Processes
-    from harvest.training.trainer.epoch_display import EpochTable
+    from harvest.training.trainer.find_best_epoch import EpochTable
     from harvest.training.training_options import TrainingOptions
 
 
@@ -45,7 +46,14 @@ class TrainingContext:
     @property
     def loss(self) -> Loss:
         """The loss, with the class weights of the training set."""
-        return Loss(self.pictures.targets[self.split.rows(SplitPart.TRAIN)], len(self.pictures.labels))
+        targets = self.pictures.targets[self.split.rows(SplitPart.TRAIN)]
+        return Loss(targets, len(self.pictures.labels), balanced=self.options.is_balanced)
+
+    @property
+    def mixup(self) -> BatchMixup | None:
+        """How training batches are blended; None without `--mixup`."""
+        options = self.options
+        return BatchMixup(options.mixup, len(self.pictures.labels), seed=options.seed) if options.mixup else None
 
     def cpu_workers(self) -> AbstractContextManager[CpuWorkers]:
         """Return the workers that share each batch; one if batch norm is trained or there are several processes."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from harvest.harvesting.download import LocalWorkers
-    from harvest.ledger.rebuild_table import ExpectedImage
+    from harvest.ledger.expected_images_tables import ExpectedImage
     from harvest.models import Outcome, Task
     from harvest.web.wayback import Wayback
 

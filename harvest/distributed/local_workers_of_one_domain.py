@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harvest.distributed.assign_hosts_to_workers import is_same_domain
 from harvest.distributed.jobs import DownloadJob, JobResult
-from harvest.distributed.shards import is_same_domain
 from harvest.harvesting.download import LocalWorkers, may_try_next_rendition
 from harvest.models import Refusal
 from harvest.verdicts import Verdict

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from harvest.files import disk
+from harvest.export.place_image import read_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -28,8 +28,7 @@ def detect_type(image: ExportImage) -> str:
     from harvest.images.detect_format import detect_format  # noqa: PLC0415 - with it comes Pillow, which `--help` does not load
 
     try:
-        with disk.open_to_read(image.path) as file:
-            name = detect_format(file.read(_HEADER))
+        name = detect_format(read_start(image, _HEADER))
     except OSError:
         name = ""
     return _SUFFIXES.get(name, name.lower()) if isinstance(name, str) and name else suffix_type(image)

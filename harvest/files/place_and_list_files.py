@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
 
 from harvest.errors import CannotWrite
 from harvest.files import disk
-from harvest.files.dataset_paths import (
+from harvest.files.check_names_and_cells import check_component
+from harvest.files.ledger_names_to_paths import (
     Area,
     DatasetPaths,
     FileKey,
@@ -23,7 +24,6 @@ from harvest.files.dataset_paths import (
     is_plain,
     normalize_name,
 )
-from harvest.files.escape_outside_text import check_component
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.errors import StorageError
 from harvest.files import disk
-from harvest.files.escape_outside_text import escape, fold_name, objection
+from harvest.files.check_names_and_cells import escape, fold_name, objection
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -1,0 +1,48 @@
+"""The labelled images in the shards of a dataset, as its ledger lists them: none is decoded again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvest.dataset import ReadOnlyDataset
+from harvest.duplicates.stored_fingerprints import unpack
+from harvest.errors import StorageError
+from harvest.labelled_pictures.size_and_fingerprint_cache import LONGEST_SIDE, DecodedFile
+from harvest.models import Fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harvest.ledger.training_data_and_splits import ShardImage
+
+
+def read_shard_images(root: Path) -> Iterator[tuple[ShardImage, DecodedFile]]:
+    """Yield the images in shards, by class and name; those of which the ledger has no size or fingerprint are left out.
+
+    Without a ledger, or with one that cannot be read, there are none.
+    """
+    try:
+        dataset = ReadOnlyDataset.open(root)
+        if dataset is None:
+            return
+        with dataset:
+            images = dataset.list_shard_images()
+    except StorageError:  # reported with the facts of the ledger
+        return
+    for image in sorted(images, key=lambda each: (each.class_name, each.name)):
+        if (decoded := _decoded_file(image)) is not None:
+            yield image, decoded
+
+
+def _decoded_file(image: ShardImage) -> DecodedFile | None:
+    width, height, look = image.width, image.height, image.fingerprint
+    if not (isinstance(width, int) and isinstance(height, int) and isinstance(look, bytes)):
+        return None
+    if not (0 < width <= LONGEST_SIDE and 0 < height <= LONGEST_SIDE):
+        return None
+    try:
+        fingerprint = Fingerprint(unpack([Fingerprint(look)]).tobytes())
+    except ValueError:  # of unknown length
+        return None
+    return DecodedFile(image.content, (width, height), fingerprint)

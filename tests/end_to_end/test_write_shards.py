@@ -1,0 +1,69 @@
+"""`--sink shards` from the command line and from Python."""
+
+from __future__ import annotations
+
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harvest import Query, harvest
+from harvest.errors import UsageError
+from harvest.harvesting import run as run_module
+from tests.datasets import tree
+from tests.end_to_end.snakes import list_addresses, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHAPES = [Query("red circle", "red_circle"), Query("blue square", "blue_square")]
+
+
+def test_a_run_with_shards(internet, cli) -> None:
+    """A run writes tar files and no class folders, `status` and `why` know them, and a second run does nothing."""
+    list_addresses(cli.folder, internet.addresses(4, size=(640, 400)).urls)
+    write(cli.folder, "class,query\ncoral_snake,coral.txt\n")
+    line = ("-c", "URLS", "snakes.csv")
+    assert cli(*line, "--sink", "shards").code == 0
+    before = tree(cli.folder / "dataset")
+    assert list(before) == ["shard-000000.tar"]
+    with tarfile.open(cli.folder / "dataset" / "shard-000000.tar") as shard:
+        names = [member.name for member in shard if member.name.endswith(".jpg")]
+    assert len(names) == 4
+    internet.log.clear()
+
+    again = cli(*line)
+
+    assert again.code == 0
+    assert not internet.log.visits
+    assert tree(cli.folder / "dataset") == before
+    assert "4 images in 1 shard" in cli("status").out
+    why = cli("why", names[0]).out
+    assert "dataset/shard-000000.tar" in why
+    assert "from byte" in why
+
+
+def test_originals_do_not_go_into_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-k` with shards is refused before anything is written, also where only the dataset decides for shards."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="-k cannot be used"):
+        harvest(SHAPES, "SAMPLE", "shapes", limit=2, sink="shards", keep_originals=True)
+    assert not list(tmp_path.iterdir())
+    assert harvest(SHAPES, "SAMPLE", "shapes", limit=2, sink="shards").exit_code == 0
+    with pytest.raises(UsageError, match="-k cannot be used"):
+        harvest(SHAPES, "SAMPLE", "shapes", limit=3, keep_originals=True)
+
+
+def test_many_files_are_a_reason_for_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that leaves many files in class folders says that shards serve better; files in shards do not count."""
+    monkeypatch.setattr(run_module, "MANY_FILES", 4)
+    few = harvest(SHAPES, "SAMPLE", tmp_path / "few", limit=1)
+    many = harvest(SHAPES, "SAMPLE", tmp_path / "many", limit=2)
+    shards = harvest(SHAPES, "SAMPLE", tmp_path / "shards", limit=2, sink="shards")
+
+    expected = (
+        "The class folders contain 4 files, which file systems and loaders handle slowly."
+        " With --sink shards, new images are written into tar files instead."
+    )
+    assert expected in many.notes
+    assert not any("--sink shards" in note for note in few.notes + shards.notes)
