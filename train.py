@@ -45,7 +45,7 @@ def train(options: TrainingOptions, progress: Progress) -> TrainingResult:
     write_run_report(session, data, frozen_head, fine_tuned, evaluation, network=network)
 
     # 5  Export the network to the formats of --export, for use without this package.
-    return export(session, network, fine_tuned, evaluation)
+    return export(session, network, data, fine_tuned, evaluation)
 
 
 if __name__ == "__main__":

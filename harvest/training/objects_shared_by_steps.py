@@ -14,6 +14,8 @@ from harvest.training.progress import NoProgress, RecordingProgress
 from harvest.training.read_run_options import read_options
 from harvest.training.resumed_options import merge_options, missing_services
 from harvest.training.trainer.metric_logs import check_log_packages
+from harvest.training.training_options import WEB
+from harvest.training.web_export.web_runtime import read_runtime
 
 if TYPE_CHECKING:
     from harvest.training.progress import Progress
@@ -61,6 +63,8 @@ def begin_session(options: TrainingOptions, progress: Progress) -> Session:
 def _check_extras(options: TrainingOptions) -> None:
     """Raise UsageError where a package is missing: before the training, not after it."""
     check_exports(options.export)
+    if WEB in options.export:
+        read_runtime(options.web_runtime)  # a download that fails must fail now
     check_log_packages(options.log)
 
 

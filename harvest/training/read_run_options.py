@@ -37,7 +37,7 @@ def options_from_json(document: Mapping[str, Any]) -> TrainingOptions:
     known = {each.name for each in fields(TrainingOptions)}
     values = {name: value for name, value in document.items() if name in known}
     _check_kinds(values)
-    for name in ("tree", "out", "cost_matrix", "cache"):
+    for name in ("tree", "out", "cost_matrix", "cache", "web_runtime"):
         values[name] = Path(values[name]) if values.get(name) is not None else None
     for name in ("callbacks", "export", "log", "lr"):
         if isinstance(values.get(name), list):
@@ -96,7 +96,7 @@ _KINDS: dict[str, tuple[Callable[[object], bool], bool]] = {
     **dict.fromkeys(("random_crop", "random_scale", "random_brightness"), (_is_integer, True)),
     **dict.fromkeys(("augment", "flip_left_right", "two_stage", "resume", "cpu", "from_scratch"), (_is_flag, False)),
     **dict.fromkeys(("tree", "model"), (_is_text, False)),
-    **dict.fromkeys(("out", "cost_matrix", "cache"), (_is_text, True)),
+    **dict.fromkeys(("out", "cost_matrix", "cache", "web_runtime"), (_is_text, True)),
     **dict.fromkeys(("transform", "metric"), (_is_code, True)),
     **dict.fromkeys(("monitor", "class_weights"), (_is_code, False)),
     **dict.fromkeys(("callbacks", "export", "log"), (_are_names, False)),

@@ -47,7 +47,16 @@ def merge_options(options: TrainingOptions, original: TrainingOptions, run: Path
     if (matrix := original.cost_matrix) and not os.path.isfile(matrix):  # noqa: PTH113 - pathlib raises on long names
         raise UsageError(f"{run} was started with --cost-matrix {matrix}, which is not a file.", "Put the file back.")
     log = tuple(kind for kind in original.log if kind not in missing_services(options, original))
-    return replace(original, resume=True, out=run, tree=options.tree, cpu=options.cpu, cache=options.cache, log=log)
+    return replace(
+        original,
+        resume=True,
+        out=run,
+        tree=options.tree,
+        cpu=options.cpu,
+        cache=options.cache,
+        web_runtime=options.web_runtime,
+        log=log,
+    )
 
 
 def _check_code(options: list[tuple[str, str]], original: list[tuple[str, str]], run: Path) -> None:

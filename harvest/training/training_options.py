@@ -14,7 +14,8 @@ Rates = tuple[float, float] | Literal["find"] | None
 
 EPOCHS = 4
 EPOCHS_FROM_SCRATCH = 20
-EXPORTS = ("onnx", "pt2")
+WEB = "web"
+EXPORTS = ("onnx", "pt2", WEB)
 SERVICES = ("wandb", "mlflow")  # logs that leave the machine
 LOGS = ("csv", "tensorboard", *SERVICES)
 CLASS_WEIGHTS = ("balanced", "none")
@@ -22,7 +23,7 @@ SMALLEST, LARGEST = 16, 2048  # pixels a side
 LAST_SEED = (1 << 32) - 1  # as numpy has it
 
 # Taken from each command line and never from a run directory: what the program reads and writes.
-_NOW = frozenset({"tree", "out", "resume", "cpu", "cache"})
+_NOW = frozenset({"tree", "out", "resume", "cpu", "cache", "web_runtime"})
 _MANY = 1_000_000  # epochs: more is a typing error, or a run directory made to hang the program
 
 
@@ -198,8 +199,16 @@ class TrainingOptions:
     ] = 0
     export: Annotated[
         tuple[str, ...],
-        Option("--export", metavar="KINDS", parse=parse_list, help="Export formats: onnx, pt2 or onnx,pt2."),
+        Option(
+            "--export", metavar="KINDS", parse=parse_list, help="Export formats: onnx, pt2, web; several with commas."
+        ),
     ] = ()
+    web_runtime: Annotated[
+        Path | None,
+        Option(
+            "--web-runtime", metavar="FOLDER", help="Folder of onnxruntime-web for --export web.  [default: by npm]"
+        ),
+    ] = None
     log: Annotated[
         tuple[str, ...],
         Option("--log", metavar="KINDS", parse=parse_list, help="Logs, with commas: csv, tensorboard, wandb, mlflow."),

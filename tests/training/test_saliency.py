@@ -163,6 +163,8 @@ def test_a_run_explains_its_answer(run, tmp_path):
     assert (explanation.label, explanation.probability) == (best.label, pytest.approx(best.probability))
     assert explanation.heat.shape == explanation.view.shape[:2] == (SEEN.size, SEEN.size)
     assert explanation.draw().size == (SMALLEST, SMALLEST)
+    with_views = Predictor.open(run, tta=True).explain(tmp_path / "a.png")
+    assert np.array_equal(with_views.heat, explanation.heat)
 
 
 def test_model_onnx_is_explained_by_the_weights_beside_it(exported, tmp_path):

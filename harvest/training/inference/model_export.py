@@ -36,15 +36,17 @@ if TYPE_CHECKING:
 
 KINDS = ("onnx", "pt2")
 MOST = 1e-3  # largest allowed difference of a probability
+_BY_ONNX = ("onnx", "web")
 _NEEDED = ("onnx", "onnxscript", "onnxruntime")
 _NOISY_LOGGER = "torch.onnx._internal.exporter._registration"  # warns that torchvision is missing, which is not needed
 
 
 def check_exports(kinds: Collection[str]) -> None:
     """Raise UsageError if an export needs a package that is not installed: before the training, not after it."""
-    missing = [name for name in _NEEDED if "onnx" in kinds and find_spec(name) is None]
+    asked = [kind for kind in kinds if kind in _BY_ONNX]
+    missing = [name for name in _NEEDED if asked and find_spec(name) is None]
     if missing:
-        raise UsageError(f"--export onnx needs {' and '.join(missing)}.", f"pip install {' '.join(_NEEDED)}")
+        raise UsageError(f"--export {asked[0]} needs {' and '.join(missing)}.", f"pip install {' '.join(_NEEDED)}")
 
 
 def export_model(
@@ -52,31 +54,47 @@ def export_model(
 ) -> dict[str, float]:
     """Write the exports of a network into its run; return the largest difference of each from the network."""
     check_exports(kinds)
-    images = _example_images(network.size)
     differences: dict[str, float] = {}
     for kind in sorted(kinds):
-        references = read_reference_features(run, network.head.in_features) if kind == "onnx" else None
-        own = replace(network, model=copy.deepcopy(network.model))  # the classifier takes it over
-        classifier = Classifier(own, references).to("cpu")
-        with torch.inference_mode():
-            expected = [_first(classifier(image)) for image in images]
-        with _silence_exporter():
-            program = torch.export.export(
-                classifier, (images[-1],), dynamic_shapes={"image": {0: torch.export.Dim("batch")}}
-            )
-            data, run_it = _WRITE[kind](program, network, run, references)
-            differences[kind] = max(
-                float((run_it(image) - answer).abs().max()) for image, answer in zip(images, expected, strict=True)
-            )
-        if not differences[kind] <= MOST:
-            raise TrainingError(
-                f"model.{kind} would differ from the network by {differences[kind]:.2g}, so it is not written.",
-                "The run itself is complete. Please report the model.",
-            )
+        data, differences[kind] = _export(network, run, kind)
         disk.write_atomically(run / f"model.{kind}", data)
         if say is not None:
             say(f"wrote model.{kind}; its probabilities differ from the network's by at most {differences[kind]:.1g}")
     return differences
+
+
+def make_onnx(network: Network, run: Path) -> bytes:
+    """Return the model.onnx of a network without writing it; one of the same weights that is there is used."""
+    from harvest.training.inference import onnx_engine  # noqa: PLC0415 - an extra
+
+    path = run / onnx_engine.FILE
+    if path.is_file() and onnx_engine.OnnxEngine(path).origin == onnx_engine.origin(run):
+        return path.read_bytes()
+    return _export(network, run, "onnx")[0]
+
+
+def _export(network: Network, run: Path, kind: str) -> tuple[bytes, float]:
+    """Return an export, and its largest difference from the network; raise TrainingError if that is too large."""
+    images = _example_images(network.size)
+    references = read_reference_features(run, network.head.in_features) if kind == "onnx" else None
+    own = replace(network, model=copy.deepcopy(network.model))  # the classifier takes it over
+    classifier = Classifier(own, references).to("cpu")
+    with torch.inference_mode():
+        expected = [_first(classifier(image)) for image in images]
+    with _silence_exporter():
+        program = torch.export.export(
+            classifier, (images[-1],), dynamic_shapes={"image": {0: torch.export.Dim("batch")}}
+        )
+        data, run_it = _WRITE[kind](program, network, run, references)
+        difference = max(
+            float((run_it(image) - answer).abs().max()) for image, answer in zip(images, expected, strict=True)
+        )
+    if not difference <= MOST:
+        raise TrainingError(
+            f"model.{kind} would differ from the network by {difference:.2g}, so it is not written.",
+            "The run itself is complete. Please report the model.",
+        )
+    return data, difference
 
 
 Written = tuple[bytes, "Callable[[Tensor], Tensor]"]
