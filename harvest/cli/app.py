@@ -51,6 +51,7 @@ Examples:
 """
 
 
+_WHOLE = 1000  # characters: no sentence is longer
 SHOW_CURSOR = b"\x1b[?25h"  # the live table hides the cursor
 
 
@@ -69,6 +70,12 @@ class Commands(InterruptibleCommand, TyperGroup):
             guess = f" Did you mean '{close[0]}'?" if close else ""
             raise UsageError(f"no file or command '{first}'.{guess}", "harvest --help lists the commands.")
         return super().parse_args(ctx, ["get", *args])
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write each command with the whole first sentence of its help; Typer would cut it at the end of the line."""
+        found = [(name, command) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(_WHOLE)) for name, command in found])
 
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}

@@ -19,7 +19,7 @@ _NAMED = 3  # images of a group
 def print_conflicts(root: Path, conflicts: Sequence[Conflict], most: int | None, *, more: str) -> None:
     """Print the images that were found for two classes."""
     if conflicts:
-        print(f"\n conflicts: {count_images(len(conflicts))} found for two classes")
+        print(f"\n conflicts: {count_images(len({each.id for each in conflicts}))} found for two classes")
         print_list([describe_mismatch(root, each, "was also found for") for each in conflicts], most, more=more)
         print("   An image belongs to one class: move it there, or delete the wrong copy.")
 

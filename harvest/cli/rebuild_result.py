@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +11,9 @@ from harvest.cli import console
 from harvest.cli.shortened_lists import MOST, count_images, print_list
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harvest.ledger.expected_images_tables import RebuildResult
     from harvest.reproduce.rebuild_summary import RebuildSummary
 
 _TITLES = {
@@ -36,9 +40,15 @@ def _print_rebuild(summary: RebuildSummary, *, as_json: bool) -> None:
         images = [each for each in summary.results if each.result == result]
         if images:
             print(f" {count_images(len(images))} {title}")
-            lines = [
-                console.one_line(f"{each.class_name}  {each.url or ''}  {each.detail}".rstrip()) for each in images
-            ]
-            print_list(lines, MOST, more="--json shows them")
+            print_list([console.one_line(line) for line in _describe(images)], MOST, more="--json shows them")
             print()
     print(summary.line)
+
+
+def _describe(images: Sequence[RebuildResult]) -> Iterator[str]:
+    """Yield a line for each image with a URL, and one for all images without one that have the same reason."""
+    for each in images:
+        if each.url:
+            yield f"{each.class_name}  {each.url}  {each.detail}".rstrip()
+    for detail, count in Counter(each.detail for each in images if not each.url).items():
+        yield f"{detail} ({count_images(count)})".lstrip()

@@ -142,7 +142,9 @@ def _print_outcome(root: Path, outcome: dict[str, list[str]], *, dry_run: bool) 
     _print_group(back, f"{'would be' if dry_run else 'back'} in {console.one_line(root)}/")
     _print_group(to_fetch, "to be downloaded again by the next get: the file is gone")
     _print_group(lost, "allowed again, but not downloadable: put the files back yourself")
-    if to_fetch and not dry_run:
+    if dry_run:
+        print(" nothing was changed")
+    elif to_fetch:
         print()
         print_next([(f"harvest QUERIES.csv -o {open_dataset.quote_path(root)}", "the command you harvested with")])
 

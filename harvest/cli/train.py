@@ -18,6 +18,7 @@ from harvest.cli.declared_options import as_keywords, with_options
 from harvest.cli.end_on_interrupt_or_closed_pipe import InterruptibleCommand
 from harvest.errors import CannotWrite, HarvestError, Interrupted, UsageError, UserCodeError
 from harvest.option_fields import from_keywords
+from harvest.training.torchrun_error_file import message_for_torchrun
 from harvest.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def train(
     if ctx.obj is None and not training_options.resume:  # a resumed run names its folder
         list_folders(training_options.tree)  # before PyTorch is loaded, which takes seconds
     train_script: TrainScript = ctx.obj or load_train_script()
-    with resume_hint(training_options):
+    with message_for_torchrun(), resume_hint(training_options):
         result = train_script(training_options, TerminalProgress(quiet=quiet or as_json))
     print_result(result, as_json=as_json, code=code_words(training_options))
 

@@ -46,7 +46,7 @@ def refuse_lost_ledger(root: Path) -> None:
         raise LedgerMissing(
             f"{root} has lost its ledger, {LEDGER}: harvest placed {marked.parent.name}/{marked.name}. "
             "Nothing was recorded or downloaded.",
-            f"Restore {LEDGER} from a backup. Without one, `harvest QUERIES.csv --new-ledger` creates a new "
+            f"Restore {LEDGER} from a backup. Without one, the same command with --new-ledger creates a new "
             "ledger and reads the sources from the files; images that you deleted may then come back.",
         )
     if marked is None and remember_dataset_paths.seen_at(root) is not None:
@@ -61,7 +61,7 @@ def _describe_solutions(root: Path) -> str:
     there = (other for other in remember_dataset_paths.other_paths(root) if os.path.lexists(other / LEDGER))
     moved = next(there, None)
     question = f"Did you move it to {moved}? Name it with -o." if moved else "Is the drive attached?"
-    return f"{question} If you deleted it: `harvest QUERIES.csv --new-ledger` creates a new one."
+    return f"{question} If you deleted it: the same command with --new-ledger creates a new one."
 
 
 def _marked_files(root: Path) -> Iterator[Path]:

@@ -30,12 +30,13 @@ class TreeSurvey:
 
 
 class _Folder(NamedTuple):
-    """The content of one folder: image files, subfolders and links."""
+    """The content of one folder: image files, subfolders, links and other files."""
 
     name: str
     images: int
     folders: list[os.DirEntry[str]]
     links: int
+    others: int
 
 
 def survey_tree(root: Path) -> TreeSurvey:
@@ -48,11 +49,12 @@ def survey_tree(root: Path) -> TreeSurvey:
         raise _no_classes_error(root, top.images, nested)
     _refuse_copies(root, classes)
     links = top.links + sum(folder.links for folder in folders)
-    return TreeSurvey(classes, tuple(_describe_ignored(top.images, nested, links)))
+    others = sum(folder.others for folder in folders if folder.images)
+    return TreeSurvey(classes, tuple(_describe_ignored(top.images, nested, links, others)))
 
 
 def _list_folder(folder: Path | os.DirEntry[str]) -> _Folder:
-    images = links = 0
+    images = links = others = 0
     folders = []
     with disk.read_errors_named(folder), os.scandir(folder) as entries:  # type: ignore[arg-type]
         for entry in entries:
@@ -65,8 +67,10 @@ def _list_folder(folder: Path | os.DirEntry[str]) -> _Folder:
                 elif stat.S_ISDIR(mode):
                     folders.append(entry)
                 elif stat.S_ISREG(mode):
-                    images += entry.name[entry.name.rfind(".") :].lower() in SUFFIXES
-    return _Folder(escape(folder.name), images, sorted(folders, key=lambda entry: entry.name), links)
+                    is_image = entry.name[entry.name.rfind(".") :].lower() in SUFFIXES
+                    images += is_image
+                    others += not is_image
+    return _Folder(escape(folder.name), images, sorted(folders, key=lambda entry: entry.name), links, others)
 
 
 def _no_classes_error(root: Path, images: int, nested: Collection[str]) -> UsageError:
@@ -98,13 +102,16 @@ def _refuse_copies(root: Path, classes: Collection[str]) -> None:
             )
 
 
-def _describe_ignored(images: int, nested: Collection[str], links: int) -> Iterator[str]:
+def _describe_ignored(images: int, nested: Collection[str], links: int, others: int) -> Iterator[str]:
     if images:
         yield f"{images:,} images outside the class folders are ignored"
     if nested:
         yield f"subfolders of {_join_names(nested)} are ignored: a dataset has one level of folders"
     if links:
-        yield f"{links:,} symbolic links are ignored"
+        yield "1 symbolic link is ignored" if links == 1 else f"{links:,} symbolic links are ignored"
+    if others:
+        files, are = ("1 file", "is") if others == 1 else (f"{others:,} files", "are")
+        yield f"{files} in the class folders without a suffix of images, such as .jpg, {are} ignored"
 
 
 def _join_names(names: Collection[str]) -> str:

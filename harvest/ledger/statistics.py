@@ -113,7 +113,9 @@ def list_conflicts(ledger: Ledger) -> list[Conflict]:
     """Return the pictures found for two classes on which no person has decided."""
     rows = ledger.rows(
         "SELECT picture.id, picture.class, name, conflict.class FROM conflict JOIN picture ON id = picture"
-        " WHERE resolved IS NULL AND state = 'present' ORDER BY picture.class, name, conflict.class"
+        # Files that cannot be decoded are no images of any class: empty ones have the same content everywhere.
+        " WHERE resolved IS NULL AND state = 'present' AND NOT (own AND examined AND look IS NULL)"
+        " ORDER BY picture.class, name, conflict.class"
     )
     return [Conflict(*row) for row in rows]
 

@@ -33,9 +33,10 @@ class KnownGroups:
         """Return the conflicts and the groups of near-duplicates."""
         if self._found is None:
             images = self._dataset.grouped_images()
+            conflicts = find_conflicts(self._dataset.conflicts(), rows)
             self._found = _Found(
-                find_conflicts(self._dataset.conflicts(), rows),
-                find_duplicate_groups(self._dataset.open_pairs(), rows),
+                conflicts,
+                find_duplicate_groups(self._dataset.open_pairs(), rows, conflicts),
                 images,
                 {rows[number].content for number in images if number in rows},
             )

@@ -76,9 +76,14 @@ def find_conflicts(conflicts: Iterable[Conflict], rows: Mapping[int, ReviewRow])
 
 
 def find_duplicate_groups(
-    pairs: Sequence[tuple[int, int, bool]], rows: Mapping[int, ReviewRow]
+    pairs: Iterable[tuple[int, int, bool]], rows: Mapping[int, ReviewRow], conflicts: Iterable[Group] = ()
 ) -> list[DuplicateGroup]:
-    """Return the groups of near-duplicates, and whether all images of each are certainly copies."""
+    """Return the groups of near-duplicates, and whether all images of each are certainly copies.
+
+    Copies in two classes are one of the `conflicts`, where a person chooses the class, and no group here.
+    """
+    undecided = {number: group for group in conflicts for number in (row.id for row in group.members)}
+    pairs = [pair for pair in pairs if pair[0] not in undecided or undecided[pair[0]] is not undecided.get(pair[1])]
     certain = [(one, two) for one, two, is_certain in pairs if is_certain]
     are_copies = {frozenset(row.id for row in group) for group in find_near_duplicates(certain, rows)}
     return [

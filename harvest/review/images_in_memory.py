@@ -34,6 +34,7 @@ class Snapshot:
         self.rows: dict[int, ReviewRow] = {}
         self.counts = ImageCounts()
         self.reasons: Mapping[int, tuple[str, ...]] = {}
+        self.has_reasons = False  # until the first search for suspects is done
         self.predictions: Mapping[str, ModelPrediction] = {}  # by content hash
         self._first = self.seq = int(time.time() * 1000)
         self.new_images = self.seq  # the number of the last change that brought an image, or another version of one
@@ -58,6 +59,7 @@ class Snapshot:
 
     def set_reasons(self, reasons: Mapping[int, tuple[str, ...]]) -> None:
         """Replace the reasons for suspicion."""
+        self.has_reasons = True
         numbers = {each for each in reasons.keys() | self.reasons.keys() if reasons.get(each) != self.reasons.get(each)}
         changed = [self.rows[each] for each in numbers if each in self.rows]
         for row in changed:

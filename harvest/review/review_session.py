@@ -106,6 +106,7 @@ class ReviewSession:
             "undo": page_state.describe_step(dataset.next_undo()),
             "redo": page_state.describe_step(dataset.next_redo()),
             "missing": dataset.changes.missing_files,
+            "is_searching": not snapshot.has_reasons,
             "pace": self._pace.as_json(),
             "done": {
                 "warnings": page_state.warn_about(snapshot.counts, dataset.changes.missing_files),

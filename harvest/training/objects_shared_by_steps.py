@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harvest.errors import UsageError
 from harvest.training import choose_run_directory, run_directory
 from harvest.training.inference.model_export import check_exports
 from harvest.training.processes_and_devices import Processes
 from harvest.training.progress import NoProgress, RecordingProgress
 from harvest.training.read_run_options import read_options
-from harvest.training.resumed_options import merge_options
+from harvest.training.resumed_options import merge_options, missing_services
+from harvest.training.trainer.metric_logs import check_log_packages
 
 if TYPE_CHECKING:
     from harvest.training.progress import Progress
@@ -50,6 +49,8 @@ def begin_session(options: TrainingOptions, progress: Progress) -> Session:
         recorder.info(f"resuming {path}")
         if other := options.unlike(original):
             recorder.warn(f"{', '.join(other)}: ignored, because a resumed run keeps its original options")
+        for kind in missing_services(options, original):
+            recorder.warn(f"nothing is sent to {kind}: this command does not have --log {kind}")
         options = merge_options(options, original, path)
         _check_extras(options)
     else:
@@ -60,8 +61,7 @@ def begin_session(options: TrainingOptions, progress: Progress) -> Session:
 def _check_extras(options: TrainingOptions) -> None:
     """Raise UsageError where a package is missing: before the training, not after it."""
     check_exports(options.export)
-    if "tensorboard" in options.log and find_spec("tensorboard") is None:
-        raise UsageError("--log tensorboard needs TensorBoard.", "pip install tensorboard")
+    check_log_packages(options.log)
 
 
 def _resume_run(options: TrainingOptions) -> Path:

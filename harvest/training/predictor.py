@@ -23,8 +23,8 @@ from harvest.models import Refusal
 from harvest.training import image_array
 from harvest.training.choose_run_directory import newest_run
 from harvest.training.inference.reference_features import ACCEPT
+from harvest.training.prediction_views import make_views, may_mirror
 from harvest.training.saliency.heat_image import draw_heat
-from harvest.training.test_time_views import make_views, may_mirror
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class Predictor:
         Raise UsageError where `can_explain` is false.
         """
         self.check_can_explain()
-        view = self._decode(picture)
+        view = self._decode(picture, self.prepare)
         return view if isinstance(view, Refusal) else self.explain_view(view)
 
     def explain_view(self, view: NDArray[np.uint8]) -> Explanation:
@@ -234,11 +234,12 @@ class Predictor:
     def each(self, pictures: Iterable[P], top: int | None = None) -> Iterator[tuple[P, Classification | Refusal]]:
         """Yield each image with what `predict` returns for it; memory stays flat for any number of images."""
         threads = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="decode")
+        prepare = self.prepare_views if self._tta else self.prepare
         remaining = iter(pictures)
         ready: list[tuple[P, Future[NDArray[np.uint8] | Refusal]]] = []
         try:
             while True:  # decode the next batch while the network predicts this one
-                following = [(one, threads.submit(self._decode, one)) for one in islice(remaining, BATCH)]
+                following = [(one, threads.submit(self._decode, one, prepare)) for one in islice(remaining, BATCH)]
                 yield from self._finish_batch(ready, top)
                 if not following:
                     return
@@ -246,7 +247,9 @@ class Predictor:
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def _decode(self, picture: bytes | str | Path) -> NDArray[np.uint8] | Refusal:
+    def _decode(
+        self, picture: bytes | str | Path, prepare: Callable[[bytes], NDArray[np.uint8] | Refusal]
+    ) -> NDArray[np.uint8] | Refusal:
         try:
             body = picture if isinstance(picture, bytes) else _read(Path(picture))
         except (OSError, ValueError) as error:
@@ -254,7 +257,7 @@ class Predictor:
         if len(body) > MOST:
             return Refusal(Verdict.TOO_BIG, f"more than {MOST >> 20} MB")
         with images.limit_large_decodes(images.memory_needed(body)):
-            return self.prepare_views(body) if self._tta else self.prepare(body)
+            return prepare(body)
 
     def _finish_batch(
         self, ready: Sequence[tuple[P, Future[NDArray[np.uint8] | Refusal]]], top: int | None

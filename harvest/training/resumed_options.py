@@ -1,6 +1,7 @@
 """Which options a resumed run takes from its directory, and which only from the command line.
 
-A run directory may come from a stranger: options that name code or a place to write are never read from it.
+A run directory may come from a stranger: options that name code, a place to write or a service that results are sent to
+are never read from it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harvest.errors import UsageError
+from harvest.training.training_options import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,8 +31,14 @@ def code_options(options: TrainingOptions) -> list[tuple[str, str]]:
 
 
 def code_words(options: TrainingOptions) -> str:
-    """Return the options that name code as they are typed: a resumed run needs them again."""
-    return _as_option(code_options(options))
+    """Return the options that name code or a service, as they are typed: a resumed run needs them again."""
+    log = [("--log", ",".join(options.log))] if set(options.log) & set(SERVICES) else []
+    return _as_option([*code_options(options), *log])
+
+
+def missing_services(options: TrainingOptions, original: TrainingOptions) -> list[str]:
+    """Return the services that a run was logged to, and that this command does not name."""
+    return [kind for kind in original.log if kind in SERVICES and kind not in options.log]
 
 
 def merge_options(options: TrainingOptions, original: TrainingOptions, run: Path) -> TrainingOptions:
@@ -38,7 +46,8 @@ def merge_options(options: TrainingOptions, original: TrainingOptions, run: Path
     _check_code(code_options(options), code_options(original), run)
     if (matrix := original.cost_matrix) and not os.path.isfile(matrix):  # noqa: PTH113 - pathlib raises on long names
         raise UsageError(f"{run} was started with --cost-matrix {matrix}, which is not a file.", "Put the file back.")
-    return replace(original, resume=True, out=run, tree=options.tree, cpu=options.cpu, cache=options.cache)
+    log = tuple(kind for kind in original.log if kind not in missing_services(options, original))
+    return replace(original, resume=True, out=run, tree=options.tree, cpu=options.cpu, cache=options.cache, log=log)
 
 
 def _check_code(options: list[tuple[str, str]], original: list[tuple[str, str]], run: Path) -> None:

@@ -15,7 +15,8 @@ Rates = tuple[float, float] | Literal["find"] | None
 EPOCHS = 4
 EPOCHS_FROM_SCRATCH = 20
 EXPORTS = ("onnx", "pt2")
-LOGS = ("csv", "tensorboard")
+SERVICES = ("wandb", "mlflow")  # logs that leave the machine
+LOGS = ("csv", "tensorboard", *SERVICES)
 CLASS_WEIGHTS = ("balanced", "none")
 SMALLEST, LARGEST = 16, 2048  # pixels a side
 LAST_SEED = (1 << 32) - 1  # as numpy has it
@@ -201,7 +202,7 @@ class TrainingOptions:
     ] = ()
     log: Annotated[
         tuple[str, ...],
-        Option("--log", metavar="KINDS", parse=parse_list, help="Log formats: csv, tensorboard or csv,tensorboard."),
+        Option("--log", metavar="KINDS", parse=parse_list, help="Logs, with commas: csv, tensorboard, wandb, mlflow."),
     ] = ("csv",)
     cpu: Annotated[bool, Option("--cpu", help="Use the CPU even where there is a GPU.")] = False
     cache: Annotated[

@@ -59,11 +59,11 @@ def own_code(what: str, hint: str = "") -> Iterator[None]:
         yield
     except (HarvestError, MemoryError, getattr(torch, "OutOfMemoryError", MemoryError)):
         raise
-    except Exception as error:  # the user's code can raise anything
+    except (Exception, SystemExit) as error:  # the user's code can raise anything
         raise UserCodeError(f"{what} {describe_failure(error)}", hint) from error
 
 
-def describe_failure(error: Exception) -> str:
+def describe_failure(error: BaseException) -> str:
     """Return a description of an error in the user's code: where, what, and its traceback.
 
     >>> describe_failure(ValueError("no such thing"))

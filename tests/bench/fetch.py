@@ -77,11 +77,13 @@ class Run(NamedTuple):
 class Bench:
     """A folder with the list of URLs, and the hosts that serve them."""
 
-    def __init__(self, folder: Path, hosts: Hosts, pictures: int, rivals: str) -> None:
+    def __init__(self, folder: Path, hosts: Hosts, pictures: int, rivals: str, *, sink: str, their_format: str) -> None:
         self._folder = folder
         self._hosts = hosts
         self._pictures = pictures
         self._rivals = rivals
+        self._sink = [] if sink == "folders" else ["--sink", sink]
+        self._their_format = their_format
         self._runs = 0
         (folder / "urls.txt").write_text("\n".join(hosts.urls) + "\n", "utf-8")
         (folder / "queries.csv").write_text("class,query\npictures,urls.txt\n", "utf-8")
@@ -89,7 +91,7 @@ class Bench:
     def harvest(self) -> Run:
         """Run the command that a user would."""
         options = f"-c URLS -p -s 500 -m {self._pictures} -o out-{self._runs} --allow-private -q"
-        return self._run([sys.executable, "-m", "harvest", "queries.csv", *options.split()])
+        return self._run([sys.executable, "-m", "harvest", "queries.csv", *options.split(), *self._sink])
 
     def img2dataset(self, setting: tuple[int, int, int]) -> Run:
         """Run img2dataset with this many processes, threads per process, and shards."""
@@ -97,7 +99,7 @@ class Bench:
         options = {
             "url_list": "urls.txt",
             "output_folder": f"out-{self._runs}",
-            "output_format": "files",
+            "output_format": self._their_format,
             "image_size": 500,
             "resize_mode": "keep_ratio_largest",
             "resize_only_if_bigger": True,
@@ -156,10 +158,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rivals-python", default=sys.executable, help="interpreter with img2dataset")
     parser.add_argument("--tune", action="store_true", help="only compare settings of img2dataset")
+    parser.add_argument("--sink", choices=["folders", "shards"], default="folders", help="what harvest writes")
+    parser.add_argument("--their-format", choices=["files", "webdataset"], default="files", help="img2dataset's")
     options = parser.parse_args()
     print(f"{options.pictures:,} images, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
     with tempfile.TemporaryDirectory(prefix="harvest-fetch-") as folder, Hosts(options.pictures) as hosts:
-        bench = Bench(Path(folder), hosts, options.pictures, options.rivals_python)
+        form = {"sink": options.sink, "their_format": options.their_format}
+        bench = Bench(Path(folder), hosts, options.pictures, options.rivals_python, **form)
         if options.tune:
             for setting in TRIED:
                 _say(

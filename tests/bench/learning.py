@@ -13,6 +13,7 @@ Accuracy is on the test split. Images and weights are those of ../shared/data; w
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import resource
@@ -28,6 +29,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from harvest.models import Refusal
+from harvest.training.head.logistic_regression import FeatureSpace
+from harvest.training.head.out_of_fold_predictions import STRENGTH
+from harvest.training.head.training_set import TrainingSet, assign_folds
 from harvest.training.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ DATA = ROOT.parent / "shared" / "data"
 FLOWERS, MOBILENET = DATA / "flowers", DATA / "mobilenet_v2"
 NETWORKS = {"lite0": "lite0", "MobileNetV2": str(MOBILENET)}
 SEEDS = (42, 43, 44, 45, 46)
+TIMES, FOLDS = 10, 5
 BATCH, ROUNDS = 32, 9
 ACCEPT = 0.95
 
@@ -79,6 +84,32 @@ def frozen(folder: Path) -> None:
             f"features {features * 1000:.1f} ms of CPU per image  [{' '.join(f'{each:.1%}' for each in test)}]",
             flush=True,
         )
+        repeated = cross_validate(runs[0])
+        print(f"  {'':12} ten times in five folds {mean(repeated):.1%} ± {stdev(repeated):.1%}", flush=True)
+
+
+def cross_validate(run: Path) -> list[float]:
+    """Return the accuracy on all images, each predicted by a head that was fitted on other folds, ten times.
+
+    It is steadier than the test splits, which have 60 images: one image is 1.7 %.
+    """
+    features = np.load(run / "features.npy").astype(np.float32)
+    with (run / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        names = [row["label"] for row in csv.DictReader(file)]
+    targets, images = np.unique(names, return_inverse=True)[1], np.arange(len(names))
+    space = FeatureSpace.of(features)
+    training_set = TrainingSet(space, images, targets, images, len(set(names)))
+    found = []
+    for seed in range(TIMES):
+        fold = assign_folds(images, targets, len(set(names)), FOLDS, seed=seed)
+        right = 0
+        for number in range(FOLDS):
+            solution = training_set.fit_subset(fold != number, STRENGTH)
+            held_out = np.flatnonzero(fold == number)
+            if solution:
+                right += int((solution.probabilities(space.rows[held_out]).argmax(axis=1) == targets[held_out]).sum())
+        found.append(right / len(names))
+    return found
 
 
 def tuned(folder: Path) -> None:

@@ -153,6 +153,15 @@ def test_images_of_two_classes_and_broken_images_are_listed(harvest: Harvest, ph
     assert "photos/king/broken.jpg" in result.out
 
 
+def test_empty_files_are_no_conflict(harvest: Harvest, photos: Path) -> None:
+    """Files that cannot be decoded have the same content in two classes without being one image of both."""
+    for name in ("king", "coral"):
+        (photos / name / "empty.jpg").touch()
+    result = harvest("adopt", "photos")
+    assert "conflicts" not in result.out
+    assert "photos/king/empty.jpg" in result.out
+
+
 def test_rejected_images_next_to_the_tree_stay_rejected(harvest: Harvest, photos: Path) -> None:
     """Images in TREE.rejected are rejected in the new ledger."""
     (photos.with_name("photos.rejected") / "king").mkdir(parents=True)
@@ -233,10 +242,12 @@ def test_what_is_ignored_is_said(harvest: Harvest, photos: Path, tmp_path: Path)
     (tmp_path / "elsewhere" / "x.jpg").write_bytes(jpeg(50, SIZE))
     (photos / "linked").symlink_to(tmp_path / "elsewhere")
     (photos / "king" / "linked.jpg").symlink_to(tmp_path / "elsewhere" / "x.jpg")
+    (photos / "king" / "without a suffix").write_bytes(jpeg(51, SIZE))
     result = harvest("adopt", "photos")
     assert "1 images outside the class folders are ignored" in result.err
     assert "subfolders of king are ignored" in result.err
     assert "2 symbolic links are ignored" in result.err
+    assert "1 file in the class folders without a suffix of images, such as .jpg, is ignored" in result.err
     assert "adopted photos: 6 images" in result.out
 
 

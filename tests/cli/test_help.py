@@ -91,6 +91,18 @@ def test_examples_use_existing_options(harvest: Harvest, name: str) -> None:
         assert set(re.findall(r"(?<=\s)--?[a-z][\w-]*", command)) <= known, line
 
 
+def test_descriptions_of_commands_are_whole(harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal of 80 columns, the descriptions of the commands are wrapped and not cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    result = harvest("--help")
+
+    listed = result.out.partition("Commands:\n")[2].partition("Examples:\n")[0]
+    assert "..." not in listed
+    for info in app.registered_commands:
+        sentence = info.callback.__doc__.split("\n\n")[0].partition(". ")[0]
+        assert " ".join(words(sentence)) in " ".join(words(listed))
+
+
 def test_help_is_at_most_100_columns_wide(harvest: Harvest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Help stays within the width that the documentation has for it."""
     monkeypatch.setenv("COLUMNS", "200")

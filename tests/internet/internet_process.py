@@ -53,6 +53,11 @@ class InternetProcess(Internet):
         """End the process; it also ends if this one is killed."""
         self._process.communicate(timeout=60)
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
     def seen(self) -> Log:
         """Ask the process for its log."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": self.proxy}))

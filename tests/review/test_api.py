@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -283,6 +284,7 @@ def test_a_conflict_has_classes_and_no_proposal(root: Path) -> None:
     with Review(root) as review:
         (group,) = review.get("/api/groups", queue="conflicts")["groups"]
         assert (group["kind"], group["classes"], group["keep"]) == ("conflict", ["coral", "king"], [])
+        assert review.get("/api/groups", queue="duplicates")["groups"] == []  # where Enter would choose the class
         ids = [member["id"] for member in group["members"]]
         assert len(ids) == 2
         answer = review.decide("move", ids, value="king")
@@ -302,6 +304,16 @@ def test_keys_are_found_again_by_another_review(root: Path, tmp_path: Path) -> N
         assert review.get("/api/preferences") == chosen
         (tmp_path / "config" / "harvest" / "review-keys.json").write_text("[" * 100_000)
         assert review.get("/api/preferences")["keys"] == {}
+
+
+def test_the_page_knows_whether_suspects_are_found(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the first search for suspects ends, an empty queue of suspects does not mean that there are none."""
+    can_end = threading.Event()
+    monkeypatch.setattr("harvest.review.suspect_search.find_suspects", lambda *_: can_end.wait(60) and {})
+    with Review(root) as review:
+        assert review.get("/api/state")["is_searching"]
+        can_end.set()
+        wait_for(lambda: not review.get("/api/changes", since=0)["state"]["is_searching"])
 
 
 def test_suspects_have_reasons(root: Path) -> None:

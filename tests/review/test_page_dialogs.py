@@ -34,6 +34,22 @@ def test_a_click_beside_a_dialog_closes_it(page):
     assert not page.is_visible("#help")
 
 
+def test_a_name_that_cannot_be_a_folder_is_no_class(page, dataset):
+    """The picker offers no class for such a name and says why; Enter decides nothing and keeps the selection."""
+    press(page, "Shift+ArrowRight", "m")
+    page.fill("#picker-input", "../x")
+    assert page.locator("#picker-list [role=option]").count() == 0
+    assert "cannot contain" in page.inner_text("#picker-list")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert state_of(page, "selection.size") == 2
+    assert dataset.log == []
+    press(page, "m")
+    page.fill("#picker-input", "new one")
+    page.keyboard.press("Enter")
+    assert [body["value"] for body in dataset.log] == ["new one"]
+
+
 def test_the_panel_about_an_image_follows_the_arrows(page, dataset):
     """I opens the panel, an arrow shows the facts of the next image, no key decides, and I closes the panel."""
     first, second = state_of(page, "ids.slice(0, 2)")

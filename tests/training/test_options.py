@@ -36,7 +36,7 @@ TREE = Path("snakes")
         ({"lr": (1e-4, 1e-5)}, "--lr 0.0001 1e-05"),
         ({"lr": (0.0, 1e-5)}, "--lr 0 1e-05"),
         ({"export": ("onnx", "tflite")}, "--export tflite: not one of onnx, pt2"),
-        ({"log": ("wandb",)}, "--log wandb"),
+        ({"log": ("comet",)}, "--log comet: not one of csv, tensorboard, wandb, mlflow"),
         ({"class_weights": "square"}, "--class-weights square: not one of balanced, none"),
         ({"mixup": -0.1}, "--mixup is -0.1; the minimum is 0"),
         ({"mixup": float("inf")}, "--mixup is inf; the maximum is 100"),

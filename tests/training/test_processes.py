@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from harvest.cli.train import resume_hint
 from harvest.errors import CannotWrite, HarvestError, TrainingError
 from harvest.training import run_directory
+from harvest.training.torchrun_error_file import message_for_torchrun
 from harvest.training.training_options import TrainingOptions
 from tests.command import Running, clean_environ
 from tests.training.shapes import tree
@@ -98,6 +100,31 @@ def test_torchrun_starts_train_py(begin, shapes, tmp_path):
     code, _, err = end(begin(shapes, *words, command=torchrun, GLOO_SOCKET_IFNAME="lo"))
     assert code == 0, err
     check_two_processes(err, shapes, tmp_path / "run")
+
+
+def test_torchrun_shows_the_message_of_the_training(tmp_path, monkeypatch):
+    """Torchrun's own report of a failed process ends with our message and hint instead of a link to a manual."""
+    path = tmp_path / "error.json"
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(path))
+    with pytest.raises(TrainingError), message_for_torchrun():
+        raise TrainingError("the validation set is empty.", "Add different images.")
+
+    failed = ProcessFailure(local_rank=0, pid=1, exitcode=1, error_file=str(path))
+    other = ProcessFailure(local_rank=1, pid=2, exitcode=1, error_file=str(tmp_path / "none"))
+
+    shown = str(ChildFailedError("train.py", {1: other, 0: failed}))
+    assert "traceback : the validation set is empty.\n  Add different images." in shown.partition("Root Cause")[2]
+
+
+def test_without_torchrun_no_error_file_is_written(tmp_path, monkeypatch):
+    """Without torchrun, or if its file cannot be written, the error passes as it is."""
+    monkeypatch.delenv("TORCHELASTIC_ERROR_FILE", raising=False)
+    for path in ("", str(tmp_path / "missing" / "error.json")):
+        if path:
+            monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", path)
+        with pytest.raises(TrainingError, match="empty"), message_for_torchrun():
+            raise TrainingError("empty.")
+    assert not list(tmp_path.iterdir())
 
 
 def without_cpu(words):

@@ -192,7 +192,7 @@ def test_X01_a_pipe_in_a_run_does_not_block(stranger):
         {"model": "\ud800"},
         {"model": None},
         {"model": "x" * 100_000},
-        {"log": ["wandb"]},
+        {"log": ["comet"]},
         {"export": ["exe"]},
         {"size": 10**6},
     ],
@@ -277,6 +277,10 @@ def test_X01_figures_of_any_size_are_shown(stranger, value):
         '{"unknown": 1}',
         '{"log_history": 7}',
         '{"stateful_callbacks": [1]}',
+        '{"stateful_callbacks": null}',
+        '{"stateful_callbacks": {"EpochCallback": [1]}}',
+        '{"train_batch_size": "many"}',
+        '{"train_batch_size": -1}',
     ],
     ids=lambda state: state[:30],
 )
@@ -290,6 +294,16 @@ def test_X01_a_checkpoint_with_an_impossible_state_is_ignored(stranger, state):
     except (ValueError, RecursionError):
         messages = None
     path.write_text(json.dumps(known | messages) if isinstance(messages, dict) else state, "utf-8")
+    assert latest_checkpoint(checkpoint.parent) is None
+
+
+@pytest.mark.parametrize("name", ["epoch", "global_step", "train_batch_size", "stateful_callbacks"])
+def test_X01_a_checkpoint_without_a_value_that_the_trainer_needs_is_ignored(stranger, name):
+    """A checkpoint counts as incomplete if trainer_state.json lacks a value that transformers computes with."""
+    checkpoint = latest_checkpoint(stranger / "shapes.runs" / "x" / "checkpoints" / "unfrozen")
+    path = checkpoint / "trainer_state.json"
+    document = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({key: value for key, value in document.items() if key != name}), "utf-8")
     assert latest_checkpoint(checkpoint.parent) is None
 
 
@@ -422,6 +436,35 @@ def test_X11_code_of_the_user_that_raises_shows_its_own_trace(tmp_path, monkeypa
     run_directory.unlock_run(tmp_path / "run")
     (tmp_path / f"bad_code_{option}.py").write_text(BAD.replace("raise Zero", "return 1  # "), "utf-8")
     assert not TrainingRun(tmp_path / "run").is_done
+
+
+ODD = """
+from transformers import TrainerCallback
+class Text(TrainerCallback):
+    def on_step_end(self, *_, **__):
+        return "done"
+class Leave(TrainerCallback):
+    def on_step_end(self, *_, **__):
+        raise SystemExit("enough")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Text", "on_step_end returned 'done', not None or the TrainerControl"),
+        ("Leave", "SystemExit: enough"),
+    ],
+)
+def test_X11_a_callback_that_answers_nonsense_is_named(tmp_path, monkeypatch, name, message):
+    """A callback that returns something else than transformers expects, or ends the program, is an error."""
+    shapes = tree(tmp_path / "shapes", {"disc": 8, "square": 8})
+    (tmp_path / "odd_callback.py").write_text(ODD, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    options = {"from_scratch": True, "epochs": 1, "size": 32, "batch": 8}
+    with pytest.raises(UserCodeError, match=message) as raised:
+        train(shapes, out=tmp_path / "run", callbacks=(f"odd_callback:{name}",), **options)
+    assert raised.value.message.startswith(f"--callback odd_callback:{name}")
 
 
 def test_X11_a_callback_that_cannot_be_made_is_named(tmp_path, monkeypatch):

@@ -17,7 +17,8 @@ export function drawEmpty(panel, { go, clearFilters, nextClass }) {
     ]);
   }
   const next = Object.keys(queues).find((name) => name !== queue && name !== "rejected" && state.queues[name]);
-  fill(panel, texts.emptyQueue[queue], texts.emptyHint[queue], [next && button(texts.goTo(next), () => go({ queue: next }))]);
+  const found = queue === "suspects" && state.is_searching ? "searching" : queue;
+  fill(panel, texts.emptyQueue[found], texts.emptyHint[found], [next && button(texts.goTo(next), () => go({ queue: next }))]);
 }
 
 /** Say what the order of the view needs: a training run, or features of its network. */

@@ -155,8 +155,9 @@ function showSimilar() {
   go({ queue: queue === "rejected" ? queue : "all", class: "", order: "similar", like: id, filters: { ...NO_FILTERS }, before });
 }
 
-/** Select nothing; with nothing selected, go back from similar images. */
+/** Close the notice, and select nothing; with nothing selected, go back from similar images. */
 function escape() {
+  hideNotice();
   if (store.selection.size || !store.before || store.order !== "similar") return gridCommands.escape();
   go({ ...store.before, before: null });
 }

@@ -5,6 +5,8 @@ import { classNames } from "./store.js";
 import { texts } from "./texts.js";
 
 const MOST_OPTIONS = 50;
+// What most often makes a name unfit for a folder; the server checks the rest.
+const UNFIT = /[\\/:*?"<>|\p{C}]|^[.\- ]|[. ]$/u;
 let dialog, input, list;
 let choose = () => {};
 let options = [];
@@ -35,11 +37,13 @@ function filter() {
   const names = classNames();
   options = names.filter((name) => name.toLowerCase().includes(words)).slice(0, MOST_OPTIONS).map((name) => ({ name, label: name, digit: names.indexOf(name) + 1 }));
   const typed = input.value.trim();
-  if (typed && !names.includes(typed)) options.push({ name: typed, label: texts.newClass(typed) });
+  const isUnfit = UNFIT.test(typed);
+  if (typed && !isUnfit && !names.includes(typed)) options.push({ name: typed, label: texts.newClass(typed) });
   // The best match comes first: names that start with the words.
   options.sort((a, b) => Number(b.name.toLowerCase().startsWith(words)) - Number(a.name.toLowerCase().startsWith(words)) || Number(!b.digit) * -1 + Number(!a.digit));
   at = 0;
   draw();
+  if (isUnfit && !options.length) list.replaceChildren(create("p", {}, texts.unfitName));
 }
 
 function draw() {

@@ -30,7 +30,9 @@ export function startRail(change) {
     timer = setTimeout(() => filter("text", event.target.value.trim()), 250);
   });
   byId("filter-text").addEventListener("keydown", (event) => {
-    if (event.key === "Escape" || event.key === "Enter") byId("grid").focus();
+    if (event.key !== "Escape" && event.key !== "Enter") return;
+    event.target.blur(); // the grid cannot have the focus where it is empty
+    byId("grid").focus();
   });
   byId("clear-filters").addEventListener("click", clearFilters);
   for (const button of document.querySelectorAll("[data-size]")) button.addEventListener("click", () => setLook({ size: button.dataset.size }));

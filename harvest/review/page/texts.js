@@ -120,6 +120,7 @@ export const texts = {
   settleTitle: "Keep as class",
   newClass: (name) => `New class “${name}”`,
   noClass: "No class has this name.",
+  unfitName: "A class is a folder: its name cannot contain / \\ : * ? \" < > | or begin or end with a dot.",
 
   // Loupe
   loupeLabel: (item, position, total) => `${count(position)} of ${count(total)}, ${item.class}, ${tileState(item)}`,
@@ -165,6 +166,7 @@ export const texts = {
     conflicts: "No image is in two classes.",
     duplicates: "No duplicates are left to decide.",
     suspects: "No suspicious images are left.",
+    searching: "Suspicious images are being searched for.",
     unreviewed: "Every image is reviewed.",
     all: "The dataset has no images yet.",
     rejected: "No image is rejected.",
@@ -172,6 +174,7 @@ export const texts = {
   emptyHint: {
     conflicts: "The same image in two class folders would appear here.",
     duplicates: "Probable copies of the same photograph would appear here.",
+    searching: "They appear here when all images are measured.",
     suspects: "Blurred, tiny, empty or otherwise unusual images would appear here.",
     all: "Run harvest to fetch some. They appear here while it runs.",
     rejected: "What you reject comes here, and can be restored.",

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 STATE = "trainer_state.json"  # the file that the Trainer writes last
 _LARGEST = 1e15  # number: the Trainer computes with it
+_REQUIRED = frozenset({"epoch", "train_batch_size"})
 _KNOWN = frozenset(each.name for each in fields(TrainerState))
-_COUNTS = ("global_step", "max_steps", "num_train_epochs")
+_COUNTS = ("global_step", "max_steps", "num_train_epochs", "train_batch_size")
 _NUMBERS = (*_COUNTS, "epoch", "logging_steps", "eval_steps", "save_steps", "total_flos")
 
 
@@ -31,15 +32,15 @@ class SavedState(NamedTuple):
 def read_state(checkpoint: Path) -> SavedState:
     """Return the state of a checkpoint; raise OSError, ValueError or RecursionError if it is damaged."""
     document = json.loads(read_text(checkpoint / STATE))
-    if not isinstance(document, dict) or "epoch" not in document or not document.keys() <= _KNOWN:
+    if not isinstance(document, dict) or not _REQUIRED <= document.keys() <= _KNOWN:
         raise ValueError("it is not the state of a Trainer")
     for name in _NUMBERS:
         _check_number(name, document.get(name, 0), whole=name in _COUNTS)
     if checkpoint.name != f"checkpoint-{document.get('global_step')}":
         raise ValueError("it is the state of another step")
     log, callbacks = document.get("log_history") or [], document.get("stateful_callbacks") or {}
-    if not (isinstance(log, list) and isinstance(callbacks, dict)):
-        raise ValueError("its log or its callbacks are damaged")  # noqa: TRY004 - as below
+    if not (isinstance(log, list) and isinstance(callbacks, dict) and "TrainerControl" in callbacks):
+        raise ValueError("its log or its callbacks are damaged")
     return SavedState(round(document["epoch"]), _was_stopped(callbacks))
 
 

@@ -18,6 +18,7 @@ from harvest.training.processes_and_devices import choose_mixed_precision
 from harvest.training.torch_dataset import ImageDataset, collate
 from harvest.training.trainer import optimizers
 from harvest.training.trainer.cpu_parallel_trainer import ParallelTrainer
+from harvest.training.trainer.metric_logs import make_log_callbacks
 from harvest.training.trainer.plan_stages_and_find_checkpoints import latest_checkpoint
 from harvest.training.trainer.save_best_and_stop_early import EpochCallback
 from harvest.training.trainer.user_callback_errors import GuardedCallback, from_worker
@@ -89,6 +90,7 @@ def _arguments(context: TrainingContext, stage: Stage, folder: Path) -> Training
     precision = choose_mixed_precision(device)
     return TrainingArguments(
         output_dir=str(folder),
+        run_name=f"{context.run.path.name} {stage.name}" if options.two_stage else context.run.path.name,
         per_device_train_batch_size=options.batch,
         per_device_eval_batch_size=options.batch,
         num_train_epochs=stage.epochs,
@@ -108,7 +110,7 @@ def _arguments(context: TrainingContext, stage: Stage, folder: Path) -> Training
         label_names=["labels"],
         average_tokens_across_devices=False,
         ddp_find_unused_parameters=False,
-        report_to=[],
+        report_to=[],  # `make_log_callbacks` adds what `--log` names
         disable_tqdm=True,
         log_level="error",
     )
@@ -120,13 +122,11 @@ def decoding_workers(device: torch.device) -> int:
 
 
 def _callbacks(context: TrainingContext, train_data: ImageDataset, stage: Stage) -> list[TrainerCallback]:
-    found: list[TrainerCallback] = [
+    return [
         EpochCallback(context, train_data, stage.first_epoch),
         *load_user_callbacks(context.options),
+        *make_log_callbacks(context),
     ]
-    if "tensorboard" in context.options.log and context.processes.is_first:
-        found.append(_tensorboard(context.run.path / "logs"))
-    return found
 
 
 def load_user_callbacks(options: TrainingOptions) -> list[TrainerCallback]:
@@ -139,17 +139,8 @@ def load_user_callbacks(options: TrainingOptions) -> list[TrainerCallback]:
                 callback = callback()
         if not isinstance(callback, TrainerCallback):
             raise UsageError(f"--callback {name} is not a transformers.TrainerCallback.")
-        found.append(GuardedCallback(name, callback))
+        found.append(GuardedCallback(f"--callback {name}", callback))
     return found
-
-
-def _tensorboard(folder: Path) -> TrainerCallback:
-    # Slow to import, and rarely used.
-    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
-    from transformers.integrations.integration_utils import TensorBoardCallback  # noqa: PLC0415
-
-    callback: TrainerCallback = TensorBoardCallback(SummaryWriter(str(folder)))  # type: ignore[no-untyped-call]
-    return callback
 
 
 def _epoch_metrics(answer: Any, measures: EpochMetrics) -> dict[str, float]:

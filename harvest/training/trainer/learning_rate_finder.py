@@ -26,6 +26,9 @@ LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 60
 DIVERGED = 4.0  # times the best loss so far
 SPREAD = 10  # the rate of the last layer divided by that of the first
+FALLEN = 0.5  # share of the loss at the top of the slope: above it, the slope is noise
+RISEN = 1.25  # times the lowest loss: above it, the loss blows up
+BELOW = 10  # the rate where the loss blows up, divided by the chosen one, as fastai's `minimum` divides
 MEMORY = 0.5  # weight of the earlier losses in the running mean
 
 
@@ -93,14 +96,22 @@ def _repeat_batches(batches: Iterable[dict[str, Tensor]]) -> Iterator[dict[str, 
 def choose_rate(rates: Sequence[float], losses: Sequence[float]) -> float:
     """Return the rate halfway down the slope: the smoothed loss still falls, and is far from rising.
 
+    After a head that was solved on frozen features, the loss hardly falls, and its lowest point is an accident: on
+    flowers the slope gave 1.7e-5. Then the rate is a tenth of that where the loss blows up, 1.4e-4 there.
+
     >>> rates = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
     >>> choose_rate(rates, [2.0, 2.0, 1.5, 0.5, 0.2, 9.0])
+    0.001
+    >>> choose_rate(rates, [0.6, 0.55, 0.57, 0.54, 1.9, 9.0])
     0.001
     """
     smooth = _smooth(losses)
     bottom = int(np.argmin(smooth))
     top = bottom - int(np.argmax(smooth[bottom::-1]))
-    return rates[(top + bottom + 1) // 2]
+    if smooth[bottom] <= FALLEN * smooth[top]:
+        return rates[(top + bottom + 1) // 2]
+    low = [number for number, loss in enumerate(smooth) if loss <= RISEN * smooth[bottom]]
+    return max(rates[0], rates[min(low[-1] + 1, len(rates) - 1)] / BELOW)
 
 
 def _smooth(losses: Sequence[float]) -> list[float]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl
 
-from harvest.errors import UsageError
+from harvest.errors import UsageError, UserCodeError
 from harvest.training.user_code import own_code
 
 if TYPE_CHECKING:
@@ -15,17 +15,21 @@ if TYPE_CHECKING:
 
 
 class GuardedCallback(TrainerCallback):
-    """Passes every event on to a callback of the user, and names it in its errors."""
+    """Passes every event on to a callback of the user or of a library, and names the option in its errors."""
 
-    def __init__(self, name: str, callback: TrainerCallback) -> None:
-        self._name = name
+    def __init__(self, option: str, callback: TrainerCallback, hint: str = "") -> None:
+        self._option = option
+        self._hint = hint
         self._callback = callback
 
 
 def _pass_on(event: str) -> Callable[..., Any]:
     def pass_on(self: GuardedCallback, *args: Any, **kwargs: Any) -> Any:
-        with own_code(f"--callback {self._name}"):
-            return getattr(self._callback, event)(*args, **kwargs)
+        with own_code(self._option, self._hint):
+            answer = getattr(self._callback, event)(*args, **kwargs)
+        if answer is not None and not isinstance(answer, TrainerControl):  # the Trainer would continue with it
+            raise UserCodeError(f"{self._option}: {event} returned {answer!r:.80}, not None or the TrainerControl.")
+        return answer
 
     return pass_on
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from harvest.models import Refusal
 from harvest.training import image_array
+from harvest.training.prediction_views import make_views
 from harvest.training.predictor import Predictor
-from harvest.training.test_time_views import make_views
 from harvest.training.training_options import TrainingOptions
 from tests.pictures import encoded, photo
 from tests.training.tiny import LABELS, write_run
@@ -71,6 +71,13 @@ def test_whether_an_image_is_known_depends_on_its_center(run: Path, monkeypatch:
     (answer,) = predictor.predict([encoded(photo())])
 
     assert answer.similarity == pytest.approx(0.9)
+
+
+def test_an_explanation_is_of_the_center(run: Path) -> None:
+    """`explain` shows the view without augmentation, also where ten views are averaged."""
+    explanation = Predictor.open(run, tta=True).explain(encoded(photo()))
+
+    assert explanation.view.shape == (32, 32, 3)
 
 
 @pytest.mark.parametrize(("options", "count"), [({"flip_left_right": False}, 5), ({}, 10), (None, 10)])
