@@ -119,7 +119,7 @@ def load_pictures(
     inspected, skipped = _inspect_files(root, found, say, tick, cache)
     in_shards = _list_in_shards(root, {example.path for example, _ in inspected})
     if with_shards:
-        inspected += ((example, decoded) for example, decoded, _ in in_shards)
+        inspected += ((example, file) for example, file, _ in in_shards)
     trained = {example.label for example, _ in inspected if example.part in {None, SplitPart.TRAIN}}
     skipped += [
         Skipped(example.path, "the train part has no image of its class")

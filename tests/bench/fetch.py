@@ -123,7 +123,7 @@ class Bench:
                 command, cwd=self._folder, env=self._environ(), stdout=messages, stderr=messages, start_new_session=True
             )
             while running.poll() is None:
-                spent.append((time.monotonic(), cpu_of_session(running.pid)))
+                spent.append((time.monotonic(), _spent(running.pid)))
                 time.sleep(0.1)
             whole = time.monotonic() - begun
             times = self._hosts.departures()
@@ -140,23 +140,15 @@ class Bench:
         return environ | {"XDG_CACHE_HOME": str(self._folder / f"cache-{self._runs}")}
 
 
-def cpu_of_session(session: int) -> float:
+def _spent(session: int) -> float:
     """Return the CPU seconds of a session so far, including its ended processes."""
-    return sum(_read_cpu(path, session) for path in Path("/proc").glob("[0-9]*/stat"))
-
-
-def cpu_of(process: int) -> float:
-    """Return the CPU seconds of a process so far, including its ended children."""
-    return _read_cpu(Path(f"/proc/{process}/stat"))
-
-
-def _read_cpu(stat: Path, session: int | None = None) -> float:
-    """Return the CPU seconds of one process; 0 where it has ended or is of another session."""
-    with suppress(OSError):
-        fields = stat.read_text().rpartition(")")[2].split()
-        if session is None or int(fields[3]) == session:
-            return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    return 0.0
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import harvest
 from harvest import Query
 from harvest.distributed import ray_cluster
-from tests.bench.fetch import cpu_of, cpu_of_session
 from tests.distributed.many_domains import list_on_many_domains
 from tests.internet.internet_process import InternetProcess
 from tests.internet.network_conditions import NetworkConditions
@@ -60,6 +59,14 @@ def cluster(internet: Internet, workers: int) -> Iterator[None]:
         yield
 
 
+class Sample(NamedTuple):
+    """What a run had done at a moment."""
+
+    settled: int
+    time: float
+    cpu: dict[int, float]  # seconds, by process
+
+
 class Rate(NamedTuple):
     """The speed of one run, from its first image on."""
 
@@ -73,11 +80,12 @@ def run(internet: InternetProcess, workers: str, count: int, jobs: int) -> Rate:
         os.environ.update(internet.environ)
         urls = [internet.catalogue.numbered(number + 1).url for number in range(len(internet.catalogue))]
         (Path(folder) / "urls.txt").write_text("\n".join(urls), "utf-8")
-        first: list[float] = []
+        samples: list[Sample] = []
 
         def progress(summary: Summary) -> None:
-            if summary.total().settled and not first:
-                first.extend((time.monotonic(), spent(internet), summary.total().settled))
+            settled = summary.total().settled
+            if settled and (not samples or settled > samples[-1].settled):  # at the end, the workers are gone
+                samples[1:] = [Sample(settled, time.monotonic(), cpu_by_process(internet.pid))]
 
         summary = harvest.harvest(
             [Query(str(Path(folder) / "urls.txt"), "all")],
@@ -91,14 +99,22 @@ def run(internet: InternetProcess, workers: str, count: int, jobs: int) -> Rate:
             limit=len(urls),
             progress=progress,
         )
-        wall, cpu, images = time.monotonic() - first[0], spent(internet) - first[1], len(urls) - first[2]
         assert summary.total().settled == len(urls), summary.as_json()
-        return Rate(images / wall, images / cpu)
+    first, last = samples
+    images = last.settled - first.settled
+    cpu = sum(seconds - first.cpu.get(process, 0.0) for process, seconds in last.cpu.items())
+    return Rate(images / (last.time - first.time), images / cpu)
 
 
-def spent(internet: InternetProcess) -> float:
-    """Return the CPU seconds of this session so far, Ray included, without those of the small Internet."""
-    return cpu_of_session(os.getsid(0)) - cpu_of(internet.pid)
+def cpu_by_process(besides: int) -> dict[int, float]:
+    """Return the CPU seconds of each process of this session, without one and without those that ended."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == os.getsid(0) and int(path.parent.name) != besides:
+                found[int(path.parent.name)] = sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+    return found
 
 
 def measure_local(setup: object, rounds: int) -> None:
