@@ -205,9 +205,7 @@ class Predictor:
         """
         self.check_can_explain()
         view = self._decode(picture, self.prepare)
-        if isinstance(view, Refusal):
-            return view
-        return self.explain_view(view[0] if self._tta else view)  # the first of several views is that of `prepare`
+        return view if isinstance(view, Refusal) else self.explain_view(view)
 
     def explain_view(self, view: NDArray[np.uint8]) -> Explanation:
         """Return where in a view of `prepare` the network sees its most probable label."""
