@@ -172,6 +172,11 @@ def test_help_loads_nothing_heavy(args: list[str]) -> None:
     assert not loaded(*args) & HEAVY
 
 
+def test_the_report_of_a_dataset_loads_no_network(root: Path) -> None:
+    """`report` reads what trainings wrote, and needs no PyTorch for it."""
+    assert not loaded("report", cwd=root.parent) & {"torch", "transformers", "sklearn"}
+
+
 def test_status_loads_no_decoder_and_no_network(root: Path) -> None:
     """`status` on unchanged folders loads only SQLite."""
     assert loaded("status", cwd=root.parent) & HEAVY == {"sqlite3"}

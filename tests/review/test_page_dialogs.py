@@ -46,7 +46,7 @@ def test_a_name_that_cannot_be_a_folder_is_no_class(page, dataset):
     assert dataset.log == []
     press(page, "m")
     page.fill("#picker-input", "new one")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     assert [body["value"] for body in dataset.log] == ["new one"]
 
 

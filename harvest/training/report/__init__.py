@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.files import disk
-from harvest.training.report import model_card
 from harvest.training.report.html_page import render
 from harvest.training.report.report_data import (
     Candidate,
@@ -35,5 +34,8 @@ NAME = "report.html"
 
 def write(run: Path, data: ReportData) -> None:
     """Write report.html, which loads nothing from outside, and README.md; each atomically."""
+    # Imports PyTorch; `harvest report` uses the rest of this package where there is none.
+    from harvest.training.report import model_card  # noqa: PLC0415
+
     disk.write_atomically(run / NAME, render(data, run).encode())
     disk.write_atomically(run / model_card.FILE, model_card.render_model_card(data, run).encode("utf-8", "replace"))
