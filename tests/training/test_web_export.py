@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import re
 import shutil
@@ -25,7 +26,7 @@ from harvest.errors import UsageError
 from harvest.settings_and_cache_files import cache_file
 from harvest.training.inference.onnx_engine import OnnxEngine
 from harvest.training.predictor import Predictor
-from harvest.training.web_export import web_runtime
+from harvest.training.web_export import smaller_model, web_runtime
 from harvest.training.web_export.smaller_model import CheckedImages, _store_weights_in_8_bits, shrink_model
 from harvest.training.web_export.web_runtime import FILES, read_runtime
 from harvest.training.web_export.write_web_page import write_web_page
@@ -69,8 +70,6 @@ def test_a_form_that_loses_more_is_not_used(exported, monkeypatch):
     images = as_it_answers(whole)
     wrong = CheckedImages(images.training, images.validation, (images.targets + 1) % len(LABELS))
     assert shrink_model(whole, wrong).after <= 0.01  # nothing to lose
-    from harvest.training.web_export import smaller_model  # noqa: PLC0415
-
     monkeypatch.setattr(smaller_model, "_measure", lambda model, _: (1.0 if model == whole else 0.98, None))
     kept = shrink_model(whole, images)
 
@@ -84,13 +83,27 @@ def test_without_validation_images_nothing_is_changed(exported):
     assert shrink_model(whole, CheckedImages(views(4), views(0), np.array([], int))).data == whole
 
 
-def test_weights_in_8_bits_answer_alike(exported):
+def test_weights_in_8_bits_answer_alike(exported, monkeypatch):
     """Weights in 8 bits change the probabilities little."""
     whole = (exported / "model.onnx").read_bytes()
+    monkeypatch.setattr(smaller_model, "_SMALLEST", 1024)  # the network of the tests is tiny
 
     rows = OnnxEngine(_store_weights_in_8_bits(whole, views(0)))(views(8)).probabilities
 
     assert rows == pytest.approx(OnnxEngine(whole)(views(8)).probabilities, abs=0.1)
+
+
+def test_small_layers_stay_exact(exported):
+    """Layers of fewer than 65,536 numbers, which cost accuracy and save nothing, are stored as they were."""
+    onnx = pytest.importorskip("onnx")
+    whole = onnx.load(exported / "model.onnx")
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in whole.graph.initializer}
+
+    small = onnx.load_from_string(_store_weights_in_8_bits(whole.SerializeToString(), views(0)))
+
+    changed = {tensor.name.removesuffix(".int8") for tensor in small.graph.initializer if ".int8" in tensor.name}
+    assert all(sizes[name] >= 1 << 16 for name in changed)
+    assert max(sizes.values()) > 1024
 
 
 def test_T07_another_file_of_the_runtime_is_refused(tmp_path):
