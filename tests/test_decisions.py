@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Changes, Dataset, Placement
+from harvest.dataset.file_operations import FileOperations
 from harvest.errors import CannotWrite
 from harvest.files import disk
 from harvest.licences import Licence
@@ -68,6 +69,27 @@ def test_reject_twice_is_once(root: Path, dataset: Dataset) -> None:
     dataset.reject(ids, by="page")
     assert len(dataset.history_of_text(name(3)).events) == 1
     assert rejected(root) == {f"king/{name(3)}"}
+
+
+@pytest.mark.parametrize("goes", ["reject", "move"])
+def test_a_decision_that_is_undone_before_the_file_moves_keeps_it(
+    root: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch, goes: str
+) -> None:
+    """Where another process undoes a decision before its file is moved, the file stays where it is."""
+    before = tree(root)
+    ids = dataset.find(name(3))
+    with monkeypatch.context() as late:
+        late.setattr(FileOperations, "try_moves", lambda _: {})
+        if goes == "reject":
+            dataset.reject(ids, by="page")
+        else:
+            dataset.move(ids, "coral", by="page")
+    assert tree(root) == before
+    if goes == "reject":
+        dataset.restore(ids, by="cli")
+    else:
+        dataset.move(ids, "king", by="cli")
+    assert tree(root) == before
 
 
 def test_restore_brings_the_file_back(root: Path, dataset: Dataset) -> None:

@@ -256,8 +256,8 @@ class FileOperations:
 
     def _move(self, move: PendingMove) -> FileKey:
         source, target = move.source, move.target
-        if self._tree.stat(source) is None:
-            return target  # moved already, or gone
+        if source == target or self._tree.stat(source) is None:
+            return target  # decided to and fro before it was moved; or moved already, or gone
         if not self._tree.is_free(target):
             if self._tree.hash_files([target]) == [move.content]:
                 self._tree.remove(
