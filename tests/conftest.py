@@ -74,10 +74,13 @@ settings.load_profile("any machine")
 sys.addaudithook(_watch)  # for good: an audit hook cannot be taken away, nor got around by any library
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Run a few named files or tests in this process: workers would take longer to start."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run a few named files or tests in this process: workers would take longer to start.
+
+    Else use one worker more than there are cores: none is idle while a test waits.
+    """
     is_small = len(config.args) <= FEW and all("::" in arg or arg.endswith(".py") for arg in config.args)
-    return 0 if is_small else None
+    return 0 if is_small else (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

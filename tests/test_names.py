@@ -24,6 +24,7 @@ NOT_PORTABLE = [
     *("a:b", "a*b", "a?b", 'a"b', "a<b", "a>b", "a|b"),
     *("a\tb", "a\nb", "a\x7fb", "a\u202eb", "a\u200bb", "a\u00a0b", "a\ud800b", "a\ufffeb"),
     *("x" * 256, "é" * 128, "蛇" * 86),
+    *("shard-000000.tar", "Shard-1.tar.part"),
 ]
 
 

@@ -63,7 +63,7 @@ def predict(
     check_paths(words)
     several = len(words) > 1 or words[0].is_dir()
     if explain is not None:
-        _check_explain(explain, several=several)
+        _check_explain(explain, words[0], several=several)
     predictor = Predictor.open(run, accept=accept, tta=tta, say=console.note)
     if explain is not None:
         predictor.check_can_explain()
@@ -88,9 +88,11 @@ def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOut
         raise Interrupted(f"stopped after {answers.read + answers.unread:,} images.") from None
 
 
-def _check_explain(target: Path, *, several: bool) -> None:
+def _check_explain(target: Path, picture: Path, *, several: bool) -> None:
     if several:
         raise UsageError("--explain draws one image at a time.", "Name one image, and no folder.")
+    if target.resolve() == picture.resolve():
+        raise UsageError("--explain would overwrite the image itself.", "Name another file: --explain heat.png")
     if target.suffix.lower() not in _EXPLAIN_SUFFIXES:
         raise UsageError(
             console.one_line(f"--explain {target}: not a PNG, JPEG or WebP file."), "For example: --explain heat.png"

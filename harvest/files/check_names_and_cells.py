@@ -25,6 +25,7 @@ _DEVICES = frozenset(
     | {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
 )
 _OURS = "harvest."  # the ledger and its companions are in the same folder as the class folders
+_SHARD = re.compile(r"shard-\d+\.tar(\.part)?", re.ASCII | re.IGNORECASE)  # so are shards
 DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # characters that reorder what is printed
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -117,5 +118,7 @@ def _find_objections(name: str) -> Iterator[str]:
         yield f"{stem} is a device on Windows"
     if name.casefold().startswith(_OURS):
         yield f"names that begin with {_OURS!r} belong to the dataset itself"
+    if _SHARD.fullmatch(name):
+        yield "shards of the dataset have such names"
     if (size := len(name.encode())) > _LONGEST:
         yield f"it is {size} bytes long; the maximum for a folder name is {_LONGEST}"

@@ -13,6 +13,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from harvest.splits.persist import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -215,7 +215,7 @@ def _check_inside(path: Path) -> None:
     """Raise TrainingError unless all is files and folders: libraries read and write through links."""
     for folder, folders, files in os.walk(path):
         for name in (*folders, *files):
-            inside = path / folder / name
+            inside = Path(folder) / name
             mode = inside.lstat().st_mode
             if stat.S_ISLNK(mode):
                 raise TrainingError(

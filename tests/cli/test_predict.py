@@ -353,6 +353,21 @@ def test_explain_is_for_one_image(harvest: Harvest, run: Path, tmp_path: Path, w
     assert not (tmp_path / "heat.png").exists()
 
 
+def test_explain_does_not_overwrite_the_image(
+    harvest: Harvest, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image itself as the file to write is refused, however its path is written."""
+    photo(80, 60).save(tmp_path / "a.jpg")
+    before = (tmp_path / "a.jpg").read_bytes()
+    monkeypatch.chdir(tmp_path)
+
+    result = harvest("predict", run, "a.jpg", "--explain", tmp_path / "a.jpg")
+
+    assert result.code == 2
+    assert "would overwrite the image" in result.err
+    assert (tmp_path / "a.jpg").read_bytes() == before
+
+
 def test_explain_needs_the_suffix_of_an_image(harvest: Harvest, run: Path, tmp_path: Path) -> None:
     """A file that would not be an image is refused, and nothing is written."""
     photo(80, 60).save(tmp_path / "a.jpg")

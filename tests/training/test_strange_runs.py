@@ -117,6 +117,16 @@ def test_X01_other_code_is_not_run_either(stranger):
     assert "instead of --metric other:score" in refused.value.hint
 
 
+def test_a_run_is_locked_again_by_a_relative_path(tmp_path, monkeypatch):
+    """`--resume --out run` finds the files of the run, whatever folders are in it."""
+    run_directory.create_directory(tmp_path / "run", TrainingOptions(tmp_path / "shapes"))
+    (tmp_path / "run" / "checkpoints" / "unfrozen").mkdir()
+    run_directory.unlock_run(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    run_directory.lock_run(Path("run"))
+    run_directory.unlock_run(tmp_path / "run")
+
+
 def test_X01_the_command_to_resume_names_the_code(tmp_path):
     """The command that resumes a run names its code."""
     options = TrainingOptions(tmp_path / "shapes", callbacks=("mine:Watch",), metric="mine:score")
