@@ -32,10 +32,10 @@ def settle(page) -> None:
 def wait_for(page, condition: str) -> None:
     """Wait until an expression is true; the policy of the page forbids the `wait_for_function` of a string."""
     loop = (
-        f"for (let tries = 0; tries < 1500 && !({condition}); tries += 1) await new Promise((n) => setTimeout(n, 20))"
+        f"for (let tries = 0; tries < 1500; tries += 1) {{ if ({condition}) return true;"
+        " await new Promise((n) => setTimeout(n, 20)); } return false;"
     )
-    page.evaluate(f"(async () => {{ {loop} }})()")
-    assert page.evaluate(f"Boolean({condition})"), condition
+    assert page.evaluate(f"(async () => {{ {loop} }})()"), condition  # in one call: a moment later it may be false
 
 
 def press(page, *keys: str) -> None:

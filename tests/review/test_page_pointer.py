@@ -120,8 +120,8 @@ def test_a_review_by_touch_alone(phone, dataset):
     phone.tap("[data-class=king_snake]")
     wait_for(phone, "!document.body.classList.contains('rail-open')")
     phone.tap("[data-queue=all]")
+    wait_until(lambda: set(state_of(phone, "ids.map((id) => store.items.get(id).class)")) == {"king_snake"})
     wait_for(phone, "document.querySelector('.tile.loaded')")
-    assert set(state_of(phone, "ids.map((id) => store.items.get(id).class)")) == {"king_snake"}
 
 
 def test_help_on_a_phone_explains_gestures(phone):
