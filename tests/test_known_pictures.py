@@ -8,8 +8,8 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 from harvest.dataset import Dataset
-from harvest.duplicates import exact_index
-from harvest.duplicates.exact_index import ExactIndex
+from harvest.duplicates import equal_hash_index
+from harvest.duplicates.equal_hash_index import EqualHashIndex
 from harvest.harvesting.deduplicate import KnownPictures
 from harvest.models import FINGERPRINT_BYTES
 from tests.datasets import a_picture, fill, name
@@ -69,8 +69,8 @@ def test_a_known_picture_is_as_the_ledger_has_it_now(tmp_path: Path) -> None:
 
 def test_the_first_key_of_a_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before and after the texts are sorted, a text has its first key that is not discarded."""
-    monkeypatch.setattr(exact_index, "_MOST_NEW", 5)
-    index, expected = ExactIndex(), {}
+    monkeypatch.setattr(equal_hash_index, "_MOST_NEW", 5)
+    index, expected = EqualHashIndex(), {}
     for key in range(100):
         texts = [sha(key % 30), sha(1000 + key)]
         index.add(key, texts)

@@ -42,7 +42,7 @@ def serve(
     """Serve a trained network over HTTP: a web page to try it, and an API. Ctrl-C stops it.
 
     POST /classify accepts an image as a form file, as the request body, or as {"url": "https://…"};
-    GET /health describes the model.
+    POST /explain draws where the network sees its answer; GET /health describes the model.
     """
     optional_packages.require_serving()
     optional_packages.require_inference()

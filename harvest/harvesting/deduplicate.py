@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harvest.dataset import HitVerdict, Placement
-from harvest.duplicates.exact_index import ExactIndex
+from harvest.duplicates.equal_hash_index import EqualHashIndex
 from harvest.duplicates.index import DuplicateIndex
 from harvest.models import Outcome, Picture, Refusal
 from harvest.verdicts import Verdict
@@ -134,7 +134,7 @@ class KnownPictures:
 
     def __init__(self, pictures: Iterable[KnownPicture], dataset: DatasetReader) -> None:
         self._dataset = dataset
-        self._exact = ExactIndex()
+        self._exact = EqualHashIndex()
         self._duplicates = DuplicateIndex(self._remember_all(pictures), load=dataset.load_fingerprints)
 
     def _remember_all(self, pictures: Iterable[KnownPicture]) -> Iterator[tuple[int, Fingerprint]]:

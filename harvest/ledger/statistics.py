@@ -113,7 +113,7 @@ def list_conflicts(ledger: Ledger) -> list[Conflict]:
     """Return the pictures found for two classes on which no person has decided."""
     rows = ledger.rows(
         "SELECT picture.id, picture.class, name, conflict.class FROM conflict JOIN picture ON id = picture"
-        # Files that cannot be decoded are no images of any class: empty ones have the same content everywhere.
+        # Files that cannot be decoded are not images of any class: empty ones have the same content everywhere.
         " WHERE resolved IS NULL AND state = 'present' AND NOT (own AND examined AND look IS NULL)"
         " ORDER BY picture.class, name, conflict.class"
     )

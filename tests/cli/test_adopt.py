@@ -153,7 +153,7 @@ def test_images_of_two_classes_and_broken_images_are_listed(harvest: Harvest, ph
     assert "photos/king/broken.jpg" in result.out
 
 
-def test_empty_files_are_no_conflict(harvest: Harvest, photos: Path) -> None:
+def test_empty_files_are_not_a_conflict(harvest: Harvest, photos: Path) -> None:
     """Files that cannot be decoded have the same content in two classes without being one image of both."""
     for name in ("king", "coral"):
         (photos / name / "empty.jpg").touch()

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 _MOST_NEW = 1 << 18  # in the dictionary, 25 MB; then they are sorted into the arrays
 
 
-class ExactIndex:
+class EqualHashIndex:
     """Keys by texts, such as the SHA-256 of a file; the first key of a text counts until it is discarded.
 
     It keeps 64 bits of each text, so a caller that cannot accept another text must compare it.
 
-    >>> index = ExactIndex()
+    >>> index = EqualHashIndex()
     >>> index.add(7, ["a", "b"])
     >>> index.find("b"), index.find("c")
     (7, None)
