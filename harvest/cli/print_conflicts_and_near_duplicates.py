@@ -31,7 +31,7 @@ def print_near_duplicates(
     if groups:
         print(f"\n near-duplicates: {count_images(sum(map(len, groups)))} that may be copies of each other")
         print_list([_describe_group(root, group, most) for group in groups], most, more=more)
-        print("   All are kept, and train.py never splits them. Keep one of copies: with harvest review, or delete the others.")
+        print("   All are kept; train.py never splits them. If they are copies: harvest review, or delete all but one.")
 
 
 def _describe_group(root: Path, group: Sequence[NearDuplicate], most: int | None) -> str:
