@@ -141,7 +141,7 @@ def source_texts(ledger: Ledger) -> Iterator[SourceText]:
         last,
         _TEXTS_AT_ONCE,
     ):
-        yield from (SourceText(*row) for _, *row in rows)
+        yield from (SourceText(picture, class_name, text) for _, picture, class_name, text in rows)
         last = rows[-1][0]
 
 
