@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,21 +25,25 @@ class HostOfUrl(NamedTuple):
 
 
 def find_host(url: str, limits: ImageLimits = _DEFAULT) -> HostOfUrl | None:
-    """Return the host of a URL; `None` if no request would be sent to it.
+    """Return the host of a URL; `None` if it has none to which a request would be sent.
 
     >>> find_host("https://img7.example.co.uk/1.jpg")
     HostOfUrl(server='img7.example.co.uk', domain='example.co.uk', connections=4, per_second=20.0, is_bulk=False)
     >>> find_host("https://live.staticflickr.com/1.jpg").domain, find_host("ftp://example.com/") is None
     ('staticflickr.com', True)
     """
-    try:
-        address = check_url(url, allowed=allow_any)
-    except AddressRefused:
-        return None
-    return _describe_host(address.server, limits)
+    plain = _PLAIN_ORIGIN.match(url)
+    return _find_host(plain[0] if plain else url, limits)
+
+
+_PLAIN_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?=/)")  # no path changes the host
 
 
 @lru_cache(4096)  # of a million URLs, many are on one host
-def _describe_host(server: str, limits: ImageLimits) -> HostOfUrl:
+def _find_host(url: str, limits: ImageLimits) -> HostOfUrl | None:
+    try:
+        server = check_url(url, allowed=allow_any).server
+    except AddressRefused:
+        return None
     connections, pace = host_limits(server, limits)
     return HostOfUrl(server, share(server, limits).domain, connections, 1 / pace, is_image_cdn(server))

@@ -1,6 +1,6 @@
 """Ray workers against the local pool, more workers on a slow web, and the driver alone, up to a million hits.
 
-    python tests/bench/scale.py [local] [slow] [driver] [growth] [--images 1500] [--slow 2000] [--hits 1000000]
+    python tests/bench/scale.py [local] [slow] [driver] [growth] [status] [--images 1500] [--slow 2000] [--hits 1000000]
 
 Each line has the ratio, the goal and what was measured. The small Internet runs in a process of its own, on the same
 cores as everything else. `fetch.py --sink shards` compares with img2dataset.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import harvest
 from harvest import Query
 from harvest.distributed import ray_cluster
+from tests.bench.made_dataset import CLASSES, build
 from tests.distributed.many_domains import list_on_many_domains
 from tests.internet.internet_process import InternetProcess
 from tests.internet.network_conditions import NetworkConditions
@@ -137,19 +139,20 @@ def measure_slow(setup: object) -> None:
     say("8 workers to 1, 300 ms a request", eight / one, "7", f"{eight:.2f} and {one:.2f} images/s; {count:,} images")
 
 
-def measure_driver(hits: int, distinct: int) -> dict[str, float]:
+def measure_driver(hits: int, distinct: int, *more: str) -> dict[str, float]:
     """Run the driver alone, and print its rate and what it needs."""
-    command = [sys.executable, str(DRIVER), str(hits), "--distinct", str(distinct)]
+    command = [sys.executable, str(DRIVER), str(hits), "--distinct", str(distinct), *more]
     got = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     rates = f"{got['hits'] / got['wall']:,.0f} a second, {got['hits'] / got['cpu']:,.0f} a second of CPU"
     sizes = f"{got['wall']:.0f} s, memory {got['memory'] / 1e6:,.0f} MB, ledger {got['ledger'] / 1e6:,.0f} MB"
-    print(f"driver alone, {hits:,} hits, {distinct:,} distinct images: {rates}; {sizes}", flush=True)
+    sink = "shards" if more else "folders"
+    print(f"driver alone, {sink}, {hits:,} hits, {distinct:,} distinct images: {rates}; {sizes}", flush=True)
     return got
 
 
 def measure_growth(hits: int) -> None:
     """Compare a tenth of the hits with all of them."""
-    tenth, whole = measure_driver(hits // 10, 1000), measure_driver(hits, 1000)
+    tenth, whole = (measure_driver(count, 1000, "--shards") for count in (hits // 10, hits))
     say(
         "ten times the hits, by CPU",
         whole["cpu"] / tenth["cpu"],
@@ -157,6 +160,24 @@ def measure_growth(hits: int) -> None:
         f"wall {whole['wall'] / tenth['wall']:.1f}",
     )
     say("peak memory in GB", whole["memory"] / 1e9, "below 2", f"{hits:,} hits")
+
+
+def measure_status(images: int) -> None:
+    """Measure `status`, and a run of which all searches are finished, of a made dataset in shards."""
+    with tempfile.TemporaryDirectory() as folder:
+        root, queries = Path(folder) / "dataset", Path(folder) / "queries.csv"
+        build(root, images, in_shards=True)
+        names = "".join(f"class_{number},class_{number}\n" for number in range(CLASSES))
+        queries.write_text(f"class,query\n{names}", "utf-8")
+        for name, goal, command in (
+            ("status", "20", ["status", str(root)]),
+            ("a second run", "30", ["-q", "-c", "BING", "-o", str(root), str(queries)]),
+        ):
+            wall, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-m", "harvest", *command], check=True, stdout=subprocess.DEVNULL)
+            wall, after = time.monotonic() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            say(f"{name} with {images:,} images, seconds", wall, f"at most {goal}", f"{cpu:.1f} s of CPU")
 
 
 def say(name: str, ratio: float, goal: str, measured: str) -> None:
@@ -167,7 +188,7 @@ def say(name: str, ratio: float, goal: str, measured: str) -> None:
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="local, slow, driver, growth; all by default")
+    parser.add_argument("parts", nargs="*", help="local, slow, driver, growth, status; all by default")
     parser.add_argument("--images", type=int, default=1500)
     parser.add_argument("--slow", type=int, default=2000)
     parser.add_argument("--hits", type=int, default=1_000_000)
@@ -175,19 +196,22 @@ def main() -> None:
     options = parser.parse_args()
     with suppress(PermissionError):  # it leads one already
         os.setsid()
-    parts = options.parts or ["local", "slow", "driver", "growth"]
+    parts = options.parts or ["local", "slow", "driver", "growth", "status"]
     os.environ.update(BENCH_IMAGES=str(options.images), BENCH_SLOW=str(options.slow))
     setups = import_module("tests.bench.scale")  # under a name by which the other process finds it
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
     if "driver" in parts:
         measure_driver(30_000, 1000)
         measure_driver(30_000, 30_000)
+        measure_driver(30_000, 30_000, "--shards")
     if "local" in parts:
         measure_local(setups.quick_web, options.rounds)
     if "slow" in parts:
         measure_slow(setups.slow_web)
     if "growth" in parts:
         measure_growth(options.hits)
+    if "status" in parts:
+        measure_status(options.hits)
 
 
 if __name__ == "__main__":

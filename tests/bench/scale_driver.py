@@ -1,6 +1,6 @@
 """The driver alone: hits that workers answer at once, through pipeline, duplicates, tree and ledger. Prints JSON.
 
-    python tests/bench/scale_driver.py HITS [--distinct 1000]
+    python tests/bench/scale_driver.py HITS [--distinct 1000] [--shards]
 
 `scale.py` runs it, each size in a process of its own, whose peak memory is its own.
 """
@@ -85,9 +85,10 @@ def list_hits(count: int) -> Iterator[Hit]:
     return (Hit(f"https://h{n % HOSTS}.example/{n}.jpg", "BING", f"url:{n}", n) for n in range(1, count + 1))
 
 
-def measure(hits: int, distinct: int) -> dict[str, float]:
+def measure(hits: int, distinct: int, *, in_shards: bool) -> dict[str, float]:
     """Harvest so many hits, and return seconds, memory and the size of the ledger."""
     with tempfile.TemporaryDirectory() as folder, Dataset.open(Path(folder) / "d", create=True, exclusive=True) as data:
+        data.use_shards(512 << 20 if in_shards else None)
         summary = Summary(classes=("all",), providers=("BING",))
         workers = ShardedWorkers(lambda: InstantWorker(distinct), WORKERS, Fetcher(), say=lambda _: None)
         pipeline = Pipeline(data, Deduplicator(data), summary, workers, window=workers.window)
@@ -110,8 +111,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("hits", type=int)
     parser.add_argument("--distinct", type=int, default=1000)
+    parser.add_argument("--shards", action="store_true")
     options = parser.parse_args()
-    print(json.dumps(measure(options.hits, options.distinct)))
+    print(json.dumps(measure(options.hits, options.distinct, in_shards=options.shards)))
 
 
 if __name__ == "__main__":
