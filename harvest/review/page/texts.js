@@ -76,6 +76,8 @@ export const texts = {
   notUndone: "Not undone: harvest review has stopped.",
 
   // Server
+  silent: (unsent) =>
+    `harvest review has not answered for some seconds. ${unsent ? `${unsent === 1 ? "1 decision is" : `${count(unsent)} decisions are`} not saved yet. Leave this page open: ${unsent === 1 ? "it is" : "they are"} saved when it answers.` : "This page continues when it does."}`,
   stopped: (unsent) =>
     `harvest review has stopped. ${unsent ? `${unsent === 1 ? "1 decision is" : `${count(unsent)} decisions are`} not saved. Start it again and leave this page open: ${unsent === 1 ? "it is" : "they are"} sent then.` : "Start it again in the terminal; this page continues by itself."}`,
   expired: (unsent) =>
