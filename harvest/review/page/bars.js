@@ -6,7 +6,7 @@ import { idsOnScreen } from "./grid.js";
 import { currentGroup } from "./groups.js";
 import { outbox } from "./outbox.js";
 import { classNames, isGroupQueue, listen, store } from "./store.js";
-import { count, queues, texts } from "./texts.js";
+import { count, isolate, queues, texts } from "./texts.js";
 
 const CONFLICT_CLASSES = 9;
 
@@ -72,7 +72,7 @@ function drawGridStatus() {
   const marked = onScreen.filter((id) => store.items.get(id)?.state === "rejected").length;
   const chosen = store.selection.size;
   const shown = texts.onScreen(onScreen.length, store.queue === "rejected" ? 0 : marked);
-  setText(byId("status"), [store.class, chosen ? texts.selected(chosen) : shown].filter(Boolean).join(" · "));
+  setText(byId("status"), [isolate(store.class), chosen ? texts.selected(chosen) : shown].filter(Boolean).join(" · "));
   setText(byId("accept").querySelector("span"), texts.keepRest(chosen || undecidedOnScreen().length));
   if (byId("conflict-classes").firstChild) byId("conflict-classes").replaceChildren();
 }

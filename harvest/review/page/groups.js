@@ -3,7 +3,7 @@
 import { byId, create } from "./elements.js";
 import { thumbnail } from "./server.js";
 import { listen, notify, store } from "./store.js";
-import { texts } from "./texts.js";
+import { isolate, texts } from "./texts.js";
 
 const SPARE_ROWS = 1;
 const rows = new Map(); // group key -> element
@@ -188,7 +188,7 @@ function build(group) {
 function memberFacts(group, member) {
   if (isConflict(group)) return member.class;
   const className = group.classes.length > 1 ? member.class : "";
-  return [className, member.licence || texts.unknownLicence, member.source].filter(Boolean).join(" · ");
+  return [isolate(className), member.licence || texts.unknownLicence, member.source].filter(Boolean).join(" · ");
 }
 
 function dress(tile, group, index, position) {

@@ -3,6 +3,8 @@
 const number = new Intl.NumberFormat();
 export const count = (value) => number.format(value);
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+/** Return a name so that it keeps its own direction of writing, and the text around it keeps its order. */
+export const isolate = (name) => (name ? `\u2068${name}\u2069` : "");
 const images = (value) => (value === 1 ? "1 image" : `${count(value)} images`);
 
 export const queues = {
@@ -163,7 +165,7 @@ export const texts = {
   warnings: "Before you train",
   remaining: (queue, amount) => `${queues[queue]}: ${count(amount)} left`,
   emptyFilter: "No image matches these filters.",
-  emptyClass: (name) => `${name} has no images in this queue.`,
+  emptyClass: (name) => `${isolate(name)} has no images in this queue.`,
   emptyQueue: {
     conflicts: "No image is in two classes.",
     duplicates: "No duplicates are left to decide.",
