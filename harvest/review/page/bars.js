@@ -51,6 +51,7 @@ function drawStatus() {
   byId("actions").hidden = isEmpty || store.isLoading;
   document.body.dataset.view = isGroupQueue() ? "groups" : "grid";
   document.body.classList.toggle("has-selection", store.selection.size > 0);
+  document.body.classList.toggle("has-class", Boolean(store.class));
   drawUndo("undo", texts.undoName);
   drawUndo("redo", texts.redoName);
   setText(byId("pace"), texts.pace(store.state.pace));
