@@ -229,7 +229,7 @@ class ReviewSession:
         if not result.batch:
             return None
         self._follow(result.pictures, is_current=is_current)
-        return {**self._delta(since), "failed": _describe_failures(result.failed)}
+        return {**self._delta(since), "ids": sorted(result.pictures), "failed": _describe_failures(result.failed)}
 
     def _follow(self, ids: Collection[int], *, is_current: bool) -> None:
         """Read the images of a decision again."""

@@ -199,8 +199,11 @@ def test_a_list_of_decisions_is_valid_as_a_whole(review: Review, decisions: obje
 def test_undo_and_redo(review: Review, root: Path) -> None:
     """Undo takes a batch back as one step, redo makes it again, and nothing to undo is a 409."""
     before = tree(root)
-    review.decide("reject", review.ids(**{"class": "coral"}))
-    assert review.post("/api/undo")["state"]["undo"] is None
+    ids = review.ids(**{"class": "coral"})
+    review.decide("reject", ids)
+    answer = review.post("/api/undo")
+    assert answer["state"]["undo"] is None
+    assert answer["ids"] == sorted(ids)
     assert tree(root) == before
     state = review.post("/api/redo")["state"]
     assert state["queues"]["rejected"] == CORAL

@@ -136,7 +136,7 @@ async function deliverNext() {
   applyReply(reply, pendingIds());
   made.forEach((decision, at) => {
     const isLast = ({ id }) => !made.slice(at + 1).some(({ ids }) => ids.includes(id));
-    onReply(failed[at].filter(isLast), decision);
+    onReply(failed[at].filter(isLast), decision, reply.ids ?? []);
   });
 }
 
