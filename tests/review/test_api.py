@@ -248,6 +248,21 @@ def test_probable_copies_have_no_proposal(root: Path) -> None:
     assert len(found[2]["keep"]) == 1
 
 
+def test_a_group_whose_image_to_keep_is_gone_is_not_settled(root: Path) -> None:
+    """When the file of the image to keep is missing, the others of its group are not rejected, and the answer says so."""
+    add_pairs(root, (1, 2), (2, 3))
+    with Review(root) as review:
+        file = review.get("/api/item/2")
+        (root / file["class"] / file["name"]).unlink()
+        answer = review.decide("settle", [1, 2, 3], keep=[2])
+        assert {each["id"]: each["why"] for each in answer["failed"]} == {
+            1: "An image to keep is gone.",
+            2: "Its file is missing.",
+            3: "An image to keep is gone.",
+        }
+        assert review.get("/api/changes", since=0)["state"]["queues"]["rejected"] == 0
+
+
 def test_a_group_is_settled_into_a_class_in_one_step(root: Path) -> None:
     """Keeping an image of a group in another class moves it, rejects the rest, and is undone by one undo."""
     add_pairs(root, (1, 2))
