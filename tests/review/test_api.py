@@ -249,7 +249,7 @@ def test_probable_copies_have_no_proposal(root: Path) -> None:
 
 
 def test_a_group_whose_image_to_keep_is_gone_is_not_settled(root: Path) -> None:
-    """When the file of the image to keep is missing, the others of its group are not rejected, and the answer says so."""
+    """When the file of the image to keep is missing, the others of its group are not rejected."""
     add_pairs(root, (1, 2), (2, 3))
     with Review(root) as review:
         file = review.get("/api/item/2")
