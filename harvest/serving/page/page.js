@@ -61,20 +61,22 @@ async function classify(element, type, body) {
     const result = await response.json();
     if (!response.ok) return showError(element, result.error);
     show(element, result);
-    if (canExplain) offerExplanation(element, type, body);
+    if (canExplain) offerExplanation(element, result.ranked[0].label, type, body);
   } catch {
     showError(element, SILENT);
   }
 }
 
-function offerExplanation(element, type, body) {
-  const button = element.querySelector(".why");
-  const heat = element.querySelector(".heat");
+function offerExplanation(element, label, type, body) {
+  const [button, heat, hint] = [".why", ".heat", ".hint"].map((each) => element.querySelector(each));
+  hint.textContent = `The brighter a place, the more it speaks for ${label}.`;
   button.hidden = false;
   button.addEventListener("click", async () => {
     const fault = heat.src ? "" : await fetchHeat(heat, type, body, button);
     element.querySelector(".fault").textContent = fault;
-    if (!fault) button.setAttribute("aria-pressed", element.classList.toggle("explained"));
+    if (fault) return;
+    button.setAttribute("aria-pressed", element.classList.toggle("explained"));
+    hint.hidden = !element.classList.contains("explained");
   });
 }
 
