@@ -183,3 +183,9 @@ def test_each_class_of_a_conflict_has_a_whole_button_in_a_narrow_window(browser,
         row = page.locator("#actions").bounding_box()
         for right, bottom in page.eval_on_selector_all("#actions button", ends):
             assert right <= row["x"] + row["width"] or bottom > row["y"] + row["height"]
+
+
+def test_the_bar_of_queues_begins_with_a_name_on_a_phone_held_sideways(browser, address):
+    """The queue that the page opens with needs no scrolling, so the first queue is entirely in sight."""
+    with open_page(browser, address, **PHONE | {"viewport": {"width": 844, "height": 390}}) as page:
+        assert page.evaluate("document.getElementById('queues').scrollLeft") == 0

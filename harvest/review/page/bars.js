@@ -35,7 +35,7 @@ function drawQueues() {
     if (button.dataset.queue !== store.queue) button.removeAttribute("aria-current");
     else if (!button.hasAttribute("aria-current")) {
       button.setAttribute("aria-current", "page");
-      button.scrollIntoView({ block: "nearest", inline: "center" });
+      button.scrollIntoView({ block: "nearest", inline: "nearest" }); // the bar begins in the middle of a name only where it must
     }
   }
 }
