@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harvest.cli.get import print_result
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.progress import HarvestProgress
+
+if TYPE_CHECKING:
+    from harvest.models import Query
 
 
 def demo(
@@ -28,13 +31,11 @@ def demo(
     in place of images, tiny images. Everything else works as in a real harvest.
     """
     need_room(TO_HARVEST)
-    from harvest import harvest, read_queries
+    from harvest import harvest
 
-    with as_file(files("harvest.cli") / "shapes.csv") as queries:
-        rows = read_queries(queries)
     with HarvestProgress(f"drawn shapes → {out}/", quiet=quiet or as_json) as progress:
         summary = harvest(
-            rows,
+            demo_queries(),
             "SAMPLE",
             out,
             limit=maximum,
@@ -44,3 +45,11 @@ def demo(
             say=progress.say,
         )
     print_result(summary, out, as_json=as_json)
+
+
+def demo_queries() -> list[Query]:
+    """Return the queries of the demo."""
+    from harvest import read_queries
+
+    with as_file(files("harvest.cli") / "shapes.csv") as queries:
+        return read_queries(queries)

@@ -89,6 +89,15 @@ def _hint(root: Path) -> str:
     return f"Name a dataset folder, or create one: harvest QUERIES.csv -o {quote_path(root)}"
 
 
+def name_get_command(dataset: Dataset, root: Path) -> str:
+    """Return the command that harvests into a dataset again; of its query file only that of the demo is known."""
+    from harvest.cli.demo import demo_queries
+
+    asked = {(search.provider, search.class_name, search.text) for search in dataset.recipe_rows.searches()}
+    is_demo = asked and asked <= {("SAMPLE", query.class_name, query.text) for query in demo_queries()}
+    return f"harvest {'demo' if is_demo else 'QUERIES.csv'} -o {quote_path(root)}"
+
+
 def has_class_folders(root: Path) -> bool:
     """Return whether a folder could become a dataset."""
     from harvest.dataset.survey_tree_to_adopt import survey_tree

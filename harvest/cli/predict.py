@@ -51,10 +51,7 @@ def predict(
     An image unlike all training images is none of the classes, and the answer says so.
     An image that cannot be read is reported on stderr; the others are classified, and the exit code is 3.
     """
-    if as_json and csv == "-":
-        raise UsageError(
-            "--json and --csv - both write to standard output.", "Write the table to a file: --csv answers.csv"
-        )
+    _check_standard_output(csv, as_json=as_json)
     optional_packages.require_inference()
     from harvest.cli.list_image_files import check_paths
     from harvest.cli.prediction_output import PredictionOutput
@@ -72,6 +69,13 @@ def predict(
     if explain is not None and answers.read:
         _explain(predictor, words[0], explain)
     _conclude(words, answers)
+
+
+def _check_standard_output(csv: str | None, *, as_json: bool) -> None:
+    if as_json and csv == "-":
+        raise UsageError(
+            "--json and --csv - both write to standard output.", "Write the table to a file: --csv answers.csv"
+        )
 
 
 def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOutput, top: int) -> None:

@@ -69,11 +69,11 @@ def restore(
         chosen = [each for each in rejections if everything or each.id in wanted]
         if not dry_run:
             dataset.restore([each.id for each in chosen], by="cli")
-        outcome = _outcome(dataset, chosen)
+        outcome, command = _outcome(dataset, chosen), open_dataset.name_get_command(dataset, root)
     if as_json:
         console.print_json({"dataset": str(root), "dry_run": dry_run, **outcome})
     else:
-        _print_outcome(root, outcome, dry_run=dry_run)
+        _print_outcome(root, outcome, command, dry_run=dry_run)
 
 
 # The selection.
@@ -134,7 +134,7 @@ def _place(dataset: Dataset, each: Rejection) -> str:
     return f"{now.class_name}/{now.name}"
 
 
-def _print_outcome(root: Path, outcome: dict[str, list[str]], *, dry_run: bool) -> None:
+def _print_outcome(root: Path, outcome: dict[str, list[str]], command: str, *, dry_run: bool) -> None:
     if not any(outcome.values()):
         print(" nothing to restore")
         return
@@ -146,7 +146,7 @@ def _print_outcome(root: Path, outcome: dict[str, list[str]], *, dry_run: bool) 
         print(" nothing was changed")
     elif to_fetch:
         print()
-        print_next([(f"harvest QUERIES.csv -o {open_dataset.quote_path(root)}", "the command you harvested with")])
+        print_next([(command, "the command you harvested with")])
 
 
 def _print_group(places: Sequence[str], what: str) -> None:

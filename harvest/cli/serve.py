@@ -12,7 +12,11 @@ from harvest.cli import console, optional_packages
 from harvest.cli.none_of_these_option import AcceptShare  # noqa: TC001 - Typer reads it at run time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harvest.http_server.listener import Listener
+    from harvest.training.predictor import Predictor
+    from harvest.web.image_client import ImageClient
 
 
 def serve(
@@ -47,9 +51,6 @@ def serve(
     optional_packages.require_serving()
     optional_packages.require_inference()
     from harvest.http_server.listener import listen
-    from harvest.http_server.server import Server
-    from harvest.http_server.service_limits import ServiceLimits
-    from harvest.serving.app import make_app
     from harvest.training.predictor import Predictor
     from harvest.web.image_client import ImageClient
 
@@ -57,18 +58,21 @@ def serve(
     listener = listen(host, port)  # before the network is loaded, so that a port in use is reported at once
     try:
         predictor = Predictor.open(run, accept=accept, say=console.note)
-        bounds = ServiceLimits()
-        app = make_app(
-            predictor,
-            lambda: ImageClient(proxy=proxy, allow_private=allow_private),
-            names={"localhost", host, *(name or ()), *_own_names(listener)},
-            bounds=bounds,
-        )
-        server = Server(app, listener, bounds)
-        _greet(listener, f"{predictor.name}, {len(predictor.labels)} classes, by {predictor.engine}")
-        server.run()
+        names = {"localhost", host, *(name or ()), *_own_names(listener)}
+        _serve(predictor, listener, names, lambda: ImageClient(proxy=proxy, allow_private=allow_private))
     finally:
         listener.close()
+
+
+def _serve(predictor: Predictor, listener: Listener, names: set[str], open_client: Callable[[], ImageClient]) -> None:
+    from harvest.http_server.server import Server
+    from harvest.http_server.service_limits import ServiceLimits
+    from harvest.serving.app import make_app
+
+    bounds = ServiceLimits()
+    app = make_app(predictor, open_client, names=names, bounds=bounds)
+    _greet(listener, f"{predictor.name}, {len(predictor.labels)} classes, by {predictor.engine}")
+    Server(app, listener, bounds).run()
 
 
 def _greet(listener: Listener, what: str) -> None:

@@ -347,10 +347,10 @@ class Dataset(DatasetReader):
         return self._shards.read(place) if place is not None and place.length <= most else None
 
     def _find_in_shard(self, spot: FileKey) -> ShardPlace | None:
-        for row in self._pictures.find_at([spot[:2]]) if spot.area is Area.TREE else ():
-            if row.shard is not None and row.shard_offset is not None and row.size is not None:
-                return ShardPlace(row.shard, row.shard_offset, row.size)
-        return None
+        row = self._pictures.find_in_shards(spot.class_name, spot.name, is_rejected=spot.area is Area.REJECTED)
+        if row is None or row.shard is None or row.shard_offset is None or row.size is None:
+            return None
+        return ShardPlace(row.shard, row.shard_offset, row.size)
 
     def has_file(self, row: ReviewRow) -> bool:
         """Return whether the file of an image is where the ledger says, or the image is in a shard."""

@@ -165,7 +165,7 @@ class DatasetReader:
     # For the review page.
 
     def review_rows(self, pictures: Iterable[int] | None = None) -> list[ReviewRow]:
-        """Return the images with a file, or those among `pictures`, as the review page lists them."""
+        """Return the images that can be shown, or those among `pictures`, as the review page lists them."""
         if pictures is None:
             return review_queries.list_review_rows(self._ledger)
         return review_queries.get_review_rows(self._ledger, pictures)

@@ -37,7 +37,7 @@ class Identity:
             raise DatasetMoved(
                 f"{self._root} was moved, renamed or deleted while harvest was writing to it. "
                 "harvest stopped, and created nothing in its place.",
-                "If you moved it, run the same command with the new path after -o: it continues there.",
+                "If you moved it, run the same command with the new path: it continues there.",
             )
         if _file_id(self._ledger) != self._ids[1]:
             raise DatasetMoved(

@@ -257,7 +257,8 @@ def _describe_missing(gone: Counter[str], totals: Mapping[str, int], folders: Co
     ]
     if not missing and _too_many(gone.total(), sum(totals.values())):
         missing = [f"{gone.total():,} of {sum(totals.values()):,} pictures"]
-    more = f" and of {len(missing) - 3} more classes" if len(missing) > 3 else ""  # noqa: PLR2004 - three are shown
+    rest = len(missing) - 3  # three are shown
+    more = f" and of {rest} more class{'' if rest == 1 else 'es'}" if rest > 0 else ""
     return f"{', '.join(missing[:3])}{more} are gone" if missing else ""
 
 

@@ -72,7 +72,9 @@ def _judge_training(facts: ReportStatistics, kept: Sequence[ClassCounts]) -> Jud
     smallest = min(each.kept for each in kept)
     if count_unreviewed(facts) > facts.kept / 2:
         share = percent(count_unreviewed(facts) / facts.kept)
-        why = f"There are enough images, but nobody has looked at {share} of them. Searches also return wrong images."
+        purpose = "" if smallest >= ENOUGH else " for a first training"
+        why = f"There are enough images{purpose}, but nobody has looked at {share} of them."
+        why += " Searches also return wrong images."
         return Judgement("After a review", why)
     if smallest < ENOUGH:
         why = f"The smallest class has {smallest} images. With {ENOUGH} per class, results are more reliable."

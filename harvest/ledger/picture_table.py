@@ -94,6 +94,16 @@ class PictureTable:
             )
         ]
 
+    def find_in_shards(self, class_name: str, name: str, *, is_rejected: bool) -> PictureRow | None:
+        """Return the picture in a shard that has this class and name; a rejected one is still in its shard."""
+        row = self._ledger.first_row(
+            f"SELECT {_ROW_COLUMNS} FROM picture WHERE state = ? AND class = ? AND name = ? AND shard IS NOT NULL",
+            "rejected" if is_rejected else "present",
+            class_name,
+            name,
+        )
+        return None if row is None else PictureRow(*row)
+
     def list_uninspected(self) -> list[PictureRow]:
         """Return the pictures whose file was not inspected yet."""
         rows = self._ledger.rows(

@@ -13,6 +13,7 @@ LOCAL = "local"  # the source of files that a person added
 
 # The columns of hits are not checked when a ledger is opened, and may be of any type. They are checked in SQL: 50,000
 # rows take a third of the time.
+_HAS_IMAGE = "(state = 'present' OR (state = 'rejected' AND (shelved OR shard IS NOT NULL)))"
 _QUERY = (
     "SELECT picture.id, picture.class, name, state = 'rejected', reviewed, touched, coalesce(rating, 0), content,"
     " coalesce(picture.width, 0), coalesce(picture.height, 0), coalesce(original_width, 0),"
@@ -20,12 +21,12 @@ _QUERY = (
     f" CASE typeof(hit.provider) WHEN 'text' THEN hit.provider ELSE '{LOCAL}' END, picture.licence,"
     " CASE typeof(search.text) WHEN 'text' THEN search.text ELSE '' END"
     " FROM picture LEFT JOIN hit ON hit.id = picture.hit LEFT JOIN search ON search.id = hit.search"
-    " WHERE (state = 'present' OR (state = 'rejected' AND shelved))"
+    f" WHERE {_HAS_IMAGE}"
 )
 
 
 class ReviewRow(NamedTuple):
-    """An image with a file: in a class folder, or in dataset.rejected."""
+    """An image that can be shown: its file is in a class folder or in dataset.rejected, or it is in a shard."""
 
     id: int
     class_name: str
@@ -46,12 +47,12 @@ class ReviewRow(NamedTuple):
 
 
 def list_review_rows(ledger: Ledger) -> list[ReviewRow]:
-    """Return all images with a file."""
+    """Return all images that can be shown."""
     return [ReviewRow._make(row) for row in ledger.rows(_QUERY)]
 
 
 def get_review_rows(ledger: Ledger, pictures: Iterable[int]) -> list[ReviewRow]:
-    """Return those of some images that have a file."""
+    """Return those of some images that can be shown."""
     rows = (ledger.first_row(f"{_QUERY} AND picture.id = ?", picture) for picture in pictures)
     return [ReviewRow._make(row) for row in rows if row is not None]
 
@@ -113,9 +114,8 @@ def data_version(ledger: Ledger) -> int:
 
 
 def list_ratings(ledger: Ledger) -> list[tuple[str, str, str, int]]:
-    """Return class, name, state and rating (0: none) of every image with a file, in the order of their paths."""
+    """Return class, name, state and rating (0: none) of every image that can be shown, by path."""
     rows = ledger.rows(
-        "SELECT class, name, state, coalesce(rating, 0) FROM picture"
-        " WHERE state = 'present' OR (state = 'rejected' AND shelved) ORDER BY class, name"
+        f"SELECT class, name, state, coalesce(rating, 0) FROM picture WHERE {_HAS_IMAGE} ORDER BY class, name"
     )
     return [(class_name, name, state, rating) for class_name, name, state, rating in rows]

@@ -94,12 +94,20 @@ def unreadable(ledger: Ledger) -> list[tuple[str, str]]:
     ]
 
 
+# Whether a picture was placed and rejected in a dataset that this one was merged from: here no hit of it was kept.
+_REJECTED_ELSEWHERE = (
+    "(verdict = 'rejected' AND hit.picture IN (SELECT id FROM picture WHERE state = 'rejected' AND NOT own)"
+    " AND NOT EXISTS (SELECT 1 FROM hit AS placed"
+    " WHERE placed.picture = hit.picture AND placed.verdict IN ('kept', 'better')))"
+)
+
+
 def compute_keep_rates(ledger: Ledger) -> list[KeepRate]:
     """Return for each query and provider the hits, and how many of their pictures a person kept."""
     rows = ledger.rows(
         # Two hits can become one picture: the better copy replaced the other.
         "SELECT search.class, text, search.provider, count(*),"
-        " count(DISTINCT CASE WHEN verdict IN ('kept', 'better') THEN hit.picture END),"
+        f" count(DISTINCT CASE WHEN verdict IN ('kept', 'better') OR {_REJECTED_ELSEWHERE} THEN hit.picture END),"
         " count(DISTINCT CASE WHEN verdict IN ('kept', 'better')"
         "  AND hit.picture IN (SELECT id FROM picture WHERE state = 'present') THEN hit.picture END)"
         " FROM search JOIN hit ON hit.search = search.id"

@@ -210,9 +210,12 @@ class ReviewSession:
         is_current = self._watch.is_current()
         refused = dict.fromkeys(set(decision.ids) - set(known), "This image is not in the dataset any more.")
         refused |= dict.fromkeys(self._find_missing(known), "Its file is missing.")
+        if refused.keys() & set(decision.keep):  # else of a group whose image to keep is gone, the others are rejected
+            refused = dict.fromkeys(set(decision.ids) - refused.keys(), "An image to keep is gone.") | refused
         possible = [number for number in known if number not in refused]
-        keep = set(decision.keep) - refused.keys()
-        result = self._dataset.decide(decision.action, possible, by=_BY, value=decision.value, keep=keep)
+        result = self._dataset.decide(
+            decision.action, possible, by=_BY, value=decision.value, keep=decision.keep if possible else ()
+        )
         self._pace.add(set(possible) - result.failed.keys())
         self._follow({*known, *result.pictures}, is_current=is_current)
         return _describe_failures({**result.failed, **refused})
@@ -229,7 +232,7 @@ class ReviewSession:
         if not result.batch:
             return None
         self._follow(result.pictures, is_current=is_current)
-        return {**self._delta(since), "failed": _describe_failures(result.failed)}
+        return {**self._delta(since), "ids": sorted(result.pictures), "failed": _describe_failures(result.failed)}
 
     def _follow(self, ids: Collection[int], *, is_current: bool) -> None:
         """Read the images of a decision again."""

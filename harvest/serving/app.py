@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from harvest import images
+from harvest import classifier_page, images
 from harvest.harvesting.download import MemoryBudget
 from harvest.http_server import http_errors
 from harvest.http_server.client_limits import Shares, client_of
@@ -49,6 +49,10 @@ _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+}
+_SHARED = {
+    "/cards.css": ("cards.css", "text/css; charset=utf-8"),
+    "/cards.js": ("cards.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 
@@ -95,7 +99,11 @@ def make_app(
     service = _Service(predictor, open_client, limits)
     app = Starlette(
         routes=[
-            *(Route(path, _static_file(*file)) for path, file in _PAGE.items()),
+            *(Route(path, _static_file(_read_own(name), kind)) for path, (name, kind) in _PAGE.items()),
+            *(
+                Route(path, _static_file(classifier_page.read_file(name), kind))
+                for path, (name, kind) in _SHARED.items()
+            ),
             Route("/classify", service.classify, methods=["POST"]),
             Route("/explain", service.explain, methods=["POST"]),
             Route("/health", service.health),
@@ -176,9 +184,11 @@ def _top(request: Request, maximum: int) -> int:
     return min(int(text[:9]), maximum)
 
 
-def _static_file(name: str, kind: str) -> Callable[[Request], Response]:
-    content = (files("harvest.serving") / "page" / name).read_bytes()
+def _read_own(name: str) -> bytes:
+    return (files("harvest.serving") / "page" / name).read_bytes()
 
+
+def _static_file(content: bytes, kind: str) -> Callable[[Request], Response]:
     def respond(_request: Request) -> Response:
         return Response(content, headers={"Content-Type": kind})
 

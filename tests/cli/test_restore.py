@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harvest.dataset import Dataset
-from tests.datasets import a_hit, fill, find, jpeg, name
+from harvest.cli.demo import demo_queries
+from harvest.dataset import LIMIT_REACHED, Dataset, Placement
+from tests.datasets import a_hit, a_picture, fill, find, jpeg, name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -168,6 +169,21 @@ def test_last_undoes_deletions_in_the_file_manager(root: Path, harvest: Harvest)
     assert "next harvest QUERIES.csv -o dataset the command you harvested with" in result.lines
     with Dataset.open(root) as dataset:
         assert [task.hit.rank for task in dataset.unsettled_tasks(1)] == [3, 4]
+
+
+def test_the_demo_is_harvested_again_by_its_own_command(tmp_path: Path, harvest: Harvest) -> None:
+    """Where an image of the demo has to be downloaded again, the next step is `harvest demo`."""
+    with Dataset.open(tmp_path / "shapes", create=True, exclusive=True) as dataset:
+        query = demo_queries()[0]
+        search = dataset.begin_search(query, "SAMPLE", 2)
+        tasks = dataset.record_hits(search.id, query.class_name, [a_hit(1, "SAMPLE"), a_hit(2, "SAMPLE")])
+        dataset.finish_search(search.id, LIMIT_REACHED, 2)
+        dataset.place([Placement(task, a_picture(number)) for number, task in enumerate(tasks, 1)])
+    (tmp_path / "shapes" / query.class_name / name(1, "sample")).unlink()
+
+    result = harvest("restore", "shapes", "--last")
+
+    assert "next harvest demo -o shapes the command you harvested with" in result.lines
 
 
 def test_last_undoes_files_dragged_to_the_rejected(root: Path, harvest: Harvest) -> None:

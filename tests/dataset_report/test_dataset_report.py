@@ -192,7 +192,10 @@ def test_a_file_that_is_gone_leaves_a_hole(tmp_path: Path, monkeypatch: pytest.M
         ({}, "There is no image yet"),
         ({"king": range(30)}, "There is one class"),
         ({"king": range(30), "coral": range(40, 45)}, "1 class has fewer than 20 images: coral (5)"),
-        ({"king": range(30), "coral": range(40, 70)}, "nobody has looked at 100 % of them"),
+        (
+            {"king": range(30), "coral": range(40, 70)},
+            "There are enough images for a first training, but nobody has looked at 100 % of them",
+        ),
     ],
 )
 def test_the_answer_names_its_reason(tmp_path: Path, classes, answer) -> None:

@@ -116,6 +116,16 @@ def test_a_rejection_of_one_dataset_counts_for_both(folder: Path) -> None:
         assert Deduplicator(dataset).record_outcomes([Outcome(task, found)]) == ["rejected"]
 
 
+def test_the_keep_rate_counts_what_was_rejected_before(folder: Path) -> None:
+    """An image that was placed and rejected in one dataset is placed and not kept in the new one, too."""
+    with Dataset.open(folder / "one") as dataset:
+        before = [(rate.class_name, rate.placed - rate.kept) for rate in dataset.keep_rates()]
+    with Dataset.open(merged(folder)) as dataset:
+        after = {(rate.class_name, rate.placed - rate.kept) for rate in dataset.keep_rates()}
+    assert before == [("king", 1)]
+    assert ("king", 1) in after
+
+
 def test_what_is_on_disk_outranks_the_rejection_of_its_own_dataset(tmp_path: Path) -> None:
     """An image that its own dataset keeps beside a rejected copy is kept, unless the other dataset rejects it."""
     for name in ("one", "two"):

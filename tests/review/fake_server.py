@@ -173,11 +173,13 @@ class FakeDataset:
             item["class"] = value
 
     def revert(self, since: int, source: list[Any], target: list[Any]) -> dict[str, Any]:
+        reverted: list[int] = []
         if source:
             name, before = source.pop()
             target.append((name, copy.deepcopy((self.items, self.groups))))
+            reverted = [number for number, item in before[0].items() if item != self.items.get(number)]
             self.items, self.groups = before
-        return self.reply(since, list(self.items), [])
+        return self.reply(since, list(self.items), []) | {"ids": reverted}
 
     def reply(self, since: int, ids: list[int], failed: list[Any]) -> dict[str, Any]:
         self.last = next(self.seq)

@@ -199,8 +199,11 @@ def test_a_list_of_decisions_is_valid_as_a_whole(review: Review, decisions: obje
 def test_undo_and_redo(review: Review, root: Path) -> None:
     """Undo takes a batch back as one step, redo makes it again, and nothing to undo is a 409."""
     before = tree(root)
-    review.decide("reject", review.ids(**{"class": "coral"}))
-    assert review.post("/api/undo")["state"]["undo"] is None
+    ids = review.ids(**{"class": "coral"})
+    review.decide("reject", ids)
+    answer = review.post("/api/undo")
+    assert answer["state"]["undo"] is None
+    assert answer["ids"] == sorted(ids)
     assert tree(root) == before
     state = review.post("/api/redo")["state"]
     assert state["queues"]["rejected"] == CORAL
@@ -243,6 +246,21 @@ def test_probable_copies_have_no_proposal(root: Path) -> None:
         found = {len(group["members"]): group for group in groups}
     assert (found[3]["keep"], found[3]["why"].startswith("best: ")) == ([], True)
     assert len(found[2]["keep"]) == 1
+
+
+def test_a_group_whose_image_to_keep_is_gone_is_not_settled(root: Path) -> None:
+    """When the file of the image to keep is missing, the others of its group are not rejected."""
+    add_pairs(root, (1, 2), (2, 3))
+    with Review(root) as review:
+        file = review.get("/api/item/2")
+        (root / file["class"] / file["name"]).unlink()
+        answer = review.decide("settle", [1, 2, 3], keep=[2])
+        assert {each["id"]: each["why"] for each in answer["failed"]} == {
+            1: "An image to keep is gone.",
+            2: "Its file is missing.",
+            3: "An image to keep is gone.",
+        }
+        assert review.get("/api/changes", since=0)["state"]["queues"]["rejected"] == 0
 
 
 def test_a_group_is_settled_into_a_class_in_one_step(root: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.review.conftest import open_page
 from tests.review.fake_server import FakeDataset, serve
 from tests.review.test_page_grid import press, state_of, wait_for
@@ -172,3 +174,26 @@ def test_a_detached_drive_is_announced(page, dataset):
     wait_for(page, "!document.getElementById('server').hidden")
     assert page.inner_text("#server").startswith("212 of 233 pictures of coral_snake are gone. Nothing was recorded.")
     page.click("[data-queue=all]")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_long_class_name_leaves_room_for_the_open_image(browser, dataset, address, width):
+    """In the loupe a class name of 200 characters is cut: image, position and all buttons are on the screen."""
+    dataset.items[1]["class"] = "a" * 200
+    with open_page(browser, address, viewport={"width": width, "height": 844}) as page:
+        press(page, *["ArrowRight"] * state_of(page, "ids.indexOf(1)"), "Space")
+        page.wait_for_selector("#loupe .loaded")
+        inside = (
+            "all => all.filter(each => each.checkVisibility()).every(({offsetLeft, offsetWidth}) => offsetWidth && "
+        )
+        inside += "offsetLeft + offsetWidth <= innerWidth)"
+        assert page.eval_on_selector_all("#loupe .position, #loupe .picture, #loupe button", inside)
+
+
+def test_names_keep_their_direction(browser, dataset, address):
+    """A class name that is written from right to left changes the order of nothing around it."""
+    for item in dataset.items.values():
+        item["class"] = "שלום"
+    with open_page(browser, address) as page:
+        page.click("[data-class='שלום']")
+        wait_for(page, "document.getElementById('status').textContent.startsWith('\u2068שלום\u2069 · ')")

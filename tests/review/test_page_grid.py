@@ -147,6 +147,23 @@ def test_undo_and_redo_name_what_they_do(page, dataset):
     assert dataset.items[first]["state"] == "rejected"
 
 
+@pytest.mark.parametrize("queue", ["unreviewed", "suspects", "all"])
+def test_undo_goes_back_to_the_image(page, queue):
+    """The focus is on the image that an undo restores; images that Enter has taken away are in their places again."""
+    page.click(f"[data-queue={queue}]")
+    page.wait_for_selector(".tile.loaded")
+    before = state_of(page, "ids")
+    press(page, "Enter", "u")
+    wait_for(page, "document.getElementById('grid').scrollTop === 0")
+    assert state_of(page, "ids") == before
+    assert state_of(page, "focus") == 0
+
+    press(page, "ArrowRight", "ArrowRight", "x", "ArrowDown", "u")
+    assert state_of(page, "focus") == 2
+    press(page, "ArrowRight", "Y")
+    assert state_of(page, "focus") == 2
+
+
 def test_the_class_picker_moves_to_a_new_class(page, dataset):
     """M, a new name and Enter move the image to that class."""
     first = state_of(page, "ids[0]")

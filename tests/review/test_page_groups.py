@@ -136,3 +136,17 @@ def test_undo_brings_a_group_back(duplicates, dataset):
 
     assert dataset.items[2]["state"] == "kept"
     assert state_of(duplicates, "groups.length") == 6
+
+
+def test_the_wheel_leaves_the_focused_group(page):
+    """The list of groups scrolls away from the group under the focus, and stays there when it is drawn again."""
+    page.click("[data-queue=duplicates]")
+    page.wait_for_selector(".member.focused")
+    page.hover("#groups .member")
+    page.mouse.wheel(0, 900)
+    wait_for(page, "document.getElementById('groups').scrollTop > 500")
+    redraw = "notify('groups'); return new Promise(requestAnimationFrame);"
+    redraw = f"import('/static/store.js').then(({{notify}}) => {{ {redraw} }})"
+    page.evaluate(redraw)
+    page.evaluate(redraw)
+    assert page.evaluate("document.getElementById('groups').scrollTop") > 500

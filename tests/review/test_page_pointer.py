@@ -139,3 +139,53 @@ def test_groups_fit_two_images_beside_each_other_on_a_phone(phone):
         ".group.current .member", "all => all.slice(0, 2).map((each) => each.getBoundingClientRect().right)"
     )
     assert max(ends) <= 390
+
+
+def test_all_queues_are_in_sight_on_a_phone(phone):
+    """The names of all queues are entirely on the screen, also with large counts."""
+    phone.evaluate("document.querySelectorAll('#queues .count').forEach((each) => { each.textContent = '123,456'; })")
+    inside = (
+        "all => all.every(({offsetLeft, offsetWidth}) => offsetLeft >= 0 && offsetLeft + offsetWidth <= innerWidth)"
+    )
+    assert phone.eval_on_selector_all("#queues button", inside)
+
+
+def test_a_finger_moves_through_a_large_group(phone):
+    """A part of the third image shows that there is more, and a finger brings it onto the screen."""
+    phone.tap("[data-queue=duplicates]")
+    phone.wait_for_selector(".member.focused")
+    third = "document.querySelectorAll('.group.current .member')[2].getBoundingClientRect()"
+    assert phone.evaluate(f"{third}.left < innerWidth - 16")
+    x, y = centre(phone, ".group.current .member")
+    touch = phone.context.new_cdp_session(phone).send
+    for left in range(200, -60, -20):
+        kind = "touchStart" if left == 200 else "touchMove"
+        touch("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + left, "y": y}]})
+    touch("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    wait_for(phone, f"{third}.right <= innerWidth")
+
+
+def test_each_class_of_a_conflict_has_a_whole_button_in_a_narrow_window(browser, dataset, address):
+    """The buttons of five long class names are all on the screen; other buttons are shown entirely or not at all."""
+    group = next(group for group in dataset.groups if group["kind"] == "conflict")
+    group["ids"] = [61, 62, 63, 64, 65]
+    for number in group["ids"]:
+        dataset.items[number]["class"] = f"{number} is a class with a long name"
+    with open_page(browser, address, viewport={"width": 900, "height": 700}) as page:
+        page.click("[data-queue=conflicts]")
+        page.wait_for_selector(".member.focused")
+        ends = "all => all.map((each) => each.getBoundingClientRect()).map(({right, bottom}) => [right, bottom])"
+        buttons = page.eval_on_selector_all("#conflict-classes button", ends)
+        assert len(buttons) == 5
+        assert all(right <= 900 and bottom <= 700 for right, bottom in buttons)
+        page.click("[data-queue=unreviewed]")
+        page.wait_for_selector(".tile.loaded")
+        row = page.locator("#actions").bounding_box()
+        for right, bottom in page.eval_on_selector_all("#actions button", ends):
+            assert right <= row["x"] + row["width"] or bottom > row["y"] + row["height"]
+
+
+def test_the_bar_of_queues_begins_with_a_name_on_a_phone_held_sideways(browser, address):
+    """The queue that the page opens with needs no scrolling, so the first queue is entirely in sight."""
+    with open_page(browser, address, **PHONE | {"viewport": {"width": 844, "height": 390}}) as page:
+        assert page.evaluate("document.getElementById('queues').scrollLeft") == 0

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tests.review.conftest import STARTED, open_page
 from tests.review.fake_server import FakeDataset, serve
+from tests.review.reviews import wait_for as wait_until
 from tests.review.test_page_grid import press, state_of, wait_for
 
 
@@ -42,6 +43,33 @@ def test_decisions_wait_for_a_server_that_stopped(browser):
         press(page)  # wait for the answer
         assert [body["action"] for body in dataset.log] == ["reject", "keep"]
         opened.__exit__(None, None, None)
+
+
+def test_a_server_that_does_not_answer_is_in_the_bar(page, dataset):
+    """After some seconds without an answer the bar says so and counts; once it answers, each decision is made once."""
+    page.clock.install()
+    with dataset.lock:
+        page.keyboard.press("x")
+        page.keyboard.press("x")
+        page.clock.fast_forward(6000)
+        wait_for(page, "document.getElementById('server').textContent.includes('2 decisions are not saved yet')")
+    press(page)
+    wait_for(page, "document.getElementById('server').hidden")
+    assert [body["action"] for body in dataset.log] == ["reject", "reject"]
+
+
+def test_a_server_that_does_not_answer_gets_no_second_question(page, dataset):
+    """While one question about changes is unanswered, none follows, however long it takes."""
+    asked = []
+    page.on("request", lambda sent: asked.append(sent.url) if "/api/changes" in sent.url else None)
+    page.clock.install()
+    with dataset.lock:
+        wait_until(lambda: page.evaluate("dispatchEvent(new Event('focus'))") and len(asked) == 1)
+        page.evaluate("for (let times = 0; times < 5; times += 1) dispatchEvent(new Event('focus'))")
+        page.clock.fast_forward(60_000)
+        wait_for(page, "document.getElementById('server').textContent.includes('has not answered')")
+        assert len(asked) == 1
+    wait_for(page, "document.getElementById('server').hidden")
 
 
 def test_decisions_that_wait_are_sent_together(page, dataset):

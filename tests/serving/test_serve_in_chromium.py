@@ -133,7 +133,7 @@ def test_a_picture_can_be_named_by_its_address(look):
 
 
 def test_a_button_shows_what_decided(look):
-    """The button of a card replaces the image by its explanation, and back; it asks the service once."""
+    """The button of a card replaces the image by its explanation in words, and back; it asks the service once."""
     page = look()
     asked = []
     page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/explain") else None)
@@ -144,8 +144,10 @@ def test_a_button_shows_what_decided(look):
     page.locator(".card.explained .heat").wait_for()
     assert not page.locator(".photo").is_visible()
     assert button.get_attribute("aria-pressed") == "true"
+    assert page.inner_text(".hint") == "The brighter a place, the more it speaks for red."
     button.click()
     page.locator(".photo").wait_for()
+    assert not page.locator(".hint").is_visible()
     button.click()
     page.locator(".heat").wait_for()
     assert len(asked) == 1

@@ -242,6 +242,15 @@ def test_small_classes_come_first(snakes, tmp_path: Path) -> None:
     assert "Fewer than 20 images: c0 (10), c1 (11), c2 (12) and 7 more." in read(changed, tmp_path).text
 
 
+def test_small_classes_need_more_images_where_the_curve_is_flat(snakes, tmp_path: Path) -> None:
+    """A page that advises to harvest more of the small classes does not say that more images are not needed."""
+    flat = replace(snakes, learning_curve=examples.curve(0.97, 0.985, 0.99))
+    small = replace(flat, split={"king": {"train": 12}, "coral": {"train": 40}})
+
+    assert "In small classes. From" in read(small, tmp_path).text
+    assert "But 1 class has fewer than 20 images." in read(small, tmp_path).text
+
+
 @pytest.mark.parametrize(
     ("accuracies", "answer"),
     [

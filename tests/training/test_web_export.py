@@ -22,6 +22,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
+from harvest import classifier_page
 from harvest.errors import UsageError
 from harvest.settings_and_cache_files import cache_file
 from harvest.training.inference.onnx_engine import OnnxEngine
@@ -152,7 +153,7 @@ def run(exported, tmp_path) -> Path:
 
 
 def test_the_folder_is_complete(run):
-    """The service worker keeps every file of the page; the licence and the front matter of a Space are there."""
+    """The service worker keeps every file of the page, also those of `harvest serve`; the licence is there."""
     folder = write_web_page(run, 'snakes "of" {{FILES}}: x', (run / "model.onnx").read_bytes(), STAND_IN)
 
     worker = (folder / "service-worker.js").read_text("utf-8")
@@ -164,6 +165,9 @@ def test_the_folder_is_complete(run):
         "service-worker.js",
         "runtime/LICENSE.txt",
         "runtime/ThirdPartyNotices.txt",
+    }
+    assert {name: (folder / name).read_bytes() for name in ("cards.css", "cards.js", "icon.svg")} == {
+        name: classifier_page.read_file(name) for name in ("cards.css", "cards.js", "icon.svg")
     }
     assert "{{" not in worker
     assert "Microsoft" in (folder / "runtime" / "LICENSE.txt").read_text("utf-8")

@@ -6,7 +6,7 @@ import { idsOnScreen } from "./grid.js";
 import { currentGroup } from "./groups.js";
 import { outbox } from "./outbox.js";
 import { classNames, isGroupQueue, listen, store } from "./store.js";
-import { count, queues, texts } from "./texts.js";
+import { count, isolate, queues, texts } from "./texts.js";
 
 const CONFLICT_CLASSES = 9;
 
@@ -35,7 +35,7 @@ function drawQueues() {
     if (button.dataset.queue !== store.queue) button.removeAttribute("aria-current");
     else if (!button.hasAttribute("aria-current")) {
       button.setAttribute("aria-current", "page");
-      button.scrollIntoView({ block: "nearest", inline: "center" });
+      button.scrollIntoView({ block: "nearest", inline: "nearest" }); // the bar begins in the middle of a name only where it must
     }
   }
 }
@@ -51,6 +51,7 @@ function drawStatus() {
   byId("actions").hidden = isEmpty || store.isLoading;
   document.body.dataset.view = isGroupQueue() ? "groups" : "grid";
   document.body.classList.toggle("has-selection", store.selection.size > 0);
+  document.body.classList.toggle("has-class", Boolean(store.class));
   drawUndo("undo", texts.undoName);
   drawUndo("redo", texts.redoName);
   setText(byId("pace"), texts.pace(store.state.pace));
@@ -72,7 +73,7 @@ function drawGridStatus() {
   const marked = onScreen.filter((id) => store.items.get(id)?.state === "rejected").length;
   const chosen = store.selection.size;
   const shown = texts.onScreen(onScreen.length, store.queue === "rejected" ? 0 : marked);
-  setText(byId("status"), [store.class, chosen ? texts.selected(chosen) : shown].filter(Boolean).join(" · "));
+  setText(byId("status"), [isolate(store.class), chosen ? texts.selected(chosen) : shown].filter(Boolean).join(" · "));
   setText(byId("accept").querySelector("span"), texts.keepRest(chosen || undecidedOnScreen().length));
   if (byId("conflict-classes").firstChild) byId("conflict-classes").replaceChildren();
 }

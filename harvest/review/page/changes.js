@@ -22,9 +22,9 @@ function mergeItems(changed, pending) {
     const known = store.items.get(item.id);
     if (known && !pending.has(item.id)) Object.assign(known, { ...item, reasons: item.reasons.length ? item.reasons : known.reasons });
     if (!known) store.items.set(item.id, item);
-    const fits = takesNew && belongs(item) && (!store.filters.source || store.filters.source === item.source);
-    // New images go to the end: nothing moves under the pointer.
-    if (!fits || store.queue === "suspects") continue;
+    const fits = takesNew && store.queue !== "suspects" && (!store.filters.source || store.filters.source === item.source);
+    // New images go to the end: nothing moves under the pointer. Those that were listed before may come back.
+    if (!belongs(item) || !(fits || store.places.has(item.id))) continue;
     listed ??= new Set(store.ids);
     if (!listed.has(item.id)) store.ids.push(item.id);
   }

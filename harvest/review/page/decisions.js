@@ -3,7 +3,7 @@
 import { announce, showNotice } from "./announce.js";
 import { pendingIds, send, setHandlers } from "./outbox.js";
 import { get } from "./server.js";
-import { classNames, focusedId, isGroupQueue, notify, setFocus, setSelection, store } from "./store.js";
+import { classNames, focusedId, isGroupQueue, notify, returnToPlaces, setFocus, setSelection, store } from "./store.js";
 import { texts } from "./texts.js";
 
 const MOST_SUGGESTIONS = 50;
@@ -42,7 +42,9 @@ setHandlers({
     else showNotice(texts.refused(refusal.message, refusal.hint), true);
     if (isGroupQueue()) notify("reload");
   },
-  onReply(failed, decision) {
+  onReply(failed, decision, reverted) {
+    // Whoever goes on before the answer is there, stays there.
+    if (reverted.length && !isGroupQueue() && !pendingIds().size) focusReverted(reverted);
     // What is undone may open a group again.
     if (isGroupQueue() && (failed.length || decision.path !== "/api/decide")) notify("reload");
     if (!failed.length) return;
@@ -50,6 +52,15 @@ setHandlers({
     showNotice(texts.failed(failed.length, failed[0].why), true);
   },
 });
+
+/** Put the images of an undo or redo back into their places, and the focus on the first of them. */
+function focusReverted(ids) {
+  returnToPlaces();
+  const reverted = new Set(ids);
+  const first = store.ids.findIndex((id) => reverted.has(id));
+  notify("items");
+  if (first >= 0) setFocus(first);
+}
 
 export function undo() {
   revert("undo", texts.undone);

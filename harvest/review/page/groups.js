@@ -3,12 +3,13 @@
 import { byId, create } from "./elements.js";
 import { thumbnail } from "./server.js";
 import { listen, notify, store } from "./store.js";
-import { texts } from "./texts.js";
+import { isolate, texts } from "./texts.js";
 
 const SPARE_ROWS = 1;
 const rows = new Map(); // group key -> element
 let box, sheet;
 let frame = 0;
+let inSight = null; // the tile that was scrolled into view last
 export const place = { group: 0, member: 0 };
 
 export function startGroups() {
@@ -16,7 +17,7 @@ export function startGroups() {
   sheet = byId("group-sheet");
   box.addEventListener("scroll", draw, { passive: true });
   box.addEventListener("click", onClick);
-  new ResizeObserver(draw).observe(box);
+  new ResizeObserver(() => { inSight = null; draw(); }).observe(box);
   listen("groups items", draw);
 }
 
@@ -135,7 +136,10 @@ function drawNow() {
   for (const [key, row] of rows) if (!wantedKeys.has(key)) discard(key, row);
   for (const index of wanted) show(store.groups[index], index).style.transform = `translateY(${index * height}px)`;
   box.setAttribute("aria-activedescendant", memberId(place.group, place.member));
-  byId(memberId(place.group, place.member))?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const focused = byId(memberId(place.group, place.member));
+  if (focused === inSight) return; // a finger may have moved the group since
+  inSight = focused;
+  focused?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 const memberId = (group, member) => `member-${group}-${member}`;
@@ -188,7 +192,7 @@ function build(group) {
 function memberFacts(group, member) {
   if (isConflict(group)) return member.class;
   const className = group.classes.length > 1 ? member.class : "";
-  return [className, member.licence || texts.unknownLicence, member.source].filter(Boolean).join(" · ");
+  return [isolate(className), member.licence || texts.unknownLicence, member.source].filter(Boolean).join(" · ");
 }
 
 function dress(tile, group, index, position) {

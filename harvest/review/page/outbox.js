@@ -6,16 +6,18 @@ import { notify, store } from "./store.js";
 import { texts } from "./texts.js";
 
 const RETRY_AFTER = 2000; // milliseconds
+const SILENT_AFTER = 5000; // milliseconds without an answer, until the bar says so
 const MOST_AT_ONCE = 50;
 const SAVE_AFTER = 250; // milliseconds: a burst of keys is written once
 const STORED = "harvest-unsent";
 
 export const outbox = {
   waiting: [], // {path, body, restore, ids}
-  problem: "", // "", "stopped", "expired" or "failed"
+  problem: "", // "", "silent", "stopped", "expired" or "failed"
   reason: "", // of "failed": what the server says
 };
 let isSending = false;
+let isPolling = false;
 let isOneByOne = false; // the server refused several decisions together: find out which
 let onRefusal = () => {};
 let onReply = () => {};
@@ -111,6 +113,7 @@ async function deliverNext() {
   const decisions = nextDecisions();
   const [first] = decisions;
   let reply = null;
+  const silent = expectAnswer();
   try {
     reply = await postDecisions(decisions);
   } catch (error) {
@@ -121,6 +124,8 @@ async function deliverNext() {
     isOneByOne = decisions.length > 1;
     if (!isOneByOne) refuse(first, error);
     return;
+  } finally {
+    clearTimeout(silent);
   }
   isOneByOne = false;
   setProblem("");
@@ -131,7 +136,7 @@ async function deliverNext() {
   applyReply(reply, pendingIds());
   made.forEach((decision, at) => {
     const isLast = ({ id }) => !made.slice(at + 1).some(({ ids }) => ids.includes(id));
-    onReply(failed[at].filter(isLast), decision);
+    onReply(failed[at].filter(isLast), decision, reply.ids ?? []);
   });
 }
 
@@ -145,6 +150,9 @@ function refuse(decision, error) {
 
 const isTemporary = (error) => !(error instanceof Refusal) || error.status === 401 || error.status === 503;
 
+/** Say it when no answer comes for a while. The request is not cancelled: an undo that is sent twice would undo two decisions. */
+const expectAnswer = () => setTimeout(() => setProblem("silent"), SILENT_AFTER);
+
 /** Show or hide the bar about the server. */
 export function setProblem(problem, reason = "") {
   if (outbox.problem === problem && !problem) return;
@@ -154,7 +162,9 @@ export function setProblem(problem, reason = "") {
 
 /** Ask what has changed, unless decisions are on their way: their replies bring it. */
 export async function poll() {
-  if (isSending) return;
+  if (isSending || isPolling) return;
+  isPolling = true; // a server that does not answer gets no second question
+  const silent = expectAnswer();
   try {
     const reply = await get("/api/changes", { since: store.seq });
     if (isSending) return;
@@ -164,5 +174,8 @@ export async function poll() {
     if (error.status === 401) setProblem("expired");
     else if (isTemporary(error)) setProblem("stopped");
     else setProblem("failed", texts.serverSays(error.message, error.hint));
+  } finally {
+    clearTimeout(silent);
+    isPolling = false;
   }
 }

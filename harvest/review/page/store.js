@@ -15,6 +15,7 @@ export const store = {
   filters: { ...NO_FILTERS },
   items: new Map(), // id -> item
   ids: [], // the images of the grid, in its order
+  places: new Map(), // id -> place in the list of the server, also of images that have left the grid since
   groups: [], // the groups of Duplicates or Conflicts
   isLoading: true,
   focus: 0, // index into ids
@@ -69,6 +70,7 @@ export function replaceItems(columns) {
   const items = readColumns(columns);
   store.items = new Map(items.map((item) => [item.id, item]));
   store.ids = items.map((item) => item.id);
+  store.places = new Map(store.ids.map((id, place) => [id, place]));
   store.seq = columns.seq;
   store.focus = 0;
   store.selection.clear();
@@ -85,6 +87,12 @@ export function removeJudged(index) {
   store.selection.clear();
   store.focus = Math.min(position, Math.max(0, store.ids.length - 1));
   return position;
+}
+
+/** Order the images as the server did; those that it did not list stay at the end. */
+export function returnToPlaces() {
+  const place = (id) => store.places.get(id) ?? Number.MAX_SAFE_INTEGER;
+  store.ids.sort((one, other) => place(one) - place(other));
 }
 
 export function setFocus(index) {

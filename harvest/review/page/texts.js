@@ -3,6 +3,8 @@
 const number = new Intl.NumberFormat();
 export const count = (value) => number.format(value);
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+/** Return a name so that it keeps its own direction of writing, and the text around it keeps its order. */
+export const isolate = (name) => (name ? `\u2068${name}\u2069` : "");
 const images = (value) => (value === 1 ? "1 image" : `${count(value)} images`);
 
 export const queues = {
@@ -76,6 +78,8 @@ export const texts = {
   notUndone: "Not undone: harvest review has stopped.",
 
   // Server
+  silent: (unsent) =>
+    `harvest review has not answered for some seconds. ${unsent ? `${unsent === 1 ? "1 decision is" : `${count(unsent)} decisions are`} not saved yet. Leave this page open: ${unsent === 1 ? "it is" : "they are"} saved when it answers.` : "This page continues when it does."}`,
   stopped: (unsent) =>
     `harvest review has stopped. ${unsent ? `${unsent === 1 ? "1 decision is" : `${count(unsent)} decisions are`} not saved. Start it again and leave this page open: ${unsent === 1 ? "it is" : "they are"} sent then.` : "Start it again in the terminal; this page continues by itself."}`,
   expired: (unsent) =>
@@ -161,7 +165,7 @@ export const texts = {
   warnings: "Before you train",
   remaining: (queue, amount) => `${queues[queue]}: ${count(amount)} left`,
   emptyFilter: "No image matches these filters.",
-  emptyClass: (name) => `${name} has no images in this queue.`,
+  emptyClass: (name) => `${isolate(name)} has no images in this queue.`,
   emptyQueue: {
     conflicts: "No image is in two classes.",
     duplicates: "No duplicates are left to decide.",

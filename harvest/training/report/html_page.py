@@ -39,7 +39,7 @@ def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
     saved = data.saved
     held_out = mistakes.combine_held_out(saved) if saved else None
     classes = report_first_screen.sort_by_f1(held_out)
-    outlook = result_text.judge_outlook(data.learning_curve)
+    outlook = report_first_screen.judge_outlook(data)
     return {
         "data": data,
         "pictures": len(data.predictions) or sum(sum(parts.values()) for parts in data.split.values()),

@@ -109,6 +109,15 @@ def next_steps(data: ReportData, suspected: int, outlook: result_text.Outlook) -
         )
 
 
+def judge_outlook(data: ReportData) -> result_text.Outlook:
+    """Return whether more images would help: the learning curve is of all classes together, and some may be small."""
+    outlook, small = result_text.judge_outlook(data.learning_curve), _small_classes(data)
+    if not small or outlook.answer in {"Yes", "Not known"}:
+        return outlook
+    have = "1 class has" if len(small) == 1 else f"{len(small):,} classes have"
+    return result_text.Outlook("In small classes", f"{outlook.why} But {have} fewer than {FEW} images.")
+
+
 def _small_classes(data: ReportData) -> list[str]:
     totals = {label: sum(parts.values()) for label, parts in data.split.items()}
     small = sorted((total, label) for label, total in totals.items() if total < FEW)

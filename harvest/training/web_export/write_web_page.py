@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from harvest import classifier_page
 from harvest.errors import UsageError
 from harvest.files import disk
 from harvest.training import image_array
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = "web"
-_PAGE = ("index.html", "page.css", "page.js", "classifier.js", "read_view.js", "icon.svg")
+_PAGE = ("index.html", "page.css", "page.js", "classifier.js", "read_view.js")
+_SHARED = ("cards.css", "cards.js", "icon.svg")
 _WORKER = "service-worker.js"
 _LICENCES = {"LICENSE": "LICENSE.txt", "ThirdPartyNotices.txt": "ThirdPartyNotices.txt"}
 _ICONS = (192, 512)  # pixels a side, which Android and iOS ask for
@@ -49,6 +51,7 @@ def write_web_page(run: Path, name: str, model: bytes, runtime: Mapping[str, byt
 def _collect(name: str, model: bytes, runtime: Mapping[str, bytes]) -> dict[str, bytes]:
     page = files("harvest.training.web_export") / "page"
     content = {each: (page / each).read_bytes() for each in _PAGE}
+    content |= {each: classifier_page.read_file(each) for each in _SHARED}
     content |= {f"runtime/{each}": data for each, data in {**runtime, **_licences()}.items()}
     content |= {f"icon-{side}.png": _draw_icon(side) for side in _ICONS}
     content |= {
