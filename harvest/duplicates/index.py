@@ -112,7 +112,8 @@ class DuplicateIndex:
         if not self._count:
             return Copies([], [])
         query = unpack([fingerprint])
-        part = distinct_places(query["hashes"])
+        first = {value: place for place, value in reversed([*enumerate(query["hashes"][0].tolist())])}
+        part = np.array(sorted(first.values()))  # as `distinct_places`, which takes ten times as long for one row
         near = self._hashes.find(query["hashes"][0, part])
         near = NearHashes(*(each[:_MOST_NEIGHBOURS] for each in near))
         loaded = self._load(np.unique(near.keys).tolist()) if len(near.keys) else {}
