@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from harvest.dataset import Dataset
@@ -142,6 +144,37 @@ def test_the_larger_copy_of_one_batch_is_kept(web):
 
     assert Deduplicator(web.dataset).record_outcomes(batch) == [Verdict.KEPT, Verdict.BETTER, Verdict.BETTER]
     assert len(web.files) == 1
+
+
+def test_a_batch_decides_like_single_pictures(tmp_path):
+    """Copies, better copies, other classes and equal files get the same verdicts in batches as one after the other."""
+    random = Random(5)
+    changes = ["", "", "smaller", "rough", "larger", "cropped"]
+    arrivals = [(random.randrange(6), random.choice(changes), random.choice(["coral", "king"])) for _ in range(48)]
+    decided = []
+    for size in (1, 12):
+        with Dataset.open(tmp_path / str(size), create=True, exclusive=True) as dataset:
+            web, placer = Arrivals(dataset), Deduplicator(dataset)
+            verdicts = []
+            for start in range(0, len(arrivals), size):
+                batch = arrivals[start : start + size]
+                verdicts += placer.record_outcomes([web.outcome(n, change, to=to) for n, change, to in batch])
+            decided.append((verdicts, web.files))
+    assert decided[0] == decided[1]
+    assert set(decided[0][0]) == {Verdict.KEPT, Verdict.BETTER, Verdict.DUPLICATE, Verdict.CONFLICT}
+
+
+def test_a_copy_of_what_the_batch_replaced(web):
+    """A file known before its batch is the duplicate of the better copy that replaced it in the batch."""
+    placer = Deduplicator(web.dataset)
+    assert placer.record_outcomes([web.outcome(1, "smaller")]) == [Verdict.KEPT]
+    better, again = web.outcome(1), web.outcome(1, "smaller")
+
+    assert placer.record_outcomes([better, again]) == [Verdict.BETTER, Verdict.DUPLICATE]
+
+    (file,) = web.files
+    sources = {source.url for source in web.dataset.history_of_text(file).sources}
+    assert {better.task.hit.url, again.task.hit.url} <= sources
 
 
 def test_an_open_licence_outranks_size(web):

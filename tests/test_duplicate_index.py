@@ -65,6 +65,21 @@ def test_find_equals_comparing_all(monkeypatch) -> None:
         duplicates.add(key, one)
 
 
+@pytest.mark.parametrize("indexed_at", [7, 40, 1000])
+def test_many_at_once_equal_one_by_one(monkeypatch, indexed_at: int) -> None:
+    """Fingerprints looked up together have the copies, and their order, that each has alone."""
+    monkeypatch.setattr("harvest.duplicates.hashes_in_memory.UNINDEXED", indexed_at)
+    monkeypatch.setattr("harvest.duplicates.hamming_search._CANDIDATES", 50)
+    monkeypatch.setattr("harvest.duplicates.hamming_search._BATCH", 3)
+    fingerprints = families(6, 90)
+    duplicates = DuplicateIndex(enumerate(fingerprints[:70]))
+    duplicates.discard(11)
+    alone = [duplicates.find(fingerprint) for fingerprint in fingerprints]
+    assert sum(bool(any(copies)) for copies in alone[70:]) > 3
+    assert duplicates.find_all(fingerprints) == alone
+    assert duplicates.find_all([]) == []
+
+
 def test_pairs_equal_comparing_all() -> None:
     """find_duplicates finds the pairs of a full comparison, the smaller position first, each once."""
     fingerprints = families(2, 150)

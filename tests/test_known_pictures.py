@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harvest.dataset import Dataset
 from harvest.duplicates import equal_hash_index
 from harvest.duplicates.equal_hash_index import EqualHashIndex
-from harvest.harvesting.deduplicate import KnownPictures
+from harvest.harvesting.known_pictures import KnownPictures
 from harvest.models import FINGERPRINT_BYTES
 from tests.datasets import a_picture, fill, name
 
@@ -47,7 +47,7 @@ def test_memory_for_each_known_picture(tmp_path: Path) -> None:
         taken, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         picture = next(dataset.list_present())
-        assert known.find(picture)[0] == picture
+        assert known.find(picture).same == picture
     assert taken / count < FINGERPRINT_BYTES
 
 
@@ -62,7 +62,7 @@ def test_a_known_picture_is_as_the_ledger_has_it_now(tmp_path: Path) -> None:
         dataset.move(dataset.find(name(1)), "coral", by="page")
         dataset.move(dataset.find(name(2)), "coral", by="page")
         assert known.find_exact(a_picture(1)).class_name == "coral"
-        edited = known.find(a_picture(2))[0]
+        edited = known.find(a_picture(2)).same
         assert (edited.class_name, edited.protected) == ("coral", True)
         assert known.find_exact(a_picture(7)) is None
 

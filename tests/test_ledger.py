@@ -320,3 +320,12 @@ def test_bug_is_not_dressed_up(root: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         opened.rows("SELECT * FROM nowhere")
     opened.close()
+
+
+def test_an_image_takes_a_third_of_a_page(tmp_path: Path) -> None:
+    """The ledger of 300 images has less than 4 kB for each; with smaller pages, each image would take a page alone."""
+    with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
+        size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        before = dataset._ledger.scalar(size)
+        datasets.fill(dataset, "king", range(300))
+        assert (dataset._ledger.scalar(size) - before) / 300 < 4000

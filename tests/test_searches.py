@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -241,7 +242,7 @@ def test_many_hits_are_recorded_fast(dataset: Dataset) -> None:
     for statement, values in rows:
         plans += [row[3] for row in ledger.rows(f"EXPLAIN QUERY PLAN {statement}", *values)]
     assert rows
-    assert [plan for plan in plans if plan.startswith("SCAN") and "CONSTANT" not in plan] == []
+    assert [plan for plan in plans if plan.startswith("SCAN") and not re.search("CONSTANT|json_each", plan)] == []
     assert not any("state=?" in plan and "class=?" not in plan for plan in plans)
 
 

@@ -13,6 +13,7 @@ from harvest.ledger import statistics
 from tests.datasets import copied
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 WORDS = ("king", "snake", "kings", "kingsnake", "scarlet", "coral", "Schlange", "é", "42", "sna", "ke", "", "%20")
@@ -33,18 +34,30 @@ def test_no_count_reads_every_picture(tmp_path: Path, count: str) -> None:
 
 def test_outdated_fingerprints_are_found_by_an_index(tmp_path: Path) -> None:
     """Every command looks for fingerprints of earlier versions, and reads none to find them."""
-    statements: list[str] = []
-    root = copied(tmp_path / "dataset", king=range(3))
-    with Dataset.open(root) as dataset:
-        dataset._ledger._connection.set_trace_callback(statements.append)
-        assert dataset._pictures.list_outdated() == []
-        dataset._ledger._connection.set_trace_callback(None)
-        (statement,) = statements
-        steps = [row[3] for row in dataset._ledger.rows(f"EXPLAIN QUERY PLAN {statement}")]
+    with Dataset.open(copied(tmp_path / "dataset", king=range(3))) as dataset:
+        steps = list_steps(dataset, dataset._pictures.list_outdated)
     assert [step for step in steps if "picture" in step] == [
         "SEARCH picture USING INDEX picture_look (<expr><?)",
         "SEARCH picture USING INDEX picture_look (<expr>>?)",
     ]
+
+
+def test_conflicts_are_found_from_the_few(tmp_path: Path) -> None:
+    """Conflicts are looked up among the pictures, and not each picture among the conflicts."""
+    with Dataset.open(copied(tmp_path / "dataset", king=range(3))) as dataset:
+        steps = list_steps(dataset, dataset.conflicts)
+    assert steps[0].startswith("SCAN conflict")
+    assert "SEARCH picture USING INTEGER PRIMARY KEY (rowid=?)" in steps
+
+
+def list_steps(dataset: Dataset, act: Callable[[], object]) -> list[str]:
+    """Return the steps in which SQLite answers the one query of a function that finds nothing."""
+    statements: list[str] = []
+    dataset._ledger._connection.set_trace_callback(statements.append)
+    assert act() == []
+    dataset._ledger._connection.set_trace_callback(None)
+    (statement,) = statements
+    return [row[3] for row in dataset._ledger.rows(f"EXPLAIN QUERY PLAN {statement}")]
 
 
 @pytest.mark.parametrize("classes", [3, 100])

@@ -21,7 +21,7 @@ def print_conflicts(root: Path, conflicts: Sequence[Conflict], most: int | None,
     if conflicts:
         print(f"\n conflicts: {count_images(len({each.id for each in conflicts}))} found for two classes")
         print_list([describe_mismatch(root, each, "was also found for") for each in conflicts], most, more=more)
-        print("   An image belongs to one class: move it there, or delete the wrong copy.")
+        print("   An image belongs to one class: decide with harvest review, or move or delete the file.")
 
 
 def print_near_duplicates(
@@ -31,7 +31,7 @@ def print_near_duplicates(
     if groups:
         print(f"\n near-duplicates: {count_images(sum(map(len, groups)))} that may be copies of each other")
         print_list([_describe_group(root, group, most) for group in groups], most, more=more)
-        print("   All are kept. If they are copies, delete all but one; train.py never splits them.")
+        print("   All are kept; train.py never splits them. If they are copies: harvest review, or delete all but one.")
 
 
 def _describe_group(root: Path, group: Sequence[NearDuplicate], most: int | None) -> str:

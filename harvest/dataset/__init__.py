@@ -11,13 +11,14 @@ from harvest.dataset.reported_changes import Change, Changes
 from harvest.ledger.decision_kinds import Action
 from harvest.ledger.export_queries import ImageProvenance, RunRecord, SearchCount
 from harvest.ledger.history import PictureHistory
+from harvest.ledger.hit_table import HitVerdict
 from harvest.ledger.list_rejections import Rejection, RejectionBatch
 from harvest.ledger.near_duplicate_table import NearDuplicate
 from harvest.ledger.picture_table import KnownPicture
 from harvest.ledger.report_queries import Attribution, OriginCount, RangeCount, RankRate, SampleRow, SourceCount
 from harvest.ledger.review_queries import LOCAL as LOCAL_SOURCE
 from harvest.ledger.review_queries import LedgerPosition, ReviewRow
-from harvest.ledger.search_and_hit_tables import EXHAUSTED, LIMIT_REACHED, HitVerdict, SearchRecord
+from harvest.ledger.search_and_hit_tables import EXHAUSTED, LIMIT_REACHED, SearchRecord
 from harvest.ledger.shard_table import ShardCounts
 from harvest.ledger.statistics import ClassCounts, Conflict, KeepRate
 from harvest.ledger.training_data_and_splits import Origin

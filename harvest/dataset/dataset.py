@@ -48,17 +48,14 @@ from harvest.ledger import (
 from harvest.ledger.database import Ledger
 from harvest.ledger.decision_log import DecisionLog
 from harvest.ledger.expected_images_tables import RebuildTable
-from harvest.ledger.search_and_hit_tables import (
-    HitVerdict,
-    SearchRecord,
-    SearchTable,
-)
+from harvest.ledger.search_and_hit_tables import SearchRecord, SearchTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from harvest.images import InspectedImage
     from harvest.ledger.decision_kinds import Action
+    from harvest.ledger.hit_table import HitVerdict
     from harvest.ledger.picture_table import KnownPicture
     from harvest.ledger.review_queries import ReviewRow
     from harvest.ledger.undo_and_redo_from_log import UndoStep

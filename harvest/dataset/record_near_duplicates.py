@@ -54,9 +54,10 @@ def _compare_each(ledger: Ledger, new: Sequence[int], pictures: PictureTable, ti
     index = DuplicateIndex(pictures.list_current_fingerprints(), load=pictures.load_fingerprints)
     for start in range(0, len(new), _BATCH):
         batch = new[start : start + _BATCH]
-        copies = {picture: index.find(each) for picture, each in pictures.load_fingerprints(batch).items()}
+        loaded = pictures.load_fingerprints(batch)
+        copies = index.find_all(list(loaded.values()))
         with ledger.transaction():
-            for picture, (certain, probable) in copies.items():
+            for picture, (certain, probable) in zip(loaded, copies, strict=True):
                 add_near_duplicates(ledger, [(picture, other, True) for other in certain if other != picture])
                 add_near_duplicates(ledger, [(picture, other, False) for other in probable if other != picture])
             record_comparison(ledger, batch)

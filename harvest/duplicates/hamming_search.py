@@ -27,6 +27,7 @@ _EDGES = [round(64 * block / (RADIUS + _AGREE)) for block in range(RADIUS + _AGR
 _BLOCKS = [(np.uint64(low), high - low, np.uint64((1 << high - low) - 1)) for low, high in pairwise(_EDGES)]
 _CACHED = 60_000  # hashes sorted at a time: as many as fit into the cache of a core
 _BATCH = 10_000  # pairs at a time; confirming one takes 5 kB
+_CANDIDATES = 1 << 20  # that are compared at a time; one takes 40 bytes
 # Bits by which a 16-bit word may differ. If every word differed in more, that would be 3 + 2 + 2 + 2 > 8 bits.
 _WORDS = ((0, 2), (16, 1), (32, 1), (48, 1))
 
@@ -105,10 +106,10 @@ def count_up(many: Ints) -> Ints:
     return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - many, many)
 
 
-def split_into_batches(many: Ints) -> list[slice]:
+def split_into_batches(many: Ints, size: int = _BATCH) -> list[slice]:
     """Return slices of numbers; each adds up to about the size of a batch."""
     ends = np.cumsum(many)
-    cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, _BATCH)))
+    cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, size)))
     return [slice(*cut) for cut in pairwise([*cuts.tolist(), len(many)])]
 
 
@@ -144,11 +145,12 @@ class HammingIndex:
         for (shift, bits), (starts, order) in zip(_WORDS, self._tables, strict=False):
             words = ((hashes >> shift).astype(np.uint16)[:, None] ^ _FLIPS[bits]).ravel()
             low, many = starts[words], starts[words.astype(np.intp) + 1] - starts[words]
-            place = np.repeat(low, many) + count_up(many)
-            query = np.repeat(np.arange(len(words)) // len(_FLIPS[bits]), many)
-            found = order[place].astype(np.intp)
-            near = np.bitwise_count(hashes[query] ^ self._hashes[found]) <= RADIUS
-            matches.append(query[near] * len(self._hashes) + found[near])
+            for some in split_into_batches(many, _CANDIDATES):
+                place = np.repeat(low[some], many[some]) + count_up(many[some])
+                query = np.repeat(np.arange(some.start, some.stop) // len(_FLIPS[bits]), many[some])
+                found = order[place].astype(np.intp)
+                near = np.bitwise_count(hashes[query] ^ self._hashes[found]) <= RADIUS
+                matches.append(query[near] * len(self._hashes) + found[near])
         both = np.unique(np.concatenate(matches))
         query, found = np.divmod(both, max(1, len(self._hashes)))
         return query, found

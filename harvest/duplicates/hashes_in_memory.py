@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Hashes = NDArray[np.uint64]  # (n, PARTS_OF_EACH): a row for each fingerprint
 
 UNINDEXED = 512  # fingerprints that are compared one by one: as fast as an index
+_MANY = 100  # hashes for which it is faster to index those first
 PARTS_OF_EACH = CONTENT + 1
 _RATIO = 4  # a segment takes the one before it unless that is so many times larger
 _FORGOTTEN = -1 << 63  # the key of a row that was discarded
@@ -49,6 +50,7 @@ class HashSegments:
 
     def _start_tail(self) -> None:
         self._end = 0
+        self._tail: _Segment | None = None
         self._keys = np.zeros(UNINDEXED, np.int64)
         self._hashes = np.zeros((UNINDEXED, PARTS_OF_EACH), np.uint64)
 
@@ -66,6 +68,7 @@ class HashSegments:
         self._keys[self._end] = key
         self._hashes[self._end] = hashes
         self._end += 1
+        self._tail = None
 
     def _index_tail(self) -> None:
         """Make a segment of the tail and of the smaller segments before it, without what was discarded."""
@@ -96,12 +99,19 @@ class HashSegments:
     def find(self, hashes: NDArray[np.uint64]) -> NearHashes:
         """Return the known hashes that are near some others."""
         near = [segment.find(hashes) for segment in self._segments]
-        tail = self._hashes[: self._end].reshape(-1, 1)
-        place, query = np.divmod(np.flatnonzero(np.bitwise_count(tail ^ hashes) <= RADIUS), len(hashes))
-        near.append(_at(query, place, self._keys))
+        near.append(self._find_in_tail(hashes))
         found = NearHashes(*(np.concatenate(each) for each in zip(*near, strict=True)))
         living = found.keys != _FORGOTTEN
         return found if living.all() else NearHashes(*(each[living] for each in found))
+
+    def _find_in_tail(self, hashes: NDArray[np.uint64]) -> NearHashes:
+        if len(hashes) > _MANY:
+            if self._tail is None:  # a view: what is discarded is so in both
+                self._tail = _Segment(self._keys[: self._end], self._hashes[: self._end])
+            return self._tail.find(hashes)
+        tail = self._hashes[: self._end].reshape(-1, 1)
+        place, query = np.divmod(np.flatnonzero(np.bitwise_count(tail ^ hashes) <= RADIUS), len(hashes))
+        return _at(query, place, self._keys)
 
 
 class _Segment:

@@ -8,24 +8,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from harvest.dataset import HitVerdict, Placement
-from harvest.duplicates.equal_hash_index import EqualHashIndex
 from harvest.duplicates.index import DuplicateIndex
+from harvest.harvesting.known_pictures import KnownPictures, Match, list_hashes
 from harvest.models import Outcome, Picture, Refusal
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from harvest.dataset import Dataset, KnownPicture
-    from harvest.dataset.dataset_reader import DatasetReader
-    from harvest.models import Fingerprint, Task
+    from harvest.models import Task
 
 # The same file on this many pages of one host is a placeholder that the host serves instead of the image.
 PLACEHOLDER_PAGES = 5
+
+
+class _Lookup(NamedTuple):
+    """What is known of a picture that was downloaded."""
+
+    present: Match
+    rejected: Match = Match()  # looked up where none is present
+    is_exact: bool = False  # the bytes or pixels of the present one are the same; copies were not looked up
 
 
 class Deduplicator:
@@ -55,32 +62,52 @@ class Deduplicator:
     def record_outcomes(self, outcomes: Sequence[Outcome]) -> list[Verdict]:
         """Decide a batch in its order, with as few transactions as the duplicates in it allow; return the verdicts."""
         batch = _Batch(self._dataset, self._present)
+        pictures = [outcome.result for outcome in outcomes if isinstance(outcome.result, Picture)]
+        lookups = iter(self._look_up(pictures))
         verdicts = []
         for outcome in outcomes:
             if isinstance(outcome.result, Refusal):
                 verdicts.append(batch.refuse(outcome.task, outcome.result))
             else:
-                if self._present.find_exact(outcome.result) is None:
-                    batch.flush_before(outcome.result)
-                verdicts.append(self._decide(batch, outcome.task, outcome.result))
+                known = self._look_up_again(batch, outcome.result, next(lookups))
+                verdicts.append(self._decide(batch, outcome.task, outcome.result, known))
         batch.flush()
         return verdicts
 
-    def _decide(self, batch: _Batch, task: Task, picture: Picture) -> Verdict:
-        duplicate: KnownPicture | None
-        similar: tuple[int, ...]
-        exact = self._present.find_exact(picture)
-        if exact is not None and not _is_better(task, picture, exact):  # the search by fingerprint takes 3 ms
-            duplicate, similar = exact, ()
-        else:
+    def _look_up(self, pictures: Sequence[Picture]) -> list[_Lookup]:
+        """Look up pictures; only those that are not present with the same bytes are compared by fingerprint."""
+        lookups = [
+            _Lookup(Match(known), is_exact=known is not None) for known in self._present.find_all_exact(pictures)
+        ]
+        inexact = [number for number, lookup in enumerate(lookups) if not lookup.is_exact]
+        for number, match in zip(inexact, self._present.find_all([pictures[each] for each in inexact]), strict=True):
+            lookups[number] = _Lookup(match)
+        new = [number for number in inexact if lookups[number].present.same is None]
+        if new:
+            for number, match in zip(new, self._rejected.find_all([pictures[each] for each in new]), strict=True):
+                lookups[number] = lookups[number]._replace(rejected=match)
+        return lookups
+
+    def _look_up_again(self, batch: _Batch, picture: Picture, lookup: _Lookup) -> _Lookup:
+        """Look a picture up again if earlier ones of its batch changed the result."""
+        if self._present.has_forgotten(lookup.present):
+            [lookup] = self._look_up([picture])
+        if not lookup.is_exact and batch.has_copy(picture):
+            batch.flush()  # one rule then decides all
+            [lookup] = self._look_up([picture])
+        return lookup
+
+    def _decide(self, batch: _Batch, task: Task, picture: Picture, lookup: _Lookup) -> Verdict:
+        duplicate, similar = lookup.present
+        if duplicate is not None and lookup.is_exact and _is_better(task, picture, duplicate):
             duplicate, similar = self._present.find(picture)
         if self._is_placeholder_image(task, picture, duplicate):
             return self._set_aside(batch, task, picture, duplicate)
         if duplicate is None:
-            before, similar_rejected = self._rejected.find(picture)
-            if before is not None:
-                return batch.refuse(task, Refusal(Verdict.REJECTED, "you rejected this image"), before.id)
-            return batch.place(task, picture, similar=(*similar, *similar_rejected))
+            if lookup.rejected.same is not None:
+                refusal = Refusal(Verdict.REJECTED, "you rejected this image")
+                return batch.refuse(task, refusal, lookup.rejected.same.id)
+            return batch.place(task, picture, similar=(*similar, *lookup.rejected.similar))
         if duplicate.class_name != task.class_name:
             detail = f"already in {duplicate.class_name}"
             return batch.refuse(task, Refusal(Verdict.CONFLICT, detail), duplicate.id)
@@ -126,56 +153,6 @@ def _is_better(task: Task, picture: Picture, duplicate: KnownPicture) -> bool:
     return (task.hit.licence.is_open, area) > (duplicate.open_licence, duplicate.area)
 
 
-class KnownPictures:
-    """Pictures of a dataset to recognise: exactly by bytes or pixels, approximately by fingerprint.
-
-    In memory are 0.6 kB of each, its hashes; the others of its 3 kB are read from the ledger when it is compared.
-    """
-
-    def __init__(self, pictures: Iterable[KnownPicture], dataset: DatasetReader) -> None:
-        self._dataset = dataset
-        self._exact = EqualHashIndex()
-        self._duplicates = DuplicateIndex(self._remember_all(pictures), load=dataset.load_fingerprints)
-
-    def _remember_all(self, pictures: Iterable[KnownPicture]) -> Iterator[tuple[int, Fingerprint]]:
-        for known in pictures:
-            self._exact.add(known.id, _names(known))
-            if known.fingerprint is not None:
-                yield known.id, known.fingerprint
-
-    def add(self, known: KnownPicture) -> None:
-        """Add a picture."""
-        for number, fingerprint in self._remember_all([known]):
-            self._duplicates.add(number, fingerprint)
-
-    def forget(self, known: KnownPicture) -> None:
-        """Remove a picture."""
-        self._exact.discard(known.id)
-        self._duplicates.discard(known.id)
-
-    def find_exact(self, picture: Picture | KnownPicture) -> KnownPicture | None:
-        """Return the picture with the same bytes or pixels."""
-        for name in _names(picture):
-            known = self._load(self._exact.find(name))
-            if known is not None and name in _names(known):
-                return known
-        return None
-
-    def find(self, picture: Picture | KnownPicture) -> tuple[KnownPicture | None, tuple[int, ...]]:
-        """Return the picture that is certainly the same, and the ids of those that may be copies."""
-        certain, probable = self._duplicates.find(picture.fingerprint) if picture.fingerprint else ((), ())
-        same = self.find_exact(picture) or self._load(certain[0] if certain else None)
-        return same, tuple(number for number in probable if same is None or number != same.id)
-
-    def _load(self, number: int | None) -> KnownPicture | None:
-        return None if number is None else self._dataset.load_known([number]).get(number)
-
-
-def _names(picture: Picture | KnownPicture) -> list[str]:
-    """Return the hashes that identify a picture."""
-    return [name for name in (picture.body, picture.pixels, picture.content) if name]
-
-
 @dataclass(slots=True)
 class _Batch:
     """Collects placements and verdicts, so that a batch takes a few commits and not hundreds."""
@@ -184,8 +161,8 @@ class _Batch:
     present: KnownPictures
     placements: list[Placement] = field(default_factory=list)
     verdicts: list[HitVerdict] = field(default_factory=list)
-    _arriving: DuplicateIndex = field(default_factory=DuplicateIndex)
-    _names: set[str] = field(default_factory=set)
+    _pictures: DuplicateIndex = field(default_factory=DuplicateIndex)
+    _hashes: set[str] = field(default_factory=set)
 
     def refuse(self, task: Task, refusal: Refusal, picture: int | None = None) -> Verdict:
         self.verdicts.append(HitVerdict(task.id, refusal.verdict, refusal.detail, picture))
@@ -194,19 +171,18 @@ class _Batch:
     def place(
         self, task: Task, picture: Picture, *, similar: tuple[int, ...], replaces: KnownPicture | None = None
     ) -> Verdict:
-        self._arriving.add(len(self.placements), picture.fingerprint)
-        self._names |= {picture.body, picture.pixels, picture.content}
+        self._pictures.add(len(self._pictures), picture.fingerprint)
+        self._hashes.update(list_hashes(picture))
         self.placements.append(Placement(task, picture, replaces, similar))
         if replaces is None:
             return Verdict.KEPT
         # Rejected where a person has rejected, in the meantime, the picture that it was to replace.
         return Verdict.BETTER if picture.content in self.flush() else Verdict.REJECTED
 
-    def flush_before(self, picture: Picture) -> None:
-        """Write what is collected if it has a copy of the next picture: one rule then decides all."""
-        names = (picture.body, picture.pixels, picture.content)
-        if any(name in self._names for name in names) or any(self._arriving.find(picture.fingerprint)):
-            self.flush()
+    def has_copy(self, picture: Picture) -> bool:
+        """Return whether the batch has placed a copy of a picture."""
+        is_known = not self._hashes.isdisjoint(list_hashes(picture))
+        return is_known or any(self._pictures.find(picture.fingerprint))
 
     def flush(self) -> set[str]:
         """Write what is collected, add it to the known pictures, and return the content hashes of those placed."""
@@ -218,5 +194,4 @@ class _Batch:
             self.present.add(known)
         self.dataset.record_verdicts(self.verdicts)
         self.placements, self.verdicts = [], []
-        self._arriving, self._names = DuplicateIndex(), set()
         return {known.content for known in placed}

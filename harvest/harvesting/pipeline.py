@@ -325,9 +325,9 @@ class Pipeline:
 
 
 async def _take_batch(queue: asyncio.Queue[T], seconds: float = 0.0, most: int = 256) -> list[T]:
-    """Wait for one item and some time for others, and take all that are there."""
+    """Wait for one item and some time for others, unless a batch is there already, and take all that are there."""
     items = [await queue.get()]
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds if queue.qsize() < most // 2 else 0)
     while len(items) < most and not queue.empty():
         items.append(queue.get_nowait())
     return items

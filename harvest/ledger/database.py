@@ -143,8 +143,10 @@ class Ledger:
     def execute_many(self, statement: str, rows: Iterable[Iterable[object]]) -> None:
         """Run a statement that writes, once for each row of values."""
         assert self._writing, "a write outside a transaction"
+        changed = _to_table(statement)
         with self._statement():
-            self._connection.executemany(_to_table(statement), [tuple(row) for row in rows])
+            for row in rows:
+                self._execute(changed, tuple(row))
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Return the rows of a query."""

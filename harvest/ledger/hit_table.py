@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from harvest.licences import Evidence, Licence
 from harvest.models import Hit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harvest.ledger.database import Ledger, Row
     from harvest.verdicts import Verdict
 
@@ -19,13 +22,36 @@ COLUMNS = (
 )
 
 
-def insert_hit(ledger: Ledger, search: int, class_name: str, hit: Hit, keys: tuple[str, str]) -> int:
+@dataclass(frozen=True, slots=True)
+class HitVerdict:
+    """The verdict on one hit, and the picture that it is the same as."""
+
+    task_id: int
+    verdict: Verdict
+    detail: str = ""
+    picture_id: int | None = None
+
+
+def find_known_keys(ledger: Ledger, keys: Iterable[str]) -> set[str]:
+    """Return those of some source keys that a hit has."""
+    rows = ledger.rows(
+        "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM hit WHERE address = value)"
+        " OR EXISTS (SELECT 1 FROM hit WHERE source = value)",
+        json.dumps(list(keys)),
+    )
+    return {key for (key,) in rows}
+
+
+def insert_hit(
+    ledger: Ledger, search: int, class_name: str, hit: Hit, keys: tuple[str, str], *, run: int | None = None
+) -> int:
     """Insert a hit with the source keys of its URL and of its provider, and return its id."""
     address, source = keys
     return ledger.execute(
-        f"INSERT INTO hit (search, class, address, {COLUMNS}) VALUES (?, ?, ?{', ?' * 14})",
+        f"INSERT INTO hit (search, class, run, address, {COLUMNS}) VALUES (?, ?, ?, ?{', ?' * 14})",
         search,
         class_name,
+        run,
         address,
         hit.url,
         hit.provider,
@@ -66,6 +92,15 @@ def record_verdict(
         run,
         picture,
         number,
+    )
+
+
+def record_verdicts(ledger: Ledger, verdicts: Iterable[HitVerdict], run: int | None) -> None:
+    """Record the verdicts of many attempts, each with the current version of its picture."""
+    ledger.execute_many(
+        "UPDATE hit SET verdict = ?, detail = ?, run = ?, attempts = attempts + 1,"
+        " picture = (SELECT coalesce(became, id) FROM picture WHERE id = ?) WHERE id = ?",
+        [(each.verdict, each.detail, run, each.picture_id, each.task_id) for each in verdicts],
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harvest.ledger.database import Ledger, Row
+    from harvest.ledger.hit_table import HitVerdict
     from harvest.models import Hit, Query
 
 # The two ends of a finished search; any other says why it ended early.
@@ -41,16 +42,6 @@ class SearchRecord:
     asked: int
     end: str
     waiting: int
-
-
-@dataclass(frozen=True, slots=True)
-class HitVerdict:
-    """The verdict on one hit, and the picture that it is the same as."""
-
-    task_id: int
-    verdict: Verdict
-    detail: str = ""
-    picture_id: int | None = None
 
 
 class SearchTable:
@@ -116,10 +107,25 @@ class SearchTable:
     def record_hits(self, search: int, class_name: str, found: Sequence[Hit]) -> list[Task | Refusal]:
         """Record hits; return for each the task to download it, or why it is not to be downloaded."""
         with self._ledger.transaction():
-            return [self._record_hit(search, class_name, hit) for hit in found]
+            keys = [self._keys(hit) for hit in found]
+            known = hit_table.find_known_keys(self._ledger, {key for pair in keys for key in pair})
+            recorded: list[Task | Refusal] = []
+            for hit, pair in zip(found, keys, strict=True):
+                if known.isdisjoint(pair):  # so are most hits, and they need no further query
+                    number = hit_table.insert_hit(self._ledger, search, class_name, hit, pair, run=self.run)
+                    recorded.append(Task(number, class_name, hit))
+                else:
+                    recorded.append(self._record_known_hit(search, class_name, hit, pair))
+                known.update(pair)
+            return recorded
 
-    def _record_hit(self, search: int, class_name: str, hit: Hit) -> Task | Refusal:
-        keys = (photo_keys.source_key(hit.url), hit.source or photo_keys.source_key(hit.url))
+    @staticmethod
+    def _keys(hit: Hit) -> tuple[str, str]:
+        address = photo_keys.source_key(hit.url)
+        return address, hit.source or address
+
+    def _record_known_hit(self, search: int, class_name: str, hit: Hit, keys: tuple[str, str]) -> Task | Refusal:
+        """Record a hit whose photograph is in the ledger already."""
         same_photo = self._find_same_photo(keys)
         mine = self._ledger.first_row(
             "SELECT id, verdict, CAST(attempts AS INTEGER), run FROM hit WHERE search = ? AND source = ?",
@@ -129,7 +135,7 @@ class SearchTable:
         if mine is not None and self._is_final(*mine[1:]):
             rejected = same_photo is not None and same_photo[2] == "rejected"
             return Refusal(Verdict.REJECTED if rejected else Verdict.HAD)
-        number = mine[0] if mine else hit_table.insert_hit(self._ledger, search, class_name, hit, keys)
+        number = mine[0] if mine else hit_table.insert_hit(self._ledger, search, class_name, hit, keys, run=self.run)
         if mine is not None and mine[3] != self.run:
             hit_table.update_url(self._ledger, number, hit, keys[0])
         return self._decide(search, Task(number, class_name, hit), keys, same_photo)
@@ -226,23 +232,15 @@ class SearchTable:
         if not verdicts:
             return
         with self._ledger.transaction():
+            hit_table.record_verdicts(self._ledger, verdicts, self.run)
             for verdict in verdicts:
-                self._record_verdict(verdict)
+                if verdict.verdict is Verdict.CONFLICT:
+                    self._open_conflict_of_hit(verdict.task_id)
 
-    def _record_verdict(self, verdict: HitVerdict) -> None:
-        picture = self._ledger.first_row("SELECT coalesce(became, id) FROM picture WHERE id = ?", verdict.picture_id)
-        hit_table.record_verdict(
-            self._ledger,
-            verdict.task_id,
-            verdict.verdict,
-            verdict.detail,
-            run=self.run,
-            picture=picture[0] if picture else None,
-        )
-        if picture and verdict.verdict is Verdict.CONFLICT:
-            hit = self._ledger.first_row("SELECT class FROM hit WHERE id = ?", verdict.task_id)
-            assert hit is not None
-            self._open_conflict(picture[0], hit[0])
+    def _open_conflict_of_hit(self, number: int) -> None:
+        row = self._ledger.first_row("SELECT picture, class FROM hit WHERE id = ?", number)
+        if row and row[0]:
+            self._open_conflict(*row)
 
     def _open_conflict(self, picture: int, class_name: str) -> None:
         self._ledger.execute(

@@ -112,7 +112,8 @@ def compute_keep_rates(ledger: Ledger) -> list[KeepRate]:
 def list_conflicts(ledger: Ledger) -> list[Conflict]:
     """Return the pictures found for two classes on which no person has decided."""
     rows = ledger.rows(
-        "SELECT picture.id, picture.class, name, conflict.class FROM conflict JOIN picture ON id = picture"
+        # CROSS JOIN prevents SQLite from looking each of a million pictures up among a few conflicts.
+        "SELECT picture.id, picture.class, name, conflict.class FROM conflict CROSS JOIN picture ON id = picture"
         # Files that cannot be decoded are not images of any class: empty ones have the same content everywhere.
         " WHERE resolved IS NULL AND state = 'present' AND NOT (own AND examined AND look IS NULL)"
         " ORDER BY picture.class, name, conflict.class"
@@ -140,7 +141,7 @@ def source_texts(ledger: Ledger) -> Iterator[SourceText]:
         last,
         _TEXTS_AT_ONCE,
     ):
-        yield from (SourceText(*row) for _, *row in rows)
+        yield from (SourceText(picture, class_name, text) for _, picture, class_name, text in rows)
         last = rows[-1][0]
 
 

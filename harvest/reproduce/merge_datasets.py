@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from harvest.dataset import Dataset
 from harvest.dataset.ledger_and_lock import check_is_dataset
 from harvest.errors import UsageError
-from harvest.harvesting.deduplicate import Deduplicator, KnownPictures
+from harvest.harvesting.deduplicate import Deduplicator
+from harvest.harvesting.known_pictures import KnownPictures
 from harvest.licences import Licence
 from harvest.models import Outcome
 from harvest.reproduce.build_under_temporary_name import NewDataset
@@ -171,4 +172,4 @@ class _Merge:
 
     @staticmethod
     def _is_rejected(picture: Picture | None, rejected: KnownPictures) -> bool:
-        return picture is not None and rejected.find(picture)[0] is not None
+        return picture is not None and rejected.find(picture).same is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harvest.files.check_names_and_cells import fold_name
 from harvest.files.ledger_names_to_paths import FileKey
-from harvest.harvesting.deduplicate import KnownPictures
+from harvest.harvesting.known_pictures import KnownPictures
 from harvest.images import inspect_image
 from harvest.models import FINGERPRINT_BYTES, Picture, Refusal
 from harvest.reproduce.collect_records import RecordCollector
@@ -58,7 +58,7 @@ class MergeSource:
         outranked: set[tuple[str, str]] = set()
         for known in self._dataset.list_rejected():
             key = (self._names.get(known.class_name, known.class_name), known.content)
-            (enforced if present.find(known)[0] is None else outranked).add(key)
+            (enforced if present.find(known).same is None else outranked).add(key)
         return enforced, outranked
 
     def own_images(self) -> list[ImageRow]:

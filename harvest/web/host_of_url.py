@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from harvest.web.address_policy import AddressRefused, check_url
@@ -34,6 +35,10 @@ def find_host(url: str, limits: ImageLimits = _DEFAULT) -> HostOfUrl | None:
         address = check_url(url, allowed=allow_any)
     except AddressRefused:
         return None
-    connections, pace = host_limits(address.server, limits)
-    domain = share(address.server, limits).domain
-    return HostOfUrl(address.server, domain, connections, 1 / pace, is_image_cdn(address.server))
+    return _describe_host(address.server, limits)
+
+
+@lru_cache(4096)  # of a million URLs, many are on one host
+def _describe_host(server: str, limits: ImageLimits) -> HostOfUrl:
+    connections, pace = host_limits(server, limits)
+    return HostOfUrl(server, share(server, limits).domain, connections, 1 / pace, is_image_cdn(server))

@@ -1,6 +1,6 @@
 """Ray workers against the local pool, more workers on a slow web, and the driver alone, up to a million hits.
 
-    python tests/bench/scale.py [local] [slow] [driver] [growth] [--images 1500] [--slow 800] [--hits 1000000]
+    python tests/bench/scale.py [local] [slow] [driver] [growth] [--images 1500] [--slow 2000] [--hits 1000000]
 
 Each line has the ratio, the goal and what was measured. The small Internet runs in a process of its own, on the same
 cores as everything else. `fetch.py --sink shards` compares with img2dataset.
@@ -74,11 +74,11 @@ class Rate(NamedTuple):
     by_cpu: float  # images a second of CPU of all our processes, without the small Internet
 
 
-def run(internet: InternetProcess, workers: str, count: int, jobs: int) -> Rate:
-    """Harvest all images of the small Internet into folders."""
+def run(internet: InternetProcess, workers: str, count: int, jobs: int, share: float = 1) -> Rate:
+    """Harvest images of the small Internet, or the first share of them, into folders."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(internet.environ)
-        urls = [internet.catalogue.numbered(number + 1).url for number in range(len(internet.catalogue))]
+        urls = [internet.catalogue.numbered(number + 1).url for number in range(int(share * len(internet.catalogue)))]
         (Path(folder) / "urls.txt").write_text("\n".join(urls), "utf-8")
         samples: list[Sample] = []
 
@@ -130,9 +130,9 @@ def measure_local(setup: object, rounds: int) -> None:
 
 
 def measure_slow(setup: object) -> None:
-    """Compare eight workers with one, each with one connection."""
+    """Compare eight workers with one, each with one connection; the one gets an eighth of the images."""
     with InternetProcess(setup) as internet, cluster(internet, 8):
-        one, eight = (run(internet, "ray", count, 1).by_wall for count in (1, 8))
+        one, eight = (run(internet, "ray", count, 1, count / 8).by_wall for count in (1, 8))
         count = len(internet.catalogue)
     say("8 workers to 1, 300 ms a request", eight / one, "7", f"{eight:.2f} and {one:.2f} images/s; {count:,} images")
 
@@ -169,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("parts", nargs="*", help="local, slow, driver, growth; all by default")
     parser.add_argument("--images", type=int, default=1500)
-    parser.add_argument("--slow", type=int, default=800)
+    parser.add_argument("--slow", type=int, default=2000)
     parser.add_argument("--hits", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()

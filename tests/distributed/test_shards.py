@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +54,25 @@ def test_a_host_in_flight_has_one_worker(steps):
             owners.finish(name, in_flight[name].pop())
             if not in_flight[name]:
                 del in_flight[name]
+
+
+@given(st.integers(0, 1000), st.integers(2, 9))
+def test_workers_get_about_equally_many_hosts(seed, count):
+    """No worker has many more jobs in flight than the average, and most hosts have the worker of their hash."""
+    owners = ShardOwners()
+    for number in range(count):
+        owners.add(f"worker {number}")
+    chosen = {f"{seed}-{number}.com": owners.start(f"{seed}-{number}.com") for number in range(300)}
+
+    each = Counter(chosen.values())
+    assert max(each.values()) <= 300 / count + 5
+    by_hashing = sum(choose_worker(shard, each) == worker for shard, worker in chosen.items())
+    assert by_hashing >= 200
+    for shard, worker in chosen.items():
+        owners.finish(shard, worker)
+    assert {shard: owners.start(shard) for shard in list(chosen)[:3]} == {
+        shard: choose_worker(shard, each) for shard in list(chosen)[:3]
+    }
 
 
 def test_hosts_of_one_domain_are_one_shard():
