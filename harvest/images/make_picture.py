@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_ASPECT = 5  # a banner: padded to a square it would be a line on white
 _BLANK = 2.0  # standard deviation, in levels, of the channel that varies most; JPEG noise on white has less than one
+_LEVELS_AND_SQUARES = np.stack((np.arange(256.0), np.arange(256.0) ** 2), axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,11 @@ def _check_statements(statements: FileStatements, rules: StatementRules) -> Refu
 
 
 def _standard_deviation(image: Image.Image) -> float:
-    """Return the largest standard deviation of a channel. ImageStat takes twice as long."""
-    counts = np.array(image.histogram(), np.float64).reshape(-1, 256) / (image.width * image.height)
-    apart = np.arange(256) - (counts @ np.arange(256))[:, None]
-    return float(np.sqrt((counts * apart**2).sum(axis=1).max()))
+    """Return the largest standard deviation of a channel. ImageStat takes four times as long."""
+    pixels = image.width * image.height
+    counts = np.array(image.histogram(), np.float64).reshape(-1, 256)
+    total, squares = (counts @ _LEVELS_AND_SQUARES).T  # whole numbers: exact
+    return float(np.sqrt((squares * pixels - total**2).max())) / pixels
 
 
 def _pad_to_square(image: Image.Image, side: int) -> Image.Image:

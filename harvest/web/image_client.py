@@ -261,8 +261,10 @@ class _Redirects:
 
 def _referer(page: str | None, address: Address) -> dict[str, str]:
     """Return the Referer header for the page that shows an image, as a browser would send it."""
+    if not page:
+        return {}
     try:
-        url = check_url(page or "", allowed=allow_any).url
+        url = check_url(page, allowed=allow_any).url
     except AddressRefused:
         return {}
     return {} if (url.scheme, address.url.scheme) == ("https", "http") else {"Referer": str(url)}

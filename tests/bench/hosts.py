@@ -1,4 +1,4 @@
-"""Image hosts on loopback for the benches: JPEGs of realistic size, prepared in memory, as fast as possible.
+"""Image hosts on loopback for the benches: JPEGs of realistic size, made in memory as they are requested.
 
 The hosts are ports of one separate process, so that a program sees several servers, as on the web. They
 record when each image was sent, by a clock that all processes share.
@@ -32,11 +32,12 @@ EDGE = (
 class Hosts:
     """The hosts as seen from outside: URLs to download, and how fast they were downloaded."""
 
-    def __init__(self, pictures: int) -> None:
+    def __init__(self, pictures: int, size: tuple[int, int] = LARGE) -> None:
         self._pictures = pictures
+        self._size = size
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.bench.hosts", str(self._pictures)]
+        command = [sys.executable, "-m", "tests.bench.hosts", *map(str, self._size)]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout
         self._ports: list[int] = json.loads(self._process.stdout.readline())
@@ -66,8 +67,8 @@ def inner(times: Sequence[float]) -> Sequence[float]:
 class _Host(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, bodies: Sequence[bytes], times: list[float]) -> None:
-        self._bodies = bodies
+    def __init__(self, size: tuple[int, int], times: list[float]) -> None:
+        self._size = size
         self._times = times
         self._asked = b""
 
@@ -89,7 +90,7 @@ class _Host(asyncio.Protocol):
         elif not name.endswith(".jpg"):  # robots.txt and the like
             status, body = b"404 Not Found", b""
         else:
-            body = self._bodies[int(name.removesuffix(".jpg"))]
+            body = Photo(int(name.removesuffix(".jpg")) + 1, self._size).body  # takes 0.1 ms; 20,000 would be 8 GB
             self._times.append(time.monotonic())
         closing = b"connection: close" in head.lower()
         self._transport.write(
@@ -101,14 +102,11 @@ class _Host(asyncio.Protocol):
             self._transport.close()
 
 
-async def _serve(pictures: int) -> None:
-    prepare(LARGE)
-    bodies = [Photo(number, LARGE).body for number in range(1, pictures + 1)]
+async def _serve(size: tuple[int, int]) -> None:
+    prepare(size)
     times: list[float] = []
     loop = asyncio.get_running_loop()
-    servers = [
-        await loop.create_server(lambda: _Host(bodies, times), "127.0.0.1", 0, backlog=1000) for _ in range(HOSTS)
-    ]
+    servers = [await loop.create_server(lambda: _Host(size, times), "127.0.0.1", 0, backlog=1000) for _ in range(HOSTS)]
     print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)  # the bench has ended, in whatever way
     os._exit(0)
@@ -116,5 +114,6 @@ async def _serve(pictures: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pictures", type=int)
-    asyncio.run(_serve(parser.parse_args().pictures))
+    for name in ("width", "height"):
+        parser.add_argument(name, type=int)
+    asyncio.run(_serve(tuple(vars(parser.parse_args()).values())))
