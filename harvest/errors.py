@@ -17,6 +17,7 @@ HarvestError                  1   exit code
 │   └── Unavailable               the provider cannot be used here; the message says why
 ├── NothingHarvested          4   no image, although sources were searched
 ├── MissingFiles              3   too many files are missing to be intended: nothing was recorded
+├── DamagedShards             3   finished, but images in shards are damaged: they were left out
 ├── LedgerMissing             3   the ledger of the dataset is missing: nothing was recorded
 ├── StorageError              6   the dataset cannot be written or read
 │   ├── CannotWrite               not a folder, no space left
@@ -128,6 +129,10 @@ class NothingHarvested(HarvestError):
 
 
 class MissingFiles(HarvestError):
+    exit_code = 3
+
+
+class DamagedShards(HarvestError):
     exit_code = 3
 
 

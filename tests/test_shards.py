@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset, Placement
-from harvest.errors import MissingFiles, StorageError, TrainingError, UsageError
+from harvest.errors import DamagedShards, MissingFiles, TrainingError, UsageError
 from harvest.export.export_dataset import export_dataset
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.labelled_pictures.load_pictures import load_pictures
@@ -274,12 +274,84 @@ def test_shards_are_exported(root: Path, form: str, pattern: str) -> None:
         assert path.read_bytes() in {jpeg(number) for number in range(21)}
 
 
-def test_a_shard_that_changed_is_not_exported(root: Path) -> None:
-    """An image whose bytes in the shard are not those that the ledger has stops the export."""
-    shard = root / "shard-000000.tar"
-    shard.write_bytes(shard.read_bytes().replace(jpeg(0), b"x" * len(jpeg(0))))
-    with pytest.raises(StorageError, match=r"shard-000000\.tar changed while it was exported"):
+def damage(root: Path, number: int, how: str) -> Path:
+    """Damage the image of a number, or what is around it, without changing the length of its shard."""
+    with Dataset.open(root) as dataset:
+        place = dataset.picture_history(dataset.find(name(number))[0]).shard
+    path = root / f"shard-{place.shard:06d}.tar"
+    start = {"header": place.offset - 400, "image": place.offset + place.length // 2, "block": place.offset - 500}[how]
+    with path.open("r+b") as file:
+        file.seek(start)
+        old = file.read(1)
+        file.seek(start)
+        file.write(bytes(600) if how == "block" else bytes([old[0] ^ 0x10]))
+    return path
+
+
+@pytest.mark.parametrize("how", ["image", "block"])
+@pytest.mark.parametrize("form", ["imagefolder", "webdataset", "hf"])
+def test_damaged_images_are_left_out_of_an_export(root: Path, form: str, how: str) -> None:
+    """Images that are not as they were written are left out and named; the others are exported."""
+    path = damage(root, 1, how)
+    said: list[str] = []
+    result = export_dataset(root, root.parent / "out", to=form, say=said.append)
+    assert len(result.dataset.images) == 8
+    assert a_picture(1).content not in {image.content for image in result.dataset.images}
+    assert f"{path.name} is damaged in 1 image: king/{name(1)}" in said
+    assert "1 image left out: damaged in its shard" in said
+
+
+def test_a_damaged_header_concerns_no_image(root: Path) -> None:
+    """Images are read by their place in the ledger, so that a bit flip in the header of a tar member loses none."""
+    damage(root, 1, "header")
+    result = export_dataset(root, root.parent / "out", to="imagefolder")
+    assert len(result.dataset.images) == 9
+    assert not result.dataset.damaged
+    with Dataset.open(root, check_shards=True) as dataset:
+        assert not dataset.changes.missing_files
+
+
+def test_an_export_of_damaged_images_alone_writes_nothing(root: Path) -> None:
+    """If no image is left, the error says what to do, and there is no folder."""
+    for path in root.glob("shard-*.tar"):
+        path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(DamagedShards) as error:
         export_dataset(root, root.parent / "out", to="imagefolder")
+    assert "--check-shards --accept-missing" in error.value.hint
+    assert not (root.parent / "out").exists()
+
+
+def test_a_damaged_image_is_not_read(root: Path) -> None:
+    """The bytes of a damaged image are not returned, and the dataset remembers which they were."""
+    damage(root, 1, "image")
+    with Dataset.open(root) as dataset:
+        assert dataset.read_image("king", name(1), most=10_000) is None
+        assert dataset.read_image("king", name(2), most=10_000) == jpeg(2)
+        assert dataset.damaged_shard_images.describe() == [f"shard-000000.tar is damaged in 1 image: king/{name(1)}"]
+
+
+def test_damaged_images_are_downloaded_again(root: Path) -> None:
+    """A check finds them; accepted as missing and restored, they are written again."""
+    damage(root, 1, "image")
+    with Dataset.open(root, check_shards=True) as dataset:
+        assert dataset.changes.missing_files == "images in shards (1 damaged in shard-000000.tar) are gone"
+        assert dataset.counts()["king"] == 7
+    with Dataset.open(root, check_shards=True, accept_missing=True) as dataset:
+        assert [change.name for change in dataset.changes.deleted] == [name(1)]
+        assert dataset.restore(dataset.last_batch().pictures, by="cli").to_fetch == 1
+    with opened(root) as dataset:
+        fill(dataset, "king", [1])
+        assert dataset.read_image("king", name(1), most=10_000) == jpeg(1)
+    with Dataset.open(root, check_shards=True) as dataset:
+        assert not dataset.changes.missing_files
+
+
+def test_a_rejected_damaged_image_is_downloaded_again_when_restored(root: Path) -> None:
+    """A restore does not bring back damaged bytes."""
+    damage(root, 1, "image")
+    with opened(root) as dataset:
+        dataset.reject(dataset.find(name(1)), by="page")
+        assert dataset.restore(dataset.find(name(1)), by="cli").to_fetch == 1
 
 
 def test_a_training_says_that_it_reads_no_shards(root: Path) -> None:

@@ -65,6 +65,7 @@ def export(
     result = export_dataset(dataset, out, **as_keywords(ExportOptions, options), say=progress.info, tick=progress.show)
     address = _push(result, target, yes=yes) if target else ""
     _print_result(result, out, address, as_json=as_json)
+    open_dataset.refuse_success_of_damaged_shards(dataset, result.dataset.damaged)
 
 
 def _check_push(repository: str | None, *, private: bool, yes: bool, nd: bool) -> HubTarget | None:

@@ -19,12 +19,13 @@ from harvest.cli.find_named_pictures import (
     is_dataset,
 )
 from harvest.cli.status_data import CHANGE_KINDS
-from harvest.errors import HarvestError, MissingFiles, ReadOnly, UsageError
+from harvest.errors import DamagedShards, HarvestError, MissingFiles, ReadOnly, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harvest.dataset import Changes, Dataset
+    from harvest.files.damaged_shard_images import DamagedShardImages
 
 
 Folder = Annotated[
@@ -34,8 +35,10 @@ Folder = Annotated[
 
 
 @contextmanager
-def open_dataset(root: Path, *, accept_missing: bool = False, only_to_read: bool = False) -> Iterator[Dataset]:
-    """Open an existing dataset, and report the damaged rows of its ledger at the end.
+def open_dataset(
+    root: Path, *, accept_missing: bool = False, check_shards: bool = False, only_to_read: bool = False
+) -> Iterator[Dataset]:
+    """Open an existing dataset, and report the damaged rows of its ledger and damaged images in shards at the end.
 
     With `only_to_read`, a dataset that is not writable is read through a copy of its ledger.
     """
@@ -43,11 +46,13 @@ def open_dataset(root: Path, *, accept_missing: bool = False, only_to_read: bool
 
     check_dataset(root)
     try:
-        dataset = Dataset.open(root, accept_missing=accept_missing, say=console.note)
+        dataset = Dataset.open(root, accept_missing=accept_missing, check_shards=check_shards, say=console.note)
     except ReadOnly:
         if not only_to_read:
             raise
-        dataset = Dataset.open(root, accept_missing=accept_missing, read_only=True, say=console.note)
+        dataset = Dataset.open(
+            root, accept_missing=accept_missing, check_shards=check_shards, read_only=True, say=console.note
+        )
         console.note(console.one_line(f"{root} is read-only: changes are not recorded."))
     with dataset:
         for text in dataset.describe_skipped():
@@ -55,6 +60,17 @@ def open_dataset(root: Path, *, accept_missing: bool = False, only_to_read: bool
         yield dataset
         if damage := dataset.damage():
             console.warn(damage)
+        refuse_success_of_damaged_shards(root, dataset.damaged_shard_images)
+
+
+def refuse_success_of_damaged_shards(root: Path, damaged: DamagedShardImages) -> None:
+    """Raise `DamagedShards` if a command left out images because of them."""
+    if not damaged:
+        return
+    from harvest.dataset.compare_shards import how_to_repair
+
+    sentences = "\n".join(console.one_line(each) for each in damaged.describe())
+    raise DamagedShards(f"{sentences}\nThese images were left out.", console.one_line(how_to_repair(root)))
 
 
 def check_dataset(root: Path) -> None:
@@ -140,8 +156,15 @@ def quote_path(path: str | os.PathLike[str]) -> str:
     return quote(console.one_line(os.fspath(path)))
 
 
-def missing_files_error(root: Path, changes: Changes) -> MissingFiles:
+def missing_files_error(root: Path, changes: Changes, *, check_shards: bool = False) -> MissingFiles:
     """Return the error for too many missing files, with the option that confirms their deletion."""
+    if check_shards:
+        from harvest.dataset.compare_shards import how_to_repair
+
+        return MissingFiles(
+            console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."),
+            console.one_line(how_to_repair(root)),
+        )
     return MissingFiles(
         console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."),
         f"Check that the drive is attached. If you deleted them: harvest status {quote_path(root)} --accept-missing",

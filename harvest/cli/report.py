@@ -38,6 +38,10 @@ def report(
         if run and found is None:
             console.note(console.one_line(f"there is no training run next to {dataset}: the report has none."))
         path = from_here(write_report(opened, out, name=str(dataset), run=found, seed=seed))
+        _print_result(path, as_json=as_json)
+
+
+def _print_result(path: Path, *, as_json: bool) -> None:
     if as_json:
         console.print_json({"report": str(path)})
         return

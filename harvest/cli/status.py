@@ -55,17 +55,23 @@ def status(
     accept_missing: Annotated[
         bool, typer.Option("--accept-missing", help="Record missing files as rejected, however many there are.")
     ] = False,
+    check_shards: Annotated[
+        bool,
+        typer.Option("--check-shards", help="Read all images in shards, and count damaged ones as missing."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
 ) -> None:
     """Show changes in the folders, counts of each class, and images to check."""
-    with open_dataset.open_dataset(dataset, accept_missing=accept_missing, only_to_read=True) as opened:
+    with open_dataset.open_dataset(
+        dataset, accept_missing=accept_missing, check_shards=check_shards, only_to_read=True
+    ) as opened:
         report = StatusReport.collect(opened, dataset)
     if as_json:
         console.print_json(report.as_json())
     else:
         _print(report, None if show_all else MOST)
     if report.changes.missing_files:
-        raise open_dataset.missing_files_error(dataset, report.changes)
+        raise open_dataset.missing_files_error(dataset, report.changes, check_shards=check_shards)
 
 
 def _print(report: StatusReport, most: int | None) -> None:

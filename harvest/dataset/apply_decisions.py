@@ -156,6 +156,10 @@ class Decisions:
 
     def _restore(self, held: PictureRow) -> Decision:
         before = self._before(held)
+        if held.shard is not None and not self._journal.is_intact_in_shard(held):
+            picture_updates.record_stat(self._ledger, held.id, None)
+            picture_updates.lift_rejection(self._ledger, held)  # downloaded again
+            return _decision(Action.RESTORE, held, None, "", before)
         if held.shard is not None:
             picture_updates.restore(self._ledger, held.id, held.class_name, held.name)
             return _decision(Action.RESTORE, held, FileKey(held.class_name, held.name), "", before)

@@ -1,14 +1,19 @@
-"""Find the images that are gone with a shard that was deleted or shortened."""
+"""Find the images that are gone with a shard that was deleted or shortened, or whose bytes in it are damaged."""
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.dataset.read_shards import read_intact
+from harvest.errors import StorageError
 from harvest.files.shard_files import name_shard
 from harvest.ledger import shard_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from harvest.files.shard_files import Shards
     from harvest.ledger.database import Ledger
@@ -17,10 +22,11 @@ _SHOWN = 3
 
 
 class LostImages(NamedTuple):
-    """The images that one shard should contain, and does not."""
+    """The images that one shard should contain, and does not; `damaged` if others are in their place."""
 
     shard: int
     pictures: Sequence[int]
+    damaged: bool = False
 
 
 def find_lost_images(ledger: Ledger, shards: Shards) -> list[LostImages]:
@@ -33,12 +39,44 @@ def find_lost_images(ledger: Ledger, shards: Shards) -> list[LostImages]:
     return lost
 
 
+def find_damaged_images(
+    ledger: Ledger, shards: Shards, lost: Sequence[LostImages], tick: Callable[[int, int], None]
+) -> list[LostImages]:
+    """Return the images whose bytes in a shard have another hash, besides those that are lost; all are read."""
+    known = {picture for each in lost for picture in each.pictures}
+    rows = [row for row in shard_table.list_in_shards(ledger) if row.id not in known]
+    damaged: dict[int, list[int]] = {}
+    for number, row in enumerate(rows, 1):
+        try:
+            is_intact = read_intact(shards, row) is not None
+        except StorageError:  # the disk cannot read this part
+            is_intact = False
+        if not is_intact:
+            damaged.setdefault(row.shard or 0, []).append(row.id)
+        tick(number, len(rows))
+    return [LostImages(shard, pictures, damaged=True) for shard, pictures in damaged.items()]
+
+
+def how_to_repair(root: Path) -> str:
+    """Return what a person can do about damaged shards."""
+    name = shlex.quote(os.fspath(root))
+    return (
+        f"Bring the shard back from a backup. Without one, this rejects its damaged images: harvest status {name}"
+        f" --check-shards --accept-missing. After harvest restore {name} --last, the next run downloads them again."
+    )
+
+
 def describe_lost_images(lost: Sequence[LostImages]) -> str:
     """Return how many images are gone, by shard, as `Changes.missing_files` has it.
 
     >>> describe_lost_images([LostImages(3, range(1200)), LostImages(4, [7])])
     'images in shards (1,200 from shard-000003.tar, 1 from shard-000004.tar) are gone'
+    >>> describe_lost_images([LostImages(3, [1]), LostImages(4, [7], damaged=True)])
+    'images in shards (1 from shard-000003.tar, 1 damaged in shard-000004.tar) are gone'
     """
-    each = [f"{len(pictures):,} from {name_shard(shard)}" for shard, pictures in lost[:_SHOWN]]
+    each = [
+        f"{len(pictures):,} {'damaged in' if damaged else 'from'} {name_shard(shard)}"
+        for shard, pictures, damaged in lost[:_SHOWN]
+    ]
     more = f" and {len(lost) - _SHOWN} more shards" if len(lost) > _SHOWN else ""
     return f"images in shards ({', '.join(each)}{more}) are gone"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from harvest.dataset import remember_dataset_paths
 from harvest.dataset.apply_decisions import BatchResult, Decisions, RestoreResult
 from harvest.dataset.compare_ledger_with_disk import ScanProgress, compare_with_disk, have_differences
-from harvest.dataset.compare_shards import describe_lost_images, find_lost_images
+from harvest.dataset.compare_shards import describe_lost_images, find_damaged_images, find_lost_images
 from harvest.dataset.dataset_reader import DatasetReader
 from harvest.dataset.detect_folder_moved_while_open import Identity
 from harvest.dataset.file_operations import FileOperations, Placement
@@ -29,6 +29,7 @@ from harvest.dataset.ledger_and_lock import (
 )
 from harvest.dataset.lost_ledger import read_provenance, refuse_lost_ledger
 from harvest.dataset.outdated_fingerprints import update_fingerprints
+from harvest.dataset.read_shards import ShardReader
 from harvest.dataset.record_changes import ChangeRecorder
 from harvest.dataset.record_near_duplicates import compare_new_pictures
 from harvest.dataset.reported_changes import Changes, describe_findings
@@ -39,7 +40,7 @@ from harvest.files import disk
 from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.files.lock import Lock
 from harvest.files.place_and_list_files import MAX_FILE, Tree
-from harvest.files.shard_files import ShardPlace, Shards
+from harvest.files.shard_files import Shards
 from harvest.ledger import (
     class_table,
     pending_changes,
@@ -53,6 +54,8 @@ from harvest.ledger.search_and_hit_tables import SearchRecord, SearchTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from harvest.dataset.compare_shards import LostImages
+    from harvest.files.damaged_shard_images import DamagedShardImages
     from harvest.images import InspectedImage
     from harvest.ledger.decision_kinds import Action
     from harvest.ledger.hit_table import HitVerdict
@@ -95,6 +98,7 @@ class Dataset(DatasetReader):
         self.rebuild = RebuildTable(ledger)
         self._decisions = DecisionLog(ledger, secrets.token_hex(4))
         self._shards = Shards(root)
+        self._shard_reader = ShardReader(self._pictures, self._shards)
         self._shard_writer = ShardWriter(ledger, self._shards)
         self._journal = FileOperations(ledger, self._pictures, self._tree, self._shard_writer)
         common = ledger, self._pictures, self._tree, self._journal, self._decisions
@@ -119,6 +123,7 @@ class Dataset(DatasetReader):
         create: bool = False,
         exclusive: bool = False,
         accept_missing: bool = False,
+        check_shards: bool = False,
         new_ledger: bool = False,
         read_only: bool = False,
         is_temporary: bool = False,
@@ -127,7 +132,8 @@ class Dataset(DatasetReader):
         """Open a dataset and reconcile it with its folders.
 
         `exclusive` is for a `get`: no other process may place pictures, and too many missing files raise
-        `MissingFiles`. `read_only` uses a copy of the ledger in memory, even where there is no dataset, and
+        `MissingFiles`. `check_shards` reads all images in shards, and counts the damaged ones among those that are
+        missing. `read_only` uses a copy of the ledger in memory, even where there is no dataset, and
         changes nothing. If there are signs that the ledger was lost, `LedgerMissing` is raised and none is
         created; `new_ledger` creates one, and reads the sources of the images from their files. The path of a dataset
         that `is_temporary` is not remembered, so that it may be deleted. `say` is called with the progress of a long
@@ -151,7 +157,7 @@ class Dataset(DatasetReader):
             dataset = cls(path, ledger, lock, read_only=read_only, say=say)
             dataset._is_temporary = is_temporary
             opened.callback(dataset._close_files)
-            dataset.reconcile(accept_missing=accept_missing, read_sources=new_ledger)
+            dataset.reconcile(accept_missing=accept_missing, check_shards=check_shards, read_sources=new_ledger)
             dataset._remember_path()
             if exclusive:
                 dataset._begin_run()
@@ -172,7 +178,9 @@ class Dataset(DatasetReader):
         self._run = run_table.begin_run(self._ledger)
         self._searches.run = self._journal.run = self.rebuild.run = self._run
 
-    def reconcile(self, *, accept_missing: bool = False, read_sources: bool = False) -> Changes:
+    def reconcile(
+        self, *, accept_missing: bool = False, check_shards: bool = False, read_sources: bool = False
+    ) -> Changes:
         """Scan the folders and record the changes, unless so many files are missing that it may be a mistake.
 
         With `read_sources`, the sources of images that have none are read from their files.
@@ -183,7 +191,11 @@ class Dataset(DatasetReader):
             if not self._read_only:
                 self._journal.recover(alone=alone)
             copies = CopyFinder(self._pictures, self._tree)
-            self.changes = self._record_changes(copies, alone=alone, accept_missing=accept_missing)
+            lost = find_lost_images(self._ledger, self._shards)
+            if check_shards:
+                tick = self._scan.tick("reading the images in shards")
+                lost += find_damaged_images(self._ledger, self._shards, lost, tick)
+            self.changes = self._record_changes(copies, lost, alone=alone, accept_missing=accept_missing)
         if read_sources:
             self.provenance_read = read_provenance(self._ledger, self._tree)
         if not self._read_only:
@@ -202,8 +214,9 @@ class Dataset(DatasetReader):
         update_fingerprints(*common, self._scan.tick("updating the fingerprints of images, once"))
         compare_new_pictures(self._ledger, self._pictures, self._scan.tick("comparing new images"))
 
-    def _record_changes(self, copies: CopyFinder, *, alone: bool, accept_missing: bool) -> Changes:
-        lost = find_lost_images(self._ledger, self._shards)
+    def _record_changes(
+        self, copies: CopyFinder, lost: Sequence[LostImages], *, alone: bool, accept_missing: bool
+    ) -> Changes:
         if lost and not accept_missing:
             renamed = class_table.renamed_classes(self._ledger)
             return Changes(renamed=renamed, missing_files=describe_lost_images(lost))
@@ -334,7 +347,7 @@ class Dataset(DatasetReader):
         """Return the bytes of a file, or `None` for a link, a missing file, or one of more than `most` bytes."""
         seen = self._tree.stat(spot)
         if seen is None:
-            return self._read_from_shard(spot, most)
+            return self._shard_reader.read(spot, most)
         if seen.size > most:
             return None
         path = self._tree.path(spot)
@@ -342,21 +355,16 @@ class Dataset(DatasetReader):
             return file.read(most)
         return None
 
-    def _read_from_shard(self, spot: FileKey, most: int) -> bytes | None:
-        place = self._find_in_shard(spot)
-        return self._shards.read(place) if place is not None and place.length <= most else None
-
-    def _find_in_shard(self, spot: FileKey) -> ShardPlace | None:
-        row = self._pictures.find_in_shards(spot.class_name, spot.name, is_rejected=spot.area is Area.REJECTED)
-        if row is None or row.shard is None or row.shard_offset is None or row.size is None:
-            return None
-        return ShardPlace(row.shard, row.shard_offset, row.size)
+    @property
+    def damaged_shard_images(self) -> DamagedShardImages:
+        """The images that were to be read from a shard, and are not as they were written."""
+        return self._shard_reader.damaged
 
     def has_file(self, row: ReviewRow) -> bool:
         """Return whether the file of an image is where the ledger says, or the image is in a shard."""
         area = Area.REJECTED if row.rejected else Area.TREE
         spot = FileKey(row.class_name, row.name, area)
-        return self._tree.stat(spot) is not None or self._find_in_shard(spot) is not None
+        return self._tree.stat(spot) is not None or self._shard_reader.has(spot)
 
     def add_own_file(self, class_name: str, name: str, data: bytes) -> None:
         """Write a file that a person added to another dataset, unless its class has it; the next scan records it."""

@@ -145,6 +145,10 @@ class FileOperations:
         """Return whether a picture is in a shard, or its file exists."""
         return row.shard is not None or self._tree.stat(FileKey(row.class_name, row.name)) is not None
 
+    def is_intact_in_shard(self, row: PictureRow) -> bool:
+        """Return whether the bytes of an image in a shard are those that were written."""
+        return self._shards.is_intact(row)
+
     def _reject_replacement(self, task: Task, picture: int | None) -> None:
         """Reject a better copy of a picture that a person has rejected since."""
         hit_table.record_verdict(self._ledger, task.id, Verdict.REJECTED, "", run=self.run, picture=picture)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harvest.dataset.read_shards import read_intact
 from harvest.files.shard_files import ShardPlace
 from harvest.files.tar_members import BLOCK, END, encode_member, padded_size
 from harvest.ledger import shard_table
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from harvest.files.shard_files import Shards
     from harvest.ledger.database import Ledger
+    from harvest.ledger.picture_table import PictureRow
     from harvest.models import Picture, Task
 
 DEFAULT_SIZE = 256 << 20  # bytes of a shard
@@ -89,6 +91,10 @@ class ShardWriter:
         self._shards.append(shard.number, shard.length, data)
         shard_table.record_length(self._ledger, shard.number, end)
         return places
+
+    def is_intact(self, row: PictureRow) -> bool:
+        """Return whether the bytes of an image are those that were written."""
+        return read_intact(self._shards, row) is not None
 
     def finish(self) -> None:
         """Make the last shard a complete tar file; a later run continues it until it is full."""

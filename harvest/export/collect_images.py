@@ -52,7 +52,7 @@ def collect_images(
             path, name, example.label, _SPLITS[part], group, *example.size, _file_size(path), example.content, OWN
         )
         if place is not None:
-            image = replace(image, bytes=place.length, offset=place.offset)
+            image = replace(image, bytes=place.length, shard=place.shard, offset=place.offset)
         images.append(_add_provenance(image, found) if found else image)
     if links:
         say(f"{count_images(links)} not exported: a symbolic link, or in a folder that is one")

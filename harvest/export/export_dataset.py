@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harvest.dataset import Dataset
+from harvest.dataset.compare_shards import how_to_repair
 from harvest.dataset.ledger_and_lock import check_is_outside_datasets
 from harvest.default_callbacks import ignore_message
-from harvest.errors import MissingFiles, ReadOnly, UsageError, name_missing_packages
+from harvest.errors import DamagedShards, MissingFiles, ReadOnly, UsageError, name_missing_packages
 from harvest.export.card_facts_from_ledger import read_card_facts
 from harvest.export.collect_images import clean_text, collect_images
 from harvest.export.common_files import write_common_files
 from harvest.export.export_filters import choose_images
 from harvest.export.export_options import ExportOptions
+from harvest.export.leave_out_damaged import leave_out_damaged
 from harvest.export.part_folder import check_is_free, write_folder
 from harvest.export.read_or_make_split import read_split
 from harvest.export.records import ExportDataset, count_images
@@ -88,12 +90,20 @@ def prepare_export(
         pictures, split = read_split(root, options.split_rule, say=say, tick=reading)
         images = collect_images(pictures, split, dataset.list_provenance(), say)
         images, left_out = choose_images(images, options)
+        checking = (lambda done, total: tick("checking shards", done, total)) if tick else None
+        images, damaged = leave_out_damaged(images, checking)
+        if damaged:
+            left_out["damaged in its shard"] = len(damaged)
         facts = read_card_facts(dataset, options.split_rule, left_out)
     classes = tuple(sorted({image.class_name for image in images}))
     predictions = read_newest_predictions(root.with_name(f"{root.name}.runs"))
-    exported = ExportDataset(clean_text(root.name) or "dataset", classes, tuple(images), facts, predictions)
+    exported = ExportDataset(clean_text(root.name) or "dataset", classes, tuple(images), facts, predictions, damaged)
     _describe(exported, pictures.labels, left_out, say)
+    for sentence in damaged.describe():
+        say(sentence)
     if not images:
+        if damaged:
+            raise DamagedShards("no image is left to export: all are damaged in their shards.", how_to_repair(root))
         raise UsageError("no image is left to export.", "Use fewer of the options that leave out images.")
     problems = list(options.exporter.find_problems(exported))
     if problems:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harvest.export.card_facts_from_ledger import CardFacts
+from harvest.files.damaged_shard_images import DamagedShardImages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,8 @@ class ExportImage:
     is_ai_generated: bool = False  # as its download stated
     rating: int = 0  # 1 to 9, by a person; 0: none
     is_reviewed: bool = False
-    offset: int | None = None  # of its first byte in a shard
+    shard: int | None = None  # the number of its shard
+    offset: int | None = None  # of its first byte in the shard
 
     @property
     def stem(self) -> str:
@@ -107,6 +109,7 @@ class ExportDataset:
     facts: CardFacts = field(default_factory=CardFacts, repr=False)
     # by content: what the newest training run predicts for images that it was not trained on
     predictions: Mapping[str, Prediction] = field(default_factory=dict, repr=False)
+    damaged: DamagedShardImages = field(default_factory=DamagedShardImages, repr=False)  # left out
 
     def of_split(self, split: str) -> tuple[ExportImage, ...]:
         """Return the images of a split."""

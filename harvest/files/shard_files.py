@@ -6,6 +6,7 @@ an incomplete sample behind the length in the ledger, which the next writer over
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,13 +53,13 @@ class Shards:
                 return path.lstat().st_size
         return 0
 
-    def read(self, place: ShardPlace) -> bytes | None:
-        """Return the bytes of an image, or `None` if its shard is missing or too short."""
+    def read(self, place: ShardPlace, content: str) -> bytes | None:
+        """Return the bytes of an image, or `None` if the shard does not have those with the SHA-256 `content`."""
         while (path := self.path(place.shard)) is not None:
             with disk.read_errors_named(path), suppress(FileNotFoundError), disk.open_to_read(path) as file:
                 file.seek(place.offset)
                 data = file.read(place.length)
-                return data if len(data) == place.length else None
+                return data if hashlib.sha256(data).hexdigest() == content else None
         return None
 
     def append(self, number: int, length: int, data: bytes) -> None:

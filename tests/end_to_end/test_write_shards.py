@@ -43,6 +43,32 @@ def test_a_run_with_shards(internet, cli) -> None:
     assert "from byte" in why
 
 
+def test_commands_name_damaged_images(cli) -> None:
+    """Export, report and the check end with exit code 3, the shard, the image and what to do; the rest is written."""
+    harvest(SHAPES, "SAMPLE", cli.folder / "dataset", limit=3, sink="shards")
+    shard = cli.folder / "dataset" / "shard-000000.tar"
+    with tarfile.open(shard) as members:
+        image = next(member for member in members if member.name.endswith(".jpg"))
+    data = bytearray(shard.read_bytes())
+    data[image.offset_data + image.size // 2] ^= 0x10
+    shard.write_bytes(data)
+
+    for line in (("export", "dataset", "out", "--to", "imagefolder"), ("report", "dataset")):
+        result = cli(*line)
+        assert result.code == 3
+        assert "shard-000000.tar is damaged in 1 image: " in result.err
+        assert image.name in result.err
+        assert "--check-shards --accept-missing" in result.err
+    assert len(list((cli.folder / "out").glob("*/*/*.jpg"))) == 5
+    assert (cli.folder / "dataset" / "report.html").exists()
+    assert cli("status").code == 0
+    checked = cli("status", "--check-shards")
+    assert checked.code == 3
+    assert "1 damaged in shard-000000.tar" in checked.err
+    assert cli("status", "--check-shards", "--accept-missing").code == 0
+    assert "1 image to be downloaded again" in cli("restore", "dataset", "--last").out
+
+
 def test_originals_do_not_go_into_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-k` with shards is refused before anything is written, also where only the dataset decides for shards."""
     monkeypatch.chdir(tmp_path)
