@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from harvest import __version__
 from harvest.contain_unexpected_errors import ENDS_THE_RUN
 from harvest.distributed.byte_budget import ByteBudget
+from harvest.distributed.download_within_domain import DomainWorkers, divide_limits
 from harvest.distributed.jobs import DownloadJob, WorkerReport
-from harvest.distributed.local_workers_of_one_domain import DomainWorkers, divide_limits
 from harvest.web.host_rules_cache import HostRulesCache
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harvest import __version__
 from harvest.distributed.download_actor import DownloadActor
-from harvest.distributed.sharded_workers import ShardedWorkers, WorkerLost
+from harvest.distributed.remote_worker import WorkerLost
+from harvest.distributed.sharded_workers import ShardedWorkers
 from harvest.errors import OutOfResources, UsageError, name_missing_packages
 from harvest.harvesting.worker_settings import DownloadSettings, make_local_workers
 

@@ -11,14 +11,14 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from harvest.distributed.assign_hosts_to_workers import ShardOwners, count_parts, find_shard
 from harvest.distributed.byte_budget import ByteBudget
 from harvest.distributed.detect_speed_limited_by_hosts import PolitenessCeiling
 from harvest.distributed.jobs import DownloadJob, count_bytes
+from harvest.distributed.remote_worker import WorkerLost, stop_if_there
 from harvest.errors import HarvestError, OutOfResources
 from harvest.harvesting.download import describe_parked_hosts
 from harvest.harvesting.target import WINDOW
@@ -26,10 +26,11 @@ from harvest.models import Outcome
 from harvest.web.host_of_url import find_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
-    from harvest.distributed.jobs import JobResult, WorkerReport
+    from harvest.distributed.jobs import JobResult
+    from harvest.distributed.remote_worker import RemoteWorker
     from harvest.harvesting.download import LocalWorkers
     from harvest.models import Task
     from harvest.web.host_of_url import HostOfUrl
@@ -43,34 +44,6 @@ _MAX_LOSSES = 5  # workers that one hit may have been with; then it is left for 
 _MAX_FAILED_STARTS = 3  # in a row of each worker, of ten at most, while there is none
 _RESTART_WAIT = 1.0  # seconds before a worker is replaced
 _SAMPLE = 0.5  # seconds between two looks at how busy the workers are
-
-
-class WorkerLost(Exception):
-    """A worker, or the connection to it, is gone."""
-
-
-class RemoteWorker(Protocol):
-    """A `DownloadActor` in another process; every method raises `WorkerLost` when that is gone."""
-
-    async def start(self) -> None:
-        """Wait until the worker runs."""
-        ...
-
-    async def add(self, jobs: Sequence[DownloadJob]) -> None:
-        """Give jobs to the worker."""
-        ...
-
-    async def collect(self) -> WorkerReport:
-        """Wait for the next report."""
-        ...
-
-    async def stop(self) -> None:
-        """Cancel what is not downloaded yet."""
-        ...
-
-    async def close(self) -> None:
-        """End the worker, in an orderly way if it is still there."""
-        ...
 
 
 @dataclass(slots=True)
@@ -183,7 +156,7 @@ class ShardedWorkers:
         for pending in [*self._waiting, *unsent]:
             pending.future.cancel()
         for member in self._members.values():
-            self._start(_stop(member.remote))
+            self._start(stop_if_there(member.remote))
 
     async def idle(self) -> None:
         """Wait until everything downloaded is processed."""
@@ -362,8 +335,3 @@ class _SayOnce:
         if message not in self._messages:
             self._messages.add(message)
             self._say(message)
-
-
-async def _stop(remote: RemoteWorker) -> None:
-    with suppress(WorkerLost):
-        await remote.stop()

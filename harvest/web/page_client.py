@@ -31,7 +31,7 @@ from harvest.web.dns import Resolve, resolve
 from harvest.web.failure_verdicts import exception_chain
 from harvest.web.redact import Secrets, redact
 from harvest.web.retry_wait import parse_retry_after, parse_wait_hint, utc_now
-from harvest.web.search_page import SearchPage, decode_text
+from harvest.web.search_response import SearchPage, decode_text
 from harvest.web.user_agent import USER_AGENT
 
 if TYPE_CHECKING:

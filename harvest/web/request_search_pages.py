@@ -17,7 +17,7 @@ from harvest.web.limits import PageLimits
 from harvest.web.page_client import TOO_MANY_REQUESTS, Body, PageClient, RequestFailed
 from harvest.web.proxies import Proxies
 from harvest.web.retry_wait import backoff_seconds, describe_wait
-from harvest.web.search_page import SearchPage
+from harvest.web.search_response import SearchPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -11,7 +11,8 @@ import pytest
 from harvest.distributed import sharded_workers
 from harvest.distributed.detect_speed_limited_by_hosts import PolitenessCeiling
 from harvest.distributed.jobs import JobResult, WorkerReport
-from harvest.distributed.sharded_workers import ShardedWorkers, WorkerLost
+from harvest.distributed.remote_worker import WorkerLost
+from harvest.distributed.sharded_workers import ShardedWorkers
 from harvest.errors import OutOfResources
 from harvest.models import Hit, Outcome, Refusal, Task
 from harvest.verdicts import Verdict

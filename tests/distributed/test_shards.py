@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvest.distributed.assign_hosts_to_workers import ShardOwners, choose_worker, count_parts, find_shard
-from harvest.distributed.local_workers_of_one_domain import divide_limits
+from harvest.distributed.download_within_domain import divide_limits
 from harvest.web.host_of_url import find_host
 from harvest.web.host_scheduler import host_limits, share
 from harvest.web.limits import ImageLimits

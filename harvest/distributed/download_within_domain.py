@@ -1,4 +1,4 @@
-"""Local workers that send requests to the hosts of one domain for each job: another domain may have another worker."""
+"""Download each hit from the hosts of one domain; where it leads to another domain, hand it on to another worker."""
 
 from __future__ import annotations
 

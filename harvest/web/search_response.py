@@ -1,4 +1,4 @@
-"""A search page, as text and as JSON."""
+"""The response of a search engine: a page, as text and as JSON."""
 
 from __future__ import annotations
 
