@@ -20,6 +20,7 @@ from harvest.models import Outcome, Recipe
 from harvest.options import RunOptions, Sink
 from harvest.verdicts import Verdict
 from tests.datasets import a_hit, a_picture, fill, find, jpeg, name, new, tree
+from tests.reproduce.in_process import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +135,20 @@ def test_a_file_with_the_name_of_a_shard_is_not_touched(tmp_path: Path) -> None:
         fill(dataset, "king", [1])
     assert (root / "shard-000000.tar").read_bytes() == b"mine"
     assert (root / "shard-000001.tar").exists()
+
+
+def test_a_folder_or_a_link_with_the_name_of_a_shard_is_not_touched(tmp_path: Path) -> None:
+    """A folder and a broken link keep their names, and the shards have other numbers."""
+    root = tmp_path / "dataset"
+    root.mkdir()
+    (root / "shard-000000.tar").mkdir()
+    (root / "shard-000001.tar.part").symlink_to(tmp_path / "nowhere")
+    with opened(root) as dataset:
+        fill(dataset, "king", [1])
+    assert (root / "shard-000000.tar").is_dir()
+    assert (root / "shard-000001.tar.part").is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+    assert (root / "shard-000002.tar").is_file()
 
 
 _urls = itertools.count(1000)
@@ -366,3 +381,15 @@ def test_a_training_says_that_it_reads_no_shards(root: Path) -> None:
     said: list[str] = []
     assert len(load_pictures(root, say=said.append).examples) == 2
     assert said[0].startswith("9 images are in shards, which are not read here: write class folders with")
+
+
+def test_a_merge_names_damaged_images(root: Path, capsys: pytest.CaptureFixture) -> None:
+    """A merge leaves out what is damaged in a shard, names it, and ends with exit code 3."""
+    damage(root, 1, "image")
+    new(root.parent / "other", coral=[30])
+    assert run_command("merge", root, root.parent / "other", "-o", root.parent / "all") == 3
+    printed = capsys.readouterr()
+    assert f"shard-000000.tar is damaged in 1 image: king/{name(1)}" in printed.err
+    assert "1 image left out: damaged" in printed.err
+    with Dataset.open(root.parent / "all") as merged:
+        assert merged.counts() == {"king": 6, "coral": 3}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from harvest.cli.open_dataset import check_dataset, quote_path
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.shortened_lists import count_images, print_next
 from harvest.cli.summary_table import print_table
+from harvest.errors import DamagedShards
+
+if TYPE_CHECKING:
+    from harvest.reproduce.merge_datasets import MergeSummary
 
 
 def merge(
@@ -37,7 +41,16 @@ def merge(
     summary = merge_datasets(first, second, out, say=console.note)
     if as_json:
         console.print_json({name: getattr(summary, name) for name in summary.__slots__})
-        return
+    else:
+        _print_summary(summary, out)
+    if summary.damaged:
+        raise DamagedShards(
+            f"{count_images(summary.damaged)} left out: damaged in the shards that are named above.",
+            "Bring the shards back from a backup, and merge into another folder.",
+        )
+
+
+def _print_summary(summary: MergeSummary, out: Path) -> None:
     print_table([["class", "images"], *([name, f"{count:,}"] for name, count in sorted(summary.classes.items()))])
     print()
     print(console.one_line(f" {out}: {count_images(sum(summary.classes.values()))}"))

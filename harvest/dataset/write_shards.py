@@ -74,7 +74,7 @@ class ShardWriter:
 
     def _begin_shard(self, last: shard_table.ShardRow | None) -> shard_table.ShardRow:
         number = 0 if last is None else last.number + 1
-        while self._shards.path(number) is not None:  # not ours: the ledger would know it
+        while self._shards.is_taken(number):  # not ours: the ledger would know it
             number += 1
         with self._ledger.transaction():
             shard_table.begin_shard(self._ledger, number)

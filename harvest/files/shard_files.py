@@ -7,6 +7,7 @@ an incomplete sample behind the length in the ledger, which the next writer over
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,6 +42,10 @@ class Shards:
         complete, part = self._paths(number)
         # The first name again: another process may have renamed the file in between.
         return next((path for path in (complete, part, complete) if path.is_file()), None)
+
+    def is_taken(self, number: int) -> bool:
+        """Return whether anything has a name of a shard, also a folder or a broken link."""
+        return any(os.path.lexists(path) for path in self._paths(number))
 
     def _paths(self, number: int) -> tuple[Path, Path]:
         complete = self._root / name_shard(number)

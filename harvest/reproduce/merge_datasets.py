@@ -46,6 +46,7 @@ class MergeSummary:
     duplicates: int
     rejected: int
     conflicts: int
+    damaged: int = 0  # in the shards of the two
 
 
 def merge_datasets(
@@ -58,7 +59,8 @@ def merge_datasets(
     """Merge two datasets into the new dataset `out`, and return what it contains.
 
     Duplicates and conflicts are decided as in a harvest; rejections, decisions, splits and sources of both are kept.
-    Neither dataset is changed. The same call continues one that was interrupted.
+    Images that are damaged in their shards are left out, and `say` is called with a sentence for each shard. Neither
+    dataset is changed. The same call continues one that was interrupted.
     """
     for path in map(Path, (first, second)):
         check_is_dataset(path)
@@ -78,6 +80,7 @@ def merge_datasets(
                 _Merge(target, sources).run()
                 target.rebuild.finish()
         new.publish()
+        damaged = sum(_report_damage(each, say) for each in datasets)
     with Dataset.open(out, say=say) as done:
         verdicts = done.rebuild.count_verdicts()
         return MergeSummary(
@@ -85,7 +88,17 @@ def merge_datasets(
             duplicates=verdicts.get(Verdict.DUPLICATE, 0) + verdicts.get(Verdict.HAD, 0),
             rejected=verdicts.get(Verdict.REJECTED, 0),
             conflicts=len(done.conflicts()),
+            damaged=damaged,
         )
+
+
+def _report_damage(source: Dataset, say: Callable[[str], None] | None) -> int:
+    """Call `say` with the damaged images that were to be read, and return their number."""
+    damaged = source.damaged_shard_images
+    if say is not None:
+        for sentence in damaged.describe():
+            say(f"{source.root}: {sentence}")
+    return len(damaged)
 
 
 def _expect_images(target: Dataset, sources: Sequence[MergeSource]) -> None:
