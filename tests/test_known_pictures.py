@@ -61,10 +61,11 @@ def test_a_known_picture_is_as_the_ledger_has_it_now(tmp_path: Path) -> None:
         known = KnownPictures(dataset.list_present(), dataset)
         dataset.move(dataset.find(name(1)), "coral", by="page")
         dataset.move(dataset.find(name(2)), "coral", by="page")
-        assert known.find_exact(a_picture(1)).class_name == "coral"
+        moved, unknown = known.find_all_exact([a_picture(1), a_picture(7)])
+        assert moved.class_name == "coral"
         edited = known.find(a_picture(2)).same
         assert (edited.class_name, edited.protected) == ("coral", True)
-        assert known.find_exact(a_picture(7)) is None
+        assert unknown is None
 
 
 def test_the_first_key_of_a_text_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,7 +132,7 @@ def _recorded(query: str) -> list[Hit]:
 
 @pytest.mark.parametrize("query", RECORDED)
 def test_the_recorded_answers_match_their_queries(query):
-    """No real answer is low for its own query, alone or beside the others; every one is low for another."""
+    """No real answer is low for its own query, alone or together with the others; every one is low for another."""
     alone, quality = Relevance(query), ResultQuality(RECORDED)
     for hit in _recorded(query):
         alone.see(hit)

@@ -255,3 +255,13 @@ def _asked(ledger, act) -> list[tuple[str, tuple]]:
     finally:
         del ledger._execute
     return asked
+
+
+def test_a_verdict_may_have_any_text(dataset: Dataset) -> None:
+    """Half a surrogate pair in the detail of a verdict, from a web page, does not undo or repeat the other verdicts."""
+    first, second = find(dataset, [a_hit(1), a_hit(2)], "king")
+    dataset.record_verdicts(
+        [HitVerdict(first.id, Verdict.GONE, "404"), HitVerdict(second.id, Verdict.GONE, "\ud800 is not here")]
+    )
+    rows = dataset._ledger.rows("SELECT detail, attempts FROM hit ORDER BY id")
+    assert rows == [("404", 1), ("? is not here", 1)]

@@ -158,16 +158,12 @@ def quote_path(path: str | os.PathLike[str]) -> str:
 
 def missing_files_error(root: Path, changes: Changes, *, check_shards: bool = False) -> MissingFiles:
     """Return the error for too many missing files, with the option that confirms their deletion."""
-    if check_shards:
-        from harvest.dataset.compare_shards import how_to_repair
+    from harvest.dataset.compare_shards import how_to_repair
 
-        return MissingFiles(
-            console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."),
-            console.one_line(how_to_repair(root)),
-        )
+    command = f"harvest status {quote_path(root)} --accept-missing"
+    hint = how_to_repair(root) if check_shards else f"Check that the drive is attached. If you deleted them: {command}"
     return MissingFiles(
-        console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."),
-        f"Check that the drive is attached. If you deleted them: harvest status {quote_path(root)} --accept-missing",
+        console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."), console.one_line(hint)
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from harvest.files.shard_files import Shards
     from harvest.ledger.database import Ledger
+    from harvest.ledger.picture_table import PictureTable
 
 _SHOWN = 3
 
@@ -40,11 +41,11 @@ def find_lost_images(ledger: Ledger, shards: Shards) -> list[LostImages]:
 
 
 def find_damaged_images(
-    ledger: Ledger, shards: Shards, lost: Sequence[LostImages], tick: Callable[[int, int], None]
+    pictures: PictureTable, shards: Shards, lost: Sequence[LostImages], tick: Callable[[int, int], None]
 ) -> list[LostImages]:
     """Return the images whose bytes in a shard have another hash, besides those that are lost; all are read."""
     known = {picture for each in lost for picture in each.pictures}
-    rows = [row for row in shard_table.list_in_shards(ledger) if row.id not in known]
+    rows = [row for row in pictures.list_in_shards() if row.id not in known]
     damaged: dict[int, list[int]] = {}
     for number, row in enumerate(rows, 1):
         try:

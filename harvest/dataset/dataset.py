@@ -132,12 +132,10 @@ class Dataset(DatasetReader):
         """Open a dataset and reconcile it with its folders.
 
         `exclusive` is for a `get`: no other process may place pictures, and too many missing files raise
-        `MissingFiles`. `check_shards` reads all images in shards, and counts the damaged ones among those that are
-        missing. `read_only` uses a copy of the ledger in memory, even where there is no dataset, and
-        changes nothing. If there are signs that the ledger was lost, `LedgerMissing` is raised and none is
-        created; `new_ledger` creates one, and reads the sources of the images from their files. The path of a dataset
-        that `is_temporary` is not remembered, so that it may be deleted. `say` is called with the progress of a long
-        scan.
+        `MissingFiles`. `check_shards` counts damaged images in shards among the missing. `read_only` changes nothing:
+        it uses a copy of the ledger in memory, even where there is no dataset. If the ledger may be lost,
+        `LedgerMissing` is raised; `new_ledger` creates one, with the sources that the files name. `is_temporary`: the
+        path is not remembered, so that the dataset may be deleted. `say` is called with the progress of a long scan.
         """
         path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would follow a link to other siblings
         if not path.name:
@@ -194,7 +192,7 @@ class Dataset(DatasetReader):
             lost = find_lost_images(self._ledger, self._shards)
             if check_shards:
                 tick = self._scan.tick("reading the images in shards")
-                lost += find_damaged_images(self._ledger, self._shards, lost, tick)
+                lost += find_damaged_images(self._pictures, self._shards, lost, tick)
             self.changes = self._record_changes(copies, lost, alone=alone, accept_missing=accept_missing)
         if read_sources:
             self.provenance_read = read_provenance(self._ledger, self._tree)

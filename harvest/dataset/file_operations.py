@@ -151,7 +151,8 @@ class FileOperations:
 
     def _reject_replacement(self, task: Task, picture: int | None) -> None:
         """Reject a better copy of a picture that a person has rejected since."""
-        hit_table.record_verdict(self._ledger, task.id, Verdict.REJECTED, "", run=self.run, picture=picture)
+        verdict = hit_table.HitVerdict(task.id, Verdict.REJECTED, picture_id=picture)
+        hit_table.record_verdicts(self._ledger, [verdict], self.run)
 
     def _choose_name(self, provider: str, content: str, class_name: str) -> str:
         """Return a file name of source and content hash that no other file in the dataset has."""

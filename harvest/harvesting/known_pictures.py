@@ -56,10 +56,6 @@ class KnownPictures:
         ids = match.similar if match.same is None else (match.same.id, *match.similar)
         return not self._forgotten.isdisjoint(ids)
 
-    def find_exact(self, picture: Picture | KnownPicture) -> KnownPicture | None:
-        """Return the picture with the same bytes or pixels."""
-        return self.find_all_exact([picture])[0]
-
     def find_all_exact(self, pictures: Sequence[Picture | KnownPicture]) -> list[KnownPicture | None]:
         """Return for each picture the one with the same bytes or pixels."""
         candidates = {name: self._exact.find(name) for picture in pictures for name in list_hashes(picture)}

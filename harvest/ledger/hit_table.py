@@ -81,22 +81,8 @@ def update_url(ledger: Ledger, number: int, hit: Hit, address: str) -> None:
     )
 
 
-def record_verdict(
-    ledger: Ledger, number: int, verdict: Verdict, detail: str, *, run: int | None, picture: int | None
-) -> None:
-    """Record the verdict of one attempt, and the picture that the hit became or is the same as."""
-    ledger.execute(
-        "UPDATE hit SET verdict = ?, detail = ?, run = ?, picture = ?, attempts = attempts + 1 WHERE id = ?",
-        verdict,
-        detail,
-        run,
-        picture,
-        number,
-    )
-
-
 def record_verdicts(ledger: Ledger, verdicts: Iterable[HitVerdict], run: int | None) -> None:
-    """Record the verdicts of many attempts, each with the current version of its picture."""
+    """Record the verdicts of attempts, each with the current version of its picture."""
     ledger.execute_many(
         "UPDATE hit SET verdict = ?, detail = ?, run = ?, attempts = attempts + 1,"
         " picture = (SELECT coalesce(became, id) FROM picture WHERE id = ?) WHERE id = ?",

@@ -104,6 +104,14 @@ class PictureTable:
         )
         return None if row is None else PictureRow(*row)
 
+    def list_in_shards(self) -> list[PictureRow]:
+        """Return the pictures on disk that are in shards, in the order of their bytes."""
+        rows = self._ledger.rows(
+            f"SELECT {_ROW_COLUMNS} FROM picture"
+            " WHERE shard IS NOT NULL AND state = 'present' ORDER BY shard, shard_offset"
+        )
+        return [PictureRow(*row) for row in rows]
+
     def list_uninspected(self) -> list[PictureRow]:
         """Return the pictures whose file was not inspected yet."""
         rows = self._ledger.rows(

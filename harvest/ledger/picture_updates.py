@@ -83,7 +83,7 @@ def confirm_placement(ledger: Ledger, picture: int, run: int | None, *, replaced
     ledger.execute("UPDATE picture SET state = 'present' WHERE id = ?", picture)
     ledger.execute("DELETE FROM pending WHERE picture = ?", picture)
     verdict = Verdict.BETTER if better else Verdict.KEPT
-    hit_table.record_verdict(ledger, hit, verdict, "", run=run, picture=picture)
+    hit_table.record_verdicts(ledger, [hit_table.HitVerdict(hit, verdict, picture_id=picture)], run)
     if better:
         replace_picture(ledger, replaces, picture)
 

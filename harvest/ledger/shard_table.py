@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harvest.ledger.picture_table import PictureRow
-
 if TYPE_CHECKING:
     from harvest.files.shard_files import ShardPlace
     from harvest.ledger.database import Ledger
@@ -73,12 +71,3 @@ def list_beyond(ledger: Ledger, number: int, size: int) -> list[int]:
         size,
     )
     return [row[0] for row in rows]
-
-
-def list_in_shards(ledger: Ledger) -> list[PictureRow]:
-    """Return the images on disk that are in shards, in the order of their bytes."""
-    rows = ledger.rows(
-        "SELECT id, state, class, name, content, shelved, size, mtime_ns, shard, shard_offset FROM picture"
-        " WHERE shard IS NOT NULL AND state = 'present' ORDER BY shard, shard_offset"
-    )
-    return [PictureRow(*row) for row in rows]

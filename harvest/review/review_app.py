@@ -188,7 +188,7 @@ class _ReviewService:
         return _existing(await self._call(ReviewSession.items, wanted, position))
 
     async def _rank(self, wanted: ItemFilter) -> Mapping[str, int]:
-        """Return the position of each image in an order of the model, computed beside the decisions."""
+        """Return the position of each image in an order of the model, computed while decisions are recorded."""
         loop = asyncio.get_running_loop()
         session = await self._session()
         row = session.snapshot.rows.get(wanted.like)

@@ -1,4 +1,4 @@
-"""Measure the review page on 50,000 images in Chromium, and print each goal beside what was seen.
+"""Measure the review page on 50,000 images in Chromium, and print each goal with what was measured.
 
     python tests/bench/review.py [images] [--dataset FOLDER]
 

@@ -206,7 +206,7 @@ def test_reading_a_ledger_records_nothing(tmp_path: Path) -> None:
 
 DAMAGE = {
     "cut": lambda data: data[: len(data) // 2],
-    "text": lambda _: b"this is no ledger, though it is long enough to be looked at\n" * 100,
+    "text": lambda _: b"this is not a ledger, though it is long enough to be looked at\n" * 100,
     "empty": lambda _: b"",
     "scribbled": lambda data: data[:4096] + b"\xff" * (len(data) - 4096),
 }
