@@ -6,6 +6,7 @@ import pytest
 
 from tests.review.conftest import STARTED, open_page
 from tests.review.fake_server import CLASSES, FakeDataset, serve
+from tests.review.reviews import wait_for as wait_until
 
 # 15,000 pixels a second, for 40,000 pixels.
 FLING = """
@@ -36,6 +37,13 @@ def wait_for(page, condition: str) -> None:
         " await new Promise((n) => setTimeout(n, 20)); } return false;"
     )
     assert page.evaluate(f"(async () => {{ {loop} }})()"), condition  # in one call: a moment later it may be false
+
+
+def open_queue(page, queue: str) -> None:
+    """Open a queue and wait for its images: until they arrive, those of the queue before it stay on the screen."""
+    page.click(f"[data-queue={queue}]")
+    wait_for(page, "!(await import('/static/store.js')).store.isLoading")
+    page.wait_for_selector(STARTED)
 
 
 def press(page, *keys: str) -> None:
@@ -150,8 +158,7 @@ def test_undo_and_redo_name_what_they_do(page, dataset):
 @pytest.mark.parametrize("queue", ["unreviewed", "suspects", "all"])
 def test_undo_goes_back_to_the_image(page, queue):
     """The focus is on the image that an undo restores; images that Enter has taken away are in their places again."""
-    page.click(f"[data-queue={queue}]")
-    page.wait_for_selector(".tile.loaded")
+    open_queue(page, queue)
     before = state_of(page, "ids")
     press(page, "Enter", "u")
     wait_for(page, "document.getElementById('grid').scrollTop === 0")
@@ -206,6 +213,7 @@ def test_letters_can_be_switched_off_and_remapped(page, dataset):
     press(page, "x", "q")
     assert [body["action"] for body in dataset.log] == ["reject", "reject"]
 
+    wait_until(lambda: dataset.preferences["letters"] and dataset.preferences["keys"])
     page.reload()
     page.wait_for_selector(STARTED)
     press(page, "q")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.review.conftest import SKIP_CARD
 from tests.review.fake_server import CLASSES, FakeDataset, serve
+from tests.review.reviews import wait_for as wait_until
 from tests.review.test_page_grid import press, state_of, wait_for
 
 FOCUSED = "document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))"
@@ -122,6 +123,23 @@ def test_keys_of_groups(page, dataset):
     assert [action for action in actions if action != "move"] == ["reject", "distinct", "settle", "settle"]
     page.keyboard.press("End")
     assert page.evaluate(f"Boolean({FOCUSED})")
+
+
+def test_the_last_choice_of_the_settings_is_saved_last(page, dataset):
+    """A second change of the settings is sent after the answer to the first: they cannot arrive in another order."""
+    held = []
+    page.route("**/api/preferences", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks it
+    page.click("[data-command=settings]")
+    page.click("#letters")
+    page.select_option("#digits", "ratings")
+    page.wait_for_timeout(100)
+    assert len(held) == 1
+
+    held[0].continue_()
+    wait_until(lambda: page.wait_for_timeout(20) or len(held) == 2)
+    held[1].continue_()
+    wait_until(lambda: page.wait_for_timeout(20) or dataset.preferences["digits"] == "ratings")
+    assert dataset.preferences == {"keys": {}, "letters": False, "digits": "ratings"}
 
 
 def test_keys_pressed_while_the_page_starts_are_not_lost(browser):

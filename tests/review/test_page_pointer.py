@@ -8,7 +8,7 @@ import pytest
 
 from tests.review.conftest import open_page
 from tests.review.reviews import wait_for as wait_until
-from tests.review.test_page_grid import settle, state_of, wait_for
+from tests.review.test_page_grid import open_queue, settle, state_of, wait_for
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -178,8 +178,7 @@ def test_each_class_of_a_conflict_has_a_whole_button_in_a_narrow_window(browser,
         buttons = page.eval_on_selector_all("#conflict-classes button", ends)
         assert len(buttons) == 5
         assert all(right <= 900 and bottom <= 700 for right, bottom in buttons)
-        page.click("[data-queue=unreviewed]")
-        page.wait_for_selector(".tile.loaded")
+        open_queue(page, "unreviewed")
         row = page.locator("#actions").bounding_box()
         for right, bottom in page.eval_on_selector_all("#actions button", ends):
             assert right <= row["x"] + row["width"] or bottom > row["y"] + row["height"]

@@ -53,13 +53,17 @@ export function usePreferences(stored) {
   Object.assign(preferences, stored, { keys: Object.fromEntries(Object.entries(stored.keys).filter(isKnown)) });
 }
 
-/** Save the choices; if that fails, they hold until the page is closed. */
-export async function savePreferences() {
-  try {
-    await post("/api/preferences", preferences);
-  } catch (error) {
-    showNotice(texts.keysNotSaved(error.status ? error.message : ""), true);
-  }
+let saving = Promise.resolve();
+
+/** Save the choices; if that fails, they hold until the page is closed. One request at a time: the last choice wins. */
+export function savePreferences() {
+  saving = saving.then(async () => {
+    try {
+      await post("/api/preferences", preferences);
+    } catch (error) {
+      showNotice(texts.keysNotSaved(error.status ? error.message : ""), true);
+    }
+  });
 }
 
 export const keysOf = (command) => preferences.keys[command.name] ?? command.keys;
