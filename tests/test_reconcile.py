@@ -253,13 +253,13 @@ def test_P09_over_90_percent_of_the_dataset() -> None:
     rows = [row for name in "abcdefghij" for row in gone(19, name)]
     totals = dict.fromkeys("abcdefghij", 20)
     findings = decide(rows, [], totals=totals, folders=set(totals))
-    assert findings.missing_files == "190 of 200 pictures are gone"
+    assert findings.missing_files == "190 of 200 images are gone"
 
 
 def test_P09_a_whole_folder_that_held_one_picture() -> None:
     """A missing class folder stops a run, however small the class."""
     findings = decide(gone(1), [], totals={"a": 1, "b": 1000}, folders={"b"})
-    assert findings.missing_files == "1 of 1 pictures of a are gone"
+    assert findings.missing_files == "1 of 1 images of a are gone"
 
 
 def test_P09_not_when_the_folder_is_there_and_empty() -> None:
@@ -278,7 +278,7 @@ def test_P09_names_three_classes_and_counts_the_rest() -> None:
     """The message stays short when many classes are missing."""
     rows = [row for name in "abcde" for row in gone(MISSING_FILES + 5, name)]
     findings = decide(rows, [], totals=dict.fromkeys("abcde", MISSING_FILES + 5), folders=set())
-    assert findings.missing_files.endswith("25 of 25 pictures of c and of 2 more classes are gone")
+    assert findings.missing_files.endswith("25 of 25 images of c and of 2 more classes are gone")
 
 
 places = st.tuples(st.sampled_from("abc"), st.integers(0, 4))

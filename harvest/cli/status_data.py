@@ -79,7 +79,7 @@ class StatusReport:
             "dataset": str(self.root),
             "changes": {kind: [_change_as_json(each) for each in getattr(self.changes, kind)] for kind in CHANGE_KINDS},
             "renamed": dict(self.changes.renamed),
-            "brake": self.changes.missing_files,
+            "missing_files": self.changes.missing_files,
             "classes": self.rows(),
             "shards": self.shards._asdict(),
             "conflicts": [_mismatch_as_json(each) for each in self.conflicts],

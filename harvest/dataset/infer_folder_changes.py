@@ -251,12 +251,12 @@ def _with_new_class(finding: Finding, renamed: Mapping[str, str]) -> Finding:
 def _describe_missing(gone: Counter[str], totals: Mapping[str, int], folders: Collection[str]) -> str:
     """Describe the missing files, if there are more than a person deletes on purpose, else return an empty text."""
     missing = [
-        f"{count:,} of {totals[name]:,} pictures of {name}"
+        f"{count:,} of {totals[name]:,} images of {name}"
         for name, count in gone.items()
         if _too_many(count, totals[name]) or (name not in folders and count == totals[name])
     ]
     if not missing and _too_many(gone.total(), sum(totals.values())):
-        missing = [f"{gone.total():,} of {sum(totals.values()):,} pictures"]
+        missing = [f"{gone.total():,} of {sum(totals.values()):,} images"]
     rest = len(missing) - 3  # three are shown
     more = f" and of {rest} more class{'' if rest == 1 else 'es'}" if rest > 0 else ""
     return f"{', '.join(missing[:3])}{more} are gone" if missing else ""

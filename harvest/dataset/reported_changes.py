@@ -47,7 +47,7 @@ class Changes:
     added: tuple[Change, ...] = ()
     conflicts: tuple[Change, ...] = ()  # copied into a second class folder
     renamed: Mapping[str, str] = field(default_factory=dict)  # classes; also those of earlier commands
-    missing_files: str = ""  # "212 of 233 pictures of coral_snake are gone"
+    missing_files: str = ""  # "212 of 233 images of coral_snake are gone"
 
     def counts(self) -> dict[str, Counter[str]]:
         """Return the number of changes of each kind, by class.

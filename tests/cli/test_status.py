@@ -226,10 +226,10 @@ def test_json_says_the_same_in_full(root: Path, harvest: Harvest) -> None:
         "placed": 25,
         "kept": 10,
     }
-    assert (document["conflicts"], document["suspects"], document["brake"]) == ([], [], "")
+    assert (document["conflicts"], document["suspects"], document["missing_files"]) == ([], [], "")
 
 
-# The brake.
+# Missing files.
 
 
 def test_a_missing_class_stops_the_command(root: Path, harvest: Harvest) -> None:
@@ -239,7 +239,7 @@ def test_a_missing_class_stops_the_command(root: Path, harvest: Harvest) -> None
     status = harvest("status")
 
     assert status.code == 3
-    assert "25 of 25 pictures of king are gone from dataset. Nothing was recorded." in status.err
+    assert "25 of 25 images of king are gone from dataset. Nothing was recorded." in status.err
     assert "Check that the drive is attached." in status.err
     assert "If you deleted them: harvest status dataset --accept-missing" in status.err
     assert status.lines[0] == "seen on disk, but not recorded:"
@@ -256,7 +256,7 @@ def test_a_missing_class_in_json(root: Path, harvest: Harvest) -> None:
     status = harvest("status", "--json")
 
     assert status.code == 3
-    assert status.json["brake"] == "25 of 25 pictures of king are gone"
+    assert status.json["missing_files"] == "25 of 25 images of king are gone"
     assert len(status.json["changes"]["deleted"]) == 25
 
 

@@ -425,15 +425,15 @@ def test_P09_a_missing_class_folder_stops_everything(home: Home) -> None:
     away = (home.out / "king").rename(home.cli.folder / "drive")
     ran = home.cli("-c", "BING", "-c", "FLICKR", "--refresh", "snakes.csv", FLICKR_API_KEY=home.internet.flickr.key)
     assert ran.code == 3
-    assert "24 of 24 pictures of king are gone" in ran.err
+    assert "24 of 24 images of king are gone" in ran.err
     assert "--accept-missing" in ran.err
     status = home.status(code=3)
-    assert "24 of 24" in status["brake"]
+    assert "24 of 24" in status["missing_files"]
     assert not decisions(home.out)
     assert not (home.out / "king").exists()
     away.rename(home.out / "king")
     status = home.status()
-    assert (changes(status), status["brake"]) == ({}, "")
+    assert (changes(status), status["missing_files"]) == ({}, "")
     account = home.get("--refresh")
     assert not home.downloads()
     assert (account["total"]["had"], account["total"]["dead"]) == (34, 1)
@@ -460,7 +460,7 @@ def test_P09_a_person_who_means_it_is_believed(home: Home) -> None:
     assert not home.downloads()
     assert not (home.out / "king").exists()
     assert Counter(decisions(home.out)) == {("files", "reject"): 24}
-    assert home.status()["brake"] == ""
+    assert home.status()["missing_files"] == ""
 
 
 # ---- moved to dataset.rejected, and back

@@ -102,7 +102,7 @@ def test_missing_files_are_a_warning(review: Review, root: Path) -> None:
     """When a class folder is gone, nothing is recorded, and the page shows a warning."""
     (root / "king").rename(root.parent / "king")
     state = review.get("/api/changes", since=0)["state"]
-    assert "25 of 25 pictures of king are gone" in state["done"]["warnings"][0]
+    assert "25 of 25 images of king are gone" in state["done"]["warnings"][0]
     assert state["queues"]["rejected"] == 0
     (root.parent / "king").rename(root / "king")
     state = review.get("/api/changes", since=0)["state"]

@@ -167,12 +167,12 @@ def test_what_the_server_says_is_shown(page):
 
 def test_a_detached_drive_is_announced(page, dataset):
     """When the server misses so many files that a drive may be detached, a bar says so and leaves the queues usable."""
-    state = dataset.state() | {"missing": "212 of 233 pictures of coral_snake are gone"}
+    state = dataset.state() | {"missing": "212 of 233 images of coral_snake are gone"}
     reply = {"seq": state["seq"], "items": dataset.columns([]), "gone": [], "state": state}
     page.route("**/api/changes*", lambda route: route.fulfill(json=reply))
     page.evaluate("dispatchEvent(new Event('focus'))")
     wait_for(page, "!document.getElementById('server').hidden")
-    assert page.inner_text("#server").startswith("212 of 233 pictures of coral_snake are gone. Nothing was recorded.")
+    assert page.inner_text("#server").startswith("212 of 233 images of coral_snake are gone. Nothing was recorded.")
     page.click("[data-queue=all]")
 
 

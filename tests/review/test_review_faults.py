@@ -78,7 +78,7 @@ def test_a_detached_drive_records_nothing(review: Review, root: Path) -> None:
     """While a class is missing the page is told why, its images cannot be decided, and they come back unchanged."""
     kings, corals = (review.ids(**{"class": name}) for name in ("king", "coral"))
     shutil.move(root / "king", root.parent / "elsewhere")
-    assert poll(review).json()["state"]["missing"].startswith("25 of 25 pictures of king")
+    assert poll(review).json()["state"]["missing"].startswith("25 of 25 images of king")
     answer = reject(review, kings[0], corals[0]).json()
     assert [(each["id"], each["why"]) for each in answer["failed"]] == [(kings[0], "Its file is missing.")]
     shutil.move(root.parent / "elsewhere", root / "king")
