@@ -85,17 +85,17 @@ def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOut
     bar = TerminalProgress(quiet=answers.is_interactive)
     count = sum(1 for _ in list_images(words)) if sys.stderr.isatty() and not answers.is_interactive else 0
     try:
-        for number, (picture, ranked) in enumerate(predictor.each(list_images(words), top), 1):
+        for number, (image, ranked) in enumerate(predictor.each(list_images(words), top), 1):
             bar.tick(number, max(count, number))
-            answers.write(picture, ranked)
+            answers.write(image, ranked)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped after {answers.read + answers.unread:,} images.") from None
 
 
-def _check_explain(target: Path, picture: Path, *, several: bool) -> None:
+def _check_explain(target: Path, image: Path, *, several: bool) -> None:
     if several:
         raise UsageError("--explain draws one image at a time.", "Name one image, and no folder.")
-    if target.resolve() == picture.resolve():
+    if target.resolve() == image.resolve():
         raise UsageError("--explain would overwrite the image itself.", "Name another file: --explain heat.png")
     if target.suffix.lower() not in _EXPLAIN_SUFFIXES:
         raise UsageError(
@@ -103,11 +103,11 @@ def _check_explain(target: Path, picture: Path, *, several: bool) -> None:
         )
 
 
-def _explain(predictor: Predictor, picture: Path, target: Path) -> None:
+def _explain(predictor: Predictor, image: Path, target: Path) -> None:
     """Draw the explanation of an image; the message goes to stderr, because of --json."""
-    explanation = predictor.explain(picture)
+    explanation = predictor.explain(image)
     if isinstance(explanation, Refusal):  # it has changed since it was classified
-        raise UsageError(console.one_line(f"{picture} cannot be read: {explanation.detail or explanation.verdict}"))
+        raise UsageError(console.one_line(f"{image} cannot be read: {explanation.detail or explanation.verdict}"))
     file = io.BytesIO()
     explanation.draw().save(file, _EXPLAIN_SUFFIXES[target.suffix.lower()], quality=90)
     write_atomically(target, file.getvalue())

@@ -39,7 +39,7 @@ class PredictionOutput:
         if self._csv is not None:
             self._table = csv.writer(self._file(self._csv), lineterminator="\n")
             more = [f"{name}_{number}" for number in range(2, self._top + 1) for name in ("label", "probability")]
-            self._table.writerow(["picture", "label", "probability", *more, "known", "similarity", "nearest", "error"])
+            self._table.writerow(["image", "label", "probability", *more, "known", "similarity", "nearest", "error"])
         if self._json:
             print("[", end="")
         return self
@@ -57,32 +57,32 @@ class PredictionOutput:
         """Return whether the predictions are shown on a terminal."""
         return (self._csv in {None, "-"} or self._json) and sys.stdout.isatty()
 
-    def write(self, picture: Path, ranked: Classification | Refusal) -> None:
+    def write(self, image: Path, ranked: Classification | Refusal) -> None:
         """Write the labels of an image, or the reason why there are none."""
         if self._json:
-            self._as_json(picture, ranked)
+            self._as_json(image, ranked)
         if self._table is not None:
-            self._as_row(picture, ranked)
+            self._as_row(image, ranked)
         if isinstance(ranked, Refusal):
             self.unread += 1
-            console.warn(console.one_line(f"{picture}: {ranked.detail or ranked.verdict}"))
+            console.warn(console.one_line(f"{image}: {ranked.detail or ranked.verdict}"))
             return
         self.read += 1
         if not self._json and self._table is None:
-            (self._as_line if self._several else self._as_bars)(picture, ranked)
+            (self._as_line if self._several else self._as_bars)(image, ranked)
 
-    def _as_json(self, picture: Path, ranked: Classification | Refusal) -> None:
-        entry: dict[str, Any] = {"picture": str(picture)}
+    def _as_json(self, image: Path, ranked: Classification | Refusal) -> None:
+        entry: dict[str, Any] = {"image": str(image)}
         if isinstance(ranked, Refusal):
             entry["error"] = ranked.detail or ranked.verdict
         else:
             entry |= ranked.as_json()
         print("," if self.read + self.unread else "", console.as_json(entry), sep="\n  ", end="")
 
-    def _as_row(self, picture: Path, ranked: Classification | Refusal) -> None:
+    def _as_row(self, image: Path, ranked: Classification | Refusal) -> None:
         if isinstance(ranked, Refusal):
             empty = [""] * (2 * self._top + 3)
-            self._table.writerow([_safe(picture), *empty, _safe(ranked.detail or ranked.verdict)])
+            self._table.writerow([_safe(image), *empty, _safe(ranked.detail or ranked.verdict)])
             return
         cells = [text for guess in ranked for text in (_safe(guess.label), f"{guess.probability:.6f}")]
         cells += [""] * (2 * self._top - len(cells))
@@ -90,21 +90,21 @@ class PredictionOutput:
             cells += ["", "", ""]
         else:
             cells += ["yes" if ranked.is_known else "no", f"{ranked.similarity:.4f}", _safe(ranked.nearest)]
-        self._table.writerow([_safe(picture), *cells, ""])
+        self._table.writerow([_safe(image), *cells, ""])
 
-    def _as_line(self, picture: Path, ranked: Classification) -> None:
+    def _as_line(self, image: Path, ranked: Classification) -> None:
         """Print the labels on one line; on a terminal, omit those that do not fit."""
         first, *others = (console.one_line(f"{guess.label} {_percent(guess.probability)}") for guess in ranked)
         unknown = "" if ranked.is_known else f"{NONE_OF_THESE}; the most probable is "
-        text = f"{console.one_line(picture)}  {unknown}{first}"
+        text = f"{console.one_line(image)}  {unknown}{first}"
         for other in others:
             if console.display_width(f"{text}, {other}") > console.terminal_width():
                 break
             text += f", {other}"
         print(text, flush=True)
 
-    def _as_bars(self, picture: Path, ranked: Classification) -> None:
-        print(console.one_line(picture))
+    def _as_bars(self, image: Path, ranked: Classification) -> None:
+        print(console.one_line(image))
         if not ranked.is_known:
             print(f"  {NONE_OF_THESE}: it is most like {console.one_line(ranked.nearest)} of the training images,")
             print(f"  with a similarity of only {ranked.similarity:.2f}. If it is one of the classes after all:")

@@ -136,7 +136,7 @@ def test_json_is_one_document(harvest: Harvest, run: Path, camera: Path) -> None
     """`--json` prints one document: a list of images with their ranked labels."""
     result = harvest("predict", run, camera, "--json")
 
-    assert [each["picture"] for each in result.json] == [str(camera / name) for name in SHOWN]
+    assert [each["image"] for each in result.json] == [str(camera / name) for name in SHOWN]
     expected = labels(run, *(camera / name for name in SHOWN))
     for each, ranked in zip(result.json, expected, strict=True):
         assert [guess["label"] for guess in each["ranked"]] == [label for label, _ in ranked]
@@ -150,8 +150,8 @@ def test_csv_has_a_row_for_each(harvest: Harvest, run: Path, camera: Path, tmp_p
 
     text = result.out if where == "-" else (tmp_path / where).read_text("utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["picture", "label", "probability", "label_2", "probability_2", *KNOWN, "error"]
-    assert [row["picture"] for row in rows] == [str(camera / name) for name in SHOWN]
+    assert list(rows[0]) == ["image", "label", "probability", "label_2", "probability_2", *KNOWN, "error"]
+    assert [row["image"] for row in rows] == [str(camera / name) for name in SHOWN]
     expected = labels(run, *(camera / name for name in SHOWN))
     assert [row["label"] for row in rows] == [ranked[0][0] for ranked in expected]
     assert [float(row["probability_2"]) for row in rows] == pytest.approx([r[1][1] for r in expected], abs=1e-6)
@@ -219,7 +219,7 @@ def test_T02_broken_pictures_keep_their_place_for_scripts(harvest: Harvest, run:
 
     assert (document.code, table.code) == (3, 3)
     assert [each.get("error") for each in document.json][2] == "a web page"
-    assert [sorted(each) for each in document.json][1] == ["error", "picture"]
+    assert [sorted(each) for each in document.json][1] == ["error", "image"]
     rows = list(csv.DictReader(io.StringIO(table.out)))
     assert [bool(row["error"]) for row in rows] == [False, True, True, False, False]
     assert [bool(row["label"]) for row in rows] == [True, False, False, True, True]
@@ -276,7 +276,7 @@ def test_C09_names_cannot_steer_a_terminal_nor_a_spreadsheet(harvest: Harvest, r
     rows = list(csv.reader(io.StringIO(table.out)))
     assert len(line.lines) == len(rows) - 1 == len(document.json) == len(names)
     assert [row[0] for row in rows[1:] if row[0].startswith("=")] == []
-    assert sorted(each["picture"] for each in document.json) == sorted(names)
+    assert sorted(each["image"] for each in document.json) == sorted(names)
 
 
 def harvest_here(harvest: Harvest, run: Path, *more: str) -> Result:
