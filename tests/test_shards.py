@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import pickle
 import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset, Placement
-from harvest.errors import DamagedShards, MissingFiles, TrainingError, UsageError
+from harvest.errors import DamagedShards, MissingFiles, UsageError
 from harvest.export.export_dataset import export_dataset
 from harvest.harvesting.deduplicate import Deduplicator
 from harvest.labelled_pictures.load_pictures import load_pictures
@@ -369,18 +370,22 @@ def test_a_rejected_damaged_image_is_downloaded_again_when_restored(root: Path) 
         assert dataset.restore(dataset.find(name(1)), by="cli").to_fetch == 1
 
 
-def test_a_training_says_that_it_reads_no_shards(root: Path) -> None:
-    """Where all images are in shards, the error names the export; where some are, a message does."""
-    with pytest.raises(TrainingError) as error:
-        load_pictures(root, say=pytest.fail)
-    assert "harvest export" in error.value.hint
+def test_a_training_reads_files_and_shards(root: Path) -> None:
+    """All images are labelled, and their bytes are read by their paths; those that are damaged or missing are not."""
     with opened(root) as dataset:
         dataset.use_shards(None)
         fill(dataset, "coral", [20])
-        fill(dataset, "king", [21])
-    said: list[str] = []
-    assert len(load_pictures(root, say=said.append).examples) == 2
-    assert said[0].startswith("9 images are in shards, which are not read here: write class folders with")
+    pictures = load_pictures(root, say=pytest.fail)
+    reader = pickle.loads(pickle.dumps(pictures.reader))  # as processes that decode get it
+    written = {f"{'king' if number < 10 else 'coral'}/{name(number)}": number for number in (*range(7), 10, 11, 20)}
+    assert {each.path: reader.read(each.path) for each in pictures.examples} == {
+        path: jpeg(number) for path, number in written.items()
+    }
+    damage(root, 1, "image")
+    assert reader.read(f"king/{name(1)}") is None
+    for path in root.glob("shard-*.tar"):
+        path.unlink()
+    assert [path for path in written if reader.read(path)] == [f"coral/{name(20)}"]
 
 
 def test_a_merge_names_damaged_images(root: Path, capsys: pytest.CaptureFixture) -> None:

@@ -19,6 +19,8 @@ from harvest.ledger.database import Ledger
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from harvest.files.shard_files import ShardPlace
+
 
 class ReadOnlyDataset(DatasetReader):
     """An open ledger, or a copy of one that cannot be written."""
@@ -49,6 +51,10 @@ class ReadOnlyDataset(DatasetReader):
     def list_shard_images(self) -> list[training_data_and_splits.ShardImage]:
         """Return the images on disk that are in shards."""
         return training_data_and_splits.list_shard_images(self._ledger)
+
+    def list_shard_places(self) -> Iterator[tuple[str, str, str, ShardPlace]]:
+        """Yield the class, name, content hash and place of the images on disk that are in shards."""
+        return training_data_and_splits.list_shard_places(self._ledger)
 
     def load_split(self, rule: str) -> dict[str, str]:
         """Return the part of each content hash in one split."""

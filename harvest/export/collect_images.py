@@ -41,8 +41,9 @@ def collect_images(
     images, links = [], 0
     shards = Shards(pictures.root)
     for example, name, part, group in zip(pictures.examples, names, split.parts, split.groups, strict=True):
-        path, place = pictures.file(example), pictures.shard_places.get(example.path)
-        if place is not None:
+        path, place = pictures.root / example.path, None
+        if (in_shard := pictures.in_shards.get(example.path)) is not None:
+            place = in_shard.place
             path = shards.path(place.shard) or pictures.root / name_shard(place.shard)
         if disk.is_link(path) or disk.is_link(path.parent):
             links += 1

@@ -30,9 +30,7 @@ def read_split(
 ) -> tuple[LabelledPictures, Split]:
     """Read and split all images of a dataset, as train.py does, and save the split in the ledger."""
     runs = root.with_name(f"{root.name}.runs")
-    pictures = load_pictures(
-        root, say=say, tick=tick or _ignore_ticks, cache=runs / "cache", least_classes=1, with_shards=True
-    )
+    pictures = load_pictures(root, say=say, tick=tick or _ignore_ticks, cache=runs / "cache", least_classes=1)
     for skipped in pictures.skipped[:_NAMED]:
         say(f"{skipped.path} is not exported: {skipped.reason}")
     if len(pictures.skipped) > _NAMED:

@@ -12,6 +12,7 @@ from harvest.duplicates.index import CopyPairs
 from harvest.errors import TrainingError
 from harvest.labelled_pictures.find_duplicates import find_duplicate_pairs
 from harvest.labelled_pictures.find_files import Skipped, SplitPart, find_files
+from harvest.labelled_pictures.image_reader import ImageInShard, ImageReader
 from harvest.labelled_pictures.ledger_facts import LedgerFacts, read_known_files, read_ledger_facts
 from harvest.labelled_pictures.shard_images import read_shard_images
 from harvest.labelled_pictures.size_and_fingerprint_cache import DecodeCache, DecodedFile
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harvest.files.shard_files import ShardPlace
     from harvest.labelled_pictures.find_files import FoundFiles
 
 __all__ = ["Example", "LabelledPictures", "Skipped", "SplitPart", "load_pictures"]
@@ -54,11 +54,12 @@ class LabelledPictures:
     empty: tuple[str, ...] = ()  # class folders without an image
     duplicates: CopyPairs = field(default_factory=_no_pairs, repr=False, compare=False)  # of indices of examples
     ledger_facts: LedgerFacts = field(default_factory=LedgerFacts, repr=False)
-    shard_places: Mapping[str, ShardPlace] = field(default_factory=dict, repr=False)  # of examples without a file
+    in_shards: Mapping[str, ImageInShard] = field(default_factory=dict, repr=False)  # by path: those without a file
 
-    def file(self, example: Example) -> Path:
-        """Return the path of an image's file."""
-        return self.root / example.path
+    @property
+    def reader(self) -> ImageReader:
+        """What reads these images by their paths."""
+        return ImageReader(self.root, self.in_shards)
 
     def counts(self) -> dict[str, int]:
         """Count the images of each class."""
@@ -84,13 +85,14 @@ class LabelledPictures:
         )
 
 
-_EXPORT_ADVICE = "write class folders with `harvest export DATASET OUT --to imagefolder`."
-
-
-def _list_in_shards(root: Path, paths: set[str]) -> list[tuple[Example, DecodedFile, ShardPlace]]:
+def _list_in_shards(root: Path, paths: set[str]) -> list[tuple[Example, DecodedFile, ImageInShard]]:
     """Return the images in shards, except those that are files with the same class and name too."""
     return [
-        (Example(path, image.class_name, image.content, None, decoded.size), decoded, image.place)
+        (
+            Example(path, image.class_name, image.content, None, decoded.size),
+            decoded,
+            ImageInShard(image.place, image.content),
+        )
         for image, decoded in read_shard_images(root)
         if (path := f"{image.class_name}/{image.name}") not in paths
     ]
@@ -107,19 +109,17 @@ def load_pictures(
     tick: Callable[[int, int], None] = _ignore_progress,
     cache: Path | None = None,
     least_classes: int = 2,
-    with_shards: bool = False,
 ) -> LabelledPictures:
     """Decode every image of a dataset folder; `cache` is a folder that keeps the results for the next run.
 
-    The images in shards, which have no file, are only returned `with_shards`. Fewer classes with images than
-    `least_classes` raise `TrainingError`.
+    Those in shards, which were decoded when they were written, are returned as the ledger has them. Fewer classes with
+    images than `least_classes` raise `TrainingError`.
     """
     found = find_files(root)
     _check_names(root, found.folders)
     inspected, skipped = _inspect_files(root, found, say, tick, cache)
     in_shards = _list_in_shards(root, {example.path for example, _ in inspected})
-    if with_shards:
-        inspected += ((example, file) for example, file, _ in in_shards)
+    inspected += ((example, file) for example, file, _ in in_shards)
     trained = {example.label for example, _ in inspected if example.part in {None, SplitPart.TRAIN}}
     skipped += [
         Skipped(example.path, "the train part has no image of its class")
@@ -127,9 +127,7 @@ def load_pictures(
         if example.label not in trained
     ]
     if len(trained) < least_classes:
-        raise _too_few_classes(root, trained, found, skipped, has_shards=bool(in_shards))
-    if in_shards and not with_shards:
-        say(f"{len(in_shards):,} images are in shards, which are not read here: {_EXPORT_ADVICE}")
+        raise _too_few_classes(root, trained, found, skipped)
     kept = sorted((pair for pair in inspected if pair[0].label in trained), key=lambda pair: pair[0].path)
     return LabelledPictures(
         root=root,
@@ -138,7 +136,7 @@ def load_pictures(
         skipped=tuple(sorted(skipped)),
         empty=tuple(sorted(found.folders - trained)),
         duplicates=find_duplicate_pairs([decoded for _, decoded in kept], cache),
-        shard_places={example.path: place for example, _, place in in_shards} if with_shards else {},
+        in_shards={example.path: found for example, _, found in in_shards},
         ledger_facts=read_ledger_facts(root, {example.content for example, _ in inspected}),
     )
 
@@ -176,14 +174,10 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _too_few_classes(
-    root: Path, trained: set[str], found: FoundFiles, skipped: Sequence[Skipped], *, has_shards: bool
-) -> TrainingError:
+def _too_few_classes(root: Path, trained: set[str], found: FoundFiles, skipped: Sequence[Skipped]) -> TrainingError:
     content = f"images of one class only, {next(iter(trained))}" if trained else "no image in a class folder"
     hint = "A classifier needs at least two classes, with one folder of images for each."
-    if has_shards:
-        hint = f"Its images are in shards, which are not read here: {_EXPORT_ADVICE}"
-    elif found.deeper:
+    if found.deeper:
         hint = f"The folder {min(found.deeper)} contains folders. Are the class folders one level deeper?"
     elif skipped:
         hint += f" Skipped: {skipped[0].path} ({skipped[0].reason})"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from harvest.dataset import ReadOnlyDataset
 from harvest.duplicates.stored_fingerprints import unpack
 from harvest.errors import StorageError
+from harvest.labelled_pictures.image_reader import ImageInShard, ImageReader
 from harvest.labelled_pictures.size_and_fingerprint_cache import LONGEST_SIDE, DecodedFile
 from harvest.models import Fingerprint
 
@@ -33,6 +35,18 @@ def read_shard_images(root: Path) -> Iterator[tuple[ShardImage, DecodedFile]]:
     for image in sorted(images, key=lambda each: (each.class_name, each.name)):
         if (decoded := _decoded_file(image)) is not None:
             yield image, decoded
+
+
+def open_reader(root: Path) -> ImageReader:
+    """Return what reads the images of a dataset, also those that are in its shards."""
+    in_shards = {}
+    with suppress(StorageError):
+        dataset = ReadOnlyDataset.open(root)
+        if dataset is not None:
+            with dataset:
+                for class_name, name, content, place in dataset.list_shard_places():
+                    in_shards[f"{class_name}/{name}"] = ImageInShard(place, content)
+    return ImageReader(root, in_shards)
 
 
 def _decoded_file(image: ShardImage) -> DecodedFile | None:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger
 
 
+_IN_SHARD = "class, name, content, shard, shard_offset, size"
+_HAS_PLACE = "WHERE shard IS NOT NULL AND state = 'present' AND shard_offset IS NOT NULL AND size > 0"
+
+
 class Origin(NamedTuple):
     """The origin of a picture according to one hit; the name of an author is unique per provider only."""
 
@@ -64,14 +68,17 @@ class ShardImage(NamedTuple):
 
 def list_shard_images(ledger: Ledger) -> list[ShardImage]:
     """Return the images on disk that are in shards."""
-    rows = ledger.rows(
-        "SELECT class, name, content, shard, shard_offset, size, width, height, look FROM picture"
-        " WHERE shard IS NOT NULL AND state = 'present' AND shard_offset IS NOT NULL AND size > 0"
-    )
+    rows = ledger.rows(f"SELECT {_IN_SHARD}, width, height, look FROM picture {_HAS_PLACE}")
     return [
         ShardImage(class_name, name, content, ShardPlace(*place), width, height, look)
         for class_name, name, content, *place, width, height, look in rows
     ]
+
+
+def list_shard_places(ledger: Ledger) -> Iterator[tuple[str, str, str, ShardPlace]]:
+    """Yield the class, name, content hash and place of the images on disk that are in shards."""
+    for class_name, name, content, *place in ledger.rows(f"SELECT {_IN_SHARD} FROM picture {_HAS_PLACE}"):
+        yield class_name, name, content, ShardPlace(*place)
 
 
 def load_split(ledger: Ledger, rule: str) -> dict[str, str]:

@@ -42,17 +42,19 @@ def _send_progress(progress: Connection, start: int, total: int, done: int, _: i
 
 def _compute(run: Path, root: Path, cache: Path, files: Sequence[tuple[str, str, str]], progress: Connection) -> None:
     from harvest.labelled_pictures.load_pictures import Example, LabelledPictures  # noqa: PLC0415 - in the process only
+    from harvest.labelled_pictures.shard_images import open_reader  # noqa: PLC0415 - as above
     from harvest.training.features import compute_features  # noqa: PLC0415 - loads PyTorch
     from harvest.training.network.network_with_classes import open_trained_network  # noqa: PLC0415 - loads PyTorch
 
     network = open_trained_network(run)
+    in_shards = open_reader(root).in_shards
     examples = [Example(path, label, content) for path, label, content in files]
     problems: list[str] = []
     for start in range(0, len(examples), _AT_ONCE):
         some = tuple(examples[start : start + _AT_ONCE])
         compute_features.compute_features(
             network,
-            LabelledPictures(root, some, tuple(sorted({each.label for each in some}))),
+            LabelledPictures(root, some, tuple(sorted({each.label for each in some})), in_shards=in_shards),
             cache=cache,
             tick=partial(_send_progress, progress, start, len(examples)),
             say=problems.append,

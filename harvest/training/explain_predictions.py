@@ -14,16 +14,18 @@ from harvest.training.saliency.heat_map import compute_heat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from harvest.labelled_pictures.image_reader import ImageReader
     from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.network.network_with_classes import Network
 
 
-def explain_predictions(network: Network, tree: Path, predictions: Iterable[Prediction]) -> dict[tuple[str, str], str]:
+def explain_predictions(
+    network: Network, images: ImageReader, predictions: Iterable[Prediction]
+) -> dict[tuple[str, str], str]:
     """Return overlays that show where the network sees the predicted class, by path and class.
 
     Images that cannot be read any more have none; neither have those in which nothing speaks for the class.
@@ -37,7 +39,7 @@ def explain_predictions(network: Network, tree: Path, predictions: Iterable[Pred
         return rows
 
     for each in predictions:
-        view = _load_view(tree / each.path, network.size)
+        view = _load_view(images.read(each.path), network.size)
         if view is None:
             continue
         pixels = image_array.normalize(torch.tensor(view[None]).to(model.device), network.mean, network.std)
@@ -47,6 +49,6 @@ def explain_predictions(network: Network, tree: Path, predictions: Iterable[Pred
     return found
 
 
-def _load_view(path: Path, size: int) -> NDArray[np.uint8] | None:
-    image = image_array.load_image(path, size)
+def _load_view(body: bytes | None, size: int) -> NDArray[np.uint8] | None:
+    image = image_array.load_image(body, size)
     return None if isinstance(image, Refusal) else np.asarray(image_array.centre_crop(image, size))

@@ -36,8 +36,13 @@ def resize_side(size: int) -> int:
 
 
 @refuse_unexpected
-def load_image(picture: bytes | Path, size: int) -> Image.Image | Refusal:
-    """Decode an image for a network: sRGB, upright, on white, its shorter side at most `resize_side(size)`."""
+def load_image(picture: bytes | Path | None, size: int) -> Image.Image | Refusal:
+    """Decode an image for a network: sRGB, upright, on white, its shorter side at most `resize_side(size)`.
+
+    `None`, an image that could not be read, is refused.
+    """
+    if picture is None:
+        return Refusal(Verdict.BROKEN_IMAGE, "it cannot be read")
     try:
         body = picture if isinstance(picture, bytes) else picture.read_bytes()
     except OSError as error:

@@ -50,6 +50,7 @@ class ImageDataset(Dataset[TrainingSample]):
         self.gone: set[str] = set()
         self.epoch = 0  # part of the seed of each view
         self._pictures = pictures
+        self._reader = pictures.reader
         self._size, self._mean, self._std = network.size, network.mean, network.std
         self._view = view
         self._times = times
@@ -91,7 +92,7 @@ class ImageDataset(Dataset[TrainingSample]):
         if row in self._cache:
             return self._cache[row]
         example = self._pictures.examples[row]
-        image = image_array.load_image(self._pictures.file(example), self._size)
+        image = image_array.load_image(self._reader.read(example.path), self._size)
         if isinstance(image, Refusal):
             self.gone.add(example.path)
             return None

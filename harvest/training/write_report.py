@@ -48,7 +48,7 @@ def write_run_report(
 ) -> None:
     """Write report.html, with what decides the predictions that it shows, and the model card."""
     report = _collect(session, data, frozen_head, fine_tuned, evaluation)
-    explained = explain_predictions(network, data.pictures.root, list_to_explain(report))
+    explained = explain_predictions(network, data.pictures.reader, list_to_explain(report))
     pages.write(session.run.path, replace(report, heat=explained))
 
 
@@ -63,7 +63,7 @@ def _collect(
     return ReportData(
         title=f"{pictures.root.resolve().name}: {session.run.path.name}",
         labels=pictures.labels,
-        tree=pictures.root,
+        images=pictures.reader,
         network=frozen_head.about,
         line=command_line(options),
         began=f"{session.began:%Y-%m-%d %H:%M}",

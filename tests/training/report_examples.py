@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harvest.labelled_pictures.image_reader import ImageReader
 from harvest.labelled_pictures.load_pictures import SplitPart
 from harvest.labelled_pictures.prediction_table import Prediction
 from harvest.training.calibrate_saved_network import Calibration
@@ -89,7 +90,7 @@ def snakes_report(tree: Path, labels: Sequence[str] = ("coral snake", "king snak
     return ReportData(
         title="snakes",
         labels=labels,
-        tree=tree,
+        images=ImageReader(tree),
         network="resnet34",
         line="harvest train snakes --lr find",
         began="2026-11-21 09:41",

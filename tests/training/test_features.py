@@ -59,7 +59,9 @@ def kept(cache):
 def expected(network, labelled_pictures):
     """Compute the features directly."""
     images = [
-        image_array.centre_crop(image_array.load_image(labelled_pictures.file(each), network.size), network.size)
+        image_array.centre_crop(
+            image_array.load_image(labelled_pictures.reader.file(each.path), network.size), network.size
+        )
         for each in labelled_pictures.examples
     ]
     batch = torch.stack([image_array.to_tensor(image, network.mean, network.std) for image in images])
@@ -115,7 +117,7 @@ def test_only_new_images_are_decoded(tmp_path, labelled_pictures, cache, decoded
     compute_features(network(), labelled_pictures, cache=cache)
     decoded.clear()
     root = plant(tmp_path / "tree", {"king": [20]})
-    labelled_pictures.file(labelled_pictures.examples[0]).write_bytes(jpeg(21))
+    labelled_pictures.reader.file(labelled_pictures.examples[0].path).write_bytes(jpeg(21))
 
     changed = look(root)
     values = compute_features(network(), changed, cache=cache).values
@@ -219,21 +221,21 @@ def test_progress_counts_every_image(labelled_pictures, cache):
 def test_a_changed_image_has_no_features(labelled_pictures, cache):
     """A file that was deleted or replaced since the folders were read has no features."""
     gone, changed = labelled_pictures.examples[1], labelled_pictures.examples[4]
-    labelled_pictures.file(gone).unlink()
-    labelled_pictures.file(changed).write_bytes(jpeg(50))
+    labelled_pictures.reader.file(gone.path).unlink()
+    labelled_pictures.reader.file(changed.path).write_bytes(jpeg(50))
 
     values = compute_features(network(), labelled_pictures, cache=cache).values
 
     assert np.isnan(values[[1, 4]]).all()
     assert np.isfinite(np.delete(values, [1, 4], axis=0)).all()
-    labelled_pictures.file(gone).write_bytes(jpeg(1))
+    labelled_pictures.reader.file(gone.path).write_bytes(jpeg(1))
     assert np.isfinite(compute_features(network(), labelled_pictures, cache=cache).values[1]).all()
 
 
 def test_missing_images_are_not_reported_as_damaged_weights(labelled_pictures, cache):
     """If all files are missing, the error says so, and not that the weights are damaged."""
     for example in labelled_pictures.examples:
-        labelled_pictures.file(example).unlink()
+        labelled_pictures.reader.file(example.path).unlink()
     with pytest.raises(TrainingError, match="disappeared since"):
         compute_features(network(), labelled_pictures, cache=cache)
 
@@ -296,7 +298,7 @@ def test_views_are_of_their_picture(labelled_pictures, cache):
     """The features of a view are those of the image that the augmentation returns."""
     tiny = network()
     views = compute_features(tiny, labelled_pictures, cache=cache, views=2, augmentation=Augmentation(), seed=4).views
-    image = image_array.load_image(labelled_pictures.file(labelled_pictures.examples[3]), tiny.size)
+    image = image_array.load_image(labelled_pictures.reader.file(labelled_pictures.examples[3].path), tiny.size)
     drawn = Augmentation().view(image, tiny.size, random.Random(f"4/{labelled_pictures.examples[3].content}/1"))
 
     with torch.inference_mode():

@@ -61,7 +61,7 @@ def test_an_example_tells_all_of_its_file(tree: Path) -> None:
     labelled = look(tree)
     lying = labelled.examples[-1]
     assert lying == Example("king/lying.jpg", "king", datasets.sha(turned(6)), None, (320, 240))
-    assert labelled.file(lying) == tree / "king" / "lying.jpg"
+    assert labelled.reader.file(lying.path) == tree / "king" / "lying.jpg"
     assert labelled.targets.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert paths(labelled) == sorted(paths(labelled))
 
@@ -292,7 +292,7 @@ def test_odd_names_of_pictures(tree: Path, name: str) -> None:
     labelled = look(tree)
     (odd,) = [example for example in labelled.examples if example.content == datasets.sha(jpeg(5))]
     assert odd.path == f"king/{name}"
-    assert labelled.file(odd).read_bytes() == jpeg(5)
+    assert labelled.reader.read(odd.path) == jpeg(5)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such names cannot be made here")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harvest.labelled_pictures.image_reader import ImageReader
 from harvest.training.network.efficientnet_lite import MODEL_TYPE
 from harvest.training.report import write
 from harvest.training.report.model_card import render_model_card
@@ -68,7 +69,7 @@ def test_unknown_licences_and_missing_results_are_stated(tmp_path: Path) -> None
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     """Names of classes cannot add YAML keys, tags, links or cells to the card."""
-    data = replace(examples.hostile(tmp_path / "tree"), tree=tmp_path / "a\n---\nlicense: mit\n#")
+    data = replace(examples.hostile(tmp_path / "tree"), images=ImageReader(tmp_path / "a\n---\nlicense: mit\n#"))
     data = replace(data, split={label: {} for label in data.labels}, licences={"<img src=x>|": 3})
     text = render_model_card(data, tmp_path)
 
@@ -83,7 +84,7 @@ def test_a_local_network_is_not_named_by_its_path(tmp_path: Path) -> None:
     """The path of a local network stays out of the card."""
     (tmp_path / "snakes" / "first").mkdir(parents=True)
     data = replace(
-        examples.snakes_report(tmp_path / "tree"), options={"model": str(tmp_path / "snakes" / "first")}, tree=None
+        examples.snakes_report(tmp_path / "tree"), options={"model": str(tmp_path / "snakes" / "first")}, images=None
     )
     text = render_model_card(data, tmp_path)
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from harvest.errors import CannotWrite
 from harvest.html_report import number_format
+from harvest.labelled_pictures.image_reader import ImageReader
 from harvest.training.report import (
     Candidate,
     ReportData,
@@ -28,7 +29,7 @@ from harvest.training.report import (
 from harvest.training.report.mistakes import list_suspects
 from harvest.training.report.result_text import judge_outlook
 from harvest.training.report.training_charts import epoch_charts
-from harvest.training.report.training_report_images import TreeThumbnails
+from harvest.training.report.training_report_images import ReportThumbnails
 from tests import bombs
 from tests.pictures import encoded, photo
 from tests.training import report_examples as examples
@@ -285,7 +286,7 @@ def test_thumbnail_is_a_small_copy_without_anything_else(tmp_path: Path) -> None
     exif[0x0112], exif[0x010E] = 6, "secret place"
     (tmp_path / "a.jpg").write_bytes(encoded(photo(640, 480), exif=exif))
 
-    copy = TreeThumbnails(tmp_path, tmp_path).get("a.jpg")
+    copy = ReportThumbnails(ImageReader(tmp_path), tmp_path).get("a.jpg")
 
     data = base64.b64decode(copy.uri.partition("base64,")[2])
     image = Image.open(io.BytesIO(data))
@@ -300,7 +301,7 @@ def test_noise_is_stored_coarsely(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
     (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(noise), "PNG"))
 
-    assert len(TreeThumbnails(tmp_path, tmp_path).get("a.png").uri) < 50_000
+    assert len(ReportThumbnails(ImageReader(tmp_path), tmp_path).get("a.png").uri) < 50_000
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,7 @@ def test_T02_hole_is_said(tmp_path: Path, content, hole) -> None:
     if content is not None:
         (tmp_path / "a.jpg").write_bytes(content)
 
-    copy = TreeThumbnails(tmp_path, tmp_path).get("a.jpg")
+    copy = ReportThumbnails(ImageReader(tmp_path), tmp_path).get("a.jpg")
 
     assert not copy.uri
     assert copy.hole.startswith(hole)
@@ -332,13 +333,13 @@ def test_places_that_are_no_files(tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         names.append("pipe")
 
-    assert all(TreeThumbnails(tmp_path, tmp_path).get(name).hole for name in names)
-    assert TreeThumbnails(None, tmp_path).get("a.jpg").hole == "the dataset folder is not known"
+    assert all(ReportThumbnails(ImageReader(tmp_path), tmp_path).get(name).hole for name in names)
+    assert ReportThumbnails(None, tmp_path).get("a.jpg").hole == "the dataset folder is not known"
 
 
 def test_holes_are_on_the_page(snakes, tmp_path: Path) -> None:
     """Where the tree went away the page still stands, its holes said."""
-    shutil.rmtree(snakes.tree)
+    shutil.rmtree(snakes.images.root)
 
     page = read(snakes, tmp_path)
 

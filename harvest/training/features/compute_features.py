@@ -65,13 +65,9 @@ class _ViewSettings(NamedTuple):
         description = f"{self.views} {self.augmentation!r} {self.seed}"
         return "-" + hashlib.sha256(description.encode()).hexdigest()[:16]
 
-    def load(self, path: Path, content: str) -> NDArray[np.uint8] | None:
-        """Return the views of an image as bytes; None if the file is missing, changed or broken."""
-        try:
-            body = path.read_bytes()
-        except OSError:
-            return None
-        if hashlib.sha256(body).hexdigest() != content:
+    def load(self, body: bytes | None, content: str) -> NDArray[np.uint8] | None:
+        """Return the views of an image as bytes; None if it is missing, changed or broken."""
+        if body is None or hashlib.sha256(body).hexdigest() != content:
             return None
         image = image_array.load_image(body, self.size)
         if isinstance(image, Refusal):
@@ -161,7 +157,8 @@ class _FeatureWorkers:
     def _compute_chunk(
         self, pictures: LabelledPictures, examples: Sequence[Example], setting: _ViewSettings
     ) -> list[_Row]:
-        loaded = [(each.content, setting.load(pictures.file(each), each.content)) for each in examples]
+        reader = pictures.reader
+        loaded = [(each.content, setting.load(reader.read(each.path), each.content)) for each in examples]
         readable = [(content, levels) for content, levels in loaded if levels is not None]
         if not readable:
             return []

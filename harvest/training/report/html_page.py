@@ -15,7 +15,7 @@ from harvest.training.report import (
     result_text,
     training_charts,
 )
-from harvest.training.report.training_report_images import TreeThumbnails
+from harvest.training.report.training_report_images import ReportThumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def render(data: ReportData, folder: Path) -> str:
 
 def _template_values(data: ReportData, folder: Path) -> dict[str, object]:
     """Compute the values for the templates."""
-    thumbnails = TreeThumbnails(data.tree, folder)
+    thumbnails = ReportThumbnails(data.images, folder)
     suspected = mistakes.list_suspects(data.predictions)
     saved = data.saved
     held_out = mistakes.combine_held_out(saved) if saved else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.report_data import Candidate, ReportData
-    from harvest.training.report.training_report_images import TreeThumbnails
+    from harvest.training.report.training_report_images import ReportThumbnails
 
 SUSPECTS, WORST, OF_OTHERS = 24, 12, 8  # images
 PAIRS, OF_A_PAIR = 6, 3  # pairs of classes, and images per pair and direction
@@ -77,7 +77,7 @@ def _average_probability(predictions: Iterable[Prediction]) -> dict[str, float]:
     return {label: fmean(shares) for label, shares in by_class.items()}
 
 
-def list_confusions(data: ReportData, thumbnails: TreeThumbnails) -> list[ConfusionTiles]:
+def list_confusions(data: ReportData, thumbnails: ReportThumbnails) -> list[ConfusionTiles]:
     """Return the most frequent kinds of mistake, with three images in total."""
     wrong = list_worst(predictions_for_mistakes(data))
     most = Counter((each.label, each.predicted) for each in wrong).most_common(len(_ROOM) - 1)
@@ -88,7 +88,7 @@ def list_confusions(data: ReportData, thumbnails: TreeThumbnails) -> list[Confus
 
 
 def make_tiles(
-    predictions: Iterable[Prediction], thumbnails: TreeThumbnails, heat: Mapping[tuple[str, str], str] | None = None
+    predictions: Iterable[Prediction], thumbnails: ReportThumbnails, heat: Mapping[tuple[str, str], str] | None = None
 ) -> list[Tile]:
     """Return each prediction with the thumbnail of its image, and with what speaks for the predicted class."""
     known = heat or {}
@@ -127,7 +127,7 @@ def _pair(one: str, other: str, counts: Counter[tuple[str, str]]) -> ConfusedPai
     return ConfusedPair(one, other, forth, back) if forth >= back else ConfusedPair(other, one, back, forth)
 
 
-def list_mixups(data: ReportData, thumbnails: TreeThumbnails) -> list[Mixup]:
+def list_mixups(data: ReportData, thumbnails: ReportThumbnails) -> list[Mixup]:
     """Return the most confused pairs of classes with example images."""
     known = predictions_for_mistakes(data)
     wrong = list_worst(known)
@@ -147,7 +147,7 @@ def _select(wrong: Iterable[Prediction], label: str, predicted: str) -> list[Pre
     return [each for each in wrong if (each.label, each.predicted) == (label, predicted)][:OF_A_PAIR]
 
 
-def _typical(known: Sequence[Prediction], label: str, thumbnails: TreeThumbnails) -> Tile | None:
+def _typical(known: Sequence[Prediction], label: str, thumbnails: ReportThumbnails) -> Tile | None:
     """Return the correctly predicted image of a class with the highest probability."""
     right = [each for each in known if each.label == label == each.predicted]
     best = max(right, key=lambda each: (each.p_label, each.path), default=None)

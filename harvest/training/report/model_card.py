@@ -47,7 +47,7 @@ print(pipeline("image-classification", "path/of/this/folder")("image.jpg"))"""
 def render_model_card(data: ReportData, run: Path) -> str:
     """Return the text of the card."""
     evaluation = _best_evaluation(data)
-    name = data.tree.absolute().name if data.tree else data.title
+    name = data.images.root.absolute().name if data.images else data.title
     sections = (_summary(data, name), _use(run), _training(data), _results(evaluation), _limits(data))
     lines = [*_front_matter(data, name, evaluation, run), "", f"# {escape_markdown(name)}", ""]
     for section in sections:

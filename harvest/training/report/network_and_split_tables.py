@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
     from harvest.training.report.mistakes import Tile
     from harvest.training.report.report_data import Candidate, ReportData
-    from harvest.training.report.training_report_images import TreeThumbnails
+    from harvest.training.report.training_report_images import ReportThumbnails
 
 
 class Other(NamedTuple):
@@ -51,7 +51,7 @@ def draw_matrix(judgement: PartEvaluation, labels: Sequence[str]) -> Markup:
     return charts.confusion(judgement.confusion, labels, caption=caption)
 
 
-def list_others(data: ReportData, thumbnails: TreeThumbnails) -> Iterator[Other]:
+def list_others(data: ReportData, thumbnails: ReportThumbnails) -> Iterator[Other]:
     """Yield the networks that were not saved."""
     for candidate in data.candidates:
         judgement = mistakes.combine_held_out(candidate)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from harvest.labelled_pictures.image_reader import ImageReader
     from harvest.labelled_pictures.prediction_table import Prediction
     from harvest.training.calibrate_saved_network import Calibration
     from harvest.training.metrics.evaluate_predictions import PartEvaluation
@@ -59,7 +59,7 @@ class ReportData:
 
     title: str
     labels: Sequence[str]
-    tree: Path | None = None  # the dataset folder
+    images: ImageReader | None = None
     network: str = ""
     line: str = ""  # the command line that repeats the run
     began: str = ""

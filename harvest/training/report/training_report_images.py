@@ -1,9 +1,8 @@
-"""Make small copies of the images of a dataset folder, each once."""
+"""Make small copies of the images of a dataset, each once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from harvest.html_report.thumbnails import LARGEST, Thumbnail, relative_link, shrink
@@ -11,12 +10,14 @@ from harvest.html_report.thumbnails import LARGEST, Thumbnail, relative_link, sh
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harvest.labelled_pictures.image_reader import ImageReader
+
 
 @dataclass(slots=True)
-class TreeThumbnails:
-    """Thumbnails of the images of one dataset, each made once."""
+class ReportThumbnails:
+    """Thumbnails of the images of one dataset, each made once; those of files are links to them."""
 
-    tree: Path | None
+    images: ImageReader | None
     page: Path  # the folder of the page
     _cache: dict[str, Thumbnail] = field(default_factory=dict)
 
@@ -27,9 +28,12 @@ class TreeThumbnails:
         return self._cache[path]
 
     def _make(self, path: str) -> Thumbnail:
-        if self.tree is None:
+        if self.images is None:
             return Thumbnail(hole="the dataset folder is not known")
-        file = self.tree.joinpath(*PurePosixPath(path).parts)
+        if path in self.images.in_shards:
+            data = self.images.read(path)
+            return Thumbnail(hole="missing or damaged in its shard") if data is None else shrink(data)
+        file = self.images.file(path)
         try:
             if not file.is_file():
                 return Thumbnail(hole="deleted since")

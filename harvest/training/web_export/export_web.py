@@ -51,7 +51,7 @@ def _load_views(data: TrainingData, part: SplitPart, size: int, most: int) -> tu
     rows = data.split.rows(part)
     views, targets = [], []
     for row in rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)].tolist():
-        image = image_array.load_image(data.pictures.file(data.pictures.examples[row]), size)
+        image = image_array.load_image(data.pictures.reader.read(data.pictures.examples[row].path), size)
         if not isinstance(image, Refusal):
             views.append(np.asarray(image_array.centre_crop(image, size)))
             targets.append(int(data.pictures.targets[row]))
