@@ -132,6 +132,16 @@ def test_R03_edited_keeps_its_sources(root: Path) -> None:
     assert (root / "king" / name(3)).read_bytes() == edited
 
 
+def test_R03_moved_and_edited_keeps_its_sources(root: Path) -> None:
+    """A picture that was moved and then cropped, before a command ran, is moved and edited, and not deleted."""
+    (root / "king" / name(3)).unlink()
+    (root / "coral" / name(3)).write_bytes(jpeg(4444, 300))
+    assert look(root) == Changes(edited=(Change("king", name(3), f"coral/{name(3)}"),))
+    with Dataset.open(root) as dataset:
+        assert list(dataset.list_rejected()) == []
+        assert dataset.history_of_text(f"coral/{name(3)}").sources[0].url == a_hit(3).url
+
+
 def test_R03_edited_then_deleted_is_rejected_in_both_faces(root: Path) -> None:
     """Deleting an edited picture rejects its earlier version too."""
     (root / "king" / name(3)).write_bytes(jpeg(4444))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ def kinds(findings: Findings) -> list[Kind]:
         (held("a/1.jpg", "x"), None, Kind.GONE),
         (held("a/1.jpg", "x"), found("a/1.jpg", "x"), Kind.TOUCHED),
         (held("a/1.jpg", "x"), found("a/1.jpg", "y"), Kind.EDITED),
+        (held("a/bing-1f3c9a2e7b01.jpg", "x"), found("b/bing-1f3c9a2e7b01.jpg", "y"), Kind.EDITED),
         (held("a/1.jpg", "x"), found("a/2.jpg", "x"), Kind.RENAMED),
         (held("a/1.jpg", "x"), found("b/1.jpg", "x"), Kind.MOVED),
         (held("a/1.jpg", "x"), found("b/2.jpg", "x"), Kind.MOVED),
@@ -127,6 +129,13 @@ def test_converted_is_edited() -> None:
     assert kinds(findings) == [Kind.EDITED] * 25
     assert all(each.found.spot.name == f"{each.held.name[:-4]}.webp" for each in findings.each)
     assert findings.missing_files == ""
+
+
+def test_a_name_in_two_other_classes_is_not_an_edit() -> None:
+    """Which of two changed files is the image is unknown: it is gone, and both are new."""
+    files = [found(f"{name}/bing-1f3c9a2e7b01.jpg", name) for name in "bc"]
+    findings = decide([held("a/bing-1f3c9a2e7b01.jpg", "x")], files)
+    assert Counter(kinds(findings)) == {Kind.GONE: 1, Kind.ADDED: 2}
 
 
 def test_converted_into_another_class_is_not_edited() -> None:

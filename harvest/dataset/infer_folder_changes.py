@@ -6,6 +6,7 @@ move, and not a deletion and an addition.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -26,6 +27,7 @@ MISSING_FILES = 20
 MISSING_SHARE = 0.9
 # With this share of a class under one new folder name, the class was renamed.
 RENAMED_SHARE = 0.8
+_HASHED_NAME = re.compile(r"-[0-9a-f]{12}\.[a-z]+$")  # as of bing-1f3c9a2e7b01.jpg
 
 
 def reconcile(
@@ -76,6 +78,7 @@ class _Matching:
         ):
             self._match(near)
         self._match_edited()
+        self._match_moved_and_edited()
         self._match_resaved(_same_stem)
         self._match_resaved(find_copies)
         for file in self._files:
@@ -111,6 +114,21 @@ class _Matching:
             file = at.get(FileKey(row.class_name, row.name))
             if file is not None and row.state == "present":
                 self._edit(row, file)
+
+    def _match_moved_and_edited(self) -> None:
+        """Pair images with files of other content that have their name in another class.
+
+        Only names with a hash, which no two images share, and only if one image and one file have the name.
+        """
+        rows = _group((row.name, row) for row in self._held if row.state == "present" and _HASHED_NAME.search(row.name))
+        files = _group(
+            (file.spot.name, file)
+            for file in self._files
+            if file.spot.area is Area.TREE and not self._same_content[file.content]
+        )
+        for name in sorted(rows.keys() & files.keys()):
+            if len(rows[name]) == len(files[name]) == 1:
+                self._edit(rows[name][0], files[name][0])
 
     def _edit(self, row: PictureRow, file: UnexpectedFile) -> None:
         del self._held[row], self._files[file]
