@@ -133,6 +133,17 @@ class Recipe:
         Option("-k", "--keep", keyword="keep_originals", help="Also keep the original files, in FOLDER.raw."),
     ] = False
 
+    @property
+    def form(self) -> str:
+        """The size and shape of the images that are written, in words.
+
+        >>> Recipe().form, Recipe(size=500, pad=False).form, Recipe(size=0).form
+        ('299 x 299 pixels, padded', 'longest side 500 pixels', 'original size')
+        """
+        if not self.size:
+            return "original size"
+        return f"{self.size} x {self.size} pixels, padded" if self.pad else f"longest side {self.size} pixels"
+
 
 @dataclass(frozen=True, slots=True)
 class StatementRules:

@@ -313,10 +313,12 @@ class Dataset(DatasetReader):
         """Record verdicts on hits that gave no new picture."""
         self._searches.record_verdicts(verdicts)
 
-    def record_transform(self, recipe: Recipe) -> None:
-        """Record how this run writes its images."""
-        if self._run is not None:
-            run_table.record_transform(self._ledger, self._run, recipe)
+    def record_transform(self, recipe: Recipe) -> list[Recipe]:
+        """Record how this run writes its images; return the forms in which earlier runs wrote images that are here."""
+        if self._run is None:
+            return []
+        run_table.record_transform(self._ledger, self._run, recipe)
+        return run_table.earlier_transforms(self._ledger, self._run)
 
     # Pictures.
 

@@ -27,12 +27,12 @@ from harvest.web.user_agent import CONTACT_VARIABLE
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from harvest.harvesting.download import RunWorkers
     from harvest.harvesting.worker_settings import MakeWorkers
-    from harvest.models import Query
+    from harvest.models import Query, Recipe
     from harvest.options import RunOptions
     from harvest.providers.base import Provider
 
@@ -166,7 +166,8 @@ class HarvestRun:
                 f"new ledger: read where {dataset.provenance_read:,} images come from back from their files"
             )
         dataset.retry_verdicts(self.options.verdicts_to_retry)
-        dataset.record_transform(self.options.recipe)
+        if other := _describe_other_forms(self.options.recipe, dataset.record_transform(self.options.recipe)):
+            self._say(other)
         sink = self.options.choose_sink(has_shards=dataset.has_shards())
         dataset.use_shards(self.options.shard_size << 20 if sink is Sink.SHARDS else None)
         deduplicator = Deduplicator(dataset)
@@ -253,6 +254,17 @@ class HarvestRun:
             name=provider.label,
             secrets=provider.secrets,
         )
+
+
+def _describe_other_forms(recipe: Recipe, earlier: Iterable[Recipe]) -> str:
+    """Return a sentence about the images of earlier runs that have another size or shape; empty if all are the same."""
+    others = dict.fromkeys(each.form for each in earlier if each.form != recipe.form)
+    if not others:
+        return ""
+    return (
+        f"new images are written with {recipe.form}, those of earlier runs with {', '.join(others)}: to keep one form,"
+        " stop and use the options of the earlier run, or write all images again with harvest render"
+    )
 
 
 def _check_queries(queries: Sequence[Query]) -> None:

@@ -37,6 +37,18 @@ def urls(internet, cli):
     return run
 
 
+def test_another_size_than_before_is_a_warning(urls, internet, cli):
+    """A run whose images have another size or padding than those of earlier runs says so, and one with the same not."""
+    list_addresses(cli.folder, internet.addresses(2, size=(640, 400)).urls)
+    assert urls("-s", "0").code == 0
+    assert "earlier runs" not in urls("-s", "0").err
+    again = urls()
+    assert (
+        "new images are written with 299 x 299 pixels, padded, those of earlier runs with original size:" in again.err
+    )
+    assert again.code == 0
+
+
 def test_nothing_new_is_no_request(internet, cli):
     """With nothing new, the second run sends no request, changes nothing, and succeeds."""
     internet.bing.add_results(CORAL, 6, dead=1, html=1, changed=1, tiny=1)
