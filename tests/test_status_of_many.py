@@ -36,10 +36,8 @@ def test_outdated_fingerprints_are_found_by_an_index(tmp_path: Path) -> None:
     """Every command looks for fingerprints of earlier versions, and reads none to find them."""
     with Dataset.open(copied(tmp_path / "dataset", king=range(3))) as dataset:
         steps = list_steps(dataset, dataset._pictures.list_outdated)
-    assert [step for step in steps if "picture" in step] == [
-        "SEARCH picture USING INDEX picture_look (<expr><?)",
-        "SEARCH picture USING INDEX picture_look (<expr>>?)",
-    ]
+    assert steps[0].endswith("fingerprint USING INDEX fingerprint_outdated")
+    assert steps[1:] == ["SEARCH picture USING INTEGER PRIMARY KEY (rowid=?)"]
 
 
 def test_conflicts_are_found_from_the_few(tmp_path: Path) -> None:

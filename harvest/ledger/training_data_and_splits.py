@@ -45,8 +45,8 @@ def list_licences(ledger: Ledger) -> dict[str, str]:
 def list_fingerprints(ledger: Ledger) -> Iterator[tuple[object, ...]]:
     """Yield content, width, height and fingerprint of the pictures on disk; any value may be of another type."""
     yield from ledger.rows(
-        "SELECT content, width, height, look FROM picture"
-        " WHERE state = 'present' AND coalesce(width, 0) > 0 AND coalesce(height, 0) > 0 AND look IS NOT NULL"
+        "SELECT content, width, height, data FROM picture JOIN fingerprint ON fingerprint.picture = picture.id"
+        " WHERE state = 'present' AND coalesce(width, 0) > 0 AND coalesce(height, 0) > 0"
     )
 
 
@@ -65,12 +65,13 @@ class ShardImage(NamedTuple):
 def list_shard_images(ledger: Ledger) -> list[ShardImage]:
     """Return the images on disk that are in shards."""
     rows = ledger.rows(
-        "SELECT class, name, content, shard, shard_offset, size, width, height, look FROM picture"
+        "SELECT class, name, content, shard, shard_offset, size, width, height,"
+        " (SELECT data FROM fingerprint WHERE fingerprint.picture = picture.id) FROM picture"
         " WHERE shard IS NOT NULL AND state = 'present' AND shard_offset IS NOT NULL AND size > 0"
     )
     return [
-        ShardImage(class_name, name, content, ShardPlace(*place), width, height, look)
-        for class_name, name, content, *place, width, height, look in rows
+        ShardImage(class_name, name, content, ShardPlace(*place), width, height, fingerprint)
+        for class_name, name, content, *place, width, height, fingerprint in rows
     ]
 
 
