@@ -21,7 +21,7 @@ WORDS = ("king", "snake", "kings", "kingsnake", "scarlet", "coral", "Schlange", 
 
 @pytest.mark.parametrize("count", sorted(statistics._COUNTS))
 def test_no_count_reads_every_picture(tmp_path: Path, count: str) -> None:
-    """Each count of a class uses an index: a row of a picture has a fingerprint of 2 KB."""
+    """Each count of a class uses an index."""
     root = copied(tmp_path / "dataset", king=range(3))
     with Dataset.open(root) as dataset:
         steps = [

@@ -407,7 +407,7 @@ def test_X03_a_damaged_row_is_named(root: Path, row: str) -> None:
     assert len(messages) < 2000
 
 
-def test_X03_a_look_has_one_length() -> None:
+def test_X03_a_fingerprint_has_one_length() -> None:
     """The length of a fingerprint in the rules is that of a fingerprint."""
     assert PACKED.itemsize == FINGERPRINT_BYTES
 
