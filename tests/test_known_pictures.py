@@ -11,6 +11,7 @@ from harvest.dataset import Dataset
 from harvest.duplicates import equal_hash_index
 from harvest.duplicates.equal_hash_index import EqualHashIndex
 from harvest.harvesting.known_pictures import KnownPictures
+from harvest.ledger.fingerprint_table import save_fingerprint
 from harvest.models import FINGERPRINT_BYTES
 from tests.datasets import a_picture, fill, name
 
@@ -30,17 +31,16 @@ def test_memory_for_each_known_picture(tmp_path: Path) -> None:
     with Dataset.open(tmp_path / "dataset", create=True, exclusive=True) as dataset:
         with dataset._ledger.transaction():
             dataset._ledger.execute_many(
-                "INSERT INTO picture (state, class, name, content, body, pixels, look, at)"
-                " VALUES ('present', 'king', ?, ?, ?, ?, ?, '2026')",
+                "INSERT INTO picture (id, state, class, name, content, body, pixels, at)"
+                " VALUES (?, 'present', 'king', ?, ?, ?, ?, '2026')",
                 [
-                    (
-                        f"{number}.jpg",
-                        *(sha(10 * number + part) for part in range(3)),
-                        hashlib.shake_128(b"%d" % number).digest(FINGERPRINT_BYTES),
-                    )
-                    for number in range(count)
+                    (number, f"{number}.jpg", *(sha(10 * number + part) for part in range(3)))
+                    for number in range(1, count + 1)
                 ],
             )
+            for number in range(1, count + 1):
+                fingerprint = hashlib.shake_128(b"%d" % number).digest(FINGERPRINT_BYTES)
+                save_fingerprint(dataset._ledger, number, fingerprint)
         gc.collect()
         tracemalloc.start()
         known = KnownPictures(dataset.list_present(), dataset)

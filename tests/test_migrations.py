@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -10,7 +12,9 @@ import pytest
 
 from harvest.dataset import Dataset, ReadOnlyDataset, save_split_in_ledger
 from harvest.errors import CannotWrite, LedgerUnusable
+from harvest.ledger import database, move_fingerprints, open_untrusted_ledger, schema
 from harvest.ledger.database import Ledger
+from harvest.ledger.open_untrusted_ledger import StatementTimer
 from harvest.ledger.schema import STEPS, VERSION
 from tests import datasets
 
@@ -32,8 +36,11 @@ def root(tmp_path: Path) -> Path:
         connection.execute("DROP TABLE expected_image")
         connection.execute("ALTER TABLE run DROP COLUMN transform")
 
-        for index in ("files", "shard", "own", "run", "made_with_ai", "look"):
+        for index in ("files", "shard", "own", "run", "made_with_ai"):
             connection.execute(f"DROP INDEX picture_{index}")
+        connection.execute("ALTER TABLE picture ADD COLUMN look BLOB")
+        connection.execute("UPDATE picture SET look = (SELECT data FROM fingerprint WHERE picture = id)")
+        connection.execute("DROP TABLE fingerprint")
         connection.execute("DROP TABLE shard")
         for column in ("source_type", "reviewed", "rating", "shard", "shard_offset"):
             connection.execute(f"ALTER TABLE picture DROP COLUMN {column}")
@@ -41,6 +48,28 @@ def root(tmp_path: Path) -> Path:
         connection.execute("CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved)")
         connection.execute("PRAGMA user_version = 1")
     return root
+
+
+@pytest.fixture
+def path(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the ledger of such a dataset, whose fingerprints are moved two at a time."""
+    monkeypatch.setattr(move_fingerprints, "_BATCH", 2)
+    return root / "harvest.db"
+
+
+def read(path: Path, query: str) -> list[tuple]:
+    """Return the rows of a query, as they are stored."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def change(path: Path, *statements: str) -> None:
+    """Change a ledger, also against its rules."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints=ON")
+        connection.execute("PRAGMA writable_schema=ON")
+        for statement in statements:
+            connection.execute(statement)
 
 
 def layout(path: Path) -> dict[str, list[tuple]]:
@@ -218,3 +247,120 @@ def test_decisions_of_earlier_versions_count_as_reviews(root: Path) -> None:
     with Dataset.open(root) as dataset:
         assert {row.id for row in dataset.review_rows() if row.reviewed} == {1}
         assert dataset.next_undo() is None
+
+
+def test_fingerprints_are_moved(path: Path) -> None:
+    """Each fingerprint is in the table of fingerprints after the upgrade, and a picture without one has none there."""
+    change(path, "UPDATE picture SET look = NULL, pixels = NULL, examined = 0 WHERE id = 4")
+    before = read(path, "SELECT id, look FROM picture WHERE look IS NOT NULL ORDER BY id")
+    others = "id, state, class, name, content, body, pixels, width, height, hit, examined, at"
+    pictures = read(path, f"SELECT {others} FROM picture ORDER BY id")
+    Ledger.open(path).close()
+    assert read(path, "SELECT picture, data FROM fingerprint ORDER BY picture") == before
+    assert read(path, f"SELECT {others} FROM picture ORDER BY id") == pictures
+    assert len(before) == 4
+
+
+def test_the_pages_of_moved_fingerprints_are_used_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file does not get larger by the fingerprints that are moved, and the write-ahead log is empty afterwards."""
+    monkeypatch.setattr(move_fingerprints, "_BATCH", 100)
+    change(
+        path,
+        "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 3000)"
+        " INSERT INTO picture (state, class, name, content, look, at)"
+        " SELECT 'present', 'king', number || '.jpg', content, look, at FROM picture, numbers WHERE id = 1",
+    )
+    before = path.stat().st_size
+    with closing(Ledger.open(path)):
+        assert path.stat().st_size < 1.3 * before
+        assert path.with_name("harvest.db-wal").stat().st_size == 0
+
+
+def test_damaged_rows_are_upgraded_as_they_are(path: Path) -> None:
+    """Unknown states, missing values and damaged fingerprints do not stop the upgrade, and are reported after it."""
+    change(
+        path,
+        "UPDATE sqlite_master SET sql = replace(sql, 'content         TEXT NOT NULL', 'content TEXT')"
+        " WHERE name = 'picture'",
+    )
+    change(
+        path,
+        "UPDATE picture SET state = 'odd' WHERE id = 1",
+        "UPDATE picture SET content = NULL WHERE id = 2",
+        "UPDATE picture SET look = x'00' WHERE id = 3",
+        "UPDATE picture SET look = 'text' WHERE id = 4",
+    )
+    with closing(Ledger.open(path)) as ledger:
+        damage = "\n".join(ledger.damage)
+        assert ledger.rows("SELECT id FROM picture") == [(3,), (4,), (5,)]
+        assert ledger.rows("SELECT picture FROM fingerprint ORDER BY picture") == [(1,), (2,), (5,)]
+    for text in ("picture 1: its state is 'odd'", "picture 2: its content is ''", "fingerprint 3", "fingerprint 4"):
+        assert text in damage
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
+def test_an_upgrade_that_is_killed_changes_nothing(path: Path) -> None:
+    """After a kill at any statement of the upgrade the ledger is the old one, and the next command upgrades it."""
+    before = read(path, "SELECT * FROM picture ORDER BY id")
+    for number in itertools.count(1):
+        end_after_statements(path, number)
+        if layout(path)[""] != [(1,)]:
+            break
+        assert read(path, "SELECT * FROM picture ORDER BY id") == before
+    assert number > 40
+    assert layout(path)[""] == [(VERSION,)]
+    assert read(path, "PRAGMA integrity_check") == [("ok",)]
+    assert read(path, "SELECT id FROM fingerprint JOIN picture ON id = picture ORDER BY id") == [
+        (n,) for n in range(1, 6)
+    ]
+
+
+def end_after_statements(path: Path, number: int) -> None:
+    """Upgrade a ledger in a child that ends after so many statements of it."""
+    child = os.fork()
+    if child == 0:
+        left = itertools.count(1)
+
+        class Timer(StatementTimer):
+            def start(self) -> None:
+                super().start()
+                if next(left) > number:
+                    os._exit(0)
+
+        open_untrusted_ledger.StatementTimer = Timer
+        Ledger.open(path)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_an_upgrade_on_a_full_disk_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk that is full at any page of the upgrade the ledger stays the old one, and the message says so."""
+    change(path, "VACUUM")
+    connect, limits = database._connect, itertools.count(path.stat().st_size // schema.PAGE)
+
+    def connect_to_full_disk(path: Path, how: str) -> sqlite3.Connection:
+        connection = connect(path, how)
+        connection.execute(f"PRAGMA max_page_count={next(limits)}")
+        return connection
+
+    monkeypatch.setattr(database, "_connect", connect_to_full_disk)
+    messages = []
+    while layout(path)[""] == [(1,)]:
+        try:
+            Ledger.open(path).close()
+        except CannotWrite as error:
+            messages.append(str(error))
+    assert len(messages) > 10
+    assert all("disk is full (" in message for message in messages)
+    assert layout(path)[""] == [(VERSION,)]
+
+
+def test_a_long_upgrade_is_announced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the upgrade of a large ledger a message says what takes so long; a small one is upgraded silently."""
+    said: list[str] = []
+    with monkeypatch.context() as large:
+        large.setattr(schema, "_LARGE", 1000)
+        Ledger.copy(path, said.append).close()
+    Ledger.open(path, said.append).close()
+    (message,) = said
+    assert message.startswith("Updating harvest.db (")

@@ -338,8 +338,8 @@ DAMAGED = {
     "state": "UPDATE picture SET state = 'odd' WHERE id = 1",
     "text for a number": "UPDATE picture SET size = 'many' WHERE id = 1",
     "text for a flag": "UPDATE picture SET own = 'yes' WHERE id = 1",
-    "short look": "UPDATE picture SET look = x'00' WHERE id = 1",
-    "text for a look": "UPDATE picture SET look = 'abc' WHERE id = 1",
+    "short fingerprint": "UPDATE fingerprint SET data = x'00' WHERE picture = 1",
+    "text for a fingerprint": "UPDATE fingerprint SET data = 'abc' WHERE picture = 1",
     "bytes for a class": "UPDATE picture SET class = x'6b696e67' WHERE id = 1",
     "bytes for a licence": "UPDATE picture SET licence = x'00' WHERE id = 1",
     "content": "UPDATE picture SET content = 'abc' WHERE id = 1",
@@ -371,6 +371,7 @@ HARMLESS = {
     "plan without a picture": "INSERT INTO pending (picture, action) VALUES (999, 'place')",
     "replaces nothing": "INSERT INTO pending (picture, action, replaces) VALUES (1, 'place', 999)",
     "hit of no picture": "UPDATE hit SET picture = 999",
+    "fingerprints of no picture": f"INSERT INTO fingerprint SELECT 5 + id, zeroblob({FINGERPRINT_BYTES}) FROM picture",
     "became nothing": "UPDATE picture SET became = 999",
     "huge numbers": "UPDATE picture SET size = 9223372036854775807, width = -1",
     "text that is not UTF-8": "UPDATE hit SET title = CAST(x'ff' AS TEXT)",
@@ -406,9 +407,43 @@ def test_X03_a_damaged_row_is_named(root: Path, row: str) -> None:
     assert len(messages) < 2000
 
 
-def test_X03_a_look_has_one_length() -> None:
+def test_X03_a_fingerprint_has_one_length() -> None:
     """The length of a fingerprint in the rules is that of a fingerprint."""
     assert PACKED.itemsize == FINGERPRINT_BYTES
+
+
+def test_X03_a_damaged_fingerprint_is_never_read(root: Path) -> None:
+    """A damaged fingerprint that the index of the file does not contain is left out of queries too."""
+    tamper(
+        root,
+        "DROP INDEX fingerprint_outdated; CREATE INDEX fingerprint_outdated ON fingerprint (picture) WHERE 0;"
+        " UPDATE fingerprint SET data = x'00' WHERE picture = 1; PRAGMA writable_schema=ON;"
+        " UPDATE sqlite_master SET sql = replace(sql, 'WHERE 0', 'WHERE typeof(data) <> ''blob'' OR length(data) <> "
+        f"{FINGERPRINT_BYTES}') WHERE name = 'fingerprint_outdated'",
+    )
+    with Dataset.open(root) as dataset:
+        assert dataset.damage() == ""
+        assert sorted(dataset.load_fingerprints([1, 2])) == [2]
+        assert dataset.load_known([1])[1].fingerprint is None
+
+
+def test_X03_the_fingerprint_of_no_picture_is_replaced(root: Path) -> None:
+    """A fingerprint without a picture does not become that of the next picture, which gets its number."""
+    tamper(root, HARMLESS["fingerprints of no picture"])
+    with Dataset.open(root, exclusive=True) as dataset:
+        (placed,) = datasets.fill(dataset, "king", [77])
+        assert placed.id == 7
+        assert dataset.load_fingerprints([7]) == {7: datasets.a_picture(77).fingerprint}
+
+
+def test_X03_a_damaged_fingerprint_is_replaced(root: Path) -> None:
+    """A file whose fingerprint is damaged can be edited, and then has the fingerprint of its new content."""
+    tamper(root, DAMAGED["short fingerprint"])
+    with Dataset.open(root) as dataset:
+        row = dataset._pictures.get_row(1)
+        (root / row.class_name / row.name).write_bytes(datasets.jpeg(903))
+    with Dataset.open(root) as dataset:
+        assert len(dataset.load_fingerprints([1])[1].data) == FINGERPRINT_BYTES
 
 
 def test_a_name_is_judged_alone() -> None:

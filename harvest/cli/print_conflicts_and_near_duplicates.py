@@ -20,7 +20,9 @@ def print_conflicts(root: Path, conflicts: Sequence[Conflict], most: int | None,
     """Print the images that were found for two classes."""
     if conflicts:
         print(f"\n conflicts: {count_images(len({each.id for each in conflicts}))} found for two classes")
-        print_list([describe_mismatch(root, each, "was also found for") for each in conflicts], most, more=more)
+        print_list(
+            conflicts, most, more=more, describe=lambda each: describe_mismatch(root, each, "was also found for")
+        )
         print("   An image belongs to one class: decide with harvest review, or move or delete the file.")
 
 
@@ -30,7 +32,7 @@ def print_near_duplicates(
     """Print the groups of images that may be copies of each other."""
     if groups:
         print(f"\n near-duplicates: {count_images(sum(map(len, groups)))} that may be copies of each other")
-        print_list([_describe_group(root, group, most) for group in groups], most, more=more)
+        print_list(groups, most, more=more, describe=lambda group: _describe_group(root, group, most))
         print("   All are kept; train.py never splits them. If they are copies: harvest review, or delete all but one.")
 
 
@@ -44,7 +46,7 @@ def print_unreadable(root: Path, unreadable: Sequence[tuple[str, str]], most: in
     """Print the files that cannot be decoded."""
     if unreadable:
         print("\n unreadable: your own files that cannot be decoded; every command skips them")
-        print_list([console.one_line(root / class_name / name) for class_name, name in unreadable], most, more=more)
+        print_list(unreadable, most, more=more, describe=lambda each: console.one_line(root.joinpath(*each)))
 
 
 def image_path(root: Path, image: NearDuplicate) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harvest.cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+Item = TypeVar("Item")
 
 _INDENT = 8  # columns before the next steps
 MOST = 10  # lines of a list
@@ -15,13 +17,13 @@ MOST = 10  # lines of a list
 PLACES = {"files": "in the folders", "page": "on the review page", "cli": "on the command line"}
 
 
-def print_list(lines: Sequence[str], most: int | None, *, more: str) -> None:
-    """Print up to `most` lines, then how many more there are and how to show them."""
+def print_list(items: Sequence[Item], most: int | None, *, more: str, describe: Callable[[Item], str] = str) -> None:
+    """Print up to `most` items, a line each, then how many more there are and how to show them."""
     # "and 1 more" would save no line.
-    shown = lines if most is None or len(lines) <= most + 1 else lines[:most]
-    for line in shown:
-        print(f"   {line}")
-    print_rest(len(lines) - len(shown), more)
+    shown = items if most is None or len(items) <= most + 1 else items[:most]
+    for item in shown:
+        print(f"   {describe(item)}")
+    print_rest(len(items) - len(shown), more)
 
 
 def print_rest(count: int, more: str) -> None:

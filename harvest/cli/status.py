@@ -131,13 +131,18 @@ def _print_classes(rows: Sequence[dict[str, Any]]) -> None:
 def _print_like_rejected(report: StatusReport, most: int | None) -> None:
     if similar := report.like_rejected:
         print(f"\n like rejected: {count_images(len(similar))} that may be copies of an image you rejected")
-        print_list([image_path(report.root, each) for each in similar], most, more=ALL)
+        print_list(similar, most, more=ALL, describe=lambda each: image_path(report.root, each))
 
 
 def _print_suspects(report: StatusReport, most: int | None) -> None:
     if report.suspects:
         print(f"\n suspects: {count_images(len(report.suspects))} whose source mentions another class")
-        print_list([describe_mismatch(report.root, each, "may belong to") for each in report.suspects], most, more=ALL)
+        print_list(
+            report.suspects,
+            most,
+            more=ALL,
+            describe=lambda each: describe_mismatch(report.root, each, "may belong to"),
+        )
 
 
 def _print_keep_rates(rates: Sequence[KeepRate], most: int | None) -> None:

@@ -35,6 +35,7 @@ from harvest.dataset.record_near_duplicates import compare_new_pictures
 from harvest.dataset.reported_changes import Changes, describe_findings
 from harvest.dataset.undo_decisions import DecisionUndoer
 from harvest.dataset.write_shards import DEFAULT_SIZE, ShardWriter
+from harvest.default_callbacks import ignore_message
 from harvest.errors import MissingFiles, StorageError, UsageError
 from harvest.files import disk
 from harvest.files.ledger_names_to_paths import Area, FileKey
@@ -145,12 +146,12 @@ class Dataset(DatasetReader):
         with ExitStack() as opened:
             lock = None
             if read_only:
-                ledger = Ledger.copy(path / LEDGER)
+                ledger = Ledger.copy(path / LEDGER, say or ignore_message)
             else:
                 lock = lock_for_placing(path, create=create) if create or exclusive else None
                 if lock is not None:
                     opened.callback(lock.release)
-                ledger = open_ledger(path, create=create)
+                ledger = open_ledger(path, create=create, say=say or ignore_message)
             opened.callback(ledger.close)
             dataset = cls(path, ledger, lock, read_only=read_only, say=say)
             dataset._is_temporary = is_temporary

@@ -71,7 +71,7 @@ def inspect_new_files(
                 if seen is None or isinstance(seen, Refusal):
                     picture_updates.record_inspection(ledger, held.id, None)
                     continue
-                inspection = (seen.pixels, seen.fingerprint.data, seen.width, seen.height, seen.format)
+                inspection = (seen.pixels, seen.width, seen.height, seen.format, seen.fingerprint.data)
                 is_compared = held.state != "present"  # near-duplicates are pictures on disk
                 picture_updates.record_inspection(ledger, held.id, inspection, compared=is_compared)
         if tick is not None:

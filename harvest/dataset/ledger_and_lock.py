@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harvest.errors import DatasetBusy, UsageError
 from harvest.files import disk
 from harvest.files.ledger_names_to_paths import Area
 from harvest.files.lock import Lock
 from harvest.ledger.database import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LEDGER = "harvest.db"
 LOCK = "harvest.lock"
@@ -32,13 +36,13 @@ def lock_for_placing(root: Path, *, create: bool) -> Lock:
     return lock
 
 
-def open_ledger(root: Path, *, create: bool) -> Ledger:
+def open_ledger(root: Path, *, create: bool, say: Callable[[str], None]) -> Ledger:
     """Open the ledger of a dataset; with `create`, make one if there is none."""
     if not create:
         check_is_dataset(root)
     elif not os.path.lexists(root / LEDGER):
         Ledger.create(root / LEDGER)
-    return Ledger.open(root / LEDGER)
+    return Ledger.open(root / LEDGER, say)
 
 
 def check_is_dataset(root: Path) -> None:

@@ -50,13 +50,13 @@ def open_reader(root: Path) -> ImageReader:
 
 
 def _decoded_file(image: ShardImage) -> DecodedFile | None:
-    width, height, look = image.width, image.height, image.fingerprint
-    if not (isinstance(width, int) and isinstance(height, int) and isinstance(look, bytes)):
+    width, height, data = image.width, image.height, image.fingerprint
+    if not (isinstance(width, int) and isinstance(height, int) and isinstance(data, bytes)):
         return None
     if not (0 < width <= LONGEST_SIDE and 0 < height <= LONGEST_SIDE):
         return None
     try:
-        fingerprint = Fingerprint(unpack([Fingerprint(look)]).tobytes())
+        fingerprint = Fingerprint(unpack([Fingerprint(data)]).tobytes())
     except ValueError:  # of unknown length
         return None
     return DecodedFile(image.content, (width, height), fingerprint)

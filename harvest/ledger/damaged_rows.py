@@ -2,7 +2,7 @@
 
 They are reported and skipped: while a connection is open, a view with the name of the table hides them from all
 queries. Statements that write use the tables themselves. Hits, of which there may be a million, are checked one by
-one when they are read.
+one when they are read. So are fingerprints, of which a million have 2 GB: there is always a view of them.
 """
 
 from __future__ import annotations
@@ -33,8 +33,12 @@ _NAME = (
     f" WHEN {_PLAIN_NAME} THEN 1"
     " ELSE harvest_objection(CAST({0} AS BLOB)) = '' END"
 )
+# Of a few classes, each is checked once.
+_CLASS = f"CASE WHEN {{0}} IN (SELECT name FROM main.class WHERE {_NAME.format('name')}) THEN 1 ELSE {_NAME} END"
 _TIME = "typeof({0}) = 'text' AND {0} GLOB '[0-9]*' AND length({0}) <= 40"
-_LOOK = f"typeof({{0}}) = 'blob' AND length({{0}}) IN ({FINGERPRINT_BYTES}, {EARLIER_FINGERPRINT_BYTES})"
+_FINGERPRINT = f"typeof(data) = 'blob' AND length(data) IN ({FINGERPRINT_BYTES}, {EARLIER_FINGERPRINT_BYTES})"
+# The condition of the index `fingerprint_outdated`, in the same words: SQLite compares the expressions.
+IS_OUTDATED = f"(typeof(data) <> 'blob' OR length(data) <> {FINGERPRINT_BYTES})"
 _STATES = ("placing", "present", "rejected", "lifted", "edited", "replaced")
 
 
@@ -52,12 +56,11 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
         "id",
         {
             "state": _one_of(*_STATES),
-            "class": _NAME,
+            "class": _CLASS,
             "name": _NAME,
             "raw": _maybe(_NAME),
             "content": _HASH,
             **dict.fromkeys(("body", "pixels"), _maybe(_HASH)),
-            "look": _maybe(_LOOK),
             **dict.fromkeys(("shelved", "own", "touched", "examined", "reviewed"), _FLAG),
             **dict.fromkeys(("size", "mtime_ns", "width", "height", "original_width"), _maybe(_NUMBER)),
             **dict.fromkeys(("original_height", "hit", "became", "run", "rating"), _maybe(_NUMBER)),
@@ -136,7 +139,19 @@ def hide_damaged_rows(connection: sqlite3.Connection) -> list[str]:
         if rows:
             connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM main.{table} WHERE {is_sound}")
             found += [_describe(table, row, list(columns)) for row in rows]
-    return found
+    return found + _hide_damaged_fingerprints(connection)
+
+
+def _hide_damaged_fingerprints(connection: sqlite3.Connection) -> list[str]:
+    """Hide damaged fingerprints, and describe those that the index of outdated ones has."""
+    connection.execute(
+        f"CREATE TEMP VIEW fingerprint AS SELECT picture, data FROM main.fingerprint WHERE {_FINGERPRINT}"
+    )
+    rows = connection.execute(
+        "SELECT picture, 0, quote(substr(data, 1, 60)) FROM main.fingerprint"
+        f" WHERE {IS_OUTDATED} AND NOT coalesce({_FINGERPRINT}, 0)"
+    )
+    return [_describe("fingerprint", row, ["data"]) for row in rows.fetchall()]
 
 
 def _quote(column: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from harvest.default_callbacks import ignore_message
 from harvest.files import disk
 from harvest.ledger.damaged_rows import hide_damaged_rows
 from harvest.ledger.open_untrusted_ledger import StatementTimer, check_journal, harden
@@ -47,6 +48,7 @@ class Ledger:
 
     def __init__(self, connection: sqlite3.Connection, path: Path, timer: StatementTimer) -> None:
         self.path = path
+        timer.start()
         self.damage = hide_damaged_rows(connection)  # descriptions of the rows that are skipped
         self._connection = connection
         self._timer = timer
@@ -55,8 +57,11 @@ class Ledger:
         self.before_writing: Callable[[], None] | None = None  # raises an error where nothing may be written any more
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open a ledger for writing; raise `LedgerUnusable` if it is damaged, newer or not a ledger."""
+    def open(cls, path: Path, say: Callable[[str], None] = ignore_message) -> Self:
+        """Open a ledger for writing; raise `LedgerUnusable` if it is damaged, newer or not a ledger.
+
+        `say` is called before a migration that takes long.
+        """
         with sqlite_errors_explained(path):
             connection = _connect(path, "mode=rw")
             try:
@@ -64,7 +69,7 @@ class Ledger:
                 check_file(connection, path)
                 _use_wal(connection)
                 connection.execute("PRAGMA synchronous=FULL")
-                upgrade_schema(connection, path)
+                upgrade_schema(connection, path, timer, say)
                 connection.execute("PRAGMA foreign_keys=ON")
                 return cls(connection, path, timer)
             except BaseException:
@@ -93,7 +98,7 @@ class Ledger:
             disk.sync_folder(path.parent)
 
     @classmethod
-    def copy(cls, path: Path) -> Self:
+    def copy(cls, path: Path, say: Callable[[str], None] = ignore_message) -> Self:
         """Copy a ledger into memory, or create one there; what is written to it is not saved."""
         _refuse_links(path)
         with sqlite_errors_explained(path):
@@ -103,7 +108,9 @@ class Ledger:
                 create_schema(memory)
                 return cls(memory, path, timer)
             _read_into(memory, path)
-            upgrade_schema(memory, path)
+            memory.execute("PRAGMA journal_mode=OFF")  # a copy whose migration failed is not used
+            upgrade_schema(memory, path, timer, say)
+            memory.execute("PRAGMA journal_mode=MEMORY")
             return cls(memory, path, timer)
 
     @contextmanager

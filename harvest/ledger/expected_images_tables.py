@@ -13,6 +13,7 @@ from harvest import __version__, photo_keys
 from harvest.ledger import hit_table
 from harvest.ledger.class_table import adopt_class
 from harvest.ledger.database import now
+from harvest.ledger.fingerprint_table import save_fingerprint
 from harvest.ledger.image_output_settings import dump_transform, load_transform
 from harvest.models import Recipe, Task
 from harvest.verdicts import Verdict
@@ -88,7 +89,7 @@ class RejectedImage(NamedTuple):
     content: str
     body: str | None
     pixels: str | None
-    look: Fingerprint | None = None
+    fingerprint: Fingerprint | None = None
     is_own: bool = False
 
 
@@ -218,19 +219,21 @@ class RebuildTable:
         return number
 
     def _insert_rejection(self, image: RejectedImage) -> int:
-        return self._ledger.execute(
-            "INSERT INTO picture (state, class, name, content, body, pixels, look, own, run, at)"
-            " VALUES ('rejected', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        number = self._ledger.execute(
+            "INSERT INTO picture (state, class, name, content, body, pixels, own, run, at)"
+            " VALUES ('rejected', ?, ?, ?, ?, ?, ?, ?, ?)",
             image.class_name,
             image.name,
             image.content,
             image.body,
             image.pixels,
-            image.look.data if image.look else None,
             int(image.is_own),
             self.run,
             now(),
         )
+        if image.fingerprint is not None:
+            save_fingerprint(self._ledger, number, image.fingerprint.data)
+        return number
 
     def add_decision(self, decision: ForeignDecision) -> None:
         """Add a decision from elsewhere, which is not undone here; its picture is found when it is placed."""

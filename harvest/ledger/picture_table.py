@@ -7,6 +7,8 @@ from array import array
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.ledger.damaged_rows import IS_OUTDATED
+from harvest.ledger.fingerprint_table import load_fingerprints
 from harvest.licences import Licence
 from harvest.models import AI_SOURCE_TYPES, FINGERPRINT_BYTES, Fingerprint
 
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger, Row
 
 MADE_WITH_AI = ", ".join(f"'{term}'" for term in sorted(AI_SOURCE_TYPES))  # for SQL
-_AT_ONCE = 1000  # pictures with their fingerprints, 2.5 MB
+_HAS_FINGERPRINT = "EXISTS (SELECT 1 FROM fingerprint WHERE fingerprint.picture = picture.id)"
+_AT_ONCE = 1000  # pictures with their fingerprints, 2 MB
 _ROW_COLUMNS = "id, state, class, name, content, shelved, size, mtime_ns, shard, shard_offset"
 _KNOWN_COLUMNS = (
-    "version.id, picture.class, version.body, version.pixels, version.content, version.look,"
+    "version.id, picture.class, version.body, version.pixels, version.content,"
+    " (SELECT data FROM fingerprint WHERE fingerprint.picture = version.id),"
     " version.original_width * version.original_height, version.licence, picture.own OR picture.touched"
 )
 
@@ -116,7 +120,8 @@ class PictureTable:
         """Return the pictures whose file was not inspected yet."""
         rows = self._ledger.rows(
             f"SELECT {_ROW_COLUMNS} FROM picture"
-            " WHERE NOT examined AND look IS NULL AND (+state = 'present' OR (+state = 'rejected' AND shelved))"
+            f" WHERE NOT examined AND NOT {_HAS_FINGERPRINT}"
+            " AND (+state = 'present' OR (+state = 'rejected' AND shelved))"
         )
         return [PictureRow(*row) for row in rows]
 
@@ -168,15 +173,15 @@ class PictureTable:
     def list_outdated(self) -> list[PictureRow]:
         """Return the pictures with a file whose fingerprint was computed by an earlier version of harvest."""
         rows = self._ledger.rows(
-            f"SELECT {_ROW_COLUMNS} FROM picture"  # not `<>`, which uses no index
-            f" WHERE (length(look) < {FINGERPRINT_BYTES} OR length(look) > {FINGERPRINT_BYTES})"
-            " AND ((+state = 'present' AND shard IS NULL) OR (+state = 'rejected' AND shelved))"
+            # CROSS JOIN: the few of the index first.
+            f"SELECT {_ROW_COLUMNS} FROM fingerprint CROSS JOIN picture ON id = fingerprint.picture"
+            f" WHERE {IS_OUTDATED} AND ((+state = 'present' AND shard IS NULL) OR (+state = 'rejected' AND shelved))"
         )
         return [PictureRow(*row) for row in rows]
 
     def list_uncompared(self) -> list[int]:
         """Return the pictures on disk whose new fingerprint was not compared with the others yet."""
-        query = "SELECT id FROM picture WHERE NOT examined AND look IS NOT NULL AND +state = 'present' ORDER BY id"
+        query = f"SELECT id FROM picture WHERE NOT examined AND {_HAS_FINGERPRINT} AND +state = 'present' ORDER BY id"
         return [row[0] for row in self._ledger.rows(query)]
 
     def list_current_fingerprints(self) -> Iterator[tuple[int, Fingerprint]]:
@@ -187,8 +192,7 @@ class PictureTable:
 
     def load_fingerprints(self, pictures: Iterable[int]) -> dict[int, Fingerprint]:
         """Return the fingerprints of those pictures that have one."""
-        query = "SELECT id, look FROM picture WHERE id IN (SELECT value FROM json_each(?)) AND look IS NOT NULL"
-        return {number: Fingerprint(look) for number, look in self._ledger.rows(query, json.dumps(list(pictures)))}
+        return load_fingerprints(self._ledger, pictures)
 
     def _batches(self, query: str, *values: object) -> Iterator[list[int]]:
         """Yield the ids that a query returns, some at a time: a million pictures with fingerprints are 2 GB."""
@@ -206,12 +210,8 @@ class PictureTable:
 
     def list_fingerprints(self, picture: int) -> Iterator[Fingerprint]:
         """Return the fingerprint of an image, and of its versions before each edit."""
-        for (look,) in self._ledger.rows(
-            "SELECT look FROM picture WHERE (id = ? OR (became = ? AND state = 'edited')) AND look IS NOT NULL",
-            picture,
-            picture,
-        ):
-            yield Fingerprint(look)
+        versions = self._ledger.rows("SELECT id FROM picture WHERE became = ? AND state = 'edited'", picture)
+        yield from self.load_fingerprints([picture, *(row[0] for row in versions)]).values()
 
     def load_known(self, pictures: Iterable[int]) -> dict[int, KnownPicture]:
         """Return pictures, or the earlier versions of edited ones, by id."""
@@ -261,10 +261,10 @@ class PictureTable:
 
 
 def _make_known(row: Row) -> KnownPicture:
-    number, class_name, body, pixels, content, look, area, licence, protected = row
-    fingerprint = Fingerprint(look) if look else None
+    number, class_name, body, pixels, content, fingerprint, area, licence, protected = row
+    known = None if fingerprint is None else Fingerprint(fingerprint)
     is_open = _is_open(licence)
-    return KnownPicture(number, class_name, body, pixels, content, fingerprint, area or 0, is_open, bool(protected))
+    return KnownPicture(number, class_name, body, pixels, content, known, area or 0, is_open, bool(protected))
 
 
 @cache

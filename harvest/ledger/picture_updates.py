@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harvest.files.ledger_names_to_paths import Area, FileStat
 from harvest.ledger import hit_table, near_duplicate_table
 from harvest.ledger.database import now
+from harvest.ledger.fingerprint_table import move_fingerprint, save_fingerprint
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from harvest.ledger.picture_table import PictureRow
     from harvest.models import Picture, Task
 
-_FINGERPRINT_COLUMNS = (
-    "content, body, pixels, look, width, height, original_width, original_height, format, hit, licence, source_type"
+_IMAGE_COLUMNS = (
+    "content, body, pixels, width, height, original_width, original_height, format, hit, licence, source_type"
 )
 
 
@@ -37,8 +38,8 @@ def announce_placement(
 ) -> int:
     """Record that a picture is about to be placed, and return its id."""
     number = ledger.execute(
-        f"INSERT INTO picture (state, class, name, raw, run, at, {_FINGERPRINT_COLUMNS})"
-        f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 12})",
+        f"INSERT INTO picture (state, class, name, raw, run, at, {_IMAGE_COLUMNS})"
+        f" VALUES ('placing', ?, ?, ?, ?, ?{', ?' * 11})",
         spot.class_name,
         spot.name,
         raw,
@@ -47,7 +48,6 @@ def announce_placement(
         picture.content,
         picture.body,
         picture.pixels,
-        picture.fingerprint.data,
         picture.width,
         picture.height,
         picture.original_width,
@@ -57,6 +57,7 @@ def announce_placement(
         task.hit.licence.id,
         picture.source_type,
     )
+    save_fingerprint(ledger, number, picture.fingerprint.data)
     ledger.execute("INSERT INTO pending (picture, action, replaces) VALUES (?, 'place', ?)", number, replaces)
     return number
 
@@ -92,6 +93,7 @@ def drop_placement(ledger: Ledger, picture: int) -> None:
     """Drop a placement that did not happen; its hit is left for the next run."""
     ledger.execute("DELETE FROM pending WHERE picture = ?", picture)
     near_duplicate_table.forget_pairs(ledger, picture)
+    save_fingerprint(ledger, picture, None)
     ledger.execute("DELETE FROM picture WHERE id = ? AND state = 'placing'", picture)
 
 
@@ -121,7 +123,8 @@ def add_own_file(ledger: Ledger, spot: FileKey, content: str, seen: FileStat) ->
         now(),
     )
     copy = ledger.first_row(
-        "SELECT pixels, look, width, height, format FROM picture WHERE content = ? AND examined AND id <> ?",
+        "SELECT pixels, width, height, format, (SELECT data FROM fingerprint WHERE fingerprint.picture = picture.id)"
+        " FROM picture WHERE content = ? AND examined AND id <> ?",
         content,
         number,
     )
@@ -131,15 +134,17 @@ def add_own_file(ledger: Ledger, spot: FileKey, content: str, seen: FileStat) ->
 
 def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
     """Record the new content of an edited file; its earlier fingerprint still recognises its source."""
+    if ledger.scalar("SELECT own FROM picture WHERE id = ?", held.id):
+        save_fingerprint(ledger, held.id, None)
+    else:
+        version = ledger.execute(
+            f"INSERT INTO picture (state, class, name, became, run, at, {_IMAGE_COLUMNS})"
+            f" SELECT 'edited', class, name, id, run, at, {_IMAGE_COLUMNS} FROM picture WHERE id = ?",
+            held.id,
+        )
+        move_fingerprint(ledger, held.id, version)
     ledger.execute(
-        f"INSERT INTO picture (state, class, name, became, own, run, at, {_FINGERPRINT_COLUMNS})"
-        f" SELECT 'edited', class, name, id, own, run, at, {_FINGERPRINT_COLUMNS}"
-        " FROM picture WHERE id = ? AND NOT own",
-        held.id,
-    )
-    ledger.execute(
-        "UPDATE picture SET content = ?, pixels = NULL, look = NULL, examined = 0, touched = 1, reviewed = 0"
-        " WHERE id = ?",
+        "UPDATE picture SET content = ?, pixels = NULL, examined = 0, touched = 1, reviewed = 0 WHERE id = ?",
         content,
         held.id,
     )
@@ -147,28 +152,30 @@ def record_edit(ledger: Ledger, held: PictureRow, content: str) -> None:
 
 
 def record_inspection(
-    ledger: Ledger, picture: int, seen: tuple[str, bytes, int, int, str] | Row | None, *, compared: bool = True
+    ledger: Ledger, picture: int, seen: tuple[str, int, int, str, bytes] | Row | None, *, compared: bool = True
 ) -> None:
-    """Record pixels, fingerprint, width, height and format of a file, or that it cannot be decoded.
+    """Record pixels, width, height, format and fingerprint of a file, or that it cannot be decoded.
 
     A fingerprint that is not `compared` with the others yet is compared later, by the next command after a kill.
     """
+    *values, fingerprint = seen or (None,) * 5
     ledger.execute(
-        "UPDATE picture SET examined = ?, pixels = ?, look = ?, width = ?, height = ?,"
-        " format = coalesce(format, ?) WHERE id = ?",
+        "UPDATE picture SET examined = ?, pixels = ?, width = ?, height = ?, format = coalesce(format, ?) WHERE id = ?",
         int(compared),
-        *(seen or (None,) * 5),
+        *values,
         picture,
     )
     ledger.execute(
         "UPDATE picture SET original_width = width, original_height = height WHERE id = ? AND original_width IS NULL",
         picture,
     )
+    save_fingerprint(ledger, picture, fingerprint)
 
 
 def record_fingerprint(ledger: Ledger, picture: int, fingerprint: bytes, *, compared: bool) -> None:
     """Replace a fingerprint that an earlier version of harvest computed."""
-    ledger.execute("UPDATE picture SET look = ?, examined = ? WHERE id = ?", fingerprint, int(compared), picture)
+    save_fingerprint(ledger, picture, fingerprint)
+    ledger.execute("UPDATE picture SET examined = ? WHERE id = ?", int(compared), picture)
 
 
 def record_comparison(ledger: Ledger, pictures: Iterable[int]) -> None:

@@ -55,7 +55,7 @@ class ImageRow(NamedTuple):
     content: str
     body: str | None
     pixels: str | None
-    look: Fingerprint | None
+    fingerprint: Fingerprint | None
     width: int | None
     height: int | None
     original_width: int | None
@@ -191,7 +191,8 @@ class RecipeRows:
 # The first version of an edited picture is the download as it was written.
 _IMAGES = (
     "SELECT picture.id, picture.state, picture.class, picture.name, picture.shelved, picture.raw, picture.content,"
-    " coalesce(first.body, picture.body), coalesce(first.pixels, picture.pixels), picture.look,"
+    " coalesce(first.body, picture.body), coalesce(first.pixels, picture.pixels),"
+    " (SELECT data FROM fingerprint WHERE fingerprint.picture = picture.id),"
     " picture.width, picture.height, picture.original_width, picture.original_height, picture.format, picture.hit,"
     " picture.own, picture.touched, picture.reviewed, picture.rating, run.transform, picture.source_type,"
     " first.id IS NOT NULL"
@@ -204,7 +205,7 @@ _IMAGES = (
 def _as_image(row: tuple[Any, ...]) -> ImageRow:
     values = dict(zip(ImageRow._fields, row, strict=True))
     values |= {name: bool(values[name]) for name in _FLAGS}
-    return ImageRow(**values | {"look": Fingerprint(row[9]) if row[9] else None})
+    return ImageRow(**values | {"fingerprint": None if row[9] is None else Fingerprint(row[9])})
 
 
 _FLAGS = ("is_shelved", "is_own", "is_touched", "is_reviewed", "is_edited")

@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING
 
 from harvest import spdx
 from harvest.errors import LedgerUnusable
+from harvest.ledger.move_fingerprints import move_fingerprints
 from harvest.ledger.open_untrusted_ledger import ADVICE, check_layout, check_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from harvest.ledger.open_untrusted_ledger import StatementTimer
 
 APPLICATION = 0x48525653  # "HRVS", which the command `file` can recognise
-VERSION = 10
-PAGE = 8192  # bytes: three images; of SQLite's default of 4096, one image fills two thirds, and the rest stays empty
+VERSION = 11
+PAGE = 8192  # bytes: four fingerprints, or the rows of twenty pictures
+_LARGE = 500_000_000  # bytes: a ledger whose migration takes some seconds
 
 
-def _replace_licence_ids(connection: sqlite3.Connection) -> None:
+def _replace_licence_ids(connection: sqlite3.Connection) -> Iterator[str]:
     """Replace the licence ids that are not on the SPDX list; the address of the licence stays beside each."""
     connection.create_function("harvest_licence_id", 1, _licence_id, deterministic=True)
     for table in ("hit", "picture"):
-        connection.execute(
+        yield (
             f"UPDATE {table} SET licence = harvest_licence_id(CAST(licence AS BLOB))"
             " WHERE typeof(licence) = 'text' AND harvest_licence_id(CAST(licence AS BLOB)) IS NOT licence"
         )
@@ -34,22 +38,22 @@ def _licence_id(stored: bytes) -> str | None:
     return spdx.licence_id(stored.decode(errors="replace"))
 
 
-def _add_reviews(connection: sqlite3.Connection) -> None:
+def _add_reviews(_: sqlite3.Connection) -> Iterator[str]:
     """Add what a review records; images that a person moved or restored before count as reviewed."""
-    connection.execute("ALTER TABLE picture ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0")
-    connection.execute("ALTER TABLE picture ADD COLUMN rating INTEGER")
-    connection.execute("ALTER TABLE decision ADD COLUMN before TEXT")
-    connection.execute(
+    yield "ALTER TABLE picture ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0"
+    yield "ALTER TABLE picture ADD COLUMN rating INTEGER"
+    yield "ALTER TABLE decision ADD COLUMN before TEXT"
+    yield (
         "UPDATE picture SET reviewed = 1 WHERE state = 'present' AND touched AND id IN"
         " (SELECT picture FROM decision WHERE action IN ('keep', 'move', 'restore', 'rate'))"
     )
 
 
-def _add_recipes(connection: sqlite3.Connection) -> None:
+def _add_recipes(_: sqlite3.Connection) -> Iterator[str]:
     """Add how the images of each run are written, and what a dataset is rebuilt from."""
-    connection.execute("ALTER TABLE run ADD COLUMN transform TEXT")
-    connection.execute("CREATE TABLE recipe (digest TEXT NOT NULL, finished TEXT)")
-    connection.execute(
+    yield "ALTER TABLE run ADD COLUMN transform TEXT"
+    yield "CREATE TABLE recipe (digest TEXT NOT NULL, finished TEXT)"
+    yield (
         "CREATE TABLE expected_image (id INTEGER PRIMARY KEY, hit INTEGER REFERENCES hit, class TEXT NOT NULL,"
         " transform TEXT NOT NULL, content TEXT NOT NULL, rendered INTEGER NOT NULL, body TEXT, pixels TEXT,"
         " original_width INTEGER, original_height INTEGER, touched INTEGER NOT NULL, reviewed INTEGER NOT NULL,"
@@ -57,23 +61,23 @@ def _add_recipes(connection: sqlite3.Connection) -> None:
         " result TEXT CHECK (result IN ('same', 'changed', 'smaller', 'gone')), detail TEXT NOT NULL DEFAULT '',"
         " run INTEGER, settled INTEGER NOT NULL DEFAULT 0, UNIQUE (hit))"
     )
-    connection.execute(
+    yield (
         "CREATE TABLE expected_source (hit INTEGER PRIMARY KEY REFERENCES hit,"
         " image INTEGER NOT NULL REFERENCES expected_image)"
     )
 
 
-def _add_shards(connection: sqlite3.Connection) -> None:
+def _add_shards(_: sqlite3.Connection) -> Iterator[str]:
     """Add the tar files of images, and which of them contains an image."""
-    connection.execute("CREATE TABLE shard (number INTEGER PRIMARY KEY, length INTEGER NOT NULL)")
-    connection.execute("ALTER TABLE picture ADD COLUMN shard INTEGER")
-    connection.execute("ALTER TABLE picture ADD COLUMN shard_offset INTEGER")
-    connection.execute("DROP INDEX IF EXISTS picture_files")
-    connection.execute("CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved, shard)")
-    connection.execute("CREATE INDEX picture_shard ON picture (shard, state) WHERE shard IS NOT NULL")
+    yield "CREATE TABLE shard (number INTEGER PRIMARY KEY, length INTEGER NOT NULL)"
+    yield "ALTER TABLE picture ADD COLUMN shard INTEGER"
+    yield "ALTER TABLE picture ADD COLUMN shard_offset INTEGER"
+    yield "DROP INDEX IF EXISTS picture_files"
+    yield "CREATE INDEX picture_files ON picture (state, class, name, size, mtime_ns, shelved, shard)"
+    yield "CREATE INDEX picture_shard ON picture (shard, state) WHERE shard IS NOT NULL"
 
 
-def _add_indexes_for_counts(connection: sqlite3.Connection) -> None:
+def _add_indexes_for_counts(_: sqlite3.Connection) -> Iterator[str]:
     """Add the indexes that answer counts without reading every picture."""
     for index, columns in {
         "own": "(state, class) WHERE own",
@@ -81,11 +85,12 @@ def _add_indexes_for_counts(connection: sqlite3.Connection) -> None:
         "made_with_ai": "(state, class, source_type) WHERE source_type IS NOT NULL",
         "look": "(length(look))",
     }.items():
-        connection.execute(f"CREATE INDEX picture_{index} ON picture {columns}")
+        yield f"CREATE INDEX picture_{index} ON picture {columns}"
 
 
-# Migrations: the statement or the function that turns a ledger of one version into the next; see also `schema.sql`.
-STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
+# Migrations: the statement that turns a ledger of one version into the next, or a function that yields its statements;
+# see also `schema.sql`.
+STEPS: dict[int, str | Callable[[sqlite3.Connection], Iterable[str]]] = {
     1: """
     CREATE TABLE split (
         deal    TEXT NOT NULL,
@@ -112,6 +117,7 @@ STEPS: dict[int, str | Callable[[sqlite3.Connection], None]] = {
     7: _add_recipes,
     8: _add_shards,
     9: _add_indexes_for_counts,
+    10: move_fingerprints,
 }
 
 
@@ -124,19 +130,26 @@ def create_schema(connection: sqlite3.Connection) -> None:
     )
 
 
-def upgrade_schema(connection: sqlite3.Connection, path: Path) -> None:
+def upgrade_schema(
+    connection: sqlite3.Connection, path: Path, timer: StatementTimer, say: Callable[[str], None]
+) -> None:
     """Migrate a ledger of an earlier version to this one, in one transaction."""
     if _version(connection) < VERSION:
-        _migrate(connection, path)
+        size = path.stat().st_size
+        if size > _LARGE:
+            say(f"Updating {path.name} ({size / 1e6:,.0f} MB) to the format of this version: this may take minutes.")
+        connection.execute("PRAGMA foreign_keys=OFF")  # while tables are replaced
+        _migrate(connection, path, timer)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # after a migration it may be as large as all
     check_layout(connection, path, create_schema)
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, timer: StatementTimer) -> None:
     begin(connection)
     try:
         for version in range(_version(connection), VERSION):  # another process may have done it
             try:
-                _take_step(connection, STEPS[version])
+                _take_step(connection, STEPS[version], timer)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                     raise
@@ -150,11 +163,12 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-def _take_step(connection: sqlite3.Connection, step: str | Callable[[sqlite3.Connection], None]) -> None:
-    if isinstance(step, str):
-        connection.execute(step)
-    else:
-        step(connection)
+def _take_step(
+    connection: sqlite3.Connection, step: str | Callable[[sqlite3.Connection], Iterable[str]], timer: StatementTimer
+) -> None:
+    for statement in [step] if isinstance(step, str) else step(connection):
+        timer.start()
+        connection.execute(statement)
 
 
 def _version(connection: sqlite3.Connection) -> int:

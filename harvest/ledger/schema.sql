@@ -44,7 +44,6 @@ CREATE TABLE picture (          -- one version of one picture
     content         TEXT NOT NULL,              -- SHA-256 of the file
     body            TEXT,                       -- SHA-256 of the download; NULL for a file that a person added
     pixels          TEXT,                       -- SHA-256 of the upright pixels before resizing
-    look            BLOB,                       -- the fingerprint
     width           INTEGER,
     height          INTEGER,
     original_width  INTEGER,
@@ -71,11 +70,17 @@ CREATE INDEX picture_content ON picture (content);
 CREATE INDEX picture_name ON picture (name);
 CREATE INDEX picture_became ON picture (became) WHERE became IS NOT NULL;
 CREATE INDEX picture_unexamined ON picture (id) WHERE NOT examined;
--- For counts that would read every row with its fingerprint: 4 GB for a million pictures.
+-- For counts that would read every row.
 CREATE INDEX picture_own ON picture (state, class) WHERE own;
 CREATE INDEX picture_run ON picture (run, state, own, class);
 CREATE INDEX picture_made_with_ai ON picture (state, class, source_type) WHERE source_type IS NOT NULL;
-CREATE INDEX picture_look ON picture (length(look));
+
+CREATE TABLE fingerprint (      -- apart from `picture`, whose rows would otherwise be five times as long
+    picture INTEGER PRIMARY KEY REFERENCES picture,
+    data    BLOB NOT NULL
+);
+-- The few to compute again. The length is FINGERPRINT_BYTES; `damaged_rows.py` repeats the condition.
+CREATE INDEX fingerprint_outdated ON fingerprint (picture) WHERE typeof(data) <> 'blob' OR length(data) <> 1885;
 
 CREATE TABLE hit (              -- one search result
     id          INTEGER PRIMARY KEY,

@@ -64,13 +64,13 @@ def count_classes(ledger: Ledger) -> list[ClassCounts]:
     return [ClassCounts(name, **counted[name]) for (name,) in sorted(names)]
 
 
-# The count of each column by class. All but two are answered by an index alone: rows have fingerprints of 2 KB.
+# The count of each column by class. All but three are answered by an index alone.
 _COUNTS = {
     "kept": "SELECT class, count(*) FROM picture WHERE state = 'present'",
     "new": "SELECT class, count(*) FROM picture"
     " WHERE NOT own AND +state = 'present' AND run = (SELECT max(id) FROM run)",
     "own": "SELECT class, count(*) FROM picture WHERE own AND state = 'present'",
-    "unreadable": "SELECT class, count(*) FROM picture WHERE own AND state = 'present' AND examined AND look IS NULL",
+    "unreadable": "SELECT class, count(*) FROM picture WHERE own AND state = 'present' AND examined AND pixels IS NULL",
     # By its first move: a move that was undone, or made back by hand, is none.
     "moved": "SELECT class, count(*) FROM picture JOIN (SELECT picture, min(seq),"
     """ substr("from", 1, instr("from", '/') - 1) AS origin FROM decision WHERE action = 'move' GROUP BY picture)"""
@@ -89,7 +89,7 @@ def unreadable(ledger: Ledger) -> list[tuple[str, str]]:
         (class_name, name)
         for class_name, name in ledger.rows(
             "SELECT class, name FROM picture"
-            " WHERE state = 'present' AND own AND examined AND look IS NULL ORDER BY +class, name"
+            " WHERE state = 'present' AND own AND examined AND pixels IS NULL ORDER BY +class, name"
         )
     ]
 
@@ -123,7 +123,7 @@ def list_conflicts(ledger: Ledger) -> list[Conflict]:
         # CROSS JOIN prevents SQLite from looking each of a million pictures up among a few conflicts.
         "SELECT picture.id, picture.class, name, conflict.class FROM conflict CROSS JOIN picture ON id = picture"
         # Files that cannot be decoded are not images of any class: empty ones have the same content everywhere.
-        " WHERE resolved IS NULL AND state = 'present' AND NOT (own AND examined AND look IS NULL)"
+        " WHERE resolved IS NULL AND state = 'present' AND NOT (own AND examined AND pixels IS NULL)"
         " ORDER BY picture.class, name, conflict.class"
     )
     return [Conflict(*row) for row in rows]

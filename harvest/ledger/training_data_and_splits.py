@@ -49,8 +49,8 @@ def list_licences(ledger: Ledger) -> dict[str, str]:
 def list_fingerprints(ledger: Ledger) -> Iterator[tuple[object, ...]]:
     """Yield content, width, height and fingerprint of the pictures on disk; any value may be of another type."""
     yield from ledger.rows(
-        "SELECT content, width, height, look FROM picture"
-        " WHERE state = 'present' AND coalesce(width, 0) > 0 AND coalesce(height, 0) > 0 AND look IS NOT NULL"
+        "SELECT content, width, height, data FROM picture JOIN fingerprint ON fingerprint.picture = picture.id"
+        " WHERE state = 'present' AND coalesce(width, 0) > 0 AND coalesce(height, 0) > 0"
     )
 
 
@@ -68,10 +68,11 @@ class ShardImage(NamedTuple):
 
 def list_shard_images(ledger: Ledger) -> list[ShardImage]:
     """Return the images on disk that are in shards."""
-    rows = ledger.rows(f"SELECT {_IN_SHARD}, width, height, look FROM picture {_HAS_PLACE}")
+    fingerprint = "(SELECT data FROM fingerprint WHERE fingerprint.picture = picture.id)"
+    rows = ledger.rows(f"SELECT {_IN_SHARD}, width, height, {fingerprint} FROM picture {_HAS_PLACE}")
     return [
-        ShardImage(class_name, name, content, ShardPlace(*place), width, height, look)
-        for class_name, name, content, *place, width, height, look in rows
+        ShardImage(class_name, name, content, ShardPlace(*place), width, height, fingerprint)
+        for class_name, name, content, *place, width, height, fingerprint in rows
     ]
 
 

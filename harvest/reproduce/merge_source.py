@@ -90,20 +90,22 @@ class MergeSource:
 
 def as_picture(row: ImageRow, data: bytes, original: bytes | None = None) -> Picture | None:
     """Return a row with its file as a picture to place, or `None` for a file that cannot be decoded."""
-    look = row.look if row.look is not None and len(row.look.data) == FINGERPRINT_BYTES else None
+    fingerprint = row.fingerprint
+    if fingerprint is not None and len(fingerprint.data) != FINGERPRINT_BYTES:
+        fingerprint = None
     pixels = row.pixels
-    if look is None or pixels is None:
+    if fingerprint is None or pixels is None:
         seen = inspect_image(data, unpad=True)
         if isinstance(seen, Refusal):
             return None
-        look, pixels = seen.fingerprint, pixels or seen.pixels
+        fingerprint, pixels = seen.fingerprint, pixels or seen.pixels
     content = hashlib.sha256(data).hexdigest()
     return Picture(
         data=data,
         content=content,
         body=row.body or content,
         pixels=pixels,
-        fingerprint=look,
+        fingerprint=fingerprint,
         width=row.width or 0,
         height=row.height or 0,
         original_width=row.original_width or 0,

@@ -112,7 +112,7 @@ def _expect_images(target: Dataset, records: _SourceRecords, recipe: Recipe) -> 
 
 def describe_rejection(row: ImageRow) -> RejectedImage:
     """Return a rejected image with the fingerprint that recognises its copies."""
-    return RejectedImage(row.class_name, row.name, row.content, row.body, row.pixels, row.look, row.is_own)
+    return RejectedImage(row.class_name, row.name, row.content, row.body, row.pixels, row.fingerprint, row.is_own)
 
 
 def _copy_own_images(source: Dataset, target: Dataset) -> None:

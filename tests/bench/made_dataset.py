@@ -2,7 +2,7 @@
 
     python tests/bench/made_dataset.py FOLDER COUNT [--shards]
 
-A million take 10 minutes and 5 GB. `scale.py status` measures one.
+A million take 10 minutes and 3 GB. `scale.py status` measures one.
 """
 
 from __future__ import annotations

@@ -130,13 +130,13 @@ def test_status_and_why_show_them(root: Path, harvest: Callable[..., Result]) ->
 def as_earlier(root: Path) -> None:
     """Give the ledger of a dataset the fingerprints of the version before."""
     with closing(sqlite3.connect(root / "harvest.db")) as connection:
-        for number, look in connection.execute("SELECT id, look FROM picture").fetchall():
-            packed = np.frombuffer(look, PACKED)[0]
+        for number, data in connection.execute("SELECT picture, data FROM fingerprint").fetchall():
+            packed = np.frombuffer(data, PACKED)[0]
             hashes = np.resize(packed["hashes"][[-2, 0, 1, 2, 3]], 12)
             thumbnails = packed["luma"][::2, ::2][:16, :16].tobytes() + packed["chroma"].tobytes()
             old = hashes.tobytes() + packed["frame"].tobytes() + thumbnails
             assert len(old) == EARLIER_FINGERPRINT_BYTES
-            connection.execute("UPDATE picture SET look = ? WHERE id = ?", (old, number))
+            connection.execute("UPDATE fingerprint SET data = ? WHERE picture = ?", (old, number))
         connection.execute("DELETE FROM near_duplicate")
         connection.commit()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harvest.cli.shortened_lists import print_list
 from harvest.dataset import Dataset, HitVerdict, Placement
 from harvest.images import process_image
 from harvest.models import Picture, Recipe
@@ -374,3 +375,16 @@ def test_X14_a_lost_ledger_is_named(root: Path, harvest: Harvest) -> None:
     assert status.code == 3
     assert "has lost its ledger, harvest.db" in status.err
     assert "--new-ledger" in status.err
+
+
+def test_only_the_lines_that_are_shown_are_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a long list, only the items that are printed are described: there may be 10,000 near-duplicates."""
+    described: list[int] = []
+
+    def describe(item: int) -> str:
+        described.append(item)
+        return f"image {item}"
+
+    print_list(range(10_000), 10, more="--all shows them", describe=describe)
+    assert described == list(range(10))
+    assert capsys.readouterr().out.endswith("   image 9\n   … and 9,990 more (--all shows them)\n")

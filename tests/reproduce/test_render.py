@@ -96,7 +96,7 @@ def test_decisions_are_kept(root: Path, tmp_path: Path) -> None:
         rejected = [row for row in rows if row.state == "rejected"]
         rated = [row for row in rows if row.rating]
         own = [row for row in rows if row.is_own]
-        assert [(row.class_name, row.look is not None) for row in rejected] == [("king", True)]
+        assert [(row.class_name, row.fingerprint is not None) for row in rejected] == [("king", True)]
         assert [(row.rating, row.is_reviewed, row.is_touched) for row in rated] == [(8, True, True)]
         assert [row.name for row in own] == ["mine.jpg"]
         assert dataset.recipe_rows.splits() == [(RULE, rated[0].content, "test")]

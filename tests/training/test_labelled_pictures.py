@@ -551,7 +551,10 @@ def test_images_that_the_ledger_knows_are_not_decoded(tree: Path, monkeypatch: p
     assert (after.examples, after.duplicates.pairs.tolist()) == (before.examples, before.duplicates.pairs.tolist())
     assert seen == []
     with closing(sqlite3.connect(tree / "harvest.db")) as ledger, ledger:
-        ledger.execute("UPDATE picture SET look = x'00' WHERE content = ?", [datasets.sha(jpeg(10))])
+        ledger.execute(
+            "UPDATE fingerprint SET data = x'00' WHERE picture = (SELECT id FROM picture WHERE content = ?)",
+            [datasets.sha(jpeg(10))],
+        )
         ledger.execute("UPDATE picture SET width = 'wide' WHERE content = ?", [datasets.sha(jpeg(11))])
     assert look(tree).examples == before.examples
     assert sorted(seen) == sorted([jpeg(10), jpeg(11)])
