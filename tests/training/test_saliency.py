@@ -89,8 +89,8 @@ def train(name: str):
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
         model = NETWORKS[name]().train()
-        optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, 60)
+        optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, 60)
         for _ in range(60):
             rows = torch.randint(len(pixels), (32,))
             loss = torch.nn.functional.cross_entropy(model(pixel_values=pixels[rows]).logits, targets[rows])
