@@ -57,6 +57,8 @@ TORCH_COMMANDS = ("cli/test_serve.py", "training/test_processes.py")
 
 FEW = 3  # files and tests that are run without workers
 
+gc.disable()  # until all tests are collected: what they import stays, and looking at it again and again takes 3 s
+
 _strays: list[str] = []
 _numbers = count()
 
@@ -112,6 +114,7 @@ def pytest_collection_finish() -> None:
     """Keep what was imported and collected out of every later garbage collection: each took 0.5 s and more."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -168,8 +171,6 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
-    """Give one context for the pages of a module: a context per page takes a second of CPU for each."""
-    context = chromium.new_context()
-    yield context
-    context.close()
+def browser_context(chromium: Browser) -> BrowserContext:
+    """Give one context for the pages of a module."""
+    return browser.window(chromium)

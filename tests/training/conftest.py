@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-# Networks of the tests are tiny: with threads, they would spend their time waiting for each other.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if not (find_spec("torch") and find_spec("transformers")):
     collect_ignore_glob = ["test_*.py"]
