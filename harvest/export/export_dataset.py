@@ -88,7 +88,7 @@ def prepare_export(
         _mention_other_splits(dataset.split_rules(), str(options.split_rule), say)
         reading = (lambda done, total: tick("reading", done, total)) if tick else None
         pictures, split = read_split(root, options.split_rule, say=say, tick=reading)
-        images = collect_images(pictures, split, dataset.list_provenance(), say)
+        images = collect_images(pictures, split, dataset.list_provenance())
         images, left_out = choose_images(images, options)
         checking = (lambda done, total: tick("checking shards", done, total)) if tick else None
         images, damaged = leave_out_damaged(images, checking)
