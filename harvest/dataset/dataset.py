@@ -231,6 +231,8 @@ class Dataset(DatasetReader):
             folders=seen.folders,
             find_copies=copies.find,
         )
+        for name in findings.classes_of_missing():
+            self._tree.refuse_linked_folder(name)  # its images are behind the link, and were not deleted
         if findings.missing_files and not accept_missing:
             return describe_findings(findings.each, class_table.renamed_classes(self._ledger), findings.missing_files)
         recorder = ChangeRecorder(self._ledger, self._pictures, self._decisions, self._tree)
