@@ -13,12 +13,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.errors import TrainingError
+from harvest.files.place_and_list_files import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 
 
 class SplitPart(StrEnum):
