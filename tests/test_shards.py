@@ -350,7 +350,7 @@ def test_damaged_images_are_downloaded_again(root: Path) -> None:
     """A check finds them; accepted as missing and restored, they are written again."""
     damage(root, 1, "image")
     with Dataset.open(root, check_shards=True) as dataset:
-        assert dataset.changes.missing_files == "images in shards (1 damaged in shard-000000.tar) are gone"
+        assert dataset.changes.missing_files == "images in shards (1 in shard-000000.tar) are damaged"
         assert dataset.counts()["king"] == 7
     with Dataset.open(root, check_shards=True, accept_missing=True) as dataset:
         assert [change.name for change in dataset.changes.deleted] == [name(1)]

@@ -163,7 +163,7 @@ def missing_files_error(root: Path, changes: Changes, *, check_shards: bool = Fa
     command = f"harvest status {quote_path(root)} --accept-missing"
     hint = how_to_repair(root) if check_shards else f"Check that the drive is attached. If you deleted them: {command}"
     return MissingFiles(
-        console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."), console.one_line(hint)
+        console.one_line(f"{root}: {changes.missing_files}. Nothing was recorded."), console.one_line(hint)
     )
 
 
@@ -171,7 +171,7 @@ def print_changes_note(dataset: Dataset, root: Path) -> None:
     """Print on stderr how many changes in the folders were recorded; `status` lists each."""
     changes = dataset.changes
     if changes.missing_files:
-        console.warn(console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."))
+        console.warn(console.one_line(f"{root}: {changes.missing_files}. Nothing was recorded."))
         return
     counts = {name: by_class.total() for name, by_class in changes.counts().items()}
     if counts:

@@ -94,10 +94,10 @@ def _print(report: StatusReport, most: int | None) -> None:
 
 def _print_changes(changes: Changes, most: int | None) -> None:
     lines_by_kind = {kind: list(_describe_changes(changes, kind)) for kind in CHANGE_KINDS}
-    if changes.missing_files:
-        print(" seen on disk, but not recorded:")
-    else:
+    if not changes.missing_files:
         print(f" changed on disk since the last command:{'' if any(lines_by_kind.values()) else ' nothing'}")
+    elif any(lines_by_kind.values()):
+        print(" seen on disk, but not recorded:")
     for lines in lines_by_kind.values():
         print_list(lines, most, more=ALL)
     for old, new in changes.renamed.items():

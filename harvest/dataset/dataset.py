@@ -170,7 +170,7 @@ class Dataset(DatasetReader):
     def _begin_run(self) -> None:
         if self.changes.missing_files:
             raise MissingFiles(
-                f"{self.changes.missing_files} from {self.root}. Nothing was recorded or downloaded.",
+                f"{self.root}: {self.changes.missing_files}. Nothing was recorded or downloaded.",
                 "Is the drive attached? If you deleted them: --accept-missing",
             )
         self._run = run_table.begin_run(self._ledger)

@@ -82,7 +82,7 @@ def prepare_export(
     with _open(root, say) as dataset:
         if dataset.changes.missing_files:
             raise MissingFiles(
-                f"{dataset.changes.missing_files} from {root}. Nothing was exported.",
+                f"{root}: {dataset.changes.missing_files}. Nothing was exported.",
                 f"Is the drive attached? If you deleted them: harvest status {root} --accept-missing",
             )
         _mention_other_splits(dataset.split_rules(), str(options.split_rule), say)

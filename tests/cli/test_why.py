@@ -343,7 +343,7 @@ def test_the_history_is_shown_while_a_class_is_missing(root: Path, harvest: Harv
 
     assert result.code == 0
     assert result.lines[0] == f"king/{name(3)} is kept"
-    assert result.err == "warning: 25 of 25 images of king are gone from dataset. Nothing was recorded.\n"
+    assert result.err == "warning: dataset: 25 of 25 images of king are gone. Nothing was recorded.\n"
 
 
 # For programs, and against them.
