@@ -19,7 +19,7 @@ from harvest.cli.find_named_pictures import (
     is_dataset,
 )
 from harvest.cli.status_data import CHANGE_KINDS
-from harvest.errors import DamagedShards, HarvestError, MissingFiles, ReadOnly, UsageError
+from harvest.errors import CannotWrite, DamagedShards, HarvestError, MissingFiles, ReadOnly, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,20 +40,22 @@ def open_dataset(
 ) -> Iterator[Dataset]:
     """Open an existing dataset, and report the damaged rows of its ledger and damaged images in shards at the end.
 
-    With `only_to_read`, a dataset that is not writable is read through a copy of its ledger.
+    With `only_to_read`, a dataset that cannot be written, because the disk is full for example, is read through a copy
+    of its ledger.
     """
     from harvest.dataset import Dataset
 
     check_dataset(root)
     try:
         dataset = Dataset.open(root, accept_missing=accept_missing, check_shards=check_shards, say=console.note)
-    except ReadOnly:
+    except CannotWrite as error:
         if not only_to_read:
             raise
         dataset = Dataset.open(
             root, accept_missing=accept_missing, check_shards=check_shards, read_only=True, say=console.note
         )
-        console.note(console.one_line(f"{root} is read-only: changes are not recorded."))
+        reason = f"{root} is read-only" if isinstance(error, ReadOnly) else error.message
+        console.note(console.one_line(f"{reason}: changes are not recorded."))
     with dataset:
         for text in dataset.describe_skipped():
             console.warn(console.one_line(text))
