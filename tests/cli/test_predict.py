@@ -262,6 +262,7 @@ def test_images_in_shards_are_named_with_what_to_do(harvest: Harvest, run: Path)
         (("nothing there", "."), "there is no run at nothing there."),
         ((".", "."), "is not a run: it has no config.json."),
         (("RUN", "nothing.jpg"), "there is no image or folder nothing.jpg."),
+        (("RUN", "https://example.com/a.jpg"), "harvest predict reads files, not URLs."),
         (("RUN", ".", "nothing.jpg"), "there is no image or folder nothing.jpg."),
         (("RUN", "RUN", "."), "is a run, not a folder of images"),
         (("RUN", ".", "--csv", "no/where.csv"), "cannot write no/where.csv"),

@@ -56,6 +56,8 @@ def refuse(root: Path, verdict: Verdict, detail: str = "", **more: object) -> st
         ["KING/{name}"],
         ["dataset.raw/king/{stem}.png"],
         ["dataset", URL],
+        [URL, "dataset"],
+        [f"king/{name(3)}", "dataset"],
         [URL],
         ["http://PICTURES.example.com:80/3.jpg?utm_source=feed#top"],
     ],
@@ -319,6 +321,8 @@ def test_an_unknown_address_is_an_error(harvest: Harvest) -> None:
     [
         (["dataset"], "dataset is a dataset, not an image."),
         (["datset", "a.jpg"], "there is no folder datset."),
+        ([URL, "datset"], "there is no folder datset."),
+        ([URL, URL], "harvest why takes one image or URL, but got several."),
         (["dataset", "a.jpg", "b.jpg"], "harvest why takes one image or URL, but got several."),
         (["snakes/king/a.jpg"], "there is no folder snakes."),
         (["dataset", "snakes/king/a.jpg"], "snakes/king/a.jpg is not in dataset."),
