@@ -13,6 +13,7 @@ import typer
 from harvest.cli import console, optional_packages
 from harvest.cli.none_of_these_option import AcceptShare  # noqa: TC001 - Typer reads it at run time
 from harvest.cli.open_dataset import quote_path
+from harvest.counts_as_text import count_images
 from harvest.errors import Interrupted, NothingHarvested, StorageError, UsageError
 from harvest.files.disk import write_atomically
 from harvest.models import Refusal
@@ -91,7 +92,7 @@ def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOut
             bar.tick(number, max(count, number))
             answers.write(image, ranked)
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped after {answers.read + answers.unread:,} images.") from None
+        raise Interrupted(f"stopped after {count_images(answers.read + answers.unread)}.") from None
 
 
 def _check_explain(target: Path, image: Path, *, several: bool) -> None:
@@ -126,7 +127,7 @@ def _conclude(run: Path, words: Sequence[Path], answers: PredictionOutput) -> No
     if hint:
         console.warn(hint)
     if answers.unread:
-        console.warn(f"{answers.unread:,} of {answers.read + answers.unread:,} images could not be read.")
+        console.warn(f"{answers.unread:,} of {count_images(answers.read + answers.unread)} could not be read.")
         raise typer.Exit(INCOMPLETE)
 
 

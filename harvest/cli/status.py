@@ -18,7 +18,6 @@ from harvest.cli.print_conflicts_and_near_duplicates import (
 )
 from harvest.cli.shortened_lists import (
     MOST,
-    count_images,
     print_list,
     print_next,
     print_rest,
@@ -26,6 +25,7 @@ from harvest.cli.shortened_lists import (
 )
 from harvest.cli.status_data import CHANGE_KINDS, StatusReport
 from harvest.cli.summary_table import print_facts, print_table
+from harvest.counts_as_text import count, count_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +81,7 @@ def _print(report: StatusReport, most: int | None) -> None:
     print()
     _print_classes(report.rows())
     if report.shards.images:
-        files = f"{report.shards.shards:,} shard{'' if report.shards.shards == 1 else 's'}"
+        files = count(report.shards.shards, "shard")
         print_facts([f"{count_images(report.shards.images)} in {files}"])
     print_conflicts(report.root, report.conflicts, most, more=ALL)
     print_near_duplicates(report.root, report.near_duplicates, most, more=ALL)

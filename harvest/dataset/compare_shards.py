@@ -6,6 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.counts_as_text import count
 from harvest.dataset.read_shards import read_intact
 from harvest.errors import StorageError
 from harvest.files.shard_files import name_shard
@@ -85,4 +86,4 @@ def describe_lost_images(lost: Sequence[LostImages]) -> str:
 def _list_shards(lost: Sequence[LostImages], preposition: str) -> str:
     each = [f"{len(pictures):,} {preposition} {name_shard(shard)}" for shard, pictures, _ in lost[:_SHOWN]]
     more = len(lost) - _SHOWN
-    return ", ".join(each) + (f" and {more} more shard{'' if more == 1 else 's'}" if more > 0 else "")
+    return ", ".join(each) + (f" and {count(more, 'more shard')}" if more > 0 else "")

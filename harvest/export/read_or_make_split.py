@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count
 from harvest.dataset import save_split_in_ledger
 from harvest.errors import StorageError
 from harvest.labelled_pictures.leak_groups import find_leak_groups
@@ -34,7 +35,8 @@ def read_split(
     for skipped in pictures.skipped[:_NAMED]:
         say(f"{skipped.path} is not exported: {skipped.reason}")
     if len(pictures.skipped) > _NAMED:
-        say(f"{len(pictures.skipped) - _NAMED:,} more files are not exported, as in a training")
+        more = count(len(pictures.skipped) - _NAMED, "more file is", "more files are")
+        say(f"{more} not exported, as in a training")
     split = make_split(
         pictures,
         find_leak_groups(pictures, say=say),
