@@ -31,7 +31,11 @@ def read_split(
 ) -> tuple[LabelledPictures, Split]:
     """Read and split all images of a dataset, as train.py does, and save the split in the ledger."""
     runs = root.with_name(f"{root.name}.runs")
-    pictures = load_pictures(root, say=say, tick=tick or _ignore_ticks, cache=runs / "cache", least_classes=1)
+    cache = runs / "cache"
+    is_new = not cache.exists()
+    pictures = load_pictures(root, say=say, tick=tick or _ignore_ticks, cache=cache, least_classes=1)
+    if is_new and cache.exists():
+        say(f"what was computed of the images is kept in {cache}, for the next export or training")
     for skipped in pictures.skipped[:_NAMED]:
         say(f"{skipped.path} is not exported: {skipped.reason}")
     if len(pictures.skipped) > _NAMED:
